@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+)
+
+// dial opens a connection, with TLS if the URL says so.
+func (s *server) dial(h2 bool) (net.Conn, error) {
+	var c net.Conn
+	var err error
+	for _, address := range s.addresses {
+		if c, err = net.Dial("tcp", address); err == nil {
+			break
+		}
+	}
+	if err != nil || !s.tls {
+		return c, err
+	}
+	protocol := "http/1.1"
+	if h2 {
+		protocol = "h2"
+	}
+	// The peer is on this machine and its certificate is its own.
+	t := tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}})
+	if err := t.Handshake(); err != nil {
+		return nil, err
+	}
+	if got := t.ConnectionState().NegotiatedProtocol; h2 && got != protocol {
+		return nil, fmt.Errorf("ALPN chose %q, not h2", got)
+	}
+	return t, nil
+}
+
+// rest is an HTTP/1.1 keep-alive connection.
+type rest struct {
+	conn    net.Conn
+	in      *bufio.Reader
+	op      string
+	headers string
+	out     []byte
+	body    []byte
+	closing bool
+}
+
+func newREST(c net.Conn, to *server, op, token string) *rest {
+	headers := " HTTP/1.1\r\nHost: " + to.authority + "\r\nAccept: application/json\r\n" +
+		"User-Agent: tenantry-bench\r\nAuthorization: Bearer " + token + "\r\n"
+	return &rest{conn: c, in: bufio.NewReaderSize(c, 64<<10), op: op, headers: headers}
+}
+
+func (c *rest) reusable() bool { return !c.closing }
+
+func (c *rest) close() { _ = c.conn.Close() }
+
+func (c *rest) call(r request) (int, error) {
+	const path = "/api/v1/organizations"
+	out := c.out[:0]
+	switch c.op {
+	case "get":
+		out = append(append(out, "GET "+path+"/"...), r.id...)
+	case "list":
+		out = append(out, "GET "+path+"?page_size=30"...)
+	case "patch":
+		out = append(append(out, "PATCH "+path+"/"...), r.id...)
+	case "create":
+		out = append(out, "POST "+path...)
+	}
+	out = append(out, c.headers...)
+	if c.op == "patch" || c.op == "create" {
+		c.body = r.json(c.body[:0])
+		out = append(out, "Content-Type: application/json\r\nContent-Length: "...)
+		out = strconv.AppendInt(out, int64(len(c.body)), 10)
+		out = append(out, "\r\n\r\n"...)
+		out = append(out, c.body...)
+	} else {
+		out = append(out, "\r\n"...)
+	}
+	c.out = out
+	if _, err := c.conn.Write(out); err != nil {
+		return 0, err
+	}
+	return c.answer()
+}
+
+// answer reads one response: status, the headers that frame its body, the body.
+func (c *rest) answer() (int, error) {
+	line, err := c.in.ReadSlice('\n')
+	if err != nil {
+		return 0, err
+	}
+	if len(line) < 13 || !bytes.HasPrefix(line, []byte("HTTP/1.1 ")) {
+		return 0, fmt.Errorf("not an HTTP/1.1 answer: %q", line)
+	}
+	ok := line[9] == '2'
+	status := string(line[9:12])
+	length, chunked := -1, false
+	for {
+		if line, err = c.in.ReadSlice('\n'); err != nil {
+			return 0, err
+		}
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			break
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		value = bytes.TrimSpace(value)
+		switch {
+		case bytes.EqualFold(name, []byte("content-length")):
+			if length, err = strconv.Atoi(string(value)); err != nil {
+				return 0, err
+			}
+		case bytes.EqualFold(name, []byte("transfer-encoding")):
+			chunked = true
+		case bytes.EqualFold(name, []byte("connection")):
+			c.closing = c.closing || bytes.EqualFold(value, []byte("close"))
+		}
+	}
+	var kept []byte // of a refusal, for its text
+	take := func(n int) error {
+		if !ok && n <= 64<<10 {
+			part := make([]byte, n)
+			_, err := io.ReadFull(c.in, part)
+			kept = append(kept, part...)
+			return err
+		}
+		_, err := c.in.Discard(n)
+		return err
+	}
+	switch {
+	case chunked:
+		length, err = c.chunks(take)
+	case length >= 0:
+		err = take(length)
+	default:
+		err = errors.New("an answer without length")
+	}
+	if err == nil && !ok {
+		err = refusal{fmt.Sprintf("HTTP %s: %.300s", status, kept)}
+	}
+	return length, err
+}
+
+// chunks reads a chunked body and returns its size.
+func (c *rest) chunks(take func(int) error) (int, error) {
+	for total := 0; ; {
+		line, err := c.in.ReadSlice('\n')
+		if err != nil {
+			return 0, err
+		}
+		size, err := strconv.ParseUint(string(bytes.TrimSpace(line)), 16, 31)
+		if err != nil {
+			return 0, err
+		}
+		if err := take(int(size)); err != nil {
+			return 0, err
+		}
+		if _, err := c.in.ReadSlice('\n'); err != nil {
+			return 0, err
+		}
+		if size == 0 {
+			return total, nil
+		}
+		total += int(size)
+	}
+}

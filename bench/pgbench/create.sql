@@ -1,0 +1,21 @@
+-- POST of an organization: the row and its event in one statement.
+\set count :count + 1
+\set serial :run + :count * 256 + :client_id
+WITH change AS (
+    INSERT INTO organizations (id, display_name, external_id, slug, logo_url, region_code, metadata, features, max_allowed_users, session_policy, branding, revision, create_time, update_time)
+    VALUES ('org_' || :serial, 'Acme ' || :serial, 'crm-' || :serial, NULL, NULL, 'US',
+        ('{"plan": "enterprise", "seats": "250", "synced": "' || :serial || '"}')::jsonb,
+        '{"sso": true}', NULL, NULL, NULL, 1, :run, :run)
+    RETURNING id
+),
+record AS (
+    INSERT INTO events (id, type, object, occurred_at, organization_id, actor, before, after, request_id)
+    SELECT 'evt_' || :serial, 'organization.created', 'Organization', :run, 'org_' || :serial,
+        '{"type": "management_client", "id": "skc_1000000000000000000"}'::jsonb,
+        NULL,
+        ('{"id": "org_1000000000000000000", "display_name": "Acme ' || :serial || '", "region_code": "US", "create_time": "2026-01-01T00", "update_time": "2026-01-01T00", "metadata": {"plan": "enterprise", "seats": "250", "synced": "' || :serial || '"}, "settings": {"features": [{"name": "sso", "enabled": true}, {"name": "dir_sync", "enabled": false}, {"name": "domain_verification", "enabled": false}, {"name": "session_policy", "enabled": false}]}, "external_id": "crm-' || :serial || '"}')::jsonb,
+        'req_' || :serial
+    FROM change
+)
+SELECT change.* FROM change
+\gset done_

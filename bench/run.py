@@ -1,0 +1,282 @@
+"""Measure a server: requests a second, waiting time, processor time, memory, start.
+
+``python bench/run.py`` starts a server of its own on each database, fills it with organizations,
+sends one kind of request at a time over 32 connections, and prints a table. How to read it:
+
+- req/s, p50, p99: a closed loop, each connection sends its next request when it has the answer.
+  With N connections, p50 is about N / (req/s): the waiting time of a server that is full.
+- server µs: processor time of the server's processes (Envoy and Python) for one request. It is
+  the steadiest figure: on a machine that is shared, req/s moves from run to run, this hardly does.
+- db µs: the same for PostgreSQL's processes. SQLite runs inside the server and is in its figure.
+- load µs: the same for the load generator. Load, server and database share the cores, so
+  server + db + load µs is what one request costs this machine.
+- MB: resident memory of the server's processes at the end of the row.
+- floor/s, of floor: pgbench runs the statements of the same request (bench/pgbench) in the same
+  run, without a server in between; `of floor` is how much of that rate the server reaches.
+- start: seconds from exec to the first answer that needs the database: of the first start
+  (migrations, keys, certificate), and of a later one.
+
+A connection changes organizations of its own, so no two requests change one row at once. Every
+PATCH changes the display name, the external id and the metadata. Any request that fails makes
+the run fail. All figures are written as JSON too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from serving import Server, usage
+
+if TYPE_CHECKING:
+    from postgresql import Floor, PostgreSQL
+
+HERE = Path(__file__).parent
+LOAD = HERE / "load" / "load"
+DATABASES = ("sqlite", "postgresql")
+# Each operation with the script of its floor. Creating comes last: it makes the lists longer.
+OPS = {"get": "get", "list": "list", "patch": "patch", "grpc-patch": "patch", "create": "create"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One operation on one database."""
+
+    database: str
+    load: dict[str, Any]  # as bench/load reports it
+    server_cpu_us: float
+    database_cpu_us: float | None
+    memory_mb: float
+    floor: Floor | None
+
+
+@dataclass(frozen=True)
+class Start:
+    """How long one database's server took to start, and its memory before the first request."""
+
+    database: str
+    first_seconds: float
+    again_seconds: float
+    memory_mb: float
+
+
+def main() -> None:
+    """Run what the options ask for."""
+    # Asked to end, it stops what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))
+    o = options()
+    build_load()
+    rows: list[Row] = []
+    starts: list[Start] = []
+    about: dict[str, Any] = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "options": {k: v for k, v in vars(o).items() if k != "output"},
+        "machine": {
+            "cores": os.cpu_count(),
+            "load_average_before": os.getloadavg()[0],
+            "python": platform.python_version(),
+        },
+    }
+    for database in DATABASES if o.only is None else (o.only,):
+        measure(database, o, rows, starts, about)
+    print_table(rows, starts)
+    results = {**about, "starts": [asdict(s) for s in starts], "rows": [asdict(r) for r in rows]}
+    o.output.parent.mkdir(parents=True, exist_ok=True)
+    o.output.write_text(json.dumps(results, indent=2) + "\n")
+    for row in rows:
+        if row.load["errors"]:
+            sys.exit(
+                f"bench: {row.load['errors']} requests failed ({row.database}, {row.load['op']}): "
+                f"{row.load['first_error']}"
+            )
+
+
+def options() -> argparse.Namespace:
+    """Read the command line."""
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("--only", choices=DATABASES, help="one database (default: both)")
+    p.add_argument("--ops", nargs="+", choices=OPS, default=list(OPS), help="(default: all)")
+    p.add_argument("--seconds", type=int, default=10, help="measured for each row (default: 10)")
+    p.add_argument("--warmup", type=int, default=2, help="seconds before each row (default: 2)")
+    p.add_argument("--organizations", type=int, default=1000, help="seeded (default: 1000)")
+    p.add_argument("--connections", type=int, default=32, help="(default: 32)")
+    p.add_argument("--workers", type=int, default=1, help="TENANTRY_WORKERS (default: 1)")
+    p.add_argument("--tls", action="store_true", help="send over TLS (default: cleartext)")
+    p.add_argument("--no-floor", dest="floor", action="store_false", help="leave pgbench out")
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    p.add_argument("--output", type=Path, default=HERE / "results" / f"{stamp}.json", help="JSON")
+    o = p.parse_args()
+    if o.organizations < o.connections or o.seconds < 1:
+        p.error("needs at least one organization for each connection, and one second")
+    o.ops = [op for op in OPS if op in o.ops]
+    return o
+
+
+def build_load() -> None:
+    """Build the load generator, if it is not there as its source says."""
+    go = shutil.which("go")
+    if go is None:
+        sys.exit("bench: needs Go to build bench/load")
+    subprocess.run([go, "build", "-o", LOAD.name, "."], cwd=LOAD.parent, check=True)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A running server with its database and the file of its organizations."""
+
+    database: str
+    server: Server
+    postgresql: PostgreSQL | None
+    ids: Path
+
+
+def measure(
+    database: str,
+    o: argparse.Namespace,
+    rows: list[Row],
+    starts: list[Start],
+    about: dict[str, Any],
+) -> None:
+    """Measure every operation on one database, each beside its floor."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantry-bench-")))
+        postgresql = None
+        if database == "postgresql":
+            from postgresql import PostgreSQL
+
+            postgresql = stack.enter_context(PostgreSQL(folder))
+            about["postgresql"] = postgresql.settings()
+        url = postgresql.url if postgresql else ""
+        server = Server(folder, url, workers=o.workers, tls=o.tls)
+        stack.callback(server.stop)
+        say(f"{database}: starting, creating {o.organizations} organizations")
+        first = server.start()
+        subject = Subject(database, server, postgresql, folder / "ids")
+        subject.ids.write_text("\n".join(server.seed(o.organizations)))
+        server.stop()
+        if postgresql and o.floor:
+            postgresql.copy_for_floor()
+        again = server.start()
+        starts.append(Start(database, first, again, usage(server.pid).memory))
+        floors: dict[str, Floor] = {}
+        for op in o.ops:
+            say(f"{database}: {op}")
+            script = OPS[op]
+            if postgresql and o.floor and script not in floors:
+                floors[script] = postgresql.floor(
+                    script,
+                    organizations=o.organizations,
+                    clients=o.connections,
+                    seconds=o.seconds,
+                    warmup=o.warmup,
+                )
+            rows.append(send(op, subject, o, floors.get(script)))
+
+
+def send(op: str, to: Subject, o: argparse.Namespace, floor: Floor | None) -> Row:
+    """Send one kind of request and count what it cost from the end of the warm-up on."""
+    server, postgresql = to.server, to.postgresql
+    with subprocess.Popen(
+        [
+            *(LOAD, f"-url={server.url}", f"-op={op}", f"-token={server.token()}"),
+            *(f"-ids={to.ids}", f"-connections={o.connections}"),
+            *(f"-duration={o.seconds}s", f"-warmup={o.warmup}s"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as load:
+        assert load.stderr is not None
+        said = load.stderr.readline().strip()
+        if said != "measuring":
+            sys.exit(f"bench: {said}")
+        server_before = usage(server.pid)
+        database_before = postgresql.usage() if postgresql else None
+        output, _ = load.communicate()
+        server_after = usage(server.pid)
+        database_after = postgresql.usage() if postgresql else None
+    if server.process is None or server.process.poll() is not None:
+        sys.exit(f"bench: the server ended during {op}\n{server.last_words()}")
+    report = json.loads(output)
+    requests = max(report["requests"], 1)
+    database_cpu = None
+    if database_before and database_after:
+        database_cpu = (database_after.cpu - database_before.cpu) / requests * 1e6
+    return Row(
+        database=to.database,
+        load=report,
+        server_cpu_us=(server_after.cpu - server_before.cpu) / requests * 1e6,
+        database_cpu_us=database_cpu,
+        memory_mb=server_after.memory,
+        floor=floor,
+    )
+
+
+def say(text: str) -> None:
+    """Tell what is going on, apart from the results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_table(rows: list[Row], starts: list[Start]) -> None:
+    """Print the results as a table that Markdown takes as it is."""
+    table = Table(box=box.MARKDOWN)
+    for name in ("database", "operation"):
+        table.add_column(name)
+    for name in (
+        *("req/s", "p50 ms", "p99 ms", "server µs", "db µs", "load µs", "MB"),
+        *("floor/s", "floor p50", "floor db µs", "of floor", "errors"),
+    ):
+        table.add_column(name, justify="right")
+    for row in rows:
+        load, floor = row.load, row.floor
+        table.add_row(
+            row.database,
+            load["op"],
+            f"{load['rps']:,.0f}",
+            f"{load['p50_ms']:.1f}",
+            f"{load['p99_ms']:.1f}",
+            f"{row.server_cpu_us:,.0f}",
+            "" if row.database_cpu_us is None else f"{row.database_cpu_us:,.0f}",
+            f"{load['load_cpu_us']:.0f}",
+            f"{row.memory_mb:.0f}",
+            *(
+                (
+                    f"{floor.rps:,.0f}",
+                    f"{floor.p50_ms:.1f}",
+                    f"{floor.database_cpu_us:,.0f}",
+                    f"{load['rps'] / floor.rps:.2f}",
+                )
+                if floor
+                else ("", "", "", "")
+            ),
+            str(load["errors"]),
+        )
+    console = Console(width=200)
+    console.print(table)
+    for start in starts:
+        console.print(
+            f"start on {start.database}: {start.first_seconds:.2f} s the first time, "
+            f"{start.again_seconds:.2f} s after; {start.memory_mb:.0f} MB",
+            highlight=False,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""Compiles proto/ into src/tenantry/gen/.
+
+Two imports of our .proto files are not ours. google/api/*.proto are installed as text by
+googleapis-common-protos. buf/validate/validate.proto is installed by protovalidate as a descriptor
+only, so protoc reads it from a descriptor set, and its module re-exports the one in protovalidate:
+the messages and the validator then share the same extensions.
+
+With --check nothing is written: the exit code says whether src/tenantry/gen/ is current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from protobuf.plugin import get_comments
+from protobuf.wkt.google.protobuf.descriptor_pb import FileDescriptorSet
+from protovalidate._gen.buf.validate import validate_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from protobuf import (
+        DescEnum,
+        DescEnumValue,
+        DescExtension,
+        DescField,
+        DescFile,
+        DescMessage,
+        DescMethod,
+        DescOneof,
+        DescService,
+    )
+    from protobuf.wkt.google.protobuf.descriptor_pb import FileDescriptorProto
+
+    Element = (
+        DescEnum
+        | DescEnumValue
+        | DescExtension
+        | DescField
+        | DescMessage
+        | DescMethod
+        | DescOneof
+        | DescService
+    )
+
+ROOT = Path(__file__).resolve().parent.parent
+PROTO = ROOT / "proto"
+GEN = ROOT / "src" / "tenantry" / "gen"
+PLUGIN = Path(sysconfig.get_path("scripts")) / "protoc-gen-py"
+INSTALLED = Path(sysconfig.get_path("purelib"))
+GOOGLE = (
+    "google/api/annotations.proto",
+    "google/api/field_behavior.proto",
+    "google/api/http.proto",
+    "google/rpc/status.proto",
+)
+
+PACKAGE = "from __future__ import annotations\n"
+VALIDATE = '''"""The rules of buf.validate, as protovalidate declares them."""
+
+from protovalidate._gen.buf.validate.validate_pb import *
+'''
+
+
+def main() -> int:
+    """Generates, or with --check only compares; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Compile proto/ into src/tenantry/gen/.")
+    parser.add_argument("--check", action="store_true", help="only compare, write nothing")
+    check = parser.parse_args().check
+
+    with tempfile.TemporaryDirectory() as directory:
+        fresh = Path(directory) / "gen"
+        fresh.mkdir()
+        generate(fresh, Path(directory))
+        new, old = read_tree(fresh), read_tree(GEN)
+
+    changed = sorted(name for name in new.keys() | old.keys() if new.get(name) != old.get(name))
+    if check:
+        for name in changed:
+            print(f"not current: src/tenantry/gen/{name}", file=sys.stderr)
+        return 1 if changed else 0
+    for name in changed:
+        path = GEN / name
+        if name in new:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(new[name])
+        else:
+            path.unlink()
+    return 0
+
+
+def generate(out: Path, scratch: Path) -> None:
+    """Writes everything that src/tenantry/gen/ holds into `out`."""
+    own = sorted(path.relative_to(PROTO).as_posix() for path in PROTO.rglob("*.proto"))
+    rules = scratch / "validate.binpb"
+    rules.write_bytes(with_dependencies(validate_pb.desc()).to_binary())
+    described = scratch / "described.binpb"
+
+    command = [sys.executable, "-m", "grpc_tools.protoc"]
+    command += [f"--descriptor_set_in={rules}", f"-I{PROTO}", f"-I{INSTALLED}"]
+    command += [f"--plugin=protoc-gen-py={PLUGIN}", f"--py_out={out}"]
+    command += [f"--descriptor_set_out={described}", "--include_imports", "--include_source_info"]
+    if subprocess.run([*command, *own, *GOOGLE], check=False).returncode:
+        sys.exit("protoc refused the files")
+
+    validate = out / "buf" / "validate"
+    validate.mkdir(parents=True)
+    (out / "buf" / "__init__.py").write_text(PACKAGE)
+    (validate / "__init__.py").write_text(PACKAGE)
+    (validate / "validate_pb.py").write_text(VALIDATE)
+
+    comments = read_comments(described, own)
+    text = json.dumps(comments, ensure_ascii=False, indent=1, sort_keys=True)
+    (out / "comments.json").write_text(text + "\n", encoding="utf-8")
+
+
+def with_dependencies(file: DescFile) -> FileDescriptorSet:
+    """A descriptor set of the file and all that it imports, imports first."""
+    found: dict[str, FileDescriptorProto] = {}
+
+    def add(each: DescFile) -> None:
+        for dependency in each.dependencies:
+            add(dependency)
+        found.setdefault(each.name, each.proto)
+
+    add(file)
+    return FileDescriptorSet(file=list(found.values()))
+
+
+def read_comments(described: Path, own: list[str]) -> dict[str, str]:
+    """The comment above each element of our files, by full name; an element without one is refused.
+
+    Descriptors at run time carry no comments, and the API reference is made from them.
+    """
+    registry = FileDescriptorSet.from_binary(described.read_bytes()).to_registry()
+    comments = {}
+    for name in own:
+        file = registry.file(name)
+        assert file is not None
+        for full_name, element in elements(file):
+            comments[full_name] = flow(get_comments(element).leading or "")
+    if missing := [full_name for full_name, comment in comments.items() if not comment]:
+        sys.exit(f"no comment above: {', '.join(missing)}")
+    return comments
+
+
+def flow(comment: str) -> str:
+    """The comment with each paragraph on one line and an empty line between paragraphs."""
+    paragraphs = [""]
+    for line in map(str.strip, comment.strip().splitlines()):
+        if line:
+            paragraphs[-1] = f"{paragraphs[-1]} {line}".lstrip()
+        else:
+            paragraphs.append("")
+    return "\n\n".join(filter(None, paragraphs))
+
+
+def elements(file: DescFile) -> Iterator[tuple[str, Element]]:
+    """Everything in the file that can carry a comment, with its full name."""
+    for service in file.services:
+        yield service.type_name, service
+        for method in service.methods:
+            yield f"{service.type_name}.{method.name}", method
+    for message in file.messages:
+        yield from message_elements(message)
+    for enum in file.enums:
+        yield from enum_elements(enum)
+    for extension in file.extensions:
+        yield extension.type_name, extension
+
+
+def message_elements(message: DescMessage) -> Iterator[tuple[str, Element]]:
+    """The message with its fields and all that it nests."""
+    yield message.type_name, message
+    for oneof in message.oneofs:
+        yield f"{message.type_name}.{oneof.name}", oneof
+    for field in message.fields:
+        yield f"{message.type_name}.{field.name}", field
+    for nested in message.nested_messages:
+        yield from message_elements(nested)
+    for enum in message.nested_enums:
+        yield from enum_elements(enum)
+
+
+def enum_elements(enum: DescEnum) -> Iterator[tuple[str, Element]]:
+    """The enum with its values, each named below its enum."""
+    yield enum.type_name, enum
+    for value in enum.values:
+        yield f"{enum.type_name}.{value.name}", value
+
+
+def read_tree(directory: Path) -> dict[str, bytes]:
+    """All files below the directory, by relative path, without what Python caches."""
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""The one wiring file: everything that a process serves, read top to bottom."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from tenantry import master_key
+from tenantry import settings as settings_module
+from tenantry.caller import SYSTEM, Call
+from tenantry.clients import service as clients
+from tenantry.db import migrate
+from tenantry.db.opening import OpenError, open_database, schema_version
+from tenantry.gen.scalekit.v1.organizations import organizations_pb
+from tenantry.keys import service as keys
+from tenantry.oauth import web as oauth
+from tenantry.oauth.access_tokens import AccessTokens
+from tenantry.oauth.authenticate import Authenticator
+from tenantry.oauth.key_ring import KeyRing
+from tenantry.organizations.rpc import OrganizationService
+from tenantry.portal import web as portal
+from tenantry.transport import methods, rest
+from tenantry.transport.call import Pipeline
+from tenantry.transport.entry import Entry
+from tenantry.transport.router import Router
+from tenantry.transport.rpc import RpcDoor
+from tenantry.web import Request, Response, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from tenantry.db.engine import Database
+    from tenantry.settings import Settings
+
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+def wire(settings: Settings, db: Database) -> Entry:
+    """Return the application on an open database."""
+    ring = KeyRing(db)
+    tokens = AccessTokens(db, ring, settings.public_url)
+    authenticate = Authenticator(db, tokens, portal.cookie_name(settings.public_url))
+    pipeline = Pipeline(db, authenticate)
+
+    rpcs = [
+        *methods.of_service(
+            organizations_pb.desc().services[0],
+            OrganizationService(region_code=settings.region, public_url=settings.public_url),
+        ),
+    ]
+    router = Router()
+    rest.add_routes(router, rpcs, pipeline)
+    entry = Entry(router, RpcDoor(rpcs, pipeline), cors_origins=settings.cors_origins)
+    entry.add_routes(oauth.routes(db, ring, tokens, settings.public_url))
+    entry.add_routes(portal.routes(db, settings.public_url))
+    entry.add_routes([Route("GET", "/healthz", _health)])
+    return entry
+
+
+async def _health(_request: Request) -> Response:
+    return Response.json({"status": "ok"})
+
+
+class Application:
+    """The ASGI application: lifespan, then requests to what `wire` returned."""
+
+    def __init__(self) -> None:
+        self._entry: Entry | None = None
+        self._open = AsyncExitStack()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request, or run the lifespan."""
+        if scope["type"] == "http":
+            assert self._entry is not None
+            await self._entry(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start(settings_module.load())
+        except (OpenError, settings_module.SettingError) as problem:
+            print(f"tenantry: {problem}", file=sys.stderr, flush=True)  # noqa: T201
+            # The server around us would start without an application.
+            os._exit(2)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._open.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def start(self, settings: Settings) -> None:
+        """Open the database, bring it up to date, and get ready to answer.
+
+        Raises:
+            OpenError: the database cannot be used.
+
+        """
+        _log_as(settings.log_level)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if await schema_version(settings.database) != migrate.HEAD:
+            await asyncio.to_thread(migrate.upgrade, settings.database)
+        db = await self._open.enter_async_context(
+            open_database(
+                settings.database, master_key.load(settings), pool_size=settings.pool_size
+            )
+        )
+        await keys.ensure(db)
+        await _first_client(settings, db)
+        self._entry = wire(settings, db)
+
+
+async def _first_client(settings: Settings, db: Database) -> None:
+    """Create the management client of a fresh database; `tenantry env` reads its secret."""
+    if await clients.live_ids(db):
+        return
+    call = Call(SYSTEM, db, request_id="start")
+    client, secret = await clients.create(call, name="First client")
+    path = settings.data_dir / "credentials.json"
+    path.touch(mode=0o600)
+    path.write_text(
+        json.dumps({"client_id": client.id, "client_secret": secret}) + "\n", encoding="utf-8"
+    )
+
+
+def _log_as(level: str) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+app = Application()

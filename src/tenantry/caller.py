@@ -1,0 +1,58 @@
+"""Who is calling, and the Call handed to each rpc: passed by hand, never global."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+
+
+class Kind(Enum):
+    """The kinds of caller; the value is the bit, or bits, of the contract's authentication_type.
+
+    A management client is the operator's own: it may also make the calls that the contract gives
+    to the people of the workspace.
+    """
+
+    ANONYMOUS = 1
+    MANAGEMENT_CLIENT = 4 | 64
+    PORTAL_SESSION = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: its kind, its id, and where it is bound to one organization, which."""
+
+    kind: Kind
+    id: str
+    organization_id: str | None = None
+    # None: every permission. Else the permissions it holds.
+    permissions: frozenset[str] | None = None
+
+    @property
+    def actor(self) -> dict[str, str]:
+        """The caller as events record it."""
+        return {"type": self.kind.name.lower(), "id": self.id}
+
+
+ANONYMOUS = Caller(Kind.ANONYMOUS, "anonymous", permissions=frozenset())
+SYSTEM = Caller(Kind.MANAGEMENT_CLIENT, "system")  # the command line, and the worker
+
+
+@dataclass(slots=True)
+class Call:
+    """One call: who, with which request id, on which database session, with which conditions."""
+
+    caller: Caller
+    db: Session
+    request_id: str
+    if_match: frozenset[int] | None = None  # revisions that the caller allows; None for any
+    extra: dict[str, list[str]] = field(default_factory=dict)  # query members of ours
+    headers: dict[str, str] = field(default_factory=dict)  # of the answer; trailers on gRPC
+
+    def tag(self, revision: int) -> None:
+        """Give the answer the ETag of what it shows."""
+        self.headers["etag"] = f'"{revision}"'

@@ -1,0 +1,6 @@
+"""Storage: the database, its statements, transactions, page tokens and migrations.
+
+Tables and statements are SQLAlchemy Core expressions, compiled once for each database and run on
+the driver itself: no session, no result objects in between (docs/decisions/0001-statements.md).
+Owns the tables that belong to no room: events, environment, data keys, tallies, kept replies.
+"""

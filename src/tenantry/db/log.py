@@ -1,0 +1,41 @@
+"""Reading the event log in the order of its ids."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, select
+
+from tenantry.db.schema import events
+from tenantry.db.statements import Statement
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row, Session
+
+_AFTER = Statement(
+    select(events)
+    .where(events.c.id > bindparam("after"))
+    .order_by(events.c.id)
+    .limit(bindparam("take"))
+)
+_LAST = Statement(select(events).order_by(events.c.id.desc()).limit(bindparam("take")))
+
+
+async def after(db: Session, event_id: str, *, limit: int = 100) -> list[dict[str, Any]]:
+    """Return the events that follow one, the oldest first; "" is before the first."""
+    rows = await db.fetch_all(_AFTER, after=event_id, take=limit)
+    return [_event(row) for row in rows]
+
+
+async def last(db: Session, *, limit: int) -> list[dict[str, Any]]:
+    """Return the newest events, the oldest first."""
+    rows = await db.fetch_all(_LAST, take=limit)
+    return [_event(row) for row in rows][::-1]
+
+
+def _event(row: Row) -> dict[str, Any]:
+    event = {name: row[name] for name in events.c.keys()}  # noqa: SIM118 - columns
+    for name in ("actor", "before", "after"):
+        event[name] = json.loads(event[name]) if event[name] is not None else None
+    return event

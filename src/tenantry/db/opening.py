@@ -1,0 +1,145 @@
+"""Opening the database: schema current, a node number taken, the data key unwrapped."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, insert, select, text, update
+
+from tenantry import ids
+from tenantry.db import migrate
+from tenantry.db.engine import Database, Unavailable, now
+from tenantry.db.page_tokens import PageTokens
+from tenantry.db.schema import data_keys, environment
+from tenantry.db.statements import Statement
+from tenantry.vault import Vault, WrongKey, new_data_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy import Table
+
+
+_PURPOSE = "data-key"
+
+
+class OpenError(Exception):
+    """The database cannot be used; the text is one line for the operator."""
+
+
+_VERSION = Statement(text("SELECT version_num FROM alembic_version"))
+
+
+def _insert_into_empty(table: Table) -> Statement:
+    """Return the insert of a table's first row, which leaves a table with rows as it is."""
+    row = select(*(bindparam(f"p_{c.name}", type_=c.type) for c in table.c))
+    first = row.where(~select(*table.primary_key.columns).exists())
+    return Statement(
+        insert(table)
+        .from_select([c.name for c in table.c], first)
+        .returning(*table.primary_key.columns)
+    )
+
+
+_FIRST = _insert_into_empty(environment)
+_CLAIM = Statement(
+    update(environment)
+    .values(nodes=environment.c.nodes + 1)
+    .returning(environment.c.id, environment.c.nodes)
+)
+_KEYS = Statement(select(data_keys).order_by(data_keys.c.id))
+_FIRST_KEY = _insert_into_empty(data_keys)
+
+
+@asynccontextmanager
+async def open_database(
+    url: str, master_key: bytes, *, pool_size: int = 10
+) -> AsyncIterator[Database]:
+    """Open the database for one process.
+
+    Raises:
+        OpenError: it does not answer, its schema is not current, or the master key is another.
+
+    """
+    database = await _connect(url, pool_size)
+    try:
+        await _check_schema(database)
+        await _prepare(database, master_key)
+        yield database
+    finally:
+        await database.close()
+
+
+async def schema_version(url: str) -> str | None:
+    """Return the revision of the database's schema, None for an empty database.
+
+    Raises:
+        OpenError: it does not answer.
+
+    """
+    database = await _connect(url, 1)
+    try:
+        return await _version(database)
+    finally:
+        await database.close()
+
+
+async def _connect(url: str, pool_size: int) -> Database:
+    try:
+        if url.startswith("sqlite:"):
+            from tenantry.db.sqlite import SQLite
+
+            return SQLite(url.removeprefix("sqlite:///"))
+        from tenantry.db.postgresql import PostgreSQL
+
+        return await PostgreSQL.connect(url, pool_size)
+    except Unavailable as problem:
+        raise OpenError(f"the database cannot be reached: {problem}") from problem
+
+
+async def _version(database: Database) -> str | None:
+    try:
+        row = await database.fetch_one(_VERSION)
+    except Unavailable as problem:
+        raise OpenError(f"the database cannot be reached: {problem}") from problem
+    except Exception:  # noqa: BLE001 - each driver has its own for a missing table
+        return None
+    return row["version_num"] if row else None
+
+
+async def _check_schema(database: Database) -> None:
+    found = await _version(database)
+    if found != migrate.HEAD:
+        raise OpenError(
+            f"the database's schema is at {found or 'nothing'}, this version needs "
+            f"{migrate.HEAD}: run `tenantry migrate`"
+        )
+
+
+async def _prepare(database: Database, master_key: bytes) -> None:
+    # The first process of all names the environment; each counts itself.
+    database.mint = ids.Mint(0)
+    await database.fetch_all(
+        _FIRST, p_id=database.new_id(ids.ENVIRONMENT), p_nodes=0, p_create_time=now()
+    )
+    row = await database.fetch_one(_CLAIM)
+    assert row is not None
+    database.environment_id = row["id"]
+    database.mint = ids.Mint(row["nodes"])
+    master = Vault(master_key)
+    await database.fetch_all(
+        _FIRST_KEY,
+        p_id=database.new_id("dek_"),
+        p_wrapped=master.encrypt(new_data_key(), _PURPOSE),
+        p_create_time=now(),
+    )
+    keys = await database.fetch_all(_KEYS)
+    try:
+        # The first one counts: should two processes have made one each, all agree on it.
+        database.vault = Vault(master.decrypt(keys[0]["wrapped"], _PURPOSE))
+    except WrongKey:
+        raise OpenError(
+            "TENANTRY_MASTER_KEY: is not the key that this database was made with"
+        ) from None
+    database.page_tokens = PageTokens(database.vault.derive("page-token"))

@@ -1,0 +1,53 @@
+"""Page tokens: opaque, bound to the filter of the list they came from, refused if changed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+
+from tenantry import errors
+
+_MAC = 12  # bytes
+
+
+class PageTokens:
+    """Encodes where a page of a list starts; lists page by key, never by offset."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def encode(self, listing: str, *, backward: bool, id_: str) -> str:
+        """Return the token of the page behind (or, backward, before) the row of this id.
+
+        ``listing`` says which list with which filter: the token opens no other.
+        """
+        payload = json.dumps([int(backward), id_], separators=(",", ":")).encode()
+        raw = self._mac(listing, payload) + payload
+        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+    def decode(self, listing: str, token: str) -> tuple[bool, str]:
+        """Return (backward, id) of a token.
+
+        Raises:
+            errors.InvalidArgument: it is not one of ours, or of another list or filter.
+
+        """
+        try:
+            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raw = b""
+        mac, payload = raw[:_MAC], raw[_MAC:]
+        if not payload or not hmac.compare_digest(mac, self._mac(listing, payload)):
+            raise errors.InvalidArgument.field(
+                "page_token", "page_token", "is not a page token of this list and filter"
+            )
+        backward, id_ = json.loads(payload)
+        return bool(backward), id_
+
+    def _mac(self, listing: str, payload: bytes) -> bytes:
+        text = listing.encode()
+        return hmac.digest(self._key, len(text).to_bytes(4, "big") + text + payload, "sha256")[
+            :_MAC
+        ]

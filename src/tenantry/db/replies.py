@@ -1,0 +1,81 @@
+"""Kept replies: a request with an Idempotency-Key has one effect and one answer, for 24 hours."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+
+from tenantry import errors
+from tenantry.db.engine import Session, now
+from tenantry.db.schema import replies
+from tenantry.db.statements import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_KEPT_MICROSECONDS = 24 * 3600 * 1_000_000
+
+_mine = (replies.c.caller_id == bindparam("p_caller_id")) & (replies.c.key == bindparam("p_key"))
+_PRUNE = Statement(
+    delete(replies).where(replies.c.create_time < bindparam("before")).returning(replies.c.key)
+)
+# SQLAlchemy spells ON CONFLICT alike for both databases.
+_CLAIM = Statement(
+    insert_or_leave(replies)
+    .values(
+        caller_id=bindparam("p_caller_id"),
+        key=bindparam("p_key"),
+        request=bindparam("p_request"),
+        create_time=bindparam("p_create_time"),
+    )
+    .on_conflict_do_nothing()
+    .returning(replies.c.key)
+)
+_FIND = Statement(select(replies.c.request, replies.c.response, replies.c.headers).where(_mine))
+_KEEP = Statement(
+    update(replies)
+    .where(_mine)
+    .values(response=bindparam("p_response"), headers=bindparam("p_headers"))
+    .returning(replies.c.key)
+)
+
+
+async def claim(
+    db: Session, *, caller_id: str, key: str, request: str
+) -> tuple[bytes, dict[str, str]] | None:
+    """Take a key for this request, or return the reply it already had: message and headers.
+
+    Call it first in the transaction of the change: a second request with the key then waits for
+    the first to end.
+
+    Raises:
+        errors.IdempotencyMismatch: the key belongs to another request.
+
+    """
+    at = now()
+    await db.fetch_all(_PRUNE, before=at - _KEPT_MICROSECONDS)
+    claimed = await db.fetch_one(
+        _CLAIM, p_caller_id=caller_id, p_key=key, p_request=request, p_create_time=at
+    )
+    if claimed is not None:
+        return None
+    kept = await db.fetch_one(_FIND, p_caller_id=caller_id, p_key=key)
+    if kept is None or kept["request"] != request:
+        raise errors.IdempotencyMismatch
+    return bytes(kept["response"]), json.loads(kept["headers"])
+
+
+async def keep(
+    db: Session, *, caller_id: str, key: str, response: bytes, headers: Mapping[str, str]
+) -> None:
+    """Store the reply, in the transaction that claimed the key."""
+    await db.fetch_all(
+        _KEEP,
+        p_caller_id=caller_id,
+        p_key=key,
+        p_response=response,
+        p_headers=json.dumps(dict(headers)),
+    )

@@ -1,0 +1,176 @@
+"""The metadata that all tables hang on, column types equal on both databases, and own tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import UserDefinedType
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.compiler import SQLCompiler
+
+metadata = MetaData(
+    naming_convention={
+        # The driver names the constraint that was broken; this is how we know the field.
+        "uq": "uq_%(table_name)s__%(column_0_name)s",
+        "ix": "ix_%(table_name)s__%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s__%(column_0_name)s",
+    }
+)
+
+
+class Json(UserDefinedType[str]):
+    """JSON that goes in and comes out as text: jsonb on PostgreSQL, text on SQLite."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the column type of any database but PostgreSQL."""
+        return "TEXT"
+
+
+@compiles(Json, "postgresql")
+def _jsonb(_type: Json, _compiler: Any, **_: Any) -> str:
+    return "JSONB"
+
+
+def time_column(name: str, *, nullable: bool = False) -> Column[int]:
+    """Return a column of microseconds since 1970, UTC: exact, sortable, alike on both databases."""
+    return Column(name, BigInteger, nullable=nullable)
+
+
+class json_has(GenericFunction[bool]):  # noqa: N801 - named as it reads in a statement
+    """Whether a flat JSON object column has a member with this value, by its index.
+
+    PostgreSQL answers it from a GIN index over the column. On SQLite a side table that triggers
+    keep (``<table>_<column>``: owner, key, value) stands in for it.
+    """
+
+    inherit_cache = True
+    type = postgresql.BOOLEAN()
+
+
+@compiles(json_has, "postgresql")
+def _json_has_postgresql(element: json_has, compiler: SQLCompiler, **kw: Any) -> str:
+    column, key, value = element.clauses
+    built = compiler.process
+    return f"{built(column, **kw)} @> jsonb_build_object({built(key, **kw)}, {built(value, **kw)})"
+
+
+@compiles(json_has, "sqlite")
+def _json_has_sqlite(element: json_has, compiler: SQLCompiler, **kw: Any) -> str:
+    column, key, value = element.clauses
+    name = _table(column).name
+    built = compiler.process
+    return (
+        f"{name}.id IN (SELECT owner FROM {name}_{column.name} "
+        f"WHERE key = {built(key, **kw)} AND value = {built(value, **kw)})"
+    )
+
+
+class text_has(GenericFunction[bool]):  # noqa: N801
+    """Whether a row's search text has this part of 3 characters or more, ignoring case, by index.
+
+    Arguments: the table's id column and the part. PostgreSQL: a GIN index over the trigrams of the
+    generated column ``search_text``. SQLite: the FTS5 table ``<table>_search``, which triggers
+    keep; its rowid is the number of the id, whose prefix is in the table's ``info``.
+    """
+
+    inherit_cache = True
+    type = postgresql.BOOLEAN()
+
+
+@compiles(text_has, "postgresql")
+def _text_has_postgresql(element: text_has, compiler: SQLCompiler, **kw: Any) -> str:
+    column, part = element.clauses
+    text = f"{_table(column).name}.search_text"
+    built = compiler.process(part, **kw)
+    return (
+        f"(tenantry_trigrams({text}) @> tenantry_trigrams(lower({built}))"
+        f" AND strpos({text}, lower({built})) > 0)"
+    )
+
+
+@compiles(text_has, "sqlite")
+def _text_has_sqlite(element: text_has, compiler: SQLCompiler, **kw: Any) -> str:
+    column, part = element.clauses
+    table = _table(column)
+    phrase = f"""'"' || replace({compiler.process(part, **kw)}, '"', '""') || '"'"""
+    return (
+        f"{table.name}.id IN (SELECT '{table.info['prefix']}' || rowid FROM {table.name}_search"
+        f" WHERE {table.name}_search MATCH {phrase})"
+    )
+
+
+def _table(column: Any) -> Table:
+    table: Table = column.table
+    return table
+
+
+environment = Table(
+    "environment",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # Counts the processes that ever opened the database: each takes the next as its node number.
+    Column("nodes", BigInteger, nullable=False),
+    time_column("create_time"),
+)
+
+data_keys = Table(
+    "data_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("wrapped", Text, nullable=False),
+    time_column("create_time"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    time_column("occurred_at"),
+    Column("organization_id", Text),
+    Column("actor", Json, nullable=False),
+    Column("before", Json),
+    Column("after", Json),
+    Column("request_id", Text, nullable=False),
+)
+Index(None, events.c.organization_id, events.c.id)
+
+# How many rows a table holds, kept by triggers; several slots, so that writers do not queue.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("slot", Integer, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
+# What was answered to a request with an Idempotency-Key, for 24 hours.
+replies = Table(
+    "replies",
+    metadata,
+    Column("caller_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request", Text, nullable=False),
+    Column("response", LargeBinary),
+    Column("headers", Json),
+    time_column("create_time"),
+)
+Index(None, replies.c.create_time)

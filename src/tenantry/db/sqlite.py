@@ -1,0 +1,167 @@
+"""SQLite by the standard library: one thread that writes, a few that read (WAL).
+
+A change with its event is one trip to the writing thread: begin, change, event, commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tenantry.db.engine import (
+    Database,
+    DuplicateKey,
+    Row,
+    Session,
+    Transaction,
+    Unavailable,
+)
+from tenantry.db.statements import RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from tenantry.db.statements import Statement
+    from tenantry.events import Event
+
+T = TypeVar("T")
+
+_READERS = 3
+_BUSY_SECONDS = 10.0
+
+
+class SQLite(Database):
+    """One database file, shared with other processes of this machine."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._writer = ThreadPoolExecutor(1, "sqlite-writer")
+        self._readers = ThreadPoolExecutor(_READERS, "sqlite-reader")
+        self._writing = asyncio.Lock()
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return this thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            try:
+                connection = sqlite3.connect(
+                    self._path, timeout=_BUSY_SECONDS, isolation_level=None, cached_statements=256
+                )
+                connection.row_factory = sqlite3.Row
+                # FULL: a commit is on the disk before it is answered, also if the power fails.
+                connection.executescript(
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                    "PRAGMA cache_size=-16000; PRAGMA case_sensitive_like=OFF;"
+                )
+            except sqlite3.OperationalError as problem:
+                raise Unavailable(f"{self._path}: {problem}") from problem
+            self._local.connection = connection
+        return connection
+
+    async def _run(self, pool: ThreadPoolExecutor, work: Callable[[sqlite3.Connection], T]) -> T:
+        def run() -> T:
+            try:
+                return work(self._connection())
+            except sqlite3.IntegrityError as problem:
+                # It reads: UNIQUE constraint failed: organizations.external_id
+                text = str(problem)
+                if text.startswith("UNIQUE"):
+                    column = text.partition(",")[0].rpartition(".")[2]
+                    raise DuplicateKey(column) from problem
+                raise
+            except sqlite3.OperationalError as problem:
+                if problem.sqlite_errorcode in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                    raise Unavailable(str(problem)) from problem
+                raise
+
+        return await asyncio.get_running_loop().run_in_executor(pool, run)
+
+    async def run_writer(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run this on the writing thread; whoever calls holds the lock."""
+        return await self._run(self._writer, work)
+
+    async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
+        """See `Session.fetch_all`."""
+        sql, args = statement.bind("sqlite", params)
+        if statement.is_read:
+            return await self._run(self._readers, lambda c: c.execute(sql, args).fetchall())
+        async with self._writing:
+            return await self.run_writer(lambda c: c.execute(sql, args).fetchall())
+
+    async def apply(self, change: Statement, event: Event, **params: Any) -> Row | None:
+        """See `Session.apply`."""
+        changed = change.bind("sqlite", params)
+        recorded = RECORD.bind("sqlite", self.event_params(event))
+
+        def work(connection: sqlite3.Connection) -> Row | None:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                row = connection.execute(*changed).fetchone()
+                if row is not None:
+                    connection.execute(*recorded)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            return row
+
+        async with self._writing:
+            return await self.run_writer(work)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """See `Session.transaction`."""
+
+        def end(word: str) -> Callable[[sqlite3.Connection], None]:
+            def work(connection: sqlite3.Connection) -> None:
+                if connection.in_transaction:
+                    connection.execute(word)
+
+            return work
+
+        async with self._writing:
+            try:
+                # The thread takes its work in order: a begin that we stopped waiting for is
+                # still undone by the rollback behind it.
+                await self.run_writer(lambda c: c.execute("BEGIN IMMEDIATE"))
+                yield _Transaction(self)
+                await self.run_writer(end("COMMIT"))
+            except BaseException:
+                await asyncio.shield(self.run_writer(end("ROLLBACK")))
+                raise
+
+    async def close(self) -> None:
+        """Let the threads end; their connections close with them."""
+        for pool in (self._writer, self._readers):
+            pool.shutdown(wait=True)
+
+
+class _Transaction(Transaction):
+    """A transaction on the writing thread."""
+
+    def __init__(self, database: SQLite) -> None:
+        super().__init__(database)
+        self._run = database.run_writer
+
+    async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
+        """See `Session.fetch_all`."""
+        sql, args = statement.bind("sqlite", params)
+        return await self._run(lambda c: c.execute(sql, args).fetchall())
+
+    async def apply(self, change: Statement, event: Event, **params: Any) -> Row | None:
+        """See `Session.apply`."""
+        row = await self.fetch_one(change, **params)
+        if row is not None:
+            await self.record(event)
+        return row
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """See `Session.transaction`: SQLite undoes a failed statement alone and goes on."""
+        yield self

@@ -1,0 +1,220 @@
+"""Every error: its name, gRPC code, error_code and sentence; one table from code to HTTP status.
+
+Raised anywhere, translated by the doors. The text is for the person who called: it names the
+field and never holds a secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Code(IntEnum):
+    """gRPC status codes that we use (https://grpc.io/docs/guides/status-codes/)."""
+
+    CANCELED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+HTTP_STATUS = {
+    Code.CANCELED: 499,
+    Code.UNKNOWN: 500,
+    Code.INVALID_ARGUMENT: 400,
+    Code.DEADLINE_EXCEEDED: 504,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.FAILED_PRECONDITION: 400,
+    Code.ABORTED: 409,
+    Code.OUT_OF_RANGE: 400,
+    Code.UNIMPLEMENTED: 501,
+    Code.INTERNAL: 500,
+    Code.UNAVAILABLE: 503,
+    Code.DATA_LOSS: 500,
+    Code.UNAUTHENTICATED: 401,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken field rule: the field's path, the rule, and what is wrong with what came."""
+
+    field: str
+    constraint: str
+    description: str
+
+
+class Error(Exception):
+    """An answer that is not the one asked for."""
+
+    code = Code.INTERNAL
+    error_code = ""  # the code's name where empty
+    http_status = 0  # the code's status where 0
+    sentence = "internal error"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        violations: tuple[Violation, ...] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message or self.sentence)
+        self.message = message or self.sentence
+        self.violations = violations
+        self.headers = headers or {}
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of this error over REST."""
+        return self.http_status or HTTP_STATUS[self.code]
+
+    @property
+    def name(self) -> str:
+        """The error_code that clients read; never empty."""
+        return self.error_code or self.code.name
+
+
+class InvalidArgument(Error):
+    """A field rule is broken, or the body cannot be read."""
+
+    code = Code.INVALID_ARGUMENT
+    sentence = "invalid argument"
+
+    @classmethod
+    def field(cls, name: str, constraint: str, description: str) -> InvalidArgument:
+        """Return the error of one broken field rule."""
+        return cls(f"{name}: {description}", violations=(Violation(name, constraint, description),))
+
+
+class Duplicate(Error):
+    """Another object already has this value of a field that is unique.
+
+    Clients read it as a bad request and look for these words (behaviours: conflicts are 400).
+    """
+
+    code = Code.INVALID_ARGUMENT
+
+    def __init__(self, field: str, value: str = "") -> None:
+        shown = f" {value!r}" if value else ""
+        description = f"duplicate key not allowed: {field}{shown} already exists"
+        super().__init__(description, violations=(Violation(field, "unique", description),))
+
+
+class NotFound(Error):
+    """The object is unknown, deleted, or of another organization: which, is not said."""
+
+    code = Code.NOT_FOUND
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} not found")
+
+
+class Unauthenticated(Error):
+    """This access token is bad, and nothing else: clients fetch a new one and call again."""
+
+    code = Code.UNAUTHENTICATED
+    sentence = "Token empty"
+
+
+class PermissionDenied(Error):
+    """The caller is known and may not make this call."""
+
+    code = Code.PERMISSION_DENIED
+    sentence = "this caller may not make this call"
+
+
+class PreconditionFailed(Error):
+    """If-Match names a revision that is not the current one (RFC 9110 section 13.1.1)."""
+
+    code = Code.FAILED_PRECONDITION
+    error_code = "PRECONDITION_FAILED"
+    http_status = 412
+
+    def __init__(self, current: int) -> None:
+        super().__init__(
+            f'if-match: the object has changed, its etag now is "{current}"',
+            headers={"etag": f'"{current}"'},
+        )
+
+
+class IdempotencyMismatch(Error):
+    """The Idempotency-Key was used for another request."""
+
+    code = Code.INVALID_ARGUMENT
+    error_code = "IDEMPOTENCY_KEY_REUSED"
+    http_status = 422
+    sentence = "idempotency-key: was used with another request within the last 24 hours"
+
+
+class Busy(Error):
+    """Nothing was done; the same call may succeed shortly."""
+
+    code = Code.UNAVAILABLE
+    sentence = "the server is busy, try again"
+
+
+class Unimplemented(Error):
+    """There is no such rpc."""
+
+    code = Code.UNIMPLEMENTED
+    sentence = "unknown method"
+
+
+class RouteNotFound(Error):
+    """There is nothing at this path."""
+
+    code = Code.NOT_FOUND
+    sentence = "path not found"
+
+
+class MethodNotAllowed(Error):
+    """The path exists, this verb does not; `allow` lists those that do (RFC 9110 15.5.6)."""
+
+    code = Code.UNIMPLEMENTED
+    error_code = "METHOD_NOT_ALLOWED"
+    http_status = 405
+
+    def __init__(self, allow: str) -> None:
+        super().__init__(f"method not allowed, try {allow}", headers={"allow": allow})
+
+
+class PayloadTooLarge(Error):
+    """The body is over the limit."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    error_code = "PAYLOAD_TOO_LARGE"
+    http_status = 413
+    sentence = "the body is over 1 MiB"
+
+
+class UnsupportedMediaType(Error):
+    """The body is of a type that is not read here."""
+
+    code = Code.INVALID_ARGUMENT
+    error_code = "UNSUPPORTED_MEDIA_TYPE"
+    http_status = 415
+    sentence = "content-type must be application/json"
+
+
+class Internal(Error):
+    """Something unexpected; the log has it under this request id."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"internal error, request id {request_id}")

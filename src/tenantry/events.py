@@ -1,0 +1,68 @@
+"""Every event: what happened, to which object. One row each, written with the change itself.
+
+The types are the published ones of the wire contract where it has one; the others are ours, for
+the audit log and ``tenantry events tail``, and are never delivered to a webhook.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenantry.caller import Call
+
+PUBLISHED = {
+    "organization.created": "Organization",
+    "organization.updated": "Organization",
+    "organization.deleted": "Organization",
+}
+OURS = {
+    "portal_link.created": "PortalLink",
+    "portal_link.deleted": "PortalLink",
+    "portal_link.opened": "PortalLink",
+    "client.created": "Client",
+    "client.secret_rotated": "Client",
+    "client.deleted": "Client",
+    "signing_key.rotated": "SigningKey",
+}
+OBJECT = PUBLISHED | OURS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One change: by whom, on which object of which organization, before and after.
+
+    ``before`` is None for a creation, ``after`` for a deletion. Neither ever holds a secret.
+    """
+
+    type: str
+    actor: dict[str, str]
+    request_id: str
+    organization_id: str | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+    @property
+    def object(self) -> str:
+        """The kind of object that changed."""
+        return OBJECT[self.type]
+
+
+def of(
+    call: Call,
+    type_: str,
+    *,
+    organization_id: str | None = None,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> Event:
+    """Return the event that this call causes."""
+    return Event(
+        type=type_,
+        actor=call.caller.actor,
+        request_id=call.request_id,
+        organization_id=organization_id,
+        before=before,
+        after=after,
+    )

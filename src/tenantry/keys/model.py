@@ -1,0 +1,41 @@
+"""The table of signing keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Column, Table, Text
+
+from tenantry.db.schema import metadata, time_column
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("id", Text, primary_key=True),  # the kid
+    Column("state", Text, nullable=False),
+    Column("public_pem", Text, nullable=False),
+    Column("private_sealed", Text, nullable=False),
+    time_column("create_time"),
+    time_column("retire_time", nullable=True),
+)
+
+
+class State(StrEnum):
+    """Where a key is in its life."""
+
+    NEXT = "next"
+    CURRENT = "current"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One key pair; ``private_pem`` is the secret."""
+
+    id: str
+    state: State
+    public_pem: str
+    private_pem: str
+    create_time: int
+    retire_time: int | None

@@ -1,0 +1,66 @@
+"""Who is calling, from the headers of a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.caller import ANONYMOUS, Caller, Kind
+from tenantry.portal_links import service as portal_links
+from tenantry.web import cookie
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Database
+    from tenantry.oauth.access_tokens import AccessTokens
+
+# What the customer's IT admin may do so far: see their own organization.
+_PORTAL_PERMISSIONS = frozenset({"organizations_read"})
+
+
+class Authenticator:
+    """Finds the caller: by an access token, else by the cookie of a portal session."""
+
+    def __init__(self, db: Database, tokens: AccessTokens, portal_cookie: str) -> None:
+        self._db = db
+        self._tokens = tokens
+        self._portal_cookie = portal_cookie
+
+    async def __call__(self, headers: Mapping[str, str]) -> Caller:
+        """Return the caller; without credentials that is nobody.
+
+        One of several `authorization` values has to be good: after a refresh the Python SDK
+        sends the stale token beside the fresh one for good.
+
+        Raises:
+            errors.Unauthenticated: there are access tokens and all of them are bad.
+
+        """
+        authorization = headers.get("authorization")
+        if authorization is not None:
+            return await self._by_token(authorization)
+        if self._portal_cookie in headers.get("cookie", ""):
+            return await self._by_cookie(headers["cookie"])
+        return ANONYMOUS
+
+    async def _by_token(self, authorization: str) -> Caller:
+        problem = errors.Unauthenticated()
+        for value in authorization.split(","):
+            scheme, _, token = value.strip().partition(" ")
+            if scheme.lower() != "bearer" or not token.strip():
+                continue
+            try:
+                client_id = await self._tokens.verify(token.strip())
+            except errors.Unauthenticated as bad:
+                problem = bad
+            else:
+                return Caller(Kind.MANAGEMENT_CLIENT, client_id)
+        raise problem
+
+    async def _by_cookie(self, cookies: str) -> Caller:
+        secret = cookie(cookies, self._portal_cookie)
+        session = await portal_links.find_session(self._db, secret) if secret else None
+        if session is None:
+            return ANONYMOUS
+        return Caller(Kind.PORTAL_SESSION, session.id, session.organization_id, _PORTAL_PERMISSIONS)

@@ -1,0 +1,61 @@
+"""The signing keys as one process knows them, read anew when they are a little old."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from joserfc.jwk import RSAKey
+
+from tenantry.keys import service as keys
+from tenantry.keys.model import State
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+
+# After a rotation this process signs with the former key for so long at most. Verifiers know
+# the next key long before, since it was published when the former one began to sign.
+FRESH_SECONDS = 30.0
+# How often an unknown kid may make us look again.
+_RETRY_SECONDS = 5.0
+
+
+class KeyRing:
+    """Current, next and retired keys."""
+
+    def __init__(self, db: Session) -> None:
+        self._db = db
+        self._loaded = float("-inf")
+        self._by_id: dict[str, RSAKey] = {}
+        self._current: RSAKey | None = None
+        self.published: dict[str, Any] = {"keys": []}
+
+    async def refresh(self, *, older_than: float = FRESH_SECONDS) -> None:
+        """Read the keys again if they were read longer ago than this, in seconds."""
+        if time.monotonic() - self._loaded < older_than:
+            return
+        loaded = await keys.load(self._db)
+        ring = {
+            key.id: RSAKey.import_key(
+                key.private_pem, {"kid": key.id, "use": "sig", "alg": "RS256"}
+            )
+            for key in loaded
+        }
+        self._by_id = ring
+        self._current = next(ring[key.id] for key in loaded if key.state is State.CURRENT)
+        members = ("use", "kty", "kid", "alg", "n", "e")
+        public = [key.as_dict(private=False) for key in ring.values()]
+        self.published = {"keys": [{name: key[name] for name in members} for key in public]}
+        self._loaded = time.monotonic()
+
+    async def signing(self) -> RSAKey:
+        """Return the key that signs now."""
+        await self.refresh()
+        assert self._current is not None
+        return self._current
+
+    async def verifying(self, key_id: str) -> RSAKey | None:
+        """Return the published key of this id."""
+        if key_id not in self._by_id:
+            await self.refresh(older_than=_RETRY_SECONDS)
+        return self._by_id.get(key_id)

@@ -1,0 +1,158 @@
+"""The table of organizations, and one organization as the room knows it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+
+from tenantry import ids
+from tenantry.db.schema import Json, metadata, time_column
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row
+
+# The migration adds what only one database knows: the search text and the indexes over it and
+# over the metadata (docs/decisions/0002-search.md).
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("external_id", Text),
+    Column("slug", Text),
+    Column("logo_url", Text),
+    Column("region_code", Text, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("features", Json, nullable=False),
+    Column("max_allowed_users", Integer),
+    Column("session_policy", Json),
+    Column("branding", Json),
+    Column("revision", BigInteger, nullable=False),
+    time_column("create_time"),
+    time_column("update_time"),
+    info={"prefix": ids.ORGANIZATION},
+)
+Index("uq_organizations__external_id", organizations.c.external_id, unique=True)
+Index("uq_organizations__slug", organizations.c.slug, unique=True)
+
+# In the order in which every answer lists them.
+FEATURES = ("sso", "dir_sync", "domain_verification", "session_policy")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPolicy:
+    """An organization's own session policy, in minutes; ``idle`` is None where that is off."""
+
+    absolute: int
+    idle: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Branding:
+    """An organization's own branding: free settings, and when they were last changed."""
+
+    settings: dict[str, Any]
+    custom: bool
+    update_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """One organization; times in microseconds since 1970, UTC."""
+
+    id: str
+    display_name: str
+    external_id: str | None
+    slug: str | None
+    logo_url: str | None
+    region_code: str
+    metadata: dict[str, str]
+    features: dict[str, bool]
+    max_allowed_users: int | None
+    session_policy: SessionPolicy | None  # None: the application's
+    branding: Branding | None  # None: never set
+    revision: int
+    create_time: int
+    update_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> Organization:
+        """Return the organization of one row."""
+        policy, branding = row["session_policy"], row["branding"]
+        return cls(
+            id=row["id"],
+            display_name=row["display_name"],
+            external_id=row["external_id"],
+            slug=row["slug"],
+            logo_url=row["logo_url"],
+            region_code=row["region_code"],
+            metadata=json.loads(row["metadata"]),
+            features=json.loads(row["features"]),
+            max_allowed_users=row["max_allowed_users"],
+            session_policy=SessionPolicy(**json.loads(policy)) if policy else None,
+            branding=Branding(**json.loads(branding)) if branding else None,
+            revision=row["revision"],
+            create_time=row["create_time"],
+            update_time=row["update_time"],
+        )
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        policy, branding = self.session_policy, self.branding
+        return {
+            "id": self.id,
+            "display_name": self.display_name,
+            "external_id": self.external_id,
+            "slug": self.slug,
+            "logo_url": self.logo_url,
+            "region_code": self.region_code,
+            "metadata": json.dumps(self.metadata),
+            "features": json.dumps(self.features),
+            "max_allowed_users": self.max_allowed_users,
+            "session_policy": None if policy is None else json.dumps(_members(policy)),
+            "branding": None if branding is None else json.dumps(_members(branding)),
+            "revision": self.revision,
+            "create_time": self.create_time,
+            "update_time": self.update_time,
+        }
+
+    def has_feature(self, name: str) -> bool:
+        """Whether a feature is on."""
+        return self.features.get(name, False)
+
+    def shown(self) -> dict[str, Any]:
+        """Return what its events say: the published members, then those of ours that are set."""
+        event: dict[str, Any] = {
+            "id": self.id,
+            "display_name": self.display_name,
+            "region_code": self.region_code,
+            "create_time": _iso(self.create_time),
+            "update_time": _iso(self.update_time),
+            "metadata": self.metadata,
+            "settings": {
+                "features": [{"name": name, "enabled": self.has_feature(name)} for name in FEATURES]
+            },
+        }
+        for name in ("external_id", "slug", "logo_url", "max_allowed_users"):
+            value = getattr(self, name)
+            if value is not None:
+                event[name] = value
+        if self.session_policy is not None:
+            event["session_policy"] = _members(self.session_policy)
+        if self.branding is not None:
+            event["branding"] = _members(self.branding)
+        return event
+
+
+def _members(record: SessionPolicy | Branding) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+def _iso(microseconds: int) -> str:
+    seconds, rest = divmod(microseconds, 1_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

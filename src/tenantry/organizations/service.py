@@ -1,0 +1,403 @@
+"""The rules of organizations: creating, finding, changing, deleting.
+
+A change is optimistic: read, compute, write if the revision is still the one that was read. So a
+change is two round trips whatever it does, and If-Match is the same check.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from tenantry import errors, events, ids
+from tenantry.db.engine import DuplicateKey, now
+from tenantry.db.statements import Statement
+from tenantry.organizations.model import (
+    FEATURES,
+    Branding,
+    Organization,
+    SessionPolicy,
+    organizations,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tenantry.caller import Call
+
+EXTERNAL_ID_MAX = 255
+METADATA_MAX_PAIRS = 10
+BRANDING_MAX_BYTES = 32 * 1024
+ABSOLUTE_MINUTES = range(1, 525_600 + 1)
+IDLE_MINUTES = range(1, 10_080 + 1)
+
+# The application's own session policy, in minutes (behaviours section 22).
+APPLICATION_ABSOLUTE = 480
+APPLICATION_IDLE = 60
+APPLICATION_IDLE_ENABLED = False
+ACCESS_TOKEN_EXPIRY = 5
+
+_FEATURE_NAMES = {name: name for name in FEATURES} | {
+    "directory_sync": "dir_sync",
+    "scim": "dir_sync",
+}
+# A change that loses this often against others gives up.
+_ATTEMPTS = 20
+
+_o = organizations.c
+_FIND_BY_ID = Statement(sa.select(organizations).where(_o.id == bindparam("key")))
+_FIND_BY_EXTERNAL_ID = Statement(sa.select(organizations).where(_o.external_id == bindparam("key")))
+_INSERT = Statement(
+    sa.insert(organizations)
+    .values({name: bindparam(f"p_{name}") for name in _o.keys()})  # noqa: SIM118 - columns
+    .returning(_o.id)
+)
+_unchanged = (_o.id == bindparam("p_id")) & (_o.revision == bindparam("p_seen"))
+_UPDATE = Statement(
+    sa.update(organizations)
+    .where(_unchanged)
+    .values(
+        {
+            name: bindparam(f"p_{name}")
+            for name in _o.keys()  # noqa: SIM118 - columns
+            if name not in {"id", "create_time", "region_code"}
+        }
+    )
+    .returning(_o.id)
+)
+_DELETE = Statement(sa.delete(organizations).where(_unchanged).returning(_o.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which organization is meant: by our id or by the application's own."""
+
+    id: str | None = None
+    external_id: str | None = None
+
+
+async def create(
+    call: Call,
+    *,
+    region_code: str,
+    display_name: str,
+    external_id: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+    slug: str | None = None,
+    logo_url: str | None = None,
+) -> Organization:
+    """Create an organization; single sign-on starts switched on, the other features off.
+
+    Raises:
+        errors.Duplicate: another one has this external id or slug.
+        errors.InvalidArgument: a value cannot be taken; the field is named.
+
+    """
+    at = now()
+    organization = Organization(
+        id=call.db.new_id(ids.ORGANIZATION),
+        display_name=display_name,
+        external_id=_external_id(external_id),
+        slug=slug or None,
+        logo_url=_logo_url(logo_url),
+        region_code=region_code,
+        metadata=dict(metadata or {}),
+        features={"sso": True},
+        max_allowed_users=None,
+        session_policy=None,
+        branding=None,
+        revision=1,
+        create_time=at,
+        update_time=at,
+    )
+    event = events.of(
+        call,
+        "organization.created",
+        organization_id=organization.id,
+        after=organization.shown(),
+    )
+    try:
+        await call.db.apply(_INSERT, event, **_prefixed(organization.to_row()))
+    except DuplicateKey as problem:
+        raise _duplicate(problem, organization) from None
+    return organization
+
+
+async def get(call: Call, identity: Identity) -> Organization:
+    """Return an organization.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.InvalidArgument: neither id is given.
+
+    """
+    if identity.id:
+        row = await call.db.fetch_one(_FIND_BY_ID, key=identity.id)
+    elif identity.external_id:
+        row = await call.db.fetch_one(_FIND_BY_EXTERNAL_ID, key=identity.external_id)
+    else:
+        raise errors.InvalidArgument.field("id", "required", "id or external_id is required")
+    bound = call.caller.organization_id
+    if row is None or (bound is not None and row["id"] != bound):
+        raise errors.NotFound("organization")
+    return Organization.from_row(row)
+
+
+async def update(call: Call, identity: Identity, changes: Mapping[str, Any]) -> Organization:
+    """Change the given members: display_name, external_id, metadata, slug, logo_url.
+
+    None or "" clears external_id, slug and logo_url; metadata replaces the whole map.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.PreconditionFailed: If-Match names another revision.
+        errors.Duplicate: another one has this external id or slug.
+        errors.InvalidArgument: a value cannot be taken; the field is named.
+
+    """
+    clean = dict(changes)
+    if "display_name" in clean and not clean["display_name"]:
+        raise errors.InvalidArgument.field(
+            "organization.display_name", "string.min_len", "cannot be cleared"
+        )
+    if "external_id" in clean:
+        clean["external_id"] = _external_id(clean["external_id"])
+    if "logo_url" in clean:
+        clean["logo_url"] = _logo_url(clean["logo_url"])
+    if "slug" in clean:
+        clean["slug"] = clean["slug"] or None
+    if "metadata" in clean:
+        clean["metadata"] = dict(clean["metadata"] or {})
+    return await _revise(call, identity, lambda before: replace(before, **clean))
+
+
+async def remove(call: Call, identity: Identity) -> None:
+    """Delete an organization with all that it holds.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    for _ in range(_ATTEMPTS):
+        before = await get(call, identity)
+        _check_revision(call, before)
+        event = events.of(
+            call,
+            "organization.deleted",
+            organization_id=before.id,
+            before=before.shown(),
+        )
+        if await call.db.apply(_DELETE, event, p_id=before.id, p_seen=before.revision):
+            return
+    raise errors.Busy
+
+
+async def set_features(
+    call: Call, organization_id: str, features: Sequence[tuple[str, bool]]
+) -> Organization:
+    """Switch the named features on or off; the others keep their value.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.InvalidArgument: there is no such feature.
+
+    """
+    switched: dict[str, bool] = {}
+    for index, (name, enabled) in enumerate(features):
+        known = _FEATURE_NAMES.get(name)
+        if known is None:
+            raise errors.InvalidArgument.field(
+                f"settings.features[{index}].name",
+                "in",
+                f"{name[:60]!r} is not a feature; there are {', '.join(FEATURES)}",
+            )
+        switched[known] = enabled
+    return await _revise(
+        call,
+        Identity(organization_id),
+        lambda before: replace(before, features={**before.features, **switched}),
+    )
+
+
+async def set_max_allowed_users(
+    call: Call, organization_id: str, maximum: int | None
+) -> Organization:
+    """Set how many members it may have; None and 0 mean no limit.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.InvalidArgument: the number is negative.
+
+    """
+    if maximum is not None and maximum < 0:
+        raise errors.InvalidArgument.field(
+            "settings.max_allowed_users", "int32.gte", f"must be 0 or more, got {maximum}"
+        )
+    return await _revise(
+        call,
+        Identity(organization_id),
+        lambda before: replace(before, max_allowed_users=maximum),
+    )
+
+
+async def use_application_session_policy(call: Call, organization_id: str) -> Organization:
+    """Let the application's session policy apply again.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+
+    """
+    return await _revise(
+        call, Identity(organization_id), lambda before: replace(before, session_policy=None)
+    )
+
+
+async def set_session_policy(
+    call: Call,
+    organization_id: str,
+    *,
+    absolute: int | None,
+    idle_enabled: bool | None,
+    idle: int | None,
+) -> Organization:
+    """Give an organization its own session policy, in minutes; what is None keeps its value.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.InvalidArgument: a timeout is out of range, or the idle one not below the absolute.
+
+    """
+
+    def revise(before: Organization) -> Organization:
+        kept = before.session_policy or SessionPolicy(
+            APPLICATION_ABSOLUTE, APPLICATION_IDLE if APPLICATION_IDLE_ENABLED else None
+        )
+        on = idle_enabled
+        if on is None:
+            on = idle is not None or kept.idle is not None
+        policy = SessionPolicy(
+            absolute if absolute is not None else kept.absolute,
+            (idle if idle is not None else kept.idle or APPLICATION_IDLE) if on else None,
+        )
+        _check_session_policy(policy)
+        return replace(before, session_policy=policy)
+
+    return await _revise(call, Identity(organization_id), revise)
+
+
+async def set_branding(
+    call: Call, organization_id: str, *, custom: bool, settings: dict[str, Any] | None
+) -> Organization:
+    """Set where an organization's branding comes from, and its own settings if given.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.InvalidArgument: the settings are too large.
+
+    """
+    if settings is not None and len(json.dumps(settings)) > BRANDING_MAX_BYTES:
+        raise errors.InvalidArgument.field(
+            "customization_settings", "max_bytes", f"may take {BRANDING_MAX_BYTES} bytes at most"
+        )
+
+    def revise(before: Organization) -> Organization:
+        kept = before.branding.settings if before.branding else {}
+        branding = Branding(kept if settings is None else settings, custom, now())
+        return replace(before, branding=branding)
+
+    return await _revise(call, Identity(organization_id), revise)
+
+
+async def _revise(
+    call: Call, identity: Identity, revise: Callable[[Organization], Organization]
+) -> Organization:
+    for _ in range(_ATTEMPTS):
+        before = await get(call, identity)
+        _check_revision(call, before)
+        after = revise(before)
+        if after == before:
+            return before
+        after = replace(
+            after, revision=before.revision + 1, update_time=max(now(), before.update_time + 1)
+        )
+        event = events.of(
+            call,
+            "organization.updated",
+            organization_id=before.id,
+            before=before.shown(),
+            after=after.shown(),
+        )
+        params = _prefixed(after.to_row())
+        try:
+            if await call.db.apply(_UPDATE, event, p_seen=before.revision, **params):
+                return after
+        except DuplicateKey as problem:
+            raise _duplicate(problem, after) from None
+    raise errors.Busy
+
+
+def _check_revision(call: Call, organization: Organization) -> None:
+    if call.if_match is not None and organization.revision not in call.if_match:
+        raise errors.PreconditionFailed(organization.revision)
+
+
+def _check_session_policy(policy: SessionPolicy) -> None:
+    if policy.absolute not in ABSOLUTE_MINUTES:
+        raise errors.InvalidArgument.field(
+            "absolute_session_timeout",
+            "range",
+            f"must be 1 to {ABSOLUTE_MINUTES[-1]} minutes, got {policy.absolute}",
+        )
+    if policy.absolute <= ACCESS_TOKEN_EXPIRY:
+        raise errors.InvalidArgument.field(
+            "absolute_session_timeout",
+            "range",
+            f"must be longer than an access token lives, {ACCESS_TOKEN_EXPIRY} minutes",
+        )
+    if policy.idle is None:
+        return
+    if policy.idle not in IDLE_MINUTES:
+        raise errors.InvalidArgument.field(
+            "idle_session_timeout",
+            "range",
+            f"must be 1 to {IDLE_MINUTES[-1]} minutes, got {policy.idle}",
+        )
+    if not ACCESS_TOKEN_EXPIRY < policy.idle < policy.absolute:
+        raise errors.InvalidArgument.field(
+            "idle_session_timeout",
+            "range",
+            f"must be between an access token's life, {ACCESS_TOKEN_EXPIRY} minutes, and the "
+            f"absolute timeout, {policy.absolute} minutes",
+        )
+
+
+def _external_id(value: str | None) -> str | None:
+    if value and len(value) > EXTERNAL_ID_MAX:
+        raise errors.InvalidArgument.field(
+            "organization.external_id",
+            "string.max_len",
+            f"must be at most {EXTERNAL_ID_MAX} characters, got {len(value)}",
+        )
+    return value or None
+
+
+def _logo_url(value: str | None) -> str | None:
+    if value and not value.startswith("https://"):
+        raise errors.InvalidArgument.field(
+            "organization.logo_url", "string.prefix", "must begin with https://"
+        )
+    return value or None
+
+
+def _duplicate(problem: DuplicateKey, organization: Organization) -> errors.Duplicate:
+    value = getattr(organization, problem.field, None)
+    return errors.Duplicate(problem.field, value if isinstance(value, str) else "")
+
+
+def _prefixed(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"p_{name}": value for name, value in row.items()}

@@ -1,0 +1,81 @@
+"""The tables of links and of the sessions they opened."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Column, ForeignKey, Index, Table, Text
+
+from tenantry.db.schema import Json, metadata, time_column
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row
+
+_ORGANIZATION = "organizations.id"
+
+portal_links = Table(
+    "portal_links",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("organization_id", Text, ForeignKey(_ORGANIZATION, ondelete="CASCADE"), nullable=False),
+    Column("features", Json, nullable=False),
+    time_column("create_time"),
+    time_column("expire_time"),
+    time_column("open_time", nullable=True),
+)
+Index(None, portal_links.c.organization_id, portal_links.c.id)
+
+portal_sessions = Table(
+    "portal_sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("organization_id", Text, ForeignKey(_ORGANIZATION, ondelete="CASCADE"), nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("features", Json, nullable=False),
+    time_column("create_time"),
+    time_column("expire_time"),
+)
+Index(None, portal_sessions.c.organization_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PortalLink:
+    """One link that was not opened yet; times in microseconds since 1970, UTC."""
+
+    id: str
+    organization_id: str
+    features: tuple[str, ...]
+    create_time: int
+    expire_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> PortalLink:
+        """Return the link of one row."""
+        return cls(
+            id=row["id"],
+            organization_id=row["organization_id"],
+            features=tuple(json.loads(row["features"])),
+            create_time=row["create_time"],
+            expire_time=row["expire_time"],
+        )
+
+    def shown(self) -> dict[str, object]:
+        """Return what its events say."""
+        return {
+            "id": self.id,
+            "organization_id": self.organization_id,
+            "features": list(self.features),
+            "expire_time": self.expire_time,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PortalSession:
+    """One session of the portal."""
+
+    id: str
+    organization_id: str
+    features: tuple[str, ...]
+    expire_time: int

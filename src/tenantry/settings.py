@@ -1,0 +1,261 @@
+"""Every setting: its name, type, default and one line of help.
+
+A setting is read from the environment (``TENANTRY_LISTEN``), else from ``tenantry.toml`` in the
+working directory or where ``TENANTRY_CONFIG`` points (``listen = "..."``), else it is the default.
+Plain dataclass on purpose: it is read by every process at start, and a settings library costs
+more time to import than all the rest of the command line (docs/decisions/0003-settings.md).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PREFIX = "TENANTRY_"
+
+
+class SettingError(ValueError):
+    """A setting cannot be used; the text is one line that names it."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{PREFIX}{name.upper()}: {problem}")
+
+
+def _listen(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    ip_address(host.strip("[]"))
+    return text
+
+
+def _public_url(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in {"https", "http"} or not url.hostname:
+        raise ValueError(f"{text!r} is not an http(s) URL")
+    if url.path.strip("/") or url.query or url.fragment or url.username:
+        raise ValueError(f"{text!r} must be scheme, host and port only")
+    # Clients compare every URL that we return with theirs, character by character.
+    return text.rstrip("/").removesuffix(":443")
+
+
+def _database_url(text: str) -> str:
+    if text and urlsplit(text).scheme not in {"postgresql", "postgres", "sqlite"}:
+        raise ValueError("must start with postgresql:// or sqlite:///")
+    return text
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _count(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _master_key(text: str) -> str:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raw = b""
+    if text and len(raw) != 32:
+        raise ValueError("is not 32 bytes in base64 (make one: openssl rand -base64 32)")
+    return text
+
+
+def _file(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ValueError(f"no file at {text!r}")
+    return path
+
+
+def _switch(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.lower() not in words:
+        raise ValueError(f"{text!r} is not true or false")
+    return words[text.lower()]
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(o.strip().rstrip("/") for o in text.split(",") if o.strip())
+    for origin in origins:
+        url = urlsplit(origin)
+        if url.scheme not in {"https", "http"} or not url.hostname or url.path or url.query:
+            raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
+    return origins
+
+
+def _setting(default: str, parse: Callable[[str], Any], help_: str, *, secret: bool = False) -> Any:
+    """Declare one setting: its default as text, how text becomes its value, one line of help."""
+    return field(metadata={"default": default, "parse": parse, "help": help_, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one process, checked."""
+
+    listen: str = _setting(
+        "127.0.0.1:8443", _listen, "Address and port that every wire is served on."
+    )
+    public_url: str = _setting(
+        "https://localhost:8443",
+        _public_url,
+        "The URL that clients use: issuer of tokens and start of every URL in an answer.",
+    )
+    data_dir: Path = _setting(
+        "./data",
+        lambda text: Path(text).expanduser(),
+        "Folder of the SQLite database, the certificates and the master key.",
+    )
+    database_url: str = _setting(
+        "",
+        _database_url,
+        "postgresql://user:password@host/name, or empty for SQLite in the data folder.",
+        secret=True,
+    )
+    tls_cert: Path | None = _setting(
+        "", _file, "Certificate chain in PEM; empty for one from our own private CA."
+    )
+    tls_key: Path | None = _setting("", _file, "Private key in PEM that belongs to the chain.")
+    cleartext: bool = _setting(
+        "true",
+        _switch,
+        "Also answer HTTP without TLS on the same port; from addresses outside loopback only "
+        "when the public URL is http:// (a TLS proxy in front).",
+    )
+    workers: int = _setting(
+        "1", _count(1, 64), "Server processes that share the port; one for each core is enough."
+    )
+    master_key: str = _setting(
+        "",
+        _master_key,
+        "32 bytes in base64 that wrap the key of all secrets at rest; empty for a file in the "
+        "data folder.",
+        secret=True,
+    )
+    region: str = _setting(
+        "US", _one_of("US", "EU"), "Region code of every organization in this deployment."
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        "", _origins, "Origins, separated by commas, whose pages may call the API; none by default."
+    )
+    pool_size: int = _setting(
+        "10", _count(1, 1000), "Connections to PostgreSQL that each worker opens at most."
+    )
+    log_level: str = _setting(
+        "info",
+        _one_of("debug", "info", "warning", "error"),
+        "How much is logged: debug, info, warning or error.",
+    )
+
+    @property
+    def host(self) -> str:
+        """The address part of ``listen``."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port part of ``listen``."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def database(self) -> str:
+        """The database's URL, the default one spelled out."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'tenantry.db').resolve()}"
+
+    def table(self) -> list[tuple[str, str, str, str]]:
+        """Rows of (environment name, value with secrets hidden, default, help)."""
+        rows = []
+        for f in fields(self):
+            value = getattr(self, f.name)
+            shown = "(set)" if f.metadata["secret"] and value else _text(value)
+            rows.append((PREFIX + f.name.upper(), shown, f.metadata["default"], f.metadata["help"]))
+        return rows
+
+    def environment(self) -> dict[str, str]:
+        """The same settings as environment variables, for a process started by this one."""
+        return {PREFIX + f.name.upper(): _text(getattr(self, f.name)) for f in fields(self)}
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read and check all settings.
+
+    Raises:
+        SettingError: a value cannot be used, or ``tenantry.toml`` names an unknown setting.
+
+    """
+    known = {f.name: f for f in fields(Settings)}
+    from_file = _read_file(environ)
+    for name in from_file:
+        if name not in known:
+            raise SettingError(name, "is not a setting (in tenantry.toml)")
+    for variable in environ:
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and name not in known and variable not in _OTHER_VARIABLES:
+            raise SettingError(name, "is not a setting")
+    values = {}
+    for name, f in known.items():
+        text = environ.get(PREFIX + name.upper(), from_file.get(name, f.metadata["default"]))
+        try:
+            values[name] = f.metadata["parse"](text)
+        except ValueError as problem:
+            raise SettingError(name, str(problem)) from None
+    settings = Settings(**values)
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        missing = "tls_key" if settings.tls_key is None else "tls_cert"
+        raise SettingError(missing, "is needed too: certificate and key are set together")
+    return settings
+
+
+# Set by this program for others (`tenantry env`) or for itself: no settings.
+_OTHER_VARIABLES = {PREFIX + "CA", PREFIX + "CONFIG", PREFIX + "LAUNCHER"}
+
+
+def _read_file(environ: Mapping[str, str]) -> dict[str, str]:
+    named = environ.get(PREFIX + "CONFIG")
+    path = Path(named or "tenantry.toml")
+    if not path.is_file():
+        if named:
+            raise SettingError("config", f"no file at {named!r}")
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise SettingError("config", f"{path} is not TOML: {problem}") from None
+    return {
+        name: _text(tuple(value) if isinstance(value, list) else value)
+        for name, value in content.items()
+    }

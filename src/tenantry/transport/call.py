@@ -1,0 +1,126 @@
+"""The pipeline of every call: who is it, may they, is the request sound, run, keep the reply.
+
+Every wire goes through `Pipeline.admit` and `Pipeline.run`. The answer is encoded only after
+everything is committed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.caller import Call
+from tenantry.db import replies
+from tenantry.transport import messages, policy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from protobuf import Message
+
+    from tenantry.caller import Caller
+    from tenantry.db.engine import Database
+    from tenantry.transport.methods import Method
+
+    Authenticate = Callable[[Mapping[str, str]], Awaitable[Caller]]
+
+_ETAG = re.compile(r'"(\d{1,18})"')
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A caller who may make this call, and what its headers say beside."""
+
+    caller: Caller
+    request_id: str
+    if_match: frozenset[int] | None
+    idempotency_key: str | None
+
+
+class Pipeline:
+    """Runs rpcs on one database, for callers whom `authenticate` finds in the headers."""
+
+    def __init__(self, database: Database, authenticate: Authenticate) -> None:
+        self._database = database
+        self._authenticate = authenticate
+
+    async def admit(self, method: Method, headers: Mapping[str, str], request_id: str) -> Admission:
+        """Find out who calls and whether they may; before the body is even parsed.
+
+        Raises:
+            errors.Unauthenticated: the access token is missing or bad.
+            errors.PermissionDenied: the caller may not make this call.
+            errors.InvalidArgument: a header is malformed.
+
+        """
+        caller = await self._authenticate(headers)
+        policy.check(method, caller)
+        key = headers.get("idempotency-key") if method.keeps_replies else None
+        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+            raise errors.InvalidArgument.field(
+                "idempotency-key", "pattern", "must be 1 to 255 visible ASCII characters"
+            )
+        return Admission(caller, request_id, _revisions(headers.get("if-match")), key)
+
+    async def run(
+        self,
+        method: Method,
+        admission: Admission,
+        message: Message[Any],
+        *,
+        spelled: bytes | None = None,
+        extra: dict[str, list[str]] | None = None,
+    ) -> tuple[Message[Any], dict[str, str]]:
+        """Check the request, run the rpc, and return its response and headers.
+
+        ``spelled`` is the body as it came; ``extra`` are query members beyond the message.
+
+        Raises:
+            errors.Error: see the rpc.
+
+        """
+        messages.check(message, spelled=spelled)
+        call = Call(
+            admission.caller,
+            self._database,
+            admission.request_id,
+            if_match=admission.if_match,
+            extra=extra or {},
+        )
+        if admission.idempotency_key is None:
+            return await method.function(message, call), call.headers
+        return await self._run_once(method, call, message, admission.idempotency_key)
+
+    async def _run_once(
+        self, method: Method, call: Call, message: Message[Any], key: str
+    ) -> tuple[Message[Any], dict[str, str]]:
+        request = hashlib.sha256(method.path.encode() + b"\n" + message.to_binary()).hexdigest()
+        async with self._database.transaction() as session:
+            kept = await replies.claim(session, caller_id=call.caller.id, key=key, request=request)
+            if kept is not None:
+                return method.output.from_binary(kept[0]), kept[1] | {"idempotent-replayed": "true"}
+            call.db = session
+            response = await method.function(message, call)
+            await replies.keep(
+                session,
+                caller_id=call.caller.id,
+                key=key,
+                response=response.to_binary(),
+                headers=call.headers,
+            )
+        return response, call.headers
+
+
+def _revisions(if_match: str | None) -> frozenset[int] | None:
+    """Return the revisions that If-Match allows; None for any.
+
+    What is no ETag of ours, a weak one included, matches nothing (RFC 9110 section 13.1.1).
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tags = [_ETAG.fullmatch(tag.strip()) for tag in if_match.split(",")]
+    return frozenset(int(tag[1]) for tag in tags if tag)

@@ -1,0 +1,69 @@
+"""Errors on the wire: ErrorInfo for gRPC and Connect, the JSON envelope for REST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from protobuf.wkt import Any as AnyMessage
+
+from tenantry import errors
+from tenantry.db.engine import DuplicateKey, Unavailable
+from tenantry.gen.scalekit.v1.errdetails import errdetails_pb
+
+log = structlog.get_logger()
+
+_TYPE_URL = "type.googleapis.com/scalekit.v1.errdetails.ErrorInfo"
+
+
+def translate(problem: BaseException, request_id: str) -> errors.Error:
+    """Return the error that the caller may see; what was not expected is logged with its id."""
+    if isinstance(problem, errors.Error):
+        return problem
+    if isinstance(problem, DuplicateKey):
+        return errors.Duplicate(problem.field)
+    if isinstance(problem, Unavailable):
+        log.warning("database unavailable", request_id=request_id, problem=str(problem))
+        return errors.Busy()
+    log.error("unexpected error", request_id=request_id, exc_info=problem)
+    return errors.Internal(request_id)
+
+
+def error_info(error: errors.Error, request_id: str) -> errdetails_pb.ErrorInfo:
+    """Return the detail that every error carries."""
+    info = errdetails_pb.ErrorInfo(
+        error_code=error.name,
+        request_info=errdetails_pb.RequestInfo(request_id=request_id),
+    )
+    if error.violations:
+        info.validation_error_info = errdetails_pb.ValidationErrorInfo(
+            field_violations=[
+                errdetails_pb.ValidationErrorInfo.FieldViolation(
+                    field=v.field, description=v.description, constraint=v.constraint
+                )
+                for v in error.violations
+            ]
+        )
+    return info
+
+
+def envelope(error: errors.Error, request_id: str) -> dict[str, Any]:
+    """Return the body of an error over REST."""
+    detail: dict[str, Any] = {
+        "@type": _TYPE_URL,
+        "error_code": error.name,
+        "request_info": {"request_id": request_id},
+    }
+    if error.violations:
+        detail["validation_error_info"] = {
+            "field_violations": [
+                {"field": v.field, "description": v.description, "constraint": v.constraint}
+                for v in error.violations
+            ]
+        }
+    return {"code": int(error.code), "message": error.message, "details": [detail]}
+
+
+def packed(error: errors.Error, request_id: str) -> AnyMessage:
+    """Return the detail as google.protobuf.Any."""
+    return AnyMessage(type_url=_TYPE_URL, value=error_info(error, request_id).to_binary())

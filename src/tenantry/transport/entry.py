@@ -1,0 +1,196 @@
+"""Where every request comes in: read whole within limits, sent to its door, answered once."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.transport import details, rpc
+from tenantry.transport.router import Router, allow
+from tenantry.web import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+
+    from tenantry.web import Route
+
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAX_BODY = 1 << 20  # bytes
+
+_CORS_HEADERS = (
+    "authorization, content-type, if-match, idempotency-key, x-sdk-version, x-api-version, "
+    "connect-protocol-version, connect-timeout-ms, grpc-timeout, x-grpc-web, x-user-agent"
+)
+_CORS_EXPOSED = "etag, x-request-id, grpc-status, grpc-message, grpc-status-details-bin"
+
+
+class Entry:
+    """The ASGI application of one process, for plain HTTP requests.
+
+    ``cors_origins`` are the origins whose pages may call the API.
+    """
+
+    def __init__(
+        self, router: Router, door: rpc.RpcDoor, *, cors_origins: tuple[str, ...] = ()
+    ) -> None:
+        self._router = router
+        self._door = door
+        self._cors_origins = cors_origins
+        self._public: set[str] = set()
+
+    def add_routes(self, routes: Iterable[Route]) -> None:
+        """Register what a door serves."""
+        for route in routes:
+            self._router.add(route.verb, route.template, route.handler)
+            if route.public:
+                self._public.add(route.template)
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request; nothing it holds makes this raise."""
+        request = _request(scope)
+        try:
+            request.body = await _read_body(request, receive)
+            if request.verb == "POST" and self._door.has(request.path):
+                await self._door(scope, request, self._finish(request, send))
+                return
+            if rpc.is_grpc(request):
+                raise errors.Unimplemented  # noqa: TRY301 - answered with all other errors
+            response = await self._respond(request)
+        except _ClientGone:
+            return
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
+            error = details.translate(problem, request.request_id)
+            if rpc.is_grpc(request):
+                await rpc.send_error(send, request, error)
+                return
+            response = error_response(error, request)
+        await self._send(request, response, send)
+
+    async def _respond(self, request: Request) -> Response:
+        if request.verb == "OPTIONS":
+            return self._options(request)
+        if self._door.has(request.path):
+            raise errors.MethodNotAllowed("POST, OPTIONS")
+        handler, request.params = self._router.match(request.verb, request.path)
+        response: Response = await handler(request)
+        return response
+
+    def _options(self, request: Request) -> Response:
+        verbs = ["POST"] if self._door.has(request.path) else self._router.verbs(request.path)
+        if not verbs:
+            raise errors.RouteNotFound
+        headers = {"allow": allow(verbs)}
+        if "access-control-request-method" in request.headers and self._allows(request):
+            headers["access-control-allow-methods"] = allow(verbs)
+            headers["access-control-allow-headers"] = _CORS_HEADERS
+            headers["access-control-max-age"] = "600"
+        return Response(204, b"", headers)
+
+    def _allows(self, request: Request) -> bool:
+        origin = request.headers.get("origin")
+        return origin is not None and (origin in self._cors_origins or request.path in self._public)
+
+    def _cors(self, request: Request) -> dict[str, str]:
+        if "origin" not in request.headers:
+            return {"vary": "origin"} if self._cors_origins else {}
+        if not self._allows(request):
+            return {"vary": "origin"}
+        return {
+            "access-control-allow-origin": request.headers["origin"],
+            "access-control-expose-headers": _CORS_EXPOSED,
+            "vary": "origin",
+        }
+
+    def _finish(self, request: Request, send: Send) -> Send:
+        """Add to what the rpc door sends the headers that every answer has."""
+        extra = [
+            (name.encode(), value.encode())
+            for name, value in {"x-request-id": request.request_id, **self._cors(request)}.items()
+        ]
+
+        async def sent(event: MutableMapping[str, Any]) -> None:
+            if event["type"] == "http.response.start":
+                event["headers"] = [*event["headers"], *extra]
+            await send(event)
+
+        return sent
+
+    async def _send(self, request: Request, response: Response, send: Send) -> None:
+        headers = {
+            **response.headers,
+            "x-request-id": request.request_id,
+            "content-length": str(len(response.body)),
+            "x-content-type-options": "nosniff",
+            **self._cors(request),
+        }
+        if response.status == 204:
+            del headers["content-length"]
+        headers.setdefault("cache-control", "no-store")
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status,
+                "headers": [(k.encode(), v.encode("latin-1")) for k, v in headers.items()],
+            }
+        )
+        body = b"" if request.verb == "HEAD" else response.body
+        await send({"type": "http.response.body", "body": body})
+
+
+def error_response(error: errors.Error, request: Request) -> Response:
+    """Return an error as REST answers it."""
+    headers = {"content-type": "application/json", **error.headers}
+    if error.code is errors.Code.UNAUTHENTICATED and error.status == 401:
+        # RFC 6750 section 3: no error code where no token came.
+        came = "authorization" in request.headers
+        headers["www-authenticate"] = 'Bearer error="invalid_token"' if came else "Bearer"
+    body = json.dumps(details.envelope(error, request.request_id), ensure_ascii=False)
+    return Response(error.status, body.encode(errors="replace"), headers)
+
+
+class _ClientGone(Exception):
+    """The client went away before its request was complete."""
+
+
+def _request(scope: Mapping[str, Any]) -> Request:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    raw_path = scope.get("raw_path") or scope["path"].encode()
+    path = raw_path.partition(b"?")[0].decode("latin-1")
+    if path.startswith("//"):
+        # A base URL with a trailing slash: the SDKs then ask for //oauth/token.
+        path = "/" + path.lstrip("/")
+    return Request(
+        verb=scope["method"],
+        path=path,
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=b"",
+        request_id=f"req_{secrets.token_hex(12)}",
+        scheme=scope.get("scheme", "https"),
+    )
+
+
+async def _read_body(request: Request, receive: Receive) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > MAX_BODY:
+        raise errors.PayloadTooLarge
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise _ClientGone
+        chunk = event.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise errors.PayloadTooLarge
+        chunks.append(chunk)
+        if not event.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -1,0 +1,97 @@
+"""The rpcs that are served, each with what the contract's options say of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry.gen.google.api import annotations_pb
+from tenantry.gen.scalekit.v1.options import options_pb
+from tenantry.gen.tenantry.v1 import options_pb as own_options_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from protobuf import DescMethod, DescService, Message
+
+    from tenantry.caller import Call
+
+_VERBS = ("get", "put", "post", "delete", "patch")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRoute:
+    """One binding of google.api.http: verb, path template, which field the body is ("*": all)."""
+
+    verb: str
+    template: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One rpc: its messages, the method of ours behind it, its policy and its routes."""
+
+    service: str
+    name: str
+    input: type[Message[Any]]
+    output: type[Message[Any]]
+    function: Callable[[Any, Call], Awaitable[Message[Any]]]
+    allowed: int  # bits of the contract's authentication_type; 0: nobody
+    permissions: tuple[str, ...]
+    routes: tuple[HttpRoute, ...]
+    flatten: str  # response field whose members REST also answers at the top level
+    success_status: int
+    query: tuple[str, ...]  # query members beyond the message's fields
+    desc: DescMethod
+
+    @property
+    def path(self) -> str:
+        """The path on gRPC, gRPC-Web and Connect."""
+        return f"/{self.service}/{self.name}"
+
+    @property
+    def keeps_replies(self) -> bool:
+        """Whether an Idempotency-Key is honoured: the call is a POST."""
+        return any(route.verb == "POST" for route in self.routes)
+
+
+def of_service(service: DescService, implementation: object) -> Iterator[Method]:
+    """Yield the service's rpcs, each bound to the method of its name in snake_case.
+
+    Raises:
+        AttributeError: the implementation lacks one.
+
+    """
+    for desc in service.methods:
+        options = desc.proto.options
+        auth = options[options_pb.ext_auth_option] if options else None
+        own = options[own_options_pb.ext_rpc] if options else None
+        yield Method(
+            service=service.type_name,
+            name=desc.name,
+            input=desc.input.type,
+            output=desc.output.type,
+            function=getattr(implementation, _snake(desc.name)),
+            allowed=int(auth.authentication_type) if auth else 0,
+            permissions=tuple(auth.permissions) if auth else (),
+            routes=tuple(_routes(desc)),
+            flatten=own.flatten if own else "",
+            success_status=(own.success_status if own else 0) or 200,
+            query=tuple(own.query) if own else (),
+            desc=desc,
+        )
+
+
+def _routes(desc: DescMethod) -> Iterator[HttpRoute]:
+    rule = desc.proto.options[annotations_pb.ext_http] if desc.proto.options else None
+    if rule is None:
+        return
+    for binding in (rule, *rule.additional_bindings):
+        if binding.pattern is not None and binding.pattern.field in _VERBS:
+            yield HttpRoute(binding.pattern.field.upper(), str(binding.pattern.value), binding.body)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -1,0 +1,199 @@
+"""gRPC, gRPC-Web and Connect, by connectrpc; every error leaves with its details."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, unquote
+
+from connectrpc.code import Code
+from connectrpc.codec import Codec, proto_binary_codec, proto_json_codec
+from connectrpc.errors import ConnectError, ErrorDetail
+from connectrpc.method import IdempotencyLevel, MethodInfo, StreamType
+from connectrpc.server import ConnectASGIApplication, Endpoint
+from protobuf import Message
+
+from tenantry import errors
+from tenantry.gen.google.rpc.status_pb import Status
+from tenantry.transport import details, messages
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+
+    from connectrpc._server_shared import EndpointUnary
+    from connectrpc.request import RequestContext
+
+    from tenantry.transport.call import Pipeline
+    from tenantry.transport.methods import Method
+    from tenantry.web import Request
+
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+M = TypeVar("M", bound=Message[Any])
+
+_request: ContextVar[Request] = ContextVar("request")
+# gRPC status codes are ordinals of connectrpc's names.
+_CODES = {code: Code[code.name] for code in errors.Code}
+
+
+class RpcDoor:
+    """Serves rpcs on their gRPC paths."""
+
+    def __init__(self, methods: Iterable[Method], pipeline: Pipeline) -> None:
+        self._methods = {method.path: method for method in methods}
+        self._pipeline = pipeline
+        self._application = _Application(
+            service=self, endpoints=lambda door: door.endpoints(), codecs=[_Binary(), _Json()]
+        )
+
+    def has(self, path: str) -> bool:
+        """Whether an rpc is at this path."""
+        return path in self._methods
+
+    def endpoints(self) -> dict[str, EndpointUnary[Any, Any]]:
+        """Return all rpcs as connectrpc takes them."""
+        return {path: self._endpoint(method) for path, method in self._methods.items()}
+
+    def _endpoint(self, method: Method) -> EndpointUnary[Any, Any]:
+        async def run(message: Message[Any], ctx: RequestContext[Any, Any]) -> Message[Any]:
+            request = _request.get()
+            try:
+                admission = await self._pipeline.admit(method, request.headers, request.request_id)
+                # Zero bytes are common in the binary form: only one that has any is searched.
+                response, headers = await self._pipeline.run(
+                    method, admission, message, spelled=request.body
+                )
+            except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
+                error = details.translate(problem, request.request_id)
+                for name, value in error.headers.items():
+                    ctx.response_trailers.add(name, value)
+                raise _connect_error(error, request.request_id) from None
+            for name, value in headers.items():
+                ctx.response_trailers.add(name, value)
+            return response
+
+        info = MethodInfo(
+            name=method.name,
+            service_name=method.service,
+            input=method.input,
+            output=method.output,
+            idempotency_level=IdempotencyLevel.UNKNOWN,
+            stream_type=StreamType.UNARY,
+        )
+        return Endpoint.unary(method=info, function=run)
+
+    async def __call__(self, scope: Mapping[str, Any], request: Request, send: Send) -> None:
+        """Answer a request whose body was read whole."""
+        _request.set(request)
+        body = request.body
+        done: asyncio.Future[Any] | None = None
+
+        async def receive() -> dict[str, Any]:
+            # connectrpc goes on to wait for a disconnect, and cancels that; the server's own
+            # receive does not bear it, so it waits on a future of ours.
+            nonlocal body, done
+            if done is None:
+                done = asyncio.get_running_loop().create_future()
+                return {"type": "http.request", "body": body, "more_body": False}
+            return await done  # type: ignore[no-any-return]
+
+        grpc = is_grpc(request)
+        await self._application(
+            scope,  # type: ignore[arg-type]
+            receive,  # type: ignore[arg-type]
+            _with_details(send, request.request_id) if grpc else send,  # type: ignore[arg-type]
+        )
+
+
+def is_grpc(request: Request) -> bool:
+    """Whether it is gRPC or gRPC-Web, whose errors are not HTTP statuses."""
+    return request.headers.get("content-type", "").startswith("application/grpc")
+
+
+async def send_error(send: Send, request: Request, error: errors.Error) -> None:
+    """Answer gRPC or gRPC-Web with an error found before any rpc: one HEADERS frame."""
+    web = request.headers["content-type"].startswith("application/grpc-web")
+    headers = [
+        (b"content-type", b"application/grpc-web+proto" if web else b"application/grpc"),
+        (b"grpc-status", str(int(error.code)).encode()),
+        (b"grpc-message", quote(error.message, safe=" !\"#$&'()*+,/:;<=>?@[]^`{|}").encode()),
+        (b"grpc-status-details-bin", _status_details(error, request.request_id)),
+        (b"x-request-id", request.request_id.encode()),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _connect_error(error: errors.Error, request_id: str = "") -> ConnectError:
+    info = ErrorDetail(details.error_info(error, request_id))
+    return ConnectError(_CODES[error.code], error.message, details=[info])
+
+
+def _status_details(error: errors.Error, request_id: str) -> bytes:
+    status = Status(
+        code=int(error.code), message=error.message, details=[details.packed(error, request_id)]
+    )
+    return base64.b64encode(status.to_binary()).rstrip(b"=")
+
+
+def _with_details(send: Send, request_id: str) -> Send:
+    """Add details to those errors that connectrpc raises itself."""
+
+    async def sent(event: MutableMapping[str, Any]) -> None:
+        headers = event.get("headers")
+        if headers and event["type"] in {"http.response.start", "http.response.trailers"}:
+            named = dict(headers)
+            code = int(named.get(b"grpc-status", b"0"))
+            if code and b"grpc-status-details-bin" not in named:
+                error = errors.Error(unquote(named.get(b"grpc-message", b"").decode()))
+                error.code = errors.Code(code)
+                event["headers"] = [
+                    *headers,
+                    (b"grpc-status-details-bin", _status_details(error, request_id)),
+                ]
+        await send(event)
+
+    return sent
+
+
+class _Application(ConnectASGIApplication[RpcDoor]):
+    """All services in one application: a path says which rpc it is."""
+
+    @property
+    def path(self) -> str:
+        return "/"
+
+
+class _Binary(Codec[Message[Any], Any]):
+    """Protobuf's binary form; what cannot be read is our error."""
+
+    def __init__(self) -> None:
+        self._codec = proto_binary_codec()
+
+    def name(self) -> str:
+        return self._codec.name()
+
+    def encode(self, message: Message[Any]) -> bytes:
+        return self._codec.encode(message)
+
+    def decode(self, data: bytes | bytearray, message_class: type[M]) -> M:
+        try:
+            return message_class.from_binary(data)
+        except (ValueError, TypeError, RecursionError, EOFError) as problem:
+            error = errors.InvalidArgument(f"the message cannot be read: {problem}")
+            raise _connect_error(error) from None
+
+
+class _Json(_Binary):
+    """Protobuf's JSON form, as over REST: unknown fields are refused with their name."""
+
+    def __init__(self) -> None:
+        self._codec = proto_json_codec()
+
+    def decode(self, data: bytes | bytearray, message_class: type[M]) -> M:
+        try:
+            return messages.from_json(message_class, bytes(data))
+        except errors.InvalidArgument as error:
+            raise _connect_error(error) from None

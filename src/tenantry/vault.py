@@ -1,0 +1,71 @@
+"""Secrets: made at random, kept as hashes where they are only compared, encrypted where not.
+
+Pure functions over bytes; who stores what is the rooms' concern.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE = 12  # bytes, NIST SP 800-38D section 8.2.2
+
+
+class WrongKey(Exception):
+    """What is stored was encrypted under another key, or was changed."""
+
+
+def new_secret(prefix: str = "") -> str:
+    """Return a new secret of 256 random bits, URL-safe, after ``prefix``."""
+    return prefix + secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """Return the SHA-256 of a secret that has at least 256 random bits, in hexadecimal."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def matches(secret: str, stored: str) -> bool:
+    """Whether ``stored`` is the digest of ``secret``, in constant time."""
+    return hmac.compare_digest(digest(secret), stored)
+
+
+class Vault:
+    """Encrypts with AES-256-GCM under one key; what it is for is bound as associated data."""
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+        self._key = key
+
+    def encrypt(self, plain: bytes, purpose: str) -> str:
+        """Return nonce and ciphertext in base64."""
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = nonce + self._aead.encrypt(nonce, plain, purpose.encode())
+        return base64.b64encode(sealed).decode()
+
+    def decrypt(self, sealed: str, purpose: str) -> bytes:
+        """Return what was encrypted.
+
+        Raises:
+            WrongKey: it was encrypted under another key or for another purpose, or was changed.
+
+        """
+        raw = base64.b64decode(sealed)
+        try:
+            return self._aead.decrypt(raw[:_NONCE], raw[_NONCE:], purpose.encode())
+        except InvalidTag:
+            raise WrongKey(purpose) from None
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a key of 32 bytes for one purpose."""
+        return hmac.digest(self._key, purpose.encode(), "sha256")
+
+
+def new_data_key() -> bytes:
+    """Return a new key of 256 bits."""
+    return AESGCM.generate_key(256)

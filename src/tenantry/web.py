@@ -1,0 +1,100 @@
+"""HTTP as the doors see it: a request read whole, a response, and a route to a handler."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from tenantry import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+
+@dataclass(slots=True)
+class Request:
+    """One request. Header names are in lower case; repeated headers are joined by a comma."""
+
+    verb: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    request_id: str
+    scheme: str = "https"
+    params: dict[str, str] = field(default_factory=dict)  # of the path, percent-decoded
+
+    @property
+    def media_type(self) -> str:
+        """The content type without parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def form(self) -> dict[str, str]:
+        """Return the members of an application/x-www-form-urlencoded body; each comes once.
+
+        Raises:
+            errors.UnsupportedMediaType: it is another kind of body.
+            errors.InvalidArgument: a member is repeated (RFC 6749 section 3.2), or not UTF-8.
+
+        """
+        if self.media_type != "application/x-www-form-urlencoded":
+            raise errors.UnsupportedMediaType(
+                "content-type must be application/x-www-form-urlencoded"
+            )
+        members: dict[str, str] = {}
+        try:
+            pairs = parse_qsl(
+                self.body.decode(), keep_blank_values=True, errors="strict", max_num_fields=50
+            )
+        except ValueError:
+            raise errors.InvalidArgument("the body is not a form in UTF-8") from None
+        for name, value in pairs:
+            if name in members:
+                raise errors.InvalidArgument.field(name, "once", "is given more than once")
+            members[name] = value
+        return members
+
+
+@dataclass(slots=True)
+class Response:
+    """One response, sent whole."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def json(cls, content: Any, status: int = 200, **headers: str) -> Response:
+        """Return a JSON response; in header names `_` stands for `-`."""
+        body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cls(status, body, {"content-type": "application/json", **named})
+
+    @classmethod
+    def html(cls, page: str, status: int = 200, **headers: str) -> Response:
+        """Return a page; in header names `_` stands for `-`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cls(status, page.encode(), {"content-type": "text/html; charset=utf-8", **named})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a door answers at one verb and path; `{name}` in the path is one segment."""
+
+    verb: str
+    template: str
+    handler: Callable[[Request], Awaitable[Response]]
+    # Other origins may always read it (discovery, keys), whatever the CORS setting.
+    public: bool = False
+
+
+def cookie(header: str, name: str) -> str:
+    """Return the value of one cookie of a Cookie header, "" without it."""
+    try:
+        found = SimpleCookie(header).get(name)
+    except CookieError:
+        return ""
+    return found.value if found else ""

@@ -1,0 +1,280 @@
+// Drive OrganizationService with the official Node SDK and say what was seen, step by step.
+//
+// Reads SCALEKIT_ENVIRONMENT_URL, SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET. Prints one line
+// of JSON per step of ../steps.json; the first step that fails ends the program.
+
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+
+import sdk from '@scalekit-sdk/node'
+import commons from '@scalekit-sdk/node/lib/pkg/grpc/scalekit/v1/commons/commons_pb.js'
+import messages from '@scalekit-sdk/node/lib/pkg/grpc/scalekit/v1/organizations/organizations_pb.js'
+
+const { ScalekitClient, ScalekitBadRequestException, ScalekitNotFoundException } = sdk
+const { SessionPolicyType } = messages
+const { TimeUnit } = commons
+
+const url = process.env.SCALEKIT_ENVIRONMENT_URL
+const clientId = process.env.SCALEKIT_CLIENT_ID
+const clientSecret = process.env.SCALEKIT_CLIENT_SECRET
+const unknownId = 'org_1234567890123456789'
+const run = randomUUID().replaceAll('-', '').slice(0, 12)
+
+const client = new ScalekitClient(url, clientId, clientSecret)
+const organizations = client.organization
+
+async function step(name, show) {
+  try {
+    const details = await show()
+    console.log(JSON.stringify({ step: name, ok: true, ...details }))
+  } catch (error) {
+    console.log(JSON.stringify({ step: name, ok: false, error: String(error) }))
+    console.error(error)
+    process.exit(1)
+  }
+}
+
+async function failureOf(promise) {
+  try {
+    await promise
+  } catch (error) {
+    return error
+  }
+  throw new assert.AssertionError({ message: 'the call succeeded' })
+}
+
+async function create(name, options) {
+  return (await organizations.createOrganization(name, options)).organization
+}
+
+async function get(id) {
+  return (await organizations.getOrganization(id)).organization
+}
+
+let acme
+let ours
+
+await step('create', async () => {
+  // createOrganization takes no metadata.
+  const options = {
+    externalId: `acme-${run}`,
+    slug: `acme-${run}`,
+    logoUrl: 'https://example.com/acme.png',
+  }
+  acme = await create(`Acme ${run}`, options)
+  assert.match(acme.id, /^org_/)
+  assert.equal(acme.displayName, `Acme ${run}`)
+  for (const [name, value] of Object.entries(options)) assert.equal(acme[name], value)
+  assert.ok(acme.createTime.seconds > 0n)
+  assert.ok(acme.updateTime.seconds > 0n)
+  return { id: acme.id }
+})
+
+await step('get', async () => {
+  assert.deepEqual(await get(acme.id), acme)
+})
+
+await step('get_by_external_id', async () => {
+  const found = await organizations.getOrganizationByExternalId(`acme-${run}`)
+  assert.deepEqual(found.organization, acme)
+})
+
+await step('update_by_id', async () => {
+  const gold = await organizations.updateOrganization(acme.id, {
+    metadata: { plan: 'gold', region: 'eu-west' },
+  })
+  assert.deepEqual(gold.organization.metadata, { plan: 'gold', region: 'eu-west' })
+  const silver = await organizations.updateOrganization(acme.id, { metadata: { plan: 'silver' } })
+  assert.deepEqual(silver.organization.metadata, { plan: 'silver' })
+  assert.equal(silver.organization.displayName, acme.displayName)
+  assert.equal(silver.organization.externalId, acme.externalId)
+  assert.equal(silver.organization.slug, acme.slug)
+  assert.deepEqual(await get(acme.id), silver.organization)
+})
+
+await step('update_by_external_id', async () => {
+  const updated = await organizations.updateOrganizationByExternalId(`acme-${run}`, {
+    displayName: `Acme Two ${run}`,
+  })
+  assert.equal(updated.organization.id, acme.id)
+  const read = await get(acme.id)
+  assert.equal(read.displayName, `Acme Two ${run}`)
+  assert.deepEqual(read.metadata, { plan: 'silver' })
+})
+
+await step('update_as_documented', async () => {
+  const { organization } = await organizations.updateOrganization(acme.id, {
+    displayName: `Acme Three ${run}`,
+    externalId: `acme-three-${run}`,
+  })
+  assert.equal(organization.displayName, `Acme Three ${run}`)
+  assert.equal(organization.externalId, `acme-three-${run}`)
+  assert.deepEqual(await get(acme.id), organization)
+})
+
+await step('list_pages', async () => {
+  ours = [acme.id]
+  for (const n of [0, 1, 2, 3]) ours.push((await create(`Branch ${n} ${run}`)).id)
+  const listed = []
+  const allSeen = () => ours.every((id) => listed.includes(id))
+  let pageToken = ''
+  while (!allSeen()) {
+    const page = await organizations.listOrganization({ pageSize: 2, pageToken })
+    assert.ok(page.organizations.length === 1 || page.organizations.length === 2)
+    assert.ok(page.totalSize >= ours.length)
+    listed.push(...page.organizations.map(({ id }) => id))
+    assert.equal(new Set(listed).size, listed.length, 'an organization was listed twice')
+    pageToken = page.nextPageToken
+    assert.ok(pageToken || allSeen(), 'the pages ended before all were seen')
+  }
+  const order = listed.filter((id) => ours.includes(id))
+  assert.deepEqual(order, [...ours].reverse(), 'not newest first')
+  return { listed: listed.length }
+})
+
+await step('search', async () => {
+  const found = await organizations.searchOrganization(`BRANCH 2 ${run}`.toUpperCase(), 10)
+  assert.deepEqual(found.organizations.map(({ id }) => id), [ours[3]])
+  assert.equal(found.totalSize, 1)
+  const none = await organizations.searchOrganization(`nothing-${run}`, 10)
+  assert.deepEqual(none.organizations, [])
+  assert.equal(none.totalSize, 0)
+  assert.equal(none.nextPageToken, '')
+})
+
+await step('settings', async () => {
+  const { organization } = await organizations.updateOrganizationSettings(acme.id, {
+    features: [{ name: 'sso', enabled: false }, { name: 'dir_sync', enabled: true }],
+  })
+  const pairs = organization.settings.features.map(({ name, enabled }) => [name, enabled])
+  assert.deepEqual(pairs.slice(0, 2), [['sso', false], ['dir_sync', true]])
+  assert.deepEqual((await get(acme.id)).settings, organization.settings)
+})
+
+await step('user_management_get', async () => {
+  const fresh = await organizations.getOrganizationUserManagementSetting(acme.id)
+  assert.equal(fresh.settings.maxAllowedUsers, undefined)
+  await organizations.upsertUserManagementSettings(acme.id, { maxAllowedUsers: 25 })
+  const limited = await organizations.getOrganizationUserManagementSetting(acme.id)
+  assert.equal(limited.settings.maxAllowedUsers, 25)
+})
+
+await step('user_management', async () => {
+  for (const maxAllowedUsers of [25, 0]) {
+    const stored = await organizations.upsertUserManagementSettings(acme.id, { maxAllowedUsers })
+    assert.equal(stored.maxAllowedUsers, maxAllowedUsers)
+  }
+})
+
+function assertFollowsApplication(policy) {
+  assert.equal(policy.policySource, SessionPolicyType.APPLICATION)
+  assert.equal(policy.absoluteSessionTimeout, undefined)
+  assert.equal(policy.absoluteSessionTimeoutUnit, undefined)
+  assert.equal(policy.idleSessionTimeoutEnabled, undefined)
+  assert.equal(policy.idleSessionTimeout, undefined)
+  assert.equal(policy.idleSessionTimeoutUnit, undefined)
+}
+
+await step('session_policy_custom', async () => {
+  assertFollowsApplication(await organizations.getOrganizationSessionPolicy(acme.id))
+  const policy = await organizations.updateOrganizationSessionPolicy(acme.id, {
+    policySource: 'CUSTOM',
+    absoluteSessionTimeout: 360,
+    absoluteSessionTimeoutUnit: 'MINUTES',
+    idleSessionTimeoutEnabled: true,
+    idleSessionTimeout: 60,
+    idleSessionTimeoutUnit: 'MINUTES',
+  })
+  assert.equal(policy.policySource, SessionPolicyType.CUSTOM)
+  assert.equal(policy.absoluteSessionTimeout, 360)
+  assert.equal(policy.absoluteSessionTimeoutUnit, TimeUnit.MINUTES)
+  assert.equal(policy.idleSessionTimeoutEnabled, true)
+  assert.equal(policy.idleSessionTimeout, 60)
+  assert.equal(policy.idleSessionTimeoutUnit, TimeUnit.MINUTES)
+  assert.deepEqual(await organizations.getOrganizationSessionPolicy(acme.id), policy)
+})
+
+await step('session_policy_application', async () => {
+  const policy = { policySource: 'APPLICATION' }
+  assertFollowsApplication(await organizations.updateOrganizationSessionPolicy(acme.id, policy))
+  assertFollowsApplication(await organizations.getOrganizationSessionPolicy(acme.id))
+})
+
+await step('portal_link', async () => {
+  const link = await organizations.generatePortalLink(acme.id)
+  assert.ok(link.id)
+  assert.ok(link.location.startsWith(url), link.location)
+  assert.ok(Number(link.expireTime.seconds) > Date.now() / 1000)
+  return { id: link.id }
+})
+
+await step('not_found', async () => {
+  const error = await failureOf(get(unknownId))
+  assert.ok(error instanceof ScalekitNotFoundException)
+  assert.match(error.message, /not found/)
+  assert.equal(error.httpStatus, 404)
+  assert.ok(error.errorCode)
+  return { message: error.message }
+})
+
+await step('bad_field', async () => {
+  let violations
+  for (const displayName of ['', 'x'.repeat(201)]) {
+    const error = await failureOf(create(displayName))
+    assert.ok(error instanceof ScalekitBadRequestException)
+    assert.equal(error.errorCode, 'INVALID_ARGUMENT')
+    assert.match(error.message, /display_name/)
+    violations = error.unpackedDetails
+      .flatMap((info) => info.validationErrorInfo?.fieldViolations ?? [])
+      .map(({ field, description }) => [field, description])
+    assert.ok(violations.some(([field, why]) => field.includes('display_name') && why))
+  }
+  return { violations }
+})
+
+await step('duplicate_external_id', async () => {
+  const error = await failureOf(create('Twin', { externalId: `acme-three-${run}` }))
+  assert.ok(error instanceof ScalekitBadRequestException)
+  assert.match(error.message, /duplicate key not allowed/)
+  assert.match(error.message, /external_id/)
+  return { message: error.message }
+})
+
+await step('wrong_secret', async () => {
+  // A refused token request comes out as axios raised it.
+  const stranger = new ScalekitClient(url, clientId, `${clientSecret}x`)
+  const error = await failureOf(stranger.organization.getOrganization(acme.id))
+  assert.equal(error.response?.status, 401)
+  assert.ok(error.response.data.error)
+  return { error: error.response.data.error }
+})
+
+await step('stale_token', async () => {
+  const late = new ScalekitClient(url, clientId, clientSecret)
+  const stale = client.coreClient.accessToken.replace(/\.[^.]*$/, '.c3RhbGU')
+  late.coreClient.accessToken = stale
+  const read = await late.organization.getOrganization(acme.id)
+  assert.equal(read.organization.id, acme.id)
+  assert.notEqual(late.coreClient.accessToken, stale)
+})
+
+await step('delete', async () => {
+  for (const id of ours) {
+    await organizations.deleteOrganization(id)
+    const error = await failureOf(get(id))
+    assert.ok(error instanceof ScalekitNotFoundException)
+    assert.match(error.message, /not found/)
+  }
+  const again = await failureOf(organizations.deleteOrganization(acme.id))
+  assert.ok(again instanceof ScalekitNotFoundException)
+  return { deleted: ours.length }
+})
+
+await step('external_id_is_free_again', async () => {
+  const heir = await create('Heir', { externalId: `acme-three-${run}` })
+  assert.notEqual(heir.id, acme.id)
+  await organizations.deleteOrganization(heir.id)
+})
+
+// The SDK keeps its HTTP/2 connection for minutes and has no way to close it.
+process.exit(0)

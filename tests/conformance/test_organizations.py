@@ -1,0 +1,119 @@
+"""The official SDKs, as their users run them, against a running server: OrganizationService.
+
+Each program prints what it saw step by step; steps.json says which SDK has to show which step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+HERE = Path(__file__).parent
+STEPS = json.loads((HERE / "steps.json").read_text())
+
+
+def missing(reason: str) -> NoReturn:
+    """What a developer may lack, CI may not."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need(*tools: str) -> None:
+    for tool in tools:
+        if not shutil.which(tool):
+            missing(f"{tool} is not installed")
+
+
+def run(*command: str | Path, cwd: Path = HERE, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: PLW1510 callers look at the return code
+        command, cwd=cwd, env=os.environ | env, capture_output=True, text=True, timeout=500
+    )
+
+
+def build(*command: str, cwd: Path) -> None:
+    done = run(*command, cwd=cwd)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+
+
+@pytest.fixture(scope="session")
+def python_program() -> list[str | Path]:
+    return [sys.executable, HERE / "python" / "organizations.py"]
+
+
+@pytest.fixture(scope="session")
+def node_program() -> list[str | Path]:
+    need("node", "npm")
+    folder = HERE / "node"
+    installed = folder / "node_modules" / ".package-lock.json"
+    lock = folder / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        build("npm", "ci", "--no-audit", "--no-fund", cwd=folder)
+    return ["node", folder / "organizations.mjs"]
+
+
+@pytest.fixture(scope="session")
+def go_program() -> list[str | Path]:
+    need("go")
+    build("go", "build", "-o", "go-client", ".", cwd=HERE / "go")
+    return [HERE / "go" / "go-client"]
+
+
+@pytest.fixture(scope="session")
+def java_classpath() -> str:
+    need("java", "keytool", "mvn")
+    folder = HERE / "java"
+    compiled = run("mvn", "-q", "-B", "process-classes", cwd=folder)
+    if re.search(r"find artifact com\.scalekit:|com\.scalekit:\S+ was not found", compiled.stdout):
+        pytest.skip("this machine's Maven repository does not serve the Java SDK")
+    assert compiled.returncode == 0, compiled.stdout + compiled.stderr
+    return f"target/classes:{(folder / 'target' / 'classpath').read_text()}"
+
+
+@pytest.fixture
+def java_program(java_classpath, live_server, tmp_path) -> list[str | Path]:
+    if not live_server.url_443:
+        missing("the Java SDK speaks to port 443 only, and the server does not listen there")
+    trust, password = tmp_path / "trust.p12", "changeit"
+    build(
+        *("keytool", "-importcert", "-noprompt", "-alias", "tenantry"),
+        *("-file", str(live_server.ca), "-keystore", str(trust)),
+        *("-storetype", "PKCS12", "-storepass", password),
+        cwd=tmp_path,
+    )
+    return [
+        "java",
+        f"-Djavax.net.ssl.trustStore={trust}",
+        f"-Djavax.net.ssl.trustStorePassword={password}",
+        *("-cp", java_classpath),
+        "Organizations",
+    ]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("sdk", ["python", "node", "go", "java"])
+def test_every_step_of_organizations_is_shown(sdk, live_server, request):
+    program = request.getfixturevalue(f"{sdk}_program")
+    done = run(
+        *program,
+        cwd=HERE / sdk,
+        **live_server.env
+        | {
+            "SCALEKIT_ENVIRONMENT_URL": live_server.url_443 if sdk == "java" else live_server.url,
+            "SCALEKIT_CLIENT_ID": live_server.client_id,
+            "SCALEKIT_CLIENT_SECRET": live_server.client_secret,
+        },
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(line["ok"] for line in shown)
+    expected = [step["step"] for step in STEPS if sdk in step["sdks"]]
+    assert sorted(line["step"] for line in shown) == sorted(expected)
