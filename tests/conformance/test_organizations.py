@@ -34,8 +34,14 @@ def need(*tools: str) -> None:
 
 
 def run(*command: str | Path, cwd: Path = HERE, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: PLW1510 callers look at the return code
-        command, cwd=cwd, env=os.environ | env, capture_output=True, text=True, timeout=500
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | env,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=500,
     )
 
 

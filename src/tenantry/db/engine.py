@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from tenantry import ids
+from tenantry.db.schema import to_json
 from tenantry.db.statements import RECORD
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ class Session(ABC):
             "event_object": event.object,
             "event_occurred_at": now(),
             "event_organization_id": event.organization_id,
-            "event_actor": json.dumps(event.actor),
-            "event_before": None if event.before is None else json.dumps(event.before),
-            "event_after": None if event.after is None else json.dumps(event.after),
+            "event_actor": to_json(event.actor),
+            "event_before": None if event.before is None else to_json(event.before),
+            "event_after": None if event.after is None else to_json(event.after),
             "event_request_id": event.request_id,
         }
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
-from tenantry.db.schema import events
+from tenantry.db.schema import events, from_json
 from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:
@@ -37,5 +36,5 @@ async def last(db: Session, *, limit: int) -> list[dict[str, Any]]:
 def _event(row: Row) -> dict[str, Any]:
     event = {name: row[name] for name in events.c.keys()}  # noqa: SIM118 - columns
     for name in ("actor", "before", "after"):
-        event[name] = json.loads(event[name]) if event[name] is not None else None
+        event[name] = from_json(event[name]) if event[name] is not None else None
     return event

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, select, update
@@ -10,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors
 from tenantry.db.engine import Session, now
-from tenantry.db.schema import replies
+from tenantry.db.schema import from_json, replies, to_json
 from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ async def claim(
     kept = await db.fetch_one(_FIND, p_caller_id=caller_id, p_key=key)
     if kept is None or kept["request"] != request:
         raise errors.IdempotencyMismatch
-    return bytes(kept["response"]), json.loads(kept["headers"])
+    return bytes(kept["response"]), from_json(kept["headers"])
 
 
 async def keep(
@@ -77,5 +76,5 @@ async def keep(
         p_caller_id=caller_id,
         p_key=key,
         p_response=response,
-        p_headers=json.dumps(dict(headers)),
+        p_headers=to_json(dict(headers)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -46,6 +47,16 @@ class Json(UserDefinedType[str]):
 @compiles(Json, "postgresql")
 def _jsonb(_type: Json, _compiler: Any, **_: Any) -> str:
     return "JSONB"
+
+
+def to_json(value: Any) -> str:
+    """Return what a Json column takes."""
+    return orjson.dumps(value).decode()
+
+
+def from_json(text: str) -> Any:
+    """Return what a Json column holds."""
+    return orjson.loads(text)
 
 
 def time_column(name: str, *, nullable: bool = False) -> Column[int]:

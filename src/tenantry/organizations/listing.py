@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, bindparam, cast, func, select
+from sqlalchemy import BigInteger, Text, bindparam, cast, func, select
 
 from tenantry import errors
 from tenantry.db.schema import json_has, tallies, text_has
@@ -129,7 +129,11 @@ def _conditions(
     if by_external_id:
         conditions.append(_o.external_id == bindparam("external_id"))
     conditions += [
-        json_has(_o.metadata, bindparam(f"key_{n}"), bindparam(f"value_{n}"))
+        json_has(
+            _o.metadata,
+            bindparam(f"key_{n}", type_=Text),
+            bindparam(f"value_{n}", type_=Text),
+        )
         for n in range(metadata_filters)
     ]
     if by_text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -272,12 +273,7 @@ def to_message(organization: Organization) -> pb.Organization:
         display_name=organization.display_name,
         region_code=RegionCode[organization.region_code],
         metadata=organization.metadata,
-        settings=pb.OrganizationSettings(
-            features=[
-                pb.OrganizationSettingsFeature(name=name, enabled=organization.has_feature(name))
-                for name in FEATURES
-            ]
-        ),
+        settings=_settings(tuple(organization.has_feature(name) for name in FEATURES)),
     )
     if organization.external_id is not None:
         message.external_id = organization.external_id
@@ -286,6 +282,17 @@ def to_message(organization: Organization) -> pb.Organization:
     if organization.logo_url is not None:
         message.logo_url = organization.logo_url
     return message
+
+
+@functools.cache
+def _settings(enabled: tuple[bool, ...]) -> pb.OrganizationSettings:
+    # One message for each combination, shared by all answers; nothing changes it.
+    return pb.OrganizationSettings(
+        features=[
+            pb.OrganizationSettingsFeature(name=name, enabled=on)
+            for name, on in zip(FEATURES, enabled, strict=True)
+        ]
+    )
 
 
 def _answer(call: Call, organization: Organization) -> pb.Organization:

@@ -6,7 +6,6 @@ change is two round trips whatever it does, and If-Match is the same check.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from sqlalchemy import bindparam
 
 from tenantry import errors, events, ids
 from tenantry.db.engine import DuplicateKey, now
+from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.organizations.model import (
     FEATURES,
@@ -172,7 +172,7 @@ async def update(call: Call, identity: Identity, changes: Mapping[str, Any]) -> 
         clean["slug"] = clean["slug"] or None
     if "metadata" in clean:
         clean["metadata"] = dict(clean["metadata"] or {})
-    return await _revise(call, identity, lambda before: replace(before, **clean))
+    return await _revise(call, identity, lambda _before: clean)
 
 
 async def remove(call: Call, identity: Identity) -> None:
@@ -220,7 +220,7 @@ async def set_features(
     return await _revise(
         call,
         Identity(organization_id),
-        lambda before: replace(before, features={**before.features, **switched}),
+        lambda before: {"features": {**before.features, **switched}},
     )
 
 
@@ -241,7 +241,7 @@ async def set_max_allowed_users(
     return await _revise(
         call,
         Identity(organization_id),
-        lambda before: replace(before, max_allowed_users=maximum),
+        lambda _before: {"max_allowed_users": maximum},
     )
 
 
@@ -252,9 +252,7 @@ async def use_application_session_policy(call: Call, organization_id: str) -> Or
         errors.NotFound: there is none that this caller may see.
 
     """
-    return await _revise(
-        call, Identity(organization_id), lambda before: replace(before, session_policy=None)
-    )
+    return await _revise(call, Identity(organization_id), lambda _before: {"session_policy": None})
 
 
 async def set_session_policy(
@@ -273,7 +271,7 @@ async def set_session_policy(
 
     """
 
-    def revise(before: Organization) -> Organization:
+    def revise(before: Organization) -> dict[str, Any]:
         kept = before.session_policy or SessionPolicy(
             APPLICATION_ABSOLUTE, APPLICATION_IDLE if APPLICATION_IDLE_ENABLED else None
         )
@@ -285,7 +283,7 @@ async def set_session_policy(
             (idle if idle is not None else kept.idle or APPLICATION_IDLE) if on else None,
         )
         _check_session_policy(policy)
-        return replace(before, session_policy=policy)
+        return {"session_policy": policy}
 
     return await _revise(call, Identity(organization_id), revise)
 
@@ -300,30 +298,33 @@ async def set_branding(
         errors.InvalidArgument: the settings are too large.
 
     """
-    if settings is not None and len(json.dumps(settings)) > BRANDING_MAX_BYTES:
+    if settings is not None and len(to_json(settings)) > BRANDING_MAX_BYTES:
         raise errors.InvalidArgument.field(
             "customization_settings", "max_bytes", f"may take {BRANDING_MAX_BYTES} bytes at most"
         )
 
-    def revise(before: Organization) -> Organization:
+    def revise(before: Organization) -> dict[str, Any]:
         kept = before.branding.settings if before.branding else {}
         branding = Branding(kept if settings is None else settings, custom, now())
-        return replace(before, branding=branding)
+        return {"branding": branding}
 
     return await _revise(call, Identity(organization_id), revise)
 
 
 async def _revise(
-    call: Call, identity: Identity, revise: Callable[[Organization], Organization]
+    call: Call, identity: Identity, revise: Callable[[Organization], Mapping[str, Any]]
 ) -> Organization:
     for _ in range(_ATTEMPTS):
         before = await get(call, identity)
         _check_revision(call, before)
-        after = revise(before)
-        if after == before:
+        changes = revise(before)
+        if all(getattr(before, name) == value for name, value in changes.items()):
             return before
         after = replace(
-            after, revision=before.revision + 1, update_time=max(now(), before.update_time + 1)
+            before,
+            **changes,
+            revision=before.revision + 1,
+            update_time=max(now(), before.update_time + 1),
         )
         event = events.of(
             call,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text
 
-from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.schema import Json, from_json, metadata, time_column
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -56,7 +55,7 @@ class PortalLink:
         return cls(
             id=row["id"],
             organization_id=row["organization_id"],
-            features=tuple(json.loads(row["features"])),
+            features=tuple(from_json(row["features"])),
             create_time=row["create_time"],
             expire_time=row["expire_time"],
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import hmac
-import json
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from tenantry import errors, events, ids, vault
 from tenantry.db.engine import now
+from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
@@ -112,7 +112,7 @@ async def create(call: Call, organization_id: str, features: Sequence[str]) -> P
         event,
         p_id=link.id,
         p_organization_id=link.organization_id,
-        p_features=json.dumps(link.features),
+        p_features=to_json(link.features),
         p_create_time=link.create_time,
         p_expire_time=link.expire_time,
         p_open_time=None,
@@ -201,7 +201,7 @@ async def open_link(call: Call, given: str) -> tuple[PortalSession, str] | None:
             p_id=session.id,
             p_organization_id=session.organization_id,
             p_digest=vault.digest(secret),
-            p_features=json.dumps(session.features),
+            p_features=to_json(session.features),
             p_create_time=at,
             p_expire_time=session.expire_time,
         )
@@ -214,5 +214,5 @@ async def find_session(db: Session, secret: str) -> PortalSession | None:
     if row is None:
         return None
     return PortalSession(
-        row["id"], row["organization_id"], tuple(json.loads(row["features"])), row["expire_time"]
+        row["id"], row["organization_id"], tuple(from_json(row["features"])), row["expire_time"]
     )

@@ -26,13 +26,13 @@ _REQUIRED = field_behavior_pb.FieldBehavior.REQUIRED
 # What RE2 (https://github.com/google/re2/wiki/Syntax) spells otherwise than ECMA-262.
 _RE2 = {r"\A": "^", r"\z": "$", "(?P<": "(?<"}
 _RE2_ONLY = re.compile(r"\(\?[imsU-]|\[\[:|\\[pPQECa]")
+# Rules that are a flag each: in words, and the format of JSON Schema.
 _FORMATS = {
     "email": ("an e-mail address", "email"),
     "hostname": ("a host name", "hostname"),
     "uri": ("an absolute URI", "uri"),
     "uri_ref": ("a URI or a relative reference", "uri-reference"),
     "uuid": ("a UUID", "uuid"),
-    "ip": ("an IP address", None),
     "ipv4": ("an IPv4 address", "ipv4"),
     "ipv6": ("an IPv6 address", "ipv6"),
 }
@@ -126,12 +126,10 @@ def _string(given: Given, rules: Rules, _name: str) -> None:
         rules.schema["pattern"] = patterns[0]
     elif patterns:
         rules.schema["allOf"] = [{"pattern": pattern} for pattern in patterns]
-    if "well_known" in given:
-        known = given.pop("well_known")
-        words, format_ = _FORMATS[known.field]
-        rules.words.append(words)
-        if format_:
-            rules.schema["format"] = format_
+    for known in _FORMATS.keys() & given.keys():
+        if given.pop(known):
+            words, rules.schema["format"] = _FORMATS[known]
+            rules.words.append(words)
     _choice(given, rules)
 
 
@@ -144,21 +142,19 @@ def _ecma(pattern: str) -> str:
 
 
 def _number(given: Given, rules: Rules) -> None:
-    bounds = {}
-    for kind in ("less_than", "greater_than"):
-        if bound := given.pop(kind, None):
-            bounds[bound.field] = bound.value
+    between = {"gte", "lte"} <= given.keys()
+    if between:
+        rules.words.append(f"{given['gte']} to {given['lte']}")
     for name, words, keyword in (
         ("gt", "more than {}", "exclusiveMinimum"),
         ("gte", "{} or more", "minimum"),
         ("lt", "less than {}", "exclusiveMaximum"),
         ("lte", "at most {}", "maximum"),
     ):
-        if name in bounds:
-            rules.schema[keyword] = bounds[name]
-            rules.words.append(words.format(bounds[name]))
-    if {"gte", "lte"} <= bounds.keys():
-        rules.words[-2:] = [f"{bounds['gte']} to {bounds['lte']}"]
+        if name in given:
+            rules.schema[keyword] = given.pop(name)
+            if not between:
+                rules.words.append(words.format(rules.schema[keyword]))
     _choice(given, rules)
 
 

@@ -126,7 +126,7 @@ async def send_error(send: Send, request: Request, error: errors.Error) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def _connect_error(error: errors.Error, request_id: str = "") -> ConnectError:
+def _connect_error(error: errors.Error, request_id: str) -> ConnectError:
     info = ErrorDetail(details.error_info(error, request_id))
     return ConnectError(_CODES[error.code], error.message, details=[info])
 
@@ -183,7 +183,7 @@ class _Binary(Codec[Message[Any], Any]):
             return message_class.from_binary(data)
         except (ValueError, TypeError, RecursionError, EOFError) as problem:
             error = errors.InvalidArgument(f"the message cannot be read: {problem}")
-            raise _connect_error(error) from None
+            raise _connect_error(error, _request.get().request_id) from None
 
 
 class _Json(_Binary):
@@ -196,4 +196,4 @@ class _Json(_Binary):
         try:
             return messages.from_json(message_class, bytes(data))
         except errors.InvalidArgument as error:
-            raise _connect_error(error) from None
+            raise _connect_error(error, _request.get().request_id) from None

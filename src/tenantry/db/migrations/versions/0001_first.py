@@ -168,14 +168,20 @@ def _organization_id(table: str) -> sa.Column[str]:
 
 def _on_postgresql() -> None:
     for statement in (
-        # The parts of three characters of a text: what a trigram index holds. Written in SQL
-        # because the extension pg_trgm is not everywhere.
+        # The parts of three characters of a text: what a trigram index holds. Our own because the
+        # extension pg_trgm is not everywhere; a loop because it takes half the time of an
+        # aggregate. Repeats are left in, the index drops them.
         """
         CREATE FUNCTION tenantry_trigrams(text) RETURNS text[]
-        LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-          SELECT coalesce(array_agg(DISTINCT substr($1, i, 3)), '{}')
-          FROM generate_series(1, length($1) - 2) AS i
-        $$
+        LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+        DECLARE
+          parts text[] := '{}';
+        BEGIN
+          FOR i IN 1 .. length($1) - 2 LOOP
+            parts[i] := substr($1, i, 3);
+          END LOOP;
+          RETURN parts;
+        END $$
         """,
         """
         ALTER TABLE organizations ADD COLUMN search_text text GENERATED ALWAYS AS (

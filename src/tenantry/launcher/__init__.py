@@ -1,0 +1,106 @@
+"""Starting the server: makes what a start needs, then becomes Envoy, or looks after several.
+
+Envoy terminates TLS, speaks HTTP/1.1 and HTTP/2, and runs the application in an embedded Python
+(pyvoy). With one worker this process turns into Envoy, so that nothing stays resident beside it;
+with several, it starts them on one shared port and restarts one that dies. No module here, but
+`worker`, imports the application: it would cost more time than all the rest of the start.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+from tenantry import certificates, master_key
+from tenantry.launcher import envoy
+from tenantry.settings import SettingError
+
+if TYPE_CHECKING:
+    from tenantry.settings import Settings
+
+# Both are blocked before Envoy starts, which would drop what is in flight: see `housekeeping`.
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+def serve(settings: Settings, app: str = envoy.APP) -> int:
+    """Serve until told to stop; return the exit code. With one worker this does not return.
+
+    Raises:
+        SettingError: a setting cannot be used on this machine.
+        envoy.StartError: this Python cannot be embedded.
+
+    """
+    files = prepare(settings)
+    check_address(settings)
+    environment = envoy.environment(settings)
+    raise_file_limit()
+    configurations = envoy.write(settings, files, app)
+    commands = [
+        envoy.Command.of(configuration, environment, first=number == 0)
+        for number, configuration in enumerate(configurations)
+    ]
+    # Relative paths of the settings are absolute by now. Envoy's Python looks for modules in its
+    # working directory first: a `types.py` where the server was started must not get in.
+    os.chdir(configurations[0].parent)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    if len(commands) == 1:
+        commands[0].become()
+    from tenantry.launcher.supervisor import Supervisor
+
+    return Supervisor(commands, settings.host, settings.port).run()
+
+
+def prepare(settings: Settings) -> certificates.Files:
+    """Make the data folder, the master key and the certificates where they are missing.
+
+    Raises:
+        SettingError: the folder cannot be written, or a certificate not be used.
+
+    """
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        master_key.load(settings)
+    except OSError as problem:
+        raise SettingError("data_dir", f"cannot be used: {problem}") from None
+    return certificates.ensure(settings)
+
+
+def check_address(settings: Settings) -> None:
+    """Check that the address can be listened on.
+
+    Raises:
+        SettingError: it is taken, not ours, or not allowed.
+
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As Envoy will, but without SO_REUSEPORT: that would share the port with a second server.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as problem:
+            reason = _ADDRESS_PROBLEMS.get(problem.errno or 0, os.strerror(problem.errno or 0))
+            raise SettingError("listen", f"{settings.listen} {reason}") from None
+
+
+_ADDRESS_PROBLEMS = {
+    errno.EADDRINUSE: "is in use by another program; stop it or choose another port",
+    errno.EADDRNOTAVAIL: "is not an address of this machine",
+    errno.EACCES: "needs a privilege: choose a port from 1024 on, or give CAP_NET_BIND_SERVICE",
+}
+
+
+def reachable(host: str) -> str:
+    """Return an address at which a server listening on this one can be reached."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is the key
+
+
+def raise_file_limit() -> None:
+    """Allow as many connections as the system lets us: the default of 1024 files is soon gone."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

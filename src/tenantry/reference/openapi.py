@@ -1,0 +1,310 @@
+"""The OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1), made from the operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tenantry.reference import examples
+from tenantry.reference.comments import comment
+from tenantry.reference.failures import EXAMPLE, SCHEMA, failures
+from tenantry.reference.languages import LANGUAGES, samples
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.reference.operations import Body, Operation, Parameter
+    from tenantry.reference.schemas import Schemas
+
+_ABOUT = """\
+Organizations are the tenants of a B2B application. This server is compatible with the Scalekit \
+API; it is an independent project and not affiliated with Scalekit.
+
+Bodies are JSON in snake_case (camelCase is read as well); a member that an operation does not \
+know is refused. The same operations are served over gRPC, gRPC-Web and Connect. The human form \
+of this document is at `/docs`.
+"""
+_REQUEST_ID = {"$ref": "#/components/headers/RequestId"}
+_JSON = "application/json"
+
+
+def document(operations: Sequence[Operation], schemas: Schemas, public_url: str) -> dict[str, Any]:
+    """Return the document of these operations."""
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        item = paths.setdefault(operation.path, {})
+        item[operation.verb.lower()] = _operation(operation, schemas, public_url)
+    tags = {o.tag: comment(o.method.service) for o in operations}
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "Tenantry API",
+            "version": "v1",
+            "summary": "Organizations and what belongs to them.",
+            "description": _ABOUT,
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": public_url}],
+        "security": [{"client": []}, {"token": []}],
+        "tags": [
+            *({"name": name, "description": text} for name, text in tags.items()),
+            {"name": "OAuth", "description": "Access tokens and the keys that prove them."},
+        ],
+        "paths": {**paths, **_OAUTH_PATHS},
+        "components": {
+            "securitySchemes": {
+                "client": {
+                    "type": "oauth2",
+                    "description": "A management client fetches tokens with its id and secret.",
+                    "flows": {
+                        "clientCredentials": {
+                            "tokenUrl": f"{public_url}/oauth/token",
+                            "scopes": {},
+                        }
+                    },
+                },
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "An access token that is at hand.",
+                },
+            },
+            "headers": _HEADERS,
+            "responses": _error_responses(),
+            "schemas": {**dict(sorted(schemas.components.items())), "Error": SCHEMA},
+        },
+    }
+
+
+def _operation(operation: Operation, schemas: Schemas, public_url: str) -> dict[str, Any]:
+    method = operation.method
+    told: dict[str, Any] = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": f"{operation.description}\n\n{access(operation)}",
+    }
+    if operation.deprecated:
+        told["deprecated"] = True
+    if parameters := [_parameter(p, operation) for p in operation.parameters]:
+        told["parameters"] = parameters
+    if operation.body is not None:
+        told["requestBody"] = _request_body(operation.body, schemas, public_url)
+    told["responses"] = {
+        str(method.success_status): _success(operation, schemas, public_url),
+        **{str(s): {"$ref": f"#/components/responses/Error{s}"} for s in operation.statuses},
+        "default": {"$ref": "#/components/responses/Error"},
+    }
+    told["x-codeSamples"] = [
+        {"lang": language.lang, "label": language.label, "source": found}
+        for language in LANGUAGES
+        if (found := samples(method.name).get(language.key))
+    ]
+    return told
+
+
+def access(operation: Operation) -> str:
+    """Say who may call, in one sentence."""
+    who = " or ".join(_article(words) for words in operation.callers) or "nobody"
+    if not operation.method.permissions:
+        return f"May be called by {who}."
+    needed = " or ".join(f"`{name}`" for name in operation.method.permissions)
+    return f"May be called by {who}; a caller with limited permissions needs {needed}."
+
+
+def _article(words: str) -> str:
+    if words == "anyone":
+        return words
+    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
+
+
+def _parameter(parameter: Parameter, operation: Operation) -> dict[str, Any]:
+    member, schema = parameter.member, dict(parameter.schema)
+    told: dict[str, Any] = {
+        "name": member.name.removesuffix(".*"),
+        "in": parameter.place,
+        "required": member.required,
+        "description": schema.pop("description", member.description),
+    }
+    if schema.pop("deprecated", False):
+        told["deprecated"] = True
+    if "example" in schema:
+        told["example"] = schema.pop("example")
+    else:
+        fields = {f.name: f for f in operation.method.input.desc().fields}
+        if member.name in fields and not member.deprecated:
+            told["example"] = examples.value(fields[member.name])
+    if parameter.explode:
+        # Repeated, or for an object: each of its members by its own name.
+        told |= {"style": "form", "explode": True}
+    told["schema"] = schema
+    return told
+
+
+def _request_body(body: Body, schemas: Schemas, public_url: str) -> dict[str, Any]:
+    if body.without:
+        schema = schemas.request_object(body.message, body.without)
+    else:
+        schema = schemas.request(body.message)
+    example = examples.request(body.message, body.without, public_url)
+    return {
+        "required": body.required,
+        "content": {_JSON: {"schema": schema, "example": example}},
+    }
+
+
+def _success(operation: Operation, schemas: Schemas, public_url: str) -> dict[str, Any]:
+    method = operation.method
+    schema = schemas.response(method.output.desc())
+    if method.flatten:
+        field = next(f for f in method.output.desc().fields if f.name == method.flatten)
+        schema = {
+            "description": f"The object, and under `{method.flatten}` the same once more.",
+            "allOf": [schemas.response(field.value.message), schema],  # type: ignore[union-attr]
+            "required": [method.flatten],
+        }
+    headers: dict[str, Any] = {"x-request-id": _REQUEST_ID}
+    if operation.etag:
+        headers["ETag"] = {"$ref": "#/components/headers/ETag"}
+    return {
+        "description": "It is done." if not operation.answer else "The answer.",
+        "headers": headers,
+        "content": {
+            _JSON: {"schema": schema, "example": examples.answer(method, public_url)},
+        },
+    }
+
+
+def _error_responses() -> dict[str, Any]:
+    meanings: dict[int, list[str]] = {}
+    for failure in failures():
+        for meaning in failure.meanings:
+            meanings.setdefault(failure.status, []).append(f"`{failure.error_code}`: {meaning}")
+    content = {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}, "example": EXAMPLE}}
+    headers = {"x-request-id": _REQUEST_ID}
+    responses: dict[str, Any] = {
+        f"Error{status}": {
+            "description": "\n\n".join(told),
+            "headers": headers,
+            "content": content if status == EXAMPLE_STATUS else _without_example(content),
+        }
+        for status, told in meanings.items()
+    }
+    responses["Error"] = {
+        "description": "Any other error, in the same form.",
+        "headers": headers,
+        "content": _without_example(content),
+    }
+    return responses
+
+
+EXAMPLE_STATUS = 400  # of failures.EXAMPLE
+
+
+def _without_example(content: dict[str, Any]) -> dict[str, Any]:
+    return {kind: {"schema": told["schema"]} for kind, told in content.items()}
+
+
+_HEADERS = {
+    "RequestId": {
+        "description": "Names this request in the server's log.",
+        "schema": {"type": "string"},
+    },
+    "ETag": {
+        "description": "Revision of the organization; send it as If-Match to change just that one.",
+        "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+    },
+}
+
+_OAUTH_ERROR = {
+    "description": "An error of RFC 6749 section 5.2.",
+    "content": {
+        _JSON: {
+            "schema": {
+                "type": "object",
+                "required": ["error", "error_description"],
+                "properties": {
+                    "error": {"type": "string"},
+                    "error_description": {"type": "string"},
+                },
+            }
+        }
+    },
+}
+_OAUTH_PATHS = {
+    "/oauth/token": {
+        "post": {
+            "operationId": "Token",
+            "tags": ["OAuth"],
+            "summary": "Returns an access token for a management client",
+            "description": "The client's id and secret are sent in the form, or by HTTP Basic.",
+            "security": [],
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/x-www-form-urlencoded": {
+                        "schema": {
+                            "type": "object",
+                            "required": ["grant_type"],
+                            "properties": {
+                                "grant_type": {"const": "client_credentials"},
+                                "client_id": {"type": "string"},
+                                "client_secret": {"type": "string"},
+                            },
+                        }
+                    }
+                },
+            },
+            "responses": {
+                "200": {
+                    "description": "The token, to be sent as `Authorization: Bearer`.",
+                    "content": {
+                        _JSON: {
+                            "schema": {
+                                "type": "object",
+                                "required": ["access_token", "token_type", "expires_in"],
+                                "properties": {
+                                    "access_token": {"type": "string"},
+                                    "token_type": {"const": "Bearer"},
+                                    "expires_in": {"type": "integer", "description": "Seconds."},
+                                    "scope": {"type": "string"},
+                                },
+                            }
+                        }
+                    },
+                },
+                "400": _OAUTH_ERROR,
+                "401": _OAUTH_ERROR,
+                "default": {"$ref": "#/components/responses/Error"},
+            },
+        }
+    },
+    "/keys": {
+        "get": {
+            "operationId": "Keys",
+            "tags": ["OAuth"],
+            "summary": "Returns the public keys that access tokens are signed with",
+            "security": [],
+            "responses": {
+                "200": {
+                    "description": "A key set of RFC 7517.",
+                    "content": {
+                        _JSON: {
+                            "schema": {
+                                "type": "object",
+                                "required": ["keys"],
+                                "properties": {
+                                    "keys": {
+                                        "type": "array",
+                                        "items": {"type": "object", "required": ["kid", "kty"]},
+                                    }
+                                },
+                            }
+                        }
+                    },
+                },
+                "default": {"$ref": "#/components/responses/Error"},
+            },
+        }
+    },
+}
