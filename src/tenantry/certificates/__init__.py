@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import json
-import os
 import ssl
 import time
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tenantry import atomic
 from tenantry.settings import SettingError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def refresh_bundle(found: Files) -> None:
         return
     bundle = system_roots() + found.ca.read_bytes()
     if not found.bundle.exists() or found.bundle.read_bytes() != bundle:
-        replace(found.bundle, bundle, mode=0o644)
+        atomic.write(found.bundle, bundle, mode=0o644)
 
 
 def system_roots() -> bytes:
@@ -131,15 +131,6 @@ def system_roots() -> bytes:
             content = roots.read_bytes()
             return content if content.endswith(b"\n") else content + b"\n"
     return b""
-
-
-def replace(path: Path, content: bytes, *, mode: int) -> None:
-    """Write a whole file in the place of the one that was there, if any."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-    temporary.replace(path)
 
 
 @contextmanager
@@ -169,8 +160,8 @@ def _renew(folder: Path, names: list[str]) -> None:
 
     authority = Authority.load(folder) or Authority.create(folder)
     issued = authority.issue(names)
-    replace(folder / "server-key.pem", issued.key, mode=0o600)
-    replace(folder / "server.pem", issued.chain, mode=0o644)
+    atomic.write(folder / "server-key.pem", issued.key, mode=0o600)
+    atomic.write(folder / "server.pem", issued.chain, mode=0o644)
     renew_at = issued.not_after - RENEW_DAYS * 86_400
     note = json.dumps({"names": names, "renew_at": renew_at})
-    replace(folder / "server.json", note.encode() + b"\n", mode=0o644)
+    atomic.write(folder / "server.json", note.encode() + b"\n", mode=0o644)

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tenantry import certificates
+from tenantry import atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,8 +76,8 @@ class Authority:
             .add_extension(_key_identifier(key), critical=False)
             .sign(key, SHA256())
         )
-        certificates.replace(folder / "ca-key.pem", _key_pem(key), mode=0o600)
-        certificates.replace(folder / "ca.pem", root.public_bytes(Encoding.PEM), mode=0o644)
+        atomic.write(folder / "ca-key.pem", _key_pem(key), mode=0o600)
+        atomic.write(folder / "ca.pem", root.public_bytes(Encoding.PEM), mode=0o644)
         return cls(root, key)
 
     def issue(self, names: list[str]) -> Issued:

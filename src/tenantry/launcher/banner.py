@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tenantry import credentials
 
 if TYPE_CHECKING:
     from tenantry.settings import Settings
@@ -16,21 +17,12 @@ if TYPE_CHECKING:
 def text(settings: Settings) -> str:
     """Return the lines; the client is named where its secret lies beside the database."""
     rows = [("URL", settings.public_url)]
-    if (client_id := _client_id(settings)) is not None:
-        rows.append(("Client id", client_id))
+    if (client := credentials.read(settings.data_dir)) is not None:
+        rows.append(("Client id", client.client_id))
         rows.append(("Run next", f'eval "$({_command()} env)"'))
     else:
         rows.append(("Run next", f"{_command()} client create"))
     return "\n".join(["", "  Tenantry is ready", *(f"  {n:<10} {v}" for n, v in rows), ""])
-
-
-def _client_id(settings: Settings) -> str | None:
-    try:
-        content = json.loads((settings.data_dir / "credentials.json").read_bytes())
-        client_id: str = content["client_id"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return client_id
 
 
 def _command() -> str:

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from tenantry import certificates
+from tenantry import atomic
 from tenantry.errors import Code
 
 if TYPE_CHECKING:
+    from tenantry import certificates
     from tenantry.settings import Settings
 
 APP = "tenantry.launcher.worker:app"
@@ -138,7 +139,8 @@ def environment(settings: Settings) -> dict[str, str]:
     scheme, _, place = settings.database.partition("://")
     if scheme == "sqlite":
         absolute["TENANTRY_DATABASE_URL"] = f"sqlite:///{Path(place[1:]).absolute()}"
-    return {**inherited, **embedding(), **settings.environment(), **absolute}
+    # PWD: where the server was started, which `launcher.serve` leaves.
+    return {**inherited, "PWD": str(Path.cwd()), **embedding(), **settings.environment(), **absolute}
 
 
 def write(settings: Settings, files: certificates.Files, app: str) -> list[Path]:
@@ -154,7 +156,7 @@ def write(settings: Settings, files: certificates.Files, app: str) -> list[Path]
     for number in range(settings.workers):
         path = folder / f"{settings.port}-{number}.json"
         content = json.dumps(configuration(settings, path, app), indent=1)
-        certificates.replace(path, content.encode(), mode=0o600)
+        atomic.write(path, content.encode(), mode=0o600)
         paths.append(path)
     return paths
 
@@ -173,7 +175,7 @@ def write_secret(path: Path, files: certificates.Files) -> None:
             "watched_directory": {"path": str(path.parent)},
         },
     }
-    certificates.replace(path, json.dumps({"resources": [secret]}).encode(), mode=0o600)
+    atomic.write(path, json.dumps({"resources": [secret]}).encode(), mode=0o600)
 
 
 def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:

@@ -133,7 +133,8 @@ def _parameter(parameter: Parameter, operation: Operation) -> dict[str, Any]:
     else:
         fields = {f.name: f for f in operation.method.input.desc().fields}
         if member.name in fields and not member.deprecated:
-            told["example"] = examples.value(fields[member.name])
+            example = examples.value(fields[member.name])
+            told |= {"example": example} if example != "" else {}
     if parameter.explode:
         # Repeated, or for an object: each of its members by its own name.
         told |= {"style": "form", "explode": True}

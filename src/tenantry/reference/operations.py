@@ -169,7 +169,9 @@ def _of(method: Method, schemas: Schemas, tagged: set[str]) -> Iterator[Operatio
 def _title(name: str) -> str:
     """Return an rpc's name as words: GetOrganizationByExternalId, Get organization by external id."""
     first, *rest = _WORD.findall(name)
-    return " ".join([first, *(word.lower() for word in rest)])
+    title = " ".join([first, *(word.lower() for word in rest)])
+    # ListOrganization lists organizations.
+    return _plural(title) if first in {"List", "Search"} else title
 
 
 def _path(method: Method, variables: list[str], schemas: Schemas) -> Iterator[Parameter]:

@@ -1,0 +1,121 @@
+"""The command `tenantry`: starts the server and looks after it, on the same settings.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting. What is asked for goes to standard
+output (as JSON with ``--json``), remarks and problems go to standard error. A command imports what
+it needs when it runs: `serve` must not wait for the database library.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from tenantry.cli import clients, events, keys, running
+
+app = typer.Typer(
+    name="tenantry",
+    help="A self-hosted home for the tenants of a B2B SaaS product.",
+    epilog="Settings are TENANTRY_... variables or lines of tenantry.toml: see docs/settings.md.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(clients.app, name="client")
+app.add_typer(keys.app, name="key")
+app.add_typer(events.app, name="events")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def serve() -> None:
+    """Serve until stopped; a first start makes everything that is missing."""
+    from tenantry import launcher
+    from tenantry.launcher.envoy import StartError
+
+    try:
+        code = launcher.serve(running.settings())
+    except StartError as problem:
+        running.fail(str(problem))
+    raise typer.Exit(code)
+
+
+@app.command()
+def migrate(*, as_json: AsJson = False) -> None:
+    """Bring the database's schema up to date."""
+    import asyncio
+
+    from tenantry.db import migrate as migrations
+    from tenantry.db.opening import OpenError, schema_version
+
+    settings = running.settings()
+    try:
+        before = asyncio.run(schema_version(settings.database))
+    except OpenError as problem:
+        running.fail(str(problem))
+    applied = [] if before == migrations.HEAD else migrations.upgrade(settings.database)
+    if as_json:
+        running.print_json({"applied": applied, "revision": migrations.HEAD})
+    else:
+        running.say(f"applied {', '.join(applied)}" if applied else f"at {migrations.HEAD} already")
+
+
+@app.command()
+def env(*, as_json: AsJson = False) -> None:
+    """Print what lets curl and the SDKs use this server: eval "$(tenantry env)".
+
+    The address, a management client with its secret, and where the roots are that make the
+    server's certificate trusted: the system's and ours, so that other HTTPS goes on working.
+    """
+    from tenantry.cli.environment import variables
+
+    exported = variables(running.settings())
+    if as_json:
+        running.print_json(exported)
+        return
+    import shlex
+
+    for name, value in exported.items():
+        running.say(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def doctor(
+    *,
+    as_json: AsJson = False,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Print every setting first, secrets hidden.")
+    ] = False,
+) -> None:
+    """Check settings, database, certificate, clock and port, and say what to do."""
+    from tenantry import doctor as examination
+
+    findings = examination.examine()
+    table = running.settings().table() if settings else []
+    if as_json:
+        shown = [{"name": n, "value": v, "default": d, "help": h} for n, v, d, h in table]
+        running.print_json(
+            {"checks": [f.shown() for f in findings], **({"settings": shown} if settings else {})}
+        )
+    else:
+        if settings:
+            running.print_table(
+                ["Setting", "Value", "Default"], [(name, v, d) for name, v, d, _ in table]
+            )
+        for finding in findings:
+            running.say(finding.line())
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except BrokenPipeError:
+        # The reader has enough (`| head`): Python must not flush into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

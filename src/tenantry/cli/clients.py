@@ -1,0 +1,141 @@
+"""`tenantry client`: management clients, the programs that may call the API."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tenantry import credentials
+from tenantry.cli import running
+
+if TYPE_CHECKING:
+    from tenantry.caller import Call
+    from tenantry.clients.model import Client
+
+app = typer.Typer(no_args_is_help=True, help="Management clients: who may call the API.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The client, skc_...")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What it is called in lists.")] = "Management client",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Create a client and print its secret, this once."""
+
+    async def work(call: Call) -> tuple[Client, str]:
+        from tenantry.clients import service
+
+        return await service.create(call, name=name)
+
+    client, secret = running.with_call(work)
+    _print_secret(client.id, secret, as_json=as_json)
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List all clients with the last characters of their secrets."""
+
+    async def work(call: Call) -> list[Client]:
+        from tenantry.clients import service
+
+        return await service.list_all(call.db)
+
+    clients = running.with_call(work)
+    if as_json:
+        running.print_json([_shown(client) for client in clients])
+        return
+    running.print_table(
+        ["Client id", "Name", "Created", "Secrets"],
+        [
+            (c.id, c.name, running.moment(c.create_time) or "", "\n".join(_secret_lines(c)))
+            for c in clients
+        ],
+    )
+
+
+@app.command()
+def rotate(
+    client_id: ClientId,
+    *,
+    now: Annotated[
+        bool, typer.Option("--now", help="Refuse the old secrets at once, not after 24 hours.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a client a new secret and print it, this once."""
+
+    async def work(call: Call) -> str:
+        from tenantry.clients import service
+
+        overlap = 0 if now else service.OVERLAP_SECONDS
+        return await service.rotate(call, client_id, overlap_seconds=overlap)
+
+    secret = running.with_call(work)
+    data_dir = running.settings().data_dir
+    kept = credentials.read(data_dir)
+    if kept is not None and kept.client_id == client_id:
+        credentials.write(data_dir, credentials.Credentials(client_id, secret))
+        running.remark("`tenantry env` prints the new secret from now on.")
+    _print_secret(client_id, secret, as_json=as_json)
+
+
+@app.command()
+def delete(
+    client_id: ClientId,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a client: what runs with it is refused from now on."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Delete {client_id}?", abort=True)
+
+    async def work(call: Call) -> None:
+        from tenantry.clients import service
+
+        await service.remove(call, client_id)
+
+    running.with_call(work)
+    data_dir = running.settings().data_dir
+    kept = credentials.read(data_dir)
+    if kept is not None and kept.client_id == client_id:
+        credentials.forget(data_dir)
+    running.remark(f"deleted {client_id}")
+
+
+def _print_secret(client_id: str, secret: str, *, as_json: bool) -> None:
+    if as_json:
+        running.print_json({"client_id": client_id, "client_secret": secret})
+        return
+    running.say(f"client id      {client_id}\nclient secret  {secret}")
+    running.remark("The secret is not shown again.")
+
+
+def _shown(client: Client) -> dict[str, Any]:
+    return {
+        "client_id": client.id,
+        "name": client.name,
+        "create_time": running.moment(client.create_time),
+        "secrets": [
+            {
+                "id": secret.id,
+                "suffix": secret.suffix,
+                "create_time": running.moment(secret.create_time),
+                "expire_time": running.moment(secret.expire_time),
+            }
+            for secret in client.secrets
+        ],
+    }
+
+
+def _secret_lines(client: Client) -> list[str]:
+    return [
+        f"...{secret.suffix}"
+        + (f" until {running.moment(secret.expire_time)}" if secret.expire_time else "")
+        for secret in client.secrets
+    ]

@@ -1,0 +1,107 @@
+"""The HTTP routes of this door: the page with its style and script, and the OpenAPI document."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gzip
+import hashlib
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from tenantry.web import Request, Response, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tenantry.transport.methods import Method
+
+# The page needs nothing but its own two files, and nothing may frame it.
+_CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {"content-security-policy": _CSP, "referrer-policy": "no-referrer"}
+_FOREVER = "public, max-age=31536000, immutable"  # the address changes with the content
+
+
+def routes(methods: Sequence[Method], public_url: str) -> list[Route]:
+    """Return what this door serves; the first request for a document makes it."""
+    door = Reference(methods, public_url)
+    return [
+        Route("GET", "/docs", door.page),
+        Route("GET", "/docs/page.css", door.style),
+        Route("GET", "/docs/page.js", door.script),
+        Route("GET", "/openapi.json", door.openapi, public=True),
+    ]
+
+
+class Reference:
+    """Handlers of the routes."""
+
+    def __init__(self, methods: Sequence[Method], public_url: str) -> None:
+        self._methods = methods
+        self._public_url = public_url
+        self._made: dict[str, tuple[bytes, bytes]] = {}
+
+    async def page(self, request: Request) -> Response:
+        """Answer with the page."""
+        return await self._answer(request, "text/html; charset=utf-8", self._page)
+
+    async def openapi(self, request: Request) -> Response:
+        """Answer with the OpenAPI document."""
+        return await self._answer(request, "application/json", self._openapi)
+
+    async def style(self, request: Request) -> Response:
+        """Answer with the page's style sheet."""
+        make = functools.partial(_asset, "page.css")
+        return await self._answer(request, "text/css; charset=utf-8", make, _FOREVER)
+
+    async def script(self, request: Request) -> Response:
+        """Answer with the page's script."""
+        make = functools.partial(_asset, "page.js")
+        return await self._answer(request, "text/javascript; charset=utf-8", make, _FOREVER)
+
+    def _page(self) -> str:
+        # Start time: most processes never show the reference.
+        from tenantry.reference import operations, page
+
+        found, _ = operations.read(self._methods)
+        return page.render(
+            found,
+            self._public_url,
+            style_url=_address("page.css"),
+            script_url=_address("page.js"),
+        )
+
+    def _openapi(self) -> str:
+        from tenantry.reference import openapi, operations
+
+        document = openapi.document(*operations.read(self._methods), self._public_url)
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+    async def _answer(
+        self, request: Request, kind: str, make: Callable[[], str], cache: str = "no-cache"
+    ) -> Response:
+        """Answer with what is made once and kept, in gzip where the client takes that."""
+        if request.path not in self._made:
+            # A tenth of a second: not on the loop that calls run on.
+            plain = (await asyncio.to_thread(make)).encode()
+            self._made[request.path] = plain, gzip.compress(plain, mtime=0)
+        plain, zipped = self._made[request.path]
+        headers = {**_HEADERS, "content-type": kind, "cache-control": cache}
+        headers["vary"] = "accept-encoding"
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(200, zipped, {**headers, "content-encoding": "gzip"})
+        return Response(200, plain, headers)
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    path = files("tenantry.reference").joinpath("templates", name)
+    return path.read_text(encoding="utf-8")
+
+
+def _address(name: str) -> str:
+    return f"/docs/{name}?v={hashlib.sha256(_asset(name).encode()).hexdigest()[:12]}"
