@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
-from tenantry import master_key
+from tenantry import log, master_key
 from tenantry import settings as settings_module
 from tenantry.caller import SYSTEM, Call
 from tenantry.clients import service as clients
@@ -104,7 +101,7 @@ class Application:
             OpenError: the database cannot be used.
 
         """
-        _log_as(settings.log_level)
+        log.configure(settings.log_level)
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if await schema_version(settings.database) != migrate.HEAD:
             await asyncio.to_thread(migrate.upgrade, settings.database)
@@ -128,20 +125,6 @@ async def _first_client(settings: Settings, db: Database) -> None:
     path.touch(mode=0o600)
     path.write_text(
         json.dumps({"client_id": client.id, "client_secret": secret}) + "\n", encoding="utf-8"
-    )
-
-
-def _log_as(level: str) -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # As text: the structured form would log every local, access tokens among them.
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 
 

@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="The record of every change.")
 
 _POLL_SECONDS = 1.0
 # An event can be committed this long after its id was made, behind one with a later id.
-_LATE_MILLISECONDS = 20_000
+_LATE_MILLISECONDS = 2_000
 _ID_SHIFT = 22  # of the milliseconds in an id
 
 
@@ -31,7 +31,9 @@ def _group() -> None:
 @app.command()
 def tail(
     *,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many to begin with.")] = 20,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, help="How many to begin with.")
+    ] = 20,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with new ones until interrupted.")
     ] = False,
@@ -93,11 +95,12 @@ def _as_json(event: dict[str, Any]) -> str:
 
 
 def _as_line(event: dict[str, Any]) -> str:
-    actor = event["actor"] or {}
+    actor = event["actor"]
+    changed = event["after"] or event["before"] or {}
     parts = (
         running.moment(event["occurred_at"]),
         event["type"],
-        event["organization_id"] or "-",
+        changed.get("id") or changed.get("client_id") or event["organization_id"] or "-",
         f"by {actor.get('type', '?')} {actor.get('id', '?')}",
         event["request_id"],
     )

@@ -139,8 +139,8 @@ def environment(settings: Settings) -> dict[str, str]:
     scheme, _, place = settings.database.partition("://")
     if scheme == "sqlite":
         absolute["TENANTRY_DATABASE_URL"] = f"sqlite:///{Path(place[1:]).absolute()}"
-    # PWD: where the server was started, which `launcher.serve` leaves.
-    return {**inherited, "PWD": str(Path.cwd()), **embedding(), **settings.environment(), **absolute}
+    started_in = {"PWD": str(Path.cwd())}  # `launcher.serve` leaves it
+    return inherited | started_in | embedding() | settings.environment() | absolute
 
 
 def write(settings: Settings, files: certificates.Files, app: str) -> list[Path]:

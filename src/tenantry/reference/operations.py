@@ -167,10 +167,10 @@ def _of(method: Method, schemas: Schemas, tagged: set[str]) -> Iterator[Operatio
 
 
 def _title(name: str) -> str:
-    """Return an rpc's name as words: GetOrganizationByExternalId, Get organization by external id."""
+    """Return an rpc's name as words: of DeletePortalLinkByID, Delete portal link by id."""
     first, *rest = _WORD.findall(name)
     title = " ".join([first, *(word.lower() for word in rest)])
-    # ListOrganization lists organizations.
+    # The contract names lists in the singular: ListOrganization.
     return _plural(title) if first in {"List", "Search"} else title
 
 

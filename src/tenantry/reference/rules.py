@@ -37,6 +37,12 @@ _FORMATS = {
     "ipv6": ("an IPv6 address", "ipv6"),
 }
 
+_SIZES = {
+    "character": ("minLength", "maxLength"),
+    "item": ("minItems", "maxItems"),
+    "pair": ("minProperties", "maxProperties"),
+}
+
 
 @dataclass(slots=True)
 class Rules:
@@ -108,7 +114,7 @@ def _string(given: Given, rules: Rules, _name: str) -> None:
     low, high = given.pop("min_len", 0), given.pop("max_len", None)
     if "len" in given:
         low = high = given.pop("len")
-    _size(rules, low, high, "character", "minLength", "maxLength")
+    _size(rules, low, high, "character")
     patterns = []
     if prefix := given.pop("prefix", ""):
         rules.words.append(f"starts with `{prefix}`")
@@ -182,7 +188,7 @@ def _enum(given: Given, rules: Rules, enum: DescEnum | None) -> None:
 
 def _repeated(given: Given, rules: Rules, name: str) -> None:
     low, high = given.pop("min_items", 0), given.pop("max_items", None)
-    _size(rules, low, high, "item", "minItems", "maxItems")
+    _size(rules, low, high, "item")
     if given.pop("unique", False):
         rules.words.append("no item twice")
         rules.schema["uniqueItems"] = True
@@ -194,7 +200,7 @@ def _repeated(given: Given, rules: Rules, name: str) -> None:
 
 def _map(given: Given, rules: Rules, name: str) -> None:
     low, high = given.pop("min_pairs", 0), given.pop("max_pairs", None)
-    _size(rules, low, high, "pair", "minProperties", "maxProperties")
+    _size(rules, low, high, "pair")
     for part, keyword in (("keys", "propertyNames"), ("values", "additionalProperties")):
         if inner := given.pop(part, None):
             each = _of(inner, name)
@@ -206,8 +212,9 @@ def _bool(given: Given, rules: Rules, _name: str) -> None:
     _choice(given, rules)
 
 
-def _size(rules: Rules, low: int, high: int | None, unit: str, least: str, most: str) -> None:
+def _size(rules: Rules, low: int, high: int | None, unit: str) -> None:
     """Tell how many characters, items or pairs there may be."""
+    least, most = _SIZES[unit]
     if low:
         rules.schema[least] = low
     if high is not None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-import structlog
 from protobuf.wkt import Any as AnyMessage
 
 from tenantry import errors
 from tenantry.db.engine import DuplicateKey, Unavailable
 from tenantry.gen.scalekit.v1.errdetails import errdetails_pb
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 _TYPE_URL = "type.googleapis.com/scalekit.v1.errdetails.ErrorInfo"
 
@@ -23,9 +23,10 @@ def translate(problem: BaseException, request_id: str) -> errors.Error:
     if isinstance(problem, DuplicateKey):
         return errors.Duplicate(problem.field)
     if isinstance(problem, Unavailable):
-        log.warning("database unavailable", request_id=request_id, problem=str(problem))
+        fields = {"request_id": request_id, "problem": str(problem)}
+        log.warning("database unavailable", extra={"fields": fields})
         return errors.Busy()
-    log.error("unexpected error", request_id=request_id, exc_info=problem)
+    log.error("unexpected error", exc_info=problem, extra={"fields": {"request_id": request_id}})
     return errors.Internal(request_id)
 
 

@@ -1,0 +1,242 @@
+"""What `tenantry doctor` looks at: everything that a start needs, each with what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tenantry import certificates, launcher
+from tenantry import settings as settings_module
+from tenantry.launcher import envoy
+from tenantry.settings import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tenantry.settings import Settings
+
+_CLOCK_SECONDS = 5.0
+_EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # this program is not older
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; ``advice`` says what to do where it is not well."""
+
+    check: str
+    ok: bool
+    text: str
+    advice: str = ""
+
+    def line(self) -> str:
+        """Return it as one line."""
+        word = "ok" if self.ok else "problem"
+        advice = f": {self.advice}" if self.advice else ""
+        return f"{word:<8} {self.check:<12} {self.text}{advice}"
+
+    def shown(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self)
+
+
+class Problem(Exception):
+    """A check failed: what is wrong, and what to do."""
+
+    def __init__(self, text: str, advice: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.advice = advice
+
+
+def examine() -> list[Finding]:
+    """Run all checks; with wrong settings there is nothing more to check."""
+    try:
+        settings = settings_module.load()
+    except SettingError as problem:
+        return [Finding("settings", ok=False, text=str(problem), advice="see docs/settings.md")]
+    read = Finding("settings", ok=True, text="all can be used; --settings prints them")
+    return [read, *(_run(*check, settings) for check in _CHECKS)]
+
+
+def _run(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(name, ok=True, text=check(settings))
+    except Problem as problem:
+        return Finding(name, ok=False, text=problem.text, advice=problem.advice)
+
+
+def _data_folder(settings: Settings) -> str:
+    folder = settings.data_dir.absolute()
+    if not folder.exists():
+        return f"{folder} does not exist yet, the first start makes it"
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise Problem(f"{folder} cannot be written by this user", "chown it to the server's user")
+    if folder.stat().st_mode & 0o077:
+        raise Problem(f"{folder} can be entered by other users", f"chmod 700 {folder}")
+    secrets = ("master.key", "credentials.json", "tls/ca-key.pem", "tls/server-key.pem")
+    for path in (folder / name for name in secrets):
+        if path.exists() and path.stat().st_mode & 0o077:
+            raise Problem(f"{path} can be read by other users", f"chmod 600 {path}")
+    return f"{folder} is ours alone"
+
+
+def _database(settings: Settings) -> str:
+    from tenantry import master_key
+    from tenantry.db import migrate
+    from tenantry.db.opening import OpenError, open_database, schema_version
+
+    scheme, _, rest = settings.database.partition("://")
+    place = rest[1:]
+    if scheme == "sqlite" and not Path(place).exists():
+        return f"{place} does not exist yet, the first start makes it"
+
+    async def look() -> str:
+        version = await schema_version(settings.database)
+        if version is None:
+            return f"{scheme} is empty, the first start fills it"
+        if version != migrate.HEAD:
+            raise Problem(
+                f"its schema is at {version}, this version needs {migrate.HEAD}",
+                "run `tenantry migrate`",
+            )
+        async with open_database(settings.database, master_key.load(settings), pool_size=1):
+            return f"{scheme} answers, its schema is current, the master key fits"
+
+    try:
+        return asyncio.run(look())
+    except OpenError as problem:
+        raise Problem(str(problem), "check TENANTRY_DATABASE_URL and TENANTRY_MASTER_KEY") from None
+
+
+def _certificate(settings: Settings) -> str:
+    from cryptography import x509
+
+    files = certificates.files(settings)
+    ours = files.ca is not None
+    if ours and not files.chain.exists():
+        return "there is none yet, the first start makes it"
+    try:
+        certificates.check_pair(files)
+        chain = x509.load_pem_x509_certificates(files.chain.read_bytes())
+    except (SettingError, OSError, ValueError) as problem:
+        advice = "delete the folder tls and start again" if ours else "give a chain and its key"
+        raise Problem(str(problem), advice) from None
+    advice = "restart the server, which renews it" if ours else "renew it"
+    now, leaf = datetime.now(UTC), chain[0]
+    if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
+        raise Problem(
+            f"it is valid from {leaf.not_valid_before_utc:%Y-%m-%d} "
+            f"to {leaf.not_valid_after_utc:%Y-%m-%d}",
+            advice,
+        )
+    host = urlsplit(settings.public_url).hostname or ""
+    if not _is_for(leaf, host):
+        raise Problem(f"it is not for {host}, the host of TENANTRY_PUBLIC_URL", advice)
+    days = (leaf.not_valid_after_utc - now).days
+    if days < certificates.RENEW_DAYS / 2:
+        raise Problem(f"it ends in {days} days", advice)
+    return f"for {host}, ends in {days} days"
+
+
+def _is_for(leaf: Any, host: str) -> bool:
+    from cryptography import x509
+
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    try:
+        return ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
+    except ValueError:
+        pass
+    host = host if host.isascii() else host.encode("idna").decode()
+    dns_names = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+    return host in dns_names or f"*.{host.partition('.')[2]}" in dns_names
+
+
+def _clock(settings: Settings) -> str:
+    now = datetime.now(UTC)
+    if now < _EARLIEST:
+        raise Problem(f"it shows {now:%Y-%m-%d}", "set it, best by NTP: tokens depend on it")
+    if settings.database.startswith("sqlite"):
+        return f"it shows {now:%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        ahead = asyncio.run(_seconds_ahead_of_postgresql(settings.database))
+    except OSError:
+        return f"it shows {now:%Y-%m-%d %H:%M:%S} UTC; the database's cannot be asked"
+    if abs(ahead) > _CLOCK_SECONDS:
+        side = "ahead of" if ahead > 0 else "behind"
+        raise Problem(
+            f"it is {abs(ahead):.1f} s {side} the database's",
+            "set both by NTP: tokens expire by it",
+        )
+    return f"within {_CLOCK_SECONDS:.0f} s of the database's"
+
+
+async def _seconds_ahead_of_postgresql(url: str) -> float:
+    import asyncpg
+
+    try:
+        connection = await asyncpg.connect(url, timeout=5)
+        try:
+            theirs: datetime = await connection.fetchval("SELECT clock_timestamp()")
+            return time.time() - theirs.timestamp()
+        finally:
+            await connection.close()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as problem:
+        raise OSError(str(problem)) from problem
+
+
+def _libpython(_settings: Settings) -> str:
+    try:
+        variables = envoy.embedding()
+    except envoy.StartError as problem:
+        text, _, advice = str(problem).partition(": ")
+        raise Problem(text, advice) from None
+    return variables.get("LD_PRELOAD") or variables["DYLD_INSERT_LIBRARIES"]
+
+
+def _address(settings: Settings) -> str:
+    try:
+        launcher.check_address(settings)
+    except SettingError as problem:
+        if not _answers(settings):
+            raise Problem(str(problem), "or stop what listens there") from None
+        return f"a Tenantry answers on {settings.listen}"
+    return f"{settings.listen} is free"
+
+
+def _answers(settings: Settings) -> bool:
+    """Whether what listens there answers as our server does."""
+    host = launcher.reachable(settings.host)
+    shown = f"[{host}]" if ":" in host else host
+    trusting = ssl.create_default_context()
+    trusting.check_hostname = False
+    trusting.verify_mode = ssl.CERT_NONE  # asked is whether it is there, not whether to trust it
+    try:
+        with urllib.request.urlopen(
+            f"https://{shown}:{settings.port}/healthz", timeout=3, context=trusting
+        ) as response:
+            return bool(response.status == 200 and "x-request-id" in response.headers)
+    except (OSError, urllib.error.URLError, ValueError):
+        return False
+
+
+_CHECKS: list[tuple[str, Callable[[Settings], str]]] = [
+    ("libpython", _libpython),
+    ("data folder", _data_folder),
+    ("database", _database),
+    ("certificate", _certificate),
+    ("clock", _clock),
+    ("address", _address),
+]
