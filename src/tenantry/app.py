@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -113,6 +114,9 @@ class Application:
         await keys.ensure(db)
         await _first_client(settings, db)
         self._entry = wire(settings, db)
+        # What is here now stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
 
 
 async def _first_client(settings: Settings, db: Database) -> None:

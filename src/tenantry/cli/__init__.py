@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from tenantry.cli import clients, events, keys, running
+from tenantry.settings import SettingError, load
 
 app = typer.Typer(
     name="tenantry",
@@ -37,7 +38,7 @@ def serve() -> None:
     from tenantry.launcher.envoy import StartError
 
     try:
-        code = launcher.serve(running.settings())
+        code = launcher.serve(load())
     except StartError as problem:
         running.fail(str(problem))
     raise typer.Exit(code)
@@ -51,7 +52,7 @@ def migrate(*, as_json: AsJson = False) -> None:
     from tenantry.db import migrate as migrations
     from tenantry.db.opening import OpenError, schema_version
 
-    settings = running.settings()
+    settings = load()
     try:
         before = asyncio.run(schema_version(settings.database))
     except OpenError as problem:
@@ -72,7 +73,7 @@ def env(*, as_json: AsJson = False) -> None:
     """
     from tenantry.cli.environment import variables
 
-    exported = variables(running.settings())
+    exported = variables(load())
     if as_json:
         running.print_json(exported)
         return
@@ -94,7 +95,7 @@ def doctor(
     from tenantry import doctor as examination
 
     findings = examination.examine()
-    table = running.settings().table() if settings else []
+    table = load().table() if settings else []
     if as_json:
         shown = [{"name": n, "value": v, "default": d, "help": h} for n, v, d, h in table]
         running.print_json(
@@ -115,6 +116,9 @@ def main() -> None:
     """Run the command line."""
     try:
         app()
+    except SettingError as problem:
+        running.remark(f"tenantry: {problem}")
+        sys.exit(2)
     except BrokenPipeError:
         # The reader has enough (`| head`): Python must not flush into the closed pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

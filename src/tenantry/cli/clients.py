@@ -9,6 +9,7 @@ import typer
 
 from tenantry import credentials
 from tenantry.cli import running
+from tenantry.settings import load
 
 if TYPE_CHECKING:
     from tenantry.caller import Call
@@ -77,7 +78,7 @@ def rotate(
         return await service.rotate(call, client_id, overlap_seconds=overlap)
 
     secret = running.with_call(work)
-    data_dir = running.settings().data_dir
+    data_dir = load().data_dir
     kept = credentials.read(data_dir)
     if kept is not None and kept.client_id == client_id:
         credentials.write(data_dir, credentials.Credentials(client_id, secret))
@@ -101,7 +102,7 @@ def delete(
         await service.remove(call, client_id)
 
     running.with_call(work)
-    data_dir = running.settings().data_dir
+    data_dir = load().data_dir
     kept = credentials.read(data_dir)
     if kept is not None and kept.client_id == client_id:
         credentials.forget(data_dir)

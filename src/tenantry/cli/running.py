@@ -1,4 +1,4 @@
-"""What all commands share: settings, the open database, how they print and how they fail."""
+"""What all commands share: the open database, how they print and how they fail."""
 
 from __future__ import annotations
 
@@ -7,23 +7,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
-from tenantry import settings as settings_module
+from tenantry.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from tenantry.caller import Call
-    from tenantry.settings import Settings
 
 T = TypeVar("T")
-
-
-def settings() -> Settings:
-    """Return the settings; a wrong one ends the command with a line that names it."""
-    try:
-        return settings_module.load()
-    except settings_module.SettingError as problem:
-        fail(str(problem), code=2)
 
 
 def with_call(work: Callable[[Call], Awaitable[T]]) -> T:
@@ -35,15 +26,13 @@ def with_call(work: Callable[[Call], Awaitable[T]]) -> T:
     from tenantry.db.opening import OpenError, open_database
 
     async def run() -> T:
-        known = settings()
-        key = master_key.load(known)
-        async with open_database(known.database, key, pool_size=1) as db:
+        settings = load()
+        key = master_key.load(settings)
+        async with open_database(settings.database, key, pool_size=1) as db:
             return await work(Call(SYSTEM, db, request_id="cli"))
 
     try:
         return asyncio.run(run())
-    except settings_module.SettingError as problem:
-        fail(str(problem), code=2)
     except (OpenError, errors.Error) as problem:
         fail(str(problem))
 
@@ -58,10 +47,10 @@ def remark(line: str) -> None:
     print(line, file=sys.stderr)  # noqa: T201
 
 
-def fail(line: str, *, code: int = 1) -> NoReturn:
+def fail(line: str) -> NoReturn:
     """End the command with one line on what is wrong."""
     remark(f"tenantry: {line}")
-    raise typer.Exit(code)
+    raise typer.Exit(1)
 
 
 def print_json(value: Any) -> None:

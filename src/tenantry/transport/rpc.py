@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Message[Any])
 
 _request: ContextVar[Request] = ContextVar("request")
+_ACCEPT_ENCODING = {b"grpc-accept-encoding", b"accept-encoding"}
 # gRPC status codes are ordinals of connectrpc's names.
 _CODES = {code: Code[code.name] for code in errors.Code}
 
@@ -100,8 +101,10 @@ class RpcDoor:
             return await done  # type: ignore[no-any-return]
 
         grpc = is_grpc(request)
+        # What a client accepts compressed is never so large that compressing it would pay.
+        headers = [pair for pair in scope["headers"] if pair[0] not in _ACCEPT_ENCODING]
         await self._application(
-            scope,  # type: ignore[arg-type]
+            {**scope, "headers": headers},  # type: ignore[arg-type]
             receive,  # type: ignore[arg-type]
             _with_details(send, request.request_id) if grpc else send,  # type: ignore[arg-type]
         )

@@ -1,0 +1,88 @@
+"""The rpcs of the contract with nothing behind them: the reference looks at descriptors only."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tenantry.gen.scalekit.v1.organizations import organizations_pb
+from tenantry.reference import openapi, operations, web
+from tenantry.transport.methods import of_service
+from tenantry.web import Request
+
+PUBLIC_URL = "https://tenantry.example.com"
+
+
+class Nothing:
+    """Has every method."""
+
+    def __getattr__(self, name):
+        return None
+
+
+@pytest.fixture(scope="session")
+def methods():
+    return [
+        method
+        for service in organizations_pb.desc().services
+        for method in of_service(service, Nothing())
+    ]
+
+
+@pytest.fixture(scope="session")
+def reference(methods):
+    """The operations and the schemas they use."""
+    return operations.read(methods)
+
+
+@pytest.fixture(scope="session")
+def document(reference):
+    return openapi.document(*reference, PUBLIC_URL)
+
+
+@pytest.fixture(scope="session")
+def get(methods):
+    """Answer a request as the door would."""
+    served = {route.template: route.handler for route in web.routes(methods, PUBLIC_URL)}
+
+    def answer(path, **headers):
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = Request("GET", path, "", named, b"", "req_test")
+        return asyncio.run(served[path](request))
+
+    return answer
+
+
+@pytest.fixture(scope="session")
+def site(methods):
+    """The door's pages at an address that a browser can open."""
+    served = {route.template: route.handler for route in web.routes(methods, PUBLIC_URL)}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            path, _, query = self.path.partition("?")
+            if path not in served:
+                self.send_error(404)
+                return
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            response = asyncio.run(served[path](Request("GET", path, query, headers, b"", "x")))
+            self.send_response(response.status)
+            for name, value in response.headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(response.body)))
+            self.end_headers()
+            self.wfile.write(response.body)
+
+        def log_message(self, format, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
