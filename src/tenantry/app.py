@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import os
 import sys
 from contextlib import AsyncExitStack
@@ -24,6 +25,7 @@ from tenantry.oauth.authenticate import Authenticator
 from tenantry.oauth.key_ring import KeyRing
 from tenantry.organizations.rpc import OrganizationService
 from tenantry.portal import web as portal
+from tenantry.reference import web as reference
 from tenantry.transport import methods, rest
 from tenantry.transport.call import Pipeline
 from tenantry.transport.entry import Entry
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
 
 
 def wire(settings: Settings, db: Database) -> Entry:
@@ -59,6 +63,7 @@ def wire(settings: Settings, db: Database) -> Entry:
     entry = Entry(router, RpcDoor(rpcs, pipeline), cors_origins=settings.cors_origins)
     entry.add_routes(oauth.routes(db, ring, tokens, settings.public_url))
     entry.add_routes(portal.routes(db, settings.public_url))
+    entry.add_routes(reference.routes(rpcs, settings.public_url))
     entry.add_routes([Route("GET", "/healthz", _health)])
     return entry
 
@@ -105,7 +110,8 @@ class Application:
         log.configure(settings.log_level)
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if await schema_version(settings.database) != migrate.HEAD:
-            await asyncio.to_thread(migrate.upgrade, settings.database)
+            applied = await asyncio.to_thread(migrate.upgrade, settings.database)
+            _log.info("schema upgraded", extra={"fields": {"revisions": applied}})
         db = await self._open.enter_async_context(
             open_database(
                 settings.database, master_key.load(settings), pool_size=settings.pool_size

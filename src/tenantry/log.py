@@ -31,3 +31,5 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # It reports each of its own steps; what was applied, we say ourselves.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

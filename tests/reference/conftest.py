@@ -19,8 +19,7 @@ PUBLIC_URL = "https://tenantry.example.com"
 class Nothing:
     """Has every method."""
 
-    def __getattr__(self, name):
-        return None
+    def __getattr__(self, name) -> None: ...
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +47,7 @@ def get(methods):
     """Answer a request as the door would."""
     served = {route.template: route.handler for route in web.routes(methods, PUBLIC_URL)}
 
-    def answer(path, **headers):
+    def answer(path, **headers: str):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = Request("GET", path, "", named, b"", "req_test")
         return asyncio.run(served[path](request))
@@ -76,7 +75,7 @@ def site(methods):
             self.end_headers()
             self.wfile.write(response.body)
 
-        def log_message(self, format, *args):
+        def log_message(self, *args: object):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

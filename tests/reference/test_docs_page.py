@@ -8,6 +8,7 @@ import re
 from html.parser import HTMLParser
 from importlib.resources import files
 
+import httpx
 import pytest
 
 from tenantry.reference.highlight import highlight
@@ -19,7 +20,7 @@ VOID = {"meta", "link", "input", "wbr", "br"}
 class Page(HTMLParser):
     """What stands on the page: ids, links, loaded files, radio groups, text by article."""
 
-    def __init__(self, source):
+    def __init__(self, source) -> None:
         super().__init__()
         self.ids, self.targets, self.loaded, self.open = [], [], [], []
         self.inline, self.codes = [], []
@@ -88,7 +89,6 @@ def test_every_answer_is_on_the_page(page, document):
 
 
 def test_the_rules_are_in_words(source):
-    assert "Up to 10 pairs" not in source  # CSS writes the capital
     assert "up to 10 pairs; keys 3 to 25 characters; values 1 to 256 characters" in source
     assert "starts with <code>org_</code>" in source
 
@@ -144,6 +144,17 @@ def test_code_is_escaped_and_marked():
     assert re.sub(r"<.*?>", "", highlight('{"a": [1, true]}', "json")) == (
         "{&#34;a&#34;: [1, true]}"
     )
+
+
+def test_the_running_server_shows_it(live_server):
+    with httpx.Client(base_url=live_server.url, verify=live_server.trust) as client:
+        page = client.get("/docs")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        for url in re.findall(r'(?:href|src)="(/docs/[^"]+)"', page.text):
+            assert client.get(url).status_code == 200
+        document = client.get("/openapi.json", headers={"origin": "https://elsewhere.example"})
+        assert document.json()["servers"] == [{"url": live_server.url}]
+        assert document.headers["access-control-allow-origin"] == "https://elsewhere.example"
 
 
 def luminance(colour):

@@ -38,12 +38,31 @@ HEADERS_KB = 32
 CONNECTIONS = 20_000  # of one worker; more are closed at once
 _FILES_OF_ITS_OWN = 512
 
+# What the path of a request may be: percent-encoded UTF-8 (RFC 3629 section 4). pyvoy would never
+# answer another one.
+_NEXT = "%[89AB][0-9A-F]"
+_UTF8 = "|".join(
+    (
+        "%[0-7][0-9A-F]",
+        f"%(?:C[2-9A-F]|D[0-9A-F]){_NEXT}",
+        f"%E0%[AB][0-9A-F]{_NEXT}",
+        f"%(?:E[1-9A-CEF])(?:{_NEXT}){{2}}",
+        f"%ED%[89][0-9A-F]{_NEXT}",
+        f"%F0%[9AB][0-9A-F](?:{_NEXT}){{2}}",
+        f"%F[1-3](?:{_NEXT}){{3}}",
+        f"%F4%8[0-9A-F](?:{_NEXT}){{2}}",
+    )
+)
+PATH_PATTERN = f"(?i)(?:[!-$&-~]|{_UTF8})*"
+_PATTERN_STEPS = 200  # of the compiled pattern; Envoy refuses more than 100 unless told
+
 _SOCKET_PATH_BYTES = 107  # of sockaddr_un
 _TYPE = "type.googleapis.com/envoy.extensions"
 
 # What Envoy answers by itself, before the application sees the request.
 _LOCAL_REPLIES = {
     400: (Code.INVALID_ARGUMENT, "the request is not valid HTTP"),
+    403: (Code.INVALID_ARGUMENT, "the path is not percent-encoded UTF-8"),
     408: (Code.DEADLINE_EXCEEDED, "the request did not arrive in time"),
     413: (Code.RESOURCE_EXHAUSTED, "the body is too large"),
     426: (Code.UNIMPLEMENTED, "HTTP/1.1 or later is needed"),
@@ -195,6 +214,8 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     if _fits(socket):
         config["admin"] = {"address": {"pipe": {"path": str(socket), "mode": 0o600}}}
     config["node"] = {"id": path.stem, "cluster": "tenantry"}
+    runtime = {"re2.max_program_size.error_level": _PATTERN_STEPS}
+    config["layered_runtime"] = {"layers": [{"name": "ours", "static_layer": runtime}]}
     config["overload_manager"] = _overload_manager()
     (listener,) = config["static_resources"]["listeners"]
     (chain,) = listener["filter_chains"]
@@ -281,6 +302,19 @@ def _limit(http: dict[str, Any]) -> None:
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "local_reply_config": {"mappers": _mappers()},
     }
+    http["http_filters"].insert(0, _only_paths_in_utf8())
+
+
+def _only_paths_in_utf8() -> dict[str, Any]:
+    path = {"url_path": {"path": {"safe_regex": {"regex": PATH_PATTERN}}}}
+    policy = {"permissions": [{"not_rule": path}], "principals": [{"any": True}]}
+    return {
+        "name": "path",
+        "typed_config": {
+            "@type": f"{_TYPE}.filters.http.rbac.v3.RBAC",
+            "rules": {"action": "DENY", "policies": {"not_utf8": policy}},
+        },
+    }
 
 
 def _mappers() -> list[dict[str, Any]]:
@@ -308,6 +342,7 @@ def _mapper(filter_: dict[str, Any], code: Code, sentence: str) -> dict[str, Any
     body = json.dumps({"code": code.value, "message": sentence, "details": []})
     return {
         "filter": filter_,
+        **({"status_code": 400} if code is Code.INVALID_ARGUMENT else {}),
         "body_format_override": {
             "text_format_source": {"inline_string": body},
             "content_type": "application/json",

@@ -69,6 +69,7 @@ SCHEMA: dict[str, Any] = {
     },
 }
 
+EXAMPLE_STATUS = 400
 EXAMPLE: dict[str, Any] = {
     "code": 3,
     "message": "organization.display_name: value length must be at least 1 characters",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from protobuf import DescFieldValueMessage
+
 from tenantry.reference import examples
 from tenantry.reference.comments import comment
-from tenantry.reference.failures import EXAMPLE, SCHEMA, failures
+from tenantry.reference.failures import EXAMPLE, EXAMPLE_STATUS, SCHEMA, failures
 from tenantry.reference.languages import LANGUAGES, samples
 
 if TYPE_CHECKING:
@@ -159,9 +161,10 @@ def _success(operation: Operation, schemas: Schemas, public_url: str) -> dict[st
     schema = schemas.response(method.output.desc())
     if method.flatten:
         field = next(f for f in method.output.desc().fields if f.name == method.flatten)
+        assert isinstance(field.value, DescFieldValueMessage)
         schema = {
             "description": f"The object, and under `{method.flatten}` the same once more.",
-            "allOf": [schemas.response(field.value.message), schema],  # type: ignore[union-attr]
+            "allOf": [schemas.response(field.value.message), schema],
             "required": [method.flatten],
         }
     headers: dict[str, Any] = {"x-request-id": _REQUEST_ID}
@@ -181,29 +184,18 @@ def _error_responses() -> dict[str, Any]:
     for failure in failures():
         for meaning in failure.meanings:
             meanings.setdefault(failure.status, []).append(f"`{failure.error_code}`: {meaning}")
-    content = {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}, "example": EXAMPLE}}
-    headers = {"x-request-id": _REQUEST_ID}
-    responses: dict[str, Any] = {
-        f"Error{status}": {
-            "description": "\n\n".join(told),
-            "headers": headers,
-            "content": content if status == EXAMPLE_STATUS else _without_example(content),
-        }
-        for status, told in meanings.items()
-    }
-    responses["Error"] = {
-        "description": "Any other error, in the same form.",
-        "headers": headers,
-        "content": _without_example(content),
-    }
+    responses = {f"Error{code}": _error("\n\n".join(told)) for code, told in meanings.items()}
+    responses["Error"] = _error("Any other error, in the same form.")
+    responses[f"Error{EXAMPLE_STATUS}"]["content"][_JSON]["example"] = EXAMPLE
     return responses
 
 
-EXAMPLE_STATUS = 400  # of failures.EXAMPLE
-
-
-def _without_example(content: dict[str, Any]) -> dict[str, Any]:
-    return {kind: {"schema": told["schema"]} for kind, told in content.items()}
+def _error(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "headers": {"x-request-id": _REQUEST_ID},
+        "content": {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
 
 
 _HEADERS = {

@@ -53,8 +53,9 @@ _TYPES = {
     "google.protobuf.DoubleValue": "number",
     "google.protobuf.FloatValue": "number",
 }
-# What transport/call.py and transport/rest.py ask of these values beyond the contract.
-_MASK_WORDS = "in camelCase, separated by commas"
+_DEPTH = 4  # of members inside members that are told
+
+# Headers that the contract does not know; transport/call.py reads them.
 _IF_MATCH = (
     "ETag of the revision that you have seen, or several separated by commas. If the organization "
     "has changed since, nothing is done and the answer is 412."
@@ -285,9 +286,6 @@ def _members(
             yield from _members(inner, name, (), asked=asked, depth=depth + 1)
 
 
-_DEPTH = 4
-
-
 def _member(
     field: DescField, name: str, *, required: bool | None = None, asked: bool = True
 ) -> Member:
@@ -295,10 +293,8 @@ def _member(
     rules = rules_of(field) if asked else Rules()
     enum = _enum(field)
     words = list(rules.words)
-    if enum is not None:
-        words = [w for w in words if not w.startswith("not ")]  # the choices leave them out
     if _type(field) == _TYPES["google.protobuf.FieldMask"]:
-        words.append(_MASK_WORDS)
+        words.append("in camelCase, separated by commas")  # as JSON spells a FieldMask
     return Member(
         name=name,
         type=_type(field),

@@ -179,11 +179,9 @@ def _choice(given: Given, rules: Rules) -> None:
 def _enum(given: Given, rules: Rules, enum: DescEnum | None) -> None:
     given.pop("defined_only", None)  # the enum's names are listed anyhow
     rules.excluded = frozenset(given.pop("not_in", ()))
-    names = {value.number: value.name for value in enum.values} if enum else {}
-    allowed = given.pop("in", ())
-    if allowed:
-        rules.excluded |= names.keys() - set(allowed)
-    rules.words += [f"not `{names.get(number, number)}`" for number in sorted(rules.excluded)]
+    if allowed := given.pop("in", ()):
+        numbers = {value.number for value in enum.values} if enum else set()
+        rules.excluded |= numbers - set(allowed)
 
 
 def _repeated(given: Given, rules: Rules, name: str) -> None:

@@ -38,7 +38,7 @@ def from_json(kind: type[M], text: bytes) -> M:
         return kind.from_json(text)
     except JSONDecodeError as problem:
         raise errors.InvalidArgument(f"the body is not JSON: {problem}") from None
-    except (ValueError, TypeError, RecursionError) as problem:
+    except (ValueError, TypeError, RecursionError, OverflowError) as problem:
         raise _explained(str(problem)) from None
 
 

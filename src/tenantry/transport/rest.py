@@ -93,7 +93,7 @@ class Transcoder:
         _check_oneofs(kind.desc(), members)
         try:
             message = message_from_json_value(kind, members)
-        except (ValueError, TypeError) as problem:
+        except (ValueError, TypeError, OverflowError) as problem:
             raise _query_problem(kind.desc(), members, str(problem)) from None
         if body and request.body:
             field = next(f for f in kind.desc().fields if f.name == body)
@@ -251,6 +251,6 @@ def _query_problem(
     for name, value in members.items():
         try:
             message_from_json_value(desc.type, {name: value})
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return errors.InvalidArgument.field(name, "type", f"cannot be {value!r}")
     return errors.InvalidArgument(problem)

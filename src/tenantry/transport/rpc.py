@@ -184,7 +184,7 @@ class _Binary(Codec[Message[Any], Any]):
     def decode(self, data: bytes | bytearray, message_class: type[M]) -> M:
         try:
             return message_class.from_binary(data)
-        except (ValueError, TypeError, RecursionError, EOFError) as problem:
+        except (ValueError, TypeError, RecursionError, OverflowError, EOFError) as problem:
             error = errors.InvalidArgument(f"the message cannot be read: {problem}")
             raise _connect_error(error, _request.get().request_id) from None
 

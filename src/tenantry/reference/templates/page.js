@@ -84,13 +84,14 @@ function filterOperations() {
   })
   sidebar.addEventListener('keydown', (event) => {
     const links = visible()
-    const at = links.indexOf(document.activeElement)
+    const at = links.indexOf(event.target)
     if (at < 0 || !['ArrowDown', 'ArrowUp'].includes(event.key)) return
     event.preventDefault()
     const next = event.key === 'ArrowDown' ? links[at + 1] : (links[at - 1] ?? filter)
     next?.focus()
   })
   document.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape') openMenu(false)
     const typing = event.target.matches('input, textarea') && event.target.type !== 'radio'
     if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return
     event.preventDefault()

@@ -80,7 +80,7 @@ def test_every_example_fits_its_schema(document, validator):
         if "example" in told:
             validator(told["schema"]).validate(told["example"])
             checked += 1
-    assert checked > 50
+    assert checked >= 50
 
 
 def test_an_answer_without_what_is_always_there_is_refused(document, validator):

@@ -1,0 +1,61 @@
+# `make serve` is all that a fresh machine needs: Linux, Python 3.11 or newer, and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+COMPILE := build/lock/bin/uv pip compile --quiet --no-header --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --python-version 3.11
+
+.PHONY: help serve check test gen bench lock
+
+help:
+	@echo 'make serve   install, then serve https://localhost:8443'
+	@echo 'make check   format, lint, types, import rules'
+	@echo 'make test    that, and all tests'
+	@echo 'make gen     compile proto/ again'
+	@echo 'make bench   measure; BENCH="..." are its options'
+	@echo 'make lock    choose newer versions of what is installed'
+
+serve: .venv/installed
+	@exec $(BIN)/tenantry serve
+
+check: .venv/installed-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/gen.py --check
+
+test: check
+	$(BIN)/pytest
+
+gen: .venv/installed-dev
+	$(BIN)/python scripts/gen.py
+
+bench: .venv/installed-dev
+	$(BIN)/python bench/run.py $(BENCH)
+
+# Bytecode is compiled here, once: where Python may not write it, each start would compile anew.
+.venv/installed: requirements.txt requirements-build.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed: make PYTHON=...")'
+	@echo 'Installing into .venv'
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --require-hashes --requirement requirements.txt
+	@$(PIP) install --require-hashes --requirement requirements-build.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -qq src .venv/lib || true
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	@echo 'Installing what tests need into .venv'
+	@$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+lock: build/lock/bin/uv
+	$(COMPILE) pyproject.toml --output-file requirements.txt
+	$(COMPILE) pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	echo 'setuptools>=77' | $(COMPILE) - --output-file requirements-build.txt
+
+build/lock/bin/uv:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip --quiet install uv

