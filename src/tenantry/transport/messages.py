@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import protovalidate
-from protobuf import Message
+from protobuf import (
+    DescEnum,
+    DescFieldValueEnum,
+    DescFieldValueList,
+    DescFieldValueMap,
+    DescFieldValueMessage,
+    DescFieldValueScalar,
+    DescMessage,
+    Message,
+    ScalarType,
+    message_from_json_value,
+)
 
 from tenantry import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from protobuf import DescField
 
 M = TypeVar("M", bound=Message[Any])
 
@@ -21,8 +35,8 @@ M = TypeVar("M", bound=Message[Any])
 _MAX_DEPTH = 64
 # A whole string, or one bracket outside of strings.
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
-_UNKNOWN_KEY = re.compile(r"key: '?(.*?)'? is unknown$", re.DOTALL)
-_FIELD = re.compile(r"(?:for|to) field [\w.]*\.(\w+)")
+# What the parser raises for what it does not take.
+UNREADABLE = (ValueError, TypeError, RecursionError, OverflowError)
 
 
 def from_json(kind: type[M], text: bytes) -> M:
@@ -38,8 +52,21 @@ def from_json(kind: type[M], text: bytes) -> M:
         return kind.from_json(text)
     except JSONDecodeError as problem:
         raise errors.InvalidArgument(f"the body is not JSON: {problem}") from None
-    except (ValueError, TypeError, RecursionError, OverflowError) as problem:
-        raise _explained(str(problem)) from None
+    except UNREADABLE as problem:
+        raise unreadable(kind.desc(), _loaded(text), str(problem)) from None
+
+
+def from_members(kind: type[M], members: dict[str, Any]) -> M:
+    """Return the message that has these members, in the types of JSON.
+
+    Raises:
+        errors.InvalidArgument: a value is of the wrong type; the field is named.
+
+    """
+    try:
+        return message_from_json_value(kind, members)
+    except UNREADABLE as problem:
+        raise unreadable(kind.desc(), members, str(problem)) from None
 
 
 def check_depth(text: bytes) -> None:
@@ -61,14 +88,99 @@ def check_depth(text: bytes) -> None:
             depth -= 1
 
 
-def _explained(problem: str) -> errors.InvalidArgument:
-    if unknown := _UNKNOWN_KEY.search(problem):
-        name = unknown[1]
-        return errors.InvalidArgument.field(name, "unknown_field", "is not a field of this call")
-    if field := _FIELD.search(problem):
-        reason = problem.partition(" for field ")[0].replace("<class '", "").replace("'>", "")
-        return errors.InvalidArgument.field(field[1], "type", reason)
-    return errors.InvalidArgument("the body is not a JSON object of this call's shape")
+def unreadable(
+    desc: DescMessage, members: object, problem: str, path: str = ""
+) -> errors.InvalidArgument:
+    """Return the error of the first member that this message does not take, found by trying."""
+    if not isinstance(members, dict):
+        return errors.InvalidArgument.field(path or "body", "type", "must be a JSON object")
+    fields = {name: f for f in desc.fields for name in (f.name, f.json_name)}
+    for name, value in members.items():
+        if _takes(desc, {name: value}):
+            continue
+        field = fields.get(name)
+        where = ".".join(filter(None, (path, field.name if field else _shown(name))))
+        if field is None:
+            return errors.InvalidArgument.field(
+                where, "unknown_field", "is not a field of this call"
+            )
+        inner = _message_of(field)
+        repeated = isinstance(field.value, DescFieldValueList)
+        if inner is not None and not repeated and isinstance(value, dict):
+            return unreadable(inner, value, problem, where)
+        if inner is not None and repeated and isinstance(value, list):
+            for index, item in enumerate(value):
+                if not _takes(desc, {name: [item]}):
+                    return unreadable(inner, item, problem, f"{where}[{index}]")
+        came = json.dumps(value, ensure_ascii=False)
+        return errors.InvalidArgument.field(
+            where, "type", f"must be {_expected(field)}, got {_shown(came)}"
+        )
+    return errors.InvalidArgument(f"the body cannot be read: {problem}")
+
+
+def _loaded(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}
+
+
+def _takes(desc: DescMessage, members: dict[str, Any]) -> bool:
+    try:
+        message_from_json_value(desc.type, members)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def _message_of(field: DescField) -> DescMessage | None:
+    """Return the message of a field or of its elements, unless JSON spells it by other means."""
+    match field.value:
+        case DescFieldValueMessage(message=inner):
+            pass
+        case DescFieldValueList(element=DescMessage() as inner):
+            pass
+        case _:
+            return None
+    return None if inner.type_name.startswith("google.protobuf.") else inner
+
+
+_SCALARS = {ScalarType.STRING: "a string", ScalarType.BOOL: "true or false"}
+
+
+def _expected(field: DescField) -> str:
+    match field.value:
+        case DescFieldValueScalar(scalar=scalar):
+            return _SCALARS.get(scalar, f"a number of the type {scalar.name.lower()}")
+        case DescFieldValueEnum(enum=enum):
+            return "one of " + ", ".join(value.name for value in enum.values)
+        case DescFieldValueMap():
+            return "an object of strings"
+        case DescFieldValueList():
+            return "a list of " + _element(field)
+        case DescFieldValueMessage(message=message):
+            return _WRAPPED.get(message.name, f"a {message.name}")
+    return "something else"
+
+
+def _element(field: DescField) -> str:
+    match field.value:
+        case DescFieldValueList(element=DescEnum() as enum):
+            return ", ".join(value.name for value in enum.values)
+        case DescFieldValueList(element=DescMessage()):
+            return "objects"
+    return "strings"
+
+
+_WRAPPED = {
+    "Int32Value": "a whole number of 32 bits",
+    "BoolValue": "true or false",
+    "StringValue": "a string",
+    "Timestamp": "a time such as 2026-01-05T14:48:00Z",
+    "FieldMask": "field names separated by commas",
+    "Struct": "an object",
+}
 
 
 def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
@@ -100,11 +212,12 @@ def _violation(violation: Any) -> errors.Violation:
         path += f".{element.field_name}" if path else element.field_name
         if element.subscript is not None:
             value = element.subscript.value
-            path += f"[{value}]" if isinstance(value, int) else f'["{_shown(value)}"]'
+            path += f"[{value}]" if isinstance(value, int) else f'["{_shown(str(value))}"]'
     description = proto.message + (" (the key)" if proto.for_key else "")
     came = violation.field_value
     if isinstance(came, str | int | float | bool) and came != "":
-        description += f", got {_shown(came)!r}"
+        shown = _shown(came) if isinstance(came, str) else came
+        description += f", got {shown!r}"
         if isinstance(came, str) and len(came) > _SHOWN:
             description += f" of {len(came)} characters"
     return errors.Violation(path, proto.rule_id, description)
@@ -113,8 +226,8 @@ def _violation(violation: Any) -> errors.Violation:
 _SHOWN = 60  # characters of a value that an error repeats
 
 
-def _shown(value: object) -> object:
-    return value[:_SHOWN] + "…" if isinstance(value, str) and len(value) > _SHOWN else value
+def _shown(text: str) -> str:
+    return text[:_SHOWN] + "…" if len(text) > _SHOWN else text
 
 
 def _strings(message: Message[Any], path: str = "") -> Iterator[tuple[str, str]]:

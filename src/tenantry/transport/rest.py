@@ -20,7 +20,6 @@ from protobuf import (
     DescMessage,
     Message,
     ScalarType,
-    message_from_json_value,
 )
 
 from tenantry import errors
@@ -91,10 +90,7 @@ class Transcoder:
                         name, "conflict", "differs from the one in the path"
                     )
         _check_oneofs(kind.desc(), members)
-        try:
-            message = message_from_json_value(kind, members)
-        except (ValueError, TypeError, OverflowError) as problem:
-            raise _query_problem(kind.desc(), members, str(problem)) from None
+        message = messages.from_members(kind, members)
         if body and request.body:
             field = next(f for f in kind.desc().fields if f.name == body)
             inner = cast("DescFieldValueMessage", field.value).message.type
@@ -242,15 +238,3 @@ def _check_oneofs(desc: DescMessage, members: dict[str, Any]) -> None:
             raise errors.InvalidArgument.field(
                 both[1], "oneof", f"cannot be given together with {both[0]}"
             )
-
-
-def _query_problem(
-    desc: DescMessage, members: dict[str, Any], problem: str
-) -> errors.InvalidArgument:
-    """Find the member that the message does not take, to name it."""
-    for name, value in members.items():
-        try:
-            message_from_json_value(desc.type, {name: value})
-        except (ValueError, TypeError, OverflowError):
-            return errors.InvalidArgument.field(name, "type", f"cannot be {value!r}")
-    return errors.InvalidArgument(problem)
