@@ -132,5 +132,5 @@ class PostgreSQL:
     def _run(command: list[str | Path]) -> str:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise SystemExit(f"bench: {Path(command[0]).name} failed\n{done.stderr[-2000:]}")
+            raise SystemExit(f"bench: {Path(command[0]).name} failed\n{done.stderr[:2000]}")
         return done.stdout

@@ -13,6 +13,7 @@ import struct
 import uuid
 from abc import ABC, abstractmethod
 from collections import UserDict
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -31,7 +32,7 @@ from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from protobuf import DescMethod, DescService, Message
     from servers import LiveServer
@@ -54,10 +55,15 @@ class Answer(UserDict[str, Any]):
 
 
 class ApiError(Exception):
-    """An answer that is not the one asked for; `http_status` is None over gRPC."""
+    """An answer that is not the one asked for; `http_status` is None over anything but REST."""
 
     def __init__(
-        self, code: Code, message: str, info: ErrorInfo, headers: dict[str, str], http_status: int
+        self,
+        code: Code,
+        message: str,
+        info: ErrorInfo,
+        headers: dict[str, str],
+        http_status: int | None = None,
     ) -> None:
         super().__init__(f"{code.name}: {message}")
         self.code = code.name
@@ -163,7 +169,7 @@ class Connect(Wire):
             (detail,) = body["details"]
             assert detail["type"] == "scalekit.v1.errdetails.ErrorInfo"
             info = ErrorInfo.from_binary(base64.b64decode(detail["value"] + "=="))
-            raise ApiError(code, message, info, named, answer.status_code)
+            raise ApiError(code, message, info, named)
         return Answer(plain(method.output.type.from_json(answer.content)), named)
 
     async def aclose(self) -> None:
@@ -243,7 +249,7 @@ def _rpc_error(code: Code, message: str, packed: Status, headers: dict[str, str]
     (detail,) = packed.details
     assert detail.type_url.endswith("/scalekit.v1.errdetails.ErrorInfo")
     info = ErrorInfo.from_binary(detail.value)
-    return ApiError(code, message, info, headers, 200)
+    return ApiError(code, message, info, headers)
 
 
 WIRES: dict[str, type[Wire]] = {
@@ -320,9 +326,25 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def status_of(problem: ApiError) -> int:
-    """The HTTP status that belongs to an error's code."""
-    return HTTP_STATUS[Code[problem.code]]
+@contextmanager
+def refused(
+    code: str, *fields: str, says: str = "", error_code: str = ""
+) -> Iterator[pytest.ExceptionInfo[ApiError]]:
+    """What happens inside is refused with this code, for exactly these fields if any are named."""
+    with pytest.raises(ApiError) as problem:
+        yield problem
+    error = problem.value
+    assert error.code == code, error
+    assert error.error_code == (error_code or code)
+    assert re.search(says, error.message), error.message
+    assert not fields or sorted(error.fields) == sorted(fields), error
+    assert error.request_id == error.headers["x-request-id"]
+    if error.http_status is not None:
+        assert error.http_status == _STATUS.get(error.error_code, HTTP_STATUS[Code[code]])
+
+
+# Where REST says more than the code can.
+_STATUS = {"PRECONDITION_FAILED": 412, "IDEMPOTENCY_KEY_REUSED": 422}
 
 
 def unique(stem: str = "acme") -> str:

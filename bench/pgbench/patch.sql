@@ -19,14 +19,14 @@ WITH change AS (
         max_allowed_users = NULL,
         session_policy = NULL,
         branding = NULL,
-        revision = :seen_revision + 1,
-        update_time = :seen_update_time + 1
+        revision = :seen_revision::bigint + 1,
+        update_time = :seen_update_time::bigint + 1
     WHERE id = 'org_' || :id AND revision = :seen_revision
     RETURNING id
 ),
 record AS (
     INSERT INTO events (id, type, object, occurred_at, organization_id, actor, before, after, request_id)
-    SELECT 'evt_' || :serial, 'organization.updated', 'Organization', :seen_update_time + 1, 'org_' || :id,
+    SELECT 'evt_' || :serial, 'organization.updated', 'Organization', :seen_update_time::bigint + 1, 'org_' || :id,
         '{"type": "management_client", "id": "skc_1000000000000000000"}'::jsonb,
         ('{"id": "org_1000000000000000000", "display_name": "Acme ' || :serial || '", "region_code": "US", "create_time": "2026-01-01T00", "update_time": "2026-01-01T00", "metadata": {"plan": "enterprise", "seats": "250", "synced": "' || :serial || '"}, "settings": {"features": [{"name": "sso", "enabled": true}, {"name": "dir_sync", "enabled": false}, {"name": "domain_verification", "enabled": false}, {"name": "session_policy", "enabled": false}]}, "external_id": "crm-' || :serial || '"}')::jsonb,
         ('{"id": "org_1000000000000000000", "display_name": "Acme ' || :serial || '", "region_code": "US", "create_time": "2026-01-01T00", "update_time": "2026-01-01T00", "metadata": {"plan": "enterprise", "seats": "250", "synced": "' || :serial || '"}, "settings": {"features": [{"name": "sso", "enabled": true}, {"name": "dir_sync", "enabled": false}, {"name": "domain_verification", "enabled": false}, {"name": "session_policy", "enabled": false}]}, "external_id": "crm-' || :serial || '"}')::jsonb,

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
 import os
 import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from tenantry import log, master_key
+from tenantry import credentials, log, master_key
 from tenantry import settings as settings_module
 from tenantry.caller import SYSTEM, Call
 from tenantry.clients import service as clients
 from tenantry.db import migrate
-from tenantry.db.opening import OpenError, open_database, schema_version
+from tenantry.db.opening import OpenError, alone, open_database, schema_version
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.keys import service as keys
 from tenantry.oauth import web as oauth
@@ -36,7 +35,7 @@ from tenantry.web import Request, Response, Route
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from tenantry.db.engine import Database
+    from tenantry.db.engine import Database, Session
     from tenantry.settings import Settings
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -117,25 +116,25 @@ class Application:
                 settings.database, master_key.load(settings), pool_size=settings.pool_size
             )
         )
-        await keys.ensure(db)
-        await _first_client(settings, db)
+        async with alone(db) as session:
+            await keys.ensure(session)
+            await _first_client(settings, session)
         self._entry = wire(settings, db)
         # What is here now stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
 
 
-async def _first_client(settings: Settings, db: Database) -> None:
-    """Create the management client of a fresh database; `tenantry env` reads its secret."""
+async def _first_client(settings: Settings, db: Session) -> None:
+    """Create the management client of a fresh database; `tenantry env` reads its secret.
+
+    The secret is kept before the commit: a crash in between leaves one that is replaced by the
+    next start, and never a client whose secret nobody knows.
+    """
     if await clients.live_ids(db):
         return
-    call = Call(SYSTEM, db, request_id="start")
-    client, secret = await clients.create(call, name="First client")
-    path = settings.data_dir / "credentials.json"
-    path.touch(mode=0o600)
-    path.write_text(
-        json.dumps({"client_id": client.id, "client_secret": secret}) + "\n", encoding="utf-8"
-    )
+    client, secret = await clients.create(Call(SYSTEM, db, request_id="start"), name="First client")
+    credentials.write(settings.data_dir, credentials.Credentials(client.id, secret))
 
 
 app = Application()

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, select, text, update
 
 from tenantry import ids
 from tenantry.db import migrate
-from tenantry.db.engine import Database, Unavailable, now
+from tenantry.db.engine import Database, Session, Unavailable, now
 from tenantry.db.page_tokens import PageTokens
 from tenantry.db.schema import data_keys, environment
 from tenantry.db.statements import Statement
@@ -48,6 +48,7 @@ _CLAIM = Statement(
     .values(nodes=environment.c.nodes + 1)
     .returning(environment.c.id, environment.c.nodes)
 )
+_LOCK = Statement(select(environment.c.id).with_for_update())
 _KEYS = Statement(select(data_keys).order_by(data_keys.c.id))
 _FIRST_KEY = _insert_into_empty(data_keys)
 
@@ -69,6 +70,14 @@ async def open_database(
         yield database
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def alone(database: Database) -> AsyncIterator[Session]:
+    """Open a transaction that no other process is in: for what is made once, at the first start."""
+    async with database.transaction() as db:
+        await db.fetch_all(_LOCK)
+        yield db
 
 
 async def schema_version(url: str) -> str | None:

@@ -50,12 +50,9 @@ async def load(db: Session) -> list[SigningKey]:
 
 async def ensure(db: Session) -> None:
     """Make the current and the next key of a fresh database."""
-    if await db.fetch_all(_ALL):
-        return
-    async with db.transaction() as session:
-        if not await session.fetch_all(_ALL):
-            await _insert(session, State.CURRENT)
-            await _insert(session, State.NEXT)
+    if not await db.fetch_all(_ALL):
+        await _insert(db, State.CURRENT)
+        await _insert(db, State.NEXT)
 
 
 async def rotate(call: Call) -> str:

@@ -309,7 +309,7 @@ def _changes(request: pb.UpdateOrganizationRequest) -> dict[str, Any]:
     """Return the members to change: those that are present, or exactly those of the mask."""
     given = request.organization
     assert given is not None
-    if request.update_mask is not None:
+    if request.update_mask is not None and request.update_mask.paths:
         return {name: getattr(given, name) for name in _masked(request.update_mask.paths)}
     changes: dict[str, Any] = {
         name: getattr(given, name) for name in _UPDATABLE if given.has_field(name)
@@ -385,7 +385,10 @@ def _timestamp(microseconds: int) -> Timestamp:
 
 
 def _plain(struct: Struct) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(struct.to_json())
+    try:
+        plain: dict[str, Any] = json.loads(struct.to_json())
+    except ValueError as problem:  # NaN, an infinity, a value of no kind
+        raise errors.InvalidArgument.field("customization_settings", "type", str(problem)) from None
     return plain
 
 

@@ -6,6 +6,7 @@ change is two round trips whatever it does, and If-Match is the same check.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,8 @@ _FEATURE_NAMES = {name: name for name in FEATURES} | {
     "directory_sync": "dir_sync",
     "scim": "dir_sync",
 }
+# A host, and nowhere what could end an attribute or a header line.
+_LOGO_URL = re.compile(r"https://[^\x00-\x20\x7f\"'<>\\/?#][^\x00-\x20\x7f\"'<>\\]*")
 # A change that loses this often against others gives up.
 _ATTEMPTS = 20
 
@@ -388,9 +391,9 @@ def _external_id(value: str | None) -> str | None:
 
 
 def _logo_url(value: str | None) -> str | None:
-    if value and not value.startswith("https://"):
+    if value and not _LOGO_URL.fullmatch(value):
         raise errors.InvalidArgument.field(
-            "organization.logo_url", "string.prefix", "must begin with https://"
+            "organization.logo_url", "string.uri", "must be a URL that begins with https://"
         )
     return value or None
 

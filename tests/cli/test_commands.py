@@ -1,0 +1,350 @@
+"""The commands, run as an operator runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import httpx
+import pytest
+from servers import TENANTRY, LiveServer, without_settings
+
+BOTH = pytest.mark.parametrize("live_server", ["sqlite", "postgresql"], indirect=True)
+
+
+def output(server, *arguments: str):
+    done = server.run(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def token(server, client_id, secret):
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_secret": secret,
+    }
+    return httpx.post(f"{server.url}/oauth/token", data=form, verify=server.trust)
+
+
+@pytest.fixture
+def own_server(tmp_path):
+    """A server whose first client a test may rotate or delete."""
+    server = LiveServer(tmp_path).start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *([], ["serve"], ["migrate"], ["env"], ["doctor"], ["client"], ["key"], ["events"]),
+        *(["client", name] for name in ("create", "list", "rotate", "delete")),
+        *(["key", "rotate"], ["events", "tail"]),
+    ],
+)
+def test_every_command_has_help(command):
+    done = subprocess.run(
+        [TENANTRY, *command, "--help"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "Usage: tenantry" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["bogus"], ["client", "bogus"], ["serve", "--bogus"], []])
+def test_wrong_usage_is_2(arguments):
+    done = subprocess.run([TENANTRY, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_env_lets_curl_work_in_a_real_shell(live_server):
+    script = f"""
+        set -euo pipefail
+        eval "$({TENANTRY} env)"
+        env -0 | grep -z -E '^(SCALEKIT|TENANTRY_CA)' | tr '\\0' '\\n' | sort
+        curl --silent --fail "$SCALEKIT_ENVIRONMENT_URL/oauth/token" \\
+          --data grant_type=client_credentials \\
+          --data-urlencode "client_id=$SCALEKIT_CLIENT_ID" \\
+          --data-urlencode "client_secret=$SCALEKIT_CLIENT_SECRET"
+    """
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env=live_server.environment,
+        cwd=live_server.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *variables, answer = done.stdout.splitlines()
+    assert dict(line.split("=", 1) for line in variables) == {
+        "SCALEKIT_CLIENT_ID": live_server.client_id,
+        "SCALEKIT_CLIENT_SECRET": live_server.client_secret,
+        "SCALEKIT_ENVIRONMENT_URL": live_server.url,
+        "SCALEKIT_ENV_URL": live_server.url,
+        "TENANTRY_CA": str(live_server.ca),
+    }
+    assert json.loads(answer)["access_token"]
+
+
+def test_env_points_every_client_at_one_bundle(live_server):
+    bundle = str(live_server.data_dir / "tls" / "bundle.pem")
+    exported = output(live_server, "env")
+    assert {name for name, value in exported.items() if value == bundle} == {
+        *("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+        *("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"),
+    }
+
+
+def test_env_survives_its_own_output(live_server):
+    """In a shell that has it already, it prints the same, and our bundle does not grow."""
+    again = live_server.run("env", "--json", **live_server.env)
+    assert json.loads(again.stdout) == live_server.env
+    bundle = (live_server.data_dir / "tls" / "bundle.pem").read_bytes()
+    assert bundle.count(live_server.ca.read_bytes()) == 1
+
+
+def test_env_quotes_for_the_shell(tmp_path):
+    folder = tmp_path / "it's $HOME"
+    folder.mkdir()
+    server = LiveServer(folder).start()
+    try:
+        lines = server.run("env").stdout
+        done = subprocess.run(
+            ["bash", "-c", f'{lines}\nprintf %s "$TENANTRY_CA"'],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == str(server.ca)
+    finally:
+        server.stop()
+
+
+def test_env_before_the_first_start_says_what_to_do(tmp_path):
+    done = LiveServer(tmp_path).run("env")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "tenantry client create" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@BOTH
+def test_a_created_client_can_call_until_it_is_deleted(live_server):
+    created = output(live_server, "client", "create", "Billing [eu]")
+    client_id, secret = created["client_id"], created["client_secret"]
+    assert token(live_server, client_id, secret).status_code == 200
+    listed = {c["client_id"]: c for c in output(live_server, "client", "list")}
+    assert listed[client_id]["name"] == "Billing [eu]"
+    assert listed[client_id]["secrets"][0]["suffix"] == secret[-4:]
+    assert secret not in json.dumps(listed)
+    table = live_server.run("client", "list").stdout
+    assert client_id in table
+    assert "Billing [eu]" in table
+
+    assert live_server.run("client", "delete", client_id).returncode == 0
+    assert token(live_server, client_id, secret).status_code == 401
+    assert client_id not in live_server.run("client", "list").stdout
+
+
+@BOTH
+def test_a_rotated_secret_overlaps_with_the_former_one(live_server):
+    created = output(live_server, "client", "create")
+    client_id, first = created["client_id"], created["client_secret"]
+    second = output(live_server, "client", "rotate", client_id)["client_secret"]
+    assert {token(live_server, client_id, s).status_code for s in (first, second)} == {200}
+    third = output(live_server, "client", "rotate", client_id, "--now")["client_secret"]
+    codes = [token(live_server, client_id, s).status_code for s in (first, second, third)]
+    assert codes == [401, 401, 200]
+    assert live_server.run("client", "delete", client_id).returncode == 0
+
+
+def test_env_goes_along_with_a_rotation(own_server):
+    before = own_server.env
+    done = own_server.run("client", "rotate", own_server.client_id, "--now", "--json")
+    after = output(own_server, "env")
+    assert after["SCALEKIT_CLIENT_SECRET"] == json.loads(done.stdout)["client_secret"]
+    assert after["SCALEKIT_CLIENT_SECRET"] != before["SCALEKIT_CLIENT_SECRET"]
+    kept = own_server.data_dir / "credentials.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_env_forgets_a_deleted_client(own_server):
+    output(own_server, "client", "create")
+    assert own_server.run("client", "delete", own_server.client_id).returncode == 0
+    assert own_server.run("env").returncode == 1
+
+
+@pytest.mark.parametrize("command", ["rotate", "delete"])
+def test_an_unknown_client_is_1(live_server, command):
+    done = live_server.run("client", command, "skc_1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "tenantry: client not found\n"
+
+
+@BOTH
+def test_a_rotated_key_is_published(live_server):
+    kid = output(live_server, "key", "rotate")["kid"]
+    published = httpx.get(f"{live_server.url}/keys", verify=live_server.trust).json()
+    assert kid in {key["kid"] for key in published["keys"]}
+
+
+@BOTH
+def test_the_tail_shows_events(live_server):
+    client_id = output(live_server, "client", "create", "Tail")["client_id"]
+    kid = output(live_server, "key", "rotate")["kid"]
+    done = live_server.run("events", "tail", "-n", "2", "--json")
+    created, rotated = map(json.loads, done.stdout.splitlines())
+    assert (created["type"], created["after"]["client_id"]) == ("client.created", client_id)
+    assert (rotated["type"], rotated["after"]["current"]) == ("signing_key.rotated", kid)
+    assert created["id"] < rotated["id"]
+    assert created["occurred_at"].endswith("Z")
+    line = live_server.run("events", "tail", "-n", "2").stdout.splitlines()[0]
+    assert "  client.created  " in line
+    assert client_id in line
+
+
+@BOTH
+def test_the_tail_follows(live_server):
+    command = [TENANTRY, "events", "tail", "--follow", "-n", "0", "--json"]
+    with subprocess.Popen(
+        command, env=live_server.environment, stdout=subprocess.PIPE, text=True
+    ) as following:
+        time.sleep(2)
+        for name in ("One", "Two"):
+            output(live_server, "client", "create", name)
+        names = [json.loads(following.stdout.readline())["after"]["name"] for _ in range(2)]
+        assert names == ["One", "Two"]
+        time.sleep(2)
+        following.send_signal(signal.SIGINT)
+        assert following.communicate(timeout=5)[0] == ""
+        assert following.returncode == 130
+
+
+def test_a_reader_that_has_enough_is_no_problem(live_server):
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{TENANTRY} events tail --json | true"],
+        env=live_server.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@BOTH
+def test_the_doctor_finds_a_running_server_well(live_server):
+    found = output(live_server, "doctor")["checks"]
+    assert [finding["check"] for finding in found] == [
+        *("settings", "libpython", "data folder", "database", "certificate", "clock", "address"),
+    ]
+    assert all(finding["ok"] for finding in found), found
+    assert "answers" in found[-1]["text"]
+    lines = live_server.run("doctor").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["ok"] * len(found)
+
+
+def test_the_doctor_changes_nothing(tmp_path):
+    done = LiveServer(tmp_path).run("doctor")
+    assert done.returncode == 0, done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def problems(server, **settings: str):
+    done = server.run("doctor", "--json", **settings)
+    found = json.loads(done.stdout)["checks"]
+    assert done.returncode == (0 if all(f["ok"] for f in found) else 1)
+    return {f["check"]: f["text"] for f in found if not f["ok"] and f["advice"]}
+
+
+def test_the_doctor_names_a_wrong_setting(live_server):
+    found = problems(live_server, TENANTRY_WORKERS="none")
+    assert found["settings"].startswith("TENANTRY_WORKERS: ")
+
+
+def test_the_doctor_sees_rights_that_are_too_wide(own_server):
+    key = own_server.data_dir / "master.key"
+    key.chmod(0o644)
+    assert problems(own_server) == {"data folder": f"{key} can be read by other users"}
+    own_server.data_dir.chmod(0o755)
+    assert "can be entered by other users" in problems(own_server)["data folder"]
+
+
+def test_the_doctor_sees_another_master_key(live_server):
+    key = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTI="
+    assert "MASTER_KEY" in problems(live_server, TENANTRY_MASTER_KEY=key)["database"]
+
+
+def test_the_doctor_sees_a_database_that_is_away(live_server):
+    found = problems(live_server, TENANTRY_DATABASE_URL="postgresql://x@127.0.0.1:1/x")
+    assert "cannot be reached" in found["database"]
+
+
+def test_the_doctor_sees_a_certificate_for_another_name(own_server):
+    found = problems(own_server, TENANTRY_PUBLIC_URL="https://other.example.com")
+    assert found == {
+        "certificate": "it is not for other.example.com, the host of TENANTRY_PUBLIC_URL"
+    }
+
+
+def test_the_doctor_sees_a_stranger_on_the_port(tmp_path):
+    with (tmp_path / "log").open("w") as log:
+        server = LiveServer(tmp_path)
+        stranger = subprocess.Popen(
+            ["python3", "-m", "http.server", "--bind", "127.0.0.1", str(server.port)],
+            stderr=log,
+            stdout=log,
+            env=without_settings(),
+        )
+    try:
+        time.sleep(1)
+        assert "is in use" in problems(server)["address"]
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+@BOTH
+def test_migrating_what_is_current_does_nothing(live_server):
+    assert output(live_server, "migrate")["applied"] == []
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_an_empty_database_is_migrated(database, tmp_path, request):
+    settings = {}
+    if database == "postgresql":
+        settings["database_url"] = request.getfixturevalue("postgresql_url")
+    server = LiveServer(tmp_path, **settings)
+    done = output(server, "migrate")
+    assert done["applied"]
+    assert done["applied"][-1] == done["revision"]
+    assert output(server, "migrate")["applied"] == []
+    assert server.start().stop() == 0
+
+
+def test_a_database_that_is_away_cannot_be_migrated(tmp_path):
+    server = LiveServer(tmp_path, database_url="postgresql://x@127.0.0.1:1/x")
+    done = server.run("migrate")
+    assert done.returncode == 1
+    assert done.stderr.startswith("tenantry: the database cannot be reached")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_wrong_setting_stops_every_command(tmp_path):
+    environment = without_settings() | {"TENANTRY_LOG_LEVEL": "loud"}
+    for command in (["client", "list"], ["key", "rotate"], ["events", "tail"], ["migrate"]):
+        done = subprocess.run(
+            [TENANTRY, *command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("tenantry: TENANTRY_LOG_LEVEL: ")
+    assert os.listdir(tmp_path) == []

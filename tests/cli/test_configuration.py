@@ -1,0 +1,112 @@
+"""What Envoy is told, by the settings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tenantry.launcher import envoy
+from tenantry.settings import load
+
+
+def configure(**settings: str):
+    given = {f"TENANTRY_{name.upper()}": value for name, value in settings.items()}
+    return envoy.configuration(load(given), Path("/run/8443-0.json"), "some:app")
+
+
+def listener(config):
+    (found,) = config["static_resources"]["listeners"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("settings", "cleartext"),
+    [
+        ({}, True),
+        ({"listen": "[::1]:8443"}, True),
+        ({"listen": "127.0.0.2:8443"}, True),
+        ({"cleartext": "false"}, False),
+        ({"listen": "0.0.0.0:8443"}, False),
+        ({"listen": "[::]:8443"}, False),
+        ({"listen": "0.0.0.0:8443", "public_url": "http://tenants.example.com"}, True),
+        ({"public_url": "http://tenants.example.com", "cleartext": "false"}, False),
+    ],
+)
+def test_cleartext_is_for_loopback_and_behind_a_proxy(settings, cleartext):
+    chains = listener(configure(**settings))["filter_chains"]
+    protocols = [chain["filter_chain_match"]["transport_protocol"] for chain in chains]
+    assert protocols == (["tls", "raw_buffer"] if cleartext else ["tls"])
+    assert ["transport_socket" in chain for chain in chains] == [True, False][: len(chains)]
+
+
+def test_only_this_user_can_administer_envoy():
+    admin = configure()["admin"]
+    assert admin == {"address": {"pipe": {"path": "/run/8443-0.sock", "mode": 0o600}}}
+
+
+def test_without_room_for_the_socket_nobody_can():
+    path = Path("/" + "x" * 100) / "8443-0.json"
+    assert "admin" not in envoy.configuration(load({}), path, "some:app")
+    command = envoy.Command.of(path, {}, first=True)
+    assert command.environment[envoy.ADMIN_VARIABLE] == ""
+
+
+def test_the_port_is_shared_between_workers_alone():
+    assert listener(configure())["enable_reuse_port"] is False
+    assert listener(configure(workers="2"))["enable_reuse_port"] is True
+
+
+def test_every_ipv6_address_is_every_ipv4_address_too():
+    assert listener(configure(listen="[::]:1"))["address"]["socket_address"] == {
+        "address": "::",
+        "port_value": 1,
+        "ipv4_compat": True,
+    }
+
+
+def test_a_worker_gets_every_setting_and_no_relative_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).touch()
+    settings = load(
+        {
+            "TENANTRY_DATA_DIR": "data",
+            "TENANTRY_TLS_CERT": "cert.pem",
+            "TENANTRY_TLS_KEY": "key.pem",
+            "TENANTRY_DATABASE_URL": "sqlite:///other.db",
+        }
+    )
+    monkeypatch.setenv("TENANTRY_WORKERS", "7")  # not what was loaded
+    environment = envoy.environment(settings)
+    there = load(environment)
+    assert there.data_dir == tmp_path / "data"
+    assert (there.tls_cert, there.tls_key) == (tmp_path / "cert.pem", tmp_path / "key.pem")
+    assert there.database == f"sqlite:///{tmp_path}/other.db"
+    assert there.workers == 1
+    assert environment["PWD"] == str(tmp_path)
+
+
+def test_the_default_database_lies_in_the_data_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    there = load(envoy.environment(load({})))
+    assert there.database == f"sqlite:///{tmp_path}/data/tenantry.db"
+
+
+def test_nothing_that_is_written_holds_a_secret(tmp_path):
+    from tenantry import certificates
+
+    settings = load(
+        {
+            "TENANTRY_DATA_DIR": str(tmp_path),
+            "TENANTRY_MASTER_KEY": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTI=",
+            "TENANTRY_DATABASE_URL": "postgresql://tenantry:hidden@127.0.0.1:1/none",
+        }
+    )
+    (path,) = envoy.write(settings, certificates.ensure(settings), "some:app")
+    written = "".join(p.read_text() for p in path.parent.iterdir())
+    assert json.loads(path.read_text())["node"]["id"] == "8443-0"
+    assert "c2VjcmV0" not in written
+    assert "hidden" not in written
+    assert "PRIVATE KEY" not in written
