@@ -5,21 +5,19 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import ids
 from tenantry.db import migrate
 from tenantry.db.engine import Database, Session, Unavailable, now
 from tenantry.db.page_tokens import PageTokens
-from tenantry.db.schema import data_keys, environment
+from tenantry.db.schema import environment
 from tenantry.db.statements import Statement
 from tenantry.vault import Vault, WrongKey, new_data_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from sqlalchemy import Table
-
 
 _PURPOSE = "data-key"
 
@@ -29,28 +27,19 @@ class OpenError(Exception):
 
 
 _VERSION = Statement(text("SELECT version_num FROM alembic_version"))
-
-
-def _insert_into_empty(table: Table) -> Statement:
-    """Return the insert of a table's first row, which leaves a table with rows as it is."""
-    row = select(*(bindparam(f"p_{c.name}", type_=c.type) for c in table.c))
-    first = row.where(~select(*table.primary_key.columns).exists())
-    return Statement(
-        insert(table)
-        .from_select([c.name for c in table.c], first)
-        .returning(*table.primary_key.columns)
-    )
-
-
-_FIRST = _insert_into_empty(environment)
+# SQLAlchemy spells ON CONFLICT alike for both databases.
+_FIRST = Statement(
+    insert_or_leave(environment)
+    .values({c.name: bindparam(f"p_{c.name}") for c in environment.c})
+    .on_conflict_do_nothing()
+    .returning(environment.c.id)
+)
 _CLAIM = Statement(
     update(environment)
     .values(nodes=environment.c.nodes + 1)
-    .returning(environment.c.id, environment.c.nodes)
+    .returning(environment.c.id, environment.c.nodes, environment.c.data_key)
 )
 _LOCK = Statement(select(environment.c.id).with_for_update())
-_KEYS = Statement(select(data_keys).order_by(data_keys.c.id))
-_FIRST_KEY = _insert_into_empty(data_keys)
 
 
 @asynccontextmanager
@@ -127,26 +116,22 @@ async def _check_schema(database: Database) -> None:
 
 
 async def _prepare(database: Database, master_key: bytes) -> None:
+    master = Vault(master_key)
     # The first process of all names the environment; each counts itself.
-    database.mint = ids.Mint(0)
     await database.fetch_all(
-        _FIRST, p_id=database.new_id(ids.ENVIRONMENT), p_nodes=0, p_create_time=now()
+        _FIRST,
+        p_only=1,
+        p_id=ids.Mint(0).new(ids.ENVIRONMENT),
+        p_nodes=0,
+        p_data_key=master.encrypt(new_data_key(), _PURPOSE),
+        p_create_time=now(),
     )
     row = await database.fetch_one(_CLAIM)
     assert row is not None
     database.environment_id = row["id"]
     database.mint = ids.Mint(row["nodes"])
-    master = Vault(master_key)
-    await database.fetch_all(
-        _FIRST_KEY,
-        p_id=database.new_id("dek_"),
-        p_wrapped=master.encrypt(new_data_key(), _PURPOSE),
-        p_create_time=now(),
-    )
-    keys = await database.fetch_all(_KEYS)
     try:
-        # The first one counts: should two processes have made one each, all agree on it.
-        database.vault = Vault(master.decrypt(keys[0]["wrapped"], _PURPOSE))
+        database.vault = Vault(master.decrypt(row["data_key"], _PURPOSE))
     except WrongKey:
         raise OpenError(
             "TENANTRY_MASTER_KEY: is not the key that this database was made with"

@@ -132,20 +132,16 @@ def _table(column: Any) -> Table:
     return table
 
 
+# One row: this deployment.
 environment = Table(
     "environment",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
     # Counts the processes that ever opened the database: each takes the next as its node number.
     Column("nodes", BigInteger, nullable=False),
-    time_column("create_time"),
-)
-
-data_keys = Table(
-    "data_keys",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("wrapped", Text, nullable=False),
+    # Encrypts all secrets at rest; itself encrypted under the master key.
+    Column("data_key", Text, nullable=False),
     time_column("create_time"),
 )
 

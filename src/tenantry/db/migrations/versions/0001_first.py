@@ -35,14 +35,10 @@ def _time(name: str, *, nullable: bool = False) -> sa.Column[int]:
 def _ground() -> None:
     op.create_table(
         "environment",
-        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("only", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("id", sa.Text, nullable=False),
         sa.Column("nodes", sa.BigInteger, nullable=False),
-        _time("create_time"),
-    )
-    op.create_table(
-        "data_keys",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("wrapped", sa.Text, nullable=False),
+        sa.Column("data_key", sa.Text, nullable=False),
         _time("create_time"),
     )
     op.create_table(
