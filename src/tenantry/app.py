@@ -108,9 +108,12 @@ class Application:
         """
         log.configure(settings.log_level)
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if await schema_version(settings.database) != migrate.HEAD:
+        version = await schema_version(settings.database)
+        if version != migrate.HEAD:
             applied = await asyncio.to_thread(migrate.upgrade, settings.database)
-            _log.info("schema upgraded", extra={"fields": {"revisions": applied}})
+            if version is not None:
+                fields = {"from": version, "revisions": applied}
+                _log.info("schema upgraded", extra={"fields": fields})
         db = await self._open.enter_async_context(
             open_database(
                 settings.database, master_key.load(settings), pool_size=settings.pool_size

@@ -294,7 +294,7 @@ def _member(
     enum = _enum(field)
     words = list(rules.words)
     if _type(field) == _TYPES["google.protobuf.FieldMask"]:
-        words.append("in camelCase, separated by commas")  # as JSON spells a FieldMask
+        words.append("separated by commas")
     return Member(
         name=name,
         type=_type(field),

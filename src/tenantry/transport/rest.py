@@ -7,6 +7,7 @@ enums are written, unset messages and optionals are not.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
@@ -206,6 +207,9 @@ def _json_value(value: Any, text: str, name: str) -> Any:
     if isinstance(kind, DescMessage):
         if kind.type_name == "google.protobuf.BoolValue":
             return _boolean(text, name)
+        if kind.type_name == "google.protobuf.FieldMask":
+            # Its JSON is camelCase; a query may name the fields as the answers do.
+            return re.sub(r"_([a-z])", lambda letter: letter[1].upper(), text)
         if kind.type_name.startswith(_WELL_KNOWN) and kind.type_name != "google.protobuf.Struct":
             return text
     raise _unknown(name)

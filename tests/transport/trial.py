@@ -1,0 +1,238 @@
+"""A contract with every shape that there can be, and a service that answers what it was asked.
+
+Compiled when tests ask for it, like proto/ is by `make gen`. `python trial.py` serves it with the
+settings of the environment, as `tenantry serve` serves the real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import subprocess
+import sys
+import sysconfig
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors, log
+from tenantry.caller import ANONYMOUS, Caller, Kind
+from tenantry.db.engine import DuplicateKey, Unavailable
+from tenantry.transport import methods, rest
+from tenantry.transport.call import Pipeline
+from tenantry.transport.entry import Entry
+from tenantry.transport.router import Router
+from tenantry.transport.rpc import RpcDoor
+from tenantry.web import Response, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from tenantry.caller import Call
+    from tenantry.db.engine import Database
+    from tenantry.web import Request
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTRACT = Path(__file__).parent / "contract"
+FILE = "trial/v1/trial.proto"
+SERVICE = "trial.v1.TrialService"
+# Where a server process finds what the tests compiled; no name of a setting of ours.
+COMPILED = "TRIAL_COMPILED"
+# What it imports is not compiled again: messages and options must be those that the code knows.
+SHARED = (
+    "google/api/annotations_pb",
+    "scalekit/v1/options/options_pb",
+    "tenantry/v1/options_pb",
+    "buf/validate/validate_pb",
+)
+
+
+def compile_into(folder: Path) -> None:
+    """Compile the contract into a package `trial_gen` in this folder."""
+    from protobuf.wkt.google.protobuf.descriptor_pb import FileDescriptorSet
+    from protovalidate._gen.buf.validate import validate_pb
+
+    files: dict[str, Any] = {}
+
+    def add(file: Any) -> None:
+        for dependency in file.dependencies:
+            add(dependency)
+        files.setdefault(file.name, file.proto)
+
+    add(validate_pb.desc())
+    rules = folder / "rules.binpb"
+    rules.write_bytes(FileDescriptorSet(file=list(files.values())).to_binary())
+    package = folder / "trial_gen"
+    package.mkdir()
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "grpc_tools.protoc", f"--descriptor_set_in={rules}"),
+            *(f"-I{CONTRACT}", f"-I{ROOT / 'proto'}", f"-I{sysconfig.get_path('purelib')}"),
+            f"--plugin=protoc-gen-py={Path(sysconfig.get_path('scripts')) / 'protoc-gen-py'}",
+            *(f"--py_out={package}", FILE),
+        ],
+        check=True,
+    )
+    for shared in SHARED:
+        module = package / f"{shared}.py"
+        module.parent.mkdir(parents=True, exist_ok=True)
+        module.write_text(f"from tenantry.gen.{shared.replace('/', '.')} import *\n")
+
+
+def load(folder: Path) -> ModuleType:
+    """Return the module that was compiled into this folder."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    return importlib.import_module("trial_gen.trial.v1.trial_pb")
+
+
+CALLERS = {
+    "client": Caller(Kind.MANAGEMENT_CLIENT, "skc_1"),
+    "reader": Caller(
+        Kind.PORTAL_SESSION, "pss_1", "org_1", frozenset({"shapes_read", "shapes_list"})
+    ),
+    "writer": Caller(Kind.PORTAL_SESSION, "pss_2", "org_1", frozenset({"shapes_write"})),
+}
+
+
+async def authenticate(headers: Mapping[str, str]) -> Caller:
+    """Tell callers by name: `authorization: Bearer client`, one of several values is enough."""
+    given = headers.get("authorization")
+    if given is None:
+        return ANONYMOUS
+    for value in given.split(","):
+        caller = CALLERS.get(value.strip().removeprefix("Bearer "))
+        if caller is not None:
+            return caller
+    raise errors.Unauthenticated("Token invalid")
+
+
+class TrialService:
+    """Answers each request with itself."""
+
+    def __init__(self, pb: ModuleType) -> None:
+        self._pb = pb
+        self.answered = 0
+        self.cancelled = 0
+
+    def __getattr__(self, name: str) -> Any:
+        async def method(request: Any, call: Call) -> Any:
+            self.answered += 1
+            call.headers["etag"] = '"7"'
+            return self._answer(name, request, call)
+
+        return method
+
+    async def misbehave(self, request: Any, call: Call) -> Any:
+        what, _, argument = request.text.partition(" ")
+        match what:
+            case "crash":
+                raise RuntimeError(f"the secret is {argument}")
+            case "duplicate":
+                raise DuplicateKey(argument)
+            case "unavailable":
+                raise Unavailable("connection lost")
+            case "unencodable":
+                return self._pb.Shape(text=argument)
+            case "nothing":
+                return None
+            case "sleep":
+                try:
+                    await asyncio.sleep(float(argument))
+                except asyncio.CancelledError:
+                    self.cancelled += 1
+                    raise
+        return self._answer("misbehave", request, call)
+
+    def _answer(self, name: str, request: Any, call: Call) -> Any:
+        return self._pb.Answer(
+            method=name,
+            shape=request,
+            caller=call.caller.id,
+            extra={k: self._pb.Values(values=v) for k, v in call.extra.items()},
+        )
+
+
+def wire(
+    pb: ModuleType,
+    database: Database,
+    *,
+    service: TrialService | None = None,
+    cors_origins: tuple[str, ...] = (),
+) -> Entry:
+    """Wire the service as app.py wires the real ones."""
+    service = service or TrialService(pb)
+    pipeline = Pipeline(database, authenticate)
+    rpcs = list(methods.of_service(pb.desc().services[0], service))
+    router = Router()
+    rest.add_routes(router, rpcs, pipeline)
+    entry = Entry(router, RpcDoor(rpcs, pipeline), cors_origins=cors_origins)
+
+    async def form(request: Request) -> Response:
+        return Response.json(request.form())
+
+    async def hello(_request: Request) -> Response:
+        return Response(200, b"hello", {"vary": "accept-encoding"})
+
+    async def count(_request: Request) -> Response:
+        return Response.json({"answered": service.answered, "cancelled": service.cancelled})
+
+    entry.add_routes(
+        [
+            Route("POST", "/trial/form", form),
+            Route("GET", "/trial/hello", hello, public=True),
+            Route("GET", "/trial/count", count),
+            Route("GET", "/healthz", hello),
+        ]
+    )
+    return entry
+
+
+class Application:
+    """The service as an ASGI application with a lifespan, on a database in the data folder."""
+
+    def __init__(self) -> None:
+        self._open = AsyncExitStack()
+        self._entry: Entry | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            assert self._entry is not None
+            await self._entry(scope, receive, send)
+            return
+        await receive()
+        await self._start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._open.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> None:
+        from tenantry import master_key, settings
+        from tenantry.db import migrate
+        from tenantry.db.opening import open_database
+
+        known = settings.load()
+        log.configure(known.log_level)
+        await asyncio.to_thread(migrate.upgrade, known.database)
+        database = await self._open.enter_async_context(
+            open_database(known.database, master_key.load(known))
+        )
+        pb = load(Path(os.environ[COMPILED]))
+        self._entry = wire(pb, database, cors_origins=known.cors_origins)
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """One application for each event loop, as `tenantry.launcher.worker` has it."""
+    if scope["type"] == "lifespan":
+        scope["state"]["application"] = Application()
+    await scope["state"]["application"](scope, receive, send)
+
+
+if __name__ == "__main__":
+    from tenantry import launcher, settings
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    sys.exit(launcher.serve(settings.load(), "trial:app"))
