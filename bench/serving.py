@@ -53,6 +53,13 @@ def usage(pid: int) -> Usage:
     )
 
 
+def machine_cpu() -> float:
+    """Processor time in seconds that the machine has spent on anything, or was refused."""
+    user, nice, system, _idle, _wait, *others = Path("/proc/stat").read_text().split()[1:9]
+    ticks = sum(int(field) for field in (user, nice, system, *others))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class Server:
     """A server on a port and in a folder of its own."""
 

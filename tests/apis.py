@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections import UserDict
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -261,8 +262,9 @@ WIRES: dict[str, type[Wire]] = {
 
 
 def over_https(server: LiveServer) -> httpx.AsyncClient:
-    """An HTTP client of a server that trusts its root."""
-    return httpx.AsyncClient(base_url=server.url, verify=server.trust, timeout=30)
+    """An HTTP client of a server that trusts its root; it keeps no cookies."""
+    jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return httpx.AsyncClient(base_url=server.url, verify=server.trust, timeout=30, cookies=jar)
 
 
 class Text(str):
@@ -365,6 +367,11 @@ _STATUS = {"PRECONDITION_FAILED": 412, "IDEMPOTENCY_KEY_REUSED": 422}
 def unique(stem: str = "acme") -> str:
     """A text that no other test uses."""
     return f"{stem}-{uuid.uuid4().hex[:12]}"
+
+
+def base64url(data: bytes) -> str:
+    """Data as it stands in a JWT."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 async def access_token(

@@ -37,7 +37,8 @@ class Request:
 
         Raises:
             errors.UnsupportedMediaType: it is another kind of body.
-            errors.InvalidArgument: a member is repeated (RFC 6749 section 3.2), or not UTF-8.
+            errors.InvalidArgument: a member is repeated (RFC 6749 section 3.2), is not UTF-8, or
+                holds a NUL.
 
         """
         if self.media_type != "application/x-www-form-urlencoded":
@@ -54,6 +55,8 @@ class Request:
         for name, value in pairs:
             if name in members:
                 raise errors.InvalidArgument.field(name, "once", "is given more than once")
+            if "\x00" in value:
+                raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
             members[name] = value
         return members
 

@@ -101,9 +101,9 @@ async def test_small_pages_are_fine(api, make, size):
     assert len(ids_of(await api.organizations.list_organization(page_size=size))) == size
 
 
-async def test_a_page_has_100_at_most(api, rest, make):
-    mark = unique("mark")
-    made = [await make.organization(metadata={"mark": mark}) for _ in range(101)]
+@pytest.mark.wires("rest", "grpc")
+async def test_a_page_has_100_at_most(api, make):
+    made = [await make.organization() for _ in range(101)]
     for size in (100, 101, 4_294_967_295):
         page = await api.organizations.list_organization(page_size=size)
         assert ids_of(page) == [organization["id"] for organization in made[:0:-1]]

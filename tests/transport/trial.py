@@ -7,6 +7,7 @@ settings of the environment, as `tenantry serve` serves the real one.
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import os
 import subprocess
@@ -15,6 +16,8 @@ import sysconfig
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from protobuf.wkt import FieldMask
 
 from tenantry import errors, log
 from tenantry.caller import ANONYMOUS, Caller, Kind
@@ -134,8 +137,8 @@ class TrialService:
                 raise DuplicateKey(argument)
             case "unavailable":
                 raise Unavailable("connection lost")
-            case "unencodable":
-                return self._pb.Shape(text=argument)
+            case "unencodable":  # in JSON: the name cannot be written there
+                request.update_mask = FieldMask(paths=["a-b"])
             case "nothing":
                 return None
             case "sleep":
@@ -224,9 +227,19 @@ class Application:
         self._entry = wire(pb, database, cors_origins=known.cors_origins)
 
 
+@functools.cache
+def _keep_house() -> None:
+    """Obey the launcher's way to stop; once for all event loops."""
+    from tenantry import settings
+    from tenantry.launcher import housekeeping
+
+    housekeeping.start(settings.load())
+
+
 async def app(scope: Any, receive: Any, send: Any) -> None:
     """One application for each event loop, as `tenantry.launcher.worker` has it."""
     if scope["type"] == "lifespan":
+        _keep_house()
         scope["state"]["application"] = Application()
     await scope["state"]["application"](scope, receive, send)
 

@@ -7,7 +7,6 @@ it needs when it runs: `serve` must not wait for the database library.
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -49,10 +48,12 @@ def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date."""
     import asyncio
 
+    from tenantry import launcher
     from tenantry.db import migrate as migrations
     from tenantry.db.opening import OpenError, schema_version
 
     settings = load()
+    launcher.make_data_folder(settings)
     try:
         before = asyncio.run(schema_version(settings.database))
     except OpenError as problem:
@@ -119,7 +120,3 @@ def main() -> None:
     except SettingError as problem:
         running.remark(f"tenantry: {problem}")
         sys.exit(2)
-    except BrokenPipeError:
-        # The reader has enough (`| head`): Python must not flush into the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

@@ -10,7 +10,7 @@ import typer
 from tenantry.cli import running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from tenantry.caller import Call
     from tenantry.db.engine import Session
@@ -45,11 +45,10 @@ def tail(
     async def work(call: Call) -> None:
         from tenantry.db import log
 
-        newest = await log.last(call.db, limit=lines)
-        for event in newest:
+        for event in await log.last(call.db, limit=lines):
             running.say(show(event))
         if follow:
-            await _follow(call.db, newest, show)
+            await _follow(call.db, show)
 
     try:
         running.with_call(work)
@@ -57,28 +56,31 @@ def tail(
         raise typer.Exit(130) from None
 
 
-async def _follow(
-    db: Session, newest: list[dict[str, Any]], show: Callable[[dict[str, Any]], str]
-) -> None:
+async def _follow(db: Session, show: Callable[[dict[str, Any]], str]) -> None:
+    """Print what comes from now on."""
     import asyncio
 
     from tenantry.db import log
 
-    if not newest:
-        newest = await log.last(db, limit=1)
-    seen = {event["id"] for event in newest}
-    last = max(seen, default="")
+    last = max((event["id"] for event in await log.last(db, limit=1)), default="")
+    seen = {event["id"] async for event in _since(db, _before(last))}
     while True:
         await asyncio.sleep(_POLL_SECONDS)
-        since = _before(last)
-        while fresh := await log.after(db, since):
-            for event in fresh:
-                if event["id"] not in seen:
-                    running.say(show(event))
-            seen |= {event["id"] for event in fresh}
-            since = fresh[-1]["id"]
-            last = max(last, since)
+        async for event in _since(db, _before(last)):
+            if event["id"] not in seen:
+                running.say(show(event))
+            seen.add(event["id"])
+            last = max(last, event["id"])
         seen = {event_id for event_id in seen if event_id > _before(last)}
+
+
+async def _since(db: Session, event_id: str) -> AsyncIterator[dict[str, Any]]:
+    from tenantry.db import log
+
+    while events := await log.after(db, event_id):
+        for event in events:
+            yield event
+        event_id = events[-1]["id"]
 
 
 def _before(event_id: str) -> str:

@@ -60,12 +60,25 @@ def prepare(settings: Settings) -> certificates.Files:
         SettingError: the folder cannot be written, or a certificate not be used.
 
     """
+    make_data_folder(settings)
     try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         master_key.load(settings)
     except OSError as problem:
         raise SettingError("data_dir", f"cannot be used: {problem}") from None
     return certificates.ensure(settings)
+
+
+def make_data_folder(settings: Settings) -> None:
+    """Make the data folder, for this user alone, where it is missing.
+
+    Raises:
+        SettingError: it cannot be made.
+
+    """
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        raise SettingError("data_dir", f"cannot be used: {problem}") from None
 
 
 def check_address(settings: Settings) -> None:

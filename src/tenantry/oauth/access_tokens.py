@@ -41,6 +41,7 @@ class AccessTokens:
         self._issuer = issuer
         self._known: dict[str, tuple[str, int]] = {}  # token: client id, expiry
         self._clients: frozenset[str] = frozenset()
+        self._gone: set[str] = set()  # of those who still called
         self._clients_read = float("-inf")
 
     async def issue(self, client_id: str) -> Issued:
@@ -86,12 +87,14 @@ class AccessTokens:
         return client_id
 
     async def _is_live(self, client_id: str) -> bool:
-        at = time.monotonic()
-        if at - self._clients_read > _CLIENTS_FRESH_SECONDS or (
-            client_id not in self._clients and at - self._clients_read > 1
-        ):
+        stale = time.monotonic() - self._clients_read > _CLIENTS_FRESH_SECONDS
+        # A client may be new; one that is gone stays gone, since no id comes back.
+        if stale or (client_id not in self._clients and client_id not in self._gone):
+            at = time.monotonic()
             self._clients = await clients.live_ids(self._db)
             self._clients_read = at
+            if client_id not in self._clients:
+                self._gone.add(client_id)
         return client_id in self._clients
 
     async def _check(self, token: str) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 # After a rotation this process signs with the former key for so long at most. Verifiers know
 # the next key long before, since it was published when the former one began to sign.
 FRESH_SECONDS = 30.0
-# How often an unknown kid may make us look again.
-_RETRY_SECONDS = 5.0
+# How often an unknown kid may make us look again; who has one waits for its turn.
+_RETRY_SECONDS = 1.0
 
 
 class KeyRing:
@@ -26,6 +27,7 @@ class KeyRing:
     def __init__(self, db: Session) -> None:
         self._db = db
         self._loaded = float("-inf")
+        self._reading = asyncio.Lock()
         self._by_id: dict[str, RSAKey] = {}
         self._current: RSAKey | None = None
         self.published: dict[str, Any] = {"keys": []}
@@ -56,6 +58,10 @@ class KeyRing:
 
     async def verifying(self, key_id: str) -> RSAKey | None:
         """Return the published key of this id."""
-        if key_id not in self._by_id:
-            await self.refresh(older_than=_RETRY_SECONDS)
+        asked = time.monotonic()
+        # Another process may sign with a key that was made after we last read.
+        while key_id not in self._by_id and self._loaded < asked:
+            await asyncio.sleep(self._loaded + _RETRY_SECONDS - time.monotonic())
+            async with self._reading:
+                await self.refresh(older_than=_RETRY_SECONDS)
         return self._by_id.get(key_id)

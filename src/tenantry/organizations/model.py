@@ -73,7 +73,7 @@ class Organization:
     logo_url: str | None
     region_code: str
     metadata: dict[str, str]
-    features: dict[str, bool]
+    features: frozenset[str]  # those that are on
     max_allowed_users: int | None
     session_policy: SessionPolicy | None  # None: the application's
     branding: Branding | None  # None: never set
@@ -113,7 +113,7 @@ class Organization:
             "logo_url": self.logo_url,
             "region_code": self.region_code,
             "metadata": to_json(self.metadata),
-            "features": to_json(self.features),
+            "features": to_json(sorted(self.features)),
             "max_allowed_users": self.max_allowed_users,
             "session_policy": None if policy is None else to_json(_members(policy)),
             "branding": None if branding is None else to_json(_members(branding)),
@@ -124,7 +124,7 @@ class Organization:
 
     def has_feature(self, name: str) -> bool:
         """Whether a feature is on."""
-        return self.features.get(name, False)
+        return name in self.features
 
     def shown(self) -> dict[str, Any]:
         """Return what its events say: the published members, then those of ours that are set."""
@@ -155,10 +155,9 @@ def _members(record: SessionPolicy | Branding) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=64)
-def _features(text: str) -> dict[str, bool]:
-    # There are few combinations: all organizations that have one share it. Nobody changes it.
-    features: dict[str, bool] = from_json(text)
-    return features
+def _features(text: str) -> frozenset[str]:
+    # There are few combinations: all organizations that have one share it.
+    return frozenset(from_json(text))
 
 
 def _iso(microseconds: int) -> str:

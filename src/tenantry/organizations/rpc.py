@@ -273,7 +273,7 @@ def to_message(organization: Organization) -> pb.Organization:
         display_name=organization.display_name,
         region_code=RegionCode[organization.region_code],
         metadata=organization.metadata,
-        settings=_settings(tuple(organization.has_feature(name) for name in FEATURES)),
+        settings=_settings(organization.features),
     )
     if organization.external_id is not None:
         message.external_id = organization.external_id
@@ -285,12 +285,11 @@ def to_message(organization: Organization) -> pb.Organization:
 
 
 @functools.cache
-def _settings(enabled: tuple[bool, ...]) -> pb.OrganizationSettings:
+def _settings(features: frozenset[str]) -> pb.OrganizationSettings:
     # One message for each combination, shared by all answers; nothing changes it.
     return pb.OrganizationSettings(
         features=[
-            pb.OrganizationSettingsFeature(name=name, enabled=on)
-            for name, on in zip(FEATURES, enabled, strict=True)
+            pb.OrganizationSettingsFeature(name=name, enabled=name in features) for name in FEATURES
         ]
     )
 

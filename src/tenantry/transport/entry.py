@@ -65,9 +65,10 @@ class Entry:
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
             error = details.translate(problem, request.request_id)
             if rpc.is_grpc(request):
-                await rpc.send_error(send, request, error)
+                await rpc.send_error(self._finish(request, send), request, error)
                 return
-            response = error_response(error, request)
+            rpc_failed = request.verb == "POST" and self._door.has(request.path)
+            response = (rpc.connect_response if rpc_failed else error_response)(error, request)
         await self._send(request, response, send)
 
     async def _respond(self, request: Request) -> Response:
@@ -125,8 +126,9 @@ class Entry:
             "x-request-id": request.request_id,
             "content-length": str(len(response.body)),
             "x-content-type-options": "nosniff",
-            **self._cors(request),
         }
+        for name, value in self._cors(request).items():
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
         if response.status == 204:
             del headers["content-length"]
         headers.setdefault("cache-control", "no-store")
@@ -179,7 +181,7 @@ def _request(scope: Mapping[str, Any]) -> Request:
 
 async def _read_body(request: Request, receive: Receive) -> bytes:
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_BODY:
+    if declared.isdecimal() and (len(declared) > 18 or int(declared) > MAX_BODY):
         raise errors.PayloadTooLarge
     chunks: list[bytes] = []
     size = 0

@@ -7,9 +7,10 @@ enums are written, unset messages and optionals are not.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from protobuf import (
@@ -82,7 +83,7 @@ class Transcoder:
                     )
             self._set_path_variables(message, request.params)
             return message, extra
-        members = dict[str, Any](request.params)
+        members = self._path_variables(request.params)
         if request.query:
             given, extra = self._query(request.query)
             for name, value in given.items():
@@ -90,23 +91,35 @@ class Transcoder:
                     raise errors.InvalidArgument.field(
                         name, "conflict", "differs from the one in the path"
                     )
-        _check_oneofs(kind.desc(), members)
+        messages.check_oneofs(kind.desc(), members)
         message = messages.from_members(kind, members)
         if body and request.body:
-            field = next(f for f in kind.desc().fields if f.name == body)
-            inner = cast("DescFieldValueMessage", field.value).message.type
-            message[field] = messages.from_json(inner, request.body)
+            field = _fields(kind.desc())[body]
+            if isinstance(field.value, DescFieldValueMessage):
+                inner = field.value.message.type
+                message[field] = messages.from_json(inner, request.body)
+            else:
+                message[field] = messages.from_json_member(kind, field, request.body)
         return message, extra
 
+    def _path_variables(self, params: dict[str, str]) -> dict[str, Any]:
+        fields = _fields(self.method.input.desc())
+        return {name: _json_value(fields[name].value, text, name) for name, text in params.items()}
+
     def _set_path_variables(self, message: Message[Any], params: dict[str, str]) -> None:
-        fields = {f.name: f for f in message.desc().fields}
-        for name, value in params.items():
+        fields = _fields(message.desc())
+        given = messages.from_members(self.method.input, self._path_variables(params))
+        for name in params:
             field = fields[name]
-            if field in message and message[field] not in ("", value):
+            if field in message and message[field] not in ("", given[field]):
                 raise errors.InvalidArgument.field(
                     name, "conflict", "differs from the one in the path"
                 )
-            message[field] = value
+            oneof = getattr(field.value, "oneof", None)
+            for other in oneof.fields if oneof else ():
+                if other is not field and other in message:
+                    raise messages.both(name, other.name)
+            message[field] = given[field]
 
     def _query(self, query: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Return the query as JSON of the request message, and the members beyond it."""
@@ -122,6 +135,8 @@ class Transcoder:
         members: dict[str, Any] = {}
         extra: dict[str, list[str]] = {}
         for name, value in pairs:
+            if "\x00" in name or "\x00" in value:
+                raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
             if _is_extra(name, self.method.query):
                 extra.setdefault(name, []).append(value)
             else:
@@ -170,12 +185,16 @@ def _set(members: dict[str, Any], desc: DescMessage, name: str, text: str, body:
     for step in outer:
         field = _field(desc, step, name)
         value = field.value
-        if not isinstance(value, DescFieldValueMessage) or field.name == body:
+        if (
+            not isinstance(value, DescFieldValueMessage)
+            or value.message.type_name.startswith(_WELL_KNOWN)
+            or (target is members and field.name == body)
+        ):
             raise _unknown(name)
         target = target.setdefault(field.name, {})
         desc = value.message
     field = _field(desc, last, name)
-    if not outer and field.name == body:
+    if target is members and field.name == body:
         raise _unknown(name)
     value = field.value
     if isinstance(value, DescFieldValueList):
@@ -186,11 +205,16 @@ def _set(members: dict[str, Any], desc: DescMessage, name: str, text: str, body:
         target[field.name] = _json_value(value, text, name)
 
 
+@functools.cache
+def _fields(desc: DescMessage) -> dict[str, DescField]:
+    return {name: field for field in desc.fields for name in (field.name, field.json_name)}
+
+
 def _field(desc: DescMessage, name: str, whole: str) -> DescField:
-    for field in desc.fields:
-        if name in {field.name, field.json_name}:
-            return field
-    raise _unknown(whole)
+    field = _fields(desc).get(name)
+    if field is None:
+        raise _unknown(whole)
+    return field
 
 
 def _unknown(name: str) -> errors.InvalidArgument:
@@ -232,13 +256,3 @@ def _boolean(text: str, name: str) -> bool:
     if text not in {"true", "false"}:
         raise errors.InvalidArgument.field(name, "type", f"must be true or false, got {text!r}")
     return text == "true"
-
-
-def _check_oneofs(desc: DescMessage, members: dict[str, Any]) -> None:
-    # The parser would let the last one win.
-    for oneof in desc.oneofs:
-        both = [f.name for f in oneof.fields if f.name in members]
-        if len(both) > 1:
-            raise errors.InvalidArgument.field(
-                both[1], "oneof", f"cannot be given together with {both[0]}"
-            )

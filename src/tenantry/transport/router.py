@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from tenantry import errors
 
-_VARIABLE = re.compile(r"\{(\w+)\}(:\w+)?")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_VARIABLE = re.compile(r"\{(\w+)\}(:[\w-]+)?")
 
 
 @dataclass(slots=True)
@@ -18,6 +21,12 @@ class _Node:
     # A segment that is a variable, by the verb (":refresh") that may end it; "" for none.
     variables: dict[str, _Node] = field(default_factory=dict)
     targets: dict[str, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)
+
+    def variable(self, verb: str) -> _Node:
+        """Return the node of a variable that ends in this verb; one without any is tried last."""
+        child = self.variables.setdefault(verb, _Node())
+        self.variables = dict(sorted(self.variables.items(), key=lambda item: -len(item[0])))
+        return child
 
 
 class Router:
@@ -30,14 +39,16 @@ class Router:
         """Register a target.
 
         Raises:
-            ValueError: this verb and path are taken.
+            ValueError: this verb and path are taken, or a segment cannot be read.
 
         """
         node, names = self._root, []
         for segment in template.strip("/").split("/"):
             if variable := _VARIABLE.fullmatch(segment):
                 names.append(variable[1])
-                node = node.variables.setdefault(variable[2] or "", _Node())
+                node = node.variable(variable[2] or "")
+            elif "{" in segment:
+                raise ValueError(f"{segment!r} in {template} is not {{name}} or {{name}}:verb")
             else:
                 node = node.literals.setdefault(segment, _Node())
         if verb in node.targets:
@@ -47,44 +58,47 @@ class Router:
     def verbs(self, path: str) -> list[str]:
         """Return the verbs that a path has."""
         found = self._find(self._root, path[1:].split("/"), 0, [])
-        return sorted(found[0].targets) if found else []
+        return sorted({verb for node, _ in found for verb in node.targets})
 
     def match(self, verb: str, path: str) -> tuple[Any, dict[str, str]]:
         """Return the target and the values of the path's variables, percent-decoded.
 
         A segment is decoded only after the path was split, so an encoded slash stays a part of
-        its value. HEAD finds what GET does.
+        its value. HEAD finds what GET does. Of several templates that fit, the most literal one
+        that has the verb is meant.
 
         Raises:
             errors.RouteNotFound: nothing is at this path.
             errors.MethodNotAllowed: another verb is.
+            errors.InvalidArgument: a variable is not UTF-8, or holds a NUL.
 
         """
-        found = self._find(self._root, path[1:].split("/"), 0, [])
-        if found is None:
+        wanted = "GET" if verb == "HEAD" else verb
+        for node, values in self._find(self._root, path[1:].split("/"), 0, []):
+            target = node.targets.get(wanted)
+            if target is not None:
+                return target[0], dict(zip(target[1], map(_decoded, values), strict=True))
+        verbs = self.verbs(path)
+        if not verbs:
             raise errors.RouteNotFound
-        node, values = found
-        target = node.targets.get("GET" if verb == "HEAD" else verb)
-        if target is None:
-            raise errors.MethodNotAllowed(allow(list(node.targets)))
-        return target[0], dict(zip(target[1], map(_decoded, values), strict=True))
+        raise errors.MethodNotAllowed(allow(verbs))
 
     def _find(
         self, node: _Node, segments: list[str], at: int, values: list[str]
-    ) -> tuple[_Node, list[str]] | None:
+    ) -> Iterator[tuple[_Node, list[str]]]:
+        """Yield the nodes that a path leads to, the most literal first."""
         if at == len(segments):
-            return (node, values) if node.targets else None
+            if node.targets:
+                yield node, values
+            return
         segment = segments[at]
         literal = node.literals.get(segment)
-        if literal and (found := self._find(literal, segments, at + 1, values)):
-            return found
+        if literal:
+            yield from self._find(literal, segments, at + 1, values)
         for suffix, child in node.variables.items():
             value = segment.removesuffix(suffix) if suffix else segment
             if value and (not suffix or value != segment):
-                found = self._find(child, segments, at + 1, [*values, value])
-                if found:
-                    return found
-        return None
+                yield from self._find(child, segments, at + 1, [*values, value])
 
 
 def allow(verbs: list[str]) -> str:
@@ -95,6 +109,10 @@ def allow(verbs: list[str]) -> str:
 
 def _decoded(value: str) -> str:
     try:
-        return unquote_to_bytes(value).decode()
+        text = unquote_to_bytes(value).decode()
     except UnicodeDecodeError:
         raise errors.InvalidArgument("the path is not UTF-8") from None
+    if "\x00" in text:
+        # The database could not keep it, nor even look for it.
+        raise errors.InvalidArgument("the path may not hold a NUL")
+    return text

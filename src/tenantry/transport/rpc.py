@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
@@ -18,6 +19,7 @@ from protobuf import Message
 from tenantry import errors
 from tenantry.gen.google.rpc.status_pb import Status
 from tenantry.transport import details, messages
+from tenantry.web import Response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -37,6 +39,11 @@ _request: ContextVar[Request] = ContextVar("request")
 _ACCEPT_ENCODING = {b"grpc-accept-encoding", b"accept-encoding"}
 # gRPC status codes are ordinals of connectrpc's names.
 _CODES = {code: Code[code.name] for code in errors.Code}
+_CONTENT_TYPES = {
+    *("application/grpc", "application/grpc+proto", "application/grpc+json"),
+    *("application/grpc-web", "application/grpc-web+proto", "application/grpc-web+json"),
+}
+_CONNECT_MEDIA_TYPES = {"application/json", "application/proto"}
 
 
 class RpcDoor:
@@ -86,7 +93,22 @@ class RpcDoor:
         return Endpoint.unary(method=info, function=run)
 
     async def __call__(self, scope: Mapping[str, Any], request: Request, send: Send) -> None:
-        """Answer a request whose body was read whole."""
+        """Answer a request whose body was read whole.
+
+        Raises:
+            errors.UnsupportedMediaType: its content type is of no protocol.
+
+        """
+        grpc = is_grpc(request)
+        if (
+            request.headers["content-type"] not in _CONTENT_TYPES
+            if grpc
+            else request.media_type not in _CONNECT_MEDIA_TYPES
+        ):
+            raise errors.UnsupportedMediaType(
+                "content-type must be application/json, application/proto, application/grpc or "
+                "application/grpc-web, the last two with +proto or +json"
+            )
         _request.set(request)
         body = request.body
         done: asyncio.Future[Any] | None = None
@@ -100,13 +122,12 @@ class RpcDoor:
                 return {"type": "http.request", "body": body, "more_body": False}
             return await done  # type: ignore[no-any-return]
 
-        grpc = is_grpc(request)
         # What a client accepts compressed is never so large that compressing it would pay.
         headers = [pair for pair in scope["headers"] if pair[0] not in _ACCEPT_ENCODING]
         await self._application(
-            {**scope, "headers": headers},  # type: ignore[arg-type]
+            {**scope, "path": request.path, "headers": headers},  # type: ignore[arg-type]
             receive,  # type: ignore[arg-type]
-            _with_details(send, request.request_id) if grpc else send,  # type: ignore[arg-type]
+            (_with_details if grpc else _with_connect_details)(send, request.request_id),  # type: ignore[arg-type]
         )
 
 
@@ -123,10 +144,16 @@ async def send_error(send: Send, request: Request, error: errors.Error) -> None:
         (b"grpc-status", str(int(error.code)).encode()),
         (b"grpc-message", quote(error.message, safe=" !\"#$&'()*+,/:;<=>?@[]^`{|}").encode()),
         (b"grpc-status-details-bin", _status_details(error, request.request_id)),
-        (b"x-request-id", request.request_id.encode()),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
+
+
+def connect_response(error: errors.Error, request: Request) -> Response:
+    """Return an error found before any rpc as Connect answers it."""
+    body = _connect_body(error, request.request_id)
+    headers = {"content-type": "application/json", **error.headers}
+    return Response(error.status, json.dumps(body).encode(), headers)
 
 
 def _connect_error(error: errors.Error, request_id: str) -> ConnectError:
@@ -161,6 +188,37 @@ def _with_details(send: Send, request_id: str) -> Send:
     return sent
 
 
+def _with_connect_details(send: Send, request_id: str) -> Send:
+    """Add details to those errors that connectrpc raises itself, over Connect."""
+    failed: MutableMapping[str, Any] | None = None
+
+    async def sent(event: MutableMapping[str, Any]) -> None:
+        nonlocal failed
+        if event["type"] == "http.response.start" and event["status"] != 200:
+            failed = event
+            return
+        if failed is not None:
+            body = json.loads(event["body"])
+            if "details" not in body:
+                error = errors.Error(body["message"])
+                error.code = errors.Code[Code(body["code"]).name]
+                event["body"] = json.dumps(_connect_body(error, request_id)).encode()
+            await send(failed)
+            failed = None
+        await send(event)
+
+    return sent
+
+
+def _connect_body(error: errors.Error, request_id: str) -> dict[str, Any]:
+    packed = details.packed(error, request_id)
+    detail = {
+        "type": packed.type_url.rpartition("/")[2],
+        "value": base64.b64encode(packed.value).rstrip(b"=").decode(),
+    }
+    return {"code": _CODES[error.code].value, "message": error.message, "details": [detail]}
+
+
 class _Application(ConnectASGIApplication[RpcDoor]):
     """All services in one application: a path says which rpc it is."""
 
@@ -179,7 +237,11 @@ class _Binary(Codec[Message[Any], Any]):
         return self._codec.name()
 
     def encode(self, message: Message[Any]) -> bytes:
-        return self._codec.encode(message)
+        try:
+            return self._codec.encode(message)
+        except Exception as problem:  # noqa: BLE001 - connectrpc would tell the client its text
+            request_id = _request.get().request_id
+            raise _connect_error(details.translate(problem, request_id), request_id) from None
 
     def decode(self, data: bytes | bytearray, message_class: type[M]) -> M:
         try:

@@ -1,0 +1,173 @@
+"""Management clients: made, given a new secret beside the old one, deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from apis import ApiError, access_token, refused
+
+from tenantry import errors
+from tenantry.caller import SYSTEM, Call
+from tenantry.clients import service as clients
+from tenantry.db import migrate
+from tenantry.db.opening import open_database
+
+
+@pytest.fixture
+def system(database):
+    """A call as the command line makes it."""
+    return Call(SYSTEM, database, request_id="test")
+
+
+@pytest.fixture
+async def client(system):
+    """A client of its own, its id and secret."""
+    made, secret = await clients.create(system, name="Test")
+    yield made.id, secret
+    try:
+        await clients.remove(system, made.id)
+    except errors.NotFound:
+        pass
+
+
+async def is_good(http, client_id, secret):
+    answer = await http.post(
+        "/oauth/token",
+        data={
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": secret,
+        },
+    )
+    assert answer.status_code in {200, 401}
+    return answer.status_code == 200
+
+
+async def test_a_new_client_may_call_at_once(api, http, client):
+    await api.organizations.list_organization(page_size=1)
+    token = await access_token(http, *client)
+    mine = api.sending(authorization=f"Bearer {token}")
+    assert (await mine.organizations.list_organization(page_size=1))["total_size"] >= 0
+
+
+async def test_events_name_the_client_that_called(api, http, client, events):
+    token = await access_token(http, *client)
+    mine = api.sending(authorization=f"Bearer {token}")
+    await mine.organizations.create_organization(organization={"display_name": "Acme"})
+    (event,) = await events.new()
+    assert event["actor"] == {"type": "management_client", "id": client[0]}
+
+
+async def test_a_new_secret_works_beside_the_old_one(http, client, system):
+    client_id, old = client
+    new = await clients.rotate(system, client_id)
+    assert new != old
+    assert await is_good(http, client_id, new)
+    assert await is_good(http, client_id, old)
+
+
+async def test_after_the_overlap_only_the_new_secret_works(http, client, system):
+    client_id, old = client
+    new = await clients.rotate(system, client_id, overlap_seconds=1)
+    assert await is_good(http, client_id, old)
+    await asyncio.sleep(1.1)
+    assert not await is_good(http, client_id, old)
+    assert await is_good(http, client_id, new)
+
+
+async def test_without_an_overlap_the_old_secret_is_dead_at_once(http, client, system):
+    client_id, old = client
+    new = await clients.rotate(system, client_id, overlap_seconds=0)
+    assert not await is_good(http, client_id, old)
+    assert await is_good(http, client_id, new)
+
+
+async def test_a_rotation_leaves_tokens_in_flight_alone(api, http, client, system):
+    token = await access_token(http, *client)
+    await clients.rotate(system, client[0], overlap_seconds=0)
+    mine = api.sending(authorization=f"Bearer {token}")
+    assert await mine.organizations.list_organization(page_size=1)
+
+
+async def test_a_later_rotation_does_not_lengthen_the_life_of_an_old_secret(client, system, http):
+    client_id, first = client
+    second = await clients.rotate(system, client_id, overlap_seconds=1)
+    third = await clients.rotate(system, client_id, overlap_seconds=60)
+    assert [await is_good(http, client_id, s) for s in (first, second, third)] == [True] * 3
+    await asyncio.sleep(1.1)
+    assert [await is_good(http, client_id, s) for s in (first, second, third)] == [
+        False,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.wires("rest", "grpc")
+async def test_a_deleted_client_is_refused_within_seconds(api, http, client, system):
+    token = await access_token(http, *client)
+    mine = api.sending(authorization=f"Bearer {token}")
+    await mine.organizations.list_organization(page_size=1)
+    await clients.remove(system, client[0])
+    assert not await is_good(http, *client)
+    until = time.monotonic() + 6
+    while time.monotonic() < until:
+        try:
+            await mine.organizations.list_organization(page_size=1)
+        except ApiError as problem:
+            assert problem.code == "UNAUTHENTICATED"
+            break
+        await asyncio.sleep(0.25)
+    with refused("UNAUTHENTICATED"):
+        await mine.organizations.list_organization(page_size=1)
+
+
+async def test_secrets_are_kept_as_digests(client, system, database):
+    client_id, secret = client
+    (kept,) = (await clients.get(database, client_id)).secrets
+    assert secret not in str(kept)
+    assert kept.suffix == secret[-4:]
+    assert len(secret) >= 43
+
+
+async def test_an_unknown_client_cannot_be_rotated_or_deleted(system):
+    with pytest.raises(errors.NotFound):
+        await clients.rotate(system, "skc_1")
+    with pytest.raises(errors.NotFound):
+        await clients.remove(system, "skc_1")
+
+
+@pytest.mark.parametrize("name", ["", "x" * 129])
+async def test_a_name_has_1_to_128_characters(system, name):
+    with pytest.raises(errors.InvalidArgument, match="name"):
+        await clients.create(system, name=name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def fresh(request, tmp_path):
+    """A call on a database of its own, without clients."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'fresh.db'}"
+    else:
+        url = request.getfixturevalue("postgresql_url")
+    await asyncio.to_thread(migrate.upgrade, url)
+    async with open_database(url, b"k" * 32) as opened:
+        yield Call(SYSTEM, opened, request_id="test")
+
+
+async def test_the_last_client_cannot_be_deleted(fresh):
+    first, _ = await clients.create(fresh, name="First")
+    second, _ = await clients.create(fresh, name="Second")
+    await clients.remove(fresh, first.id)
+    with pytest.raises(errors.InvalidArgument, match="^last client cannot be deleted$"):
+        await clients.remove(fresh, second.id)
+    assert await clients.live_ids(fresh.db) == {second.id}
+
+
+async def test_deletions_at_once_leave_one_client(fresh):
+    made = [(await clients.create(fresh, name="Client"))[0] for _ in range(5)]
+    await asyncio.gather(
+        *(clients.remove(fresh, client.id) for client in made), return_exceptions=True
+    )
+    assert len(await clients.live_ids(fresh.db)) == 1

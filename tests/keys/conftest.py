@@ -1,0 +1,31 @@
+"""Signing keys, as verifiers and callers see them, on both databases."""
+
+from apis import (
+    api,
+    database,
+    events,
+    http,
+    make,
+    pytest_configure,
+    pytest_generate_tests,
+    rest,
+    server,
+    token,
+    wire,
+    wires,
+)
+
+__all__ = [
+    "api",
+    "database",
+    "events",
+    "http",
+    "make",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "rest",
+    "server",
+    "token",
+    "wire",
+    "wires",
+]

@@ -1,0 +1,77 @@
+"""What verifiers read: /keys and the discovery documents."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from apis import access_token
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from tenantry import ids
+from tenantry.keys import service as keys
+from tenantry.keys.model import State
+
+DISCOVERY = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]
+
+
+async def test_the_current_and_the_next_key_are_published(http, database):
+    published = (await http.get("/keys")).json()["keys"]
+    assert len(published) >= 2
+    kids = {key["kid"] for key in published}
+    alive = {key.id for key in await keys.load(database) if key.state is not State.RETIRED}
+    assert len(alive) == 2
+    assert all(ids.well_formed("snk_", kid) for kid in kids)
+
+
+async def test_a_key_shows_its_public_half_alone(http):
+    for key in (await http.get("/keys")).json()["keys"]:
+        assert sorted(key) == ["alg", "e", "kid", "kty", "n", "use"]
+        assert (key["kty"], key["alg"], key["use"]) == ("RSA", "RS256", "sig")
+        assert len(base64.urlsafe_b64decode(key["n"] + "==")) == 256
+        assert key["e"] == "AQAB"
+
+
+async def test_a_token_can_be_verified_with_them_alone(http, server, token):
+    published = KeySet.import_key_set((await http.get("/keys")).json())
+    decoded = jwt.decode(token, published, algorithms=["RS256"])
+    assert decoded.header["kid"] in {key.kid for key in published.keys}
+    assert decoded.claims["client_id"] == server.client_id
+
+
+async def test_they_may_be_cached_for_a_minute_and_read_by_any_page(http):
+    for path in ("/keys", *DISCOVERY):
+        answer = await http.get(path, headers={"origin": "https://app.example"})
+        assert answer.headers["cache-control"] == "public, max-age=60"
+        assert answer.headers["access-control-allow-origin"] in {"*", "https://app.example"}
+        assert answer.headers["content-type"] == "application/json"
+        assert (await http.head(path)).status_code == 200
+
+
+@pytest.mark.parametrize("path", DISCOVERY)
+async def test_discovery_begins_every_url_with_the_public_one(http, server, path):
+    shown = (await http.get(path)).json()
+    assert shown["issuer"] == server.url
+    assert shown["jwks_uri"] == f"{server.url}/keys"
+    assert shown["token_endpoint"] == f"{server.url}/oauth/token"
+    urls = [value for value in shown.values() if isinstance(value, str)]
+    assert all(url.startswith(server.url) for url in urls)
+    assert "client_credentials" in shown["grant_types_supported"]
+    assert {"client_secret_post", "client_secret_basic"} <= {
+        *shown["token_endpoint_auth_methods_supported"]
+    }
+
+
+async def test_discovery_says_what_is_true_whatever_the_host(http, server):
+    for name in ("x-forwarded-host", "forwarded"):
+        answer = await http.get(DISCOVERY[0], headers={name: "host=evil.example"})
+        assert answer.json()["issuer"] == server.url
+
+
+async def test_what_discovery_names_is_there(http, server):
+    shown = (await http.get(DISCOVERY[0])).json()
+    assert (await http.get(shown["jwks_uri"])).json()["keys"]
+    answer = await http.post(shown["token_endpoint"])
+    assert answer.json()["error"] == "invalid_request"
+    assert await access_token(http, server.client_id, server.client_secret)

@@ -1,0 +1,198 @@
+"""Rotating the signing key: no token in flight fails, no verifier meets an unknown key."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import httpx
+import pytest
+from apis import access_token, base64url
+from joserfc import jws, jwt
+from joserfc.jwk import RSAKey
+from sqlalchemy import bindparam, select, update
+
+from tenantry import app, settings
+from tenantry.caller import SYSTEM, Call
+from tenantry.db.engine import now
+from tenantry.db.statements import Statement
+from tenantry.keys import service as keys
+from tenantry.keys.model import State, signing_keys
+from tenantry.oauth import key_ring
+
+_RETIRE = Statement(
+    update(signing_keys)
+    .where(signing_keys.c.id == bindparam("p_id"))
+    .values(retire_time=bindparam("p_retire_time"))
+    .returning(signing_keys.c.id)
+)
+PAGE = "/api/v1/organizations?page_size=1"
+
+
+@pytest.fixture
+def system(database):
+    """A call as the command line makes it."""
+    return Call(SYSTEM, database, request_id="test")
+
+
+@pytest.fixture
+def process(server, database):
+    """What another process of this deployment answers; each call starts one."""
+    environment = {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
+
+    def start():
+        known = replace(settings.load(environment), public_url=server.url)
+        transport = httpx.ASGITransport(app=app.wire(known, database))
+        return httpx.AsyncClient(transport=transport, base_url=server.url)
+
+    return start
+
+
+@pytest.fixture
+def forgetful(monkeypatch):
+    """Every process reads the keys anew each time."""
+    monkeypatch.setattr(key_ring, "FRESH_SECONDS", 0.0)
+
+
+def kid_of(token):
+    return jws.extract_compact(token.encode()).headers()["kid"]
+
+
+async def new_token(http, server):
+    return await access_token(http, server.client_id, server.client_secret)
+
+
+async def is_good(http, token):
+    answer = await http.get(PAGE, headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code in {200, 401}, answer.text
+    return answer.status_code == 200
+
+
+async def published(http):
+    return [key["kid"] for key in (await http.get("/keys")).json()["keys"]]
+
+
+async def states(database):
+    return {key.id: key.state for key in await keys.load(database)}
+
+
+async def test_the_next_key_signs_and_a_new_one_comes_after_it(system, database):
+    before = await states(database)
+    (current,) = [kid for kid, state in before.items() if state is State.CURRENT]
+    (following,) = [kid for kid, state in before.items() if state is State.NEXT]
+    assert await keys.rotate(system) == following
+    after = await states(database)
+    assert after[current] is State.RETIRED
+    assert after[following] is State.CURRENT
+    (new,) = after.keys() - before.keys()
+    assert after[new] is State.NEXT
+
+
+async def test_every_token_is_signed_by_a_key_published_before_its_time(
+    system, process, server, forgetful
+):
+    async with process() as http:
+        tokens = []
+        for _ in range(5):
+            known = await published(http)
+            await keys.rotate(system)
+            tokens.append(await new_token(http, server))
+            assert kid_of(tokens[-1]) in known
+        assert len({kid_of(token) for token in tokens}) == 5
+        assert {kid_of(token) for token in tokens} <= {*await published(http)}
+        assert all([await is_good(http, token) for token in tokens])
+
+
+async def test_a_process_that_has_not_read_the_keys_since_knows_them(system, process, server):
+    """Two rotations within seconds: a token may then be of a key made after the last look."""
+    async with process() as first, process() as second:
+        assert await is_good(first, await new_token(first, server))
+        await keys.rotate(system)
+        await keys.rotate(system)
+        tokens = [await new_token(second, server) for _ in range(5)]
+        assert all(await asyncio.gather(*(is_good(first, token) for token in tokens)))
+
+
+async def test_unknown_keys_do_not_make_it_read_again_and_again(process, token, monkeypatch):
+    read = []
+    load = keys.load
+
+    async def counted(db):
+        read.append(1)
+        return await load(db)
+
+    monkeypatch.setattr(keys, "load", counted)
+    _, claims, signature = token.split(".")
+    forged = [
+        ".".join([base64url(b'{"alg":"RS256","kid":"snk_%d"}' % n), claims, signature])
+        for n in range(50)
+    ]
+    async with process() as http:
+        assert not any(await asyncio.gather(*(is_good(http, one) for one in forged)))
+    assert len(read) <= 3
+
+
+async def test_under_load_5_rotations_refuse_nobody(system, server, http):
+    """Over TLS and in cleartext: two event loops, each with its own view of the keys."""
+    refusals, calls, done = [], 0, asyncio.Event()
+
+    async def caller(mine, other):
+        nonlocal calls
+        while not done.is_set():
+            token = await new_token(mine, server)
+            for where in (mine, other, mine):
+                calls += 1
+                if not await is_good(where, token):
+                    refusals.append(kid_of(token))
+
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as cleartext:
+        callers = [asyncio.create_task(caller(http, cleartext)) for _ in range(4)]
+        callers += [asyncio.create_task(caller(cleartext, http)) for _ in range(4)]
+        for _ in range(5):
+            await asyncio.sleep(0.3)
+            await keys.rotate(system)
+        await asyncio.sleep(0.5)
+        done.set()
+        await asyncio.gather(*callers)
+    assert calls > 100
+    assert refusals == []
+
+
+async def test_a_token_from_before_all_of_them_still_works(http, token):
+    assert await is_good(http, token)
+
+
+async def test_a_retired_key_is_gone_when_its_last_token_has_expired(
+    system, process, server, database, forgetful
+):
+    async with process() as http:
+        token = await new_token(http, server)
+        kid = kid_of(token)
+        (key,) = [key for key in await keys.load(database) if key.id == kid]
+        await keys.rotate(system)
+        assert kid in await published(http)
+        long_ago = now() - (keys.LONGEST_TOKEN_SECONDS + 1) * 1_000_000
+        await database.fetch_one(_RETIRE, p_id=kid, p_retire_time=long_ago)
+        assert kid not in await published(http)
+        claims = jwt.decode(token, RSAKey.import_key(key.public_pem)).claims
+        forged = jwt.encode(
+            {"alg": "RS256", "kid": kid}, claims | {"jti": "x"}, RSAKey.import_key(key.private_pem)
+        )
+        assert not await is_good(http, forged)
+        await keys.rotate(system)
+        assert kid not in await states(database)
+
+
+async def test_rotations_at_once_leave_one_current_and_one_next(system, database):
+    for outcome in await asyncio.gather(
+        *(keys.rotate(system) for _ in range(4)), return_exceptions=True
+    ):
+        assert isinstance(outcome, str | RuntimeError)
+    alive = [state for state in (await states(database)).values() if state is not State.RETIRED]
+    assert sorted(alive) == [State.CURRENT, State.NEXT]
+
+
+async def test_private_keys_are_sealed_at_rest(database):
+    for row in await database.fetch_all(Statement(select(signing_keys))):
+        for column in signing_keys.columns:
+            assert "PRIVATE" not in str(row[column.name])

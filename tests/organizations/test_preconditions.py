@@ -1,0 +1,104 @@
+"""ETag and If-Match: a change only of what the caller has seen. As metadata over gRPC."""
+
+from __future__ import annotations
+
+import pytest
+from apis import refused, unique
+
+ABSOLUTE = {"policy_source": "CUSTOM", "absolute_session_timeout": 480}
+# Every rpc that changes a row of organizations, and how it is told which.
+CHANGES = {
+    "update_organization": ("id", {"organization": {"display_name": "Umbrella"}}),
+    "update_organization_settings": (
+        "id",
+        {"settings": {"features": [{"name": "sso", "enabled": False}]}},
+    ),
+    "upsert_user_management_settings": (
+        "organization_id",
+        {"settings": {"max_allowed_users": 5}},
+    ),
+    "update_organization_session_policy": ("organization_id", ABSOLUTE),
+    "update_organization_branding": ("organization_id", {"source": "BRANDING_SOURCE_CUSTOM"}),
+    "delete_organization": ("id", {}),
+}
+READS = {
+    "get_organization": "id",
+    "get_organization_user_management_setting": "organization_id",
+    "get_organization_session_policy": "organization_id",
+    "get_organization_branding": "organization_id",
+}
+
+
+async def change(api, rpc, organization):
+    key, request = CHANGES[rpc]
+    return await getattr(api.organizations, rpc)(**{key: organization["id"]}, **request)
+
+
+async def test_an_etag_comes_with_every_answer_and_grows_with_every_change(api):
+    created = await api.organizations.create_organization(organization={"display_name": "Acme"})
+    assert created.etag == '"1"'
+    organization = created["organization"]
+    seen = [created.etag]
+    for rpc in CHANGES:
+        if rpc != "delete_organization":
+            seen.append((await change(api, rpc, organization)).etag)
+    assert seen == [f'"{revision}"' for revision in range(1, 7)]
+    for rpc, key in READS.items():
+        answer = await getattr(api.organizations, rpc)(**{key: organization["id"]})
+        assert answer.etag == '"6"', rpc
+
+
+async def test_what_changes_nothing_keeps_the_etag(api, make):
+    made = await make.organization()
+    answer = await api.organizations.update_organization(
+        id=made["id"], organization={"display_name": made["display_name"]}
+    )
+    assert answer.etag == '"1"'
+
+
+@pytest.mark.parametrize("rpc", CHANGES)
+async def test_every_change_heeds_it(api, make, rpc):
+    made = await make.organization()
+    with refused("FAILED_PRECONDITION", error_code="PRECONDITION_FAILED") as it:
+        await change(api.sending(if_match='"2"'), rpc, made)
+    assert it.value.headers["etag"] == '"1"'
+    assert (await api.organizations.get_organization(id=made["id"]))["organization"] == made
+    await change(api.sending(if_match='"1"'), rpc, made)
+
+
+@pytest.mark.parametrize("if_match", ["*", '"7", "1"', 'W/"9","1"', ' "1" '])
+async def test_one_of_several_may_be_the_current_one(api, make, if_match):
+    await change(api.sending(if_match=if_match), "update_organization", await make.organization())
+
+
+@pytest.mark.parametrize("if_match", ['W/"1"', "1", '"1', "", '"01x"', '"' + "9" * 30 + '"'])
+async def test_what_is_no_etag_of_ours_is_not_the_current_one(api, make, if_match):
+    made = await make.organization()
+    with refused("FAILED_PRECONDITION", error_code="PRECONDITION_FAILED"):
+        await change(api.sending(if_match=if_match), "update_organization", made)
+
+
+async def test_the_etag_of_an_answer_is_good_for_the_next_change(api, make):
+    made = await make.organization(external_id=unique())
+    first = await api.organizations.get_organization(id=made["id"])
+    mine = api.sending(if_match=first.etag)
+    second = await change(mine, "update_organization", made)
+    with refused("FAILED_PRECONDITION", error_code="PRECONDITION_FAILED") as it:
+        await change(mine, "update_organization_settings", made)
+    assert it.value.headers["etag"] == second.etag
+    await change(api.sending(if_match=second.etag), "update_organization_settings", made)
+
+
+async def test_an_unknown_organization_is_not_found_whatever_was_seen(api):
+    with refused("NOT_FOUND"):
+        await change(api.sending(if_match='"1"'), "update_organization", {"id": "org_1"})
+
+
+async def test_a_condition_on_what_is_only_read_does_not_count(api, make):
+    made = await make.organization()
+    await api.sending(if_match='"9"').organizations.get_organization(id=made["id"])
+
+
+async def test_several_if_match_headers_are_one_list(api, make):
+    made = await make.organization()
+    await change(api.sending(if_match=['"7"', '"1"']), "update_organization", made)
