@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-COMPILE := build/lock/bin/uv pip compile --quiet --no-header --generate-hashes \
+COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
 .PHONY: help serve check test gen bench lock
@@ -14,7 +14,7 @@ help:
 	@echo 'make test    that, and all tests'
 	@echo 'make gen     compile proto/ again'
 	@echo 'make bench   measure; BENCH="..." are its options'
-	@echo 'make lock    choose newer versions of what is installed'
+	@echo 'make lock    lock what pyproject.toml asks for; newer versions with UPGRADE=--upgrade'
 
 serve: .venv/installed
 	@exec $(BIN)/tenantry serve

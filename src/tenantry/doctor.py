@@ -109,12 +109,16 @@ def _database(settings: Settings) -> str:
                 f"its schema is at {version}, this version needs {migrate.HEAD}",
                 "run `tenantry migrate`",
             )
+        if not settings.master_key and not master_key.file(settings).exists():
+            raise Problem(
+                f"{master_key.file(settings)} is missing", "put the file of this database back"
+            )
         async with open_database(settings.database, master_key.load(settings), pool_size=1):
             return f"{scheme} answers, its schema is current, the master key fits"
 
     try:
         return asyncio.run(look())
-    except OpenError as problem:
+    except (OpenError, SettingError) as problem:
         raise Problem(str(problem), "check TENANTRY_DATABASE_URL and TENANTRY_MASTER_KEY") from None
 
 

@@ -3,25 +3,59 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import os
 import secrets
 from typing import TYPE_CHECKING
 
+from tenantry.settings import SettingError
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tenantry.settings import Settings
+
+_BYTES = 32
+
+
+def file(settings: Settings) -> Path:
+    """Return where the key lies when no setting has it."""
+    return settings.data_dir / "master.key"
 
 
 def load(settings: Settings) -> bytes:
-    """Return the 32 bytes; without a setting they are read from, or first written to, a file."""
+    """Return the 32 bytes; without a setting they are read from, or first written to, a file.
+
+    Raises:
+        SettingError: the file holds something else.
+
+    """
     if settings.master_key:
         return base64.b64decode(settings.master_key)
-    path = settings.data_dir / "master.key"
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = file(settings)
+    if not path.exists():
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _create(path)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return base64.b64decode(path.read_text(encoding="ascii"))
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        key = secrets.token_bytes(32)
-        file.write(base64.b64encode(key).decode() + "\n")
+        key = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != _BYTES:
+        raise SettingError("master_key", f"{path} does not hold {_BYTES} bytes in base64")
     return key
+
+
+def _create(path: Path) -> None:
+    """Write a new key whole, unless another process was faster."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as new:
+        new.write(base64.b64encode(secrets.token_bytes(_BYTES)) + b"\n")
+        new.flush()
+        os.fsync(descriptor)
+    try:
+        path.hardlink_to(temporary)  # unlike a move, it does not replace what is there
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()

@@ -281,6 +281,16 @@ def test_the_doctor_sees_another_master_key(live_server):
     assert "MASTER_KEY" in problems(live_server, TENANTRY_MASTER_KEY=key)["database"]
 
 
+def test_the_doctor_sees_a_lost_master_key(own_server):
+    key = own_server.data_dir / "master.key"
+    lost = key.rename(key.with_suffix(".lost"))
+    assert problems(own_server) == {"database": f"{key} is missing"}
+    assert not key.exists()
+    lost.rename(key)
+    key.write_text("no key")
+    assert "TENANTRY_MASTER_KEY" in problems(own_server)["database"]
+
+
 def test_the_doctor_sees_a_database_that_is_away(live_server):
     found = problems(live_server, TENANTRY_DATABASE_URL="postgresql://x@127.0.0.1:1/x")
     assert "cannot be reached" in found["database"]

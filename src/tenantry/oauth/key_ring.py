@@ -12,7 +12,10 @@ from tenantry.keys import service as keys
 from tenantry.keys.model import State
 
 if TYPE_CHECKING:
+    from joserfc.jwk import KeyParameters
+
     from tenantry.db.engine import Session
+    from tenantry.keys.model import SigningKey
 
 # After a rotation this process signs with the former key for so long at most. Verifiers know
 # the next key long before, since it was published when the former one began to sign.
@@ -36,19 +39,22 @@ class KeyRing:
         """Read the keys again if they were read longer ago than this, in seconds."""
         if time.monotonic() - self._loaded < older_than:
             return
-        loaded = await keys.load(self._db)
-        ring = {
-            key.id: RSAKey.import_key(
-                key.private_pem, {"kid": key.id, "use": "sig", "alg": "RS256"}
-            )
-            for key in loaded
+        async with self._reading:
+            if time.monotonic() - self._loaded >= older_than:
+                self._take(await keys.load(self._db))
+                self._loaded = time.monotonic()
+
+    def _take(self, loaded: list[SigningKey]) -> None:
+        self._by_id = {
+            key.id: RSAKey.import_key(key.public_pem, _parameters(key)) for key in loaded
         }
-        self._by_id = ring
-        self._current = next(ring[key.id] for key in loaded if key.state is State.CURRENT)
+        (current,) = (key for key in loaded if key.state is State.CURRENT)
+        if self._current is None or self._current.kid != current.id:
+            # A private key is checked when it is imported, which takes 36 ms: only when it is new.
+            self._current = RSAKey.import_key(current.private_pem, _parameters(current))
         members = ("use", "kty", "kid", "alg", "n", "e")
-        public = [key.as_dict(private=False) for key in ring.values()]
+        public = [key.as_dict(private=False) for key in self._by_id.values()]
         self.published = {"keys": [{name: key[name] for name in members} for key in public]}
-        self._loaded = time.monotonic()
 
     async def signing(self) -> RSAKey:
         """Return the key that signs now."""
@@ -62,6 +68,9 @@ class KeyRing:
         # Another process may sign with a key that was made after we last read.
         while key_id not in self._by_id and self._loaded < asked:
             await asyncio.sleep(self._loaded + _RETRY_SECONDS - time.monotonic())
-            async with self._reading:
-                await self.refresh(older_than=_RETRY_SECONDS)
+            await self.refresh(older_than=_RETRY_SECONDS)
         return self._by_id.get(key_id)
+
+
+def _parameters(key: SigningKey) -> KeyParameters:
+    return {"kid": key.id, "use": "sig", "alg": "RS256"}

@@ -17,7 +17,7 @@ from tenantry.organizations.model import Organization, organizations
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, ScalarSelect, Select
 
     from tenantry.caller import Call
 
@@ -108,18 +108,37 @@ def _page_statement(
     by_external_id: bool, metadata_filters: int, by_text: bool, direction: str
 ) -> Statement:
     conditions = _conditions(by_external_id, metadata_filters, by_text)
-    total = _count(conditions).scalar_subquery().label("total")
-    statement = select(organizations, total).where(*conditions).limit(bindparam("take"))
+    if not conditions:
+        statement = _paged(select(organizations, _tally().label("total")), _o.id, direction)
+        return Statement(statement)
+    # Found once, by the filter's index; then counted, and one page of it is read. A limit right
+    # on the table would tempt the planner to walk all of it in the order of the ids.
+    found = select(_o.id).where(*conditions).cte("found")
+    total = select(func.count()).select_from(found).scalar_subquery().label("total")
+    page = _paged(select(found.c.id), found.c.id, direction).subquery("page")
+    statement = select(organizations, total).join(page, page.c.id == _o.id)
+    return Statement(statement.order_by(_order(_o.id, direction)))
+
+
+def _paged(statement: Select[Any], key: ColumnElement[str], direction: str) -> Select[Any]:
     if direction == "forward":
-        statement = statement.where(_o.id < bindparam("start"))
+        statement = statement.where(key < bindparam("start"))
     if direction == "backward":
-        statement = statement.where(_o.id > bindparam("start"))
-    return Statement(statement.order_by(_o.id if direction == "backward" else _o.id.desc()))
+        statement = statement.where(key > bindparam("start"))
+    return statement.order_by(_order(key, direction)).limit(bindparam("take"))
+
+
+def _order(key: ColumnElement[str], direction: str) -> ColumnElement[str]:
+    return key if direction == "backward" else key.desc()
 
 
 @functools.cache
 def _total_statement(by_external_id: bool, metadata_filters: int, by_text: bool) -> Statement:
-    return Statement(_count(_conditions(by_external_id, metadata_filters, by_text)))
+    conditions = _conditions(by_external_id, metadata_filters, by_text)
+    if not conditions:
+        return Statement(select(_tally().label("total")))
+    matching = select(func.count().label("total")).select_from(organizations)
+    return Statement(matching.where(*conditions))
 
 
 def _conditions(
@@ -141,10 +160,7 @@ def _conditions(
     return conditions
 
 
-def _count(conditions: list[ColumnElement[bool]]) -> Any:
-    if conditions:
-        matching = select(func.count().label("total")).select_from(organizations)
-        return matching.where(*conditions).correlate(None)
+def _tally() -> ScalarSelect[int]:
     # All of them are never counted by walking: a trigger keeps the tally.
-    total = cast(func.sum(tallies.c.n), BigInteger).label("total")
-    return select(total).where(tallies.c.name == organizations.name)
+    total = select(cast(func.sum(tallies.c.n), BigInteger))
+    return total.where(tallies.c.name == organizations.name).scalar_subquery()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,10 @@ class Entry:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; nothing it holds makes this raise."""
+        with contextlib.suppress(_ClientGone):
+            await self._answer(scope, receive, _until_gone(send))
+
+    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         request = _request(scope)
         try:
             request.body = await _read_body(request, receive)
@@ -61,7 +66,7 @@ class Entry:
                 raise errors.Unimplemented  # noqa: TRY301 - answered with all other errors
             response = await self._respond(request)
         except _ClientGone:
-            return
+            raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
             error = details.translate(problem, request.request_id)
             if rpc.is_grpc(request):
@@ -155,7 +160,19 @@ def error_response(error: errors.Error, request: Request) -> Response:
 
 
 class _ClientGone(Exception):
-    """The client went away before its request was complete."""
+    """The client went away before its request, or the answer to it, was complete."""
+
+
+def _until_gone(send: Send) -> Send:
+    async def sent(event: MutableMapping[str, Any]) -> None:
+        try:
+            await send(event)
+        except OSError as problem:
+            # pyvoy raises one object each time: what it collects would never be let go.
+            problem.__traceback__ = None
+            raise _ClientGone from None
+
+    return sent
 
 
 def _request(scope: Mapping[str, Any]) -> Request:
