@@ -89,6 +89,7 @@ class Wire(ABC):
     async def call(self, method: DescMethod, request: dict[str, Any], headers: Headers) -> Answer:
         """Make a call whose request is spelled as protobuf's JSON in snake_case."""
 
+    @abstractmethod
     async def aclose(self) -> None:
         """Close all connections."""
 

@@ -47,7 +47,7 @@ def claims(server):
     }
 
 
-def signed(claims, pem, kid, **header):
+def signed(claims, pem, kid, **header: object):
     key = RSAKey.import_key(pem)
     return jwt.encode({"alg": "RS256", "typ": "JWT", "kid": kid, **header}, claims, key)
 
@@ -71,7 +71,7 @@ def new_key():
 OTHER_KEY = new_key()
 
 
-async def call(api, *tokens):
+async def call(api, *tokens: str):
     headers = [f"Bearer {token}" for token in tokens]
     return await api.sending(authorization=headers).organizations.list_organization(page_size=1)
 
@@ -185,9 +185,7 @@ async def test_another_algorithm_of_the_same_key_is_refused(api, claims, signing
 
 async def test_a_critical_header_that_we_do_not_know_is_refused(api, claims, signing):
     current = signing[State.CURRENT]
-    body = unsigned(
-        {"alg": "RS256", "kid": current.id, "crit": ["exp2"], "exp2": 1}, claims
-    )[:-1]
+    body = unsigned({"alg": "RS256", "kid": current.id, "crit": ["exp2"], "exp2": 1}, claims)[:-1]
     private = RSAKey.import_key(current.private_pem).raw_value
     signature = private.sign(body.encode(), padding.PKCS1v15(), hashes.SHA256())
     with refused("UNAUTHENTICATED"):

@@ -25,7 +25,7 @@ def form(server):
 def ask(http):
     """Ask for a token with this form; None leaves a member out."""
 
-    async def post(form, path="/oauth/token", **headers):
+    async def post(form, path="/oauth/token", **headers: str):
         members = {name: value for name, value in form.items() if value is not None}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return await http.post(path, data=members, headers=named)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -88,7 +89,7 @@ async def test_killed_under_load_it_keeps_all_it_answered_and_every_change_has_i
             lives.setdefault(event["organization_id"], []).append(event)
     for organization_id, life in lives.items():
         assert life[0]["type"] == "organization.created"
-        for earlier, later in zip(life, life[1:], strict=False):
+        for earlier, later in pairwise(life):
             assert earlier["after"] == later["before"]
         if life[-1]["type"] == "organization.deleted":
             assert organization_id not in kept

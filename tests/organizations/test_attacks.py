@@ -23,7 +23,7 @@ async def _goes_on(server, rest):
     assert (await rest.organizations.list_organization(page_size=1))["total_size"] >= 0
 
 
-async def create(api, **members):
+async def create(api, **members: object):
     return await api.organizations.create_organization(
         organization={"display_name": "Acme", **members}
     )
@@ -209,9 +209,7 @@ async def test_a_body_over_a_megabyte_is_refused(api):
 async def test_a_million_pairs_of_metadata_are_not_read(api, http):
     body = json.dumps({"display_name": "Acme", "metadata": {str(n): "" for n in range(1_000_000)}})
     try:
-        answer = await http.post(
-            "/api/v1/organizations", content=body, headers=dict(api.headers)
-        )
+        answer = await http.post("/api/v1/organizations", content=body, headers=dict(api.headers))
     except (httpx.ReadError, httpx.WriteError):
         return  # answered and closed before all was sent
     assert answer.status_code == 413

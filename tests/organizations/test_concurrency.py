@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 from apis import ApiError, unique
 
@@ -33,7 +34,7 @@ async def test_30_updates_at_once_are_30_revisions(api, make, events):
     changes = await events.new()
     assert len(changes) == 30
     by_time = sorted(changes, key=lambda event: event["after"]["update_time"])
-    assert all(a["after"] == b["before"] for a, b in zip(by_time, by_time[1:], strict=False))
+    assert all(a["after"] == b["before"] for a, b in pairwise(by_time))
 
 
 async def test_updates_of_different_members_lose_nothing(api, make):

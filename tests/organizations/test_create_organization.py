@@ -10,7 +10,7 @@ from apis import ApiError, refused, unique
 from tenantry import ids
 
 
-async def create(api, **members):
+async def create(api, **members: object):
     answer = await api.organizations.create_organization(organization=members)
     return answer["organization"]
 
@@ -58,7 +58,9 @@ async def test_ids_grow_with_time(api):
     assert sorted(made, key=lambda organization: organization["create_time"]) == made
 
 
-@pytest.mark.parametrize("name", ["x", "x" * 200, "é" * 200, "😀", "  ", "a\r\nSet-Cookie: b", '<">'])
+@pytest.mark.parametrize(
+    "name", ["x", "x" * 200, "é" * 200, "😀", "  ", "a\r\nSet-Cookie: b", '<">']
+)
 async def test_a_name_is_any_text_of_1_to_200_characters(api, name):
     assert (await create(api, display_name=name))["display_name"] == name
 
@@ -95,7 +97,9 @@ async def test_an_empty_external_id_is_none(api):
 async def test_what_another_organization_has_is_a_duplicate(api, member):
     taken = unique()
     await create(api, display_name="Acme", **{member: taken})
-    with refused("INVALID_ARGUMENT", member, says="duplicate key not allowed.*already exists") as it:
+    with refused(
+        "INVALID_ARGUMENT", member, says="duplicate key not allowed.*already exists"
+    ) as it:
         await create(api, display_name="Umbrella", **{member: taken})
     assert member in it.value.message
 

@@ -33,7 +33,9 @@ REQUESTS = {
 OF_ONE = [rpc for rpc, (key, _) in REQUESTS.items() if key]
 # Their rule wants the prefix, not only a length.
 PREFIXED = [
-    rpc for rpc in OF_ONE if rpc.partition("_")[2] not in {"organization", "organization_by_external_id"}
+    rpc
+    for rpc in OF_ONE
+    if rpc.partition("_")[2] not in {"organization", "organization_by_external_id"}
 ]
 
 

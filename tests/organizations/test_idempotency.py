@@ -12,7 +12,7 @@ def keyed(api, key):
     return api.sending(idempotency_key=key)
 
 
-async def create(api, **members):
+async def create(api, **members: object):
     return await api.organizations.create_organization(
         organization={"display_name": "Acme", **members}
     )

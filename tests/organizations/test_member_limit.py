@@ -6,7 +6,7 @@ import pytest
 from apis import Text, refused
 
 
-async def limit(api, organization, **settings):
+async def limit(api, organization, **settings: int | None):
     answer = await api.organizations.upsert_user_management_settings(
         organization_id=organization["id"], settings=settings
     )

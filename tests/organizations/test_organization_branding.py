@@ -24,7 +24,7 @@ SETTINGS = {
 }
 
 
-async def brand(api, organization, **branding):
+async def brand(api, organization, **branding: object):
     """Set it, check that it reads back equal, and return it."""
     answer = await api.organizations.update_organization_branding(
         organization_id=organization["id"], **branding

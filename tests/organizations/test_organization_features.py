@@ -6,7 +6,7 @@ import pytest
 from apis import refused
 
 
-async def switch(api, organization, *features):
+async def switch(api, organization, *features: tuple[str, bool]):
     answer = await api.organizations.update_organization_settings(
         id=organization["id"],
         settings={"features": [{"name": name, "enabled": on} for name, on in features]},
@@ -15,7 +15,9 @@ async def switch(api, organization, *features):
 
 
 def states(organization):
-    return [(feature["name"], feature["enabled"]) for feature in organization["settings"]["features"]]
+    return [
+        (feature["name"], feature["enabled"]) for feature in organization["settings"]["features"]
+    ]
 
 
 async def test_the_whole_organization_comes_back(api, make):

@@ -38,10 +38,8 @@ async def test_an_etag_comes_with_every_answer_and_grows_with_every_change(api):
     created = await api.organizations.create_organization(organization={"display_name": "Acme"})
     assert created.etag == '"1"'
     organization = created["organization"]
-    seen = [created.etag]
-    for rpc in CHANGES:
-        if rpc != "delete_organization":
-            seen.append((await change(api, rpc, organization)).etag)
+    changes = [rpc for rpc in CHANGES if rpc != "delete_organization"]
+    seen = [created.etag, *[(await change(api, rpc, organization)).etag for rpc in changes]]
     assert seen == [f'"{revision}"' for revision in range(1, 7)]
     for rpc, key in READS.items():
         answer = await getattr(api.organizations, rpc)(**{key: organization["id"]})

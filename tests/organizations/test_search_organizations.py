@@ -6,7 +6,7 @@ import pytest
 from apis import refused, unique
 
 
-async def found(api, query, **page):
+async def found(api, query, **page: object):
     answer = await api.organizations.search_organization(query=query, **page)
     return [organization["id"] for organization in answer["organizations"]]
 
@@ -42,8 +42,10 @@ async def test_metadata_and_slug_are_not_searched(api, make):
 
 @pytest.mark.parametrize(
     "part",
-    ['say "hi"', "100%", "a_b", "it's", "back\\slash", "a*b", "NEAR(a b)", "x OR y", "a-b", "^ab"]
-    + ["'; --", "col:ab", "(a)", "{ab}", "   ", "日本語", "😀😀😀", "a\nb", "[a-z]", "$1%s"],
+    [
+        *('say "hi"', "100%", "a_b", "it's", "back\\slash", "a*b", "NEAR(a b)", "x OR y", "a-b"),
+        *("^ab", "'; --", "col:ab", "(a)", "{ab}", "   ", "日本語", "😀😀😀", "a\nb", "[a-z]"),
+    ],
 )
 async def test_every_character_means_itself(api, make, part):
     mark = unique("x")

@@ -6,7 +6,7 @@ import pytest
 from apis import refused
 
 
-async def give(api, organization, **policy):
+async def give(api, organization, **policy: object):
     """Set a policy, check that it reads back equal, and return it."""
     answer = await api.organizations.update_organization_session_policy(
         organization_id=organization["id"], **policy

@@ -18,7 +18,7 @@ async def acme(make):
     )
 
 
-async def update(api, organization, *, mask=None, **members):
+async def update(api, organization, *, mask=None, **members: object):
     masked = {} if mask is None else {"update_mask": mask}
     answer = await api.organizations.update_organization(
         id=organization["id"], organization=members, **masked
@@ -26,7 +26,7 @@ async def update(api, organization, *, mask=None, **members):
     return answer["organization"]
 
 
-def but_for(organization, *names):
+def but_for(organization, *names: str):
     return {name: value for name, value in organization.items() if name not in names}
 
 

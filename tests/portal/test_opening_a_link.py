@@ -143,7 +143,7 @@ async def test_the_session_ends_with_its_time(http, make, database):
 async def test_the_page_shows_what_was_asked_for_and_is_still_on(http, make, rest):
     made = await make.organization()
 
-    async def switch(**features):
+    async def switch(**features: bool):
         listed = [{"name": name, "enabled": on} for name, on in features.items()]
         await rest.organizations.update_organization_settings(
             id=made["id"], settings={"features": listed}
@@ -171,7 +171,10 @@ async def test_a_name_is_text_on_the_page(http, make, name):
     cookie = await make.portal_session(http, (await make.organization(name))["id"])
     page = await http.get("/portal", headers={"cookie": cookie})
     escaped = name.translate(
-        {ord(c): e for c, e in {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&#34;", "'": "&#39;"}.items()}
+        {
+            ord(c): e
+            for c, e in {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&#34;", "'": "&#39;"}.items()
+        }
     )
     assert escaped in page.text
     assert name == escaped or name not in page.text
@@ -215,8 +218,10 @@ async def test_without_a_session_there_is_no_page(http):
 
 @pytest.mark.parametrize(
     "around",
-    ["theme=dark; {}", "{}; theme=dark", 'q="a b; c"; {}', "json={{%22a%22:1}}; {}", "a=[1]; {}"]
-    + ["x={{}}; {}", "a b=c; {}", "flag; {}", "{};", "é=1; {}"],
+    [
+        *("theme=dark; {}", "{}; theme=dark", 'q="a b; c"; {}', "json={{%22a%22:1}}; {}"),
+        *("a=[1]; {}", "x={{}}; {}", "a b=c; {}", "flag; {}", "{};", "é=1; {}"),
+    ],
 )
 async def test_cookies_of_others_beside_it_do_no_harm(http, make, around):
     cookie = await make.portal_session(http, (await make.organization())["id"])

@@ -11,7 +11,7 @@ from portals import expire_link
 from tenantry import ids
 
 
-async def make_link(api, organization, **request):
+async def make_link(api, organization, **request: object):
     answer = await api.organizations.generate_portal_link(id=organization["id"], **request)
     return answer["link"]
 
@@ -20,7 +20,7 @@ async def listed(api, organization):
     return (await api.organizations.get_portal_links(id=organization["id"]))["links"]
 
 
-async def switch(api, organization, **features):
+async def switch(api, organization, **features: bool):
     await api.organizations.update_organization_settings(
         id=organization["id"],
         settings={"features": [{"name": n, "enabled": on} for n, on in features.items()]},
