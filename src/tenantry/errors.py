@@ -170,6 +170,13 @@ class Busy(Error):
     sentence = "the server is busy, try again"
 
 
+class DeadlineExceeded(Error):
+    """The client's own time limit has passed."""
+
+    code = Code.DEADLINE_EXCEEDED
+    sentence = "the call took longer than the client waits"
+
+
 class Unimplemented(Error):
     """There is no such rpc."""
 

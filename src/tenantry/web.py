@@ -13,6 +13,8 @@ from tenantry import errors
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+MAX_BODY = 1 << 20  # bytes of a request, also of a message once decompressed
+
 
 @dataclass(slots=True)
 class Request:

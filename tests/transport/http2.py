@@ -74,10 +74,18 @@ class Connection:
         """Open a stream; without ``end`` it stays open."""
         number = self._h2.get_next_available_stream_id()
         self._h2.send_headers(number, headers, end_stream=end and body is None)
-        if body is not None:
-            self._h2.send_data(number, body, end_stream=end)
+        stream = self.streams.setdefault(number, Stream())
+        rest = body
+        while rest is not None and not stream.ended and stream.reset is None:
+            room = min(self._h2.local_flow_control_window(number), self._h2.max_outbound_frame_size)
+            if not room and rest:
+                self.read()
+                continue
+            piece, rest = rest[:room], rest[room:] or None
+            self._h2.send_data(number, piece, end_stream=end and rest is None)
+            self._flush()
         self._flush()
-        return self.streams.setdefault(number, Stream())
+        return stream
 
     def reset(self, stream: Stream) -> None:
         """Give a stream up, as a client does that waits no longer."""

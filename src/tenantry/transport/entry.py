@@ -8,9 +8,9 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.transport import details, rpc
+from tenantry.transport import details, grpc, rpc
 from tenantry.transport.router import Router, allow
-from tenantry.web import Request, Response
+from tenantry.web import MAX_BODY, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-MAX_BODY = 1 << 20  # bytes
 
 _CORS_HEADERS = (
     "authorization, content-type, if-match, idempotency-key, x-sdk-version, x-api-version, "
@@ -70,7 +68,7 @@ class Entry:
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
             error = details.translate(problem, request.request_id)
             if rpc.is_grpc(request):
-                await rpc.send_error(self._finish(request, send), request, error)
+                await grpc.send_error(self._finish(request, send), request, error)
                 return
             rpc_failed = request.verb == "POST" and self._door.has(request.path)
             response = (rpc.connect_response if rpc_failed else error_response)(error, request)

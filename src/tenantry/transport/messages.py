@@ -60,6 +60,19 @@ def from_json(kind: type[M], text: bytes) -> M:
     return message
 
 
+def from_binary(kind: type[M], data: bytes | bytearray) -> M:
+    """Return the message in protobuf's binary form; unknown fields are left aside, as usual.
+
+    Raises:
+        errors.InvalidArgument: it cannot be read.
+
+    """
+    try:
+        return kind.from_binary(data)
+    except (*UNREADABLE, EOFError) as problem:
+        raise errors.InvalidArgument(f"the message cannot be read: {problem}") from None
+
+
 def from_json_member(kind: type[M], field: DescField, text: bytes) -> Any:
     """Return the value of a field that is no message, a list mostly, that this JSON spells.
 

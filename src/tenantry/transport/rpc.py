@@ -1,4 +1,7 @@
-"""gRPC, gRPC-Web and Connect, by connectrpc; every error leaves with its details."""
+"""The door of rpcs: gRPC by `transport.grpc`, gRPC-Web and Connect by connectrpc.
+
+Every error leaves with its details.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import base64
 import json
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from connectrpc.code import Code
 from connectrpc.codec import Codec, proto_binary_codec, proto_json_codec
@@ -17,12 +20,11 @@ from connectrpc.server import ConnectASGIApplication, Endpoint
 from protobuf import Message
 
 from tenantry import errors
-from tenantry.gen.google.rpc.status_pb import Status
-from tenantry.transport import details, messages
-from tenantry.web import Response
+from tenantry.transport import details, grpc, messages
+from tenantry.web import MAX_BODY, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 
     from connectrpc._server_shared import EndpointUnary
     from connectrpc.request import RequestContext
@@ -40,7 +42,7 @@ _ACCEPT_ENCODING = {b"grpc-accept-encoding", b"accept-encoding"}
 # gRPC status codes are ordinals of connectrpc's names.
 _CODES = {code: Code[code.name] for code in errors.Code}
 _CONTENT_TYPES = {
-    *("application/grpc", "application/grpc+proto", "application/grpc+json"),
+    "application/grpc+json",
     *("application/grpc-web", "application/grpc-web+proto", "application/grpc-web+json"),
 }
 _CONNECT_MEDIA_TYPES = {"application/json", "application/proto"}
@@ -53,7 +55,10 @@ class RpcDoor:
         self._methods = {method.path: method for method in methods}
         self._pipeline = pipeline
         self._application = _Application(
-            service=self, endpoints=lambda door: door.endpoints(), codecs=[_Binary(), _Json()]
+            service=self,
+            endpoints=lambda door: door.endpoints(),
+            codecs=[_Binary(), _Json()],
+            read_max_bytes=MAX_BODY,
         )
 
     def has(self, path: str) -> bool:
@@ -99,10 +104,14 @@ class RpcDoor:
             errors.UnsupportedMediaType: its content type is of no protocol.
 
         """
-        grpc = is_grpc(request)
+        if request.headers.get("content-type") in grpc.CONTENT_TYPES:
+            method = self._methods[request.path]
+            await grpc.serve(method, self._pipeline, request, send)
+            return
+        enveloped = is_grpc(request)
         if (
             request.headers["content-type"] not in _CONTENT_TYPES
-            if grpc
+            if enveloped
             else request.media_type not in _CONNECT_MEDIA_TYPES
         ):
             raise errors.UnsupportedMediaType(
@@ -127,26 +136,13 @@ class RpcDoor:
         await self._application(
             {**scope, "path": request.path, "headers": headers},  # type: ignore[arg-type]
             receive,  # type: ignore[arg-type]
-            (_with_details if grpc else _with_connect_details)(send, request.request_id),  # type: ignore[arg-type]
+            (_with_details if enveloped else _with_connect_details)(send, request.request_id),  # type: ignore[arg-type]
         )
 
 
 def is_grpc(request: Request) -> bool:
     """Whether it is gRPC or gRPC-Web, whose errors are not HTTP statuses."""
     return request.headers.get("content-type", "").startswith("application/grpc")
-
-
-async def send_error(send: Send, request: Request, error: errors.Error) -> None:
-    """Answer gRPC or gRPC-Web with an error found before any rpc: one HEADERS frame."""
-    web = request.headers["content-type"].startswith("application/grpc-web")
-    headers = [
-        (b"content-type", b"application/grpc-web+proto" if web else b"application/grpc"),
-        (b"grpc-status", str(int(error.code)).encode()),
-        (b"grpc-message", quote(error.message, safe=" !\"#$&'()*+,/:;<=>?@[]^`{|}").encode()),
-        (b"grpc-status-details-bin", _status_details(error, request.request_id)),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
 
 
 def connect_response(error: errors.Error, request: Request) -> Response:
@@ -161,31 +157,37 @@ def _connect_error(error: errors.Error, request_id: str) -> ConnectError:
     return ConnectError(_CODES[error.code], error.message, details=[info])
 
 
-def _status_details(error: errors.Error, request_id: str) -> bytes:
-    status = Status(
-        code=int(error.code), message=error.message, details=[details.packed(error, request_id)]
-    )
-    return base64.b64encode(status.to_binary()).rstrip(b"=")
-
-
 def _with_details(send: Send, request_id: str) -> Send:
     """Add details to those errors that connectrpc raises itself."""
 
     async def sent(event: MutableMapping[str, Any]) -> None:
-        headers = event.get("headers")
-        if headers and event["type"] in {"http.response.start", "http.response.trailers"}:
-            named = dict(headers)
-            code = int(named.get(b"grpc-status", b"0"))
-            if code and b"grpc-status-details-bin" not in named:
-                error = errors.Error(unquote(named.get(b"grpc-message", b"").decode()))
-                error.code = errors.Code(code)
-                event["headers"] = [
-                    *headers,
-                    (b"grpc-status-details-bin", _status_details(error, request_id)),
-                ]
+        if event["type"] in {"http.response.start", "http.response.trailers"}:
+            event["headers"] = [
+                *event["headers"],
+                *_missing_details(dict(event["headers"]), request_id),
+            ]
+        elif event.get("body", b"").startswith(_WEB_TRAILERS):
+            lines = event["body"][5:]
+            named = dict(line.split(b": ", 1) for line in lines.splitlines())
+            for name, value in _missing_details(named, request_id):
+                lines += name + b": " + value + b"\r\n"
+            event["body"] = _WEB_TRAILERS + len(lines).to_bytes(4, "big") + lines
         await send(event)
 
     return sent
+
+
+_WEB_TRAILERS = b"\x80"  # the flag of gRPC-Web's frame of trailers, which comes alone
+
+
+def _missing_details(
+    trailers: Mapping[bytes, bytes], request_id: str
+) -> Iterator[tuple[bytes, bytes]]:
+    code = int(trailers.get(b"grpc-status", b"0"))
+    if code and b"grpc-status-details-bin" not in trailers:
+        error = errors.Error(unquote(trailers.get(b"grpc-message", b"").decode()))
+        error.code = errors.Code(code)
+        yield b"grpc-status-details-bin", grpc.status_details(error, request_id)
 
 
 def _with_connect_details(send: Send, request_id: str) -> Send:
@@ -245,9 +247,8 @@ class _Binary(Codec[Message[Any], Any]):
 
     def decode(self, data: bytes | bytearray, message_class: type[M]) -> M:
         try:
-            return message_class.from_binary(data)
-        except (ValueError, TypeError, RecursionError, OverflowError, EOFError) as problem:
-            error = errors.InvalidArgument(f"the message cannot be read: {problem}")
+            return messages.from_binary(message_class, data)
+        except errors.InvalidArgument as error:
             raise _connect_error(error, _request.get().request_id) from None
 
 
