@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections import UserDict
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -362,7 +363,12 @@ def refused(
 
 
 # Where REST says more than the code can.
-_STATUS = {"PRECONDITION_FAILED": 412, "IDEMPOTENCY_KEY_REUSED": 422}
+_STATUS = {"PRECONDITION_FAILED": 412, "PAYLOAD_TOO_LARGE": 413, "IDEMPOTENCY_KEY_REUSED": 422}
+
+
+def moment(text: str) -> datetime:
+    """A timestamp as a time: its text has 3 or 6 digits of a second."""
+    return datetime.fromisoformat(text)
 
 
 def unique(stem: str = "acme") -> str:

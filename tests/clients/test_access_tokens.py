@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -126,27 +127,34 @@ async def test_a_signature_of_another_key_is_refused(api, claims, signing):
         await call(api, signed(claims, following.private_pem, current.id))
 
 
-@pytest.mark.parametrize(
-    "kid", ["snk_1", "", "../../etc/passwd", "' OR 1=1 --", None, 7, ["a"], {"a": 1}], ids=str
-)
-async def test_a_kid_that_we_do_not_publish_is_refused(api, claims, signing, kid):
-    header = {"alg": "RS256", "typ": "JWT"} | ({} if kid is None else {"kid": kid})
-    body = unsigned(header, claims)
-    with refused("UNAUTHENTICATED"):
-        await call(api, body + "AAAA")
+async def all_refused(api, tokens):
+    """An unknown kid may make the server wait before it looks again, so all at once."""
+    answers = await asyncio.gather(*(call(api, one) for one in tokens), return_exceptions=True)
+    assert [getattr(answer, "code", answer) for answer in answers] == ["UNAUTHENTICATED"] * len(
+        answers
+    )
+
+
+async def test_a_kid_that_we_do_not_publish_is_refused(api, claims):
+    kids = ["snk_1", "", "../../etc/passwd", "' OR 1=1 --", None, 7, ["a"], {"a": 1}]
+    await all_refused(api, [signed(claims, OTHER_KEY, "snk_1")])
+    headers = [{"alg": "RS256", "typ": "JWT", "kid": kid} for kid in kids]
+    await all_refused(api, [f"{unsigned(header, claims)}AAAA" for header in headers])
+    await all_refused(api, [f"{unsigned({'alg': 'RS256'}, claims)}AAAA"])
 
 
 async def test_a_key_in_the_header_is_not_looked_at(api, claims):
     public = RSAKey.import_key(OTHER_KEY).as_dict(private=False)
-    for header in (
-        {"jwk": public},
-        {"jku": "https://evil.example/keys"},
-        {"x5u": "https://evil.example/cert"},
-        {"x5c": ["AAAA"]},
-    ):
-        body = unsigned({"alg": "RS256", "kid": "snk_1", **header}, claims)[:-1]
-        with refused("UNAUTHENTICATED"):
-            await call(api, f"{body}.AAAA")
+    tokens = [
+        signed(claims, OTHER_KEY, "snk_1", **header)
+        for header in (
+            {"jwk": public},
+            {"jku": "https://evil.example/keys"},
+            {"x5u": "https://evil.example/cert"},
+            {"x5c": ["AAAA"]},
+        )
+    ]
+    await all_refused(api, tokens)
 
 
 async def test_no_signature_is_no_token(api, claims, signing):

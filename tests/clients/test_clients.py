@@ -103,7 +103,7 @@ async def test_a_later_rotation_does_not_lengthen_the_life_of_an_old_secret(clie
     ]
 
 
-@pytest.mark.wires("rest", "grpc")
+@pytest.mark.wires("grpc")
 async def test_a_deleted_client_is_refused_within_seconds(api, http, client, system):
     token = await access_token(http, *client)
     mine = api.sending(authorization=f"Bearer {token}")

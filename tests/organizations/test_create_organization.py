@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from apis import ApiError, refused, unique
+from apis import ApiError, moment, refused, unique
 
 from tenantry import ids
 
@@ -55,7 +55,7 @@ async def test_only_single_sign_on_is_on_at_first(api):
 async def test_ids_grow_with_time(api):
     made = [await create(api, display_name="Acme") for _ in range(3)]
     assert sorted(made, key=lambda organization: organization["id"]) == made
-    assert sorted(made, key=lambda organization: organization["create_time"]) == made
+    assert sorted(made, key=lambda organization: moment(organization["create_time"])) == made
 
 
 @pytest.mark.parametrize(

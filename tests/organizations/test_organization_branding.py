@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from apis import refused
+from apis import moment, refused
 from protobuf import Oneof
 from protobuf.wkt import Struct, Value
 
@@ -45,7 +45,7 @@ async def test_settings_of_any_shape_come_back_equal(api, make):
     branding = await brand(api, made, source=CUSTOM, customization_settings=SETTINGS)
     assert branding["source"] == CUSTOM
     assert branding["customization_settings"] == SETTINGS
-    assert branding["update_time"] > made["update_time"]
+    assert moment(branding["update_time"]) > moment(made["update_time"])
 
 
 async def test_the_source_alone_keeps_the_settings(api, make):
@@ -54,7 +54,7 @@ async def test_the_source_alone_keeps_the_settings(api, make):
     second = await brand(api, made, source=ENVIRONMENT)
     assert second["source"] == ENVIRONMENT
     assert second["customization_settings"] == SETTINGS
-    assert second["update_time"] > first["update_time"]
+    assert moment(second["update_time"]) > moment(first["update_time"])
 
 
 async def test_settings_replace_the_whole(api, make):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from apis import refused, unique
+from apis import moment, refused, unique
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def but_for(organization, *names: str):
 async def test_what_is_absent_stays(api, acme):
     updated = await update(api, acme, display_name="Acme Inc")
     assert updated["display_name"] == "Acme Inc"
-    assert updated["update_time"] > acme["update_time"]
+    assert moment(updated["update_time"]) > moment(acme["update_time"])
     assert but_for(updated, "display_name", "update_time") == but_for(
         acme, "display_name", "update_time"
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -92,10 +94,12 @@ def value_of(value: object, depth: int) -> st.SearchStrategy | None:
             return element_of(kind, depth)
         case DescFieldValueList(element=kind):
             element = element_of(kind, depth)
-            return element and st.lists(element, max_size=3)
+            return None if element is None else st.lists(element, max_size=3)
         case DescFieldValueMap(key=key, value=kind):
             element = element_of(kind, depth)
-            return element and st.dictionaries(NUMBERS[key], element, max_size=2)
+            if element is None:
+                return None
+            return st.dictionaries(NUMBERS[key], element, max_size=2)
     raise AssertionError(value)
 
 
@@ -112,16 +116,17 @@ def shapes(pb):
     return messages_of(pb.Shape.desc(), DEPTH)
 
 
-quietly = settings(
-    deadline=None,
-    max_examples=100,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+def examples(number: int = 100) -> settings:
+    return settings(
+        deadline=None,
+        max_examples=number,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
 
 
 @pytest.mark.parametrize("snake", [True, False])
 def test_a_message_comes_back_from_its_json_in_either_spelling(pb, snake):
-    @quietly
+    @examples()
     @given(shapes(pb))
     def check(shape):
         text = shape.to_json(use_proto_field_name=snake).encode()
@@ -134,11 +139,9 @@ def test_a_message_comes_back_from_its_json_in_either_spelling(pb, snake):
 
 def test_a_message_comes_back_through_the_door(pb, entry):
     """What REST answers, REST takes."""
-    import asyncio
-
     door = Door(entry, authorization="Bearer client")
 
-    @quietly
+    @examples()
     @given(shapes(pb))
     def check(shape):
         shape.id = "shp_1"
@@ -174,8 +177,7 @@ def any_json(pb):
 
 
 def test_any_json_is_a_message_or_an_invalid_argument(pb):
-    @quietly
-    @settings(max_examples=300)
+    @examples(300)
     @given(any_json(pb))
     def check(value):
         text = json.dumps(value).encode()  # with NaN and Infinity, as Python spells them
@@ -185,8 +187,7 @@ def test_any_json_is_a_message_or_an_invalid_argument(pb):
 
 
 def test_any_bytes_are_a_message_or_an_invalid_argument(pb):
-    @quietly
-    @settings(max_examples=300)
+    @examples(300)
     @given(
         st.binary()
         | st.text().map(lambda text: text.encode("utf-8", "surrogatepass"))
@@ -266,24 +267,16 @@ def test_brackets_in_text_do_not_nest(pb, depth):
 
 
 def test_whatever_a_query_says_is_answered_with_a_message_or_an_invalid_argument(pb, entry):
-    import asyncio
-
     door = Door(entry, authorization="Bearer client")
     names = members_of(pb.Shape.desc())
     paths = st.lists(names | members_of(pb.Inner.desc()), min_size=1, max_size=3).map(".".join)
     values = TEXT | st.sampled_from(["true", "1", "RED", "AA==", "1.5s", "2026-01-05T14:48:00Z"])
 
-    def quoted(pairs):
-        from urllib.parse import urlencode
-
-        return urlencode(pairs, errors="replace")
-
-    queries = st.lists(st.tuples(paths, values), max_size=5).map(quoted) | st.text(
+    queries = st.lists(st.tuples(paths, values), max_size=5).map(urlencode) | st.text(
         st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#")
     )
 
-    @quietly
-    @settings(max_examples=300)
+    @examples(300)
     @given(queries)
     def check(query):
         answer = asyncio.run(door("GET", f"/trial/shapes/shp_1?{query}"))

@@ -133,6 +133,8 @@ class TrialService:
         match what:
             case "crash":
                 raise RuntimeError(f"the secret is {argument}")
+            case "timeout":
+                raise TimeoutError
             case "duplicate":
                 raise DuplicateKey(argument)
             case "unavailable":

@@ -7,6 +7,7 @@ everything is committed.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,9 @@ class Pipeline:
     async def _run_once(
         self, method: Method, call: Call, message: Message[Any], key: str
     ) -> tuple[Message[Any], dict[str, str]]:
-        request = hashlib.sha256(method.path.encode() + b"\n" + message.to_binary()).hexdigest()
+        # By JSON with its members in order: a map has none, and each wire writes it as it likes.
+        members = json.dumps(json.loads(message.to_json()), sort_keys=True)
+        request = hashlib.sha256(f"{method.path}\n{members}".encode()).hexdigest()
         async with self._database.transaction() as session:
             kept = await replies.claim(session, caller_id=call.caller.id, key=key, request=request)
             if kept is not None:

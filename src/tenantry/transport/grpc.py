@@ -41,17 +41,17 @@ _PLAIN = " !\"#$&'()*+,/:;<=>?@[]^`{|}"
 
 async def serve(method: Method, pipeline: Pipeline, request: Request, send: Send) -> None:
     """Answer one call."""
+    limit: asyncio.Timeout | None = None
     try:
         seconds = _timeout(request)
         if seconds is None:
             payload, headers = await _call(method, pipeline, request)
         else:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds) as limit:
                 payload, headers = await _call(method, pipeline, request)
-    except TimeoutError:
-        await send_error(send, request, errors.DeadlineExceeded())
-        return
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
+        if isinstance(problem, TimeoutError) and limit is not None and limit.expired():
+            problem = errors.DeadlineExceeded()  # noqa: PLW2901 - what it means to the client
         await send_error(send, request, details.translate(problem, request.request_id))
         return
     trailers = [(b"grpc-status", b"0")]
@@ -120,6 +120,8 @@ def _message(request: Request) -> bytes:
         raise errors.InvalidArgument("the message is not gzip") from None
     if len(message) > MAX_BODY:
         raise errors.PayloadTooLarge
+    if not inflate.eof or inflate.unused_data:
+        raise errors.InvalidArgument("the message is not gzip")
     return message
 
 

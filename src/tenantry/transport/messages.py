@@ -197,7 +197,7 @@ def unreadable(
         return errors.InvalidArgument.field(
             where, "type", f"must be {_expected(field)}, got {_shown(came)}"
         )
-    return errors.InvalidArgument(f"the body cannot be read: {problem}")
+    return errors.InvalidArgument(f"the body cannot be read: {problem[:200]}")
 
 
 def _loaded(text: bytes) -> object:
