@@ -263,10 +263,12 @@ WIRES: dict[str, type[Wire]] = {
 }
 
 
-def over_https(server: LiveServer) -> httpx.AsyncClient:
+def over_https(server: LiveServer, *, http2: bool = False) -> httpx.AsyncClient:
     """An HTTP client of a server that trusts its root; it keeps no cookies."""
     jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    return httpx.AsyncClient(base_url=server.url, verify=server.trust, timeout=30, cookies=jar)
+    return httpx.AsyncClient(
+        base_url=server.url, verify=server.trust, timeout=30, cookies=jar, http2=http2
+    )
 
 
 class Text(str):

@@ -137,16 +137,15 @@ async def all_refused(api, tokens):
 
 async def test_a_kid_that_we_do_not_publish_is_refused(api, claims):
     kids = ["snk_1", "", "../../etc/passwd", "' OR 1=1 --", None, 7, ["a"], {"a": 1}]
-    await all_refused(api, [signed(claims, OTHER_KEY, "snk_1")])
-    headers = [{"alg": "RS256", "typ": "JWT", "kid": kid} for kid in kids]
-    await all_refused(api, [f"{unsigned(header, claims)}AAAA" for header in headers])
-    await all_refused(api, [f"{unsigned({'alg': 'RS256'}, claims)}AAAA"])
+    headers = [{"alg": "RS256"}, *({"alg": "RS256", "kid": kid} for kid in kids)]
+    forged = [f"{unsigned(header, claims)}AAAA" for header in headers]
+    await all_refused(api, [*forged, signed(claims, OTHER_KEY, "snk_1")])
 
 
-async def test_a_key_in_the_header_is_not_looked_at(api, claims):
+async def test_a_key_in_the_header_is_not_looked_at(api, claims, signing):
     public = RSAKey.import_key(OTHER_KEY).as_dict(private=False)
     tokens = [
-        signed(claims, OTHER_KEY, "snk_1", **header)
+        signed(claims, OTHER_KEY, signing[State.CURRENT].id, **header)
         for header in (
             {"jwk": public},
             {"jku": "https://evil.example/keys"},

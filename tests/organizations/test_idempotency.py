@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from apis import WIRES, Api, refused, unique
+from apis import WIRES, Api, access_token, refused, unique
+
+from tenantry.caller import SYSTEM, Call
+from tenantry.clients import service as clients
 
 
 def keyed(api, key):
@@ -69,6 +72,17 @@ async def test_the_key_counts_over_every_wire(wires, token):
     headers = (("authorization", f"Bearer {token}"), ("idempotency-key", key))
     answers = [await create(Api(wires[name], headers), metadata={"plan": "free"}) for name in WIRES]
     assert all(answer == answers[0] for answer in answers)
+
+
+async def test_the_key_of_another_client_is_another_key(api, http, database):
+    key = unique("key")
+    first = await create(keyed(api, key))
+    other, secret = await clients.create(Call(SYSTEM, database, request_id="test"), name="Other")
+    token = await access_token(http, other.id, secret)
+    theirs = keyed(api, key).sending(authorization=f"Bearer {token}")
+    second = await create(theirs)
+    assert second != first
+    assert "idempotent-replayed" not in second.headers
 
 
 @pytest.mark.wires("rest", "connect", "grpc")

@@ -6,6 +6,7 @@ import asyncio
 import re
 
 import pytest
+from apis import over_https
 from portals import expire_link, expire_session
 from sqlalchemy import select
 
@@ -227,4 +228,13 @@ async def test_cookies_of_others_beside_it_do_no_harm(http, make, around):
     cookie = await make.portal_session(http, (await make.organization())["id"])
     header = around.format(cookie).encode()
     page = await http.get("/portal", headers={"cookie": header})
+    assert page.status_code == 200
+
+
+async def test_over_http_2_a_browser_sends_each_cookie_by_itself(http, make, server):
+    cookie = await make.portal_session(http, (await make.organization())["id"])
+    pairs = [("cookie", "theme=dark"), ("cookie", cookie), ("cookie", "flag=1")]
+    async with over_https(server, http2=True) as browser:
+        page = await browser.get("/portal", headers=pairs)
+    assert page.http_version == "HTTP/2"
     assert page.status_code == 200

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import struct
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
 
 import h2.config
 import h2.connection
 import h2.events
-import h2.exceptions
+
+if TYPE_CHECKING:
+    import ssl
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Connection:
         self.gone = False
         self._flush()
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

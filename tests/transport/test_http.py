@@ -204,20 +204,19 @@ def every_answer(ask, ask_as_nobody):
     """Ask for every kind of answer that there is."""
 
     async def answers():
-        for _ in range(1):
-            yield 200, await ask("GET", SHAPE)
-            yield 201, await ask("PUT", SHAPE)
-            yield 204, await ask("OPTIONS", SHAPE)
-            yield 400, await ask("PUT", SHAPE, {"nonsense": 1})
-            yield 400, await ask("POST", "/trial/misbehave", {"text": "duplicate name"})
-            yield 401, await ask_as_nobody("GET", SHAPE)
-            yield 403, await ask("GET", "/trial/of/blocked")
-            yield 404, await ask("GET", "/trial/nothing")
-            yield 405, await ask("DELETE", SHAPE)
-            yield 413, await ask("PUT", SHAPE, content_length="1234567890")
-            yield 415, await ask("PUT", SHAPE, b"x", content_type="text/plain")
-            yield 500, await ask("POST", "/trial/misbehave", {"text": "crash"})
-            yield 503, await ask("POST", "/trial/misbehave", {"text": "unavailable"})
+        yield 200, await ask("GET", SHAPE)
+        yield 201, await ask("PUT", SHAPE)
+        yield 204, await ask("OPTIONS", SHAPE)
+        yield 400, await ask("PUT", SHAPE, {"nonsense": 1})
+        yield 400, await ask("POST", "/trial/misbehave", {"text": "duplicate name"})
+        yield 401, await ask_as_nobody("GET", SHAPE)
+        yield 403, await ask("GET", "/trial/of/blocked")
+        yield 404, await ask("GET", "/trial/nothing")
+        yield 405, await ask("DELETE", SHAPE)
+        yield 413, await ask("PUT", SHAPE, content_length="1234567890")
+        yield 415, await ask("PUT", SHAPE, b"x", content_type="text/plain")
+        yield 500, await ask("POST", "/trial/misbehave", {"text": "crash"})
+        yield 503, await ask("POST", "/trial/misbehave", {"text": "unavailable"})
 
     return answers
 
@@ -322,7 +321,7 @@ async def test_who_calls_is_found_out_before_the_body_is_read(ask_as_nobody):
         (SHAPE, "Show", {"client"}),
     ],
 )
-async def test_the_contract_says_who_may_call(entry, wire, path, rpc, allowed, caller):
+async def test_the_contract_says_who_may_call(*, entry, wire, path, rpc, allowed, caller):
     door = Door(entry, **({"authorization": f"Bearer {caller}"} if caller else {}))
     if wire == "rest":
         answer = await door("GET", path)

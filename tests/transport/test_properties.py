@@ -1,4 +1,4 @@
-"""What must hold of whatever comes in: nothing is lost on the way, and nothing but our errors raised."""
+"""Whatever comes in: nothing is lost on the way, and nothing but our errors is raised."""
 
 from __future__ import annotations
 
@@ -210,9 +210,9 @@ def parsed_or_refused(kind, text):
     try:
         message = messages.from_json(kind, text)
     except errors.InvalidArgument as problem:
-        assert problem.message  # noqa: PT017 - either outcome is right
-        assert len(problem.message) < 1000
-        problem.message.encode()
+        message = problem.message
+        assert 0 < len(message) < 1000
+        message.encode()
         return
     assert isinstance(message, kind)
     message.to_binary()
@@ -231,7 +231,7 @@ for opening, closing in [
     ('{{"any_object":{{"a":[', ']}}}}'), ('{{"inners":[', ']}}'), ('[', ']'), ('{{"x":', '}}'),
     ('{{"any_object":', '}}'), ('{{"nonsense":[', ']}}'), ('{{"inner":{{"deepest":', '}}}}'),
 ]:
-    for depth in [1, 2, 10, 20, 21, 22, 31, 32, 33, 62, 63, 64, 65, 99, 100, 101, 500, 10_000, 100_000]:
+    for depth in [1, 2, 10, 20, 21, 22, 31, 32, 33, 62, 63, 64, 65, 99, 100, 101, 500, 100_000]:
         for inner in ['{{}}', 'null', '']:
             for end in [closing, '', '"' + closing, closing + closing]:
                 text = opening * depth + inner + end * depth

@@ -390,7 +390,7 @@ def failing(channel, path, body, metadata=CLIENT, timeout=20):
         (f"{PATH}/Misbehave", "duplicate é%\n🐘", CLIENT, grpc.StatusCode.INVALID_ARGUMENT),
     ],
 )
-def test_grpcio_finds_the_details_of_an_error(channel, pb, path, text, metadata, code):
+def test_grpcio_finds_the_details_of_an_error(*, channel, pb, path, text, metadata, code):
     problem = failing(channel, path, message(pb, text=text), metadata)
     assert problem.code() is code
     # None where code or message differ from the call's own.
@@ -541,7 +541,7 @@ def test_connect_answers_in_json_and_in_protobuf(connect, pb):
     ],
 )
 def test_an_error_of_connect_is_json_with_its_details(
-    connect, rpc, content, more, status, code, text
+    *, connect, rpc, content, more, status, code, text
 ):
     answer = connect(rpc, content, **more)
     assert answer.status_code == status

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import asyncpg
 
+from tenantry import errors
 from tenantry.db.engine import (
     Database,
     DuplicateKey,
@@ -217,4 +218,6 @@ async def _fetch(connection: Any, sql: str, args: list[Any]) -> Sequence[Row]:
         raise DuplicateKey((problem.constraint_name or "").rpartition("__")[2]) from problem
     except _ROLLED_BACK as problem:
         raise Unavailable(type(problem).__name__) from problem
+    except asyncpg.CharacterNotInRepertoireError:
+        raise errors.InvalidArgument("a text may not hold a NUL") from None
     return rows

@@ -23,7 +23,7 @@ from tenantry.db.engine import (
 from tenantry.db.statements import RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from tenantry.db.statements import Statement
     from tenantry.events import Event
@@ -95,15 +95,12 @@ class SQLite(Database):
 
     async def apply(self, change: Statement, event: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        changed = change.bind("sqlite", params)
-        recorded = RECORD.bind("sqlite", self.event_params(event))
+        make = _recorded(change.bind("sqlite", params), self.event_params(event))
 
         def work(connection: sqlite3.Connection) -> Row | None:
             connection.execute("BEGIN IMMEDIATE")
             try:
-                row = connection.execute(*changed).fetchone()
-                if row is not None:
-                    connection.execute(*recorded)
+                row = make(connection)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -156,12 +153,47 @@ class _Transaction(Transaction):
 
     async def apply(self, change: Statement, event: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        row = await self.fetch_one(change, **params)
-        if row is not None:
-            await self.record(event)
-        return row
+        make = _recorded(change.bind("sqlite", params), self.event_params(event))
+
+        def work(connection: sqlite3.Connection) -> Row | None:
+            connection.execute(_SAVE)
+            try:
+                return make(connection)
+            except BaseException:
+                connection.execute(_UNDO)
+                raise
+            finally:
+                connection.execute(_RELEASE)
+
+        return await self._run(work)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
-        """See `Session.transaction`: SQLite undoes a failed statement alone and goes on."""
-        yield self
+        """See `Session.transaction`: a savepoint, so that a duplicate inside undoes only that."""
+        await self._run(lambda c: c.execute(_SAVE))
+        try:
+            yield self
+        except BaseException:
+            await asyncio.shield(self._run(lambda c: c.execute(_UNDO)))
+            raise
+        finally:
+            await asyncio.shield(self._run(lambda c: c.execute(_RELEASE)))
+
+
+# Savepoints of one name nest: each of these means the last one.
+_SAVE, _UNDO, _RELEASE = "SAVEPOINT inner", "ROLLBACK TO inner", "RELEASE inner"
+
+
+def _recorded(
+    change: tuple[str, list[Any]], event: Mapping[str, Any]
+) -> Callable[[sqlite3.Connection], Row | None]:
+    """Return the work of a change and its event, within a transaction."""
+    recorded = RECORD.bind("sqlite", event)
+
+    def work(connection: sqlite3.Connection) -> Row | None:
+        row: Row | None = connection.execute(*change).fetchone()
+        if row is not None:
+            connection.execute(*recorded)
+        return row
+
+    return work

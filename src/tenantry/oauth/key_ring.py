@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from joserfc.jwk import RSAKey
 
+from tenantry import ids
 from tenantry.keys import service as keys
 from tenantry.keys.model import State
 
@@ -64,6 +65,8 @@ class KeyRing:
 
     async def verifying(self, key_id: str) -> RSAKey | None:
         """Return the published key of this id."""
+        if not ids.well_formed(ids.SIGNING_KEY, key_id):
+            return None
         asked = time.monotonic()
         # Another process may sign with a key that was made after we last read.
         while key_id not in self._by_id and self._loaded < asked:

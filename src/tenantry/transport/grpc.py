@@ -51,7 +51,7 @@ async def serve(method: Method, pipeline: Pipeline, request: Request, send: Send
                 payload, headers = await _call(method, pipeline, request)
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
         if isinstance(problem, TimeoutError) and limit is not None and limit.expired():
-            problem = errors.DeadlineExceeded()  # noqa: PLW2901 - what it means to the client
+            problem = errors.DeadlineExceeded()
         await send_error(send, request, details.translate(problem, request.request_id))
         return
     trailers = [(b"grpc-status", b"0")]
