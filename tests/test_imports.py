@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,13 @@ def test_an_import_that_goes_up_or_sideways_is_found(tmp_path, module, line):
     )
     assert done.returncode == 1, done.stdout
     assert "BROKEN" in done.stdout
+
+
+def test_every_module_has_its_floor():
+    """What stands in no contract is held to none."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    held = {name.split(".")[1] for layer in layers for name in layer.split(" | ")}
+    package = ROOT / "src" / "tenantry"
+    there = {path.stem for path in package.iterdir() if path.suffix in {"", ".py"}}
+    assert held == there - {"__init__", "__pycache__"}

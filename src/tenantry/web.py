@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -97,9 +96,13 @@ class Route:
 
 
 def cookie(header: str, name: str) -> str:
-    """Return the value of one cookie of a Cookie header, "" without it."""
-    try:
-        found = SimpleCookie(header).get(name)
-    except CookieError:
-        return ""
-    return found.value if found else ""
+    """Return the value of one cookie of a Cookie header, "" without it.
+
+    Split by hand (RFC 6265 section 4.2.1): the standard library's parser gives up on the whole
+    header for one odd cookie of somebody else.
+    """
+    for pair in header.split(";"):
+        key, _, value = pair.strip().partition("=")
+        if key == name:
+            return value
+    return ""

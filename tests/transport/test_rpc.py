@@ -426,7 +426,6 @@ async def test_many_calls_of_one_channel_do_not_wait_for_each_other(trial_server
         assert time.monotonic() - began < 5
 
 
-@pytest.mark.xfail(reason="Envoy drops the trailers of HTTP/1.1 unless it is told to keep them")
 def test_grpc_over_http_1_ends_in_trailers(trial_server, pb):
     """The Go SDK uses HTTP/1.1 for a http:// URL."""
     body = framed(message(pb, id="a"))

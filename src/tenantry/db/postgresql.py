@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import asyncpg
@@ -43,6 +43,8 @@ _ROLLED_BACK = (
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+# The connection is gone, or its time limit has passed.
+_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
 
 
 class _Pool:
@@ -84,6 +86,8 @@ class _Pool:
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
                     self._wake()
+                elif turn in self._waiting:
+                    self._waiting.remove(turn)
                 raise
 
     def give_back(self, connection: Any) -> None:
@@ -157,7 +161,7 @@ class PostgreSQL(Database):
         sql, args = statement.bind("postgresql", params)
         connection = await self._pool.acquire()
         try:
-            return await _fetch(connection, sql, args)
+            return await _fetch(connection, sql, args, undone=statement.is_read)
         finally:
             self._pool.give_back(connection)
 
@@ -166,7 +170,7 @@ class PostgreSQL(Database):
         sql, args = change.bind_recorded({**params, **self.event_params(event)})
         connection = await self._pool.acquire()
         try:
-            rows = await _fetch(connection, sql, args)
+            rows = await _fetch(connection, sql, args, undone=False)
         finally:
             self._pool.give_back(connection)
         return rows[0] if rows else None
@@ -176,8 +180,23 @@ class PostgreSQL(Database):
         """See `Session.transaction`."""
         connection = await self._pool.acquire()
         try:
-            async with connection.transaction():
+            transaction = connection.transaction()
+            try:
+                await transaction.start()
+            except _LOST as problem:
+                raise Unavailable(str(problem)) from problem
+            try:
                 yield _Transaction(self, connection)
+            except BaseException:
+                with suppress(*_LOST):
+                    await transaction.rollback()
+                raise
+            await transaction.commit()
+        except (asyncio.CancelledError, TimeoutError):
+            # Cut off before who knows which reply: the next to use the connection could find
+            # itself within this transaction. The server undoes what is open when we hang up.
+            connection.terminate()
+            raise
         finally:
             self._pool.give_back(connection)
 
@@ -196,12 +215,12 @@ class _Transaction(Transaction):
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
         sql, args = statement.bind("postgresql", params)
-        return await _fetch(self._connection, sql, args)
+        return await _fetch(self._connection, sql, args, undone=True)
 
     async def apply(self, change: Statement, event: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
         sql, args = change.bind_recorded({**params, **self.event_params(event)})
-        rows = await _fetch(self._connection, sql, args)
+        rows = await _fetch(self._connection, sql, args, undone=True)
         return rows[0] if rows else None
 
     @asynccontextmanager
@@ -211,7 +230,8 @@ class _Transaction(Transaction):
             yield self
 
 
-async def _fetch(connection: Any, sql: str, args: list[Any]) -> Sequence[Row]:
+async def _fetch(connection: Any, sql: str, args: list[Any], *, undone: bool) -> Sequence[Row]:
+    """Run a statement; if it is cut off, ``undone`` says that nothing remains of it."""
     try:
         rows: Sequence[Row] = await connection.fetch(sql, *args)
     except asyncpg.UniqueViolationError as problem:
@@ -220,4 +240,14 @@ async def _fetch(connection: Any, sql: str, args: list[Any]) -> Sequence[Row]:
         raise Unavailable(type(problem).__name__) from problem
     except asyncpg.CharacterNotInRepertoireError:
         raise errors.InvalidArgument("a text may not hold a NUL") from None
+    except _LOST as problem:
+        timed_out = isinstance(problem, TimeoutError)
+        if not timed_out and not connection.is_closed():
+            raise  # it was used wrongly
+        # Not even sent, or ended by the server, which says so.
+        never = isinstance(problem, asyncpg.InterfaceError)
+        ended = isinstance(problem.__cause__, asyncpg.OperatorInterventionError)
+        if not (undone or never or ended):
+            raise
+        raise Unavailable(str(problem) or type(problem).__name__) from problem
     return rows

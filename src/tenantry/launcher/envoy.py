@@ -283,8 +283,12 @@ def _limit(http: dict[str, Any]) -> None:
             # Clients of /proxy/ send `connection_name`.
             "headers_with_underscores_action": "ALLOW",
         },
-        # Ask for an upgrade, get HTTP/1.1: a client may offer h2c with any request.
-        "http_protocol_options": {"ignore_http_11_upgrade": [{"safe_regex": {"regex": ".*"}}]},
+        "http_protocol_options": {
+            # Ask for an upgrade, get HTTP/1.1: a client may offer h2c with any request.
+            "ignore_http_11_upgrade": [{"safe_regex": {"regex": ".*"}}],
+            # The Go SDK at an http:// URL speaks gRPC over HTTP/1.1.
+            "enable_trailers": True,
+        },
         "http2_protocol_options": {
             "max_concurrent_streams": 1000,
             "initial_stream_window_size": 256 << 10,

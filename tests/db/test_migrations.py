@@ -1,0 +1,211 @@
+"""The schema: what the migrations make is what the tables declare, whoever runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Column, Index, MetaData, Text, create_engine, inspect, text
+from statements import INSERT_CLIENT, event
+
+import tenantry.app  # noqa: F401 - with it all tables are declared
+from tenantry.db import migrate
+from tenantry.db.opening import open_database, schema_version
+from tenantry.db.schema import metadata
+
+VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
+KEY = b"m" * 32
+
+# What only one database knows, for searching: docs/decisions/0002-search.md.
+EXTRAS = {
+    "organizations.search_text",
+    "ix_organizations__search_text",
+    "ix_organizations__metadata",
+    "organizations_metadata",
+    "alembic_version",
+}
+
+
+def engine_of(url):
+    scheme, _, rest = url.partition("://")
+    driver = "sqlite" if scheme == "sqlite" else "postgresql+psycopg"
+    return create_engine(f"{driver}://{rest}")
+
+
+def test_head_is_the_newest_file():
+    files = sorted(path.stem for path in VERSIONS.glob("[0-9]*.py"))
+    assert files[-1].startswith(f"{migrate.HEAD}_")
+    assert [name.partition("_")[0] for name in files] == [
+        f"{number:04}" for number in range(1, len(files) + 1)
+    ]
+
+
+def test_each_migration_follows_the_one_before():
+    from alembic.script import ScriptDirectory
+
+    scripts = list(ScriptDirectory.from_config(migrate._config()).walk_revisions())[::-1]
+    before = None
+    for script in scripts:
+        assert script.down_revision == before
+        before = script.revision
+    assert before == migrate.HEAD
+
+
+def is_extra(element, name, kind, *_):
+    if kind == "table" and name.startswith("organizations_search"):  # FTS5, and what it keeps
+        return False
+    if kind == "column":
+        name = f"{element.table.name}.{name}"
+    return name not in EXTRAS
+
+
+TYPES = {
+    "Text": {"TEXT"},
+    "Json": {"TEXT", "JSONB"},
+    "BigInteger": {"BIGINT"},
+    "Integer": {"INTEGER"},
+    "LargeBinary": {"BLOB", "BYTEA"},
+}
+
+
+def is_another(_context, _found_column, _declared_column, found, declared):
+    """Whether a column's type is another than the declared one."""
+    return str(found) not in TYPES[type(declared).__name__]
+
+
+def differences(url, declared):
+    engine = engine_of(url)
+    with engine.connect() as connection:
+        options = {"include_object": is_extra, "compare_type": is_another}
+        found = compare_metadata(MigrationContext.configure(connection, opts=options), declared)
+    engine.dispose()
+    return found
+
+
+def test_an_upgrade_makes_exactly_what_the_tables_declare(database_url):
+    assert differences(database_url, metadata) == []
+
+
+def test_what_the_migrations_forgot_is_noticed(database_url):
+    for change in ("column", "type", "index", "table"):
+        declared = MetaData(naming_convention=metadata.naming_convention)
+        for table in metadata.tables.values():
+            table.to_metadata(declared)
+        clients = declared.tables["clients"]
+        match change:
+            case "column":
+                clients.append_column(Column("more", Text))
+            case "type":
+                clients.c.create_time.type = Text()
+            case "index":
+                Index(None, clients.c.name)
+            case "table":
+                declared.remove(clients)
+        assert differences(database_url, declared) != [], change
+
+
+def test_keys_and_unique_rules_are_what_the_tables_declare(database_url):
+    engine = engine_of(database_url)
+    inspector = inspect(engine)
+    for table in metadata.sorted_tables:
+        primary = inspector.get_pk_constraint(table.name)["constrained_columns"]
+        assert primary == [column.name for column in table.primary_key.columns], table.name
+        found = {
+            (tuple(key["constrained_columns"]), key["referred_table"], key["options"]["ondelete"])
+            for key in inspector.get_foreign_keys(table.name)
+        }
+        declared = {
+            (tuple(key.column_keys), key.referred_table.name, key.ondelete)
+            for key in table.foreign_key_constraints
+        }
+        assert found == declared, table.name
+        named = {index["name"] for index in inspector.get_indexes(table.name)} - EXTRAS
+        named |= {rule["name"] for rule in inspector.get_unique_constraints(table.name)}
+        assert {n for n in named if n} == {
+            str(rule.name)
+            for rule in (*table.indexes, *table.constraints)
+            if isinstance(rule, Index) or type(rule).__name__ == "UniqueConstraint"
+        }, table.name
+        for column in inspector.get_columns(table.name):
+            if f"{table.name}.{column['name']}" not in EXTRAS:
+                assert column["nullable"] == table.c[column["name"]].nullable, column
+    engine.dispose()
+
+
+def test_a_foreign_key_has_an_index(database_url):
+    """Deleting an organization must not walk whole tables for what hangs on it."""
+    inspector = inspect(engine := engine_of(database_url))
+    for table in metadata.sorted_tables:
+        leading = {index["column_names"][0] for index in inspector.get_indexes(table.name)}
+        leading.add(inspector.get_pk_constraint(table.name)["constrained_columns"][0])
+        for key in inspector.get_foreign_keys(table.name):
+            assert key["constrained_columns"][0] in leading, (table.name, key)
+    engine.dispose()
+
+
+def test_an_upgrade_tells_what_it_did_and_does_it_once(empty_url):
+    applied = migrate.upgrade(empty_url)
+    assert applied[-1] == migrate.HEAD
+    assert applied == sorted(applied)
+    assert migrate.upgrade(empty_url) == []
+    assert asyncio.run(schema_version(empty_url)) == migrate.HEAD
+
+
+PROGRAM = """
+import sys
+from tenantry.db import migrate
+sys.stdin.readline()
+print(migrate.upgrade(sys.argv[1]))
+"""
+
+
+def test_processes_that_upgrade_at_once_do_it_once(empty_url):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, empty_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = []
+    for process in processes:
+        out, problem = process.communicate(timeout=60)
+        assert process.returncode == 0, problem
+        told.append(out.strip())
+    assert sorted(told)[1:] == ["[]"] * 3 or sorted(told)[:3] == ["[]"] * 3
+    assert asyncio.run(schema_version(empty_url)) == migrate.HEAD
+
+
+def test_an_upgrade_that_fails_leaves_nothing(empty_url, monkeypatch):
+    """Each is one transaction, on SQLite too."""
+    engine = engine_of(empty_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE signing_keys (id TEXT)"))  # in the way
+    with pytest.raises(Exception, match="signing_keys"):
+        migrate.upgrade(empty_url)
+    assert inspect(engine).get_table_names() == ["signing_keys"]
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE signing_keys"))
+    migrate.upgrade(empty_url)
+    engine.dispose()
+
+
+async def test_a_database_in_use_can_be_upgraded(database_url):
+    """An upgrade that has nothing to do disturbs nobody."""
+    async with open_database(database_url, KEY) as db:
+        writing = asyncio.gather(
+            *(db.apply(INSERT_CLIENT, event(), p_id=f"skc_{n}", p_name="a") for n in range(50))
+        )
+        assert await asyncio.to_thread(migrate.upgrade, database_url) == []
+        await writing

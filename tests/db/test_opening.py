@@ -1,0 +1,120 @@
+"""Opening a database: who may, what the first one makes, and which number each process gets."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from statements import count, sql
+
+from tenantry.db import migrate
+from tenantry.db.engine import Unavailable
+from tenantry.db.opening import OpenError, alone, open_database, schema_version
+from tenantry.ids import NODES
+
+KEY = b"m" * 32
+
+
+async def test_the_first_to_open_it_names_the_environment_for_all(database_url):
+    seen = []
+    for _ in range(3):
+        async with open_database(database_url, KEY) as db:
+            seen.append((db.environment_id, db.vault.derive("x")))
+    assert len(set(seen)) == 1
+    assert seen[0][0].startswith("env_")
+
+
+async def test_each_process_has_a_node_number_of_its_own(database_url):
+    numbers = []
+    for _ in range(3):
+        async with open_database(database_url, KEY) as db:
+            numbers.append(int(db.new_id("")) >> 12 & NODES - 1)
+    assert numbers == [1, 2, 3]
+
+
+async def test_all_who_open_a_fresh_one_at_once_agree(database_url):
+    """Environment, data key, and no two with one node number."""
+    ready = asyncio.Barrier(8)
+
+    async def process():
+        async with open_database(database_url, KEY, pool_size=1) as db:
+            await ready.wait()
+            sealed = db.vault.encrypt(b"secret", "test")
+            return db.environment_id, int(db.new_id("")) >> 12 & NODES - 1, sealed, db.vault
+
+    opened = await asyncio.gather(*(process() for _ in range(8)))
+    assert len({environment for environment, *_ in opened}) == 1
+    assert len({node for _, node, *_ in opened}) == 8
+    for *_, vault in opened:
+        assert {vault.decrypt(sealed, "test") for _, _, sealed, _ in opened} == {b"secret"}
+
+
+async def test_another_master_key_is_refused_in_one_line_that_names_it(database_url):
+    async with open_database(database_url, KEY) as db:
+        sealed = db.vault.encrypt(b"secret", "test")
+    with pytest.raises(OpenError) as problem:
+        async with open_database(database_url, b"n" * 32):
+            pass
+    assert str(problem.value) == (
+        "TENANTRY_MASTER_KEY: is not the key that this database was made with"
+    )
+    async with open_database(database_url, KEY) as db:
+        assert db.vault.decrypt(sealed, "test") == b"secret"
+
+
+async def test_neither_key_nor_secret_is_in_the_database_as_it_is(db):
+    row = await db.fetch_one(sql("SELECT * FROM environment"))
+    assert row["only"] == 1
+    stored = str(tuple(row))
+    assert KEY.hex() not in stored
+    assert db.vault._key.hex() not in stored
+    assert await count(db, "environment") == 1
+
+
+async def test_a_schema_that_is_not_current_is_refused_with_what_to_do(empty_url):
+    assert await schema_version(empty_url) is None
+    with pytest.raises(OpenError) as problem:
+        async with open_database(empty_url, KEY):
+            pass
+    assert str(problem.value) == (
+        "the database's schema is at nothing, this version needs "
+        f"{migrate.HEAD}: run `tenantry migrate`"
+    )
+
+
+async def test_a_schema_of_a_later_version_is_refused(database_url):
+    async with open_database(database_url, KEY) as db:
+        await db.fetch_all(sql("UPDATE alembic_version SET version_num = '9999'"))
+    assert await schema_version(database_url) == "9999"
+    with pytest.raises(OpenError, match="the database's schema is at 9999"):
+        async with open_database(database_url, KEY):
+            pass
+
+
+async def test_what_is_made_once_is_made_by_one_of_many(db, database_url):
+    """As the first signing keys are, by all processes of a first start."""
+    made = 0
+    ready = asyncio.Barrier(4)
+
+    async def process():
+        nonlocal made
+        async with open_database(database_url, KEY, pool_size=1) as own:
+            await ready.wait()
+            async with alone(own) as tx:
+                if not await count(tx, "clients"):
+                    await asyncio.sleep(0.01)
+                    made += 1
+                    await tx.fetch_all(sql("INSERT INTO clients VALUES ('skc_1', 'first', 1)"))
+
+    await asyncio.gather(*(process() for _ in range(4)))
+    assert made == 1
+    assert await count(db, "clients") == 1
+
+
+async def test_what_fails_while_alone_leaves_nothing_and_locks_nobody_out(db):
+    with pytest.raises(Unavailable):
+        async with alone(db) as tx:
+            await tx.fetch_all(sql("INSERT INTO clients VALUES ('skc_1', 'first', 1)"))
+            raise Unavailable
+    async with asyncio.timeout(5), alone(db) as tx:
+        assert await count(tx, "clients") == 0

@@ -1,0 +1,356 @@
+"""The pool, and a PostgreSQL that goes away: what was not done is said to be so, and all comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from statements import INSERT_CLIENT, INSERT_ORGANIZATION, count, event, names, organization, sql
+
+from tenantry import errors
+from tenantry.clients.model import clients
+from tenantry.db.engine import DuplicateKey, Unavailable
+from tenantry.db.opening import OpenError, open_database, schema_version
+from tenantry.db.postgresql import _MOST_WAITING
+from tenantry.db.statements import Statement
+
+KEY = b"m" * 32
+SLEEP = sql("SELECT pg_sleep(0.05)")
+
+
+def client(name):
+    return {"p_id": f"skc_{name}", "p_name": name}
+
+
+@pytest.fixture
+async def admin(pg, postgresql_migrated):
+    """Another connection, to do things to those of the pool."""
+    async with open_database(postgresql_migrated, KEY, pool_size=1) as opened:
+        await opened.fetch_all(sql("SET application_name = 'admin'"))
+        yield opened
+
+
+async def backends(admin):
+    found = await admin.fetch_all(
+        sql(
+            "SELECT pid, state FROM pg_stat_activity "
+            "WHERE application_name = 'tenantry' AND datname = current_database()"
+        )
+    )
+    return [(row["pid"], row["state"]) for row in found]
+
+
+async def kill(admin):
+    """End every connection of the pool."""
+    await admin.fetch_all(
+        sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'tenantry' AND datname = current_database()"
+        )
+    )
+
+
+async def test_a_hundred_tasks_share_two_connections(pg, admin):
+    most = 0
+
+    async def watch():
+        nonlocal most
+        while True:
+            most = max(most, len(await backends(admin)))
+            await asyncio.sleep(0.01)
+
+    watching = asyncio.create_task(watch())
+    await asyncio.gather(*(pg.fetch_all(SLEEP) for _ in range(20)))
+    await asyncio.gather(
+        *(pg.apply(INSERT_CLIENT, event(), **client(f"{number}")) for number in range(80))
+    )
+    watching.cancel()
+    assert most == 2
+    assert await count(pg, "clients") == 80
+
+
+async def test_a_transaction_in_each_of_a_hundred_tasks(pg):
+    async def work(number):
+        async with pg.transaction() as tx:
+            await tx.apply(INSERT_CLIENT, event(), **client(f"{number}"))
+            await tx.fetch_all(sql("SELECT 1"))
+
+    await asyncio.gather(*(work(number) for number in range(100)))
+    assert await count(pg, "clients") == 100
+
+
+async def test_those_who_wait_no_longer_take_no_place(pg):
+    """As when a slow database makes one client after the other give up."""
+    held = [await pg._pool.acquire() for _ in range(2)]
+    for _ in range(3):
+        waiting = [asyncio.create_task(pg.fetch_all(sql("SELECT 1"))) for _ in range(900)]
+        await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+    late = asyncio.create_task(pg.fetch_all(sql("SELECT 1 AS one")))
+    await asyncio.sleep(0)
+    for connection in held:
+        pg._pool.give_back(connection)
+    assert (await asyncio.wait_for(late, 5))[0]["one"] == 1
+    assert not pg._pool._waiting
+
+
+@pytest.mark.parametrize("woken_first", [True, False])
+async def test_a_turn_that_nobody_takes_goes_to_the_next(pg, woken_first):
+    held = [await pg._pool.acquire() for _ in range(2)]
+    waiting = [asyncio.create_task(pg.fetch_all(sql("SELECT 1 AS one"))) for _ in range(3)]
+    await asyncio.sleep(0)
+    if woken_first:
+        pg._pool.give_back(held[0])
+        waiting[0].cancel()
+    else:
+        waiting[0].cancel()
+        pg._pool.give_back(held[0])
+    done = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+    assert isinstance(done[0], asyncio.CancelledError)
+    assert [rows[0]["one"] for rows in done[1:]] == [1, 1]
+    pg._pool.give_back(held[1])
+
+
+async def test_too_many_who_wait_are_turned_away(pg):
+    held = [await pg._pool.acquire() for _ in range(2)]
+    waiting = [asyncio.create_task(pg.fetch_all(sql("SELECT 1"))) for _ in range(_MOST_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="too many"):
+        await pg.fetch_all(sql("SELECT 1"))
+    for connection in held:
+        pg._pool.give_back(connection)
+    await asyncio.gather(*waiting)
+    assert pg._pool._open == 2
+
+
+async def test_killed_connections_are_replaced(pg, admin, eventually):
+    await asyncio.gather(*(pg.fetch_all(SLEEP) for _ in range(2)))
+    before = {pid for pid, _ in await backends(admin)}
+    await kill(admin)
+
+    async def gone():
+        return not {pid for pid, _ in await backends(admin)} & before
+
+    await eventually(gone)
+    await asyncio.sleep(0.05)  # until the news has come
+    for number in range(4):
+        await pg.apply(INSERT_CLIENT, event(), **client(f"{number}"))
+    assert await names(pg) == ["0", "1", "2", "3"]
+    assert pg._pool._open <= 2
+
+
+async def test_a_read_that_is_cut_off_says_try_again(pg, admin):
+    from sqlalchemy import func, select
+
+    slow = Statement(select(func.pg_sleep(10)))
+    assert slow.is_read
+    reading = asyncio.create_task(pg.fetch_all(slow))
+    await asyncio.sleep(0.2)
+    await kill(admin)
+    with pytest.raises(Unavailable):
+        await reading
+    assert (await pg.fetch_one(sql("SELECT 1 AS one")))["one"] == 1
+
+
+async def test_a_change_that_the_server_ends_says_try_again(pg, admin):
+    """It waits for a lock when its connection is ended: it was not made."""
+    await pg.fetch_all(INSERT_CLIENT, **client("a"))
+    async with admin.transaction() as holding:
+        await holding.fetch_all(sql("UPDATE clients SET name = 'held'"))
+        changing = asyncio.create_task(
+            pg.fetch_all(sql("UPDATE clients SET name = 'changed' RETURNING id"))
+        )
+        await asyncio.sleep(0.2)
+        await kill(holding)
+        with pytest.raises(Unavailable):
+            await changing
+    assert await names(pg) == ["held"]
+
+
+async def test_a_transaction_that_is_cut_off_says_try_again(pg, admin):
+    with pytest.raises(Unavailable):
+        async with pg.transaction() as tx:
+            await tx.apply(INSERT_CLIENT, event(), **client("a"))
+            await kill(admin)
+            await asyncio.sleep(0.1)
+            await tx.apply(INSERT_CLIENT, event(), **client("b"))
+    assert await names(pg) == []
+    await pg.apply(INSERT_CLIENT, event(), **client("c"))
+    assert await names(pg) == ["c"]
+    assert pg._pool._open <= 2
+
+
+async def test_an_error_of_the_caller_is_not_hidden_by_a_lost_connection(pg, admin):
+    with pytest.raises(errors.NotFound):
+        async with pg.transaction() as tx:
+            await tx.fetch_all(sql("SELECT 1"))
+            await kill(admin)
+            await asyncio.sleep(0.1)
+            raise errors.NotFound("organization")
+    assert await names(pg) == []
+
+
+async def test_a_deadlock_says_try_again(pg):
+    for name in ("a", "b"):
+        await pg.fetch_all(INSERT_CLIENT, **client(name))
+    both = asyncio.Barrier(2)
+
+    async def swap(first, second):
+        async with pg.transaction() as tx:
+            await tx.fetch_all(sql(f"UPDATE clients SET name = name WHERE id = 'skc_{first}'"))
+            await both.wait()
+            await tx.fetch_all(sql(f"UPDATE clients SET name = name WHERE id = 'skc_{second}'"))
+
+    outcomes = await asyncio.gather(swap("a", "b"), swap("b", "a"), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in outcomes) == ["NoneType", "Unavailable"]
+
+
+async def test_a_cancelled_statement_gives_its_connection_back(pg, admin):
+    for _ in range(10):
+        task = asyncio.create_task(pg.fetch_all(sql("SELECT pg_sleep(10)")))
+        await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.wait([task])
+    began = time.monotonic()
+    await asyncio.gather(*(pg.fetch_all(sql("SELECT 1")) for _ in range(10)))
+    assert time.monotonic() - began < 5
+    assert len(await backends(admin)) <= 2
+    assert all(state != "idle in transaction" for _, state in await backends(admin))
+
+
+async def test_a_read_that_takes_too_long_says_try_again(postgresql_migrated, monkeypatch):
+    from sqlalchemy import func, select
+
+    from tenantry.db import postgresql
+
+    monkeypatch.setattr(postgresql, "_STATEMENT_SECONDS", 0.2)
+    async with open_database(postgresql_migrated, KEY, pool_size=1) as db:
+        with pytest.raises(Unavailable):
+            await db.fetch_all(Statement(select(func.pg_sleep(10))))
+        with pytest.raises(Unavailable):
+            async with db.transaction() as tx:
+                await tx.fetch_all(INSERT_CLIENT, **client("a"))
+                await tx.fetch_all(sql("SELECT pg_sleep(10)"))
+        with pytest.raises(TimeoutError):  # nobody knows what became of it
+            await db.fetch_all(sql("SELECT pg_sleep(10)"))
+        await db.fetch_all(INSERT_CLIENT, **client("b"))
+        assert await names(db) == ["b"]
+
+
+async def test_a_text_with_a_nul_is_the_callers_mistake(pg):
+    with pytest.raises(errors.InvalidArgument):
+        await pg.fetch_all(INSERT_CLIENT, **client("a\0b"))
+
+
+async def test_a_duplicate_does_not_cost_the_connection(pg, admin):
+    row = organization("org_1", external_id="a")
+    await pg.fetch_all(INSERT_ORGANIZATION, **row)
+    before = await backends(admin)
+    for _ in range(5):
+        with pytest.raises(DuplicateKey):
+            await pg.fetch_all(INSERT_ORGANIZATION, **row | {"p_id": "org_2"})
+    assert [pid for pid, _ in await backends(admin)] == [pid for pid, _ in before]
+
+
+class Road:
+    """A way to the server that can be closed."""
+
+    def __init__(self, url, folder):
+        self.database = urlsplit(url).path.lstrip("/")
+        self.user = urlsplit(url).username
+        self._server_socket = f"{parse_qs(urlsplit(url).query)['host'][0]}/.s.PGSQL.5432"
+        self._folder = folder
+        self._passing = set()
+        self._listening = None
+
+    @property
+    def url(self):
+        return f"postgresql://{self.user}@/{self.database}?host={quote(str(self._folder))}"
+
+    async def open(self):
+        self._listening = await asyncio.start_unix_server(
+            self._pass, self._folder / ".s.PGSQL.5432"
+        )
+
+    async def close(self):
+        self._listening.close()
+        for writer in self._passing:
+            writer.transport.abort()
+        await self._listening.wait_closed()
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / ".s.PGSQL.5432").unlink()
+
+    async def _pass(self, reader, writer):
+        with contextlib.suppress(OSError):
+            there = await asyncio.open_unix_connection(self._server_socket)
+            self._passing |= {writer, there[1]}
+            await asyncio.gather(self._copy(reader, there[1]), self._copy(there[0], writer))
+
+    async def _copy(self, reader, writer):
+        try:
+            while piece := await reader.read(65536):
+                writer.write(piece)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def road(postgresql_migrated, tmp_path_factory):
+    opened = Road(postgresql_migrated, tmp_path_factory.mktemp("r"))
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def test_while_the_server_is_away_everything_says_try_again(road):
+    async with open_database(road.url, KEY, pool_size=3) as db:
+        await asyncio.gather(*(db.fetch_all(SLEEP) for _ in range(3)))
+        await road.close()
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await db.fetch_one(Statement(clients.select()))
+            with pytest.raises(Unavailable):
+                await db.apply(INSERT_CLIENT, event(), **client("a"))
+            with pytest.raises(Unavailable):
+                async with db.transaction():
+                    pass
+        refused = await asyncio.gather(*(names(db) for _ in range(50)), return_exceptions=True)
+        assert {type(one) for one in refused} == {Unavailable}
+        await road.open()
+        await db.apply(INSERT_CLIENT, event(), **client("b"))
+        assert await names(db) == ["b"]
+
+
+async def test_a_database_that_cannot_be_reached_is_an_error_of_one_line(road):
+    await road.close()
+    wrong = road.url.replace(f"/{road.database}?", "/nosuchdatabase?")
+    for url in (road.url, "postgresql://nobody@127.0.0.1:1/none", "postgresql://[", wrong):
+        with pytest.raises(OpenError) as problem:
+            async with open_database(url, KEY):
+                pass
+        assert str(problem.value).startswith("the database cannot be reached: ")
+        assert "\n" not in str(problem.value)
+        with pytest.raises(OpenError):
+            await schema_version(url)
+    await road.open()
+    with pytest.raises(OpenError, match="nosuchdatabase"):
+        await schema_version(wrong)
+
+
+async def test_closing_ends_every_connection(postgresql_migrated, admin, eventually):
+    async with open_database(postgresql_migrated, KEY, pool_size=3) as db:
+        await asyncio.gather(*(db.fetch_all(SLEEP) for _ in range(3)))
+        opened = len(await backends(admin))
+
+    async def ended():
+        return len(await backends(admin)) <= opened - 3
+
+    await eventually(ended)
