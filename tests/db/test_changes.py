@@ -145,7 +145,7 @@ async def test_a_transaction_is_made_whole_or_not_at_all(db):
         await create(tx, "a")
         await create(tx, "b")
         assert await names(tx) == ["a", "b"]
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError):  # noqa: PT012 - all of it is one call
         async with db.transaction() as tx:
             await create(tx, "c")
             await tx.apply(DELETE_CLIENT, event(), p_id="skc_a")
@@ -172,7 +172,7 @@ async def test_a_duplicate_within_an_inner_transaction_undoes_only_that(db):
     await create(db, "taken")
     async with db.transaction() as tx:
         await create(tx, "a")
-        with pytest.raises(DuplicateKey):
+        with pytest.raises(DuplicateKey):  # noqa: PT012 - all of it is one call
             async with tx.transaction() as inner:
                 await create(inner, "b")
                 await create(inner, "taken")
@@ -184,7 +184,7 @@ async def test_a_duplicate_within_an_inner_transaction_undoes_only_that(db):
 
 
 async def test_an_inner_transaction_ends_with_the_outer_one(db):
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError):  # noqa: PT012 - all of it is one call
         async with db.transaction() as tx:
             async with tx.transaction() as inner:
                 await create(inner, "a")
@@ -219,7 +219,7 @@ async def two_changes(db, name):
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_cancelling_at_random_loses_and_leaves_nothing(db, other, seed):
+async def test_cancelling_at_random_loses_and_leaves_nothing(db, other, seed):  # noqa: C901
     chance = random.Random(seed)
 
     async def work(number):

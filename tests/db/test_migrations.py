@@ -56,7 +56,7 @@ def test_each_migration_follows_the_one_before():
     assert before == migrate.HEAD
 
 
-def is_extra(element, name, kind, *_):
+def is_extra(element, name, kind, *_: object):
     if kind == "table" and name.startswith("organizations_search"):  # FTS5, and what it keeps
         return False
     if kind == "column":

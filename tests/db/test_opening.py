@@ -112,7 +112,7 @@ async def test_what_is_made_once_is_made_by_one_of_many(db, database_url):
 
 
 async def test_what_fails_while_alone_leaves_nothing_and_locks_nobody_out(db):
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable):  # noqa: PT012 - all of it is one call
         async with alone(db) as tx:
             await tx.fetch_all(sql("INSERT INTO clients VALUES ('skc_1', 'first', 1)"))
             raise Unavailable

@@ -1,4 +1,4 @@
-"""The pool, and a PostgreSQL that goes away: what was not done is said to be so, and all comes back."""
+"""The pool, and a PostgreSQL that goes away: what was not done is said, and all comes back."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ async def test_a_change_that_the_server_ends_says_try_again(pg, admin):
 
 
 async def test_a_transaction_that_is_cut_off_says_try_again(pg, admin):
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable):  # noqa: PT012 - all of it is one call
         async with pg.transaction() as tx:
             await tx.apply(INSERT_CLIENT, event(), **client("a"))
             await kill(admin)
@@ -186,7 +186,7 @@ async def test_a_transaction_that_is_cut_off_says_try_again(pg, admin):
 
 
 async def test_an_error_of_the_caller_is_not_hidden_by_a_lost_connection(pg, admin):
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(errors.NotFound):  # noqa: PT012 - all of it is one call
         async with pg.transaction() as tx:
             await tx.fetch_all(sql("SELECT 1"))
             await kill(admin)
@@ -232,7 +232,7 @@ async def test_a_read_that_takes_too_long_says_try_again(postgresql_migrated, mo
     async with open_database(postgresql_migrated, KEY, pool_size=1) as db:
         with pytest.raises(Unavailable):
             await db.fetch_all(Statement(select(func.pg_sleep(10))))
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable):  # noqa: PT012 - all of it is one call
             async with db.transaction() as tx:
                 await tx.fetch_all(INSERT_CLIENT, **client("a"))
                 await tx.fetch_all(sql("SELECT pg_sleep(10)"))
@@ -260,7 +260,7 @@ async def test_a_duplicate_does_not_cost_the_connection(pg, admin):
 class Road:
     """A way to the server that can be closed."""
 
-    def __init__(self, url, folder):
+    def __init__(self, url, folder) -> None:
         self.database = urlsplit(url).path.lstrip("/")
         self.user = urlsplit(url).username
         self._server_socket = f"{parse_qs(urlsplit(url).query)['host'][0]}/.s.PGSQL.5432"

@@ -31,7 +31,7 @@ async def lite(sqlite_migrated):
 
 async def test_processes_that_write_at_once_all_succeed(lite, sqlite_migrated):
     writers = [
-        subprocess.Popen(
+        subprocess.Popen(  # noqa: ASYNC220 - it starts at once
             [sys.executable, "sqlite_writer.py", sqlite_migrated, f"{number}", "100"],
             cwd=Path(__file__).parent,
             stdin=subprocess.PIPE,
@@ -102,7 +102,7 @@ async def test_a_killed_process_loses_nothing_that_it_answered(sqlite_migrated):
         "            print(n, flush=True)\n"
         "asyncio.run(main())\n"
     )
-    writer = subprocess.Popen(
+    writer = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
         [sys.executable, "-c", program],
         cwd=Path(__file__).parent,
         stdout=subprocess.PIPE,

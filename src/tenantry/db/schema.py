@@ -15,10 +15,9 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.types import NullType, UserDefinedType
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -64,6 +63,10 @@ def time_column(name: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
 
 
+# As a boolean SQLAlchemy would write `... = 1` for SQLite, which then uses no index.
+_CONDITION = NullType()
+
+
 class json_has(GenericFunction[bool]):  # noqa: N801 - named as it reads in a statement
     """Whether a flat JSON object column has a member with this value, by its index.
 
@@ -72,7 +75,7 @@ class json_has(GenericFunction[bool]):  # noqa: N801 - named as it reads in a st
     """
 
     inherit_cache = True
-    type = postgresql.BOOLEAN()
+    type = _CONDITION
 
 
 @compiles(json_has, "postgresql")
@@ -102,7 +105,7 @@ class text_has(GenericFunction[bool]):  # noqa: N801
     """
 
     inherit_cache = True
-    type = postgresql.BOOLEAN()
+    type = _CONDITION
 
 
 @compiles(text_has, "postgresql")
