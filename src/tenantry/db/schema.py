@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
-from sqlalchemy.types import NullType, UserDefinedType
+from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -64,7 +64,7 @@ def time_column(name: str, *, nullable: bool = False) -> Column[int]:
 
 
 # As a boolean SQLAlchemy would write `... = 1` for SQLite, which then uses no index.
-_CONDITION = NullType()
+_CONDITION: TypeEngine[Any] = NullType()
 
 
 class json_has(GenericFunction[bool]):  # noqa: N801 - named as it reads in a statement

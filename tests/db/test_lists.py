@@ -1,0 +1,276 @@
+"""Lists: every page is right whatever was written before, and filters are answered by an index."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from statements import DELETE_ORGANIZATION, count, event, sql
+
+from tenantry.caller import SYSTEM, Call
+from tenantry.db.engine import DuplicateKey
+from tenantry.organizations import listing, service
+from tenantry.organizations.service import Identity
+
+NAMES = ["Acme", "acme two", "Ümlaut GmbH", "ab\"c 'd%_", "100% é🐘", "xyz"]
+PARTS = ["acm", "ACME", "ümlaut", "100%", "%_", "b\"c 'd", "é🐘", "org_", "ext-1", "xyz", "***"]
+METADATA = st.dictionaries(
+    st.sampled_from(["plan", "tier", "a b"]), st.sampled_from(["x", "y", "'\"\\"]), max_size=2
+)
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("create"), st.sampled_from(NAMES), METADATA, st.integers(0, 5) | st.none()
+        ),
+        st.tuples(st.just("rename"), st.integers(0, 9), st.sampled_from(NAMES)),
+        st.tuples(st.just("label"), st.integers(0, 9), METADATA),
+        st.tuples(st.just("reidentify"), st.integers(0, 9), st.integers(0, 5) | st.none()),
+        st.tuples(st.just("delete"), st.integers(0, 9)),
+    ),
+    max_size=25,
+)
+
+
+async def play(call, changes):
+    """Make these changes; return what must be there then, the newest first."""
+    there = []
+    for kind, *arguments in changes:
+        try:
+            if kind == "create":
+                name, metadata, number = arguments
+                made = await service.create(
+                    call,
+                    region_code="US",
+                    display_name=name,
+                    metadata=metadata,
+                    external_id=None if number is None else f"ext-{number}",
+                    slug=None,
+                    logo_url=None,
+                )
+                there.append(made)
+                continue
+            if not there:
+                continue
+            at = arguments[0] % len(there)
+            identity = Identity(there[at].id)
+            if kind == "delete":
+                await service.remove(call, identity)
+                del there[at]
+                continue
+            change = {
+                "rename": lambda value: {"display_name": value},
+                "label": lambda value: {"metadata": value},
+                "reidentify": lambda value: {
+                    "external_id": None if value is None else f"ext-{value}"
+                },
+            }[kind](arguments[1])
+            there[at] = await service.update(call, identity, change)
+        except Exception as problem:
+            assert "duplicate key" in str(problem), problem  # noqa: PT017 - else as it was
+    return sorted(there, key=lambda one: one.id, reverse=True)
+
+
+async def walk(call, narrow, size):
+    """Read all pages forward, then back again; both must be the same rows once each."""
+    forward, token, backs = [], "", []
+    while True:
+        page = await listing.page(call, narrow, page_size=size, page_token=token)
+        forward.append([one.id for one in page.organizations])
+        assert bool(page.prev_page_token) == bool(token)
+        backs.append(page.prev_page_token)
+        total = page.total_size
+        token = page.next_page_token
+        if not token:
+            break
+    backward = forward[-1:]
+    token = backs[-1]
+    while token:
+        page = await listing.page(call, narrow, page_size=size, page_token=token)
+        backward.insert(0, [one.id for one in page.organizations])
+        assert page.total_size == total
+        assert page.next_page_token
+        token = page.prev_page_token
+    assert backward == forward
+    ids = [one for page in forward for one in page]
+    assert total == len(ids) == len(set(ids))
+    return ids
+
+
+def matches(one, part):
+    text = "\x1f".join((one.display_name, one.id, one.external_id or "")).lower()
+    return part.lower() in text
+
+
+@settings(
+    deadline=None,
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(CHANGES, st.integers(1, 4))
+async def test_pages_and_totals_are_right_after_any_changes(db, changes, size):
+    await clear(db)
+    call = Call(SYSTEM, db, "req_1")
+    there = await play(call, changes)
+    assert await walk(call, listing.Filter(), size) == [one.id for one in there]
+    for key in ("plan", "tier", "a b"):
+        for value in ("x", "'\"\\"):
+            expected = [one.id for one in there if one.metadata.get(key) == value]
+            narrow = listing.Filter(metadata=((key, value),))
+            assert await walk(call, narrow, size) == expected
+    both = listing.Filter(metadata=(("plan", "x"), ("tier", "y")))
+    assert await walk(call, both, size) == [
+        one.id
+        for one in there
+        if one.metadata.get("plan") == "x" and one.metadata.get("tier") == "y"
+    ]
+    for part in PARTS:
+        expected = [one.id for one in there if matches(one, part)]
+        if len(part) >= 3:  # the contract's own rule
+            assert await walk(call, listing.Filter(query=part), size) == expected, part
+    for number in (0, 1):
+        expected = [one.id for one in there if one.external_id == f"ext-{number}"]
+        assert await walk(call, listing.Filter(external_id=f"ext-{number}"), size) == expected
+
+
+async def clear(db):
+    for row in await db.fetch_all(sql("SELECT id FROM organizations")):
+        await db.apply(DELETE_ORGANIZATION, event("organization.deleted"), p_id=row["id"])
+    tally = await db.fetch_one(sql("SELECT sum(n) AS n FROM tallies"))
+    assert tally["n"] == 0
+
+
+async def test_what_is_deleted_is_found_by_nothing(db):
+    call = Call(SYSTEM, db, "req_1")
+    (made,) = await play(call, [("create", "Acme", {"plan": "x"}, 1)])
+    await service.remove(call, Identity(made.id))
+    for narrow in (
+        listing.Filter(),
+        listing.Filter(query="acme"),
+        listing.Filter(query=made.id),
+        listing.Filter(metadata=(("plan", "x"),)),
+        listing.Filter(external_id="ext-1"),
+    ):
+        assert await walk(call, narrow, 10) == []
+    await play(call, [("create", "Other", {}, 1)])  # its external id is free again
+
+
+async def test_a_change_that_was_undone_is_not_counted(db):
+    call = Call(SYSTEM, db, "req_1")
+    with pytest.raises(DuplicateKey):
+        async with db.transaction() as tx:
+            await play(Call(SYSTEM, tx, "req_1"), [("create", "Acme", {}, None)])
+            raise DuplicateKey("x")
+    assert await walk(call, listing.Filter(), 10) == []
+    assert await count(db, "organizations") == 0
+
+
+# The plans of a database with enough rows
+
+ROWS = 20_000
+FILL = {
+    "sqlite": """
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {rows})
+INSERT INTO organizations (id, display_name, external_id, region_code, metadata, features,
+  revision, create_time, update_time)
+SELECT 'org_' || (1574966208757764096 + n), 'Company ' || n, 'ext-' || n, 'US',
+  json_object('plan', CASE n % 100 WHEN 0 THEN 'pro' ELSE 'free' END, 'number', '' || n),
+  '{{}}', 1, n, n
+FROM numbers
+""",
+    "postgresql": """
+INSERT INTO organizations (id, display_name, external_id, region_code, metadata, features,
+  revision, create_time, update_time)
+SELECT 'org_' || (1574966208757764096 + n), 'Company ' || n, 'ext-' || n, 'US',
+  jsonb_build_object('plan', CASE n % 100 WHEN 0 THEN 'pro' ELSE 'free' END, 'number', '' || n),
+  '{{}}', 1, n, n
+FROM generate_series(1, {rows}) AS n
+""",
+}
+ARGUMENTS = {
+    "start": "org_1574966208757774096",
+    "take": 11,
+    "external_id": "ext-5",
+    "part": "company 777",
+    "key_0": "plan",
+    "value_0": "pro",
+    "key_1": "number",
+    "value_1": "700",
+}
+
+
+@pytest.fixture
+async def plan(db, database_url):
+    """Return the plan of a statement, one step a line, as a server in use makes it."""
+    kind = "sqlite" if database_url.startswith("sqlite") else "postgresql"
+    await db.fetch_all(sql(FILL[kind].format(rows=ROWS)))
+    if kind == "postgresql":
+        await db.fetch_all(sql("ANALYZE"))
+
+    async def explain(statement):
+        text, arguments = statement.bind(kind, ARGUMENTS)
+        if kind == "sqlite":
+            explained = f"EXPLAIN QUERY PLAN {text}"
+            rows = await db.run_writer(lambda c: c.execute(explained, arguments).fetchall())
+            return "\n".join(row["detail"] for row in rows)
+        # As the pool runs it: planned once, for any arguments.
+        connection = await db._pool.acquire()
+        try:
+            literals = ", ".join(json.dumps(a).replace('"', "'") for a in arguments)
+            await connection.execute(f"PREPARE tried AS {text}")
+            rows = await connection.fetch(f"EXPLAIN EXECUTE tried({literals})")
+            await connection.execute("DEALLOCATE tried")
+            return "\n".join(row[0] for row in rows)
+        finally:
+            db._pool.give_back(connection)
+
+    return explain
+
+
+FILTERS = {
+    (True, 0, False): "uq_organizations__external_id",
+    (False, 1, False): "organizations_+metadata",
+    (False, 2, False): "organizations_+metadata",
+    (False, 0, True): "ix_organizations__search_text|organizations_search VIRTUAL TABLE INDEX",
+}
+
+
+async def test_a_filter_is_answered_by_its_index_and_a_page_by_the_ids(plan):
+    walked = re.compile(r"SCAN organizations(?!_)|Seq Scan on organizations")
+    for shape, index in FILTERS.items():
+        statements = [
+            listing._page_statement(*shape, direction)
+            for direction in ("first", "forward", "backward")
+        ]
+        for statement in (*statements, listing._total_statement(*shape)):
+            steps = await plan(statement)
+            assert re.search(index, steps), steps
+            assert not walked.search(steps), steps
+    for direction in ("first", "forward", "backward"):
+        steps = await plan(listing._page_statement(False, 0, False, direction))  # noqa: FBT003
+        assert re.search(r"USING INDEX sqlite_auto\w+_1|using pk_organizations", steps), steps
+        assert "TEMP B-TREE" not in steps
+        assert "Sort" not in steps
+        assert "tallies" in steps
+
+
+async def test_what_is_found_by_key_is_found_by_an_index(plan):
+    from tenantry.db import log, replies
+    from tenantry.oauth import key_ring  # noqa: F401 - with it all statements are made
+    from tenantry.portal_links import service as portal_links
+
+    for statement in (
+        service._FIND_BY_ID,
+        service._FIND_BY_EXTERNAL_ID,
+        replies._FIND,
+        *(one for one in vars(portal_links).values() if type(one).__name__ == "Statement"),
+    ):
+        if not statement.is_read:
+            continue
+        names = {name: f"{name}" for name in statement.clause.compile().params}
+        ARGUMENTS.update({n: v for n, v in names.items() if n not in ARGUMENTS})
+        steps = await plan(statement)
+        assert not re.search(r"SCAN (?!tallies)\w+$", steps, re.MULTILINE), steps
+    assert log
