@@ -25,7 +25,7 @@ class PageTokens:
         """
         payload = json.dumps([int(backward), id_], separators=(",", ":")).encode()
         raw = self._mac(listing, payload) + payload
-        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+        return _encoded(raw)
 
     def decode(self, listing: str, token: str) -> tuple[bool, str]:
         """Return (backward, id) of a token.
@@ -39,7 +39,11 @@ class PageTokens:
         except (binascii.Error, ValueError):
             raw = b""
         mac, payload = raw[:_MAC], raw[_MAC:]
-        if not payload or not hmac.compare_digest(mac, self._mac(listing, payload)):
+        if (
+            _encoded(raw) != token  # the last character has bits that mean nothing
+            or not payload
+            or not hmac.compare_digest(mac, self._mac(listing, payload))
+        ):
             raise errors.InvalidArgument.field(
                 "page_token", "page_token", "is not a page token of this list and filter"
             )
@@ -51,3 +55,7 @@ class PageTokens:
         return hmac.digest(self._key, len(text).to_bytes(4, "big") + text + payload, "sha256")[
             :_MAC
         ]
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
