@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -127,7 +128,8 @@ def test_a_stop_during_the_start_is_heeded(tmp_path):
     supervisor = Supervisor([], "127.0.0.1", server.port)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
-        os.kill(os.getpid(), signal.SIGTERM)
+        # To this thread: another one, a gRPC client of other tests, would let it end the process.
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
         assert supervisor._until_ready(_Worker(command=None, process=process)) == 0
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
