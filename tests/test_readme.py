@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -45,17 +46,19 @@ def shell(live_server):
 
 
 @pytest.fixture(autouse=True)
-def the_external_id_is_free(shell, tmp_path):
-    """Each sample gives its organization the same external id: delete who has it."""
-    yield
-    shell(
-        'curl --silent --fail --request DELETE --header "Authorization: Bearer $ACCESS_TOKEN" '
-        '"$SCALEKIT_ENVIRONMENT_URL/api/v1/organizations/$(curl --silent --header '
-        '"Authorization: Bearer $ACCESS_TOKEN" '
-        '"$SCALEKIT_ENVIRONMENT_URL/api/v1/organizations:external/my_unique_id" '
-        '| python3 -c \'import json, sys; print(json.load(sys.stdin)["id"])\')"',
-        tmp_path,
-    )
+def the_external_id_is_free(live_server):
+    """Each sample gives its organization the same external id, as other tests may have done."""
+    with httpx.Client(base_url=live_server.url, verify=live_server.trust) as http:
+        credentials = {
+            "grant_type": "client_credentials",
+            "client_id": live_server.client_id,
+            "client_secret": live_server.client_secret,
+        }
+        token = http.post("/oauth/token", data=credentials).json()["access_token"]
+        http.headers["authorization"] = f"Bearer {token}"
+        taken = http.get("/api/v1/organizations:external/my_unique_id")
+        if taken.status_code == 200:
+            http.delete(f"/api/v1/organizations/{taken.json()['id']}").raise_for_status()
 
 
 def test_curl_answers_what_the_page_shows(shell, tmp_path):
