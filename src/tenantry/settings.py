@@ -231,7 +231,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         text = environ.get(PREFIX + name.upper(), from_file.get(name, f.metadata["default"]))
         try:
             values[name] = f.metadata["parse"](text)
-        except ValueError as problem:
+        except (ValueError, RuntimeError, OSError) as problem:
+            # pathlib: no such user's home, a name too long
             raise SettingError(name, str(problem)) from None
     settings = Settings(**values)
     if (settings.tls_cert is None) != (settings.tls_key is None):
@@ -247,14 +248,14 @@ _OTHER_VARIABLES = {PREFIX + "CA", PREFIX + "CONFIG", PREFIX + "LAUNCHER"}
 def _read_file(environ: Mapping[str, str]) -> dict[str, str]:
     named = environ.get(PREFIX + "CONFIG")
     path = Path(named or "tenantry.toml")
-    if not path.is_file():
-        if named:
-            raise SettingError("config", f"no file at {named!r}")
-        return {}
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise SettingError("config", f"{path} is not TOML: {problem}") from None
+    except FileNotFoundError:
+        if named:
+            raise SettingError("config", f"no file at {named!r}") from None
+        return {}
+    except (ValueError, OSError) as problem:
+        raise SettingError("config", f"{path} cannot be read: {problem}") from None
     return {
         name: _text(tuple(value) if isinstance(value, list) else value)
         for name, value in content.items()

@@ -58,7 +58,7 @@ class Vault:
         raw = base64.b64decode(sealed)
         try:
             return self._aead.decrypt(raw[:_NONCE], raw[_NONCE:], purpose.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise WrongKey(purpose) from None
 
     def derive(self, purpose: str) -> bytes:

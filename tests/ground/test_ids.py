@@ -1,45 +1,126 @@
-"""Ids are never the same twice and sort by time, whatever the clock does."""
+"""Ids: never twice, never smaller than before, and told apart from what is none."""
 
 from __future__ import annotations
 
+import itertools
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry import ids
+from tenantry.ids import EPOCH_MILLISECONDS, NODES, Mint, well_formed
 
-MILLISECOND = 1_000_000  # nanoseconds
-NOW = 1_790_000_000_000 * MILLISECOND
-
-
-@given(st.integers(0, 10**6), st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=200))
-def test_each_id_is_greater_than_the_one_before_even_if_the_clock_is_set_back(node, steps):
-    clock = iter(NOW + step for step in steps)
-    mint = ids.Mint(node, lambda: next(clock))
-    made = [mint.new("org_") for _ in steps]
-    assert made == sorted(set(made))
-    assert all(ids.well_formed("org_", one) for one in made)
+PREFIXES = sorted(
+    value
+    for name, value in vars(ids).items()
+    if name.isupper() and isinstance(value, str) and value.endswith("_")
+)
 
 
-def test_more_ids_than_a_millisecond_has_still_differ():
-    mint = ids.Mint(1, lambda: NOW)
-    made = [mint.new("evt_") for _ in range(10_000)]
-    assert made == sorted(set(made))
+def number(id_):
+    return int(id_.partition("_")[2])
 
 
-@given(st.integers(0, ids.NODES - 1), st.integers(0, ids.NODES - 1))
-def test_two_processes_never_make_the_same(one, other):
-    made = [ids.Mint(node, lambda: NOW).new("org_") for node in (one, other)]
-    assert (made[0] == made[1]) == (one == other)
+def parts(id_):
+    """Milliseconds since 1970, node and counter of an id."""
+    value = number(id_)
+    return (value >> 22) + EPOCH_MILLISECONDS, value >> 12 & NODES - 1, value & 0xFFF
 
 
-@given(st.integers(1_700_000_000, 3_500_000_000))
-def test_every_id_of_the_next_decades_is_equally_long_so_that_text_sorts_like_time(second):
-    made = ids.Mint(5, lambda: second * 10**9).new("usr_")
-    assert len(made) == len("usr_") + 19
+@given(
+    st.lists(st.integers(-(10**4), 10**4), min_size=1, max_size=50),
+    st.integers(1, 300),
+    st.integers(0, 10**6),
+)
+def test_whatever_the_clock_does_ids_grow(steps, each, node):
+    clock = time.time_ns()
+    mint = Mint(node, lambda: clock)
+    made = []
+    for step in steps:
+        clock += step * 1_000_000
+        made += [number(mint.new("org_")) for _ in range(each)]
+    assert all(a < b for a, b in itertools.pairwise(made))
+    assert {value >> 12 & NODES - 1 for value in made} == {node % NODES}
 
 
-@given(st.text(max_size=40))
+@given(st.sets(st.integers(0, NODES - 1), min_size=2, max_size=5), st.integers(1, 200))
+def test_processes_never_make_the_same_id(nodes, each):
+    clock = time.time_ns()
+    mints = [Mint(node, lambda: clock) for node in nodes]
+    made = [mint.new("org_") for _ in range(each) for mint in mints]
+    assert len(set(made)) == len(made)
+
+
+def test_an_id_says_when_and_where_it_was_made():
+    at = 1_800_000_000_123
+    mint = Mint(700, lambda: at * 1_000_000)
+    assert parts(mint.new("org_")) == (at, 700, 0)
+    assert parts(mint.new("evt_")) == (at, 700, 1)
+
+
+def test_a_millisecond_with_more_ids_than_it_holds_borrows_from_the_next():
+    at = 1_800_000_000_000
+    mint = Mint(1, lambda: at * 1_000_000)
+    made = [mint.new("org_") for _ in range(10_000)]
+    assert len(set(made)) == 10_000
+    assert parts(made[-1])[0] == at + 2
+
+
+def test_ids_sort_as_text_until_2084():
+    first = Mint(0).new("org_")
+    last = Mint(NODES - 1, lambda: 3_616_000_000_000 * 1_000_000).new("org_")
+    assert len(first) == len(last) == len("org_") + 19
+    assert first < last
+    assert number(last) < 2**63
+
+
+def test_a_fresh_mint_goes_on_from_the_clock():
+    """After a restart the counter begins anew, and the millisecond is another."""
+    before = Mint(5).new("org_")
+    time.sleep(0.002)
+    assert number(Mint(5).new("org_")) > number(before)
+
+
+@given(st.sampled_from(PREFIXES), st.integers(0, NODES - 1))
+def test_an_id_is_well_formed_as_what_it_is_and_nothing_else(prefix, node):
+    made = Mint(node).new(prefix)
+    assert [p for p in PREFIXES if well_formed(p, made)] == [prefix]
+    assert len(made) <= 32
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "org_", "org", "org_x", "org_1x", "org_ 1", "org_1 ", "org_-1", "org_+1", "org_1.0"),
+        *(
+            "ORG_1",
+            "org-1",
+            "usr_1",
+            "org_org_1",
+            "org_1\n",
+            "org_1\0",
+            "org_٣",
+            "org_²",
+            "org_1_0",
+        ),
+        *("org_" + "1" * 29, "1574966208757764096", "org_0x1", " org_1", "org_１"),
+    ],
+)
+def test_what_is_no_id_is_not_well_formed(text):
+    assert not well_formed("org_", text)
+
+
+@given(st.text(max_size=40) | st.text("0123456789", max_size=40))
 def test_only_a_prefix_and_digits_are_an_id(text):
     expected = text.isascii() and text.isdecimal() and len(text) <= 28
-    assert ids.well_formed("org_", f"org_{text}") == expected
-    assert not ids.well_formed("org_", f"usr_{text}")
+    assert well_formed("org_", f"org_{text}") == expected
+    assert not well_formed("org_", f"usr_{text}")
+    assert not well_formed("org_", text)
+
+
+def test_no_prefix_begins_another():
+    for one, other in itertools.permutations(PREFIXES, 2):
+        assert not one.startswith(other)
+    assert len(set(PREFIXES)) == len(PREFIXES)
