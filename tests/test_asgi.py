@@ -10,6 +10,7 @@ import time
 import grpc
 import httpx
 import pytest
+from grpc_status import rpc_status
 from servers import START_SECONDS, free_port, without_settings
 
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
@@ -67,3 +68,21 @@ def test_it_updates_an_organization_over_rest_and_grpc(hypercorn):
         )
         answer = call(request, metadata=tuple(headers.items()))
     assert answer.organization.display_name == "Initech"
+
+
+def test_an_error_has_its_details_over_rest_and_grpc(hypercorn):
+    url, token = hypercorn
+    headers = {"authorization": f"Bearer {token}"}
+    refused = httpx.get(f"{url}/api/v1/organizations/org_1", headers=headers)
+    assert refused.status_code == 404
+    assert refused.json()["details"][0]["error_code"] == "NOT_FOUND"
+    with grpc.insecure_channel(url.removeprefix("http://")) as channel:
+        for method in ("GetOrganization", "NoSuchMethod"):
+            path = f"/scalekit.v1.organizations.OrganizationService/{method}"
+            request = pb.GetOrganizationRequest.from_json('{"id": "org_1"}').to_binary()
+            with pytest.raises(grpc.RpcError) as raised:
+                channel.unary_unary(path)(request, metadata=tuple(headers.items()))
+            expected = "NOT_FOUND" if method == "GetOrganization" else "UNIMPLEMENTED"
+            assert raised.value.code().name == expected
+            # None where code or message differ from the call's own.
+            assert rpc_status.from_call(raised.value) is not None

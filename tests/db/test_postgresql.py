@@ -329,6 +329,13 @@ async def test_while_the_server_is_away_everything_says_try_again(road):
         assert await names(db) == ["b"]
 
 
+async def test_closing_while_the_server_is_away_is_quiet(road):
+    async with open_database(road.url, KEY, pool_size=3) as db:
+        await asyncio.gather(*(db.fetch_all(SLEEP) for _ in range(3)))
+        await road.close()
+    await road.open()
+
+
 async def test_a_database_that_cannot_be_reached_is_an_error_of_one_line(road):
     await road.close()
     wrong = road.url.replace(f"/{road.database}?", "/nosuchdatabase?")

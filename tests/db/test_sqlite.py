@@ -81,6 +81,20 @@ async def test_a_file_that_another_holds_too_long_says_try_again(sqlite_migrated
         assert await names(lite) == ["b"]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY, sqlite3.SQLITE_BUSY_SNAPSHOT],
+)
+async def test_every_kind_of_busy_says_try_again(lite, code):
+    def busy(_connection):
+        problem = sqlite3.OperationalError("database is locked")
+        problem.sqlite_errorcode = code
+        raise problem
+
+    with pytest.raises(Unavailable):
+        await lite.run_writer(busy)
+
+
 async def test_a_commit_is_on_the_disk_before_it_is_answered(lite):
     pragmas = {}
     for name in ("journal_mode", "synchronous", "foreign_keys"):

@@ -203,3 +203,16 @@ def test_what_is_given_by_grpc_beyond_the_rules_is_refused(client, organization_
     refused(call("CreateOrganization", created.to_binary()))
     refused(call("CreateOrganization", b""))
     refused(call("CreateOrganization", b"\xff" * 1000))
+
+
+@pytest.mark.parametrize("size", [(1 << 20) + 1, 3 << 20])
+def test_a_body_that_is_too_large_is_refused_in_our_shape(client, size):
+    def pieces():
+        for start in range(0, size, 65536):
+            yield b" " * min(65536, size - start)
+
+    for content in (b" " * size, pieces()):
+        answer = client.post(ORGANIZATIONS, content=content, headers=JSON)
+        refused(answer, (413,))
+        assert answer.json()["details"][0]["error_code"] == "PAYLOAD_TOO_LARGE"
+    assert client.get("/healthz").status_code == 200

@@ -75,7 +75,9 @@ class SQLite(Database):
                     raise DuplicateKey(column) from problem
                 raise
             except sqlite3.OperationalError as problem:
-                if problem.sqlite_errorcode in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                # The low byte is the kind: another process recovering the file is busy too.
+                kind = problem.sqlite_errorcode & 0xFF
+                if kind in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                     raise Unavailable(str(problem)) from problem
                 raise
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
+import random
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
@@ -189,7 +189,8 @@ def _request(scope: Mapping[str, Any]) -> Request:
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
         body=b"",
-        request_id=f"req_{secrets.token_hex(12)}",
+        # Unique is enough, nobody must guess it: the system's random numbers cost 4 % of a call.
+        request_id=f"req_{random.getrandbits(96):024x}",
         scheme=scope.get("scheme", "https"),
     )
 

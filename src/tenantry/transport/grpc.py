@@ -71,17 +71,24 @@ async def serve(method: Method, pipeline: Pipeline, request: Request, send: Send
 
 
 async def send_error(send: Send, request: Request, error: errors.Error) -> None:
-    """Answer gRPC or gRPC-Web with an error alone: one HEADERS frame."""
+    """Answer gRPC or gRPC-Web with an error alone.
+
+    In trailers, which every server sends as such; gRPC-Web has none, and takes them as headers.
+    """
     web = request.headers["content-type"].startswith("application/grpc-web")
-    headers = [
-        (b"content-type", b"application/grpc-web+proto" if web else b"application/grpc"),
+    kind = (b"content-type", b"application/grpc-web+proto" if web else b"application/grpc")
+    trailers = [
         (b"grpc-status", str(int(error.code)).encode()),
         (b"grpc-message", quote(error.message, safe=_PLAIN).encode()),
         (b"grpc-status-details-bin", status_details(error, request.request_id)),
     ]
-    headers += [(name.encode(), value.encode()) for name, value in error.headers.items()]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    trailers += [(name.encode(), value.encode()) for name, value in error.headers.items()]
+    headers = [kind, *trailers] if web else [kind]
+    start = {"type": "http.response.start", "status": 200, "headers": headers}
+    await send({**start, "trailers": not web})
     await send({"type": "http.response.body", "body": b""})
+    if not web:
+        await send({"type": "http.response.trailers", "headers": trailers})
 
 
 def status_details(error: errors.Error, request_id: str) -> bytes:
