@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.caller import Call, Caller, Kind
+from tenantry.caller import ANONYMOUS, Call, Caller, Kind
 from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
 from tenantry.portal_links import service as portal_links
@@ -64,8 +64,7 @@ class Portal:
         if request.verb == "HEAD":
             # A preview or a scanner: it must not use up the link.
             return Response(200, b"", dict(_HEADERS))
-        caller = Caller(Kind.PORTAL_SESSION, "link", permissions=frozenset())
-        call = Call(caller, self._db, request.request_id)
+        call = Call(ANONYMOUS, self._db, request.request_id)
         opened = await portal_links.open_link(call, request.params["token"])
         if opened is None:
             return self._render("closed.html", 410)

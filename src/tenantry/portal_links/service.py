@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hmac
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from tenantry import errors, events, ids, vault
+from tenantry.caller import Caller, Kind
 from tenantry.db.engine import now
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
@@ -190,8 +192,12 @@ async def open_link(call: Call, given: str) -> tuple[PortalSession, str] | None:
         at + SESSION_SECONDS * 1_000_000,
     )
     async with call.db.transaction() as db:
+        opener = Caller(Kind.PORTAL_SESSION, session.id, session.organization_id)
         event = events.of(
-            call, "portal_link.opened", organization_id=link.organization_id, after=link.shown()
+            replace(call, caller=opener),
+            "portal_link.opened",
+            organization_id=link.organization_id,
+            after=link.shown(),
         )
         if await db.apply(_OPEN, event, p_id=link.id, p_now=at) is None:
             return None
