@@ -45,8 +45,11 @@ def _public_url(text: str) -> str:
         raise ValueError(f"{text!r} is not an http(s) URL")
     if url.path.strip("/") or url.query or url.fragment or url.username:
         raise ValueError(f"{text!r} must be scheme, host and port only")
+    if url.port == 0:  # a port that is none raises here
+        raise ValueError("the port cannot be 0")
     # Clients compare every URL that we return with theirs, character by character.
-    return text.rstrip("/").removesuffix(":443")
+    default = {"https": ":443", "http": ":80"}[url.scheme]
+    return text.rstrip("/").removesuffix(default)
 
 
 def _database_url(text: str) -> str:
