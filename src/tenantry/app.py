@@ -123,9 +123,11 @@ class Application:
             await keys.ensure(session)
             await _first_client(settings, session)
         self._entry = wire(settings, db)
-        # What is here now stays: the collector need not look at it again.
+        # What is here now stays: the collector need not look at it again. A call leaves next to
+        # no cycles, and looking for them every 700 objects was 6 % of a PATCH.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(10_000, 20, 50)
 
 
 async def _first_client(settings: Settings, db: Session) -> None:

@@ -216,6 +216,9 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     config["node"] = {"id": path.stem, "cluster": "tenantry"}
     runtime = {"re2.max_program_size.error_level": _PATTERN_STEPS}
     config["layered_runtime"] = {"layers": [{"name": "ours", "static_layer": runtime}]}
+    # The one figure that `housekeeping` asks for.
+    active = {"exact": "http.ingress_http.downstream_rq_active"}
+    config["stats_config"] = {"stats_matcher": {"inclusion_list": {"patterns": [active]}}}
     config["overload_manager"] = _overload_manager()
     (listener,) = config["static_resources"]["listeners"]
     (chain,) = listener["filter_chains"]

@@ -266,10 +266,13 @@ class OrganizationService:
 
 def to_message(organization: Organization) -> pb.Organization:
     """Return an organization as the contract shows it."""
+    created = updated = _timestamp(organization.create_time)
+    if organization.update_time != organization.create_time:
+        updated = _timestamp(organization.update_time)
     message = pb.Organization(
         id=organization.id,
-        create_time=_timestamp(organization.create_time),
-        update_time=_timestamp(organization.update_time),
+        create_time=created,
+        update_time=updated,
         display_name=organization.display_name,
         region_code=RegionCode[organization.region_code],
         metadata=organization.metadata,
