@@ -59,7 +59,7 @@ class _Pool:
         self._size = size
         self._open = 0
         self._idle: list[Any] = []
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[Any]] = deque()
         self._closed = False
 
     async def acquire(self) -> Any:
@@ -82,22 +82,23 @@ class _Pool:
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:
-                await turn
+                connection = await turn
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
-                    self._wake()
+                    self._pass_on(turn.result())
                 elif turn in self._waiting:
                     self._waiting.remove(turn)
                 raise
+            if connection is not None:
+                return connection
 
     def give_back(self, connection: Any) -> None:
         """Take a connection back; a closed one makes room for a new one."""
         if self._closed or connection.is_closed():
             self._open -= 1
             connection.terminate()
-        else:
-            self._idle.append(connection)
-        self._wake()
+            connection = None
+        self._pass_on(connection)
 
     async def close(self) -> None:
         """Close all that are idle; those in use close when they come back."""
@@ -118,7 +119,7 @@ class _Pool:
             )
         except BaseException as problem:
             self._open -= 1
-            self._wake()
+            self._pass_on(None)
             if isinstance(
                 problem,
                 OSError
@@ -130,12 +131,18 @@ class _Pool:
                 raise Unavailable(str(problem) or type(problem).__name__) from problem
             raise
 
-    def _wake(self) -> None:
+    def _pass_on(self, connection: Any | None) -> None:
+        """Hand a connection, or with None the room for a new one, to who waits the longest.
+
+        From hand to hand, so that nobody who comes later gets it first.
+        """
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
-                turn.set_result(None)
+                turn.set_result(connection)
                 return
+        if connection is not None:
+            self._idle.append(connection)
 
 
 class PostgreSQL(Database):
