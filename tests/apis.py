@@ -30,8 +30,11 @@ from tenantry.db.opening import open_database
 from tenantry.errors import HTTP_STATUS, Code
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.google.rpc.status_pb import Status
+from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
+from tenantry.gen.scalekit.v1.roles import roles_pb
+from tenantry.gen.scalekit.v1.users import users_pb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -315,6 +318,18 @@ class Api:
     def organizations(self) -> Service:
         return Service(self, organizations_pb.desc().services[0])
 
+    @property
+    def users(self) -> Service:
+        return Service(self, users_pb.desc().services[0])
+
+    @property
+    def roles(self) -> Service:
+        return Service(self, roles_pb.desc().services[0])
+
+    @property
+    def domains(self) -> Service:
+        return Service(self, domains_pb.desc().services[0])
+
     def sending(self, **headers: str | Sequence[str]) -> Api:
         """The same with these headers in place of those of the same names; `_` stands for `-`.
 
@@ -413,6 +428,50 @@ class Make:
             organization={"display_name": display_name, **members}
         )
         made: dict[str, Any] = answer["organization"]
+        return made
+
+    async def user(self, organization_id: str = "", **members: Any) -> dict[str, Any]:
+        """A new user, an active member of an organization; of a new one if none is named."""
+        answer = await self._api.users.create_user_and_membership(
+            organization_id=organization_id or (await self.organization())["id"],
+            send_invitation_email=False,
+            user={"email": f"{unique('user')}@example.com", **members},
+        )
+        made: dict[str, Any] = answer["user"]
+        return made
+
+    async def role(self, **members: Any) -> dict[str, Any]:
+        """A new role of the environment."""
+        name = unique("role").replace("-", "_")
+        answer = await self._api.roles.create_role(
+            role={"name": name, "display_name": "A role", **members}
+        )
+        made: dict[str, Any] = answer["role"]
+        return made
+
+    async def organization_role(self, organization_id: str, **members: Any) -> dict[str, Any]:
+        """A new role of one organization."""
+        name = unique("role").replace("-", "_")
+        answer = await self._api.roles.create_organization_role(
+            org_id=organization_id, role={"name": name, "display_name": "A role", **members}
+        )
+        made: dict[str, Any] = answer["role"]
+        return made
+
+    async def permission(self, name: str = "", **members: Any) -> dict[str, Any]:
+        """A new permission."""
+        name = name or unique("permission").replace("-", ":")
+        answer = await self._api.roles.create_permission(permission={"name": name, **members})
+        made: dict[str, Any] = answer["permission"]
+        return made
+
+    async def domain(self, organization_id: str, **members: Any) -> dict[str, Any]:
+        """A new domain of an organization."""
+        answer = await self._api.domains.create_domain(
+            organization_id=organization_id,
+            domain={"domain": f"{unique('domain')}.example.com", **members},
+        )
+        made: dict[str, Any] = answer["domain"]
         return made
 
     async def portal_link(self, organization_id: str, **request: Any) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from servers import LiveServer, PostgreSQL
 
+pytest_plugins = ["apis"]
+
 
 @pytest.fixture(scope="session")
 def postgresql():

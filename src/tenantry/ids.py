@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ORGANIZATION = "org_"
+USER = "usr_"
+USER_PROFILE = "usp_"
+MEMBERSHIP = "mem_"
+ROLE = "role_"
+PERMISSION = "perm_"
+DOMAIN = "dom_"
+MAIL = "mail_"
 PORTAL_LINK = "lnk_"
 PORTAL_SESSION = "pss_"
 ENVIRONMENT = "env_"

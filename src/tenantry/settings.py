@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
@@ -86,6 +87,19 @@ def _master_key(text: str) -> str:
     return text
 
 
+def _resolvers(text: str) -> tuple[str, ...]:
+    servers = tuple(part.strip() for part in text.split(",") if part.strip())
+    for server in servers:
+        _listen(server)
+    return servers
+
+
+def _txt_label(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", text):
+        raise ValueError(f"{text!r} is not one label of a domain name, in lower case")
+    return text
+
+
 def _file(text: str) -> Path | None:
     if not text:
         return None
@@ -93,6 +107,52 @@ def _file(text: str) -> Path | None:
     if not path.is_file():
         raise ValueError(f"no file at {text!r}")
     return path
+
+
+def _folder(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text).expanduser().absolute()
+    if not path.is_dir():
+        raise ValueError(f"no folder at {text!r}")
+    return path
+
+
+def _smtp_url(text: str) -> str:
+    if not text:
+        return text
+    url = urlsplit(text)  # what is wrong with it is said without it: it holds a password
+    if url.scheme not in {"smtp", "smtps"} or not url.hostname:
+        raise ValueError("is not smtp://HOST:PORT or smtps://HOST:PORT")
+    odd = " " in url.netloc or not url.netloc.isprintable()
+    if odd or url.path.strip("/") or url.fragment:
+        raise ValueError("must be scheme, user, password, host and port only")
+    try:
+        port = url.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("the port is not from 1 to 65535")
+    if (url.username is None) != (url.password is None):
+        raise ValueError("user and password are set together (percent-encoded)")
+    if url.query and (url.query != "starttls=no" or url.scheme != "smtp"):
+        raise ValueError("only smtp:// takes an option, ?starttls=no")
+    if url.query and url.password:
+        raise ValueError("a password is never sent without TLS: leave ?starttls=no out")
+    return text
+
+
+# "Name <address>" or the address alone. The name is written as it is meant, without quotes.
+_MAILBOX = re.compile(r"""(?:[^<>"@\x00-\x1f\x7f]+<([^<>]+)>|([^<>]+))""")
+_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
+
+
+def _mailbox(text: str) -> str:
+    if text:
+        parts = _MAILBOX.fullmatch(text)
+        if parts is None or not _ADDRESS.fullmatch(parts[1] or parts[2]):
+            raise ValueError(f"{text!r} is not an address such as Example <no-reply@example.com>")
+    return text
 
 
 def _switch(text: str) -> bool:
@@ -152,6 +212,11 @@ class Settings:
     workers: int = _setting(
         "1", _count(1, 64), "Server processes that share the port; one for each core is enough."
     )
+    background: bool = _setting(
+        "true",
+        _switch,
+        "The server also does the work of `tenantry worker`: it sends mail and looks up domains.",
+    )
     master_key: str = _setting(
         "",
         _master_key,
@@ -165,13 +230,54 @@ class Settings:
     cors_origins: tuple[str, ...] = _setting(
         "", _origins, "Origins, separated by commas, whose pages may call the API; none by default."
     )
+    smtp_url: str = _setting(
+        "",
+        _smtp_url,
+        "smtp://user:password@host:587 or smtps://..., the server that sends mail. TLS is a must "
+        "outside loopback, unless ?starttls=no is added. Empty keeps mail in the database: "
+        "`tenantry mail list`.",
+        secret=True,
+    )
+    mail_from: str = _setting(
+        "", _mailbox, "Who mail comes from, such as `Example <no-reply@example.com>`."
+    )
+    mail_templates: Path | None = _setting(
+        "", _folder, "Folder of mail templates that replace ours of the same names."
+    )
     pool_size: int = _setting(
         "10", _count(1, 1000), "Connections to PostgreSQL that each worker opens at most."
+    )
+    invitation_days: int = _setting(
+        "15", _count(1, 30), "Days until an invitation that nobody accepts expires."
+    )
+    block_disposable_emails: bool = _setting(
+        "false", _switch, "Refuse to invite or add people with a disposable e-mail address."
+    )
+    block_public_emails: bool = _setting(
+        "false",
+        _switch,
+        "Refuse to invite or add people with an address of a public mail provider.",
+    )
+    domain_txt_label: str = _setting(
+        "_tenantry-domain-verification",
+        _txt_label,
+        "Label, in front of a domain, of the TXT record that proves who owns it.",
+    )
+    dns_resolver: tuple[str, ...] = _setting(
+        "",
+        _resolvers,
+        "HOST:PORT of the DNS servers, separated by commas, that are asked for TXT records; "
+        "empty for the system's.",
     )
     log_level: str = _setting(
         "info",
         _one_of("debug", "info", "warning", "error"),
         "How much is logged: debug, info, warning or error.",
+    )
+    development: bool = _setting(
+        "false",
+        _switch,
+        "Show mail that was not sent at /dev/mail, to anybody: never where others can reach it.",
     )
 
     @property
@@ -241,6 +347,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     if (settings.tls_cert is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_cert"
         raise SettingError(missing, "is needed too: certificate and key are set together")
+    if settings.smtp_url and not settings.mail_from:
+        raise SettingError("mail_from", "is needed too: mail servers ask who mail comes from")
     return settings
 
 

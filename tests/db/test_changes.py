@@ -20,7 +20,7 @@ from statements import (
 )
 
 from tenantry.db import log
-from tenantry.db.engine import DuplicateKey
+from tenantry.db.engine import DuplicateKey, Session
 from tenantry.db.schema import metadata
 
 
@@ -71,14 +71,10 @@ def unrecordable(db, monkeypatch):
     async def prepare():
         await create(db, "first")
         (first,) = await log.after(db, "")
-        real = type(db).event_params
-
-        def params(self, one):
-            return real(self, one) | {"event_id": first["id"]}
-
-        for kind in type(db).__mro__:
-            if "event_params" in vars(kind):
-                monkeypatch.setattr(kind, "event_params", params)
+        real = Session.event_row
+        monkeypatch.setattr(
+            Session, "event_row", lambda self, one: real(self, one) | {"id": first["id"]}
+        )
 
     return prepare
 

@@ -304,10 +304,8 @@ async def test_no_event_holds_a_secret(database, server, http, make, token):
 async def test_a_change_whose_event_cannot_be_kept_is_not_made(database, make, monkeypatch):
     made = await make.organization()
     (taken,) = await log.last(database, limit=1)
-    parameters = database.event_params
-    monkeypatch.setattr(
-        database, "event_params", lambda event: parameters(event) | {"event_id": taken["id"]}
-    )
+    row = database.event_row
+    monkeypatch.setattr(database, "event_row", lambda event: row(event) | {"id": taken["id"]})
     system = Call(SYSTEM, database, request_id="cli")
     external_id = unique()
     with pytest.raises((DuplicateKey, errors.Duplicate)):

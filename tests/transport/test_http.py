@@ -308,7 +308,7 @@ async def test_who_calls_is_found_out_before_the_body_is_read(ask_as_nobody):
 
 
 @pytest.mark.parametrize("caller", ["client", "reader", "writer", None])
-@pytest.mark.parametrize("wire", ["rest", "connect"])
+@pytest.mark.parametrize("spoken", ["rest", "connect"])
 @pytest.mark.parametrize(
     ("path", "rpc", "allowed"),
     [
@@ -321,9 +321,9 @@ async def test_who_calls_is_found_out_before_the_body_is_read(ask_as_nobody):
         (SHAPE, "Show", {"client"}),
     ],
 )
-async def test_the_contract_says_who_may_call(*, entry, wire, path, rpc, allowed, caller):
+async def test_the_contract_says_who_may_call(*, entry, spoken, path, rpc, allowed, caller):
     door = Door(entry, **({"authorization": f"Bearer {caller}"} if caller else {}))
-    if wire == "rest":
+    if spoken == "rest":
         answer = await door("GET", path)
     else:
         answer = await door("POST", f"/{trial.SERVICE}/{rpc}", {})

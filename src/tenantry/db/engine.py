@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import ids
 from tenantry.db.schema import to_json
-from tenantry.db.statements import RECORD
+from tenantry.db.statements import RECORD, event_param
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,17 @@ class DuplicateKey(Exception):
         self.field = field
 
 
+class ForeignKey(Exception):
+    """A row is referred to that is not there, or one goes that is still referred to.
+
+    ``constraint`` names the rule; "" on SQLite, which does not say.
+    """
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__(constraint)
+        self.constraint = constraint
+
+
 class Unavailable(Exception):
     """The database could not be asked, and nothing was changed."""
 
@@ -38,8 +49,12 @@ class Unavailable(Exception):
 class Session(ABC):
     """Runs statements: on a `Database` each commits by itself, in a `Transaction` all together."""
 
+    environment_id: str
     vault: Vault
     page_tokens: PageTokens
+    # What a room keeps in this process, by a key of its own; None within a transaction, where what
+    # is read may never come to be.
+    remembered: dict[Any, Any] | None
 
     @abstractmethod
     def new_id(self, prefix: str) -> str:
@@ -55,13 +70,14 @@ class Session(ABC):
         return rows[0] if rows else None
 
     @abstractmethod
-    async def apply(self, change: Statement, event: Event, **params: Any) -> Row | None:
-        """Make a change that returns a row, and record its event, both or neither.
+    async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
+        """Make a change that returns a row, and record its events, all or nothing.
 
         Without a row (nothing matched) nothing is recorded.
 
         Raises:
             DuplicateKey: another row has a value that must be unique.
+            ForeignKey: a row refers to one that is not there, or is still referred to.
 
         """
 
@@ -69,22 +85,33 @@ class Session(ABC):
         """Record one more event of a transaction."""
         await self.fetch_all(RECORD, **self.event_params(event))
 
+    async def serialize(self, word: str) -> None:  # noqa: B027 - SQLite has one writer anyway
+        """Wait until no other transaction is within what this word names, up to our own end."""
+
     @abstractmethod
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """Return a context whose statements are committed together at its end, or not at all."""
 
-    def event_params(self, event: Event) -> dict[str, Any]:
-        """Return the bind parameters of a new row in `events`."""
+    def event_params(self, *events: Event) -> dict[str, Any]:
+        """Return the bind parameters of new rows in `events`."""
         return {
-            "event_id": self.new_id(ids.EVENT),
-            "event_type": event.type,
-            "event_object": event.object,
-            "event_occurred_at": now(),
-            "event_organization_id": event.organization_id,
-            "event_actor": to_json(event.actor),
-            "event_before": None if event.before is None else to_json(event.before),
-            "event_after": None if event.after is None else to_json(event.after),
-            "event_request_id": event.request_id,
+            event_param(number, column): value
+            for number, event in enumerate(events)
+            for column, value in self.event_row(event).items()
+        }
+
+    def event_row(self, event: Event) -> dict[str, Any]:
+        """Return the columns of a new row in `events`."""
+        return {
+            "id": self.new_id(ids.EVENT),
+            "type": event.type,
+            "object": event.object,
+            "occurred_at": now(),
+            "organization_id": event.organization_id,
+            "actor": to_json(event.actor),
+            "before": None if event.before is None else to_json(event.before),
+            "after": None if event.after is None else to_json(event.after),
+            "request_id": event.request_id,
         }
 
 
@@ -92,7 +119,9 @@ class Database(Session):
     """One database, opened for one process by `tenantry.db.opening.open_database`."""
 
     mint: Mint
-    environment_id: str
+
+    def __init__(self) -> None:
+        self.remembered = {}
 
     def new_id(self, prefix: str) -> str:
         """See `Session.new_id`."""
@@ -108,6 +137,8 @@ class Transaction(Session):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.remembered = None
+        self.environment_id = database.environment_id
         self.vault = database.vault
         self.page_tokens = database.page_tokens
 

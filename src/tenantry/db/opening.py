@@ -124,6 +124,7 @@ async def _prepare(database: Database, master_key: bytes) -> None:
         p_id=ids.Mint(0).new(ids.ENVIRONMENT),
         p_nodes=0,
         p_data_key=master.encrypt(new_data_key(), _PURPOSE),
+        p_roles_version=0,
         p_create_time=now(),
     )
     row = await database.fetch_one(_CLAIM)

@@ -13,6 +13,7 @@ from tenantry import errors
 from tenantry.db.engine import (
     Database,
     DuplicateKey,
+    ForeignKey,
     Row,
     Session,
     Transaction,
@@ -35,6 +36,7 @@ _SERVER_SETTINGS = {
     # one with LIMIT anew each time, which is two thirds of a list's cost.
     "plan_cache_mode": "force_generic_plan",
 }
+_SERIALIZE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 # The statement was rolled back by the server: saying "try again" is true.
 _ROLLED_BACK = (
     asyncpg.DeadlockDetectedError,
@@ -149,6 +151,7 @@ class PostgreSQL(Database):
     """A pool of connections to one PostgreSQL."""
 
     def __init__(self, pool: _Pool) -> None:
+        super().__init__()
         self._pool = pool
 
     @classmethod
@@ -172,9 +175,9 @@ class PostgreSQL(Database):
         finally:
             self._pool.give_back(connection)
 
-    async def apply(self, change: Statement, event: Event, **params: Any) -> Row | None:
+    async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        sql, args = change.bind_recorded({**params, **self.event_params(event)})
+        sql, args = change.bind_recorded({**params, **self.event_params(*events)}, len(events))
         connection = await self._pool.acquire()
         try:
             rows = await _fetch(connection, sql, args, undone=False)
@@ -224,11 +227,15 @@ class _Transaction(Transaction):
         sql, args = statement.bind("postgresql", params)
         return await _fetch(self._connection, sql, args, undone=True)
 
-    async def apply(self, change: Statement, event: Event, **params: Any) -> Row | None:
+    async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        sql, args = change.bind_recorded({**params, **self.event_params(event)})
+        sql, args = change.bind_recorded({**params, **self.event_params(*events)}, len(events))
         rows = await _fetch(self._connection, sql, args, undone=True)
         return rows[0] if rows else None
+
+    async def serialize(self, word: str) -> None:
+        """See `Session.serialize`."""
+        await _fetch(self._connection, _SERIALIZE, [word], undone=True)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -243,6 +250,8 @@ async def _fetch(connection: Any, sql: str, args: list[Any], *, undone: bool) ->
         rows: Sequence[Row] = await connection.fetch(sql, *args)
     except asyncpg.UniqueViolationError as problem:
         raise DuplicateKey((problem.constraint_name or "").rpartition("__")[2]) from problem
+    except asyncpg.ForeignKeyViolationError as problem:
+        raise ForeignKey(problem.constraint_name or "") from problem
     except _ROLLED_BACK as problem:
         raise Unavailable(type(problem).__name__) from problem
     except asyncpg.CharacterNotInRepertoireError:

@@ -12,14 +12,17 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     Table,
     Text,
+    select,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.sql.compiler import SQLCompiler
 
 metadata = MetaData(
@@ -130,6 +133,68 @@ def _text_has_sqlite(element: text_has, compiler: SQLCompiler, **kw: Any) -> str
     )
 
 
+class json_list(GenericFunction[str]):  # noqa: N801
+    """A JSON array of these values; a value of the type Json goes in as what it spells."""
+
+    inherit_cache = True
+    type = Json()
+
+
+@compiles(json_list, "postgresql")
+def _json_list_postgresql(element: json_list, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_build_array({compiler.process(element.clause_expr.element, **kw)})"
+
+
+@compiles(json_list, "sqlite")
+def _json_list_sqlite(element: json_list, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_array({', '.join(_spelled(value, compiler, **kw) for value in element.clauses)})"
+
+
+class json_rows(GenericFunction[str]):  # noqa: N801
+    """Aggregates a value of each row to one JSON array; of no row that is NULL or an empty one."""
+
+    inherit_cache = True
+    type = Json()
+
+
+@compiles(json_rows, "postgresql")
+def _json_rows_postgresql(element: json_rows, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_agg({compiler.process(element.clause_expr.element, **kw)})"
+
+
+@compiles(json_rows, "sqlite")
+def _json_rows_sqlite(element: json_rows, compiler: SQLCompiler, **kw: Any) -> str:
+    (value,) = element.clauses
+    return f"json_group_array({_spelled(value, compiler, **kw)})"
+
+
+def _spelled(value: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # SQLite would take JSON that comes from a column or a subquery for a string.
+    text = compiler.process(value, **kw)
+    return f"json({text})" if isinstance(value.type, Json) else text
+
+
+class _json_elements(GenericFunction[str]):  # noqa: N801
+    inherit_cache = True
+
+
+@compiles(_json_elements, "postgresql")
+def _json_elements_postgresql(element: _json_elements, compiler: SQLCompiler, **kw: Any) -> str:
+    argument = compiler.process(element.clause_expr.element, **kw)
+    return f"jsonb_array_elements_text(CAST({argument} AS JSONB))"
+
+
+@compiles(_json_elements, "sqlite")
+def _json_elements_sqlite(element: _json_elements, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_each({compiler.process(element.clause_expr.element, **kw)})"
+
+
+def json_values(parameter: ColumnElement[Any]) -> Select[tuple[str]]:
+    """Return the texts of a JSON array: one parameter for any number of them."""
+    elements = _json_elements(parameter).table_valued(Column("value", Text), name="given")
+    return select(elements.c.value)
+
+
 def _table(column: Any) -> Table:
     table: Table = column.table
     return table
@@ -145,6 +210,9 @@ environment = Table(
     Column("nodes", BigInteger, nullable=False),
     # Encrypts all secrets at rest; itself encrypted under the master key.
     Column("data_key", Text, nullable=False),
+    # Raised by triggers with every change of roles and permissions: what a process remembers of
+    # them holds for one value.
+    Column("roles_version", BigInteger, nullable=False, server_default="0"),
     time_column("create_time"),
 )
 

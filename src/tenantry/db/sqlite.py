@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tenantry.db.engine import (
     Database,
     DuplicateKey,
+    ForeignKey,
     Row,
     Session,
     Transaction,
@@ -38,6 +39,7 @@ class SQLite(Database):
     """One database file, shared with other processes of this machine."""
 
     def __init__(self, path: str) -> None:
+        super().__init__()
         self._path = path
         self._local = threading.local()
         self._writer = ThreadPoolExecutor(1, "sqlite-writer")
@@ -73,6 +75,8 @@ class SQLite(Database):
                 if text.startswith("UNIQUE"):
                     column = text.partition(",")[0].rpartition(".")[2]
                     raise DuplicateKey(column) from problem
+                if text.startswith("FOREIGN KEY"):
+                    raise ForeignKey("") from problem
                 raise
             except sqlite3.OperationalError as problem:
                 # The low byte is the kind: another process recovering the file is busy too.
@@ -95,9 +99,9 @@ class SQLite(Database):
         async with self._writing:
             return await self.run_writer(lambda c: c.execute(sql, args).fetchall())
 
-    async def apply(self, change: Statement, event: Event, **params: Any) -> Row | None:
+    async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        make = _recorded(change.bind("sqlite", params), self.event_params(event))
+        make = _recorded(change.bind_all(params), [self.event_params(event) for event in events])
 
         def work(connection: sqlite3.Connection) -> Row | None:
             connection.execute("BEGIN IMMEDIATE")
@@ -153,9 +157,9 @@ class _Transaction(Transaction):
         sql, args = statement.bind("sqlite", params)
         return await self._run(lambda c: c.execute(sql, args).fetchall())
 
-    async def apply(self, change: Statement, event: Event, **params: Any) -> Row | None:
+    async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        make = _recorded(change.bind("sqlite", params), self.event_params(event))
+        make = _recorded(change.bind_all(params), [self.event_params(event) for event in events])
 
         def work(connection: sqlite3.Connection) -> Row | None:
             connection.execute(_SAVE)
@@ -187,15 +191,17 @@ _SAVE, _UNDO, _RELEASE = "SAVEPOINT inner", "ROLLBACK TO inner", "RELEASE inner"
 
 
 def _recorded(
-    change: tuple[str, list[Any]], event: Mapping[str, Any]
+    changes: Sequence[tuple[str, list[Any]]], events: Sequence[Mapping[str, Any]]
 ) -> Callable[[sqlite3.Connection], Row | None]:
-    """Return the work of a change and its event, within a transaction."""
-    recorded = RECORD.bind("sqlite", event)
+    """Return the work of changes and their events, within a transaction."""
+    first, *further = changes
+    further += [RECORD.bind("sqlite", event) for event in events]
 
     def work(connection: sqlite3.Connection) -> Row | None:
-        row: Row | None = connection.execute(*change).fetchone()
+        row: Row | None = connection.execute(*first).fetchone()
         if row is not None:
-            connection.execute(*recorded)
+            for statement in further:
+                connection.execute(*statement)
         return row
 
     return work

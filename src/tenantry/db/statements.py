@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import bindparam, insert, literal_column, select
+from sqlalchemy import bindparam, insert, literal_column, select, union_all
+from sqlalchemy import cast as sa_cast
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.sql.selectable import Select
@@ -12,10 +13,12 @@ from sqlalchemy.sql.selectable import Select
 from tenantry.db.schema import events
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.elements import ClauseElement
+
+    _Built = tuple[str, list[str], dict[str, Any]]  # text, names of its arguments, defaults
 
 _DIALECTS: dict[str, Any] = {
     "postgresql": postgresql_dialect(),  # type: ignore[no-untyped-call]
@@ -28,54 +31,81 @@ EVENT_COLUMNS = [column.name for column in events.columns]
 class Statement:
     """One expression with named bind parameters, made at module level and run many times.
 
-    A statement that depends on its arguments (filters) is built by a function with
-    ``functools.cache``, so that it is compiled once as well.
+    Further changes may follow a first one that always returns a row, an insert: they are made with
+    it, all or none, and its row is the result. A statement that depends on its arguments (filters)
+    is built by a function with ``functools.cache``, so that it is compiled once as well.
     """
 
-    __slots__ = ("_built", "clause", "is_read")
+    __slots__ = ("_built", "_further", "clause", "is_read")
 
-    def __init__(self, clause: ClauseElement) -> None:
+    def __init__(self, clause: ClauseElement, *further: ClauseElement) -> None:
         self.clause = clause
         self.is_read = isinstance(clause, Select)
-        self._built: dict[str, tuple[str, list[str], dict[str, Any]]] = {}
+        self._further = further
+        self._built: dict[str | int, list[_Built]] = {}
 
     def bind(self, dialect: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Return the SQL text and its positional arguments."""
-        built = self._built.get(dialect)
-        if built is None:
-            built = self._built[dialect] = self._compile(self.clause, dialect)
-        sql, names, defaults = built
-        return sql, [params[n] if n in params else defaults[n] for n in names]
+        assert not self._further, "several changes go through Session.apply"
+        return self._bound(dialect, lambda: [self.clause], params)[0]
 
-    def bind_recorded(self, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
-        """Return the change and the insert of its event as one statement of PostgreSQL.
+    def bind_all(self, params: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
+        """Return the texts and arguments of all changes, the first one first, for SQLite."""
+        return self._bound("sqlite", lambda: [self.clause, *self._further], params)
 
-        The event is inserted exactly when the change returns a row.
+    def bind_recorded(self, params: Mapping[str, Any], n: int) -> tuple[str, list[Any]]:
+        """Return the changes and the inserts of n events as one statement of PostgreSQL.
+
+        The events are inserted exactly when the first change returns a row.
         """
-        built = self._built.get("recorded")
-        if built is None:
-            change = cast("Any", self.clause).cte("change")
-            values = [
-                bindparam(f"event_{c.name}", type_=c.type).label(c.name) for c in events.columns
-            ]
-            record = (
-                insert(events)
-                .from_select(EVENT_COLUMNS, select(*values).select_from(change))
-                .cte("record")
-            )
-            clause: ClauseElement = (
-                select(literal_column("change.*")).select_from(change).add_cte(record)
-            )
-            built = self._built["recorded"] = self._compile(clause, "postgresql")
-        sql, names, defaults = built
-        return sql, [params[n] if n in params else defaults[n] for n in names]
+        return self._bound(n, lambda: [self._recorded(n)], params)[0]
 
-    @staticmethod
-    def _compile(clause: ClauseElement, dialect: str) -> tuple[str, list[str], dict[str, Any]]:
-        compiled = cast("SQLCompiler", clause.compile(dialect=_DIALECTS[dialect]))
-        return compiled.string, list(compiled.positiontup or ()), dict(compiled.params)
+    def _recorded(self, n: int) -> ClauseElement:
+        change = cast("Any", self.clause).cte("change")
+        parts = [
+            cast("Any", clause).cte(f"further_{number}")
+            for number, clause in enumerate(self._further)
+        ]
+        if n:
+            # Cast, for a union does not take its types from the table that it is put into.
+            rows = [
+                select(
+                    *(
+                        sa_cast(bindparam(event_param(number, c.name)), c.type).label(c.name)
+                        for c in events.columns
+                    )
+                ).select_from(change)
+                for number in range(n)
+            ]
+            source = union_all(*rows) if n > 1 else rows[0]
+            parts.append(insert(events).from_select(EVENT_COLUMNS, source).cte("record"))
+        return select(literal_column("change.*")).select_from(change).add_cte(*parts)
+
+    def _bound(
+        self, key: str | int, clauses: Callable[[], list[ClauseElement]], params: Mapping[str, Any]
+    ) -> list[tuple[str, list[Any]]]:
+        built = self._built.get(key)
+        if built is None:
+            dialect = key if isinstance(key, str) else "postgresql"
+            built = self._built[key] = [_compile(clause, dialect) for clause in clauses()]
+        return [
+            (sql, [params[n] if n in params else defaults[n] for n in names])
+            for sql, names, defaults in built
+        ]
+
+
+def _compile(clause: ClauseElement, dialect: str) -> _Built:
+    compiled = cast("SQLCompiler", clause.compile(dialect=_DIALECTS[dialect]))
+    return compiled.string, list(compiled.positiontup or ()), dict(compiled.params)
+
+
+def event_param(number: int, column: str) -> str:
+    """Return the bind parameter for a column of the event of this number."""
+    return f"event{number}_{column}"
 
 
 RECORD = Statement(
-    insert(events).values({c.name: bindparam(f"event_{c.name}", type_=c.type) for c in events.c})
+    insert(events).values(
+        {c.name: bindparam(event_param(0, c.name), type_=c.type) for c in events.c}
+    )
 )

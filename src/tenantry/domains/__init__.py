@@ -1,0 +1,1 @@
+"""Domains: those that an organization owns, and those whose people may join it."""
