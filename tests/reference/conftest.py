@@ -7,8 +7,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from served import LATER, SERVICES
 
-from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.reference import openapi, operations, web
 from tenantry.transport.methods import of_service
 from tenantry.web import Request
@@ -23,18 +23,21 @@ class Nothing:
 
 
 @pytest.fixture(scope="session")
-def methods():
-    return [
-        method
-        for service in organizations_pb.desc().services
-        for method in of_service(service, Nothing())
-    ]
+def served():
+    """Every rpc that the server serves."""
+    return [method for service in SERVICES for method in of_service(service, Nothing())]
 
 
 @pytest.fixture(scope="session")
-def reference(methods):
+def methods(served):
+    """Those that the reference shows."""
+    return [method for method in served if method.name not in LATER]
+
+
+@pytest.fixture(scope="session")
+def reference(served):
     """The operations and the schemas they use."""
-    return operations.read(methods)
+    return operations.read(served)
 
 
 @pytest.fixture(scope="session")
@@ -43,31 +46,31 @@ def document(reference):
 
 
 @pytest.fixture(scope="session")
-def get(methods):
+def get(served):
     """Answer a request as the door would."""
-    served = {route.template: route.handler for route in web.routes(methods, PUBLIC_URL)}
+    handlers = {route.template: route.handler for route in web.routes(served, PUBLIC_URL)}
 
     def answer(path, **headers: str):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = Request("GET", path, "", named, b"", "req_test")
-        return asyncio.run(served[path](request))
+        return asyncio.run(handlers[path](request))
 
     return answer
 
 
 @pytest.fixture(scope="session")
-def site(methods):
+def site(served):
     """The door's pages at an address that a browser can open."""
-    served = {route.template: route.handler for route in web.routes(methods, PUBLIC_URL)}
+    handlers = {route.template: route.handler for route in web.routes(served, PUBLIC_URL)}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             path, _, query = self.path.partition("?")
-            if path not in served:
+            if path not in handlers:
                 self.send_error(404)
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}
-            response = asyncio.run(served[path](Request("GET", path, query, headers, b"", "x")))
+            response = asyncio.run(handlers[path](Request("GET", path, query, headers, b"", "x")))
             self.send_response(response.status)
             for name, value in response.headers.items():
                 self.send_header(name, value)

@@ -93,7 +93,7 @@ def test_an_answer_without_what_is_always_there_is_refused(document, validator):
         assert validator(told["schema"]).is_valid(example), name
 
 
-def test_the_organization_is_answered_flat_and_whole(document):
+def test_one_object_is_answered_flat_and_whole(document):
     flat = {
         operation["operationId"]
         for _, _, operation in operations_of(document)
@@ -104,6 +104,11 @@ def test_the_organization_is_answered_flat_and_whole(document):
         "UpdateOrganization",
         "GetOrganization",
         "GetOrganizationByExternalId",
+        *("GetUser", "GetUser2", "UpdateUser", "UpdateUser2", "CreateUserAndMembership"),
+        *("CreateMembership", "CreateMembership2", "UpdateMembership", "UpdateMembership2"),
+        *("ResendInvite", "CreateRole", "UpdateRole", "GetRole"),
+        *("CreateOrganizationRole", "UpdateOrganizationRole", "GetOrganizationRole"),
+        *("CreatePermission", "UpdatePermission", "GetPermission"),
     }
     example = success(document["paths"]["/api/v1/organizations/{id}"]["patch"])["example"]
     assert {**example, "organization": None} == {**example["organization"], "organization": None}
@@ -137,18 +142,26 @@ def test_one_message_can_have_two_schemas(document):
     assert schemas["OrganizationSettings"]["required"] == ["features"]
 
 
+def test_two_messages_of_one_name_are_told_apart(document):
+    schemas = document["components"]["schemas"]
+    assert "is_scalekit_permission" in schemas["roles.Permission"]["properties"]
+    assert "tags" in schemas["users.Permission"]["properties"]
+    assert {"roles.Role", "commons.Role", "commons.RoleInput"} <= schemas.keys()
+
+
 def test_variables_of_the_path_are_not_in_the_body(document):
     path = "/api/v1/organizations/{organization_id}/session-policy"
     body = document["paths"][path]["patch"]["requestBody"]
     assert "organization_id" not in body["content"]["application/json"]["schema"]["properties"]
 
 
-def test_it_carries_the_samples_of_the_page(document):
+def test_it_carries_the_samples_of_the_page(reference, document):
+    rpcs = {operation.name: operation.method.name for operation in reference[0]}
     for _, _, operation in operations_of(document):
         if operation["tags"] == ["OAuth"]:
             continue
         told = {s["label"]: s["source"] for s in operation["x-codeSamples"]}
-        found = samples(operation["operationId"])
+        found = samples(rpcs[operation["operationId"]])
         assert told == {
             language.label: found[language.key] for language in LANGUAGES if language.key in found
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from served import LATER
 
 from tenantry.reference import failures
 from tenantry.reference.comments import comment, first_sentence
@@ -23,6 +24,24 @@ def test_every_route_of_every_rpc_is_an_operation(methods, named):
         assert method.name in named
 
 
+def test_only_what_takes_a_sign_in_is_left_out(served, named):
+    left_out = {method.name for method in served} - named.keys()
+    assert left_out == LATER
+
+
+def test_operations_are_grouped_by_service(named):
+    tags = list(dict.fromkeys(operation.tag for operation in named.values()))
+    assert tags == ["Organizations", "Users", "Roles", "Domains"]
+
+
+def test_no_two_operations_have_the_same_title(named):
+    titles = [operation.title for operation in named.values()]
+    assert len(titles) == len(set(titles))
+    assert named["GetUser"].title == "Get user"
+    assert named["GetUser2"].title == "Get user by external id"
+    assert named["UpdateDefaultRoles2"].title == "Update default roles (alias)"
+
+
 def test_every_operation_is_described(named):
     for operation in named.values():
         assert operation.summary, operation.name
@@ -34,22 +53,29 @@ def test_every_operation_is_described(named):
 
 def test_every_field_of_a_request_can_be_sent_once(named):
     """In the path, in the query or in the body; but for what excludes a variable of the path."""
-    excluded = {"UpdateOrganization": {"external_id"}, "GetOrganization": {"external_id"}}
-    excluded |= {"DeleteOrganization": {"external_id"}, "GetOrganizationByExternalId": {"id"}}
     for operation in named.values():
-        outside = names(operation.at("path")) + names(operation.at("query"))
-        outside = [name.partition(".")[0] for name in outside if not name.endswith("*")]
-        body = operation.body
-        if body and body.without:
-            inside = [m.name for m in body.members if "." not in m.name]
-        else:
-            inside = ["organization", "settings"][: 1 if body else 0]
-            if operation.name == "UpdateOrganizationSettings":
-                inside = ["settings"]
-        fields = {field.name for field in operation.method.input.desc().fields}
+        (route,) = [r for r in operation.method.routes if r.template == operation.path]
+        beyond = operation.method.query
+        outside = [n for n in names(operation.at("query")) if n not in beyond]
+        outside = [name.partition(".")[0] for name in names(operation.at("path")) + outside]
+        inside = []
+        if operation.body and operation.body.without:
+            inside = [m.name for m in operation.body.members if "." not in m.name]
+        elif operation.body:
+            inside = [route.body] if route.body != "*" else []
+            inside = inside or [m.name for m in operation.body.members if "." not in m.name]
+        message = operation.method.input.desc()
+        path = names(operation.at("path"))
+        excluded = {
+            field.name
+            for oneof in message.oneofs
+            for field in oneof.fields
+            if field.name not in path and any(other.name in path for other in oneof.fields)
+        }
+        fields = {field.name for field in message.fields}
         sent = outside + inside
         assert len(sent) == len(set(sent)), operation.name
-        assert set(sent) == fields - excluded.get(operation.name, set()), operation.name
+        assert set(sent) == fields - excluded, operation.name
 
 
 def test_parameters_have_their_rules(named):
@@ -67,9 +93,26 @@ def test_parameters_have_their_rules(named):
 
 def test_a_query_beyond_the_message_is_a_parameter(named):
     assert "metadata.*" in names(named["ListOrganization"].at("query"))
+    forced = {name for name, o in named.items() if "force" in names(o.at("query"))}
+    assert forced == {
+        *("DeleteUser", "DeleteUser2", "DeleteMembership", "DeleteMembership2"),
+        *("UpdateMembership", "UpdateMembership2", "RemoveUserRole"),
+    }
+    (force,) = named["RemoveUserRole"].at("query")
+    assert force.member.type == "boolean"
+    assert "`x-force`" in force.member.description
 
 
-def test_if_match_stops_changes_of_an_organization(named):
+def test_a_body_may_be_a_list(named, document):
+    body = named["AssignUserRoles"].body
+    assert [m.name for m in body.members] == ["[].id", "[].role_name"]
+    path = "/api/v1/organizations/{organization_id}/users/{user_id}/roles"
+    told = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    assert told["schema"]["type"] == "array"
+    assert told["example"] == [{"role_name": "editor"}]
+
+
+def test_if_match_stops_changes_of_what_has_a_revision(named):
     conditional = {n for n, o in named.items() if "If-Match" in names(o.at("header"))}
     assert conditional == {
         "UpdateOrganization",
@@ -78,27 +121,32 @@ def test_if_match_stops_changes_of_an_organization(named):
         "UpdateOrganizationSessionPolicy",
         "UpdateOrganizationBranding",
         "UpsertUserManagementSettings",
+        *("UpdateUser", "UpdateUser2", "DeleteUser", "DeleteUser2"),
+        *("UpdateMembership", "UpdateMembership2"),
+        *("UpdateRole", "DeleteRole", "UpdateOrganizationRole", "DeleteOrganizationRole"),
+        *("UpdatePermission", "DeletePermission", "UpdateDomain", "DeleteDomain"),
     }
     assert all(412 in named[name].statuses for name in conditional)
 
 
-def test_answers_that_show_an_organization_have_an_etag(named):
-    assert {name for name, operation in named.items() if not operation.etag} == {
-        "ListOrganization",
-        "SearchOrganization",
-        "DeleteOrganization",
-        "GeneratePortalLink",
-        "GetPortalLinks",
-        "DeletePortalLink",
-        "DeletePortalLinkByID",
-        "GetApplicationSessionPolicy",
+def test_answers_that_show_what_has_a_revision_have_an_etag(named):
+    listing = ("List", "Search", "Delete", "Remove")
+    without = {name for name, operation in named.items() if not operation.etag}
+    assert {name for name in without if not name.startswith(listing)} == {
+        *("GeneratePortalLink", "GetPortalLinks", "GetApplicationSessionPolicy"),
+        *("ResendInvite", "AssignUserRoles"),
+        *("GetRoleUsersCount", "GetOrganizationRoleUsersCount", "AddPermissionsToRole"),
+        *("UpdateDefaultRoles", "UpdateDefaultRoles2", "UpdateDefaultOrganizationRoles"),
+        "VerifyDomain",
     }
+    assert not any(operation.etag for n, operation in named.items() if n.startswith(listing))
 
 
 def test_only_a_post_takes_an_idempotency_key(named):
     keyed = {n for n, o in named.items() if "Idempotency-Key" in names(o.at("header"))}
-    assert keyed == {"CreateOrganization"}
-    assert 422 in named["CreateOrganization"].statuses
+    assert keyed == {name for name, operation in named.items() if operation.verb == "POST"}
+    assert {"CreateOrganization", "CreateMembership2", "AssignUserRoles"} <= keyed
+    assert all(422 in named[name].statuses for name in keyed)
 
 
 def test_the_organization_is_shown_flat_and_whole(named):

@@ -6,9 +6,9 @@ import json
 
 import pytest
 from jsonschema import Draft202012Validator
+from served import SERVICES
 
 from tenantry.gen.buf.validate import validate_pb as pb
-from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.reference import rules
 
 
@@ -80,7 +80,8 @@ def test_a_pattern_that_javascript_reads_otherwise_is_an_error():
 def test_what_must_be_sent_is_known():
     required = {
         f"{message.name}.{field.name}"
-        for message in organizations_pb.desc().messages
+        for service in SERVICES
+        for message in service.file.messages
         for field in message.fields
         if rules.rules_of(field).required
     }
@@ -88,3 +89,5 @@ def test_what_must_be_sent_is_known():
     assert "SearchOrganizationsRequest.query" in required
     assert "UpdateOrganizationBrandingRequest.source" in required  # 0 is refused
     assert "UpdateOrganization.display_name" not in required
+    assert "CreateUser.email" in required  # an empty text is none
+    assert "CreateMembership.inviter_email" not in required

@@ -210,6 +210,18 @@ def test_grpc_speaks_json_too(cleartext):
     assert sum(map(len, stream.trailers.values())) < 8192
 
 
+@pytest.mark.parametrize("content_type", [GRPC, WEB])
+def test_a_header_says_what_the_call_takes_beyond_its_message(cleartext, pb, content_type):
+    sent = headers(f"{PATH}/Remove", content_type, x_verbose="true", x_color="RED")
+    stream = cleartext.send(sent, framed(message(pb, id="a")))
+    cleartext.wait(stream)
+    answer = pb.Answer.from_binary(stream.messages[0])
+    assert {name: one.values for name, one in answer.extra.items()} == {"verbose": ["true"]}
+    stream = cleartext.send(headers(f"{PATH}/Remove", content_type), framed(message(pb, id="a")))
+    cleartext.wait(stream)
+    assert not pb.Answer.from_binary(stream.messages[0]).extra
+
+
 def test_a_compressed_request_is_read(cleartext, pb):
     body = framed(gzip.compress(message(pb, id="a", text="x" * 100)), flag=1)
     stream = cleartext.send(
@@ -499,6 +511,8 @@ def test_connect_answers_in_json_and_in_protobuf(connect, pb):
     answer = connect("Show", {"id": "a", "an_int64": "5", "anInt32": 5})
     assert answer.json()["shape"] == {"id": "a", "anInt32": 5, "anInt64": "5"}
     assert answer.headers["trailer-etag"] == '"7"'
+    answer = connect("Remove", {"id": "a"}, x_verbose="true")
+    assert answer.json()["extra"] == {"verbose": {"values": ["true"]}}
     answer = connect("Show", message(pb, id="a"), kind="application/proto")
     assert pb.Answer.from_binary(answer.content).shape.id == "a"
     answer = connect("Show", gzip.compress(b'{"id":"a"}'), content_encoding="gzip")

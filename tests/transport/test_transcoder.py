@@ -261,6 +261,30 @@ async def test_a_query_says_what_the_call_takes_beyond_its_message(ask):
     assert answer.violations == {"label.": "unknown_field"}
 
 
+async def test_a_call_without_a_body_and_one_with_take_it_too(ask):
+    for verb, path, body in [
+        ("DELETE", "/trial/doomed/shp_1", None),
+        ("PUT", "/trial/parents/shp_0/shapes/shp_1", {"label_text": "a"}),
+        ("PUT", SHAPE, {"text": "x"}),
+    ]:
+        answer = await ask(verb, f"{path}?verbose=true", body)
+        assert answer.json["extra"] == {"verbose": {"values": ["true"]}}, answer.body
+
+
+async def test_a_header_says_it_too_and_a_query_goes_first(ask):
+    answer = await ask("DELETE", "/trial/doomed/shp_1", x_verbose="true")
+    assert answer.json["extra"] == {"verbose": {"values": ["true"]}}
+    answer = await ask("DELETE", "/trial/doomed/shp_1?verbose=false", x_verbose="true")
+    assert answer.json["extra"] == {"verbose": {"values": ["false"]}}
+
+
+async def test_a_header_that_the_call_does_not_take_is_left_aside(ask):
+    answer = await ask("GET", SHAPE, **{"x-label.*": "a", "x-label.a": "a", "x-color": "RED"})
+    assert answer.json["extra"] == {}
+    answer = await ask("POST", "/trial/shapes/shp_1:refresh", x_verbose="true")
+    assert answer.json["extra"] == {}
+
+
 # Body
 
 BODY = {

@@ -26,47 +26,174 @@ if TYPE_CHECKING:
 
 _ORGANIZATION = "org_2123312131125533"
 _LINK = "lnk_2123312131125540"
+_USER = "usr_212331213112554101"
+_ROLE = "role_2123312131125550"
+_PERMISSION = "perm_2123312131125560"
+_DOMAIN = "dom_2123312131125570"
+_CREATED = "2024-01-05T14:48:00.207313Z"
+_CHANGED = "2024-02-11T09:30:12.481906Z"
+_OF_USERS = (
+    *("GetUser", "UpdateUser", "DeleteUser", "CreateMembership", "UpdateMembership"),
+    "DeleteMembership",
+)
+_OF_PROFILES = ("", "Create", "Update")
+_OF_DOMAINS = ("GetDomain", "UpdateDomain", "DeleteDomain", "VerifyDomain")
+_OF_ORGANIZATION_ROLES = (
+    "GetOrganizationRole",
+    "UpdateOrganizationRole",
+    "DeleteOrganizationRole",
+    "GetOrganizationRoleUsersCount",
+    "DeleteOrganizationRoleBase",
+)
+
+
+def _each(value: Any, field: str, *messages: str) -> dict[str, Any]:
+    return {f"{message}.{field}": value for message in messages}
+
+
+def _default_role(name: str, **more: bool) -> dict[str, Any]:
+    return {"id": _ROLE, "name": name, "display_name": name.capitalize(), **more}
+
+
 _VALUES: dict[str, Any] = {
     "absolute_session_timeout": 480,
     "absolute_session_timeout_unit": "MINUTES",
+    "accepted_at": "2024-01-08T10:02:44.730125Z",
     "access_token_expiry": 5,
-    "create_time": "2024-01-05T14:48:00.207313Z",
+    "cascade": False,
+    "connection_id": "",
+    "count": 3,
+    "create_time": _CREATED,
+    "created_at": _CREATED,
+    "current_session_id": "ses_2123312131125590",
+    "custom_attributes": {"department": "finance"},
     "customization_settings": {"primary_color": "#2f5d50"},
+    "default_creator_role": "admin",
+    "default_member_role": "member",
+    "description": "Writes invoices",
     "display_name": "Acme Corp",
+    "domain_type": "ORGANIZATION_DOMAIN",
+    "domains": ["https://app.example.com"],
+    "email": "ada@acme.com",
     "enabled": True,
+    "environment_id": "env_2123312131125001",
     "expire_time": "2024-01-05T14:49:00.207313Z",
+    "expires_at": "2024-01-20T14:48:00.207313Z",
+    "extends": "member",
     "external_id": "my_unique_id",
+    "family_name": "Lovelace",
     "features": ["sso"],
+    "gateway_enabled": False,
+    "gender": "female",
+    "given_name": "Ada",
+    "groups": ["engineering"],
     "id": _ORGANIZATION,
     "idle_session_timeout": 60,
     "idle_session_timeout_enabled": True,
     "idle_session_timeout_unit": "MINUTES",
+    "include": "permissions",
+    "inviter_email": "grace@acme.com",
+    "last_login_time": _CHANGED,
     "link_id": _LINK,
+    "locale": "en-GB",
     "logo_url": "https://example.com/acme.png",
     "max_allowed_users": 250,
     "metadata": {"plan": "gold"},
-    "name": "sso",
     "next_page_token": "",
+    "org_id": _ORGANIZATION,
     "organization_id": _ORGANIZATION,
+    "origin": "https://app.example.com",
+    "page_number": 1,
     "page_size": 10,
     "page_token": "",
+    "permission_name": "invoices:write",
+    "permission_names": ["invoices:write"],
+    "permissions": ["invoices:write"],
+    "phone_number": "+14155550123",
+    "picture": "https://example.com/ada.png",
     "policy_source": "CUSTOM",
+    "preferred_username": "ada",
     "prev_page_token": "",
     "query": "acme",
+    "reassign_role_name": "member",
     "region_code": "US",
+    "role_name": "editor",
+    "send_invitation_email": True,
     "slug": "acme",
     "source": "BRANDING_SOURCE_CUSTOM",
+    "support_hash": "5d41402abc4b2a76b9719d911017c592ae1fbcd3a1f0c5e2b7d8f3a6c4e90b12",
     "total_size": 1,
+    "type": "ALL",
     "update_mask": "displayName,externalId",
-    "update_time": "2024-02-11T09:30:12.481906Z",
+    "update_time": _CHANGED,
+    "user_id": _USER,
+    "verified": True,
+    "AssignUserRolesRequest.roles": [{"role_name": "editor"}],
+    "CreateDomain.domain": "acme.com",
+    "CreateMembership.roles": [{"name": "editor"}],
+    "CreatePermission.name": "invoices:write",
+    "CreateRole.name": "editor",
+    "CreateUserProfile.name": "Ada Lovelace",
+    "Domain.domain": "acme.com",
+    "Domain.id": _DOMAIN,
+    "Domain.txt_record_key": "",
+    "Domain.txt_record_secret": "",
+    "Domain.verification_method": "ADMIN",
+    "Domain.verification_status": "VERIFIED",
+    "Invite.resent_at": "2024-01-12T08:15:30.118204Z",
+    "Invite.resent_count": 1,
+    "Invite.status": "PENDING_INVITE",
     "Link.id": _LINK,
     "Link.location": "{public_url}/magicLink/GJc0VbZ3kQp8nS1xTfLr2w",
+    "ListDomainRequest.include": "",
+    "OrganizationMembership.join_time": "2024-01-08T10:02:44.730125Z",
+    "OrganizationMembership.membership_status": "ACTIVE",
+    "OrganizationMembership.name": "Acme Corp",
+    "OrganizationMembership.provisioning_method": "invitation",
     "OrganizationSettings.features": [
         {"name": "sso", "enabled": True},
         {"name": "dir_sync", "enabled": False},
         {"name": "domain_verification", "enabled": False},
         {"name": "session_policy", "enabled": False},
     ],
+    "Permission.id": _PERMISSION,
+    "Permission.is_scalekit_permission": False,
+    "Permission.name": "invoices:write",
+    "Permission.tags": [],
+    "Role.default_creator": False,
+    "Role.default_member": False,
+    "Role.dependent_roles_count": 0,
+    "Role.display_name": "Editor",
+    "Role.id": _ROLE,
+    "Role.is_org_role": False,
+    "Role.name": "editor",
+    "RolePermission.id": _PERMISSION,
+    "RolePermission.name": "invoices:write",
+    "UpdateDefaultOrganizationRolesResponse.default_member": _default_role(
+        "member", default_member=True
+    ),
+    "UpdateDefaultRolesResponse.default_creator": _default_role("admin", default_creator=True),
+    "UpdateDefaultRolesResponse.default_member": _default_role("member", default_member=True),
+    "UpdateMembership.roles": [{"name": "editor"}],
+    "UpdateUserProfile.name": "Ada Lovelace",
+    "User.id": _USER,
+    "UserProfile.email_verified": True,
+    "UserProfile.external_identities": [],
+    "UserProfile.first_name": "Ada",
+    "UserProfile.id": "usp_2123312131125542",
+    "UserProfile.last_name": "Lovelace",
+    "UserProfile.name": "Ada Lovelace",
+    "UserProfile.phone_number_verified": False,
+    **_each("Editor", "display_name", "CreateRole", "UpdateRole"),
+    **_each("auditor", "role_name", *(f"{name}Request" for name in _OF_ORGANIZATION_ROLES)),
+    "CreateOrganizationRole.display_name": "Auditor",
+    "CreateOrganizationRole.name": "auditor",
+    **_each(_DOMAIN, "id", *(f"{name}Request" for name in _OF_DOMAINS)),
+    **_each(_USER, "id", *(f"{name}Request" for name in (*_OF_USERS, "ResendInvite"))),
+    **_each("ada_in_our_app", "external_id", "User", "CreateUser", "UpdateUser"),
+    **_each("ada_in_our_app", "external_id", *(f"{name}Request" for name in _OF_USERS)),
+    **_each({"team": "design"}, "metadata", "User", "CreateUser", "UpdateUser"),
+    **_each({"shirt": "medium"}, "metadata", *(f"{name}UserProfile" for name in _OF_PROFILES)),
 }
 
 
@@ -90,7 +217,7 @@ def value(field: DescField, public_url: str = "") -> Any:
         LookupError: there is none.
 
     """
-    for name in (f"{field.parent.name}.{field.name}", field.name):
+    for name in (_of_its_own(field), field.name):
         if name in _VALUES and not _holds_messages(field, name):
             found = _VALUES[name]
             return found.format(public_url=public_url) if isinstance(found, str) else found
@@ -100,6 +227,10 @@ def value(field: DescField, public_url: str = "") -> Any:
     if isinstance(inner, DescFieldValueList) and isinstance(inner.element, DescMessage):
         return [_built(inner.element, public_url)]
     raise LookupError(f"no example for {field.parent.type_name}.{field.name}")
+
+
+def _of_its_own(field: DescField) -> str:
+    return f"{field.parent.name}.{field.name}"
 
 
 def _holds_messages(field: DescField, name: str) -> bool:
@@ -113,7 +244,7 @@ def _built(message: DescMessage, public_url: str, without: Container[str] = ()) 
     return {
         field.name: value(field, public_url)
         for field in message.fields
-        if not field.deprecated and may_be_asked(field, without)
+        if may_be_asked(field, without) and (not field.deprecated or _of_its_own(field) in _VALUES)
     }
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tenantry.reference.schemas import Schemas
 
 _ABOUT = """\
-Organizations are the tenants of a B2B application. This server is compatible with the Scalekit \
-API; it is an independent project and not affiliated with Scalekit.
+Organizations are the tenants of a B2B application, users the people in them. This server is \
+compatible with the Scalekit API; it is an independent project and not affiliated with Scalekit.
 
 Bodies are JSON in snake_case (camelCase is read as well); a member that an operation does not \
 know is refused. The same operations are served over gRPC, gRPC-Web and Connect. The human form \
@@ -145,11 +145,16 @@ def _parameter(parameter: Parameter, operation: Operation) -> dict[str, Any]:
 
 
 def _request_body(body: Body, schemas: Schemas, public_url: str) -> dict[str, Any]:
-    if body.without:
-        schema = schemas.request_object(body.message, body.without)
+    example: Any
+    if body.listed:
+        schema, example = schemas.asked(body.listed), examples.value(body.listed, public_url)
     else:
-        schema = schemas.request(body.message)
-    example = examples.request(body.message, body.without, public_url)
+        example = examples.request(body.message, body.without, public_url)
+        schema = (
+            schemas.request_object(body.message, body.without)
+            if body.without
+            else schemas.request(body.message)
+        )
     return {
         "required": body.required,
         "content": {_JSON: {"schema": schema, "example": example}},
@@ -204,7 +209,7 @@ _HEADERS = {
         "schema": {"type": "string"},
     },
     "ETag": {
-        "description": "Revision of the organization; send it as If-Match to change just that one.",
+        "description": "Revision of the object; send it as If-Match to change just that one.",
         "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
     },
 }

@@ -53,17 +53,24 @@ _TYPES = {
     "google.protobuf.DoubleValue": "number",
     "google.protobuf.FloatValue": "number",
 }
+# They answer a person who has signed in, which nobody can yet.
+_LATER = frozenset({"GetCurrentUser", "GetSupportHash"})
 _DEPTH = 4  # of members inside members that are told
 
-# Headers that the contract does not know; transport/call.py reads them.
+# What the contract does not know; transport/call.py reads these headers.
 _IF_MATCH = (
-    "ETag of the revision that you have seen, or several separated by commas. If the organization "
-    "has changed since, nothing is done and the answer is 412."
+    "ETag of the revision that you have seen, or several separated by commas. If the object has "
+    "changed since, nothing is done and the answer is 412."
 )
 _IDEMPOTENCY_KEY = (
     "Text of your choice that names this request. Within 24 hours the same key with the same "
     "request gets the first answer again instead of a second object."
 )
+# Query members beyond the messages, which the contract only names.
+_EXTRAS = {
+    "force": "Do it even if it leaves other members of an organization without an administrator. "
+    "Over gRPC, gRPC-Web and Connect this is the header `x-force`."
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +98,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The JSON object that a request carries."""
+    """The JSON that a request carries: an object, or a list of them."""
 
     message: DescMessage
     without: frozenset[str]  # fields that the path holds
     members: tuple[Member, ...]
     required: bool
+    listed: DescField | None = None  # the field that is the list
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +134,64 @@ class Operation:
 
 def read(methods: Sequence[Method]) -> tuple[list[Operation], Schemas]:
     """Return the operations in the order of the contract, and the schemas they use."""
+    methods = [method for method in methods if method.name not in _LATER]
     schemas = Schemas([m.input.desc() for m in methods], [m.output.desc() for m in methods])
-    # A change that If-Match can stop answers with the object's ETag, and so does whatever else
-    # answers with such an object and nothing beside it.
-    tagged = {
-        _only_field(method.output.desc())
-        for method in methods
-        for route in method.routes
-        if _conditional(route)
-    } - {""}
-    return [each for method in methods for each in _of(method, schemas, tagged)], schemas
+    revisions = Revisions(methods)
+    return [each for method in methods for each in _of(method, schemas, revisions)], schemas
 
 
-def _of(method: Method, schemas: Schemas, tagged: set[str]) -> Iterator[Operation]:
+class Revisions:
+    """Which objects have a revision, so that answers carry an ETag and changes heed If-Match.
+
+    The contract does not say; what it says is which objects can be both read and changed.
+    """
+
+    def __init__(self, methods: Sequence[Method]) -> None:
+        routes = [(method, route) for method in methods for route in method.routes]
+        read = {_only_field(method) for method, route in routes if route.verb == "GET"}
+        changed = {_only_field(method) for method, route in routes if _changes(route)}
+        self._types = (read & changed) - {""}
+        self._addresses = {
+            route.template for method, route in routes if route.verb == "GET" and self.shown(method)
+        }
+
+    def shown(self, method: Method) -> bool:
+        """Whether an answer is such an object and nothing beside it."""
+        return _only_field(method) in self._types and not any(map(_is_custom, method.routes))
+
+    def heeded(self, method: Method, route: HttpRoute) -> bool:
+        """Whether If-Match is read: for a change, or a deletion at the address it is read at."""
+        if route.verb == "DELETE":
+            return route.template in self._addresses
+        return _changes(route) and self.shown(method)
+
+
+def _changes(route: HttpRoute) -> bool:
+    return bool(route.body) and route.verb in {"PUT", "PATCH"}
+
+
+def _is_custom(route: HttpRoute) -> bool:
+    """Whether it ends in a verb of its own, `roles:set_defaults`, and so is about no one object."""
+    return ":" in route.template.rpartition("/")[2]
+
+
+def _only_field(method: Method) -> str:
+    """Return the type of the answer's field if it is the only one and a message, else ""."""
+    fields = method.output.desc().fields
+    kinds = [f.value.message for f in fields if isinstance(f.value, DescFieldValueMessage)]
+    return kinds[0].type_name if len(kinds) == 1 == len(fields) else ""
+
+
+def _of(method: Method, schemas: Schemas, revisions: Revisions) -> Iterator[Operation]:
     for index, route in enumerate(method.routes):
         variables = _VARIABLE.findall(route.template)
         about = comment(f"{method.service}.{method.name}")
         body = _body(method, route, frozenset(variables))
-        conditional = _conditional(route)
+        conditional = revisions.heeded(method, route)
         yield Operation(
             name=method.name if index == 0 else f"{method.name}{index + 1}",
-            title=_title(method.name),
-            tag=method.service.rpartition(".")[2].removesuffix("Service") + "s",
+            title=_title(method, route),
+            tag=_plural(method.service.rpartition(".")[2].removesuffix("Service")),
             verb=route.verb,
             path=route.template,
             summary=first_sentence(about),
@@ -162,17 +206,25 @@ def _of(method: Method, schemas: Schemas, tagged: set[str]) -> Iterator[Operatio
             body=body,
             answer=tuple(_answer(method)),
             statuses=_statuses(method, variables, body, conditional=conditional),
-            etag=_only_field(method.output.desc()) in tagged,
+            etag=revisions.shown(method),
             method=method,
         )
 
 
-def _title(name: str) -> str:
-    """Return an rpc's name as words: of DeletePortalLinkByID, Delete portal link by id."""
-    first, *rest = _WORD.findall(name)
+def _title(method: Method, route: HttpRoute) -> str:
+    """Return an rpc's name as words: of DeletePortalLinkByID, Delete portal link by id.
+
+    A further route is told apart by what it finds the object by.
+    """
+    first, *rest = _WORD.findall(method.name)
     title = " ".join([first, *(word.lower() for word in rest)])
-    # The contract names lists in the singular: ListOrganization.
-    return _plural(title) if first in {"List", "Search"} else title
+    if first in {"List", "Search"}:
+        title = _plural(title)  # the contract names lists in the singular: ListOrganization
+    if route == method.routes[0]:
+        return title
+    known = _VARIABLE.findall(method.routes[0].template)
+    other = [name for name in _VARIABLE.findall(route.template) if name not in known]
+    return f"{title} by {other[0].replace('_', ' ')}" if other else f"{title} (alias)"
 
 
 def _path(method: Method, variables: list[str], schemas: Schemas) -> Iterator[Parameter]:
@@ -208,9 +260,8 @@ def _query_field(field: DescField, prefix: str, schemas: Schemas) -> Iterator[Pa
 def _extra(name: str) -> Parameter:
     """Describe a query member beyond the message; `metadata.*` stands for any that begins so."""
     stem = name.removesuffix("*")
-    text = {"type": "string"}
     if stem == name:
-        return Parameter(Member(name, "string", ""), "query", text)
+        return Parameter(Member(name, "boolean", _EXTRAS[name]), "query", {"type": "boolean"})
     member = Member(
         name,
         "string",
@@ -221,7 +272,7 @@ def _extra(name: str) -> Parameter:
     schema = {
         "type": "object",
         "propertyNames": {"pattern": f"^{re.escape(stem)}."},
-        "additionalProperties": text,
+        "additionalProperties": {"type": "string"},
         "maxProperties": 10,
         "description": member.description,
         "example": {f"{stem}plan": "gold"},
@@ -249,10 +300,15 @@ def _body(method: Method, route: HttpRoute, variables: frozenset[str]) -> Body |
         required = any(rules_of(f).required for f in message.fields if f.name not in variables)
         return Body(message, variables, members, required)
     field = next(f for f in message.fields if f.name == route.body)
-    assert isinstance(field.value, DescFieldValueMessage)
-    inner = field.value.message
-    members = tuple(_members(inner, "", (), asked=True))
-    return Body(inner, frozenset(), members, rules_of(field).required)
+    required = rules_of(field).required
+    if isinstance(field.value, DescFieldValueList):
+        assert isinstance(field.value.element, DescMessage)
+        inner, prefix, listed = field.value.element, "[].", field
+    else:
+        assert isinstance(field.value, DescFieldValueMessage)
+        inner, prefix, listed = field.value.message, "", None
+    members = tuple(_members(inner, prefix, (), asked=True))
+    return Body(inner, frozenset(), members, required, listed)
 
 
 def _answer(method: Method) -> Iterator[Member]:
@@ -354,20 +410,6 @@ def _element_type(element: DescMessage | DescEnum | ScalarType) -> str:
 
 def _plural(noun: str) -> str:
     return noun if noun.endswith("s") else f"{noun}s"
-
-
-def _conditional(route: HttpRoute) -> bool:
-    """Whether If-Match is read: for a change of an object, not of a collection beside it."""
-    if route.verb == "DELETE":
-        variables = _VARIABLE.findall(route.template)
-        return len(variables) == 1 and route.template.endswith(f"{{{variables[0]}}}")
-    return bool(route.body) and route.verb in {"PUT", "PATCH"}
-
-
-def _only_field(message: DescMessage) -> str:
-    """Return the type of the message's field if it is the only one and a message, else ""."""
-    kinds = [f.value.message for f in message.fields if isinstance(f.value, DescFieldValueMessage)]
-    return kinds[0].type_name if len(kinds) == 1 == len(message.fields) else ""
 
 
 def _statuses(

@@ -105,6 +105,7 @@ def _refuses_zero(desc: DescField, rules: Rules) -> bool:
     return bool(
         0 in rules.excluded
         or schema.get("minLength")
+        or schema.get("format") == "email"
         or schema.get("minimum", 0) > 0
         or schema.get("exclusiveMinimum", -1) >= 0
     )

@@ -40,6 +40,7 @@ class Admission:
     request_id: str
     if_match: frozenset[int] | None
     idempotency_key: str | None
+    extra: dict[str, list[str]]
 
 
 class Pipeline:
@@ -65,7 +66,8 @@ class Pipeline:
             raise errors.InvalidArgument.field(
                 "idempotency-key", "pattern", "must be 1 to 255 visible ASCII characters"
             )
-        return Admission(caller, request_id, _revisions(headers.get("if-match")), key)
+        if_match = _revisions(headers.get("if-match"))
+        return Admission(caller, request_id, if_match, key, _extra(method, headers))
 
     async def run(
         self,
@@ -78,7 +80,8 @@ class Pipeline:
     ) -> tuple[Message[Any], dict[str, str]]:
         """Check the request, run the rpc, and return its response and headers.
 
-        ``spelled`` is the body as it came; ``extra`` are query members beyond the message.
+        ``spelled`` is the body as it came; ``extra`` are query members beyond the message, which
+        go before those that came as headers.
 
         Raises:
             errors.Error: see the rpc.
@@ -90,7 +93,7 @@ class Pipeline:
             self._database,
             admission.request_id,
             if_match=admission.if_match,
-            extra=extra or {},
+            extra={**admission.extra, **(extra or {})},
         )
         if admission.idempotency_key is None:
             return await method.function(message, call), call.headers
@@ -116,6 +119,12 @@ class Pipeline:
                 headers=call.headers,
             )
         return response, call.headers
+
+
+def _extra(method: Method, headers: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what the call takes beyond its message: `force` from `x-force`, as from a query."""
+    names = [name for name in method.query if not name.endswith(".*")]
+    return {name: [headers[f"x-{name}"]] for name in names if f"x-{name}" in headers}
 
 
 def _revisions(if_match: str | None) -> frozenset[int] | None:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _CORS_HEADERS = (
-    "authorization, content-type, if-match, idempotency-key, x-sdk-version, x-api-version, "
-    "connect-protocol-version, connect-timeout-ms, grpc-timeout, x-grpc-web, x-user-agent"
+    "authorization, content-type, if-match, idempotency-key, x-force, x-sdk-version, "
+    "x-api-version, connect-protocol-version, connect-timeout-ms, grpc-timeout, x-grpc-web, "
+    "x-user-agent"
 )
 _CORS_EXPOSED = "etag, x-request-id, grpc-status, grpc-message, grpc-status-details-bin"
 
