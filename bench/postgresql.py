@@ -80,6 +80,10 @@ class PostgreSQL:
         """The settings that a reader of the figures wants to know."""
         return {name: self._query("tenantry", f"SHOW {name}") for name in SETTINGS}
 
+    def settle(self) -> None:
+        """Do now what would come later by itself after a large load."""
+        self._query("tenantry", "VACUUM ANALYZE")
+
     def copy_for_floor(self) -> None:
         """Copy the seeded database, which nobody may be using, and number its organizations."""
         self._query("postgres", "CREATE DATABASE floor TEMPLATE tenantry")

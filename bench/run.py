@@ -21,6 +21,8 @@ sends one kind of request at a time over 32 connections, and prints a table. How
 A connection changes organizations of its own, so no two requests change one row at once. Every
 PATCH changes the display name, the external id and the metadata. Any request that fails makes
 the run fail. All figures are written as JSON too.
+
+``--people N`` also measures calls on users, on PostgreSQL: see people.py.
 """
 
 from __future__ import annotations
@@ -97,8 +99,14 @@ def main() -> None:
         },
     }
     for database in DATABASES if o.only is None else (o.only,):
-        measure(database, o, rows, starts, about)
-    print_table(rows, starts)
+        if o.ops:
+            measure(database, o, rows, starts, about)
+    if rows:
+        print_table(rows, starts)
+    pairs = measure_people(o, about) if o.people else []
+    if pairs:
+        print_people(pairs)
+        rows += [row for pair in pairs for row in pair]
     results = {**about, "starts": [asdict(s) for s in starts], "rows": [asdict(r) for r in rows]}
     o.output.parent.mkdir(parents=True, exist_ok=True)
     o.output.write_text(json.dumps(results, indent=2) + "\n")
@@ -116,7 +124,10 @@ def options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     p.add_argument("--only", choices=DATABASES, help="one database (default: both)")
-    p.add_argument("--ops", nargs="+", choices=OPS, default=list(OPS), help="(default: all)")
+    p.add_argument(
+        "--people", type=int, default=0, metavar="USERS", help="also on so many users (default: 0)"
+    )
+    p.add_argument("--ops", nargs="*", choices=OPS, default=list(OPS), help="(default: all)")
     p.add_argument("--seconds", type=int, default=10, help="measured for each row (default: 10)")
     p.add_argument("--warmup", type=int, default=2, help="seconds before each row (default: 2)")
     p.add_argument("--organizations", type=int, default=1000, help="seeded (default: 1000)")
@@ -204,6 +215,40 @@ def measure(
             rows.append(send(op, subject, o, floors.get(script)))
 
 
+def measure_people(o: argparse.Namespace, about: dict[str, Any]) -> list[tuple[Row, Row]]:
+    """Measure calls on users, each on few and on many."""
+    from people import CALLS, FEW, People
+    from postgresql import PostgreSQL
+
+    found: list[list[Row]] = []
+    for users in (FEW, o.people):
+        with ExitStack() as stack:
+            folder = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantry-bench-"))
+            )
+            postgresql = stack.enter_context(PostgreSQL(folder))
+            server = Server(folder, postgresql.url, workers=o.workers, tls=o.tls)
+            stack.callback(server.stop)
+            server.start()
+            people = People(server, users)
+            say(f"people: importing {users}")
+            loaded = people.load()
+            say(
+                f"people: {loaded.rows} rows in {loaded.seconds:.1f} s, {loaded.rate:,.0f} a second"
+            )
+            about.setdefault("imports", []).append(asdict(loaded))
+            postgresql.settle()
+            subject = Subject(f"{users} users", server, postgresql, folder / "targets")
+            rows = []
+            for call, op in CALLS.items():
+                say(f"people: {call}")
+                subject.ids.write_text("\n".join(people.targets(call)))
+                rows.append(send(op, subject, o, None))
+                rows[-1].load["op"] = call
+            found.append(rows)
+    return list(zip(*found, strict=True))
+
+
 def send(op: str, to: Subject, o: argparse.Namespace, floor: Floor | None) -> Row:
     """Send one kind of request and count what it cost from the end of the warm-up on."""
     server = to.server
@@ -242,6 +287,34 @@ def send(op: str, to: Subject, o: argparse.Namespace, floor: Floor | None) -> Ro
         memory_mb=after.server.memory,
         floor=floor,
     )
+
+
+def print_people(pairs: list[tuple[Row, Row]]) -> None:
+    """Print each call on few users and on many."""
+    table = Table(box=box.MARKDOWN)
+    table.add_column("call")
+    names = [f"{name} of {row.database}" for row in pairs[0] for name in ("req/s", "p50", "p99")]
+    for name in (*names, "server µs", "db µs", "p99 ratio", "errors"):
+        table.add_column(name, justify="right")
+    for few, many in pairs:
+        cells = [
+            cell
+            for row in (few, many)
+            for cell in (
+                f"{row.load['rps']:,.0f}",
+                f"{row.load['p50_ms']:.1f}",
+                f"{row.load['p99_ms']:.1f}",
+            )
+        ]
+        table.add_row(
+            many.load["op"],
+            *cells,
+            f"{many.server_cpu_us:,.0f}",
+            f"{many.database_cpu_us:,.0f}",
+            f"{many.load['p99_ms'] / few.load['p99_ms']:.2f}",
+            str(few.load["errors"] + many.load["errors"]),
+        )
+    Console(width=200).print(table)
 
 
 def say(text: str) -> None:

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-var ops = []string{"patch", "get", "list", "create", "grpc-patch"}
+var ops = []string{"patch", "get", "list", "create", "grpc-patch", "path", "join", "invite"}
 
 // request is one call. Its values differ from those of every other, so that each PATCH changes
 // the display name, the external id and the metadata, and each create has an external id of its own.
@@ -31,6 +31,14 @@ func (r request) json(b []byte) []byte {
 	b = r.serial(append(b, `","external_id":"crm-`...))
 	b = r.serial(append(b, `","metadata":{"plan":"enterprise","seats":"250","synced":"`...))
 	return append(b, `"}}`...)
+}
+
+// user appends a user of the organization as the REST body.
+func (r request) user(b []byte) []byte {
+	b = r.serial(append(b, `{"email":"ada.`...))
+	b = r.serial(append(b, `@example.com","external_id":"crm-user-`...))
+	b = append(b, `","metadata":{"plan":"enterprise"},"user_profile":{"given_name":"Ada",`...)
+	return append(b, `"family_name":"Lovelace","locale":"en-GB"}}`...)
 }
 
 // proto appends an UpdateOrganizationRequest with the same values.

@@ -71,10 +71,20 @@ func (c *rest) call(r request) (int, error) {
 		out = append(append(out, "PATCH "+path+"/"...), r.id...)
 	case "create":
 		out = append(out, "POST "+path...)
+	case "path":
+		out = append(append(out, "GET "...), r.id...)
+	case "join":
+		out = append(append(append(out, "POST "+path+"/"...), r.id...), "/users?send_invitation_email=false"...)
+	case "invite":
+		out = append(append(append(out, "POST "+path+"/"...), r.id...), "/users"...)
 	}
 	out = append(out, c.headers...)
-	if c.op == "patch" || c.op == "create" {
-		c.body = r.json(c.body[:0])
+	if write := c.op != "get" && c.op != "list" && c.op != "path"; write {
+		if c.op == "join" || c.op == "invite" {
+			c.body = r.user(c.body[:0])
+		} else {
+			c.body = r.json(c.body[:0])
+		}
 		out = append(out, "Content-Type: application/json\r\nContent-Length: "...)
 		out = strconv.AppendInt(out, int64(len(c.body)), 10)
 		out = append(out, "\r\n\r\n"...)
