@@ -4,44 +4,31 @@
 // of JSON per step of ../steps.json; the first step that fails ends the program.
 
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 
 import sdk from '@scalekit-sdk/node'
 import commons from '@scalekit-sdk/node/lib/pkg/grpc/scalekit/v1/commons/commons_pb.js'
 import messages from '@scalekit-sdk/node/lib/pkg/grpc/scalekit/v1/organizations/organizations_pb.js'
 
-const { ScalekitClient, ScalekitBadRequestException, ScalekitNotFoundException } = sdk
+import {
+  badField,
+  clientId,
+  clientSecret,
+  duplicate,
+  failureOf,
+  notFound,
+  readPages,
+  run,
+  step,
+  unknown,
+  url,
+} from './steps.mjs'
+
+const { ScalekitClient } = sdk
 const { SessionPolicyType } = messages
 const { TimeUnit } = commons
 
-const url = process.env.SCALEKIT_ENVIRONMENT_URL
-const clientId = process.env.SCALEKIT_CLIENT_ID
-const clientSecret = process.env.SCALEKIT_CLIENT_SECRET
-const unknownId = 'org_1234567890123456789'
-const run = randomUUID().replaceAll('-', '').slice(0, 12)
-
 const client = new ScalekitClient(url, clientId, clientSecret)
 const organizations = client.organization
-
-async function step(name, show) {
-  try {
-    const details = await show()
-    console.log(JSON.stringify({ step: name, ok: true, ...details }))
-  } catch (error) {
-    console.log(JSON.stringify({ step: name, ok: false, error: String(error) }))
-    console.error(error)
-    process.exit(1)
-  }
-}
-
-async function failureOf(promise) {
-  try {
-    await promise
-  } catch (error) {
-    return error
-  }
-  throw new assert.AssertionError({ message: 'the call succeeded' })
-}
 
 async function create(name, options) {
   return (await organizations.createOrganization(name, options)).organization
@@ -115,20 +102,10 @@ await step('update_as_documented', async () => {
 await step('list_pages', async () => {
   ours = [acme.id]
   for (const n of [0, 1, 2, 3]) ours.push((await create(`Branch ${n} ${run}`)).id)
-  const listed = []
-  const allSeen = () => ours.every((id) => listed.includes(id))
-  let pageToken = ''
-  while (!allSeen()) {
+  const listed = await readPages(async (pageToken) => {
     const page = await organizations.listOrganization({ pageSize: 2, pageToken })
-    assert.ok(page.organizations.length === 1 || page.organizations.length === 2)
-    assert.ok(page.totalSize >= ours.length)
-    listed.push(...page.organizations.map(({ id }) => id))
-    assert.equal(new Set(listed).size, listed.length, 'an organization was listed twice')
-    pageToken = page.nextPageToken
-    assert.ok(pageToken || allSeen(), 'the pages ended before all were seen')
-  }
-  const order = listed.filter((id) => ours.includes(id))
-  assert.deepEqual(order, [...ours].reverse(), 'not newest first')
+    return [page.organizations, page]
+  }, ours)
   return { listed: listed.length }
 })
 
@@ -209,35 +186,17 @@ await step('portal_link', async () => {
 })
 
 await step('not_found', async () => {
-  const error = await failureOf(get(unknownId))
-  assert.ok(error instanceof ScalekitNotFoundException)
-  assert.match(error.message, /not found/)
-  assert.equal(error.httpStatus, 404)
-  assert.ok(error.errorCode)
-  return { message: error.message }
+  return { message: (await notFound(get(`org_${unknown}`))).message }
 })
 
 await step('bad_field', async () => {
-  let violations
-  for (const displayName of ['', 'x'.repeat(201)]) {
-    const error = await failureOf(create(displayName))
-    assert.ok(error instanceof ScalekitBadRequestException)
-    assert.equal(error.errorCode, 'INVALID_ARGUMENT')
-    assert.match(error.message, /display_name/)
-    violations = error.unpackedDetails
-      .flatMap((info) => info.validationErrorInfo?.fieldViolations ?? [])
-      .map(({ field, description }) => [field, description])
-    assert.ok(violations.some(([field, why]) => field.includes('display_name') && why))
-  }
-  return { violations }
+  await badField('display_name', create(''))
+  return { violations: await badField('display_name', create('x'.repeat(201))) }
 })
 
 await step('duplicate_external_id', async () => {
-  const error = await failureOf(create('Twin', { externalId: `acme-three-${run}` }))
-  assert.ok(error instanceof ScalekitBadRequestException)
-  assert.match(error.message, /duplicate key not allowed/)
-  assert.match(error.message, /external_id/)
-  return { message: error.message }
+  const twin = create('Twin', { externalId: `acme-three-${run}` })
+  return { message: (await duplicate('external_id', twin)).message }
 })
 
 await step('wrong_secret', async () => {
@@ -261,12 +220,9 @@ await step('stale_token', async () => {
 await step('delete', async () => {
   for (const id of ours) {
     await organizations.deleteOrganization(id)
-    const error = await failureOf(get(id))
-    assert.ok(error instanceof ScalekitNotFoundException)
-    assert.match(error.message, /not found/)
+    await notFound(get(id))
   }
-  const again = await failureOf(organizations.deleteOrganization(acme.id))
-  assert.ok(again instanceof ScalekitNotFoundException)
+  await notFound(organizations.deleteOrganization(acme.id))
   return { deleted: ours.length }
 })
 

@@ -7,68 +7,34 @@ JSON per step of ../steps.json; the first step that fails ends the program.
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
-import traceback
-import uuid
-from contextlib import contextmanager
 from types import SimpleNamespace
 from unittest.mock import patch
 
 from scalekit import ScalekitClient
-from scalekit.common.exceptions import (
-    ScalekitBadRequestException,
-    ScalekitNotFoundException,
-    ScalekitServerException,
-    ScalekitUnauthorizedException,
-)
+from scalekit.common.exceptions import ScalekitUnauthorizedException
 from scalekit.core import CoreClient
 from scalekit.v1.commons.commons_pb2 import TimeUnit
-from scalekit.v1.errdetails.errdetails_pb2 import ErrorInfo
 from scalekit.v1.organizations.organizations_pb2 import (
     CreateOrganization,
     Feature,
     SessionPolicyType,
     UpdateOrganization,
 )
-
-URL = os.environ["SCALEKIT_ENVIRONMENT_URL"]
-CLIENT_ID = os.environ["SCALEKIT_CLIENT_ID"]
-CLIENT_SECRET = os.environ["SCALEKIT_CLIENT_SECRET"]
-UNKNOWN_ID = "org_1234567890123456789"
-RUN = uuid.uuid4().hex[:12]
-
-
-@contextmanager
-def step(name):
-    details = {}
-    try:
-        yield details
-    except Exception as error:  # noqa: BLE001 whatever it was, the step failed
-        print(
-            json.dumps({"step": name, "ok": False, "error": f"{type(error).__name__}: {error}"}),
-            flush=True,
-        )
-        traceback.print_exc()
-        sys.exit(1)
-    print(json.dumps({"step": name, "ok": True, **details}), flush=True)
-
-
-def expect_error(kind, call, *args, **kwargs) -> ScalekitServerException:  # noqa: ANN002, ANN003
-    try:
-        call(*args, **kwargs)
-    except kind as error:
-        return error
-    raise AssertionError(f"no {kind.__name__}")
-
-
-def field_violations(error: ScalekitServerException):
-    for detail in error.err_details:
-        info = ErrorInfo()
-        if detail.Unpack(info):
-            yield from info.validation_error_info.field_violations
-
+from steps import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    RUN,
+    UNKNOWN,
+    URL,
+    expect_bad_field,
+    expect_bad_request,
+    expect_duplicate,
+    expect_error,
+    expect_not_found,
+    read_pages,
+    step,
+)
 
 client = ScalekitClient(URL, CLIENT_ID, CLIENT_SECRET)
 organizations = client.organization
@@ -130,17 +96,12 @@ with step("update_as_documented"):
 
 with step("list_pages") as seen:
     ours = [acme.id] + [create(f"Branch {n} {RUN}").id for n in range(4)]
-    listed, token = [], ""
-    while not set(ours) <= set(listed):
-        page = organizations.list_organizations(page_size=2, page_token=token)[0]
-        assert 1 <= len(page.organizations) <= 2
-        assert page.total_size >= len(ours)
-        listed += [organization.id for organization in page.organizations]
-        assert len(listed) == len(set(listed)), "an organization was listed twice"
-        token = page.next_page_token
-        assert token or set(ours) <= set(listed), "the pages ended before all were seen"
-    assert [each for each in listed if each in ours] == ours[::-1], "not newest first"
-    seen["listed"] = len(listed)
+
+    def page(token):
+        answer = organizations.list_organizations(page_size=2, page_token=token)[0]
+        return answer.organizations, answer
+
+    seen["listed"] = len(read_pages(page, ours))
 
 with step("settings"):
     switches = [{"name": "sso", "enabled": False}, {"name": "dir_sync", "enabled": True}]
@@ -199,10 +160,7 @@ with step("portal_link") as seen:
     seen["id"] = link.id
 
 with step("portal_link_switched_off"):
-    error = expect_error(
-        ScalekitBadRequestException, organizations.generate_portal_link, acme.id, [Feature.sso]
-    )
-    assert error.error_code == "INVALID_ARGUMENT"
+    expect_bad_request(organizations.generate_portal_link, acme.id, [Feature.sso])
 
 with step("portal_link_for_features"):
     organizations.update_organization_settings(acme.id, [{"name": "sso", "enabled": True}])
@@ -210,28 +168,15 @@ with step("portal_link_for_features"):
         check_link(organizations.generate_portal_link(acme.id, features))
 
 with step("not_found") as seen:
-    error = expect_error(ScalekitNotFoundException, get, UNKNOWN_ID)
-    assert "not found" in error.message
-    assert error.error_code
-    assert error.http_status == 404
-    seen["message"] = error.message
+    seen["message"] = expect_not_found(get, f"org_{UNKNOWN}").message
 
 with step("bad_field") as seen:
     for display_name in ("", "x" * 201):
-        error = expect_error(ScalekitBadRequestException, create, display_name)
-        assert error.error_code == "INVALID_ARGUMENT"
-        assert "display_name" in error.message
-        violations = [(each.field, each.description) for each in field_violations(error)]
-        assert any("display_name" in field and why for field, why in violations), violations
-    seen["violations"] = violations
+        seen["violations"] = expect_bad_field("display_name", create, display_name)
 
 with step("duplicate_external_id") as seen:
-    error = expect_error(
-        ScalekitBadRequestException, create, "Twin", external_id=f"acme-three-{RUN}"
-    )
-    assert "duplicate key not allowed" in error.message
-    assert "external_id" in error.message
-    seen["message"] = error.message
+    twin = {"display_name": "Twin", "external_id": f"acme-three-{RUN}"}
+    seen["message"] = expect_duplicate("external_id", create, **twin).message
 
 with step("wrong_secret"):
     error = expect_error(
@@ -253,9 +198,8 @@ with step("stale_token") as seen:
 with step("delete") as seen:
     for organization_id in ours:
         organizations.delete_organization(organization_id)
-        error = expect_error(ScalekitNotFoundException, get, organization_id)
-        assert "not found" in error.message
-    expect_error(ScalekitNotFoundException, organizations.delete_organization, acme.id)
+        expect_not_found(get, organization_id)
+    expect_not_found(organizations.delete_organization, acme.id)
     seen["deleted"] = len(ours)
 
 with step("external_id_is_free_again"):

@@ -1,6 +1,5 @@
 import com.scalekit.ScalekitClient;
 import com.scalekit.api.OrganizationClient;
-import com.scalekit.exceptions.APIException;
 import com.scalekit.grpc.scalekit.v1.commons.TimeUnit;
 import com.scalekit.grpc.scalekit.v1.organizations.CreateOrganization;
 import com.scalekit.grpc.scalekit.v1.organizations.Feature;
@@ -14,34 +13,19 @@ import com.scalekit.grpc.scalekit.v1.organizations.SessionPolicyType;
 import com.scalekit.grpc.scalekit.v1.organizations.UpdateOrganization;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
-import java.util.UUID;
 
 /**
  * Drive OrganizationService with the official Java SDK and say what was seen, step by step.
  *
  * <p>Reads SCALEKIT_ENVIRONMENT_URL (port 443, none other is possible), SCALEKIT_CLIENT_ID and
  * SCALEKIT_CLIENT_SECRET. Prints one line of JSON per step of ../steps.json; the first step that
- * fails ends the program. The SDK's jar renames com.google.protobuf, so wrapped values are set
- * through their parents' builders and never named here.
+ * fails ends the program.
  */
-public final class Organizations {
+public final class Organizations extends Steps {
 
-  private static final String URL = System.getenv("SCALEKIT_ENVIRONMENT_URL");
-  private static final String CLIENT_ID = System.getenv("SCALEKIT_CLIENT_ID");
-  private static final String CLIENT_SECRET = System.getenv("SCALEKIT_CLIENT_SECRET");
-  private static final String UNKNOWN_ID = "org_1234567890123456789";
-  private static final String RUN = UUID.randomUUID().toString().replace("-", "").substring(0, 12);
-
-  // gRPC status codes
-  private static final int INVALID_ARGUMENT = 3;
-  private static final int NOT_FOUND = 5;
-
-  private static OrganizationClient organizations =
-      new ScalekitClient(URL, CLIENT_ID, CLIENT_SECRET).organizations();
+  private static OrganizationClient organizations = client.organizations();
   private static Organization acme;
   private static final List<String> ours = new ArrayList<>();
 
@@ -59,7 +43,7 @@ public final class Organizations {
     step("portal_link", () -> checkLink(organizations.generatePortalLink(acme.getId())));
     step("portal_link_switched_off", Organizations::portalLinkOfAFeatureThatIsOff);
     step("portal_link_for_features", Organizations::portalLinksForFeatures);
-    step("not_found", () -> checkNotFound(() -> get(UNKNOWN_ID)));
+    step("not_found", () -> checkNotFound(() -> get("org_" + UNKNOWN)));
     step("bad_field", Organizations::badField);
     step("duplicate_external_id", Organizations::duplicateExternalId);
     step("wrong_secret", Organizations::wrongSecret);
@@ -113,24 +97,15 @@ public final class Organizations {
     for (int n = 0; n < 4; n++) {
       ours.add(create("Branch " + n + " " + RUN).getId());
     }
-    List<String> listed = new ArrayList<>();
-    String token = "";
-    while (!listed.containsAll(ours)) {
-      ListOrganizationsResponse page = organizations.listOrganizations(2, token);
-      int size = page.getOrganizationsCount();
-      check(size == 1 || size == 2, "a page of " + size);
-      check(page.getTotalSize() >= ours.size(), "total_size " + page.getTotalSize());
-      for (Organization organization : page.getOrganizationsList()) {
-        String id = organization.getId();
-        check(!listed.contains(id), id + " was listed twice");
-        listed.add(id);
-      }
-      token = page.getNextPageToken();
-      check(!token.isEmpty() || listed.containsAll(ours), "the pages ended before all were seen");
-    }
-    listed.retainAll(ours);
-    Collections.reverse(listed); // newest came first
-    equal(listed, ours);
+    readPages(
+        token -> {
+          ListOrganizationsResponse page = organizations.listOrganizations(2, token);
+          return new Page(
+              each(page.getOrganizationsList(), Organization::getId),
+              page.getTotalSize(),
+              page.getNextPageToken());
+        },
+        ours);
   }
 
   private static void writeSettings() {
@@ -179,10 +154,7 @@ public final class Organizations {
   }
 
   private static void portalLinkOfAFeatureThatIsOff() {
-    APIException refusal =
-        failureOf(() -> organizations.generatePortalLink(acme.getId(), List.of(Feature.sso)));
-    equal(refusal.getGrpcStatusCode(), INVALID_ARGUMENT);
-    equal(refusal.getScalekitErrorCode(), "INVALID_ARGUMENT");
+    checkBadRequest(() -> organizations.generatePortalLink(acme.getId(), List.of(Feature.sso)));
   }
 
   private static void portalLinksForFeatures() {
@@ -195,31 +167,23 @@ public final class Organizations {
 
   private static void badField() {
     for (String name : List.of("", "x".repeat(201))) {
-      APIException refusal = failureOf(() -> create(name));
-      equal(refusal.getGrpcStatusCode(), INVALID_ARGUMENT);
-      equal(refusal.getScalekitErrorCode(), "INVALID_ARGUMENT");
-      // The SDK keeps the ErrorInfo to itself and prints it into the message.
-      String message = refusal.getMessage();
-      check(message.contains("field_violations"), message);
-      check(message.contains("display_name"), message);
+      checkBadField("display_name", () -> create(name));
     }
   }
 
   private static void duplicateExternalId() {
     CreateOrganization twin =
         CreateOrganization.newBuilder().setDisplayName("Twin").setExternalId("acme-" + RUN).build();
-    APIException refusal = failureOf(() -> organizations.create(twin));
-    equal(refusal.getGrpcStatusCode(), INVALID_ARGUMENT);
-    check(refusal.getMessage().contains("duplicate key not allowed"), refusal.getMessage());
-    check(refusal.getMessage().contains("external_id"), refusal.getMessage());
+    checkDuplicate("external_id", () -> organizations.create(twin));
   }
 
   private static void wrongSecret() {
-    APIException refusal =
+    String message =
         failureOf(
-            () -> new ScalekitClient(URL, CLIENT_ID, CLIENT_SECRET + "x").organizations()
-                .getById(acme.getId()));
-    check(refusal.getMessage().contains("Failed to authenticate"), refusal.getMessage());
+                () -> new ScalekitClient(URL, CLIENT_ID, CLIENT_SECRET + "x").organizations()
+                    .getById(acme.getId()))
+            .getMessage();
+    check(message.contains("Failed to authenticate"), message);
     // The newest client's credentials are every client's: put the good ones back.
     organizations = new ScalekitClient(URL, CLIENT_ID, CLIENT_SECRET).organizations();
   }
@@ -271,41 +235,5 @@ public final class Organizations {
     check(
         link.getExpireTime().getSeconds() > Instant.now().getEpochSecond(),
         "expired at " + link.getExpireTime());
-  }
-
-  private static void checkNotFound(Runnable call) {
-    APIException failure = failureOf(call);
-    equal(failure.getGrpcStatusCode(), NOT_FOUND);
-    check(failure.getMessage().contains("not found"), failure.getMessage());
-  }
-
-  private static APIException failureOf(Runnable call) {
-    try {
-      call.run();
-    } catch (APIException failure) {
-      return failure;
-    }
-    throw new AssertionError("the call succeeded");
-  }
-
-  private static void equal(Object got, Object want) {
-    check(Objects.equals(got, want), "got " + got + ", want " + want);
-  }
-
-  private static void check(boolean holds, String otherwise) {
-    if (!holds) {
-      throw new AssertionError(otherwise);
-    }
-  }
-
-  private static void step(String name, Runnable show) {
-    try {
-      show.run();
-    } catch (RuntimeException | AssertionError failure) {
-      System.out.printf("{\"step\": \"%s\", \"ok\": false}%n", name);
-      failure.printStackTrace();
-      System.exit(1);
-    }
-    System.out.printf("{\"step\": \"%s\", \"ok\": true}%n", name);
   }
 }

@@ -1,4 +1,4 @@
-"""The official SDKs, as their users run them, against a running server: OrganizationService.
+"""The official SDKs, as their users run them, against a running server: a program per service.
 
 Each program prints what it saw step by step; steps.json says which SDK has to show which step.
 """
@@ -51,65 +51,61 @@ def build(*command: str, cwd: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def python_program() -> list[str | Path]:
-    return [sys.executable, HERE / "python" / "organizations.py"]
+def python_client():
+    return lambda program: [sys.executable, HERE / "python" / f"{program}.py"]
 
 
 @pytest.fixture(scope="session")
-def node_program() -> list[str | Path]:
+def node_client():
     need("node", "npm")
     folder = HERE / "node"
     installed = folder / "node_modules" / ".package-lock.json"
     lock = folder / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         build("npm", "ci", "--no-audit", "--no-fund", cwd=folder)
-    return ["node", folder / "organizations.mjs"]
+    return lambda program: ["node", folder / f"{program}.mjs"]
 
 
 @pytest.fixture(scope="session")
-def go_program() -> list[str | Path]:
+def go_client():
     need("go")
     build("go", "build", "-o", "go-client", ".", cwd=HERE / "go")
-    return [HERE / "go" / "go-client"]
+    return lambda program: [HERE / "go" / "go-client", program]
 
 
 @pytest.fixture(scope="session")
-def java_classpath() -> str:
+def java_client(live_server, tmp_path_factory):
     need("java", "keytool", "mvn")
     folder = HERE / "java"
     compiled = run("mvn", "-q", "-B", "process-classes", cwd=folder)
     if re.search(r"find artifact com\.scalekit:|com\.scalekit:\S+ was not found", compiled.stdout):
         pytest.skip("this machine's Maven repository does not serve the Java SDK")
     assert compiled.returncode == 0, compiled.stdout + compiled.stderr
-    return f"target/classes:{(folder / 'target' / 'classpath').read_text()}"
-
-
-@pytest.fixture
-def java_program(java_classpath, live_server, tmp_path) -> list[str | Path]:
     if not live_server.url_443:
         missing("the Java SDK speaks to port 443 only, and the server does not listen there")
-    trust, password = tmp_path / "trust.p12", "changeit"
+    trust, password = tmp_path_factory.mktemp("java") / "trust.p12", "changeit"
     build(
         *("keytool", "-importcert", "-noprompt", "-alias", "tenantry"),
         *("-file", str(live_server.ca), "-keystore", str(trust)),
         *("-storetype", "PKCS12", "-storepass", password),
-        cwd=tmp_path,
+        cwd=folder,
     )
-    return [
+    return lambda program: [
         "java",
         f"-Djavax.net.ssl.trustStore={trust}",
         f"-Djavax.net.ssl.trustStorePassword={password}",
-        *("-cp", java_classpath),
-        "Organizations",
+        *("-cp", f"target/classes:{(folder / 'target' / 'classpath').read_text()}"),
+        program.title(),
     ]
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("program", STEPS)
 @pytest.mark.parametrize("sdk", ["python", "node", "go", "java"])
-def test_every_step_of_organizations_is_shown(sdk, live_server, request):
-    program = request.getfixturevalue(f"{sdk}_program")
+def test_every_step_is_shown(sdk, program, live_server, request):
+    command = request.getfixturevalue(f"{sdk}_client")
     done = run(
-        *program,
+        *command(program),
         cwd=HERE / sdk,
         **live_server.env
         | {
@@ -121,5 +117,5 @@ def test_every_step_of_organizations_is_shown(sdk, live_server, request):
     assert done.returncode == 0, done.stdout + done.stderr
     shown = [json.loads(line) for line in done.stdout.splitlines()]
     assert all(line["ok"] for line in shown)
-    expected = [step["step"] for step in STEPS if sdk in step["sdks"]]
+    expected = [step["step"] for step in STEPS[program] if sdk in step["sdks"]]
     assert sorted(line["step"] for line in shown) == sorted(expected)
