@@ -105,7 +105,7 @@ class Rest(Wire):
         self.http = over_https(server)
 
     async def call(self, method: DescMethod, request: dict[str, Any], headers: Headers) -> Answer:
-        rule = method.proto.options[annotations_pb.ext_http]
+        rule = _route(method, request)
         rest = dict(request)
         path = re.sub(
             r"\{(\w+)\}", lambda m: quote(rest.pop(m[1]), safe=""), str(rule.pattern.value)
@@ -131,6 +131,15 @@ class Rest(Wire):
 
     async def aclose(self) -> None:
         await self.http.aclose()
+
+
+def _route(method: DescMethod, request: dict[str, Any]) -> Any:
+    """The first route whose path this request fills, as that by external id."""
+    first = method.proto.options[annotations_pb.ext_http]
+    for rule in (first, *first.additional_bindings):
+        if request.keys() >= set(re.findall(r"\{(\w+)\}", str(rule.pattern.value))):
+            return rule
+    return first
 
 
 def _query(members: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:

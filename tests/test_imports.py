@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -28,6 +30,7 @@ def test_imports_go_down_the_floors_only():
         ("transport/call.py", "from tenantry.organizations import service"),
         ("portal/web.py", "from tenantry.oauth import token"),
         ("portal_links/service.py", "from tenantry.organizations import rpc"),
+        ("roles/service.py", "from tenantry.users import service"),
     ],
 )
 def test_an_import_that_goes_up_or_sideways_is_found(tmp_path, module, line):
@@ -46,6 +49,19 @@ def test_an_import_that_goes_up_or_sideways_is_found(tmp_path, module, line):
     )
     assert done.returncode == 1, done.stdout
     assert "BROKEN" in done.stdout
+
+
+def test_only_the_wiring_imports_an_rpc():
+    package = ROOT / "src" / "tenantry"
+    for path in package.rglob("*.py"):
+        names = [
+            f"{node.module}.{name.name}"
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom) and node.module
+            for name in node.names
+        ]
+        rpcs = [n for n in names if re.match(r"tenantry\.(?!transport\.)\w+\.rpc\b", n)]
+        assert not rpcs or path == package / "app.py", path
 
 
 def test_every_module_has_its_floor():

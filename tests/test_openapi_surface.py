@@ -45,7 +45,7 @@ def known(http):
 
     def create(path, **members: object):
         answer = http.post(f"/api/v1/{path}", json=members).raise_for_status().json()
-        return answer.get("domain", answer)
+        return answer.get("domain") or answer.get("user") or answer
 
     organization = create("organizations", display_name="Acme", external_id="surface")["id"]
     create("permissions", name="surface:read")

@@ -10,13 +10,19 @@ import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from tenantry import credentials, log, master_key
+from tenantry import credentials, log, master_key, worker
 from tenantry import settings as settings_module
 from tenantry.caller import SYSTEM, Call
 from tenantry.clients import service as clients
 from tenantry.db import migrate
 from tenantry.db.opening import OpenError, alone, open_database, schema_version
+from tenantry.dev import web as dev
+from tenantry.domains.rpc import DomainService
+from tenantry.domains.verification import Resolver
+from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
+from tenantry.gen.scalekit.v1.roles import roles_pb
+from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.keys import service as keys
 from tenantry.oauth import web as oauth
 from tenantry.oauth.access_tokens import AccessTokens
@@ -25,11 +31,13 @@ from tenantry.oauth.key_ring import KeyRing
 from tenantry.organizations.rpc import OrganizationService
 from tenantry.portal import web as portal
 from tenantry.reference import web as reference
+from tenantry.roles.rpc import RolesService
 from tenantry.transport import methods, rest
 from tenantry.transport.call import Pipeline
 from tenantry.transport.entry import Entry
 from tenantry.transport.router import Router
 from tenantry.transport.rpc import RpcDoor
+from tenantry.users.rpc import UserService
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
@@ -48,13 +56,31 @@ def wire(settings: Settings, db: Database) -> Entry:
     """Return the application on an open database."""
     ring = KeyRing(db)
     tokens = AccessTokens(db, ring, settings.public_url)
-    authenticate = Authenticator(db, tokens, portal.cookie_name(settings.public_url))
+    authenticate = Authenticator(
+        db,
+        tokens,
+        portal_cookie=portal.cookie_name(settings.public_url),
+        public_url=settings.public_url,
+    )
     pipeline = Pipeline(db, authenticate)
 
     rpcs = [
         *methods.of_service(
             organizations_pb.desc().services[0],
             OrganizationService(region_code=settings.region, public_url=settings.public_url),
+        ),
+        *methods.of_service(
+            domains_pb.desc().services[0],
+            DomainService(Resolver(settings.dns_resolver), txt_label=settings.domain_txt_label),
+        ),
+        *methods.of_service(roles_pb.desc().services[0], RolesService()),
+        *methods.of_service(
+            users_pb.desc().services[0],
+            UserService(
+                invitation_days=settings.invitation_days,
+                block_disposable_emails=settings.block_disposable_emails,
+                block_public_emails=settings.block_public_emails,
+            ),
         ),
     ]
     router = Router()
@@ -63,6 +89,8 @@ def wire(settings: Settings, db: Database) -> Entry:
     entry.add_routes(oauth.routes(db, ring, tokens, settings.public_url))
     entry.add_routes(portal.routes(db, settings.public_url))
     entry.add_routes(reference.routes(rpcs, settings.public_url))
+    if settings.development:
+        entry.add_routes(dev.routes(db, settings.public_url))
     entry.add_routes([Route("GET", "/healthz", _health)])
     return entry
 
@@ -123,6 +151,7 @@ class Application:
             await keys.ensure(session)
             await _first_client(settings, session)
         self._entry = wire(settings, db)
+        await self._open.enter_async_context(worker.beside(db, settings))
         # What is here now stays: the collector need not look at it again. A call leaves next to
         # no cycles, and looking for them every 700 objects was 6 % of a PATCH.
         gc.collect()

@@ -44,6 +44,7 @@ def own_server(tmp_path):
         *([], ["serve"], ["migrate"], ["env"], ["doctor"], ["client"], ["key"], ["events"]),
         *(["client", name] for name in ("create", "list", "rotate", "delete")),
         *(["key", "rotate"], ["events", "tail"]),
+        *(["worker"], ["mail"], ["mail", "list"], ["mail", "show"]),
     ],
 )
 def test_every_command_has_help(command):

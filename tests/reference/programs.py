@@ -11,23 +11,49 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
+from doc_programs import without_imports
+
 from tenantry.reference.languages import CLIENT, samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_IMPORTS = {
-    "js": re.compile(r"^import .*$\n?", re.MULTILINE),
-    "go": re.compile(r'^import (?:\((.*?)^\)|(".*?"))$\n?', re.MULTILINE | re.DOTALL),
-    "java": re.compile(r"^import .*;$\n?", re.MULTILINE),
-}
+VARIABLES = ("ORGANIZATION_ID", "EXTERNAL_ID", "LINK_ID", "USER_ID", "DOMAIN_ID")
+_CREATES = (
+    "CreateOrganization",
+    "CreatePermission",
+    "CreateRole",
+    "CreateOrganizationRole",
+    "CreateUserAndMembership",
+    "CreateMembership",
+    "CreateDomain",
+)
+_DELETES = (
+    "RemoveUserRole",
+    "DeleteMembership",
+    "DeleteUser",
+    "RemovePermissionFromRole",
+    "DeleteOrganizationRoleBase",
+    "DeleteOrganizationRole",
+    "DeleteRoleBase",
+    "DeleteRole",
+    "DeletePermission",
+    "DeleteDomain",
+    "DeletePortalLinkByID",
+    "DeletePortalLink",
+    "DeleteOrganization",
+)
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """What deletes comes last, and of that the organization itself."""
-    deletes = ["DeletePortalLinkByID", "DeletePortalLink", "DeleteOrganization"]
+    """What creates comes first and what deletes last: samples live on what others made."""
     names = list(names)
-    return [n for n in names if n not in deletes] + [n for n in deletes if n in names]
+    between = [n for n in names if n not in _CREATES and n not in _DELETES]
+    return [
+        *(n for n in _CREATES if n in names),
+        *between,
+        *(n for n in _DELETES if n in names),
+    ]
 
 
 def program(language: str, names: Iterable[str]) -> str:
@@ -45,16 +71,14 @@ def _sh(client: str, found: dict[str, str]) -> str:
 
 
 def _python(client: str, found: dict[str, str]) -> str:
+    variables = "".join(f'{name.lower()} = os.environ["{name}"]\n' for name in VARIABLES)
     functions = "".join(
         f"\ndef {name}():\n{textwrap.indent(sample, '    ')}\n" for name, sample in found.items()
     )
     return f"""{client}
 import traceback
 
-organization_id, external_id, link_id = (
-    os.environ[name] for name in ("ORGANIZATION_ID", "EXTERNAL_ID", "LINK_ID")
-)
-{functions}
+{variables}{functions}
 for sample in ({", ".join(found)},):
     try:
         sample()
@@ -66,17 +90,15 @@ for sample in ({", ".join(found)},):
 
 
 def _js(client: str, found: dict[str, str]) -> str:
-    imports, (client, *bodies) = _without_imports("js", [client, *found.values()])
+    imports, (client, *bodies) = without_imports("js", [client, *found.values()])
+    variables = "".join(f"const {_camel(name)} = process.env.{name}\n" for name in VARIABLES)
     runs = "".join(
         f"await run('{name}', async () => {{\n{body}\n}})\n"
         for name, body in zip(found, bodies, strict=True)
     )
     return f"""{imports}
 {client}
-const organizationId = process.env.ORGANIZATION_ID
-const externalId = process.env.EXTERNAL_ID
-const linkId = process.env.LINK_ID
-
+{variables}
 async function run(name, sample) {{
   try {{
     await sample()
@@ -92,7 +114,8 @@ process.exit() // the SDK keeps its connection open
 
 
 def _go(client: str, found: dict[str, str]) -> str:
-    imports, (client, *bodies) = _without_imports("go", [client, *found.values()])
+    imports, (client, *bodies) = without_imports("go", [client, *found.values()])
+    variables = "".join(f'var {_camel(name)} = os.Getenv("{name}")\n' for name in VARIABLES)
     runs = ""
     for name, body in zip(found, bodies, strict=True):
         assigned = re.search(r"^(\w+), err :=", body, re.MULTILINE)
@@ -105,6 +128,7 @@ import (
 {imports}
 )
 
+{variables}
 func run(name string, sample func() error) {{
 \tif err := sample(); err != nil {{
 \t\tfmt.Fprintln(os.Stderr, name, err)
@@ -115,15 +139,16 @@ func run(name string, sample func() error) {{
 
 func main() {{
 {client}
-organizationId := os.Getenv("ORGANIZATION_ID")
-externalId := os.Getenv("EXTERNAL_ID")
 {runs}
 }}
 """
 
 
 def _java(client: str, found: dict[str, str]) -> str:
-    imports, (client, *bodies) = _without_imports("java", [client, *found.values()])
+    imports, (client, *bodies) = without_imports("java", [client, *found.values()])
+    variables = "".join(
+        f'  static final String {_camel(name)} = System.getenv("{name}");\n' for name in VARIABLES
+    )
     methods = "".join(
         f"  static void {name}() {{\n{textwrap.indent(body, '    ')}\n  }}\n\n"
         for name, body in zip(found, bodies, strict=True)
@@ -134,10 +159,7 @@ def _java(client: str, found: dict[str, str]) -> str:
 
 public final class Samples {{
 {client}
-  static final String organizationId = System.getenv("ORGANIZATION_ID");
-  static final String externalId = System.getenv("EXTERNAL_ID");
-  static final String linkId = System.getenv("LINK_ID");
-
+{variables}
 {methods}
   static void run(String name, Runnable sample) {{
     try {{
@@ -157,15 +179,9 @@ public final class Samples {{
 """
 
 
-def _without_imports(language: str, parts: list[str]) -> tuple[str, list[str]]:
-    """The imports of all parts, each once, and the parts without theirs."""
-    pattern, lines = _IMPORTS[language], []
-    for part in parts:
-        for found in pattern.finditer(part):
-            text = found[0] if language != "go" else found[1] or found[2]
-            lines += [line.strip() for line in text.splitlines()]
-    imports = "\n".join(dict.fromkeys(filter(None, lines)))
-    return imports, [pattern.sub("", part).strip("\n") for part in parts]
+def _camel(name: str) -> str:
+    first, *rest = name.lower().split("_")
+    return first + "".join(word.title() for word in rest)
 
 
 _PROGRAMS = {"sh": _sh, "js": _js, "python": _python, "go": _go, "java": _java}

@@ -122,8 +122,9 @@ def test_if_match_stops_changes_of_what_has_a_revision(named):
         "UpdateOrganizationBranding",
         "UpsertUserManagementSettings",
         *("UpdateUser", "UpdateUser2", "DeleteUser", "DeleteUser2"),
-        *("UpdateMembership", "UpdateMembership2"),
         *("UpdateRole", "DeleteRole", "UpdateOrganizationRole", "DeleteOrganizationRole"),
+        *("AddPermissionsToRole", "RemovePermissionFromRole"),
+        *("DeleteRoleBase", "DeleteOrganizationRoleBase"),
         *("UpdatePermission", "DeletePermission", "UpdateDomain", "DeleteDomain"),
     }
     assert all(412 in named[name].statuses for name in conditional)
@@ -134,8 +135,9 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
     without = {name for name, operation in named.items() if not operation.etag}
     assert {name for name in without if not name.startswith(listing)} == {
         *("GeneratePortalLink", "GetPortalLinks", "GetApplicationSessionPolicy"),
+        *("CreateMembership", "CreateMembership2", "UpdateMembership", "UpdateMembership2"),
         *("ResendInvite", "AssignUserRoles"),
-        *("GetRoleUsersCount", "GetOrganizationRoleUsersCount", "AddPermissionsToRole"),
+        *("GetRoleUsersCount", "GetOrganizationRoleUsersCount"),
         *("UpdateDefaultRoles", "UpdateDefaultRoles2", "UpdateDefaultOrganizationRoles"),
         "VerifyDomain",
     }

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from tenantry.cli import clients, events, keys, running
+from tenantry.cli import bulk, clients, events, keys, mail, running, work
 from tenantry.settings import SettingError, load
 
 app = typer.Typer(
@@ -25,7 +25,11 @@ app = typer.Typer(
 )
 app.add_typer(clients.app, name="client")
 app.add_typer(keys.app, name="key")
+app.add_typer(mail.app, name="mail")
 app.add_typer(events.app, name="events")
+app.command()(work.worker)
+app.add_typer(bulk.app, name="import")
+app.command()(bulk.export)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

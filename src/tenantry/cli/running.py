@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def with_call(work: Callable[[Call], Awaitable[T]]) -> T:
+def with_call(work: Callable[[Call], Awaitable[T]], *, connections: int = 1) -> T:
     """Open the database, run the work as a call of the system itself, and return its result."""
     import asyncio
 
@@ -28,7 +28,7 @@ def with_call(work: Callable[[Call], Awaitable[T]]) -> T:
     async def run() -> T:
         settings = load()
         key = master_key.load(settings)
-        async with open_database(settings.database, key, pool_size=1) as db:
+        async with open_database(settings.database, key, pool_size=connections) as db:
             return await work(Call(SYSTEM, db, request_id="cli"))
 
     try:

@@ -88,6 +88,13 @@ class Session(ABC):
     async def serialize(self, word: str) -> None:  # noqa: B027 - SQLite has one writer anyway
         """Wait until no other transaction is within what this word names, up to our own end."""
 
+    async def expect_growth(self) -> None:  # noqa: B027 - SQLite's plans do not hang on sizes
+        """Have the rest of a transaction planned by index, however small its tables are so far.
+
+        For a load into an empty database: a plan is kept, and one that reads all of a small table
+        would do so until somebody counted its rows again.
+        """
+
     @abstractmethod
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """Return a context whose statements are committed together at its end, or not at all."""
@@ -126,6 +133,10 @@ class Database(Session):
     def new_id(self, prefix: str) -> str:
         """See `Session.new_id`."""
         return self.mint.new(prefix)
+
+    @abstractmethod
+    def snapshot(self) -> AbstractAsyncContextManager[Session]:
+        """Return a context whose reads all see the database as it is at the first of them."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -22,6 +22,7 @@ from tenantry.db.engine import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from tenantry.db.statements import Statement
     from tenantry.events import Event
@@ -185,12 +186,19 @@ class PostgreSQL(Database):
             self._pool.give_back(connection)
         return rows[0] if rows else None
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Session]:
+    def transaction(self) -> AbstractAsyncContextManager[Session]:
         """See `Session.transaction`."""
+        return self._begun()
+
+    def snapshot(self) -> AbstractAsyncContextManager[Session]:
+        """See `Database.snapshot`."""
+        return self._begun(isolation="repeatable_read", readonly=True)
+
+    @asynccontextmanager
+    async def _begun(self, **how: Any) -> AsyncIterator[Session]:
         connection = await self._pool.acquire()
         try:
-            transaction = connection.transaction()
+            transaction = connection.transaction(**how)
             try:
                 await transaction.start()
             except _LOST as problem:
@@ -236,6 +244,10 @@ class _Transaction(Transaction):
     async def serialize(self, word: str) -> None:
         """See `Session.serialize`."""
         await _fetch(self._connection, _SERIALIZE, [word], undone=True)
+
+    async def expect_growth(self) -> None:
+        """See `Session.expect_growth`."""
+        await _fetch(self._connection, "SET LOCAL enable_seqscan = off", [], undone=True)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry.db.engine import (
@@ -133,11 +134,22 @@ class SQLite(Database):
                 # The thread takes its work in order: a begin that we stopped waiting for is
                 # still undone by the rollback behind it.
                 await self.run_writer(lambda c: c.execute("BEGIN IMMEDIATE"))
-                yield _Transaction(self)
+                yield _Transaction(self, self.run_writer)
                 await self.run_writer(end("COMMIT"))
             except BaseException:
                 await asyncio.shield(self.run_writer(end("ROLLBACK")))
                 raise
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Session]:
+        """See `Database.snapshot`: a thread of its own, so that other reads go on."""
+        reader = ThreadPoolExecutor(1, "sqlite-snapshot")
+        try:
+            await self._run(reader, lambda c: c.execute("BEGIN"))
+            yield _Transaction(self, partial(self._run, reader))
+        finally:
+            await asyncio.shield(self._run(reader, lambda c: c.close()))
+            reader.shutdown(wait=False)
 
     async def close(self) -> None:
         """Let the threads end; their connections close with them."""
@@ -146,16 +158,17 @@ class SQLite(Database):
 
 
 class _Transaction(Transaction):
-    """A transaction on the writing thread."""
+    """A transaction on one thread, mostly the writing one."""
 
-    def __init__(self, database: SQLite) -> None:
+    def __init__(self, database: SQLite, run: Callable[..., Any]) -> None:
         super().__init__(database)
-        self._run = database.run_writer
+        self._run = run
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
         sql, args = statement.bind("sqlite", params)
-        return await self._run(lambda c: c.execute(sql, args).fetchall())
+        rows: Sequence[Row] = await self._run(lambda c: c.execute(sql, args).fetchall())
+        return rows
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
@@ -171,7 +184,8 @@ class _Transaction(Transaction):
             finally:
                 connection.execute(_RELEASE)
 
-        return await self._run(work)
+        row: Row | None = await self._run(work)
+        return row
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:

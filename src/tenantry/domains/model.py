@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text
 
 from tenantry.db.schema import metadata, time_column
 
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row
+
+# domain_type: it belongs to the organization; or people with such an address may join.
 ORGANIZATION_DOMAIN = "ORGANIZATION_DOMAIN"
 ALLOWED_EMAIL_DOMAIN = "ALLOWED_EMAIL_DOMAIN"
+# verification_status. A claim is pending until its TXT record is found, or its window is over.
+PENDING = "PENDING"
+VERIFIED = "VERIFIED"
+FAILED = "FAILED"
+PROVEN = (VERIFIED, "AUTO_VERIFIED")
 
 domains = Table(
     "domains",
@@ -39,9 +52,7 @@ Index(
     unique=True,
 )
 # One proven owner; claims may stand side by side, or anybody could keep the owner out.
-_owned = (domains.c.domain_type == ORGANIZATION_DOMAIN) & domains.c.verification_status.in_(
-    ("VERIFIED", "AUTO_VERIFIED")
-)
+_owned = (domains.c.domain_type == ORGANIZATION_DOMAIN) & domains.c.verification_status.in_(PROVEN)
 Index(
     "uq_domains__domain",
     domains.c.domain,
@@ -52,3 +63,59 @@ Index(
 Index("ix_domains__organization_id_id", domains.c.organization_id, domains.c.id)
 _due = domains.c.check_time.is_not(None)
 Index("ix_domains__check_time", domains.c.check_time, postgresql_where=_due, sqlite_where=_due)
+
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, written without offset
+
+
+@dataclass(slots=True)
+class Domain:
+    """One domain; times in microseconds since 1970, UTC.
+
+    Key and secret are what its owner publishes in DNS; "" where no proof is asked for.
+    """
+
+    id: str
+    organization_id: str
+    domain: str
+    domain_type: str
+    verification_status: str
+    verification_method: str
+    txt_record_key: str
+    txt_record_secret: str
+    check_time: int | None
+    expire_time: int | None
+    revision: int
+    create_time: int
+    update_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> Domain:
+        """Return the domain of one row."""
+        return cls(**{name: row[name] for name in cls.__slots__})
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def shown(self, environment_id: str) -> dict[str, Any]:
+        """Return what its events say: the published members. The secret is no secret in DNS."""
+        event: dict[str, Any] = {
+            "id": self.id,
+            "domain": self.domain,
+            "domain_type": self.domain_type,
+            "organization_id": self.organization_id,
+            "environment_id": environment_id,
+            "verification_status": self.verification_status,
+            "verification_method": self.verification_method,
+            "updated_at": _iso(self.update_time),
+        }
+        if self.txt_record_key:
+            event["txt_record_key"] = self.txt_record_key
+            event["txt_record_secret"] = self.txt_record_secret
+        return event
+
+
+def _iso(microseconds: int) -> str:
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment.isoformat(timespec="microseconds") + "Z"

@@ -15,17 +15,21 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.oauth.access_tokens import AccessTokens
 
-# What the customer's IT admin may do so far: see their own organization.
-_PORTAL_PERMISSIONS = frozenset({"organizations_read"})
+# What the customer's IT admin may do: see their own organization, and set up what the link is for.
+_READ = frozenset({"organizations_read"})
+_WRITE = _READ | {"organizations_write"}
 
 
 class Authenticator:
     """Finds the caller: by an access token, else by the cookie of a portal session."""
 
-    def __init__(self, db: Database, tokens: AccessTokens, portal_cookie: str) -> None:
+    def __init__(
+        self, db: Database, tokens: AccessTokens, *, portal_cookie: str, public_url: str
+    ) -> None:
         self._db = db
         self._tokens = tokens
         self._portal_cookie = portal_cookie
+        self._public_url = public_url
 
     async def __call__(self, headers: Mapping[str, str]) -> Caller:
         """Return the caller; without credentials that is nobody.
@@ -40,7 +44,7 @@ class Authenticator:
         authorization = headers.get("authorization")
         if authorization is not None:
             return await self._by_token(authorization)
-        if self._portal_cookie in headers.get("cookie", ""):
+        if self._portal_cookie in headers.get("cookie", "") and self._is_own_page(headers):
             return await self._by_cookie(headers["cookie"])
         return ANONYMOUS
 
@@ -63,4 +67,16 @@ class Authenticator:
         session = await portal_links.find_session(self._db, secret) if secret else None
         if session is None:
             return ANONYMOUS
-        return Caller(Kind.PORTAL_SESSION, session.id, session.organization_id, _PORTAL_PERMISSIONS)
+        permissions = _WRITE if "domain_verification" in session.features else _READ
+        return Caller(Kind.PORTAL_SESSION, session.id, session.organization_id, permissions)
+
+    def _is_own_page(self, headers: Mapping[str, str]) -> bool:
+        """Whether a call comes from a page of ours, as browsers say, or from no page at all.
+
+        SameSite lets a page of a sibling domain send the cookie, too, and not every call of one
+        asks first (CORS).
+        """
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site in {"same-origin", "none"}
+        return headers.get("origin", self._public_url) == self._public_url

@@ -160,6 +160,7 @@ def _features(text: str) -> frozenset[str]:
     return frozenset(from_json(text))
 
 
+@functools.lru_cache(maxsize=1024)
 def _iso(microseconds: int) -> str:
     moment = _EPOCH + timedelta(microseconds=microseconds)
     return moment.isoformat(timespec="microseconds") + "Z"

@@ -15,6 +15,7 @@ from tenantry.organizations import listing, service
 from tenantry.organizations.model import FEATURES, Organization, SessionPolicy
 from tenantry.organizations.service import Identity
 from tenantry.portal_links import service as portal_links
+from tenantry.users import departures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,7 +123,7 @@ class OrganizationService:
         )
 
     async def delete_organization(self, request: pb.DeleteOrganizationRequest, call: Call) -> Empty:
-        await service.remove(call, _identity(request))
+        await departures.of_organization(call, _identity(request))
         return Empty()
 
     async def update_organization_settings(

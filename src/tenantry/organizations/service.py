@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tenantry.caller import Call
+    from tenantry.db.engine import Session
 
 EXTERNAL_ID_MAX = 255
 METADATA_MAX_PAIRS = 10
@@ -102,9 +103,47 @@ async def create(
         errors.InvalidArgument: a value cannot be taken; the field is named.
 
     """
+    organization = new(
+        call.db,
+        region_code=region_code,
+        display_name=display_name,
+        external_id=external_id,
+        metadata=metadata,
+        slug=slug,
+        logo_url=logo_url,
+    )
+    event = events.of(
+        call,
+        "organization.created",
+        organization_id=organization.id,
+        after=organization.shown(),
+    )
+    try:
+        await call.db.apply(_INSERT, event, **_prefixed(organization.to_row()))
+    except DuplicateKey as problem:
+        raise _duplicate(problem, organization) from None
+    return organization
+
+
+def new(
+    db: Session,
+    *,
+    region_code: str,
+    display_name: str,
+    external_id: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+    slug: str | None = None,
+    logo_url: str | None = None,
+) -> Organization:
+    """Return an organization to be inserted, as `create` does it.
+
+    Raises:
+        errors.InvalidArgument: a value cannot be taken; the field is named.
+
+    """
     at = now()
-    organization = Organization(
-        id=call.db.new_id(ids.ORGANIZATION),
+    return Organization(
+        id=db.new_id(ids.ORGANIZATION),
         display_name=display_name,
         external_id=_external_id(external_id),
         slug=slug or None,
@@ -119,17 +158,6 @@ async def create(
         create_time=at,
         update_time=at,
     )
-    event = events.of(
-        call,
-        "organization.created",
-        organization_id=organization.id,
-        after=organization.shown(),
-    )
-    try:
-        await call.db.apply(_INSERT, event, **_prefixed(organization.to_row()))
-    except DuplicateKey as problem:
-        raise _duplicate(problem, organization) from None
-    return organization
 
 
 async def get(call: Call, identity: Identity) -> Organization:

@@ -103,7 +103,7 @@ _VALUES: dict[str, Any] = {
     "org_id": _ORGANIZATION,
     "organization_id": _ORGANIZATION,
     "origin": "https://app.example.com",
-    "page_number": 1,
+    "page_number": 0,
     "page_size": 10,
     "page_token": "",
     "permission_name": "invoices:write",

@@ -136,58 +136,14 @@ def read(methods: Sequence[Method]) -> tuple[list[Operation], Schemas]:
     """Return the operations in the order of the contract, and the schemas they use."""
     methods = [method for method in methods if method.name not in _LATER]
     schemas = Schemas([m.input.desc() for m in methods], [m.output.desc() for m in methods])
-    revisions = Revisions(methods)
-    return [each for method in methods for each in _of(method, schemas, revisions)], schemas
+    return [each for method in methods for each in _of(method, schemas)], schemas
 
 
-class Revisions:
-    """Which objects have a revision, so that answers carry an ETag and changes heed If-Match.
-
-    The contract does not say; what it says is which objects can be both read and changed.
-    """
-
-    def __init__(self, methods: Sequence[Method]) -> None:
-        routes = [(method, route) for method in methods for route in method.routes]
-        read = {_only_field(method) for method, route in routes if route.verb == "GET"}
-        changed = {_only_field(method) for method, route in routes if _changes(route)}
-        self._types = (read & changed) - {""}
-        self._addresses = {
-            route.template for method, route in routes if route.verb == "GET" and self.shown(method)
-        }
-
-    def shown(self, method: Method) -> bool:
-        """Whether an answer is such an object and nothing beside it."""
-        return _only_field(method) in self._types and not any(map(_is_custom, method.routes))
-
-    def heeded(self, method: Method, route: HttpRoute) -> bool:
-        """Whether If-Match is read: for a change, or a deletion at the address it is read at."""
-        if route.verb == "DELETE":
-            return route.template in self._addresses
-        return _changes(route) and self.shown(method)
-
-
-def _changes(route: HttpRoute) -> bool:
-    return bool(route.body) and route.verb in {"PUT", "PATCH"}
-
-
-def _is_custom(route: HttpRoute) -> bool:
-    """Whether it ends in a verb of its own, `roles:set_defaults`, and so is about no one object."""
-    return ":" in route.template.rpartition("/")[2]
-
-
-def _only_field(method: Method) -> str:
-    """Return the type of the answer's field if it is the only one and a message, else ""."""
-    fields = method.output.desc().fields
-    kinds = [f.value.message for f in fields if isinstance(f.value, DescFieldValueMessage)]
-    return kinds[0].type_name if len(kinds) == 1 == len(fields) else ""
-
-
-def _of(method: Method, schemas: Schemas, revisions: Revisions) -> Iterator[Operation]:
+def _of(method: Method, schemas: Schemas) -> Iterator[Operation]:
     for index, route in enumerate(method.routes):
         variables = _VARIABLE.findall(route.template)
         about = comment(f"{method.service}.{method.name}")
         body = _body(method, route, frozenset(variables))
-        conditional = revisions.heeded(method, route)
         yield Operation(
             name=method.name if index == 0 else f"{method.name}{index + 1}",
             title=_title(method, route),
@@ -201,12 +157,12 @@ def _of(method: Method, schemas: Schemas, revisions: Revisions) -> Iterator[Oper
             parameters=(
                 *_path(method, variables, schemas),
                 *_query(method, route, variables, schemas),
-                *_headers(method, conditional=conditional),
+                *_headers(method),
             ),
             body=body,
             answer=tuple(_answer(method)),
-            statuses=_statuses(method, variables, body, conditional=conditional),
-            etag=revisions.shown(method),
+            statuses=_statuses(method, variables, body),
+            etag=method.etag,
             method=method,
         )
 
@@ -280,8 +236,8 @@ def _extra(name: str) -> Parameter:
     return Parameter(member, "query", schema, explode=True)
 
 
-def _headers(method: Method, *, conditional: bool) -> Iterator[Parameter]:
-    if conditional:
+def _headers(method: Method) -> Iterator[Parameter]:
+    if method.if_match:
         schema: dict[str, Any] = {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'}
         yield Parameter(Member("If-Match", "string", _IF_MATCH), "header", schema)
     if method.keeps_replies:
@@ -412,15 +368,13 @@ def _plural(noun: str) -> str:
     return noun if noun.endswith("s") else f"{noun}s"
 
 
-def _statuses(
-    method: Method, variables: list[str], body: Body | None, *, conditional: bool
-) -> tuple[int, ...]:
+def _statuses(method: Method, variables: list[str], body: Body | None) -> tuple[int, ...]:
     """Return the HTTP statuses of the errors that the operation can end in."""
     kinds: list[type[errors.Error]] = [errors.InvalidArgument, errors.Unauthenticated]
     kinds += [errors.PermissionDenied, errors.Busy, errors.Internal]
     if variables:
         kinds.append(errors.NotFound)
-    if conditional:
+    if method.if_match:
         kinds.append(errors.PreconditionFailed)
     if body is not None:
         kinds += [errors.PayloadTooLarge, errors.UnsupportedMediaType]

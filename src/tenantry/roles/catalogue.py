@@ -31,6 +31,7 @@ _permitted = (
     .join(role_permissions, role_permissions.c.permission_id == permissions.c.id)
     .join(role_ancestors, role_ancestors.c.ancestor_id == role_permissions.c.role_id)
     .where(role_ancestors.c.role_id == roles.c.id)
+    .correlate(roles)
     .distinct()
     .subquery()
 )

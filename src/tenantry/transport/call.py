@@ -66,7 +66,7 @@ class Pipeline:
             raise errors.InvalidArgument.field(
                 "idempotency-key", "pattern", "must be 1 to 255 visible ASCII characters"
             )
-        if_match = _revisions(headers.get("if-match"))
+        if_match = _revisions(headers.get("if-match")) if method.if_match else None
         return Admission(caller, request_id, if_match, key, _extra(method, headers))
 
     async def run(

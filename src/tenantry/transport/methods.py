@@ -44,6 +44,8 @@ class Method:
     flatten: str  # response field whose members REST also answers at the top level
     success_status: int
     query: tuple[str, ...]  # query members beyond the message's fields
+    etag: bool  # the answer carries the revision of what it shows
+    if_match: bool  # another revision than this stops the call
     desc: DescMethod
 
     @property
@@ -80,6 +82,8 @@ def of_service(service: DescService, implementation: object) -> Iterator[Method]
             flatten=own.flatten if own else "",
             success_status=(own.success_status if own else 0) or 200,
             query=tuple(own.query) if own else (),
+            etag=own.etag if own else False,
+            if_match=own.if_match if own else False,
             desc=desc,
         )
 

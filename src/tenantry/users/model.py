@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
 
 from tenantry import ids
-from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
 
 if TYPE_CHECKING:
+    from tenantry.db.engine import Row
+    from tenantry.organizations.model import Organization
     from tenantry.roles.catalogue import HeldRole
 
 # The migration adds the search text, of e-mail and external id, and the indexes over it.
@@ -88,6 +92,12 @@ INACTIVE = "INACTIVE"
 PENDING_INVITE = "PENDING_INVITE"
 INVITE_EXPIRED = "INVITE_EXPIRED"
 
+# How somebody became a member.
+INVITATION = "invitation"
+DIRECT_PROVISION = "direct_provision"
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, written without offset
+
 
 @dataclass(slots=True)
 class Membership:
@@ -107,7 +117,53 @@ class Membership:
     expire_time: int | None
     resend_time: int | None
     resend_count: int
-    roles: tuple[HeldRole, ...]
+    roles: tuple[HeldRole, ...]  # the oldest first
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row, but for the digest of its invitation."""
+        pending = self.status == INVITE_EXPIRED
+        return {
+            "organization_id": self.organization_id,
+            "user_id": self.user_id,
+            "id": self.id,
+            "status": PENDING_INVITE if pending else self.status,
+            "metadata": to_json(self.metadata),
+            "inviter_email": self.inviter_email,
+            "provisioning_method": self.provisioning_method,
+            "create_time": self.create_time,
+            "accept_time": self.accept_time,
+            "join_time": self.join_time,
+            "expire_time": self.expire_time,
+            "invite_resend_time": self.resend_time,
+            "invite_resend_count": self.resend_count,
+        }
+
+    def shown(self) -> dict[str, Any]:
+        """Return what its events say."""
+        event: dict[str, Any] = {
+            "organization_id": self.organization_id,
+            "membership_status": self.status,
+            "roles": [
+                {"id": role.id, "name": role.name, "display_name": role.display_name}
+                for role in self.roles
+            ],
+            "metadata": self.metadata,
+            "provisioning_method": self.provisioning_method,
+            "created_at": _iso(self.create_time),
+        }
+        if self.inviter_email is not None:
+            event["inviter_email"] = self.inviter_email
+        for name, moment in (
+            ("accepted_at", self.accept_time),
+            ("join_time", self.join_time),
+            ("expires_at", self.expire_time),
+            ("resent_at", self.resend_time),
+        ):
+            if moment is not None:
+                event[name] = _iso(moment)
+        if self.resend_count:
+            event["resent_count"] = self.resend_count
+        return event
 
 
 @dataclass(slots=True)
@@ -124,4 +180,86 @@ class User:
     revision: int
     create_time: int
     update_time: int
-    memberships: list[Membership] = field(default_factory=list)
+    memberships: list[Membership] = field(default_factory=list)  # the oldest first
+
+    @classmethod
+    def from_row(cls, row: Row) -> User:
+        """Return the user of one row, without memberships."""
+        return cls(
+            id=row["id"],
+            email=row["email"],
+            external_id=row["external_id"],
+            profile=from_json(row["profile"]),
+            metadata=from_json(row["metadata"]),
+            email_verified=bool(row["email_verified"]),
+            last_login_time=row["last_login_time"],
+            revision=row["revision"],
+            create_time=row["create_time"],
+            update_time=row["update_time"],
+        )
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row, but for the password's hash."""
+        return {
+            "id": self.id,
+            "email": self.email,
+            "email_key": self.email.lower(),
+            "external_id": self.external_id,
+            "profile": to_json(self.profile),
+            "metadata": to_json(self.metadata),
+            "email_verified": self.email_verified,
+            "last_login_time": self.last_login_time,
+            "revision": self.revision,
+            "create_time": self.create_time,
+            "update_time": self.update_time,
+        }
+
+    @property
+    def profile_id(self) -> str:
+        """The id of the profile: it lives and dies with its user, whose number it has."""
+        return ids.USER_PROFILE + self.id.removeprefix(ids.USER)
+
+    def membership_in(self, organization_id: str) -> Membership | None:
+        """Return its place in an organization."""
+        for membership in self.memberships:
+            if membership.organization_id == organization_id:
+                return membership
+        return None
+
+    def shown(self) -> dict[str, Any]:
+        """Return what its events say, memberships aside."""
+        event: dict[str, Any] = {
+            "id": self.id,
+            "email": self.email,
+            "create_time": _iso(self.create_time),
+            "update_time": _iso(self.update_time),
+            "metadata": self.metadata,
+            "user_profile": {
+                "id": self.profile_id,
+                **self.profile,
+                "email_verified": self.email_verified,
+            },
+        }
+        if self.external_id is not None:
+            event["external_id"] = self.external_id
+        if self.last_login_time is not None:
+            event["last_login_time"] = _iso(self.last_login_time)
+        return event
+
+
+def shown_together(
+    organization: Organization, user: User, membership: Membership
+) -> dict[str, Any]:
+    """Return what events of a membership say: the published members, and the membership itself."""
+    return {
+        "organization": organization.shown(),
+        "user": user.shown(),
+        "membership": membership.shown(),
+    }
+
+
+# A file of users is written with one time for each thousand rows.
+@functools.lru_cache(maxsize=1024)
+def _iso(microseconds: int) -> str:
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment.isoformat(timespec="microseconds") + "Z"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from protobuf import DescFile
 
 
-_RpcOptionFields: TypeAlias = Literal["flatten", "success_status", "query"]
+_RpcOptionFields: TypeAlias = Literal["flatten", "success_status", "query", "etag", "if_match"]
 
 class RpcOption(Message[_RpcOptionFields]):
     """
@@ -52,9 +52,22 @@ class RpcOption(Message[_RpcOptionFields]):
             ```proto
             repeated string query = 3;
             ```
+        etag:
+            Whether the answer carries the revision of the object that it shows, as an
+            ETag.
+
+            ```proto
+            bool etag = 4;
+            ```
+        if_match:
+            Whether If-Match stops the call where the object has another revision.
+
+            ```proto
+            bool if_match = 5;
+            ```
     """
 
-    __slots__ = ("flatten", "success_status", "query")
+    __slots__ = ("flatten", "success_status", "query", "etag", "if_match")
 
     if TYPE_CHECKING:
 
@@ -64,12 +77,16 @@ class RpcOption(Message[_RpcOptionFields]):
             flatten: str = "",
             success_status: int = 0,
             query: list[str] | None = None,
+            etag: bool = False,
+            if_match: bool = False,
         ) -> None:
             pass
 
         flatten: str
         success_status: int
         query: list[str]
+        etag: bool
+        if_match: bool
 
 ext_rpc: Final[Extension[MethodOptions, RpcOption]] = Extension()
 """
@@ -82,7 +99,7 @@ extend google.protobuf.MethodOptions { optional tenantry.v1.RpcOption rpc = 5100
 
 
 _DESC = file_desc(
-    b'\n\x19tenantry/v1/options.proto\x12\x0btenantry.v1\x1a google/protobuf/descriptor.proto"b\n\tRpcOption\x12\x18\n\x07flatten\x18\x01 \x01(\tR\x07flatten\x12%\n\x0esuccess_status\x18\x02 \x01(\rR\rsuccessStatus\x12\x14\n\x05query\x18\x03 \x03(\tR\x05query:J\n\x03rpc\x18\xb8\x8e\x03 \x01(\x0b2\x16.tenantry.v1.RpcOption\x12\x1e.google.protobuf.MethodOptionsR\x03rpcb\x06proto3',
+    b'\n\x19tenantry/v1/options.proto\x12\x0btenantry.v1\x1a google/protobuf/descriptor.proto"\x91\x01\n\tRpcOption\x12\x18\n\x07flatten\x18\x01 \x01(\tR\x07flatten\x12%\n\x0esuccess_status\x18\x02 \x01(\rR\rsuccessStatus\x12\x14\n\x05query\x18\x03 \x03(\tR\x05query\x12\x12\n\x04etag\x18\x04 \x01(\x08R\x04etag\x12\x19\n\x08if_match\x18\x05 \x01(\x08R\x07ifMatch:J\n\x03rpc\x18\xb8\x8e\x03 \x01(\x0b2\x16.tenantry.v1.RpcOption\x12\x1e.google.protobuf.MethodOptionsR\x03rpcb\x06proto3',
     [
         descriptor_pb.desc(),
     ],

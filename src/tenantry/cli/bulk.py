@@ -1,0 +1,216 @@
+"""`tenantry import` and `tenantry export`: people in bulk, and the whole environment."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from tenantry.cli import running
+from tenantry.cli.progress import Progress
+from tenantry.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    from tenantry.bulk.formats import Format
+    from tenantry.bulk.report import Report
+    from tenantry.caller import Call
+
+app = typer.Typer(no_args_is_help=True, help="Bring users in, or a whole environment.")
+
+_PIECE = 256 << 10  # bytes
+_LANES = 2
+_SHOWN = 20  # refusals that are printed
+_STDIN = Path("-")
+
+File = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="- for standard input.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("users")
+def users(
+    file: File,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and count everything, change nothing.")
+    ] = False,
+    create_organizations: Annotated[
+        bool,
+        typer.Option(
+            "--create-organizations",
+            help="Create those that are missing, from organization_external_id and _name.",
+        ),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", dir_okay=False, help="Write every refused row here, as NDJSON."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import users with their memberships from NDJSON or CSV; run it again to go on.
+
+    Ends with 1 where rows were refused. The columns are in docs/import-export.md.
+    """
+    from tenantry.bulk import importing
+    from tenantry.imports.contract import Contract
+    from tenantry.users.joining import Rules
+
+    settings = load()
+    order = importing.Order(
+        Contract(),
+        Rules(
+            settings.invitation_days,
+            settings.block_disposable_emails,
+            settings.block_public_emails,
+        ),
+        settings.region,
+        create_organizations=create_organizations,
+        dry_run=dry_run,
+        lanes=_LANES,
+    )
+    with ExitStack() as stack:
+        source = stack.enter_context(_opened(file))
+        written = stack.enter_context(report.open("wb")) if report else None
+        progress = stack.enter_context(Progress(_size(file)))
+        rows = refused = 0
+
+        def told(batch: Report) -> None:
+            nonlocal rows, refused
+            rows, refused = rows + batch.rows, refused + batch.refused
+            progress.rows(rows, refused)
+            if written is not None:
+                written.writelines(_lines(batch))
+
+        async def work(call: Call) -> Report:
+            pieces = _pieces(source, progress)
+            return await importing.run(call, pieces, order, kind=_kind(file), told=told)
+
+        try:
+            total = running.with_call(work, connections=_LANES)
+        except KeyboardInterrupt:
+            running.remark("interrupted: run it again to go on")
+            raise typer.Exit(130) from None
+    if as_json:
+        running.print_json(total.shown())
+    else:
+        _print(total, report)
+    if total.refused:
+        raise typer.Exit(1)
+
+
+@app.command("environment")
+def environment(file: File, *, as_json: AsJson = False) -> None:
+    """Import what `tenantry export` wrote, into a fresh database; stop the server meanwhile."""
+    from tenantry.bulk import restore
+
+    with ExitStack() as stack:
+        source = stack.enter_context(_opened(file))
+        progress = stack.enter_context(Progress(_size(file)))
+
+        def told(counts: Mapping[str, int]) -> None:
+            progress.rows(sum(counts.values()), 0)
+
+        async def work(call: Call) -> dict[str, int]:
+            return await restore.restore(call, _pieces(source, progress), told=told)
+
+        counts = running.with_call(work)
+    if as_json:
+        running.print_json(counts)
+    else:
+        running.print_table(["Imported", ""], [(name, f"{n:,}") for name, n in counts.items()])
+
+
+def export(
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", dir_okay=False, help="Write here, not to standard output."),
+    ] = None,
+    with_password_hashes: Annotated[
+        bool,
+        typer.Option(
+            "--with-password-hashes",
+            help="Hashes of passwords too: keep the file as you keep them.",
+        ),
+    ] = False,
+) -> None:
+    """Write the whole environment as NDJSON: what `tenantry import environment` takes.
+
+    Not in it: clients and their secrets, signing keys, portal links, mail, past events.
+    """
+    from tenantry import atomic
+    from tenantry.bulk import dump
+    from tenantry.db.engine import Database
+
+    async def work(call: Call) -> None:
+        assert isinstance(call.db, Database)
+        async with call.db.snapshot() as db:
+            async for lines in dump.dump(db, with_password_hashes=with_password_hashes):
+                file.writelines(lines)
+
+    with ExitStack() as stack:
+        # It holds what people gave in confidence: for its owner's eyes.
+        file = stack.enter_context(atomic.writing(output, mode=0o600)) if output else _stdout()
+        running.with_call(work)
+        file.flush()
+    if output:
+        running.remark(f"wrote {output}")
+
+
+def _stdout() -> BinaryIO:
+    return sys.stdout.buffer
+
+
+def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if file == _STDIN else file.open("rb")
+
+
+def _size(file: Path) -> int | None:
+    return None if file == _STDIN or not file.is_file() else file.stat().st_size
+
+
+def _kind(file: Path) -> Format | None:
+    """Return the format that a name says; the content says it else."""
+    from tenantry.bulk.formats import Format
+
+    return {".csv": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON}.get(
+        file.suffix.lower()
+    )
+
+
+async def _pieces(source: BinaryIO, progress: Progress) -> AsyncIterator[bytes]:
+    import asyncio
+
+    # In a thread: a pipe may have nothing to read yet, and the database goes on meanwhile.
+    while piece := await asyncio.to_thread(source.read1, _PIECE):  # type: ignore[attr-defined]
+        progress.read(len(piece))
+        yield piece
+
+
+def _lines(batch: Report) -> Iterator[bytes]:
+    import json
+
+    for refusal in batch.refusals:
+        yield json.dumps(refusal.shown(), ensure_ascii=False).encode() + b"\n"
+
+
+def _print(total: Report, written: Path | None) -> None:
+    counts = (("users", total.users), ("memberships", total.memberships))
+    rows = [(name, *(f"{n:,}" for n in (c.created, c.updated, c.unchanged))) for name, c in counts]
+    rows.append(("organizations", f"{total.organizations_created:,}", "", ""))
+    running.print_table(["", "Created", "Updated", "Unchanged"], rows)
+    what = "would be refused" if total.dry_run else "refused"
+    running.say(f"{total.rows:,} rows, {total.refused:,} {what}")
+    if written is not None:
+        return
+    for refusal in total.refusals[:_SHOWN]:
+        where = f"{refusal.field}: " if refusal.field else ""
+        running.remark(f"line {refusal.line}: {where}{refusal.reason}")
+    if total.refused and len(total.refusals) > _SHOWN:
+        running.remark("... and more: --report FILE writes all of them")

@@ -1,0 +1,125 @@
+"""`tenantry mail`: what went out, what waits, and what is kept here to be read."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tenantry.cli import running
+
+if TYPE_CHECKING:
+    from tenantry.caller import Call
+    from tenantry.mail.model import Mail
+    from tenantry.mail.service import Content
+
+app = typer.Typer(no_args_is_help=True, help="Mail: what went out, and what waits.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_(
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List mail, the newest first."""
+
+    async def work(call: Call) -> list[Mail]:
+        from tenantry.mail import service
+
+        return await service.newest(call.db, limit=limit)
+
+    found = running.with_call(work)
+    if as_json:
+        running.print_json([_shown(mail) for mail in found])
+        return
+    rows = [
+        ("MAIL ID", "STATE", "AGE", "TEMPLATE", "TO", "PROBLEM"),
+        *((m.id, m.state, _age(m.create_time), m.template, _to(m), m.problem or "") for m in found),
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:  # no table: it would break an id over two lines, and long problems into many
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        running.say("  ".join(cells).rstrip())
+
+
+@app.command()
+def show(
+    mail_id: Annotated[str, typer.Argument(metavar="MAIL_ID", help="The mail, mail_...")],
+    *,
+    html: Annotated[bool, typer.Option("--html", help="Print the HTML alone.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print one mail. What it says is kept only while no mail server is set."""
+
+    async def work(call: Call) -> tuple[Mail, Content | None]:
+        from tenantry import errors
+        from tenantry.mail import service
+
+        found = await service.find(call.db, mail_id)
+        if found is None:
+            raise errors.NotFound("mail")
+        return found
+
+    mail, content = running.with_call(work)
+    if as_json:
+        running.print_json({**_shown(mail), "content": asdict(content) if content else None})
+    elif html:
+        if content is None:
+            running.fail(f"what {mail.id} says is not kept: it is {mail.state}")
+        running.say(content.html.rstrip("\n"))
+    else:
+        for name, value in _headers(mail, content):
+            running.say(f"{name + ':':<12}{value}")
+        if content is not None:
+            running.say("\n" + content.text.rstrip("\n"))
+
+
+def _shown(mail: Mail) -> dict[str, Any]:
+    return {
+        "id": mail.id,
+        "state": mail.state,
+        "recipient": mail.recipient,
+        "template": mail.template,
+        "organization_id": mail.organization_id,
+        "variables": mail.variables,
+        "attempts": mail.attempts,
+        "problem": mail.problem,
+        "create_time": running.moment(mail.create_time),
+        "due_time": running.moment(mail.due_time) if mail.state == "QUEUED" else None,
+        "sent_time": running.moment(mail.sent_time),
+    }
+
+
+def _headers(mail: Mail, content: Content | None) -> list[tuple[str, str]]:
+    lines = {
+        "Mail": mail.id,
+        "State": mail.state,
+        "To": _to(mail),
+        "Subject": content.subject if content else None,
+        "Template": mail.template,
+        "Created": running.moment(mail.create_time),
+        "Due": running.moment(mail.due_time) if mail.state == "QUEUED" else None,
+        "Sent": running.moment(mail.sent_time) if mail.state == "SENT" else None,
+        "Attempts": str(mail.attempts),
+        "Problem": mail.problem,
+    }
+    return [(name, value) for name, value in lines.items() if value]
+
+
+def _to(mail: Mail) -> str:
+    from tenantry.mail.rendering import one_line
+
+    return one_line(mail.recipient)  # it need not be an address
+
+
+def _age(microseconds: int) -> str:
+    seconds = max(0, int(time.time() - microseconds / 1_000_000))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,42 @@
+"""`tenantry worker`: the work beside the calls, in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+
+from tenantry.cli import running
+from tenantry.settings import load
+
+
+def worker() -> None:
+    """Send mail and look up domains until stopped, for servers that leave that to others.
+
+    A server does it itself unless TENANTRY_BACKGROUND is false.
+    """
+    import asyncio
+    import logging
+
+    from tenantry import log, master_key
+    from tenantry import worker as work
+    from tenantry.db.opening import OpenError, open_database
+
+    logger = logging.getLogger(__name__)
+
+    async def run() -> None:
+        settings = load()
+        log.configure(settings.log_level)
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        key = master_key.load(settings)
+        async with open_database(settings.database, key, pool_size=settings.pool_size) as db:
+            todo = work.jobs(settings)
+            names = {"jobs": [job.name for job in todo]}
+            logger.info("the worker has started", extra={"fields": names})
+            await work.run(db, todo, stop)
+        logger.info("the worker has stopped")
+
+    try:
+        asyncio.run(run())
+    except OpenError as problem:
+        running.fail(str(problem))

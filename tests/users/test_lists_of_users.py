@@ -1,0 +1,350 @@
+"""Lists and searches: right after any changes, by index, and quick where many match."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import column, insert, select, text
+from sqlalchemy.sql import func
+
+from tenantry import errors, ids
+from tenantry.db.statements import Statement
+from tenantry.organizations import service as organizations
+from tenantry.roles.model import role_holders
+from tenantry.users import departures, joining, listing, memberships, reading, search, service
+from tenantry.users import model as users_model
+from tenantry.users.joining import Rules, Terms
+from tenantry.users.service import Identity
+
+RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
+EMAILS = ["ada@x.io", "ADA.B@gmail.com", "bob+1@gmail.com", "o'neil@x-y.example", "a_b%c@x.io"]
+PARTS = ["ada", "GMAIL", "b@g", "x.io", "o'n", "_b%", "%c@", "ext-1", "zzz", "usr_1"]
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("create"),
+            st.integers(0, 1),
+            st.integers(0, 4),
+            st.integers(0, 3) | st.none(),
+            st.booleans(),
+        ),
+        st.tuples(st.just("join"), st.integers(0, 9), st.integers(0, 1), st.booleans()),
+        st.tuples(st.just("leave"), st.integers(0, 9), st.integers(0, 1), st.booleans()),
+        st.tuples(st.just("reidentify"), st.integers(0, 9), st.integers(0, 3) | st.none()),
+        st.tuples(st.just("delete"), st.integers(0, 9)),
+    ),
+    max_size=25,
+)
+
+
+def terms(*, invite=True):
+    return Terms(roles=(), metadata={}, inviter_email=None, invite=invite)
+
+
+def external(number):
+    return None if number is None else f"Ext-{number}"
+
+
+async def make(call, kind, arguments, places, there):
+    """Make one change; `there` is what there is, by id of the user."""
+    if kind == "create":
+        place, address, number, invite = arguments
+        user = await service.create(
+            call,
+            places[place],
+            terms(invite=invite),
+            rules=RULES,
+            email=EMAILS[address],
+            external_id=external(number),
+        )
+        there[user.id] = user
+        return
+    if not there:
+        return
+    user_id = sorted(there)[arguments[0] % len(there)]
+    if kind == "join":
+        there[user_id] = await memberships.add(
+            call, places[arguments[1]], Identity(user_id), terms(invite=arguments[2]), rules=RULES
+        )
+    elif kind == "leave":
+        place = places[arguments[1]]
+        await memberships.remove(
+            call, place, Identity(user_id), cascade=arguments[2], forced=False
+        )
+        user = there[user_id]
+        user.memberships = [one for one in user.memberships if one.organization_id != place]
+        if arguments[2] and not user.memberships:
+            del there[user_id]
+    elif kind == "reidentify":
+        there[user_id] = await service.change(
+            call, Identity(user_id), {"external_id": external(arguments[1])}
+        )
+    else:
+        await service.remove(call, Identity(user_id), forced=False)
+        del there[user_id]
+
+
+async def walk(read, size):
+    """Read all pages forward, then back again: the same users, once each."""
+    forward, token, backs = [], "", []
+    while True:
+        page = await read(page_size=size, page_token=token)
+        forward.append(page.users)
+        assert bool(page.prev_page_token) == bool(token)
+        backs.append(page.prev_page_token)
+        token = page.next_page_token
+        if not token:
+            break
+    backward, token = forward[-1:], backs[-1]
+    while token:
+        back = await read(page_size=size, page_token=token)
+        assert back.total_size == page.total_size
+        assert back.next_page_token
+        backward.insert(0, back.users)
+        token = back.prev_page_token
+    assert backward == forward
+    found = [user for users in forward for user in users]
+    assert page.total_size == len(found)
+    return found
+
+
+def matches(user, part):
+    known = f"{user.email}\x1f{user.external_id or ''}".lower()
+    return part.lower() in known or part.lower() == user.id
+
+
+@settings(
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(changes=CHANGES, size=st.integers(1, 4))
+async def test_lists_are_right_after_any_changes(call, changes, size):
+    places = [
+        (await organizations.create(call, region_code="US", display_name=f"Acme {n}")).id
+        for n in range(2)
+    ]
+    there = {}
+    for kind, *arguments in changes:
+        try:
+            await make(call, kind, arguments, places, there)
+        except (errors.Duplicate, errors.NotFound):
+            continue  # all is as it was
+    expected = [there[user_id] for user_id in sorted(there, reverse=True)]
+
+    def of(read, *arguments):
+        return lambda **page: read(call, *arguments, **page)
+
+    assert await walk(of(listing.of_environment), size) == expected
+    for part in [*PARTS, *sorted(there)[:1]]:
+        found = [user for user in expected if matches(user, part)]
+        assert await walk(of(search.of_environment, part), size) == found, part
+    for place in places:
+        members = [
+            (member.id, user.id, [member])
+            for user in expected
+            for member in user.memberships
+            if member.organization_id == place
+        ]
+        in_order = sorted(members, reverse=True)
+        read = await walk(of(listing.of_organization, place), size)
+        assert [(user.memberships[0].id, user.id, user.memberships) for user in read] == in_order
+        for part in [*PARTS, *sorted(there)[:1]]:
+            found = [id_ for _, id_, _ in in_order if matches(there[id_], part)]
+            read = await walk(of(search.of_organization, place, part), size)
+            assert [user.id for user in read] == found, part
+    for place in places:
+        await departures.of_organization(call, organizations.Identity(place))
+    for user in (await listing.of_environment(call, page_size=100, page_token="")).users:
+        await service.remove(call, Identity(user.id), forced=False)
+    page = await listing.of_environment(call, page_size=1, page_token="")
+    assert (page.users, page.total_size) == ([], 0)
+
+
+MEMBERS = 5_000
+FIRST = 10**18
+
+
+@pytest.fixture
+async def crowd(kind, call):
+    """An organization of 5,000 members, two thirds of them at gmail; and another of two."""
+    db = call.db
+    big, small = [
+        (await organizations.create(call, region_code="US", display_name=name)).id
+        for name in ("Big", "Small")
+    ]
+    if kind == "sqlite":
+        numbers = text(
+            f"WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {MEMBERS})"
+            " SELECT n FROM n"
+        ).columns(column("n"))
+    else:
+        numbers = select(func.generate_series(1, MEMBERS).label("n"))
+    n = numbers.subquery("numbers").c.n
+    role = "(SELECT id FROM roles WHERE name = 'member')"
+    user_id = f"'{ids.USER}' || ({FIRST} + n)"
+    email = "n || CASE n % 3 WHEN 0 THEN '@corp.example' ELSE '@gmail.com' END"
+    for table, values in (
+        (
+            users_model.users,
+            {
+                "id": user_id,
+                "email": email,
+                "email_key": email,
+                "profile": "'{}'",
+                "metadata": "'{}'",
+                "email_verified": "1 = 1",
+                "revision": "1",
+                "create_time": "n",
+                "update_time": "n",
+            },
+        ),
+        (
+            users_model.memberships,
+            {
+                "organization_id": f"'{big}'",
+                "user_id": user_id,
+                "id": f"'{ids.MEMBERSHIP}' || ({FIRST} + n)",
+                "status": "'ACTIVE'",
+                "metadata": "'{}'",
+                "provisioning_method": "'direct_provision'",
+                "create_time": "n",
+                "invite_resend_count": "0",
+            },
+        ),
+        (role_holders, {"organization_id": f"'{big}'", "user_id": user_id, "role_id": role}),
+    ):
+        rows = select(*map(text, values.values())).select_from(n.table)
+        await db.fetch_all(Statement(insert(table).from_select(list(values), rows)))
+    for number in (1, 2):
+        await memberships.add(
+            call, small, Identity(f"{ids.USER}{FIRST + number}"), terms(invite=False), rules=RULES
+        )
+    await db.fetch_all(Statement(text("ANALYZE")))
+    return big, small
+
+
+async def test_what_many_have_is_found_again_without_counting(call, crowd, monkeypatch):
+    big, small = crowd
+    gmail = [n for n in range(MEMBERS, 0, -1) if n % 3]
+    asked = []
+    real = call.db.fetch_all
+
+    async def noticed(statement, **params):
+        asked.append(statement)
+        return await real(statement, **params)
+
+    monkeypatch.setattr(call.db, "fetch_all", noticed)
+    for read, expected in (
+        (lambda **page: search.of_environment(call, "GMAIL", **page), gmail),
+        (lambda **page: search.of_organization(call, big, "GMAIL", **page), gmail),
+    ):
+        token, walked = "", []
+        for _ in range(5):
+            page = await read(page_size=30, page_token=token)
+            assert page.total_size == len(expected)
+            walked += [int(user.id.removeprefix(ids.USER)) - FIRST for user in page.users]
+            back, token = page.prev_page_token, page.next_page_token
+        assert walked == expected[:150]
+        page = await read(page_size=30, page_token=back)
+        walked = [int(user.id.removeprefix(ids.USER)) - FIRST for user in page.users]
+        assert walked == expected[90:120]
+    newest = [
+        search._among_newest(of_one, direction)
+        for of_one in (False, True)
+        for direction in listing.DIRECTIONS
+    ]
+    assert sum(statement in newest for statement in asked) == 10  # all but the first of each
+    page = await search.of_organization(call, small, "GMAIL", page_size=10, page_token="")
+    assert page.total_size == 2
+
+
+async def test_a_count_is_remembered_for_seconds_only(call, crowd, monkeypatch):
+    monkeypatch.setattr(search, "_REMEMBERED_MICROSECONDS", 0)
+    first = await search.of_environment(call, "gmail", page_size=1, page_token="")
+    await service.remove(call, Identity(first.users[0].id), forced=True)
+    second = await search.of_environment(call, "gmail", page_size=1, page_token="")
+    assert second.total_size == first.total_size - 1
+
+
+async def test_the_last_page_of_what_many_have_is_right(call, crowd):
+    page = await search.of_environment(call, "gmail", page_size=30, page_token="")
+    seen, total = len(page.users), page.total_size
+    while page.next_page_token:
+        page = await search.of_environment(
+            call, "gmail", page_size=30, page_token=page.next_page_token
+        )
+        seen += len(page.users)
+    assert seen == total
+
+
+ARGUMENTS = {
+    "key": f"{ids.USER}{FIRST + 9}",
+    "user_id": f"{ids.USER}{FIRST + 9}",
+    "m_user_id": f"{ids.USER}{FIRST + 9}",
+    "start": f"{ids.USER}{FIRST + 900}",
+    "take": 11,
+    "most": 100,
+    "part": "gmail",
+    "whole": f"{ids.USER}{FIRST + 9}",
+    "total": 5_000,
+    "ids": f'["{ids.USER}{FIRST + 9}"]',
+    "after": "",
+    "kept": "[]",
+    "role_ids": "[]",
+    "role_names": '["admin"]',
+}
+
+
+@pytest.fixture
+async def plan(kind, db, crowd):
+    """Return the plan of a statement, one step a line, as a server in use makes it."""
+
+    async def explain(statement, arguments):
+        sql, bound = statement.bind(kind, arguments)
+        if kind == "sqlite":
+            explained = f"EXPLAIN QUERY PLAN {sql}"
+            rows = await db.run_writer(lambda c: c.execute(explained, bound).fetchall())
+            return "\n".join(row["detail"] for row in rows)
+        # As the pool runs it: planned once, for any arguments.
+        connection = await db._pool.acquire()
+        try:
+            literals = ", ".join(f"'{one}'" if isinstance(one, str) else f"{one}" for one in bound)
+            literals = f"({literals})" if bound else ""
+            await connection.execute(f"PREPARE tried AS {sql}")
+            rows = await connection.fetch(f"EXPLAIN EXECUTE tried{literals}")
+            await connection.execute("DEALLOCATE tried")
+            return "\n".join(row[0] for row in rows)
+        finally:
+            db._pool.give_back(connection)
+
+    return explain
+
+
+async def test_no_read_walks_all_users_or_members(plan, crowd):
+    # In the order of an index, up to a limit, is no walk over all.
+    walked = re.compile(
+        r"(SCAN|Seq Scan on) (users|memberships|role_holders)(?!_| USING (COVERING )?INDEX)"
+    )
+    statements = [
+        *reading._FIND.values(),
+        *listing._ALL.values(),
+        *listing._MEMBERS.values(),
+        *(
+            search._found(how, how.startswith("members"), direction, by_id=by_id)
+            for how in ("users by index", "members by index", "members one by one")
+            for direction in listing.DIRECTIONS
+            for by_id in (False, True)
+        ),
+        joining._READ_DEFAULT,
+        joining._READ_NAMED,
+        memberships._ANY,
+        departures._NEXT_MEMBERS,
+    ]
+    for statement in statements:
+        for place in crowd:
+            steps = await plan(statement, ARGUMENTS | {"organization_id": place})
+            assert not walked.search(steps), steps
