@@ -132,8 +132,10 @@ def test_every_unique_rule_is_named_after_its_field():
         unique = [index for index in table.indexes if index.unique]
         unique += [c for c in table.constraints if type(c).__name__ == "UniqueConstraint"]
         for rule in unique:
-            first = next(iter(rule.columns)).name
-            assert str(rule.name) == f"uq_{table.name}__{first}" or rule.name is None
+            named, _, field = str(rule.name).rpartition("__")
+            columns = {column.name for column in rule.columns}
+            assert named.startswith(f"uq_{table.name}")
+            assert {field, f"{field}_key"} & columns, rule.name
 
 
 async def test_a_transaction_is_made_whole_or_not_at_all(db):

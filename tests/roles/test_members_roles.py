@@ -12,8 +12,6 @@ from role_rows import hold, join, organization, role
 
 from tenantry import errors
 from tenantry.db.engine import ForeignKey
-from tenantry.organizations import service as organizations
-from tenantry.organizations.service import Identity
 from tenantry.roles import listing, permissions, service
 from tenantry.roles.changes import Reference
 from tenantry.roles.listing import Include
@@ -79,7 +77,11 @@ async def test_changes_show_at_once(db, call, office):
     assert held.permissions == ("read", "write")
 
 
-async def test_holders_move_in_one_step_and_none_holds_twice(db, call, office):
+@pytest.mark.parametrize("at_once", [1, 2, 200_000])
+async def test_holders_move_however_many_and_none_holds_twice(
+    db, call, office, monkeypatch, at_once
+):
+    monkeypatch.setattr(service, "_AT_ONCE", at_once)
     home, roles = office
     other = await organization(call)
     one = await join(db, home, roles["reader"])
@@ -97,14 +99,6 @@ async def test_holders_move_in_one_step_and_none_holds_twice(db, call, office):
         assert [role.name for role in await service.roles_of(db, where, user)] == held
     assert await listing.count_holders(call, None, "third") == 3
     assert await listing.count_holders(call, home, "third") == 2
-
-
-async def test_an_organization_goes_with_roles_that_are_held(db, call, office):
-    home, roles = office
-    await join(db, home, roles["clerk"], roles["reader"])
-    await organizations.remove(call, Identity(home))
-    assert await listing.find(db, None, Include.NONE, id=roles["clerk"]) is None
-    assert await listing.count_holders(call, None, "reader") == 0
 
 
 async def test_a_role_that_goes_is_never_held(db, call, office):

@@ -22,9 +22,7 @@ EXPIRE = Statement(
     .returning(memberships.c.id)
 )
 _MAIL = Statement(
-    select(mail)
-    .where(mail.c.recipient == bindparam("recipient"))
-    .order_by(mail.c.id)
+    select(mail).where(mail.c.recipient == bindparam("recipient")).order_by(mail.c.id)
 )
 
 
@@ -55,9 +53,7 @@ async def mail_to(database: Any, user: dict[str, Any]) -> list[dict[str, Any]]:
 
 async def names(api: Any, organization: dict[str, Any], user: dict[str, Any]) -> list[str]:
     """The names of the roles that a member holds."""
-    answer = await api.users.list_user_roles(
-        organization_id=organization["id"], user_id=user["id"]
-    )
+    answer = await api.users.list_user_roles(organization_id=organization["id"], user_id=user["id"])
     return [role["name"] for role in answer["roles"]]
 
 

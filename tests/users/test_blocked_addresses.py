@@ -43,9 +43,7 @@ async def test_a_blocked_address_is_refused(strict, domain, says):
 async def test_another_address_is_fine(strict):
     user = await Make(strict).user()
     other = await Make(strict).organization()
-    await strict.users.create_membership(
-        organization_id=other["id"], id=user["id"], membership={}
-    )
+    await strict.users.create_membership(organization_id=other["id"], id=user["id"], membership={})
 
 
 @pytest.mark.wires("rest")

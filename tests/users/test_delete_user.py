@@ -13,9 +13,7 @@ BY = pytest.mark.parametrize("by", ["id", "external_id"])
 async def test_a_deleted_user_is_gone_everywhere(api, make, by):
     places = [await make.organization() for _ in range(2)]
     user = await make.user(places[0]["id"], external_id=unique())
-    await api.users.create_membership(
-        organization_id=places[1]["id"], id=user["id"], membership={}
-    )
+    await api.users.create_membership(organization_id=places[1]["id"], id=user["id"], membership={})
     assert await api.users.delete_user(**key_of(user, by)) == {}
     for again in (
         api.users.get_user(id=user["id"]),
@@ -58,9 +56,7 @@ async def test_a_deletion_is_an_event_for_each_membership_and_one_for_the_user(a
     places = [await make.organization() for _ in range(3)]
     user = await make.user(places[0]["id"])
     for place in places[1:]:
-        await api.users.create_membership(
-            organization_id=place["id"], id=user["id"], membership={}
-        )
+        await api.users.create_membership(organization_id=place["id"], id=user["id"], membership={})
     await events.new()
     await api.users.delete_user(id=user["id"])
     *left, gone = await events.new()

@@ -16,9 +16,7 @@ async def test_a_user_is_read_with_all_memberships_the_oldest_first(api, make, b
     places = [await make.organization(f"Acme {n}") for n in range(3)]
     user = await make.user(places[0]["id"], external_id=unique())
     for place in places[1:]:
-        await api.users.create_membership(
-            organization_id=place["id"], id=user["id"], membership={}
-        )
+        await api.users.create_membership(organization_id=place["id"], id=user["id"], membership={})
     read = (await api.users.get_user(**key_of(user, by)))["user"]
     assert [one["organization_id"] for one in read["memberships"]] == [p["id"] for p in places]
     statuses = [one["membership_status"] for one in read["memberships"]]

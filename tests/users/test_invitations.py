@@ -139,9 +139,7 @@ async def test_the_mail_shows_what_holds_when_it_goes_out(api, organization, use
 
 @pytest.mark.parametrize("what", ["leaves", "deleted", "accepted", "expired", "organization"])
 @pytest.mark.wires("rest")
-async def test_a_mail_whose_invitation_is_over_is_not_sent(
-    api, organization, user, database, what
-):
+async def test_a_mail_whose_invitation_is_over_is_not_sent(api, organization, user, database, what):
     (queued,) = await mail_to(database, user)
     if what == "leaves":
         await api.users.delete_membership(organization_id=organization["id"], id=user["id"])
@@ -157,9 +155,7 @@ async def test_a_mail_whose_invitation_is_over_is_not_sent(
 
 
 @pytest.mark.wires("rest")
-async def test_an_old_invitation_does_not_open_a_new_membership(
-    api, organization, user, database
-):
+async def test_an_old_invitation_does_not_open_a_new_membership(api, organization, user, database):
     (old,) = await mail_to(database, user)
     await api.users.delete_membership(organization_id=organization["id"], id=user["id"])
     await api.users.create_membership(
@@ -174,9 +170,7 @@ async def test_an_old_invitation_does_not_open_a_new_membership(
 async def test_a_token_of_one_organization_opens_no_other(api, make, user, database):
     (queued,) = await mail_to(database, user)
     other = await make.organization()
-    await api.users.create_membership(
-        organization_id=other["id"], id=user["id"], membership={}
-    )
+    await api.users.create_membership(organization_id=other["id"], id=user["id"], membership={})
     mail = Mail.from_row(queued)
     moved = replace(mail, organization_id=other["id"])
     assert await invitations.mail_variables(database, moved, URL) is None

@@ -33,9 +33,7 @@ def ways(api, organization, user):
         "demote": lambda: api.users.update_membership(
             **key, id=user["id"], membership={"roles": [{"name": "member"}]}
         ),
-        "take": lambda: api.users.remove_user_role(
-            **key, user_id=user["id"], role_name="admin"
-        ),
+        "take": lambda: api.users.remove_user_role(**key, user_id=user["id"], role_name="admin"),
         "delete": lambda: api.users.delete_user(id=user["id"]),
     }
 
@@ -44,7 +42,8 @@ WAYS = pytest.mark.parametrize("way", ["leave", "cascade", "demote", "take", "de
 
 
 @WAYS
-async def test_the_last_admin_of_others_stays(api, organization, admin, member, way, events):
+@pytest.mark.usefixtures("member")
+async def test_the_last_admin_of_others_stays(api, organization, admin, way, events):
     await events.new()
     with refused("INVALID_ARGUMENT", says=SAYS):
         await ways(api, organization, admin)[way]()
@@ -53,7 +52,8 @@ async def test_the_last_admin_of_others_stays(api, organization, admin, member, 
 
 
 @WAYS
-async def test_it_can_be_forced(api, organization, admin, member, way):
+@pytest.mark.usefixtures("member")
+async def test_it_can_be_forced(api, organization, admin, way):
     for value in ("false", "1", "", "TRUE"):
         with refused("INVALID_ARGUMENT", says=SAYS):
             await ways(api.sending(x_force=value), organization, admin)[way]()
@@ -74,7 +74,8 @@ async def test_a_sole_member_may_go(api, organization, admin, way):
 
 
 @WAYS
-async def test_one_of_two_admins_may_go(api, make, organization, admin, member, way):
+@pytest.mark.usefixtures("member")
+async def test_one_of_two_admins_may_go(api, make, organization, admin, way):
     other = await make.user(organization["id"], membership={"roles": [{"name": "admin"}]})
     await ways(api, organization, other)[way]()
     with refused("INVALID_ARGUMENT", says=SAYS):
@@ -82,7 +83,8 @@ async def test_one_of_two_admins_may_go(api, make, organization, admin, member, 
 
 
 @WAYS
-async def test_an_invited_admin_does_not_count_yet(api, organization, admin, member, way):
+@pytest.mark.usefixtures("member")
+async def test_an_invited_admin_does_not_count_yet(api, organization, admin, way):
     await invited(api, organization, membership={"roles": [{"name": "admin"}]})
     with refused("INVALID_ARGUMENT", says=SAYS):
         await ways(api, organization, admin)[way]()
@@ -116,16 +118,12 @@ async def test_an_admin_may_change_in_every_other_way(api, make, organization, a
 
 
 @pytest.mark.parametrize("way", ["leave", "demote", "take", "delete"])
-async def test_admins_who_remove_each_other_at_once_leave_one(
-    api, make, organization, member, way
-):
+async def test_admins_who_remove_each_other_at_once_leave_one(api, make, organization, member, way):
     admins = [
         await make.user(organization["id"], membership={"roles": [{"name": "admin"}]})
         for _ in range(6)
     ]
-    made, refusals = await outcomes(
-        ways(api, organization, admin)[way]() for admin in admins
-    )
+    made, refusals = await outcomes(ways(api, organization, admin)[way]() for admin in admins)
     assert len(made) == 5
     assert [refusal.error_code for refusal in refusals] == ["INVALID_ARGUMENT"]
 

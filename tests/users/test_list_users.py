@@ -54,9 +54,7 @@ async def test_pages_are_walked_both_ways(listed, make, organization):
     assert first["total_size"] == second["total_size"] == third["total_size"] >= 7
 
 
-async def test_pages_do_not_shift_when_the_list_changes_meanwhile(
-    api, listed, make, organization
-):
+async def test_pages_do_not_shift_when_the_list_changes_meanwhile(api, listed, make, organization):
     made = [(await make.user(organization["id"]))["id"] for _ in range(6)][::-1]
     first = await listed(page_size=2)
     await make.user(organization["id"])
@@ -101,9 +99,7 @@ async def test_an_empty_organization_has_an_empty_list(api, organization):
 
 async def test_a_page_behind_the_last_is_empty_with_its_total(api, make, organization):
     made = [await make.user(organization["id"]) for _ in range(3)]
-    first = await api.users.list_organization_users(
-        organization_id=organization["id"], page_size=2
-    )
+    first = await api.users.list_organization_users(organization_id=organization["id"], page_size=2)
     await api.users.delete_user(id=made[0]["id"])
     page = await api.users.list_organization_users(
         organization_id=organization["id"], page_token=first["next_page_token"]

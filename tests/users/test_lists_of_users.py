@@ -71,9 +71,7 @@ async def make(call, kind, arguments, places, there):
         )
     elif kind == "leave":
         place = places[arguments[1]]
-        await memberships.remove(
-            call, place, Identity(user_id), cascade=arguments[2], forced=False
-        )
+        await memberships.remove(call, place, Identity(user_id), cascade=arguments[2], forced=False)
         user = there[user_id]
         user.memberships = [one for one in user.memberships if one.organization_id != place]
         if arguments[2] and not user.memberships:
@@ -135,7 +133,7 @@ async def test_lists_are_right_after_any_changes(call, changes, size):
             continue  # all is as it was
     expected = [there[user_id] for user_id in sorted(there, reverse=True)]
 
-    def of(read, *arguments):
+    def of(read, *arguments: str):
         return lambda **page: read(call, *arguments, **page)
 
     assert await walk(of(listing.of_environment), size) == expected
@@ -233,7 +231,7 @@ async def test_what_many_have_is_found_again_without_counting(call, crowd, monke
     asked = []
     real = call.db.fetch_all
 
-    async def noticed(statement, **params):
+    async def noticed(statement, **params: object):
         asked.append(statement)
         return await real(statement, **params)
 

@@ -13,9 +13,7 @@ async def test_who_was_only_there_is_deleted_too(api, make, events):
     home, other = await make.organization(), await make.organization()
     only = [await make.user(home["id"], external_id=unique()), await invited(api, home)]
     both = await make.user(home["id"])
-    await api.users.create_membership(
-        organization_id=other["id"], id=both["id"], membership={}
-    )
+    await api.users.create_membership(organization_id=other["id"], id=both["id"], membership={})
     before = (await api.users.list_users(page_size=1))["total_size"]
     await events.new()
     await api.organizations.delete_organization(id=home["id"])
@@ -55,9 +53,7 @@ async def test_more_members_than_are_taken_at_once(api, make, events):
     home, other = await make.organization(), await make.organization()
     users = await asyncio.gather(*(make.user(home["id"]) for _ in range(520)))
     for user in users[::50]:
-        await api.users.create_membership(
-            organization_id=other["id"], id=user["id"], membership={}
-        )
+        await api.users.create_membership(organization_id=other["id"], id=user["id"], membership={})
     while await events.new():
         pass  # 1,000 at a time
     await api.organizations.delete_organization(id=home["id"])

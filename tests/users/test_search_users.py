@@ -19,9 +19,7 @@ def search(request, api, organization):
         return api.users.search_users
 
     async def members(**page: object):
-        return await api.users.search_organization_users(
-            organization_id=organization["id"], **page
-        )
+        return await api.users.search_organization_users(organization_id=organization["id"], **page)
 
     return members
 
@@ -55,9 +53,7 @@ async def test_an_entry_is_what_a_read_answers(search, make, organization):
 
 async def test_names_and_metadata_are_not_searched(search, make, organization):
     mark = unique()
-    await make.user(
-        organization["id"], metadata={"mark": mark}, user_profile={"given_name": mark}
-    )
+    await make.user(organization["id"], metadata={"mark": mark}, user_profile={"given_name": mark})
     assert ids_of(await search(query=mark)) == []
 
 

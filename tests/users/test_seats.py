@@ -99,9 +99,7 @@ async def test_100_joins_at_once_for_one_seat_are_one(api, make, organization):
     assert made[0]["user"]["id"] in ids_of(page)
 
 
-async def test_joins_and_resent_invitations_share_the_last_seat(
-    api, make, organization, database
-):
+async def test_joins_and_resent_invitations_share_the_last_seat(api, make, organization, database):
     late = [await invited(api, organization) for _ in range(5)]
     for user in late:
         await expire(database, user)

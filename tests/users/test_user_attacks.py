@@ -56,9 +56,7 @@ async def test_a_member_is_not_reached_through_another_organization(api, mine, t
 
 async def test_roles_of_one_organization_are_nothing_in_another(api, mine, theirs, make):
     user = await make.user(mine["id"], membership={"roles": [{"name": "admin"}]})
-    await api.users.create_membership(
-        organization_id=theirs["id"], id=user["id"], membership={}
-    )
+    await api.users.create_membership(organization_id=theirs["id"], id=user["id"], membership={})
     assert await names(api, theirs, user) == ["member"]
     await api.users.delete_membership(organization_id=mine["id"], id=user["id"])
     assert await names(api, theirs, user) == ["member"]
@@ -194,9 +192,7 @@ async def test_an_external_id_may_go_to_another_user_and_means_that_one(api, min
         await api.users.delete_membership(organization_id=mine["id"], external_id=external_id)
     with refused("NOT_FOUND"):
         await api.users.get_user(id=first["id"])
-    page = await api.users.search_organization_users(
-        organization_id=mine["id"], query=external_id
-    )
+    page = await api.users.search_organization_users(organization_id=mine["id"], query=external_id)
     assert ids_of(page) == []
 
 

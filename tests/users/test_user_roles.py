@@ -28,9 +28,7 @@ async def may(api, organization, user):
 
 
 async def test_a_new_member_has_the_default_role_and_what_it_permits(api, organization, user):
-    answer = await api.users.list_user_roles(
-        organization_id=organization["id"], user_id=user["id"]
-    )
+    answer = await api.users.list_user_roles(organization_id=organization["id"], user_id=user["id"])
     (role,) = answer["roles"]
     assert role == {"id": role["id"], "name": "member", "display_name": "Member"}
     answer = await api.users.list_user_permissions(
@@ -119,9 +117,7 @@ async def test_permissions_are_all_that_the_roles_permit_inherited_as_well(
     )
     key = {"organization_id": organization["id"], "user_id": user["id"]}
     await api.users.assign_user_roles(**key, roles=[{"role_name": child["name"]}])
-    expected = sorted(
-        [read["name"], write["name"], "sk_org_settings_read", "sk_org_users_read"]
-    )
+    expected = sorted([read["name"], write["name"], "sk_org_settings_read", "sk_org_users_read"])
     assert await may(api, organization, user) == expected
     member = (await api.users.get_user(id=user["id"]))["user"]["memberships"][0]
     assert member["permissions"] == expected

@@ -115,11 +115,13 @@ class text_has(GenericFunction[bool]):  # noqa: N801
 def _text_has_postgresql(element: text_has, compiler: SQLCompiler, **kw: Any) -> str:
     column, part = element.clauses
     text = f"{_table(column).name}.search_text"
-    built = compiler.process(part, **kw)
-    return (
-        f"(tenantry_trigrams({text}) @> tenantry_trigrams(lower({built}))"
-        f" AND strpos({text}, lower({built})) > 0)"
+    sought = f"lower({compiler.process(part, **kw)})"
+    # Every third trigram and the last one cover the part; more would only be more to intersect.
+    parts = (
+        f"ARRAY(SELECT substr({sought}, least(i, length({sought}) - 2), 3)"
+        f" FROM generate_series(1, length({sought}), 3) AS i)"
     )
+    return f"(tenantry_trigrams({text}) @> {parts} AND strpos({text}, {sought}) > 0)"
 
 
 @compiles(text_has, "sqlite")

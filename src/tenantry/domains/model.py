@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text
 
 from tenantry.db.schema import metadata, time_column
+from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -65,9 +65,6 @@ _due = domains.c.check_time.is_not(None)
 Index("ix_domains__check_time", domains.c.check_time, postgresql_where=_due, sqlite_where=_due)
 
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, written without offset
-
-
 @dataclass(slots=True)
 class Domain:
     """One domain; times in microseconds since 1970, UTC.
@@ -108,14 +105,9 @@ class Domain:
             "environment_id": environment_id,
             "verification_status": self.verification_status,
             "verification_method": self.verification_method,
-            "updated_at": _iso(self.update_time),
+            "updated_at": rfc3339(self.update_time),
         }
         if self.txt_record_key:
             event["txt_record_key"] = self.txt_record_key
             event["txt_record_secret"] = self.txt_record_secret
         return event
-
-
-def _iso(microseconds: int) -> str:
-    moment = _EPOCH + timedelta(microseconds=microseconds)
-    return moment.isoformat(timespec="microseconds") + "Z"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from protobuf.wkt import Empty, Timestamp
+from protobuf.wkt import Empty
 
 from tenantry import errors
 from tenantry.domains import service
 from tenantry.domains.model import ALLOWED_EMAIL_DOMAIN, ORGANIZATION_DOMAIN, Domain
 from tenantry.gen.scalekit.v1.domains import domains_pb as pb
 from tenantry.organizations.service import Identity
+from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.caller import Call
@@ -123,12 +124,7 @@ def _message(call: Call, domain: Domain) -> pb.Domain:
         txt_record_secret=domain.txt_record_secret,
         verification_status=pb.VerificationStatus[domain.verification_status],
         verification_method=pb.VerificationMethod[domain.verification_method],
-        create_time=_timestamp(domain.create_time),
-        update_time=_timestamp(domain.update_time),
+        create_time=timestamp(domain.create_time),
+        update_time=timestamp(domain.update_time),
         domain_type=pb.DomainType[domain.domain_type],
     )
-
-
-def _timestamp(microseconds: int) -> Timestamp:
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1000)

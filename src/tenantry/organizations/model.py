@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from tenantry import ids
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
+from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -38,8 +38,6 @@ organizations = Table(
 )
 Index("uq_organizations__external_id", organizations.c.external_id, unique=True)
 Index("uq_organizations__slug", organizations.c.slug, unique=True)
-
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, written without offset
 
 # In the order in which every answer lists them.
 FEATURES = ("sso", "dir_sync", "domain_verification", "session_policy")
@@ -132,8 +130,8 @@ class Organization:
             "id": self.id,
             "display_name": self.display_name,
             "region_code": self.region_code,
-            "create_time": _iso(self.create_time),
-            "update_time": _iso(self.update_time),
+            "create_time": rfc3339(self.create_time),
+            "update_time": rfc3339(self.update_time),
             "metadata": self.metadata,
             "settings": {
                 "features": [{"name": name, "enabled": self.has_feature(name)} for name in FEATURES]
@@ -158,9 +156,3 @@ def _members(record: SessionPolicy | Branding) -> dict[str, Any]:
 def _features(text: str) -> frozenset[str]:
     # There are few combinations: all organizations that have one share it.
     return frozenset(from_json(text))
-
-
-@functools.lru_cache(maxsize=1024)
-def _iso(microseconds: int) -> str:
-    moment = _EPOCH + timedelta(microseconds=microseconds)
-    return moment.isoformat(timespec="microseconds") + "Z"

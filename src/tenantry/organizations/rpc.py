@@ -6,7 +6,7 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from protobuf.wkt import BoolValue, Empty, Int32Value, Struct, Timestamp
+from protobuf.wkt import BoolValue, Empty, Int32Value, Struct
 
 from tenantry import errors
 from tenantry.gen.scalekit.v1.commons.commons_pb import RegionCode, TimeUnit
@@ -15,6 +15,7 @@ from tenantry.organizations import listing, service
 from tenantry.organizations.model import FEATURES, Organization, SessionPolicy
 from tenantry.organizations.service import Identity
 from tenantry.portal_links import service as portal_links
+from tenantry.times import timestamp
 from tenantry.users import departures
 
 if TYPE_CHECKING:
@@ -261,15 +262,15 @@ class OrganizationService:
         return pb.Link(
             id=link.id,
             location=f"{self._public_url}/magicLink/{portal_links.token(call.db, link.id)}",
-            expire_time=_timestamp(link.expire_time),
+            expire_time=timestamp(link.expire_time),
         )
 
 
 def to_message(organization: Organization) -> pb.Organization:
     """Return an organization as the contract shows it."""
-    created = updated = _timestamp(organization.create_time)
+    created = updated = timestamp(organization.create_time)
     if organization.update_time != organization.create_time:
-        updated = _timestamp(organization.update_time)
+        updated = timestamp(organization.update_time)
     message = pb.Organization(
         id=organization.id,
         create_time=created,
@@ -378,13 +379,8 @@ def _branding(organization: Organization) -> pb.OrganizationBranding:
     return pb.OrganizationBranding(
         source=pb.BrandingSource.CUSTOM if branding.custom else pb.BrandingSource.ENVIRONMENT,
         customization_settings=_struct(branding.settings),
-        update_time=_timestamp(branding.update_time),
+        update_time=timestamp(branding.update_time),
     )
-
-
-def _timestamp(microseconds: int) -> Timestamp:
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1000)
 
 
 def _plain(struct: Struct) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from protobuf.wkt import Empty, Timestamp
+from protobuf.wkt import Empty
 
 from tenantry import errors
 from tenantry.gen.scalekit.v1.roles import roles_pb as pb
 from tenantry.roles import defaults, listing, permissions, service
 from tenantry.roles.changes import Reference
 from tenantry.roles.listing import Include, Listed
+from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.caller import Call
@@ -282,8 +283,8 @@ def _listed(listed: Listed) -> pb.Role:
             id=grant.permission.id,
             name=grant.permission.name,
             description=grant.permission.description,
-            create_time=_timestamp(grant.permission.create_time),
-            update_time=_timestamp(grant.permission.update_time),
+            create_time=timestamp(grant.permission.create_time),
+            update_time=timestamp(grant.permission.update_time),
             role_name=grant.role_name,
         )
         for grant in listed.grants
@@ -300,12 +301,7 @@ def _permission(permission: Permission) -> pb.Permission:
         id=permission.id,
         name=permission.name,
         description=permission.description,
-        create_time=_timestamp(permission.create_time),
-        update_time=_timestamp(permission.update_time),
+        create_time=timestamp(permission.create_time),
+        update_time=timestamp(permission.update_time),
         is_scalekit_permission=permission.built_in,
     )
-
-
-def _timestamp(microseconds: int) -> Timestamp:
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1000)

@@ -58,17 +58,30 @@ _INSERT = Statement(
 )
 _DELETE = Statement(sa.delete(roles).where(_r.id == _role).returning(_r.id))
 _HELD = Statement(sa.select(_h.user_id).where(_h.role_id == _role).limit(1))
-_MOVE_HOLDERS = Statement(
+# A role may be a million members': as many are moved at once as a statement has time for.
+_AT_ONCE = 200_000
+_target = bindparam("p_target_id", type_=Text)
+_also = role_holders.alias("also")
+_ALSO_GIVE = Statement(
     insert_or_leave(role_holders)
     .from_select(
         ["organization_id", "user_id", "role_id"],
-        sa.select(_h.organization_id, _h.user_id, bindparam("p_target_id", type_=Text)).where(
-            _h.role_id == _role
-        ),
+        sa.select(_h.organization_id, _h.user_id, _target)
+        .where(_h.role_id == _role)
+        .limit(bindparam("p_at_once")),
     )
     .on_conflict_do_nothing()
 )
-_DROP_HOLDERS = Statement(sa.delete(role_holders).where(_h.role_id == _role))
+_TAKE_FROM_MOVED = Statement(
+    sa.delete(role_holders).where(
+        _h.role_id == _role,
+        sa.exists().where(
+            _also.c.organization_id == _h.organization_id,
+            _also.c.user_id == _h.user_id,
+            _also.c.role_id == _target,
+        ),
+    )
+)
 _held = (_h.organization_id == _organization) & (_h.user_id == bindparam("p_user_id"))
 _HELD_BY = Statement(sa.select(_h.role_id, catalogue.version.label("version")).where(_held))
 _EFFECTIVE = Statement(
@@ -270,8 +283,10 @@ async def _hand_over(
     call: Call, db: Session, role: Role, target: Role, reference: Reference
 ) -> None:
     """Give another role who holds this one, and what extends it."""
-    await db.fetch_all(_MOVE_HOLDERS, p_role_id=role.id, p_target_id=target.id)
-    await db.fetch_all(_DROP_HOLDERS, p_role_id=role.id)
+    moved = {"p_role_id": role.id, "p_target_id": target.id, "p_at_once": _AT_ONCE}
+    while await db.fetch_one(_HELD, p_role_id=role.id):
+        await db.fetch_all(_ALSO_GIVE, **moved)
+        await db.fetch_all(_TAKE_FROM_MOVED, **moved)
     for child in await listing.dependents(db, role.id, Include.OWN):
         await _extend(db, child.role, target, reference)
         await revise(call, db, child, {"extends": target.name, "base_id": target.id})

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
 
 from tenantry import ids
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
+from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -96,8 +95,6 @@ INVITE_EXPIRED = "INVITE_EXPIRED"
 INVITATION = "invitation"
 DIRECT_PROVISION = "direct_provision"
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, written without offset
-
 
 @dataclass(slots=True)
 class Membership:
@@ -149,7 +146,7 @@ class Membership:
             ],
             "metadata": self.metadata,
             "provisioning_method": self.provisioning_method,
-            "created_at": _iso(self.create_time),
+            "created_at": rfc3339(self.create_time),
         }
         if self.inviter_email is not None:
             event["inviter_email"] = self.inviter_email
@@ -160,7 +157,7 @@ class Membership:
             ("resent_at", self.resend_time),
         ):
             if moment is not None:
-                event[name] = _iso(moment)
+                event[name] = rfc3339(moment)
         if self.resend_count:
             event["resent_count"] = self.resend_count
         return event
@@ -231,8 +228,8 @@ class User:
         event: dict[str, Any] = {
             "id": self.id,
             "email": self.email,
-            "create_time": _iso(self.create_time),
-            "update_time": _iso(self.update_time),
+            "create_time": rfc3339(self.create_time),
+            "update_time": rfc3339(self.update_time),
             "metadata": self.metadata,
             "user_profile": {
                 "id": self.profile_id,
@@ -243,7 +240,7 @@ class User:
         if self.external_id is not None:
             event["external_id"] = self.external_id
         if self.last_login_time is not None:
-            event["last_login_time"] = _iso(self.last_login_time)
+            event["last_login_time"] = rfc3339(self.last_login_time)
         return event
 
 
@@ -256,10 +253,3 @@ def shown_together(
         "user": user.shown(),
         "membership": membership.shown(),
     }
-
-
-# A file of users is written with one time for each thousand rows.
-@functools.lru_cache(maxsize=1024)
-def _iso(microseconds: int) -> str:
-    moment = _EPOCH + timedelta(microseconds=microseconds)
-    return moment.isoformat(timespec="microseconds") + "Z"

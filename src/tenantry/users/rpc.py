@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from protobuf.wkt import Empty, Timestamp
+from protobuf.wkt import Empty
 
 from tenantry import errors
 from tenantry.gen.scalekit.v1.commons.commons_pb import (
@@ -15,6 +15,7 @@ from tenantry.gen.scalekit.v1.commons.commons_pb import (
 )
 from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.roles import catalogue
+from tenantry.times import timestamp
 from tenantry.users import invitations, listing, memberships, search, service
 from tenantry.users.joining import NamedRole, Rules, Terms
 from tenantry.users.service import Identity
@@ -225,8 +226,8 @@ def to_message(user: User, environment_id: str) -> pb.User:
     message = pb.User(
         id=user.id,
         environment_id=environment_id,
-        create_time=_timestamp(user.create_time),
-        update_time=_timestamp(user.update_time),
+        create_time=timestamp(user.create_time),
+        update_time=timestamp(user.update_time),
         email=user.email,
         memberships=[_membership(membership) for membership in user.memberships],
         user_profile=_profile(user),
@@ -235,7 +236,7 @@ def to_message(user: User, environment_id: str) -> pb.User:
     if user.external_id is not None:
         message.external_id = user.external_id
     if user.last_login_time is not None:
-        message.last_login_time = _timestamp(user.last_login_time)
+        message.last_login_time = timestamp(user.last_login_time)
     return message
 
 
@@ -263,22 +264,22 @@ def _membership(membership: Membership) -> OrganizationMembership:
     message = OrganizationMembership(
         organization_id=membership.organization_id,
         # Of a pending one too: clients read it of every membership.
-        join_time=_timestamp(membership.join_time or membership.create_time),
+        join_time=timestamp(membership.join_time or membership.create_time),
         membership_status=MembershipStatus[membership.status],
         roles=_roles(membership.roles),
         name=name,
         display_name=name,
         metadata=membership.metadata,
-        created_at=_timestamp(membership.create_time),
+        created_at=timestamp(membership.create_time),
         provisioning_method=membership.provisioning_method,
         permissions=catalogue.effective(membership.roles),
     )
     if membership.inviter_email is not None:
         message.inviter_email = membership.inviter_email
     if membership.accept_time is not None:
-        message.accepted_at = _timestamp(membership.accept_time)
+        message.accepted_at = timestamp(membership.accept_time)
     if membership.expire_time is not None:
-        message.expires_at = _timestamp(membership.expire_time)
+        message.expires_at = timestamp(membership.expire_time)
     return message
 
 
@@ -287,15 +288,15 @@ def _invite(membership: Membership) -> pb.Invite:
         organization_id=membership.organization_id,
         user_id=membership.user_id,
         status=membership.status,
-        created_at=_timestamp(membership.create_time),
+        created_at=timestamp(membership.create_time),
         resent_count=membership.resend_count,
     )
     if membership.inviter_email is not None:
         invite.inviter_email = membership.inviter_email
     if membership.expire_time is not None:
-        invite.expires_at = _timestamp(membership.expire_time)
+        invite.expires_at = timestamp(membership.expire_time)
     if membership.resend_time is not None:
-        invite.resent_at = _timestamp(membership.resend_time)
+        invite.resent_at = timestamp(membership.resend_time)
     return invite
 
 
@@ -356,8 +357,3 @@ def _changed_profile(given: pb.UpdateUserProfile) -> dict[str, Any]:
             changes[name] = getattr(given, older)
     changes |= {name: value for name in _COLLECTIONS if (value := getattr(given, name))}
     return changes
-
-
-def _timestamp(microseconds: int) -> Timestamp:
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1000)

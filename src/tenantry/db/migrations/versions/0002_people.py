@@ -276,47 +276,67 @@ def _on_postgresql() -> None:
         "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_tally()",
         "CREATE TRIGGER users_deleted AFTER DELETE ON users REFERENCING OLD TABLE AS changed "
         "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_tally()",
-        # In slots, as in `tallies`. A member who goes is taken off any slot: the sum counts. Where
-        # the organization goes too, its rows may be gone already.
+        # Any slot that nobody holds, or a new one: whoever waited for a slot while holding a row that
+        # the slot's holder waits for would wait for ever.
         """
-        CREATE FUNCTION tenantry_members_came() RETURNS trigger LANGUAGE plpgsql AS $$
+        CREATE OR REPLACE FUNCTION tenantry_tally() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-          INSERT INTO member_tallies (organization_id, slot, n)
-          SELECT organization_id, pg_backend_pid() % 8, count(*) FROM changed
-          GROUP BY organization_id ORDER BY organization_id
-          ON CONFLICT (organization_id, slot) DO UPDATE SET n = member_tallies.n + excluded.n;
+          INSERT INTO tallies (name, slot, n)
+          SELECT
+            TG_TABLE_NAME,
+            coalesce((
+              SELECT slot FROM tallies WHERE name = TG_TABLE_NAME LIMIT 1 FOR UPDATE SKIP LOCKED
+            ), pg_backend_pid()),
+            (SELECT count(*) FROM changed) * CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END
+          ON CONFLICT (name, slot) DO UPDATE SET n = tallies.n + excluded.n;
           RETURN NULL;
         END $$
         """,
+        # Where the organization goes too, there is nothing to count. A subquery for each, and no
+        # join, which would be planned for many.
         """
-        CREATE FUNCTION tenantry_members_went() RETURNS trigger LANGUAGE plpgsql AS $$
+        CREATE FUNCTION tenantry_members_changed() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-          UPDATE member_tallies t SET n = t.n - went.n
-          FROM (SELECT organization_id, count(*) AS n FROM changed GROUP BY organization_id) went
-          WHERE t.organization_id = went.organization_id AND t.slot = (
-            SELECT min(slot) FROM member_tallies WHERE organization_id = went.organization_id
-          );
+          INSERT INTO member_tallies (organization_id, slot, n)
+          SELECT
+            organization_id,
+            coalesce((
+              SELECT slot FROM member_tallies t
+              WHERE t.organization_id = of_one.organization_id LIMIT 1 FOR UPDATE SKIP LOCKED
+            ), pg_backend_pid()),
+            n
+          FROM (
+            SELECT organization_id, count(*) * CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END AS n
+            FROM changed GROUP BY organization_id
+          ) of_one
+          WHERE (SELECT true FROM organizations o WHERE o.id = of_one.organization_id)
+          ON CONFLICT (organization_id, slot) DO UPDATE SET n = member_tallies.n + excluded.n;
           RETURN NULL;
         END $$
         """,
         "CREATE TRIGGER memberships_created AFTER INSERT ON memberships "
         "REFERENCING NEW TABLE AS changed "
-        "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_members_came()",
+        "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_members_changed()",
         "CREATE TRIGGER memberships_deleted AFTER DELETE ON memberships "
         "REFERENCING OLD TABLE AS changed "
-        "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_members_went()",
+        "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_members_changed()",
         # What a process remembers of roles, it remembers under this number.
         """
         CREATE FUNCTION tenantry_roles_changed() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-          UPDATE environment SET roles_version = roles_version + 1;
+          -- Once for a statement: every further update of one row in a transaction takes longer.
+          IF EXISTS (SELECT FROM changed) THEN
+            UPDATE environment SET roles_version = roles_version + 1;
+          END IF;
           RETURN NULL;
         END $$
         """,
         *(
-            f"CREATE TRIGGER {table}_changed AFTER INSERT OR UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION tenantry_roles_changed()"
+            f"CREATE TRIGGER {table}_changed_by_{what.lower()} AFTER {what} ON {table} "
+            f"REFERENCING {'OLD' if what == 'DELETE' else 'NEW'} TABLE AS changed "
+            "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_roles_changed()"
             for table in ("roles", "permissions", "role_permissions", "role_ancestors")
+            for what in ("INSERT", "UPDATE", "DELETE")
         ),
         "ALTER TABLE users SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)",
         "ALTER TABLE memberships SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)",
