@@ -276,8 +276,8 @@ def _on_postgresql() -> None:
         "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_tally()",
         "CREATE TRIGGER users_deleted AFTER DELETE ON users REFERENCING OLD TABLE AS changed "
         "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_tally()",
-        # Any slot that nobody holds, or a new one: whoever waited for a slot while holding a row that
-        # the slot's holder waits for would wait for ever.
+        # Any slot that nobody holds, or a new one: whoever waited for a slot while holding a row
+        # that the slot's holder waits for would wait for ever.
         """
         CREATE OR REPLACE FUNCTION tenantry_tally() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
