@@ -217,7 +217,7 @@ def measure(
 
 def measure_people(o: argparse.Namespace, about: dict[str, Any]) -> list[tuple[Row, Row]]:
     """Measure calls on users, each on few and on many."""
-    from people import CALLS, FEW, People
+    from people import CALLS, FEW, HEAVY_CALL, People
     from postgresql import PostgreSQL
 
     found: list[list[Row]] = []
@@ -243,19 +243,28 @@ def measure_people(o: argparse.Namespace, about: dict[str, Any]) -> list[tuple[R
             for call, op in CALLS.items():
                 say(f"people: {call}")
                 subject.ids.write_text("\n".join(people.targets(call)))
-                rows.append(send(op, subject, o, None))
+                # One at a time where an answer is megabytes: 32 of them would only wait in line.
+                connections = 1 if call == HEAVY_CALL else o.connections
+                rows.append(send(op, subject, o, None, connections=connections))
                 rows[-1].load["op"] = call
             found.append(rows)
     return list(zip(*found, strict=True))
 
 
-def send(op: str, to: Subject, o: argparse.Namespace, floor: Floor | None) -> Row:
+def send(
+    op: str,
+    to: Subject,
+    o: argparse.Namespace,
+    floor: Floor | None,
+    *,
+    connections: int | None = None,
+) -> Row:
     """Send one kind of request and count what it cost from the end of the warm-up on."""
     server = to.server
     with subprocess.Popen(
         [
             *(LOAD, f"-url={server.url}", f"-op={op}", f"-token={server.token()}"),
-            *(f"-ids={to.ids}", f"-connections={o.connections}"),
+            *(f"-ids={to.ids}", f"-connections={connections or o.connections}"),
             *(f"-duration={o.seconds}s", f"-warmup={o.warmup}s"),
         ],
         stdout=subprocess.PIPE,

@@ -6,6 +6,7 @@ in it. What the roles are called and permit is remembered by `tenantry.roles.cat
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 MOST_MEMBERSHIPS = 10_000  # of one user that is shown by itself
 MOST_MEMBERSHIPS_LISTED = 100  # of each user of a list
+_AT_ONCE = 500  # memberships that are read without a pause
 
 _m, _h = memberships.c, role_holders.c
 # What is read of a user: never the password's hash.
@@ -122,7 +124,11 @@ async def users_of(db: Session, rows: Sequence[Row]) -> list[User]:
     found = []
     for row, of_user in zip(rows, places, strict=True):
         user = User.from_row(row)
-        user.memberships = [_membership(user.id, place, known, at) for place in of_user]
+        for start in range(0, len(of_user), _AT_ONCE):
+            if start:
+                await asyncio.sleep(0)  # other calls get their turn
+            some = of_user[start : start + _AT_ONCE]
+            user.memberships += [_membership(user.id, place, known, at) for place in some]
         user.memberships.sort(key=_by_id)
         found.append(user)
     return found
