@@ -2,8 +2,8 @@
 
 ``python bench/run.py --people 1000000`` loads that many users over a tenth as many organizations
 into a PostgreSQL of its own, and 1,000 users into another; on each, one more user is a member of
-10,000 organizations, of which many have no other. The table shows each call on both and the ratio of their p99: what grows
-with the number of users shows there.
+10,000 organizations, of which many have no other. The table shows each call on both and the ratio
+of their p99: what grows with the number of users shows there.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
 from tenantry.gen.scalekit.v1.users import users_pb
+from tenantry.imports import web as imports
 from tenantry.keys import service as keys
 from tenantry.oauth import web as oauth
 from tenantry.oauth.access_tokens import AccessTokens
@@ -37,6 +38,7 @@ from tenantry.transport.call import Pipeline
 from tenantry.transport.entry import Entry
 from tenantry.transport.router import Router
 from tenantry.transport.rpc import RpcDoor
+from tenantry.users.joining import Rules
 from tenantry.users.rpc import UserService
 from tenantry.web import Request, Response, Route
 
@@ -89,6 +91,10 @@ def wire(settings: Settings, db: Database) -> Entry:
     entry.add_routes(oauth.routes(db, ring, tokens, settings.public_url))
     entry.add_routes(portal.routes(db, settings.public_url))
     entry.add_routes(reference.routes(rpcs, settings.public_url))
+    rules = Rules(
+        settings.invitation_days, settings.block_disposable_emails, settings.block_public_emails
+    )
+    entry.add_routes(imports.routes(db, authenticate, rules, region_code=settings.region))
     if settings.development:
         entry.add_routes(dev.routes(db, settings.public_url))
     entry.add_routes([Route("GET", "/healthz", _health)])

@@ -177,6 +177,14 @@ class DeadlineExceeded(Error):
     sentence = "the call took longer than the client waits"
 
 
+class RequestTimeout(Error):
+    """The request takes too long to come in (RFC 9110 section 15.5.9)."""
+
+    code = Code.DEADLINE_EXCEEDED
+    http_status = 408
+    sentence = "the request did not arrive in time"
+
+
 class Unimplemented(Error):
     """There is no such rpc."""
 

@@ -38,6 +38,7 @@ OURS = {
     "user.invitation_resent": "OrgMembership",
     "role.defaults_updated": "Role",
     "users.imported": "Import",
+    "environment.imported": "Import",
     "portal_link.created": "PortalLink",
     "portal_link.deleted": "PortalLink",
     "portal_link.opened": "PortalLink",

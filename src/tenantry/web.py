@@ -10,9 +10,10 @@ from urllib.parse import parse_qsl
 from tenantry import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 MAX_BODY = 1 << 20  # bytes of a request, also of a message once decompressed
+MAX_STREAM = 1 << 30  # bytes of a body that its route takes piece by piece
 
 
 @dataclass(slots=True)
@@ -27,6 +28,9 @@ class Request:
     request_id: str
     scheme: str = "https"
     params: dict[str, str] = field(default_factory=dict)  # of the path, percent-decoded
+    # The body of a route that takes it piece by piece, in the place of `body`: the client sends
+    # no faster than it is read. Too large a one raises `errors.PayloadTooLarge` on the way.
+    pieces: AsyncIterator[bytes] | None = None
 
     @property
     def media_type(self) -> str:
@@ -93,6 +97,8 @@ class Route:
     handler: Callable[[Request], Awaitable[Response]]
     # Other origins may always read it (discovery, keys), whatever the CORS setting.
     public: bool = False
+    # It takes the body piece by piece, as `Request.pieces`; the template has no variable.
+    streams: bool = False
 
 
 def cookie(header: str, name: str) -> str:

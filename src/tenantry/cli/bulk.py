@@ -27,9 +27,16 @@ _LANES = 2
 _SHOWN = 20  # refusals that are printed
 _STDIN = Path("-")
 
-File = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="- for standard input.")
-]
+
+def _there(file: Path) -> Path:
+    if file != _STDIN and not file.exists():
+        raise typer.BadParameter(f"there is no {file}")
+    if file.is_dir():
+        raise typer.BadParameter(f"{file} is a folder")
+    return file
+
+
+File = Annotated[Path, typer.Argument(callback=_there, help="- for standard input.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -27,10 +27,11 @@ APP = "tenantry.launcher.worker:app"
 ADMIN_VARIABLE = "ENVOY_ADMIN_SOCKET"
 
 # A client has this long for a TLS handshake, the headers, the whole request. Whoever reads an
-# answer or sends a body too slowly is dropped after a minute without a byte.
+# answer or sends a body too slowly is dropped after a minute without a byte. An hour is for a file
+# of users, which is read no faster than it is written; `transport.entry` gives other bodies less.
 HANDSHAKE_SECONDS = 10
 HEADERS_SECONDS = 10
-REQUEST_SECONDS = 30
+REQUEST_SECONDS = 3600
 STALLED_SECONDS = 60
 # SDKs keep one connection open and idle for as long as the application runs.
 IDLE_SECONDS = 3600

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import random
+import time
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.transport import details, grpc, rpc
 from tenantry.transport.router import Router, allow
-from tenantry.web import MAX_BODY, Request, Response
+from tenantry.web import MAX_BODY, MAX_STREAM, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Mapping,
+        MutableMapping,
+    )
 
     from tenantry.web import Route
 
@@ -25,6 +34,9 @@ _CORS_HEADERS = (
     "x-api-version, connect-protocol-version, connect-timeout-ms, grpc-timeout, x-grpc-web, "
     "x-user-agent"
 )
+# For a whole body; one that a route takes piece by piece has the server's own limit, an hour.
+BODY_SECONDS = 30.0
+DRAIN_SECONDS = 10.0
 _CORS_EXPOSED = "etag, x-request-id, grpc-status, grpc-message, grpc-status-details-bin"
 
 
@@ -41,6 +53,7 @@ class Entry:
         self._door = door
         self._cors_origins = cors_origins
         self._public: set[str] = set()
+        self._streaming: set[tuple[str, str]] = set()
 
     def add_routes(self, routes: Iterable[Route]) -> None:
         """Register what a door serves."""
@@ -48,6 +61,8 @@ class Entry:
             self._router.add(route.verb, route.template, route.handler)
             if route.public:
                 self._public.add(route.template)
+            if route.streams:
+                self._streaming.add((route.verb, route.template))
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; nothing it holds makes this raise."""
@@ -55,9 +70,12 @@ class Entry:
             await self._answer(scope, receive, _until_gone(send))
 
     async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        request = _request(scope)
+        request, pieces = _request(scope), None
         try:
-            request.body = await _read_body(request, receive)
+            if (request.verb, request.path) in self._streaming:
+                request.pieces = pieces = _Pieces(request, receive)
+            else:
+                request.body = await _read_body(request, receive)
             if request.verb == "POST" and self._door.has(request.path):
                 await self._door(scope, request, self._finish(request, send))
                 return
@@ -73,6 +91,8 @@ class Entry:
                 return
             rpc_failed = request.verb == "POST" and self._door.has(request.path)
             response = (rpc.connect_response if rpc_failed else error_response)(error, request)
+        if pieces is not None:
+            await pieces.drain()
         await self._send(request, response, send)
 
     async def _respond(self, request: Request) -> Response:
@@ -197,19 +217,74 @@ def _request(scope: Mapping[str, Any]) -> Request:
 
 
 async def _read_body(request: Request, receive: Receive) -> bytes:
+    _check_length(request, MAX_BODY)
+    # Where nothing comes at all, the server around us gives up: the first piece needs no timer.
+    piece, more = _piece(await receive())
+    pieces = [piece]
+    size = len(piece)
+    until = time.monotonic() + BODY_SECONDS
+    _check_size(size, MAX_BODY)
+    while more:
+        piece, more = _piece(await _received(receive, until - time.monotonic()))
+        size += len(piece)
+        _check_size(size, MAX_BODY)
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class _Pieces:
+    """A body as it comes: asked for, or it stays with the client."""
+
+    def __init__(self, request: Request, receive: Receive) -> None:
+        self._request = request
+        self._receive = receive
+        self._size = 0
+        self._more = True
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._more:
+            raise StopAsyncIteration
+        if self._size == 0:
+            _check_length(self._request, MAX_STREAM)
+        piece, self._more = _piece(await self._receive())
+        self._size += len(piece)
+        _check_size(self._size, MAX_STREAM)
+        return piece
+
+    async def drain(self) -> None:
+        """Throw away what is left, for some seconds: there are clients that only listen then."""
+        until = time.monotonic() + DRAIN_SECONDS
+        with contextlib.suppress(errors.RequestTimeout):
+            while self._more:
+                left = until - time.monotonic()
+                _, self._more = _piece(await _received(self._receive, left))
+
+
+def _check_length(request: Request, limit: int) -> None:
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and (len(declared) > 18 or int(declared) > MAX_BODY):
-        raise errors.PayloadTooLarge
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise _ClientGone
-        chunk = event.get("body", b"")
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise errors.PayloadTooLarge
-        chunks.append(chunk)
-        if not event.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    if declared.isdecimal():
+        _check_size(int(declared) if len(declared) <= 18 else limit + 1, limit)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise errors.PayloadTooLarge(f"the body is over {limit >> 20} MiB")
+
+
+def _piece(event: Mapping[str, Any]) -> tuple[bytes, bool]:
+    if event["type"] == "http.disconnect":
+        raise _ClientGone
+    piece: bytes = event.get("body", b"")
+    return piece, bool(event.get("more_body", False))
+
+
+async def _received(receive: Receive, seconds: float) -> Mapping[str, Any]:
+    # Not cancelled when the time is over: the server would stumble over what it still holds.
+    waiting = asyncio.ensure_future(receive())
+    done, _ = await asyncio.wait({waiting}, timeout=max(seconds, 0))
+    if not done:
+        raise errors.RequestTimeout
+    return waiting.result()
