@@ -37,6 +37,10 @@ _SERVER_SETTINGS = {
     # one with LIMIT anew each time, which is two thirds of a list's cost.
     "plan_cache_mode": "force_generic_plan",
 }
+# What is left is a loop over what is given, with a look into an index for each.
+_EXPECT_GROWTH = "SELECT " + ", ".join(
+    f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "hashjoin", "mergejoin")
+)
 _SERIALIZE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 # The statement was rolled back by the server: saying "try again" is true.
 _ROLLED_BACK = (
@@ -247,7 +251,7 @@ class _Transaction(Transaction):
 
     async def expect_growth(self) -> None:
         """See `Session.expect_growth`."""
-        await _fetch(self._connection, "SET LOCAL enable_seqscan = off", [], undone=True)
+        await _fetch(self._connection, _EXPECT_GROWTH, [], undone=True)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:

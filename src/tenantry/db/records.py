@@ -6,6 +6,7 @@ round trip.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -37,16 +38,16 @@ def rows_of(name: str, columns: Sequence[Column[Any]]) -> Select[Any]:
 
 def spelled(columns: Sequence[Column[Any]], rows: Iterable[Mapping[str, Any]]) -> str:
     """Return the parameter for `records`; a Json column's value is its text, as everywhere."""
-    places = [(column.name, isinstance(column.type, Json)) for column in columns]
-    return orjson.dumps(
-        [
-            [
-                orjson.Fragment(row[name]) if is_json and row[name] is not None else row[name]
-                for name, is_json in places
-            ]
-            for row in rows
-        ]
-    ).decode()
+    jsons = [index for index, column in enumerate(columns) if isinstance(column.type, Json)]
+    cells = itemgetter(*(column.name for column in columns))  # of two columns at least
+    written = []
+    for row in rows:
+        values = list(cells(row))
+        for index in jsons:
+            if values[index] is not None:
+                values[index] = orjson.Fragment(values[index])
+        written.append(values)
+    return orjson.dumps(written).decode()
 
 
 def named(table: Table, *names: str) -> list[Column[Any]]:

@@ -1,0 +1,309 @@
+"""NDJSON and CSV, piece by piece: bytes come in, rows with their line numbers come out.
+
+A row is the object that its line of NDJSON spells, or None with what is wrong with it. What CSV
+has no way to say is said by its heads: ``metadata.plan`` is a member of `metadata`, and a list has
+``;`` between its elements. An empty cell says nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+from abc import ABC, abstractmethod
+from collections import deque
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tenantry import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+MAX_ROW = 128 << 10  # bytes; also what Python's CSV takes for one cell
+_BOM = b"\xef\xbb\xbf"
+
+
+class Format(Enum):
+    """The formats of a file; the value is the media type."""
+
+    NDJSON = "application/x-ndjson"
+    CSV = "text/csv"
+
+
+class Column(Enum):
+    """How a cell of CSV is read."""
+
+    TEXT = "text"
+    SWITCH = "switch"  # true or false
+    LIST = "list"  # a;b
+    MAP = "map"  # one column for each key: name.key
+
+
+@dataclass(slots=True)  # not frozen: that doubles the time to make one
+class Record:
+    """One row as it came."""
+
+    line: int
+    size: int  # in bytes
+    members: dict[str, Any] | None  # None: it cannot be read
+    problem: str = ""
+
+
+class Reader(ABC):
+    """Turns pieces of a file into rows."""
+
+    def __init__(self, max_row: int) -> None:
+        self._lines = _Lines(max_row)
+
+    def feed(self, piece: bytes) -> Iterator[Record]:
+        """Return the rows that are complete with this piece.
+
+        Raises:
+            errors.InvalidArgument: the file as a whole cannot be read.
+
+        """
+        return self._records(self._lines.feed(piece), last=False)
+
+    def end(self) -> Iterator[Record]:
+        """Return what is left at the end of the file.
+
+        Raises:
+            errors.InvalidArgument: the file as a whole cannot be read.
+
+        """
+        return self._records(self._lines.end(), last=True)
+
+    @abstractmethod
+    def _records(self, lines: Iterator[_Line], *, last: bool) -> Iterator[Record]:
+        """Return the rows that these further lines complete."""
+
+
+def guess(start: bytes) -> Format:
+    """Return the format of a file that begins like this: an object is NDJSON."""
+    return Format.NDJSON if start.removeprefix(_BOM).lstrip()[:1] == b"{" else Format.CSV
+
+
+def reader(kind: Format, columns: Mapping[str, Column], *, required: str) -> Reader:
+    """Return a reader of a file that may have these columns, and has to have one of them."""
+    return ndjson() if kind is Format.NDJSON else _Csv(columns, required)
+
+
+def ndjson(max_row: int = MAX_ROW) -> Reader:
+    """Return a reader of NDJSON."""
+    return _Ndjson(max_row)
+
+
+@dataclass(slots=True)
+class _Line:
+    number: int
+    text: bytes | None  # None: it is too long to be kept
+
+
+class _Lines:
+    """Cuts pieces into lines and counts them."""
+
+    def __init__(self, max_row: int) -> None:
+        self._max_row = max_row
+        self._rest = b""
+        self._too_long = False
+        self._number = 0
+
+    def feed(self, piece: bytes) -> Iterator[_Line]:
+        if self._number == 0 and not self._rest:
+            piece = piece.removeprefix(_BOM)
+        first, *others = piece.split(b"\n")
+        self._rest += first if not self._too_long else b""
+        for other in others:
+            yield self._next()
+            self._rest = other
+        if len(self._rest) > self._max_row:
+            self._rest, self._too_long = b"", True
+
+    def end(self) -> Iterator[_Line]:
+        if self._rest or self._too_long:
+            yield self._next()
+
+    def _next(self) -> _Line:
+        self._number += 1
+        text = None if self._too_long or len(self._rest) > self._max_row else self._rest
+        self._rest, self._too_long = b"", False
+        return _Line(self._number, text)
+
+
+_TOO_LONG = "is too long"
+_NUL = "may not hold a NUL"
+
+
+class _Ndjson(Reader):
+    def _records(self, lines: Iterator[_Line], *, last: bool) -> Iterator[Record]:  # noqa: ARG002
+        for line in lines:
+            if line.text is None:
+                yield Record(line.number, 0, None, _TOO_LONG)
+            elif line.text.strip():
+                yield _from_json(line.number, line.text)
+
+
+def _from_json(number: int, text: bytes) -> Record:
+    size = len(text)
+    if b"\\u0000" in text:  # the database could not keep it
+        return Record(number, size, None, _NUL)
+    try:
+        members = orjson.loads(text)
+    except orjson.JSONDecodeError as problem:
+        return Record(number, size, None, f"is not JSON in UTF-8: {problem.msg}")
+    if not isinstance(members, dict):
+        return Record(number, size, None, "is not a JSON object")
+    return Record(number, size, members)
+
+
+class _Csv(Reader):
+    """RFC 4180, by the standard library: a quoted cell may hold commas and line breaks."""
+
+    def __init__(self, columns: Mapping[str, Column], required: str) -> None:
+        super().__init__(MAX_ROW)
+        self._known = columns
+        self._required = required
+        self._cells: list[_Cell] | None = None  # None until the heads have come
+        self._texts = _Texts()
+        self._reader = csv.reader(self._texts, strict=True)
+
+    def _records(self, lines: Iterator[_Line], *, last: bool) -> Iterator[Record]:
+        for values, row in self._texts.rows(self._reader, lines, last=last):
+            if self._cells is None:
+                if row.problem:
+                    raise errors.InvalidArgument(f"line {row.line}: {row.problem}")
+                self._cells = _cells(values, self._known, self._required)
+            elif row.problem:
+                yield row
+            elif values:  # a blank line has none
+                yield self._record(row, values)
+
+    def _record(self, row: Record, values: list[str]) -> Record:
+        assert self._cells is not None
+        if len(values) != len(self._cells):
+            says = f"has {len(values)} cells where there are {len(self._cells)} columns"
+            return replace(row, problem=says)
+        members: dict[str, Any] = {}
+        for cell, value in zip(self._cells, values, strict=True):
+            if value:
+                cell.put(members, cell.name, value)
+        return replace(row, members=members)
+
+
+class _NeedsMore(Exception):
+    """The next line has not come yet."""
+
+
+class _Unreadable(Exception):
+    """The line cannot be read; the text says why."""
+
+
+class _Texts:
+    """The lines as `csv.reader` pulls them; what a row has taken is put back if it is not whole."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Line] = deque()
+        self._taken: list[_Line] = []
+        self._size = 0  # of those taken
+        self._enough = 0  # lines to wait for, where a row was not whole
+        self._last = False
+
+    def rows(
+        self, reader: Iterator[list[str]], lines: Iterator[_Line], *, last: bool
+    ) -> Iterator[tuple[list[str], Record]]:
+        """Return the values of each row with where it is, or with what is wrong with it."""
+        self._waiting.extend(lines)
+        self._last = last
+        while self._waiting and (last or len(self._waiting) >= self._enough):
+            self._taken, self._size, self._enough = [], 0, 0
+            values: list[str] = []
+            problem = ""
+            try:
+                values = next(reader)
+            except _NeedsMore:
+                # It is read again from its start: not for each line, or a long row would take
+                # the square of its length.
+                self._waiting.extendleft(reversed(self._taken))
+                self._enough = 2 * len(self._taken)
+                return
+            except (csv.Error, _Unreadable) as found:
+                problem = str(found)
+            yield values, Record(self._taken[0].number, self._size, None, problem)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if not self._waiting:
+            raise StopIteration if self._last else _NeedsMore
+        line = self._waiting.popleft()
+        self._taken.append(line)
+        self._size += len(line.text or b"")
+        if line.text is None or self._size > MAX_ROW:
+            raise _Unreadable(_TOO_LONG)
+        if b"\x00" in line.text:
+            raise _Unreadable(_NUL)
+        try:
+            return line.text.decode() + "\n"
+        except UnicodeDecodeError:
+            raise _Unreadable("is not UTF-8") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    name: str
+    put: Callable[[dict[str, Any], str, str], None]
+
+
+def _cells(heads: list[str], known: Mapping[str, Column], required: str) -> list[_Cell]:
+    """Return what each column means.
+
+    Raises:
+        errors.InvalidArgument: there is no such column, it is there twice, or one is missing.
+
+    """
+    cells = []
+    for head in heads:
+        name, _, key = head.strip().partition(".")
+        kind = known.get(name)
+        if kind is None or bool(key) != (kind is Column.MAP):
+            names = (n + ".KEY" * (k is Column.MAP) for n, k in known.items())
+            raise errors.InvalidArgument.field(
+                head.strip()[:60], "unknown_field", f"is not a column; there are {', '.join(names)}"
+            )
+        cells.append(_Cell(f"{name}.{key}" if key else name, _PUT[kind]))
+    there = [cell.name for cell in cells]
+    for name in there:
+        if there.count(name) > 1:
+            raise errors.InvalidArgument.field(name, "once", "is a column more than once")
+    if required not in there:
+        raise errors.InvalidArgument.field(required, "required", "is a column that has to be there")
+    return cells
+
+
+def _put_text(members: dict[str, Any], name: str, value: str) -> None:
+    members[name] = value
+
+
+def _put_switch(members: dict[str, Any], name: str, value: str) -> None:
+    # What is neither stays as it came, and is refused as that.
+    members[name] = {"true": True, "false": False}.get(value.lower(), value)
+
+
+def _put_list(members: dict[str, Any], name: str, value: str) -> None:
+    members[name] = [part for one in value.split(";") if (part := one.strip())]
+
+
+def _put_map(members: dict[str, Any], name: str, value: str) -> None:
+    name, _, key = name.partition(".")
+    members.setdefault(name, {})[key] = value
+
+
+_PUT = {
+    Column.TEXT: _put_text,
+    Column.SWITCH: _put_switch,
+    Column.LIST: _put_list,
+    Column.MAP: _put_map,
+}

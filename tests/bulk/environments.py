@@ -1,0 +1,238 @@
+"""Environments as files, made up by hypothesis: all that one can hold."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tenantry.bulk import archive
+
+# What a text may hold: anything but a NUL and half a character.
+TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=20)
+NAME = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=3, max_size=12)
+MOMENT = st.integers(0, 2**52)
+MAYBE_MOMENT = st.none() | MOMENT
+PAIRS = st.dictionaries(TEXT, TEXT, max_size=3)
+VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**31), 2**31) | TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
+    max_leaves=5,
+)
+
+
+def written(lines: list[dict[str, Any]]) -> bytes:
+    """Lines as an export writes them: without what is null, members in order."""
+    return b"".join(
+        json.dumps(
+            {name: value for name, value in line.items() if value is not None},
+            sort_keys=True,
+            ensure_ascii=False,
+            separators=(",", ":"),
+        ).encode()
+        + b"\n"
+        for line in lines
+    )
+
+
+@st.composite
+def environments(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """The lines of an environment."""
+    return _Drawing(draw).lines()
+
+
+class _Drawing:
+    """Draws one environment; ids are given out in order, as the export lists them."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.number = 10**18
+
+    def lines(self) -> list[dict[str, Any]]:
+        some = self.draw
+        environment = {
+            "type": archive.START,
+            "format": archive.FORMAT,
+            "id": self.id("env_"),
+            "create_time": some(MOMENT),
+        }
+        names = some(st.lists(NAME, min_size=1, max_size=5, unique=True))
+        permissions = [self.permission(name) for name in names]
+        roles = self.roles(permissions, [], None, at_least=2)
+        organizations: list[dict[str, Any]] = []
+        lines: list[dict[str, Any]] = []
+        for number in range(some(st.integers(0, 3))):
+            organizations.append(self.organization(number))
+            lines.append(organizations[-1])
+            lines += self.owned(organizations[-1], permissions, roles)
+        users = [self.user(number) for number in range(some(st.integers(0, 4)))]
+        roles += [line for line in lines if line["type"] == "role"]
+        memberships = [
+            self.membership(organization["id"], user["id"], roles)
+            for organization in organizations
+            for user in users
+            if some(st.booleans())
+        ]
+        of_environment = [role for role in roles if role["organization_id"] is None]
+        content = [environment, *permissions, *of_environment, *lines, *users, *memberships]
+        return [*content, {"type": archive.END, "lines": len(content)}]
+
+    def id(self, prefix: str) -> str:
+        self.number += self.draw(st.integers(1, 1000))
+        return f"{prefix}{self.number}"
+
+    def revised(self) -> dict[str, Any]:
+        some = self.draw
+        return {
+            "revision": some(st.integers(1, 2**40)),
+            "create_time": some(MOMENT),
+            "update_time": some(MOMENT),
+        }
+
+    def permission(self, name: str) -> dict[str, Any]:
+        return {
+            "type": "permission",
+            "id": self.id("perm_"),
+            "name": name,
+            "description": self.draw(TEXT),
+            "built_in": self.draw(st.booleans()),
+            **self.revised(),
+        }
+
+    def roles(
+        self,
+        permissions: list[dict[str, Any]],
+        bases: list[dict[str, Any]],
+        organization_id: str | None,
+        *,
+        at_least: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Roles in the order of the export: the base first, then by id."""
+        some = self.draw
+        levels: list[list[dict[str, Any]]] = [[]]
+        names = some(st.lists(NAME, min_size=at_least, max_size=4, unique=True))
+        for index, name in enumerate(names):
+            own = [role for level in levels for role in level]
+            base = some(st.sampled_from([None, *bases, *own]))
+            depth = 1 + next((n for n, level in enumerate(levels) if base in level), -1)
+            held = some(st.lists(st.sampled_from(permissions), max_size=3, unique_by=_id))
+            role = {
+                "type": "role",
+                "id": self.id("role_"),
+                "organization_id": organization_id,
+                "name": name,
+                "display_name": some(TEXT),
+                "description": some(st.none() | TEXT),
+                "base_id": base and base["id"],
+                "default_creator": organization_id is None and index == 0,
+                "default_member": organization_id is None and index == 1,
+                "permission_ids": sorted(map(_id, held)),
+                **self.revised(),
+            }
+            levels += [[] for _ in range(depth + 1 - len(levels))]
+            levels[depth].append(role)
+        return [role for level in levels for role in level]
+
+    def organization(self, number: int) -> dict[str, Any]:
+        some = self.draw
+        policy = st.fixed_dictionaries(
+            {"absolute": st.integers(6, 9000), "idle": st.none() | st.integers(6, 10)}
+        )
+        branding = st.fixed_dictionaries(
+            {
+                "settings": st.dictionaries(TEXT, VALUE, max_size=3),
+                "custom": st.booleans(),
+                "update_time": MOMENT,
+            }
+        )
+        return {
+            "type": "organization",
+            "id": self.id("org_"),
+            "display_name": some(TEXT),
+            "external_id": some(st.none() | TEXT.map(lambda text: f"{number}{text}")),
+            "slug": some(st.sampled_from([None, f"slug-{number}"])),
+            "logo_url": some(st.none() | TEXT),
+            "region_code": some(st.sampled_from(["US", "EU"])),
+            "metadata": some(PAIRS),
+            "features": some(st.sampled_from([[], ["sso"], ["dir_sync", "sso"]])),
+            "max_allowed_users": some(st.none() | st.integers(0, 2**31 - 1)),
+            "session_policy": some(st.none() | policy),
+            "branding": some(st.none() | branding),
+            **self.revised(),
+        }
+
+    def owned(
+        self,
+        organization: dict[str, Any],
+        permissions: list[dict[str, Any]],
+        roles: list[dict[str, Any]],
+    ) -> list[dict[str, Any]]:
+        some, id_ = self.draw, organization["id"]
+        own = self.roles(permissions, roles, id_)
+        role = some(st.sampled_from([None, *roles, *own]))
+        default = {"type": "default_member_role", "organization_id": id_}
+        domains = [self.domain(id_, n) for n in range(some(st.integers(0, 2)))]
+        return [*own, *([{**default, "role_id": role["id"]}] if role else []), *domains]
+
+    def domain(self, organization_id: str, number: int) -> dict[str, Any]:
+        some = self.draw
+        return {
+            "type": "domain",
+            "id": self.id("dom_"),
+            "organization_id": organization_id,
+            "domain": f"{organization_id.replace('_', '-')}-{number}.example.com",
+            "domain_type": some(st.sampled_from(["ORGANIZATION_DOMAIN", "ALLOWED_EMAIL_DOMAIN"])),
+            "verification_status": some(st.sampled_from(["PENDING", "VERIFIED", "FAILED"])),
+            "verification_method": some(st.sampled_from(["ADMIN", "DNS", "NOT_APPLICABLE"])),
+            "txt_record_key": some(TEXT),
+            "txt_record_secret": some(TEXT),
+            "check_time": some(MAYBE_MOMENT),
+            "expire_time": some(MAYBE_MOMENT),
+            **self.revised(),
+        }
+
+    def user(self, number: int) -> dict[str, Any]:
+        some = self.draw
+        return {
+            "type": "user",
+            "id": self.id("usr_"),
+            "email": f"Ada.{number}@example.com",
+            "external_id": some(st.none() | TEXT.map(lambda text: f"{number}{text}")),
+            "profile": some(PAIRS),
+            "metadata": some(PAIRS),
+            "email_verified": some(st.booleans()),
+            "password_hash": some(st.none() | TEXT),
+            "last_login_time": some(MAYBE_MOMENT),
+            **self.revised(),
+        }
+
+    def membership(
+        self, organization_id: str, user_id: str, roles: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        some = self.draw
+        usable = [r for r in roles if r["organization_id"] in {None, organization_id}]
+        held = some(st.lists(st.sampled_from(usable), max_size=3, unique_by=_id))
+        return {
+            "type": "membership",
+            "organization_id": organization_id,
+            "user_id": user_id,
+            "id": self.id("mem_"),
+            "status": some(st.sampled_from(["ACTIVE", "INACTIVE", "PENDING_INVITE"])),
+            "metadata": some(PAIRS),
+            "inviter_email": some(st.none() | TEXT),
+            "provisioning_method": some(st.sampled_from(["invitation", "direct_provision"])),
+            "create_time": some(MOMENT),
+            "accept_time": some(MAYBE_MOMENT),
+            "join_time": some(MAYBE_MOMENT),
+            "expire_time": some(MAYBE_MOMENT),
+            "invite_digest": some(st.sampled_from([None, f"digest-{self.number}"])),
+            "invite_resend_time": some(MAYBE_MOMENT),
+            "invite_resend_count": some(st.integers(0, 100)),
+            "role_ids": sorted(map(_id, held)),
+        }
+
+
+def _id(line: dict[str, Any]) -> str:
+    id_: str = line["id"]
+    return id_

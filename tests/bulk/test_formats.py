@@ -1,0 +1,162 @@
+"""NDJSON and CSV in pieces of any size."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenantry.bulk import formats, passwords
+from tenantry.bulk.formats import Format
+from tenantry.bulk.rows import COLUMNS
+
+TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
+# A cell that is empty says nothing, and a lone \r ends no line of ours.
+CELL = TEXT.map(lambda text: text.replace("\r", "")).filter(bool)
+
+
+def read(kind, content, cuts=()):
+    """The records of a file that comes in pieces cut at these places."""
+    reader = formats.reader(kind, COLUMNS, required="email")
+    places = [0, *sorted(cut % (len(content) + 1) for cut in cuts), len(content)]
+    found = []
+    for start, end in itertools.pairwise(places):
+        found += reader.feed(content[start:end])
+    return [*found, *reader.end()]
+
+
+CUTS = st.lists(st.integers(0, 10_000), max_size=10)
+
+
+@given(st.lists(st.dictionaries(TEXT, TEXT, max_size=3), max_size=8), CUTS)
+def test_pieces_of_ndjson_make_no_difference(rows, cuts):
+    content = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
+    found = read(Format.NDJSON, content, cuts)
+    assert [record.members for record in found] == rows
+    assert [record.line for record in found] == list(range(1, len(rows) + 1))
+
+
+@given(
+    st.lists(st.tuples(CELL, CELL), max_size=8),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    CUTS,
+)
+def test_pieces_of_csv_make_no_difference(rows, ending, quoting, cuts):
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=ending, quoting=quoting).writerows([("email", "name"), *rows])
+    content = text.getvalue().encode()
+    found = read(Format.CSV, content, cuts)
+    assert [record.members for record in found] == [{"email": e, "name": n} for e, n in rows]
+    assert [record.line for record in found] == [
+        2 + sum(1 + (e + n).count("\n") for e, n in rows[:index]) for index in range(len(rows))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b'{"email"', Format.NDJSON),
+        (b"\n  {", Format.NDJSON),
+        (b"\xef\xbb\xbf{", Format.NDJSON),
+        (b"email,name", Format.CSV),
+        (b'\xef\xbb\xbf"email"', Format.CSV),
+    ],
+)
+def test_the_format_is_seen_at_the_start(start, kind):
+    assert formats.guess(start) is kind
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file():
+    for kind, content in (
+        (Format.NDJSON, b'{"email": "a"}\n'),
+        (Format.CSV, b"email\na\n"),
+    ):
+        for cuts in ([], [3], [4]):
+            (record,) = read(kind, b"\xef\xbb\xbf" + content, cuts)
+            assert record.members == {"email": "a"}
+
+
+def test_a_line_without_an_end_is_not_kept():
+    reader = formats.reader(Format.NDJSON, COLUMNS, required="email")
+    for _ in range(100):
+        assert list(reader.feed(b"x" * 100_000)) == []
+    assert len(reader._lines._rest) <= formats.MAX_ROW
+    found = list(reader.feed(b'\n{"email": "a"}\n'))
+    assert [(record.line, record.problem) for record in found] == [(1, "is too long"), (2, "")]
+
+
+def test_an_open_quote_costs_a_row_and_not_the_file():
+    content = b'email,name\na,"open\n' + b"b,c\n" * 100_000
+    found = read(Format.CSV, content)
+    assert found[0].problem
+    assert found[0].line == 2
+    assert sum(record.members is not None for record in found) > 60_000
+
+
+def test_many_line_breaks_in_a_cell_take_no_time():
+    start = time.process_time()
+    content = b'email,name\na,"' + b"\n" * 120_000 + b'"\n'
+    found = read(Format.CSV, content, range(0, len(content), 10))
+    assert found[0].members == {"email": "a", "name": "\n" * 120_000}
+    assert time.process_time() - start < 5
+
+
+B64 = "c29tZXNhbHRzb21lc2FsdA"
+GOOD = [
+    f"$argon2id$v=19$m=65536,t=3,p=4${B64}${B64}",
+    f"$argon2i$v=19$m=4096,t=3,p=1${B64}${B64}",
+    f"$argon2d$m=4096,t=3,p=1${B64}${B64}",
+    "$2b$12$" + "a" * 53,
+    "$2a$04$" + "." * 53,
+    "$2y$10$" + "/" * 53,
+    f"$scrypt$ln=16,r=8,p=1${B64}${B64}",
+    "$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D",
+    f"$pbkdf2-sha256$29000${B64}${B64}",
+    f"$pbkdf2-sha512$i=600000,l=64${B64}${B64}",
+    f"$pbkdf2$1000${B64}${B64}",
+]
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_a_hash_of_a_known_form_is_taken(text):
+    assert passwords.problem(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "secret",
+        "5f4dcc3b5aa765d61d8327deb882cf99",
+        "$1$salt$hash",
+        "$6$salt$" + "a" * 86,
+        "$2b$12$" + "a" * 52,
+        "$2b$12$" + "a" * 53 + "\n",
+        f"$argon2id$v=19$t=3${B64}${B64}",
+        f"$argon2x$v=19$m=65536,t=3,p=4${B64}${B64}",
+        f"$pbkdf2-md5$1000${B64}${B64}",
+        "$" * 1000,
+        "",
+    ],
+)
+def test_what_is_no_hash_is_refused(text):
+    assert passwords.problem(text) == passwords.FORMS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"$argon2id$v=19$m=99999999,t=3,p=4${B64}${B64}",
+        "$2b$31$" + "a" * 53,
+        f"$scrypt$ln=40,r=8,p=1${B64}${B64}",
+        f"$pbkdf2-sha256${'9' * 30}${B64}${B64}",
+    ],
+)
+def test_a_hash_that_would_stop_sign_in_is_refused(text):
+    assert passwords.problem(text) == passwords.TOO_DEAR
