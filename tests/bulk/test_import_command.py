@@ -91,6 +91,27 @@ def test_a_file_can_come_through_a_pipe(place):
     assert json.loads(done.stdout)["users"]["created"] == 1
 
 
+def test_an_interruption_says_how_to_go_on(place):
+    assert place.run("migrate").returncode == 0
+    with subprocess.Popen(
+        [TENANTRY, "import", "users", "-"],
+        env=place.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(ndjson({"email": address()} for _ in range(1000)))
+        process.stdin.flush()
+        until = time.monotonic() + 60
+        while '"type":"user.' not in place.run("events", "tail", "-n", "1", "--json").stdout:
+            assert time.monotonic() < until
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130  # though the pipe is still open
+        assert process.stderr.read() == b"interrupted: run it again to go on\n"
+
+
 def test_a_file_that_cannot_be_read_is_one_line(place):
     done = place.run("import", "users", str(place.folder / "none.ndjson"))
     assert done.returncode == 2

@@ -32,12 +32,6 @@ async def acme(call):
     )
 
 
-@pytest.fixture
-def small_batches(monkeypatch):
-    """Batches of seven rows."""
-    monkeypatch.setattr(importing, "BATCH_ROWS", 7)
-
-
 async def members(call, organization):
     page = await listing.of_organization(call, organization.id, page_size=100, page_token="")
     assert page.total_size == len(page.users)
@@ -49,7 +43,7 @@ def reasons(report):
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
-async def test_seats_hold_in_all_batches(call, acme, small_batches, lanes):
+async def test_seats_hold_in_all_batches(call, acme, lanes):
     await organizations.set_max_allowed_users(call, acme.id, 10)
     rows = [{"email": address(), "organization_external_id": "acme"} for _ in range(25)]
     report = await run(call, *rows, lanes=lanes)
@@ -62,7 +56,7 @@ async def test_seats_hold_in_all_batches(call, acme, small_batches, lanes):
     assert (again.memberships.unchanged, again.refused) == (10, 15)
 
 
-async def test_a_dry_run_counts_seats_as_well(call, acme, small_batches):
+async def test_a_dry_run_counts_seats_as_well(call, acme):
     await organizations.set_max_allowed_users(call, acme.id, 10)
     rows = [{"email": address(), "organization_external_id": "acme"} for _ in range(25)]
     dry = await run(call, *rows, dry_run=True)
@@ -165,7 +159,7 @@ def file_of(people, places):
     ]
 
 
-async def test_many_batches_are_as_one(call, fresh_url, small_batches):
+async def test_many_batches_are_as_one(call, fresh_url):
     rows = file_of(40, 3)
     dry = await run(call, *rows, create_organizations=True, dry_run=True)
     done = await run(call, *rows, create_organizations=True, lanes=2)
@@ -177,7 +171,7 @@ async def test_many_batches_are_as_one(call, fresh_url, small_batches):
     assert (again.users.unchanged, again.memberships.unchanged) == (40, 40)
 
 
-async def test_each_change_has_its_event(call, small_batches):
+async def test_each_change_has_its_event(call):
     await run(call, *file_of(20, 2), create_organizations=True, lanes=2)
     found = await log.after(call.db, "", limit=1000)
     types = [event["type"] for event in found]
@@ -189,7 +183,7 @@ async def test_each_change_has_its_event(call, small_batches):
     assert len(types) == 92
 
 
-async def test_the_same_file_twice_at_once_is_imported_once(call, small_batches):
+async def test_the_same_file_twice_at_once_is_imported_once(call):
     rows = file_of(30, 2)
     one, two = await asyncio.gather(
         *(run(call, *rows, create_organizations=True, lanes=2) for _ in range(2))
@@ -203,7 +197,7 @@ async def test_the_same_file_twice_at_once_is_imported_once(call, small_batches)
         await members(call, organization)
 
 
-async def test_calls_beside_an_import_lose_nothing(call, acme, small_batches):
+async def test_calls_beside_an_import_lose_nothing(call, acme):
     """Whoever changes a user meanwhile keeps what the file does not say."""
     rows = [
         {"email": f"ada{n}@example.com", "external_id": f"u{n}", "organization_id": acme.id}

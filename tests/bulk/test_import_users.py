@@ -291,6 +291,35 @@ async def test_events_tell_who_what_and_by_which_request(importer, events, organ
         assert "argon2" not in str(event)
 
 
+def shape(value):
+    """The members of an event, whatever their values."""
+    if isinstance(value, dict):
+        return {name: shape(inner) for name, inner in value.items()}
+    return [shape(inner) for inner in value] if isinstance(value, list) else type(value)
+
+
+async def test_events_say_what_those_of_calls_say(importer, rest, events, organization):
+    user = {"email": address(), "external_id": unique("user"), "metadata": {"plan": "pro"}}
+    here = {"organization_id": organization["id"]}
+    profile, given = {"given_name": "Ada"}, {"roles": ["admin"]}
+    await events.new()
+    await importer({**user, **profile, **here})
+    await importer({**user, **here, **given, "family_name": "Lovelace"})
+    by_file = await events.new()
+    user |= {"email": address(), "external_id": unique("user")}
+    made = await rest.users.create_user_and_membership(
+        **here, user={**user, "user_profile": profile}, send_invitation_email=False
+    )
+    id_ = made["user"]["id"]
+    change = {"user_profile": {"family_name": "Lovelace"}}
+    await rest.users.update_user(id=id_, user=change)
+    await rest.users.update_membership(id=id_, **here, membership={"roles": [{"name": "admin"}]})
+    by_calls = await events.new()
+    of_users = [event for event in by_file if event["type"] != "users.imported"]
+    assert [shape(event) for event in of_users] == [shape(event) for event in by_calls]
+    assert [event["type"] for event in of_users] == [event["type"] for event in by_calls]
+
+
 async def test_an_invitation_waits_for_its_acceptance(importer, rest, events, database, server):
     place = (await rest.organizations.create_organization(organization={"display_name": "Acme"}))[
         "organization"
@@ -406,6 +435,7 @@ async def test_a_bad_row_is_refused_and_the_others_go_in(
         (b'{"email": "a\\u0000@example.com"}', "NUL"),
         (b'{"email": "\\ud800@example.com"}', "not JSON"),
         (b"[" * 5000, "not JSON"),
+        (b'{"metadata": {"plan": ' + b"[" * 900 + b"]" * 900 + b"}}", "deeper than 64"),
         (b'{"name": "' + b"x" * (129 << 10) + b'"}', "too long"),
     ],
 )

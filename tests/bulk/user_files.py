@@ -74,7 +74,9 @@ async def run(
         yield ndjson(rows)
 
     rules = Rules(15, block_disposable, block_public)
-    return await importing.run(call, pieces(), importing.Order(Contract(), rules, "US", **order))
+    # Small batches: most of these files have several.
+    made = importing.Order(Contract(), rules, "US", batch_rows=7, **order)
+    return await importing.run(call, pieces(), made)
 
 
 def refusals(report: dict[str, Any]) -> list[tuple[int, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from abc import ABC, abstractmethod
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -134,6 +134,8 @@ class _Lines:
 
 _TOO_LONG = "is too long"
 _NUL = "may not hold a NUL"
+# No row nests so deep, nor does a line of an environment; what reads it later recurses.
+_MAX_DEPTH = 64
 
 
 class _Ndjson(Reader):
@@ -155,7 +157,22 @@ def _from_json(number: int, text: bytes) -> Record:
         return Record(number, size, None, f"is not JSON in UTF-8: {problem.msg}")
     if not isinstance(members, dict):
         return Record(number, size, None, "is not a JSON object")
+    if text.count(b"[") + text.count(b"{") > _MAX_DEPTH and _depth(members) > _MAX_DEPTH:
+        return Record(number, size, None, f"nests deeper than {_MAX_DEPTH} levels")
     return Record(number, size, members)
+
+
+def _depth(members: Any) -> int:
+    depth, level = 0, [members]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, dict | list)
+        ]
+    return depth
 
 
 class _Csv(Reader):
@@ -274,9 +291,9 @@ def _cells(heads: list[str], known: Mapping[str, Column], required: str) -> list
                 head.strip()[:60], "unknown_field", f"is not a column; there are {', '.join(names)}"
             )
         cells.append(_Cell(f"{name}.{key}" if key else name, _PUT[kind]))
-    there = [cell.name for cell in cells]
-    for name in there:
-        if there.count(name) > 1:
+    there = Counter(cell.name for cell in cells)
+    for name, times in there.items():
+        if times > 1:
             raise errors.InvalidArgument.field(name, "once", "is a column more than once")
     if required not in there:
         raise errors.InvalidArgument.field(required, "required", "is a column that has to be there")

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.users.joining import Rules
 
-BATCH_ROWS = 1000
 _BATCH_BYTES = 2 << 20
 # Rows that are checked in one go: other calls of this process wait that long.
 _CHECKED_AT_ONCE = 50
@@ -48,6 +47,7 @@ class Order:
     region_code: str
     create_organizations: bool = False
     dry_run: bool = False
+    batch_rows: int = 1000
     lanes: int = 1  # batches that are written side by side
 
 
@@ -137,7 +137,7 @@ async def _batches(
             if waiting == _CHECKED_AT_ONCE:
                 waiting = 0
                 await asyncio.sleep(0)
-            if batch.count == BATCH_ROWS or batch.size > _BATCH_BYTES:
+            if batch.count == order.batch_rows or batch.size > _BATCH_BYTES:
                 yield batch
                 batch = _Batch()
     if batch.count:

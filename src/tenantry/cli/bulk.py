@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -192,12 +193,27 @@ def _kind(file: Path) -> Format | None:
 
 
 async def _pieces(source: BinaryIO, progress: Progress) -> AsyncIterator[bytes]:
-    import asyncio
-
-    # In a thread: a pipe may have nothing to read yet, and the database goes on meanwhile.
-    while piece := await asyncio.to_thread(source.read1, _PIECE):  # type: ignore[attr-defined]
+    is_file = source.seekable()
+    while piece := source.read(_PIECE) if is_file else await _from_pipe(source):
         progress.read(len(piece))
         yield piece
+
+
+async def _from_pipe(source: BinaryIO) -> bytes:
+    """Wait for what comes next; in a thread that nobody waits for when the command is to end."""
+    import asyncio
+    import threading
+
+    loop = asyncio.get_running_loop()
+    coming: asyncio.Future[bytes] = loop.create_future()
+
+    def read() -> None:
+        piece = os.read(source.fileno(), _PIECE)  # with no lock that the end would wait for
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(coming.set_result, piece)
+
+    threading.Thread(target=read, daemon=True).start()
+    return await coming
 
 
 def _lines(batch: Report) -> Iterator[bytes]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Authenticate = Callable[[Mapping[str, str]], Awaitable[Caller]]
 
 PATH = "/api/v1/users:import"
+# Fewer than a command takes at once: other calls wait while a batch is made ready.
+_BATCH_ROWS = 250
 _MOST_QUERY = 1000  # characters that are looked at
 _SWITCHES = ("dry_run", "create_organizations")
 
@@ -60,7 +62,9 @@ class Imports:
         return Response.json(report.shown())
 
     def _order(self, switches: Mapping[str, bool]) -> Order:
-        return importing.Order(Contract(), self._rules, self._region_code, **switches)
+        return importing.Order(
+            Contract(), self._rules, self._region_code, batch_rows=_BATCH_ROWS, **switches
+        )
 
 
 def _format(request: Request) -> Format:

@@ -89,10 +89,14 @@ def effective(held: Iterable[HeldRole]) -> list[str]:
 
 
 def _known(db: Session, seen: int) -> _Remembered:
+    """Return what is known of this very version, to be added to."""
     if db.remembered is None:
         # A version that is not committed could come again with another content.
         return _Remembered(seen)
     known = db.remembered.get(_Remembered)
+    if isinstance(known, _Remembered) and known.version > seen:
+        # Others have seen a newer one meanwhile: what is of this one must not get into that.
+        return _Remembered(seen)
     if not isinstance(known, _Remembered) or known.version < seen or len(known.roles) > _MOST:
         known = db.remembered[_Remembered] = _Remembered(seen)
     return known

@@ -9,7 +9,7 @@ from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors, ids
-from tenantry.db.engine import now
+from tenantry.db.engine import ForeignKey, now
 from tenantry.db.statements import Statement
 from tenantry.roles import catalogue, inheritance, listing
 from tenantry.roles import permissions as permission_rules
@@ -60,6 +60,7 @@ _DELETE = Statement(sa.delete(roles).where(_r.id == _role).returning(_r.id))
 _HELD = Statement(sa.select(_h.user_id).where(_h.role_id == _role).limit(1))
 # A role may be a million members': as many are moved at once as a statement has time for.
 _AT_ONCE = 200_000
+_MOST_ATTEMPTS = 10
 _target = bindparam("p_target_id", type_=Text)
 _also = role_holders.alias("also")
 _ALSO_GIVE = Statement(
@@ -284,8 +285,17 @@ async def _hand_over(
 ) -> None:
     """Give another role who holds this one, and what extends it."""
     moved = {"p_role_id": role.id, "p_target_id": target.id, "p_at_once": _AT_ONCE}
+    left = 0
     while await db.fetch_one(_HELD, p_role_id=role.id):
-        await db.fetch_all(_ALSO_GIVE, **moved)
+        try:
+            async with db.transaction():
+                await db.fetch_all(_ALSO_GIVE, **moved)
+        except ForeignKey:
+            # A member left meanwhile: the next look is at those who are still there.
+            left += 1
+            if left == _MOST_ATTEMPTS:
+                raise errors.Busy from None
+            continue
         await db.fetch_all(_TAKE_FROM_MOVED, **moved)
     for child in await listing.dependents(db, role.id, Include.OWN):
         await _extend(db, child.role, target, reference)

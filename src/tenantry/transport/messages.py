@@ -8,6 +8,7 @@ import re
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import orjson
 import protovalidate
 from protobuf import (
     DescEnum,
@@ -82,8 +83,8 @@ def from_json_member(kind: type[M], field: DescField, text: bytes) -> Any:
     """
     check_depth(text)
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as problem:
+        value = orjson.loads(text)  # as strict as `from_json`: no NaN, no half a surrogate pair
+    except ValueError as problem:
         raise errors.InvalidArgument(f"the body is not JSON: {problem}") from None
     members = {field.name: value}
     check_oneofs(kind.desc(), members)

@@ -157,7 +157,7 @@ async def resend(call: Call, organization_id: str, user_id: str, *, days: int) -
         if expired:
             await seats.check(db, organization)
             after = replace(after, status=PENDING_INVITE, expire_time=end(at, days))
-        await db.apply(
+        resent = await db.apply(
             _RESEND,
             events.of(
                 call,
@@ -174,4 +174,6 @@ async def resend(call: Call, organization_id: str, user_id: str, *, days: int) -
             p_invite_resend_count=after.resend_count,
             **mail_row(db, user, after, reminder=not expired),
         )
+        if resent is None:
+            raise errors.NotFound("membership")  # with its user, meanwhile
     return after

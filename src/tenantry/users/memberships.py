@@ -79,6 +79,18 @@ async def add(
     reading.check_scope(call, organization_id)
     user = await service.get(call, identity)
     joining.check_address(rules, user.email, "user.email")
+    if terms.invite or user.email_verified:
+        return await _add(call, organization_id, user, terms, rules=rules)
+    # The user changes, too: held, so that what is told of it is what it was and is.
+    async with call.db.transaction() as db:
+        held = replace(call, db=db)
+        await seats.hold(db, organization_id)
+        await service.hold(db, user.id)
+        user = await service.get(held, Identity(user.id))
+        return await _add(held, organization_id, user, terms, rules=rules)
+
+
+async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, rules: Rules) -> User:
     organization, held = await joining.offered(call.db, organization_id, terms.roles)
     if user.membership_in(organization.id) is not None:
         raise errors.Duplicate("membership", user.id)
@@ -196,7 +208,9 @@ async def remove(
             organization_id=organization_id,
             before=shown_together(organization, user, place),
         )
-        await db.apply(_DELETE, event, m_organization_id=organization_id, m_user_id=user.id)
+        key = {"m_organization_id": organization_id, "m_user_id": user.id}
+        if await db.apply(_DELETE, event, **key) is None:
+            raise errors.NotFound("membership")  # with its user, meanwhile
         if cascade and await db.fetch_one(_ANY, m_user_id=user.id) is None:
             await departures.of_user(held, replace(user, memberships=[]))
 
@@ -250,7 +264,7 @@ async def _change(
             after=shown_together(organization, user, after),
         )
         try:
-            await db.apply(
+            changed = await db.apply(
                 _CHANGE,
                 event,
                 m_organization_id=organization_id,
@@ -261,6 +275,8 @@ async def _change(
             )
         except ForeignKey:
             raise errors.Busy from None  # a role went away meanwhile
+        if changed is None:
+            raise errors.NotFound("membership")  # with its user, meanwhile
     return after
 
 

@@ -16,7 +16,7 @@ from tenantry.db.engine import DuplicateKey, now
 from tenantry.db.statements import Statement
 from tenantry.mail import service as mail_service
 from tenantry.users import departures, joining, last_admin, reading, values
-from tenantry.users.model import User, users
+from tenantry.users.model import User, memberships, users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,9 @@ _UPDATE = Statement(
     .returning(_u.id)
 )
 _HOLD = Statement(select(_u.id).where(_u.id == bindparam("p_id")).with_for_update())
+_HOLD_MEMBERSHIPS = Statement(
+    select(memberships.c.id).where(memberships.c.user_id == bindparam("p_id")).with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,8 @@ async def remove(call: Call, identity: Identity, *, forced: bool) -> None:
         if not forced:
             await last_admin.check_everywhere(db, user.id)
         await hold(db, user.id)
+        # One that others end or change at this moment has ended or changed when it is read.
+        await db.fetch_all(_HOLD_MEMBERSHIPS, p_id=user.id)
         held = replace(call, db=db)
         user = await get(held, Identity(user.id))
         _check_revision(call, user)
