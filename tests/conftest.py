@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from name_servers import NameServer
 from servers import LiveServer, PostgreSQL
 
 pytest_plugins = ["apis"]
@@ -23,13 +24,21 @@ def postgresql_url(postgresql):
 
 
 @pytest.fixture(scope="session")
-def live_server(request, tmp_path_factory):
+async def name_server():
+    """The DNS server that the servers and the worker's job ask."""
+    async with NameServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def live_server(request, tmp_path_factory, name_server):
     """A running server: url, url_443, client_id, client_secret, ca, env.
 
-    On SQLite, or where a test is parametrized indirectly with "postgresql", on that.
+    On SQLite, or where a test is parametrized indirectly with "postgresql", on that. What a worker
+    does beside it is left to the tests.
     """
     database = getattr(request, "param", "sqlite")
-    settings = {}
+    settings = {"dns_resolver": name_server.address, "background": "false"}
     if database == "postgresql":
         settings["database_url"] = request.getfixturevalue("postgresql").fresh()
     server = LiveServer(tmp_path_factory.mktemp(database), **settings).start()

@@ -1,4 +1,4 @@
-"""Servers that ask a DNS server of ours, and customers in their portal."""
+"""Customers in their portal, and the claims that they make."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import pytest
 from apis import Api, unique
-from name_servers import NameServer
-from servers import LiveServer
 from sqlalchemy import bindparam, update
 
 from tenantry.db.engine import now
@@ -51,28 +49,10 @@ class Customer:
         return answer["domain"]
 
 
-@pytest.fixture(scope="session")
-async def name_server():
-    """The DNS server that the servers and the worker's job ask."""
-    async with NameServer() as server:
-        yield server
-
-
 @pytest.fixture
 def resolver(name_server):
     """What the worker asks."""
     return Resolver([name_server.address])
-
-
-@pytest.fixture(scope="session")
-def live_server(request, tmp_path_factory, name_server):
-    """A running server that leaves the worker's job to the tests."""
-    settings = {"dns_resolver": name_server.address, "background": "false"}
-    if request.param == "postgresql":
-        settings["database_url"] = request.getfixturevalue("postgresql").fresh()
-    server = LiveServer(tmp_path_factory.mktemp(request.param), **settings).start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -194,6 +194,86 @@ async def test_of_many_at_once_one_proves_it(new_customer, name_server, events):
     assert sorted(kinds) == ["failed"] * 4 + ["success"]
 
 
+async def test_a_domain_that_was_sold_is_its_new_owners(
+    customer, new_customer, name_server, events
+):
+    buyer, name = await new_customer(), f"{unique()}.com"
+    before = await customer.claim(name)
+    name_server.publish(before["txt_record_key"], before["txt_record_secret"])
+    assert await customer.verify(before)
+    claim = await buyer.claim(name)
+    assert not await buyer.verify(claim)
+    name_server.publish(before["txt_record_key"], claim["txt_record_secret"])
+    await events.new()
+    assert await buyer.verify(claim)
+    assert (await buyer.get(claim))["verification_status"] == "VERIFIED"
+    assert (await customer.get(before))["verification_status"] == "FAILED"
+    lost, won = await events.new()
+    assert lost["type"] == "organization.domain_dns_verification_failed"
+    assert lost["organization_id"] == customer.id
+    assert lost["before"]["verification_status"] == "VERIFIED"
+    assert lost["after"]["verification_status"] == "FAILED"
+    assert won["type"] == "organization.domain_dns_verification_success"
+    assert won["organization_id"] == buyer.id
+    # A record that comes back is no new proof: the old secret is spent.
+    name_server.publish(before["txt_record_key"], before["txt_record_secret"])
+    with refused("INVALID_ARGUMENT", says="delete it and add it again"):
+        await customer.verify(before)
+    assert await buyer.verify(claim)
+
+
+async def test_a_domain_is_kept_while_its_record_is_there(customer, new_customer, name_server):
+    other, name = await new_customer(), f"{unique()}.com"
+    mine = await customer.claim(name)
+    name_server.publish(mine["txt_record_key"], mine["txt_record_secret"])
+    assert await customer.verify(mine)
+    theirs = await other.claim(name)
+    name_server.publish(
+        mine["txt_record_key"], mine["txt_record_secret"], theirs["txt_record_secret"]
+    )
+    assert not await other.verify(theirs)
+    assert (await other.get(theirs))["verification_status"] == "FAILED"
+    assert (await customer.get(mine))["verification_status"] == "VERIFIED"
+
+
+async def test_a_record_takes_nothing_that_the_application_vouches_for(
+    customer, name_server, rest, make
+):
+    claim, owner = await customer.claim(), await make.organization()
+    answer = await rest.domains.create_domain(
+        organization_id=owner["id"], domain={"domain": claim["domain"]}
+    )
+    name_server.publish(claim["txt_record_key"], claim["txt_record_secret"])
+    assert not await customer.verify(claim)
+    assert (await customer.get(claim))["verification_status"] == "FAILED"
+    kept = await rest.domains.get_domain(organization_id=owner["id"], id=answer["domain"]["id"])
+    assert kept == answer
+
+
+@pytest.mark.wires("rest")
+async def test_of_many_buyers_at_once_one_gets_it(customer, new_customer, name_server, events):
+    buyers, name = [await new_customer() for _ in range(5)], f"{unique()}.com"
+    before = await customer.claim(name)
+    name_server.publish(before["txt_record_key"], before["txt_record_secret"])
+    assert await customer.verify(before)
+    claims = [await one.claim(name) for one in buyers]
+    name_server.publish(before["txt_record_key"], *(claim["txt_record_secret"] for claim in claims))
+    await events.new()
+    done = await asyncio.gather(
+        *(one.verify(claim) for one, claim in zip(buyers, claims, strict=True)),
+        return_exceptions=True,
+    )
+    assert True in done
+    states = [
+        (await one.get(claim))["verification_status"]
+        for one, claim in zip([customer, *buyers], [before, *claims], strict=True)
+    ]
+    assert sorted(states) == ["FAILED"] * 5 + ["VERIFIED"]
+    assert states[0] == "FAILED"
+    kinds = [event["type"].rpartition("_")[2] for event in await events.new()]
+    assert sorted(kinds) == ["failed"] * 5 + ["success"]
+
+
 @pytest.mark.wires("rest")
 async def test_when_the_window_is_over_the_claim_has_failed(customer, name_server, age, events):
     claim = await customer.claim()
