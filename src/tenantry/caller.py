@@ -20,6 +20,7 @@ class Kind(Enum):
     ANONYMOUS = 1
     MANAGEMENT_CLIENT = 4 | 64
     PORTAL_SESSION = 32
+    ORGANIZATION_CLIENT = 256  # no bit of the contract: no call of this API is for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,12 @@ PORTAL_LINK = "lnk_"
 PORTAL_SESSION = "pss_"
 ENVIRONMENT = "env_"
 ENVIRONMENT_CLIENT = "skc_"
+ORGANIZATION_CLIENT = "m2morg_"
 CLIENT_SECRET = "sec_"  # noqa: S105 - a prefix, no secret
+SCOPE = "scp_"
 SIGNING_KEY = "snk_"
 TOKEN = "tkn_"  # noqa: S105 - a prefix, no secret
+API_TOKEN = "apit_"  # noqa: S105 - a prefix, no secret
 EVENT = "evt_"
 
 EPOCH_MILLISECONDS = 1_420_070_400_000  # 2015-01-01T00:00:00Z

@@ -14,7 +14,7 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass, field, fields
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -155,6 +155,31 @@ def _mailbox(text: str) -> str:
     return text
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    return tuple(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
+
+
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
+
+
+def _rate(text: str) -> str:
+    if text and not _RATE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a rate such as 100/minute")
+    return text
+
+
+def _redis_url(text: str) -> str:
+    if text and (urlsplit(text).scheme not in {"redis", "rediss"} or not urlsplit(text).hostname):
+        raise ValueError("must start with redis:// or rediss:// and name a host")
+    return text
+
+
+def _token_prefix(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9]{1,14}_", text):
+        raise ValueError(f"{text!r} is not 2 to 15 lower-case letters and digits, then _")
+    return text
+
+
 def _switch(text: str) -> bool:
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if text.lower() not in words:
@@ -257,6 +282,47 @@ class Settings:
         "false",
         _switch,
         "Refuse to invite or add people with an address of a public mail provider.",
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        "",
+        _networks,
+        "Networks in CIDR notation, separated by commas, whose X-Forwarded-For names the client.",
+    )
+    rate_limit_client: str = _setting(
+        "",
+        _rate,
+        "Calls that one client may make, such as 6000/minute; no limit when empty.",
+    )
+    rate_limit_address: str = _setting(
+        "",
+        _rate,
+        "Requests that may come from one address, such as 1000/second; no limit when empty.",
+    )
+    rate_limit_token: str = _setting(
+        "",
+        _rate,
+        "Access tokens that one client may get, such as 60/minute; no limit when empty.",
+    )
+    rate_limit_failures: str = _setting(
+        "100/minute",
+        _rate,
+        "Wrong client credentials that may come from one address before it has to wait.",
+    )
+    rate_limit_storage: str = _setting(
+        "",
+        _redis_url,
+        "redis://host:6379 where all processes count together; each by itself when empty.",
+        secret=True,
+    )
+    token_events: str = _setting(
+        "first",
+        _one_of("none", "first", "all"),
+        "Which access tokens leave an event: none, the first of a client on each day, or all.",
+    )
+    api_token_prefix: str = _setting(
+        "tnat_",
+        _token_prefix,
+        "What every new API token begins with, for secret scanners.",
     )
     domain_txt_label: str = _setting(
         "_tenantry-domain-verification",

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Column, Index, MetaData, Text, create_engine, inspect, text
 from statements import INSERT_CLIENT, event
 
+import tenantry.api_tokens.model
 import tenantry.app
 import tenantry.domains.model
 import tenantry.mail.model
@@ -92,7 +93,8 @@ def differences(url, declared):
         options = {"include_object": is_extra, "compare_type": is_another}
         found = compare_metadata(MigrationContext.configure(connection, opts=options), declared)
     engine.dispose()
-    return found
+    # Foreign keys have a test of their own, below.
+    return [one for one in found if one[0] not in ("add_fk", "remove_fk")]
 
 
 def test_an_upgrade_makes_exactly_what_the_tables_declare(database_url):
@@ -117,20 +119,40 @@ def test_what_the_migrations_forgot_is_noticed(database_url):
         assert differences(database_url, declared) != [], change
 
 
+def foreign_keys(engine, table):
+    """Columns, the table that they refer to, and what happens when its row goes."""
+    if engine.dialect.name == "postgresql":
+        return {
+            (
+                tuple(key["constrained_columns"]),
+                key["referred_table"],
+                key["options"].get("ondelete"),
+            )
+            for key in inspect(engine).get_foreign_keys(table)
+        }
+    # Asked of SQLite itself: the inspector reads the text, and not all of a column's own rule.
+    with engine.connect() as connection:
+        rows = connection.execute(text(f"PRAGMA foreign_key_list({table})")).mappings().all()
+    keys = {}
+    for row in rows:
+        keys.setdefault(row["id"], []).append(row)
+    return {
+        (
+            tuple(row["from"] for row in sorted(key, key=lambda row: row["seq"])),
+            key[0]["table"],
+            None if key[0]["on_delete"] == "NO ACTION" else key[0]["on_delete"],
+        )
+        for key in keys.values()
+    }
+
+
 def test_keys_and_unique_rules_are_what_the_tables_declare(database_url):
     engine = engine_of(database_url)
     inspector = inspect(engine)
     for table in metadata.sorted_tables:
         primary = inspector.get_pk_constraint(table.name)["constrained_columns"]
         assert primary == [column.name for column in table.primary_key.columns], table.name
-        found = {
-            (
-                tuple(key["constrained_columns"]),
-                key["referred_table"],
-                key["options"].get("ondelete"),
-            )
-            for key in inspector.get_foreign_keys(table.name)
-        }
+        found = foreign_keys(engine, table.name)
         declared = {
             (tuple(key.column_keys), key.referred_table.name, key.ondelete)
             for key in table.foreign_key_constraints

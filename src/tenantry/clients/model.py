@@ -1,21 +1,75 @@
-"""The tables of clients and of their secrets."""
+"""The tables of clients, their secrets and scopes, and one of each as the room knows it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    false,
+    true,
+)
 
-from tenantry.db.schema import metadata, time_column
+from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
+from tenantry.times import rfc3339
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row
+
+# client_type: a management client; the applications; a client of an organization's machines.
+ENV = "ENV"
+WEB_APP = "WEB_APP"
+SPA = "SPA"
+NTV = "NTV"
+M2M = "M2M"
+APPLICATIONS = (WEB_APP, SPA, NTV)
+PUBLIC = (SPA, NTV)  # they cannot keep a secret (RFC 6749 section 2.1)
+
+ACTIVE = "ACTIVE"
+INACTIVE = "INACTIVE"
+
+
+def _list(name: str) -> Column[str]:
+    return Column(name, Json, nullable=False, server_default="[]")
+
 
 clients = Table(
     "clients",
     metadata,
     Column("id", Text, primary_key=True),
+    Column("client_type", Text, nullable=False, server_default=ENV),
+    Column("organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE")),
     Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    _list("scopes"),
+    _list("audience"),
+    _list("custom_claims"),  # of pairs, in their order
+    _list("post_login_uris"),
+    _list("post_logout_redirect_uris"),
+    _list("back_channel_logout_uris"),
+    _list("grant_types"),
+    Column("initiate_login_uri", Text),
+    Column("expiry", Integer),  # seconds that its access tokens live; None: the default
+    Column("enforce_pkce", Boolean, nullable=False, server_default=false()),
+    Column("api_access", Boolean, nullable=False, server_default=true()),
+    Column("ip_allowlist", Json),  # {"opted_in": ..., "cidrs": [...]}
+    Column("jwks", Json),  # RFC 7517 section 5
+    Column("token_endpoint_auth_method", Text, nullable=False, server_default=""),
+    Column("access_token_signing_alg", Text, nullable=False, server_default="RS256"),
+    Column("revision", BigInteger, nullable=False, server_default="1"),
     time_column("create_time"),
+    Column("update_time", BigInteger, nullable=False, server_default="0"),
 )
+Index("ix_clients__organization_id_id", clients.c.organization_id, clients.c.id)
+Index("ix_clients__client_type_id", clients.c.client_type, clients.c.id)
 
 client_secrets = Table(
     "client_secrets",
@@ -24,39 +78,183 @@ client_secrets = Table(
     Column("client_id", Text, ForeignKey("clients.id", ondelete="CASCADE"), nullable=False),
     Column("digest", Text, nullable=False),
     Column("suffix", Text, nullable=False),  # last characters, to tell secrets apart
+    Column("status", Text, nullable=False, server_default=ACTIVE),
+    Column("created_by", Text),
     time_column("create_time"),
+    Column("update_time", BigInteger, nullable=False, server_default="0"),
     time_column("expire_time", nullable=True),
+    time_column("last_used_time", nullable=True),
 )
 Index(None, client_secrets.c.client_id)
+
+scopes = Table(
+    "scopes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    time_column("create_time"),
+    time_column("update_time"),
+)
+Index("uq_scopes__name", scopes.c.name, unique=True)
+
+# Assertions of private_key_jwt that were used, until they have expired: each is good once.
+spent_assertions = Table(
+    "spent_assertions",
+    metadata,
+    Column("client_id", Text, ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True),
+    Column("jti", Text, primary_key=True),
+    time_column("expire_time"),
+)
+Index("ix_spent_assertions__expire_time", spent_assertions.c.expire_time)
+
+# Access tokens that were revoked before they expired (RFC 7009).
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("jti", Text, primary_key=True),
+    time_column("expire_time"),
+)
+Index("ix_revoked_tokens__expire_time", revoked_tokens.c.expire_time)
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """What is known of a secret."""
+    """What is known of a secret; times in microseconds since 1970, UTC."""
 
     id: str
     digest: str
     suffix: str
+    status: str
+    created_by: str | None
     create_time: int
+    update_time: int
     expire_time: int | None
+    last_used_time: int | None
 
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """One management client and its live secrets, the newest last."""
-
-    id: str
-    name: str
-    create_time: int
-    secrets: tuple[Secret, ...]
+    def in_force(self, at: int) -> bool:
+        """Whether it is good at this time."""
+        return self.status == ACTIVE and (self.expire_time is None or self.expire_time > at)
 
     def shown(self) -> dict[str, Any]:
         """Return what events and the command line show."""
         return {
+            "id": self.id,
+            "suffix": self.suffix,
+            "status": self.status,
+            "expire_time": self.expire_time,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """One client of any type and its secrets, the oldest first."""
+
+    id: str
+    client_type: str
+    name: str
+    organization_id: str | None = None
+    description: str = ""
+    scopes: tuple[str, ...] = ()
+    audience: tuple[str, ...] = ()
+    custom_claims: tuple[tuple[str, str], ...] = ()
+    post_login_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    back_channel_logout_uris: tuple[str, ...] = ()
+    grant_types: tuple[str, ...] = ()
+    initiate_login_uri: str | None = None
+    expiry: int | None = None
+    enforce_pkce: bool = False
+    api_access: bool = True
+    ip_allowlist: dict[str, Any] | None = field(default=None, hash=False)
+    jwks: dict[str, Any] | None = field(default=None, hash=False)
+    token_endpoint_auth_method: str = ""
+    access_token_signing_alg: str = "RS256"  # noqa: S105 - a name, no secret
+    revision: int = 1
+    create_time: int
+    update_time: int
+    secrets: tuple[Secret, ...] = ()
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        row = {name: getattr(self, name) for name in clients.c.keys()}  # noqa: SIM118 - columns
+        for column in clients.c:
+            if isinstance(column.type, Json) and row[column.name] is not None:
+                row[column.name] = to_json(row[column.name])
+        return row
+
+    @classmethod
+    def from_row(cls, row: Row, secrets: tuple[Secret, ...] = ()) -> Client:
+        """Return the client of one row."""
+        values = {name: row[name] for name in clients.c.keys()}  # noqa: SIM118 - columns
+        for column in clients.c:
+            value = values[column.name]
+            if isinstance(column.type, Json) and value is not None:
+                read = from_json(value)
+                values[column.name] = tuple(read) if isinstance(read, list) else read
+            elif isinstance(column.type, Boolean):
+                values[column.name] = bool(value)
+        values["custom_claims"] = tuple((key, claim) for key, claim in values["custom_claims"])
+        return cls(**values, secrets=secrets)
+
+    def shown(self) -> dict[str, Any]:
+        """Return what events and the command line show."""
+        event: dict[str, Any] = {
             "client_id": self.id,
+            "client_type": self.client_type,
             "name": self.name,
-            "create_time": self.create_time,
-            "secrets": [
-                {"id": s.id, "suffix": s.suffix, "expire_time": s.expire_time} for s in self.secrets
-            ],
+            "description": self.description,
+            "scopes": list(self.scopes),
+            "audience": list(self.audience),
+            "custom_claims": dict(self.custom_claims),
+            "post_login_uris": list(self.post_login_uris),
+            "post_logout_redirect_uris": list(self.post_logout_redirect_uris),
+            "back_channel_logout_uris": list(self.back_channel_logout_uris),
+            "grant_types": list(self.grant_types),
+            "initiate_login_uri": self.initiate_login_uri,
+            "expiry": self.expiry,
+            "enforce_pkce": self.enforce_pkce,
+            "disallow_scalekit_api_access": not self.api_access,
+            "ip_allowlist": self.ip_allowlist,
+            "jwks": self.jwks,
+            "token_endpoint_auth_method": self.token_endpoint_auth_method,
+            "access_token_signing_alg": self.access_token_signing_alg,
+            "created_at": rfc3339(self.create_time),
+            "updated_at": rfc3339(self.update_time),
+            "secrets": [secret.shown() for secret in self.secrets],
+        }
+        if self.organization_id is not None:
+            event["organization_id"] = self.organization_id
+        return event
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One scope of the catalogue."""
+
+    id: str
+    name: str
+    description: str
+    enabled: bool
+    create_time: int
+    update_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> Scope:
+        """Return the scope of one row."""
+        values = {name: row[name] for name in cls.__slots__}
+        return cls(**{**values, "enabled": bool(values["enabled"])})
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def shown(self) -> dict[str, Any]:
+        """Return what its events say."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "description": self.description,
+            "enabled": self.enabled,
         }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from tenantry import errors, events, ids, vault
-from tenantry.clients.model import Client, Secret, client_secrets, clients
+from tenantry.clients.model import ACTIVE, ENV, Client, Secret, client_secrets, clients
 from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 
@@ -24,14 +24,7 @@ _SUFFIX = 4
 
 _s = client_secrets.c
 _JOINED = (
-    select(
-        clients,
-        _s.id.label("secret_id"),
-        _s.digest,
-        _s.suffix,
-        _s.create_time.label("secret_create_time"),
-        _s.expire_time,
-    )
+    select(clients, *(column.label(f"secret_{column.name}") for column in client_secrets.c))
     .join(client_secrets, _s.client_id == clients.c.id, isouter=True)
     .order_by(clients.c.id, _s.id)
 )
@@ -41,7 +34,7 @@ _IDS = Statement(select(clients.c.id))
 _LOCK = Statement(select(clients.c.id).order_by(clients.c.id).with_for_update())
 _INSERT = Statement(
     insert(clients)
-    .values(id=bindparam("p_id"), name=bindparam("p_name"), create_time=bindparam("p_create_time"))
+    .values({name: bindparam(f"p_{name}") for name in clients.c.keys()})  # noqa: SIM118 - columns
     .returning(clients.c.id)
 )
 _INSERT_SECRET = Statement(
@@ -69,10 +62,13 @@ async def create(call: Call, *, name: str) -> tuple[Client, str]:
     if not 1 <= len(name) <= 128:
         raise errors.InvalidArgument.field("name", "string.length", "must be 1 to 128 characters")
     client_id, at = call.db.new_id(ids.ENVIRONMENT_CLIENT), now()
+    client = Client(id=client_id, client_type=ENV, name=name, create_time=at, update_time=at)
     async with call.db.transaction() as db:
-        await db.fetch_all(_INSERT, p_id=client_id, p_name=name, p_create_time=at)
-        secret, plain = await _add_secret(db, client_id)
-        client = Client(client_id, name, at, (secret,))
+        await db.fetch_all(
+            _INSERT, **{f"p_{column}": value for column, value in client.to_row().items()}
+        )
+        secret, plain = await _add_secret(call, db, client_id)
+        client = replace(client, secrets=(secret,))
         await db.record(events.of(call, "client.created", after=client.shown()))
     return client, plain
 
@@ -120,7 +116,7 @@ async def rotate(call: Call, client_id: str, *, overlap_seconds: int = OVERLAP_S
     """
     before = await get(call.db, client_id)
     async with call.db.transaction() as db:
-        secret, plain = await _add_secret(db, client_id)
+        secret, plain = await _add_secret(call, db, client_id)
         await db.fetch_all(
             _EXPIRE,
             p_client_id=client_id,
@@ -151,20 +147,21 @@ async def remove(call: Call, client_id: str) -> None:
         await db.record(events.of(call, "client.deleted", before=before.shown()))
 
 
-async def _add_secret(db: Session, client_id: str) -> tuple[Secret, str]:
-    plain = vault.new_secret()
+async def _add_secret(call: Call, db: Session, client_id: str) -> tuple[Secret, str]:
+    plain, at = vault.new_secret(), now()
     secret = Secret(
-        db.new_id(ids.CLIENT_SECRET), vault.digest(plain), plain[-_SUFFIX:], now(), None
+        id=db.new_id(ids.CLIENT_SECRET),
+        digest=vault.digest(plain),
+        suffix=plain[-_SUFFIX:],
+        status=ACTIVE,
+        created_by=call.caller.id,
+        create_time=at,
+        update_time=at,
+        expire_time=None,
+        last_used_time=None,
     )
-    await db.fetch_all(
-        _INSERT_SECRET,
-        p_id=secret.id,
-        p_client_id=client_id,
-        p_digest=secret.digest,
-        p_suffix=secret.suffix,
-        p_create_time=secret.create_time,
-        p_expire_time=None,
-    )
+    row = {f"p_{name}": getattr(secret, name) for name in Secret.__slots__}
+    await db.fetch_all(_INSERT_SECRET, p_client_id=client_id, **row)
     return secret, plain
 
 
@@ -172,12 +169,10 @@ def _from_rows(rows: Iterable[Row]) -> list[Client]:
     found: dict[str, Client] = {}
     at = now()
     for row in rows:
-        client = found.setdefault(row["id"], Client(row["id"], row["name"], row["create_time"], ()))
-        expires = row["expire_time"]
-        if row["secret_id"] is None or (expires is not None and expires <= at):
+        client = found.get(row["id"]) or found.setdefault(row["id"], Client.from_row(row))
+        if row["secret_id"] is None:
             continue
-        secret = Secret(
-            row["secret_id"], row["digest"], row["suffix"], row["secret_create_time"], expires
-        )
-        found[row["id"]] = replace(client, secrets=(*client.secrets, secret))
+        secret = Secret(**{name: row[f"secret_{name}"] for name in Secret.__slots__})
+        if secret.in_force(at):
+            found[row["id"]] = replace(client, secrets=(*client.secrets, secret))
     return list(found.values())

@@ -13,6 +13,7 @@ signing_keys = Table(
     "signing_keys",
     metadata,
     Column("id", Text, primary_key=True),  # the kid
+    Column("algorithm", Text, nullable=False, server_default="RS256"),  # RFC 7518 section 3.1
     Column("state", Text, nullable=False),
     Column("public_pem", Text, nullable=False),
     Column("private_sealed", Text, nullable=False),
@@ -34,6 +35,7 @@ class SigningKey:
     """One key pair; ``private_pem`` is the secret."""
 
     id: str
+    algorithm: str
     state: State
     public_pem: str
     private_pem: str

@@ -109,6 +109,7 @@ async def _insert(db: Session, state: State) -> str:
     await db.fetch_all(
         _INSERT,
         p_id=key_id,
+        p_algorithm="RS256",
         p_state=state.value,
         p_public_pem=public_pem.decode(),
         p_private_sealed=db.vault.encrypt(private_pem, key_id),
@@ -121,6 +122,7 @@ async def _insert(db: Session, state: State) -> str:
 def _from_row(db: Session, row: Row) -> SigningKey:
     return SigningKey(
         id=row["id"],
+        algorithm=row["algorithm"],
         state=State(row["state"]),
         public_pem=row["public_pem"],
         private_pem=db.vault.decrypt(row["private_sealed"], row["id"]).decode(),
