@@ -16,7 +16,10 @@ import pytest
 
 CONFORMANCE = Path(__file__).parent / "conformance"
 # What the docs call their organizations, users, roles and permissions.
-ORGANIZATIONS = ("my_unique_id", "acme_in_our_app", "initech_in_our_app")
+ORGANIZATIONS = (
+    *("my_unique_id", "acme_in_our_app"),
+    *("initech_in_our_app", "globex_in_our_app"),
+)
 USERS = ("jane_in_our_app", "sam_in_our_app")
 ROLES = ("editor", "viewer")
 PERMISSIONS = ("invoices:read", "invoices:write", "invoices:approve")

@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 
 _CLOCK_SECONDS = 5.0
 _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # this program is not older
+# What the mail of an invitation shows, with and without what may be absent.
+_INVITATION: dict[str, Any] = {
+    "organization_name": "Acme",
+    "expire_time": 1_767_225_600_000_000,
+    "link": "https://localhost/invitations/token",
+}
+_CASES: list[dict[str, Any]] = [
+    {**_INVITATION, "inviter_email": "jane@acme.example", "reminder": False},
+    {**_INVITATION, "inviter_email": None, "reminder": True},
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,20 @@ def _database(settings: Settings) -> str:
         return asyncio.run(look())
     except (OpenError, SettingError) as problem:
         raise Problem(str(problem), "check TENANTRY_DATABASE_URL and TENANTRY_MASTER_KEY") from None
+
+
+def _mail(settings: Settings) -> str:
+    from tenantry.mail import rendering
+    from tenantry.users import invitations
+
+    templates = rendering.Templates(settings.mail_templates)
+    try:
+        for variables in _CASES:
+            templates.render(invitations.TEMPLATE, variables)
+    except rendering.RenderError as problem:
+        raise Problem(str(problem), "correct that file in TENANTRY_MAIL_TEMPLATES") from None
+    host = urlsplit(settings.smtp_url).hostname if settings.smtp_url else None
+    return f"goes out by {host}" if host else "is kept in the database, no server is set"
 
 
 def _certificate(settings: Settings) -> str:
@@ -240,6 +264,7 @@ _CHECKS: list[tuple[str, Callable[[Settings], str]]] = [
     ("libpython", _libpython),
     ("data folder", _data_folder),
     ("database", _database),
+    ("mail", _mail),
     ("certificate", _certificate),
     ("clock", _clock),
     ("address", _address),

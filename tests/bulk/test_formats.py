@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import itertools
 import json
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tenantry import errors
 from tenantry.bulk import formats, passwords
 from tenantry.bulk.formats import Format
 from tenantry.bulk.rows import COLUMNS
@@ -64,6 +66,7 @@ def test_pieces_of_csv_make_no_difference(rows, ending, quoting, cuts):
     [
         (b'{"email"', Format.NDJSON),
         (b"\n  {", Format.NDJSON),
+        (b'[{"email"', Format.NDJSON),
         (b"\xef\xbb\xbf{", Format.NDJSON),
         (b"email,name", Format.CSV),
         (b'\xef\xbb\xbf"email"', Format.CSV),
@@ -78,9 +81,25 @@ def test_a_byte_order_mark_is_no_part_of_the_file():
         (Format.NDJSON, b'{"email": "a"}\n'),
         (Format.CSV, b"email\na\n"),
     ):
-        for cuts in ([], [3], [4]):
+        for cuts in ([], [1], [1, 2], [3], [4]):
             (record,) = read(kind, b"\xef\xbb\xbf" + content, cuts)
             assert record.members == {"email": "a"}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (gzip.compress(b'{"email": "a@example.com"}\n' * 100), "compressed by gzip"),
+        (b"PK\x03\x04\x14\x00\nusers.csv", "ZIP archive or a workbook"),
+        ("email\na\n".encode("utf-16"), "UTF-16"),
+        (b"\xfe\xff" + "email\na\n".encode("utf-16-be"), "UTF-16"),
+    ],
+)
+@pytest.mark.parametrize("cuts", [[], [1]])
+@pytest.mark.parametrize("kind", Format)
+def test_what_is_no_text_is_refused_as_a_whole(kind, content, says, cuts):
+    with pytest.raises(errors.InvalidArgument, match=says):
+        read(kind, content, cuts)
 
 
 def test_a_line_without_an_end_is_not_kept():

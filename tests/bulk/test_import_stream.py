@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 import time
@@ -36,6 +37,16 @@ async def test_another_type_is_not_read(importer, media_type):
     with pytest.raises(ApiError, match="application/x-ndjson or text/csv") as problem:
         await importer({"email": address()}, media_type=media_type)
     assert problem.value.http_status == 415
+
+
+async def test_a_file_that_is_compressed_is_refused(importer, http):
+    headers = {**importer.headers, "content-type": NDJSON, "content-encoding": "gzip"}
+    packed = gzip.compress(b'{"email": "a@example.com"}\n')
+    answer = await http.post(PATH, content=packed, headers=headers)
+    assert answer.status_code == 415
+    assert "uncompressed" in answer.json()["message"]
+    with refused("INVALID_ARGUMENT", says="compressed by gzip"):
+        await importer(content=packed)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +137,7 @@ def peak_of(server):
 async def test_rows_are_written_while_others_are_still_to_come(importer, rest):
     """And they stay when the client goes away before the end."""
     email = address()
-    first = ndjson([{"email": email}, *({"email": address()} for _ in range(999))])
+    first = ndjson([*({"email": address()} for _ in range(999)), {"email": email}])
     written = False
 
     async def pieces():

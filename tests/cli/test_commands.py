@@ -243,7 +243,8 @@ def test_a_reader_that_has_enough_is_no_problem(live_server):
 def test_the_doctor_finds_a_running_server_well(live_server):
     found = output(live_server, "doctor")["checks"]
     assert [finding["check"] for finding in found] == [
-        *("settings", "libpython", "data folder", "database", "certificate", "clock", "address"),
+        *("settings", "libpython", "data folder", "database", "mail", "certificate", "clock"),
+        "address",
     ]
     assert all(finding["ok"] for finding in found), found
     assert "answers" in found[-1]["text"]
@@ -280,6 +281,18 @@ def test_the_doctor_sees_rights_that_are_too_wide(own_server):
 def test_the_doctor_sees_another_master_key(live_server):
     key = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTI="
     assert "MASTER_KEY" in problems(live_server, TENANTRY_MASTER_KEY=key)["database"]
+
+
+def test_the_doctor_sees_a_broken_mail_template(live_server, tmp_path):
+    template = tmp_path / "invitation.html"
+    folder = {"TENANTRY_MAIL_TEMPLATES": str(tmp_path)}
+    template.write_text("{{ organization_name }}, from {{ inviter_email or 'us' }}")
+    assert problems(live_server, **folder) == {}
+    for text, says in (("{{ organisation_name }}", "is undefined"), ("{{ link }", "line 1")):
+        template.write_text(text)
+        found = problems(live_server, **folder)["mail"]
+        assert "invitation.html" in found
+        assert says in found
 
 
 def test_the_doctor_sees_a_lost_master_key(own_server):

@@ -11,6 +11,11 @@ from tenantry.mail.rendering import Templates
 HEIGHT = 760
 CASES = {
     "invitation": {},
+    "as long as can be": {
+        "organization_name": ("Long Organization Name Incorporated " * 6)[:200],
+        "inviter_email": None,
+    },
+    "right to left": {"organization_name": "شركة الأمل (للتجارة)"},
     "reminder": {"reminder": True, "inviter_email": None},
     "long": {
         "organization_name": "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbau " * 2,
@@ -39,6 +44,26 @@ async def test_it_can_be_read_and_the_button_is_in_sight(browser, tmp_path, case
     ground = await page.evaluate(looks.GROUND)
     assert ground == {"light": "rgb(243, 245, 248)", "dark": "rgb(16, 20, 26)"}[scheme]
     assert await page.title() == content.subject
+    await page.close()
+
+
+async def test_a_name_turns_nothing_but_itself(browser):
+    """Where the words that follow a name are, seen from the left."""
+    places = """() => {
+      const after = document.querySelectorAll("p strong")[1].nextSibling;
+      const range = document.createRange();
+      return [2, 8].map(at => {
+        range.setStart(after, at);
+        range.setEnd(after, at + 1);
+        return range.getBoundingClientRect().x;
+      });
+    }"""
+    page = await browser.new_page(viewport={"width": 1200, "height": HEIGHT})
+    for name in ("Acme", "Acme \u202emoc.live", "\u2067\u202bAcme", "شركة"):
+        variables = {**VARIABLES, "link": LINK, "organization_name": name}
+        await page.set_content(Templates(None).render("invitation", variables).html)
+        first, later = await page.evaluate(places)
+        assert first < later, name
     await page.close()
 
 

@@ -28,6 +28,8 @@ NAMES = {
     "a bare line feed": "Acme\nX-Spam: no",
     "odd breaks": "Acme\u2028Corp\x0b\x0c\x85Inc",
     "control characters": "Acme\x01\x07\x1b[31m",
+    "a turn of direction": "Acme \u202emoc.live\u2066",
+    "Arabic": "شركة الأمل للتجارة",
     "quotes": "\"Acme\" & 'Sons' <Ltd>; a=b",
     "German": "Größe & Söhne GmbH",
     "Japanese": "株式会社" * 20,
@@ -109,7 +111,7 @@ def test_a_reminder_says_so():
 def test_without_an_inviter_nobody_is_named():
     content = rendered(inviter_email=None)
     assert content.text.startswith("You are invited to join Acme Corp.\n")
-    assert "You are invited to join <strong>Acme Corp</strong>" in content.html
+    assert 'You are invited to join <strong dir="auto">Acme Corp</strong>' in content.html
     assert "None" not in content.text + content.html
 
 

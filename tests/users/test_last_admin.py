@@ -144,3 +144,25 @@ async def test_a_user_who_is_last_admin_in_one_of_many_is_not_deleted(api, make,
         await api.users.delete_user(id=user["id"])
     await make.user(place["id"], email=address(), membership={"roles": [{"name": "admin"}]})
     await api.users.delete_user(id=user["id"])
+
+
+@pytest.mark.wires("rest")
+async def test_a_new_admin_who_is_deleted_does_not_let_the_old_one_go(api, make):
+    """The three ways at once: whoever comes last finds that another one is no admin any more."""
+    for _ in range(40):
+        place = await make.organization()
+        old = await make.user(place["id"], membership={"roles": [{"name": "admin"}]})
+        new, _other = await make.user(place["id"]), await make.user(place["id"])
+        key = {"organization_id": place["id"]}
+        promote = {"user_id": new["id"], "roles": [{"role_name": "admin"}]}
+        await outcomes(
+            [
+                api.users.assign_user_roles(**key, **promote),
+                ways(api, place, new)["delete"](),
+                ways(api, place, old)["take"](),
+                ways(api, place, old)["demote"](),
+            ]
+        )
+        members = (await api.users.list_organization_users(**key))["users"]
+        held = [role["name"] for user in members for role in user["memberships"][0]["roles"]]
+        assert "admin" in held

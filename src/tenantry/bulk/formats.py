@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 MAX_ROW = 128 << 10  # bytes; also what Python's CSV takes for one cell
 _BOM = b"\xef\xbb\xbf"
+# How files begin that no row can be read from: said once, and not of every line.
+_NO_TEXT = {
+    b"\x1f\x8b": "is compressed by gzip: unpack it first",
+    b"PK\x03\x04": "is a ZIP archive or a workbook: save it as CSV in UTF-8",
+    b"\xff\xfe": "is in UTF-16: save it in UTF-8",
+    b"\xfe\xff": "is in UTF-16: save it in UTF-8",
+}
 
 
 class Format(Enum):
@@ -81,8 +88,9 @@ class Reader(ABC):
 
 
 def guess(start: bytes) -> Format:
-    """Return the format of a file that begins like this: an object is NDJSON."""
-    return Format.NDJSON if start.removeprefix(_BOM).lstrip()[:1] == b"{" else Format.CSV
+    """Return the format of a file that begins like this: JSON is NDJSON."""
+    is_json = start.removeprefix(_BOM).lstrip()[:1] in {b"{", b"["}
+    return Format.NDJSON if is_json else Format.CSV
 
 
 def reader(kind: Format, columns: Mapping[str, Column], *, required: str) -> Reader:
@@ -111,8 +119,6 @@ class _Lines:
         self._number = 0
 
     def feed(self, piece: bytes) -> Iterator[_Line]:
-        if self._number == 0 and not self._rest:
-            piece = piece.removeprefix(_BOM)
         first, *others = piece.split(b"\n")
         self._rest += first if not self._too_long else b""
         for other in others:
@@ -127,9 +133,18 @@ class _Lines:
 
     def _next(self) -> _Line:
         self._number += 1
+        if self._number == 1:
+            self._begin()
         text = None if self._too_long or len(self._rest) > self._max_row else self._rest
         self._rest, self._too_long = b"", False
         return _Line(self._number, text)
+
+    def _begin(self) -> None:
+        """Look at the start of the file, which may have come in several pieces."""
+        for start, says in _NO_TEXT.items():
+            if self._rest.startswith(start):
+                raise errors.InvalidArgument(f"the file {says}")
+        self._rest = self._rest.removeprefix(_BOM)
 
 
 _TOO_LONG = "is too long"

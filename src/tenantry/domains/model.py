@@ -21,6 +21,10 @@ PENDING = "PENDING"
 VERIFIED = "VERIFIED"
 FAILED = "FAILED"
 PROVEN = (VERIFIED, "AUTO_VERIFIED")
+# verification_method: the application says so, or a record does; or nobody is asked.
+ADMIN = "ADMIN"
+DNS = "DNS"
+NOT_APPLICABLE = "NOT_APPLICABLE"
 
 domains = Table(
     "domains",

@@ -2,7 +2,8 @@
 
 What a management client says is taken as proven: the application vouches for it. Everybody else
 makes a claim, which waits for its TXT record. Claims of several organizations stand side by side,
-so nobody keeps the owner out; proven is a domain for one organization only.
+so nobody keeps the owner out; proven is a domain for one organization only. Who has proven it by
+DNS keeps it from a later claim only as long as the record is there: names are sold.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from tenantry.db.engine import DuplicateKey, ForeignKey, now
 from tenantry.db.statements import Statement
 from tenantry.domains import email_domains, verification
 from tenantry.domains.model import (
+    ADMIN,
     ALLOWED_EMAIL_DOMAIN,
+    DNS,
+    NOT_APPLICABLE,
     ORGANIZATION_DOMAIN,
     PENDING,
     PROVEN,
@@ -56,7 +60,11 @@ _OWNERS = (
     .where(_d.domain == bindparam("p_domain"), _d.domain_type == ORGANIZATION_DOMAIN, _is_proven)
 )
 _STANDING = Statement(
-    select(_HELD.scalar_subquery().label("held"), _OWNERS.scalar_subquery().label("owners"))
+    select(
+        _HELD.scalar_subquery().label("held"),
+        _OWNERS.scalar_subquery().label("owners"),
+        _OWNERS.where(_d.verification_method != DNS).scalar_subquery().label("vouched_for"),
+    )
 )
 _INSERT = Statement(
     insert(domains)
@@ -103,7 +111,8 @@ async def create(
 
     Raises:
         errors.NotFound: there is no such organization that this caller may see.
-        errors.Duplicate: the organization has it already, or another one has proven it.
+        errors.Duplicate: the organization has it already, or another one has it: proven, or for a
+            claim, vouched for by the application.
         errors.InvalidArgument: it is no domain that belongs to somebody, or the organization has
             too many.
 
@@ -114,7 +123,8 @@ async def create(
     assert standing is not None
     if standing["held"] >= MAX_DOMAINS:
         raise errors.InvalidArgument(f"organization has reached its limit of {MAX_DOMAINS} domains")
-    if domain_type == ORGANIZATION_DOMAIN and standing["owners"]:
+    is_claim = domain_type == ORGANIZATION_DOMAIN and call.caller.kind is not Kind.MANAGEMENT_CLIENT
+    if domain_type == ORGANIZATION_DOMAIN and standing["vouched_for" if is_claim else "owners"]:
         raise errors.Duplicate("domain", name)
     at = now()
     new = Domain(
@@ -123,7 +133,7 @@ async def create(
         domain=name,
         domain_type=domain_type,
         verification_status=VERIFIED,
-        verification_method="ADMIN" if domain_type == ORGANIZATION_DOMAIN else "NOT_APPLICABLE",
+        verification_method=ADMIN if domain_type == ORGANIZATION_DOMAIN else NOT_APPLICABLE,
         txt_record_key="",
         txt_record_secret="",
         check_time=None,
@@ -132,7 +142,7 @@ async def create(
         create_time=at,
         update_time=at,
     )
-    if domain_type == ORGANIZATION_DOMAIN and call.caller.kind is not Kind.MANAGEMENT_CLIENT:
+    if is_claim:
         new = _claim(new, txt_label)
     event = events.of(
         call,
@@ -295,7 +305,7 @@ def _claim(domain: Domain, txt_label: str) -> Domain:
     return replace(
         domain,
         verification_status=PENDING,
-        verification_method="DNS",
+        verification_method=DNS,
         txt_record_key=key,
         txt_record_secret=vault.new_secret(_SECRET_PREFIX),
         check_time=domain.create_time + verification.FIRST_LOOK_SECONDS * 1_000_000,

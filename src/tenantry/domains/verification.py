@@ -3,6 +3,9 @@
 A claim is looked at by the worker, more rarely as time passes, and at once when its organization
 says that the record is there. Only the very secret of the claim proves it: a wildcard record, or
 one that is there for somebody else, does not.
+
+What is proven is not looked at again, and its record may go. But a name can lapse and be bought by
+somebody else: an owner by DNS whose record has gone loses it to a claim that proves it now.
 """
 
 from __future__ import annotations
@@ -13,13 +16,22 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, func, literal_column, select, update
+from sqlalchemy import bindparam, func, literal_column, or_, select, update
 
 from tenantry import events
 from tenantry.caller import SYSTEM, Call
 from tenantry.db.engine import DuplicateKey, now
 from tenantry.db.statements import Statement
-from tenantry.domains.model import FAILED, PENDING, VERIFIED, Domain, domains
+from tenantry.domains.model import (
+    DNS,
+    FAILED,
+    ORGANIZATION_DOMAIN,
+    PENDING,
+    PROVEN,
+    VERIFIED,
+    Domain,
+    domains,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +81,7 @@ _LATER = Statement(
 )
 _DECIDE = Statement(
     update(domains)
-    .where(_pending)
+    .where(_d.id == bindparam("p_id"), _d.verification_status == bindparam("p_before"))
     .values(
         verification_status=bindparam("p_verification_status"),
         check_time=None,
@@ -77,6 +89,14 @@ _DECIDE = Statement(
         update_time=bindparam("p_update_time"),
     )
     .returning(_d.id)
+)
+_HOLD = Statement(select(_d.id).where(_pending).with_for_update())
+_OWNER = Statement(
+    select(domains).where(
+        _d.domain == bindparam("p_domain"),
+        _d.domain_type == ORGANIZATION_DOMAIN,
+        or_(*(_d.verification_status == status for status in PROVEN)),
+    )
 )
 _EVENT = {
     VERIFIED: "organization.domain_dns_verification_success",
@@ -134,19 +154,43 @@ def _resolver(servers: Sequence[str]) -> DnsResolver:
 async def look(call: Call, claim: Domain, resolver: Resolver) -> bool:
     """Look for the record of a pending claim; return whether that decided it.
 
-    It is verified if the record is there, and has failed if another organization was faster to
-    prove the domain, or if the window is over.
+    It is verified if the record is there, and has failed if the domain is another organization's
+    that still proves it, or if the window is over.
     """
     if await resolver.holds(claim.txt_record_key, claim.txt_record_secret):
         try:
             await _decide(call, claim, VERIFIED)
         except DuplicateKey:
-            await _decide(call, claim, FAILED)
+            if not await _take_over(call, claim, resolver):
+                await _decide(call, claim, FAILED)
         return True
     if claim.expire_time is not None and claim.expire_time <= now():
         await _decide(call, claim, FAILED)
         return True
     return False
+
+
+async def _take_over(call: Call, claim: Domain, resolver: Resolver) -> bool:
+    """Give a claim that is proven now the domain of an owner who could not prove it any more."""
+    row = await call.db.fetch_one(_OWNER, p_domain=claim.domain)
+    owner = None if row is None else Domain.from_row(row)
+    # For whom the application vouches, DNS has no say.
+    if owner is not None and (
+        owner.verification_method != DNS
+        or await resolver.holds(owner.txt_record_key, owner.txt_record_secret)
+    ):
+        return False
+    try:
+        async with call.db.transaction() as db:
+            # Or the owner would lose it to a claim that is deleted meanwhile.
+            if await db.fetch_one(_HOLD, p_id=claim.id):
+                held = replace(call, db=db)
+                if owner is not None:
+                    await _decide(held, owner, FAILED)
+                await _decide(held, claim, VERIFIED)
+    except DuplicateKey:
+        return False  # another claim was faster
+    return True
 
 
 async def _decide(call: Call, claim: Domain, status: str) -> None:
@@ -169,6 +213,7 @@ async def _decide(call: Call, claim: Domain, status: str) -> None:
         _DECIDE,
         event,
         p_id=claim.id,
+        p_before=claim.verification_status,
         p_verification_status=status,
         p_update_time=after.update_time,
     )

@@ -68,6 +68,8 @@ class Imports:
 
 
 def _format(request: Request) -> Format:
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise errors.UnsupportedMediaType("a file must come uncompressed: no content-encoding")
     try:
         return Format(request.media_type)
     except ValueError:

@@ -94,9 +94,17 @@ def _date(microseconds: int) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
+# What turns the direction of all that follows: left open in a name, it would reverse our words.
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
 def one_line(text: str) -> str:
     """Return a text with every break and run of blanks as one blank, and no control characters."""
-    shown = "".join(c for c in " ".join(text.split()) if unicodedata.category(c) != "Cc")
+    shown = "".join(
+        c
+        for c in " ".join(text.split())
+        if unicodedata.category(c) != "Cc" and unicodedata.bidirectional(c) not in _TURNS
+    )
     return shown.encode(errors="replace").decode()  # half a surrogate pair cannot be sent
 
 

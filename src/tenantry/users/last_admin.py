@@ -64,6 +64,7 @@ def _last_in() -> Select[Any]:
 
 _LAST = Statement(_last_in())
 _LAST_IN_ONE = Statement(_last_in().where(_mine.c.organization_id == _ORGANIZATION_ID))
+_ADMIN_IN = Statement(_admin_in())
 _HOLD_ALL = Statement(
     select(organizations.c.id)
     .where(organizations.c.id.in_(_admin_in()))
@@ -88,17 +89,24 @@ async def check(
         raise _refused(organization_id)
 
 
-async def check_everywhere(db: Session, user_id: str) -> None:
-    """Let a user go from all organizations; those whose admin it is are held from here on.
+async def check_everywhere(db: Session, user_id: str) -> set[str]:
+    """Let a user go from all organizations; return those whose admin it is: held from here on.
 
     Raises:
         errors.InvalidArgument: other members of one would stay behind without an admin.
 
     """
-    await db.fetch_all(_HOLD_ALL, user_id=user_id, kept="[]")
+    held = await db.fetch_all(_HOLD_ALL, user_id=user_id, kept="[]")
     row = await db.fetch_one(_LAST, user_id=user_id, kept="[]")
     if row is not None:
         raise _refused(row["organization_id"])
+    return {row["id"] for row in held}
+
+
+async def organizations_of(db: Session, user_id: str) -> set[str]:
+    """Return the organizations whose admin a user is."""
+    rows = await db.fetch_all(_ADMIN_IN, user_id=user_id, kept="[]")
+    return {row["organization_id"] for row in rows}
 
 
 def _refused(organization_id: str) -> errors.InvalidArgument:

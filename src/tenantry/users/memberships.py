@@ -230,7 +230,7 @@ async def roles_of(call: Call, organization_id: str, user_id: str) -> list[HeldR
 
 
 async def permissions_of(call: Call, organization_id: str, user_id: str) -> list[Permission]:
-    """Return all that a member's roles permit together, by name.
+    """Return all that a member's roles permit together, the newest first.
 
     Raises:
         errors.NotFound: there is no such member that this caller may see.
@@ -240,7 +240,7 @@ async def permissions_of(call: Call, organization_id: str, user_id: str) -> list
     found = await roles_service.effective_permissions(call.db, organization_id, user_id)
     if not found:
         await _member(call.db, organization_id, Identity(user_id))
-    return sorted(found, key=lambda permission: permission.name)
+    return found
 
 
 async def _change(

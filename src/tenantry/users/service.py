@@ -165,16 +165,10 @@ async def remove(call: Call, identity: Identity, *, forced: bool) -> None:
     """
     reading.check_scope(call)
     user = await get(call, identity)
-    async with call.db.transaction() as db:
-        if not forced:
-            await last_admin.check_everywhere(db, user.id)
-        await hold(db, user.id)
-        # One that others end or change at this moment has ended or changed when it is read.
-        await db.fetch_all(_HOLD_MEMBERSHIPS, p_id=user.id)
-        held = replace(call, db=db)
-        user = await get(held, Identity(user.id))
-        _check_revision(call, user)
-        await departures.of_user(held, user)
+    for _ in range(_ATTEMPTS):
+        if await _remove(call, user.id, forced=forced):
+            return
+    raise errors.Busy
 
 
 async def hold(db: Session, user_id: str) -> None:
@@ -190,6 +184,24 @@ def revised(before: User, *, at: int, **changes: Any) -> User:
         revision=before.revision + 1,
         update_time=max(at, before.update_time + 1),
     )
+
+
+async def _remove(call: Call, user_id: str, *, forced: bool) -> bool:
+    """Delete a user, unless it became the admin of one more organization meanwhile."""
+    async with call.db.transaction() as db:
+        checked = set() if forced else await last_admin.check_everywhere(db, user_id)
+        await hold(db, user_id)
+        # One that others end or change at this moment has ended or changed when it is read.
+        await db.fetch_all(_HOLD_MEMBERSHIPS, p_id=user_id)
+        # Not held, there the other admin could go at this moment. It cannot be held now: who
+        # changes members holds the organization first.
+        if not forced and not await last_admin.organizations_of(db, user_id) <= checked:
+            return False
+        held = replace(call, db=db)
+        user = await get(held, Identity(user_id))
+        _check_revision(call, user)
+        await departures.of_user(held, user)
+    return True
 
 
 async def _attempt(call: Call, identity: Identity, changes: Mapping[str, Any]) -> User | None:
