@@ -30,11 +30,14 @@ from tenantry.db.opening import open_database
 from tenantry.errors import HTTP_STATUS, Code
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.google.rpc.status_pb import Status
+from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
+from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.users import users_pb
+from tenantry.gen.tenantry.v1 import client_settings_pb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -339,6 +342,18 @@ class Api:
     def domains(self) -> Service:
         return Service(self, domains_pb.desc().services[0])
 
+    @property
+    def clients(self) -> Service:
+        return Service(self, clients_pb.desc().services[0])
+
+    @property
+    def client_settings(self) -> Service:
+        return Service(self, client_settings_pb.desc().services[0])
+
+    @property
+    def tokens(self) -> Service:
+        return Service(self, tokens_pb.desc().services[0])
+
     def sending(self, **headers: str | Sequence[str]) -> Api:
         """The same with these headers in place of those of the same names; `_` stands for `-`.
 
@@ -482,6 +497,14 @@ class Make:
         )
         made: dict[str, Any] = answer["domain"]
         return made
+
+    async def client(self, organization_id: str = "", **members: Any) -> tuple[str, str]:
+        """Id and secret of a new client of an organization; of a new one if none is named."""
+        answer = await self._api.clients.create_organization_client(
+            organization_id=organization_id or (await self.organization())["id"],
+            client={"name": "Machine", **members},
+        )
+        return answer["client"]["client_id"], answer["plain_secret"]
 
     async def portal_link(self, organization_id: str, **request: Any) -> dict[str, Any]:
         """A new portal link."""
