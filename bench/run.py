@@ -22,7 +22,8 @@ A connection changes organizations of its own, so no two requests change one row
 PATCH changes the display name, the external id and the metadata. Any request that fails makes
 the run fail. All figures are written as JSON too.
 
-``--people N`` also measures calls on users, on PostgreSQL: see people.py.
+``--people N`` also measures calls on users, on PostgreSQL: see people.py. ``--callers N`` measures
+tokens of so many clients, also on PostgreSQL: see callers.py.
 """
 
 from __future__ import annotations
@@ -103,6 +104,10 @@ def main() -> None:
             measure(database, o, rows, starts, about)
     if rows:
         print_table(rows, starts)
+    callers = measure_callers(o) if o.callers else []
+    if callers:
+        print_table(callers, [])
+        rows += callers
     pairs = measure_people(o, about) if o.people else []
     if pairs:
         print_people(pairs)
@@ -126,6 +131,9 @@ def options() -> argparse.Namespace:
     p.add_argument("--only", choices=DATABASES, help="one database (default: both)")
     p.add_argument(
         "--people", type=int, default=0, metavar="USERS", help="also on so many users (default: 0)"
+    )
+    p.add_argument(
+        "--callers", type=int, default=0, metavar="CLIENTS", help="also tokens (default: 0)"
     )
     p.add_argument("--ops", nargs="*", choices=OPS, default=list(OPS), help="(default: all)")
     p.add_argument("--seconds", type=int, default=10, help="measured for each row (default: 10)")
@@ -249,6 +257,29 @@ def measure_people(o: argparse.Namespace, about: dict[str, Any]) -> list[tuple[R
                 rows[-1].load["op"] = call
             found.append(rows)
     return list(zip(*found, strict=True))
+
+
+def measure_callers(o: argparse.Namespace) -> list[Row]:
+    """Measure tokens, introspection and validation."""
+    from callers import CALLS, Callers
+    from postgresql import PostgreSQL
+
+    rows = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantry-bench-")))
+        postgresql = stack.enter_context(PostgreSQL(folder))
+        server = Server(folder, postgresql.url, workers=o.workers, tls=o.tls)
+        stack.callback(server.stop)
+        server.start()
+        say(f"callers: making {o.callers} clients and API tokens")
+        callers = Callers(server, o.callers)
+        subject = Subject("postgresql", server, postgresql, folder / "targets")
+        for call in CALLS:
+            say(f"callers: {call}")
+            subject.ids.write_text("\n".join(callers.targets(call)))
+            rows.append(send("post", subject, o, None))
+            rows[-1].load["op"] = call
+    return rows
 
 
 def send(

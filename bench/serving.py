@@ -126,8 +126,8 @@ class Server:
         """The end of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
-    def token(self) -> str:
-        """A fresh access token of the management client that ``tenantry env`` shows."""
+    def credentials(self) -> tuple[str, str]:
+        """Id and secret of the management client that ``tenantry env`` shows."""
         shown = subprocess.run(
             [TENANTRY, "env"],
             env=self.environment,
@@ -138,12 +138,17 @@ class Server:
         ).stdout
         words = (word.partition("=") for word in shlex.split(shown, comments=True))
         client = {name: value for name, _, value in words}
+        return client["SCALEKIT_CLIENT_ID"], client["SCALEKIT_CLIENT_SECRET"]
+
+    def token(self) -> str:
+        """A fresh access token of the management client."""
+        client_id, secret = self.credentials()
         answer = self.http.post(
             "/oauth/token",
             data={
                 "grant_type": "client_credentials",
-                "client_id": client["SCALEKIT_CLIENT_ID"],
-                "client_secret": client["SCALEKIT_CLIENT_SECRET"],
+                "client_id": client_id,
+                "client_secret": secret,
             },
         )
         return answer.raise_for_status().json()["access_token"]

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 )
 
 // dial opens a connection, with TLS if the URL says so.
@@ -73,6 +74,9 @@ func (c *rest) call(r request) (int, error) {
 		out = append(out, "POST "+path...)
 	case "path":
 		out = append(append(out, "GET "...), r.id...)
+	case "post":
+		target, _, _ := strings.Cut(r.id, "\t")
+		out = append(append(out, "POST "...), target...)
 	case "join":
 		out = append(append(append(out, "POST "+path+"/"...), r.id...), "/users?send_invitation_email=false"...)
 	case "invite":
@@ -80,12 +84,19 @@ func (c *rest) call(r request) (int, error) {
 	}
 	out = append(out, c.headers...)
 	if write := c.op != "get" && c.op != "list" && c.op != "path"; write {
-		if c.op == "join" || c.op == "invite" {
+		mediaType := "application/json"
+		switch c.op {
+		case "join", "invite":
 			c.body = r.user(c.body[:0])
-		} else {
+		case "post":
+			_, rest, _ := strings.Cut(r.id, "\t")
+			given, body, _ := strings.Cut(rest, "\t")
+			mediaType, c.body = given, append(c.body[:0], body...)
+		default:
 			c.body = r.json(c.body[:0])
 		}
-		out = append(out, "Content-Type: application/json\r\nContent-Length: "...)
+		out = append(append(out, "Content-Type: "...), mediaType...)
+		out = append(out, "\r\nContent-Length: "...)
 		out = strconv.AppendInt(out, int64(len(c.body)), 10)
 		out = append(out, "\r\n\r\n"...)
 		out = append(out, c.body...)
