@@ -26,8 +26,9 @@ check: .venv/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/gen.py --check
 
+# Each process has its own servers; a file's tests stay together.
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 gen: .venv/installed-dev
 	$(BIN)/python scripts/gen.py

@@ -38,7 +38,12 @@ def live_server(request, tmp_path_factory, name_server):
     does beside it is left to the tests.
     """
     database = getattr(request, "param", "sqlite")
-    settings = {"dns_resolver": name_server.address, "background": "false"}
+    settings = {
+        "dns_resolver": name_server.address,
+        "background": "false",
+        # All tests come from one address, and many with wrong credentials.
+        "rate_limit_failures": "",
+    }
     if database == "postgresql":
         settings["database_url"] = request.getfixturevalue("postgresql").fresh()
     server = LiveServer(tmp_path_factory.mktemp(database), **settings).start()

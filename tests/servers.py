@@ -15,8 +15,11 @@ import sys
 import tempfile
 import time
 import warnings
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+
+from turns import turn
 
 TENANTRY = Path(sys.executable).parent / "tenantry"
 START_SECONDS = 60.0
@@ -51,6 +54,7 @@ class LiveServer:
             **settings,
         }
         self._second: LiveServer | None = None
+        self._turn_at_443 = ExitStack()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -82,6 +86,7 @@ class LiveServer:
         """Stop it as an operator does; return its exit code."""
         if self._second is not None:
             self._second.stop()
+        self._turn_at_443.close()
         if self.process is None:
             return None
         self.process.terminate()
@@ -145,6 +150,7 @@ class LiveServer:
         A second process on the same database; None where this port cannot be had.
         """
         second = LiveServer(self.folder, port=443, **self._settings_but("listen", "public_url"))
+        self._turn_at_443.enter_context(turn("port 443"))
         try:
             self._second = second.start()
         except AssertionError:

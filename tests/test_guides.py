@@ -24,9 +24,10 @@ from tenantry.reference.languages import CLIENT, samples
 
 GUIDES = Path(__file__).parent.parent / "docs" / "guides"
 MODEL, INVITE, ROLES = "model-your-tenants", "invite-people", "roles-and-permissions"
+PROTECT, KEYS = "protect-your-api", "api-keys"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What is another each time: the digits of an id, a time.
-_OWN = re.compile(r"\b([a-z]+_)\d{16,19}\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_OWN = re.compile(r"\b([a-z0-9]+_)\d{16,19}\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 JANE = "jane@acme.com"
 # What is there at the end, whatever the language.
@@ -38,6 +39,12 @@ MEMBERS = {
     },
     ROLES: {"acme": {JANE: ("ACTIVE", ["viewer"])}},
 }
+# A client with its scopes and the number of its secrets; an API key with its claims.
+MACHINES = {
+    PROTECT: {"Acme nightly export": (["invoices:read", "invoices:write"], 1)},
+    KEYS: {"Nightly export": {"scope": "invoices:read invoices:write"}},
+}
+ALL = (*MEMBERS, *MACHINES)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +113,7 @@ def _go(parts):
     body = iter("\n\n".join(parts).splitlines())
     for line in body:
         lines.append(line)
-        assigned = re.match(r"(\t*)(?!for )([\w, ]+?) :?= ", line)
+        assigned = re.match(r"(\t*)(?!for |if )([\w, ]+?) :?= ", line)
         if not assigned:
             continue
         statement = line
@@ -170,8 +177,18 @@ def members(api, name):
     }
 
 
+def machines(api, guide):
+    found = api.get("/api/v1/organizations:external/acme_in_our_app").raise_for_status().json()
+    if guide == PROTECT:
+        page = api.get(f"/api/v1/organizations/{found['id']}/clients").raise_for_status().json()
+        return {one["name"]: (one["scopes"], len(one["secrets"])) for one in page["clients"]}
+    asked = {"organization_id": found["id"]}
+    page = api.get("/api/v1/tokens", params=asked).raise_for_status().json()
+    return {one["description"]: one["custom_claims"] for one in page["tokens"]}
+
+
 # The last is for who reads them one after the other.
-@pytest.mark.parametrize("guides", [*((guide,) for guide in MEMBERS), tuple(MEMBERS)], ids="+".join)
+@pytest.mark.parametrize("guides", [*((guide,) for guide in ALL), ALL], ids="+".join)
 def test_what_curl_answers_is_what_the_guide_shows(guides, variables, tmp_path):
     source, answers = script(*guides)
     done = RUNNERS["sh"](tmp_path, source, variables(guides[0], "sh"))
@@ -188,12 +205,15 @@ def test_what_curl_answers_is_what_the_guide_shows(guides, variables, tmp_path):
 
 
 @pytest.mark.parametrize("language", [language for language in RUNNERS if language != "sh"])
-@pytest.mark.parametrize("guide", MEMBERS)
+@pytest.mark.parametrize("guide", ALL)
 def test_every_language_gets_there(guide, language, api, variables, tmp_path):
     source = program(guide, language)
     done = RUNNERS[language](tmp_path, source, variables(guide, language))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {name: members(api, name) for name in MEMBERS[guide]} == MEMBERS[guide]
+    if guide in MEMBERS:
+        assert {name: members(api, name) for name in MEMBERS[guide]} == MEMBERS[guide]
+    else:
+        assert machines(api, guide) == MACHINES[guide]
 
 
 def test_the_client_is_that_of_the_reference():
@@ -202,8 +222,8 @@ def test_the_client_is_that_of_the_reference():
 
 
 def test_every_guide_is_in_five_languages():
-    assert {path.stem for path in GUIDES.glob("*.md")} == set(MEMBERS)
-    for guide in MEMBERS:
+    assert {path.stem for path in GUIDES.glob("*.md")} == set(ALL)
+    for guide in ALL:
         counts = [[of for of, _ in blocks(guide)].count(lang) for lang in RUNNERS if lang != "sh"]
         assert len(set(counts)) == 1, (guide, counts)
 

@@ -12,25 +12,44 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import credentials, log, master_key, worker
 from tenantry import settings as settings_module
+from tenantry.api_tokens import service as api_token_service
+from tenantry.api_tokens.known import Known as KnownApiTokens
+from tenantry.api_tokens.model import api_tokens
+from tenantry.api_tokens.rpc import ApiTokenService
 from tenantry.caller import SYSTEM, Call
+from tenantry.clients import redirect_uris
 from tenantry.clients import service as clients
+from tenantry.clients.directory import Directory
+from tenantry.clients.model import client_secrets
+from tenantry.clients.rpc import ClientService, ClientSettingsService
+from tenantry.clients.token_events import TokenEvents
 from tenantry.db import migrate
+from tenantry.db.last_uses import LastUses
 from tenantry.db.opening import OpenError, alone, open_database, schema_version
 from tenantry.dev import web as dev
 from tenantry.domains.rpc import DomainService
 from tenantry.domains.verification import Resolver
+from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
+from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.users import users_pb
+from tenantry.gen.tenantry.v1 import client_settings_pb
 from tenantry.imports import web as imports
 from tenantry.keys import service as keys
 from tenantry.oauth import web as oauth
 from tenantry.oauth.access_tokens import AccessTokens
 from tenantry.oauth.authenticate import Authenticator
+from tenantry.oauth.client_authentication import ClientAuthentication
+from tenantry.oauth.grants import client_credentials
+from tenantry.oauth.introspection import IntrospectionEndpoint
 from tenantry.oauth.key_ring import KeyRing
+from tenantry.oauth.revocation import RevocationEndpoint
+from tenantry.oauth.token import TokenEndpoint
 from tenantry.organizations.rpc import OrganizationService
 from tenantry.portal import web as portal
+from tenantry.rate_limits.rates import Rates
 from tenantry.reference import web as reference
 from tenantry.roles.rpc import RolesService
 from tenantry.transport import methods, rest
@@ -45,6 +64,7 @@ from tenantry.web import Request, Response, Route
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from tenantry.api_tokens.model import ApiToken
     from tenantry.db.engine import Database, Session
     from tenantry.settings import Settings
 
@@ -54,17 +74,23 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def wire(settings: Settings, db: Database) -> Entry:
-    """Return the application on an open database."""
+def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
+    """Return the application on an open database; what is to be done at its end is pushed."""
     ring = KeyRing(db)
-    tokens = AccessTokens(db, ring, settings.public_url)
+    directory = Directory(db)
+    tokens = AccessTokens(db, directory, ring, settings.public_url)
     authenticate = Authenticator(
         db,
         tokens,
         portal_cookie=portal.cookie_name(settings.public_url),
         public_url=settings.public_url,
     )
-    pipeline = Pipeline(db, authenticate)
+    rates = Rates.of(settings)
+    closing.push_async_callback(rates.aclose)
+    pipeline = Pipeline(db, authenticate, rates)
+    known_api_tokens = KnownApiTokens(db)
+    api_token_uses = LastUses(db, api_tokens)
+    closing.push_async_callback(api_token_uses.close)
 
     rpcs = [
         *methods.of_service(
@@ -84,17 +110,69 @@ def wire(settings: Settings, db: Database) -> Entry:
                 block_public_emails=settings.block_public_emails,
             ),
         ),
+        *methods.of_service(
+            clients_pb.desc().services[0],
+            ClientService(
+                production=redirect_uris.is_production(
+                    settings.public_url, development=settings.development
+                )
+            ),
+        ),
+        *methods.of_service(client_settings_pb.desc().services[0], ClientSettingsService()),
+        *methods.of_service(
+            tokens_pb.desc().services[0],
+            ApiTokenService(known_api_tokens, api_token_uses, prefix=settings.api_token_prefix),
+        ),
     ]
     router = Router()
     rest.add_routes(router, rpcs, pipeline)
-    entry = Entry(router, RpcDoor(rpcs, pipeline), cors_origins=settings.cors_origins)
-    entry.add_routes(oauth.routes(db, ring, tokens, settings.public_url))
+    entry = Entry(
+        router,
+        RpcDoor(rpcs, pipeline),
+        rates,
+        cors_origins=settings.cors_origins,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    secret_uses, token_events = LastUses(db, client_secrets), TokenEvents(db, settings.token_events)
+    closing.push_async_callback(secret_uses.close)
+    closing.push_async_callback(token_events.close)
+
+    async def api_token(text: str) -> ApiToken | None:
+        token = await known_api_tokens.find(text)
+        if token is not None:
+            api_token_uses.note(token.id)
+        return token
+
+    async def end_api_token(call: Call, text: str) -> None:
+        token = await api_token_service.invalidate(call, text)
+        if token is not None:
+            known_api_tokens.forget(token)
+
+    of_client = ClientAuthentication(db, directory, secret_uses, rates, issuer=settings.public_url)
+    grants = {client_credentials.GRANT_TYPE: client_credentials.ClientCredentials(directory)}
+    entry.add_routes(
+        oauth.routes(
+            ring,
+            TokenEndpoint(db, of_client, grants, tokens, token_events=token_events, rates=rates),
+            IntrospectionEndpoint(
+                of_client,
+                tokens,
+                find_api_token=api_token,
+                rates=rates,
+                issuer=settings.public_url,
+            ),
+            RevocationEndpoint(
+                db, of_client, directory, tokens, end_api_token=end_api_token, rates=rates
+            ),
+            issuer=settings.public_url,
+        )
+    )
     entry.add_routes(portal.routes(db, settings.public_url))
     entry.add_routes(reference.routes(rpcs, settings.public_url))
     rules = Rules(
         settings.invitation_days, settings.block_disposable_emails, settings.block_public_emails
     )
-    entry.add_routes(imports.routes(db, authenticate, rules, region_code=settings.region))
+    entry.add_routes(imports.routes(db, authenticate, rates, rules, region_code=settings.region))
     if settings.development:
         entry.add_routes(dev.routes(db, settings.public_url))
     entry.add_routes([Route("GET", "/healthz", _health)])
@@ -156,7 +234,7 @@ class Application:
         async with alone(db) as session:
             await keys.ensure(session)
             await _first_client(settings, session)
-        self._entry = wire(settings, db)
+        self._entry = wire(settings, db, self._open)
         await self._open.enter_async_context(worker.beside(db, settings))
         # What is here now stays: the collector need not look at it again. A call leaves next to
         # no cycles, and looking for them every 700 objects was 6 % of a PATCH.

@@ -34,6 +34,11 @@ class Caller:
     permissions: frozenset[str] | None = None
 
     @property
+    def is_client(self) -> bool:
+        """Whether it is a program with credentials of its own, and its id a client_id."""
+        return self.kind in {Kind.MANAGEMENT_CLIENT, Kind.ORGANIZATION_CLIENT}
+
+    @property
     def actor(self) -> dict[str, str]:
         """The caller as events record it."""
         return {"type": self.kind.name.lower(), "id": self.id}

@@ -219,6 +219,23 @@ class PayloadTooLarge(Error):
     sentence = "the body is over 1 MiB"
 
 
+class RateLimited(Error):
+    """Too many requests in a time; the next one may come after ``wait`` seconds, 1 at least.
+
+    ``headers`` say how it stands with the limit (`rate_limits`).
+    """
+
+    code = Code.RESOURCE_EXHAUSTED
+    error_code = "RATE_LIMITED"
+
+    def __init__(self, wait: int, headers: dict[str, str]) -> None:
+        unit = "second" if wait == 1 else "seconds"
+        super().__init__(
+            f"too many requests, try again in {wait} {unit}",
+            headers={"retry-after": str(wait), **headers},
+        )
+
+
 class UnsupportedMediaType(Error):
     """The body is of a type that is not read here."""
 

@@ -26,11 +26,21 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     request_id: str
+    # Of the client, as text, for limits and allow lists; "" if it is unknown. An IPv4 address is
+    # never spelled as IPv6.
+    address: str = ""
     scheme: str = "https"
     params: dict[str, str] = field(default_factory=dict)  # of the path, percent-decoded
     # The body of a route that takes it piece by piece, in the place of `body`: the client sends
     # no faster than it is read. Too large a one raises `errors.PayloadTooLarge` on the way.
     pieces: AsyncIterator[bytes] | None = None
+    # Headers that its answer has whatever becomes of it: how it stands with the rate limits.
+    limits: dict[str, str] = field(default_factory=dict)
+
+    def tell(self, headers: Mapping[str, str]) -> None:
+        """Add these to `limits`, as further members of the lists there (RFC 9651 section 3.1)."""
+        for name, value in headers.items():
+            self.limits[name] = f"{self.limits[name]}, {value}" if name in self.limits else value
 
     @property
     def media_type(self) -> str:

@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tenantry.api_tokens import service as api_tokens
+from tenantry.clients import assertions, revocations
 from tenantry.db.engine import Unavailable
 from tenantry.domains import verification
 from tenantry.domains.verification import Resolver
@@ -55,13 +57,21 @@ def jobs(settings: Settings) -> list[Job]:
     look = functools.partial(verification.run_due, resolver=Resolver(settings.dns_resolver))
     return [
         Job("mail", delivery.run, delivery.close),
-        Job("old mail", _prune_mail),
+        Job("old mail", _pruning(mail.prune)),
         Job("domains", look),
+        Job("old API tokens", _pruning(api_tokens.prune)),
+        Job("spent assertions", _pruning(assertions.prune)),
+        Job("revoked tokens", _pruning(revocations.prune)),
     ]
 
 
-async def _prune_mail(db: Session) -> float:
-    return 0.0 if await mail.prune(db) else _PRUNE_SECONDS
+def _pruning(some: Callable[[Session], Awaitable[object]]) -> Callable[[Session], Awaitable[float]]:
+    """Return a job that deletes some of what is old, again at once while there was any."""
+
+    async def run(db: Session) -> float:
+        return 0.0 if await some(db) else _PRUNE_SECONDS
+
+    return run
 
 
 async def run(db: Session, todo: Sequence[Job], stop: asyncio.Event) -> None:

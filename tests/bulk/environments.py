@@ -60,6 +60,9 @@ class _Drawing:
         names = some(st.lists(NAME, min_size=1, max_size=5, unique=True))
         permissions = [self.permission(name) for name in names]
         roles = self.roles(permissions, [], None, at_least=2)
+        scopes = [self.scope(name) for name in some(st.lists(NAME, max_size=2, unique=True))]
+        applications = [self.client(None) for _ in range(some(st.integers(0, 2)))]
+        secrets = self.secrets(applications)
         organizations: list[dict[str, Any]] = []
         lines: list[dict[str, Any]] = []
         for number in range(some(st.integers(0, 3))):
@@ -74,8 +77,14 @@ class _Drawing:
             for user in users
             if some(st.booleans())
         ]
+        owners = [(organization["id"], None) for organization in organizations]
+        owners += [(line["organization_id"], line["user_id"]) for line in memberships]
+        tokens = [self.api_token(*owner) for owner in owners if some(st.booleans())]
         of_environment = [role for role in roles if role["organization_id"] is None]
-        content = [environment, *permissions, *of_environment, *lines, *users, *memberships]
+        content = [
+            *(environment, *permissions, *of_environment, *scopes, *applications, *secrets),
+            *(*lines, *users, *memberships, *tokens),
+        ]
         return [*content, {"type": archive.END, "lines": len(content)}]
 
     def id(self, prefix: str) -> str:
@@ -173,7 +182,88 @@ class _Drawing:
         role = some(st.sampled_from([None, *roles, *own]))
         default = {"type": "default_member_role", "organization_id": id_}
         domains = [self.domain(id_, n) for n in range(some(st.integers(0, 2)))]
-        return [*own, *([{**default, "role_id": role["id"]}] if role else []), *domains]
+        clients = [self.client(id_) for _ in range(some(st.integers(0, 2)))]
+        return [
+            *(*own, *([{**default, "role_id": role["id"]}] if role else []), *domains),
+            *(*clients, *self.secrets(clients)),
+        ]
+
+    def scope(self, name: str) -> dict[str, Any]:
+        some = self.draw
+        return {
+            "type": "scope",
+            "id": self.id("scp_"),
+            "name": name,
+            "description": some(TEXT),
+            "enabled": some(st.booleans()),
+            "create_time": some(MOMENT),
+            "update_time": some(MOMENT),
+        }
+
+    def client(self, organization_id: str | None) -> dict[str, Any]:
+        some = self.draw
+        texts = st.lists(TEXT, max_size=2)
+        kinds = ["M2M"] if organization_id else ["WEB_APP", "SPA", "NTV"]
+        return {
+            "type": "client",
+            "id": self.id("m2morg_" if organization_id else "skc_"),
+            "client_type": some(st.sampled_from(kinds)),
+            "organization_id": organization_id,
+            "name": some(TEXT),
+            "description": some(TEXT),
+            "scopes": some(texts),
+            "audience": some(texts),
+            "custom_claims": some(st.lists(st.lists(TEXT, min_size=2, max_size=2), max_size=2)),
+            "post_login_uris": some(texts),
+            "post_logout_redirect_uris": some(texts),
+            "back_channel_logout_uris": some(texts),
+            "grant_types": some(texts),
+            "initiate_login_uri": some(st.none() | TEXT),
+            "expiry": some(st.none() | st.integers(1, 86_400)),
+            "enforce_pkce": some(st.booleans()),
+            "api_access": some(st.booleans()),
+            "ip_allowlist": some(st.none() | st.dictionaries(TEXT, VALUE, max_size=2)),
+            "jwks": some(st.none() | st.dictionaries(TEXT, VALUE, max_size=2)),
+            "token_endpoint_auth_method": some(TEXT),
+            "access_token_signing_alg": some(st.sampled_from(["RS256", "ES256"])),
+            **self.revised(),
+        }
+
+    def secrets(self, clients: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        some = self.draw
+        return [
+            {
+                "type": "client_secret",
+                "id": self.id("sec_"),
+                "client_id": client["id"],
+                "digest": some(TEXT),
+                "suffix": some(TEXT),
+                "status": some(st.sampled_from(["ACTIVE", "INACTIVE"])),
+                "created_by": some(st.none() | TEXT),
+                "create_time": some(MOMENT),
+                "update_time": some(MOMENT),
+                "expire_time": some(MAYBE_MOMENT),
+                "last_used_time": some(MAYBE_MOMENT),
+            }
+            for client in clients
+            for _ in range(some(st.integers(0, 2)))
+        ]
+
+    def api_token(self, organization_id: str, user_id: str | None) -> dict[str, Any]:
+        some = self.draw
+        return {
+            "type": "api_token",
+            "id": self.id("apit_"),
+            "organization_id": organization_id,
+            "user_id": user_id,
+            "digest": f"digest-{self.number}",
+            "suffix": some(TEXT),
+            "description": some(TEXT),
+            "custom_claims": some(PAIRS),
+            "expire_time": some(MAYBE_MOMENT),
+            "last_used_time": some(MAYBE_MOMENT),
+            **self.revised(),
+        }
 
     def domain(self, organization_id: str, number: int) -> dict[str, Any]:
         some = self.draw

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 
 import pytest
-from apis import unique
+from apis import Api, Make, Rest, access_token, refused, unique
 from environments import environments, written
 from hypothesis import HealthCheck, given, settings
 from servers import LiveServer
+from sqlalchemy import insert, select
 from user_files import ARGON2, BCRYPT, MASTER_KEY, address, ndjson, run
 
 from tenantry import errors
 from tenantry.bulk import archive, dump, restore
 from tenantry.caller import SYSTEM, Call
+from tenantry.clients.model import clients
 from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata
+from tenantry.db.statements import Statement
+from tenantry.keys.model import signing_keys
 from tenantry.users import memberships, search
 
 # Tables that no export has, each for a reason: see `tenantry.bulk.archive`.
 LEFT_OUT = {
-    *("clients", "client_secrets", "signing_keys"),  # the deployment's credentials
+    "signing_keys",  # the deployment's credentials, as its management clients
     *("portal_links", "portal_sessions", "mail", "replies"),  # over soon
+    *("spent_assertions", "revoked_tokens"),  # over soon
     "events",  # the past
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others
 }
+
+_MANAGEMENT = Statement(
+    insert(clients)
+    .values(id="skc_1000000000000000000", name="First client", create_time=1)
+    .returning(clients.c.id)
+)
+_ALGORITHMS = Statement(select(signing_keys.c.algorithm))
 
 
 async def exported(db, *, with_password_hashes=True):
@@ -171,6 +184,69 @@ async def test_a_line_that_is_wrong_is_named(fresh_url, content, type_, change, 
         assert await exported(other) == before  # nothing of it stays
 
 
+APPLICATION = {
+    "type": "client",
+    "id": "skc_1000000000000000001",
+    "client_type": "WEB_APP",
+    "name": "App",
+    "description": "",
+    "scopes": [],
+    "audience": [],
+    "custom_claims": [],
+    "post_login_uris": [],
+    "post_logout_redirect_uris": [],
+    "back_channel_logout_uris": [],
+    "grant_types": [],
+    "enforce_pkce": False,
+    "api_access": True,
+    "token_endpoint_auth_method": "",
+    "access_token_signing_alg": "ES256",
+    "revision": 1,
+    "create_time": 1,
+    "update_time": 1,
+}
+SECRET = {
+    "type": "client_secret",
+    "id": "sec_1000000000000000002",
+    "client_id": APPLICATION["id"],
+    "digest": "0" * 64,
+    "suffix": "abcd",
+    "status": "ACTIVE",
+    "create_time": 1,
+    "update_time": 1,
+}
+MANAGEMENT = "skc_1000000000000000000"
+
+
+@pytest.mark.parametrize(
+    ("client", "secret", "says"),
+    [
+        ({"client_type": "ENV"}, {}, "client_type: must be one of WEB_APP, SPA, NTV, M2M"),
+        ({"client_type": "M2M"}, {}, "organization_id: M2M clients have one"),
+        ({"organization_id": "org_1"}, {}, "organization_id: M2M clients have one"),
+        ({"id": "m2morg_1"}, {}, "id: is not skc_ followed by digits"),
+        ({"access_token_signing_alg": "none"}, {}, "access_token_signing_alg: must be one of"),
+        ({"expiry": 86_401}, {}, "expiry: must be 1 to 86400 seconds"),
+        ({}, {"client_id": "skc_1"}, "refers to one that does not come before it"),
+        ({}, {"client_id": MANAGEMENT}, "is a secret of a client that is not in the file"),
+    ],
+)
+async def test_no_file_opens_the_management_api(fresh_url, content, client, secret, says):
+    """Nor does it bring clients whose tokens could not be made."""
+    added = [APPLICATION | client, SECRET | secret]
+    start = line_of(content, "organization")
+    lines = [*content[:start], *added, *content[start:-1], {"type": "end"}]
+    lines[-1]["lines"] = len(lines) - 1
+    async with open_database(fresh_url("sqlite"), MASTER_KEY) as other:
+        await other.fetch_all(_MANAGEMENT)
+        with pytest.raises(errors.InvalidArgument, match=says):
+            await imported(other, written(lines))
+        lines[start : start + 2] = [APPLICATION, SECRET]
+        assert (await imported(other, written(lines)))["client_secret"] == 1
+        algorithms = {row["algorithm"] for row in await other.fetch_all(_ALGORITHMS)}
+        assert algorithms == {"ES256"}  # made for the client; the server makes its own anyway
+
+
 async def test_a_circle_of_roles_does_not_come_in(fresh_url, content):
     at = line_of(content, "role")
     content[at]["base_id"] = content[at + 1]["id"]
@@ -217,3 +293,66 @@ def test_the_commands_move_an_environment(tmp_path, fresh_url, kind):
     again = new.run("import", "environment", str(first))
     assert again.returncode == 1
     assert "not fresh" in again.stderr
+
+
+@pytest.mark.parametrize("kinds", [("sqlite", "postgresql"), ("postgresql", "sqlite")])
+async def test_programs_go_on_with_what_they_have(tmp_path, fresh_url, kinds):
+    """Tokens and secrets that customers hold work in the new deployment as in the old one."""
+    old, new = (
+        LiveServer(tmp_path / name, database_url=fresh_url(kind), background="false")
+        for name, kind in zip(("old", "new"), kinds, strict=True)
+    )
+    for server in (old, new):
+        server.folder.mkdir()
+    file, again = tmp_path / "first.ndjson", tmp_path / "second.ndjson"
+    old.start()
+    try:
+        async with _api(old) as api:
+            make = Make(api)
+            organization = await make.organization()
+            user = await make.user(organization["id"])
+            scope = await api.clients.create_scope(scope={"name": "orders:read"})
+            client = await make.client(organization["id"], scopes=["orders:read"])
+            await api.client_settings.update_client_settings(
+                client_id=client[0], settings={"access_token_signing_alg": "ES256"}
+            )
+            app = await api.clients.create_client(client={"name": "App", "client_type": "WEB_APP"})
+            tokens = [
+                await api.tokens.create_token(token={"organization_id": organization["id"], **of})
+                for of in ({}, {"user_id": user["id"], "custom_claims": {"plan": "pro"}})
+            ]
+            gone = await api.tokens.create_token(token={"organization_id": organization["id"]})
+            await api.tokens.invalidate_token(token=gone["token"])
+        assert old.run("export", "--output", str(file)).returncode == 0
+    finally:
+        old.stop()
+    content = file.read_text()
+    for secret in (client[1], *(token["token"] for token in (*tokens, gone))):
+        assert secret not in content
+    assert old.client_id not in content.replace(f'"created_by":"{old.client_id}"', "")
+    done = new.run("import", "environment", str(file))
+    assert done.returncode == 0, done.stderr
+    assert new.run("export", "--output", str(again)).returncode == 0
+    assert again.read_bytes() == file.read_bytes()
+    new.start()
+    try:
+        async with _api(new) as api:
+            for token in tokens:
+                answer = await api.tokens.validate_token(token=token["token"])
+                assert answer["token_info"] == token["token_info"]
+            with refused("NOT_FOUND"):
+                await api.tokens.validate_token(token=gone["token"])
+            assert await access_token(api.wire.http, *client)
+            there = await api.clients.get_client(client_id=app["client"]["id"])
+            assert there["client"]["name"] == "App"
+            assert (await api.clients.list_scopes())["scopes"] == [scope["scope"]]
+    finally:
+        new.stop()
+
+
+@asynccontextmanager
+async def _api(server):
+    wire = Rest(server)
+    token = await access_token(wire.http, server.client_id, server.client_secret)
+    yield Api(wire, (("authorization", f"Bearer {token}"),))
+    await wire.aclose()

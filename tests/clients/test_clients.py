@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
 
 import pytest
-from apis import ApiError, access_token, refused
+from apis import access_token, refused
 
 from tenantry import errors
 from tenantry.caller import SYSTEM, Call
@@ -104,17 +103,13 @@ async def test_a_later_rotation_does_not_lengthen_the_life_of_an_old_secret(clie
 
 
 @pytest.mark.wires("grpc")
-async def test_a_deleted_client_is_refused_within_seconds(api, http, client, system):
+async def test_a_deleted_client_is_refused_within_a_second(api, http, client, system):
     token = await access_token(http, *client)
     mine = api.sending(authorization=f"Bearer {token}")
     await mine.organizations.list_organization(page_size=1)
     await clients.remove(system, client[0])
+    await asyncio.sleep(1)
     assert not await is_good(http, *client)
-    until = time.monotonic() + 6
-    with suppress(ApiError):
-        while time.monotonic() < until:
-            await mine.organizations.list_organization(page_size=1)
-            await asyncio.sleep(0.25)
     with refused("UNAUTHENTICATED"):
         await mine.organizations.list_organization(page_size=1)
 

@@ -13,6 +13,7 @@ from tenantry.db.opening import OpenError, alone, open_database, schema_version
 from tenantry.ids import NODES
 
 KEY = b"m" * 32
+FIRST = sql("INSERT INTO clients (id, name, create_time) VALUES ('skc_1', 'first', 1)")
 
 
 async def test_the_first_to_open_it_names_the_environment_for_all(database_url):
@@ -104,7 +105,7 @@ async def test_what_is_made_once_is_made_by_one_of_many(db, database_url):
                 if not await count(tx, "clients"):
                     await asyncio.sleep(0.01)
                     made += 1
-                    await tx.fetch_all(sql("INSERT INTO clients VALUES ('skc_1', 'first', 1)"))
+                    await tx.fetch_all(FIRST)
 
     await asyncio.gather(*(process() for _ in range(4)))
     assert made == 1
@@ -114,7 +115,7 @@ async def test_what_is_made_once_is_made_by_one_of_many(db, database_url):
 async def test_what_fails_while_alone_leaves_nothing_and_locks_nobody_out(db):
     with pytest.raises(Unavailable):  # noqa: PT012 - all of it is one call
         async with alone(db) as tx:
-            await tx.fetch_all(sql("INSERT INTO clients VALUES ('skc_1', 'first', 1)"))
+            await tx.fetch_all(FIRST)
             raise Unavailable
     async with asyncio.timeout(5), alone(db) as tx:
         assert await count(tx, "clients") == 0

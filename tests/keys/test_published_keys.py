@@ -20,13 +20,22 @@ async def test_the_current_and_the_next_key_are_published(http, database):
     published = (await http.get("/keys")).json()["keys"]
     assert len(published) >= 2
     kids = {key["kid"] for key in published}
-    alive = {key.id for key in await keys.load(database) if key.state is not State.RETIRED}
+    alive = {
+        key.id
+        for key in await keys.load(database)
+        if key.state is not State.RETIRED and key.algorithm == "RS256"
+    }
     assert len(alive) == 2
+    assert alive <= kids
     assert all(ids.well_formed("snk_", kid) for kid in kids)
 
 
 async def test_a_key_shows_its_public_half_alone(http):
     for key in (await http.get("/keys")).json()["keys"]:
+        if key["kty"] == "EC":
+            assert sorted(key) == ["alg", "crv", "kid", "kty", "use", "x", "y"]
+            assert (key["alg"], key["crv"], key["use"]) == ("ES256", "P-256", "sig")
+            continue
         assert sorted(key) == ["alg", "e", "kid", "kty", "n", "use"]
         assert (key["kty"], key["alg"], key["use"]) == ("RSA", "RS256", "sig")
         assert len(base64.urlsafe_b64decode(key["n"] + "==")) == 256
@@ -35,7 +44,7 @@ async def test_a_key_shows_its_public_half_alone(http):
 
 async def test_a_token_can_be_verified_with_them_alone(http, server, token):
     published = KeySet.import_key_set((await http.get("/keys")).json())
-    decoded = jwt.decode(token, published, algorithms=["RS256"])
+    decoded = jwt.decode(token, published, algorithms=["RS256", "ES256"])
     assert decoded.header["kid"] in {key.kid for key in published.keys}
     assert decoded.claims["client_id"] == server.client_id
 
@@ -57,9 +66,35 @@ async def test_discovery_begins_every_url_with_the_public_one(http, server, path
     assert shown["token_endpoint"] == f"{server.url}/oauth/token"
     urls = [value for value in shown.values() if isinstance(value, str)]
     assert all(url.startswith(server.url) for url in urls)
-    assert "client_credentials" in shown["grant_types_supported"]
-    assert {"client_secret_post", "client_secret_basic"} <= {
-        *shown["token_endpoint_auth_methods_supported"]
+
+
+@pytest.mark.parametrize("path", DISCOVERY)
+async def test_discovery_says_what_is_served_and_nothing_else(http, server, path):
+    shown = (await http.get(path)).json()
+    assert shown == {
+        "issuer": server.url,
+        "token_endpoint": f"{server.url}/oauth/token",
+        "introspection_endpoint": f"{server.url}/oauth/introspect",
+        "revocation_endpoint": f"{server.url}/oauth/revoke",
+        "jwks_uri": f"{server.url}/keys",
+        "grant_types_supported": ["client_credentials"],
+        "response_types_supported": [],
+        "service_documentation": f"{server.url}/docs",
+        **{
+            f"{endpoint}_endpoint_auth_methods_supported": [
+                "client_secret_basic",
+                "client_secret_post",
+                "private_key_jwt",
+            ]
+            for endpoint in ("token", "introspection", "revocation")
+        },
+        **{
+            f"{endpoint}_endpoint_auth_signing_alg_values_supported": [
+                *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+                *("ES256", "ES384", "ES512", "Ed25519", "EdDSA"),
+            ]
+            for endpoint in ("token", "introspection", "revocation")
+        },
     }
 
 
@@ -72,6 +107,8 @@ async def test_discovery_says_what_is_true_whatever_the_host(http, server):
 async def test_what_discovery_names_is_there(http, server):
     shown = (await http.get(DISCOVERY[0])).json()
     assert (await http.get(shown["jwks_uri"])).json()["keys"]
-    answer = await http.post(shown["token_endpoint"])
-    assert answer.json()["error"] == "invalid_request"
+    for endpoint in ("token_endpoint", "introspection_endpoint", "revocation_endpoint"):
+        answer = await http.post(shown[endpoint])
+        assert answer.json()["error"] == "invalid_request"
+    assert (await http.get(shown["service_documentation"])).status_code == 200
     assert await access_token(http, server.client_id, server.client_secret)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import httpx
@@ -14,10 +15,13 @@ from sqlalchemy import bindparam, select, update
 
 from tenantry import app, settings
 from tenantry.caller import SYSTEM, Call
+from tenantry.db import log, migrate
 from tenantry.db.engine import now
+from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.keys import service as keys
 from tenantry.keys.model import State, signing_keys
+from tenantry.oauth import key_ring
 from tenantry.oauth.key_ring import KeyRing
 
 _RETIRE = Statement(
@@ -36,22 +40,24 @@ def system(database):
 
 
 @pytest.fixture
-def process(server, database):
+async def process(server, database):
     """What another process of this deployment answers; each call starts one."""
     environment = {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
+    async with AsyncExitStack() as closing:
 
-    def start():
-        known = replace(settings.load(environment), public_url=server.url)
-        transport = httpx.ASGITransport(app=app.wire(known, database))
-        return httpx.AsyncClient(transport=transport, base_url=server.url)
+        def start():
+            known = replace(settings.load(environment), public_url=server.url)
+            transport = httpx.ASGITransport(app=app.wire(known, database, closing))
+            return httpx.AsyncClient(transport=transport, base_url=server.url)
 
-    return start
+        yield start
 
 
 @pytest.fixture
 def forgetful(monkeypatch):
     """Every process reads the keys anew each time."""
     monkeypatch.setitem(KeyRing.refresh.__kwdefaults__, "older_than", 0.0)
+    monkeypatch.setattr(key_ring, "RETRY_SECONDS", 0.0)
 
 
 def kid_of(token):
@@ -72,15 +78,16 @@ async def published(http):
     return [key["kid"] for key in (await http.get("/keys")).json()["keys"]]
 
 
-async def states(database):
-    return {key.id: key.state for key in await keys.load(database)}
+async def states(database, algorithm="RS256"):
+    loaded = await keys.load(database)
+    return {key.id: key.state for key in loaded if key.algorithm == algorithm}
 
 
 async def test_the_next_key_signs_and_a_new_one_comes_after_it(system, database):
     before = await states(database)
     (current,) = [kid for kid, state in before.items() if state is State.CURRENT]
     (following,) = [kid for kid, state in before.items() if state is State.NEXT]
-    assert await keys.rotate(system) == following
+    assert (await keys.rotate(system))["RS256"] == following
     after = await states(database)
     assert after[current] is State.RETIRED
     assert after[following] is State.CURRENT
@@ -187,9 +194,80 @@ async def test_rotations_at_once_leave_one_current_and_one_next(system, database
     for outcome in await asyncio.gather(
         *(keys.rotate(system) for _ in range(4)), return_exceptions=True
     ):
-        assert isinstance(outcome, str | RuntimeError)
+        assert isinstance(outcome, dict | RuntimeError)
     alive = [state for state in (await states(database)).values() if state is not State.RETIRED]
     assert sorted(alive) == [State.CURRENT, State.NEXT]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def fresh(request, tmp_path):
+    """Opens a database of its own, with the keys of a new deployment, as several processes do."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'fresh.db'}"
+    else:
+        url = request.getfixturevalue("postgresql_url")
+    await asyncio.to_thread(migrate.upgrade, url)
+    async with AsyncExitStack() as opened:
+
+        async def open_one():
+            return await opened.enter_async_context(open_database(url, b"k" * 32, pool_size=4))
+
+        await keys.ensure(await open_one())
+        yield open_one
+
+
+async def test_keys_of_another_algorithm_are_made_when_asked_for_and_one_pair_whoever_asks(fresh):
+    several = [await fresh() for _ in range(4)]
+    assert await states(several[0], "ES256") == {}
+    assert len(await states(several[0])) == 2
+    await asyncio.gather(*(keys.ensure_algorithm(db, "ES256") for db in several * 3))
+    made = await states(several[0], "ES256")
+    assert sorted(made.values()) == [State.CURRENT, State.NEXT]
+    async with several[0].transaction() as within:
+        await keys.ensure_algorithm(within, "ES256")
+    assert await states(several[1], "ES256") == made
+    assert len(await states(several[1])) == 2
+
+
+async def test_a_process_that_knows_no_such_key_yet_signs_with_it_all_the_same(fresh):
+    first, second = await fresh(), await fresh()
+    rings = [KeyRing(db) for db in (first, second)]
+    for ring in rings:
+        await ring.refresh()
+    await keys.ensure_algorithm(first, "ES256")
+    tokens = [(await ring.signer("ES256"))({"a": 1}) for ring in rings]
+    (current,) = [
+        kid for kid, state in (await states(first, "ES256")).items() if state is State.CURRENT
+    ]
+    assert {kid_of(token) for token in tokens} == {current}
+    key = await rings[0].verifying(current)
+    assert [jwt.decode(token, key, algorithms=["ES256"]).claims for token in tokens] == [
+        {"a": 1}
+    ] * 2
+
+
+async def test_without_such_keys_they_are_made_rather_than_fail(fresh):
+    rings = [KeyRing(await fresh()) for _ in range(3)]
+    signers = await asyncio.gather(*(ring.signer("ES256") for ring in rings))
+    assert len({signer.key_id for signer in signers}) == 1
+
+
+async def test_each_algorithm_rotates(fresh):
+    db = await fresh()
+    system = Call(SYSTEM, db, request_id="test")
+    assert [*await keys.rotate(system)] == ["RS256"]
+    await keys.ensure_algorithm(db, "ES256")
+    before = {name: await states(db, name) for name in keys.ALGORITHMS}
+    current = await keys.rotate(system)
+    assert [*current] == ["RS256", "ES256"]
+    for name, kid in current.items():
+        assert before[name][kid] is State.NEXT
+        after = await states(db, name)
+        assert after[kid] is State.CURRENT
+        assert [*after.values()].count(State.NEXT) == 1
+    events = (await log.last(db, limit=2))[-2:]
+    assert [event["after"]["algorithm"] for event in events] == ["RS256", "ES256"]
+    assert [event["after"]["current"] for event in events] == [*current.values()]
 
 
 async def test_private_keys_are_sealed_at_rest(database):

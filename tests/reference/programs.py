@@ -18,7 +18,10 @@ from tenantry.reference.languages import CLIENT, samples
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-VARIABLES = ("ORGANIZATION_ID", "EXTERNAL_ID", "LINK_ID", "USER_ID", "DOMAIN_ID")
+VARIABLES = (
+    *("ORGANIZATION_ID", "EXTERNAL_ID", "LINK_ID", "USER_ID", "DOMAIN_ID"),
+    *("CLIENT_ID", "SECRET_ID", "APPLICATION_ID", "APPLICATION_SECRET_ID", "SCOPE_ID", "TOKEN"),
+)
 _CREATES = (
     "CreateOrganization",
     "CreatePermission",
@@ -27,8 +30,22 @@ _CREATES = (
     "CreateUserAndMembership",
     "CreateMembership",
     "CreateDomain",
+    "CreateClient",
+    "CreateClientSecret",
+    "CreateOrganizationClient",
+    "CreateOrganizationClientSecret",
+    "CreateScope",
+    "AddEnvironmentRedirectUri",
+    "CreateToken",
 )
 _DELETES = (
+    "InvalidateToken",
+    "RemoveEnvironmentRedirectUri",
+    "DeleteScope",
+    "DeleteOrganizationClientSecret",
+    "DeleteOrganizationClient",
+    "DeleteClientSecret",
+    "DeleteClient",
     "RemoveUserRole",
     "DeleteMembership",
     "DeleteUser",

@@ -31,7 +31,8 @@ def test_only_what_takes_a_sign_in_is_left_out(served, named):
 
 def test_operations_are_grouped_by_service(named):
     tags = list(dict.fromkeys(operation.tag for operation in named.values()))
-    assert tags == ["Organizations", "Users", "Roles", "Domains"]
+    rooms = ["Organizations", "Users", "Roles", "Domains"]
+    assert tags == [*rooms, "Clients", "Client settings", "Api tokens"]
 
 
 def test_no_two_operations_have_the_same_title(named):
@@ -54,7 +55,8 @@ def test_every_operation_is_described(named):
 def test_every_field_of_a_request_can_be_sent_once(named):
     """In the path, in the query or in the body; but for what excludes a variable of the path."""
     for operation in named.values():
-        (route,) = [r for r in operation.method.routes if r.template == operation.path]
+        here = (operation.verb, operation.path)
+        (route,) = [r for r in operation.method.routes if (r.verb, r.template) == here]
         beyond = operation.method.query
         outside = [n for n in names(operation.at("query")) if n not in beyond]
         outside = [name.partition(".")[0] for name in names(operation.at("path")) + outside]
@@ -98,6 +100,11 @@ def test_a_query_beyond_the_message_is_a_parameter(named):
         *("DeleteUser", "DeleteUser2", "DeleteMembership", "DeleteMembership2"),
         *("UpdateMembership", "UpdateMembership2", "RemoveUserRole"),
     }
+    seconds = named["CreateOrganizationClientSecret"].at("query")
+    assert [(p.member.name, p.member.type) for p in seconds] == [
+        ("overlap_seconds", "integer"),
+        ("expires_in", "integer"),
+    ]
     (force,) = named["RemoveUserRole"].at("query")
     assert force.member.type == "boolean"
     assert "`x-force`" in force.member.description
@@ -126,6 +133,8 @@ def test_if_match_stops_changes_of_what_has_a_revision(named):
         *("AddPermissionsToRole", "RemovePermissionFromRole"),
         *("DeleteRoleBase", "DeleteOrganizationRoleBase"),
         *("UpdatePermission", "DeletePermission", "UpdateDomain", "DeleteDomain"),
+        *("UpdateClient", "DeleteClient", "UpdateClientSettings"),
+        *("UpdateOrganizationClient", "DeleteOrganizationClient"),
     }
     assert all(412 in named[name].statuses for name in conditional)
 
@@ -140,6 +149,10 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *("GetRoleUsersCount", "GetOrganizationRoleUsersCount"),
         *("UpdateDefaultRoles", "UpdateDefaultRoles2", "UpdateDefaultOrganizationRoles"),
         "VerifyDomain",
+        *("CreateClientSecret", "UpdateClientSecret", "UpdateClientSecret2"),
+        *("CreateOrganizationClientSecret", "CreateScope", "CreateScope2", "UpdateScope"),
+        *("AddEnvironmentRedirectUri", "SetEnvironmentInitiateLoginUri"),
+        *("CreateToken", "ValidateToken", "UpdateToken", "InvalidateToken"),
     }
     assert not any(operation.etag for n, operation in named.items() if n.startswith(listing))
 

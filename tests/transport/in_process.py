@@ -41,10 +41,11 @@ class Answer:
 
 
 class Door:
-    """An application and who calls it."""
+    """An application and who calls it, from which address."""
 
-    def __init__(self, app: Any, **headers: str) -> None:
+    def __init__(self, app: Any, *, peer: str = "127.0.0.1", **headers: str) -> None:
         self.app = app
+        self.peer = peer
         self.headers = headers
 
     async def __call__(
@@ -55,9 +56,11 @@ class Door:
         *,
         chunks: list[bytes] | None = None,
         gone: bool = False,
-        **headers: str,
+        **headers: str | list[str],
     ) -> Answer:
         """Send a request and return the answer; `_` in a header's name stands for `-`.
+
+        A header whose value is a list is sent once for each.
 
         The body is bytes, or anything else as JSON; ``chunks`` come one by one instead, and the
         client is ``gone`` after the last.
@@ -69,7 +72,8 @@ class Door:
         path, _, query = target.encode().partition(b"?")
         pairs = [
             (name.replace("_", "-").encode(), value.encode("latin-1"))
-            for name, value in {**self.headers, **headers}.items()
+            for name, given in {**self.headers, **headers}.items()
+            for value in (given if isinstance(given, list) else [given])
         ]
         scope = {
             "type": "http",
@@ -81,7 +85,7 @@ class Door:
             "query_string": query,
             "root_path": "",
             "headers": pairs,
-            "client": ("127.0.0.1", 1),
+            "client": (self.peer, 1),
             "extensions": {"http.response.trailers": {}},
         }
         waiting = [

@@ -22,6 +22,7 @@ from protobuf.wkt import FieldMask
 from tenantry import errors, log
 from tenantry.caller import ANONYMOUS, Caller, Kind
 from tenantry.db.engine import DuplicateKey, Unavailable
+from tenantry.rate_limits.rates import Rates
 from tenantry.transport import methods, rest
 from tenantry.transport.call import Pipeline
 from tenantry.transport.entry import Entry
@@ -100,7 +101,7 @@ CALLERS = {
 }
 
 
-async def authenticate(headers: Mapping[str, str]) -> Caller:
+async def authenticate(headers: Mapping[str, str], _address: str) -> Caller:
     """Tell callers by name: `authorization: Bearer client`, one of several values is enough."""
     given = headers.get("authorization")
     if given is None:
@@ -165,21 +166,33 @@ def wire(
     database: Database,
     *,
     service: TrialService | None = None,
+    rates: Rates | None = None,
     cors_origins: tuple[str, ...] = (),
+    trusted_proxies: tuple[str, ...] = (),
 ) -> Entry:
     """Wire the service as app.py wires the real ones."""
     service = service or TrialService(pb)
-    pipeline = Pipeline(database, authenticate)
+    rates = rates or Rates({})
+    pipeline = Pipeline(database, authenticate, rates)
     rpcs = list(methods.of_service(pb.desc().services[0], service))
     router = Router()
     rest.add_routes(router, rpcs, pipeline)
-    entry = Entry(router, RpcDoor(rpcs, pipeline), cors_origins=cors_origins)
+    entry = Entry(
+        router,
+        RpcDoor(rpcs, pipeline),
+        rates,
+        cors_origins=cors_origins,
+        trusted_proxies=trusted_proxies,
+    )
 
     async def form(request: Request) -> Response:
         return Response.json(request.form())
 
     async def hello(_request: Request) -> Response:
         return Response(200, b"hello", {"vary": "accept-encoding"})
+
+    async def address(request: Request) -> Response:
+        return Response(200, request.address.encode())
 
     async def count(_request: Request) -> Response:
         return Response.json({"answered": service.answered, "cancelled": service.cancelled})
@@ -189,6 +202,7 @@ def wire(
             Route("POST", "/trial/form", form),
             Route("GET", "/trial/hello", hello, public=True),
             Route("GET", "/trial/count", count),
+            Route("GET", "/trial/address", address),
             Route("GET", "/healthz", hello),
         ]
     )
@@ -226,7 +240,15 @@ class Application:
             open_database(known.database, master_key.load(known))
         )
         pb = load(Path(os.environ[COMPILED]))
-        self._entry = wire(pb, database, cors_origins=known.cors_origins)
+        rates = Rates.of(known)
+        self._open.push_async_callback(rates.aclose)
+        self._entry = wire(
+            pb,
+            database,
+            rates=rates,
+            cors_origins=known.cors_origins,
+            trusted_proxies=known.trusted_proxies,
+        )
 
 
 @functools.cache

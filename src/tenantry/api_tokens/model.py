@@ -69,6 +69,7 @@ class ApiToken:
     user_external_id: str | None
     email: str | None
     roles: tuple[str, ...]  # names of those that the member holds now
+    digest: str
     suffix: str
     description: str
     custom_claims: Mapping[str, str]

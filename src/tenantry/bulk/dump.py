@@ -7,9 +7,11 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Boolean, Text, bindparam, select, tuple_
+from sqlalchemy import Boolean, Text, bindparam, or_, select, tuple_
 
+from tenantry.api_tokens.model import api_tokens
 from tenantry.bulk import archive
+from tenantry.clients.model import APPLICATIONS, client_secrets, clients, scopes
 from tenantry.db.schema import Json, environment, from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.domains.model import domains
@@ -64,12 +66,26 @@ def _of_organizations(rows: Select[Any], organization_id: Column[Any]) -> Statem
     return Statement(rows.where(organization_id.in_(json_values(bindparam("ids", type_=Text)))))
 
 
+_secrets = select(client_secrets, clients.c.organization_id).join(
+    clients, clients.c.id == client_secrets.c.client_id
+)
 _PERMISSIONS = _page(select(permissions), permissions.c.id)
+_SCOPES = _page(select(scopes), scopes.c.id)
+_APPLICATIONS = _page(
+    select(clients).where(or_(*(clients.c.client_type == type_ for type_ in APPLICATIONS))),
+    clients.c.id,
+)
+_SECRETS = Statement(
+    select(client_secrets)
+    .where(client_secrets.c.client_id.in_(json_values(bindparam("ids", type_=Text))))
+    .order_by(client_secrets.c.id)
+)
 _ORGANIZATIONS_PAGE = _page(select(organizations), organizations.c.id)
 _USERS = _page(select(users), users.c.id)
 _MEMBERSHIPS = _page(
     select(memberships, _role_ids), memberships.c.organization_id, memberships.c.user_id
 )
+_API_TOKENS = _page(select(api_tokens), api_tokens.c.id)
 _OWNED = (
     (archive.ROLE, _of_organizations(_roles, roles.c.organization_id)),
     (
@@ -77,6 +93,8 @@ _OWNED = (
         _of_organizations(select(default_member_roles), default_member_roles.c.organization_id),
     ),
     (archive.DOMAIN, _of_organizations(select(domains), domains.c.organization_id)),
+    (archive.CLIENT, _of_organizations(select(clients), clients.c.organization_id)),
+    (archive.CLIENT_SECRET, _of_organizations(_secrets, clients.c.organization_id)),
 )
 
 
@@ -106,6 +124,12 @@ async def _lines(db: Session, *, with_password_hashes: bool) -> AsyncIterator[li
         yield [_written(archive.PERMISSION, row) for row in page]
     found = await db.fetch_all(_ROLES_OF_ENVIRONMENT)
     yield [_written(archive.ROLE, row) for row in _bases_first(found)]
+    async for page in _pages(db, _SCOPES, "id"):
+        yield [_written(archive.SCOPE, row) for row in page]
+    async for page in _pages(db, _APPLICATIONS, "id"):
+        yield [_written(archive.CLIENT, row) for row in page]
+        secrets = await db.fetch_all(_SECRETS, ids=to_json([row["id"] for row in page]))
+        yield [_written(archive.CLIENT_SECRET, row) for row in secrets]
     async for page in _pages(db, _ORGANIZATIONS_PAGE, "id", take=_ORGANIZATIONS):
         yield await _organizations(db, page)
     without = () if with_password_hashes else ("password_hash",)
@@ -113,6 +137,8 @@ async def _lines(db: Session, *, with_password_hashes: bool) -> AsyncIterator[li
         yield [_written(archive.USER, row, without) for row in page]
     async for page in _pages(db, _MEMBERSHIPS, "organization_id", "user_id"):
         yield [_written(archive.MEMBERSHIP, row) for row in page]
+    async for page in _pages(db, _API_TOKENS, "id"):
+        yield [_written(archive.API_TOKEN, row) for row in page]
 
 
 async def _pages(
@@ -145,7 +171,7 @@ async def _organizations(db: Session, page: Sequence[Row]) -> list[bytes]:
 def _in_order(kind: Kind, rows: Iterable[Row]) -> list[Row]:
     if kind is archive.ROLE:
         return _bases_first(rows)
-    return sorted(rows, key=itemgetter("id")) if kind.prefix else list(rows)
+    return sorted(rows, key=itemgetter("id")) if "id" in kind.table.c else list(rows)
 
 
 def _bases_first(rows: Iterable[Row]) -> list[Row]:

@@ -10,10 +10,12 @@ from sqlalchemy import Boolean, Integer, Text, bindparam, delete, func, insert, 
 from tenantry import errors, events, ids
 from tenantry.bulk import archive, formats
 from tenantry.bulk.archive import KINDS, Kind
+from tenantry.clients.model import APPLICATIONS, ENV, M2M, client_secrets, clients, scopes
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import Json, environment, json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.keys import service as keys
 from tenantry.organizations.model import organizations
 from tenantry.roles.model import (
     permissions,
@@ -46,6 +48,8 @@ _ALREADY = {
     "permissions of its own": Statement(
         select(permissions.c.id).where(~permissions.c.built_in).limit(1)
     ),
+    "scopes": Statement(select(scopes.c.id).limit(1)),
+    "applications": Statement(select(clients.c.id).where(clients.c.client_type != ENV).limit(1)),
     "roles of its own": Statement(select(_r.id).where(or_(~_fresh, _r.revision > 1)).limit(1)),
 }
 _CLEAR = (Statement(delete(roles)), Statement(delete(permissions)))
@@ -59,6 +63,17 @@ _DEFAULTS = Statement(
             for default in (_r.default_creator, _r.default_member)
         )
     ).where(_of_environment)
+)
+
+# Secrets of management clients: those were there before, and are of no file.
+_STRAY = Statement(
+    select(client_secrets.c.id)
+    .join(clients, clients.c.id == client_secrets.c.client_id)
+    .where(
+        client_secrets.c.id.in_(json_values(bindparam("ids", type_=Text))),
+        clients.c.client_type == ENV,
+    )
+    .limit(1)
 )
 
 
@@ -132,6 +147,7 @@ class _Restoring:
     ended: bool = False
     kind: Kind | None = None
     batch: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    algorithms: set[str] = field(default_factory=set)  # that clients have their tokens signed by
 
     async def take(self, record: Record) -> None:
         """Take one line; it is written with others of its type."""
@@ -170,6 +186,8 @@ class _Restoring:
                 raise errors.InvalidArgument(
                     f"{name}: {row[name]} roles of the environment are it, one has to be"
                 )
+        for algorithm in self.algorithms - {keys.RS256}:  # which every deployment has
+            await keys.ensure_algorithm(self.db, algorithm)
 
     async def _start(self, number: int, members: dict[str, Any]) -> None:
         if members.get("format") != archive.FORMAT:
@@ -207,13 +225,22 @@ class _Restoring:
         self.told(self.counts)
 
     async def _insert(
-        self, kind: Kind, batch: Iterable[tuple[int, dict[str, Any]]], rows: list[dict[str, Any]]
+        self, kind: Kind, batch: Sequence[tuple[int, dict[str, Any]]], rows: list[dict[str, Any]]
     ) -> None:
         if kind is archive.ROLE:
             _check_bases(batch)
         await self.db.fetch_all(_INSERT[kind.type], given=spelled(named(kind.table), rows))
         if kind is archive.ROLE:
             await self.db.fetch_all(_INSERT_ANCESTORS, ids=to_json([row["id"] for row in rows]))
+        if kind is archive.CLIENT:
+            self.algorithms |= {row["access_token_signing_alg"] for row in rows}
+        if kind is archive.CLIENT_SECRET:
+            stray = await self.db.fetch_one(_STRAY, ids=to_json([row["id"] for row in rows]))
+            if stray is not None:
+                raise _wrong(
+                    f"{batch[0][0]} to {batch[-1][0]}",
+                    f"{stray['id']}: is a secret of a client that is not in the file",
+                )
         if kind.references:
             table, listed = _LISTED[kind.type]
             further = [
@@ -255,9 +282,30 @@ def _row(kind: Kind, number: int, members: dict[str, Any]) -> dict[str, Any]:
         row[kind.references] = listed
     if members:
         raise _wrong(number, f"{next(iter(members))[:60]}: is not a member of a {kind.type}")
+    if kind is archive.CLIENT:
+        _check_client(number, row)
     if kind is archive.USER:
         row["email_key"] = row["email"].lower()
     return row
+
+
+def _check_client(number: int, row: Mapping[str, Any]) -> None:
+    """Refuse what is no client of an environment: one for management would open all of it."""
+    type_, owner = row["client_type"], row["organization_id"]
+    if type_ not in (*APPLICATIONS, M2M):
+        raise _wrong(number, f"client_type: must be one of {', '.join((*APPLICATIONS, M2M))}")
+    if (owner is None) == (type_ == M2M):
+        raise _wrong(number, "organization_id: M2M clients have one, applications have none")
+    prefix = ids.ENVIRONMENT_CLIENT if owner is None else ids.ORGANIZATION_CLIENT
+    if not ids.well_formed(prefix, row["id"]):
+        raise _wrong(number, f"id: is not {prefix} followed by digits")
+    if row["access_token_signing_alg"] not in keys.ALGORITHMS:
+        raise _wrong(
+            number, f"access_token_signing_alg: must be one of {', '.join(keys.ALGORITHMS)}"
+        )
+    expiry = row["expiry"]
+    if expiry is not None and not 0 < expiry <= keys.LONGEST_TOKEN_SECONDS:
+        raise _wrong(number, f"expiry: must be 1 to {keys.LONGEST_TOKEN_SECONDS} seconds")
 
 
 def _fits(column: Column[Any], value: Any) -> bool:

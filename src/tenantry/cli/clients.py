@@ -1,4 +1,4 @@
-"""`tenantry client`: management clients, the programs that may call the API."""
+"""`tenantry client`: clients of every type; the management clients are made here."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from tenantry.caller import Call
     from tenantry.clients.model import Client
 
-app = typer.Typer(no_args_is_help=True, help="Management clients: who may call the API.")
+app = typer.Typer(no_args_is_help=True, help="Clients: who may call the API, or get access tokens.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The client, skc_...")]
+ClientId = Annotated[
+    str, typer.Argument(metavar="CLIENT_ID", help="The client, skc_... or m2morg_...")
+]
 
 
 @app.command()
@@ -27,7 +29,7 @@ def create(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Create a client and print its secret, this once."""
+    """Create a management client and print its secret, this once."""
 
     async def work(call: Call) -> tuple[Client, str]:
         from tenantry.clients import service
@@ -40,7 +42,7 @@ def create(
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
-    """List all clients with the last characters of their secrets."""
+    """List all clients, whose they are, and the last characters of their secrets."""
 
     async def work(call: Call) -> list[Client]:
         from tenantry.clients import service
@@ -52,9 +54,14 @@ def list_(*, as_json: AsJson = False) -> None:
         running.print_json([_shown(client) for client in clients])
         return
     running.print_table(
-        ["Client id", "Name", "Created", "Secrets"],
+        ["Client", "Name", "Created", "Secrets"],
         [
-            (c.id, c.name, running.moment(c.create_time) or "", "\n".join(_secret_lines(c)))
+            (
+                f"{c.id}\n{c.client_type} {c.organization_id or ''}",
+                c.name,
+                running.moment(c.create_time) or "",
+                "\n".join(_secret_lines(c)),
+            )
             for c in clients
         ],
     )
@@ -120,6 +127,8 @@ def _print_secret(client_id: str, secret: str, *, as_json: bool) -> None:
 def _shown(client: Client) -> dict[str, Any]:
     return {
         "client_id": client.id,
+        "client_type": client.client_type,
+        "organization_id": client.organization_id,
         "name": client.name,
         "create_time": running.moment(client.create_time),
         "secrets": [

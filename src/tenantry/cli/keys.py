@@ -21,18 +21,18 @@ def _group() -> None:
 
 @app.command()
 def rotate(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Sign with the next key, which is published already, and publish a new next one."""
+    """Sign with the next keys, which are published already, and publish new next ones."""
 
-    async def work(call: Call) -> str:
+    async def work(call: Call) -> dict[str, str]:
         from tenantry.keys import service
 
         return await service.rotate(call)
 
     try:
-        kid = running.with_call(work)
+        current = running.with_call(work)
     except RuntimeError as problem:
         running.fail(str(problem))
     if as_json:
-        running.print_json({"kid": kid})
+        running.print_json({"kid": current["RS256"], "kids": current})
     else:
-        running.say(f"signing with {kid}")
+        running.say(f"signing with {', '.join(current.values())}")

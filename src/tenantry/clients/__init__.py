@@ -1,4 +1,6 @@
-"""Management clients: the programs that may call the API, and their secrets.
+"""Clients: the programs that ask for access tokens, their secrets, and the scopes they ask for.
 
-A secret is shown once and kept as a hash. Two live side by side while one replaces the other.
+Those of the environment are the operator's own: management clients (ENV) and applications
+(WEB_APP, SPA, NTV). Those of an organization (M2M) are its machines'. A secret is shown once and
+kept as a hash; several live side by side while one replaces another.
 """

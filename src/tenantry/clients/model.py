@@ -33,6 +33,16 @@ M2M = "M2M"
 APPLICATIONS = (WEB_APP, SPA, NTV)
 PUBLIC = (SPA, NTV)  # they cannot keep a secret (RFC 6749 section 2.1)
 
+# What a client of each type may ask the token endpoint for; all of it, where it names nothing.
+_SIGN_IN = ("authorization_code", "refresh_token")
+GRANT_TYPES = {
+    ENV: (*_SIGN_IN, "client_credentials"),
+    WEB_APP: (*_SIGN_IN, "client_credentials"),
+    SPA: _SIGN_IN,
+    NTV: _SIGN_IN,
+    M2M: ("client_credentials",),
+}
+
 ACTIVE = "ACTIVE"
 INACTIVE = "INACTIVE"
 

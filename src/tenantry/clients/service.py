@@ -1,110 +1,78 @@
-"""Creating, authenticating, rotating and deleting management clients."""
+"""Management clients (ENV): what the command line does, and where the first one signs people in.
+
+They are made and deleted by the command line alone, so that no caller of the API leaves the
+operator without one. What the command line does to a client of any type, by its id alone, is here
+too.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, select
 
-from tenantry import errors, events, ids, vault
-from tenantry.clients.model import ACTIVE, ENV, Client, Secret, client_secrets, clients
+from tenantry import errors, ids
+from tenantry.clients import changes, reading, secrets, values
+from tenantry.clients.model import ENV, Client, clients
+from tenantry.clients.reading import Identity
 from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tenantry.caller import Call
-    from tenantry.db.engine import Row, Session
+    from tenantry.db.engine import Session
 
 OVERLAP_SECONDS = 24 * 3600
-LAST_CLIENT = "last client cannot be deleted"
-_SUFFIX = 4
+LAST_CLIENT = secrets.LAST_CLIENT
 
-_s = client_secrets.c
-_JOINED = (
-    select(clients, *(column.label(f"secret_{column.name}") for column in client_secrets.c))
-    .join(client_secrets, _s.client_id == clients.c.id, isouter=True)
-    .order_by(clients.c.id, _s.id)
-)
-_ALL = Statement(_JOINED)
-_ONE = Statement(_JOINED.where(clients.c.id == bindparam("p_id")))
-_IDS = Statement(select(clients.c.id))
-_LOCK = Statement(select(clients.c.id).order_by(clients.c.id).with_for_update())
-_INSERT = Statement(
-    insert(clients)
-    .values({name: bindparam(f"p_{name}") for name in clients.c.keys()})  # noqa: SIM118 - columns
-    .returning(clients.c.id)
-)
-_INSERT_SECRET = Statement(
-    insert(client_secrets)
-    .values({name: bindparam(f"p_{name}") for name in _s.keys()})  # noqa: SIM118 - columns
-    .returning(_s.id)
-)
-_EXPIRE = Statement(
-    update(client_secrets)
-    .where(
-        _s.client_id == bindparam("p_client_id"),
-        _s.id != bindparam("p_newest"),
-        _s.expire_time.is_(None) | (_s.expire_time > bindparam("p_expire_time")),
-    )
-    .values(expire_time=bindparam("p_expire_time"))
-    .returning(_s.id)
-)
-_DELETE = Statement(
-    delete(clients).where(clients.c.id == bindparam("p_id")).returning(clients.c.id)
-)
+_c = clients.c
+_is_management = _c.client_type == ENV
+_ALL = Statement(reading.with_secrets().order_by(_c.id))
+_IDS = Statement(select(_c.id).where(_is_management))
+_LOCK = Statement(select(_c.id).where(_is_management).order_by(_c.id).with_for_update())
+_FIRST = Statement(select(_c.id).where(_is_management).order_by(_c.id).limit(bindparam("most")))
 
 
 async def create(call: Call, *, name: str) -> tuple[Client, str]:
-    """Create a client and return it with its first secret, which is not shown again."""
-    if not 1 <= len(name) <= 128:
-        raise errors.InvalidArgument.field("name", "string.length", "must be 1 to 128 characters")
-    client_id, at = call.db.new_id(ids.ENVIRONMENT_CLIENT), now()
-    client = Client(id=client_id, client_type=ENV, name=name, create_time=at, update_time=at)
-    async with call.db.transaction() as db:
-        await db.fetch_all(
-            _INSERT, **{f"p_{column}": value for column, value in client.to_row().items()}
-        )
-        secret, plain = await _add_secret(call, db, client_id)
-        client = replace(client, secrets=(secret,))
-        await db.record(events.of(call, "client.created", after=client.shown()))
+    """Create a client and return it with its first secret, which is not shown again.
+
+    Raises:
+        errors.InvalidArgument: the name cannot be taken.
+
+    """
+    secret, plain = changes.new_secret(call)
+    at = now()
+    client = Client(
+        id=call.db.new_id(ids.ENVIRONMENT_CLIENT),
+        client_type=ENV,
+        name=values.name(name, "name"),
+        create_time=at,
+        update_time=at,
+        secrets=(secret,),
+    )
+    await changes.create(call, client)
     return client, plain
 
 
 async def list_all(db: Session) -> list[Client]:
-    """Return every client with its live secrets, the oldest first."""
-    return _from_rows(await db.fetch_all(_ALL))
+    """Return every client of every type with its live secrets, the oldest first."""
+    return [_live(reading.from_row(row)) for row in await db.fetch_all(_ALL)]
 
 
 async def get(db: Session, client_id: str) -> Client:
-    """Return a client.
+    """Return a client of any type with its live secrets.
 
     Raises:
         errors.NotFound: there is none of this id.
 
     """
-    found = _from_rows(await db.fetch_all(_ONE, p_id=client_id))
-    if not found:
-        raise errors.NotFound("client")
-    return found[0]
+    return _live(await reading.get(db, Identity(client_id, anywhere=True)))
 
 
 async def live_ids(db: Session) -> frozenset[str]:
-    """Return the ids of all clients."""
+    """Return the ids of all management clients."""
     return frozenset(row["id"] for row in await db.fetch_all(_IDS))
-
-
-async def authenticate(db: Session, client_id: str, secret: str) -> Client | None:
-    """Return the client that has this id and secret, or None.
-
-    An unknown client costs the same comparison as a wrong secret.
-    """
-    found = _from_rows(await db.fetch_all(_ONE, p_id=client_id))
-    digests = [s.digest for s in found[0].secrets] if found else []
-    right = [vault.matches(secret, digest) for digest in digests or ["0" * 64]]
-    return found[0] if any(right) and found else None
 
 
 async def rotate(call: Call, client_id: str, *, overlap_seconds: int = OVERLAP_SECONDS) -> str:
@@ -112,67 +80,86 @@ async def rotate(call: Call, client_id: str, *, overlap_seconds: int = OVERLAP_S
 
     Raises:
         errors.NotFound: there is no client of this id.
+        errors.InvalidArgument: the client is public, or has as many secrets as it may.
 
     """
-    before = await get(call.db, client_id)
-    async with call.db.transaction() as db:
-        secret, plain = await _add_secret(call, db, client_id)
-        await db.fetch_all(
-            _EXPIRE,
-            p_client_id=client_id,
-            p_newest=secret.id,
-            p_expire_time=now() + overlap_seconds * 1_000_000,
-        )
-        after = await get(db, client_id)
-        await db.record(
-            events.of(call, "client.secret_rotated", before=before.shown(), after=after.shown())
-        )
+    _secret, plain = await secrets.add(
+        call,
+        Identity(client_id, anywhere=True),
+        overlap_seconds=overlap_seconds,
+        type_="client.secret_rotated",
+    )
     return plain
 
 
 async def remove(call: Call, client_id: str) -> None:
-    """Delete a client; its access tokens are refused within seconds.
+    """Delete a client of any type; its access tokens are refused within seconds.
 
     Raises:
         errors.NotFound: there is none of this id.
-        errors.InvalidArgument: it is the last one.
+        errors.InvalidArgument: it is the last management client.
 
     """
-    before = await get(call.db, client_id)
     async with call.db.transaction() as db:
         # Locked, so that two deletions cannot each leave the other's client as the last.
-        if len(await db.fetch_all(_LOCK)) == 1:
+        management = {row["id"] for row in await db.fetch_all(_LOCK)}
+        client = await changes.hold(call, db, Identity(client_id, anywhere=True))
+        if management == {client.id}:
             raise errors.InvalidArgument(LAST_CLIENT)
-        await db.fetch_one(_DELETE, p_id=client_id)
-        await db.record(events.of(call, "client.deleted", before=before.shown()))
+        await changes.remove(call, db, client)
 
 
-async def _add_secret(call: Call, db: Session, client_id: str) -> tuple[Secret, str]:
-    plain, at = vault.new_secret(), now()
-    secret = Secret(
-        id=db.new_id(ids.CLIENT_SECRET),
-        digest=vault.digest(plain),
-        suffix=plain[-_SUFFIX:],
-        status=ACTIVE,
-        created_by=call.caller.id,
-        create_time=at,
-        update_time=at,
-        expire_time=None,
-        last_used_time=None,
-    )
-    row = {f"p_{name}": getattr(secret, name) for name in Secret.__slots__}
-    await db.fetch_all(_INSERT_SECRET, p_client_id=client_id, **row)
-    return secret, plain
+async def add_redirect_uri(call: Call, uri: str, *, production: bool) -> Client:
+    """Add a redirect URI to the oldest management client, unless it has it; return the client.
+
+    Raises:
+        errors.InvalidArgument: it cannot be one, or there are as many as may be.
+
+    """
+    uri = values.redirect_uri(uri, ENV, production, field="redirect_uri")
+    async with call.db.transaction() as db:
+        before = await _hold_first(call, db)
+        if uri in before.post_login_uris:
+            return before
+        uris = values.post_login_uris(
+            [*before.post_login_uris, uri], ENV, production, field="redirect_uri"
+        )
+        return await changes.save(call, db, before, replace(before, post_login_uris=uris))
 
 
-def _from_rows(rows: Iterable[Row]) -> list[Client]:
-    found: dict[str, Client] = {}
+async def remove_redirect_uri(call: Call, uri: str) -> Client:
+    """Take a redirect URI from the oldest management client; return the client.
+
+    Raises:
+        errors.NotFound: the client has no such redirect URI.
+
+    """
+    async with call.db.transaction() as db:
+        before = await _hold_first(call, db)
+        if uri not in before.post_login_uris:
+            raise errors.NotFound("redirect_uri")
+        uris = tuple(one for one in before.post_login_uris if one != uri)
+        return await changes.save(call, db, before, replace(before, post_login_uris=uris))
+
+
+async def set_initiate_login_uri(call: Call, uri: str, *, production: bool) -> Client:
+    """Set where the oldest management client starts a login; return the client.
+
+    Raises:
+        errors.InvalidArgument: it cannot be the URL of a page.
+
+    """
+    uri = values.initiate_login_uri(uri, production=production, field="initiate_login_uri")
+    async with call.db.transaction() as db:
+        before = await _hold_first(call, db)
+        return await changes.save(call, db, before, replace(before, initiate_login_uri=uri))
+
+
+async def _hold_first(call: Call, db: Session) -> Client:
+    row = await db.fetch_one(_FIRST, most=1)
+    return await changes.hold(call, db, Identity(row["id"] if row else ""))
+
+
+def _live(client: Client) -> Client:
     at = now()
-    for row in rows:
-        client = found.get(row["id"]) or found.setdefault(row["id"], Client.from_row(row))
-        if row["secret_id"] is None:
-            continue
-        secret = Secret(**{name: row[f"secret_{name}"] for name in Secret.__slots__})
-        if secret.in_force(at):
-            found[row["id"]] = replace(client, secrets=(*client.secrets, secret))
-    return list(found.values())
+    return replace(client, secrets=tuple(s for s in client.secrets if s.in_force(at)))

@@ -1,4 +1,7 @@
-"""Kept replies: a request with an Idempotency-Key has one effect and one answer, for 24 hours."""
+"""Kept replies: a request with an Idempotency-Key has one effect and one answer, for 24 hours.
+
+An answer may show a secret that is nowhere else, so it is kept encrypted.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _KEPT_MICROSECONDS = 24 * 3600 * 1_000_000
+_PURPOSE = "reply"
+# No message begins with it; what does not either was kept in the clear by an earlier version.
+_ENCRYPTED = b"\0"
 
 _mine = (replies.c.caller_id == bindparam("p_caller_id")) & (replies.c.key == bindparam("p_key"))
 _PRUNE = Statement(
@@ -64,7 +70,7 @@ async def claim(
     kept = await db.fetch_one(_FIND, p_caller_id=caller_id, p_key=key)
     if kept is None or kept["request"] != request:
         raise errors.IdempotencyMismatch
-    return bytes(kept["response"]), from_json(kept["headers"])
+    return _opened(db, bytes(kept["response"])), from_json(kept["headers"])
 
 
 async def keep(
@@ -75,6 +81,12 @@ async def keep(
         _KEEP,
         p_caller_id=caller_id,
         p_key=key,
-        p_response=response,
+        p_response=_ENCRYPTED + db.vault.encrypt(response, _PURPOSE).encode(),
         p_headers=to_json(dict(headers)),
     )
+
+
+def _opened(db: Session, kept: bytes) -> bytes:
+    if not kept.startswith(_ENCRYPTED):
+        return kept
+    return db.vault.decrypt(kept.removeprefix(_ENCRYPTED).decode(), _PURPOSE)

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from tenantry.bulk.importing import Order
     from tenantry.db.engine import Database
+    from tenantry.rate_limits.rates import Rates
     from tenantry.users.joining import Rules
 
-    Authenticate = Callable[[Mapping[str, str]], Awaitable[Caller]]
+    Authenticate = Callable[[Mapping[str, str], str], Awaitable[Caller]]
 
 PATH = "/api/v1/users:import"
 # Fewer than a command takes at once: other calls wait while a batch is made ready.
@@ -29,10 +30,10 @@ _SWITCHES = ("dry_run", "create_organizations")
 
 
 def routes(
-    db: Database, authenticate: Authenticate, rules: Rules, *, region_code: str
+    db: Database, authenticate: Authenticate, rates: Rates, rules: Rules, *, region_code: str
 ) -> list[Route]:
     """Return what this door serves."""
-    door = Imports(db, authenticate, rules, region_code)
+    door = Imports(db, authenticate, rates, rules, region_code)
     return [Route("POST", PATH, door.users, streams=True)]
 
 
@@ -40,16 +41,24 @@ class Imports:
     """Handlers of the routes."""
 
     def __init__(
-        self, db: Database, authenticate: Authenticate, rules: Rules, region_code: str
+        self,
+        db: Database,
+        authenticate: Authenticate,
+        rates: Rates,
+        rules: Rules,
+        region_code: str,
     ) -> None:
         self._db = db
         self._authenticate = authenticate
+        self._rates = rates
         self._rules = rules
         self._region_code = region_code
 
     async def users(self, request: Request) -> Response:
         """Import the users of the body, as fast as they are written."""
-        caller = await self._authenticate(request.headers)
+        caller = await self._authenticate(request.headers, request.address)
+        if caller.is_client:
+            request.tell(await self._rates.take_client(caller.id))
         if caller.kind is Kind.ANONYMOUS:
             raise errors.Unauthenticated
         if caller.kind is not Kind.MANAGEMENT_CLIENT:

@@ -1,11 +1,11 @@
-"""Making, loading and rotating signing keys."""
+"""Making, loading and rotating signing keys: for each algorithm a current and a next one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from tenantry import events, ids
@@ -14,15 +14,21 @@ from tenantry.db.statements import Statement
 from tenantry.keys.model import SigningKey, State, signing_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenantry.caller import Call
     from tenantry.db.engine import Row, Session
 
 # No token lives longer: a key that retired this long ago verifies nothing any more.
 LONGEST_TOKEN_SECONDS = 24 * 3600
+RS256, ES256 = "RS256", "ES256"
+ALGORITHMS = (RS256, ES256)  # RFC 7518 section 3.1
 _BITS = 2048
+_WORD = "signing keys"  # what only one process makes at a time
 
 _k = signing_keys.c
 _ALL = Statement(select(signing_keys).order_by(_k.id))
+_OF_ALGORITHM = Statement(select(_k.id).where(_k.algorithm == bindparam("p_algorithm")).limit(1))
 _INSERT = Statement(
     insert(signing_keys)
     .values({name: bindparam(f"p_{name}") for name in _k.keys()})  # noqa: SIM118 - columns
@@ -49,54 +55,82 @@ async def load(db: Session) -> list[SigningKey]:
 
 
 async def ensure(db: Session) -> None:
-    """Make the current and the next key of a fresh database."""
-    if not await db.fetch_all(_ALL):
-        await _insert(db, State.CURRENT)
-        await _insert(db, State.NEXT)
+    """Make the keys of a fresh database: those that every deployment has."""
+    await ensure_algorithm(db, RS256)
 
 
-async def rotate(call: Call) -> str:
-    """Let the next key sign from now on, make a new next one, and return the new current id.
+async def ensure_algorithm(db: Session, algorithm: str) -> None:
+    """Make the current and the next key of an algorithm, unless there are some.
+
+    However many do it at once, one pair is made.
+    """
+    if await db.fetch_one(_OF_ALGORITHM, p_algorithm=algorithm) is not None:
+        return
+    async with db.transaction() as session:
+        await session.serialize(_WORD)
+        if await session.fetch_one(_OF_ALGORITHM, p_algorithm=algorithm) is None:
+            await _insert(session, algorithm, State.CURRENT)
+            await _insert(session, algorithm, State.NEXT)
+
+
+async def rotate(call: Call) -> dict[str, str]:
+    """Let the next key of each algorithm sign from now on, and make a new next one.
+
+    Returns the id of the new current key by algorithm.
 
     Raises:
         RuntimeError: another rotation came between; nothing was changed.
 
     """
     async with call.db.transaction() as db:
-        keys = {key.state: key for key in await load(db) if key.state is not State.RETIRED}
         at = now()
-        retired = await db.fetch_one(
-            _MOVE,
-            p_id=keys[State.CURRENT].id,
-            p_from=State.CURRENT.value,
-            p_state=State.RETIRED.value,
-            p_retire_time=at,
-        )
-        current = await db.fetch_one(
-            _MOVE,
-            p_id=keys[State.NEXT].id,
-            p_from=State.NEXT.value,
-            p_state=State.CURRENT.value,
-            p_retire_time=None,
-        )
-        if retired is None or current is None:
-            raise RuntimeError("another rotation is under way")
-        following = await _insert(db, State.NEXT)
+        alive = [key for key in await load(db) if key.state is not State.RETIRED]
+        current = {}
+        for algorithm in ALGORITHMS:
+            keys = {key.state: key for key in alive if key.algorithm == algorithm}
+            if keys:
+                current[algorithm] = await _rotate(call, db, keys, at)
         await db.fetch_all(_PRUNE, p_before=at - LONGEST_TOKEN_SECONDS * 1_000_000)
-        await db.record(
-            events.of(
-                call,
-                "signing_key.rotated",
-                before={"current": retired["id"], "next": current["id"]},
-                after={"current": current["id"], "next": following},
-            )
+    return current
+
+
+async def _rotate(call: Call, db: Session, keys: Mapping[State, SigningKey], at: int) -> str:
+    former, current = keys[State.CURRENT], keys[State.NEXT]
+    moved = [
+        await _move(db, former, State.RETIRED, retire_time=at),
+        await _move(db, current, State.CURRENT, retire_time=None),
+    ]
+    if not all(moved):
+        raise RuntimeError("another rotation is under way")
+    following = await _insert(db, current.algorithm, State.NEXT)
+    await db.record(
+        events.of(
+            call,
+            "signing_key.rotated",
+            before={"algorithm": current.algorithm, "current": former.id, "next": current.id},
+            after={"algorithm": current.algorithm, "current": current.id, "next": following},
         )
-        new_current: str = current["id"]
-    return new_current
+    )
+    return current.id
 
 
-async def _insert(db: Session, state: State) -> str:
-    private = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
+async def _move(db: Session, key: SigningKey, to: State, *, retire_time: int | None) -> bool:
+    moved = await db.fetch_one(
+        _MOVE,
+        p_id=key.id,
+        p_from=key.state.value,
+        p_state=to.value,
+        p_retire_time=retire_time,
+    )
+    return moved is not None
+
+
+async def _insert(db: Session, algorithm: str, state: State) -> str:
+    private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+    if algorithm == RS256:
+        private = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
+    else:
+        private = ec.generate_private_key(ec.SECP256R1())
     key_id = db.new_id(ids.SIGNING_KEY)
     private_pem = private.private_bytes(
         serialization.Encoding.PEM,
@@ -109,7 +143,7 @@ async def _insert(db: Session, state: State) -> str:
     await db.fetch_all(
         _INSERT,
         p_id=key_id,
-        p_algorithm="RS256",
+        p_algorithm=algorithm,
         p_state=state.value,
         p_public_pem=public_pem.decode(),
         p_private_sealed=db.vault.encrypt(private_pem, key_id),

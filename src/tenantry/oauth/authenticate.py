@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.caller import ANONYMOUS, Caller, Kind
+from tenantry.clients.model import M2M
+from tenantry.oauth import addresses
 from tenantry.portal_links import service as portal_links
 from tenantry.web import cookie
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tenantry.clients.model import Client
     from tenantry.db.engine import Database
     from tenantry.oauth.access_tokens import AccessTokens
 
@@ -31,7 +34,7 @@ class Authenticator:
         self._portal_cookie = portal_cookie
         self._public_url = public_url
 
-    async def __call__(self, headers: Mapping[str, str]) -> Caller:
+    async def __call__(self, headers: Mapping[str, str], address: str) -> Caller:
         """Return the caller; without credentials that is nobody.
 
         One of several `authorization` values has to be good: after a refresh the Python SDK
@@ -39,27 +42,30 @@ class Authenticator:
 
         Raises:
             errors.Unauthenticated: there are access tokens and all of them are bad.
+            errors.PermissionDenied: the client may not be used from this address.
 
         """
         authorization = headers.get("authorization")
         if authorization is not None:
-            return await self._by_token(authorization)
+            return await self._by_token(authorization, address)
         if self._portal_cookie in headers.get("cookie", "") and self._is_own_page(headers):
             return await self._by_cookie(headers["cookie"])
         return ANONYMOUS
 
-    async def _by_token(self, authorization: str) -> Caller:
+    async def _by_token(self, authorization: str, address: str) -> Caller:
         problem = errors.Unauthenticated()
         for value in authorization.split(","):
             scheme, _, token = value.strip().partition(" ")
             if scheme.lower() != "bearer" or not token.strip():
                 continue
             try:
-                client_id = await self._tokens.verify(token.strip())
+                client = (await self._tokens.verify(token.strip())).client
             except errors.Unauthenticated as bad:
                 problem = bad
-            else:
-                return Caller(Kind.MANAGEMENT_CLIENT, client_id)
+                continue
+            if not addresses.allows(client, address):
+                raise errors.PermissionDenied(addresses.REFUSAL)
+            return caller_of(client)
         raise problem
 
     async def _by_cookie(self, cookies: str) -> Caller:
@@ -80,3 +86,10 @@ class Authenticator:
         if site is not None:
             return site in {"same-origin", "none"}
         return headers.get("origin", self._public_url) == self._public_url
+
+
+def caller_of(client: Client) -> Caller:
+    """Return a client as a caller: one of an organization may make no call of this API."""
+    if client.client_type == M2M:
+        return Caller(Kind.ORGANIZATION_CLIENT, client.id, client.organization_id, frozenset())
+    return Caller(Kind.MANAGEMENT_CLIENT, client.id)

@@ -6,74 +6,89 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 from tenantry import ids
 from tenantry.keys import service as keys
 from tenantry.keys.model import State
+from tenantry.oauth.signer import Signer
 
 if TYPE_CHECKING:
-    from joserfc.jwk import KeyParameters
-
     from tenantry.db.engine import Session
     from tenantry.keys.model import SigningKey
 
 # After a rotation this process signs with the former key for so long at most. Verifiers know
 # the next key long before, since it was published when the former one began to sign.
 FRESH_SECONDS = 30.0
-# How often an unknown kid may make us look again; who has one waits for its turn.
-_RETRY_SECONDS = 1.0
+# How often we look again for who must not miss a key: one who has an unknown kid, which waits for
+# its turn, and one who asks for all keys, and may keep them for as long as it runs.
+RETRY_SECONDS = 1.0
+# What a published key shows (RFC 7517 section 4, RFC 7518 section 6).
+_MEMBERS = {
+    "RS256": ("use", "kty", "kid", "alg", "n", "e"),
+    "ES256": ("use", "kty", "kid", "alg", "crv", "x", "y"),
+}
 
 
 class KeyRing:
-    """Current, next and retired keys."""
+    """Current, next and retired keys of each algorithm."""
 
     def __init__(self, db: Session) -> None:
         self._db = db
         self._loaded = float("-inf")
         self._reading = asyncio.Lock()
-        self._by_id: dict[str, RSAKey] = {}
-        self._current: RSAKey | None = None
-        self.published: dict[str, Any] = {"keys": []}
+        self._by_id: dict[str, RSAKey | ECKey] = {}
+        self._signers: dict[str, Signer] = {}  # by algorithm
+        self._published: dict[str, Any] = {"keys": []}
 
     async def refresh(self, *, older_than: float = FRESH_SECONDS) -> None:
         """Read the keys again if they were read longer ago than this, in seconds."""
         if time.monotonic() - self._loaded < older_than:
             return
         async with self._reading:
-            if time.monotonic() - self._loaded >= older_than:
+            at = time.monotonic()
+            if at - self._loaded >= older_than:
                 self._take(await keys.load(self._db))
-                self._loaded = time.monotonic()
+                self._loaded = at
 
     def _take(self, loaded: list[SigningKey]) -> None:
-        self._by_id = {
-            key.id: RSAKey.import_key(key.public_pem, _parameters(key)) for key in loaded
+        self._by_id = {key.id: _public(key) for key in loaded}
+        for key in loaded:
+            if key.state is State.CURRENT:
+                known = self._signers.get(key.algorithm)
+                if known is None or known.key_id != key.id:
+                    self._signers[key.algorithm] = Signer(key)
+        shown = [key.as_dict(private=False) for key in self._by_id.values()]
+        self._published = {
+            "keys": [{name: key[name] for name in _MEMBERS[str(key["alg"])]} for key in shown]
         }
-        (current,) = (key for key in loaded if key.state is State.CURRENT)
-        if self._current is None or self._current.kid != current.id:
-            # A private key is checked when it is imported, which takes 36 ms: only when it is new.
-            self._current = RSAKey.import_key(current.private_pem, _parameters(current))
-        members = ("use", "kty", "kid", "alg", "n", "e")
-        public = [key.as_dict(private=False) for key in self._by_id.values()]
-        self.published = {"keys": [{name: key[name] for name in members} for key in public]}
 
-    async def signing(self) -> RSAKey:
-        """Return the key that signs now."""
+    async def published(self) -> dict[str, Any]:
+        """Return all keys as a JWK Set (RFC 7517 section 5)."""
+        await self.refresh(older_than=RETRY_SECONDS)
+        return self._published
+
+    async def signer(self, algorithm: str) -> Signer:
+        """Return what signs by this algorithm now."""
         await self.refresh()
-        assert self._current is not None
-        return self._current
+        if algorithm not in self._signers:
+            # Made by another process since we last read; or not at all, as by a hand in the tables.
+            await keys.ensure_algorithm(self._db, algorithm)
+            await self.refresh(older_than=0.0)
+        return self._signers[algorithm]
 
-    async def verifying(self, key_id: str) -> RSAKey | None:
-        """Return the published key of this id."""
+    async def verifying(self, key_id: str) -> RSAKey | ECKey | None:
+        """Return the published key of this id; its `alg` is the only one that it verifies."""
         if not ids.well_formed(ids.SIGNING_KEY, key_id):
             return None
         asked = time.monotonic()
         # Another process may sign with a key that was made after we last read.
         while key_id not in self._by_id and self._loaded < asked:
-            await asyncio.sleep(self._loaded + _RETRY_SECONDS - time.monotonic())
-            await self.refresh(older_than=_RETRY_SECONDS)
+            await asyncio.sleep(self._loaded + RETRY_SECONDS - time.monotonic())
+            await self.refresh(older_than=RETRY_SECONDS)
         return self._by_id.get(key_id)
 
 
-def _parameters(key: SigningKey) -> KeyParameters:
-    return {"kid": key.id, "use": "sig", "alg": "RS256"}
+def _public(key: SigningKey) -> RSAKey | ECKey:
+    kind = ECKey if key.algorithm == "ES256" else RSAKey
+    return kind.import_key(key.public_pem, {"kid": key.id, "use": "sig", "alg": key.algorithm})

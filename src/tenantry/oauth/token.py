@@ -1,105 +1,102 @@
-"""The token endpoint (RFC 6749): client_credentials, secret in the form or by Basic."""
+"""The token endpoint (RFC 6749 section 3.2): the steps that are the same for every grant."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus
 
-from tenantry import errors
-from tenantry.clients import service as clients
+import orjson
+
+from tenantry.caller import Call
+from tenantry.clients.model import GRANT_TYPES
+from tenantry.oauth.authenticate import caller_of
+from tenantry.oauth.errors import NO_STORE, OAuthError
 from tenantry.web import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.clients.token_events import TokenEvents
     from tenantry.db.engine import Database
     from tenantry.oauth.access_tokens import AccessTokens
+    from tenantry.oauth.client_authentication import ClientAuthentication
+    from tenantry.oauth.grants import Grant
+    from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
 
-_NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}  # section 5.1
-
-
-class OAuthError(Exception):
-    """An error of RFC 6749 section 5.2."""
-
-    def __init__(self, error: str, description: str, *, basic: bool = False) -> None:
-        super().__init__(error)
-        self.error = error
-        self.description = description
-        self.basic = basic
-
-    def response(self) -> Response:
-        """Return the error as the specification answers it."""
-        failed = self.error == "invalid_client"
-        body = {"error": self.error, "error_description": self.description}
-        response = Response.json(body, 401 if failed else 400)
-        response.headers.update(_NO_STORE)
-        if failed and self.basic:
-            response.headers["www-authenticate"] = 'Basic realm="token"'
-        return response
+_HEADERS = {"content-type": "application/json", **NO_STORE}
 
 
 class TokenEndpoint:
     """POST /oauth/token."""
 
-    def __init__(self, db: Database, tokens: AccessTokens) -> None:
+    def __init__(
+        self,
+        db: Database,
+        authenticate: ClientAuthentication,
+        grants: Mapping[str, Grant],
+        tokens: AccessTokens,
+        *,
+        token_events: TokenEvents,
+        rates: Rates,
+    ) -> None:
         self._db = db
+        self._authenticate = authenticate
+        self._grants = grants
         self._tokens = tokens
+        self._token_events = token_events
+        self._rates = rates
+
+    @property
+    def grant_types(self) -> tuple[str, ...]:
+        """What may be asked for."""
+        return tuple(self._grants)
 
     async def __call__(self, request: Request) -> Response:
         """Answer one token request; every failure in the form of RFC 6749."""
         try:
-            return await self._grant(request)
+            return await self._answer(request)
         except OAuthError as problem:
             return problem.response()
-        except (errors.InvalidArgument, errors.UnsupportedMediaType) as problem:
-            return OAuthError("invalid_request", problem.message).response()
+        except OAuthError.TRANSLATED as problem:
+            return OAuthError.of(problem).response()
 
-    async def _grant(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Response:
+        # 1. What is asked for.
         form = request.form()
-        grant = form.get("grant_type")
-        if not grant:
+        grant_type = form.get("grant_type")
+        if not grant_type:
             raise OAuthError("invalid_request", "grant_type is required")
-        if grant != "client_credentials":
-            raise OAuthError("unsupported_grant_type", "grant_type must be client_credentials")
-        client_id, secret, basic = _credentials(request, form)
-        client = await clients.authenticate(self._db, client_id, secret)
-        if client is None:
-            raise OAuthError("invalid_client", "unknown client or wrong secret", basic=basic)
-        issued = await self._tokens.issue(client.id)
-        response = Response.json(
-            {
-                "access_token": issued.token,
-                "token_type": "Bearer",
-                "expires_in": issued.expires_in,
-                "scope": "",
-            }
-        )
-        response.headers.update(_NO_STORE)
-        return response
-
-
-def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str, bool]:
-    """Return client id, secret, and whether they came by Basic (section 2.3.1).
-
-    A Bearer header is not looked at: some SDKs send their stale access token along.
-    """
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        if "client_secret" in form:
-            raise OAuthError("invalid_request", "credentials are given twice", basic=True)
-        try:
-            pair = base64.b64decode(encoded.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        grant = self._grants.get(grant_type)
+        if grant is None:
             raise OAuthError(
-                "invalid_client", "the Basic credentials cannot be read", basic=True
-            ) from None
-        name, _, secret = pair.partition(":")
-        client_id = unquote_plus(name)
-        if form.get("client_id", client_id) != client_id:
-            raise OAuthError("invalid_request", "two different client_id", basic=True)
-        return client_id, unquote_plus(secret), True
-    client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
-    if not client_id or not secret:
-        raise OAuthError("invalid_client", "client_id and client_secret are required")
-    return client_id, secret, False
+                "unsupported_grant_type", f"grant_type must be {' or '.join(self._grants)}"
+            )
+        # 2. Who asks.
+        authenticated = await self._authenticate(request, form)
+        client = authenticated.client
+        # 3. Whether this client may.
+        request.tell(await self._rates.take_token(client.id))
+        if grant_type not in (client.grant_types or GRANT_TYPES[client.client_type]):
+            raise OAuthError(
+                "unauthorized_client", f"this client is not registered for {grant_type}"
+            )
+        if not client.api_access:
+            raise OAuthError(
+                "unauthorized_client",
+                "unauthorized: API access is switched off for this client",
+                status=401,
+                basic=authenticated.basic,
+            )
+        # 4. What it gets.
+        scopes = await grant(client, form)
+        issued = await self._tokens.issue(client, scopes)
+        # 5. On the record, before it is handed out.
+        call = Call(caller_of(client), self._db, request.request_id)
+        await self._token_events.issued(call, client, token_id=issued.id, scopes=scopes)
+        answer = {
+            "access_token": issued.token,
+            "token_type": "Bearer",
+            "expires_in": issued.expires_in,
+            "scope": " ".join(scopes),
+        }
+        return Response(200, orjson.dumps(answer), dict(_HEADERS))

@@ -229,54 +229,87 @@ _OAUTH_ERROR = {
         }
     },
 }
-_OAUTH_PATHS = {
-    "/oauth/token": {
+# How a client says who it is: one of these, or HTTP Basic (RFC 6749 section 2.3, RFC 7523).
+_CLIENT = {
+    "client_id": {"type": "string"},
+    "client_secret": {"type": "string"},
+    "client_assertion_type": {"const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+    "client_assertion": {"type": "string"},
+}
+
+
+def _oauth(
+    operation: str,
+    summary: str,
+    description: str,
+    *,
+    asked: dict[str, Any],
+    answered: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Describe an endpoint that a client sends a form to, with itself in it."""
+    name, *_ = asked  # the first is a must
+    form = {"type": "object", "required": [name], "properties": {**asked, **_CLIENT}}
+    found: dict[str, Any] = {"description": "Done."}
+    if answered is not None:
+        found = {"description": "The answer.", "content": {_JSON: {"schema": answered}}}
+    return {
         "post": {
-            "operationId": "Token",
+            "operationId": operation,
             "tags": ["OAuth"],
-            "summary": "Returns an access token for a management client",
-            "description": "The client's id and secret are sent in the form, or by HTTP Basic.",
+            "summary": summary,
+            "description": f"{description} The client sends its id and secret in the form, or by "
+            "HTTP Basic, or an assertion in place of the secret.",
             "security": [],
             "requestBody": {
                 "required": True,
-                "content": {
-                    "application/x-www-form-urlencoded": {
-                        "schema": {
-                            "type": "object",
-                            "required": ["grant_type"],
-                            "properties": {
-                                "grant_type": {"const": "client_credentials"},
-                                "client_id": {"type": "string"},
-                                "client_secret": {"type": "string"},
-                            },
-                        }
-                    }
-                },
+                "content": {"application/x-www-form-urlencoded": {"schema": form}},
             },
             "responses": {
-                "200": {
-                    "description": "The token, to be sent as `Authorization: Bearer`.",
-                    "content": {
-                        _JSON: {
-                            "schema": {
-                                "type": "object",
-                                "required": ["access_token", "token_type", "expires_in"],
-                                "properties": {
-                                    "access_token": {"type": "string"},
-                                    "token_type": {"const": "Bearer"},
-                                    "expires_in": {"type": "integer", "description": "Seconds."},
-                                    "scope": {"type": "string"},
-                                },
-                            }
-                        }
-                    },
-                },
+                "200": found,
                 "400": _OAUTH_ERROR,
                 "401": _OAUTH_ERROR,
                 "default": {"$ref": "#/components/responses/Error"},
             },
         }
-    },
+    }
+
+
+_OAUTH_PATHS = {
+    "/oauth/token": _oauth(
+        "Token",
+        "Returns an access token for a client",
+        "Without `scope` the token has all scopes of the client.",
+        asked={"grant_type": {"const": "client_credentials"}, "scope": {"type": "string"}},
+        answered={
+            "type": "object",
+            "required": ["access_token", "token_type", "expires_in"],
+            "properties": {
+                "access_token": {"type": "string"},
+                "token_type": {"const": "Bearer"},
+                "expires_in": {"type": "integer", "description": "Seconds."},
+                "scope": {"type": "string"},
+            },
+        },
+    ),
+    "/oauth/introspect": _oauth(
+        "Introspect",
+        "Says whether a token is in force, and what it says (RFC 7662)",
+        "A token may be an access token or an API token. Who may not know of it is told that it is "
+        "not active.",
+        asked={"token": {"type": "string"}},
+        answered={
+            "type": "object",
+            "required": ["active"],
+            "properties": {"active": {"type": "boolean"}},
+        },
+    ),
+    "/oauth/revoke": _oauth(
+        "Revoke",
+        "Takes a token back (RFC 7009)",
+        "A token that is unknown, expired or revoked before is no error.",
+        asked={"token": {"type": "string"}},
+        answered=None,
+    ),
     "/keys": {
         "get": {
             "operationId": "Keys",

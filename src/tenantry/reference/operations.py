@@ -68,8 +68,15 @@ _IDEMPOTENCY_KEY = (
 )
 # Query members beyond the messages, which the contract only names.
 _EXTRAS = {
-    "force": "Do it even if it leaves other members of an organization without an administrator. "
-    "Over gRPC, gRPC-Web and Connect this is the header `x-force`."
+    "force": (
+        "boolean",
+        "Do it even if it leaves other members of an organization without an administrator.",
+    ),
+    "overlap_seconds": (
+        "integer",
+        "All other secrets that are in force expire after this many seconds.",
+    ),
+    "expires_in": ("integer", "The new secret expires after this many seconds."),
 }
 
 
@@ -147,7 +154,7 @@ def _of(method: Method, schemas: Schemas) -> Iterator[Operation]:
         yield Operation(
             name=method.name if index == 0 else f"{method.name}{index + 1}",
             title=_title(method, route),
-            tag=_plural(method.service.rpartition(".")[2].removesuffix("Service")),
+            tag=_plural(_words(method.service.rpartition(".")[2].removesuffix("Service"))),
             verb=route.verb,
             path=route.template,
             summary=first_sentence(about),
@@ -172,15 +179,19 @@ def _title(method: Method, route: HttpRoute) -> str:
 
     A further route is told apart by what it finds the object by.
     """
-    first, *rest = _WORD.findall(method.name)
-    title = " ".join([first, *(word.lower() for word in rest)])
-    if first in {"List", "Search"}:
+    title = _words(method.name)
+    if title.startswith(("List ", "Search ")):
         title = _plural(title)  # the contract names lists in the singular: ListOrganization
     if route == method.routes[0]:
         return title
     known = _VARIABLE.findall(method.routes[0].template)
     other = [name for name in _VARIABLE.findall(route.template) if name not in known]
     return f"{title} by {other[0].replace('_', ' ')}" if other else f"{title} (alias)"
+
+
+def _words(name: str) -> str:
+    first, *rest = _WORD.findall(name)
+    return " ".join([first, *(word.lower() for word in rest)])
 
 
 def _path(method: Method, variables: list[str], schemas: Schemas) -> Iterator[Parameter]:
@@ -217,7 +228,9 @@ def _extra(name: str) -> Parameter:
     """Describe a query member beyond the message; `metadata.*` stands for any that begins so."""
     stem = name.removesuffix("*")
     if stem == name:
-        return Parameter(Member(name, "boolean", _EXTRAS[name]), "query", {"type": "boolean"})
+        kind, what = _EXTRAS[name]
+        elsewhere = f"Over gRPC, gRPC-Web and Connect this is the header `x-{name}`."
+        return Parameter(Member(name, kind, f"{what} {elsewhere}"), "query", {"type": kind})
     member = Member(
         name,
         "string",
@@ -371,7 +384,7 @@ def _plural(noun: str) -> str:
 def _statuses(method: Method, variables: list[str], body: Body | None) -> tuple[int, ...]:
     """Return the HTTP statuses of the errors that the operation can end in."""
     kinds: list[type[errors.Error]] = [errors.InvalidArgument, errors.Unauthenticated]
-    kinds += [errors.PermissionDenied, errors.Busy, errors.Internal]
+    kinds += [errors.PermissionDenied, errors.RateLimited, errors.Busy, errors.Internal]
     if variables:
         kinds.append(errors.NotFound)
     if method.if_match:

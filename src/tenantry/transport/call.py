@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
     from tenantry.caller import Caller
     from tenantry.db.engine import Database
+    from tenantry.rate_limits.rates import Rates
     from tenantry.transport.methods import Method
+    from tenantry.web import Request
 
-    Authenticate = Callable[[Mapping[str, str]], Awaitable[Caller]]
+    Authenticate = Callable[[Mapping[str, str], str], Awaitable[Caller]]
 
 _ETAG = re.compile(r'"(\d{1,18})"')
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -44,22 +46,27 @@ class Admission:
 
 
 class Pipeline:
-    """Runs rpcs on one database, for callers whom `authenticate` finds in the headers."""
+    """Runs rpcs on one database, for callers whom `authenticate` finds by headers and address."""
 
-    def __init__(self, database: Database, authenticate: Authenticate) -> None:
+    def __init__(self, database: Database, authenticate: Authenticate, rates: Rates) -> None:
         self._database = database
         self._authenticate = authenticate
+        self._rates = rates
 
-    async def admit(self, method: Method, headers: Mapping[str, str], request_id: str) -> Admission:
+    async def admit(self, method: Method, request: Request) -> Admission:
         """Find out who calls and whether they may; before the body is even parsed.
 
         Raises:
             errors.Unauthenticated: the access token is missing or bad.
+            errors.RateLimited: the client makes too many calls.
             errors.PermissionDenied: the caller may not make this call.
             errors.InvalidArgument: a header is malformed.
 
         """
-        caller = await self._authenticate(headers)
+        headers = request.headers
+        caller = await self._authenticate(headers, request.address)
+        if caller.is_client:
+            request.tell(await self._rates.take_client(caller.id))
         policy.check(method, caller)
         key = headers.get("idempotency-key") if method.keeps_replies else None
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
@@ -67,7 +74,7 @@ class Pipeline:
                 "idempotency-key", "pattern", "must be 1 to 255 visible ASCII characters"
             )
         if_match = _revisions(headers.get("if-match")) if method.if_match else None
-        return Admission(caller, request_id, if_match, key, _extra(method, headers))
+        return Admission(caller, request.request_id, if_match, key, _extra(method, headers))
 
     async def run(
         self,
@@ -104,7 +111,8 @@ class Pipeline:
     ) -> tuple[Message[Any], dict[str, str]]:
         # By JSON with its members in order: a map has none, and each wire writes it as it likes.
         members = json.dumps(json.loads(message.to_json()), sort_keys=True)
-        request = hashlib.sha256(f"{method.path}\n{members}".encode()).hexdigest()
+        beside = f"\n{json.dumps(call.extra, sort_keys=True)}" if call.extra else ""
+        request = hashlib.sha256(f"{method.path}\n{members}{beside}".encode()).hexdigest()
         async with self._database.transaction() as session:
             kept = await replies.claim(session, caller_id=call.caller.id, key=key, request=request)
             if kept is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.transport import details, grpc, rpc
+from tenantry.transport.address import Addresses
 from tenantry.transport.router import Router, allow
 from tenantry.web import MAX_BODY, MAX_STREAM, Request, Response
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         MutableMapping,
     )
 
+    from tenantry.rate_limits.rates import Rates
     from tenantry.web import Route
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -37,21 +39,34 @@ _CORS_HEADERS = (
 # For a whole body; one that a route takes piece by piece has the server's own limit, an hour.
 BODY_SECONDS = 30.0
 DRAIN_SECONDS = 10.0
-_CORS_EXPOSED = "etag, x-request-id, grpc-status, grpc-message, grpc-status-details-bin"
+_CORS_EXPOSED = (
+    "etag, x-request-id, grpc-status, grpc-message, grpc-status-details-bin, "
+    "retry-after, ratelimit, ratelimit-policy"
+)
+_UNLIMITED = "/healthz"  # what asks whether the server is well is no client
 
 
 class Entry:
     """The ASGI application of one process, for plain HTTP requests.
 
-    ``cors_origins`` are the origins whose pages may call the API.
+    ``cors_origins`` are the origins whose pages may call the API, ``trusted_proxies`` the networks
+    of proxies that say who the client is.
     """
 
     def __init__(
-        self, router: Router, door: rpc.RpcDoor, *, cors_origins: tuple[str, ...] = ()
+        self,
+        router: Router,
+        door: rpc.RpcDoor,
+        rates: Rates,
+        *,
+        cors_origins: tuple[str, ...] = (),
+        trusted_proxies: tuple[str, ...] = (),
     ) -> None:
         self._router = router
         self._door = door
+        self._rates = rates
         self._cors_origins = cors_origins
+        self._addresses = Addresses(trusted_proxies)
         self._public: set[str] = set()
         self._streaming: set[tuple[str, str]] = set()
 
@@ -70,8 +85,10 @@ class Entry:
             await self._answer(scope, receive, _until_gone(send))
 
     async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        request, pieces = _request(scope), None
+        request, pieces = self._request(scope), None
         try:
+            if request.path != _UNLIMITED:
+                request.tell(await self._rates.take_address(request.address))
             if (request.verb, request.path) in self._streaming:
                 request.pieces = pieces = _Pieces(request, receive)
             else:
@@ -94,6 +111,12 @@ class Entry:
         if pieces is not None:
             await pieces.drain()
         await self._send(request, response, send)
+
+    def _request(self, scope: Mapping[str, Any]) -> Request:
+        request = _request(scope)
+        peer = scope.get("client") or ("",)
+        request.address = self._addresses.client(peer[0], request.headers.get("x-forwarded-for"))
+        return request
 
     async def _respond(self, request: Request) -> Response:
         if request.verb == "OPTIONS":
@@ -132,14 +155,16 @@ class Entry:
 
     def _finish(self, request: Request, send: Send) -> Send:
         """Add to what the rpc door sends the headers that every answer has."""
-        extra = [
-            (name.encode(), value.encode())
-            for name, value in {"x-request-id": request.request_id, **self._cors(request)}.items()
-        ]
 
         async def sent(event: MutableMapping[str, Any]) -> None:
             if event["type"] == "http.response.start":
-                event["headers"] = [*event["headers"], *extra]
+                extra = {
+                    "x-request-id": request.request_id,
+                    **request.limits,
+                    **self._cors(request),
+                }
+                headers = [(name.encode(), value.encode()) for name, value in extra.items()]
+                event["headers"] = [*event["headers"], *headers]
             await send(event)
 
         return sent
@@ -151,7 +176,7 @@ class Entry:
             "content-length": str(len(response.body)),
             "x-content-type-options": "nosniff",
         }
-        for name, value in self._cors(request).items():
+        for name, value in (*request.limits.items(), *self._cors(request).items()):
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         if response.status == 204:
             del headers["content-length"]

@@ -102,7 +102,7 @@ def status_details(error: errors.Error, request_id: str) -> bytes:
 async def _call(
     method: Method, pipeline: Pipeline, request: Request
 ) -> tuple[bytes, dict[str, str]]:
-    admission = await pipeline.admit(method, request.headers, request.request_id)
+    admission = await pipeline.admit(method, request)
     spelled = _message(request)
     message = messages.from_binary(method.input, spelled)
     response, headers = await pipeline.run(method, admission, message, spelled=spelled)

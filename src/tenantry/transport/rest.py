@@ -59,7 +59,7 @@ class Transcoder:
 
         """
         method = self.method
-        admission = await self.pipeline.admit(method, request.headers, request.request_id)
+        admission = await self.pipeline.admit(method, request)
         message, extra = self._message(request)
         response, headers = await self.pipeline.run(
             method, admission, message, spelled=request.body, extra=extra

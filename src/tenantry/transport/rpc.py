@@ -73,15 +73,17 @@ class RpcDoor:
         async def run(message: Message[Any], ctx: RequestContext[Any, Any]) -> Message[Any]:
             request = _request.get()
             try:
-                admission = await self._pipeline.admit(method, request.headers, request.request_id)
+                admission = await self._pipeline.admit(method, request)
                 # Zero bytes are common in the binary form: only one that has any is searched.
                 response, headers = await self._pipeline.run(
                     method, admission, message, spelled=request.body
                 )
             except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
                 error = details.translate(problem, request.request_id)
+                # A client that waits as told (Retry-After) finds it where HTTP has it.
+                to = ctx.response_trailers if is_grpc(request) else ctx.response_headers
                 for name, value in error.headers.items():
-                    ctx.response_trailers.add(name, value)
+                    to.add(name, value)
                 raise _connect_error(error, request.request_id) from None
             for name, value in headers.items():
                 ctx.response_trailers.add(name, value)

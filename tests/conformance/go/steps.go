@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"connectrpc.com/connect"
 	"github.com/scalekit-inc/scalekit-sdk-go/v2"
@@ -93,6 +94,31 @@ func step(name string, show func(seen details)) {
 		}
 	}()
 	show(line)
+}
+
+// soon shows what was changed: it is in force within a second, and then, at the latest, this holds.
+func soon(show func()) {
+	until := time.Now().Add(time.Second)
+	for {
+		last := time.Now().After(until)
+		if holds(show, last) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// holds reports whether no check fails; on the last call one that does is passed on.
+func holds(show func(), last bool) (held bool) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			if _, ok := failure.(failed); last || !ok {
+				panic(failure)
+			}
+		}
+	}()
+	show()
+	return true
 }
 
 // rpcError returns the status of a failed call and the ErrorInfo that came with it.

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import sdk from '@scalekit-sdk/node'
 
@@ -76,6 +77,20 @@ export async function badField(field, promise) {
     .map((violation) => [violation.field, violation.description])
   assert.ok(violations.some(([name, why]) => name.includes(field) && why), String(violations))
   return violations
+}
+
+// What was changed is in force within a second: then, at the latest, this holds.
+export async function soon(show) {
+  const until = Date.now() + 1000
+  for (;;) {
+    const last = Date.now() > until
+    try {
+      return await show()
+    } catch (error) {
+      if (last || !(error instanceof assert.AssertionError)) throw error
+    }
+    await sleep(50)
+  }
 }
 
 // Reads pages of 2, newest first, until all of ours were in them; returns every id that was.

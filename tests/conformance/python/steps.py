@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import traceback
 import uuid
 from contextlib import contextmanager
@@ -89,6 +90,19 @@ def _field_violations(error: ScalekitServerException):
         info = ErrorInfo()
         if detail.Unpack(info):
             yield from info.validation_error_info.field_violations
+
+
+def soon(show):
+    """What was changed is in force within a second: then, at the latest, this holds."""
+    until = time.monotonic() + 1
+    while True:
+        last = time.monotonic() > until
+        try:
+            return show()
+        except AssertionError:
+            if last:
+                raise
+            time.sleep(0.05)
 
 
 def read_pages(read, ours) -> list[str]:

@@ -96,6 +96,31 @@ abstract class Steps {
     check(message.contains(field), message);
   }
 
+  /** Show what was changed: it is in force within a second, and then, at the latest, this holds. */
+  static void soon(Runnable show) {
+    long until = System.nanoTime() + 1_000_000_000L;
+    while (true) {
+      boolean last = System.nanoTime() > until;
+      try {
+        show.run();
+        return;
+      } catch (AssertionError failure) {
+        if (last) {
+          throw failure;
+        }
+      }
+      sleep(50);
+    }
+  }
+
+  static void sleep(int milliseconds) {
+    try {
+      Thread.sleep(milliseconds);
+    } catch (InterruptedException interrupted) {
+      throw new AssertionError(interrupted);
+    }
+  }
+
   record Page(List<String> ids, int totalSize, String nextPageToken) {}
 
   /** Read pages of 2, newest first, until all of ours were in them. */

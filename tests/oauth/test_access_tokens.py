@@ -18,16 +18,19 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey, RSAKey
+from machines import parts_of
 
 from tenantry.keys import service as keys
 from tenantry.keys.model import State
 
+pytestmark = pytest.mark.wires("rest", "grpc")  # it is one step for all of them
+
 
 @pytest.fixture(scope="module")
 async def signing(database):
-    """The keys of the server, by their state."""
-    return {key.state: key for key in await keys.load(database)}
+    """The RS256 keys of the server, by their state."""
+    return {key.state: key for key in await keys.load(database) if key.algorithm == "RS256"}
 
 
 @pytest.fixture
@@ -119,6 +122,61 @@ async def test_an_id_token_of_ours_is_no_access_token(api, claims, signing, serv
             await call(api, signed(claims | {"aud": audience}, current.private_pem, current.id))
 
 
+@pytest.mark.wires("rest")
+async def test_a_token_is_of_its_clients_kind(api, claims, signing, new, make):
+    """Attack case 28: signed by us, and of no kind that its client has."""
+    current = signing[State.CURRENT]
+    organization, other = await make.organization(), await make.organization()
+    machine, spa = await new.machine(organization["id"]), await new.application("SPA")
+    of_machine = {"sub": machine.id, "client_id": machine.id}
+    of_spa = {"sub": spa.id, "client_id": spa.id}
+    for changed in (
+        {"oid": organization["id"]},
+        of_machine,
+        of_machine | {"oid": other["id"]},
+        of_machine | {"oid": organization["id"], "aud": claims["aud"][0]},
+        of_spa,
+    ):
+        with refused("UNAUTHENTICATED"):
+            await call(api, signed(claims | changed, current.private_pem, current.id))
+    for typ in ("", "at+jwt", "logout+jwt", "JWS", "jwt"):
+        with refused("UNAUTHENTICATED"):
+            await call(api, signed(claims, current.private_pem, current.id, typ=typ))
+    for jti in (None, "", "x", 7, "evt_1", "tkn_"):
+        with refused("UNAUTHENTICATED"):
+            await call(api, signed(claims | {"jti": jti}, current.private_pem, current.id))
+    whole = of_machine | {"oid": organization["id"]}
+    with refused("PERMISSION_DENIED"):
+        await call(api, signed(claims | whole, current.private_pem, current.id))
+
+
+@pytest.mark.wires("rest")
+async def test_a_token_of_another_deployment_is_refused(api, oauth, claims):
+    """Attack case 28: its key has a kid of ours, or its token an issuer of ours."""
+    ours = parts_of(await oauth.get_token(oauth.management))[0]
+    tokens = [
+        signed(claims | {"iss": "https://b.example", "aud": ["https://b.example"]}, OTHER_KEY, kid)
+        for kid in (ours["kid"], "snk_1")
+    ]
+    await all_refused(api, [*tokens, signed(claims, OTHER_KEY, ours["kid"])])
+
+
+@pytest.mark.wires("rest")
+async def test_keys_of_one_algorithm_do_not_sign_by_the_other(api, claims, signing, database, new):
+    await new.set_up(await new.machine(), access_token_signing_alg="ES256")
+    es256 = {k.state: k for k in await keys.load(database) if k.algorithm == "ES256"}[State.CURRENT]
+    rs256 = signing[State.CURRENT]
+    good = jwt.encode(
+        {"alg": "ES256", "typ": "JWT", "kid": es256.id}, claims, ECKey.import_key(es256.private_pem)
+    )
+    assert await call(api, good)
+    mixed = [
+        jwt.encode({"alg": "ES256", "kid": rs256.id}, claims, ECKey.import_key(es256.private_pem)),
+        jwt.encode({"alg": "RS256", "kid": es256.id}, claims, RSAKey.import_key(rs256.private_pem)),
+    ]
+    await all_refused(api, mixed)
+
+
 async def test_a_signature_of_another_key_is_refused(api, claims, signing):
     current, following = signing[State.CURRENT], signing[State.NEXT]
     with refused("UNAUTHENTICATED"):
@@ -165,7 +223,8 @@ async def test_no_signature_is_no_token(api, claims, signing):
 
 async def test_the_public_key_is_no_shared_secret(api, claims, signing, http):
     current = signing[State.CURRENT]
-    published = (await http.get("/keys")).json()["keys"][0]
+    published = (await http.get("/keys")).json()["keys"]
+    (published,) = [key for key in published if key["kid"] == current.id]
     modulus = base64.urlsafe_b64decode(published["n"] + "==")
     public = RSAKey.import_key(current.public_pem).raw_value
     for secret in (

@@ -1,1 +1,0 @@
-"""How many requests a client or an address may make in a time."""

@@ -1,0 +1,30 @@
+"""What is counted of one client or address, and the interface of where it is kept."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class Count(NamedTuple):
+    """What came in the last window, and in this one, which ends in ``left`` seconds.
+
+    The first window begins with the first request.
+    """
+
+    previous: int
+    current: int
+    left: float
+    admitted: bool = True  # it was counted
+
+
+class Counts(Protocol):
+    """Where requests are counted; None where that is out of reach."""
+
+    async def take(self, key: str, quota: int, seconds: int) -> Count | None:
+        """Count one more, unless that is over the quota."""
+
+    async def look(self, key: str, seconds: int) -> Count | None:
+        """Return the count as it stands."""
+
+    async def aclose(self) -> None:
+        """Let go of what it holds."""

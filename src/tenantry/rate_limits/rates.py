@@ -1,0 +1,192 @@
+"""The limits of this server: what each counts, and what its answers say."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import math
+from typing import TYPE_CHECKING, Self
+
+from tenantry import errors
+from tenantry.rate_limits.memory import Memory
+from tenantry.rate_limits.redis import Redis
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.rate_limits.counts import Count, Counts
+    from tenantry.settings import Settings
+
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_memories: dict[str, Memory] = {}  # by limit: all windows in one are of one length
+
+
+class Rates:
+    """The limits of this server. Each may be off, and then costs nothing.
+
+    What `take_*` return are headers of the answer (draft-ietf-httpapi-ratelimit-headers-11).
+    """
+
+    def __init__(self, limits: Mapping[str, Limit]) -> None:
+        self._limits = limits
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the limits that are set; needs the event loop that will ask."""
+        rates = {
+            "client": settings.rate_limit_client,
+            "address": settings.rate_limit_address,
+            "token": settings.rate_limit_token,
+            "failures": settings.rate_limit_failures,
+        }
+        url = settings.rate_limit_storage
+        redis = Redis(url) if url and any(rates.values()) else None
+        return cls(
+            {
+                name: Limit(name, rate, redis or _memories.setdefault(name, Memory()))
+                for name, rate in rates.items()
+                if rate
+            }
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections to Redis."""
+        for limit in self._limits.values():
+            await limit.counts.aclose()
+
+    async def take_address(self, address: str) -> dict[str, str]:
+        """Count a request from this address; "" (unknown) is not limited.
+
+        Raises:
+            errors.RateLimited: there were too many.
+
+        """
+        return await self._take("address", _network(address))
+
+    async def take_client(self, client_id: str) -> dict[str, str]:
+        """Count a call of this client, which has shown who it is.
+
+        Raises:
+            errors.RateLimited: there were too many.
+
+        """
+        return await self._take("client", client_id)
+
+    async def take_token(self, client_id: str) -> dict[str, str]:
+        """Count an access token for this client, which has shown who it is.
+
+        Only then: or anybody could use up the tokens of a client whose id they know.
+
+        Raises:
+            errors.RateLimited: there were too many.
+
+        """
+        return await self._take("token", client_id)
+
+    async def check_failures(self, address: str) -> None:
+        """Refuse credentials from an address that sent too many wrong ones, before looking at them.
+
+        Right ones too: an answer to them would be what a guesser is after. Others behind the same
+        address wait with it, but not for long. What is refused here is not counted, so the wait
+        does not grow by trying, and ends within a window (a minute by default) after the wrong
+        ones do, most often within seconds (Retry-After). Access tokens that were issued before
+        go on working. By client id nothing is counted: nobody can lock a client out of another
+        address than their own.
+
+        The default bears one mistake that a client repeats on its own: a user action arrives
+        three times (behaviours section 1), so a hundred failures are some thirty mistakes. Those
+        that are looked at just now are not counted yet.
+
+        Raises:
+            errors.RateLimited: there were too many.
+
+        """
+        limit = self._limits.get("failures")
+        if limit is not None and address:
+            await limit.check(_network(address))
+
+    async def add_failure(self, address: str) -> None:
+        """Count wrong credentials that came from this address."""
+        limit = self._limits.get("failures")
+        if limit is not None and address:
+            await limit.add(_network(address))
+
+    async def _take(self, name: str, key: str) -> dict[str, str]:
+        limit = self._limits.get(name)
+        return await limit.take(key) if limit is not None and key else {}
+
+
+class Limit:
+    """One limit: ``rate`` (`100/minute`) for each key, which is a client or an address."""
+
+    def __init__(self, name: str, rate: str, counts: Counts) -> None:
+        quota, _, unit = rate.partition("/")
+        self.counts = counts
+        self._name = name
+        self._quota = int(quota)
+        self._seconds = _SECONDS[unit]
+        # The windows of another rate are others.
+        self._prefix = f"{name}/{rate}/"
+        self._policy = f'"{name}";q={self._quota};w={self._seconds}'
+
+    async def take(self, key: str) -> dict[str, str]:
+        """Count one request, and return the headers of its answer.
+
+        Raises:
+            errors.RateLimited: it is one too many; it is not counted.
+
+        """
+        count = await self.counts.take(self._prefix + key, self._quota, self._seconds)
+        if count is None:
+            return {}
+        if not count.admitted:
+            raise self._exceeded(count)
+        return self._headers(count, self._whole(count.left))
+
+    async def check(self, key: str) -> None:
+        """Count nothing.
+
+        Raises:
+            errors.RateLimited: one more would be one too many.
+
+        """
+        count = await self.counts.look(self._prefix + key, self._seconds)
+        if count is not None and not self._remaining(count):
+            raise self._exceeded(count)
+
+    async def add(self, key: str) -> None:
+        """Count one, up to the quota."""
+        await self.counts.take(self._prefix + key, self._quota, self._seconds)
+
+    def _remaining(self, count: Count) -> int:
+        last = math.floor(count.previous * count.left / self._seconds)
+        return max(0, self._quota - last - count.current)
+
+    def _headers(self, count: Count, reset: int) -> dict[str, str]:
+        return {
+            "ratelimit-policy": self._policy,
+            "ratelimit": f'"{self._name}";r={self._remaining(count)};t={reset}',
+        }
+
+    def _exceeded(self, count: Count) -> errors.RateLimited:
+        wait = max(1, self._whole(self._wait(count)))
+        return errors.RateLimited(wait, self._headers(count, wait))
+
+    def _whole(self, seconds: float) -> int:
+        # A clock's rounding can make a fresh window a little longer than it is.
+        return min(math.ceil(seconds), self._seconds)
+
+    def _wait(self, count: Count) -> float:
+        """Return the seconds until one more is within the quota."""
+        if count.current < self._quota:  # once enough of the last window is out of the sliding one
+            free = self._quota - count.current
+            return count.left - self._seconds * free / max(count.previous, free)
+        return count.left + self._seconds * (1 - self._quota / count.current)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _network(address: str) -> str:
+    """Return what is limited as one: an IPv4 address, the /64 of an IPv6 address."""
+    if ":" not in address:
+        return address
+    return str(ipaddress.ip_network((address, 64), strict=False))

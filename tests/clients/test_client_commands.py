@@ -1,0 +1,64 @@
+"""`tenantry client` and clients of every type."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from apis import refused
+from holders import Holder
+
+
+async def run(server, *arguments: str):
+    return await asyncio.to_thread(server.run, "client", *arguments)
+
+
+@pytest.mark.wires("rest")
+async def test_every_client_is_listed_with_its_type_and_organization(api, make, server):
+    machine = await Holder.made(api, "M2M", make)
+    web = await Holder.made(api, "WEB_APP", make)
+    done = await run(server, "list", "--json")
+    listed = {client["client_id"]: client for client in json.loads(done.stdout)}
+    organization = machine.key["organization_id"]
+    kinds = {id_: (c["client_type"], c["organization_id"]) for id_, c in listed.items()}
+    assert kinds[machine.id] == ("M2M", organization)
+    assert kinds[web.id] == ("WEB_APP", None)
+    assert kinds[server.client_id] == ("ENV", None)
+    table = (await run(server, "list")).stdout
+    for text in (machine.id, f"M2M {organization}", web.id, "WEB_APP"):
+        assert text in table
+
+
+@pytest.mark.wires("rest")
+@pytest.mark.parametrize("kind", ["M2M", "WEB_APP"])
+async def test_a_client_of_any_type_gets_a_new_secret_and_is_deleted(
+    api, make, server, kind, events
+):
+    holder = await Holder.made(api, kind, make)
+    await holder.add()
+    await events.new()
+    done = await run(server, "rotate", holder.id, "--now", "--json")
+    secret = json.loads(done.stdout)["client_secret"]
+    *others, last = await holder.secrets()
+    assert last["secret_suffix"] == secret[-4:]
+    assert last["created_by"] == "system"
+    assert all("expire_time" in other for other in others)
+    assert (await run(server, "delete", holder.id)).returncode == 0
+    with refused("NOT_FOUND"):
+        await holder.shown()
+    told = await events.new()
+    assert [event["type"] for event in told] == ["client.secret_rotated", "client.deleted"]
+    assert {event["organization_id"] for event in told} == {holder.key.get("organization_id")}
+    assert secret not in str(told)
+
+
+@pytest.mark.wires("rest")
+async def test_a_rotation_keeps_the_limit_unless_the_others_end_now(api, make, server):
+    holder = await Holder.made(api, "WEB_APP", make)
+    for _ in range(2):
+        await holder.add()
+    done = await run(server, "rotate", holder.id)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "has 2 secrets in force" in done.stderr
+    assert (await run(server, "rotate", holder.id, "--now")).returncode == 0
