@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, select
 
 from tenantry import ids
-from tenantry import ids
 from tenantry.clients import reading, revocations
 from tenantry.clients.model import clients, scopes
 from tenantry.db.schema import from_json, json_rows, json_values, to_json
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 FRESH_SECONDS = 0.9
 _MOST = 20_000  # clients, and as many tokens, that are remembered
 _AT_ONCE = 1000  # of a statement
-_PREFIXES = (ids.ENVIRONMENT_CLIENT, ids.ORGANIZATION_CLIENT)
 _PREFIXES = (ids.ENVIRONMENT_CLIENT, ids.ORGANIZATION_CLIENT)
 
 _off = (
@@ -85,8 +83,6 @@ class Directory:
         """
         if not _is_id(client_id):
             return None  # and never a part of what others wait for
-        if not any(ids.well_formed(prefix, client_id) for prefix in _PREFIXES):
-            return None  # it may hold what no database takes for a text
         oldest = time.monotonic() - FRESH_SECONDS if since is None else since
         while (seen := self._clients.get(client_id)) is None or seen.at < oldest:
             await self._read(oldest, client_id)
