@@ -89,7 +89,7 @@ def test_a_byte_order_mark_is_no_part_of_the_file():
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (gzip.compress(b'{"email": "a@example.com"}\n' * 100), "compressed by gzip"),
+        (gzip.compress(b'{"email": "a@example.com"}\n' * 100, mtime=0), "compressed by gzip"),
         (b"PK\x03\x04\x14\x00\nusers.csv", "ZIP archive or a workbook"),
         ("email\na\n".encode("utf-16"), "UTF-16"),
         (b"\xfe\xff" + "email\na\n".encode("utf-16-be"), "UTF-16"),
