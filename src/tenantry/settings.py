@@ -306,7 +306,7 @@ class Settings:
     rate_limit_failures: str = _setting(
         "100/minute",
         _rate,
-        "Wrong client credentials that may come from one address before it has to wait.",
+        "Wrong client credentials from one address that are looked at; right ones always are.",
     )
     rate_limit_storage: str = _setting(
         "",

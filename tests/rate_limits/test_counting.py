@@ -155,16 +155,14 @@ async def test_what_is_not_set_is_not_limited(rates_of):
         assert await rates.take_client("skc_1") == {}
         assert await rates.take_address("203.0.113.1") == {}
         assert await rates.take_token("skc_1") == {}
-        await rates.add_failure("203.0.113.1")
-        await rates.check_failures("203.0.113.1")
+        assert await rates.take_failure("203.0.113.1") == {}
 
 
 async def test_an_unknown_address_is_not_limited(rates_of):
     rates = rates_of(rate_limit_address="1/hour", rate_limit_failures="1/hour")
     for _ in range(3):
         assert await rates.take_address("") == {}
-        await rates.check_failures("")
-        await rates.add_failure("")
+        assert await rates.take_failure("") == {}
 
 
 async def test_tokens_have_a_limit_of_their_own(rates_of):

@@ -82,7 +82,6 @@ class ClientAuthentication:
         arrived = time.monotonic()
         credentials = self._credentials(request, form)
         basic = credentials.method == BASIC
-        await self._rates.check_failures(request.address)
         client = await self._directory.find(credentials.client_id)
         proof = _proof(client, credentials)
         if proof is None:
@@ -90,7 +89,7 @@ class ClientAuthentication:
             client = await self._directory.find(credentials.client_id, since=arrived)
             proof = _proof(client, credentials)
         if client is None or proof is None:
-            await self._rates.add_failure(request.address)
+            request.tell(await self._rates.take_failure(request.address))
             raise OAuthError.invalid_client("unknown client or wrong credentials", basic=basic)
         if not addresses.allows(client, request.address):
             raise OAuthError.invalid_client(addresses.REFUSAL, basic=basic)

@@ -14,7 +14,7 @@ class Count(NamedTuple):
     previous: int
     current: int
     left: float
-    admitted: bool = True  # it was counted
+    admitted: bool  # the request is counted
 
 
 class Counts(Protocol):
@@ -22,9 +22,6 @@ class Counts(Protocol):
 
     async def take(self, key: str, quota: int, seconds: int) -> Count | None:
         """Count one more, unless that is over the quota."""
-
-    async def look(self, key: str, seconds: int) -> Count | None:
-        """Return the count as it stands."""
 
     async def aclose(self) -> None:
         """Let go of what it holds."""

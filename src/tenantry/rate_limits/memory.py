@@ -37,13 +37,6 @@ class Memory:
             self._drop(now - 2 * seconds)
         return Count(previous, current, left, admitted)
 
-    async def look(self, key: str, seconds: int) -> Count:
-        """Return the count as it stands."""
-        now = time.monotonic()
-        with self._lock:
-            began, previous, current = self._window(key, now, seconds)
-        return Count(previous, current, began + seconds - now)
-
     async def aclose(self) -> None:
         """Keep everything: another event loop may be counting."""
 

@@ -83,33 +83,21 @@ class Rates:
         """
         return await self._take("token", client_id)
 
-    async def check_failures(self, address: str) -> None:
-        """Refuse credentials from an address that sent too many wrong ones, before looking at them.
+    async def take_failure(self, address: str) -> dict[str, str]:
+        """Count wrong client credentials that came from this address.
 
-        Right ones too: an answer to them would be what a guesser is after. Others behind the same
-        address wait with it, but not for long. What is refused here is not counted, so the wait
-        does not grow by trying, and ends within a window (a minute by default) after the wrong
-        ones do, most often within seconds (Retry-After). Access tokens that were issued before
-        go on working. By client id nothing is counted: nobody can lock a client out of another
-        address than their own.
+        Right ones are never refused by it: a secret of 256 bits is not guessed, and where many are
+        behind one address, or a proxy is not known as one, a guesser would lock out all of them.
+        By client id nothing is counted: anybody may know that.
 
         The default bears one mistake that a client repeats on its own: a user action arrives
-        three times (behaviours section 1), so a hundred failures are some thirty mistakes. Those
-        that are looked at just now are not counted yet.
+        three times (behaviours section 1), so a hundred failures are some thirty mistakes.
 
         Raises:
             errors.RateLimited: there were too many.
 
         """
-        limit = self._limits.get("failures")
-        if limit is not None and address:
-            await limit.check(_network(address))
-
-    async def add_failure(self, address: str) -> None:
-        """Count wrong credentials that came from this address."""
-        limit = self._limits.get("failures")
-        if limit is not None and address:
-            await limit.add(_network(address))
+        return await self._take("failures", _network(address))
 
     async def _take(self, name: str, key: str) -> dict[str, str]:
         limit = self._limits.get(name)
@@ -142,21 +130,6 @@ class Limit:
         if not count.admitted:
             raise self._exceeded(count)
         return self._headers(count, self._whole(count.left))
-
-    async def check(self, key: str) -> None:
-        """Count nothing.
-
-        Raises:
-            errors.RateLimited: one more would be one too many.
-
-        """
-        count = await self.counts.look(self._prefix + key, self._seconds)
-        if count is not None and not self._remaining(count):
-            raise self._exceeded(count)
-
-    async def add(self, key: str) -> None:
-        """Count one, up to the quota."""
-        await self.counts.take(self._prefix + key, self._quota, self._seconds)
 
     def _remaining(self, count: Count) -> int:
         last = math.floor(count.previous * count.left / self._seconds)

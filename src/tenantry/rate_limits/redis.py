@@ -51,22 +51,32 @@ class Redis:
         self._take = self._connection.register_script(
             f"local function acquire()\n{acquire}\nend\n"
             "local acquired = acquire() and 1 or 0\n"
-            "return {redis.call('get', KEYS[1]), 0, redis.call('get', KEYS[2]),"
+            "return {redis.call('get', KEYS[1]), redis.call('get', KEYS[2]),"
             " redis.call('pttl', KEYS[2]), acquired}"
         )
-        self._look = self._connection.register_script(RedisBridge.SCRIPT_SLIDING_WINDOW)
-        self._waiting: list[tuple[tuple[Any, ...], asyncio.Future[Any]]] = []
+        # Keys and arguments of the script, and who waits for what it returns.
+        self._waiting: list[tuple[tuple[str | int, ...], asyncio.Future[Any]]] = []
         self._talk: asyncio.Task[None] | None = None
         self._missed = 0
         self._again_at = -math.inf
 
     async def take(self, key: str, quota: int, seconds: int) -> Count | None:
         """Count one more, unless that is over the quota."""
-        return await self._ask(self._take.sha, key, seconds, quota, seconds, 1)
-
-    async def look(self, key: str, seconds: int) -> Count | None:
-        """Return the count as it stands."""
-        return await self._ask(self._look.sha, key, seconds, seconds)
+        if time.monotonic() < self._again_at:
+            return None
+        answer = asyncio.get_running_loop().create_future()
+        # The keys as the library has them: of the last window, and of this one.
+        keys = f"tenantry:{{{key}}}/-1", f"tenantry:{{{key}}}"
+        self._waiting.append(((*keys, quota, seconds, 1), answer))
+        if self._talk is None or self._talk.done():
+            self._talk = asyncio.create_task(self._ask_all())
+        found = await answer
+        if found is None:
+            return None
+        previous, current, expires_in, acquired = found
+        # A key is kept for two windows, in milliseconds.
+        left = max(int(expires_in or 0) / 1000 - seconds, 0.0)
+        return Count(int(previous or 0), int(current or 0), left, bool(acquired))
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -74,28 +84,11 @@ class Redis:
             await self._talk
         await self._connection.aclose()
 
-    async def _ask(self, script: str, key: str, seconds: int, *arguments: int) -> Count | None:
-        if time.monotonic() < self._again_at:
-            return None
-        answer = asyncio.get_running_loop().create_future()
-        # The keys as the library has them: of the last window, and of this one.
-        keys = f"tenantry:{{{key}}}/-1", f"tenantry:{{{key}}}"
-        self._waiting.append(((script, 2, *keys, *arguments), answer))
-        if self._talk is None or self._talk.done():
-            self._talk = asyncio.create_task(self._ask_all())
-        found = await answer
-        if found is None:
-            return None
-        previous, _, current, expires_in, *acquired = found
-        # A key is kept for two windows, in milliseconds.
-        left = max(int(expires_in or 0) / 1000 - seconds, 0.0)
-        return Count(int(previous or 0), int(current or 0), left, acquired != [0])
-
     async def _ask_all(self) -> None:
         while self._waiting:
             asked, self._waiting = self._waiting, []
             try:
-                answers = await _in_time(self._send([command for command, _ in asked]))
+                answers = await _in_time(self._send([given for given, _ in asked]))
             except Exception as problem:  # noqa: BLE001 - whatever it is, requests go through
                 self._missed += 1
                 if self._missed >= _MISSED:
@@ -108,23 +101,22 @@ class Redis:
                 if not waiting.done():  # its request was given up
                     waiting.set_result(answer)
 
-    async def _send(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+    async def _send(self, all_given: list[tuple[str | int, ...]]) -> list[Any]:
         from redis.exceptions import NoScriptError
 
-        answers = await self._execute(commands)
+        answers = await self._execute(all_given)
         if isinstance(answers[0], NoScriptError):  # it was started anew
-            for script in (self._take, self._look):
-                await self._connection.script_load(script.script)
-            answers = await self._execute(commands)
+            await self._connection.script_load(self._take.script)
+            answers = await self._execute(all_given)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
         return answers
 
-    async def _execute(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+    async def _execute(self, all_given: list[tuple[str | int, ...]]) -> list[Any]:
         async with self._connection.pipeline(transaction=False) as pipeline:
-            for command in commands:
-                pipeline.evalsha(*command)
+            for given in all_given:
+                pipeline.evalsha(self._take.sha, 2, *given)
             answers: list[Any] = await pipeline.execute(raise_on_error=False)
             return answers
 
