@@ -26,8 +26,8 @@ GUIDES = Path(__file__).parent.parent / "docs" / "guides"
 MODEL, INVITE, ROLES = "model-your-tenants", "invite-people", "roles-and-permissions"
 PROTECT, KEYS = "protect-your-api", "api-keys"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# What is another each time: the digits of an id, a time.
-_OWN = re.compile(r"\b([a-z0-9]+_)\d{16,19}\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+# What is another each time: the digits of an id, a time (with no more digits than it needs).
+_OWN = re.compile(r"\b([a-z0-9]+_)\d{16,19}\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3,9})?Z")
 
 JANE = "jane@acme.com"
 # What is there at the end, whatever the language.
