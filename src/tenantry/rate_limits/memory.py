@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 from tenantry.rate_limits.counts import Count
 
-_MOST_KEYS = 100_000  # of one limit, some 20 MB
+_MOST_KEYS = 100_000  # of one limit, some 26 MB
 
 
 class Memory:
