@@ -1,12 +1,12 @@
 """Every event: what happened, to which object. One row each, written with the change itself.
 
 The types are the published ones of the wire contract where it has one; the others are ours, for
-the audit log and ``tenantry events tail``, and are never delivered to a webhook.
+the audit log, and reach a list or a webhook only where they are asked for by name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -58,6 +58,14 @@ OURS = {
     "api_token.updated": "ApiToken",
     "api_token.invalidated": "ApiToken",
     "signing_key.rotated": "SigningKey",
+    "webhook_endpoint.created": "WebhookEndpoint",
+    "webhook_endpoint.updated": "WebhookEndpoint",
+    "webhook_endpoint.deleted": "WebhookEndpoint",
+    "webhook_endpoint.enabled": "WebhookEndpoint",
+    "webhook_endpoint.disabled": "WebhookEndpoint",
+    "webhook_endpoint.secret_rotated": "WebhookEndpoint",
+    "user.erased": "User",
+    "event_log.pruned": "EventLog",
 }
 OBJECT = PUBLISHED | OURS
 
@@ -67,6 +75,7 @@ class Event:
     """One change: by whom, on which object of which organization, before and after.
 
     ``before`` is None for a creation, ``after`` for a deletion. Neither ever holds a secret.
+    ``context`` is what it can be found by beside these, such as a connection_id.
     """
 
     type: str
@@ -75,6 +84,7 @@ class Event:
     organization_id: str | None = None
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
+    context: dict[str, str] = field(default_factory=dict)
 
     @property
     def object(self) -> str:

@@ -31,6 +31,8 @@ SIGNING_KEY = "snk_"
 TOKEN = "tkn_"  # noqa: S105 - a prefix, no secret
 API_TOKEN = "apit_"  # noqa: S105 - a prefix, no secret
 EVENT = "evt_"
+WEBHOOK_ENDPOINT = "whe_"
+WEBHOOK_DELIVERY = "dlv_"
 
 EPOCH_MILLISECONDS = 1_420_070_400_000  # 2015-01-01T00:00:00Z
 NODES = 1 << 10
@@ -41,7 +43,7 @@ class Mint:
     """Makes the ids of one process: never the same twice, never one smaller than before."""
 
     def __init__(self, node: int, clock: Callable[[], int] = time.time_ns) -> None:
-        self._node = node % NODES
+        self.node = node % NODES
         self._clock = clock
         self._millisecond = 0
         self._counter = 0
@@ -56,8 +58,14 @@ class Mint:
             self._counter += 1
         else:
             self._millisecond, self._counter = self._millisecond + 1, 0
-        number = (self._millisecond << 22) | (self._node << 12) | self._counter
+        number = (self._millisecond << 22) | (self.node << 12) | self._counter
         return f"{prefix}{number}"
+
+
+def at(prefix: str, microseconds: int) -> str:
+    """Return the smallest id that could be made at this time since 1970: ids sort by time."""
+    milliseconds = max(0, microseconds // 1000 - EPOCH_MILLISECONDS)
+    return f"{prefix}{milliseconds << 22:019}"
 
 
 def well_formed(prefix: str, text: str) -> bool:

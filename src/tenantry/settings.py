@@ -159,6 +159,33 @@ def _networks(text: str) -> tuple[str, ...]:
     return tuple(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
 
 
+def _schedule(text: str) -> tuple[int, ...]:
+    waits = tuple(part.strip() for part in text.split(","))
+    most = 7 * 24 * 3600
+    if not 1 <= len(waits) <= 20 or not all(w.isdecimal() and int(w) <= most for w in waits):
+        raise ValueError(f"{text!r} is not up to 20 numbers of seconds, separated by commas")
+    return tuple(int(wait) for wait in waits)
+
+
+_STREAM_SCHEMES = {
+    "file",
+    "syslog+udp",
+    "syslog+tcp",
+    "syslog+tls",
+    "otlp+http",
+    "otlp+https",
+}
+
+
+def _log_streams(text: str) -> tuple[str, ...]:
+    streams = tuple(part for part in re.split(r"[,\s]+", text) if part)
+    for stream in streams:
+        scheme = urlsplit(stream).scheme
+        if scheme not in _STREAM_SCHEMES:
+            raise ValueError(f"{scheme!r} is not one of {', '.join(sorted(_STREAM_SCHEMES))}")
+    return streams
+
+
 _RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 
 
@@ -335,6 +362,43 @@ class Settings:
         "HOST:PORT of the DNS servers, separated by commas, that are asked for TXT records; "
         "empty for the system's.",
     )
+    outgoing_allow: tuple[str, ...] = _setting(
+        "",
+        _networks,
+        "Networks in CIDR notation, separated by commas, that webhooks may go to although they "
+        "are not public, also by http://; none by default.",
+    )
+    webhook_retries: tuple[int, ...] = _setting(
+        "0,5,300,1800,7200,18000,36000,36000",
+        _schedule,
+        "Seconds before each attempt of a delivery, separated by commas.",
+    )
+    webhook_timeout_seconds: int = _setting(
+        "10", _count(1, 60), "Seconds that a webhook endpoint may take to answer."
+    )
+    webhook_disable_days: int = _setting(
+        "5",
+        _count(0, 365),
+        "Days of failed attempts after which a webhook endpoint is disabled; 0 for never.",
+    )
+    delivery_retention_days: int = _setting(
+        "30", _count(1, 3650), "Days that webhook deliveries which have ended are kept."
+    )
+    event_retention_days: int = _setting(
+        "400", _count(0, 36500), "Days that events are kept; 0 for ever."
+    )
+    log_streams: tuple[str, ...] = _setting(
+        "",
+        _log_streams,
+        "URLs, separated by commas, that every event is copied to: file:///path, "
+        "syslog+tcp://host:601, syslog+udp://, syslog+tls://, otlp+https://host/v1/logs.",
+        secret=True,
+    )
+    alert_mail: str = _setting(
+        "",
+        _mailbox,
+        "Who is told by mail that a webhook endpoint was disabled; nobody when empty.",
+    )
     log_level: str = _setting(
         "info",
         _one_of("debug", "info", "warning", "error"),
@@ -379,7 +443,7 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(map(str, value))
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)

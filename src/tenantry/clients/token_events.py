@@ -12,15 +12,14 @@ import itertools
 import logging
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import events
 from tenantry.clients.model import clients, spent_assertions
-from tenantry.db import schema
 from tenantry.db.engine import now
-from tenantry.db.records import named, records, rows_of, spelled
-from tenantry.db.statements import EVENT_COLUMNS, Statement
+from tenantry.db.records import named, records, spelled
+from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,13 +49,6 @@ _MARK = Statement(
     )
     .on_conflict_do_nothing()
     .returning(spent_assertions.c.client_id, spent_assertions.c.jti)
-)
-
-_EVENT_COLUMNS = named(schema.events)
-_RECORD = Statement(
-    insert(schema.events)
-    .from_select(EVENT_COLUMNS, rows_of("rows", _EVENT_COLUMNS))
-    .returning(schema.events.c.id)
 )
 
 _log = logging.getLogger(__name__)
@@ -154,6 +146,4 @@ class TokenEvents:
         ]
         async with self._db.transaction() as db:
             made = await db.fetch_all(_MARK, given=spelled(_COLUMNS, rows))
-            first = [db.event_row(marks[row["client_id"], row["jti"]][1]) for row in made]
-            if first:
-                await db.fetch_all(_RECORD, rows=spelled(_EVENT_COLUMNS, first))
+            await db.record_all(marks[row["client_id"], row["jti"]][1] for row in made)

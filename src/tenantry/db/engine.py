@@ -6,12 +6,12 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from tenantry import ids
+from tenantry.db.records import spelled
 from tenantry.db.schema import to_json
-from tenantry.db.statements import RECORD, event_param
+from tenantry.db.statements import EVENT_GIVEN, RECORD, RECORD_ALL, event_param
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from tenantry.db.page_tokens import PageTokens
@@ -83,7 +83,13 @@ class Session(ABC):
 
     async def record(self, event: Event) -> None:
         """Record one more event of a transaction."""
-        await self.fetch_all(RECORD, **self.event_params(event))
+        await self.fetch_all(RECORD, **event_params(event))
+
+    async def record_all(self, happened: Iterable[Event]) -> None:
+        """Record any number of events of a transaction, in this order, by one statement."""
+        rows = [_event_row(event) for event in happened]
+        if rows:
+            await self.fetch_all(RECORD_ALL, given=spelled(EVENT_GIVEN, rows))
 
     async def serialize(self, word: str) -> None:  # noqa: B027 - SQLite has one writer anyway
         """Wait until no other transaction is within what this word names, up to our own end."""
@@ -98,28 +104,6 @@ class Session(ABC):
     @abstractmethod
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """Return a context whose statements are committed together at its end, or not at all."""
-
-    def event_params(self, *events: Event) -> dict[str, Any]:
-        """Return the bind parameters of new rows in `events`."""
-        return {
-            event_param(number, column): value
-            for number, event in enumerate(events)
-            for column, value in self.event_row(event).items()
-        }
-
-    def event_row(self, event: Event) -> dict[str, Any]:
-        """Return the columns of a new row in `events`."""
-        return {
-            "id": self.new_id(ids.EVENT),
-            "type": event.type,
-            "object": event.object,
-            "occurred_at": now(),
-            "organization_id": event.organization_id,
-            "actor": to_json(event.actor),
-            "before": None if event.before is None else to_json(event.before),
-            "after": None if event.after is None else to_json(event.after),
-            "request_id": event.request_id,
-        }
 
 
 class Database(Session):
@@ -156,6 +140,29 @@ class Transaction(Session):
     def new_id(self, prefix: str) -> str:
         """See `Session.new_id`."""
         return self._database.new_id(prefix)
+
+
+def event_params(*happened: Event) -> dict[str, Any]:
+    """Return the bind parameters of new rows in `events`."""
+    return {
+        event_param(number, column): value
+        for number, event in enumerate(happened)
+        for column, value in _event_row(event).items()
+    }
+
+
+def _event_row(event: Event) -> dict[str, Any]:
+    """Return what is given of a new row in `events`."""
+    return {
+        "type": event.type,
+        "object": event.object,
+        "organization_id": event.organization_id,
+        "actor": to_json(event.actor),
+        "before": None if event.before is None else to_json(event.before),
+        "after": None if event.after is None else to_json(event.after),
+        "request_id": event.request_id,
+        "context": to_json(event.context) if event.context else None,
+    }
 
 
 def now() -> int:

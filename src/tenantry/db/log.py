@@ -35,6 +35,6 @@ async def last(db: Session, *, limit: int) -> list[dict[str, Any]]:
 
 def _event(row: Row) -> dict[str, Any]:
     event = {name: row[name] for name in events.c.keys()}  # noqa: SIM118 - columns
-    for name in ("actor", "before", "after"):
+    for name in ("actor", "before", "after", "context"):
         event[name] = from_json(event[name]) if event[name] is not None else None
     return event

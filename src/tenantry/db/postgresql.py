@@ -18,6 +18,7 @@ from tenantry.db.engine import (
     Session,
     Transaction,
     Unavailable,
+    event_params,
 )
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class PostgreSQL(Database):
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        sql, args = change.bind_recorded({**params, **self.event_params(*events)}, len(events))
+        sql, args = change.bind_recorded({**params, **event_params(*events)}, len(events))
         connection = await self._pool.acquire()
         try:
             rows = await _fetch(connection, sql, args, undone=False)
@@ -241,7 +242,7 @@ class _Transaction(Transaction):
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        sql, args = change.bind_recorded({**params, **self.event_params(*events)}, len(events))
+        sql, args = change.bind_recorded({**params, **event_params(*events)}, len(events))
         rows = await _fetch(self._connection, sql, args, undone=True)
         return rows[0] if rows else None
 

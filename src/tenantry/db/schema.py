@@ -218,6 +218,28 @@ environment = Table(
     time_column("create_time"),
 )
 
+
+class event_id(GenericFunction[str]):  # noqa: N801
+    """A new id of an event, made by the database while the change holds its row.
+
+    So the ids of changes to one row have the order of the changes, whichever process made them.
+    """
+
+    inherit_cache = True
+    type = Text()
+    name = "tenantry_event_id"
+
+
+class event_time(GenericFunction[int]):  # noqa: N801
+    """The time in microseconds since 1970, UTC, when the database writes the event."""
+
+    inherit_cache = True
+    type = BigInteger()
+    name = "tenantry_now"
+
+
+# Beside these columns: on PostgreSQL `xid`, the transaction that wrote the event, on SQLite
+# `number`, which grows with each event (docs/decisions/0008-event-log.md).
 events = Table(
     "events",
     metadata,
@@ -230,8 +252,11 @@ events = Table(
     Column("before", Json),
     Column("after", Json),
     Column("request_id", Text, nullable=False),
+    # What the event can be found by beside these: a flat object of texts, NULL for none.
+    Column("context", Json),
 )
-Index(None, events.c.organization_id, events.c.id)
+Index(None, events.c.type, events.c.id)
+Index(None, events.c.organization_id, events.c.type, events.c.id)
 
 # How many rows a table holds, kept by triggers; several slots, so that writers do not queue.
 tallies = Table(

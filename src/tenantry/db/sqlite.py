@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tenantry import ids
 from tenantry.db.engine import (
     Database,
     DuplicateKey,
@@ -21,6 +22,8 @@ from tenantry.db.engine import (
     Session,
     Transaction,
     Unavailable,
+    event_params,
+    now,
 )
 from tenantry.db.statements import RECORD
 
@@ -46,6 +49,7 @@ class SQLite(Database):
         self._writer = ThreadPoolExecutor(1, "sqlite-writer")
         self._readers = ThreadPoolExecutor(_READERS, "sqlite-reader")
         self._writing = asyncio.Lock()
+        self._event_mint: ids.Mint | None = None
 
     def _connection(self) -> sqlite3.Connection:
         """Return this thread's connection."""
@@ -61,10 +65,18 @@ class SQLite(Database):
                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                     "PRAGMA cache_size=-16000; PRAGMA case_sensitive_like=OFF;"
                 )
+                # Called by the writing thread alone, within its transactions.
+                connection.create_function("tenantry_event_id", 0, self._new_event_id)
+                connection.create_function("tenantry_now", 0, now)
             except sqlite3.OperationalError as problem:
                 raise Unavailable(f"{self._path}: {problem}") from problem
             self._local.connection = connection
         return connection
+
+    def _new_event_id(self) -> str:
+        if self._event_mint is None:
+            self._event_mint = ids.Mint(self.mint.node)
+        return self._event_mint.new(ids.EVENT)
 
     async def _run(self, pool: ThreadPoolExecutor, work: Callable[[sqlite3.Connection], T]) -> T:
         def run() -> T:
@@ -102,7 +114,7 @@ class SQLite(Database):
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        make = _recorded(change.bind_all(params), [self.event_params(event) for event in events])
+        make = _recorded(change.bind_all(params), [event_params(event) for event in events])
 
         def work(connection: sqlite3.Connection) -> Row | None:
             connection.execute("BEGIN IMMEDIATE")
@@ -172,7 +184,7 @@ class _Transaction(Transaction):
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        make = _recorded(change.bind_all(params), [self.event_params(event) for event in events])
+        make = _recorded(change.bind_all(params), [event_params(event) for event in events])
 
         def work(connection: sqlite3.Connection) -> Row | None:
             connection.execute(_SAVE)

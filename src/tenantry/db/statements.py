@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.sql.selectable import Select
 
-from tenantry.db.schema import events
+from tenantry.db.records import records
+from tenantry.db.schema import event_id, event_time, events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +26,9 @@ _DIALECTS: dict[str, Any] = {
     "sqlite": sqlite_dialect(paramstyle="qmark"),
 }
 
-EVENT_COLUMNS = [column.name for column in events.columns]
+# What a writer gives of an event; the database makes its id and its time.
+EVENT_GIVEN = [column for column in events.columns if column.name not in {"id", "occurred_at"}]
+_EVENT_COLUMNS = ["id", "occurred_at", *(column.name for column in EVENT_GIVEN)]
 
 
 class Statement:
@@ -70,15 +73,17 @@ class Statement:
             # Cast, for a union does not take its types from the table that it is put into.
             rows = [
                 select(
+                    event_id(),
+                    event_time(),
                     *(
                         sa_cast(bindparam(event_param(number, c.name)), c.type).label(c.name)
-                        for c in events.columns
-                    )
+                        for c in EVENT_GIVEN
+                    ),
                 ).select_from(change)
                 for number in range(n)
             ]
             source = union_all(*rows) if n > 1 else rows[0]
-            parts.append(insert(events).from_select(EVENT_COLUMNS, source).cte("record"))
+            parts.append(insert(events).from_select(_EVENT_COLUMNS, source).cte("record"))
         return select(literal_column("change.*")).select_from(change).add_cte(*parts)
 
     def _bound(
@@ -106,6 +111,15 @@ def event_param(number: int, column: str) -> str:
 
 RECORD = Statement(
     insert(events).values(
-        {c.name: bindparam(event_param(0, c.name), type_=c.type) for c in events.c}
+        {
+            "id": event_id(),
+            "occurred_at": event_time(),
+            **{c.name: bindparam(event_param(0, c.name), type_=c.type) for c in EVENT_GIVEN},
+        }
     )
+)
+# Of many events, as `tenantry.db.records.spelled` writes them; their ids have their order.
+_given = records("given", EVENT_GIVEN)
+RECORD_ALL = Statement(
+    insert(events).from_select(_EVENT_COLUMNS, select(event_id(), event_time(), *_given.c))
 )

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, delete, exists, insert, select
+from sqlalchemy import Text, bindparam, delete, exists, select
 
 from tenantry import events
-from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.schema import events as event_table
 from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import EVENT_COLUMNS, Statement
+from tenantry.db.statements import Statement
 from tenantry.organizations import service as organizations_service
 from tenantry.organizations.model import Organization, organizations
 from tenantry.organizations.service import Identity
@@ -20,8 +18,6 @@ from tenantry.users.model import Membership, User, memberships, shown_together, 
 
 if TYPE_CHECKING:
     from tenantry.caller import Call
-    from tenantry.db.engine import Session
-    from tenantry.events import Event
 
 _AT_ONCE = 500
 
@@ -30,9 +26,6 @@ _USER_ID = bindparam("user_id", type_=Text)
 _ORGANIZATION_ID = bindparam("organization_id", type_=Text)
 _IDS = json_values(bindparam("ids", type_=Text))
 
-_RECORD = Statement(
-    insert(event_table).from_select(EVENT_COLUMNS, rows_of("rows", named(event_table)))
-)
 _ORGANIZATIONS = Statement(select(organizations).where(organizations.c.id.in_(_IDS)))
 _DELETE_USER = Statement(delete(users).where(_u.id == _USER_ID).returning(_u.id))
 _DELETE_USERS = Statement(delete(users).where(_u.id.in_(_IDS)))
@@ -100,14 +93,9 @@ async def _send_away(call: Call, organization_id: str, user_ids: str) -> None:
     gone = [User.from_row(row) for row in rows]
     if gone:
         await db.fetch_all(_DELETE_USERS, ids=to_json([user.id for user in gone]))
-        await _record(
-            db,
-            [
-                events.of(
-                    call, "user.deleted", organization_id=organization_id, before=user.shown()
-                )
-                for user in gone
-            ],
+        await db.record_all(
+            events.of(call, "user.deleted", organization_id=organization_id, before=user.shown())
+            for user in gone
         )
     await db.fetch_all(_SEND_AWAY, ids=user_ids, organization_id=organization_id)
 
@@ -118,21 +106,13 @@ async def _record_leaving(call: Call, user: User, places: list[Membership]) -> N
         wanted = to_json([place.organization_id for place in left])
         rows = await call.db.fetch_all(_ORGANIZATIONS, ids=wanted)
         known = {row["id"]: Organization.from_row(row) for row in rows}
-        await _record(
-            call.db,
-            [
-                events.of(
-                    call,
-                    "user.organization_membership_deleted",
-                    organization_id=place.organization_id,
-                    before=shown_together(known[place.organization_id], user, place),
-                )
-                for place in left
-                if place.organization_id in known
-            ],
+        await call.db.record_all(
+            events.of(
+                call,
+                "user.organization_membership_deleted",
+                organization_id=place.organization_id,
+                before=shown_together(known[place.organization_id], user, place),
+            )
+            for place in left
+            if place.organization_id in known
         )
-
-
-async def _record(db: Session, happened: list[Event]) -> None:
-    rows = [db.event_row(event) for event in happened]
-    await db.fetch_all(_RECORD, rows=spelled(named(event_table), rows))

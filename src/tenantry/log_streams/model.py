@@ -1,0 +1,18 @@
+"""How far each log stream has come."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Table, Text
+
+from tenantry.db.schema import metadata, time_column
+
+log_streams = Table(
+    "log_streams",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),  # of the last event that was sent
+    # What the last batch was refused for, or what its receiver had to say.
+    Column("problem", Text),
+    # Until then one process is at it, or it waits after a failure.
+    time_column("due_time"),
+)

@@ -1,0 +1,88 @@
+"""Webhook endpoints, deliveries and attempts: tables and records."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    text,
+)
+
+from tenantry.db.schema import Json, metadata, time_column
+
+PENDING, SUCCEEDED, FAILED, CANCELED = "PENDING", "SUCCEEDED", "FAILED", "CANCELED"
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("event_types", Json, nullable=False),  # every published type when empty
+    Column("organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE")),
+    Column("enabled", Boolean, nullable=False),
+    Column("ordered", Boolean, nullable=False),
+    Column("secret_sealed", Text, nullable=False),
+    Column("previous_secret_sealed", Text),
+    time_column("previous_secret_expire_time", nullable=True),
+    time_column("failing_since", nullable=True),
+    Column("disabled_reason", Text),
+    Column("revision", BigInteger, nullable=False),
+    time_column("create_time"),
+    time_column("update_time"),
+)
+Index(None, webhook_endpoints.c.organization_id, webhook_endpoints.c.id)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column(
+        "endpoint_id", Text, ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False
+    ),
+    Column("event_id", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("organization_id", Text),
+    Column("position", BigInteger, nullable=False),  # of the event in the log
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    time_column("due_time", nullable=True),
+    Column("last_status", Integer),
+    Column("body", Text),  # of a test event; any other is rendered from its event
+    Column("replay", Boolean, nullable=False),
+    time_column("create_time"),
+    time_column("end_time", nullable=True),
+)
+_d = webhook_deliveries.c
+for _columns in ((_d.endpoint_id, _d.due_time), (_d.endpoint_id, _d.position, _d.id)):
+    Index(
+        None,
+        *_columns,
+        postgresql_where=text("state = 'PENDING'"),
+        sqlite_where=text("state = 'PENDING'"),
+    )
+Index(None, _d.endpoint_id, _d.id)
+Index(None, _d.event_id)
+
+webhook_attempts = Table(
+    "webhook_attempts",
+    metadata,
+    Column(
+        "delivery_id",
+        Text,
+        ForeignKey("webhook_deliveries.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    time_column("attempt_time"),
+    Column("duration", BigInteger, nullable=False),  # microseconds
+    Column("status_code", Integer),
+    Column("problem", Text),
+    Column("response", Text),  # its first characters
+)
