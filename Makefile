@@ -6,13 +6,14 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help serve check test gen bench lock
+.PHONY: help serve check test chaos gen bench lock
 
 help:
 	@echo 'make serve   install, then serve https://localhost:8443'
 	@echo 'make check   format, lint, types, import rules'
 	@echo 'make test    that, and all tests'
-	@echo 'make gen     compile proto/ again'
+	@echo 'make chaos   kill servers and workers 10,000 times; CHAOS="..." are its options'
+	@echo 'make gen     compile proto/ again, and write docs/events.md'
 	@echo 'make bench   measure; BENCH="..." are its options'
 	@echo 'make lock    lock what pyproject.toml asks for; newer versions with UPGRADE=--upgrade'
 
@@ -25,13 +26,18 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/gen.py --check
+	$(BIN)/python scripts/events.py --check
 
 # Each process has its own servers; a file's tests stay together.
 test: check
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
+chaos: .venv/installed-dev
+	$(BIN)/python tests/chaos/long_run.py $(CHAOS)
+
 gen: .venv/installed-dev
 	$(BIN)/python scripts/gen.py
+	$(BIN)/python scripts/events.py
 
 bench: .venv/installed-dev
 	$(BIN)/python bench/run.py $(BENCH)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from name_servers import NameServer
 from servers import LiveServer, PostgreSQL
+from valid_events import assert_all_valid_of
 
 pytest_plugins = ["apis"]
 
@@ -31,24 +34,64 @@ async def name_server():
 
 
 @pytest.fixture(scope="session")
-def live_server(request, tmp_path_factory, name_server):
+def start_server(tmp_path_factory, name_server):
+    """Start a server with more settings. What a worker does beside it is left to the tests."""
+    started = []
+
+    def start(name: str, **settings: str) -> LiveServer:
+        server = LiveServer(
+            tmp_path_factory.mktemp(name),
+            dns_resolver=name_server.address,
+            background="false",
+            # All tests come from one address, and many with wrong credentials.
+            rate_limit_failures="",
+            **settings,
+        )
+        started.append(server)
+        return server.start()
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def sqlite_server(start_server):
+    """A running server on SQLite."""
+    server = start_server("sqlite")
+    yield server
+    _end(server)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(start_server, postgresql):
+    """A running server on PostgreSQL."""
+    server = start_server("postgresql", database_url=postgresql.fresh())
+    yield server
+    _end(server)
+
+
+def _end(server):
+    server.stop()
+    # All of its events: also those that no test has looked at.
+    asyncio.run(assert_all_valid_of(server))
+
+
+@pytest.fixture(scope="session")
+def live_server(request):
     """A running server: url, url_443, client_id, client_secret, ca, env.
 
-    On SQLite, or where a test is parametrized indirectly with "postgresql", on that. What a worker
-    does beside it is left to the tests.
+    On SQLite, or where a test is parametrized indirectly with "postgresql", on that; the same one
+    for all tests of this process.
     """
-    database = getattr(request, "param", "sqlite")
-    settings = {
-        "dns_resolver": name_server.address,
-        "background": "false",
-        # All tests come from one address, and many with wrong credentials.
-        "rate_limit_failures": "",
-    }
-    if database == "postgresql":
-        settings["database_url"] = request.getfixturevalue("postgresql").fresh()
-    server = LiveServer(tmp_path_factory.mktemp(database), **settings).start()
-    yield server
-    server.stop()
+    return request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_server")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nobody_keeps_port_443():
+    """Leave the port to the other processes of this run as soon as a file is through."""
+    yield
+    LiveServer.leave_443()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,6 +18,7 @@ import warnings
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from turns import turn
 
@@ -39,6 +40,8 @@ def without_settings() -> dict[str, str]:
 
 class LiveServer:
     """`tenantry serve` in a folder of its own; more settings are given by name."""
+
+    _at_443: ClassVar[list[LiveServer]] = []
 
     def __init__(self, folder: Path, *, port: int = 0, **settings: object) -> None:
         self.folder = folder
@@ -84,9 +87,8 @@ class LiveServer:
 
     def stop(self) -> int | None:
         """Stop it as an operator does; return its exit code."""
-        if self._second is not None:
-            self._second.stop()
-        self._turn_at_443.close()
+        if self in self._at_443:
+            self.leave_443()
         if self.process is None:
             return None
         self.process.terminate()
@@ -143,19 +145,32 @@ class LiveServer:
     def client_secret(self) -> str:
         return self.env["SCALEKIT_CLIENT_SECRET"]
 
-    @cached_property
+    @property
     def url_443(self) -> str | None:
         """The same deployment at https://localhost, for clients that know port 443 alone.
 
-        A second process on the same database; None where this port cannot be had.
+        A second process on the same database, until `leave_443`; None where this port cannot be
+        had.
         """
-        second = LiveServer(self.folder, port=443, **self._settings_but("listen", "public_url"))
-        self._turn_at_443.enter_context(turn("port 443"))
-        try:
-            self._second = second.start()
-        except AssertionError:
-            return None
-        return second.url
+        if self._second is None:
+            second = LiveServer(self.folder, port=443, **self._settings_but("listen", "public_url"))
+            self._turn_at_443.enter_context(turn("port 443"))
+            self._at_443.append(self)
+            try:
+                self._second = second.start()
+            except AssertionError:
+                return None
+        return self._second.url
+
+    @classmethod
+    def leave_443(cls) -> None:
+        """Stop every server of this process at port 443, and let others have it."""
+        while cls._at_443:
+            server = cls._at_443.pop()
+            if server._second is not None:
+                server._second.stop()
+                server._second = None
+            server._turn_at_443.close()
 
     def _settings_but(self, *names: str) -> dict[str, object]:
         return {name: value for name, value in self._settings.items() if name not in names}

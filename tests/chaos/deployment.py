@@ -1,0 +1,115 @@
+"""A deployment whose processes are killed at random and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from servers import TENANTRY, LiveServer
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+# Between the start of a process and its end: some are killed before they are ready.
+_LIVES = (0.3, 2.5)
+
+
+@dataclass
+class Victim:
+    """One process, however often it was started."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+    killed: int = 0
+    dies_at: float = field(default=0.0)
+
+    def start(self, chance: random.Random) -> None:
+        """Start it, to be killed some time from now."""
+        with (self.folder / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                (TENANTRY, *self.command),
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.dies_at = time.monotonic() + chance.uniform(*_LIVES)
+
+    def kill(self) -> None:
+        """Kill it and whatever it started, without a warning."""
+        assert self.process is not None
+        assert self.process.poll() is None, f"{self.name} ended by itself: see its log"
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.killed += 1
+
+    def stop(self) -> None:
+        """Let it end as an operator does."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+class Deployment:
+    """Two servers and two workers on PostgreSQL; on SQLite one server that does all."""
+
+    def __init__(self, folder: Path, database_url: str | None, **settings: object) -> None:
+        background = {"background": "false" if database_url else "true"}
+        first = LiveServer(folder, **background, **_database(database_url), **settings)
+        servers = [first]
+        if database_url:
+            shared = {"public_url": first.url, "data_dir": first.data_dir}
+            servers.append(
+                LiveServer(folder, **background, **_database(database_url), **settings, **shared)
+            )
+        self.first = first
+        self.urls = [f"http://127.0.0.1:{server.port}" for server in servers]
+        self.victims = [
+            Victim(f"server-{number}", ("serve",), server.environment, folder)
+            for number, server in enumerate(servers)
+        ]
+        if database_url:
+            self.victims += [
+                Victim(f"worker-{number}", ("worker",), first.environment, folder)
+                for number in range(2)
+            ]
+
+    def prepare(self) -> None:
+        """Make the database, the keys and the first client, then start all for good."""
+        self.first.start()
+        _ = self.first.env
+        self.first.stop()
+
+    async def run(self, kills: int, chance: random.Random) -> None:
+        """Start all, kill them so often in all, start them again each time."""
+        for victim in self.victims:
+            victim.start(chance)
+        while kills:
+            victim = min(self.victims, key=lambda one: one.dies_at)
+            await asyncio.sleep(max(0.0, victim.dies_at - time.monotonic()))
+            victim.kill()
+            victim.start(chance)
+            kills -= 1
+
+    def stop(self) -> None:
+        """Stop all that still runs."""
+        for victim in self.victims:
+            victim.stop()
+
+
+def _database(url: str | None) -> dict[str, object]:
+    return {"database_url": url} if url else {}

@@ -1,0 +1,22 @@
+"""Nothing acknowledged is lost, whoever is killed: `make chaos` does the same for longer."""
+
+from __future__ import annotations
+
+import pytest
+from harness import run
+
+SEED = 7
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("database", "kills"), [("postgresql", 160), ("sqlite", 40)])
+async def test_nothing_is_lost_or_out_of_order_whoever_is_killed(
+    request, tmp_path, database, kills
+):
+    url = request.getfixturevalue("postgresql_url") if database == "postgresql" else None
+    found = await run(tmp_path, url, kills=kills, seed=SEED)
+    print("\n".join(f"{count:>8,} {name}" for name, count in found.counts.items()))
+    assert found.problems == []
+    assert found.counts["kills"] == kills
+    assert found.counts["acknowledged changes"] > kills
+    assert found.counts["requests"] >= found.counts["deliveries"] > 2 * kills
