@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tenantry.settings import Settings
 
 _CLOCK_SECONDS = 5.0
+_SEALED_SECONDS = 60.0  # it takes 0.1 while a worker runs
 _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # this program is not older
 # What the mail of an invitation shows, with and without what may be absent.
 _INVITATION: dict[str, Any] = {
@@ -130,6 +131,36 @@ def _database(settings: Settings) -> str:
         return asyncio.run(look())
     except (OpenError, SettingError) as problem:
         raise Problem(str(problem), "check TENANTRY_DATABASE_URL and TENANTRY_MASTER_KEY") from None
+
+
+def _event_log(settings: Settings) -> str:
+    from tenantry import master_key
+    from tenantry.db import migrate, snapshots
+    from tenantry.db.opening import OpenError, open_database, schema_version
+
+    scheme, _, rest = settings.database.partition("://")
+    has_key = settings.master_key or master_key.file(settings).exists()
+    unknown = "cannot be looked at before the database can"
+    if not has_key or (scheme == "sqlite" and not Path(rest[1:]).exists()):
+        return unknown
+
+    async def look() -> int | None:
+        if await schema_version(settings.database) != migrate.HEAD:
+            raise OpenError(unknown)
+        async with open_database(settings.database, master_key.load(settings), pool_size=1) as db:
+            return await snapshots.unsealed_since(db)
+
+    try:
+        since = asyncio.run(look())
+    except (OpenError, SettingError):
+        return unknown
+    seconds = 0.0 if since is None else time.time() - since / 1_000_000
+    if seconds > _SEALED_SECONDS:
+        raise Problem(
+            f"an event waits for its place since {seconds:.0f} s",
+            "run `tenantry worker` or set TENANTRY_BACKGROUND=true, and look at what it logs",
+        )
+    return "every event has its place"
 
 
 def _mail(settings: Settings) -> str:
@@ -264,6 +295,7 @@ _CHECKS: list[tuple[str, Callable[[Settings], str]]] = [
     ("libpython", _libpython),
     ("data folder", _data_folder),
     ("database", _database),
+    ("event log", _event_log),
     ("mail", _mail),
     ("certificate", _certificate),
     ("clock", _clock),

@@ -10,22 +10,15 @@ import typer
 from tenantry.cli import running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from tenantry.caller import Call
     from tenantry.db.engine import Session
+    from tenantry.event_log.verification import Problem, Verified
 
 app = typer.Typer(no_args_is_help=True, help="The record of every change.")
 
-_POLL_SECONDS = 1.0
-# An event can be committed this long after its id was made, behind one with a later id.
-_LATE_MILLISECONDS = 2_000
-_ID_SHIFT = 22  # of the milliseconds in an id
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `events tail` two words, though it is the only command."""
+_POLL_SECONDS = 0.5
 
 
 @app.command()
@@ -44,11 +37,14 @@ def tail(
 
     async def work(call: Call) -> None:
         from tenantry.db import log
+        from tenantry.event_log import following
 
-        for event in await log.last(call.db, limit=lines):
+        position = await following.head(call.db)
+        newest = await log.last(call.db, limit=lines)
+        for event in newest:
             running.say(show(event))
         if follow:
-            await _follow(call.db, show)
+            await _follow(call.db, position, {event["id"] for event in newest}, show)
 
     try:
         running.with_call(work)
@@ -56,39 +52,65 @@ def tail(
         raise typer.Exit(130) from None
 
 
-async def _follow(db: Session, show: Callable[[dict[str, Any]], str]) -> None:
-    """Print what comes from now on."""
+async def _follow(
+    db: Session, position: int, printed: set[str], show: Callable[[dict[str, Any]], str]
+) -> None:
+    """Print what gets a place in the log behind this one, but for what was printed already."""
     import asyncio
 
     from tenantry.db import log
+    from tenantry.event_log import following
 
-    last = max((event["id"] for event in await log.last(db, limit=1)), default="")
-    seen = {event["id"] async for event in _since(db, _before(last))}
     while True:
-        await asyncio.sleep(_POLL_SECONDS)
-        async for event in _since(db, _before(last)):
-            if event["id"] not in seen:
-                running.say(show(event))
-            seen.add(event["id"])
-            last = max(last, event["id"])
-        seen = {event_id for event_id in seen if event_id > _before(last)}
+        part = await following.part(db, following.Narrow(), position)
+        position = part.position
+        for row in part.rows:
+            if row["id"] not in printed:
+                running.say(show(log.parsed(row)))
+        if part.is_last:
+            await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _since(db: Session, event_id: str) -> AsyncIterator[dict[str, Any]]:
-    from tenantry.db import log
+@app.command()
+def verify(
+    *,
+    organization: Annotated[
+        str | None, typer.Option("--organization", help="Only what concerns this one, by its id.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check that no event was changed, removed or put in; exit code 1 if one was."""
+    from dataclasses import asdict
 
-    while events := await log.after(db, event_id):
-        for event in events:
-            yield event
-        event_id = events[-1]["id"]
+    from tenantry.db.engine import Database
+    from tenantry.event_log import verification
+
+    problems: list[dict[str, Any]] = []
+
+    def tell(problem: Problem) -> None:
+        if as_json:
+            problems.append(asdict(problem))
+        else:
+            running.say(_problem(problem))
+
+    async def work(call: Call) -> Verified:
+        assert isinstance(call.db, Database)
+        return await verification.verify(call.db, organization, found=tell)
+
+    counts = running.with_call(work)
+    if as_json:
+        running.print_json({**asdict(counts), "problems": problems})
+    else:
+        running.say(f"{counts.events} events in {counts.chains} chains, {counts.problems} problems")
+    if counts.problems:
+        raise typer.Exit(1)
 
 
-def _before(event_id: str) -> str:
-    """Return the id from which on a late event could still come in."""
-    prefix, _, number = event_id.partition("_")
-    if not number:
-        return ""
-    return f"{prefix}_{max(0, int(number) - (_LATE_MILLISECONDS << _ID_SHIFT))}"
+def _problem(problem: Problem) -> str:
+    place = f"position {problem.position}  " if problem.position is not None else ""
+    event = f"{problem.event_id}  " if problem.event_id is not None else ""
+    of = problem.chain or "environment"
+    return f"{problem.kind}: {place}{event}{of}  {problem.text}"
 
 
 def _as_json(event: dict[str, Any]) -> str:

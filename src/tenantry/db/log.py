@@ -1,4 +1,4 @@
-"""Reading the event log in the order of its ids."""
+"""Reading events in the order of their ids, which is not quite that of their commits."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ _LAST = Statement(select(events).order_by(events.c.id.desc()).limit(bindparam("t
 async def after(db: Session, event_id: str, *, limit: int = 100) -> list[dict[str, Any]]:
     """Return the events that follow one, the oldest first; "" is before the first."""
     rows = await db.fetch_all(_AFTER, after=event_id, take=limit)
-    return [_event(row) for row in rows]
+    return [parsed(row) for row in rows]
 
 
 async def last(db: Session, *, limit: int) -> list[dict[str, Any]]:
     """Return the newest events, the oldest first."""
     rows = await db.fetch_all(_LAST, take=limit)
-    return [_event(row) for row in rows][::-1]
+    return [parsed(row) for row in rows][::-1]
 
 
-def _event(row: Row) -> dict[str, Any]:
+def parsed(row: Row) -> dict[str, Any]:
+    """Return the event of a row, what is JSON in it read."""
     event = {name: row[name] for name in events.c.keys()}  # noqa: SIM118 - columns
     for name in ("actor", "before", "after", "context"):
         event[name] = from_json(event[name]) if event[name] is not None else None

@@ -247,6 +247,14 @@ def _webhooks() -> None:
     op.create_index(
         "ix_webhook_deliveries__endpoint_id_id", "webhook_deliveries", ["endpoint_id", "id"]
     )
+    failed = sa.text("state = 'FAILED'")
+    op.create_index(
+        "ix_webhook_deliveries__failed",
+        "webhook_deliveries",
+        ["endpoint_id", "id"],
+        postgresql_where=failed,
+        sqlite_where=failed,
+    )
     op.create_index("ix_webhook_deliveries__event_id", "webhook_deliveries", ["event_id"])
     op.create_table(
         "webhook_attempts",
