@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -10,10 +11,13 @@ from urllib.parse import parse_qsl
 from tenantry import errors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 
 MAX_BODY = 1 << 20  # bytes of a request, also of a message once decompressed
 MAX_STREAM = 1 << 30  # bytes of a body that its route takes piece by piece
+
+# Set once the server is to stop: an answer that would go on for long ends then.
+STOPPING = threading.Event()
 
 
 @dataclass(slots=True)
@@ -98,13 +102,26 @@ class Response:
         return cls(status, page.encode(), {"content-type": "text/html; charset=utf-8", **named})
 
 
+@dataclass(slots=True)
+class StreamingResponse:
+    """One response, sent piece by piece as it comes about, no faster than the client takes it.
+
+    ``pieces`` is closed when the client goes away, which only the sending of a piece can tell. An
+    error that it raises cuts the response off, so that nobody takes a part for the whole.
+    """
+
+    pieces: AsyncGenerator[bytes]
+    headers: dict[str, str]
+    status: int = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """What a door answers at one verb and path; `{name}` in the path is one segment."""
 
     verb: str
     template: str
-    handler: Callable[[Request], Awaitable[Response]]
+    handler: Callable[[Request], Awaitable[Response | StreamingResponse]]
     # Other origins may always read it (discovery, keys), whatever the CORS setting.
     public: bool = False
     # It takes the body piece by piece, as `Request.pieces`; the template has no variable.

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry import certificates, launcher
+from tenantry import certificates, launcher, web
 from tenantry.launcher import banner, envoy
 from tenantry.settings import SettingError
 
@@ -42,6 +42,7 @@ def _keep(settings: Settings) -> None:
     shown = _Shown(settings)
     while signal.sigtimedwait(launcher.STOP_SIGNALS, CERTIFICATE_SECONDS) is None:
         shown.refresh()
+    web.STOPPING.set()
     if admin := os.environ.get(envoy.ADMIN_VARIABLE):
         _drain(Path(admin))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, launcher.STOP_SIGNALS)

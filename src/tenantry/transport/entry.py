@@ -13,7 +13,7 @@ from tenantry import errors
 from tenantry.transport import details, grpc, rpc
 from tenantry.transport.address import Addresses
 from tenantry.transport.router import Router, allow
-from tenantry.web import MAX_BODY, MAX_STREAM, Request, Response
+from tenantry.web import MAX_BODY, MAX_STREAM, Request, Response, StreamingResponse
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -80,12 +80,16 @@ class Entry:
                 self._streaming.add((route.verb, route.template))
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one request; nothing it holds makes this raise."""
+        """Answer one request; nothing it holds makes this raise.
+
+        Only a stream that fails half way does: the server around us cuts it off then.
+        """
         with contextlib.suppress(_ClientGone):
             await self._answer(scope, receive, _until_gone(send))
 
     async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         request, pieces = self._request(scope), None
+        response: Response | StreamingResponse
         try:
             if request.path != _UNLIMITED:
                 request.tell(await self._rates.take_address(request.address))
@@ -118,13 +122,13 @@ class Entry:
         request.address = self._addresses.client(peer[0], request.headers.get("x-forwarded-for"))
         return request
 
-    async def _respond(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response | StreamingResponse:
         if request.verb == "OPTIONS":
             return self._options(request)
         if self._door.has(request.path):
             raise errors.MethodNotAllowed("POST, OPTIONS")
         handler, request.params = self._router.match(request.verb, request.path)
-        response: Response = await handler(request)
+        response: Response | StreamingResponse = await handler(request)
         return response
 
     def _options(self, request: Request) -> Response:
@@ -169,13 +173,16 @@ class Entry:
 
         return sent
 
-    async def _send(self, request: Request, response: Response, send: Send) -> None:
+    async def _send(
+        self, request: Request, response: Response | StreamingResponse, send: Send
+    ) -> None:
         headers = {
             **response.headers,
             "x-request-id": request.request_id,
-            "content-length": str(len(response.body)),
             "x-content-type-options": "nosniff",
         }
+        if not isinstance(response, StreamingResponse):
+            headers["content-length"] = str(len(response.body))
         for name, value in (*request.limits.items(), *self._cors(request).items()):
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         if response.status == 204:
@@ -188,6 +195,9 @@ class Entry:
                 "headers": [(k.encode(), v.encode("latin-1")) for k, v in headers.items()],
             }
         )
+        if isinstance(response, StreamingResponse):
+            await _stream(request, response, send)
+            return
         body = b"" if request.verb == "HEAD" else response.body
         await send({"type": "http.response.body", "body": body})
 
@@ -201,6 +211,26 @@ def error_response(error: errors.Error, request: Request) -> Response:
         headers["www-authenticate"] = 'Bearer error="invalid_token"' if came else "Bearer"
     body = json.dumps(details.envelope(error, request.request_id), ensure_ascii=False)
     return Response(error.status, body.encode(errors="replace"), headers)
+
+
+async def _stream(request: Request, response: StreamingResponse, send: Send) -> None:
+    async with contextlib.aclosing(response.pieces) as pieces:
+        if request.verb != "HEAD":
+            # The server around us sends the headers with the first piece: that may take a while.
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
+            try:
+                async for piece in pieces:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            except _ClientGone:
+                raise
+            except Exception as problem:  # noqa: BLE001 - whatever it is, the rest cannot follow
+                details.translate(problem, request.request_id)  # logs it
+                raise _CutOff from None
+    await send({"type": "http.response.body", "body": b""})
+
+
+class _CutOff(Exception):
+    """Half of an answer is sent, and the rest cannot be: the server around us has to break off."""
 
 
 class _ClientGone(Exception):

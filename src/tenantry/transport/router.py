@@ -43,7 +43,7 @@ class Router:
 
         """
         node, names = self._root, []
-        for segment in template.strip("/").split("/"):
+        for segment in template.removeprefix("/").split("/"):
             if variable := _VARIABLE.fullmatch(segment):
                 names.append(variable[1])
                 node = node.variable(variable[2] or "")

@@ -1,0 +1,277 @@
+"""Listing events: by id, newest first, a page at a time, with a total up to a limit."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Text,
+    bindparam,
+    case,
+    false,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
+
+from tenantry import errors, ids
+from tenantry.db import key_ranges
+from tenantry.db.schema import events, json_has, json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.events import KNOWN, PUBLISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import CTE, ColumnElement, Select
+
+    from tenantry.caller import Call
+    from tenantry.db.engine import Row
+
+DEFAULT_PAGE = 10
+MAX_PAGE = 100
+MOST_COUNTED = 10_000
+DIRECTORY = "DIR_SYNC"  # the one source that an event names
+
+_e = events.c
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is narrowed to; everything that is set must hold."""
+
+    types: tuple[str, ...] = ()  # () for all that are published
+    start_time: int | None = None  # microseconds since 1970, both included
+    end_time: int | None = None
+    organization_id: str | None = None
+    from_directory: bool | None = None  # whether directory sync made the change; None for either
+    context: tuple[tuple[str, str], ...] = ()  # members of the event's context
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list: rows of `events`. A token is "" where there is no page."""
+
+    rows: Sequence[Row]
+    total_size: int  # MOST_COUNTED at most; 0 unless asked for
+    next_page_token: str
+    prev_page_token: str
+
+
+async def page(
+    call: Call, narrow: Filter, *, page_size: int, page_token: str, counted: bool
+) -> Page:
+    """Return one page; ``counted`` asks for the total as well.
+
+    ``page_size`` 0 is the default of 10; more than 100 is 100. A caller that is bound to an
+    organization gets the events of that one alone.
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this list and filter, a type is not known,
+            or the time ends before it starts.
+        errors.PermissionDenied: another organization is asked for than the caller is bound to.
+
+    """
+    narrow = _for(call, replace(narrow, types=known_types(narrow.types)))
+    size = min(page_size or DEFAULT_PAGE, MAX_PAGE)
+    listing = "events" + json.dumps(_spelled(narrow))
+    low, high = key_ranges.between(ids.EVENT, narrow.start_time, narrow.end_time)
+    bounds = {"low": low, "high": high, "all_low": low, "all_high": high}
+    backward = False
+    if page_token:
+        backward, start = call.db.page_tokens.decode(listing, page_token)
+        bounds["low" if backward else "high"] = start
+    shape = _Shape(
+        types=len(narrow.types),
+        timed=narrow.start_time is not None or narrow.end_time is not None,
+        of_organization=narrow.organization_id is not None,
+        from_directory=narrow.from_directory,
+        members=len(narrow.context),
+    )
+    rows: Sequence[Row] = await call.db.fetch_all(
+        _statement(shape, backward=backward, counted=counted),
+        take=size + 1,
+        **bounds,
+        **_params(narrow),
+    )
+    total = int(rows[0]["total"]) if counted else 0
+    rows = [row for row in rows if row["id"] is not None]
+    more, rows = len(rows) > size, rows[:size]
+    if backward:
+        rows = rows[::-1]
+    token = functools.partial(call.db.page_tokens.encode, listing)
+    has_next = more or backward
+    has_previous = more if backward else bool(page_token)
+    return Page(
+        rows,
+        total,
+        token(backward=False, id_=rows[-1]["id"]) if rows and has_next else "",
+        token(backward=True, id_=rows[0]["id"]) if rows and has_previous else "",
+    )
+
+
+def known_types(types: Sequence[str], field: str = "filter.event_types") -> tuple[str, ...]:
+    """Return these types in order, each once; without any, all that are published.
+
+    Raises:
+        errors.InvalidArgument: a type is not known; it is named by its place in this field.
+
+    """
+    for index, name in enumerate(types):
+        if name not in KNOWN:
+            raise errors.InvalidArgument.field(
+                f"{field}[{index}]", "in", "is no type of event that is recorded here"
+            )
+    return tuple(sorted(set(types))) or tuple(PUBLISHED)
+
+
+def _for(call: Call, narrow: Filter) -> Filter:
+    if (
+        narrow.start_time is not None
+        and narrow.end_time is not None
+        and narrow.end_time < narrow.start_time
+    ):
+        raise errors.InvalidArgument.field(
+            "filter.end_time", "timestamp.gte", "must not be before start_time"
+        )
+    bound = call.caller.organization_id
+    if bound is None:
+        return narrow
+    if narrow.organization_id not in {None, bound}:
+        raise errors.PermissionDenied
+    return replace(narrow, organization_id=bound)
+
+
+def _spelled(narrow: Filter) -> list[Any]:
+    return [
+        narrow.types,
+        narrow.start_time,
+        narrow.end_time,
+        narrow.organization_id,
+        narrow.from_directory,
+        narrow.context,
+    ]
+
+
+def _params(narrow: Filter) -> dict[str, Any]:
+    params: dict[str, Any] = {f"type_{n}": type_ for n, type_ in enumerate(narrow.types)}
+    params |= {f"key_{n}": key for n, (key, _) in enumerate(narrow.context)}
+    params |= {f"value_{n}": value for n, (_, value) in enumerate(narrow.context)}
+    return params | {
+        "types": to_json(narrow.types),
+        "organization_id": narrow.organization_id,
+        "since": 0 if narrow.start_time is None else narrow.start_time,
+        "until": _LAST_TIME if narrow.end_time is None else narrow.end_time,
+    }
+
+
+_LAST_TIME = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a statement looks like; there are few, and each is built and compiled once."""
+
+    types: int
+    timed: bool
+    of_organization: bool
+    from_directory: bool | None
+    members: int
+
+
+@functools.cache
+def _statement(shape: _Shape, *, backward: bool, counted: bool) -> Statement:
+    """Return the statement of a page; counted, it has one row with the total at least."""
+    if shape.members or shape.from_directory:
+        found = _by_context(shape)
+        keys = select(found.c.id).where(
+            found.c.id > bindparam("low", type_=Text), found.c.id < bindparam("high", type_=Text)
+        )
+        every = select(found.c.id)
+    else:
+        keys = _by_type(shape, backward=backward, most=MAX_PAGE + 1)
+        every = _by_type(shape, prefix="all_", most=MOST_COUNTED)
+    listed = keys.subquery("keys")
+    order = listed.c.id if backward else listed.c.id.desc()
+    # Planned for as few as this, and read no further than asked: see `users.listing`.
+    few = select(listed.c.id).order_by(order).limit(literal_column(str(MAX_PAGE + 1)))
+    some = select(few.subquery("few")).limit(bindparam("take")).subquery("page")
+    last = some.c.id if backward else some.c.id.desc()
+    if not counted:
+        shown = select(events).select_from(some.join(events, _e.id == some.c.id))
+        return Statement(shown.order_by(last))
+    limited = every.limit(literal_column(str(MOST_COUNTED))).subquery("every")
+    total = select(func.count().label("total")).select_from(limited).subquery("counted")
+    shown = select(total.c.total, events).select_from(
+        total.outerjoin(some, true()).outerjoin(events, _e.id == some.c.id)
+    )
+    return Statement(shown.order_by(last))
+
+
+def _by_type(shape: _Shape, *, most: int, backward: bool = False, prefix: str = "") -> Select[Any]:
+    """Return the ids of so many events of each type, each found by the index of its type."""
+    owner = (_e.organization_id, bindparam("organization_id", type_=Text))
+    keyed = select(_e.id).where(*_conditions(shape))
+    return key_ranges.merged(
+        key_ranges.nearest(
+            keyed,
+            *([owner] if shape.of_organization else []),
+            (_e.type, bindparam(f"type_{n}", type_=Text)),
+            (_e.id, None),
+            low=f"{prefix}low",
+            high=f"{prefix}high",
+            most=most,
+            backward=backward,
+        )
+        for n in range(shape.types)
+    )
+
+
+def _by_context(shape: _Shape) -> CTE:
+    """Return the events that the index of contexts finds, looked up once."""
+    members: list[ColumnElement[bool]] = [
+        json_has(_e.context, bindparam(f"key_{n}", type_=Text), bindparam(f"value_{n}", type_=Text))
+        for n in range(shape.members)
+    ]
+    if shape.from_directory:
+        members.append(_of_directory())
+    # By nothing else: for a range of ids, or a type, the planner would rather read all of these.
+    columns = (_e.id, _e.type, _e.organization_id, _e.occurred_at, _e.context)
+    by_index = select(*columns).where(*members).cte("by_index")
+    by_index = by_index.prefix_with("MATERIALIZED", dialect="postgresql")
+    event = by_index.c
+    found = select(event.id).where(
+        event.id > bindparam("all_low", type_=Text),
+        event.id < bindparam("all_high", type_=Text),
+        event.type.in_(json_values(bindparam("types", type_=Text))),
+        *_conditions(shape, event),
+    )
+    if shape.of_organization:
+        found = found.where(event.organization_id == bindparam("organization_id", type_=Text))
+    return found.cte("found")
+
+
+def _conditions(shape: _Shape, event: Any = _e) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if shape.timed:
+        # Of a plain range PostgreSQL would expect next to no rows, and no list by type worth it.
+        since, until = (bindparam(name, type_=BigInteger) for name in ("since", "until"))
+        conditions.append(
+            case((event.occurred_at >= since, event.occurred_at <= until), else_=false())
+        )
+    if shape.from_directory is False:
+        conditions.append(or_(event.context.is_(None), not_(_of_directory(event))))
+    return conditions
+
+
+def _of_directory(event: Any = _e) -> ColumnElement[bool]:
+    return json_has(
+        event.context, literal_column("'source'", Text), literal_column(f"'{DIRECTORY}'", Text)
+    )
