@@ -80,6 +80,10 @@ class PostgreSQL:
         """The settings that a reader of the figures wants to know."""
         return {name: self._query("tenantry", f"SHOW {name}") for name in SETTINGS}
 
+    def execute(self, sql: str) -> None:
+        """Run a statement on the server's database."""
+        self._query("tenantry", sql)
+
     def settle(self) -> None:
         """Do now what would come later by itself after a large load."""
         self._query("tenantry", "VACUUM ANALYZE")

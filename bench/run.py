@@ -23,7 +23,8 @@ PATCH changes the display name, the external id and the metadata. Any request th
 the run fail. All figures are written as JSON too.
 
 ``--people N`` also measures calls on users, on PostgreSQL: see people.py. ``--callers N`` measures
-tokens of so many clients, also on PostgreSQL: see callers.py.
+tokens of so many clients, also on PostgreSQL: see callers.py. ``--events N`` measures lists of so
+many events: see events.py.
 """
 
 from __future__ import annotations
@@ -108,7 +109,15 @@ def main() -> None:
     if callers:
         print_table(callers, [])
         rows += callers
+    if o.webhooks:
+        writes = measure_webhooks(o, about)
+        print_table(writes, [])
+        rows += writes
     pairs = measure_people(o, about) if o.people else []
+    if pairs:
+        print_people(pairs)
+        rows += [row for pair in pairs for row in pair]
+    pairs = measure_events(o, about) if o.events else []
     if pairs:
         print_people(pairs)
         rows += [row for pair in pairs for row in pair]
@@ -134,6 +143,12 @@ def options() -> argparse.Namespace:
     )
     p.add_argument(
         "--callers", type=int, default=0, metavar="CLIENTS", help="also tokens (default: 0)"
+    )
+    p.add_argument(
+        "--events", type=int, default=0, metavar="EVENTS", help="also lists of them (default: 0)"
+    )
+    p.add_argument(
+        "--webhooks", type=int, default=0, metavar="EVENTS", help="also deliveries (default: 0)"
     )
     p.add_argument("--ops", nargs="*", choices=OPS, default=list(OPS), help="(default: all)")
     p.add_argument("--seconds", type=int, default=10, help="measured for each row (default: 10)")
@@ -259,6 +274,35 @@ def measure_people(o: argparse.Namespace, about: dict[str, Any]) -> list[tuple[R
     return list(zip(*found, strict=True))
 
 
+def measure_events(o: argparse.Namespace, about: dict[str, Any]) -> list[tuple[Row, Row]]:
+    """Measure lists of events, each on few and on many."""
+    from events import CALLS, FEW, Events
+    from postgresql import PostgreSQL
+
+    found: list[list[Row]] = []
+    for count in (FEW, o.events):
+        with ExitStack() as stack:
+            folder = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantry-bench-"))
+            )
+            postgresql = stack.enter_context(PostgreSQL(folder))
+            server = Server(folder, postgresql.url, workers=o.workers, tls=o.tls)
+            stack.callback(server.stop)
+            server.start()
+            events = Events(server, postgresql, count)
+            say(f"events: writing {count}")
+            about.setdefault("fills", []).append(asdict(events.fill()))
+            subject = Subject(f"{count} events", server, postgresql, folder / "targets")
+            rows = []
+            for call in CALLS:
+                say(f"events: {call}")
+                subject.ids.write_text("\n".join(events.targets(call)))
+                rows.append(send("post", subject, o, None))
+                rows[-1].load["op"] = call
+            found.append(rows)
+    return list(zip(*found, strict=True))
+
+
 def measure_callers(o: argparse.Namespace) -> list[Row]:
     """Measure tokens, introspection and validation."""
     from callers import CALLS, Callers
@@ -279,6 +323,40 @@ def measure_callers(o: argparse.Namespace) -> list[Row]:
             subject.ids.write_text("\n".join(callers.targets(call)))
             rows.append(send("post", subject, o, None))
             rows[-1].load["op"] = call
+    return rows
+
+
+def measure_webhooks(o: argparse.Namespace, about: dict[str, Any]) -> list[Row]:
+    """Measure deliveries, and the write path without endpoints and with them, in turn."""
+    from postgresql import PostgreSQL
+    from webhooks import ENDPOINTS, Webhooks
+
+    rows = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantry-bench-")))
+        postgresql = stack.enter_context(PostgreSQL(folder))
+        server = Server(folder, postgresql.url, workers=o.workers, tls=o.tls)
+        webhooks = Webhooks(server)
+        stack.callback(server.stop)
+        server.start()
+        say(f"webhooks: delivering {o.webhooks} events to {ENDPOINTS} endpoints")
+        figures = webhooks.measure(o.webhooks, lambda: postgresql.usage().cpu)
+        organizations = server.seed(o.connections)
+        paced = []
+        subject = Subject("postgresql", server, postgresql, folder / "targets")
+        subject.ids.write_text("\n".join(organizations))
+        for endpoints in (0, ENDPOINTS) * 2:
+            say(f"webhooks: writing with {endpoints} endpoints")
+            webhooks.subscribe(endpoints)
+            rows.append(send("patch", subject, o, None))
+            rows[-1].load["op"] = f"patch, {endpoints} endpoints"
+        webhooks.catch_up()
+        for endpoints in (0, ENDPOINTS) * 2:
+            say(f"webhooks: writing at a pace with {endpoints} endpoints")
+            paced.append(webhooks.paced(endpoints, organizations[0]))
+    about["webhooks"] = {**asdict(figures), "paced": [asdict(one) for one in paced]}
+    for found in (figures, *paced):
+        Console(width=200).print(found)
     return rows
 
 
@@ -330,7 +408,7 @@ def send(
 
 
 def print_people(pairs: list[tuple[Row, Row]]) -> None:
-    """Print each call on few users and on many."""
+    """Print each call on few users, or events, and on many."""
     table = Table(box=box.MARKDOWN)
     table.add_column("call")
     names = [f"{name} of {row.database}" for row in pairs[0] for name in ("req/s", "p50", "p99")]

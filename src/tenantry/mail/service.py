@@ -5,10 +5,22 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import (
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from tenantry import ids
 from tenantry.db.engine import now
+from tenantry.db.records import records, spelled
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.mail.model import DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
@@ -16,13 +28,14 @@ from tenantry.mail.model import DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.db.engine import Session
+    from tenantry.db.engine import Row, Session
 
 # Whoever has claimed a mail has it for this long; after that it is thought dead.
 LEASE_SECONDS = 90
 
 KEEP_DAYS = 30
 _PRUNED_AT_ONCE = 1000
+_AT_ONCE = 500  # mails that are read to be forgotten
 _ID_SHIFT = 22  # of the milliseconds in an id
 
 _m = mail.c
@@ -82,6 +95,30 @@ _PRUNE = Statement(
     .returning(_m.id)
 )
 
+_ADDRESS = bindparam("p_address", type_=Text)
+_FORGET = Statement(delete(mail).where(func.lower(_m.recipient) == _ADDRESS).returning(_m.id))
+# Where an address can be although it is not that of who gets the mail.
+_TELLING = Statement(
+    select(_m.id, _m.variables, _m.content_sealed)
+    .where(
+        _m.id > bindparam("after", type_=Text),
+        or_(
+            _m.content_sealed.is_not(None),
+            func.lower(cast(_m.variables, Text)).like(bindparam("pattern", type_=Text), escape="~"),
+        ),
+    )
+    .order_by(_m.id)
+    .limit(literal_column(str(_AT_ONCE)))
+)
+_UNSAID = [_m.id, _m.variables]
+_less = records("less", _UNSAID)
+_UNSAY = Statement(
+    update(mail)
+    .where(_m.id == _less.c.id)
+    .values(variables=_less.c.variables, content_sealed=None)
+    .returning(_m.id)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -136,11 +173,8 @@ async def find(db: Session, mail_id: str) -> tuple[Mail, Content | None] | None:
     found = await db.fetch_one(_FIND, p_id=mail_id)
     if found is None:
         return None
-    sealed = found["content_sealed"]
-    content = None
-    if sealed:
-        content = Content(**from_json(db.vault.decrypt(sealed, _purpose(mail_id)).decode()))
-    return Mail.from_row(found), content
+    said = _said(db, found)
+    return Mail.from_row(found), Content(**from_json(said)) if said else None
 
 
 async def seconds_until_due(db: Session) -> float | None:
@@ -198,6 +232,41 @@ async def prune(db: Session) -> bool:
     milliseconds = now() // 1000 - KEEP_DAYS * 24 * 3600 * 1000 - ids.EPOCH_MILLISECONDS
     before = f"{ids.MAIL}{milliseconds << _ID_SHIFT}"
     return len(await db.fetch_all(_PRUNE, p_before=before, take=_PRUNED_AT_ONCE)) > 0
+
+
+async def forget(db: Session, address: str) -> None:
+    """Delete all mail to an address, given in lower case, and its mention in mail to others.
+
+    What such mail says goes as well, where it is kept; one that is still to go out names nobody.
+    """
+    await db.fetch_all(_FORGET, p_address=address)
+    part = to_json(address)[1:-1]
+    for char in "~%_":
+        part = part.replace(char, f"~{char}")
+    after = ""
+    while rows := await db.fetch_all(_TELLING, after=after, pattern=f'%"{part}"%'):
+        after = rows[-1]["id"]
+        less = []
+        for row in rows:
+            variables = from_json(row["variables"])
+            left = _without(address, variables)
+            if left != variables or address in _said(db, row).lower():
+                less.append({"id": row["id"], "variables": to_json(left)})
+        if less:
+            await db.fetch_all(_UNSAY, less=spelled(_UNSAID, less))
+
+
+def _without(address: str, variables: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: None if isinstance(value, str) and value.lower() == address else value
+        for name, value in variables.items()
+    }
+
+
+def _said(db: Session, row: Row) -> str:
+    """Return what the mail of a row says, as JSON; nothing where that is not kept."""
+    sealed = row["content_sealed"]
+    return db.vault.decrypt(sealed, _purpose(row["id"])).decode() if sealed else ""
 
 
 async def _end(

@@ -68,6 +68,13 @@ for _columns in ((_d.endpoint_id, _d.due_time), (_d.endpoint_id, _d.position, _d
         sqlite_where=text("state = 'PENDING'"),
     )
 Index(None, _d.endpoint_id, _d.id)
+Index(
+    "ix_webhook_deliveries__failed",
+    _d.endpoint_id,
+    _d.id,
+    postgresql_where=text("state = 'FAILED'"),
+    sqlite_where=text("state = 'FAILED'"),
+)
 Index(None, _d.event_id)
 
 webhook_attempts = Table(

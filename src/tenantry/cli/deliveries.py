@@ -1,0 +1,251 @@
+"""What was sent to a webhook endpoint, and sending it once more: the rest of `tenantry webhook`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tenantry.cli import running
+
+if TYPE_CHECKING:
+    from tenantry.caller import Call
+    from tenantry.webhooks.listing import Filter
+    from tenantry.webhooks.records import Attempt, Delivery
+
+_SHOWN = 20
+_PAGE = 100
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+EndpointId = Annotated[
+    str, typer.Argument(metavar="ENDPOINT_ID", help="The endpoint, whe_ and digits.")
+]
+EventTypes = Annotated[
+    list[str],
+    typer.Option("--event-type", "-e", help="A type of events; may be given several times."),
+]
+OrganizationId = Annotated[
+    str, typer.Option("--organization", "-o", help="Only of this organization, org_ and digits.")
+]
+DeliveryId = Annotated[
+    str, typer.Argument(metavar="DELIVERY_ID", help="The delivery, dlv_ and digits.")
+]
+
+
+def send_test(
+    endpoint_id: EndpointId,
+    event_type: Annotated[
+        str, typer.Argument(metavar="EVENT_TYPE", help="The type of the event.")
+    ] = "organization.created",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Send an example of an event."""
+
+    async def work(call: Call) -> tuple[Delivery, dict[str, Any]]:
+        from tenantry.webhooks import on_demand
+
+        return await on_demand.send_test_event(call, endpoint_id, event_type)
+
+    delivery, payload = running.with_call(work)
+    if as_json:
+        running.print_json({"delivery": _delivery(delivery), "event_payload": payload})
+        return
+    running.say(f"{delivery.id} {delivery.event_type}")
+    running.remark(
+        f"`tenantry webhook attempts {endpoint_id} {delivery.id}` shows what came of it."
+    )
+
+
+def deliveries(
+    endpoint_id: EndpointId,
+    *,
+    state: Annotated[str, typer.Option(help="PENDING, SUCCEEDED, FAILED or CANCELED alone.")] = "",
+    event_type: Annotated[str, typer.Option("--event-type", "-e", help="One type alone.")] = "",
+    organization: OrganizationId = "",
+    since: Annotated[str, typer.Option(help="Queued at this time or later, RFC 3339.")] = "",
+    until: Annotated[str, typer.Option(help="Queued at this time or earlier, RFC 3339.")] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = _SHOWN,
+    as_json: AsJson = False,
+) -> None:
+    """List what was sent to an endpoint or waits for it, the newest first."""
+    start, end = _microseconds(since, "--since"), _microseconds(until, "--until")
+
+    async def work(call: Call) -> list[Delivery]:
+        from tenantry.webhooks import listing
+
+        narrow = listing.Filter(
+            state=_one_of_states(state),
+            event_type=event_type,
+            organization_id=organization,
+            start_time=start,
+            end_time=end,
+        )
+        return await _newest(call, endpoint_id, narrow, limit)
+
+    found = running.with_call(work)
+    if as_json:
+        running.print_json([_delivery(delivery) for delivery in found])
+        return
+    running.print_table(
+        ["Delivery", "Event", "State", "Attempts", "Queued", "Next attempt"],
+        [
+            (
+                d.id,
+                f"{d.event_type}\n{d.event_id}",
+                f"{d.state} {d.last_status or ''}",
+                str(d.attempts),
+                running.moment(d.create_time) or "",
+                running.moment(d.due_time) or "",
+            )
+            for d in found
+        ],
+    )
+
+
+def attempts(endpoint_id: EndpointId, delivery_id: DeliveryId, *, as_json: AsJson = False) -> None:
+    """List the attempts of a delivery, the first one first."""
+
+    async def work(call: Call) -> list[Attempt]:
+        from tenantry.webhooks import listing
+
+        return await listing.attempts(call.db, endpoint_id, delivery_id)
+
+    found = running.with_call(work)
+    if as_json:
+        running.print_json([_attempt(attempt) for attempt in found])
+        return
+    running.print_table(
+        ["Attempt", "Time", "Took", "Status", "Problem"],
+        [
+            (
+                str(a.number),
+                running.moment(a.attempt_time) or "",
+                f"{a.duration // 1000} ms",
+                str(a.status_code or "-"),
+                a.problem or "",
+            )
+            for a in found
+        ],
+    )
+
+
+def replay(
+    endpoint_id: EndpointId,
+    delivery_id: Annotated[
+        str, typer.Argument(metavar="[DELIVERY_ID]", help="One delivery; else those of a time.")
+    ] = "",
+    *,
+    since: Annotated[str, typer.Option(help="Events of this time or later, RFC 3339.")] = "",
+    until: Annotated[str, typer.Option(help="Events of this time or earlier, RFC 3339.")] = "",
+    event_type: EventTypes = [],  # noqa: B006
+    organization: OrganizationId = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send a delivery once more, or all events of a time."""
+    start, end = _microseconds(since, "--since"), _microseconds(until, "--until")
+    if delivery_id and (since or until or event_type or organization):
+        running.fail("a delivery is replayed alone: leave out what narrows a time")
+    if not delivery_id and start is None:
+        running.fail("name a delivery, or a time by --since")
+
+    async def one(call: Call) -> Delivery:
+        from tenantry.webhooks import on_demand
+
+        return await on_demand.replay_delivery(call, endpoint_id, delivery_id)
+
+    async def many(call: Call) -> int:
+        from tenantry.webhooks import on_demand
+
+        assert start is not None
+        return await on_demand.replay_events(
+            call,
+            endpoint_id,
+            start=start,
+            end=end,
+            event_types=event_type,
+            organization_id=organization or None,
+        )
+
+    if delivery_id:
+        delivery = running.with_call(one)
+        if as_json:
+            running.print_json(_delivery(delivery))
+        else:
+            running.say(delivery.id)
+        return
+    queued = running.with_call(many)
+    if as_json:
+        running.print_json({"queued": queued})
+    else:
+        running.say(f"{queued} queued")
+
+
+async def _newest(call: Call, endpoint_id: str, narrow: Filter, limit: int) -> list[Delivery]:
+    from tenantry.webhooks import listing
+
+    found: list[Delivery] = []
+    token = ""
+    while True:
+        page = await listing.deliveries(
+            call,
+            endpoint_id,
+            narrow,
+            page_size=min(limit - len(found), _PAGE),
+            page_token=token,
+        )
+        found += page.deliveries
+        token = page.next_page_token
+        if not token or len(found) >= limit:
+            return found
+
+
+def _one_of_states(text: str) -> str:
+    from tenantry.webhooks.listing import STATES
+
+    if text and text.upper() not in STATES:
+        running.fail(f"--state must be {', '.join(STATES)}")
+    return text.upper()
+
+
+def _microseconds(text: str, option: str) -> int | None:
+    from datetime import UTC, datetime
+
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        running.fail(f"{option} must be a time such as 2026-01-05T14:48:00Z, got {text!r}")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1_000_000)
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "endpoint_id": delivery.endpoint_id,
+        "event_id": delivery.event_id,
+        "event_type": delivery.event_type,
+        "organization_id": delivery.organization_id,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "last_status": delivery.last_status,
+        "next_attempt_time": running.moment(delivery.due_time),
+        "replay": delivery.replay,
+        "test": delivery.body is not None,
+        "create_time": running.moment(delivery.create_time),
+        "end_time": running.moment(delivery.end_time),
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "attempt_time": running.moment(attempt.attempt_time),
+        "duration_ms": attempt.duration // 1000,
+        "status_code": attempt.status_code,
+        "problem": attempt.problem,
+        "response": attempt.response,
+    }

@@ -1,0 +1,220 @@
+"""`tenantry webhook`: where events are sent, what became of them, and sending them once more."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tenantry.cli import deliveries, running
+from tenantry.cli.deliveries import (  # noqa: TC001 - typer reads them
+    AsJson,
+    EndpointId,
+    EventTypes,
+    OrganizationId,
+)
+from tenantry.settings import load
+
+if TYPE_CHECKING:
+    from tenantry.caller import Call
+    from tenantry.webhooks.records import Endpoint
+
+app = typer.Typer(no_args_is_help=True, help="Webhook endpoints, and what is sent to them.")
+
+_PAGE = 100
+
+app.command("test")(deliveries.send_test)
+for _command in (deliveries.deliveries, deliveries.attempts, deliveries.replay):
+    app.command()(_command)
+
+
+@app.command()
+def create(
+    url: Annotated[str, typer.Argument(help="The address that events are POSTed to.")],
+    *,
+    event_type: EventTypes = [],  # noqa: B006 - typer reads it and changes nothing
+    organization: OrganizationId = "",
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    ordered: Annotated[
+        bool, typer.Option("--ordered", help="Send one event after the other.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create an endpoint and print the secret that signs what is sent to it, this once."""
+
+    async def work(call: Call) -> tuple[Endpoint, str]:
+        from tenantry.webhooks import service
+
+        members = {
+            "url": url,
+            "description": description,
+            "event_types": event_type,
+            "ordered": ordered,
+        }
+        return await service.create(
+            call, members, organization_id=organization or None, allow=load().outgoing_allow
+        )
+
+    endpoint, secret = running.with_call(work)
+    _print_secret(endpoint, secret, as_json=as_json)
+
+
+@app.command("list")
+def list_(*, organization: OrganizationId = "", as_json: AsJson = False) -> None:
+    """List all endpoints, the newest first."""
+
+    async def work(call: Call) -> list[Endpoint]:
+        from tenantry.webhooks import listing
+
+        found: list[Endpoint] = []
+        token = ""
+        while True:
+            page = await listing.endpoints(
+                call, organization or None, page_size=_PAGE, page_token=token
+            )
+            found += page.endpoints
+            token = page.next_page_token
+            if not token:
+                return found
+
+    endpoints = running.with_call(work)
+    if as_json:
+        running.print_json([endpoint.shown() for endpoint in endpoints])
+        return
+    running.print_table(
+        ["Endpoint", "URL", "Events", "State"],
+        [
+            (
+                f"{e.id}\n{e.organization_id or ''}",
+                e.url,
+                "\n".join(e.event_types) or "every published type",
+                _state(e),
+            )
+            for e in endpoints
+        ],
+    )
+
+
+@app.command()
+def show(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
+    """Print what is known of an endpoint, but its secret."""
+
+    async def work(call: Call) -> Endpoint:
+        from tenantry.webhooks import service
+
+        return await service.get(call.db, endpoint_id)
+
+    _print_endpoint(running.with_call(work), as_json=as_json)
+
+
+@app.command()
+def update(
+    endpoint_id: EndpointId,
+    *,
+    url: Annotated[str | None, typer.Option(help="Another address.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    event_type: EventTypes = [],  # noqa: B006
+    all_event_types: Annotated[
+        bool, typer.Option("--all-event-types", help="Every published type from now on.")
+    ] = False,
+    ordered: Annotated[
+        bool | None, typer.Option("--ordered/--unordered", help="One event after the other.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given of an endpoint."""
+    if event_type and all_event_types:
+        running.fail("--event-type and --all-event-types cannot be given together")
+    given: dict[str, Any] = {"url": url, "description": description, "ordered": ordered}
+    members = {name: value for name, value in given.items() if value is not None}
+    if event_type or all_event_types:
+        members["event_types"] = event_type
+
+    async def work(call: Call) -> Endpoint:
+        from tenantry.webhooks import service
+
+        return await service.change(call, endpoint_id, members, allow=load().outgoing_allow)
+
+    _print_endpoint(running.with_call(work), as_json=as_json)
+
+
+@app.command()
+def enable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
+    """Send to an endpoint again, what waits for it first."""
+
+    async def work(call: Call) -> Endpoint:
+        from tenantry.webhooks import service
+
+        return await service.enable(call, endpoint_id)
+
+    _print_endpoint(running.with_call(work), as_json=as_json)
+
+
+@app.command()
+def disable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
+    """Send nothing to an endpoint until it is enabled."""
+
+    async def work(call: Call) -> Endpoint:
+        from tenantry.webhooks import service
+
+        return await service.disable(call, endpoint_id)
+
+    _print_endpoint(running.with_call(work), as_json=as_json)
+
+
+@app.command()
+def delete(
+    endpoint_id: EndpointId,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete an endpoint with all its deliveries."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Delete {endpoint_id}?", abort=True)
+
+    async def work(call: Call) -> None:
+        from tenantry.webhooks import service
+
+        await service.remove(call, endpoint_id)
+
+    running.with_call(work)
+    running.remark(f"deleted {endpoint_id}")
+
+
+@app.command("rotate-secret")
+def rotate_secret(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
+    """Give an endpoint a new secret and print it, this once; the old one is good for a day."""
+
+    async def work(call: Call) -> tuple[Endpoint, str]:
+        from tenantry.webhooks import service
+
+        return await service.rotate_secret(call, endpoint_id)
+
+    endpoint, secret = running.with_call(work)
+    _print_secret(endpoint, secret, as_json=as_json)
+
+
+def _print_secret(endpoint: Endpoint, secret: str, *, as_json: bool) -> None:
+    if as_json:
+        running.print_json({"endpoint": endpoint.shown(), "secret": secret})
+        return
+    running.say(f"endpoint  {endpoint.id}\nsecret    {secret}")
+    running.remark("The secret is not shown again.")
+
+
+def _print_endpoint(endpoint: Endpoint, *, as_json: bool) -> None:
+    shown = endpoint.shown()
+    if as_json:
+        running.print_json(shown)
+        return
+    for name, value in shown.items():
+        text = ", ".join(value) if isinstance(value, list) else value
+        running.say(f"{name:<28}{'' if text is None else text}")
+
+
+def _state(endpoint: Endpoint) -> str:
+    if not endpoint.enabled:
+        return f"disabled\n{endpoint.disabled_reason or ''}".strip()
+    since = running.moment(endpoint.failing_since)
+    return "enabled" if since is None else f"failing since\n{since}"

@@ -1,0 +1,83 @@
+"""Workers are processes that may be killed: what they had taken is taken up by others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from receivers import ALLOW, KEY, Worker, deliveries, endpoint, event, hang
+from servers import without_settings
+
+SCRIPT = Path(__file__).with_name("webhook_worker.py")
+
+
+@asynccontextmanager
+async def process(database_url, **more: str):
+    """A worker process, killed in the end."""
+    given = {
+        "database_url": database_url,
+        "master_key": KEY,
+        "outgoing_allow": ALLOW,
+        "webhook_timeout_seconds": "1",
+        "config": os.devnull,
+        **more,
+    }
+    named = {f"TENANTRY_{name.upper()}": value for name, value in given.items()}
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, SCRIPT, env=without_settings() | named, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert await asyncio.wait_for(started.stdout.readline(), 20) == b"started\n"
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.wait()
+
+
+async def test_what_a_killed_worker_had_taken_is_delivered_by_another(
+    db, database_url, receiver, eventually
+):
+    receiver.answers = {"/hook": hang}
+    await endpoint(db, receiver.url())
+    await db.record_all([event(f"n{number}") for number in range(5)])
+    async with process(database_url, webhook_timeout_seconds="2") as killed:
+        await eventually(lambda: len(receiver.got) == 5)
+        at = time.monotonic()
+        killed.kill()
+        await killed.wait()
+    receiver.answers = {}
+    async with Worker(db):
+        await eventually(lambda: len(receiver.got) == 10)
+        # Not before the claim is over: the timeout and five seconds.
+        assert 4 < time.monotonic() - at < 12
+
+        async def ended():
+            return {row["state"] for row in await deliveries(db)} == {"SUCCEEDED"}
+
+        await eventually(ended)
+    assert sorted(got.name for got in receiver.got[5:]) == [f"n{number}" for number in range(5)]
+    assert {row["attempts"] for row in await deliveries(db)} == {2}
+
+
+async def test_processes_share_without_sending_anything_twice(
+    db, database_url, receiver, eventually
+):
+    for number in range(4):
+        await endpoint(db, receiver.url(f"/{number}"))
+    receiver.delay = 0.01
+    async with process(database_url) as one, process(database_url) as two:
+        for number in range(10):
+            await db.record_all([event(f"n{number}-{n}") for n in range(20)])
+        await eventually(lambda: len(receiver.got) >= 800, 30)
+        await asyncio.sleep(0.7)
+        for running in (one, two):
+            running.terminate()
+            assert await asyncio.wait_for(running.wait(), 10) == 0
+    assert len(receiver.got) == 800
+    assert len({(got.path, got.headers["webhook-id"]) for got in receiver.got}) == 800
+    assert {row["state"] for row in await deliveries(db)} == {"SUCCEEDED"}
