@@ -1,0 +1,53 @@
+"""`tenantry user`: what only the operator does with people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tenantry.cli import running
+
+if TYPE_CHECKING:
+    from tenantry.caller import Call
+
+app = typer.Typer(no_args_is_help=True, help="People.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `user erase` two words, though it is the only command."""
+
+
+@app.command()
+def erase(
+    key: Annotated[
+        str,
+        typer.Argument(metavar="USER", help="A user's id, e-mail address or external id."),
+    ],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Forget a person: delete the user, and blank their data in events, mail and deliveries.
+
+    Also of one who was deleted before. What happened and when stays in the event log, and proven.
+    """
+
+    async def work(call: Call) -> tuple[list[str], int]:
+        from tenantry.users import erasure
+
+        found = await erasure.find(call, key)
+        named = sorted(found.person.ids)
+        if not yes:
+            who = ", ".join(named) or "an address without a user"
+            state = "deletes and erases" if found.is_there else "erases"
+            running.remark(f"This {state} {who} for good.")
+            typer.confirm("Go on?", abort=True, err=True)
+        return named, await erasure.erase(call, found)
+
+    users, events = running.with_call(work)
+    if as_json:
+        running.print_json({"users": users, "events": events})
+    else:
+        running.say(f"erased {', '.join(users) or key}, with {events} events")
