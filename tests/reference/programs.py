@@ -37,8 +37,11 @@ _CREATES = (
     "CreateScope",
     "AddEnvironmentRedirectUri",
     "CreateToken",
+    "CreateEndpoint",
 )
 _DELETES = (
+    "DisableEndpoint",
+    "DeleteEndpoint",
     "InvalidateToken",
     "RemoveEnvironmentRedirectUri",
     "DeleteScope",

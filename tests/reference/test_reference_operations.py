@@ -32,7 +32,7 @@ def test_only_what_takes_a_sign_in_is_left_out(served, named):
 def test_operations_are_grouped_by_service(named):
     tags = list(dict.fromkeys(operation.tag for operation in named.values()))
     rooms = ["Organizations", "Users", "Roles", "Domains"]
-    assert tags == [*rooms, "Clients", "Client settings", "Api tokens"]
+    assert tags == [*rooms, "Clients", "Client settings", "Api tokens", "Events", "Webhooks"]
 
 
 def test_no_two_operations_have_the_same_title(named):
@@ -135,6 +135,7 @@ def test_if_match_stops_changes_of_what_has_a_revision(named):
         *("UpdatePermission", "DeletePermission", "UpdateDomain", "DeleteDomain"),
         *("UpdateClient", "DeleteClient", "UpdateClientSettings"),
         *("UpdateOrganizationClient", "DeleteOrganizationClient"),
+        *("UpdateEndpoint", "DeleteEndpoint"),
     }
     assert all(412 in named[name].statuses for name in conditional)
 
@@ -153,6 +154,7 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *("CreateOrganizationClientSecret", "CreateScope", "CreateScope2", "UpdateScope"),
         *("AddEnvironmentRedirectUri", "SetEnvironmentInitiateLoginUri"),
         *("CreateToken", "ValidateToken", "UpdateToken", "InvalidateToken"),
+        *("SendTestEvent", "GetDelivery", "ReplayDelivery", "ReplayEvents"),
     }
     assert not any(operation.etag for n, operation in named.items() if n.startswith(listing))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from doc_programs import (
     CONFORMANCE,
+    ENDPOINT,
     RUNNERS,
     curl,
     forget,
@@ -32,13 +33,13 @@ def with_sample(methods, language):
 
 
 @pytest.fixture(scope="module")
-def api(live_server):
-    with management(live_server) as client:
+def api(own_server):
+    with management(own_server) as client:
         yield client
 
 
 @pytest.fixture
-def variables(api, live_server):
+def variables(api, own_server):
     """What the samples find in the environment: the server, and things of their own."""
     forget(api)
 
@@ -63,8 +64,9 @@ def variables(api, live_server):
     create(f"organizations/{acme['id']}/clients/{machine['client_id']}/secrets")
     app = create("clients", name="Reports", client_type="WEB_APP")["client"]
     secret = create(f"clients/{app['id']}/secrets")["secret"]
+    hooks = create("webhooks/endpoints", url=ENDPOINT)["endpoint"]
     yield {
-        **settings_for("sh", live_server),
+        **settings_for("sh", own_server),
         "ORGANIZATION_ID": acme["id"],
         "EXTERNAL_ID": "my_unique_id",
         "LINK_ID": link["link"]["id"],
@@ -76,14 +78,16 @@ def variables(api, live_server):
         "APPLICATION_SECRET_ID": secret["id"],
         "SCOPE_ID": create("scopes", name="invoices:read")["scope"]["id"],
         "TOKEN": create("tokens", organization_id=acme["id"])["token"],
+        "ENDPOINT_ID": hooks["id"],
+        "DELIVERY_ID": create(f"webhooks/endpoints/{hooks['id']}:test")["delivery"]["id"],
     }
     forget(api)
 
 
 @pytest.mark.parametrize("language", RUNNERS)
-def test_every_sample_runs(language, methods, live_server, variables, tmp_path):
+def test_every_sample_runs(language, methods, own_server, variables, tmp_path):
     names = with_sample(methods, language)
-    variables |= settings_for(language, live_server)
+    variables |= settings_for(language, own_server)
     done = RUNNERS[language](tmp_path, program(language, names), variables)
     ran = re.findall(r"^ran (\w+)$", done.stdout, re.MULTILINE)
     assert ran == in_order(names), done.stderr

@@ -36,6 +36,12 @@ _SECRET = "sec_2123312131125620"  # noqa: S105 - an id
 _SCOPE = "scp_2123312131125630"
 _TOKEN_ID = "apit_2123312131125640"  # noqa: S105 - an id
 _TOKEN = "tnat_pJ4nUSXO2yWYx1M0qGmXcTQd9nq1rZkVb7LhR3s"  # noqa: S105 - too short to be one
+_ENDPOINT = "whe_2123312131125650"
+_DELIVERY = "dlv_2123312131125660"
+_EVENT = "evt_2123312131125670"
+_ENDPOINT_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - the SDKs' own example
+_QUEUED = "2024-02-11T09:30:12.530117Z"
+_ENDED = "2024-02-11T09:30:12.614820Z"
 _CREATED = "2024-01-05T14:48:00.207313Z"
 _CHANGED = "2024-02-11T09:30:12.481906Z"
 _OF_USERS = (
@@ -67,6 +73,16 @@ def _default_role(name: str, **more: bool) -> dict[str, Any]:
     return {"id": _ROLE, "name": name, "display_name": name.capitalize(), **more}
 
 
+_PAYLOAD = {
+    "spec_version": "1",
+    "id": _EVENT,
+    "type": "organization.created",
+    "occurred_at": _CHANGED,
+    "environment_id": "env_2123312131125001",
+    "organization_id": _ORGANIZATION,
+    "object": "Organization",
+    "data": {"id": _ORGANIZATION, "display_name": "Acme Corp", "external_id": "my_unique_id"},
+}
 _VALUES: dict[str, Any] = {
     "absolute_session_timeout": 480,
     "absolute_session_timeout_unit": "MINUTES",
@@ -87,6 +103,7 @@ _VALUES: dict[str, Any] = {
     "customization_settings": {"primary_color": "#2f5d50"},
     "default_creator_role": "admin",
     "default_member_role": "member",
+    "delivery_id": _DELIVERY,
     "description": "Writes invoices",
     "disallow_scalekit_api_access": False,
     "display_name": "Acme Corp",
@@ -94,9 +111,13 @@ _VALUES: dict[str, Any] = {
     "domains": ["https://app.example.com"],
     "email": "ada@acme.com",
     "enabled": True,
+    "endpoint_id": _ENDPOINT,
+    "end_time": "2024-02-12T00:00:00Z",
     "enforce_pkce": True,
     "env_id": "env_2123312131125001",
     "environment_id": "env_2123312131125001",
+    "event_type": "organization.created",
+    "event_types": ["organization.created"],
     "expire_time": "2024-01-05T14:49:00.207313Z",
     "expires_at": "2024-01-20T14:48:00.207313Z",
     "expiry": "2027-01-05T14:48:00.207313Z",
@@ -126,6 +147,7 @@ _VALUES: dict[str, Any] = {
     "metadata": {"plan": "gold"},
     "next_page_token": "",
     "org_id": _ORGANIZATION,
+    "ordered": False,
     "organization_id": _ORGANIZATION,
     "origin": "https://app.example.com",
     "page_number": 0,
@@ -143,6 +165,7 @@ _VALUES: dict[str, Any] = {
     "preferred_username": "ada",
     "prev_page_token": "",
     "query": "acme",
+    "queued": 42,
     "reassign_role_name": "member",
     "redirect_uri": "https://app.example.com/callback",
     "region_code": "US",
@@ -152,6 +175,7 @@ _VALUES: dict[str, Any] = {
     "send_invitation_email": True,
     "slug": "acme",
     "source": "BRANDING_SOURCE_CUSTOM",
+    "start_time": "2024-02-11T00:00:00Z",
     "support_hash": "5d41402abc4b2a76b9719d911017c592ae1fbcd3a1f0c5e2b7d8f3a6c4e90b12",
     "token": _TOKEN,
     "token_id": _TOKEN_ID,
@@ -160,6 +184,7 @@ _VALUES: dict[str, Any] = {
     "type": "ALL",
     "update_mask": "displayName,externalId",
     "update_time": _CHANGED,
+    "url": "https://app.example.com/webhooks",
     "user_id": _USER,
     "verified": True,
     "AssignUserRolesRequest.roles": [{"role_name": "editor"}],
@@ -205,6 +230,12 @@ _VALUES: dict[str, Any] = {
     "Domain.verification_status": "VERIFIED",
     "EnvironmentLoginUrisResponse.client_id": "skc_2123312131125010",
     "EnvironmentLoginUrisResponse.redirect_uris": ["https://app.example.com/callback"],
+    "EventFilter.auth_request_id": "",
+    "EventFilter.connected_account_id": "",
+    "EventFilter.interceptor_decision": "",
+    "EventFilter.interceptor_id": "",
+    "EventFilter.interceptor_status": "",
+    "EventFilter.source": "SCALEKIT",
     "Filter.client_type": ["WEB_APP"],
     "Invite.resent_at": "2024-01-12T08:15:30.118204Z",
     "Invite.resent_count": 1,
@@ -266,6 +297,44 @@ _VALUES: dict[str, Any] = {
     "UserProfile.last_name": "Lovelace",
     "UserProfile.name": "Ada Lovelace",
     "UserProfile.phone_number_verified": False,
+    "CreateEndpoint.description": "Billing",
+    "CreateEndpoint.disabled": False,
+    "CreateEndpoint.organization_id": _ORGANIZATION,
+    "CreateEndpointResponse.secret": _ENDPOINT_SECRET,
+    "GetDeliveryResponse.event_payload": _PAYLOAD,
+    "ListDeliveriesRequest.state": "FAILED",
+    "RotateEndpointSecretResponse.secret": _ENDPOINT_SECRET,
+    "ScalekitEvent.data": _PAYLOAD["data"],
+    "ScalekitEvent.display_name": "Organization created",
+    "ScalekitEvent.id": _EVENT,
+    "ScalekitEvent.object": "Organization",
+    "ScalekitEvent.occurred_at": _CHANGED,
+    "ScalekitEvent.spec_version": "1",
+    "ScalekitEvent.type": "organization.created",
+    "SendTestEventResponse.event_payload": _PAYLOAD,
+    "UpdateEndpoint.all_event_types": False,
+    "UpdateEndpoint.description": "Billing and metering",
+    "WebhookAttempt.attempt_time": "2024-02-11T09:30:12.547003Z",
+    "WebhookAttempt.duration": "0.067817s",
+    "WebhookAttempt.number": 1,
+    "WebhookAttempt.problem": "",
+    "WebhookAttempt.response": "ok",
+    "WebhookAttempt.status_code": 200,
+    "WebhookDelivery.attempts": 1,
+    "WebhookDelivery.create_time": _QUEUED,
+    "WebhookDelivery.end_time": _ENDED,
+    "WebhookDelivery.event_id": _EVENT,
+    "WebhookDelivery.id": _DELIVERY,
+    "WebhookDelivery.last_status": 200,
+    "WebhookDelivery.next_attempt_time": None,
+    "WebhookDelivery.replay": False,
+    "WebhookDelivery.state": "SUCCEEDED",
+    "WebhookDelivery.test": False,
+    "WebhookEndpoint.description": "Billing",
+    "WebhookEndpoint.disabled_reason": "",
+    "WebhookEndpoint.failing_since": None,
+    "WebhookEndpoint.id": _ENDPOINT,
+    "WebhookEndpoint.previous_secret_expire_time": "2024-02-12T09:30:12.481906Z",
     **_each(_APPLICATION, "client_id", *(f"{name}Request" for name in _OF_APPLICATIONS)),
     **_each("600", "access_token_expiry", *_APPLICATIONS),
     **_each("Dashboard", "name", *_APPLICATIONS),

@@ -52,7 +52,7 @@ def render(
     for operation in operations:
         groups.setdefault(operation.tag, []).append(_entry(operation, public_url))
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             public_url=public_url,
@@ -65,7 +65,7 @@ def render(
             ],
             client=_samples(CLIENT),
             failures=failures(),
-            failure_example=_json(EXAMPLE),
+            failure_example=as_json(EXAMPLE),
         )
     )
 
@@ -83,7 +83,7 @@ def _entry(operation: Operation, public_url: str) -> Entry:
         access=access(operation),
         inputs=[(place, members) for place, members in places if members],
         samples=_samples(operation.method.name),
-        answer=_json(examples.answer(operation.method, public_url)),
+        answer=as_json(examples.answer(operation.method, public_url)),
     )
 
 
@@ -95,7 +95,8 @@ def _samples(name: str) -> list[tuple[Language, Markup | None]]:
     ]
 
 
-def _json(content: Any) -> Markup:
+def as_json(content: Any) -> Markup:
+    """Return JSON as code."""
     return highlight(json.dumps(content, indent=2, ensure_ascii=False), "json")
 
 
@@ -115,13 +116,14 @@ def _listed(names: Iterable[str]) -> Markup:
 
 
 @functools.cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return what the templates of this door are rendered by."""
+    made = Environment(
         loader=PackageLoader("tenantry.reference"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(prose=_prose, path=_path, listed=_listed)
-    return environment
+    made.filters.update(prose=_prose, path=_path, listed=_listed)
+    return made

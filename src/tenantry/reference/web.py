@@ -1,4 +1,4 @@
-"""The HTTP routes of this door: the page with its style and script, and the OpenAPI document."""
+"""The HTTP routes of this door: its pages, what they load, and the documents for programs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tenantry.web import Request, Response, Route
+from tenantry.webhooks import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,9 +32,13 @@ def routes(methods: Sequence[Method], public_url: str) -> list[Route]:
     door = Reference(methods, public_url)
     return [
         Route("GET", "/docs", door.page),
+        Route("GET", "/docs/events", door.events),
         Route("GET", "/docs/page.css", door.style),
         Route("GET", "/docs/page.js", door.script),
         Route("GET", "/openapi.json", door.openapi, public=True),
+        Route("GET", catalogue.PATH, door.schemas, public=True),
+        Route("GET", catalogue.PATH.rstrip("/"), door.schemas, public=True),
+        *(Route("GET", kind.path, door.schema, public=True) for kind in catalogue.TYPES.values()),
     ]
 
 
@@ -48,6 +53,20 @@ class Reference:
     async def page(self, request: Request) -> Response:
         """Answer with the page."""
         return await self._answer(request, "text/html; charset=utf-8", self._page)
+
+    async def events(self, request: Request) -> Response:
+        """Answer with the page of events."""
+        return await self._answer(request, "text/html; charset=utf-8", self._events)
+
+    async def schemas(self, request: Request) -> Response:
+        """Answer with the list of the schemas of events."""
+        return await self._answer(request, "application/json", self._schemas)
+
+    async def schema(self, request: Request) -> Response:
+        """Answer with the schema of one type of event."""
+        event_type = request.path.removeprefix(catalogue.PATH).removesuffix(".json")
+        make = functools.partial(self._schema, event_type)
+        return await self._answer(request, "application/schema+json", make)
 
     async def openapi(self, request: Request) -> Response:
         """Answer with the OpenAPI document."""
@@ -74,6 +93,29 @@ class Reference:
             style_url=_address("page.css"),
             script_url=_address("page.js"),
         )
+
+    def _events(self) -> str:
+        from tenantry.reference import event_page
+
+        return event_page.render(
+            self._public_url, style_url=_address("page.css"), script_url=_address("page.js")
+        )
+
+    def _schemas(self) -> str:
+        listed = [
+            {
+                "type": kind.name,
+                "object": kind.object,
+                "description": kind.summary,
+                "emitted": kind.emitted,
+                "schema": self._public_url + kind.path,
+            }
+            for kind in catalogue.TYPES.values()
+        ]
+        return json.dumps({"event_types": listed}, indent=2)
+
+    def _schema(self, event_type: str) -> str:
+        return json.dumps(catalogue.schema(event_type, self._public_url), indent=2)
 
     def _openapi(self) -> str:
         from tenantry.reference import openapi, operations
