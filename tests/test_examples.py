@@ -44,14 +44,14 @@ def express(port):
 
 
 @contextmanager
-def started(command, live_server, log, **settings: str):
+def started(command, own_server, log, **settings: str):
     name, port = command.__name__, free_port()
     settings |= {"PORT": str(port), "API_AUDIENCE": AUDIENCE}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command(port),
             cwd=EXAMPLES / f"{name}-api",
-            env=live_server.environment | live_server.env | settings,
+            env=own_server.environment | own_server.env | settings,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -74,8 +74,8 @@ def started(command, live_server, log, **settings: str):
 
 
 @pytest.fixture(scope="module")
-def admin(live_server):
-    with management(live_server) as client:
+def admin(own_server):
+    with management(own_server) as client:
         yield client
 
 
@@ -83,10 +83,10 @@ EACH = {"params": [fastapi, express], "ids": ["fastapi", "express"]}
 
 
 @pytest.fixture(scope="module", **EACH)
-def example(request, live_server, tmp_path_factory):
+def example(request, own_server, tmp_path_factory):
     """One of the examples, running: a client of it."""
     log = tmp_path_factory.mktemp("example") / "log"
-    with started(request.param, live_server, log) as http:
+    with started(request.param, own_server, log) as http:
         yield http
 
 
@@ -212,12 +212,12 @@ def test_an_expired_key_is_refused(example, acme):
     assert_refused(example.get("/invoices", headers=x_api_key(key)), 401, INVALID)
 
 
-async def test_a_forged_or_expired_access_token_is_refused(example, acme, live_server):
+async def test_a_forged_or_expired_access_token_is_refused(example, acme, own_server):
     token = acme.access_token(READ)
     claims = jwt.decode(token, options={"verify_signature": False})
     kid = jwt.get_unverified_header(token)["kid"]
     own = rsa.generate_private_key(65537, 2048)
-    real = await signing_key(live_server, kid)
+    real = await signing_key(own_server, kid)
     now = int(time.time())
     past = {"iat": now - 7200, "nbf": now - 7200, "exp": now - 3600}
 
@@ -237,9 +237,9 @@ async def test_a_forged_or_expired_access_token_is_refused(example, acme, live_s
         assert_refused(example.get("/invoices", headers=bearer(wrong)), 401, INVALID)
 
 
-async def signing_key(live_server, kid):
+async def signing_key(own_server, kid):
     """The private key that the server signs with."""
-    environment = live_server.environment.items()
+    environment = own_server.environment.items()
     known = settings.load({k: v for k, v in environment if k.startswith("TENANTRY_")})
     async with open_database(known.database, master_key.load(known)) as database:
         (found,) = [key for key in await keys.load(database) if key.id == kid]
@@ -276,10 +276,10 @@ def paused(server):
         os.killpg(server.process.pid, signal.SIGCONT)
 
 
-def test_one_that_waits_for_tenantry_keeps_nobody_else_waiting(example, acme, live_server):
+def test_one_that_waits_for_tenantry_keeps_nobody_else_waiting(example, acme, own_server):
     """Several ask for API keys while Tenantry does not answer; another one is answered at once."""
     key, _ = acme.key(READ)
-    with ThreadPoolExecutor() as threads, paused(live_server):
+    with ThreadPoolExecutor() as threads, paused(own_server):
         waiting = [
             threads.submit(example.get, "/invoices", headers=x_api_key(key)) for _ in range(3)
         ]
@@ -293,13 +293,13 @@ def test_one_that_waits_for_tenantry_keeps_nobody_else_waiting(example, acme, li
 
 @pytest.mark.parametrize("command", EACH["params"], ids=EACH["ids"])
 def test_a_customer_is_not_blamed_where_the_api_itself_is_refused(
-    command, admin, acme, live_server, tmp_path
+    command, admin, acme, own_server, tmp_path
 ):
     own = acme.post("clients", name="Invoices API", client_type="WEB_APP")["client"]["id"]
     secret = acme.post(f"clients/{own}/secrets")["plain_secret"]
     credentials = {"SCALEKIT_CLIENT_ID": own, "SCALEKIT_CLIENT_SECRET": secret}
     headers = x_api_key(acme.key(READ)[0])
-    with started(command, live_server, tmp_path / "log", **credentials) as example:
+    with started(command, own_server, tmp_path / "log", **credentials) as example:
         assert example.get("/invoices", headers=headers).status_code == 200
         admin.delete(f"/api/v1/clients/{own}").raise_for_status()
         time.sleep(1)

@@ -45,16 +45,17 @@ MACHINES = {
     KEYS: {"Nightly export": {"scope": "invoices:read invoices:write"}},
 }
 ALL = (*MEMBERS, *MACHINES)
+EVENTS = {"receive-events", "replay-and-audit"}  # tests/test_event_guides.py
 
 
 @pytest.fixture(scope="module")
-def api(live_server):
-    with management(live_server) as client:
+def api(own_server):
+    with management(own_server) as client:
         yield client
 
 
 @pytest.fixture
-def variables(api, live_server):
+def variables(api, own_server):
     """What "Model your tenants" leaves to the other guides: an organization and Jane in it."""
 
     def create(path, **fields: object):
@@ -63,11 +64,11 @@ def variables(api, live_server):
 
     forget(api)
     path = str(TENANTRY.parent)
-    settings = {"PATH": f"{path}:{live_server.environment['PATH']}"}
-    settings |= {k: v for k, v in live_server.environment.items() if k.startswith("TENANTRY_")}
+    settings = {"PATH": f"{path}:{own_server.environment['PATH']}"}
+    settings |= {k: v for k, v in own_server.environment.items() if k.startswith("TENANTRY_")}
 
     def variables(guide, language):
-        found = settings | settings_for(language, live_server)
+        found = settings | settings_for(language, own_server)
         if guide != MODEL:
             acme = create("organizations", display_name="Acme Corp", external_id="acme_in_our_app")
             users = f"organizations/{acme}/users?send_invitation_email=false"
@@ -222,7 +223,7 @@ def test_the_client_is_that_of_the_reference():
 
 
 def test_every_guide_is_in_five_languages():
-    assert {path.stem for path in GUIDES.glob("*.md")} == set(ALL)
+    assert {path.stem for path in GUIDES.glob("*.md")} == {*ALL, *EVENTS}
     for guide in ALL:
         counts = [[of for of, _ in blocks(guide)].count(lang) for lang in RUNNERS if lang != "sh"]
         assert len(set(counts)) == 1, (guide, counts)
