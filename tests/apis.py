@@ -23,6 +23,7 @@ from urllib.parse import quote, unquote
 import grpc
 import httpx
 import pytest
+from valid_events import assert_all_valid
 
 from tenantry import master_key, settings
 from tenantry.db import log
@@ -33,11 +34,12 @@ from tenantry.gen.google.rpc.status_pb import Status
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
+from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.users import users_pb
-from tenantry.gen.tenantry.v1 import client_settings_pb
+from tenantry.gen.tenantry.v1 import client_settings_pb, webhooks_pb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -354,6 +356,14 @@ class Api:
     def tokens(self) -> Service:
         return Service(self, tokens_pb.desc().services[0])
 
+    @property
+    def webhooks(self) -> Service:
+        return Service(self, webhooks_pb.desc().services[0])
+
+    @property
+    def events(self) -> Service:
+        return Service(self, events_pb.desc().services[0])
+
     def sending(self, **headers: str | Sequence[str]) -> Api:
         """The same with these headers in place of those of the same names; `_` stands for `-`.
 
@@ -536,6 +546,7 @@ class Events:
         found = await log.after(self._database, self._start, limit=1000)
         if found:
             self._start = found[-1]["id"]
+        assert_all_valid(found)
         return [event for event in found if tokens or event["type"] != "client.token_issued"]
 
 

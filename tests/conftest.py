@@ -41,11 +41,13 @@ def start_server(tmp_path_factory, name_server):
     def start(name: str, **settings: str) -> LiveServer:
         server = LiveServer(
             tmp_path_factory.mktemp(name),
-            dns_resolver=name_server.address,
-            background="false",
-            # All tests come from one address, and many with wrong credentials.
-            rate_limit_failures="",
-            **settings,
+            **{
+                "dns_resolver": name_server.address,
+                "background": "false",
+                # All tests come from one address, and many with wrong credentials.
+                "rate_limit_failures": "",
+            }
+            | settings,
         )
         started.append(server)
         return server.start()
@@ -67,6 +69,22 @@ def sqlite_server(start_server):
 def postgresql_server(start_server, postgresql):
     """A running server on PostgreSQL."""
     server = start_server("postgresql", database_url=postgresql.fresh())
+    yield server
+    _end(server)
+
+
+@pytest.fixture(scope="session")
+def sending_server(start_server):
+    """A running server on SQLite that does what a worker does, and sends to this machine."""
+    server = start_server("sending", background="true", outgoing_allow="127.0.0.0/8")
+    yield server
+    _end(server)
+
+
+@pytest.fixture(scope="module")
+def own_server(start_server):
+    """A running server on SQLite that no other file has written to: for what shows fixed names."""
+    server = start_server("own")
     yield server
     _end(server)
 
@@ -98,8 +116,9 @@ def _nobody_keeps_port_443():
 def pytest_runtest_makereport(item, call):
     """Show the end of the server's log with a test that failed."""
     report = yield
-    server = getattr(item, "funcargs", {}).get("live_server")
-    if report.failed and isinstance(server, LiveServer):
-        lines = server.log.read_text(errors="replace").splitlines()[-50:]
-        report.sections.append(("log of the server", "\n".join(lines)))
+    for name in ("live_server", "own_server", "sending_server"):
+        server = getattr(item, "funcargs", {}).get(name)
+        if report.failed and isinstance(server, LiveServer):
+            lines = server.log.read_text(errors="replace").splitlines()[-50:]
+            report.sections.append(("log of the server", "\n".join(lines)))
     return report

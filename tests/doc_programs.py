@@ -26,6 +26,7 @@ ROLES = ("editor", "viewer")
 PERMISSIONS = ("invoices:read", "invoices:write", "invoices:approve")
 SCOPES = ("invoices:read", "invoices:write")
 APPLICATIONS = ("Dashboard", "Customer dashboard", "Reports")
+ENDPOINT = "https://app.example.com/webhooks"
 REDIRECT_URI = "https://app.example.com/callback"
 
 _IMPORTS = {
@@ -90,7 +91,16 @@ def forget(api):
     for client in api.get("/api/v1/clients", params=web).raise_for_status().json()["clients"]:
         if client["name"] in APPLICATIONS:
             api.delete(f"/api/v1/clients/{client['id']}").raise_for_status()
+    forget_endpoints(api)
     api.delete("/api/v1/environment/redirect-uris", params={"redirect_uri": REDIRECT_URI})
+
+
+def forget_endpoints(api):
+    path = "/api/v1/webhooks/endpoints"
+    listed = api.get(path, params={"page_size": 100}).raise_for_status().json()
+    for endpoint in listed["endpoints"]:
+        if endpoint["url"] == ENDPOINT:
+            api.delete(f"{path}/{endpoint['id']}").raise_for_status()
 
 
 def without_imports(language: str, parts: list[str]) -> tuple[str, list[str]]:

@@ -59,7 +59,11 @@ def known(http):
         membership={"roles": [{"name": "surface_rol"}]},
     )["id"]
     domain = create(f"organizations/{organization}/domains", domain="surface.example.com")["id"]
+    endpoint = create("webhooks/endpoints", url="https://surface.example.com/")["endpoint"]["id"]
+    sent = create(f"webhooks/endpoints/{endpoint}:test")["delivery"]["id"]
     return {
+        "endpoints/{endpoint_id}": endpoint,
+        "deliveries/{delivery_id}": sent,
         "users/{id}": user,
         "users/{user_id}": user,
         "users:external/{external_id}": "surface",

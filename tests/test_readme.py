@@ -25,7 +25,7 @@ SAMPLES = dict(
 
 
 @pytest.fixture(scope="module")
-def shell(live_server):
+def shell(own_server):
     """Run a script after the README's set-up, with an organization of its own."""
 
     def run(script, cwd):
@@ -33,7 +33,7 @@ def shell(live_server):
         done = subprocess.run(
             ["bash", "-c", whole],
             cwd=cwd,
-            env=os.environ | live_server.env,
+            env=os.environ | own_server.env,
             capture_output=True,
             text=True,
             check=False,
@@ -46,13 +46,13 @@ def shell(live_server):
 
 
 @pytest.fixture(autouse=True)
-def the_external_id_is_free(live_server):
+def the_external_id_is_free(own_server):
     """Each sample gives its organization the same external id, as other tests may have done."""
-    with httpx.Client(base_url=live_server.url, verify=live_server.trust) as http:
+    with httpx.Client(base_url=own_server.url, verify=own_server.trust) as http:
         credentials = {
             "grant_type": "client_credentials",
-            "client_id": live_server.client_id,
-            "client_secret": live_server.client_secret,
+            "client_id": own_server.client_id,
+            "client_secret": own_server.client_secret,
         }
         token = http.post("/oauth/token", data=credentials).json()["access_token"]
         http.headers["authorization"] = f"Bearer {token}"

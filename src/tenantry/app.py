@@ -29,13 +29,17 @@ from tenantry.db.opening import OpenError, alone, open_database, schema_version
 from tenantry.dev import web as dev
 from tenantry.domains.rpc import DomainService
 from tenantry.domains.verification import Resolver
+from tenantry.event_log.following import Follower
+from tenantry.event_log.rpc import EventsService
+from tenantry.feed import web as feed
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
+from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.users import users_pb
-from tenantry.gen.tenantry.v1 import client_settings_pb
+from tenantry.gen.tenantry.v1 import client_settings_pb, webhooks_pb
 from tenantry.imports import web as imports
 from tenantry.keys import service as keys
 from tenantry.oauth import web as oauth
@@ -60,6 +64,7 @@ from tenantry.transport.rpc import RpcDoor
 from tenantry.users.joining import Rules
 from tenantry.users.rpc import UserService
 from tenantry.web import Request, Response, Route
+from tenantry.webhooks.rpc import WebhookService
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -123,6 +128,10 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
             tokens_pb.desc().services[0],
             ApiTokenService(known_api_tokens, api_token_uses, prefix=settings.api_token_prefix),
         ),
+        *methods.of_service(events_pb.desc().services[0], EventsService()),
+        *methods.of_service(
+            webhooks_pb.desc().services[0], WebhookService(allow=settings.outgoing_allow)
+        ),
     ]
     router = Router()
     rest.add_routes(router, rpcs, pipeline)
@@ -173,6 +182,9 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         settings.invitation_days, settings.block_disposable_emails, settings.block_public_emails
     )
     entry.add_routes(imports.routes(db, authenticate, rates, rules, region_code=settings.region))
+    follower = Follower(db)
+    closing.push_async_callback(follower.close)
+    entry.add_routes(feed.routes(db, follower, authenticate, rates))
     if settings.development:
         entry.add_routes(dev.routes(db, settings.public_url))
     entry.add_routes([Route("GET", "/healthz", _health)])

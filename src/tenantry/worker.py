@@ -20,14 +20,20 @@ from tenantry.clients import assertions, revocations
 from tenantry.db.engine import Unavailable
 from tenantry.domains import verification
 from tenantry.domains.verification import Resolver
+from tenantry.event_log import retention
+from tenantry.event_log.sealing import Sealing
+from tenantry.log_streams import streaming
 from tenantry.mail import service as mail
 from tenantry.mail.delivery import Delivery
 from tenantry.users import invitations
+from tenantry.webhooks import disabling, pruning
+from tenantry.webhooks.delivery import Pump
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from tenantry.db.engine import Session
+    from tenantry.mail.rendering import Prepare
     from tenantry.settings import Settings
 
 _STOP_SECONDS = 5.0  # for what is under way
@@ -53,16 +59,39 @@ class Job:
 def jobs(settings: Settings) -> list[Job]:
     """Return all there is to do."""
     invitation = functools.partial(invitations.mail_variables, public_url=settings.public_url)
-    delivery = Delivery(settings, {invitations.TEMPLATE: invitation})
+    templates: dict[str, Prepare] = {
+        invitations.TEMPLATE: invitation,
+        disabling.TEMPLATE: disabling.mail_variables,
+    }
+    delivery = Delivery(settings, templates)
     look = functools.partial(verification.run_due, resolver=Resolver(settings.dns_resolver))
+    pump = Pump(settings)
+    keep_deliveries = functools.partial(pruning.prune, days=settings.delivery_retention_days)
     return [
+        Job("event log", _sealing(pump)),
+        Job("old events", functools.partial(retention.run, days=settings.event_retention_days)),
+        Job("webhooks", pump.run, pump.close),
+        Job("old deliveries", _pruning(keep_deliveries)),
         Job("mail", delivery.run, delivery.close),
         Job("old mail", _pruning(mail.prune)),
+        *(Job(f"log stream {s.name}", s.run, s.close) for s in streaming.streams(settings)),
         Job("domains", look),
         Job("old API tokens", _pruning(api_tokens.prune)),
         Job("spent assertions", _pruning(assertions.prune)),
         Job("revoked tokens", _pruning(revocations.prune)),
     ]
+
+
+def _sealing(pump: Pump) -> Callable[[Session], Awaitable[float]]:
+    """Return the job that puts events into the log, and has the pump send them at once."""
+    sealing = Sealing(pump.queue)
+
+    async def run(db: Session) -> float:
+        seconds = await sealing.run(db)
+        pump.nudge()
+        return seconds
+
+    return run
 
 
 def _pruning(some: Callable[[Session], Awaitable[object]]) -> Callable[[Session], Awaitable[float]]:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from servers import TENANTRY, LiveServer
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     import random
     from pathlib import Path
 
-# Between the start of a process and its end: some are killed before they are ready.
-_LIVES = (0.3, 2.5)
+# How long a process lives once it is ready, in seconds; some are killed before they are.
+_LIVES = (0.1, 0.8)
+_YOUNG = 0.15  # of all
+_READY_SECONDS = 30.0
 
 
 @dataclass
@@ -29,12 +31,13 @@ class Victim:
     environment: dict[str, str]
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    port: int = 0
     killed: int = 0
-    dies_at: float = field(default=0.0)
 
-    def start(self, chance: random.Random) -> None:
-        """Start it, to be killed some time from now."""
-        with (self.folder / f"{self.name}.log").open("ab") as log:
+    def start(self) -> None:
+        """Start it."""
+        with self._log().open("ab") as log:
+            self._logged = log.tell()
             self.process = subprocess.Popen(
                 (TENANTRY, *self.command),
                 cwd=self.folder,
@@ -43,7 +46,27 @@ class Victim:
                 stderr=log,
                 start_new_session=True,
             )
-        self.dies_at = time.monotonic() + chance.uniform(*_LIVES)
+
+    async def live(self, chance: random.Random) -> None:
+        """Let it live for a while."""
+        if chance.random() >= _YOUNG:
+            until = time.monotonic() + _READY_SECONDS
+            while time.monotonic() < until and not await self._is_ready():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(chance.uniform(*_LIVES))
+
+    async def _is_ready(self) -> bool:
+        if not self.port:
+            return self._log().stat().st_size > self._logged
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    def _log(self) -> Path:
+        return self.folder / f"{self.name}.log"
 
     def kill(self) -> None:
         """Kill it and whatever it started, without a warning."""
@@ -79,7 +102,7 @@ class Deployment:
         self.first = first
         self.urls = [f"http://127.0.0.1:{server.port}" for server in servers]
         self.victims = [
-            Victim(f"server-{number}", ("serve",), server.environment, folder)
+            Victim(f"server-{number}", ("serve",), server.environment, folder, port=server.port)
             for number, server in enumerate(servers)
         ]
         if database_url:
@@ -96,14 +119,16 @@ class Deployment:
 
     async def run(self, kills: int, chance: random.Random) -> None:
         """Start all, kill them so often in all, start them again each time."""
-        for victim in self.victims:
-            victim.start(chance)
-        while kills:
-            victim = min(self.victims, key=lambda one: one.dies_at)
-            await asyncio.sleep(max(0.0, victim.dies_at - time.monotonic()))
-            victim.kill()
-            victim.start(chance)
-            kills -= 1
+        left = iter(range(kills))
+
+        async def doom(victim: Victim) -> None:
+            victim.start()
+            for _ in left:
+                await victim.live(chance)
+                victim.kill()
+                victim.start()
+
+        await asyncio.gather(*(doom(victim) for victim in self.victims))
 
     def stop(self) -> None:
         """Stop all that still runs."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import random
     from types import TracebackType
 
-_FAILS = 0.1  # of all requests
+_FAILS = 0.04  # of all requests
 
 
 @dataclass

@@ -9,7 +9,7 @@ SEED = 7
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("database", "kills"), [("postgresql", 160), ("sqlite", 40)])
+@pytest.mark.parametrize(("database", "kills"), [("postgresql", 180), ("sqlite", 20)])
 async def test_nothing_is_lost_or_out_of_order_whoever_is_killed(
     request, tmp_path, database, kills
 ):

@@ -12,7 +12,7 @@ import httpx
 if TYPE_CHECKING:
     import random
 
-_PAUSE_SECONDS = 0.12
+_PAUSE_SECONDS = 0.1
 
 
 @dataclass

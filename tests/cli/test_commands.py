@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import signal
@@ -11,7 +12,14 @@ import time
 import httpx
 import pytest
 from servers import TENANTRY, LiveServer, without_settings
+from sqlalchemy import text as sql
 
+from tenantry import master_key, settings
+from tenantry.db.opening import open_database
+from tenantry.db.statements import Statement
+from tenantry.event_log import sealing
+
+NEWEST = "WHERE id = (SELECT max(id) FROM events)"
 BOTH = pytest.mark.parametrize("live_server", ["sqlite", "postgresql"], indirect=True)
 
 
@@ -19,6 +27,24 @@ def output(server, *arguments: str):
     done = server.run(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def with_database(server, work):
+    """Do some work on the database of a server."""
+    environment = server.environment.items()
+    known = settings.load({k: v for k, v in environment if k.startswith("TENANTRY_")})
+
+    async def run():
+        async with open_database(known.database, master_key.load(known), pool_size=1) as db:
+            await work(db)
+
+    asyncio.run(run())
+
+
+async def seal(db):
+    """Give every event its place in the log, as a worker does."""
+    while await sealing.seal(db) == 0:
+        pass
 
 
 def token(server, client_id, secret):
@@ -43,7 +69,7 @@ def own_server(tmp_path):
     [
         *([], ["serve"], ["migrate"], ["env"], ["doctor"], ["client"], ["key"], ["events"]),
         *(["client", name] for name in ("create", "list", "rotate", "delete")),
-        *(["key", "rotate"], ["events", "tail"]),
+        *(["key", "rotate"], ["events", "tail"], ["events", "verify"]),
         *(["worker"], ["mail"], ["mail", "list"], ["mail", "show"]),
     ],
 )
@@ -198,19 +224,23 @@ def test_a_rotated_key_is_published(live_server):
 def test_the_tail_shows_events(live_server):
     client_id = output(live_server, "client", "create", "Tail")["client_id"]
     kid = output(live_server, "key", "rotate")["kid"]
-    done = live_server.run("events", "tail", "-n", "2", "--json")
-    created, rotated = map(json.loads, done.stdout.splitlines())
-    assert (created["type"], created["after"]["client_id"]) == ("client.created", client_id)
-    assert (rotated["type"], rotated["after"]["current"]) == ("signing_key.rotated", kid)
+    done = live_server.run("events", "tail", "-n", "20", "--json")
+    shown = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["id"] for event in shown] == sorted(event["id"] for event in shown)
+    (created,) = (event for event in shown if (event["after"] or {}).get("client_id") == client_id)
+    (rotated,) = (event for event in shown if (event["after"] or {}).get("current") == kid)
+    assert (created["type"], rotated["type"]) == ("client.created", "signing_key.rotated")
     assert created["id"] < rotated["id"]
     assert created["occurred_at"].endswith("Z")
-    line = live_server.run("events", "tail", "-n", "2").stdout.splitlines()[0]
+    lines = live_server.run("events", "tail", "-n", "20").stdout.splitlines()
+    (line,) = (line for line in lines if client_id in line)
     assert "  client.created  " in line
-    assert client_id in line
+    assert len(live_server.run("events", "tail", "-n", "2").stdout.splitlines()) == 2
 
 
 @BOTH
 def test_the_tail_follows(live_server):
+    with_database(live_server, seal)
     command = [TENANTRY, "events", "tail", "--follow", "-n", "0", "--json"]
     following = subprocess.Popen(
         command, env=live_server.environment, stdout=subprocess.PIPE, text=True
@@ -219,7 +249,8 @@ def test_the_tail_follows(live_server):
         time.sleep(2)
         for name in ("One", "Two"):
             output(live_server, "client", "create", name)
-        time.sleep(3)
+        with_database(live_server, seal)
+        time.sleep(2)
         following.send_signal(signal.SIGINT)
         shown, _ = following.communicate(timeout=10)
         assert [json.loads(line)["after"]["name"] for line in shown.splitlines()] == ["One", "Two"]
@@ -241,11 +272,51 @@ def test_a_reader_that_has_enough_is_no_problem(live_server):
 
 
 @BOTH
+def test_a_log_that_nobody_touched_is_verified_and_a_change_is_told(live_server):
+    output(live_server, "client", "create", "Verified")
+    with_database(live_server, seal)
+    found = output(live_server, "events", "verify")
+    assert found["events"] > 0
+    assert found["chains"] > 0
+    assert found["problems"] == []
+    done = live_server.run("events", "verify")
+    assert done.stdout.endswith(" chains, 0 problems\n")
+
+    change = f"UPDATE events SET request_id = request_id || '-evil' {NEWEST}"
+    back = "UPDATE events SET request_id = replace(request_id, '-evil', '')"
+    with_database(live_server, lambda db: db.fetch_all(Statement(sql(change))))
+    try:
+        done = live_server.run("events", "verify", "--json")
+        (problem,) = json.loads(done.stdout)["problems"]
+        assert (done.returncode, problem["kind"]) == (1, "changed event")
+        done = live_server.run("events", "verify")
+        assert done.returncode == 1
+        assert f"changed event: position {problem['position']}  evt_" in done.stdout
+        done = live_server.run("events", "verify", "--organization", "org_1")
+        assert (done.returncode, done.stdout) == (0, "0 events in 0 chains, 0 problems\n")
+    finally:
+        with_database(live_server, lambda db: db.fetch_all(Statement(sql(back))))
+    assert output(live_server, "events", "verify")["problems"] == []
+
+
+@BOTH
+def test_the_doctor_sees_events_that_nobody_puts_into_the_log(live_server):
+    output(live_server, "client", "create", "Waiting")
+    assert problems(live_server) == {}
+    ago = f"UPDATE events SET occurred_at = occurred_at - 61000000 {NEWEST}"
+    with_database(live_server, lambda db: db.fetch_all(Statement(sql(ago))))
+    assert "waits for its place since 6" in problems(live_server)["event log"]
+    with_database(live_server, seal)
+    assert problems(live_server) == {}
+
+
+@BOTH
 def test_the_doctor_finds_a_running_server_well(live_server):
+    with_database(live_server, seal)
     found = output(live_server, "doctor")["checks"]
     assert [finding["check"] for finding in found] == [
-        *("settings", "libpython", "data folder", "database", "mail", "certificate", "clock"),
-        "address",
+        *("settings", "libpython", "data folder", "database", "event log", "mail", "certificate"),
+        *("clock", "address"),
     ]
     assert all(finding["ok"] for finding in found), found
     assert "answers" in found[-1]["text"]
@@ -287,6 +358,7 @@ def test_the_doctor_sees_another_master_key(live_server):
 def test_the_doctor_sees_a_broken_mail_template(live_server, tmp_path):
     template = tmp_path / "invitation.html"
     folder = {"TENANTRY_MAIL_TEMPLATES": str(tmp_path)}
+    with_database(live_server, seal)
     template.write_text("{{ organization_name }}, from {{ inviter_email or 'us' }}")
     assert problems(live_server, **folder) == {}
     for text, says in (("{{ organisation_name }}", "is undefined"), ("{{ link }", "line 1")):

@@ -97,20 +97,20 @@ def go_client():
     return lambda program: [HERE / "go" / "go-client", program]
 
 
-@pytest.fixture(scope="session")
-def java_client(live_server, tmp_path_factory):
+@pytest.fixture(scope="module")
+def java_client(own_server, tmp_path_factory):
     need("java", "keytool", "mvn")
     folder = HERE / "java"
     compiled = run("mvn", "-q", "-B", "process-classes", cwd=folder)
     if re.search(r"find artifact com\.scalekit:|com\.scalekit:\S+ was not found", compiled.stdout):
         pytest.skip("this machine's Maven repository does not serve the Java SDK")
     assert compiled.returncode == 0, compiled.stdout + compiled.stderr
-    if not live_server.url_443:
+    if not own_server.url_443:
         missing("the Java SDK speaks to port 443 only, and the server does not listen there")
     trust, password = tmp_path_factory.mktemp("java") / "trust.p12", "changeit"
     build(
         *("keytool", "-importcert", "-noprompt", "-alias", "tenantry"),
-        *("-file", str(live_server.ca), "-keystore", str(trust)),
+        *("-file", str(own_server.ca), "-keystore", str(trust)),
         *("-storetype", "PKCS12", "-storepass", password),
         cwd=folder,
     )
@@ -125,15 +125,15 @@ def java_client(live_server, tmp_path_factory):
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("sdk", "program"), RUNS)
-def test_every_step_is_shown(sdk, program, live_server, request):
+def test_every_step_is_shown(sdk, program, own_server, request):
     command = request.getfixturevalue(f"{sdk}_client")
     done = run(
         *command(program),
-        **live_server.env
+        **own_server.env
         | {
-            "SCALEKIT_ENVIRONMENT_URL": live_server.url_443 if sdk == "java" else live_server.url,
-            "SCALEKIT_CLIENT_ID": live_server.client_id,
-            "SCALEKIT_CLIENT_SECRET": live_server.client_secret,
+            "SCALEKIT_ENVIRONMENT_URL": own_server.url_443 if sdk == "java" else own_server.url,
+            "SCALEKIT_CLIENT_ID": own_server.client_id,
+            "SCALEKIT_CLIENT_SECRET": own_server.client_secret,
         },
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -166,7 +166,10 @@ async def test_killed_while_people_come_and_go_nothing_is_lost_or_half_there(doo
             asyncio.create_task(one.until_it_dies(one.the_roles if n < 2 else one.people))
             for n, one in enumerate(writers)
         ]
-        await asyncio.sleep(1.5)
+        async with asyncio.timeout(60):
+            await asyncio.sleep(1.5)
+            while sum(len(one.users) for one in writers) <= 20:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
         os.killpg(doomed.process.pid, signal.SIGKILL)
         await asyncio.gather(*work)
     doomed.process.wait()

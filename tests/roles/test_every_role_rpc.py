@@ -170,7 +170,7 @@ async def test_the_portal_reads_the_roles_of_its_organization_alone(portal, make
     # Nor does a count tell what others have.
     (member,) = [role for role in listed if role["name"] == "member"]
     everywhere = (await rest.roles.get_role(role_name="member"))["role"]
-    assert member["dependent_roles_count"] == everywhere["dependent_roles_count"] - 1
+    assert (member["dependent_roles_count"], everywhere["dependent_roles_count"] >= 2) == (1, True)
     found = await api.roles.get_organization_role(org_id=organization["id"], role_name=own["name"])
     assert found["role"] == own
     for rpc in OF_PORTAL:

@@ -12,7 +12,18 @@ from typing import Annotated
 
 import typer
 
-from tenantry.cli import bulk, clients, events, keys, mail, running, work
+from tenantry.cli import (
+    bulk,
+    clients,
+    events,
+    events_export,
+    keys,
+    mail,
+    running,
+    users,
+    webhooks,
+    work,
+)
 from tenantry.settings import SettingError, load
 
 app = typer.Typer(
@@ -26,7 +37,10 @@ app = typer.Typer(
 app.add_typer(clients.app, name="client")
 app.add_typer(keys.app, name="key")
 app.add_typer(mail.app, name="mail")
+app.add_typer(users.app, name="user")
+events.app.command("export")(events_export.export)
 app.add_typer(events.app, name="events")
+app.add_typer(webhooks.app, name="webhook")
 app.command()(work.worker)
 app.add_typer(bulk.app, name="import")
 app.command()(bulk.export)
@@ -39,9 +53,12 @@ def serve() -> None:
     """Serve until stopped; a first start makes everything that is missing."""
     from tenantry import launcher
     from tenantry.launcher.envoy import StartError
+    from tenantry.log_streams import targets
 
+    settings = load()
+    targets.of(settings)
     try:
-        code = launcher.serve(load())
+        code = launcher.serve(settings)
     except StartError as problem:
         running.fail(str(problem))
     raise typer.Exit(code)

@@ -25,12 +25,12 @@ def worker() -> None:
     async def run() -> None:
         settings = load()
         log.configure(settings.log_level)
+        todo = work.jobs(settings)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         key = master_key.load(settings)
         async with open_database(settings.database, key, pool_size=settings.pool_size) as db:
-            todo = work.jobs(settings)
             names = {"jobs": [job.name for job in todo]}
             logger.info("the worker has started", extra={"fields": names})
             await work.run(db, todo, stop)
