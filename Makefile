@@ -30,7 +30,7 @@ check: .venv/installed-dev
 
 # Each process has its own servers; a file's tests stay together.
 test: check
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 chaos: .venv/installed-dev
 	$(BIN)/python tests/chaos/long_run.py $(CHAOS)
