@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # How long a process lives once it is ready, in seconds; some are killed before they are.
-_LIVES = (0.1, 0.8)
+_SERVER_LIVES, _WORKER_LIVES = (0.1, 0.8), (0.05, 0.5)
+_WORKERS = 3
 _YOUNG = 0.15  # of all
 _READY_SECONDS = 30.0
 
@@ -53,7 +54,7 @@ class Victim:
             until = time.monotonic() + _READY_SECONDS
             while time.monotonic() < until and not await self._is_ready():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-        await asyncio.sleep(chance.uniform(*_LIVES))
+        await asyncio.sleep(chance.uniform(*(_SERVER_LIVES if self.port else _WORKER_LIVES)))
 
     async def _is_ready(self) -> bool:
         if not self.port:
@@ -88,7 +89,7 @@ class Victim:
 
 
 class Deployment:
-    """Two servers and two workers on PostgreSQL; on SQLite one server that does all."""
+    """Two servers and three workers on PostgreSQL; on SQLite one server that does all."""
 
     def __init__(self, folder: Path, database_url: str | None, **settings: object) -> None:
         background = {"background": "false" if database_url else "true"}
@@ -108,7 +109,7 @@ class Deployment:
         if database_url:
             self.victims += [
                 Victim(f"worker-{number}", ("worker",), first.environment, folder)
-                for number in range(2)
+                for number in range(_WORKERS)
             ]
 
     def prepare(self) -> None:

@@ -230,6 +230,8 @@ async def test_every_event_has_the_published_shape(database, make, rest):
         assert event["request_id"]
         assert sorted(event["actor"]) == ["id", "type"]
         assert event["before"] or event["after"]
+        if not event["actor"]["id"].startswith("skc_"):
+            continue  # other tests write some of their own
         if event["type"] in {f"organization.{what}" for what in ("created", "updated", "deleted")}:
             assert event["organization_id"].startswith("org_")
             for shown in (event["before"], event["after"]):
