@@ -60,7 +60,7 @@ def send_test(
 def deliveries(
     endpoint_id: EndpointId,
     *,
-    state: Annotated[str, typer.Option(help="PENDING, SUCCEEDED, FAILED or CANCELED alone.")] = "",
+    state: Annotated[str, typer.Option(help="PENDING, SUCCEEDED or FAILED alone.")] = "",
     event_type: Annotated[str, typer.Option("--event-type", "-e", help="One type alone.")] = "",
     organization: OrganizationId = "",
     since: Annotated[str, typer.Option(help="Queued at this time or later, RFC 3339.")] = "",

@@ -36,7 +36,6 @@ LEASE_SECONDS = 90
 KEEP_DAYS = 30
 _PRUNED_AT_ONCE = 1000
 _AT_ONCE = 500  # mails that are read to be forgotten
-_ID_SHIFT = 22  # of the milliseconds in an id
 
 _m = mail.c
 # Spelled out: the index of what is due is only for this state, and a parameter could be any.
@@ -229,8 +228,7 @@ async def retry(db: Session, claimed: Mail, problem: str, *, seconds: float) -> 
 
 async def prune(db: Session) -> bool:
     """Forget some mail that ended more than `KEEP_DAYS` ago; return whether there may be more."""
-    milliseconds = now() // 1000 - KEEP_DAYS * 24 * 3600 * 1000 - ids.EPOCH_MILLISECONDS
-    before = f"{ids.MAIL}{milliseconds << _ID_SHIFT}"
+    before = ids.at(ids.MAIL, now() - KEEP_DAYS * 24 * 3600 * 1_000_000)
     return len(await db.fetch_all(_PRUNE, p_before=before, take=_PRUNED_AT_ONCE)) > 0
 
 

@@ -14,7 +14,6 @@ from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.webhooks import bodies, service, values
 from tenantry.webhooks.model import (
-    CANCELED,
     FAILED,
     PENDING,
     SUCCEEDED,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from tenantry.caller import Call
     from tenantry.db.engine import Row, Session
 
-STATES = (PENDING, SUCCEEDED, FAILED, CANCELED)
+STATES = (PENDING, SUCCEEDED, FAILED)
 DEFAULT_PAGE = 10
 MAX_PAGE = 100
 MAX_ATTEMPTS = 100

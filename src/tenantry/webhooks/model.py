@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from tenantry.db.schema import Json, metadata, time_column
 
-PENDING, SUCCEEDED, FAILED, CANCELED = "PENDING", "SUCCEEDED", "FAILED", "CANCELED"
+PENDING, SUCCEEDED, FAILED = "PENDING", "SUCCEEDED", "FAILED"
 
 webhook_endpoints = Table(
     "webhook_endpoints",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Text, bindparam, insert, or_, select
+from sqlalchemy import Text, bindparam, insert, or_, select
 
 from tenantry import events, ids
 from tenantry.db.engine import now
 from tenantry.db.records import named, records, spelled
-from tenantry.db.schema import from_json
+from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 _e = webhook_endpoints.c
 COLUMNS = named(webhook_deliveries)
-_ORGANIZATIONS = [Column("id", Text), Column("type", Text)]
-_organizations = records("organizations", _ORGANIZATIONS)
-# Held, so that none of them is deleted before its deliveries are there.
+# Held, so that none of them is deleted before its deliveries are there; in the order of their ids,
+# in which others hold them too.
 _ENDPOINTS = Statement(
     select(_e.id, _e.event_types, _e.organization_id)
     .where(
         _e.enabled == bindparam("p_enabled"),
         or_(
             _e.organization_id.is_(None),
-            _e.organization_id.in_(select(_organizations.c.id)),
+            _e.organization_id.in_(json_values(bindparam("organizations", type_=Text))),
         ),
     )
+    .order_by(_e.id)
     .with_for_update(read=True, key_share=True, of=webhook_endpoints)
 )
 _given = records("given", COLUMNS)
@@ -47,11 +47,9 @@ async def add(db: Session, sealed: Sequence[Sealed], *, wait_seconds: int = 0) -
     To be called in the transaction that gives the events their positions in the log, so that none
     is in the log without its deliveries. They are due after so many seconds.
     """
-    organizations = {event.organization_id for event in sealed} - {None}
+    organizations = {one.organization_id for one in sealed if one.organization_id is not None}
     endpoints = await db.fetch_all(
-        _ENDPOINTS,
-        p_enabled=True,
-        organizations=spelled(_ORGANIZATIONS, [{"id": one, "type": None} for one in organizations]),
+        _ENDPOINTS, p_enabled=True, organizations=to_json(sorted(organizations))
     )
     takes = [
         (row["id"], row["organization_id"], from_json(row["event_types"])) for row in endpoints

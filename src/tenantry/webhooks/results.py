@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, Column, Text, bindparam, select, update
+from sqlalchemy import Text, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.db.engine import ForeignKey, now
 from tenantry.db.records import named, records, spelled
-from tenantry.db.schema import to_json
+from tenantry.db.schema import json_values, to_json
 from tenantry.db.snapshots import Spelled
 from tenantry.db.statements import Statement
 from tenantry.webhooks.model import (
@@ -78,17 +78,15 @@ _UPDATE = Spelled(
     is_read=False,
 )
 
-_HEALTH: list[Column[Any]] = [Column("id", Text), Column("works", Boolean)]
-_health = records("health", _HEALTH)
-_of_health = _e.id == _health.c.id
+_of_these = _e.id.in_(json_values(bindparam("ids", type_=Text)))
 _WORKING = Statement(
     update(webhook_endpoints)
-    .where(_of_health, _e.failing_since.is_not(None))
+    .where(_of_these, _e.failing_since.is_not(None))
     .values(failing_since=None)
 )
 _FAILING = Statement(
     update(webhook_endpoints)
-    .where(_of_health, _e.failing_since.is_(None))
+    .where(_of_these, _e.failing_since.is_(None))
     .values(failing_since=bindparam("p_now"))
 )
 
@@ -124,8 +122,7 @@ async def write_health(db: Session, results: Iterable[Result]) -> None:
             failed.add(endpoint.id)
     for statement, found in ((_WORKING, recovered), (_FAILING, failed - works)):
         if found:
-            rows = [{"id": one, "works": None} for one in sorted(found)]
-            await db.fetch_all(statement, health=spelled(_HEALTH, rows), p_now=now())
+            await db.fetch_all(statement, ids=to_json(sorted(found)), p_now=now())
 
 
 def wait_seconds(number: int, schedule: Sequence[int]) -> float | None:
