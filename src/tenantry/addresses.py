@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -35,6 +36,14 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32
 # Blanks, control characters, and what browsers and libraries read as a slash or leave out.
 _ODD = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029]")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+
+
+@functools.lru_cache(maxsize=10_000)
+def network(address: str) -> str:
+    """Return what is limited as one: an IPv4 address, the /64 of an IPv6 address."""
+    if ":" not in address:
+        return address
+    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def networks(allow: Sequence[str]) -> list[Network]:

@@ -19,6 +19,7 @@ class Kind(Enum):
 
     ANONYMOUS = 1
     MANAGEMENT_CLIENT = 4 | 64
+    USER_SESSION = 8 | 16
     PORTAL_SESSION = 32
     ORGANIZATION_CLIENT = 256  # no bit of the contract: no call of this API is for it
 
@@ -32,6 +33,7 @@ class Caller:
     organization_id: str | None = None
     # None: every permission. Else the permissions it holds.
     permissions: frozenset[str] | None = None
+    session_id: str | None = None  # of a USER_SESSION, whose id is that of the user
 
     @property
     def is_client(self) -> bool:
@@ -48,6 +50,20 @@ ANONYMOUS = Caller(Kind.ANONYMOUS, "anonymous", permissions=frozenset())
 SYSTEM = Caller(Kind.MANAGEMENT_CLIENT, "system")  # the command line, and the worker
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from: "" where that is not known."""
+
+    address: str = ""
+    user_agent: str = ""
+    cookies: str = ""  # the Cookie header
+    site: str = ""  # Sec-Fetch-Site: how the page that asks relates to us, as browsers say
+    page: str = ""  # the Origin header: that of the page that asks
+
+
+NOWHERE = Origin()
+
+
 @dataclass(slots=True)
 class Call:
     """One call: who, with which request id, on which database session, with which conditions."""
@@ -58,6 +74,7 @@ class Call:
     if_match: frozenset[int] | None = None  # revisions that the caller allows; None for any
     extra: dict[str, list[str]] = field(default_factory=dict)  # query members of ours
     headers: dict[str, str] = field(default_factory=dict)  # of the answer; trailers on gRPC
+    origin: Origin = NOWHERE
 
     def tag(self, revision: int) -> None:
         """Give the answer the ETag of what it shows."""

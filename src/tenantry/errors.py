@@ -140,6 +140,16 @@ class PermissionDenied(Error):
     sentence = "this caller may not make this call"
 
 
+class Intercepted(PermissionDenied):
+    """An interceptor says no; the message is for the person, ``reason`` its code, if any."""
+
+    error_code = "INTERCEPTOR_DENIED"
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class PreconditionFailed(Error):
     """If-Match names a revision that is not the current one (RFC 9110 section 13.1.1)."""
 
@@ -228,10 +238,10 @@ class RateLimited(Error):
     code = Code.RESOURCE_EXHAUSTED
     error_code = "RATE_LIMITED"
 
-    def __init__(self, wait: int, headers: dict[str, str]) -> None:
+    def __init__(self, wait: int, headers: dict[str, str], message: str = "") -> None:
         unit = "second" if wait == 1 else "seconds"
         super().__init__(
-            f"too many requests, try again in {wait} {unit}",
+            message or f"too many requests, try again in {wait} {unit}",
             headers={"retry-after": str(wait), **headers},
         )
 

@@ -30,6 +30,18 @@ SCOPE = "scp_"
 SIGNING_KEY = "snk_"
 TOKEN = "tkn_"  # noqa: S105 - a prefix, no secret
 API_TOKEN = "apit_"  # noqa: S105 - a prefix, no secret
+SESSION = "ses_"
+AUTH_REQUEST = "areq_"
+AUTH_ERROR = "err_"
+PASSWORDLESS_REQUEST = "pwl_"
+CONNECTION = "conn_"
+REFRESH_TOKEN = "rft_"  # noqa: S105 - a prefix, no secret
+LOGOUT_NOTICE = "lgn_"
+PASSKEY = "cred_"
+CHALLENGE = "chl_"
+TOTP_REGISTRATION = "totp_"
+INTERCEPTOR = "icp_"
+INTERCEPTOR_CALL = "icc_"
 EVENT = "evt_"
 WEBHOOK_ENDPOINT = "whe_"
 WEBHOOK_DELIVERY = "dlv_"
@@ -66,6 +78,11 @@ def at(prefix: str, microseconds: int) -> str:
     """Return the smallest id that could be made at this time since 1970: ids sort by time."""
     milliseconds = max(0, microseconds // 1000 - EPOCH_MILLISECONDS)
     return f"{prefix}{milliseconds << 22:019}"
+
+
+def made(id_: str) -> int:
+    """Return when a well-formed id was made, in microseconds since 1970, to the millisecond."""
+    return ((int(id_.rpartition("_")[2]) >> 22) + EPOCH_MILLISECONDS) * 1000
 
 
 def well_formed(prefix: str, text: str) -> bool:

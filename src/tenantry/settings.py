@@ -195,6 +195,36 @@ def _rate(text: str) -> str:
     return text
 
 
+def _line(text: str) -> str:
+    if len(text) > 100 or not text.isprintable():
+        raise ValueError("must be one line of at most 100 characters")
+    return text
+
+
+def _logo(text: str) -> str:
+    if text and not re.fullmatch(
+        r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[\w.~!$&()*+,;=:@%/-]*)?", text
+    ):
+        raise ValueError(f"{text!r} is not an https URL without a query")
+    return text
+
+
+def _color(text: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise ValueError(f"{text!r} is not a colour such as #1f5eff")
+    return text
+
+
+def _some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+        if not found or not set(found) <= set(words):
+            raise ValueError(f"{text!r} is not one or more of {', '.join(words)}")
+        return found
+
+    return parse
+
+
 def _redis_url(text: str) -> str:
     if text and (urlsplit(text).scheme not in {"redis", "rediss"} or not urlsplit(text).hostname):
         raise ValueError("must start with redis:// or rediss:// and name a host")
@@ -394,6 +424,62 @@ class Settings:
         "syslog+tcp://host:601, syslog+udp://, syslog+tls://, otlp+https://host/v1/logs.",
         secret=True,
     )
+    app_name: str = _setting(
+        "", _line, "Name of the product, on the sign-in pages and in their mail; none when empty."
+    )
+    app_logo_url: str = _setting("", _logo, "https:// URL of its logo on the sign-in pages.")
+    app_color: str = _setting(
+        "#1f5eff", _color, "Colour of the buttons on the sign-in pages, such as #1f5eff."
+    )
+    support_email: str = _setting(
+        "", _mailbox, "Who people may write to when they cannot sign in; shown on the pages."
+    )
+    sign_in_methods: tuple[str, ...] = _setting(
+        "email,passkey",
+        _some_of("email", "passkey", "password"),
+        "Ways to sign in, separated by commas: email (code and link), passkey, password.",
+    )
+    sign_up: bool = _setting(
+        "true", _switch, "People whom nobody invited may sign up and found an organization."
+    )
+    organizations_per_user: int = _setting(
+        "10", _count(0, 1000), "Organizations that one person may found by sign-up; 0 for any."
+    )
+    email_code_seconds: int = _setting(
+        "300", _count(60, 3600), "Seconds that a code or link sent by mail is good to sign in."
+    )
+    email_same_browser: bool = _setting(
+        "true", _switch, "A link sent by mail signs in only in the browser that asked for it."
+    )
+    breached_passwords: Path | None = _setting(
+        "",
+        _file,
+        "File of SHA-1 hashes in upper-case hex, sorted, one a line (HASH or HASH:COUNT), of "
+        "passwords that nobody may choose.",
+    )
+    passkey_origins: tuple[str, ...] = _setting(
+        "",
+        _origins,
+        "Further origins, separated by commas, whose pages may use the passkeys of this one.",
+    )
+    access_token_minutes: int = _setting(
+        "5", _count(1, 1440), "Minutes that the access token of a person is good."
+    )
+    session_absolute_minutes: int = _setting(
+        "480", _count(2, 525_600), "Minutes after which a session ends in any case."
+    )
+    session_idle_minutes: int = _setting(
+        "0", _count(0, 10_080), "Minutes without activity after which a session ends; 0 for never."
+    )
+    session_cookie_persistent: bool = _setting(
+        "true", _switch, "The session outlives the browser: its cookie has an age."
+    )
+    session_cookie_same_site: str = _setting(
+        "lax", _one_of("lax", "none"), "SameSite of the session's cookie: lax or none."
+    )
+    auth_log_retention_days: int = _setting(
+        "90", _count(1, 3650), "Days that sign-ins and ended sessions are kept."
+    )
     alert_mail: str = _setting(
         "",
         _mailbox,
@@ -479,7 +565,26 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingError(missing, "is needed too: certificate and key are set together")
     if settings.smtp_url and not settings.mail_from:
         raise SettingError("mail_from", "is needed too: mail servers ask who mail comes from")
+    _check_sessions(settings)
     return settings
+
+
+def _check_sessions(settings: Settings) -> None:
+    """Let an access token end before its session does, by either timeout."""
+    token, idle = settings.access_token_minutes, settings.session_idle_minutes
+    absolute = settings.session_absolute_minutes
+    if absolute <= token:
+        raise SettingError(
+            "session_absolute_minutes", f"must be more than access_token_minutes, {token}"
+        )
+    if idle and idle <= token:
+        raise SettingError(
+            "session_idle_minutes", f"must be more than access_token_minutes, {token}, or 0"
+        )
+    if idle >= absolute:
+        raise SettingError(
+            "session_idle_minutes", f"must be less than session_absolute_minutes, {absolute}"
+        )
 
 
 # Set by this program for others (`tenantry env`) or for itself: no settings.

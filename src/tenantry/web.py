@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from tenantry import errors
+from tenantry.caller import Origin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
@@ -47,6 +48,18 @@ class Request:
             self.limits[name] = f"{self.limits[name]}, {value}" if name in self.limits else value
 
     @property
+    def origin(self) -> Origin:
+        """Where it came from."""
+        headers = self.headers
+        return Origin(
+            self.address,
+            headers.get("user-agent", ""),
+            headers.get("cookie", ""),
+            site=headers.get("sec-fetch-site", ""),
+            page=headers.get("origin", ""),
+        )
+
+    @property
     def media_type(self) -> str:
         """The content type without parameters, in lower case."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -82,11 +95,12 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One response, sent whole."""
+    """One response, sent whole; ``cookies`` are values of Set-Cookie, one header each."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    cookies: list[str] = field(default_factory=list)
 
     @classmethod
     def json(cls, content: Any, status: int = 200, **headers: str) -> Response:
@@ -94,6 +108,12 @@ class Response:
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return cls(status, body, {"content-type": "application/json", **named})
+
+    @classmethod
+    def redirect(cls, location: str, **headers: str) -> Response:
+        """Return a redirect that a browser follows by GET; in header names `_` stands for `-`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cls(303, b"", {"location": location, **named})
 
     @classmethod
     def html(cls, page: str, status: int = 200, **headers: str) -> Response:

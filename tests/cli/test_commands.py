@@ -366,6 +366,12 @@ def test_the_doctor_sees_a_broken_mail_template(live_server, tmp_path):
         found = problems(live_server, **folder)["mail"]
         assert "invitation.html" in found
         assert says in found
+    template.unlink()
+    code = tmp_path / "sign_in_code.txt"
+    code.write_text("{{ otp }} is for {{ plan }}")  # which the application says
+    assert problems(live_server, **folder) == {}
+    code.write_text("{{ otp }")
+    assert "sign_in_code.txt" in problems(live_server, **folder)["mail"]
 
 
 def test_the_doctor_sees_a_lost_master_key(own_server):

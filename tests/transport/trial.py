@@ -122,6 +122,9 @@ class TrialService:
         self.cancelled = 0
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("before_"):
+            raise AttributeError(name)
+
         async def method(request: Any, call: Call) -> Any:
             self.answered += 1
             call.headers["etag"] = '"7"'

@@ -30,14 +30,15 @@ _log = logging.getLogger(__name__)
 
 
 class LastUses:
-    """Keeps the column `last_used_time` of a table whose key is `id`.
+    """Keeps a column of a table whose key is `id`: the time at which a row was last used.
 
     A time never moves backwards, whichever process is the last to write.
     """
 
-    def __init__(self, db: Session, table: Table) -> None:
+    def __init__(self, db: Session, table: Table, column: str = "last_used_time") -> None:
         self._db = db
         self._table = table
+        self._column = column
         self._noted: dict[str, int] = {}
         self._due: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -89,27 +90,25 @@ class LastUses:
                 self._wait()
 
     async def _write_some(self, noted: dict[str, int]) -> None:
-        rows = [{"id": id_, "last_used_time": time} for id_, time in noted.items()]
-        columns = [self._table.c.id, self._table.c.last_used_time]
-        await self._db.fetch_all(_statement(self._table), given=spelled(columns, rows))
+        rows = [{"id": id_, self._column: time} for id_, time in noted.items()]
+        columns = [self._table.c.id, self._table.c[self._column]]
+        statement = _statement(self._table, self._column)
+        await self._db.fetch_all(statement, given=spelled(columns, rows))
 
 
 @functools.cache
-def _statement(table: Table) -> Statement:
-    id_, last = table.c.id, table.c.last_used_time
+def _statement(table: Table, column: str) -> Statement:
+    id_, last = table.c.id, table.c[column]
     given = records("given", [id_, last])
     # Locked in the order of the ids, so that two processes wait for each other in one direction.
     earlier = (
-        select(id_, given.c.last_used_time.label("time"))
+        select(id_, given.c[column].label("time"))
         .join(given, given.c.id == id_)
-        .where(or_(last.is_(None), last < given.c.last_used_time))
+        .where(or_(last.is_(None), last < given.c[column]))
         .order_by(id_)
         .with_for_update(of=table)
         .subquery("earlier")
     )
     return Statement(
-        update(table)
-        .where(id_ == earlier.c.id)
-        .values(last_used_time=earlier.c.time)
-        .returning(id_)
+        update(table).where(id_ == earlier.c.id).values({column: earlier.c.time}).returning(id_)
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 import math
 from typing import TYPE_CHECKING, Self
 
 from tenantry import errors
+from tenantry.addresses import network
 from tenantry.rate_limits.memory import Memory
 from tenantry.rate_limits.redis import Redis
 
@@ -61,7 +60,7 @@ class Rates:
             errors.RateLimited: there were too many.
 
         """
-        return await self._take("address", _network(address))
+        return await self._take("address", network(address))
 
     async def take_client(self, client_id: str) -> dict[str, str]:
         """Count a call of this client, which has shown who it is.
@@ -97,7 +96,7 @@ class Rates:
             errors.RateLimited: there were too many.
 
         """
-        return await self._take("failures", _network(address))
+        return await self._take("failures", network(address))
 
     async def _take(self, name: str, key: str) -> dict[str, str]:
         limit = self._limits.get(name)
@@ -155,11 +154,3 @@ class Limit:
             free = self._quota - count.current
             return count.left - self._seconds * free / max(count.previous, free)
         return count.left + self._seconds * (1 - self._quota / count.current)
-
-
-@functools.lru_cache(maxsize=10_000)
-def _network(address: str) -> str:
-    """Return what is limited as one: an IPv4 address, the /64 of an IPv6 address."""
-    if ":" not in address:
-        return address
-    return str(ipaddress.ip_network((address, 64), strict=False))

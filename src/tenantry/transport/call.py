@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from protobuf import Message
 
-    from tenantry.caller import Caller
+    from tenantry.caller import Caller, Origin
     from tenantry.db.engine import Database
     from tenantry.rate_limits.rates import Rates
     from tenantry.transport.methods import Method
@@ -43,6 +43,7 @@ class Admission:
     if_match: frozenset[int] | None
     idempotency_key: str | None
     extra: dict[str, list[str]]
+    origin: Origin
 
 
 class Pipeline:
@@ -74,7 +75,9 @@ class Pipeline:
                 "idempotency-key", "pattern", "must be 1 to 255 visible ASCII characters"
             )
         if_match = _revisions(headers.get("if-match")) if method.if_match else None
-        return Admission(caller, request.request_id, if_match, key, _extra(method, headers))
+        return Admission(
+            caller, request.request_id, if_match, key, _extra(method, headers), request.origin
+        )
 
     async def run(
         self,
@@ -101,7 +104,10 @@ class Pipeline:
             admission.request_id,
             if_match=admission.if_match,
             extra={**admission.extra, **(extra or {})},
+            origin=admission.origin,
         )
+        if method.before is not None:
+            await method.before(message, call)
         if admission.idempotency_key is None:
             return await method.function(message, call), call.headers
         return await self._run_once(method, call, message, admission.idempotency_key)

@@ -188,13 +188,10 @@ class Entry:
         if response.status == 204:
             del headers["content-length"]
         headers.setdefault("cache-control", "no-store")
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status,
-                "headers": [(k.encode(), v.encode("latin-1")) for k, v in headers.items()],
-            }
-        )
+        fields = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
+        if isinstance(response, Response):
+            fields += [(b"set-cookie", cookie.encode("latin-1")) for cookie in response.cookies]
+        await send({"type": "http.response.start", "status": response.status, "headers": fields})
         if isinstance(response, StreamingResponse):
             await _stream(request, response, send)
             return

@@ -46,6 +46,10 @@ class Method:
     query: tuple[str, ...]  # query members beyond the message's fields
     etag: bool  # the answer carries the revision of what it shows
     if_match: bool  # another revision than this stops the call
+    own: bool  # a signed-in person may make it for what is their own
+    keyless: bool  # an Idempotency-Key is passed over
+    # What is done before the call, and never within its transaction.
+    before: Callable[[Any, Call], Awaitable[None]] | None
     desc: DescMethod
 
     @property
@@ -55,8 +59,8 @@ class Method:
 
     @property
     def keeps_replies(self) -> bool:
-        """Whether an Idempotency-Key is honoured: the call is a POST."""
-        return any(route.verb == "POST" for route in self.routes)
+        """Whether an Idempotency-Key is honoured: the call is a POST, unless keyless."""
+        return not self.keyless and any(route.verb == "POST" for route in self.routes)
 
 
 def of_service(service: DescService, implementation: object) -> Iterator[Method]:
@@ -84,6 +88,9 @@ def of_service(service: DescService, implementation: object) -> Iterator[Method]
             query=tuple(own.query) if own else (),
             etag=own.etag if own else False,
             if_match=own.if_match if own else False,
+            own=own.own if own else False,
+            keyless=own.keyless if own else False,
+            before=getattr(implementation, f"before_{_snake(desc.name)}", None),
             desc=desc,
         )
 

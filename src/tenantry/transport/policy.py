@@ -24,8 +24,14 @@ def check(method: Method, caller: Caller) -> None:
         if caller.kind is Kind.ANONYMOUS and method.allowed:
             raise errors.Unauthenticated
         raise errors.PermissionDenied
-    if caller.permissions is None or not method.permissions:
+    if caller.kind is Kind.USER_SESSION:
+        # A person needs a permission where others need none, unless anybody may call.
+        anybody = method.allowed & Kind.ANONYMOUS.value and not method.permissions
+        if method.own or anybody:
+            return
+    elif caller.permissions is None or not method.permissions:
         return
+    assert caller.permissions is not None
     if caller.permissions.isdisjoint(method.permissions):
         raise errors.PermissionDenied(
             f"this caller needs one of the permissions {', '.join(method.permissions)}"
