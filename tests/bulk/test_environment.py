@@ -32,6 +32,11 @@ LEFT_OUT = {
     *("events", "event_log", "event_log_state", "event_chains"),  # the past
     *("webhook_endpoints", "webhook_deliveries", "webhook_attempts"),  # signed by its secrets
     "log_streams",  # how far its log has come
+    *("sessions", "session_organizations", "session_clients", "session_departures"),  # over soon
+    *("logout_notices", "authorization_codes", "refresh_tokens", "auth_requests"),
+    *("passwordless_requests", "attempts", "webauthn_challenges"),
+    "connections",  # the same in every deployment
+    *("passkeys", "totp_registrations", "recovery_codes", "interceptors"),  # sealed, or of its host
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others
 }
 

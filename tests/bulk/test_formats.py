@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry import errors
-from tenantry.bulk import formats, passwords
+from tenantry.bulk import formats
 from tenantry.bulk.formats import Format
 from tenantry.bulk.rows import COLUMNS
+from tenantry.passwords import hashes
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
 # A cell that is empty says nothing, and a lone \r ends no line of ours.
@@ -145,7 +146,7 @@ GOOD = [
 
 @pytest.mark.parametrize("text", GOOD)
 def test_a_hash_of_a_known_form_is_taken(text):
-    assert passwords.problem(text) == ""
+    assert hashes.problem(text) == ""
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_a_hash_of_a_known_form_is_taken(text):
     ],
 )
 def test_what_is_no_hash_is_refused(text):
-    assert passwords.problem(text) == passwords.FORMS
+    assert hashes.problem(text) == hashes.FORMS
 
 
 @pytest.mark.parametrize(
@@ -178,4 +179,4 @@ def test_what_is_no_hash_is_refused(text):
     ],
 )
 def test_a_hash_that_would_stop_sign_in_is_refused(text):
-    assert passwords.problem(text) == passwords.TOO_DEAR
+    assert hashes.problem(text) == hashes.TOO_DEAR

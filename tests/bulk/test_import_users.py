@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import pytest
 from apis import refused, unique
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from user_files import ARGON2, BCRYPT, CSV, address, ndjson, refusals
 
 from tenantry.db.statements import Statement
 from tenantry.users.model import users
 
+CHOOSE = Statement(
+    update(users)
+    .where(users.c.email == bindparam("key"))
+    .values(password_time=bindparam("at"))
+    .returning(users.c.id)
+)
 HASH = Statement(select(users.c.password_hash).where(users.c.email == bindparam("key")))
 
 
@@ -364,6 +370,15 @@ async def test_a_hash_is_kept_and_shown_to_nobody(importer, rest, database, orga
     assert await hash_of(database, email) == ARGON2
     assert counts(await importer({**row, "password_hash": None}), "users") == (0, 0, 1)
     assert await hash_of(database, email) == ARGON2
+
+
+async def test_a_password_that_was_chosen_here_stays(importer, database, organization):
+    row = {"email": address(), "organization_id": organization["id"]}
+    await importer({**row, "password_hash": BCRYPT})
+    await database.fetch_all(CHOOSE, key=row["email"], at=1)
+    report = await importer({**row, "password_hash": ARGON2})
+    assert counts(report, "users") == (0, 0, 1)
+    assert await hash_of(database, row["email"]) == BCRYPT
 
 
 async def hash_of(database, email):

@@ -256,6 +256,8 @@ class _Deciding:
     ) -> Person:
         counts = self.plan.report.users
         hash_ = row.password_hash
+        if person is not None and person.password_time is not None:
+            hash_ = None  # theirs is newer than that of any file
         if person is None:
             person = Person(user, hash_)
             if offer is not None:

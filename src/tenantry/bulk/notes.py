@@ -96,7 +96,11 @@ class Notes:
 
 
 def _of_person(person: Person) -> tuple[Any, ...]:
-    row = {**person.user.to_row(), "password_hash": person.password_hash}
+    row = {
+        **person.user.to_row(),
+        "password_hash": person.password_hash,
+        "password_time": person.password_time,
+    }
     return row["id"], row["email_key"], row["external_id"], to_json(row)
 
 

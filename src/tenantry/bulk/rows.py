@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tenantry import errors
-from tenantry.bulk import passwords
 from tenantry.bulk.formats import Column
+from tenantry.passwords import hashes
 from tenantry.users import values
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _check_values(row: Row) -> None:
     values.email(row.email, "email")
     values.external_id(row.external_id, "external_id")
     values.profile({}, row.profile, "user_profile")
-    if row.password_hash is not None and (wrong := passwords.problem(row.password_hash)):
+    if row.password_hash is not None and (wrong := hashes.problem(row.password_hash)):
         raise errors.InvalidArgument.field("password_hash", "form", wrong)
 
 

@@ -60,6 +60,7 @@ class Person:
     password_hash: str | None
     before: User | None = None
     before_hash: str | None = None
+    password_time: int | None = None  # when they chose a password here
 
     @property
     def changed(self) -> bool:
@@ -129,7 +130,7 @@ async def read(db: Session, rows: Sequence[Row], offers: Offers, notes: Notes | 
     standing = Standing(await _read_roles(db, rows, offers, found))
     for row in people:
         user, hash_ = User.from_row(row), row["password_hash"]
-        standing.add(Person(user, hash_, user, hash_))
+        standing.add(Person(user, hash_, user, hash_, row["password_time"]))
     for row in found:
         membership = _membership(row, offers, standing.roles)
         key = membership.organization_id, membership.user_id

@@ -104,7 +104,7 @@ async def _write_users(db: Session, people: Iterable[Person]) -> None:
     for person in people:
         row = {**person.user.to_row(), "password_hash": person.password_hash}
         if person.before is None:
-            new.append(row)
+            new.append({**row, "password_time": None})
         else:
             old.append({**row, "seen": person.before.revision})
     await _run(db, _INSERT_USERS, _USERS, new)

@@ -1,0 +1,16 @@
+"""The table of counts."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, Table, Text
+
+from tenantry.db.schema import metadata, time_column
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("digest", Text, primary_key=True),  # of what is counted and whose it is
+    Column("n", Integer, nullable=False),
+    time_column("end_time"),  # when counting begins anew
+)
+Index("ix_attempts__end_time", attempts.c.end_time)

@@ -1,0 +1,249 @@
+"""Passwords: hashing and verifying in a bounded pool, rules for new ones, signing in, choosing.
+
+Guessing is limited for an account from one network, and for an account over all networks. Nobody
+can lock out the owner by it: from elsewhere a stranger leaves the first limit of the owner's
+network alone, and whoever has used up the second is told that the code by mail works, which counts
+by itself (`tenantry.passwordless`).
+
+Unknown addresses, people without a password and wrong passwords get one answer after one amount of
+work: that of a hash of ours. Only a hash that an import brought takes another, until its person has
+signed in once.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, select, update
+
+from tenantry import errors, events
+from tenantry.addresses import network
+from tenantry.attempts import service as attempts
+from tenantry.db.engine import now
+from tenantry.db.statements import Statement
+from tenantry.mail import branding
+from tenantry.mail import service as mail_service
+from tenantry.passwords import hashes
+from tenantry.passwords.breached import BreachedPasswords
+from tenantry.passwords.pool import Pool
+from tenantry.sessions import service as sessions
+from tenantry.users import service as users_service
+from tenantry.users.model import users
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from argon2 import PasswordHasher
+
+    from tenantry.caller import Call
+    from tenantry.db.engine import Session
+    from tenantry.mail.model import Mail
+    from tenantry.settings import Settings
+
+TEMPLATE = "password_changed"
+# NIST SP 800-63B section 3.1.1.2; in characters, after normalization.
+SHORTEST, LONGEST = 8, 128
+GUESSES, GUESSES_SECONDS = 10, 600  # for an account from one network
+GUESSES_IN_ALL, GUESSES_IN_ALL_SECONDS = 100, 3600  # for an account
+
+# docs/decisions/0009-passwords.md
+MEMORY_KIB, PASSES, LANES = 47104, 1, 1
+_SALT_BYTES, _HASH_BYTES = 16, 32
+# With these parameters, of a password that nobody has.
+_NOBODYS = (
+    "$argon2id$v=19$m=47104,t=1,p=1$"
+    "WwHzfiUUzXa8K/X6eaVo8w$HFCpEkQ0GsDk/+DYWxvP1+R0fkpzSgiUgwepg3yoUXc"
+)
+# A person whose old password was longer can still use it, up to here.
+_LONGEST_GIVEN = 1024
+
+_WORD, _WORD_IN_ALL = "password", "password in all"
+
+_u = users.c
+_FIND = Statement(select(_u.id, _u.password_hash).where(_u.email_key == bindparam("p_email_key")))
+_CHOOSE = Statement(
+    update(users)
+    .where(_u.id == bindparam("p_id"))
+    .values(
+        password_hash=bindparam("p_hash"),
+        password_time=bindparam("p_now"),
+        # Whoever has read the row, and writes all of it, must see that it has changed.
+        revision=_u.revision + 1,
+        update_time=bindparam("p_now"),
+    )
+    .returning(_u.id),
+)
+# What was chosen meanwhile stays.
+_UPGRADE = Statement(
+    update(users)
+    .where(_u.id == bindparam("p_id"), _u.password_hash == bindparam("p_old"))
+    .values(password_hash=bindparam("p_hash"))
+)
+
+
+class Passwords:
+    """All that is done with passwords; ``breached`` is the file of those that nobody may choose."""
+
+    def __init__(self, *, breached: Path | None, threads: int = 0) -> None:
+        self._breached = None if breached is None else BreachedPasswords(breached)
+        self._pool = Pool(threads=threads)
+        self._hasher: PasswordHasher | None = None
+
+    async def aclose(self) -> None:
+        """End the pool."""
+        self._pool.close()
+
+    async def hash(self, password: str) -> str:
+        """Return the Argon2id hash of a password (RFC 9106) in PHC format.
+
+        Raises:
+            errors.Busy: too many hashes are waiting.
+
+        """
+        return await self._pool.run(self._argon2().hash, _normal(password))
+
+    async def verify(self, password: str, hash_: str | None) -> bool:
+        """Whether a password is that of a hash: of ours, or of any that an import brings.
+
+        None takes as long as one of ours.
+
+        Raises:
+            errors.Busy: too many hashes are waiting.
+
+        """
+        if len(password) > _LONGEST_GIVEN:
+            password, hash_ = "", None
+        right = await self._pool.run(hashes.verify, _normal(password).encode(), hash_ or _NOBODYS)
+        if not right and hash_ and not unicodedata.is_normalized("NFC", password):
+            # Who made an imported hash may have taken what was typed as it came.
+            given = password.encode(errors="surrogatepass")
+            right = await self._pool.run(hashes.verify, given, hash_)
+        return right and hash_ is not None
+
+    def needs_upgrade(self, hash_: str) -> bool:
+        """Whether a hash is not as `hash` would make it now."""
+        return not hash_.startswith("$argon2id$") or self._argon2().check_needs_rehash(hash_)
+
+    def check(self, password: str, *, email: str) -> None:
+        """Check a new password of who has this address.
+
+        Raises:
+            errors.InvalidArgument: it breaks a rule; the field is "password".
+
+        """
+        password, length = _normal(password), len(_normal(password))
+        if length < SHORTEST:
+            raise _invalid("string.min_len", f"must have at least {SHORTEST} characters")
+        if length > LONGEST:
+            raise _invalid("string.max_len", f"must have at most {LONGEST} characters")
+        if password.casefold() in {email.casefold(), email.casefold().partition("@")[0]}:
+            raise _invalid("not_email", "must not be the e-mail address")
+        if self._breached is not None and password in self._breached:
+            raise _invalid(
+                "not_breached", "is in a list of passwords that became known; choose another"
+            )
+
+    async def sign_in(self, call: Call, *, email: str, password: str) -> str:
+        """Return the id of the user whose address and password these are.
+
+        A hash that is not as we make them now is replaced. `Call.origin` says from where it comes.
+
+        Raises:
+            errors.InvalidArgument: they are nobody's; which of the two is wrong, is not said.
+            errors.RateLimited: too many guesses; a code by mail works still.
+            errors.Busy: too many hashes are waiting.
+
+        """
+        # What no database takes is nobody's address.
+        db, key = call.db, email.lower().encode(errors="replace").decode().replace("\0", "?")
+        place = f"{key}|{network(call.origin.address)}"
+        await _take(db, _WORD, place, most=GUESSES, seconds=GUESSES_SECONDS)
+        await _take(db, _WORD_IN_ALL, key, most=GUESSES_IN_ALL, seconds=GUESSES_IN_ALL_SECONDS)
+        row = await db.fetch_one(_FIND, p_email_key=key)
+        known: str | None = row["password_hash"] if row else None
+        if not await self.verify(password, known) or row is None or known is None:
+            raise _invalid("valid", "wrong e-mail address or password")
+        await attempts.clear(db, _WORD, place)
+        await attempts.give_back(db, _WORD_IN_ALL, key)
+        user_id: str = row["id"]
+        if self.needs_upgrade(known):
+            new = await self.hash(password)
+            await db.fetch_all(_UPGRADE, p_id=user_id, p_old=known, p_hash=new)
+        return user_id
+
+    async def choose(
+        self, call: Call, user_id: str, password: str, *, session_id: str | None = None
+    ) -> None:
+        """Set a person's password, end their sessions, and tell them.
+
+        Of the sessions ``session_id`` is left, or that of a caller who is signed in.
+
+        Raises:
+            errors.NotFound: there is no such user.
+            errors.InvalidArgument: the password breaks a rule.
+            errors.Busy: too many hashes are waiting.
+
+        """
+        user = await users_service.get(call, users_service.Identity(user_id))
+        self.check(password, email=user.email)
+        made, at = await self.hash(password), now()
+        async with call.db.transaction() as db:
+            after = users_service.revised(user, at=at)
+            happened = events.of(call, "user.password_changed", after=after.shown())
+            row = await db.apply(
+                _CHOOSE, happened, p_id=user_id, p_hash=made, p_now=after.update_time
+            )
+            if row is None:
+                raise errors.NotFound("user")
+            await mail_service.queue(
+                db, template=TEMPLATE, recipient=user.email, variables={"change_time": at}
+            )
+            left = session_id or call.caller.session_id
+            await sessions.end_all(replace(call, db=db), user_id, but=left)
+
+    def _argon2(self) -> PasswordHasher:
+        if self._hasher is None:
+            from argon2 import PasswordHasher
+
+            self._hasher = PasswordHasher(
+                time_cost=PASSES,
+                memory_cost=MEMORY_KIB,
+                parallelism=LANES,
+                hash_len=_HASH_BYTES,
+                salt_len=_SALT_BYTES,
+            )
+        return self._hasher
+
+
+async def mail_variables(_db: Session, mail: Mail, settings: Settings) -> dict[str, Any] | None:
+    """Return what the mail about a new password shows."""
+    return {
+        **branding.variables(settings),
+        "user_email": mail.recipient,
+        "change_time": mail.variables["change_time"],
+    }
+
+
+async def _take(db: Session, what: str, whose: str, *, most: int, seconds: int) -> None:
+    try:
+        await attempts.take(db, what, whose, most=most, seconds=seconds)
+    except errors.RateLimited as problem:
+        wait = int(problem.headers["retry-after"])
+        raise errors.RateLimited(
+            wait, {}, "too many wrong passwords: sign in by a code sent to your e-mail address"
+        ) from None
+
+
+def _normal(password: str) -> str:
+    """Return a password as it is hashed, whichever way its characters were typed.
+
+    NIST SP 800-63B section 3.1.1.2. What is no character is as good as any other that fits none.
+    """
+    given = unicodedata.normalize("NFC", password)
+    return given.encode(errors="replace").decode()
+
+
+def _invalid(constraint: str, description: str) -> errors.InvalidArgument:
+    return errors.InvalidArgument.field("password", constraint, description)

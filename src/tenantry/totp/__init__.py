@@ -1,0 +1,1 @@
+"""One-time passwords by time (RFC 6238) as a second factor, and the codes to recover without."""

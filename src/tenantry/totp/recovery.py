@@ -1,0 +1,46 @@
+"""Recovery codes: what lets a person in whose authenticator app is gone, each once.
+
+A code has 80 random bits, too many to guess, so nothing counts attempts: whoever guesses at the
+app's codes cannot lock the person out of these. What is stored is their HMAC under a key of ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+
+COUNT = 10
+_BYTES = 10
+_LENGTH = 16  # letters and digits of base32 (RFC 4648 section 6)
+_GROUP = 4
+# What people take for one another: base32 has neither 0 nor 1 nor 8.
+_MISREAD = str.maketrans("018", "OIB", "- ")
+
+
+def new_codes() -> list[str]:
+    """Return new codes as people read them: `ABCD-EFGH-IJKL-MNOP`."""
+    return [_grouped(base64.b32encode(secrets.token_bytes(_BYTES)).decode()) for _ in range(COUNT)]
+
+
+def looks_like_one(code: str) -> bool:
+    """Whether this may be a recovery code, and not one of an app."""
+    return len(_plain(code)) == _LENGTH
+
+
+def digest(db: Session, registration_id: str, code: str) -> str:
+    """Return what is stored of a code, however it is spelled."""
+    text = f"{registration_id}.{_plain(code)}"
+    return hmac.digest(db.vault.derive("recovery-code"), text.encode(), "sha256").hex()
+
+
+def _plain(code: str) -> str:
+    return code.upper().translate(_MISREAD)
+
+
+def _grouped(text: str) -> str:
+    return "-".join(text[at : at + _GROUP] for at in range(0, len(text), _GROUP))

@@ -1,0 +1,243 @@
+"""Somebody signs in by a passkey, and what an attacker tries with one (attack case 59)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from rooms import call_from
+from software_authenticator import Authenticator, Key
+
+from tenantry import errors
+from tenantry.passkeys import ceremonies, challenges, service
+
+
+async def test_a_passkey_says_who_it_is(db, new_person, register, sign_in):
+    person = await new_person()
+    passkey = await register(person)
+    used = await sign_in()
+    assert (used.id, used.user_id) == (passkey.id, person[0].id)
+    assert used.user_verified
+    assert used.sign_count == passkey.sign_count + 1
+    assert used.last_used_time > passkey.create_time
+    assert await service.list_of(db, person[0].id) == [used]
+
+
+async def test_the_options_are_alike_for_everybody(db, new_person, register, relying_party):
+    """Nobody learns from them whether an address has passkeys, or is known."""
+    user, _ = person = await new_person()
+    await register(person)
+    shown = []
+    for email in (None, user.email, "nobody@example.com"):
+        _, options = await service.begin_authentication(call_from(db), relying_party, email=email)
+        assert options.pop("challenge")
+        shown.append(options)
+    assert shown == 3 * [
+        {
+            "timeout": 300_000,
+            "rpId": "app.example.com",
+            "allowCredentials": [],
+            "userVerification": "preferred",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bent", "says"),
+    [
+        ({"origin": "https://evil.example.com"}, "origin"),
+        ({"origin": "http://app.example.com"}, "origin"),
+        ({"rp_id": "evil.example.com"}, "RP ID"),
+        ({"kind": "webauthn.create"}, "client data type"),
+        ({"present": 0}, "present"),
+        ({"cross_origin": True}, "frame"),
+        ({"user_handle": b"usr_1"}, "another user"),
+        ({"user_handle": b""}, "another user"),
+        ({"id": b"unknown"}, "not known"),
+        ({"backed_up": True}, "kind of passkey"),
+        ({"challenge": "AAAA"}, "challenge"),
+        ({"challenge": None}, "challenge"),
+    ],
+)
+async def test_what_does_not_hold_is_refused(new_person, register, sign_in, bent, says):
+    passkey = await register(await new_person())
+    with pytest.raises(errors.InvalidArgument, match=says):
+        await sign_in(**bent)
+    assert (await sign_in()).id == passkey.id
+
+
+async def test_a_signature_of_another_key_is_refused(new_person, register, sign_in):
+    key = Key()
+    await register(await new_person(), key=key)
+    forged = Key(id=key.id, user_handle=key.user_handle, count=key.count)
+    with pytest.raises(ceremonies.NotAccepted, match="signature"):
+        await sign_in(key=forged)
+
+
+async def test_the_passkey_of_another_cannot_speak_for_somebody(new_person, register, sign_in):
+    """Its user handle is signed by nobody: what counts is whose the key is."""
+    ana, ben = await new_person(), await new_person()
+    await register(ana)
+    passkey = await register(ben)
+    with pytest.raises(ceremonies.NotAccepted, match="another user"):
+        await sign_in(user_handle=ana[0].id.encode())
+    assert (await sign_in()).user_id == ben[0].id == passkey.user_id
+
+
+@pytest.mark.parametrize("count", [0, 5, 4])
+async def test_a_counter_that_goes_back_is_refused_and_logged(
+    new_person, register, sign_in, caplog, count
+):
+    passkey = await register(await new_person())
+    await sign_in(count=5)
+    with (
+        caplog.at_level(logging.WARNING, "tenantry.passkeys"),
+        pytest.raises(ceremonies.NotAccepted, match="counter"),
+    ):
+        await sign_in(count=count)
+    (record,) = caplog.records
+    assert record.fields == {"passkey": passkey.id, "user": passkey.user_id, "sign_count": count}
+    assert (await sign_in(count=6)).sign_count == 6
+
+
+async def test_an_authenticator_may_not_count(new_person, register, sign_in, relying_party):
+    device = Authenticator(relying_party.origins[0], counts=False)
+    await register(await new_person(), device)
+    assert [(await sign_in(device)).sign_count for _ in range(2)] == [0, 0]
+
+
+async def test_of_two_answers_with_one_count_one_is_taken(
+    db, new_person, register, relying_party, authenticator
+):
+    await register(await new_person())
+    begun = [await service.begin_authentication(call_from(db), relying_party) for _ in range(4)]
+    done = await asyncio.gather(
+        *(
+            service.finish_authentication(
+                call_from(db), relying_party, id_, authenticator.get(options, count=9)
+            )
+            for id_, options in begun
+        ),
+        return_exceptions=True,
+    )
+    assert sorted(isinstance(one, ceremonies.NotAccepted) for one in done) == [False] + 3 * [True]
+
+
+async def test_that_the_person_was_not_verified_is_told(new_person, register, sign_in):
+    """So that it does not stand for two factors."""
+    await register(await new_person())
+    assert not (await sign_in(verified=False)).user_verified
+    assert (await sign_in()).user_verified
+
+
+async def test_a_challenge_is_good_once(db, new_person, register, relying_party, authenticator):
+    await register(await new_person())
+    call = call_from(db)
+    id_, options = await service.begin_authentication(call, relying_party)
+    answer = authenticator.get(options)
+    await service.finish_authentication(call, relying_party, id_, answer)
+    for again in (answer, authenticator.get(options)):
+        with pytest.raises(errors.InvalidArgument, match="challenge"):
+            await service.finish_authentication(call, relying_party, id_, again)
+
+
+async def test_of_many_answers_to_a_challenge_one_is_taken(
+    db, new_person, register, relying_party, authenticator
+):
+    await register(await new_person())
+    id_, options = await service.begin_authentication(call_from(db), relying_party)
+    done = await asyncio.gather(
+        *(
+            service.finish_authentication(
+                call_from(db), relying_party, id_, authenticator.get(options)
+            )
+            for _ in range(5)
+        ),
+        return_exceptions=True,
+    )
+    assert sum(not isinstance(one, errors.InvalidArgument) for one in done) == 1
+
+
+async def test_a_challenge_is_used_up_by_an_answer_that_does_not_hold(
+    db, new_person, register, relying_party, authenticator
+):
+    await register(await new_person())
+    call = call_from(db)
+    id_, options = await service.begin_authentication(call, relying_party)
+    wrong = authenticator.get(options, rp_id="evil.example.com")
+    with pytest.raises(ceremonies.NotAccepted):
+        await service.finish_authentication(call, relying_party, id_, wrong)
+    with pytest.raises(errors.InvalidArgument, match="challenge"):
+        await service.finish_authentication(call, relying_party, id_, authenticator.get(options))
+
+
+async def test_an_answer_to_another_challenge_is_refused(
+    db, new_person, register, relying_party, authenticator
+):
+    await register(await new_person())
+    call = call_from(db)
+    _, options = await service.begin_authentication(call, relying_party)
+    other_id, _ = await service.begin_authentication(call, relying_party)
+    with pytest.raises(ceremonies.NotAccepted, match="challenge"):
+        await service.finish_authentication(
+            call, relying_party, other_id, authenticator.get(options)
+        )
+
+
+@pytest.mark.parametrize("finished_by", ["areq_2", None])
+async def test_a_challenge_is_of_one_auth_request(db, relying_party, finished_by):
+    call = call_from(db)
+    id_, _ = await service.begin_authentication(call, relying_party, auth_request_id="areq_1")
+    with pytest.raises(errors.InvalidArgument, match="challenge"):
+        await service.finish_authentication(
+            call, relying_party, id_, {}, auth_request_id=finished_by
+        )
+
+
+async def test_a_challenge_for_registering_signs_nobody_in(
+    new_person, register, relying_party, authenticator
+):
+    user, call = person = await new_person()
+    await register(person)
+    id_, options = await service.begin_registration(call, user, relying_party)
+    answer = authenticator.get({"challenge": options["challenge"], "rpId": relying_party.id})
+    with pytest.raises(errors.InvalidArgument, match="challenge"):
+        await service.finish_authentication(call, relying_party, id_, answer)
+
+
+async def test_a_challenge_ends_after_five_minutes(db, relying_party, clock):
+    call = call_from(db)
+    clock.of(challenges)
+    id_, _ = await service.begin_authentication(call, relying_party)
+    clock.forward(301)
+    with pytest.raises(errors.InvalidArgument, match="challenge"):
+        await service.finish_authentication(call, relying_party, id_, {})
+
+
+async def test_what_is_no_answer_at_all_is_no_crash(db, new_person, register, relying_party):
+    passkey = await register(await new_person())
+    call = call_from(db)
+    for credential in (
+        {},
+        {"rawId": 7},
+        {"rawId": "\udcff"},
+        {"rawId": passkey.credential_id},
+        {"rawId": passkey.credential_id, "response": []},
+        {"rawId": passkey.credential_id, "response": {"clientDataJSON": "e30"}},
+    ):
+        id_, _ = await service.begin_authentication(call, relying_party)
+        with pytest.raises(ceremonies.NotAccepted):
+            await service.finish_authentication(call, relying_party, id_, credential)
+
+
+async def test_challenges_without_a_sign_in_are_limited_by_address(db, relying_party):
+    for _ in range(300):
+        await service.begin_authentication(call_from(db, "198.51.100.9"), relying_party)
+    with pytest.raises(errors.RateLimited):
+        await service.begin_authentication(call_from(db, "198.51.100.9"), relying_party)
+    for call, auth_request_id in (
+        (call_from(db, "198.51.100.10"), None),
+        (call_from(db, "198.51.100.9"), "areq_1"),
+    ):
+        await service.begin_authentication(call, relying_party, auth_request_id=auth_request_id)

@@ -1,0 +1,18 @@
+"""Databases of each kind, and a pool to hash in."""
+
+from __future__ import annotations
+
+import pytest
+from rooms import clock, database_url, db, empty_postgresql, empty_sqlite, other
+
+from tenantry.passwords.service import Passwords
+
+__all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
+
+
+@pytest.fixture
+async def passwords():
+    """Passwords without a list of bad ones."""
+    made = Passwords(breached=None, threads=2)
+    yield made
+    await made.aclose()
