@@ -69,10 +69,10 @@ async def test_ids_of_another_kind_are_refused(api, subtests):
                     await call(api, rpc, **{field: value})
 
 
-async def test_there_is_no_current_user_before_there_is_a_sign_in(api):
+async def test_a_program_is_no_current_user(api):
     with refused("PERMISSION_DENIED"):
         await api.users.get_current_user()
-    with refused("UNIMPLEMENTED", says="no sign-in yet"):
+    with refused("PERMISSION_DENIED", says="only a signed-in person"):
         await api.users.get_support_hash()
 
 

@@ -13,7 +13,7 @@ from tenantry.gen.scalekit.v1.commons.commons_pb import RegionCode, TimeUnit
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.organizations import listing, service
 from tenantry.organizations.model import FEATURES, Organization, SessionPolicy
-from tenantry.organizations.service import Identity
+from tenantry.organizations.service import ApplicationPolicy, Identity
 from tenantry.portal_links import service as portal_links
 from tenantry.times import timestamp
 from tenantry.users import departures
@@ -42,9 +42,12 @@ _UPDATABLE: tuple[Literal["display_name", "external_id", "metadata", "slug", "lo
 class OrganizationService:
     """One async method per rpc."""
 
-    def __init__(self, *, region_code: str, public_url: str) -> None:
+    def __init__(
+        self, *, region_code: str, public_url: str, session_policy: ApplicationPolicy
+    ) -> None:
         self._region = RegionCode[region_code]
         self._public_url = public_url
+        self._session_policy = session_policy
 
     async def create_organization(
         self, request: pb.CreateOrganizationRequest, call: Call
@@ -167,6 +170,7 @@ class OrganizationService:
             organization = await service.set_session_policy(
                 call,
                 request.organization_id,
+                application=self._session_policy,
                 absolute=_minutes(
                     "absolute_session_timeout",
                     request.absolute_session_timeout,
@@ -201,14 +205,15 @@ class OrganizationService:
         self, request: pb.GetApplicationSessionPolicyRequest, call: Call
     ) -> pb.GetApplicationSessionPolicyResponse:
         await service.get(call, Identity(request.organization_id))
+        policy = self._session_policy
         return pb.GetApplicationSessionPolicyResponse(
             application_policy=pb.ApplicationSessionPolicySettings(
-                absolute_session_timeout=service.APPLICATION_ABSOLUTE,
+                absolute_session_timeout=policy.absolute,
                 absolute_session_timeout_unit=TimeUnit.MINUTES,
-                idle_session_timeout_enabled=service.APPLICATION_IDLE_ENABLED,
-                idle_session_timeout=service.APPLICATION_IDLE,
+                idle_session_timeout_enabled=policy.idle_enabled,
+                idle_session_timeout=policy.idle,
                 idle_session_timeout_unit=TimeUnit.MINUTES,
-                access_token_expiry=service.ACCESS_TOKEN_EXPIRY,
+                access_token_expiry=policy.access_token,
             )
         )
 

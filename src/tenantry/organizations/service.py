@@ -31,18 +31,13 @@ if TYPE_CHECKING:
 
     from tenantry.caller import Call
     from tenantry.db.engine import Session
+    from tenantry.settings import Settings
 
 EXTERNAL_ID_MAX = 255
 METADATA_MAX_PAIRS = 10
 BRANDING_MAX_BYTES = 32 * 1024
 ABSOLUTE_MINUTES = range(1, 525_600 + 1)
 IDLE_MINUTES = range(1, 10_080 + 1)
-
-# The application's own session policy, in minutes (behaviours section 22).
-APPLICATION_ABSOLUTE = 480
-APPLICATION_IDLE = 60
-APPLICATION_IDLE_ENABLED = False
-ACCESS_TOKEN_EXPIRY = 5
 
 _FEATURE_NAMES = {name: name for name in FEATURES} | {
     "directory_sync": "dir_sync",
@@ -76,6 +71,27 @@ _UPDATE = Statement(
     .returning(_o.id)
 )
 _DELETE = Statement(sa.delete(organizations).where(_unchanged).returning(_o.id))
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationPolicy:
+    """The deployment's own session policy, in minutes; ``idle`` holds where it is enabled."""
+
+    absolute: int
+    idle: int
+    idle_enabled: bool
+    access_token: int  # that one of a person is good
+
+    @classmethod
+    def of(cls, settings: Settings) -> ApplicationPolicy:
+        """Return what the settings say; an idle timeout that is off is shown as an hour."""
+        idle = settings.session_idle_minutes
+        return cls(
+            absolute=settings.session_absolute_minutes,
+            idle=idle or 60,
+            idle_enabled=idle > 0,
+            access_token=settings.access_token_minutes,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,11 +312,14 @@ async def set_session_policy(
     call: Call,
     organization_id: str,
     *,
+    application: ApplicationPolicy,
     absolute: int | None,
     idle_enabled: bool | None,
     idle: int | None,
 ) -> Organization:
-    """Give an organization its own session policy, in minutes; what is None keeps its value.
+    """Give an organization its own session policy, in minutes.
+
+    What is None keeps its value, which at first is that of the application.
 
     Raises:
         errors.NotFound: there is none that this caller may see.
@@ -310,16 +329,16 @@ async def set_session_policy(
 
     def revise(before: Organization) -> dict[str, Any]:
         kept = before.session_policy or SessionPolicy(
-            APPLICATION_ABSOLUTE, APPLICATION_IDLE if APPLICATION_IDLE_ENABLED else None
+            application.absolute, application.idle if application.idle_enabled else None
         )
         on = idle_enabled
         if on is None:
             on = idle is not None or kept.idle is not None
         policy = SessionPolicy(
             absolute if absolute is not None else kept.absolute,
-            (idle if idle is not None else kept.idle or APPLICATION_IDLE) if on else None,
+            (idle if idle is not None else kept.idle or application.idle) if on else None,
         )
-        _check_session_policy(policy)
+        _check_session_policy(policy, access_token=application.access_token)
         return {"session_policy": policy}
 
     return await _revise(call, Identity(organization_id), revise)
@@ -404,18 +423,18 @@ def _check_revision(call: Call, organization: Organization) -> None:
         raise errors.PreconditionFailed(organization.revision)
 
 
-def _check_session_policy(policy: SessionPolicy) -> None:
+def _check_session_policy(policy: SessionPolicy, *, access_token: int) -> None:
     if policy.absolute not in ABSOLUTE_MINUTES:
         raise errors.InvalidArgument.field(
             "absolute_session_timeout",
             "range",
             f"must be 1 to {ABSOLUTE_MINUTES[-1]} minutes, got {policy.absolute}",
         )
-    if policy.absolute <= ACCESS_TOKEN_EXPIRY:
+    if policy.absolute <= access_token:
         raise errors.InvalidArgument.field(
             "absolute_session_timeout",
             "range",
-            f"must be longer than an access token lives, {ACCESS_TOKEN_EXPIRY} minutes",
+            f"must be longer than an access token lives, {access_token} minutes",
         )
     if policy.idle is None:
         return
@@ -425,11 +444,11 @@ def _check_session_policy(policy: SessionPolicy) -> None:
             "range",
             f"must be 1 to {IDLE_MINUTES[-1]} minutes, got {policy.idle}",
         )
-    if not ACCESS_TOKEN_EXPIRY < policy.idle < policy.absolute:
+    if not access_token < policy.idle < policy.absolute:
         raise errors.InvalidArgument.field(
             "idle_session_timeout",
             "range",
-            f"must be between an access token's life, {ACCESS_TOKEN_EXPIRY} minutes, and the "
+            f"must be between an access token's life, {access_token} minutes, and the "
             f"absolute timeout, {policy.absolute} minutes",
         )
 

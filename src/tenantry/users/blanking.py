@@ -17,7 +17,10 @@ ADDRESS = "erased@erased.invalid"
 _KEPT = {"id", "create_time", "update_time", "last_login_time"}
 _PROFILE_KEPT = {"id", "email_verified"}
 # What is theirs of an object that names them by `user_id`.
-_OF_THEM = {"email", "external_id", "user_external_id", "description", "custom_claims", "metadata"}
+_OF_THEM = {
+    *("email", "external_id", "user_external_id", "description", "custom_claims", "metadata"),
+    *("device", "display_name"),
+}
 # A text that is an address as a whole: theirs or another's, also where theirs is a part of it.
 _ONE_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+")
 # Within a text: not where the address goes on, for a longer one is another's.

@@ -29,6 +29,7 @@ users = Table(
     Column("email_verified", Boolean, nullable=False),
     # As an import brought it, for sign-in: PHC or modular crypt format.
     Column("password_hash", Text),
+    time_column("password_time", nullable=True),  # when the person last chose it
     time_column("last_login_time", nullable=True),
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import Empty
 
-from tenantry import errors
 from tenantry.gen.scalekit.v1.commons.commons_pb import (
     MembershipStatus,
     OrganizationMembership,
@@ -16,7 +15,15 @@ from tenantry.gen.scalekit.v1.commons.commons_pb import (
 from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.roles import catalogue
 from tenantry.times import timestamp
-from tenantry.users import invitations, listing, memberships, search, service
+from tenantry.users import (
+    interception,
+    invitations,
+    listing,
+    memberships,
+    search,
+    service,
+    support_hash,
+)
 from tenantry.users.joining import NamedRole, Rules, Terms
 from tenantry.users.service import Identity
 
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tenantry.caller import Call
+    from tenantry.interceptors.service import Interceptors
     from tenantry.roles.catalogue import HeldRole
     from tenantry.users.listing import Page
     from tenantry.users.model import Membership, User
@@ -47,12 +55,22 @@ class UserService:
         invitation_days: int,
         block_disposable_emails: bool,
         block_public_emails: bool,
+        interceptors: Interceptors,
     ) -> None:
+        self._interceptors = interceptors
         self._rules = Rules(
             invitation_days=invitation_days,
             block_disposable_emails=block_disposable_emails,
             block_public_emails=block_public_emails,
         )
+
+    async def before_create_user_and_membership(
+        self, request: pb.CreateUserAndMembershipRequest, call: Call
+    ) -> None:
+        if _invites(request) and request.user is not None:
+            await interception.before_invitation(
+                call, self._interceptors, request.organization_id, email=request.user.email
+            )
 
     async def create_user_and_membership(
         self, request: pb.CreateUserAndMembershipRequest, call: Call
@@ -128,6 +146,14 @@ class UserService:
             page_token=request.page_token,
         )
         return pb.SearchOrganizationUsersResponse(**_page(call, page))
+
+    async def before_create_membership(
+        self, request: pb.CreateMembershipRequest, call: Call
+    ) -> None:
+        if _invites(request):
+            await interception.before_invitation(
+                call, self._interceptors, request.organization_id, identity=_identity(request)
+            )
 
     async def create_membership(
         self, request: pb.CreateMembershipRequest, call: Call
@@ -213,12 +239,15 @@ class UserService:
         )
 
     async def get_current_user(
-        self, _request: pb.GetCurrentUserRequest, _call: Call
+        self, _request: pb.GetCurrentUserRequest, call: Call
     ) -> pb.GetCurrentUserResponse:
-        raise errors.Unimplemented("there is no sign-in yet, and so no current user")
+        user = await service.get(call, Identity(call.caller.id))
+        return pb.GetCurrentUserResponse(
+            user=_shown(call, user), current_session_id=call.caller.session_id or ""
+        )
 
-    async def get_support_hash(self, _request: Empty, _call: Call) -> pb.GetSupportHashResponse:
-        raise errors.Unimplemented("there is no sign-in yet, and so no current user")
+    async def get_support_hash(self, _request: Empty, call: Call) -> pb.GetSupportHashResponse:
+        return pb.GetSupportHashResponse(support_hash=support_hash.of_caller(call))
 
 
 def to_message(user: User, environment_id: str) -> pb.User:
@@ -328,8 +357,12 @@ def _terms(
         roles=_named(given.roles, f"{field}.roles"),
         metadata=given.metadata,
         inviter_email=given.inviter_email,
-        invite=not request.has_field("send_invitation_email") or request.send_invitation_email,
+        invite=_invites(request),
     )
+
+
+def _invites(request: pb.CreateUserAndMembershipRequest | pb.CreateMembershipRequest) -> bool:
+    return not request.has_field("send_invitation_email") or request.send_invitation_email
 
 
 def _named(given: Sequence[Role], field: str) -> list[NamedRole]:

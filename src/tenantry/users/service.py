@@ -31,7 +31,13 @@ _ATTEMPTS = 3
 _u = users.c
 _insert = (
     insert(users)
-    .values({name: bindparam(f"p_{name}") for name in _u.keys() if name != "password_hash"})  # noqa: SIM118
+    .values(
+        {
+            name: bindparam(f"p_{name}")
+            for name in _u.keys()  # noqa: SIM118 - columns
+            if name not in {"password_hash", "password_time"}
+        }
+    )
     .returning(_u.id)
 )
 _CREATE = Statement(_insert, joining.INSERT, joining.INSERT_HOLDERS)

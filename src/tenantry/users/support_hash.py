@@ -1,0 +1,25 @@
+"""The support hash: what a signed-in person shows a support tool to be told from an impostor."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.caller import Kind
+
+if TYPE_CHECKING:
+    from tenantry.caller import Call
+
+
+def of_caller(call: Call) -> str:
+    """Return the HMAC-SHA-256 of the caller's user id, in hexadecimal digits.
+
+    Raises:
+        errors.PermissionDenied: the caller is a program.
+
+    """
+    if call.caller.kind is not Kind.USER_SESSION:
+        raise errors.PermissionDenied("only a signed-in person has a support hash")
+    key = call.db.vault.derive("support-hash")
+    return hmac.digest(key, call.caller.id.encode(), "sha256").hex()
