@@ -1,0 +1,209 @@
+"""`tenantry interceptor`: whom to ask before something happens, and trying it out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path  # noqa: TC003 - typer reads it
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tenantry.cli import running
+from tenantry.settings import load
+
+if TYPE_CHECKING:
+    from tenantry.caller import Call
+    from tenantry.interceptors.model import Interceptor
+    from tenantry.interceptors.service import Trial
+
+app = typer.Typer(no_args_is_help=True, help="Interceptors: who is asked before something happens.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+InterceptorId = Annotated[str, typer.Argument(help="Its id, icp_...")]
+
+_PAGE = 100
+
+
+class Trigger(StrEnum):
+    """Before what an interceptor is asked."""
+
+    PRE_SIGNUP = "PRE_SIGNUP"
+    PRE_SESSION_CREATION = "PRE_SESSION_CREATION"
+    PRE_USER_INVITATION = "PRE_USER_INVITATION"
+    PRE_M2M_TOKEN_CREATION = "PRE_M2M_TOKEN_CREATION"  # noqa: S105 - a name, no secret
+
+
+@app.command()
+def create(
+    trigger: Annotated[Trigger, typer.Argument(help="Before what it is asked.")],
+    url: Annotated[str, typer.Argument(help="The address that is asked, by POST.")],
+    *,
+    name: Annotated[str, typer.Option(help="Its name; requests carry it.")] = "Interceptor",
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    timeout: Annotated[
+        int, typer.Option(min=100, max=30_000, help="Milliseconds to wait for its answer.")
+    ] = 5000,
+    fail_open: Annotated[
+        bool, typer.Option("--fail-open", help="Go on when it does not answer as it has to.")
+    ] = False,
+    enabled: Annotated[bool, typer.Option("--enable", help="Ask it from now on.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create an interceptor, disabled, and print the secret that signs requests, this once."""
+    from tenantry.interceptors.model import FAIL_CLOSED, FAIL_OPEN
+
+    members = {
+        "display_name": name,
+        "description": description,
+        "trigger_point": trigger.value,
+        "api_url": url,
+        "timeout_ms": timeout,
+        "failure_policy": FAIL_OPEN if fail_open else FAIL_CLOSED,
+    }
+
+    async def work(call: Call) -> tuple[Interceptor, str]:
+        from tenantry.interceptors import registry
+
+        made, secret = await registry.create(call, members, allow=load().outgoing_allow)
+        return (await registry.enable(call, made.id) if enabled else made), secret
+
+    _print_secret(*running.with_call(work), as_json=as_json)
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List all interceptors, the newest first."""
+
+    async def work(call: Call) -> list[Interceptor]:
+        from tenantry.interceptors import listing
+
+        page = await listing.page(
+            call, trigger_point=None, enabled=None, page_size=_PAGE, page_token=""
+        )
+        return page.interceptors
+
+    found = running.with_call(work)
+    if as_json:
+        running.print_json([one.shown() for one in found])
+        return
+    running.print_table(
+        ["Interceptor", "Name", "Trigger", "URL", "State"],
+        [
+            (
+                one.id,
+                one.display_name,
+                one.trigger_point,
+                one.api_url,
+                f"{'enabled' if one.enabled else 'disabled'}\n{one.failure_policy}",
+            )
+            for one in found
+        ],
+    )
+
+
+@app.command()
+def enable(interceptor_id: InterceptorId) -> None:
+    """Ask an interceptor from now on; a running server does within a second."""
+
+    async def work(call: Call) -> None:
+        from tenantry.interceptors import registry
+
+        await registry.enable(call, interceptor_id)
+
+    running.with_call(work)
+    running.remark(f"enabled {interceptor_id}")
+
+
+@app.command()
+def disable(interceptor_id: InterceptorId) -> None:
+    """Ask an interceptor no more; a running server stops within a second."""
+
+    async def work(call: Call) -> None:
+        from tenantry.interceptors import registry
+
+        await registry.disable(call, interceptor_id)
+
+    running.with_call(work)
+    running.remark(f"disabled {interceptor_id}")
+
+
+@app.command()
+def delete(
+    interceptor_id: InterceptorId,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete an interceptor; what it watched over happens without it."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Delete {interceptor_id}?", abort=True)
+
+    async def work(call: Call) -> None:
+        from tenantry.interceptors import registry
+
+        await registry.remove(call, interceptor_id)
+
+    running.with_call(work)
+    running.remark(f"deleted {interceptor_id}")
+
+
+@app.command("rotate-secret")
+def rotate_secret(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
+    """Give an interceptor a new secret and print it, this once; the old one is good for a day."""
+
+    async def work(call: Call) -> tuple[Interceptor, str]:
+        from tenantry.interceptors import registry
+
+        return await registry.rotate_secret(call, interceptor_id)
+
+    _print_secret(*running.with_call(work), as_json=as_json)
+
+
+@app.command("test")
+def try_out(
+    interceptor_id: InterceptorId,
+    sample: Annotated[
+        Path | None,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="A JSON file with what to send as data; {} without one.",
+        ),
+    ] = None,
+) -> None:
+    """Ask an interceptor with sample data and print its answer; nothing is recorded of it."""
+    data: Any = {}
+    if sample is not None:
+        try:
+            data = json.loads(sample.read_bytes())
+        except ValueError:
+            data = None
+    if not isinstance(data, dict):
+        running.fail(f"{sample}: is no JSON object")
+
+    async def work(call: Call) -> Trial:
+        from tenantry.interceptors import registry
+        from tenantry.interceptors.service import Interceptors
+
+        interceptor = await registry.get(call.db, interceptor_id)
+        interceptors = Interceptors(call.db, load())
+        try:
+            return await interceptors.test(call, interceptor, data)
+        finally:
+            await interceptors.aclose()
+
+    trial = running.with_call(work)
+    if trial.failed is not None:
+        running.fail(f"{trial.failed.code}: {trial.failed}")
+    running.print_json(trial.content)
+    if trial.invalid is not None:
+        running.fail(f"the person would not be told why: {trial.invalid}")
+
+
+def _print_secret(interceptor: Interceptor, secret: str, *, as_json: bool) -> None:
+    if as_json:
+        running.print_json({"interceptor": interceptor.shown(), "secret": secret})
+        return
+    running.say(f"interceptor  {interceptor.id}\nsecret       {secret}")
+    running.remark("The secret is not shown again.")

@@ -1,0 +1,1 @@
+"""Interceptors: the product's say in sign-up, sign-in, invitations and tokens."""
