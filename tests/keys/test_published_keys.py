@@ -10,8 +10,10 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tenantry import ids
+from tenantry.grants.claims import CLAIMS
 from tenantry.keys import service as keys
 from tenantry.keys.model import State
+from tenantry.oauth.authorize import PROMPTS
 
 DISCOVERY = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]
 
@@ -73,18 +75,36 @@ async def test_discovery_says_what_is_served_and_nothing_else(http, server, path
     shown = (await http.get(path)).json()
     assert shown == {
         "issuer": server.url,
+        "authorization_endpoint": f"{server.url}/oauth/authorize",
         "token_endpoint": f"{server.url}/oauth/token",
         "introspection_endpoint": f"{server.url}/oauth/introspect",
         "revocation_endpoint": f"{server.url}/oauth/revoke",
         "jwks_uri": f"{server.url}/keys",
-        "grant_types_supported": ["client_credentials"],
-        "response_types_supported": [],
+        "userinfo_endpoint": f"{server.url}/userinfo",
+        "end_session_endpoint": f"{server.url}/oidc/logout",
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "form_post"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "scopes_supported": ["openid", "profile", "email", "phone", "offline_access"],
+        "claims_supported": list(CLAIMS),
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": list(PROMPTS),
+        "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "ui_locales_supported": ["en", "de"],
         "service_documentation": f"{server.url}/docs",
         **{
             f"{endpoint}_endpoint_auth_methods_supported": [
                 "client_secret_basic",
                 "client_secret_post",
                 "private_key_jwt",
+                *(["none"] if endpoint == "token" else []),
             ]
             for endpoint in ("token", "introspection", "revocation")
         },

@@ -49,6 +49,11 @@ def among(jtis: ColumnElement[str]) -> ScalarSelect[str]:
     return select(json_rows(_r.jti)).where(_r.jti.in_(json_values(jtis))).scalar_subquery()
 
 
+def is_revoked(jti: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return whether a token of this id was revoked, for a statement."""
+    return select(_r.jti).where(_r.jti == jti).exists()
+
+
 async def revoke(call: Call, client: Client, *, jti: str, expires: int) -> None:
     """Put a token of this client out of force, if it is not; it expires at this Unix time.
 

@@ -1,4 +1,4 @@
-"""Who is calling, from the headers of a request."""
+"""Who is calling, from the headers of a request: a client, a person, or a portal's visitor."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tenantry import errors
 from tenantry.caller import ANONYMOUS, Caller, Kind
 from tenantry.clients.model import M2M
+from tenantry.grants import subjects
 from tenantry.oauth import addresses
 from tenantry.portal_links import service as portal_links
 from tenantry.web import cookie
@@ -16,21 +17,41 @@ if TYPE_CHECKING:
 
     from tenantry.clients.model import Client
     from tenantry.db.engine import Database
+    from tenantry.grants.subjects import Subject
     from tenantry.oauth.access_tokens import AccessTokens
+    from tenantry.oauth.user_tokens import UserTokens
+    from tenantry.sessions.cookies import SessionCookie
 
+# What a person may do here by the permissions of their roles: those that the contract's rpcs ask
+# for, of the organization that they are signed in to.
+_OF_PERSON = {
+    "sk_org_settings_read": "organizations_read",
+    "sk_org_settings_manage": "organizations_write",
+    "sk_org_session_policy_read": "organizations_sessions_read",
+    "sk_org_session_policy_manage": "organizations_sessions_write",
+}
 # What the customer's IT admin may do: see their own organization, and set up what the link is for.
 _READ = frozenset({"organizations_read"})
 _WRITE = _READ | {"organizations_write"}
 
 
 class Authenticator:
-    """Finds the caller: by an access token, else by the cookie of a portal session."""
+    """Finds the caller: by an access token, else by the cookie of a session or of the portal."""
 
     def __init__(
-        self, db: Database, tokens: AccessTokens, *, portal_cookie: str, public_url: str
+        self,
+        db: Database,
+        tokens: AccessTokens,
+        user_tokens: UserTokens,
+        *,
+        session_cookie: SessionCookie,
+        portal_cookie: str,
+        public_url: str,
     ) -> None:
         self._db = db
         self._tokens = tokens
+        self._user_tokens = user_tokens
+        self._session_cookie = session_cookie
         self._portal_cookie = portal_cookie
         self._public_url = public_url
 
@@ -48,9 +69,15 @@ class Authenticator:
         authorization = headers.get("authorization")
         if authorization is not None:
             return await self._by_token(authorization, address)
-        if self._portal_cookie in headers.get("cookie", "") and self._is_own_page(headers):
-            return await self._by_cookie(headers["cookie"])
-        return ANONYMOUS
+        cookies = headers.get("cookie", "")
+        if not cookies or not self._is_own_page(headers):
+            return ANONYMOUS
+        found = ANONYMOUS
+        if self._session_cookie.name in cookies:
+            found = await self._by_session(cookies)
+        if found is ANONYMOUS and self._portal_cookie in cookies:
+            found = await self._by_portal(cookies)
+        return found
 
     async def _by_token(self, authorization: str, address: str) -> Caller:
         problem = errors.Unauthenticated()
@@ -59,6 +86,8 @@ class Authenticator:
             if scheme.lower() != "bearer" or not token.strip():
                 continue
             try:
+                if await self._user_tokens.is_one(token.strip()):
+                    return _person((await self._user_tokens.verify(token.strip())).subject)
                 client = (await self._tokens.verify(token.strip())).client
             except errors.Unauthenticated as bad:
                 problem = bad
@@ -68,7 +97,12 @@ class Authenticator:
             return caller_of(client)
         raise problem
 
-    async def _by_cookie(self, cookies: str) -> Caller:
+    async def _by_session(self, cookies: str) -> Caller:
+        secret = self._session_cookie.read(cookies)
+        subject = await subjects.find_of_cookie(self._db, secret)
+        return ANONYMOUS if subject is None else _person(subject)
+
+    async def _by_portal(self, cookies: str) -> Caller:
         secret = cookie(cookies, self._portal_cookie)
         session = await portal_links.find_session(self._db, secret) if secret else None
         if session is None:
@@ -86,6 +120,17 @@ class Authenticator:
         if site is not None:
             return site in {"same-origin", "none"}
         return headers.get("origin", self._public_url) == self._public_url
+
+
+def _person(subject: Subject) -> Caller:
+    permissions = {_OF_PERSON[name] for name in subject.permissions if name in _OF_PERSON}
+    return Caller(
+        Kind.USER_SESSION,
+        subject.user.id,
+        subject.organization_id,
+        frozenset(permissions),
+        subject.session_id,
+    )
 
 
 def caller_of(client: Client) -> Caller:

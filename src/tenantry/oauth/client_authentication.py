@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 BASIC, POST, JWT = "client_secret_basic", "client_secret_post", "private_key_jwt"
 METHODS = (BASIC, POST, JWT)
+NONE = "none"  # of public clients, where that is enough: RFC 6749 section 3.2.1
 _COMPARED = 8  # digests, at least: as many for a client without secrets as for one with five
 _NOBODYS = "0" * 64
 
@@ -70,8 +71,10 @@ class ClientAuthentication:
         self._rates = rates
         self._issuer = issuer
 
-    async def __call__(self, request: Request, form: Mapping[str, str]) -> Authenticated:
-        """Return the client.
+    async def __call__(
+        self, request: Request, form: Mapping[str, str], *, public: bool = False
+    ) -> Authenticated:
+        """Return the client; with ``public``, also one that can keep no secret, by its name.
 
         Raises:
             OAuthError: it did not prove who it is. Why, is only said where it tells nothing of
@@ -80,7 +83,7 @@ class ClientAuthentication:
 
         """
         arrived = time.monotonic()
-        credentials = self._credentials(request, form)
+        credentials = self._credentials(request, form, public=public)
         basic = credentials.method == BASIC
         client = await self._directory.find(credentials.client_id)
         proof = _proof(client, credentials)
@@ -93,15 +96,17 @@ class ClientAuthentication:
             raise OAuthError.invalid_client("unknown client or wrong credentials", basic=basic)
         if not addresses.allows(client, request.address):
             raise OAuthError.invalid_client(addresses.REFUSAL, basic=basic)
-        if credentials.assertion is None:
+        if credentials.method in {BASIC, POST}:
             self._secret_uses.note(proof)
-        elif not await assertions.spend(
+        elif credentials.assertion is not None and not await assertions.spend(
             self._db, client.id, credentials.assertion.jti, expires=credentials.assertion.expires
         ):
             raise OAuthError.invalid_client("client_assertion: its jti was used before")
         return Authenticated(client, basic)
 
-    def _credentials(self, request: Request, form: Mapping[str, str]) -> _Credentials:
+    def _credentials(
+        self, request: Request, form: Mapping[str, str], *, public: bool
+    ) -> _Credentials:
         """Return what the request has; a Bearer header is not looked at.
 
         Some SDKs send their stale access token along.
@@ -116,6 +121,8 @@ class ClientAuthentication:
         if "client_assertion" in form:
             return self._by_assertion(request, form)
         client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
+        if public and client_id and not secret:
+            return _Credentials(NONE, client_id)
         if not client_id or not secret:
             raise OAuthError.invalid_client(
                 "client_id and client_secret, or a client_assertion, are required"
@@ -156,7 +163,7 @@ def by_basic(encoded: str, form: Mapping[str, str]) -> _Credentials:
 
 
 def _proof(client: Client | None, credentials: _Credentials) -> str | None:
-    """Return the id of the secret, or the jti of the assertion, that proves it; else None.
+    """Return what proves it: the id of the secret, or the jti of the assertion; else None.
 
     The work is the same for a client that is not there.
     """
@@ -166,7 +173,9 @@ def _proof(client: Client | None, credentials: _Credentials) -> str | None:
         proof = credentials.assertion.jti if signed else None
     else:
         proof = _secret_id(client, credentials.secret)
-    if client is None or client.client_type in PUBLIC:
+    if credentials.method == NONE:
+        proof = credentials.client_id  # it has nothing to prove, if it is one of these
+    if client is None or (client.client_type in PUBLIC) != (credentials.method == NONE):
         return None
     only = client.token_endpoint_auth_method
     return proof if only in {"", credentials.method} else None

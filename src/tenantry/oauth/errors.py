@@ -45,11 +45,15 @@ class OAuthError(Exception):
 
     def response(self) -> Response:
         """Return the answer."""
-        description = _NOT_TEXT.sub("?", self.description)
         response = Response.json(
-            {"error": self.error, "error_description": description}, self.status
+            {"error": self.error, "error_description": plain(self.description)}, self.status
         )
         response.headers |= NO_STORE | self.headers
         if self.status == 401 and self.basic:
             response.headers["www-authenticate"] = _CHALLENGE
         return response
+
+
+def plain(description: str) -> str:
+    """Return a description without the characters that none may have (RFC 6749 section 5.2)."""
+    return _NOT_TEXT.sub("?", description)

@@ -8,16 +8,19 @@ import orjson
 
 from tenantry import errors, ids
 from tenantry.clients.model import ENV
+from tenantry.grants import refresh_tokens
 from tenantry.oauth.errors import NO_STORE, OAuthError
 from tenantry.web import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from tenantry.api_tokens.model import ApiToken
     from tenantry.clients.model import Client
-    from tenantry.oauth.access_tokens import AccessToken, AccessTokens
+    from tenantry.db.engine import Session
+    from tenantry.oauth.access_tokens import AccessTokens
     from tenantry.oauth.client_authentication import ClientAuthentication
+    from tenantry.oauth.user_tokens import UserTokens
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
 
@@ -27,7 +30,7 @@ _HEADERS = {"content-type": "application/json", **NO_STORE}
 _INACTIVE = b'{"active":false}'  # section 2.2: and not a word more
 _SHOWN = (
     *("scope", "client_id", "exp", "iat", "nbf", "sub", "aud", "iss", "jti"),
-    *("oid", "custom_claims"),
+    *("oid", "sid", "xoid", "xuid", "roles", "permissions", "custom_claims"),
 )
 
 
@@ -37,14 +40,18 @@ class IntrospectionEndpoint:
     def __init__(
         self,
         authenticate: ClientAuthentication,
+        db: Session,
         tokens: AccessTokens,
+        user_tokens: UserTokens,
         *,
         find_api_token: FindApiToken,
         rates: Rates,
         issuer: str,
     ) -> None:
         self._authenticate = authenticate
+        self._db = db
         self._tokens = tokens
+        self._user_tokens = user_tokens
         self._find_api_token = find_api_token
         self._rates = rates
         self._issuer = issuer
@@ -61,6 +68,8 @@ class IntrospectionEndpoint:
             # Told apart by its looks: a token_type_hint is not needed, and may be wrong.
             if token.count(".") == 2:
                 shown = await self._access_token(authenticated.client, token)
+            elif token.startswith(refresh_tokens.PREFIX):
+                shown = await self._refresh_token(authenticated.client, token)
             else:
                 shown = await self._api_token(authenticated.client, token)
         except OAuthError as problem:
@@ -72,14 +81,34 @@ class IntrospectionEndpoint:
 
     async def _access_token(self, client: Client, text: str) -> dict[str, Any] | None:
         try:
-            token = await self._tokens.verify(text)
+            if await self._user_tokens.is_one(text):
+                claims = (await self._user_tokens.verify(text)).claims
+            else:
+                claims = (await self._tokens.verify(text)).claims
         except errors.Unauthenticated:
             return None
-        if not _may_know(client, token):
+        if not _may_know(client, claims):
             return None
-        claims = token.claims
         shown = {name: claims[name] for name in _SHOWN if name in claims}
         return {"token_type": "Bearer", **shown}
+
+    async def _refresh_token(self, client: Client, text: str) -> dict[str, Any] | None:
+        token = await refresh_tokens.find(self._db, text)
+        if token is None or not token.is_good:
+            return None
+        if client.client_type != ENV and client.id != token.client_id:
+            return None
+        return {
+            "scope": token.scope,
+            "client_id": token.client_id,
+            "sub": token.user_id,
+            "aud": [token.client_id],
+            "iss": self._issuer,
+            "iat": token.rotate_time // 1_000_000,
+            "exp": token.lapse_time // 1_000_000,
+            "oid": token.organization_id,
+            "sid": token.session_id,
+        }
 
     async def _api_token(self, client: Client, text: str) -> dict[str, Any] | None:
         # By its id a token may be asked for elsewhere; here that would make the id a token.
@@ -102,7 +131,7 @@ class IntrospectionEndpoint:
         return shown
 
 
-def _may_know(client: Client, token: AccessToken) -> bool:
+def _may_know(client: Client, claims: Mapping[str, Any]) -> bool:
     """Whether the token is the client's, or meant for it, or the client is the operator's own."""
-    own = client.id == token.client.id or client.id in token.claims["aud"]
+    own = client.id == claims["client_id"] or client.id in claims["aud"]
     return own or client.client_type == ENV

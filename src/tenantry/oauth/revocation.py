@@ -8,6 +8,7 @@ from tenantry import errors, ids
 from tenantry.caller import Call
 from tenantry.clients import revocations
 from tenantry.clients.model import ENV
+from tenantry.grants import refresh_tokens
 from tenantry.oauth.authenticate import caller_of
 from tenantry.oauth.errors import NO_STORE, OAuthError
 from tenantry.web import Response
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from tenantry.clients.directory import Directory
     from tenantry.clients.model import Client
     from tenantry.db.engine import Database
-    from tenantry.oauth.access_tokens import AccessTokens
+    from tenantry.oauth.access_tokens import AccessToken, AccessTokens
     from tenantry.oauth.client_authentication import ClientAuthentication
+    from tenantry.oauth.user_tokens import UserToken, UserTokens
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
 
@@ -35,6 +37,7 @@ class RevocationEndpoint:
         authenticate: ClientAuthentication,
         directory: Directory,
         tokens: AccessTokens,
+        user_tokens: UserTokens,
         *,
         end_api_token: EndApiToken,
         rates: Rates,
@@ -43,6 +46,7 @@ class RevocationEndpoint:
         self._authenticate = authenticate
         self._directory = directory
         self._tokens = tokens
+        self._user_tokens = user_tokens
         self._end_api_token = end_api_token
         self._rates = rates
 
@@ -55,9 +59,11 @@ class RevocationEndpoint:
             token = form.get("token")
             if not token:
                 raise OAuthError("invalid_request", "token is required")  # noqa: TRY301
-            call = Call(caller_of(client), self._db, request.request_id)
+            call = Call(caller_of(client), self._db, request.request_id, origin=request.origin)
             if token.count(".") == 2:
                 await self._access_token(call, client, token)
+            elif token.startswith(refresh_tokens.PREFIX):
+                await self._refresh_token(call, client, token)
             elif client.client_type == ENV and not ids.well_formed(ids.API_TOKEN, token):
                 await self._end_api_token(call, token)
         except OAuthError as problem:
@@ -68,11 +74,33 @@ class RevocationEndpoint:
 
     async def _access_token(self, call: Call, client: Client, text: str) -> None:
         try:
-            token = await self._tokens.verify(text)
+            if await self._user_tokens.is_one(text):
+                token: AccessToken | UserToken = await self._user_tokens.verify(text)
+            else:
+                token = await self._tokens.verify(text)
         except errors.Unauthenticated:
             return
-        if client.client_type != ENV and client.id != token.client.id:
+        owner = await self._owner(client, token.client_id)
+        if owner is not None:
+            await revocations.revoke(call, owner, jti=token.id, expires=token.expires)
+            self._directory.forget_token(token.id)
+            self._user_tokens.forget(token.id)
+
+    async def _refresh_token(self, call: Call, client: Client, text: str) -> None:
+        """End all of the family, whichever of its tokens it is (section 2.1)."""
+        token = await refresh_tokens.find(self._db, text)
+        if token is None:
+            return
+        owner = await self._owner(client, token.client_id)
+        if owner is not None:
+            await refresh_tokens.revoke(call, owner, token.id)
+            self._user_tokens.forget_all()
+
+    async def _owner(self, client: Client, owner_id: str) -> Client | None:
+        """Return whose token it is, if this client may end it; None if that client is gone."""
+        if client.id == owner_id:
+            return client
+        if client.client_type != ENV:
             # Section 2.1: who has another client's token is told that it may not end it.
             raise OAuthError("unauthorized_client", "the token was issued to another client")
-        await revocations.revoke(call, token.client, jti=token.id, expires=token.expires)
-        self._directory.forget_token(token.id)
+        return await self._directory.find(owner_id)

@@ -31,18 +31,23 @@ class Signer:
 
     def __init__(self, key: SigningKey) -> None:
         self.key_id = key.id
-        header = {"alg": key.algorithm, "kid": key.id, "typ": "JWT"}
-        self._start = _base64url(orjson.dumps(header)) + b"."
+        self._algorithm = key.algorithm
+        self._start = self._header("JWT")
         # We made it ourselves: checking it again takes 36 ms of an event loop.
         self._private: Any = load_pem_private_key(
             key.private_pem.encode(), None, unsafe_skip_rsa_key_validation=True
         )
         self._sign = self._by_es256 if key.algorithm == "ES256" else self._by_rs256
 
-    def __call__(self, claims: dict[str, Any]) -> str:
-        """Return the token that says this."""
-        said = self._start + _base64url(orjson.dumps(claims))
+    def __call__(self, claims: dict[str, Any], *, typ: str = "JWT") -> str:
+        """Return the token of this type that says this."""
+        start = self._start if typ == "JWT" else self._header(typ)
+        said = start + _base64url(orjson.dumps(claims))
         return (said + b"." + _base64url(self._sign(said))).decode()
+
+    def _header(self, typ: str) -> bytes:
+        header = {"alg": self._algorithm, "kid": self.key_id, "typ": typ}
+        return _base64url(orjson.dumps(header)) + b"."
 
     def _by_rs256(self, said: bytes) -> bytes:
         return cast("rsa.RSAPrivateKey", self._private).sign(said, _PKCS1, _SHA256)

@@ -10,6 +10,7 @@ from tenantry.caller import Call
 from tenantry.clients.model import GRANT_TYPES
 from tenantry.oauth.authenticate import caller_of
 from tenantry.oauth.errors import NO_STORE, OAuthError
+from tenantry.oauth.grants import client_credentials
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from tenantry.clients.token_events import TokenEvents
     from tenantry.db.engine import Database
-    from tenantry.oauth.access_tokens import AccessTokens
     from tenantry.oauth.client_authentication import ClientAuthentication
     from tenantry.oauth.grants import Grant
     from tenantry.rate_limits.rates import Rates
@@ -34,7 +34,6 @@ class TokenEndpoint:
         db: Database,
         authenticate: ClientAuthentication,
         grants: Mapping[str, Grant],
-        tokens: AccessTokens,
         *,
         token_events: TokenEvents,
         rates: Rates,
@@ -42,7 +41,6 @@ class TokenEndpoint:
         self._db = db
         self._authenticate = authenticate
         self._grants = grants
-        self._tokens = tokens
         self._token_events = token_events
         self._rates = rates
 
@@ -72,7 +70,7 @@ class TokenEndpoint:
                 "unsupported_grant_type", f"grant_type must be {' or '.join(self._grants)}"
             )
         # 2. Who asks.
-        authenticated = await self._authenticate(request, form)
+        authenticated = await self._authenticate(request, form, public=True)
         client = authenticated.client
         # 3. Whether this client may.
         request.tell(await self._rates.take_token(client.id))
@@ -80,7 +78,7 @@ class TokenEndpoint:
             raise OAuthError(
                 "unauthorized_client", f"this client is not registered for {grant_type}"
             )
-        if not client.api_access:
+        if grant_type == client_credentials.GRANT_TYPE and not client.api_access:
             raise OAuthError(
                 "unauthorized_client",
                 "unauthorized: API access is switched off for this client",
@@ -88,15 +86,19 @@ class TokenEndpoint:
                 basic=authenticated.basic,
             )
         # 4. What it gets.
-        scopes = await grant(client, form)
-        issued = await self._tokens.issue(client, scopes)
+        call = Call(caller_of(client), self._db, request.request_id, origin=request.origin)
+        granted = await grant(call, client, form)
         # 5. On the record, before it is handed out.
-        call = Call(caller_of(client), self._db, request.request_id)
-        await self._token_events.issued(call, client, token_id=issued.id, scopes=scopes)
+        issued = granted.access_token
+        await self._token_events.issued(call, client, token_id=issued.id, scopes=granted.scopes)
         answer = {
             "access_token": issued.token,
             "token_type": "Bearer",
             "expires_in": issued.expires_in,
-            "scope": " ".join(scopes),
+            "scope": " ".join(granted.scopes),
         }
+        if granted.id_token is not None:
+            answer["id_token"] = granted.id_token
+        if granted.refresh_token is not None:
+            answer["refresh_token"] = granted.refresh_token
         return Response(200, orjson.dumps(answer), dict(_HEADERS))

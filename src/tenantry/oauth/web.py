@@ -1,11 +1,15 @@
-"""The HTTP routes of this door: the endpoints of clients, keys, discovery documents."""
+"""The HTTP routes of this door for programs: the endpoints of clients, keys, discovery."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tenantry.grants import claims, pkce
+from tenantry.oauth import authorize, id_tokens, logout
 from tenantry.oauth.client_assertion import ALGORITHMS
-from tenantry.oauth.client_authentication import METHODS
+from tenantry.oauth.client_authentication import METHODS, NONE
+from tenantry.oauth.userinfo import PATH as USERINFO
+from tenantry.sign_in import answers
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from tenantry.oauth.key_ring import KeyRing
     from tenantry.oauth.revocation import RevocationEndpoint
     from tenantry.oauth.token import TokenEndpoint
+    from tenantry.oauth.userinfo import UserInfoEndpoint
 
 _CACHE = "public, max-age=60"
 
@@ -24,6 +29,7 @@ def routes(
     token: TokenEndpoint,
     introspection: IntrospectionEndpoint,
     revocation: RevocationEndpoint,
+    userinfo: UserInfoEndpoint,
     *,
     issuer: str,
 ) -> list[Route]:
@@ -37,9 +43,12 @@ def routes(
         return Response.json(metadata, cache_control=_CACHE)
 
     return [
-        Route("POST", "/oauth/token", token),
+        # Pages of applications fetch their tokens themselves: no cookie counts here.
+        Route("POST", "/oauth/token", token, public=True),
         Route("POST", "/oauth/introspect", introspection),
         Route("POST", "/oauth/revoke", revocation),
+        Route("GET", USERINFO, userinfo, public=True),
+        Route("POST", USERINFO, userinfo, public=True),
         Route("GET", "/keys", keys, public=True),
         Route("GET", "/.well-known/openid-configuration", discovered, public=True),
         Route("GET", "/.well-known/oauth-authorization-server", discovered, public=True),
@@ -47,18 +56,38 @@ def routes(
 
 
 def discovery(issuer: str, grant_types: Iterable[str]) -> dict[str, object]:
-    """Return the metadata of RFC 8414 section 2: only what is served."""
+    """Return the metadata of RFC 8414 section 2, and of OpenID Connect: only what is served."""
     metadata: dict[str, object] = {
         "issuer": issuer,
+        "authorization_endpoint": issuer + authorize.PATH,
         "token_endpoint": f"{issuer}/oauth/token",
         "introspection_endpoint": f"{issuer}/oauth/introspect",
         "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "userinfo_endpoint": issuer + USERINFO,
+        "end_session_endpoint": issuer + logout.PATH,
         "jwks_uri": f"{issuer}/keys",
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(answers.RESPONSE_MODES),
         "grant_types_supported": list(grant_types),
-        "response_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [id_tokens.ALGORITHM],
+        "scopes_supported": list(claims.SCOPES),
+        "claims_supported": list(claims.CLAIMS),
+        "code_challenge_methods_supported": [pkce.METHOD],
+        "prompt_values_supported": list(authorize.PROMPTS),
+        # RFC 9207
+        "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "ui_locales_supported": ["en", "de"],
         "service_documentation": f"{issuer}/docs",
     }
     for endpoint in ("token", "introspection", "revocation"):
         metadata[f"{endpoint}_endpoint_auth_methods_supported"] = list(METHODS)
         metadata[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = list(ALGORITHMS)
+    # By its name alone a public client may get tokens, and nothing else.
+    metadata["token_endpoint_auth_methods_supported"] = [*METHODS, NONE]
     return metadata

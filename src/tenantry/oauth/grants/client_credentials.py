@@ -2,36 +2,69 @@
 
 from __future__ import annotations
 
-import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tenantry import errors
+from tenantry.interceptors.model import PRE_M2M_TOKEN_CREATION
+from tenantry.interceptors.service import merged
+from tenantry.oauth import scopes
 from tenantry.oauth.errors import OAuthError
+from tenantry.oauth.grants import Granted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tenantry.caller import Call
     from tenantry.clients.directory import Directory
     from tenantry.clients.model import Client
+    from tenantry.interceptors.service import Interceptors
+    from tenantry.oauth.access_tokens import AccessTokens
 
 GRANT_TYPE = "client_credentials"
-_SCOPES = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*")  # section 3.3
 
 
 class ClientCredentials:
     """See `Grant`."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(
+        self, directory: Directory, tokens: AccessTokens, interceptors: Interceptors
+    ) -> None:
         self._directory = directory
+        self._tokens = tokens
+        self._interceptors = interceptors
 
-    async def __call__(self, client: Client, form: Mapping[str, str]) -> Sequence[str]:
-        """Return the scopes asked for, or all that the client has; never more than it has."""
-        asked = form.get("scope", "")
-        if not asked:
+    async def __call__(self, call: Call, client: Client, form: Mapping[str, str]) -> Granted:
+        """Return a token with the scopes asked for, or all that the client has; never more.
+
+        Of an organization's client interceptors may refuse it, or say otherwise.
+        """
+        claims = self._tokens.claims(client, await self._scopes(client, form))
+        if client.organization_id is not None:
+            claims = merged(claims, await self._intercepted(call, client, claims))
+        return Granted(await self._tokens.issue(client, claims), claims["scopes"])
+
+    async def _intercepted(
+        self, call: Call, client: Client, claims: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return the claims that interceptors add or replace."""
+        shown = {name: claims[name] for name in ("custom_claims", "oid", "scope", "scopes")}
+        try:
+            verdict = await self._interceptors.run(
+                call,
+                PRE_M2M_TOKEN_CREATION,
+                context={"client_id": client.id},
+                data={"m2m_token_claims": {"client_id": client.id, "claims": shown}},
+                organization_id=client.organization_id,
+            )
+        except errors.Intercepted as problem:
+            raise OAuthError("access_denied", problem.message) from None
+        return verdict.claims
+
+    async def _scopes(self, client: Client, form: Mapping[str, str]) -> Sequence[str]:
+        names = scopes.read(form.get("scope", ""))
+        if not names:
             return client.scopes
-        if not _SCOPES.fullmatch(asked):
-            raise OAuthError("invalid_scope", "scope must be names with one space between them")
-        names = tuple(dict.fromkeys(asked.split(" ")))
         if not set(names) <= set(client.scopes):
             # Nobody is refused by memory: it may have got the scope a moment ago.
             found = await self._directory.find(client.id, since=time.monotonic())

@@ -1,0 +1,88 @@
+"""The parameters of a request that a browser brings, in its query or in a form (pure functions)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, urlencode
+
+from tenantry import errors
+
+if TYPE_CHECKING:
+    from tenantry.web import Request
+
+MOST = 50  # parameters of a request
+MAX_CHARACTERS = 20_000  # of a form that goes on as a query: servers take no longer address
+_FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What came: of each name its first value, and which names came more than once.
+
+    One without a value counts as left out (RFC 6749 section 3.1).
+    """
+
+    first: dict[str, str]
+    repeated: frozenset[str]
+
+    def get(self, name: str) -> str | None:
+        """Return the value of a parameter, None without it."""
+        return self.first.get(name)
+
+
+def of_query(request: Request) -> Parameters:
+    """Return the parameters of a query.
+
+    Raises:
+        errors.InvalidArgument: it is not UTF-8, or has too many of them.
+
+    """
+    return _read(request.query.encode("latin-1"))
+
+
+def of_form(request: Request) -> Parameters:
+    """Return the parameters of a form.
+
+    Raises:
+        errors.UnsupportedMediaType: the body is none.
+        errors.InvalidArgument: it is not UTF-8, or has too many of them.
+
+    """
+    if request.media_type != _FORM:
+        raise errors.UnsupportedMediaType(f"content-type must be {_FORM}")
+    return _read(request.body)
+
+
+def as_query(parameters: Parameters, path: str) -> str:
+    """Return the address that asks by GET what a form asked for.
+
+    A form that another site's page posts comes without our cookies (SameSite), a redirect that
+    follows it has them.
+
+    Raises:
+        errors.InvalidArgument: it is too long for an address.
+
+    """
+    pairs = list(parameters.first.items())
+    # So that what is wrong stays so.
+    pairs += [(name, parameters.first[name]) for name in sorted(parameters.repeated)]
+    location = f"{path}?{urlencode(pairs, quote_via=quote)}"
+    if len(location) > MAX_CHARACTERS:
+        raise errors.InvalidArgument(f"the form has more than {MAX_CHARACTERS} characters")
+    return location
+
+
+def _read(text: bytes) -> Parameters:
+    try:
+        pairs = parse_qsl(text.decode(), errors="strict", max_num_fields=MOST)
+    except ValueError:
+        raise errors.InvalidArgument(f"the parameters are not UTF-8, or more than {MOST}") from None
+    first: dict[str, str] = {}
+    repeated = set()
+    for name, value in pairs:
+        if name in first:
+            repeated.add(name)
+        else:
+            first[name] = value
+    return Parameters(first, frozenset(repeated))

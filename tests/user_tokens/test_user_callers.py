@@ -1,0 +1,197 @@
+"""A person as the caller of the API: by an access token, or by the session's cookie."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from apis import Api, over_https, refused
+
+from tenantry.sessions import service as sessions
+from tenantry.sessions.model import REVOKED
+
+COOKIE = "__Host-tenantry_session"
+
+
+@pytest.fixture
+async def admin(signins, make):
+    """A user who may change the settings of their organization."""
+    return await make.user(membership={"roles": [{"name": "admin"}]})
+
+
+@pytest.fixture
+async def member(signins, make):
+    """A user who may see them."""
+    return await make.user(membership={"roles": [{"name": "member"}]})
+
+
+@pytest.fixture
+def as_person(signins, wires):
+    """The API over a wire, called by a user with an access token."""
+
+    async def sign_in(user, wire="rest"):
+        session, _ = await signins.session(user)
+        token = (await signins.tokens(session=session))["access_token"]
+        return Api(wires[wire], (("authorization", f"Bearer {token}"),)), session
+
+    return sign_in
+
+
+@pytest.fixture
+def with_cookie(signins, wires):
+    """The API over REST, called by a page in the browser of a user."""
+
+    async def sign_in(user, **headers: str):
+        session, secret = await signins.session(user)
+        named = {"cookie": f"theme=dark; {COOKIE}={secret}; other=1", **headers}
+        return Api(wires["rest"]).sending(**named), session
+
+    return sign_in
+
+
+async def test_a_person_reads_their_own_organization_by_a_token(as_person, member):
+    for wire in ("rest", "connect", "grpc", "grpc-web"):
+        api, session = await as_person(member, wire)
+        answer = await api.organizations.get_organization(id=session.organization_id)
+        assert answer["organization"]["id"] == session.organization_id
+
+
+async def test_a_person_makes_the_calls_that_anybody_makes(as_person, member):
+    api, _ = await as_person(member)
+    assert (await api.webauthn.get_related_origins())["origins"]
+
+
+async def test_permissions_come_from_the_roles(as_person, member, admin):
+    policy = {"policy_source": "APPLICATION"}
+    api, session = await as_person(member)
+    mine = session.organization_id
+    with refused("PERMISSION_DENIED"):
+        await api.organizations.update_organization(id=mine, organization={"display_name": "New"})
+    with refused("PERMISSION_DENIED"):
+        await api.organizations.update_organization_session_policy(
+            organization_id=mine, policy=policy
+        )
+    api, session = await as_person(admin)
+    mine = session.organization_id
+    answer = await api.organizations.update_organization(
+        id=mine, organization={"display_name": "New"}
+    )
+    assert answer["organization"]["display_name"] == "New"
+    assert await api.organizations.get_organization_session_policy(organization_id=mine)
+
+
+async def test_what_a_person_changes_is_recorded_as_theirs(as_person, admin, events):
+    api, session = await as_person(admin)
+    await events.new()
+    await api.organizations.update_organization(
+        id=session.organization_id, organization={"display_name": "New"}
+    )
+    (event,) = [e for e in await events.new() if e["type"] == "organization.updated"]
+    assert event["actor"] == {"type": "user_session", "id": admin["id"]}
+
+
+async def test_another_organization_looks_like_none(as_person, admin, make):
+    api, _ = await as_person(admin)
+    other = (await make.organization())["id"]
+    for call in (
+        api.organizations.get_organization(id=other),
+        api.organizations.update_organization(id=other, organization={"display_name": "New"}),
+        api.organizations.get_organization_session_policy(organization_id=other),
+        api.domains.list_domains(organization_id=other),
+    ):
+        with refused("NOT_FOUND"):
+            await call
+
+
+async def test_calls_of_clients_are_not_for_people(as_person, admin, make):
+    api, session = await as_person(admin)
+    for call in (
+        api.organizations.list_organization(page_size=1),
+        api.organizations.create_organization(organization={"display_name": "New"}),
+        api.organizations.delete_organization(id=session.organization_id),
+        api.users.list_users(page_size=1),
+        api.users.delete_user(id=session.user_id),
+        api.clients.list_client(page_size=1),
+        api.tokens.create_token(token={"organization_id": session.organization_id}),
+    ):
+        with refused("PERMISSION_DENIED"):
+            await call
+
+
+async def test_a_permission_that_is_taken_away_is_gone_within_a_second(as_person, admin, signins):
+    api, session = await as_person(admin)
+    mine = session.organization_id
+    await api.organizations.update_organization(id=mine, organization={"display_name": "New"})
+    await signins.rest.users.update_membership(
+        organization_id=mine, id=admin["id"], membership={"roles": [{"name": "member"}]}
+    )
+    await asyncio.sleep(1.0)
+    with refused("PERMISSION_DENIED"):
+        await api.organizations.update_organization(id=mine, organization={"display_name": "New"})
+
+
+async def test_a_session_that_ends_makes_no_call_within_a_second(as_person, member, signins):
+    api, session = await as_person(member)
+    assert await api.organizations.get_organization(id=session.organization_id)
+    await sessions.end(signins.call, session.id, status=REVOKED)
+    await asyncio.sleep(1.0)
+    with refused("UNAUTHENTICATED"):
+        await api.organizations.get_organization(id=session.organization_id)
+
+
+async def test_the_cookie_makes_calls_of_our_own_pages(with_cookie, member, signins, server):
+    for headers in ({}, {"origin": server.url}, {"sec_fetch_site": "same-origin"}):
+        api, session = await with_cookie(member, **headers)
+        answer = await api.organizations.get_organization(id=session.organization_id)
+        assert answer["organization"]["id"] == session.organization_id
+    await sessions.end(signins.call, session.id, status=REVOKED)
+    with refused("UNAUTHENTICATED"):  # and here at once
+        await api.organizations.get_organization(id=session.organization_id)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+    ],
+)
+async def test_another_sites_page_makes_none_by_the_cookie(with_cookie, admin, headers):
+    api, session = await with_cookie(admin, **headers)
+    with refused("UNAUTHENTICATED"):
+        await api.organizations.update_organization(
+            id=session.organization_id, organization={"display_name": "Evil"}
+        )
+
+
+async def test_a_wrong_cookie_is_nobody(wires, server):
+    for secret in ("", "x", "x" * 43):
+        api = Api(wires["rest"]).sending(cookie=f"{COOKIE}={secret}")
+        with refused("UNAUTHENTICATED"):
+            await api.organizations.get_organization(id="org_1234567890123456789")
+
+
+async def test_beside_a_portals_cookie_the_session_counts_first(
+    with_cookie, member, make, http, server
+):
+    other = await make.organization()
+    portal = await make.portal_session(http, other["id"])
+    api, session = await with_cookie(member)
+    (cookie,) = [value for name, value in api.headers if name == "cookie"]
+    both = api.sending(cookie=f"{cookie}; {portal}")
+    assert await both.organizations.get_organization(id=session.organization_id)
+    with refused("NOT_FOUND"):
+        await both.organizations.get_organization(id=other["id"])
+
+
+async def test_the_token_of_a_client_beside_a_stale_one_of_a_person(server, signins, token):
+    """One good token of several is enough, whosever it is."""
+    bad = (await signins.tokens())["access_token"] + "x"
+    async with over_https(server) as http:
+        answer = await http.get(
+            "/api/v1/organizations?page_size=1",
+            headers=[("authorization", f"Bearer {bad}"), ("authorization", f"Bearer {token}")],
+        )
+    assert answer.status_code == 200
