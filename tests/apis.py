@@ -31,15 +31,19 @@ from tenantry.db.opening import open_database
 from tenantry.errors import HTTP_STATUS, Code
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.google.rpc.status_pb import Status
+from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb
+from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, webauthn_pb
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
 from tenantry.gen.scalekit.v1.events import events_pb
+from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
+from tenantry.gen.scalekit.v1.sessions import sessions_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.users import users_pb
-from tenantry.gen.tenantry.v1 import client_settings_pb, webhooks_pb
+from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -357,8 +361,40 @@ class Api:
         return Service(self, tokens_pb.desc().services[0])
 
     @property
+    def sessions(self) -> Service:
+        return Service(self, sessions_pb.desc().services[0])
+
+    @property
+    def passwordless(self) -> Service:
+        return Service(self, passwordless_pb.desc().services[0])
+
+    @property
+    def auth(self) -> Service:
+        return Service(self, auth_pb.desc().services[0])
+
+    @property
+    def audit_logs(self) -> Service:
+        return Service(self, auditlogs_pb.desc().services[0])
+
+    @property
+    def webauthn(self) -> Service:
+        return Service(self, webauthn_pb.desc().services[0])
+
+    @property
+    def totp(self) -> Service:
+        return Service(self, totp_pb.desc().services[0])
+
+    @property
     def webhooks(self) -> Service:
         return Service(self, webhooks_pb.desc().services[0])
+
+    @property
+    def interceptors(self) -> Service:
+        return Service(self, interceptors_pb.desc().services[0])
+
+    @property
+    def interceptor_secrets(self) -> Service:
+        return Service(self, interceptor_secrets_pb.desc().services[0])
 
     @property
     def events(self) -> Service:

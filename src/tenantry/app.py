@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import credentials, log, master_key, worker
 from tenantry import settings as settings_module
+from tenantry.account import web as account
 from tenantry.api_tokens import service as api_token_service
 from tenantry.api_tokens.known import Known as KnownApiTokens
 from tenantry.api_tokens.model import api_tokens
@@ -23,6 +24,7 @@ from tenantry.clients.directory import Directory
 from tenantry.clients.model import client_secrets
 from tenantry.clients.rpc import ClientService, ClientSettingsService
 from tenantry.clients.token_events import TokenEvents
+from tenantry.connections import service as connections
 from tenantry.db import migrate
 from tenantry.db.last_uses import LastUses
 from tenantry.db.opening import OpenError, alone, open_database, schema_version
@@ -32,30 +34,53 @@ from tenantry.domains.verification import Resolver
 from tenantry.event_log.following import Follower
 from tenantry.event_log.rpc import EventsService
 from tenantry.feed import web as feed
+from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb
+from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, webauthn_pb
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.events import events_pb
+from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
+from tenantry.gen.scalekit.v1.sessions import sessions_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.users import users_pb
-from tenantry.gen.tenantry.v1 import client_settings_pb, webhooks_pb
+from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
 from tenantry.imports import web as imports
+from tenantry.interceptors.rpc import InterceptorSecretService, InterceptorService
+from tenantry.interceptors.service import Interceptors
 from tenantry.keys import service as keys
+from tenantry.login import web as login
+from tenantry.oauth import front_channel
 from tenantry.oauth import web as oauth
 from tenantry.oauth.access_tokens import AccessTokens
 from tenantry.oauth.authenticate import Authenticator
 from tenantry.oauth.client_authentication import ClientAuthentication
-from tenantry.oauth.grants import client_credentials
+from tenantry.oauth.grants import authorization_code, client_credentials, refresh_token
+from tenantry.oauth.id_tokens import IdTokens
 from tenantry.oauth.introspection import IntrospectionEndpoint
 from tenantry.oauth.key_ring import KeyRing
 from tenantry.oauth.revocation import RevocationEndpoint
+from tenantry.oauth.signed_tokens import SignedTokens
 from tenantry.oauth.token import TokenEndpoint
+from tenantry.oauth.user_tokens import UserTokens
+from tenantry.oauth.userinfo import UserInfoEndpoint
 from tenantry.organizations.rpc import OrganizationService
+from tenantry.organizations.service import ApplicationPolicy
+from tenantry.passkeys.relying_party import RelyingParty
+from tenantry.passkeys.rpc import WebAuthnService
+from tenantry.passwordless.rpc import PasswordlessService
+from tenantry.passwords.service import Passwords
 from tenantry.portal import web as portal
 from tenantry.rate_limits.rates import Rates
 from tenantry.reference import web as reference
 from tenantry.roles.rpc import RolesService
+from tenantry.sessions.cookies import SessionCookie
+from tenantry.sessions.rpc import SessionService
+from tenantry.sign_in.browsers import BrowserCookie
+from tenantry.sign_in.rpc import AuditLogsService, AuthService
+from tenantry.sign_in.service import SignIn
+from tenantry.totp.rpc import TOTPService
 from tenantry.transport import methods, rest
 from tenantry.transport.call import Pipeline
 from tenantry.transport.entry import Entry
@@ -71,6 +96,7 @@ if TYPE_CHECKING:
 
     from tenantry.api_tokens.model import ApiToken
     from tenantry.db.engine import Database, Session
+    from tenantry.oauth.grants import Grant
     from tenantry.settings import Settings
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -83,24 +109,49 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     """Return the application on an open database; what is to be done at its end is pushed."""
     ring = KeyRing(db)
     directory = Directory(db)
-    tokens = AccessTokens(db, directory, ring, settings.public_url)
+    signed = SignedTokens(ring, settings.public_url)
+    tokens = AccessTokens(db, directory, ring, signed, issuer=settings.public_url)
+    user_tokens = UserTokens(
+        db,
+        ring,
+        signed,
+        issuer=settings.public_url,
+        minutes=settings.access_token_minutes,
+    )
+    session_cookie = SessionCookie.of(settings)
     authenticate = Authenticator(
         db,
         tokens,
+        user_tokens,
+        session_cookie=session_cookie,
         portal_cookie=portal.cookie_name(settings.public_url),
         public_url=settings.public_url,
     )
     rates = Rates.of(settings)
-    closing.push_async_callback(rates.aclose)
     pipeline = Pipeline(db, authenticate, rates)
+    browser_cookie = BrowserCookie.of(settings.public_url)
+    relying_party = RelyingParty.of(settings)
+    passwords = Passwords(breached=settings.breached_passwords)
+    interceptors = Interceptors(db, settings)
+    for open_one in (rates, passwords, interceptors):
+        closing.push_async_callback(open_one.aclose)
+    sign_in = SignIn(
+        settings, passwords=passwords, interceptors=interceptors, relying_party=relying_party
+    )
     known_api_tokens = KnownApiTokens(db)
-    api_token_uses = LastUses(db, api_tokens)
-    closing.push_async_callback(api_token_uses.close)
+    api_token_uses, secret_uses = LastUses(db, api_tokens), LastUses(db, client_secrets)
+    token_events = TokenEvents(db, settings.token_events)
+    for written_later in (api_token_uses, secret_uses, token_events):
+        closing.push_async_callback(written_later.close)
 
     rpcs = [
         *methods.of_service(
             organizations_pb.desc().services[0],
-            OrganizationService(region_code=settings.region, public_url=settings.public_url),
+            OrganizationService(
+                region_code=settings.region,
+                public_url=settings.public_url,
+                session_policy=ApplicationPolicy.of(settings),
+            ),
         ),
         *methods.of_service(
             domains_pb.desc().services[0],
@@ -113,6 +164,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
                 invitation_days=settings.invitation_days,
                 block_disposable_emails=settings.block_disposable_emails,
                 block_public_emails=settings.block_public_emails,
+                interceptors=interceptors,
             ),
         ),
         *methods.of_service(
@@ -132,6 +184,27 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         *methods.of_service(
             webhooks_pb.desc().services[0], WebhookService(allow=settings.outgoing_allow)
         ),
+        *methods.of_service(sessions_pb.desc().services[0], SessionService()),
+        *methods.of_service(
+            passwordless_pb.desc().services[0],
+            PasswordlessService(code_seconds=settings.email_code_seconds),
+        ),
+        *methods.of_service(webauthn_pb.desc().services[0], WebAuthnService(relying_party)),
+        *methods.of_service(totp_pb.desc().services[0], TOTPService(issuer=relying_party.name)),
+        *methods.of_service(
+            auth_pb.desc().services[0],
+            AuthService(
+                sign_in,
+                settings,
+                browser_cookie=browser_cookie,
+                session_cookie=session_cookie,
+            ),
+        ),
+        *methods.of_service(auditlogs_pb.desc().services[0], AuditLogsService()),
+        *methods.of_service(interceptors_pb.desc().services[0], InterceptorService(interceptors)),
+        *methods.of_service(
+            interceptor_secrets_pb.desc().services[0], InterceptorSecretService(interceptors)
+        ),
     ]
     router = Router()
     rest.add_routes(router, rpcs, pipeline)
@@ -142,9 +215,6 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
     )
-    secret_uses, token_events = LastUses(db, client_secrets), TokenEvents(db, settings.token_events)
-    closing.push_async_callback(secret_uses.close)
-    closing.push_async_callback(token_events.close)
 
     async def api_token(text: str) -> ApiToken | None:
         token = await known_api_tokens.find(text)
@@ -158,23 +228,59 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
             known_api_tokens.forget(token)
 
     of_client = ClientAuthentication(db, directory, secret_uses, rates, issuer=settings.public_url)
-    grants = {client_credentials.GRANT_TYPE: client_credentials.ClientCredentials(directory)}
+    grants: dict[str, Grant] = {
+        authorization_code.GRANT_TYPE: authorization_code.AuthorizationCode(
+            user_tokens, IdTokens(db, ring, settings.public_url)
+        ),
+        refresh_token.GRANT_TYPE: refresh_token.RefreshToken(user_tokens),
+        client_credentials.GRANT_TYPE: client_credentials.ClientCredentials(
+            directory, tokens, interceptors
+        ),
+    }
     entry.add_routes(
         oauth.routes(
             ring,
-            TokenEndpoint(db, of_client, grants, tokens, token_events=token_events, rates=rates),
+            TokenEndpoint(db, of_client, grants, token_events=token_events, rates=rates),
             IntrospectionEndpoint(
                 of_client,
+                db,
                 tokens,
+                user_tokens,
                 find_api_token=api_token,
                 rates=rates,
                 issuer=settings.public_url,
             ),
             RevocationEndpoint(
-                db, of_client, directory, tokens, end_api_token=end_api_token, rates=rates
+                db,
+                of_client,
+                directory,
+                tokens,
+                user_tokens,
+                end_api_token=end_api_token,
+                rates=rates,
             ),
+            UserInfoEndpoint(user_tokens, rates),
             issuer=settings.public_url,
         )
+    )
+    entry.add_routes(
+        front_channel.routes(
+            db,
+            sign_in,
+            settings,
+            directory=directory,
+            ring=ring,
+            session_cookie=session_cookie,
+            browser_cookie=browser_cookie,
+        )
+    )
+    entry.add_routes(
+        login.routes(
+            db, sign_in, settings, session_cookie=session_cookie, browser_cookie=browser_cookie
+        )
+    )
+    entry.add_routes(
+        account.routes(db, settings, session_cookie=session_cookie, relying_party=relying_party)
     )
     entry.add_routes(portal.routes(db, settings.public_url))
     entry.add_routes(reference.routes(rpcs, settings.public_url))
@@ -245,6 +351,7 @@ class Application:
         )
         async with alone(db) as session:
             await keys.ensure(session)
+            await connections.ensure(session)
             await _first_client(settings, session)
         self._entry = wire(settings, db, self._open)
         await self._open.enter_async_context(worker.beside(db, settings))

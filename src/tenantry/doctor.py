@@ -38,6 +38,19 @@ _CASES: list[dict[str, Any]] = [
     {**_INVITATION, "inviter_email": "jane@acme.example", "reminder": False},
     {**_INVITATION, "inviter_email": None, "reminder": True},
 ]
+_SIGNING_IN = {
+    "app_name": "Acme",
+    "app_logo_url": "https://localhost/logo.png",
+    "app_support_email": "help@acme.example",
+    "organization_name": "Acme",
+    "user_email": "jane@acme.example",
+    "otp": "123456",
+    "link": "https://localhost/login/areq_1/link?link_token=token",
+    "expire_time": _INVITATION["expire_time"],
+    "expiry_time": _INVITATION["expire_time"],
+    "expiry_time_relative": "5 minutes",
+    "change_time": _INVITATION["expire_time"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +178,21 @@ def _event_log(settings: Settings) -> str:
 
 def _mail(settings: Settings) -> str:
     from tenantry.mail import rendering
+    from tenantry.passwordless import mails as passwordless
+    from tenantry.passwords import service as passwords
     from tenantry.users import invitations
 
     templates = rendering.Templates(settings.mail_templates)
-    try:
-        for variables in _CASES:
-            templates.render(invitations.TEMPLATE, variables)
-    except rendering.RenderError as problem:
-        raise Problem(str(problem), "correct that file in TENANTRY_MAIL_TEMPLATES") from None
+    cases = [(invitations.TEMPLATE, variables) for variables in _CASES]
+    cases += [(name, _SIGNING_IN) for name in (*passwordless.TEMPLATES, passwords.TEMPLATE)]
+    for name, variables in cases:
+        try:
+            templates.render(name, variables)
+        except rendering.RenderError as problem:
+            # An application brings variables of its own to these (template_variables).
+            if name in passwordless.TEMPLATES and str(problem).endswith("is undefined"):
+                continue
+            raise Problem(str(problem), "correct that file in TENANTRY_MAIL_TEMPLATES") from None
     host = urlsplit(settings.smtp_url).hostname if settings.smtp_url else None
     return f"goes out by {host}" if host else "is kept in the database, no server is set"
 

@@ -16,24 +16,36 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenantry.api_tokens import service as api_tokens
+from tenantry.attempts import service as attempts
 from tenantry.clients import assertions, revocations
 from tenantry.db.engine import Unavailable
 from tenantry.domains import verification
 from tenantry.domains.verification import Resolver
 from tenantry.event_log import retention
 from tenantry.event_log.sealing import Sealing
+from tenantry.grants import codes
 from tenantry.log_streams import streaming
 from tenantry.mail import service as mail
 from tenantry.mail.delivery import Delivery
+from tenantry.oauth.key_ring import KeyRing
+from tenantry.passkeys import challenges
+from tenantry.passwordless import mails as passwordless_mails
+from tenantry.passwordless import service as passwordless
+from tenantry.passwords import service as passwords
+from tenantry.sessions import departures, lapsing
+from tenantry.sessions.back_channel import BackChannel
+from tenantry.sign_in import retention as sign_ins
 from tenantry.users import invitations
 from tenantry.webhooks import disabling, pruning
 from tenantry.webhooks.delivery import Pump
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from typing import Any
 
     from tenantry.db.engine import Session
     from tenantry.mail.rendering import Prepare
+    from tenantry.sessions.back_channel import Sign
     from tenantry.settings import Settings
 
 _STOP_SECONDS = 5.0  # for what is under way
@@ -59,14 +71,20 @@ class Job:
 def jobs(settings: Settings) -> list[Job]:
     """Return all there is to do."""
     invitation = functools.partial(invitations.mail_variables, public_url=settings.public_url)
+    code = functools.partial(passwordless_mails.mail_variables, settings=settings)
     templates: dict[str, Prepare] = {
         invitations.TEMPLATE: invitation,
+        **dict.fromkeys(passwordless_mails.TEMPLATES, code),
+        passwords.TEMPLATE: functools.partial(passwords.mail_variables, settings=settings),
         disabling.TEMPLATE: disabling.mail_variables,
     }
     delivery = Delivery(settings, templates)
     look = functools.partial(verification.run_due, resolver=Resolver(settings.dns_resolver))
     pump = Pump(settings)
+    keep_sign_ins = functools.partial(sign_ins.prune, days=settings.auth_log_retention_days)
     keep_deliveries = functools.partial(pruning.prune, days=settings.delivery_retention_days)
+    back_channel = BackChannel(settings, _signing())
+    keep_sessions = functools.partial(lapsing.prune, days=settings.auth_log_retention_days)
     return [
         Job("event log", _sealing(pump)),
         Job("old events", functools.partial(retention.run, days=settings.event_retention_days)),
@@ -76,9 +94,18 @@ def jobs(settings: Settings) -> list[Job]:
         Job("old mail", _pruning(mail.prune)),
         *(Job(f"log stream {s.name}", s.run, s.close) for s in streaming.streams(settings)),
         Job("domains", look),
+        Job("lapsed sessions", lapsing.run),
+        Job("departures", departures.run),
+        Job("old sessions", _pruning(keep_sessions)),
+        Job("logout notices", back_channel.run, back_channel.close),
         Job("old API tokens", _pruning(api_tokens.prune)),
         Job("spent assertions", _pruning(assertions.prune)),
         Job("revoked tokens", _pruning(revocations.prune)),
+        Job("old codes", _pruning(passwordless.prune)),
+        Job("old authorization codes", _pruning(codes.prune)),
+        Job("old sign-ins", _pruning(keep_sign_ins)),
+        Job("old attempts", _pruning(attempts.prune)),
+        Job("old challenges", _pruning(challenges.prune)),
     ]
 
 
@@ -92,6 +119,19 @@ def _sealing(pump: Pump) -> Callable[[Session], Awaitable[float]]:
         return seconds
 
     return run
+
+
+def _signing() -> Sign:
+    """Return what signs logout tokens, as ID tokens are signed."""
+    ring: KeyRing | None = None
+
+    async def sign(db: Session, claims: dict[str, Any], typ: str) -> str:
+        nonlocal ring
+        ring = ring or KeyRing(db)
+        signer = await ring.signer("RS256")
+        return signer(claims, typ=typ)
+
+    return sign
 
 
 def _pruning(some: Callable[[Session], Awaitable[object]]) -> Callable[[Session], Awaitable[float]]:

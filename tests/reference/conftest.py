@@ -7,7 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from served import LATER, SERVICES
+from served import SERVICES
 
 from tenantry.reference import openapi, operations, web
 from tenantry.transport.methods import of_service
@@ -23,21 +23,15 @@ class Nothing:
 
 
 @pytest.fixture(scope="session")
-def served():
+def methods():
     """Every rpc that the server serves."""
     return [method for service in SERVICES for method in of_service(service, Nothing())]
 
 
 @pytest.fixture(scope="session")
-def methods(served):
-    """Those that the reference shows."""
-    return [method for method in served if method.name not in LATER]
-
-
-@pytest.fixture(scope="session")
-def reference(served):
+def reference(methods):
     """The operations and the schemas they use."""
-    return operations.read(served)
+    return operations.read(methods)
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +40,9 @@ def document(reference):
 
 
 @pytest.fixture(scope="session")
-def get(served):
+def get(methods):
     """Answer a request as the door would."""
-    handlers = {route.template: route.handler for route in web.routes(served, PUBLIC_URL)}
+    handlers = {route.template: route.handler for route in web.routes(methods, PUBLIC_URL)}
 
     def answer(path, **headers: str):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -59,9 +53,9 @@ def get(served):
 
 
 @pytest.fixture(scope="session")
-def site(served):
+def site(methods):
     """The door's pages at an address that a browser can open."""
-    handlers = {route.template: route.handler for route in web.routes(served, PUBLIC_URL)}
+    handlers = {route.template: route.handler for route in web.routes(methods, PUBLIC_URL)}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):

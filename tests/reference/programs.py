@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 VARIABLES = (
     *("ORGANIZATION_ID", "EXTERNAL_ID", "LINK_ID", "USER_ID", "DOMAIN_ID"),
     *("CLIENT_ID", "SECRET_ID", "APPLICATION_ID", "APPLICATION_SECRET_ID", "SCOPE_ID", "TOKEN"),
+    *("AUTH_REQUEST_ID", "CODE", "SESSION_ID", "CREDENTIAL_ID"),
 )
 _CREATES = (
     "CreateOrganization",
@@ -38,8 +39,17 @@ _CREATES = (
     "AddEnvironmentRedirectUri",
     "CreateToken",
     "CreateEndpoint",
+    "CreateInterceptor",
+    "ResendPasswordlessEmail",  # before it is verified
+    "ResendAuthPasswordless",
 )
 _DELETES = (
+    "DeleteCredential",
+    "DisableTOTP",
+    "RevokeSession",
+    "RevokeAllUserSessions",
+    "DisableInterceptor",
+    "DeleteInterceptor",
     "DisableEndpoint",
     "DeleteEndpoint",
     "InvalidateToken",

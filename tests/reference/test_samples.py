@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
 from doc_programs import (
     CONFORMANCE,
     ENDPOINT,
+    INTERCEPTOR,
     RUNNERS,
     curl,
     forget,
@@ -22,10 +25,34 @@ from doc_programs import (
 )
 from jsonschema import Draft202012Validator
 from programs import in_order, program
+from pyotp import TOTP
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
+from software_authenticator import Authenticator
+from sqlalchemy import delete
 
+from tenantry import master_key, settings, vault
+from tenantry.attempts.model import attempts
+from tenantry.caller import SYSTEM, Call
+from tenantry.clients.directory import Directory
+from tenantry.db.opening import open_database
+from tenantry.db.statements import Statement
+from tenantry.grants import subjects
+from tenantry.oauth.key_ring import KeyRing
+from tenantry.oauth.signed_tokens import SignedTokens
+from tenantry.oauth.user_tokens import UserTokens
+from tenantry.passkeys import service as passkeys
+from tenantry.passkeys.relying_party import RelyingParty
+from tenantry.passwordless import proofs
 from tenantry.reference.languages import CLIENT, LANGUAGES, samples
+from tenantry.sessions import service as sessions
+from tenantry.sessions.model import Bounds
+from tenantry.sign_in import requests
+from tenantry.sign_in.model import Params
+from tenantry.totp import service as totp
+from tenantry.users import reading as users
+
+_FORGET_ATTEMPTS = Statement(delete(attempts))
 
 
 def with_sample(methods, language):
@@ -36,6 +63,103 @@ def with_sample(methods, language):
 def api(own_server):
     with management(own_server) as client:
         yield client
+
+
+async def code_of_mail(server, request_id):
+    """The code that a person reads in their mail; the samples may send to their address again."""
+    known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
+    async with open_database(known.database, master_key.load(known), pool_size=1) as db:
+        await db.fetch_all(_FORGET_ATTEMPTS)
+        return proofs.code(db, request_id, 1)
+
+
+async def at_sign_in(server, api):
+    """What the samples of a sign-in page find: browsers that have come to it, and a mail."""
+    known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
+    async with open_database(known.database, master_key.load(known), pool_size=1) as db:
+        browsers = [vault.new_secret(), vault.new_secret()]
+        for browser in browsers:
+            _, row = requests.new(
+                db,
+                browser=browser,
+                client_id=server.client_id,
+                params=Params(redirect_uri="https://app.example.com/callback"),
+                facts={"intent": "sign_in"},
+            )
+            await requests.add(db, row)
+        api.post(
+            "/api/v1/auth:discovery",
+            json={"email": f"{browsers[0][:12].strip('-_')}@globex.com"},
+            headers={"Cookie": f"__Host-tenantry_login={browsers[0]}"},
+        ).raise_for_status()
+        begun = await requests.newest(db, browsers[0])
+        error_id = await requests.add_refused(
+            db, client_id=None, error="invalid_request", description="client_id is required"
+        )
+        return {
+            "BROWSER": browsers[0],
+            "NEW_BROWSER": browsers[1],
+            "LOGIN_CODE": proofs.code(db, begun.facts["passwordless"], 1),
+            "ERROR_ID": error_id,
+            "SESSION_COOKIE": vault.new_secret(),
+        }
+
+
+async def signed_in(server, user_id):
+    """A session of a user, and an access token that an application got in another one."""
+    known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
+    async with open_database(known.database, master_key.load(known), pool_size=1) as db:
+        user = await users.find(db, id_=user_id, external_id=None)
+        begin = functools.partial(
+            sessions.begin,
+            Call(SYSTEM, db, "req_1"),
+            user_id=user_id,
+            organization_id=user.memberships[0].organization_id,
+            client_id=server.client_id,
+            amr=["conn_1"],
+            bounds=Bounds(60, None),
+            custom_claims={},
+        )
+        session, _ = await begin()
+        _, secret = await begin()
+        ring, client = KeyRing(db), await Directory(db).find(server.client_id)
+        signed = SignedTokens(ring, known.public_url)
+        tokens = UserTokens(db, ring, signed, issuer=known.public_url, minutes=5)
+        subject = await subjects.find_of_cookie(db, secret)
+        issued = await tokens.issue(tokens.draft(client), client, subject, [])
+        return session.id, issued.token
+
+
+async def second_factors(server, user_id):
+    """A passkey of a user and one more that is under way, and an app that is."""
+    known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
+    async with open_database(known.database, master_key.load(known), pool_size=1) as db:
+        await db.fetch_all(_FORGET_ATTEMPTS)
+        call, device = Call(SYSTEM, db, "req_1"), Authenticator(server.url)
+        person, here = await users.find(db, id_=user_id, external_id=None), RelyingParty.of(known)
+        _, options = await passkeys.begin_registration(call, person, here)
+        passkey = await passkeys.finish_registration(call, user_id, here, device.create(options))
+        challenge_id, options = await passkeys.begin_authentication(call, here)
+        signed = device.get(options)
+        _, options = await passkeys.begin_registration(call, person, here)
+        made = device.create(options)
+        registration = await totp.register(call, account_name="sam")
+        app, at = TOTP(totp.secret(db, registration)), time.time()
+        return {
+            "CREDENTIAL_ID": passkey.id,
+            "CHALLENGE_ID": challenge_id,
+            "SIGNED_ID": signed["rawId"],
+            "AUTHENTICATOR_DATA": signed["response"]["authenticatorData"],
+            "SIGNED_CLIENT_DATA": signed["response"]["clientDataJSON"],
+            "SIGNATURE": signed["response"]["signature"],
+            "USER_HANDLE": signed["response"]["userHandle"],
+            "RAW_ID": made["rawId"],
+            "ATTESTATION_OBJECT": made["response"]["attestationObject"],
+            "CLIENT_DATA_JSON": made["response"]["clientDataJSON"],
+            "REGISTRATION_ID": registration.id,
+            "APP_CODE": app.at(int(at)),
+            "NEXT_APP_CODE": app.at(int(at), counter_offset=1),
+        }
 
 
 @pytest.fixture
@@ -65,6 +189,8 @@ def variables(api, own_server):
     app = create("clients", name="Reports", client_type="WEB_APP")["client"]
     secret = create(f"clients/{app['id']}/secrets")["secret"]
     hooks = create("webhooks/endpoints", url=ENDPOINT)["endpoint"]
+    sent = create("passwordless/email/send", email="sam@acme.com")["auth_request_id"]
+    session_id, user_token = asyncio.run(signed_in(own_server, sam["user"]["id"]))
     yield {
         **settings_for("sh", own_server),
         "ORGANIZATION_ID": acme["id"],
@@ -78,7 +204,14 @@ def variables(api, own_server):
         "APPLICATION_SECRET_ID": secret["id"],
         "SCOPE_ID": create("scopes", name="invoices:read")["scope"]["id"],
         "TOKEN": create("tokens", organization_id=acme["id"])["token"],
+        "AUTH_REQUEST_ID": sent,
+        "CODE": asyncio.run(code_of_mail(own_server, sent)),
+        "SESSION_ID": session_id,
+        "USER_ACCESS_TOKEN": user_token,
+        **asyncio.run(second_factors(own_server, sam["user"]["id"])),
+        **asyncio.run(at_sign_in(own_server, api)),
         "ENDPOINT_ID": hooks["id"],
+        "INTERCEPTOR_ID": create("interceptors", **INTERCEPTOR)["interceptor"]["id"],
         "DELIVERY_ID": create(f"webhooks/endpoints/{hooks['id']}:test")["delivery"]["id"],
     }
     forget(api)
@@ -114,18 +247,21 @@ def test_the_answers_that_curl_shows_fit_the_document(methods, document, variabl
 
 
 def request_of(sample, variables):
-    """What the curl command sends, as arguments of `httpx.Client.request`."""
+    """What the curl command sends, as arguments of `httpx.Client.request`, and its headers."""
     bare = re.sub(r"'\"(\$\w+)\"'", r"\1", sample)  # a variable amid single quotes
     filled = re.sub(r"\$(\w+)", lambda name: variables.get(name[1], ""), bare)
     verb = re.search(r"--request (\w+)", filled)
     body = re.search(r"--data '(.*?)'$", filled, re.DOTALL | re.MULTILINE)
     asked = re.findall(r"--data-urlencode \"?(\w[\w.]*)=([^\"\s]+)", filled)
+    token = re.search(r'"Authorization: Bearer (\S+)"', filled)  # but the client's own
+    cookie = re.search(r'--cookie "(\S+)"', filled)
+    headers = {"Authorization": f"Bearer {token[1]}"} if token else {}
     return {
         "method": verb[1] if verb else "GET",
         "url": re.search(r'"(https://[^"]+)"', filled)[1],
         **({"params": dict(asked)} if asked else {}),
         **({"json": json.loads(body[1])} if body else {}),
-    }
+    }, headers | ({"Cookie": cookie[1]} if cookie else {})
 
 
 def test_etags_are_where_the_reference_says(reference, api, variables):
@@ -133,12 +269,13 @@ def test_etags_are_where_the_reference_says(reference, api, variables):
     operations = {operation.name: operation for operation in reference[0]}
     for name in in_order(with_sample([o.method for o in operations.values()], "sh")):
         operation = operations[name]
-        call = functools.partial(api.request, **request_of(samples(name)["sh"], variables))
+        request, headers = request_of(samples(name)["sh"], variables)
+        call = functools.partial(api.request, **request)
         conditional = "If-Match" in [p.member.name for p in operation.at("header")]
         if conditional:
-            refused = call(headers={"If-Match": '"999999"'})
+            refused = call(headers={**headers, "If-Match": '"999999"'})
             assert refused.status_code == 412, name
-        answer = call(headers={} if conditional else {"If-Match": '"999999"'})
+        answer = call(headers=headers | ({} if conditional else {"If-Match": '"999999"'}))
         assert answer.status_code == operation.method.success_status, (name, answer.text)
         assert ("etag" in answer.headers) == operation.etag, name
         assert answer.headers["x-request-id"]
@@ -166,7 +303,7 @@ def test_every_call_of_the_python_sdk_has_a_sample(methods):
     # Clients of resources, which the server does not have, are not ours.
     modules = {*Path(scalekit.__file__).parent.glob("*.py")}
     modules -= {path for path in modules if path.name == "resource.py"}
-    services = "organization|user|role|domain|client|token"
+    services = "organization|user|role|domain|client|token|passwordless|session|webauthn"
     called = rpcs_called(modules, rf"\b(?:{services})_service\.(\w+)(?:\.with_call)?,")
     assert called <= set(with_sample(methods, "python"))
 
@@ -176,6 +313,7 @@ def test_every_call_of_the_node_sdk_has_a_sample(methods):
     if not library.exists():
         missing("the Node SDK is not installed")
     clients = ("organization", "user", "role", "permission", "domain", "m2mclient", "token")
+    clients += ("session", "webauthn")
     called = rpcs_called([library / f"{name}.js" for name in clients], r"this\.client\.(\w+)")
     assert called <= set(with_sample(methods, "js"))
 
@@ -187,7 +325,7 @@ def test_every_call_of_the_go_sdk_has_a_sample(methods):
     if not done.stdout.strip():
         missing("the Go SDK is not installed")
     clients = ("organization", "users", "role", "permission", "domain", "clients", "m2mclient")
-    clients += ("token",)
+    clients += ("token", "sessions", "webauthn")
     paths = [Path(done.stdout.strip()) / f"{name}.go" for name in clients]
     called = rpcs_called(paths, r"\b\w\.client\.(\w+)")
     assert called <= set(with_sample(methods, "go"))

@@ -17,6 +17,7 @@ from tenantry.cli import (
     clients,
     events,
     events_export,
+    interceptors,
     keys,
     mail,
     running,
@@ -41,6 +42,7 @@ app.add_typer(users.app, name="user")
 events.app.command("export")(events_export.export)
 app.add_typer(events.app, name="events")
 app.add_typer(webhooks.app, name="webhook")
+app.add_typer(interceptors.app, name="interceptor")
 app.command()(work.worker)
 app.add_typer(bulk.app, name="import")
 app.command()(bulk.export)

@@ -35,6 +35,9 @@ def erase(
     """
 
     async def work(call: Call) -> tuple[list[str], int]:
+        from tenantry.passwordless import service as passwordless
+        from tenantry.sessions import erasure as sessions
+        from tenantry.sign_in import erasure as sign_ins
         from tenantry.users import erasure
 
         found = await erasure.find(call, key)
@@ -44,6 +47,11 @@ def erase(
             state = "deletes and erases" if found.is_there else "erases"
             running.remark(f"This {state} {who} for good.")
             typer.confirm("Go on?", abort=True, err=True)
+        for user_id in named:
+            await sessions.forget(call, user_id)
+        for address in sorted(found.person.addresses):
+            await passwordless.forget(call.db, address)
+        await sign_ins.forget(call.db, found.person.ids, found.person.addresses)
         return named, await erasure.erase(call, found)
 
     users, events = running.with_call(work)

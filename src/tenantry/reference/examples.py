@@ -40,6 +40,19 @@ _ENDPOINT = "whe_2123312131125650"
 _DELIVERY = "dlv_2123312131125660"
 _EVENT = "evt_2123312131125670"
 _ENDPOINT_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - the SDKs' own example
+_INTERCEPTOR = "icp_2123312131125680"
+_PASSWORDLESS = "pwl_2123312131125690"
+_SESSION = "ses_2123312131125590"
+_AUTH_REQUEST = "areq_2123312131125700"
+_CONNECTION = "conn_2123312131125710"
+_LOGIN_URI = f"https://auth.example.com/login/{_AUTH_REQUEST}"
+_PASSKEY = "cred_2123312131125690"
+_PASSKEY_RAW = "Kl6nZQvUS4qwQzVFt0YHhw"
+_CHALLENGE_ID = "chl_2123312131125700"
+_CHALLENGE = "dOSHBqWm1gRtBY0hI8aCkyXl-cOHeyMvhXX2lRH6sxE"
+_USER_HANDLE = "dXNyXzIxMjMzMTIxMzExMjU1NDEwMQ"
+_CLIENT_DATA = "eyJ0eXBlIjoid2ViYXV0aG4uZ2V0In0"
+_REGISTRATION = "totp_2123312131125710"
 _QUEUED = "2024-02-11T09:30:12.530117Z"
 _ENDED = "2024-02-11T09:30:12.614820Z"
 _CREATED = "2024-01-05T14:48:00.207313Z"
@@ -56,6 +69,26 @@ _OF_APPLICATIONS = (
 )
 _APPLICATIONS = ("Client", "CreateClient", "UpdateClient")
 _MACHINES = ("M2MClient", "OrganizationClient")
+_INTERCEPTORS = ("Interceptor", "CreateInterceptor", "UpdateInterceptor")
+_OF_INTERCEPTORS = (
+    "Interceptor",
+    *(f"{verb}InterceptorRequest" for verb in ("Get", "Update", "Delete", "Enable", "Disable")),
+    *("TestInterceptorRequest", "RotateInterceptorSecretRequest"),
+)
+_CREDENTIAL_OPTIONS = ("AllAcceptedCredentialsOptions", "UnknownCredentialOptions")
+_PASSKEY_STEPS = ("DeleteCredential", "FinishRegistration", "FinishAuthentication")
+_OF_REGISTRATIONS = (
+    "EnableRegistrationTOTPRequest",
+    "DisableRegistrationTOTPRequest",
+    "VerifyRegistrationCodeRequest",
+)
+_SESSIONS = ("SessionDetails", "RevokedSessionDetails")
+_OF_PASSWORDLESS = ("SendPasswordlessRequest", "VerifyPasswordLessResponse")
+_PASSWORDLESS_REQUESTS = (
+    "SendPasswordlessResponse",
+    "VerifyPasswordLessRequest",
+    "ResendPasswordlessRequest",
+)
 _OF_ORGANIZATION_ROLES = (
     "GetOrganizationRole",
     "UpdateOrganizationRole",
@@ -88,6 +121,69 @@ _VALUES: dict[str, Any] = {
     "absolute_session_timeout_unit": "MINUTES",
     "accepted_at": "2024-01-08T10:02:44.730125Z",
     "access_token_expiry": 5,
+    "AuthLogRequest.client_id": _APPLICATION,
+    "AuthLogRequest.client_name": "Acme web app",
+    "AuthLogRequest.connected_account_identifier": "",
+    "AuthLogRequest.connection_id": _CONNECTION,
+    "AuthLogRequest.auth_request_id": _AUTH_REQUEST,
+    "AuthLogRequest.resource_id": "",
+    "AuthLogRequest.resource_name": "",
+    "AuthLogRequest.resource_type": "",
+    "AuthLogRequest.connection_provider": "",
+    "AuthLogRequest.connection_type": "PASSWORDLESS",
+    "AuthLogRequest.status": "SUCCESS",
+    "AuthLogRequest.timestamp": _CHANGED,
+    "AuthLogRequest.workflow": "sign_in",
+    "AuthMethod.auth_initiation_uri": _LOGIN_URI,
+    "AuthMethod.code_challenge_length": 6,
+    "AuthMethod.connection_id": _CONNECTION,
+    "AuthMethod.connection_type": "PASSWORDLESS",
+    "AuthMethod.enable_webauthn_auto_registration": False,
+    "AuthMethod.enable_webauthn_conditional_login": False,
+    "AuthMethod.passwordless_type": "LINK_OTP",
+    "AuthMethod.provider": "",
+    "AuthMethod.show_passkey_button": False,
+    "ConnectionDetails.connection_id": _CONNECTION,
+    "ConnectionDetails.connection_provider": "",
+    "ConnectionDetails.connection_type": "PASSWORDLESS",
+    "DiscoveryRequest.g_recaptcha_response": "",
+    "DiscoveryRequest.intent": "sign_in",
+    "GetAuthCustomizationsResponse.customization_settings": {
+        "app_name": "Acme",
+        "color": "#2f5d50",
+    },
+    "GetAuthErrorRequest.error_id": "err_2123312131125720",
+    "GetAuthErrorResponse.error": "invalid_request",
+    "GetAuthErrorResponse.error_description": "redirect_uri is not registered for this client",
+    "GetAuthFeaturesResponse.features": {"sign_up": True, "sign_in_methods": ["email", "passkey"]},
+    "GetAuthStateRequest.organization_id": "",
+    "GetAuthStateRequest.prompt": "",
+    "GetAuthStateResponse.auth_state": "ORGANIZATION_SELECTED",
+    "GetAuthStateResponse.login_hint": "",
+    "ListAuthLogRequest.client_id": _APPLICATION,
+    "ListAuthLogRequest.connected_account_identifier": "",
+    "ListAuthLogRequest.resource_id": "",
+    "ListAuthLogRequest.status": ["SUCCESS"],
+    "ListAuthMethodsRequest.intent": "sign_in",
+    "ListUserOrganizationsResponse.intent": "sign_in",
+    "OTPRequest.code_challenge": "482913",
+    "OTPRequest.g_recaptcha_response": "",
+    "Organization.invitation_accepted_at": _CREATED,
+    "Organization.invitation_created_at": _CREATED,
+    "Organization.invitation_expires_at": _CHANGED,
+    "Organization.invitation_inviter_email": "jane@acme.com",
+    "Organization.membership_status": "ACTIVE",
+    "Organization.name": "Acme Corp",
+    "OrganizationCustomizations.organization_logo_branding": False,
+    "PortalSettings.custom_branding": True,
+    "PortalSettings.mcp_consent_screen_v2": False,
+    "PortalSettings.new_self_serve_sso_scim": False,
+    "ResendAuthPasswordlessRequest.g_recaptcha_response": "",
+    "SignupOrganizationRequest.full_name": "Ada Lovelace",
+    **_each("Ada", "first_name", "SignupOrganizationRequest", "UserDetails"),
+    **_each("Lovelace", "last_name", "SignupOrganizationRequest", "UserDetails"),
+    **_each("Acme Corp", "organization_name", "SignupOrganizationRequest"),
+    **_each("Acme Corp", "organization_name", "SignupOrganizationResponse"),
     "audience": ["https://api.example.com"],
     "back_channel_logout_uris": ["https://app.example.com/backchannel-logout"],
     "cascade": False,
@@ -97,7 +193,7 @@ _VALUES: dict[str, Any] = {
     "count": 3,
     "create_time": _CREATED,
     "created_at": _CREATED,
-    "current_session_id": "ses_2123312131125590",
+    "current_session_id": _SESSION,
     "custom_attributes": {"department": "finance"},
     "custom_claims": {"scope": "invoices:read"},
     "customization_settings": {"primary_color": "#2f5d50"},
@@ -335,6 +431,171 @@ _VALUES: dict[str, Any] = {
     "WebhookEndpoint.failing_since": None,
     "WebhookEndpoint.id": _ENDPOINT,
     "WebhookEndpoint.previous_secret_expire_time": "2024-02-12T09:30:12.481906Z",
+    "SendPasswordlessRequest.magiclink_auth_uri": "https://app.example.com/passwordless",
+    "SendPasswordlessRequest.template_variables": {"team_name": "Finance"},
+    "SendPasswordlessResponse.expires_at": "1707643812",
+    "VerifyPasswordLessRequest.code": "418023",
+    "VerifyPasswordLessRequest.link_token": f"{_PASSWORDLESS}.c2FtcGxlLW9mLWEtbGluay10b2tl",
+    "VerifyPasswordLessResponse.email": "jane@acme.com",
+    "SendPasswordlessRequest.email": "jane@acme.com",
+    **_each(_PASSWORDLESS, "auth_request_id", *_PASSWORDLESS_REQUESTS),
+    **_each("back-to-the-invoice", "state", *_OF_PASSWORDLESS),
+    **_each("SIGNIN", "template", *_OF_PASSWORDLESS),
+    **_each(600, "expires_in", "SendPasswordlessRequest", "SendPasswordlessResponse"),
+    **_each("LINK_OTP", "passwordless_type", "SendPasswordlessResponse", _OF_PASSWORDLESS[1]),
+    "AuthenticatedClients.client_id": _APPLICATION,
+    "AllAcceptedCredentialsOptions.all_accepted_credential_ids": [_PASSKEY_RAW],
+    "AllAcceptedCredentialsOptions.user_id": _USER_HANDLE,
+    "Authenticator.aaguid": "fbfc3007-154e-4ecc-8c0b-6e020557d7bd",
+    "Authenticator.attachment": "platform",
+    "Authenticator.icon_dark": "",
+    "Authenticator.icon_light": "",
+    "Authenticator.name": "iCloud Keychain",
+    "AuthenticatorAssertionResponse.authenticator_data": "SZYN5YgOjGh0NBcPZHZgW4_krrmihjLHmVzz",
+    "AuthenticatorAssertionResponse.client_data_json": _CLIENT_DATA,
+    "AuthenticatorAssertionResponse.signature": "MEUCIQDb2nVXZ9lCwLKrSCTqHf_ucvjbEM4r2hYl",
+    "AuthenticatorAssertionResponse.user_handle": _USER_HANDLE,
+    **dict.fromkeys(
+        (
+            f"AuthenticatorFlags.{flag}"
+            for flag in ("user_present", "user_verified", "backup_eligible", "backup_state")
+        ),
+        True,
+    ),
+    "BeginAuthenticationResponse.options": {
+        "challenge": _CHALLENGE,
+        "rpId": "auth.example.com",
+        "allowCredentials": [],
+        "userVerification": "preferred",
+        "timeout": 300000,
+    },
+    "BeginAuthenticationResponse.session_id": _CHALLENGE_ID,
+    "BeginRegistrationResponse.options": {
+        "challenge": _CHALLENGE,
+        "rp": {"id": "auth.example.com", "name": "Acme"},
+        "user": {"id": _USER_HANDLE, "name": "ada@acme.com", "displayName": "Ada Lovelace"},
+        "pubKeyCredParams": [{"type": "public-key", "alg": -7}],
+        "excludeCredentials": [],
+        "authenticatorSelection": {
+            "residentKey": "required",
+            "requireResidentKey": True,
+            "userVerification": "preferred",
+        },
+        "attestation": "none",
+        "timeout": 300000,
+    },
+    "ClientInfo.city": "",
+    "ClientInfo.ip": "192.0.2.7",
+    "ClientInfo.region": "",
+    "ClientInfo.region_subdivision": "",
+    "EnableRegistrationTOTPResponse.backup_codes": ["FUMI-2V65-PP4E-ALPZ"],
+    "EnableRegistrationTOTPResponse.id": _REGISTRATION,
+    "FinishAuthenticationRequest.session_id": _CHALLENGE_ID,
+    "FinishAuthenticationResponse.session_token": "",
+    "FinishRegistrationRequest.attestation_object": "o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YViU",
+    "FinishRegistrationRequest.client_data_json": _CLIENT_DATA,
+    "FinishRegistrationRequest.transports": ["internal"],
+    "GetRelatedOriginsResponse.origins": ["{public_url}"],
+    "TOTPRegistration.account_name": None,
+    "TOTPRegistration.id": _REGISTRATION,
+    "TOTPRegistration.qr_code_uri": "otpauth://totp/Acme:ada%40acme.com"
+    "?secret=BFPIWACLVJ62SSFEHXNZAIEQ3YI7GR6H&issuer=Acme",
+    "UnknownCredentialOptions.credential_id": _PASSKEY_RAW,
+    "UserAgent.browser": "Safari",
+    "UserAgent.browser_version": "17.4",
+    "UserAgent.device_model": "",
+    "UserAgent.device_type": "desktop",
+    "UserAgent.os": "Mac OS X",
+    "UserAgent.os_version": "10.15.7",
+    "UserAgent.raw": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/17.4 Safari/605.1.15",
+    "UserAgent.url": "",
+    "VerifyCodeResponse.valid": True,
+    "WebAuthnCredential.attestation_type": "none",
+    "WebAuthnCredential.display_name": "iCloud Keychain",
+    "WebAuthnCredential.id": _PASSKEY,
+    "WebAuthnCredential.transports": ["internal", "hybrid"],
+    "WebAuthnCredential.updated_at": _CHANGED,
+    "UpdateCredentialRequest.display_name": "My laptop",
+    **_each(_PASSKEY, "credential_id", "UpdateCredentialRequest", "DeleteCredentialRequest"),
+    **_each("auth.example.com", "rp_id", *_CREDENTIAL_OPTIONS),
+    **_each(True, "success", *(f"{name}Response" for name in _PASSKEY_STEPS)),
+    **_each(
+        _PASSKEY_RAW,
+        "credential_id",
+        *("WebAuthnCredential", "FinishRegistrationRequest", "FinishAuthenticationRequest"),
+    ),
+    **_each("public-key", "type", "FinishRegistrationRequest", "FinishAuthenticationRequest"),
+    **_each(
+        "platform",
+        "authenticator_attachment",
+        *("FinishRegistrationRequest", "FinishAuthenticationRequest"),
+    ),
+    **_each(
+        {},
+        "client_extension_results",
+        *("FinishRegistrationRequest", "FinishAuthenticationRequest"),
+    ),
+    **_each(_REGISTRATION, "registration_id", *_OF_REGISTRATIONS),
+    **_each("135092", "code", *_OF_REGISTRATIONS, "VerifyUserCodeRequest"),
+    "DeviceDetails.browser": "Firefox",
+    "DeviceDetails.browser_version": "127.0",
+    "DeviceDetails.device_type": "desktop",
+    "DeviceDetails.ip": "192.0.2.7",
+    "DeviceDetails.os": "Linux",
+    "DeviceDetails.os_version": "",
+    "DeviceDetails.user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 "
+    "Firefox/127.0",
+    "RevokeAllUserSessionsResponse.total_revoked": 1,
+    "SessionDetails.status": "active",
+    "RevokedSessionDetails.status": "revoked",
+    "UserSessionDetails.prev_page_token": "",
+    "UserSessionFilter.status": ["active"],
+    "UserSessionFilter.start_time": "2024-01-01T00:00:00Z",
+    **_each("", "region", "Location"),
+    **_each("", "region_subdivision", "Location"),
+    **_each("", "city", "Location"),
+    **_each("", "latitude", "Location"),
+    **_each("", "longitude", "Location"),
+    **_each(_SESSION, "session_id", *_SESSIONS, "SessionDetailsRequest", "RevokeSessionRequest"),
+    **_each(_ENDED, "created_at", *_SESSIONS),
+    **_each(_ENDED, "updated_at", *_SESSIONS),
+    **_each(_ENDED, "last_active_at", *_SESSIONS),
+    **_each("2024-02-11T17:30:12.614820Z", "absolute_expires_at", *_SESSIONS),
+    **_each(None, "idle_expires_at", *_SESSIONS),
+    **_each(None, "logout_at", *_SESSIONS),
+    "SessionDetails.expired_at": None,
+    "RevokedSessionDetails.expired_at": "2024-02-11T10:02:51.480316Z",
+    "SessionDetails.authenticated_organizations": [_ORGANIZATION],
+    "ApiKeyAuth.api_key": "a key of your API",
+    "ApiKeyAuth.header_name": "x-api-key",
+    "AuthenticationConfig.auth_config_type": "API_KEY",
+    "AuthenticationConfig.oauth2": None,
+    "ErrorMessage.code": "HTTP_STATUS",
+    "ErrorMessage.details": {"http_status": 503},
+    "ErrorMessage.message": "the answer was 503, not 200",
+    "Interceptor.created_at": _CREATED,
+    "Interceptor.enabled": True,
+    "Interceptor.last_executed_at": _ENDED,
+    "Interceptor.secret_suffix": "7oD=",
+    "Interceptor.updated_at": _CHANGED,
+    "ListInterceptorsRequest.enabled": True,
+    "RotateInterceptorSecretResponse.secret": _ENDPOINT_SECRET,
+    "TestInterceptorRequest.data": {"user": {"id": _USER, "email": "ada@example.com"}},
+    "TestInterceptorResponse.error": None,
+    "TestInterceptorResponse.interceptor_response": {"decision": "ALLOW"},
+    "TestInterceptorResponse.validation_error": None,
+    "UpdateInterceptor.timeout_ms": "3000",
+    **_each("Trial check", "display_name", *_INTERCEPTORS),
+    **_each("Nobody signs in once the trial is over", "description", *_INTERCEPTORS),
+    **_each("PRE_SESSION_CREATION", "trigger_point", *_INTERCEPTORS, "ListInterceptorsRequest"),
+    **_each("AUTH", "interceptor_type", *_INTERCEPTORS),
+    **_each("https://app.example.com/interceptors", "api_url", *_INTERCEPTORS),
+    **_each("5000", "timeout_ms", "Interceptor", "CreateInterceptor"),
+    **_each("FAIL_CLOSED", "failure_policy", *_INTERCEPTORS),
+    **_each(None, "request_template", *_INTERCEPTORS),
+    **_each(None, "response_template", *_INTERCEPTORS),
+    **_each(_INTERCEPTOR, "id", *_OF_INTERCEPTORS),
     **_each(_APPLICATION, "client_id", *(f"{name}Request" for name in _OF_APPLICATIONS)),
     **_each("600", "access_token_expiry", *_APPLICATIONS),
     **_each("Dashboard", "name", *_APPLICATIONS),
@@ -399,11 +660,21 @@ def _holds_messages(field: DescField, name: str) -> bool:
 
 
 def _built(message: DescMessage, public_url: str, without: Container[str] = ()) -> dict[str, Any]:
-    return {
-        field.name: value(field, public_url)
-        for field in message.fields
-        if may_be_asked(field, without) and (not field.deprecated or _of_its_own(field) in _VALUES)
-    }
+    built: dict[str, Any] = {}
+    for field in message.fields:
+        asked = may_be_asked(field, without) and not _is_other_choice(field, built)
+        if asked and (not field.deprecated or _of_its_own(field) in _VALUES):
+            shown = value(field, public_url)
+            # What is not a message is never null: without an example value it is left out.
+            if shown is not None or isinstance(field.value, DescFieldValueMessage):
+                built[field.name] = shown
+    return built
+
+
+def _is_other_choice(field: DescField, built: Container[str]) -> bool:
+    """Whether another member of its oneof is there already."""
+    oneof = getattr(field.value, "oneof", None)
+    return oneof is not None and any(other.name in built for other in oneof.fields)
 
 
 def _spelled(message: DescMessage, example: dict[str, Any]) -> dict[str, Any]:

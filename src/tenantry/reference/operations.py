@@ -53,8 +53,6 @@ _TYPES = {
     "google.protobuf.DoubleValue": "number",
     "google.protobuf.FloatValue": "number",
 }
-# They answer a person who has signed in, which nobody can yet.
-_LATER = frozenset({"GetCurrentUser", "GetSupportHash"})
 _DEPTH = 4  # of members inside members that are told
 
 # What the contract does not know; transport/call.py reads these headers.
@@ -105,13 +103,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The JSON that a request carries: an object, or a list of them."""
+    """The JSON that a request carries: an object, a list of them, or what has no members here."""
 
     message: DescMessage
     without: frozenset[str]  # fields that the path holds
     members: tuple[Member, ...]
     required: bool
-    listed: DescField | None = None  # the field that is the list
+    listed: DescField | None = None  # the field that is the body, if that is no such object
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +139,13 @@ class Operation:
 
 def read(methods: Sequence[Method]) -> tuple[list[Operation], Schemas]:
     """Return the operations in the order of the contract, and the schemas they use."""
-    methods = [method for method in methods if method.name not in _LATER]
     schemas = Schemas([m.input.desc() for m in methods], [m.output.desc() for m in methods])
     return [each for method in methods for each in _of(method, schemas)], schemas
+
+
+def _callers(method: Method) -> tuple[str, ...]:
+    programs = tuple(words for kind, words in _CALLERS.items() if method.allowed & kind.value)
+    return (*programs, "signed-in person") if method.own else programs
 
 
 def _of(method: Method, schemas: Schemas) -> Iterator[Operation]:
@@ -160,7 +162,7 @@ def _of(method: Method, schemas: Schemas) -> Iterator[Operation]:
             summary=first_sentence(about),
             description=about,
             deprecated=method.desc.deprecated,
-            callers=tuple(words for kind, words in _CALLERS.items() if method.allowed & kind.value),
+            callers=_callers(method),
             parameters=(
                 *_path(method, variables, schemas),
                 *_query(method, route, variables, schemas),
@@ -270,12 +272,14 @@ def _body(method: Method, route: HttpRoute, variables: frozenset[str]) -> Body |
         return Body(message, variables, members, required)
     field = next(f for f in message.fields if f.name == route.body)
     required = rules_of(field).required
+    listed: DescField | None
     if isinstance(field.value, DescFieldValueList):
         assert isinstance(field.value.element, DescMessage)
         inner, prefix, listed = field.value.element, "[].", field
     else:
         assert isinstance(field.value, DescFieldValueMessage)
-        inner, prefix, listed = field.value.message, "", None
+        inner, prefix = field.value.message, ""
+        listed = field if is_plain(inner) else None
     members = tuple(_members(inner, prefix, (), asked=True))
     return Body(inner, frozenset(), members, required, listed)
 

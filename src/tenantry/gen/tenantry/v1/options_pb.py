@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from protobuf import DescFile
 
 
-_RpcOptionFields: TypeAlias = Literal["flatten", "success_status", "query", "etag", "if_match"]
+_RpcOptionFields: TypeAlias = Literal["flatten", "success_status", "query", "etag", "if_match", "own", "keyless"]
 
 class RpcOption(Message[_RpcOptionFields]):
     """
@@ -65,9 +65,23 @@ class RpcOption(Message[_RpcOptionFields]):
             ```proto
             bool if_match = 5;
             ```
+        own:
+            Whether a signed-in person may make the call for what is their own, without
+            a permission.
+
+            ```proto
+            bool own = 6;
+            ```
+        keyless:
+            Whether an Idempotency-Key is passed over, for a POST that changes nothing
+            here and waits for somebody else, or that uses up what is good once.
+
+            ```proto
+            bool keyless = 7;
+            ```
     """
 
-    __slots__ = ("flatten", "success_status", "query", "etag", "if_match")
+    __slots__ = ("flatten", "success_status", "query", "etag", "if_match", "own", "keyless")
 
     if TYPE_CHECKING:
 
@@ -79,6 +93,8 @@ class RpcOption(Message[_RpcOptionFields]):
             query: list[str] | None = None,
             etag: bool = False,
             if_match: bool = False,
+            own: bool = False,
+            keyless: bool = False,
         ) -> None:
             pass
 
@@ -87,6 +103,8 @@ class RpcOption(Message[_RpcOptionFields]):
         query: list[str]
         etag: bool
         if_match: bool
+        own: bool
+        keyless: bool
 
 ext_rpc: Final[Extension[MethodOptions, RpcOption]] = Extension()
 """
@@ -99,7 +117,7 @@ extend google.protobuf.MethodOptions { optional tenantry.v1.RpcOption rpc = 5100
 
 
 _DESC = file_desc(
-    b'\n\x19tenantry/v1/options.proto\x12\x0btenantry.v1\x1a google/protobuf/descriptor.proto"\x91\x01\n\tRpcOption\x12\x18\n\x07flatten\x18\x01 \x01(\tR\x07flatten\x12%\n\x0esuccess_status\x18\x02 \x01(\rR\rsuccessStatus\x12\x14\n\x05query\x18\x03 \x03(\tR\x05query\x12\x12\n\x04etag\x18\x04 \x01(\x08R\x04etag\x12\x19\n\x08if_match\x18\x05 \x01(\x08R\x07ifMatch:J\n\x03rpc\x18\xb8\x8e\x03 \x01(\x0b2\x16.tenantry.v1.RpcOption\x12\x1e.google.protobuf.MethodOptionsR\x03rpcb\x06proto3',
+    b'\n\x19tenantry/v1/options.proto\x12\x0btenantry.v1\x1a google/protobuf/descriptor.proto"\xbd\x01\n\tRpcOption\x12\x18\n\x07flatten\x18\x01 \x01(\tR\x07flatten\x12%\n\x0esuccess_status\x18\x02 \x01(\rR\rsuccessStatus\x12\x14\n\x05query\x18\x03 \x03(\tR\x05query\x12\x12\n\x04etag\x18\x04 \x01(\x08R\x04etag\x12\x19\n\x08if_match\x18\x05 \x01(\x08R\x07ifMatch\x12\x10\n\x03own\x18\x06 \x01(\x08R\x03own\x12\x18\n\x07keyless\x18\x07 \x01(\x08R\x07keyless:J\n\x03rpc\x18\xb8\x8e\x03 \x01(\x0b2\x16.tenantry.v1.RpcOption\x12\x1e.google.protobuf.MethodOptionsR\x03rpcb\x06proto3',
     [
         descriptor_pb.desc(),
     ],

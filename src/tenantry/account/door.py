@@ -1,0 +1,202 @@
+"""What all pages of this door share: whose they are, errors as pages, our own forms alone."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from tenantry import errors
+from tenantry.account import words
+from tenantry.account.pages import HEADERS, Pages
+from tenantry.caller import Call, Caller, Kind
+from tenantry.clients import service as clients
+from tenantry.db.engine import Unavailable
+from tenantry.sessions import service as sessions
+from tenantry.sessions.freshness import is_fresh
+from tenantry.totp import service as totp
+from tenantry.users import service as users
+from tenantry.web import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tenantry.account.words import Words
+    from tenantry.db.engine import Database
+    from tenantry.sessions.cookies import SessionCookie
+    from tenantry.sessions.model import Session
+    from tenantry.settings import Settings
+    from tenantry.totp.model import Registration
+    from tenantry.users.model import User
+
+    Handler = Callable[[Request], Awaitable[Response]]
+    PersonsHandler = Callable[["Visit"], Awaitable[Response]]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request by a signed-in person."""
+
+    request: Request
+    call: Call  # as this person
+    session: Session
+    person: User
+    words: Words
+
+    def query(self, name: str) -> str:
+        """Return a member of the query, "" without it."""
+        try:
+            return parse_qs(self.request.query, max_num_fields=20).get(name, [""])[0]
+        except ValueError:
+            return ""
+
+    def proof(self, registration: Registration | None) -> str:
+        """Return what a sensitive change takes: "" for nothing more, a "code", or a new sign_in."""
+        if is_fresh(self.session):
+            return ""
+        return "code" if registration is not None else "sign_in"
+
+
+class Door:
+    """The pages of one deployment, and what a request to them is looked at for."""
+
+    def __init__(self, db: Database, settings: Settings, session_cookie: SessionCookie) -> None:
+        self.db = db
+        self.pages = Pages(settings)
+        self._session_cookie = session_cookie
+        self._public_url = settings.public_url
+
+    def page(self, handler: PersonsHandler) -> Handler:
+        """Return a handler for signed-in people whose errors are pages."""
+
+        async def answered(request: Request) -> Response:
+            try:
+                visit = await self._visit(request)
+                if visit is None:
+                    return await self._closed(request)
+                return await handler(visit)
+            except Exception as problem:  # noqa: BLE001 - whatever it is, people get a page
+                return self._refusal(request, problem)
+
+        return answered
+
+    def form(self, handler: PersonsHandler) -> Handler:
+        """Return a handler of what our own pages post, and nobody else's."""
+        answered = self.page(handler)
+
+        async def checked(request: Request) -> Response:
+            if not self._is_ours(request):
+                return self._message(request, "not_same_origin", status=403)
+            return await answered(request)
+
+        return checked
+
+    def render(self, visit: Visit, template: str, **values: Any) -> Response:
+        """Return a page for this person."""
+        return self.pages.render(template, visit.words, person=visit.person, **values)
+
+    def redirect(self, location: str) -> Response:
+        """Return a redirect to another page."""
+        response = Response.redirect(location)
+        response.headers |= HEADERS
+        return response
+
+    async def _visit(self, request: Request) -> Visit | None:
+        secret = self._session_cookie.read(request.headers.get("cookie", ""))
+        session = await sessions.find(self.db, secret) if secret else None
+        if session is None:
+            return None
+        caller = Caller(
+            Kind.USER_SESSION,
+            session.user_id,
+            session.organization_id,
+            frozenset(),
+            session_id=session.id,
+        )
+        call = Call(caller, self.db, request.request_id, origin=request.origin)
+        try:
+            person = await users.get(call, users.Identity(session.user_id))
+        except errors.NotFound:  # gone just now
+            return None
+        return Visit(request, call, session, person, self._words(request))
+
+    async def _closed(self, request: Request) -> Response:
+        uri = await clients.initiate_login_uri(self.db)
+        return self._message(
+            request, "closed", status=401, next_url=uri or "", next_key="closed.sign_in"
+        )
+
+    def _is_ours(self, request: Request) -> bool:
+        """Whether a page of this origin sent a form.
+
+        Browsers say so in Sec-Fetch-Site, older ones in Origin alone; one that says neither is
+        none that people use.
+        """
+        site = request.headers.get("sec-fetch-site")
+        if site is not None:
+            return site == "same-origin"
+        return request.headers.get("origin") == self._public_url
+
+    def _words(self, request: Request) -> Words:
+        return words.choose(request.headers.get("accept-language", ""))
+
+    def _message(
+        self,
+        request: Request,
+        key: str,
+        *,
+        status: int,
+        minutes: int = 0,
+        quoted: str = "",
+        next_url: str = "",
+        next_key: str = "",
+    ) -> Response:
+        """Return a page that says one thing, which the words have under this key."""
+        return self.pages.render(
+            "message.html",
+            self._words(request),
+            status=status,
+            key=key,
+            minutes=minutes,
+            quoted=quoted,
+            next_url=next_url,
+            next_key=next_key,
+        )
+
+    def _refusal(self, request: Request, problem: Exception) -> Response:
+        more: dict[str, Any] = {}
+        if isinstance(problem, Unavailable):
+            problem = errors.Busy()
+        match problem:
+            case errors.RateLimited():
+                seconds = int(problem.headers["retry-after"])
+                key, more = "limited", {"minutes": -(-seconds // 60)}
+            case errors.NotFound():
+                key = "gone"
+                more = {"next_url": _above(request.path), "next_key": "gone.back"}
+            case errors.Busy():
+                key = "busy"
+            case errors.Error():
+                key = "refused"
+            case _:
+                fields = {"request_id": request.request_id}
+                _log.error("unexpected error", exc_info=problem, extra={"fields": fields})
+                key, more = "broken", {"quoted": request.request_id}
+        status = problem.status if isinstance(problem, errors.Error) else 500
+        response = self._message(request, key, status=status, **more)
+        if isinstance(problem, errors.Error):
+            response.headers |= problem.headers
+        return response
+
+
+async def registration_of(visit: Visit) -> Registration | None:
+    """Return the registration of a second factor that the person has in force."""
+    return await totp.of_user(visit.call.db, visit.person.id)
+
+
+def _above(path: str) -> str:
+    """Return the page that a form belongs to: `/ui/profile/passkeys` or `/ui/profile/security`."""
+    return "/".join(path.split("/")[:4])

@@ -1,0 +1,290 @@
+"""Auth requests: making them, finding them, moving them from state to state.
+
+A request lives for ten minutes from its last step, and half an hour in all. It belongs to the
+browser that began it, which a cookie's secret tells. A move is made only from the very state and
+time that was seen: of two steps at once, one is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Text, bindparam, insert, literal_column, select, update
+
+from tenantry import ids, vault
+from tenantry.db.engine import now
+from tenantry.db.schema import from_json, to_json
+from tenantry.db.statements import Statement
+from tenantry.sign_in import states
+from tenantry.sign_in.model import AuthRequest, Params, auth_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Row, Session
+
+STEP_SECONDS = 600
+MOST_SECONDS = 1800
+_SECOND = 1_000_000
+_LONGEST_ERROR = 200  # characters of what an untrusted request caused
+
+_PARAMS = tuple(field.name for field in fields(Params))
+
+_a = auth_requests.c
+# What a move may change, beside the state.
+_MOVED = (
+    *("state", "status", "facts", "email", "email_key", "user_id"),
+    *("organization_id", "connection_id", "error", "update_time", "expire_time"),
+)
+INSERT = (
+    insert(auth_requests)
+    .values({name: bindparam(f"a_{name}") for name in _a.keys()})  # noqa: SIM118 - columns
+    .returning(_a.id)
+)
+_INSERT = Statement(INSERT)
+_NOW = bindparam("p_now", type_=BigInteger)
+_DIGEST = bindparam("p_digest", type_=Text)
+_live = (
+    _a.expire_time > _NOW,
+    *(_a.state != literal_column(f"'{state}'") for state in sorted(states.FINAL)),
+)
+_FIND = Statement(select(auth_requests).where(_a.id == bindparam("p_id", type_=Text), *_live))
+_NEWEST = Statement(
+    select(auth_requests)
+    .where(_a.browser_digest == _DIGEST, *_live)
+    .order_by(_a.browser_digest.desc(), _a.id.desc())
+    .limit(literal_column("1"))
+)
+_FIND_ERROR = Statement(
+    select(_a.error).where(
+        _a.id == bindparam("p_id", type_=Text),
+        _a.browser_digest.is_(None),
+        _a.error.is_not(None),
+    )
+)
+_as_seen = (
+    _a.id == bindparam("p_id", type_=Text),
+    _a.state == bindparam("seen_state", type_=Text),
+    _a.update_time == bindparam("seen_time", type_=BigInteger),
+    _a.expire_time > _NOW,
+)
+_HOLD = Statement(select(_a.id).where(*_as_seen).with_for_update())
+
+
+def _move(*columns: str) -> Statement:
+    return Statement(
+        update(auth_requests)
+        .where(*_as_seen)
+        .values({name: bindparam(f"a_{name}") for name in columns})
+        .returning(_a.id)
+    )
+
+
+_MOVE = _move(*_MOVED)
+_MOVE_TO_BROWSER = _move(*_MOVED, "browser_digest")
+
+
+def new(
+    db: Session,
+    *way: str,
+    browser: str | None,
+    client_id: str,
+    params: Params,
+    facts: Mapping[str, Any] | None = None,
+    **members: Any,
+) -> tuple[AuthRequest, dict[str, Any]]:
+    """Return a request that has come this far, from its first state on, and its parameters.
+
+    Those are for `INSERT`.
+    """
+    states.check(states.IN_PROGRESS, *way)
+    at = now()
+    state = way[-1] if way else states.IN_PROGRESS
+    request = AuthRequest(
+        id=db.new_id(ids.AUTH_REQUEST),
+        state=state,
+        status=states.status(state),
+        client_id=client_id,
+        params=params,
+        facts=dict(facts or {}),
+        create_time=at,
+        update_time=at,
+        expire_time=at + STEP_SECONDS * _SECOND,
+        **{"email": None, "user_id": None, "organization_id": None, "connection_id": None}
+        | members,
+    )
+    return request, _row(request) | {"a_browser_digest": vault.digest(browser) if browser else None}
+
+
+async def add(db: Session, row: Mapping[str, Any]) -> None:
+    """Store a new request, of the parameters that `new` returned."""
+    await db.fetch_all(_INSERT, **row)
+
+
+async def add_refused(db: Session, *, client_id: str | None, error: str, description: str) -> str:
+    """Store a request that cannot be trusted, and so has nowhere to go; return its error's id."""
+    at = now()
+    request = AuthRequest(
+        id=db.new_id(ids.AUTH_REQUEST),
+        state=states.FAILED,
+        status=states.status(states.FAILED),
+        client_id=client_id[:_LONGEST_ERROR] if client_id else None,
+        params=None,
+        email=None,
+        user_id=None,
+        organization_id=None,
+        connection_id=None,
+        error={
+            "error": error[:_LONGEST_ERROR],
+            "error_description": description[:_LONGEST_ERROR],
+        },
+        create_time=at,
+        update_time=at,
+        expire_time=at,
+    )
+    await db.fetch_all(_INSERT, **_row(request), a_browser_digest=None)
+    return ids.AUTH_ERROR + request.id.removeprefix(ids.AUTH_REQUEST)
+
+
+async def find(db: Session, request_id: str, browser: str) -> AuthRequest | None:
+    """Return a request that goes on, if it is this browser's."""
+    if not browser or not ids.well_formed(ids.AUTH_REQUEST, request_id):
+        return None
+    row = await db.fetch_one(_FIND, p_id=request_id, p_now=now())
+    if (
+        row is None
+        or not row["browser_digest"]
+        or not vault.matches(browser, row["browser_digest"])
+    ):
+        return None
+    return from_row(row)
+
+
+async def find_of_any(db: Session, request_id: str) -> AuthRequest | None:
+    """Return a request that goes on, whichever browser's it is."""
+    if not ids.well_formed(ids.AUTH_REQUEST, request_id):
+        return None
+    row = await db.fetch_one(_FIND, p_id=request_id, p_now=now())
+    return from_row(row) if row else None
+
+
+async def newest(db: Session, browser: str) -> AuthRequest | None:
+    """Return the newest request of a browser that goes on."""
+    if not browser:
+        return None
+    row = await db.fetch_one(_NEWEST, p_digest=vault.digest(browser), p_now=now())
+    return from_row(row) if row else None
+
+
+async def find_error(db: Session, error_id: str) -> tuple[str, str] | None:
+    """Return the error and its description that this id was given for."""
+    if not ids.well_formed(ids.AUTH_ERROR, error_id):
+        return None
+    request_id = ids.AUTH_REQUEST + error_id.removeprefix(ids.AUTH_ERROR)
+    row = await db.fetch_one(_FIND_ERROR, p_id=request_id)
+    if row is None:
+        return None
+    error = from_json(row["error"])
+    return error["error"], error["error_description"]
+
+
+async def hold(db: Session, request: AuthRequest) -> None:
+    """Let nobody else move a request before this transaction ends.
+
+    Raises:
+        states.OutOfStep: another step was faster, or time is up.
+
+    """
+    seen = {"seen_state": request.state, "seen_time": request.update_time}
+    if await db.fetch_one(_HOLD, p_id=request.id, **seen, p_now=now()) is None:
+        raise states.OutOfStep
+
+
+async def move(
+    db: Session, request: AuthRequest, *way: str, browser: str | None = None, **changes: Any
+) -> AuthRequest:
+    """Take a request along this way, and return it as it is then.
+
+    With ``browser``, it is that browser's from here on.
+
+    Raises:
+        states.OutOfStep: the table has no such way, or another step was faster, or time is up.
+
+    """
+    states.check(request.state, *way)
+    at = now()
+    most = request.create_time + MOST_SECONDS * _SECOND
+    moved = replace(
+        request,
+        state=way[-1],
+        status=states.status(way[-1]),
+        update_time=max(at, request.update_time + 1),
+        expire_time=min(at + STEP_SECONDS * _SECOND, most),
+        **changes,
+    )
+    done = await db.apply(
+        _MOVE if browser is None else _MOVE_TO_BROWSER,
+        **_row(moved),
+        a_browser_digest=vault.digest(browser) if browser else None,
+        p_id=request.id,
+        seen_state=request.state,
+        seen_time=request.update_time,
+        p_now=at,
+    )
+    if done is None:
+        raise states.OutOfStep
+    return moved
+
+
+def from_row(row: Row) -> AuthRequest:
+    """Return the request of one row."""
+    params = from_json(row["params"])
+    error = row["error"]
+    return AuthRequest(
+        **{
+            name: row[name]
+            for name in (
+                *("id", "state", "status", "client_id", "email", "user_id", "organization_id"),
+                *("connection_id", "create_time", "update_time", "expire_time"),
+            )
+        },
+        params=_params(params) if params else None,
+        facts=from_json(row["facts"]),
+        error=from_json(error) if error else None,
+    )
+
+
+def _params(members: Mapping[str, Any]) -> Params:
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in members.items()
+    }
+    return Params(**given)
+
+
+def _members(params: Params) -> dict[str, Any]:
+    """Return what is set: most of it never is, and what is not is not stored."""
+    members = ((name, getattr(params, name)) for name in _PARAMS)
+    return {name: value for name, value in members if value not in (None, ())}
+
+
+def _row(request: AuthRequest) -> dict[str, Any]:
+    params = request.params
+    email = request.email
+    return {
+        "a_id": request.id,
+        "a_state": request.state,
+        "a_status": request.status,
+        "a_client_id": request.client_id,
+        "a_params": to_json({} if params is None else _members(params)),
+        "a_facts": to_json(request.facts),
+        "a_email": email,
+        "a_email_key": email.lower() if email else None,
+        "a_user_id": request.user_id,
+        "a_organization_id": request.organization_id,
+        "a_connection_id": request.connection_id,
+        "a_error": None if request.error is None else to_json(request.error),
+        "a_create_time": request.create_time,
+        "a_update_time": request.update_time,
+        "a_expire_time": request.expire_time,
+    }

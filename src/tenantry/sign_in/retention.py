@@ -1,0 +1,38 @@
+"""How long the log of sign-ins goes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, literal_column, select
+
+from tenantry import ids
+from tenantry.db.engine import now
+from tenantry.db.statements import Statement
+from tenantry.sign_in.model import auth_requests
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+
+_DAY = 24 * 3600 * 1_000_000
+_PRUNED_AT_ONCE = 1000
+
+_a = auth_requests.c
+_PRUNE = Statement(
+    delete(auth_requests)
+    .where(
+        _a.id.in_(
+            select(_a.id)
+            .where(_a.id < bindparam("p_before"))
+            .order_by(_a.id)
+            .limit(literal_column(str(_PRUNED_AT_ONCE)))
+        )
+    )
+    .returning(_a.id)
+)
+
+
+async def prune(db: Session, *, days: int) -> bool:
+    """Delete some requests that began so many days ago; return whether there may be more."""
+    before = ids.at(ids.AUTH_REQUEST, now() - days * _DAY)
+    return len(await db.fetch_all(_PRUNE, p_before=before)) == _PRUNED_AT_ONCE

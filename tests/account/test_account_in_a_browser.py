@@ -1,0 +1,302 @@
+"""The pages of a signed-in person as people use them, in a browser with an authenticator."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import os
+import re
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pyotp
+import pytest
+from apis import Api, Make, Rest, access_token
+from axe_playwright_python.async_playwright import Axe
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright.async_api import async_playwright, expect
+from signed_in_people import COOKIE, Person, code_of
+
+from tenantry import master_key, settings
+from tenantry.db.opening import open_database
+from tenantry.passkeys import service as passkeys
+from tenantry.sessions import service as sessions
+from tenantry.totp import service as totp
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+}
+PHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+)
+
+
+@pytest.fixture(scope="module")
+def account_server(start_server):
+    return start_server("account", app_name="Acme Projects", support_email="help@acme.example")
+
+
+@pytest.fixture(scope="module")
+async def account_database(account_server):
+    environment = account_server.environment
+    known = settings.load({k: v for k, v in environment.items() if k.startswith("TENANTRY_")})
+    async with open_database(known.database, master_key.load(known), pool_size=2) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def browser(account_server):
+    if not await asyncio.to_thread(CHROMIUM.exists):
+        if os.environ.get("CI") == "true":
+            pytest.fail("chromium is not installed")
+        pytest.skip("chromium is not installed")
+    # Passkeys want a certificate that the browser trusts.
+    root = x509.load_pem_x509_certificate(account_server.ca.read_bytes())
+    key = root.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    trusted = base64.b64encode(hashlib.sha256(key).digest()).decode()
+    arguments = [*ARGUMENTS, f"--ignore-certificate-errors-spki-list={trusted}"]
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield launched
+        await launched.close()
+
+
+@pytest.fixture
+async def person(account_server, account_database):
+    rest = Rest(account_server)
+    token = await access_token(rest.http, account_server.client_id, account_server.client_secret)
+    user = await Make(Api(rest, (("authorization", f"Bearer {token}"),))).user()
+    await rest.aclose()
+    made = Person(account_server, account_database, user)
+    await made.sign_in()
+    return made
+
+
+@pytest.fixture
+def visit(browser, person):
+    """Open a page in the person's browser; what that complains of fails the test."""
+
+    @asynccontextmanager
+    async def visited(path, width=1280, **options: object):
+        options = {"viewport": {"width": width, "height": 900}, "locale": "en-GB", **options}
+        context = await browser.new_context(**options)
+        complaints: list[str] = []
+        cookie = {"name": COOKIE, "value": person.secret, "url": person.server.url}
+        await context.add_cookies([{**cookie, "secure": True, "httpOnly": True}])
+        page = await context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.goto(f"{person.server.url}/ui/profile/{path}")
+        yield page
+        await context.close()
+        # What the server refused on purpose, the browser has to say.
+        assert [c for c in complaints if "Failed to load resource" not in c] == []
+
+    return visited
+
+
+async def with_authenticator(page, **options: object):
+    """Give the browser of a page an authenticator; return its id and its session."""
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("WebAuthn.enable")
+    answer = await devtools.send(
+        "WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR | options}
+    )
+    return answer["authenticatorId"], devtools
+
+
+async def violations(page):
+    found = await Axe().run(page)
+    return [(one["id"], one["nodes"][0]["html"]) for one in found.response["violations"]]
+
+
+async def test_a_passkey_is_added_and_renamed_and_deleted(visit, person):
+    async with visit("passkeys") as page:
+        authenticator, devtools = await with_authenticator(page)
+        await expect(page.get_by_text("You have no passkey yet.")).to_be_visible()
+        await page.get_by_role("button", name="Add a passkey").click()
+        await expect(page.get_by_role("status")).to_contain_text("The passkey was added.")
+        await expect(page.locator("time").first).not_to_contain_text("UTC")
+        (passkey,) = await passkeys.list_of(person.database, person.id)
+        assert passkey.user_verified
+        assert passkey.display_name == "Passkey on Linux"
+
+        kept = await devtools.send("WebAuthn.getCredentials", {"authenticatorId": authenticator})
+        (credential,) = kept["credentials"]
+        assert base64.b64decode(credential["userHandle"]).decode() == person.id
+        assert credential["isResidentCredential"]
+
+        await page.get_by_label("Rename: Passkey on Linux").click()
+        await page.get_by_role("textbox", name="Name").fill("My laptop")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_role("status")).to_contain_text("new name")
+        await expect(page.get_by_text("My laptop", exact=True)).to_be_visible()
+
+        await page.locator("summary", has_text="Delete").click()
+        await page.get_by_role("button", name="Delete this passkey").click()
+        await expect(page.get_by_role("status")).to_contain_text("was deleted")
+        assert await passkeys.list_of(person.database, person.id) == []
+
+
+async def test_a_passkey_that_is_there_already_is_not_added_twice(visit, person):
+    async with visit("passkeys") as page:
+        await with_authenticator(page)
+        await page.get_by_role("button", name="Add a passkey").click()
+        await expect(page.get_by_role("status")).to_be_visible()
+        await page.get_by_role("button", name="Add a passkey").click()
+        await expect(page.get_by_role("alert")).to_contain_text("has a passkey for you already")
+        assert len(await passkeys.list_of(person.database, person.id)) == 1
+
+
+async def test_who_does_not_confirm_adds_nothing(visit, person):
+    async with visit("passkeys") as page:
+        await with_authenticator(page, isUserVerified=False)
+        await page.get_by_role("button", name="Add a passkey").click()
+        await expect(page.get_by_role("alert")).to_contain_text("No passkey was added.")
+        await expect(page.get_by_role("button", name="Add a passkey")).to_be_enabled()
+        assert await passkeys.list_of(person.database, person.id) == []
+
+
+async def test_long_after_the_sign_in_a_code_is_asked_for(visit, person):
+    app, _ = await person.set_up_app()
+    await person.signed_in_ago(11)
+    async with visit("passkeys") as page:
+        await with_authenticator(page)
+        await page.get_by_label("Code of your authenticator app").fill("000")
+        await page.get_by_role("button", name="Add a passkey").click()
+        await expect(page.get_by_role("alert")).to_contain_text("This code is wrong")
+        await page.get_by_label("Code of your authenticator app").fill(code_of(app))
+        await page.get_by_role("button", name="Add a passkey").click()
+        await expect(page.get_by_role("status")).to_contain_text("The passkey was added.")
+
+
+async def test_an_app_is_set_up(visit, person):
+    async with visit("security", locale="en-GB") as page:
+        await page.get_by_role("button", name="Set up an authenticator app").click()
+        key = (await page.locator("code.key").inner_text()).replace(" ", "")
+        picture = page.get_by_role("img", name="QR code of the key below")
+        assert await picture.evaluate("img => img.complete && img.naturalWidth > 100")
+        await page.get_by_label("Code").fill(code_of(pyotp.TOTP(key)))
+        await page.get_by_role("button", name="Turn on two-step verification").click()
+        await expect(page.get_by_role("heading")).to_have_text("Keep your recovery codes")
+        codes = await page.locator(".codes code").all_inner_texts()
+        assert len(codes) == 10
+        await page.get_by_role("link", name="I have kept them").click()
+        await expect(page.get_by_text("Recovery codes left: 10.")).to_be_visible()
+
+        await page.get_by_text("Turn off two-step verification").click()
+        await page.get_by_label("Code of your authenticator app").last.fill(codes[0].lower())
+        await page.get_by_role("button", name="Turn it off").click()
+        await expect(page.get_by_role("status")).to_contain_text("is off")
+        assert not await totp.is_enabled(person.database, person.id)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_other_browsers_are_signed_out(visit, person, javascript):
+    phone = await person.sign_in(PHONE)
+    await person.sign_in()
+    await person.sign_in()
+    async with visit("security", java_script_enabled=javascript) as page:
+        await page.get_by_role("button", name=re.compile("Sign out: Mobile Safari")).click()
+        await expect(page.get_by_role("status")).to_contain_text("was signed out")
+        assert await sessions.find_live(person.database, phone) is None
+        await page.get_by_role("button", name="Sign out everywhere else").click()
+        await expect(page.get_by_role("status")).to_contain_text("everywhere else")
+        await expect(page.get_by_role("list").get_by_role("listitem")).to_have_count(1)
+
+
+async def test_without_script_all_but_adding_works(visit, person, account_server):
+    await person.add_passkey(software(account_server))
+    async with visit("passkeys", java_script_enabled=False) as page:
+        await expect(page.get_by_text("Adding a passkey needs JavaScript")).to_be_visible()
+        await expect(page.get_by_role("button", name="Add a passkey")).to_be_hidden()
+        await expect(page.locator("time").first).to_contain_text("UTC")
+        await page.locator("summary", has_text="Delete").click()
+        await page.get_by_role("button", name="Delete this passkey").click()
+        await expect(page.get_by_role("status")).to_contain_text("was deleted")
+
+
+async def test_by_keyboard_alone(visit, person, account_server):
+    await person.add_passkey(software(account_server))
+    async with visit("passkeys") as page:
+        seen = []
+        for _ in range(12):
+            await page.keyboard.press("Tab")
+            seen.append(await page.evaluate("document.activeElement.innerText"))
+        assert [one for one in seen if one][:5] == [
+            *("Passkeys", "Security", "Rename", "Delete", "Add a passkey"),
+        ]
+        await page.locator("summary").first.focus()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("By hand")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("By hand", exact=True)).to_be_visible()
+
+
+def software(server):
+    from software_authenticator import Authenticator
+
+    return Authenticator(server.url)
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_pages_can_be_read_by_everybody(visit, person, color_scheme, width):
+    """Axe finds nothing, and nothing scrolls sideways."""
+    await person.add_passkey(software(person.server))
+    await person.sign_in(PHONE)
+
+    async def look(page, name):
+        assert await violations(page) == [], name
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, name
+        if "SCREENSHOTS" in os.environ:
+            path = f"{os.environ['SCREENSHOTS']}/{name}-{color_scheme}-{width}.png"
+            await page.screenshot(path=path, full_page=True)
+
+    async with visit("passkeys", width, color_scheme=color_scheme) as page:
+        for each in await page.locator("summary").all():
+            await each.click()
+        await look(page, "passkeys")
+        await page.goto(page.url.replace("passkeys", "security"))
+        await look(page, "security-off")
+        await page.get_by_role("button", name="Set up an authenticator app").click()
+        await page.get_by_label("Code").fill("123456")
+        await page.get_by_role("button", name="Turn on two-step verification").click()
+        await expect(page.get_by_role("alert")).to_be_visible()
+        await look(page, "setup")
+        key = (await page.locator("code.key").inner_text()).replace(" ", "")
+        await page.get_by_label("Code").fill(code_of(pyotp.TOTP(key)))
+        await page.get_by_role("button", name="Turn on two-step verification").click()
+        await expect(page.locator(".codes")).to_be_visible()
+        await look(page, "codes")
+        await person.signed_in_ago(11)
+        await page.get_by_role("link", name="I have kept them").click()
+        for each in await page.locator("summary").all():
+            await each.click()
+        await look(page, "security-on")
+        await page.goto(page.url.replace("security", "passkeys"))
+        for each in await page.locator("summary").all():
+            await each.click()
+        await look(page, "passkeys-code")
+        await page.context.clear_cookies()
+        await page.reload()
+        await look(page, "closed")

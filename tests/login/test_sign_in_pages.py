@@ -1,0 +1,408 @@
+"""Signing in and up by the pages, as a browser without scripts does it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+from apis import unique
+from hosted import answered, heading, password, problems
+
+SIGN_IN, SIGN_UP = "Sign in to Acme Projects", "Sign up for Acme Projects"
+CODE, CHOOSE, CREATE = "Check your mail", "Choose an organization", "Create your organization"
+SESSION = "__Host-tenantry_session"
+
+
+def new_email() -> str:
+    return f"{unique('anna')}@example.com"
+
+
+@pytest.fixture
+async def member(place):
+    """Somebody who is in one organization, with a password that they have chosen."""
+    user = await place.make.user()
+    async with place.visitor() as browser:
+        chosen = password()
+        await browser.begin(await place.application())
+        await browser.prove(user["email"], intent="reset_password")
+        answered(await browser.step("new-password", password=chosen))
+    return user, chosen
+
+
+async def test_somebody_new_signs_up_by_a_code(place, application, visitor):
+    email = new_email()
+    page = await visitor.begin(application)
+    assert page.status_code == 200
+    assert heading(page) == SIGN_IN
+    sent = await visitor.step("email", email=email)
+    assert (sent.status_code, sent.headers["location"]) == (303, visitor.path)
+    page = await visitor.page()
+    assert heading(page) == CODE
+    assert email in page.text
+    sent = await visitor.step("code", code=await place.code(email))
+    assert (sent.status_code, sent.headers["location"]) == (303, visitor.path)
+    assert heading(await visitor.page()) == CREATE
+    done = await visitor.step("sign-up", organization_name="Globex", first_name="Anna")
+    answer = answered(done)
+    assert set(answer) == {"code", "state", "iss"}
+    assert answer["state"] == "a state"
+    assert SESSION in visitor.cookies
+    tokens = await application.tokens(visitor.http, answer["code"])
+    assert {"access_token", "id_token", "refresh_token"} <= set(tokens)
+
+
+async def test_a_link_waits_for_a_button(place, application, visitor):
+    """What looks into mails follows links: only the button takes it for a proof."""
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.step("email", email=user["email"])
+    link = (await place.link(user["email"])).removeprefix(place.server.url)
+    for _ in range(3):
+        page = await visitor.get(link)
+        assert page.status_code == 200
+        assert (await visitor.http.head(link)).status_code == 200
+    assert heading(await visitor.page()) == CODE
+    (token,) = re.findall(r'name="token" value="([^"]+)"', page.text)
+    answered(await visitor.step("link", token=token))
+    # And it is good once.
+    assert heading(await visitor.page()) == "This sign-in has ended"
+    assert heading(await visitor.get(link)) == "This link cannot be used here"
+
+
+async def test_a_link_opens_in_the_browser_that_asked_for_it_alone(place, application, visitor):
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.step("email", email=user["email"])
+    link = (await place.link(user["email"])).removeprefix(place.server.url)
+    async with place.visitor() as other:
+        page = await other.get(link)
+        assert heading(page) == "This link cannot be used here"
+        token = link.rpartition("=")[2]
+        refused = await other.post(f"{visitor.path}/link", token=token)
+        assert refused.status_code == 410
+        assert SESSION not in other.cookies
+    answered(await visitor.step("code", code=await place.code(user["email"])))
+
+
+async def test_a_wrong_link_is_said_to_be_wrong(place, application, visitor):
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.step("email", email=user["email"])
+    page = await visitor.step("link", token="areq_1.wrong")
+    assert page.status_code == 400
+    assert problems(page)[0].startswith("This link is wrong")
+    assert heading(await visitor.page()) == CODE
+
+
+async def test_a_wrong_code_is_said_beside_the_field(place, application, visitor):
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.step("email", email=user["email"])
+    right = await place.code(user["email"])
+    wrong = f"{(int(right) + 1) % 10**6:06}"
+    page = await visitor.step("code", code=wrong)
+    assert page.status_code == 400
+    assert heading(page) == CODE
+    assert problems(page)[0].startswith("This code is wrong")
+    field = re.search(r'<input id="code"[^>]*>', page.text)[0]
+    assert 'aria-invalid="true"' in field
+    assert 'aria-describedby="code-problem code-hint"' in field
+    assert "autofocus" in field
+    assert f'value="{wrong}"' in field
+    assert "<title>Error: " in page.text
+    answered(await visitor.step("code", code=right))
+
+
+async def test_after_five_wrong_codes_there_is_a_pause(place, application, visitor):
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.step("email", email=user["email"])
+    right = int(await place.code(user["email"]))
+    for number in range(1, 6):
+        page = await visitor.step("code", code=f"{(right + number) % 10**6:06}")
+        assert page.status_code == 400
+    page = await visitor.step("code", code=f"{(right + 6) % 10**6:06}")
+    assert page.status_code == 429
+    assert heading(page) == "Too many attempts"
+    assert f"<bdi>{page.headers['retry-after']}</bdi> seconds" in page.text
+    assert (await visitor.step("code", code=f"{right:06}")).status_code == 429
+
+
+async def test_the_mail_is_sent_again(place, application, visitor):
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.step("email", email=user["email"])
+    sent = await visitor.step("resend")
+    assert sent.headers["location"] == f"{visitor.path}?sent=again"
+    assert "We sent the mail again" in (await visitor.get(sent.headers["location"])).text
+    assert (await visitor.step("resend")).status_code == 429  # two a minute
+    answered(await visitor.step("code", code=await place.code(user["email"])))
+
+
+async def test_another_address_can_be_used(place, application, visitor):
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.step("email", email="typo@example.com")
+    page = await visitor.page("?page=sign_in")
+    assert heading(page) == SIGN_IN
+    assert 'value="typo@example.com"' in page.text
+    answered(await visitor.prove(user["email"]))
+
+
+@pytest.mark.parametrize(
+    "email", ["", " ", "anna", "anna@", "@example.com", "a b@example.com", "a\n@b.c"]
+)
+async def test_what_is_no_address_is_said_beside_the_field(application, visitor, email):
+    await visitor.begin(application)
+    page = await visitor.step("email", email=email, intent="sign_in")
+    assert page.status_code == 400
+    assert heading(page) == SIGN_IN
+    assert problems(page)[0].startswith("This is not an e-mail address")
+
+
+async def test_known_and_unknown_addresses_see_the_same(place, application):
+    pages = []
+    known = (await place.make.user())["email"]
+    for email in (known, new_email()):
+        async with place.visitor() as browser:
+            await browser.begin(application)
+            sent = await browser.step("email", email=email)
+            assert sent.status_code == 303
+            page = await browser.page()
+            wrong = await browser.step("code", code="000000")
+            told = await browser.step("password", email=email, password="wrong password")
+            pages.append(
+                [
+                    (answer.status_code, re.sub(f"{email}|areq_[0-9]+", "_", answer.text))
+                    for answer in (page, wrong, told)
+                ]
+            )
+    assert pages[0] == pages[1]
+
+
+async def test_a_password_is_chosen_and_used(place, application, visitor, member):
+    user, chosen = member
+    page = await visitor.begin(application)
+    assert 'type="password"' in page.text
+    page = await visitor.step("password", email=user["email"], password="not " + chosen)
+    assert page.status_code == 400
+    assert problems(page) == ["E-mail address or password is wrong."]
+    assert user["email"] in page.text
+    assert "not " + chosen not in page.text
+    answered(await visitor.step("password", email=user["email"], password=chosen))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "says"),
+    [("short", "at least 8"), ("x" * 129, "at most 128"), ("", "at least 8")],
+)
+async def test_a_weak_password_is_refused(place, application, visitor, chosen, says):
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.prove(user["email"], intent="reset_password")
+    assert heading(await visitor.page()) == "Choose a password"
+    page = await visitor.step("new-password", password=chosen)
+    assert page.status_code == 400
+    assert says in problems(page)[0]
+    page = await visitor.step("new-password", password=user["email"])
+    assert "may not be your e-mail address" in problems(page)[0]
+    answered(await visitor.step("new-password", password=password()))
+
+
+async def test_many_wrong_passwords_point_to_the_code(place, application, visitor):
+    user = await place.make.user()
+    await visitor.begin(application)
+    for _ in range(11):
+        page = await visitor.step("password", email=user["email"], password="wrong password")
+    assert page.status_code == 429
+    assert "Have a code sent" in problems(page)[0]
+    answered(await visitor.prove(user["email"]))
+
+
+async def test_a_second_factor_is_asked_for(place, application, visitor):
+    user = await place.make.user()
+    recovery_codes = await place.second_factor(user["id"])
+    await visitor.begin(application)
+    await visitor.prove(user["email"])
+    assert heading(await visitor.page()) == "One more step"
+    page = await visitor.step("second-factor", code="000000")
+    assert page.status_code == 400
+    assert problems(page)[0].startswith("This code is wrong")
+    assert heading(await visitor.page("?page=recovery")) == "Use a recovery code"
+    page = await visitor.step("second-factor", code="wrong", page="recovery")
+    assert heading(page) == "Use a recovery code"
+    answered(await visitor.step("second-factor", code=recovery_codes[0], page="recovery"))
+
+
+async def test_one_of_several_organizations_is_chosen(place, application, visitor):
+    first = await place.make.organization("First <b>Ltd</b>")
+    second = await place.make.organization("Second")
+    third = await place.make.organization("Third")
+    user = await place.make.user(first["id"])
+    for one, invited in ((second, False), (third, True)):
+        await place.api.users.create_membership(
+            organization_id=one["id"],
+            id=user["id"],
+            membership={"inviter_email": "ben@third.example"} if invited else {},
+            send_invitation_email=invited,
+        )
+    await visitor.begin(application)
+    await visitor.prove(user["email"])
+    page = await visitor.page()
+    assert heading(page) == CHOOSE
+    assert re.findall(r'value="(org_[0-9]+)"', page.text) == [
+        each["id"] for each in (first, second, third)
+    ]
+    assert "First &lt;b&gt;Ltd&lt;/b&gt;" in page.text
+    assert "choosing it accepts" in page.text
+    other = await place.make.organization("Not theirs")
+    for refused in (other["id"], "", "org_1"):
+        page = await visitor.step("organization", organization_id=refused)
+        assert page.status_code == 400
+        assert problems(page)[0].startswith("This organization cannot be chosen")
+    answered(await visitor.step("organization", organization_id=third["id"]))
+    joined = (await place.api.users.get_user(id=user["id"]))["user"]
+    statuses = {one["organization_id"]: one["membership_status"] for one in joined["memberships"]}
+    assert statuses[third["id"]] == "ACTIVE"
+
+
+async def test_the_names_of_a_new_organization_are_kept_when_one_is_wrong(application, visitor):
+    await visitor.begin(application)
+    await visitor.prove(new_email())
+    page = await visitor.step("sign-up", organization_name="  ", first_name="Anna", last_name="L")
+    assert page.status_code == 400
+    assert problems(page) == ["Give it a name of 1 to 200 characters."]
+    assert 'value="Anna"' in page.text
+    page = await visitor.step("sign-up", organization_name="Globex", first_name="x" * 201)
+    assert problems(page) == ["This is too long."]
+    assert 'value="Globex"' in page.text
+    answered(await visitor.step("sign-up", organization_name="Globex"))
+
+
+async def test_prompt_create_opens_the_sign_up_page(application, visitor):
+    page = await visitor.begin(application, prompt="create")
+    assert heading(page) == SIGN_UP
+    assert 'name="password"' not in page.text
+    assert heading(await visitor.page("?page=sign_in")) == SIGN_IN
+    assert heading(await visitor.page("?page=sign_up")) == SIGN_UP
+    assert heading(await visitor.page("?page=nonsense")) == SIGN_IN
+
+
+async def test_a_login_hint_is_filled_in(application, visitor):
+    page = await visitor.begin(application, login_hint="anna@example.com")
+    assert 'value="anna@example.com"' in re.search(r'<input id="email"[^>]*>', page.text)[0]
+
+
+async def test_it_can_be_cancelled(application, visitor):
+    await visitor.begin(application)
+    answer = answered(await visitor.step("cancel"))
+    assert answer["error"] == "access_denied"
+    assert answer["state"] == "a state"
+    assert (await visitor.page()).status_code == 410
+
+
+async def test_an_answer_may_go_by_a_form(place, application, visitor):
+    user = await place.make.user()
+    await visitor.begin(application, response_mode="form_post", ui_locales="de")
+    done = await visitor.prove(user["email"])
+    assert done.status_code == 200
+    assert '<html lang="de">' in done.text
+    assert f'action="{application.redirect_uri}"' in done.text
+    assert 'name="code"' in done.text
+    assert SESSION in visitor.cookies
+
+
+async def test_a_step_that_was_taken_leads_on(place, application, visitor):
+    """A second click, or another tab: it shows how far the sign-in has come."""
+    await visitor.begin(application)
+    email = new_email()
+    await visitor.prove(email)
+    for step, form in (
+        ("code", {"code": "123456"}),
+        ("email", {"email": email}),
+        ("password", {"email": email, "password": "x"}),
+        ("resend", {}),
+        ("second-factor", {"code": "1"}),
+        ("new-password", {"password": password()}),
+        ("organization", {"organization_id": "org_1"}),
+        ("link", {"token": "x"}),
+        ("passkey", {"credential": "{}", "challenge_id": "x"}),
+    ):
+        taken = await visitor.step(step, **form)
+        assert (taken.status_code, taken.headers["location"]) == (303, visitor.path), step
+    assert heading(await visitor.page()) == CREATE
+
+
+async def test_of_ten_clicks_at_once_one_signs_in(place, application, visitor):
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.step("email", email=user["email"])
+    code = await place.code(user["email"])
+    done = await asyncio.gather(*(visitor.step("code", code=code) for _ in range(10)))
+    codes = [one for one in done if one.headers.get("location", "").startswith("https://app")]
+    assert len(codes) == 1
+    assert {one.status_code for one in done} <= {303, 400, 410}
+
+
+async def test_what_has_ended_says_so(place, application, visitor):
+    await visitor.begin(application)
+    await place.expire(visitor.path.removeprefix("/login/"))
+    for answer in (
+        await visitor.page(),
+        await visitor.step("email", email="anna@example.com"),
+        await visitor.step("resend"),
+        await visitor.step("cancel"),
+        await visitor.get("/login/areq_1"),
+        await visitor.get("/login/nonsense"),
+    ):
+        assert answer.status_code == 410
+        assert heading(answer) == "This sign-in has ended"
+
+
+async def test_what_has_ended_leads_back_to_where_the_application_begins(place, visitor):
+    uri = "https://app.example.com/login?from=here"
+    application = await place.application(initiate_login_uri=uri)
+    await visitor.begin(application)
+    await place.expire(visitor.path.removeprefix("/login/"))
+    sent = await visitor.page()
+    assert (sent.status_code, sent.headers["location"]) == (303, uri)
+    # What was typed is not lost without a word; and without cookies there would be no end to it.
+    for page in (await visitor.step("code", code="1"), await visitor.http.get(visitor.path)):
+        assert page.status_code == 410
+        assert f'<a class="button" href="{uri}">Start again</a>' in page.text
+    sent = await visitor.get(application.path(redirect_uri="https://evil.example/"))
+    page = await visitor.get(sent.headers["location"])
+    assert f'<a class="button" href="{uri}">Start again</a>' in page.text
+
+
+async def test_a_request_that_was_refused_says_why(place, application, visitor):
+    sent = await visitor.get(application.path(redirect_uri="https://evil.example/"))
+    page = await visitor.get(sent.headers["location"])
+    error_id = sent.headers["location"].rpartition("/")[2]
+    assert page.status_code == 400
+    assert error_id in page.text
+    assert "redirect_uri" in page.text
+    assert "help@acme.example" in page.text
+    for unknown in ("err_1", "nonsense"):
+        assert (await visitor.get(f"/login/error/{unknown}")).status_code == 404
+
+
+async def test_a_passkey_that_proves_nothing_is_refused(application, visitor):
+    page = await visitor.begin(application)
+    assert f'action="{visitor.path}/passkey"' in page.text
+    options = await visitor.step("passkey/options")
+    assert options.status_code == 200
+    challenge = options.json()["challenge_id"]
+    for credential in ("", "[]", "{", "null", "{}", '{"id":"x","response":{}}', "[" * 10_000):
+        page = await visitor.step("passkey", challenge_id=challenge, credential=credential)
+        assert page.status_code == 400, credential
+        assert heading(page) == SIGN_IN
+        assert problems(page)[0].startswith("This passkey cannot be used")
+
+
+async def test_no_page_needs_more_than_a_get(application, visitor):
+    """HEAD is answered like GET, and takes no step."""
+    await visitor.begin(application)
+    for path in (visitor.path, "/login/error/err_1", "/login/style.css", "/invitations/x"):
+        assert (await visitor.http.head(path)).status_code in {200, 404, 410}

@@ -1,0 +1,34 @@
+"""A database of each kind, the rooms on it, and browsers that visit the sign-in."""
+
+from __future__ import annotations
+
+import pytest
+from rooms import clock, database_url, db, empty_postgresql, empty_sqlite, other
+from visitors import Place, configured
+
+from tenantry.connections import service as connections
+
+__all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
+
+
+@pytest.fixture
+async def new_place(db):
+    """Set up a deployment with these settings."""
+    await connections.ensure(db)
+    opened = []
+
+    async def made(**settings: object) -> Place:
+        place = Place(db, configured(**settings))
+        await place.open()
+        opened.append(place)
+        return place
+
+    yield made
+    for place in opened:
+        await place.close()
+
+
+@pytest.fixture
+async def place(new_place):
+    """A deployment as it comes, with one application."""
+    return await new_place()

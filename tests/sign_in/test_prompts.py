@@ -1,0 +1,227 @@
+"""What an application may ask for, against the session that a browser has."""
+
+from __future__ import annotations
+
+import pytest
+from visitors import MINUTE, Browser, code_of, error_of
+
+from tenantry.sessions import service as sessions
+from tenantry.sign_in import beginning, completing, states
+from tenantry.sign_in.model import AuthRequest
+
+
+@pytest.fixture
+async def user(place):
+    return await place.member()
+
+
+@pytest.fixture
+async def browser(place, user):
+    """A browser with a session."""
+    browser = Browser(place)
+    await browser.sign_in_as(user)
+    await place.events()
+    return browser
+
+
+def is_anew(begun) -> bool:
+    return isinstance(begun, AuthRequest) and begun.state == states.IN_PROGRESS
+
+
+async def test_none_without_a_session(place):
+    assert error_of(await Browser(place).begin(prompt=("none",))) == "login_required"
+
+
+async def test_none_with_a_session(browser):
+    assert code_of(await browser.begin(prompt=("none",)))
+
+
+async def test_a_silent_code_is_no_new_sign_in(place, browser):
+    other = await place.application("Other")
+    assert code_of(await browser.begin())
+    assert code_of(await browser.begin(client=other))
+    assert [event for event in await place.events() if event["type"].startswith("user.")] == []
+    session = await browser.session()
+    assert {client_id for client_id, _ in session.clients} == {place.client.id, other.id}
+
+
+async def test_login_asks_again_and_enters_the_same_session(place, user, browser):
+    before = await browser.session()
+    request = await browser.begin(prompt=("login",))
+    assert is_anew(request)
+    request = await browser.prove(request, user.email)
+    answer, secret = await browser.sign_in.complete(browser.call, request, session=before)
+    assert code_of(answer)
+    assert secret is None
+    after = await browser.session()
+    assert after.id == before.id
+    assert after.auth_time > before.auth_time
+    assert [event["type"] for event in await place.events()] == ["user.login"]
+
+
+async def test_login_as_somebody_else_ends_the_session_of_before(place, user, browser):
+    before, other = await browser.session(), await place.member()
+    await place.events()
+    request = await browser.prove(await browser.begin(prompt=("login",)), other.email)
+    assert code_of(await browser.complete(request))
+    after = await browser.session()
+    assert after.id != before.id
+    assert after.user_id == other.id
+    assert await sessions.find_live(place.db, before.id) is None
+    happened = await place.events()
+    assert [event["type"] for event in happened] == ["user.logout", "user.login"]
+    assert (await sessions.get(place.operator, before.id)).status == "logout"
+
+
+async def test_max_age(place, user, browser, clock):
+    assert code_of(await browser.begin(max_age=600))
+    clock.of(beginning).forward(601)
+    assert is_anew(await browser.begin(max_age=600))
+    assert error_of(await browser.begin(max_age=600, prompt=("none",))) == "login_required"
+    assert code_of(await browser.begin())
+
+
+async def test_a_max_age_of_zero_is_login(browser):
+    assert is_anew(await browser.begin(max_age=0))
+
+
+async def test_an_id_token_hint_of_another(place, user, browser):
+    assert code_of(await browser.begin(id_token_user=user.id, prompt=("none",)))
+    hint = {"id_token_user": "usr_1"}
+    assert is_anew(await browser.begin(**hint))
+    assert error_of(await browser.begin(**hint, prompt=("none",))) == "login_required"
+
+
+async def test_a_login_hint_of_another(place, user, browser):
+    assert code_of(await browser.begin(login_hint=user.email.upper()))
+    hint = {"login_hint": "somebody@else.example"}
+    assert is_anew(await browser.begin(**hint))
+    assert error_of(await browser.begin(**hint, prompt=("none",))) == "login_required"
+
+
+async def test_create_is_a_sign_up(browser):
+    request = await browser.begin(prompt=("create",))
+    assert is_anew(request)
+    assert request.facts["intent"] == "sign_up"
+
+
+async def test_select_account_with_one_organization_is_silent(browser):
+    assert code_of(await browser.begin(prompt=("select_account",)))
+
+
+async def test_select_account_with_several_asks(place, user, browser):
+    other = await place.organization("Other")
+    await place.join(other, user)
+    await place.events()
+    request = await browser.begin(prompt=("select_account",))
+    assert request.state == states.ORGANIZATION_SWITCHER
+    choices = await browser.sign_in.organizations(browser.call, request)
+    assert [choice.name for choice in choices] == ["Acme", "Other"]
+    request = await browser.sign_in.choose_organization(browser.call, request, other.id)
+    before = await browser.session()
+    assert code_of(await browser.complete(request))
+    after = await browser.session()
+    assert (after.id, after.organization_id) == (before.id, other.id)
+    assert after.auth_time == before.auth_time
+    assert after.organizations == (before.organization_id, other.id)
+    assert [event["type"] for event in await place.events()] == ["user.login"]
+
+
+async def test_a_switch_needs_the_session_that_it_began_with(place, user, browser):
+    other = await place.organization("Other")
+    await place.join(other, user)
+    request = await browser.begin(prompt=("select_account",))
+    request = await browser.sign_in.choose_organization(browser.call, request, other.id)
+    await sessions.end(browser.call, (await browser.session()).id, status="logout")
+    assert error_of(await browser.complete(request)) == "login_required"
+    # Nor does the session of another person do.
+    stranger = await place.member()
+    await browser.sign_in_as(user, organization_id=other.id)
+    request = await browser.begin(prompt=("select_account",))
+    request = await browser.sign_in.choose_organization(browser.call, request, other.id)
+    thief = Browser(place)
+    await thief.sign_in_as(stranger)
+    browser.session_secret = thief.session_secret
+    assert error_of(await browser.complete(request)) == "login_required"
+
+
+async def test_an_organization_of_the_session_is_entered_at_once(place, user, browser):
+    other = await place.organization("Other")
+    await place.join(other, user)
+    await place.events()
+    answer = await browser.begin(prompt=("select_account",), organization_id=other.id)
+    assert code_of(answer)
+    assert (await browser.session()).organization_id == other.id
+    (event,) = await place.events()
+    assert event["type"] == "user.login"
+    # And back, which is no new sign-in.
+    first = user.memberships[0].organization_id
+    assert code_of(await browser.begin(organization_id=first, prompt=("none",)))
+    assert (await browser.session()).organization_id == first
+    assert await place.events() == []
+    # Without a name, it is the last one.
+    assert code_of(await browser.begin())
+    assert (await browser.session()).organization_id == first
+
+
+async def test_another_organization_is_for_its_members(place, user, browser):
+    foreign = await place.organization("Foreign")
+    request = await browser.begin(organization_id=foreign.id)
+    assert is_anew(request)
+    assert request.facts["notice"] == "NOT_A_MEMBER"
+    answer = await browser.begin(organization_id=foreign.id, prompt=("none",))
+    assert error_of(answer) == "access_denied"
+    answer = await browser.begin(organization_id="org_1", prompt=("none",))
+    assert error_of(answer) == "access_denied"
+    assert (await browser.session()).organizations == (user.memberships[0].organization_id,)
+    # Nor does it help to prove once more who it is.
+    request = await browser.prove(request, user.email)
+    assert request.state == states.FAILED
+    assert error_of(await browser.complete(request)) == "access_denied"
+
+
+async def test_nobody_joins_by_following_a_link(place, user, browser):
+    inviting = await place.organization("Inviting")
+    await place.join(inviting, user, invited=True)
+    answer = await browser.begin(organization_id=inviting.id, prompt=("none",))
+    assert error_of(answer) == "interaction_required"
+    request = await browser.begin(organization_id=inviting.id)
+    assert request.state == states.ORGANIZATION_SWITCHER
+    request = await browser.sign_in.choose_organization(browser.call, request, inviting.id)
+    assert code_of(await browser.complete(request))
+    assert (await browser.session()).organization_id == inviting.id
+
+
+async def test_an_unknown_connection_fails(place, browser):
+    assert error_of(await browser.begin(connection_id="conn_1")) == "invalid_request"
+    known = (await browser.session()).amr[0]
+    assert code_of(await browser.begin(connection_id=known))
+
+
+async def test_the_policy_of_the_other_organization_counts(place, user, browser, clock):
+    strict = await place.organization("Strict")
+    await place.join(strict, user)
+    await place.limit(strict, absolute=60)
+    clock.of(completing).forward(61 * 60)
+    answer = await browser.begin(organization_id=strict.id, prompt=("none",))
+    assert error_of(answer) == "interaction_required"
+    before = await browser.session()
+    request = await browser.begin(organization_id=strict.id)
+    assert is_anew(request)
+    assert request.facts["notice"] == "AUTHENTICATE_AGAIN"
+    request = await browser.prove(request, user.email)
+    assert code_of(await browser.complete(request))
+    after = await browser.session()
+    assert after.id != before.id
+    assert after.absolute_expire_time - after.create_time == 60 * MINUTE
+    # The organization of before is not touched by it.
+    assert after.organizations == (strict.id,)
+
+
+async def test_a_young_session_comes_under_the_stricter_policy(place, user, browser):
+    strict = await place.organization("Strict")
+    await place.join(strict, user)
+    await place.limit(strict, absolute=60)
+    assert code_of(await browser.begin(organization_id=strict.id, prompt=("none",)))
+    session = await browser.session()
+    assert session.absolute_expire_time - session.create_time == 60 * MINUTE

@@ -1,0 +1,282 @@
+"""What attackers try at the sign-in (attack cases 26, 47, 50, 56, 57 and 58)."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+
+import pytest
+from sqlalchemy import select
+from visitors import PUBLIC_URL, Browser, code_of, error_of
+
+from tenantry import errors, vault
+from tenantry.caller import Origin
+from tenantry.db.statements import Statement
+from tenantry.passwordless import service as passwordless
+from tenantry.sign_in import proving, states
+from tenantry.sign_in.browsers import ForeignPage, check_page
+from tenantry.sign_in.model import auth_requests
+from tenantry.users import service as users
+
+
+async def test_known_and_unknown_addresses_are_answered_alike(place):
+    """Attack case 56: the same answer, and the same trace in the log."""
+    user = await place.member()
+    seen = []
+    for email in (user.email, "who@new.example"):
+        browser = Browser(place)
+        request = await browser.begin()
+        request = await browser.sign_in.start_email(browser.call, request, email=email)
+        seen.append((request.state, request.status, set(request.facts), request.user_id))
+        with pytest.raises(errors.InvalidArgument) as problem:
+            await browser.sign_in.verify_code(browser.call, request, "x")
+        seen[-1] += (problem.value.message,)
+    assert seen[0] == seen[1]
+
+
+async def test_also_where_nobody_may_sign_up(new_place):
+    place = await new_place(sign_up=False)
+    user = await place.member()
+    seen = []
+    for email in (user.email, "who@new.example"):
+        browser = Browser(place)
+        request = await browser.begin()
+        request = await browser.sign_in.start_email(browser.call, request, email=email)
+        seen.append((request.state, request.status, set(request.facts), request.user_id))
+        request = await browser.sign_in.resend_email(browser.call, request)
+        with pytest.raises(errors.RateLimited):
+            await browser.sign_in.resend_email(browser.call, request)
+    assert seen[0] == seen[1]
+
+
+async def test_and_take_as_long(place):
+    """The same statements: what differs is only in the mail. A median of many, and a wide bound."""
+    user = await place.member()
+    taken: dict[str, list[float]] = {"known": [], "unknown": []}
+    for number in range(12):
+        for kind, seconds in taken.items():
+            browser = Browser(place, address=f"198.51.{number}.{len(kind)}")
+            request = await browser.begin()
+            email = user.email if kind == "known" else f"who{number}@new.example"
+            began = time.perf_counter()
+            try:
+                await browser.sign_in.start_email(browser.call, request, email=email)
+            except errors.RateLimited:
+                continue
+            seconds.append(time.perf_counter() - began)
+    known, unknown = (statistics.median(taken[kind]) for kind in taken)
+    assert 1 / 5 < known / unknown < 5
+
+
+async def test_a_code_is_good_in_the_browser_that_asked_for_it(place):
+    """Attack case 26: a state from another browser."""
+    user = await place.member()
+    browser, thief = Browser(place), Browser(place)
+    request = await browser.begin()
+    request = await browser.sign_in.start_email(browser.call, request, email=user.email)
+    assert await thief.again(request) is None
+    own = await thief.begin()
+    code, token = await place.code(user.email), await place.link_token(user.email)
+    # The thief has no mail of their own to prove, nor does the victim's code fit theirs.
+    with pytest.raises(states.OutOfStep):
+        await thief.sign_in.verify_code(thief.call, own, code)
+    own = await thief.sign_in.start_email(thief.call, own, email="thief@new.example")
+    with pytest.raises(errors.InvalidArgument):
+        await thief.sign_in.verify_link(thief.call, own, token)
+    request = await browser.sign_in.verify_link(browser.call, request, token)
+    assert code_of(await browser.complete(request))
+
+
+async def test_a_link_opens_nothing_elsewhere_unless_that_is_wished(new_place):
+    place = await new_place()
+    user = await place.member()
+    browser, other = Browser(place), Browser(place)
+    request = await browser.begin()
+    request = await browser.sign_in.start_email(browser.call, request, email=user.email)
+    token = await place.link_token(user.email)
+    elsewhere = other.sign_in.verify_link_elsewhere
+    assert await elsewhere(other.call, request.id, token, browser=other.secret) is None
+
+    open_place = await new_place(email_same_browser=False)
+    moved = await open_place.sign_in.verify_link_elsewhere(
+        other.call, request.id, token, browser=other.secret
+    )
+    assert moved.state == states.ORGANIZATION_SELECTED
+    assert await browser.again(request) is None
+    assert (await other.again(request)).state == states.ORGANIZATION_SELECTED
+    second = await browser.begin()
+    second = await browser.sign_in.start_email(browser.call, second, email="a@new.example")
+    with pytest.raises(errors.InvalidArgument):
+        await open_place.sign_in.verify_link_elsewhere(
+            other.call, second.id, token, browser=other.secret
+        )
+
+
+async def test_a_code_is_used_once(place):
+    user = await place.member()
+    browser = Browser(place)
+    request = await browser.begin()
+    sent = await browser.sign_in.start_email(browser.call, request, email=user.email)
+    code = await place.code(user.email)
+    await browser.sign_in.verify_code(browser.call, sent, code)
+    with pytest.raises((errors.InvalidArgument, states.OutOfStep)):
+        await browser.sign_in.verify_code(browser.call, sent, code)
+
+
+async def test_codes_are_guessed_in_parallel_in_vain(place):
+    """Attack case 57."""
+    user = await place.member()
+    browser = Browser(place)
+    request = await browser.begin()
+    request = await browser.sign_in.start_email(browser.call, request, email=user.email)
+    code = await place.code(user.email)
+    guesses = [f"{(int(code) + n + 1) % 10**6:06}" for n in range(30)]
+    done = await asyncio.gather(
+        *(browser.sign_in.verify_code(browser.call, request, guess) for guess in guesses),
+        return_exceptions=True,
+    )
+    looked_at = [one for one in done if isinstance(one, errors.InvalidArgument)]
+    assert len(looked_at) <= passwordless.WRONG_CODES
+    assert sum(isinstance(one, errors.RateLimited) for one in done) == 30 - len(looked_at)
+    # The owner's link still works, and so does another sign-in from elsewhere.
+    token = await place.link_token(user.email)
+    request = await browser.sign_in.verify_link(browser.call, request, token)
+    assert request.state == states.ORGANIZATION_SELECTED
+
+
+async def test_mail_to_a_victim_does_not_lock_the_victim_out(place):
+    """A stranger who asks all the time has spent what is the stranger's, not the owner's."""
+    user = await place.member()
+    stranger = Browser(place, address="203.0.113.9")
+    request = await stranger.begin()
+    for _ in range(2):
+        request = await stranger.sign_in.start_email(stranger.call, request, email=user.email)
+    with pytest.raises(errors.RateLimited):
+        await stranger.sign_in.start_email(stranger.call, request, email=user.email)
+    assert code_of(await Browser(place).sign_in_as(user))
+
+
+async def test_one_address_does_not_send_mail_to_everybody(place):
+    browser = Browser(place, address="203.0.113.9")
+
+    async def send(number: int) -> None:
+        email = f"who{number}@new.example"
+        await browser.sign_in.start_email(browser.call, await browser.begin(), email=email)
+
+    for number in range(proving.MAILS_OF_ORIGIN):
+        await send(number)
+    with pytest.raises(errors.RateLimited):
+        await send(100)
+
+
+async def test_a_user_of_the_same_address_as_one_who_was_deleted_is_somebody_else(place):
+    """Attack case 50: ids are not recycled, and a session of before is none."""
+    first = await place.member(email="ann@acme.example")
+    browser = Browser(place)
+    await browser.sign_in_as(first)
+    await users.remove(place.operator, users.Identity(first.id), forced=True)
+    second = await place.member(email="ann@acme.example")
+    assert second.id != first.id
+    assert await browser.session() is None
+    begun = await browser.begin()
+    assert begun.state == states.IN_PROGRESS
+
+
+async def test_the_caller_names_no_user(place):
+    """Attack case 47: who it is comes from the proof alone, whatever the request says."""
+    victim, thief = await place.member(), await place.member()
+    browser = Browser(place)
+    request = await browser.begin(login_hint=victim.email)
+    request = await browser.prove(request, thief.email)
+    await browser.complete(request)
+    assert (await browser.session()).user_id == thief.id
+    # Nor is somebody else taken for the one that an id_token_hint names.
+    request = await browser.begin(id_token_user=victim.id)
+    request = await browser.prove(request, thief.email)
+    assert error_of(await browser.complete(request)) == "login_required"
+
+
+async def test_the_mail_goes_to_the_address_as_it_was_given(place):
+    """A code for an address in other letters proves the inbox of that one."""
+    user = await place.member(email="ann@acme.example")
+    browser = Browser(place)
+    request = await browser.prove(await browser.begin(), "ANN@acme.example")
+    assert request.user_id == user.id
+    # Other letters that look the same are another address.
+    strange = Browser(place, address="192.0.2.8")
+    request = await strange.prove(await strange.begin(), "\u0430nn@acme.example")
+    assert request.user_id is None
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        *("", "ann", "@acme.example", "ann@", "a b@acme.example", "ann@acme.example\r\nBcc: x"),
+        *("<ann@acme.example>", "ann@acme.example,bee@acme.example", "x" * 250 + "@a.de"),
+        *('"ann"@acme.example', "ann\x00@acme.example"),
+    ],
+)
+async def test_what_is_no_address_is_refused(place, email):
+    browser = Browser(place)
+    request = await browser.begin()
+    with pytest.raises(errors.InvalidArgument) as problem:
+        await browser.sign_in.start_email(browser.call, request, email=email)
+    assert problem.value.violations[0].field == "email"
+
+
+@pytest.mark.parametrize(
+    ("origin", "refused"),
+    [
+        (Origin(site="same-origin"), False),
+        (Origin(site="same-origin", page=PUBLIC_URL), False),
+        (Origin(page=PUBLIC_URL), False),
+        (Origin(), False),
+        (Origin(site="cross-site"), True),
+        (Origin(site="same-site"), True),
+        (Origin(site="none"), True),
+        (Origin(site="cross-site", page=PUBLIC_URL), True),
+        (Origin(page="https://evil.example"), True),
+        (Origin(page="null"), True),
+        (Origin(page=f"{PUBLIC_URL}.evil.example"), True),
+    ],
+)
+def test_a_page_of_somebody_else_is_refused(origin, refused):
+    """Attack case 58."""
+    if not refused:
+        check_page(origin, PUBLIC_URL)
+        return
+    with pytest.raises(ForeignPage):
+        check_page(origin, PUBLIC_URL)
+
+
+async def test_an_error_before_trust_keeps_little_of_what_came(place):
+    browser = Browser(place)
+    error_id = await browser.sign_in.refuse(
+        browser.call, client_id="x" * 5000, error="invalid_request", description="y" * 5000
+    )
+    assert await browser.sign_in.find_error(place.db, error_id) == ("invalid_request", "y" * 200)
+    (row,) = await place.db.fetch_all(Statement(select(auth_requests)))
+    assert len(row["client_id"]) == 200
+    assert (row["status"], row["browser_digest"]) == ("FAILED", None)
+
+
+async def test_the_error_of_a_request_that_was_trusted_is_shown_to_nobody(place):
+    browser = Browser(place)
+    request = await browser.begin()
+    await browser.sign_in.cancel(browser.call, request)
+    for error_id in (request.id.replace("areq_", "err_"), "err_1", "err_x", "", "err_"):
+        assert await browser.sign_in.find_error(place.db, error_id) is None
+
+
+@pytest.mark.parametrize("request_id", ["", "areq_", "areq_1", "areq_x", "x" * 5000, "areq_\x00"])
+async def test_what_is_no_request_is_not_found(place, request_id):
+    browser = Browser(place)
+    assert await browser.sign_in.find(place.db, request_id, browser.secret) is None
+    assert await browser.sign_in.find(place.db, request_id, "") is None
+
+
+async def test_a_secret_that_was_guessed_finds_nothing(place):
+    await Browser(place).begin()
+    for secret in ("", "x", vault.new_secret()):
+        assert await place.sign_in.newest(place.db, secret) is None

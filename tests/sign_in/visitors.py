@@ -1,0 +1,316 @@
+"""A deployment without a server, and the browsers that visit its sign-in."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+import pyotp
+from aiohttp import web
+from software_authenticator import Authenticator
+
+from tenantry import settings, vault, worker
+from tenantry.caller import ANONYMOUS, SYSTEM, Call, Origin
+from tenantry.clients import applications
+from tenantry.db import log
+from tenantry.interceptors import registry
+from tenantry.interceptors.service import Interceptors
+from tenantry.mail import service as mail_service
+from tenantry.organizations import service as organizations
+from tenantry.organizations.service import ApplicationPolicy
+from tenantry.passkeys import service as passkeys
+from tenantry.passkeys.relying_party import RelyingParty
+from tenantry.passwords.service import Passwords
+from tenantry.sessions import service as sessions
+from tenantry.sign_in import states
+from tenantry.sign_in.model import Answer, AuthRequest, Params
+from tenantry.sign_in.service import SignIn
+from tenantry.totp import service as totp
+from tenantry.users import memberships
+from tenantry.users import service as users
+from tenantry.users.joining import Rules, Terms
+
+if TYPE_CHECKING:
+    from tenantry.organizations.model import Organization
+
+PUBLIC_URL = "https://sign-in.example:8443"
+REDIRECT_URI = "https://app.example/callback"
+CHROME = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/131.0.0.0 Safari/537.36"
+)
+MINUTE = 60_000_000  # microseconds
+_CODE = re.compile(r"^\d{6}$", re.MULTILINE)
+_URL = re.compile(r"^https://\S+$", re.MULTILINE)
+_RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
+_NUMBERS = itertools.count(1)
+
+
+def configured(**values: object) -> settings.Settings:
+    """Settings as an operator writes them."""
+    values = {"public_url": PUBLIC_URL, **values}
+    named = {f"TENANTRY_{name.upper()}": str(value) for name, value in values.items()}
+    return settings.load({**named, "TENANTRY_CONFIG": "/dev/null"})
+
+
+class Place:
+    """A deployment: its rooms, its application, and what its operator does."""
+
+    def __init__(self, db, known: settings.Settings) -> None:
+        self.db = db
+        self.settings = known
+        self.passwords = Passwords(breached=None)
+        self.interceptors = Interceptors(db, known)
+        self.sign_in = SignIn(
+            known,
+            passwords=self.passwords,
+            interceptors=self.interceptors,
+            relying_party=RelyingParty.of(known),
+        )
+        self.operator = Call(SYSTEM, db, "req_operator")
+        self._seen = ""
+        self._postman: worker.Job | None = None
+        self._read: dict[str, tuple[str, str]] = {}
+
+    async def open(self) -> None:
+        newest = await log.last(self.db, limit=1)
+        self._seen = newest[-1]["id"] if newest else ""
+        self.client = await self.application()
+
+    async def close(self) -> None:
+        if self._postman is not None:
+            await self._postman.close()
+        await self.interceptors.aclose()
+        await self.passwords.aclose()
+
+    async def application(self, name: str = "App", **members: Any):
+        return await applications.create(
+            self.operator,
+            client_type="WEB_APP",
+            members={"name": name, "post_login_uris": [REDIRECT_URI], **members},
+            production=False,
+        )
+
+    async def organization(self, name: str = "Acme"):
+        return await organizations.create(self.operator, region_code="US", display_name=name)
+
+    async def member(self, *of: Organization, email: str = "", invited: bool = False):
+        """A user, an active member of these organizations, or invited to them."""
+        first, *others = of or (await self.organization(),)
+        terms = Terms(roles=[], metadata={}, inviter_email="boss@acme.example", invite=invited)
+        user = await users.create(
+            self.operator,
+            first.id,
+            terms,
+            rules=_RULES,
+            email=email or f"user{next(_NUMBERS)}@acme.example",
+        )
+        for organization in others:
+            await self.join(organization, user, invited=invited)
+        return user
+
+    async def join(self, organization, user, *, invited: bool = False) -> None:
+        terms = Terms(roles=[], metadata={}, inviter_email="boss@acme.example", invite=invited)
+        await memberships.add(
+            self.operator, organization.id, users.Identity(user.id), terms, rules=_RULES
+        )
+
+    async def limit(self, organization, *, absolute: int) -> None:
+        """Give an organization a session policy of its own, in minutes."""
+        await organizations.set_features(self.operator, organization.id, [("session_policy", True)])
+        await organizations.set_session_policy(
+            self.operator,
+            organization.id,
+            application=ApplicationPolicy.of(self.settings),
+            absolute=absolute,
+            idle_enabled=False,
+            idle=None,
+        )
+
+    async def leave(self, organization, user) -> None:
+        await memberships.remove(
+            self.operator, organization.id, users.Identity(user.id), cascade=False, forced=True
+        )
+
+    async def mails(self) -> list[tuple[str, str]]:
+        """Have the worker deliver; return recipient and text of all mail, the oldest first."""
+        if self._postman is None:
+            jobs = worker.jobs(self.settings)
+            self._postman = next(job for job in jobs if job.name == "mail")
+        while (seconds := await mail_service.seconds_until_due(self.db)) is not None:
+            if seconds > 0:
+                break
+            await self._postman.run(self.db)
+        for mail in reversed(await mail_service.newest(self.db, limit=100)):
+            if mail.id not in self._read:
+                _, content = await mail_service.find(self.db, mail.id)
+                if content is not None:
+                    self._read[mail.id] = mail.recipient, content.text
+        return [self._read[mail_id] for mail_id in sorted(self._read)]
+
+    async def code(self, email: str) -> str:
+        """The code of the last mail to an address."""
+        return _CODE.findall(await self._text(email))[0]
+
+    async def link(self, email: str) -> str:
+        """The link of the last mail to an address."""
+        return _URL.findall(await self._text(email))[0]
+
+    async def link_token(self, email: str) -> str:
+        (token,) = parse_qs(urlsplit(await self.link(email)).query)["link_token"]
+        return token
+
+    async def _text(self, email: str) -> str:
+        return [text for to, text in await self.mails() if to == email][-1]
+
+    async def events(self) -> list[dict[str, Any]]:
+        """The events since the last time, the oldest first."""
+        found = await log.after(self.db, self._seen, limit=1000)
+        if found:
+            self._seen = found[-1]["id"]
+        return found
+
+    async def user(self, user_id: str):
+        return await users.get(self.operator, users.Identity(user_id))
+
+
+class Browser:
+    """One browser: its cookies, and the pages that it is sent to."""
+
+    def __init__(self, place: Place, *, address: str = "192.0.2.7") -> None:
+        self.place = place
+        self.secret = vault.new_secret()  # of the cookie that binds requests
+        self.session_secret = ""
+        self.call = Call(ANONYMOUS, place.db, "req_1", origin=Origin(address, CHROME))
+        self.sign_in = place.sign_in
+
+    async def session(self):
+        return await sessions.find(self.place.db, self.session_secret)
+
+    async def begin(self, *, client=None, **params: Any) -> Answer | AuthRequest:
+        """Come from an application."""
+        params = {"redirect_uri": REDIRECT_URI, "state": "s1", "code_challenge": "c" * 43, **params}
+        return await self.sign_in.begin(
+            self.call,
+            client or self.place.client,
+            Params(**params),
+            browser=self.secret,
+            session=await self.session(),
+        )
+
+    async def again(self, request: AuthRequest) -> AuthRequest | None:
+        """The request as the next page finds it."""
+        return await self.sign_in.find(self.place.db, request.id, self.secret)
+
+    async def prove(self, request: AuthRequest, email: str, **how: Any) -> AuthRequest:
+        """Prove an inbox by the code."""
+        request = await self.sign_in.start_email(self.call, request, email=email, **how)
+        return await self.sign_in.verify_code(self.call, request, await self.place.code(email))
+
+    async def complete(self, request: AuthRequest) -> Answer:
+        answer, secret = await self.sign_in.complete(
+            self.call, request, session=await self.session()
+        )
+        self.session_secret = secret or self.session_secret
+        return answer
+
+    async def sign_up(self, email: str, organization_name: str = "Acme", **params: Any) -> Answer:
+        request = await self.prove(await self.begin(**params), email)
+        request = await self.sign_in.sign_up(
+            self.call, request, organization_name=organization_name
+        )
+        return await self.complete(request)
+
+    async def sign_in_as(self, user, **params: Any) -> Answer:
+        """Sign in by mail, from an application to a code."""
+        request = await self.begin(**params)
+        assert isinstance(request, AuthRequest), request
+        request = await self.prove(request, user.email)
+        assert request.state == states.ORGANIZATION_SELECTED, request
+        return await self.complete(request)
+
+    def at(self, address: str) -> Browser:
+        """The same browser at another address."""
+        self.call = replace(self.call, origin=Origin(address, CHROME))
+        return self
+
+
+def code_of(answer: Answer) -> str:
+    assert set(answer.members) == {"code", "state", "iss"}, answer
+    assert answer.members["iss"] == PUBLIC_URL
+    return answer.members["code"]
+
+
+def error_of(answer: Answer) -> str:
+    assert isinstance(answer, Answer), answer
+    assert set(answer.members) == {"error", "error_description", "state", "iss"}, answer
+    return answer.members["error"]
+
+
+async def register_totp(place: Place, user):
+    """Give somebody an authenticator app that is in force; return it, and the recovery codes."""
+    call = place.operator
+    registration = await totp.register(call, user_id=user.id)
+    app = pyotp.parse_uri(totp.uri(place.db, registration, "App"))
+    _, codes = await totp.enable(call, registration.id, app.now())
+    return app, codes
+
+
+def next_code(app) -> str:
+    """The code of the next time step: that of this one may be used up."""
+    return app.at(int(time.time()), counter_offset=1)
+
+
+async def register_passkey(place: Place, user, **how: Any) -> Authenticator:
+    """Give somebody a passkey; return the device that it is on."""
+    device = Authenticator(PUBLIC_URL, **how)
+    relying_party = RelyingParty.of(place.settings)
+    challenge_id, options = await passkeys.begin_registration(place.operator, user, relying_party)
+    credential = device.create(options)
+    await passkeys.finish_registration(place.operator, user.id, relying_party, credential)
+    assert challenge_id
+    return device
+
+
+class Deciding:
+    """An interceptor of a trigger, that decides as a test says."""
+
+    def __init__(self, place: Place, trigger: str) -> None:
+        self.place = place
+        self.trigger = trigger
+        self.answer: dict[str, Any] = {"decision": "ALLOW"}
+        self.got: list[dict[str, Any]] = []
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_post("/", self._decide)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        port = site._server.sockets[0].getsockname()[1]
+        made, _ = await registry.create(
+            self.place.operator,
+            {
+                "display_name": "Ask",
+                "trigger_point": self.trigger,
+                "api_url": f"http://127.0.0.1:{port}/",
+                "timeout_ms": 5000,
+                "failure_policy": "FAIL_CLOSED",
+            },
+            allow=self.place.settings.outgoing_allow,
+        )
+        await registry.enable(self.place.operator, made.id)
+        self.place.interceptors.forget(made.id)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _decide(self, request: web.Request) -> web.Response:
+        self.got.append(await request.json())
+        return web.json_response(self.answer)
