@@ -1,0 +1,389 @@
+"""The quickstarts, each with its official SDK, as a person uses them in a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+import pytest
+from apis import unique
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from doc_programs import management, missing, need
+from playwright.sync_api import expect, sync_playwright
+from servers import free_port
+from turns import install_node_packages, turn
+
+from tenantry import master_key, settings
+from tenantry.db.opening import open_database
+from tenantry.mail import service as mail
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+_CODE = re.compile(r"^\d{6}$", re.MULTILINE)
+_LINK = re.compile(r"^https://\S+$", re.MULTILINE)
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def fastapi(port):
+    return [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)]
+
+
+def express(_port):
+    need("node", "npm")
+    install_node_packages(EXAMPLES / "quickstart-express")
+    return ["node", "app.js"]
+
+
+def go(_port):
+    need("go")
+    folder = EXAMPLES / "quickstart-go"
+    built = Path(os.environ.get("TMPDIR", "/tmp")) / "tenantry-quickstart-go"
+    with turn("quickstart-go"):
+        done = subprocess.run(
+            ["go", "build", "-o", str(built), "."],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    return [str(built)]
+
+
+@pytest.fixture(scope="module")
+def tenantry(start_server):
+    """A running server that sends mail, into its sink, and takes passkeys."""
+    started = start_server("quickstarts", background="true", sign_in_methods="email,passkey")
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(tenantry):
+    if shutil.which(CHROMIUM) is None:
+        missing("chromium is not installed")
+    # Passkeys want a certificate that the browser trusts.
+    root = x509.load_pem_x509_certificate(tenantry.ca.read_bytes())
+    key = root.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    trusted = base64.b64encode(hashlib.sha256(key).digest()).decode()
+    arguments = [*ARGUMENTS, f"--ignore-certificate-errors-spki-list={trusted}"]
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module", params=[fastapi, express, go], ids=["fastapi", "express", "go"])
+def app(request, tenantry, tmp_path_factory):
+    """One of the quickstarts, running: its URL."""
+    with started(request.param, tenantry, tmp_path_factory.mktemp("quickstart")) as url:
+        yield url
+
+
+@contextmanager
+def started(command, tenantry, folder):
+    port, log = free_port(), folder / "log"
+    url = f"http://localhost:{port}"
+    arguments = command(port)
+    with management(tenantry) as api:
+        client = registered(api, url)
+    variables = {"PORT": str(port), "APP_URL": url, **client}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            arguments,
+            cwd=EXAMPLES / f"quickstart-{command.__name__}",
+            env=tenantry.environment | tenantry.env | variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        until = time.monotonic() + 30
+        while not answers(url):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def registered(api, url):
+    """What the application has in its environment, once it is registered."""
+    client = {
+        "name": "Quickstart",
+        "client_type": "WEB_APP",
+        "post_login_uris": [f"{url}/callback"],
+        "post_logout_redirect_uris": [f"{url}/"],
+    }
+    made = api.post("/api/v1/clients", json=client).raise_for_status().json()["client"]
+    secret = api.post(f"/api/v1/clients/{made['id']}/secrets").raise_for_status().json()
+    return {
+        "SCALEKIT_CLIENT_ID": made["id"],
+        "SCALEKIT_CLIENT_SECRET": secret["plain_secret"],
+    }
+
+
+def answers(url):
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+class Mailbox:
+    """What the server has sent, as its database keeps it without a mail server."""
+
+    def __init__(self, server) -> None:
+        named = {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
+        self._settings = settings.load(named)
+        self._seen: set[str] = set()
+
+    def newest(self, email: str) -> str:
+        """The text of the mail that has come to an address since it was last asked for."""
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            with ThreadPoolExecutor() as pool:  # the browser has the event loop of this thread
+                text = pool.submit(asyncio.run, self._unseen(email)).result()
+            if text is not None:
+                return text
+            time.sleep(0.2)
+        raise AssertionError(f"no mail to {email}")
+
+    async def _unseen(self, email: str) -> str | None:
+        known = self._settings
+        async with open_database(known.database, master_key.load(known), pool_size=1) as database:
+            for one in await mail.newest(database, limit=200):
+                if one.recipient == email and one.id not in self._seen:
+                    found = await mail.find(database, one.id)
+                    if found is not None and found[1] is not None:
+                        self._seen.add(one.id)
+                        return found[1].text
+        return None
+
+
+@pytest.fixture(scope="module")
+def mailbox(tenantry):
+    return Mailbox(tenantry)
+
+
+@pytest.fixture
+def visit(browser, app):
+    """Open the application in a browser of its own."""
+    contexts = []
+
+    def visit():
+        context = browser.new_context(locale="en-US")
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(app)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+def sign_up(page, mailbox, organization):
+    """Sign up with a code and found an organization; return the address."""
+    email = f"{unique('ada')}@example.com"
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("Code").fill(_CODE.findall(mailbox.newest(email))[0])
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("Name of your organization").fill(organization)
+    page.get_by_role("button", name=re.compile("Continue|Create")).click()
+    expect(page.get_by_role("heading", name=organization, exact=True)).to_be_visible()
+    return email
+
+
+def is_signed_out(page, app):
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    assert page.url == f"{app}/"
+
+
+def test_a_person_signs_up_refreshes_signs_out_and_in_again(visit, app, mailbox):
+    page = visit()
+    email = sign_up(page, mailbox, "Analytical <Engines> & Co")
+    assert page.url == f"{app}/"
+    expect(page.get_by_text(email)).to_be_visible()
+    cookies = {one["name"]: one for one in page.context.cookies(app)}
+    assert (cookies["session"]["httpOnly"], cookies["session"]["sameSite"]) == (True, "Lax")
+    for count in (1, 2):
+        page.get_by_role("button", name="Refresh").click()
+        expect(page.get_by_text(f"Refreshed {count} times")).to_be_visible()
+
+    page.get_by_role("button", name="Sign out").click()
+    is_signed_out(page, app)
+    # Signed out at Tenantry, too: it asks who it is.
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_label("Code")).to_be_visible()
+    page.goto(_LINK.findall(mailbox.newest(email))[0])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Analytical <Engines> & Co")).to_be_visible()
+    expect(page.get_by_text(email)).to_be_visible()
+
+
+def test_who_is_signed_in_already_is_not_asked_again(visit, app, mailbox):
+    page = visit()
+    sign_up(page, mailbox, "Silent")
+    former = page.context.cookies(app)
+    page.context.clear_cookies(name="session", domain="localhost", path="/")
+    page.context.add_cookies([one for one in former if one["name"] not in {"session", "sign_in"}])
+    page.goto(app)
+    page.get_by_role("link", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Silent")).to_be_visible()
+    assert page.url == f"{app}/"
+
+
+def test_a_person_goes_from_one_organization_to_another(visit, tenantry, mailbox):
+    page = visit()
+    email = sign_up(page, mailbox, "First")
+    with management(tenantry) as api:
+        users = api.post("/api/v1/users:search", params={"query": email})
+        if users.status_code != 200:
+            users = api.get("/api/v1/users:search", params={"query": email})
+        (user,) = users.raise_for_status().json()["users"]
+        other = api.post("/api/v1/organizations", json={"display_name": "Second"}).json()
+        path = f"/api/v1/memberships/organizations/{other['id']}/users/{user['id']}"
+        query = {"send_invitation_email": "false"}
+        api.post(path, params=query, json={}).raise_for_status()
+    page.get_by_role("link", name="Switch organization").click()
+    page.get_by_role("button", name="Second").click()
+    expect(page.get_by_role("heading", name="Second")).to_be_visible()
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.get_by_text("Refreshed 1 times")).to_be_visible()
+    expect(page.get_by_role("heading", name="Second")).to_be_visible()
+    page.get_by_role("link", name="Switch organization").click()
+    page.get_by_role("button", name="First").click()
+    expect(page.get_by_role("heading", name="First")).to_be_visible()
+
+
+def test_a_person_signs_in_by_a_passkey(visit, app, tenantry, mailbox):
+    page = visit()
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    email = sign_up(page, mailbox, "Keys")
+    page.goto(f"{tenantry.url}/ui/profile/passkeys")
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("status")).to_contain_text("added")
+    page.goto(app)
+    page.get_by_role("button", name="Sign out").click()
+    is_signed_out(page, app)
+    page.get_by_role("link", name="Sign in").click()
+    # What the address field suggests answers by itself here; or the button is pressed.
+    found = page.get_by_role("heading", name="Keys")
+    try:
+        expect(found).to_be_visible(timeout=3000)
+    except AssertionError:
+        page.get_by_role("button", name="passkey").click()
+    expect(found).to_be_visible()
+    expect(page.get_by_text(email)).to_be_visible()
+
+
+def test_a_session_that_has_ended_there_is_over_here_with_the_next_refresh(
+    visit, app, tenantry, mailbox
+):
+    page = visit()
+    email = sign_up(page, mailbox, "Ended")
+    page.context.new_page().goto(f"{tenantry.url}/oidc/logout")
+    other = page.context.pages[-1]
+    other.get_by_role("button").first.click()
+    expect(other.get_by_role("heading").first).to_be_visible()
+    page.bring_to_front()
+    page.get_by_role("button", name="Refresh").click()
+    is_signed_out(page, app)
+    assert email not in page.content()
+
+
+def test_a_forged_answer_signs_nobody_in(visit, app):
+    page = visit()
+    page.get_by_role("link", name="Sign in").click()
+    expect(page.get_by_label("E-mail address")).to_be_visible()
+    callback = f"{app}/callback?state=forged&code=abc"
+    page.goto(callback)
+    expect(page.get_by_text("did not begin here")).to_be_visible()
+    page.goto(app)
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize("query", ["", "?state=", "?state=&code=x", "?state=a&code=x", "?code=x"])
+def test_only_a_sign_in_that_began_here_ends_here(app, query):
+    begun = httpx.get(f"{app}/login")
+    assert begun.status_code == 303
+    assert "code_challenge_method=S256" in begun.headers["location"]
+    for cookie in ("", "sign_in=", "sign_in=.", "sign_in=|", "sign_in=b.c", "sign_in=b|c"):
+        answer = httpx.get(f"{app}/callback{query}", headers={"cookie": cookie})
+        assert answer.status_code == 400, cookie
+        assert "session=" not in answer.headers.get("set-cookie", "")
+
+
+def test_two_sign_ins_have_nothing_in_common(app):
+    first, second = (httpx.get(f"{app}/login").headers for _ in range(2))
+    assert first["location"] != second["location"]
+    for headers in (first, second):
+        assert "httponly" in headers["set-cookie"].lower()
+        assert "samesite=lax" in headers["set-cookie"].lower()
+
+
+def test_an_error_is_shown_and_never_run(app):
+    """The description comes from the query, so anybody may have written it."""
+    with httpx.Client(base_url=app) as http:
+        location = http.get("/login").headers["location"]
+        state = httpx.URL(location).params["state"]
+        why = "<script>alert(1)</script>"
+        query = {"state": state, "error": "access_denied", "error_description": why}
+        answer = http.get("/callback", params=query)
+    assert answer.status_code == 403
+    assert "access_denied" in answer.text or "alert(1)" in answer.text
+    assert why not in answer.text or answer.headers["content-type"].startswith("text/plain")
+
+
+def test_each_has_less_than_a_hundred_lines():
+    for path in ("fastapi/app.py", "express/app.js", "go/main.go"):
+        source = (EXAMPLES / f"quickstart-{path}").read_text()
+        assert source.count("\n") < 100, path
+
+
+def test_the_requirements_are_what_is_tested():
+    needed = (EXAMPLES / "quickstart-fastapi" / "requirements.txt").read_text()
+    for line in needed.splitlines():
+        name, _, pinned = line.partition("==")
+        assert version(name) == pinned, name
