@@ -27,6 +27,7 @@ check: .venv/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/gen.py --check
 	$(BIN)/python scripts/events.py --check
+	$(BIN)/python scripts/openid_conformance.py --check
 
 # Each process has its own servers; a file's tests stay together.
 test: check
@@ -38,6 +39,7 @@ chaos: .venv/installed-dev
 gen: .venv/installed-dev
 	$(BIN)/python scripts/gen.py
 	$(BIN)/python scripts/events.py
+	$(BIN)/python scripts/openid_conformance.py
 
 bench: .venv/installed-dev
 	$(BIN)/python bench/run.py $(BENCH)

@@ -20,6 +20,7 @@ from turns import install_node_packages
 
 HERE = Path(__file__).parent
 STEPS = json.loads((HERE / "steps.json").read_text())
+READING_MAIL = {"passwordless"}
 RUNS = [
     (sdk, program)
     for program, steps in STEPS.items()
@@ -123,17 +124,25 @@ def java_client(own_server, tmp_path_factory):
     ]
 
 
+@pytest.fixture(scope="module")
+def mailing_server(start_server):
+    """A running server that shows the mail which it would send."""
+    return start_server("mailing", background="true", development="true")
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("sdk", "program"), RUNS)
-def test_every_step_is_shown(sdk, program, own_server, request):
+def test_every_step_is_shown(sdk, program, request):
+    kind = "mailing_server" if program in READING_MAIL else "own_server"
+    server = request.getfixturevalue(kind)
     command = request.getfixturevalue(f"{sdk}_client")
     done = run(
         *command(program),
-        **own_server.env
+        **server.env
         | {
-            "SCALEKIT_ENVIRONMENT_URL": own_server.url_443 if sdk == "java" else own_server.url,
-            "SCALEKIT_CLIENT_ID": own_server.client_id,
-            "SCALEKIT_CLIENT_SECRET": own_server.client_secret,
+            "SCALEKIT_ENVIRONMENT_URL": server.url_443 if sdk == "java" else server.url,
+            "SCALEKIT_CLIENT_ID": server.client_id,
+            "SCALEKIT_CLIENT_SECRET": server.client_secret,
         },
     )
     assert done.returncode == 0, done.stdout + done.stderr
