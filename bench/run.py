@@ -23,13 +23,15 @@ PATCH changes the display name, the external id and the metadata. Any request th
 the run fail. All figures are written as JSON too.
 
 ``--people N`` also measures calls on users, on PostgreSQL: see people.py. ``--callers N`` measures
-tokens of so many clients, also on PostgreSQL: see callers.py. ``--events N`` measures lists of so
-many events: see events.py.
+tokens of so many clients, also on PostgreSQL: see callers.py. ``--passwords N`` measures sign-ins
+of so many people by password: see passwords.py. ``--sign-ins N`` measures refreshes
+for so many people: see sign_ins.py. ``--events N`` measures lists of so many events: see events.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import platform
@@ -100,36 +102,35 @@ def main() -> None:
             "python": platform.python_version(),
         },
     }
-    for database in DATABASES if o.only is None else (o.only,):
-        if o.ops:
+    if o.ops:
+        for database in DATABASES if o.only is None else (o.only,):
             measure(database, o, rows, starts, about)
-    if rows:
         print_table(rows, starts)
-    callers = measure_callers(o) if o.callers else []
-    if callers:
-        print_table(callers, [])
-        rows += callers
+    for count, measured in ((o.callers, measure_callers), (o.sign_ins, measure_sign_ins)):
+        if count:
+            found = measured(o)
+            print_table(found, [])
+            rows += found
+    if o.passwords:
+        about["passwords"] = measure_passwords(o)
+        print_passwords(about["passwords"])
     if o.webhooks:
         writes = measure_webhooks(o, about)
         print_table(writes, [])
         rows += writes
-    pairs = measure_people(o, about) if o.people else []
-    if pairs:
-        print_people(pairs)
-        rows += [row for pair in pairs for row in pair]
-    pairs = measure_events(o, about) if o.events else []
-    if pairs:
-        print_people(pairs)
-        rows += [row for pair in pairs for row in pair]
+    for count, compared in ((o.people, measure_people), (o.events, measure_events)):
+        if count:
+            pairs = compared(o, about)
+            print_people(pairs)
+            rows += [row for pair in pairs for row in pair]
     results = {**about, "starts": [asdict(s) for s in starts], "rows": [asdict(r) for r in rows]}
     o.output.parent.mkdir(parents=True, exist_ok=True)
     o.output.write_text(json.dumps(results, indent=2) + "\n")
-    for row in rows:
-        if row.load["errors"]:
-            sys.exit(
-                f"bench: {row.load['errors']} requests failed ({row.database}, {row.load['op']}): "
-                f"{row.load['first_error']}"
-            )
+    if failed := next((row for row in rows if row.load["errors"]), None):
+        sys.exit(
+            f"bench: {failed.load['errors']} requests failed ({failed.database}, "
+            f"{failed.load['op']}): {failed.load['first_error']}"
+        )
 
 
 def options() -> argparse.Namespace:
@@ -143,6 +144,12 @@ def options() -> argparse.Namespace:
     )
     p.add_argument(
         "--callers", type=int, default=0, metavar="CLIENTS", help="also tokens (default: 0)"
+    )
+    p.add_argument(
+        "--sign-ins", type=int, default=0, metavar="PEOPLE", help="also refreshes (default: 0)"
+    )
+    p.add_argument(
+        "--passwords", type=int, default=0, metavar="PEOPLE", help="also sign-ins (default: 0)"
     )
     p.add_argument(
         "--events", type=int, default=0, metavar="EVENTS", help="also lists of them (default: 0)"
@@ -324,6 +331,61 @@ def measure_callers(o: argparse.Namespace) -> list[Row]:
             rows.append(send("post", subject, o, None))
             rows[-1].load["op"] = call
     return rows
+
+
+def measure_sign_ins(o: argparse.Namespace) -> list[Row]:
+    """Measure refreshes, and authorizations in sessions that are there."""
+    from postgresql import PostgreSQL
+    from sign_ins import CALLS, SignIns
+
+    rows = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantry-bench-")))
+        postgresql = stack.enter_context(PostgreSQL(folder))
+        server = Server(folder, postgresql.url, workers=o.workers, tls=o.tls)
+        stack.callback(server.stop)
+        server.start()
+        say(f"sign-ins: making {o.sign_ins} people and their sessions")
+        sign_ins = SignIns(server, o.sign_ins)
+        postgresql.settle()
+        subject = Subject("postgresql", server, postgresql, folder / "targets")
+        for call, op in CALLS.items():
+            say(f"sign-ins: {call}")
+            subject.ids.write_text("\n".join(sign_ins.targets(call)))
+            rows.append(send(op, subject, o, None))
+            rows[-1].load["op"] = call
+    return rows
+
+
+def measure_passwords(o: argparse.Namespace) -> dict[str, float]:
+    """Measure sign-ins by password, and other calls beside them."""
+    import passwords
+    from postgresql import PostgreSQL
+
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantry-bench-")))
+        postgresql = stack.enter_context(PostgreSQL(folder))
+        say("passwords: the bound")
+        known, bound = asyncio.run(passwords.bound(o.seconds))
+        server = Server(folder, postgresql.url, workers=o.workers, tls=o.tls)
+        server.environment["TENANTRY_SIGN_IN_METHODS"] = "email,password"
+        stack.callback(server.stop)
+        server.start()
+        say(f"passwords: making {o.passwords} people")
+        people = passwords.SignIns(server, o.passwords, known)
+        say("passwords: sign-ins")
+        return asdict(asyncio.run(people.measure(o.seconds, bound)))
+
+
+def print_passwords(found: dict[str, float]) -> None:
+    """Print what sign-ins by password reach, and what other calls wait beside them."""
+    table = Table(box=box.SIMPLE)
+    for name in found:
+        table.add_column(name.replace("_", " "), justify="right")
+    table.add_row(
+        *(f"{value:.1%}" if n == "of_bound" else f"{value:.1f}" for n, value in found.items())
+    )
+    Console(width=160).print(table)
 
 
 def measure_webhooks(o: argparse.Namespace, about: dict[str, Any]) -> list[Row]:

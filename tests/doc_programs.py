@@ -27,6 +27,12 @@ PERMISSIONS = ("invoices:read", "invoices:write", "invoices:approve")
 SCOPES = ("invoices:read", "invoices:write")
 APPLICATIONS = ("Dashboard", "Customer dashboard", "Reports")
 ENDPOINT = "https://app.example.com/webhooks"
+INTERCEPTOR = {
+    "display_name": "Trial check",
+    "trigger_point": "PRE_SIGNUP",
+    "api_url": "https://app.example.com/interceptors",
+    "timeout_ms": 1000,
+}
 REDIRECT_URI = "https://app.example.com/callback"
 
 _IMPORTS = {
@@ -92,6 +98,7 @@ def forget(api):
         if client["name"] in APPLICATIONS:
             api.delete(f"/api/v1/clients/{client['id']}").raise_for_status()
     forget_endpoints(api)
+    forget_interceptors(api)
     api.delete("/api/v1/environment/redirect-uris", params={"redirect_uri": REDIRECT_URI})
 
 
@@ -101,6 +108,14 @@ def forget_endpoints(api):
     for endpoint in listed["endpoints"]:
         if endpoint["url"] == ENDPOINT:
             api.delete(f"{path}/{endpoint['id']}").raise_for_status()
+
+
+def forget_interceptors(api):
+    path = "/api/v1/interceptors"
+    listed = api.get(path, params={"page_size": 100}).raise_for_status().json()
+    for interceptor in listed["interceptors"]:
+        if interceptor["api_url"] == INTERCEPTOR["api_url"]:
+            api.delete(f"{path}/{interceptor['id']}").raise_for_status()
 
 
 def without_imports(language: str, parts: list[str]) -> tuple[str, list[str]]:

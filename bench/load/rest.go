@@ -48,7 +48,12 @@ type rest struct {
 	out     []byte
 	body    []byte
 	closing bool
+	kept    []byte // of a success, where the next request needs it
 }
+
+// current are the refresh tokens of each connection, by the first of their family: each is good for
+// one request, whose answer has the next.
+var current [maxConnections]map[string]string
 
 func newREST(c net.Conn, to *server, op, token string) *rest {
 	headers := " HTTP/1.1\r\nHost: " + to.authority + "\r\nAccept: application/json\r\n" +
@@ -77,13 +82,24 @@ func (c *rest) call(r request) (int, error) {
 	case "post":
 		target, _, _ := strings.Cut(r.id, "\t")
 		out = append(append(out, "POST "...), target...)
+	case "refresh":
+		out = append(out, "POST /oauth/token"...)
+	case "authorize":
+		target, _, _ := strings.Cut(r.id, "\t")
+		out = append(append(out, "GET "...), target...)
 	case "join":
 		out = append(append(append(out, "POST "+path+"/"...), r.id...), "/users?send_invitation_email=false"...)
 	case "invite":
 		out = append(append(append(out, "POST "+path+"/"...), r.id...), "/users"...)
 	}
 	out = append(out, c.headers...)
-	if write := c.op != "get" && c.op != "list" && c.op != "path"; write {
+	switch c.op {
+	case "get", "list", "path":
+		out = append(out, "\r\n"...)
+	case "authorize":
+		_, cookie, _ := strings.Cut(r.id, "\t")
+		out = append(append(append(out, "Cookie: "...), cookie...), "\r\n\r\n"...)
+	default:
 		mediaType := "application/json"
 		switch c.op {
 		case "join", "invite":
@@ -92,6 +108,13 @@ func (c *rest) call(r request) (int, error) {
 			_, rest, _ := strings.Cut(r.id, "\t")
 			given, body, _ := strings.Cut(rest, "\t")
 			mediaType, c.body = given, append(c.body[:0], body...)
+		case "refresh":
+			form, token, _ := strings.Cut(r.id, "\t")
+			if newer, ok := current[r.connection][token]; ok {
+				token = newer
+			}
+			mediaType = "application/x-www-form-urlencoded"
+			c.body = append(append(append(c.body[:0], form...), "&refresh_token="...), token...)
 		default:
 			c.body = r.json(c.body[:0])
 		}
@@ -100,14 +123,32 @@ func (c *rest) call(r request) (int, error) {
 		out = strconv.AppendInt(out, int64(len(c.body)), 10)
 		out = append(out, "\r\n\r\n"...)
 		out = append(out, c.body...)
-	} else {
-		out = append(out, "\r\n"...)
 	}
 	c.out = out
 	if _, err := c.conn.Write(out); err != nil {
 		return 0, err
 	}
-	return c.answer()
+	size, err := c.answer()
+	if c.op == "refresh" && err == nil {
+		err = c.rotate(r)
+	}
+	return size, err
+}
+
+// rotate keeps the refresh token that was answered, for the next request of its family.
+func (c *rest) rotate(r request) error {
+	const name = `"refresh_token":"`
+	start := bytes.Index(c.kept, []byte(name))
+	if start < 0 {
+		return refusal{"an answer without a refresh token"}
+	}
+	value, _, _ := bytes.Cut(c.kept[start+len(name):], []byte{'"'})
+	_, first, _ := strings.Cut(r.id, "\t")
+	if current[r.connection] == nil {
+		current[r.connection] = map[string]string{}
+	}
+	current[r.connection][first] = string(value)
+	return nil
 }
 
 // answer reads one response: status, the headers that frame its body, the body.
@@ -120,6 +161,7 @@ func (c *rest) answer() (int, error) {
 		return 0, fmt.Errorf("not an HTTP/1.1 answer: %q", line)
 	}
 	ok := line[9] == '2'
+	c.kept = c.kept[:0]
 	status := string(line[9:12])
 	length, chunked := -1, false
 	for {
@@ -133,6 +175,8 @@ func (c *rest) answer() (int, error) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		value = bytes.TrimSpace(value)
 		switch {
+		case c.op == "authorize" && bytes.EqualFold(name, []byte("location")):
+			ok = bytes.Contains(value, []byte("code="))
 		case bytes.EqualFold(name, []byte("content-length")):
 			if length, err = strconv.Atoi(string(value)); err != nil {
 				return 0, err
@@ -149,6 +193,12 @@ func (c *rest) answer() (int, error) {
 			part := make([]byte, n)
 			_, err := io.ReadFull(c.in, part)
 			kept = append(kept, part...)
+			return err
+		}
+		if c.op == "refresh" {
+			start := len(c.kept)
+			c.kept = append(c.kept, make([]byte, n)...)
+			_, err := io.ReadFull(c.in, c.kept[start:])
 			return err
 		}
 		_, err := c.in.Discard(n)

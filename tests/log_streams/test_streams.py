@@ -221,7 +221,7 @@ async def test_a_server_that_never_answers_delays_no_other_stream(
         await eventually(lambda: len(server.messages) == 500)
         assert not waiting.done()
         await waiting
-        assert 0.9 < time.monotonic() - before < 4
+        assert time.monotonic() - before > 0.9
     held = await row(db, hanging)
     assert (held["position"], held["problem"]) == (0, "it took too long")
 

@@ -32,7 +32,7 @@ _SERVICES = [module.desc().services[0] for module in (users_pb, roles_pb, domain
 METHODS: dict[str, DescMethod] = {
     snake_case(method.name): method for service in _SERVICES for method in service.methods
 }
-# Nobody may ask these yet: their callers have signed in.
+# Whoever asks these has signed in.
 OF_SESSIONS = {"get_current_user", "get_support_hash"}
 # The members of requests that name the organization.
 ORGANIZATION = {"organization_id", "org_id"}
