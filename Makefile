@@ -6,12 +6,13 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help serve check test chaos gen bench lock
+.PHONY: help serve check test test-all chaos gen bench lock
 
 help:
 	@echo 'make serve   install, then serve https://localhost:8443'
 	@echo 'make check   format, lint, types, import rules'
-	@echo 'make test    that, and all tests'
+	@echo 'make test    that, and the tests that decide: 12 minutes at most'
+	@echo 'make test-all  all tests: each rule on each database over each wire, and long runs'
 	@echo 'make chaos   kill servers and workers 10,000 times; CHAOS="..." are its options'
 	@echo 'make gen     compile proto/ again, and write docs/events.md'
 	@echo 'make bench   measure; BENCH="..." are its options'
@@ -30,8 +31,13 @@ check: .venv/installed-dev
 	$(BIN)/python scripts/openid_conformance.py --check
 
 # Each process has its own servers; a file's tests stay together.
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: check
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+test-all: check
+	$(PYTEST) --thorough
 
 chaos: .venv/installed-dev
 	$(BIN)/python tests/chaos/long_run.py $(CHAOS)
