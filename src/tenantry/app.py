@@ -81,7 +81,7 @@ from tenantry.sign_in.browsers import BrowserCookie
 from tenantry.sign_in.rpc import AuditLogsService, AuthService
 from tenantry.sign_in.service import SignIn
 from tenantry.totp.rpc import TOTPService
-from tenantry.transport import methods, rest
+from tenantry.transport import absent, methods, rest
 from tenantry.transport.call import Pipeline
 from tenantry.transport.entry import Entry
 from tenantry.transport.router import Router
@@ -208,9 +208,10 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     ]
     router = Router()
     rest.add_routes(router, rpcs, pipeline)
+    absent.add_routes(router)
     entry = Entry(
         router,
-        RpcDoor(rpcs, pipeline),
+        RpcDoor(rpcs, pipeline, absent.calls()),
         rates,
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,

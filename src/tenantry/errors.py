@@ -202,6 +202,13 @@ class Unimplemented(Error):
     sentence = "unknown method"
 
 
+class NotInThisVersion(Unimplemented):
+    """The contract has this call, and this version does not serve it."""
+
+    def __init__(self, name: str, feature: str) -> None:
+        super().__init__(f"{name} ({feature}) is not in this version")
+
+
 class RouteNotFound(Error):
     """There is nothing at this path."""
 

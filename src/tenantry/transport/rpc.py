@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from connectrpc._server_shared import EndpointUnary
     from connectrpc.request import RequestContext
 
+    from tenantry.transport.absent import Absent
     from tenantry.transport.call import Pipeline
     from tenantry.transport.methods import Method
     from tenantry.web import Request
@@ -51,8 +52,11 @@ _CONNECT_MEDIA_TYPES = {"application/json", "application/proto"}
 class RpcDoor:
     """Serves rpcs on their gRPC paths."""
 
-    def __init__(self, methods: Iterable[Method], pipeline: Pipeline) -> None:
+    def __init__(
+        self, methods: Iterable[Method], pipeline: Pipeline, absent: Iterable[Absent] = ()
+    ) -> None:
         self._methods = {method.path: method for method in methods}
+        self._absent = {call.path: call for call in absent}
         self._pipeline = pipeline
         self._application = _Application(
             service=self,
@@ -62,8 +66,8 @@ class RpcDoor:
         )
 
     def has(self, path: str) -> bool:
-        """Whether an rpc is at this path."""
-        return path in self._methods
+        """Whether an rpc of the contract is at this path, be it served or not."""
+        return path in self._methods or path in self._absent
 
     def endpoints(self) -> dict[str, EndpointUnary[Any, Any]]:
         """Return all rpcs as connectrpc takes them."""
@@ -103,9 +107,12 @@ class RpcDoor:
         """Answer a request whose body was read whole.
 
         Raises:
+            errors.NotInThisVersion: the rpc is not served.
             errors.UnsupportedMediaType: its content type is of no protocol.
 
         """
+        if (absent := self._absent.get(request.path)) is not None:
+            raise errors.NotInThisVersion(absent.name, absent.feature)
         if request.headers.get("content-type") in grpc.CONTENT_TYPES:
             method = self._methods[request.path]
             await grpc.serve(method, self._pipeline, request, send)
