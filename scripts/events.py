@@ -83,7 +83,7 @@ def group(name: str, types: list[EventType]) -> Iterator[str]:
     yield from table(
         ("Type", "What has happened"),
         (
-            (f"`{kind.name}`", kind.summary + ("" if kind.emitted else " *Not sent yet.*"))
+            (f"`{kind.name}`", kind.summary + ("" if kind.emitted else " *Not in this version.*"))
             for kind in types
         ),
     )

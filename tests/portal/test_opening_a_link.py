@@ -34,8 +34,41 @@ async def test_it_leads_to_the_page_of_its_organization(http, make):
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "Acme Corp" in page.text
-    assert "Single sign-on" in page.text
     assert "Directory sync" not in page.text
+
+
+async def test_what_this_version_has_no_page_for_is_said(http, make):
+    link = await make.portal_link((await make.organization())["id"])
+    cookie = (await http.get(link["location"])).headers["set-cookie"].partition(";")[0]
+    page = await http.get("/portal", headers={"cookie": cookie})
+    missing = page.text.partition("Not available in this version")[2]
+    assert "Single sign-on" in missing
+    assert "Domain verification" not in page.text
+
+
+async def test_the_domains_are_shown_with_what_proves_them(http, make, rest):
+    made = await make.organization()
+    features = [{"name": "domain_verification", "enabled": True}]
+    features.append({"name": "sso", "enabled": False})
+    settings = {"features": features}
+    await rest.organizations.update_organization_settings(id=made["id"], settings=settings)
+    link = await make.portal_link(made["id"])
+    cookie = (await http.get(link["location"])).headers["set-cookie"].partition(";")[0]
+    as_portal = {"cookie": cookie, "sec-fetch-site": "same-origin"}
+    assert "No domain is registered" in (await http.get("/portal", headers=as_portal)).text
+    name = f"{made['id'].replace('_', '-')}.example.org"
+    claim = await http.post(
+        f"/api/v1/organizations/{made['id']}/domains",
+        json={"domain": name, "domain_type": "ORGANIZATION_DOMAIN"},
+        headers=as_portal,
+    )
+    claimed = claim.raise_for_status().json()["domain"]
+    page = (await http.get("/portal", headers=as_portal)).text
+    assert name in page
+    assert "Waits for its TXT record" in page
+    assert claimed["txt_record_key"] in page
+    assert claimed["txt_record_secret"] in page
+    assert "Single sign-on" not in page
 
 
 async def test_the_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(http, make):

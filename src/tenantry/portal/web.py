@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.caller import ANONYMOUS, Call, Caller, Kind
+from tenantry.domains import service as domains
+from tenantry.domains.model import AUTO_VERIFIED, FAILED, ORGANIZATION_DOMAIN, PENDING, VERIFIED
 from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
 from tenantry.portal_links import service as portal_links
@@ -17,10 +19,16 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Database
 
-_FEATURES = {
-    "sso": ("Single sign-on", "Let your people sign in with your identity provider."),
-    "dir_sync": ("Directory sync", "Keep people and groups in step with your directory."),
-    "domain_verification": ("Domain verification", "Prove that your e-mail domains are yours."),
+# What this version has no page for is said, and not left out: the link was made for it.
+_MISSING = {
+    "sso": ("Single sign-on", "Your people sign in with your identity provider."),
+    "dir_sync": ("Directory sync", "People and groups stay in step with your directory."),
+}
+_STATES = {
+    VERIFIED: "Proven",
+    AUTO_VERIFIED: "Proven",
+    PENDING: "Waits for its TXT record",
+    FAILED: "Not proven in time",
 }
 _CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 # The address of a link is a credential: it goes to nobody by Referer, and nobody frames the page.
@@ -76,7 +84,7 @@ class Portal:
         return Response(303, b"", {**_HEADERS, "location": "/portal", "set-cookie": issued})
 
     async def page(self, request: Request) -> Response:
-        """Show whose portal it is and what can be set up there."""
+        """Show whose portal it is, its domains with how each is proven, and what is missing."""
         secret = cookie(request.headers.get("cookie", ""), self._cookie)
         session = await portal_links.find_session(self._db, secret) if secret else None
         if session is None:
@@ -87,8 +95,21 @@ class Portal:
             organization = await organizations.get(call, Identity(session.organization_id))
         except errors.NotFound:
             return self._render("closed.html", 410)
-        features = [_FEATURES[name] for name in session.features if organization.has_feature(name)]
-        return self._render("portal.html", 200, organization=organization, features=features)
+        features = [name for name in session.features if organization.has_feature(name)]
+        claimed = None
+        if "domain_verification" in features:
+            identity = Identity(session.organization_id)
+            claimed = await domains.page(
+                call, identity, domain_type=ORGANIZATION_DOMAIN, size=domains.MAX_PAGE, number=0
+            )
+        return self._render(
+            "portal.html",
+            200,
+            organization=organization,
+            missing=[_MISSING[name] for name in features if name in _MISSING],
+            domains=claimed and claimed.domains,
+            states=_STATES,
+        )
 
     async def style(self, _request: Request) -> Response:
         """Return the style sheet."""

@@ -80,7 +80,7 @@ _SETTINGS = _object(
         "Every feature there is.",
         _object(
             "One feature.",
-            name=_text("Its name.", "sso"),
+            name=_text("Its name.", "domain_verification"),
             enabled=_flag("Whether it is on."),
         ),
     ),

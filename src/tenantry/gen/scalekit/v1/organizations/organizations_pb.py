@@ -1089,7 +1089,8 @@ class OrganizationSettingsFeature(Message[_OrganizationSettingsFeatureFields]):
     Attributes:
         name:
             Name of the feature: `sso`, `dir_sync`, `domain_verification` or
-            `session_policy`.
+            `session_policy`. The first two are kept and answered; this version has
+            neither single sign-on nor directories.
 
             ```proto
             string name = 1;
@@ -1992,13 +1993,15 @@ class Feature(Enum, metaclass=_FeatureMeta):
             UNSPECIFIED = 0 [deprecated = true]
             ```
         dir_sync:
-            Directory sync: users and groups come from the customer's directory.
+            Directory sync: users and groups come from the customer's directory. Not
+            available in this version.
 
             ```proto
             dir_sync = 1
             ```
         sso:
-            Single sign-on: users sign in with the customer's identity provider.
+            Single sign-on: users sign in with the customer's identity provider. Not
+            available in this version.
 
             ```proto
             sso = 2
