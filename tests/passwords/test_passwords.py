@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import threading
 import time
 import unicodedata
 
@@ -26,7 +25,6 @@ from tenantry.mail.rendering import Templates
 from tenantry.passwordless import service as passwordless
 from tenantry.passwordless.proofs import code
 from tenantry.passwords import hashes, service
-from tenantry.passwords.pool import WAITING_FOR_EACH_THREAD, Pool
 from tenantry.passwords.service import Passwords
 from tenantry.sessions import service as sessions
 from tenantry.settings import load
@@ -48,7 +46,7 @@ def quick(monkeypatch):
     """Guesses that cost nothing, and those that are looked at."""
     looked = []
 
-    async def verify(_self, password, _hash):
+    async def verify(_self, password, _hash, *, network=""):
         looked.append(password)
         return password == PASSWORD
 
@@ -196,10 +194,10 @@ async def test_what_was_chosen_meanwhile_stays(db, passwords, monkeypatch):
     user = await imported(db, old)
     real = Passwords.hash
 
-    async def hash_while_another_is_chosen(self, password):
+    async def hash_while_another_is_chosen(self, password, *, network):
         monkeypatch.setattr(Passwords, "hash", real)
         await self.choose(call_from(db), user.id, "battery staple")
-        return await real(self, password)
+        return await real(self, password, network=network)
 
     monkeypatch.setattr(Passwords, "hash", hash_while_another_is_chosen)
     await sign_in(passwords, db)
@@ -320,27 +318,6 @@ async def test_a_password_that_is_not_good_changes_nothing(db, passwords):
     assert await sessions.find(db, secret)
     assert await sign_in(passwords, db) == user.id
     assert await mail_service.newest(db, limit=9) == []
-
-
-async def test_a_pile_is_refused_and_the_loop_goes_on():
-    pool, go, started = Pool(threads=1), threading.Event(), threading.Event()
-
-    def work():
-        started.set()
-        return go.wait(30)
-
-    most = 1 + WAITING_FOR_EACH_THREAD
-    under_way = [asyncio.create_task(pool.run(work)) for _ in range(most)]
-    await asyncio.to_thread(started.wait, 30)
-    for _ in range(5):
-        with pytest.raises(errors.Busy):
-            await pool.run(work)
-    under_way[-1].cancel()
-    await asyncio.wait([under_way[-1]])
-    under_way[-1] = asyncio.create_task(pool.run(work))  # a place that somebody left
-    go.set()
-    assert await asyncio.gather(*under_way) == [True] * most
-    pool.close()
 
 
 async def test_what_waits_at_the_end_is_given_up():

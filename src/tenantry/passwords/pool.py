@@ -1,13 +1,17 @@
-"""Threads that hash: so many that calls keep a core, and only so many waiting.
+"""Threads that hash: so many that calls keep a core, and only so many waiting, served in turn.
 
-A hash takes one core for some 70 ms, and lets go of the interpreter meanwhile. What waits longer
-than its person would is refused at once: a pile of it would only keep the others waiting.
+A hash takes one core for some 70 ms, and lets go of the interpreter meanwhile. Who waits for a
+thread is served network by network, so that a flood from one of them costs the others the wait for
+one hash. Where too many wait, the last of the longest line goes. What waits longer than its person
+would is refused: a pile of it would only keep the others waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from collections import OrderedDict, deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,34 +23,108 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WAITING_FOR_EACH_THREAD = 50  # about four seconds
+LONGEST_WAIT_SECONDS = 5.0
+_RETRY_SECONDS = 2
 
 
 class Pool:
-    """Runs functions that take their time."""
+    """Runs functions that take their time; to be used from one event loop."""
 
     def __init__(self, *, threads: int = 0) -> None:
         threads = threads or max(1, (os.cpu_count() or 1) - 1)
-        self._most = threads * (1 + WAITING_FOR_EACH_THREAD)
-        self._under_way = 0
+        self._free = threads  # nobody waits while this is not 0
+        self._most = threads * WAITING_FOR_EACH_THREAD
+        self._waiting = 0
+        # By network, the one whose turn is next at the beginning; no line is empty.
+        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._executor = ThreadPoolExecutor(threads, "passwords")
 
-    async def run(self, function: Callable[..., T], *given: object) -> T:
-        """Return what a function returns.
+    async def run(self, function: Callable[..., T], *given: object, network: str) -> T:
+        """Return what a function returns that somebody of this network asks for.
 
         Raises:
-            errors.Busy: too many are waiting.
+            errors.Busy: too many are waiting, of this network or in all.
 
         """
-        if self._under_way >= self._most:
-            raise errors.Busy
-        self._under_way += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._executor, function, *given
-            )
-        finally:
-            self._under_way -= 1
+        loop = asyncio.get_running_loop()
+        await self._turn(network)
+        work = self._executor.submit(function, *given)
+
+        def end(_work: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(self._pass_on)
+
+        # Not when whoever asked has gone away: the thread goes on for as long as it takes.
+        work.add_done_callback(end)
+        return await asyncio.wrap_future(work)
 
     def close(self) -> None:
         """Begin nothing more."""
+        for line in self._lines.values():
+            for turn in line:
+                turn.cancel()
+        self._lines.clear()
+        self._waiting = 0
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _turn(self, network: str) -> None:
+        """Wait until a thread is ours."""
+        if self._free:
+            self._free -= 1
+            return
+        if self._waiting >= self._most:
+            self._make_room(network)
+        turn = asyncio.get_running_loop().create_future()
+        self._lines.setdefault(network, deque()).append(turn)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+                await turn
+        except BaseException as problem:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._pass_on()  # it came just when it was given up
+            else:
+                self._leave(network, turn)
+            if isinstance(problem, TimeoutError):
+                raise _busy() from None
+            raise
+
+    def _pass_on(self) -> None:
+        """Give a thread that is free to whoever is next."""
+        while self._lines:
+            network, line = self._lines.popitem(last=False)
+            turn = line.popleft()
+            self._waiting -= 1
+            if line:
+                self._lines[network] = line  # behind all others
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def _make_room(self, network: str) -> None:
+        """Send the last of the longest line away.
+
+        Raises:
+            errors.Busy: the line of this network is as long.
+
+        """
+        longest = max(self._lines, key=lambda one: len(self._lines[one]))
+        if len(self._lines[longest]) <= len(self._lines.get(network, ())) + 1:
+            raise _busy()
+        turn = self._lines[longest][-1]
+        self._leave(longest, turn)
+        if not turn.done():
+            turn.set_exception(_busy())
+
+    def _leave(self, network: str, turn: asyncio.Future[None]) -> None:
+        line = self._lines.get(network)
+        if line is not None and turn in line:
+            line.remove(turn)
+            self._waiting -= 1
+            if not line:
+                del self._lines[network]
+
+
+def _busy() -> errors.Busy:
+    return errors.Busy(headers={"retry-after": str(_RETRY_SECONDS)})

@@ -95,19 +95,21 @@ class Passwords:
         """End the pool."""
         self._pool.close()
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, *, network: str = "") -> str:
         """Return the Argon2id hash of a password (RFC 9106) in PHC format.
+
+        ``network`` is that of who asks for it: all of them are served in turn.
 
         Raises:
             errors.Busy: too many hashes are waiting.
 
         """
-        return await self._pool.run(self._argon2().hash, _normal(password))
+        return await self._pool.run(self._argon2().hash, _normal(password), network=network)
 
-    async def verify(self, password: str, hash_: str | None) -> bool:
+    async def verify(self, password: str, hash_: str | None, *, network: str = "") -> bool:
         """Whether a password is that of a hash: of ours, or of any that an import brings.
 
-        None takes as long as one of ours.
+        None takes as long as one of ours. ``network`` is as in `hash`.
 
         Raises:
             errors.Busy: too many hashes are waiting.
@@ -115,11 +117,13 @@ class Passwords:
         """
         if len(password) > _LONGEST_GIVEN:
             password, hash_ = "", None
-        right = await self._pool.run(hashes.verify, _normal(password).encode(), hash_ or _NOBODYS)
+        right = await self._pool.run(
+            hashes.verify, _normal(password).encode(), hash_ or _NOBODYS, network=network
+        )
         if not right and hash_ and not unicodedata.is_normalized("NFC", password):
             # Who made an imported hash may have taken what was typed as it came.
             given = password.encode(errors="surrogatepass")
-            right = await self._pool.run(hashes.verify, given, hash_)
+            right = await self._pool.run(hashes.verify, given, hash_, network=network)
         return right and hash_ is not None
 
     def needs_upgrade(self, hash_: str) -> bool:
@@ -158,18 +162,20 @@ class Passwords:
         """
         # What no database takes is nobody's address.
         db, key = call.db, email.lower().encode(errors="replace").decode().replace("\0", "?")
-        place = f"{key}|{network(call.origin.address)}"
+        origin = network(call.origin.address)
+        place = f"{key}|{origin}"
         await _take(db, _WORD, place, most=GUESSES, seconds=GUESSES_SECONDS)
         await _take(db, _WORD_IN_ALL, key, most=GUESSES_IN_ALL, seconds=GUESSES_IN_ALL_SECONDS)
         row = await db.fetch_one(_FIND, p_email_key=key)
         known: str | None = row["password_hash"] if row else None
-        if not await self.verify(password, known) or row is None or known is None:
+        right = await self.verify(password, known, network=origin)
+        if not right or row is None or known is None:
             raise _invalid("valid", "wrong e-mail address or password")
         await attempts.clear(db, _WORD, place)
         await attempts.give_back(db, _WORD_IN_ALL, key)
         user_id: str = row["id"]
         if self.needs_upgrade(known):
-            new = await self.hash(password)
+            new = await self.hash(password, network=origin)
             await db.fetch_all(_UPGRADE, p_id=user_id, p_old=known, p_hash=new)
         return user_id
 
@@ -188,7 +194,8 @@ class Passwords:
         """
         user = await users_service.get(call, users_service.Identity(user_id))
         self.check(password, email=user.email)
-        made, at = await self.hash(password), now()
+        made = await self.hash(password, network=network(call.origin.address))
+        at = now()
         async with call.db.transaction() as db:
             after = users_service.revised(user, at=at)
             happened = events.of(call, "user.password_changed", after=after.shown())

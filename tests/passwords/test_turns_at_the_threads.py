@@ -1,0 +1,135 @@
+"""Threads that hash are shared out by network, and who waits for one is served in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Self
+
+import pytest
+from people_with_passwords import EMAIL, HOME, PASSWORD, imported
+from rooms import call_from
+
+from tenantry import errors
+from tenantry.passwords import pool as pool_module
+from tenantry.passwords.pool import WAITING_FOR_EACH_THREAD, Pool
+
+FLOOD = "198.51.100.7"
+
+
+class Held:
+    """A pool of one thread, whose first work goes on until it is let go."""
+
+    def __init__(self) -> None:
+        self.pool = Pool(threads=1)
+        self.order: list[str] = []
+        self._started, self._go = threading.Event(), threading.Event()
+
+    async def __aenter__(self) -> Self:
+        self._first = asyncio.create_task(self.pool.run(self._work, network="first"))
+        await asyncio.to_thread(self._started.wait, 30)
+        return self
+
+    async def __aexit__(self, *_problem: object) -> None:
+        self.let_go()
+        await self._first
+        self.pool.close()
+
+    def _work(self):
+        self._started.set()
+        assert self._go.wait(30)
+
+    def ask(self, network, name=""):
+        return asyncio.create_task(
+            self.pool.run(self.order.append, name or network, network=network)
+        )
+
+    def let_go(self):
+        self._go.set()
+
+
+async def waiting(tasks):
+    """Let new tasks get in line."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_who_waits_is_served_network_by_network():
+    async with Held() as held:
+        tasks = await waiting([held.ask("a", f"a{n}") for n in range(3)])
+        tasks += await waiting([held.ask("b", f"b{n}") for n in range(2)])
+        tasks += await waiting([held.ask("c", "c0")])
+        held.let_go()
+        await asyncio.gather(*tasks)
+        assert held.order == ["a0", "b0", "c0", "a1", "b1", "a2"]
+
+
+async def test_a_pile_is_refused_and_what_it_holds_makes_room_for_other_networks():
+    async with Held() as held:
+        pile = await waiting([held.ask("a", "a") for _ in range(WAITING_FOR_EACH_THREAD)])
+        for _ in range(5):
+            with pytest.raises(errors.Busy) as refusal:
+                await held.ask("a")
+            assert refusal.value.headers == {"retry-after": "2"}
+        (other,) = await waiting([held.ask("b", "b")])
+        with pytest.raises(errors.Busy):
+            await pile[-1]
+        held.let_go()
+        await other
+        assert held.order.index("b") <= 1
+        assert await asyncio.gather(*pile[:-1]) == [None] * (WAITING_FOR_EACH_THREAD - 1)
+
+
+async def test_who_goes_away_leaves_the_line():
+    async with Held() as held:
+        pile = await waiting([held.ask("a") for _ in range(WAITING_FOR_EACH_THREAD)])
+        for task in pile[:3]:
+            task.cancel()
+        await asyncio.wait(pile[:3])
+        late = await waiting([held.ask("a", "late") for _ in range(3)])
+        held.let_go()
+        await asyncio.gather(*pile[3:], *late)
+        assert held.order[-3:] == ["late"] * 3
+    assert held.pool._waiting == 0
+    assert held.pool._lines == {}
+
+
+async def test_a_turn_that_comes_when_its_person_has_gone_is_passed_on():
+    async with Held() as held:
+        gone, next_one = await waiting([held.ask("a", "gone"), held.ask("b", "next")])
+        held.pool._pass_on()  # as if one more thread had become free, and in the same moment
+        gone.cancel()
+        await asyncio.wait([gone])
+        held.let_go()
+        await next_one
+        assert held.order == ["next"]
+
+
+async def test_what_waits_too_long_is_refused(monkeypatch):
+    monkeypatch.setattr(pool_module, "LONGEST_WAIT_SECONDS", 0.01)
+    async with Held() as held:
+        with pytest.raises(errors.Busy) as refusal:
+            await held.ask("a")
+        assert refusal.value.headers == {"retry-after": "2"}
+        assert held.pool._waiting == 0
+
+
+async def test_a_flood_of_passwords_from_one_address_keeps_nobody_else_from_signing_in(
+    db, passwords
+):
+    user = await imported(db, await passwords.hash(PASSWORD))
+    flood = [
+        asyncio.create_task(
+            passwords.sign_in(call_from(db, FLOOD), email=f"x{n}@example.com", password="guess")
+        )
+        for n in range(150)
+    ]
+    await asyncio.wait(flood, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+    signed_in = await passwords.sign_in(call_from(db, HOME), email=EMAIL, password=PASSWORD)
+    assert signed_in == user.id
+    still_waiting = passwords._pool._waiting
+    assert still_waiting > 0, "it was served before those that came before it"
+    for task in flood:
+        task.cancel()
+    await asyncio.wait(flood)
