@@ -20,6 +20,14 @@ def postgresql():
     server.close()
 
 
+@pytest.fixture(scope="session")
+def unsteady_postgresql():
+    """A PostgreSQL server that tests stop, kill and let stand still."""
+    server = PostgreSQL()
+    yield server
+    server.close()
+
+
 @pytest.fixture
 def postgresql_url(postgresql):
     """The URL of a database of this test's own."""

@@ -15,12 +15,16 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+import psutil
 from turns import turn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TENANTRY = Path(sys.executable).parent / "tenantry"
 START_SECONDS = 60.0
@@ -199,9 +203,37 @@ class PostgreSQL:
         url: str = self._server.get_uri(database=name)
         return url
 
+    @property
+    def process(self) -> psutil.Process:
+        """The postmaster."""
+        return psutil.Process(
+            int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+        )
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Stop it, as `pg_ctl stop` does: in its mode fast, or immediate, which is a crash."""
+        process = self.process
+        process.send_signal(signal.SIGQUIT if at_once else signal.SIGINT)
+        process.wait(30)
+
+    def start(self) -> None:
+        """Start it again where it was."""
+        self._server.ensure_postgres_running()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let it stand still: it takes connections, and never answers."""
+        processes = [self.process, *self.process.children()]
+        for one in processes:
+            one.suspend()
+        try:
+            yield
+        finally:
+            for one in processes:
+                one.resume()
+
     def close(self) -> None:
         # At once: as it stops, it would write all of it to the disk first.
-        process = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
-        os.kill(process, signal.SIGQUIT)
+        self.process.send_signal(signal.SIGQUIT)
         self._server.cleanup()
         shutil.rmtree(self._folder, ignore_errors=True)

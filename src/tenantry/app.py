@@ -46,6 +46,7 @@ from tenantry.gen.scalekit.v1.sessions import sessions_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
+from tenantry.health import web as health
 from tenantry.imports import web as imports
 from tenantry.interceptors.rpc import InterceptorSecretService, InterceptorService
 from tenantry.interceptors.service import Interceptors
@@ -88,7 +89,6 @@ from tenantry.transport.router import Router
 from tenantry.transport.rpc import RpcDoor
 from tenantry.users.joining import Rules
 from tenantry.users.rpc import UserService
-from tenantry.web import Request, Response, Route
 from tenantry.webhooks.rpc import WebhookService
 
 if TYPE_CHECKING:
@@ -294,12 +294,8 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     entry.add_routes(feed.routes(db, follower, authenticate, rates))
     if settings.development:
         entry.add_routes(dev.routes(db, settings.public_url))
-    entry.add_routes([Route("GET", "/healthz", _health)])
+    entry.add_routes(health.routes(db))
     return entry
-
-
-async def _health(_request: Request) -> Response:
-    return Response.json({"status": "ok"})
 
 
 class Application:

@@ -174,10 +174,80 @@ class IdempotencyMismatch(Error):
 
 
 class Busy(Error):
-    """Nothing was done; the same call may succeed shortly."""
+    """Nothing was done; the same call may succeed after ``seconds`` (RFC 9110 section 10.2.3)."""
 
     code = Code.UNAVAILABLE
+    error_code = "BUSY"
     sentence = "the server is busy, try again"
+    seconds = 1
+
+    def __init__(self, message: str = "", *, seconds: int = 0) -> None:
+        super().__init__(message, headers={"retry-after": str(seconds or self.seconds)})
+
+
+class Draining(Busy):
+    """The process is to stop: new connections belong to another one."""
+
+    error_code = "DRAINING"
+    sentence = "the server is stopping, connect again"
+
+
+class Locked(Busy):
+    """Somebody else holds what the call needs, for longer than calls wait."""
+
+    error_code = "DATABASE_LOCKED"
+    sentence = "another change holds what this call needs, try again"
+
+
+class TooManyConnections(Busy):
+    """The database lets nobody else in."""
+
+    error_code = "DATABASE_TOO_MANY_CONNECTIONS"
+    sentence = "the database takes no more connections now, try again"
+    seconds = 2
+
+
+class Away(Busy):
+    """The database does not answer."""
+
+    error_code = "DATABASE_AWAY"
+    sentence = "the database does not answer now, try again"
+    seconds = 2
+
+
+class ReadOnly(Busy):
+    """The database answers questions and takes no changes."""
+
+    error_code = "DATABASE_READ_ONLY"
+    sentence = "the database takes no changes now, try again later"
+    seconds = 5
+
+
+class DiskFull(Busy):
+    """The database has no room for the change."""
+
+    error_code = "DATABASE_FULL"
+    sentence = "the database has no room left, try again later"
+    seconds = 30
+
+
+class Damaged(Busy):
+    """The database file cannot be read as one."""
+
+    error_code = "DATABASE_DAMAGED"
+    sentence = "the database cannot be read, its operator has to repair it"
+    seconds = 60
+
+
+class OutcomeUnknown(Error):
+    """The database went away before it said what became of a change: made, or not."""
+
+    code = Code.DEADLINE_EXCEEDED
+    error_code = "OUTCOME_UNKNOWN"
+    sentence = (
+        "the database did not say whether the change was made: read it before you try again, or "
+        "try again with an idempotency-key"
+    )
 
 
 class DeadlineExceeded(Error):

@@ -19,6 +19,8 @@ MAX_STREAM = 1 << 30  # bytes of a body that its route takes piece by piece
 
 # Set once the server is to stop: an answer that would go on for long ends then.
 STOPPING = threading.Event()
+# Set before that, while requests are answered as always: /readyz then sends balancers elsewhere.
+DRAINING = threading.Event()
 
 
 @dataclass(slots=True)

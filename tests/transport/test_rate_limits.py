@@ -142,7 +142,7 @@ async def test_errors_have_the_headers_too(limited):
 
 
 async def test_an_address_is_refused_before_anything_is_read(limited, service):
-    """Whoever it is, with credentials or without, at whatever path; only /healthz is free."""
+    """Whoever it is, with credentials or without, at whatever path but those of balancers."""
     caller = limited(address="1/hour")
     await caller(authorization="Bearer nobody")("GET", SHAPE)
     for door in (caller(), caller(authorization="Bearer nobody")):
@@ -153,7 +153,8 @@ async def test_an_address_is_refused_before_anything_is_read(limited, service):
         ]:
             answer = await door(verb, target, body)
             assert answer.status == 429, target
-        assert (await door("GET", "/healthz")).status == 200
+        for path in ("/livez", "/readyz", "/healthz"):
+            assert (await door("GET", path)).status == 200
     assert service.answered == 0
     assert (await over_rest(caller(peer="203.0.113.2"))).status == 200
 

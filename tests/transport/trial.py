@@ -22,6 +22,7 @@ from protobuf.wkt import FieldMask
 from tenantry import errors, log
 from tenantry.caller import ANONYMOUS, Caller, Kind
 from tenantry.db.engine import DuplicateKey, Unavailable
+from tenantry.health import web as health
 from tenantry.rate_limits.rates import Rates
 from tenantry.transport import methods, rest
 from tenantry.transport.call import Pipeline
@@ -206,7 +207,7 @@ def wire(
             Route("GET", "/trial/hello", hello, public=True),
             Route("GET", "/trial/count", count),
             Route("GET", "/trial/address", address),
-            Route("GET", "/healthz", hello),
+            *health.routes(database),
         ]
     )
     return entry

@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from tenantry import errors
 from tenantry.db.records import spelled
 from tenantry.db.schema import to_json
 from tenantry.db.statements import EVENT_GIVEN, RECORD, RECORD_ALL, event_param
@@ -43,7 +44,11 @@ class ForeignKey(Exception):
 
 
 class Unavailable(Exception):
-    """The database could not be asked, and nothing was changed."""
+    """The database could not be asked, and nothing was changed; ``answer`` says so to a caller."""
+
+    def __init__(self, problem: str, answer: type[errors.Busy] = errors.Busy) -> None:
+        super().__init__(problem)
+        self.answer = answer
 
 
 class Session(ABC):
@@ -121,6 +126,15 @@ class Database(Session):
     @abstractmethod
     def snapshot(self) -> AbstractAsyncContextManager[Session]:
         """Return a context whose reads all see the database as it is at the first of them."""
+
+    @abstractmethod
+    async def probe(self) -> None:
+        """Make a change that changes nothing, as every call that changes something would.
+
+        Raises:
+            Unavailable: it could not be made.
+
+        """
 
     @abstractmethod
     async def close(self) -> None:

@@ -43,6 +43,14 @@ _EXPECT_GROWTH = "SELECT " + ", ".join(
     f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "hashjoin", "mergejoin")
 )
 _SERIALIZE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+# One transaction of three statements: a lock that every change takes, and a commit that has to
+# reach the disk. What holds the lock for longer holds up every change.
+_PROBE = (
+    "SELECT set_config('lock_timeout', '500ms', true);"
+    "LOCK TABLE ONLY events IN ROW EXCLUSIVE MODE;"
+    "UPDATE environment SET nodes = nodes"
+)
+_PROBE_SECONDS = 0.9
 # The statement was rolled back by the server: saying "try again" is true.
 _ROLLED_BACK = (
     asyncpg.DeadlockDetectedError,
@@ -70,8 +78,8 @@ class _Pool:
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._closed = False
 
-    async def acquire(self) -> Any:
-        """Return a connection; the caller gives it back.
+    async def acquire(self, *, first: bool = False) -> Any:
+        """Return a connection, ``first`` before others who wait; the caller gives it back.
 
         Raises:
             Unavailable: the server does not answer, or too many wait already.
@@ -88,7 +96,7 @@ class _Pool:
             if len(self._waiting) >= _MOST_WAITING:
                 raise Unavailable("too many calls wait for a connection")
             turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
+            (self._waiting.appendleft if first else self._waiting.append)(turn)
             try:
                 connection = await turn
             except asyncio.CancelledError:
@@ -136,7 +144,7 @@ class _Pool:
                 | asyncpg.InterfaceError
                 | ValueError,
             ):
-                raise Unavailable(str(problem) or type(problem).__name__) from problem
+                raise Unavailable(str(problem) or type(problem).__name__, errors.Away) from problem
             raise
 
     def _pass_on(self, connection: Any | None) -> None:
@@ -222,6 +230,27 @@ class PostgreSQL(Database):
             raise
         finally:
             self._pool.give_back(connection)
+
+    async def probe(self) -> None:
+        """See `Database.probe`: before whoever waits for a connection, for a second at most."""
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                connection = await self._pool.acquire(first=True)
+                try:
+                    await connection.execute(_PROBE)
+                except BaseException:
+                    connection.terminate()
+                    raise
+                finally:
+                    self._pool.give_back(connection)
+        except asyncpg.ReadOnlySQLTransactionError as problem:
+            raise Unavailable("it is read-only", errors.ReadOnly) from problem
+        except asyncpg.LockNotAvailableError as problem:
+            raise Unavailable("its events are locked", errors.Locked) from problem
+        except asyncpg.DiskFullError as problem:
+            raise Unavailable("its disk is full", errors.DiskFull) from problem
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as problem:
+            raise Unavailable(str(problem) or type(problem).__name__, errors.Away) from problem
 
     async def close(self) -> None:
         """Close all connections."""

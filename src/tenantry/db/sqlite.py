@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenantry import ids
+from tenantry import errors, ids
 from tenantry.db.engine import (
     Database,
     DuplicateKey,
@@ -36,6 +36,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _READERS = 3
+# Whatever it says of these, a transaction that it was said in can only be rolled back
+# (https://www.sqlite.org/rescode.html).
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: errors.Locked,
+    sqlite3.SQLITE_LOCKED: errors.Locked,
+    sqlite3.SQLITE_READONLY: errors.ReadOnly,
+    sqlite3.SQLITE_FULL: errors.DiskFull,
+    sqlite3.SQLITE_CANTOPEN: errors.Away,
+    sqlite3.SQLITE_PERM: errors.Away,
+    sqlite3.SQLITE_IOERR: errors.Away,
+    sqlite3.SQLITE_CORRUPT: errors.Damaged,
+    sqlite3.SQLITE_NOTADB: errors.Damaged,
+}
 _BUSY_SECONDS = 10.0
 
 
@@ -55,21 +68,22 @@ class SQLite(Database):
         """Return this thread's connection."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
+            connection = sqlite3.connect(
+                self._path, timeout=_BUSY_SECONDS, isolation_level=None, cached_statements=256
+            )
+            connection.row_factory = sqlite3.Row
             try:
-                connection = sqlite3.connect(
-                    self._path, timeout=_BUSY_SECONDS, isolation_level=None, cached_statements=256
-                )
-                connection.row_factory = sqlite3.Row
                 # FULL: a commit is on the disk before it is answered, also if the power fails.
                 connection.executescript(
                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                     "PRAGMA cache_size=-16000; PRAGMA case_sensitive_like=OFF;"
                 )
-                # Called by the writing thread alone, within its transactions.
-                connection.create_function("tenantry_event_id", 0, self._new_event_id)
-                connection.create_function("tenantry_now", 0, now)
-            except sqlite3.OperationalError as problem:
-                raise Unavailable(f"{self._path}: {problem}") from problem
+            except sqlite3.Error:
+                connection.close()
+                raise
+            # Called by the writing thread alone, within its transactions.
+            connection.create_function("tenantry_event_id", 0, self._new_event_id)
+            connection.create_function("tenantry_now", 0, now)
             self._local.connection = connection
         return connection
 
@@ -91,11 +105,11 @@ class SQLite(Database):
                 if text.startswith("FOREIGN KEY"):
                     raise ForeignKey("") from problem
                 raise
-            except sqlite3.OperationalError as problem:
+            except sqlite3.DatabaseError as problem:
                 # The low byte is the kind: another process recovering the file is busy too.
-                kind = problem.sqlite_errorcode & 0xFF
-                if kind in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-                    raise Unavailable(str(problem)) from problem
+                answer = _UNAVAILABLE.get(getattr(problem, "sqlite_errorcode", 0) & 0xFF)
+                if answer is not None:
+                    raise Unavailable(f"{self._path}: {problem}", answer) from problem
                 raise
 
         return await asyncio.get_running_loop().run_in_executor(pool, run)
@@ -162,6 +176,22 @@ class SQLite(Database):
         finally:
             await asyncio.shield(self._run(reader, lambda c: c.close()))
             reader.shutdown(wait=False)
+
+    async def probe(self) -> None:
+        """See `Database.probe`: between the statements of whoever writes, not before or after."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            if not connection.in_transaction:  # else it takes changes at this moment
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    connection.execute("UPDATE environment SET nodes = nodes")
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+
+        await self.run_writer(work)
 
     async def close(self) -> None:
         """Let the threads end; their connections close with them."""

@@ -127,4 +127,4 @@ class Pool:
 
 
 def _busy() -> errors.Busy:
-    return errors.Busy(headers={"retry-after": str(_RETRY_SECONDS)})
+    return errors.Busy(seconds=_RETRY_SECONDS)

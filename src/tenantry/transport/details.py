@@ -25,7 +25,7 @@ def translate(problem: BaseException, request_id: str) -> errors.Error:
     if isinstance(problem, Unavailable):
         fields = {"request_id": request_id, "problem": str(problem)}
         log.warning("database unavailable", extra={"fields": fields})
-        return errors.Busy()
+        return problem.answer()
     log.error("unexpected error", exc_info=problem, extra={"fields": {"request_id": request_id}})
     return errors.Internal(request_id)
 

@@ -43,7 +43,8 @@ _CORS_EXPOSED = (
     "etag, x-request-id, grpc-status, grpc-message, grpc-status-details-bin, "
     "retry-after, ratelimit, ratelimit-policy"
 )
-_UNLIMITED = "/healthz"  # what asks whether the server is well is no client
+# What asks whether the server is well is no client.
+_UNLIMITED = {"/livez", "/readyz", "/healthz"}
 
 
 class Entry:
@@ -91,7 +92,7 @@ class Entry:
         request, pieces = self._request(scope), None
         response: Response | StreamingResponse
         try:
-            if request.path != _UNLIMITED:
+            if request.path not in _UNLIMITED:
                 request.tell(await self._rates.take_address(request.address))
             if (request.verb, request.path) in self._streaming:
                 request.pieces = pieces = _Pieces(request, receive)

@@ -1,0 +1,1 @@
+"""Answers for balancers: is the process alive, should it be sent requests."""

@@ -1,0 +1,176 @@
+"""/livez and /readyz, as balancers ask them: while the database is well, and while it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import time
+
+import pytest
+from rooms import MASTER_KEY
+from sqlalchemy import text as clause
+
+from tenantry import errors, web
+from tenantry.db import migrate, readiness
+from tenantry.db.opening import open_database
+from tenantry.db.readiness import Readiness
+from tenantry.db.statements import Statement
+from tenantry.health import web as health
+from tenantry.web import Request
+
+PATHS = ["/livez", "/readyz", "/healthz"]
+
+
+@pytest.fixture
+def looking_each_time(monkeypatch):
+    """Remember no look at the database."""
+    monkeypatch.setattr(readiness, "REMEMBERED_SECONDS", 0.0)
+
+
+@pytest.fixture
+def ask(db, looking_each_time):
+    """Ask as a balancer does."""
+    return asking(db)
+
+
+def asking(db):
+    routes = {route.template: route.handler for route in health.routes(db)}
+
+    async def ask(path):
+        request = Request("GET", path, "", {}, b"", "req_test")
+        try:
+            return (await routes[path](request)).status
+        except errors.Busy as problem:
+            return problem.error_code if "retry-after" in problem.headers else "no retry-after"
+
+    return ask
+
+
+async def answers(ask):
+    return [await ask(path) for path in PATHS]
+
+
+async def holds(ask, expected):
+    """Wait until /readyz says this, while the other two say that the process lives."""
+    until = time.monotonic() + 20
+    while await ask("/readyz") != expected:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.05)
+    assert await ask("/livez") == await ask("/healthz") == 200
+
+
+async def test_all_are_well_on_a_running_server(http):
+    for path in PATHS:
+        answer = await http.get(path)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+        assert (await http.head(path)).status_code == 200
+
+
+async def test_readyz_is_503_while_the_process_drains(ask):
+    assert await answers(ask) == [200, 200, 200]
+    web.DRAINING.set()
+    try:
+        assert await answers(ask) == [200, "DRAINING", 200]
+    finally:
+        web.DRAINING.clear()
+    assert await answers(ask) == [200, 200, 200]
+
+
+async def test_a_look_is_remembered_for_a_second(db, monkeypatch):
+    looks = 0
+    real = db.probe
+
+    async def probe():
+        nonlocal looks
+        looks += 1
+        await real()
+
+    monkeypatch.setattr(db, "probe", probe)
+    seen = Readiness(db)
+    await asyncio.gather(*(seen.check() for _ in range(20)))
+    for _ in range(20):
+        await seen.check()
+    assert looks == 1
+    monkeypatch.setattr(readiness, "REMEMBERED_SECONDS", 0.0)
+    await seen.check()
+    assert looks == 2
+
+
+@pytest.fixture
+async def unsteady(unsteady_postgresql):
+    """A database on a server that may be stopped, open."""
+    url = unsteady_postgresql.fresh()
+    await asyncio.to_thread(migrate.upgrade, url)
+    async with open_database(url, MASTER_KEY, pool_size=4) as db:
+        yield db
+
+
+async def test_readyz_says_that_a_database_is_stopped_or_hangs(
+    unsteady_postgresql, unsteady, looking_each_time
+):
+    ask = asking(unsteady)
+    with unsteady_postgresql.paused():
+        for _ in range(3):
+            began = time.monotonic()
+            assert await ask("/readyz") == "DATABASE_AWAY"
+            assert time.monotonic() - began < 5
+            assert await ask("/livez") == 200
+    await holds(ask, 200)
+    await asyncio.to_thread(unsteady_postgresql.stop)
+    await holds(ask, "DATABASE_AWAY")
+    await asyncio.to_thread(unsteady_postgresql.start)
+    await holds(ask, 200)
+
+
+async def test_readyz_says_that_postgresql_is_read_only_or_locked_or_full(
+    postgresql, empty_postgresql, looking_each_time
+):
+    postgresql._server.psql(f"CREATE DATABASE in_trouble TEMPLATE {empty_postgresql}")
+    url = postgresql._server.get_uri(database="in_trouble")
+    async with (
+        open_database(url, MASTER_KEY, pool_size=1) as db,
+        open_database(url, MASTER_KEY, pool_size=1) as other,
+    ):
+        ask = asking(db)
+        assert await ask("/readyz") == 200
+        await db.fetch_all(sql("SET default_transaction_read_only = on"))
+        assert await ask("/readyz") == "DATABASE_READ_ONLY"
+        await holds(ask, 200)  # on a new connection
+        async with other.transaction() as holding:
+            await holding.fetch_all(sql("LOCK TABLE events"))
+            assert await ask("/readyz") == "DATABASE_LOCKED"
+        await holds(ask, 200)
+        for statement in FULL:
+            await other.fetch_all(sql(statement))
+        assert await ask("/readyz") == "DATABASE_FULL"
+        await other.fetch_all(sql("DROP TRIGGER full_disk ON environment"))
+        await holds(ask, 200)
+
+
+# What the server says when a file cannot grow (https://www.postgresql.org/docs/current/
+# errcodes-appendix.html), said by a trigger.
+FULL = [
+    "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$",
+    "CREATE TRIGGER full_disk BEFORE UPDATE ON environment EXECUTE FUNCTION full_disk()",
+]
+
+
+async def test_readyz_says_that_sqlite_is_locked(empty_sqlite, tmp_path, looking_each_time):
+    path = shutil.copy(empty_sqlite, tmp_path / "tenantry.db")
+    async with open_database(f"sqlite:///{path}", MASTER_KEY) as db:
+        ask = asking(db)
+        assert await ask("/readyz") == 200
+        async with db.transaction():  # our own is no trouble
+            assert await ask("/readyz") == 200
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert await ask("/readyz") in {"DATABASE_AWAY", "DATABASE_LOCKED"}
+        other.execute("ROLLBACK")
+        other.close()
+        await holds(ask, 200)
+
+
+def sql(text):
+    return Statement(clause(text))
