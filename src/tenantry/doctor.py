@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tenantry import certificates, launcher
+from tenantry import certificates, domain_names, launcher
 from tenantry import settings as settings_module
 from tenantry.launcher import envoy
 from tenantry.settings import SettingError
@@ -238,7 +238,7 @@ def _is_for(leaf: Any, host: str) -> bool:
         return ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
     except ValueError:
         pass
-    host = host if host.isascii() else host.encode("idna").decode()
+    host = domain_names.to_ascii(host)
     dns_names = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
     return host in dns_names or f"*.{host.partition('.')[2]}" in dns_names
 

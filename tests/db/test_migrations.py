@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy import Column, Index, MetaData, Text, create_engine, inspect, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from statements import INSERT_CLIENT, event
@@ -214,6 +216,7 @@ def test_an_upgrade_tells_what_it_did_and_does_it_once(empty_url):
 
 PROGRAM = """
 import sys
+from importlib import import_module
 from tenantry.db import migrate
 sys.stdin.readline()
 print(migrate.upgrade(sys.argv[1]))
@@ -265,3 +268,41 @@ async def test_a_database_in_use_can_be_upgraded(database_url):
         )
         assert await asyncio.to_thread(migrate.upgrade, database_url) == []
         await writing
+
+
+# What the pages took before, by the key that it had; what it is found by, and whether it is proved.
+OLD_ADDRESSES = [
+    ("usr_1", "Ann@Example.com", "ann@example.com", "ann@example.com", True),
+    ("usr_2", "mi\u212ae@example.com", "mike@example.com", "mi\u212ae@example.com", False),
+    ("usr_3", "ceo@Straße.de", "ceo@straße.de", "ceo@xn--strae-oqa.de", False),
+    ("usr_4", "ceo@Bücher.de", "ceo@bücher.de", "usr_4", False),
+    ("usr_5", "ceo@xn--bcher-kva.de", "ceo@xn--bcher-kva.de", "ceo@xn--bcher-kva.de", True),
+]
+
+
+def test_addresses_that_are_not_ascii_get_keys_of_their_own(database_url):
+    script = import_module("tenantry.db.migrations.versions.0006_email_keys")
+    engine = engine_of(database_url)
+    insert_old = text(
+        "INSERT INTO users (id, email, email_key, profile, metadata, email_verified, revision,"
+        " create_time, update_time) VALUES (:id, :email, :key, '{}', '{}', :yes, 1, 1, 1)"
+    )
+    for again in (False, True):
+        with (
+            engine.begin() as connection,
+            Operations.context(MigrationContext.configure(connection)),
+        ):
+            if not again:
+                for id_, email, key, _new, _proved in OLD_ADDRESSES:
+                    row = {"id": id_, "email": email, "key": key, "yes": True}
+                    connection.execute(insert_old, row)
+            script.upgrade()
+    with engine.begin() as connection:
+        rows = connection.execute(
+            text("SELECT id, email, email_key, email_verified FROM users ORDER BY id")
+        ).all()
+        connection.execute(text("DELETE FROM users"))
+    engine.dispose()
+    assert [(*row[:3], bool(row[3])) for row in rows] == [
+        (id_, email, new, proved) for id_, email, _key, new, proved in OLD_ADDRESSES
+    ]

@@ -35,6 +35,9 @@ MALFORMED = (
     "xn--zzzz.com",
     "a" * 64 + ".com",
     "☃.com",
+    "ｇｍａｉｌ.com",
+    "acme。com",
+    "\u212aelvin.com",
     "acme.com\n",
     "acme\u0000.com",
     "../..",
@@ -44,7 +47,6 @@ COMMON = (
     "gmail.com",
     "GMAIL.com",
     "gmail.com.",
-    "ｇｍａｉｌ.com",
     "outlook.com",
     "yahoo.co.uk",
     "icloud.com",
@@ -68,7 +70,6 @@ SPELLINGS = {
     "{}.аcme.com": "{}.xn--cme-5cd.com",  # its first letter is Cyrillic
     "a.b.c.example-{}.co.uk": "a.b.c.example-{}.co.uk",
     "example-{}.test": "example-{}.test",
-    "example-{}。com": "example-{}.com",
 }
 
 

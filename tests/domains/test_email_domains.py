@@ -70,26 +70,6 @@ def test_public_suffixes(domain):
     assert not email_domains.is_public_suffix(f"acme.{domain}")
 
 
-@pytest.mark.parametrize(
-    ("email", "domain"),
-    [
-        ("ann@example.com", "example.com"),
-        ("ANN@Example.COM", "example.com"),
-        ("ann@example.com.", "example.com"),
-        ('"a@b"@example.com', "example.com"),
-        ("ann@bücher.de", "xn--bcher-kva.de"),
-        ("ann@XN--BCHER-KVA.de", "xn--bcher-kva.de"),
-        ("ann@☃.com", "☃.com"),
-        ("ann", "ann"),
-        ("ann@", ""),
-        ("", ""),
-        ("ann@" + "ü" * 5000, "ü" * 5000),
-    ],
-)
-def test_the_domain_of_an_address(email, domain):
-    assert email_domains.domain_of(email) == domain
-
-
 def test_the_lists_are_loaded_when_they_are_asked():
     code = (
         "import sys, tenantry.app\n"

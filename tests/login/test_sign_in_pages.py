@@ -52,6 +52,33 @@ async def test_somebody_new_signs_up_by_a_code(place, application, visitor):
     assert {"access_token", "id_token", "refresh_token"} <= set(tokens)
 
 
+async def test_the_pages_take_what_the_contracts_email_rule_takes(place, application, visitor):
+    domain = f"{unique('kelvin')}.example"
+    await place.make.user(email=f"mike@{domain}")
+    await visitor.begin(application)
+    typed = ("mi\u212ae@{}", "{}\u212a", "ann@stra\u00dfe-{}", "j\u00fcrgen@{}", "a@b@{}")
+    for address in (*typed, "a" * 65 + "@{}"):
+        for step in ("email", "password"):
+            refused = await visitor.step(step, email=address.format(domain), password="any")
+            assert refused.status_code == 400
+            assert problems(refused) == ["This is not an e-mail address, such as name@example.com."]
+    assert heading(await visitor.page()) == SIGN_IN
+
+
+async def test_mail_goes_to_the_stored_address_and_never_to_what_was_typed(
+    place, application, visitor
+):
+    stored = f"{unique('Mike')}@Example.com"
+    await place.make.user(email=stored)
+    await visitor.begin(application)
+    typed = stored.swapcase()
+    await visitor.step("email", email=typed)
+    page = await visitor.page()
+    assert typed in page.text
+    assert stored not in page.text
+    answered(await visitor.step("code", code=await place.code(stored)))
+
+
 async def test_a_link_waits_for_a_button(place, application, visitor):
     """What looks into mails follows links: only the button takes it for a proof."""
     user = await place.make.user()

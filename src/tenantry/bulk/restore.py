@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Integer, Text, bindparam, delete, func, insert, or_, select, update
 
-from tenantry import errors, events, ids
+from tenantry import email_addresses, errors, events, ids
 from tenantry.bulk import archive, formats
 from tenantry.bulk.archive import KINDS, Kind
 from tenantry.clients.model import APPLICATIONS, ENV, M2M, client_secrets, clients, scopes
@@ -285,7 +285,7 @@ def _row(kind: Kind, number: int, members: dict[str, Any]) -> dict[str, Any]:
     if kind is archive.CLIENT:
         _check_client(number, row)
     if kind is archive.USER:
-        row["email_key"] = row["email"].lower()
+        row["email_key"] = email_addresses.key(row["email"])
     return row
 
 

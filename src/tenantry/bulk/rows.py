@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tenantry import errors
+from tenantry import email_addresses, errors
 from tenantry.bulk.formats import Column
 from tenantry.passwords import hashes
 from tenantry.users import values
@@ -97,7 +97,7 @@ class Row:
     email_key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.email_key = self.email.lower()
+        self.email_key = email_addresses.key(self.email)
 
     @property
     def keys(self) -> Iterator[str]:
@@ -211,7 +211,7 @@ def _row(line: int, members: Mapping[str, Any]) -> Row:
 
 
 def _check_values(row: Row) -> None:
-    values.email(row.email, "email")
+    email_addresses.checked(row.email, "email")
     values.external_id(row.external_id, "external_id")
     values.profile({}, row.profile, "user_profile")
     if row.password_hash is not None and (wrong := hashes.problem(row.password_hash)):

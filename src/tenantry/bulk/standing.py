@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, or_, select
 
+from tenantry import email_addresses
 from tenantry.db.records import named, records, spelled
 from tenantry.db.schema import from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
@@ -117,7 +118,7 @@ class Standing:
 
     def add(self, person: Person) -> None:
         """Enter a person under its keys."""
-        self.by_email[person.user.email.lower()] = person
+        self.by_email[email_addresses.key(person.user.email)] = person
         if person.user.external_id is not None:
             self.by_external_id[person.user.external_id] = person
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tenantry import atomic
+from tenantry import atomic, domain_names
 from tenantry.settings import SettingError
 
 if TYPE_CHECKING:
@@ -105,9 +105,7 @@ def check_pair(found: Files) -> None:
 
 def server_names(settings: Settings) -> list[str]:
     """Return the host names and addresses that our own certificate is for."""
-    host = urlsplit(settings.public_url).hostname or "localhost"
-    if not host.isascii():
-        host = host.encode("idna").decode()
+    host = domain_names.to_ascii(urlsplit(settings.public_url).hostname or "localhost")
     names = [host, "localhost", "127.0.0.1", "::1"]
     if not ipaddress.ip_address(settings.host).is_unspecified:
         names.append(settings.host)

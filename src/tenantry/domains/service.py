@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select
 
-from tenantry import errors, events, ids, vault
+from tenantry import domain_names, email_addresses, errors, events, ids, vault
 from tenantry.caller import Kind
 from tenantry.db.engine import DuplicateKey, ForeignKey, now
 from tenantry.db.statements import Statement
@@ -275,7 +275,7 @@ async def organizations_for_email(db: Session, email: str) -> list[str]:
 
     Those that have proven the very domain of it, and those that let it join.
     """
-    rows = await db.fetch_all(_FOR_EMAIL, p_domain=email_domains.domain_of(email))
+    rows = await db.fetch_all(_FOR_EMAIL, p_domain=email_addresses.domain_of(email))
     return [row["organization_id"] for row in rows]
 
 
@@ -298,7 +298,7 @@ def _check_revision(call: Call, domain: Domain) -> None:
 def _claim(domain: Domain, txt_label: str) -> Domain:
     """Return a domain as its organization has to prove it."""
     key = f"{txt_label}.{domain.domain}"
-    if len(key) > email_domains.MAX_CHARACTERS:
+    if len(key) > domain_names.MAX_CHARACTERS:
         raise errors.InvalidArgument.field(
             "domain.domain", "string.max_len", "is too long to have a TXT record"
         )
@@ -315,7 +315,7 @@ def _claim(domain: Domain, txt_label: str) -> Domain:
 
 def _name(text: str) -> str:
     try:
-        name = email_domains.normalized(text)
+        name = domain_names.normalized(text)
     except ValueError as problem:
         raise errors.InvalidArgument.field("domain.domain", "domain", str(problem)) from None
     if email_domains.is_public_suffix(name):

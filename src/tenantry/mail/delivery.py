@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import unquote, urlsplit
 
+from tenantry import domain_names
 from tenantry.db.engine import Unavailable
 from tenantry.mail import rendering, service
 
@@ -242,8 +243,8 @@ def _greeting(host: str) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         try:
-            return host.encode("idna").decode() or "localhost"
-        except UnicodeError:
+            return domain_names.to_ascii(host) or "localhost"
+        except ValueError:
             return "localhost"
     return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
 

@@ -10,6 +10,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from tenantry import email_addresses
 from tenantry.mail.service import Content
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def message(mail: Mail, content: Content, *, sender: str) -> EmailMessage:
 
     made = EmailMessage(policy=SMTP)
     name, address = split_mailbox(sender)
+    address = email_addresses.envelope(address)
     made["From"] = Address(_unencoded(name), addr_spec=address)
     made["To"] = recipient(mail.recipient)
     made["Subject"] = _unencoded(content.subject)
@@ -160,12 +162,12 @@ def recipient(text: str) -> Any:
     """
     from email.headerregistry import Address
 
-    local, _, domain = text.rpartition("@")
     odd = any(c.isspace() or c in '<>"' or unicodedata.category(c)[0] == "C" for c in text)
     try:
-        if odd or not local or not domain:
+        if odd:
             raise NoAddress
-        return Address(username=local, domain=domain.encode("idna").decode())
+        local, _, domain = email_addresses.envelope(text).rpartition("@")
+        return Address(username=local, domain=domain)
     except (ValueError, LookupError):
         raise NoAddress from None
 

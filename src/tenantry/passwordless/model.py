@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Index, Integer, Table, Text
 
+from tenantry import email_addresses
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Request:
         """Return the parameters of the statement that inserts it."""
         row: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
         row |= {
-            "email_key": self.email.lower(),
+            "email_key": email_addresses.key(self.email),
             "template_variables": to_json(self.template_variables),
             "wrong_digest": None,
             "wrong_time": None,

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import BigInteger, Text, bindparam, delete, insert, literal_column, select, update
 
-from tenantry import errors, ids
+from tenantry import email_addresses, errors, ids
 from tenantry.addresses import network
 from tenantry.attempts import service as attempts
 from tenantry.db.engine import ForeignKey, now
@@ -33,7 +33,7 @@ from tenantry.passwordless.model import (
     Request,
     passwordless_requests,
 )
-from tenantry.users import values
+from tenantry.users.model import users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +64,7 @@ _INSERT = Statement(
     .returning(_r.id),
     mail_service.INSERT,
 )
+_STORED = Statement(select(users.c.email).where(users.c.email_key == bindparam("key", type_=Text)))
 _FIND = Statement(select(passwordless_requests).where(_r.id == _ID))
 _HOLD = Statement(select(passwordless_requests).where(_r.id == _ID).with_for_update())
 _RENEW = Statement(
@@ -117,6 +118,7 @@ async def send(
 ) -> Request:
     """Queue a mail with a code, and where there is a ``link_uri``, a link; they are good together.
 
+    It goes to the address that a user has, and not to another spelling of it that was typed.
     ``auth_request_id`` is given by our own pages; ``organization_id`` names whom the mail is of.
 
     Raises:
@@ -125,7 +127,7 @@ async def send(
         errors.RateLimited: too many mails to this address.
 
     """
-    values.email(email, "email")
+    email_addresses.checked(email, "email")
     if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
         raise errors.InvalidArgument.field(
             "expires_in",
@@ -139,10 +141,11 @@ async def send(
     variables = dict(template_variables or {})
     mails.check_variables(variables)
     await _take_mail(call, email, of_application=auth_request_id is None)
+    stored = await call.db.fetch_one(_STORED, key=email_addresses.key(email))
     at = now()
     new = Request(
         id=call.db.new_id(ids.PASSWORDLESS_REQUEST),
-        email=email,
+        email=email if stored is None else stored["email"],
         type=type_,
         template=template,
         state=state,
@@ -239,7 +242,7 @@ async def verify_code(
     verified = await _verify(call.db, request) if right else None
     if verified is None:
         raise errors.InvalidArgument.field("code", "valid", "is wrong or has expired")
-    await attempts.clear(call.db, _CODES_OF_ADDRESS, request.email.lower())
+    await attempts.clear(call.db, _CODES_OF_ADDRESS, email_addresses.key(request.email))
     return verified
 
 
@@ -281,7 +284,7 @@ _CODES, _CODES_OF_ADDRESS = "passwordless codes", "passwordless codes of an addr
 
 
 async def _take_mail(call: Call, email: str, *, of_application: bool) -> None:
-    key = email.lower()
+    key = email_addresses.key(email)
     asker = "" if of_application else network(call.origin.address)
     await attempts.take(call.db, _MAILS, f"{key}|{asker}", most=MAILS_A_MINUTE, seconds=60)
     await attempts.take(call.db, _MAILS_IN_ALL, key, most=MAILS_A_MINUTE_IN_ALL, seconds=60)
@@ -309,7 +312,7 @@ async def _count(
         for what, whose, most, seconds in (
             (_CODES, request_id, WRONG_CODES, WRONG_CODES_SECONDS),
             (
-                *(_CODES_OF_ADDRESS, request.email.lower()),
+                *(_CODES_OF_ADDRESS, email_addresses.key(request.email)),
                 *(WRONG_CODES_OF_ADDRESS, WRONG_CODES_OF_ADDRESS_SECONDS),
             ),
         ):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select, update
 
-from tenantry import errors, events
+from tenantry import email_addresses, errors, events
 from tenantry.addresses import network
 from tenantry.attempts import service as attempts
 from tenantry.db.engine import now
@@ -160,8 +160,7 @@ class Passwords:
             errors.Busy: too many hashes are waiting.
 
         """
-        # What no database takes is nobody's address.
-        db, key = call.db, email.lower().encode(errors="replace").decode().replace("\0", "?")
+        db, key = call.db, email_addresses.key(email_addresses.checked(email))
         origin = network(call.origin.address)
         place = f"{key}|{origin}"
         await _take(db, _WORD, place, most=GUESSES, seconds=GUESSES_SECONDS)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import errors
+from tenantry import email_addresses, errors
 from tenantry.connections import service as connections
 from tenantry.db.engine import now
 from tenantry.db.statements import Statement
@@ -305,8 +305,8 @@ async def _is_known(db: engine.Session, connection_id: str | None) -> bool:
 
 def _is_hinted(params: Params, email: str) -> bool:
     """Whether a session may be of the person that the request hints at."""
-    hint = (params.login_hint or "").strip().lower()
-    return not hint or hint == email.lower()
+    hint = (params.login_hint or "").strip()
+    return not hint or email_addresses.key(hint) == email_addresses.key(email)
 
 
 def _is_news(session: Session, client_id: str, organization_id: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, func, literal_column, select, true
 
-from tenantry import errors, ids
+from tenantry import email_addresses, errors, ids
 from tenantry.clients.model import clients
 from tenantry.db import key_ranges
 from tenantry.db.schema import from_json
@@ -108,7 +108,7 @@ async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -
         _statement(shape, backward=backward),
         take=size + 1,
         **bounds,
-        email_key=narrow.email.lower(),
+        email_key=email_addresses.key(narrow.email),
         client_id=narrow.client_id,
         since=0 if narrow.start_time is None else narrow.start_time,
         until=_LAST_TIME if narrow.end_time is None else narrow.end_time,

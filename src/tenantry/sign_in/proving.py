@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import errors
+from tenantry import email_addresses, errors
 from tenantry.attempts import service as attempts
 from tenantry.connections import service as connections
 from tenantry.connections.model import PASSWORD as PASSWORD_CONNECTION
@@ -70,11 +70,11 @@ class Proving(Choosing):
 
         """
         states.expect(request, *_UNPROVED)
-        address = _address(email)
+        address = email_addresses.checked(email.strip())
         self._check_intent(intent)
         await self._take_mail(call)
-        is_known = await call.db.fetch_one(_KNOWN, key=address.lower()) is not None
-        if is_known:
+        key = email_addresses.key(address)
+        if await call.db.fetch_one(_KNOWN, key=key) is not None:
             template = SIGNIN
         elif self._settings.sign_up and intent != RESET_PASSWORD:
             template = SIGNUP
@@ -93,7 +93,7 @@ class Proving(Choosing):
             call.db,
             request,
             states.LINK_OTP_SENT,
-            email=address,
+            email=address,  # as it was typed: the stored one would tell who has an account
             facts=request.facts | {"intent": intent, "passwordless": sent.id},
         )
 
@@ -167,7 +167,7 @@ class Proving(Choosing):
         """
         states.expect(request, *_UNPROVED)
         self._check_method(PASSWORD)
-        address = _address(email)
+        address = email_addresses.checked(email.strip())
         user_id = await self._passwords.sign_in(call, email=address, password=password)
         user = await self._user(call, user_id)
         return await self._proved(
@@ -380,18 +380,3 @@ class Proving(Choosing):
             self._check_method(PASSWORD)
         elif EMAIL not in methods and not (intent == SIGN_UP and PASSWORD in methods):
             raise errors.InvalidArgument("there is no sign-in by email here")
-
-
-def _address(email: str) -> str:
-    address = email.strip()
-    name, at, domain = address.rpartition("@")
-    if (
-        not at
-        or not name
-        or not domain
-        or len(address) > 254
-        or not address.isprintable()
-        or any(char in address for char in ' "<>()[]\\,;:')
-    ):
-        raise errors.InvalidArgument.field("email", "string.email", "must be an e-mail address")
-    return address

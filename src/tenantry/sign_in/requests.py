@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, insert, literal_column, select, update
 
-from tenantry import ids, vault
+from tenantry import email_addresses, ids, vault
 from tenantry.db.engine import now
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
@@ -279,7 +279,7 @@ def _row(request: AuthRequest) -> dict[str, Any]:
         "a_params": to_json({} if params is None else _members(params)),
         "a_facts": to_json(request.facts),
         "a_email": email,
-        "a_email_key": email.lower() if email else None,
+        "a_email_key": email_addresses.key(email) if email else None,
         "a_user_id": request.user_id,
         "a_organization_id": request.organization_id,
         "a_connection_id": request.connection_id,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, cast, exists, func, literal_column, or_, select, update
 
-from tenantry import errors, ids
+from tenantry import email_addresses, errors, ids
 from tenantry import events as happenings
 from tenantry.db.schema import events, from_json, json_values, to_json
 from tenantry.db.statements import Statement
@@ -36,7 +36,7 @@ _COLUMNS = ("before", "after")
 _e, _u, _m = events.c, users.c, memberships.c
 
 _USERS = Statement(
-    select(_u.id, _u.email_key).where(
+    select(_u.id, _u.email, _u.email_key).where(
         or_(
             _u.id == bindparam("p_id", type_=Text),
             _u.email_key == bindparam("p_address", type_=Text),
@@ -46,7 +46,7 @@ _USERS = Statement(
 )
 _IDS, _ADDRESSES = (json_values(bindparam(name, type_=Text)) for name in ("ids", "addresses"))
 _HOLDERS = Statement(
-    select(_u.id, _u.email_key).where(or_(_u.id.in_(_IDS), _u.email_key.in_(_ADDRESSES)))
+    select(_u.id, _u.email).where(or_(_u.id.in_(_IDS), _u.email_key.in_(_ADDRESSES)))
 )
 _THERE = Statement(select(_u.id).where(_u.id.in_(_IDS)))
 _AFTER = bindparam("after", type_=Text)
@@ -155,7 +155,7 @@ async def erase(call: Call, found: Found, progress: Callable[[int], object] | No
 async def _begin(db: Session, key: str) -> tuple[Found, str | None]:
     """Return what is known at once, and what to look for in events as an external id, if so."""
     is_id, is_address = ids.well_formed(ids.USER, key), "@" in key
-    address = key.lower() if is_address else None
+    address = email_addresses.key(key) if is_address else None
     rows = await db.fetch_all(
         _USERS,
         p_id=key if is_id else None,
@@ -164,10 +164,11 @@ async def _begin(db: Session, key: str) -> tuple[Found, str | None]:
     )
     # An address before an external id that looks like one.
     for row in sorted(rows, key=lambda row: row["email_key"] != address):
-        return Found(
-            Person(frozenset({row["id"]}), frozenset({row["email_key"]})), True, True
-        ), None
-    person = Person(frozenset({key} if is_id else ()), frozenset({address} if address else ()))
+        person = Person(frozenset({row["id"]}), frozenset(_spellings(row["email"])))
+        return Found(person, True, True), None
+    person = Person(
+        frozenset({key} if is_id else ()), frozenset(_spellings(key) if is_address else ())
+    )
     return Found(person, False, False), None if is_id else key
 
 
@@ -180,14 +181,14 @@ async def _widened(db: Session, found: Found, external_id: str | None) -> Found:
         for row in rows:
             is_known = is_known or bool(_changed(row, person) or _is_about(row, person))
             for user in _users_in([_content(row, name) for name in _COLUMNS]):
-                address = str(user.get("email") or "").lower()
+                address = email_addresses.key(str(user.get("email") or ""))
                 if (
                     user["id"] in person.ids
                     or address in person.addresses
                     or (external_id and user.get("external_id") == external_id)
                 ):
                     user_ids.add(user["id"])
-                    addresses |= {address} - {"", ADDRESS}
+                    addresses |= _spellings(user.get("email") or "") - {"", ADDRESS}
                     is_known = True
     # Who is there now and was not asked for is somebody else, with whatever is theirs by now.
     others = await db.fetch_all(
@@ -195,8 +196,13 @@ async def _widened(db: Session, found: Found, external_id: str | None) -> Found:
     )
     others = [row for row in others if row["id"] not in person.ids]
     user_ids -= {row["id"] for row in others}
-    addresses -= {row["email_key"] for row in others}
+    addresses -= {spelling for row in others for spelling in _spellings(row["email"])}
     return Found(Person(frozenset(user_ids), frozenset(addresses)), found.is_there, is_known)
+
+
+def _spellings(address: str) -> set[str]:
+    """Return what an address is found by, and how texts spell it where that is not ASCII."""
+    return {email_addresses.key(address), address.lower()}
 
 
 async def _mentions(db: Session, texts: Sequence[str]) -> AsyncIterator[Sequence[Row]]:

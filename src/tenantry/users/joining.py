@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import errors, events, ids
+from tenantry import email_addresses, errors, events, ids
 from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
@@ -112,7 +112,7 @@ def check_address(rules: Rules, address: str, field: str) -> None:
         errors.InvalidArgument: its domain is blocked.
 
     """
-    domain = email_domains.domain_of(address)
+    domain = email_addresses.domain_of(address)
     if rules.block_disposable_emails and email_domains.is_disposable(domain):
         raise errors.InvalidArgument.field(
             field, "not_disposable", f"{domain} is a domain of disposable addresses"

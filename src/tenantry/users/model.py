@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
 
-from tenantry import ids
+from tenantry import email_addresses, ids
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
 from tenantry.times import rfc3339
 
@@ -22,7 +22,7 @@ users = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("email", Text, nullable=False),
-    Column("email_key", Text, nullable=False),  # in lower case: what is unique
+    Column("email_key", Text, nullable=False),  # `email_addresses.key`: what is unique
     Column("external_id", Text),
     Column("profile", Json, nullable=False),
     Column("metadata", Json, nullable=False),
@@ -201,7 +201,7 @@ class User:
         return {
             "id": self.id,
             "email": self.email,
-            "email_key": self.email.lower(),
+            "email_key": email_addresses.key(self.email),
             "external_id": self.external_id,
             "profile": to_json(self.profile),
             "metadata": to_json(self.metadata),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from tenantry import errors, events, ids
+from tenantry import email_addresses, errors, events, ids
 from tenantry.db.engine import DuplicateKey, now
 from tenantry.db.statements import Statement
 from tenantry.mail import service as mail_service
@@ -91,7 +91,7 @@ async def create(
     at = now()
     user = User(
         id=call.db.new_id(ids.USER),
-        email=values.email(email, "user.email"),
+        email=email_addresses.checked(email, "user.email"),
         external_id=values.external_id(external_id, "user.external_id"),
         profile=values.profile({}, profile or {}, "user.user_profile"),
         metadata=dict(metadata or {}),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, func, insert, or_, select, true, update
 
-from tenantry import errors, events, ids
+from tenantry import email_addresses, errors, events, ids
 from tenantry.db.engine import DuplicateKey, ForeignKey, now
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -112,7 +112,9 @@ _HOLD_PLACE = Statement(
 
 async def find_by_email(db: Session, address: str) -> User | None:
     """Return the user of an e-mail address, with all memberships."""
-    rows = await db.fetch_all(_FIND_BY_EMAIL, key=address.lower(), most=reading.MOST_MEMBERSHIPS)
+    rows = await db.fetch_all(
+        _FIND_BY_EMAIL, key=email_addresses.key(address), most=reading.MOST_MEMBERSHIPS
+    )
     found = await reading.users_of(db, rows)
     return found[0] if found else None
 
@@ -128,7 +130,7 @@ async def create(call: Call, user_id: str, *, email: str, profile: Mapping[str, 
     at = now()
     user = User(
         id=user_id,
-        email=values.email(email, "email"),
+        email=email_addresses.checked(email, "email"),
         external_id=None,
         profile=values.profile({}, profile, "user_profile"),
         metadata={},

@@ -10,7 +10,6 @@ from tenantry import errors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EMAIL_MAX = 254  # RFC 5321 section 4.5.3.1.3, without the brackets
 EXTERNAL_ID_MAX = 255
 
 # Where neither a pattern nor the contract sets one.
@@ -27,20 +26,6 @@ _PATTERNS = {
 _COMPILED = {
     name: (re.compile(pattern, re.ASCII), says) for name, (pattern, says) in _PATTERNS.items()
 }
-
-
-def email(value: str, field: str) -> str:
-    """Return an e-mail address, which the contract's rule has found to be one.
-
-    Raises:
-        errors.InvalidArgument: it is too long to be one that mail reaches.
-
-    """
-    if len(value) > EMAIL_MAX:
-        raise errors.InvalidArgument.field(
-            field, "string.max_len", f"must be at most {EMAIL_MAX} characters, got {len(value)}"
-        )
-    return value
 
 
 def external_id(value: str | None, field: str) -> str | None:
