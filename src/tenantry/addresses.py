@@ -38,6 +38,35 @@ _ODD = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029]")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 
 
+# Top-level names that nobody can buy (RFC 6761, RFC 6762, RFC 8375, ICANN on .internal), and what
+# routers of a home hand out.
+_PRIVATE_NAMES = ("test", "example", "invalid", "local", "internal", "home.arpa", "lan")
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host of a URL is the machine itself, whoever reads it."""
+    host = host.strip("[]").removesuffix(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def is_public_host(host: str) -> bool:
+    """Whether a host of a URL can be one that everybody reaches."""
+    if is_this_machine(host):
+        return False
+    host = host.strip("[]").removesuffix(".").lower()
+    try:
+        return not ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." in host and not host.endswith(tuple(f".{name}" for name in _PRIVATE_NAMES))
+
+
 @functools.lru_cache(maxsize=10_000)
 def network(address: str) -> str:
     """Return what is limited as one: an IPv4 address, the /64 of an IPv6 address."""

@@ -47,6 +47,7 @@ from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
 from tenantry.health import web as health
+from tenantry.home import web as home
 from tenantry.imports import web as imports
 from tenantry.interceptors.rpc import InterceptorSecretService, InterceptorService
 from tenantry.interceptors.service import Interceptors
@@ -215,6 +216,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         rates,
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
+        refusal=home.refusal,
     )
 
     async def api_token(text: str) -> ApiToken | None:
@@ -283,6 +285,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     entry.add_routes(
         account.routes(db, settings, session_cookie=session_cookie, relying_party=relying_party)
     )
+    entry.add_routes(home.routes(settings))
     entry.add_routes(portal.routes(db, settings.public_url))
     entry.add_routes(reference.routes(rpcs, settings.public_url))
     rules = Rules(
@@ -293,7 +296,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     closing.push_async_callback(follower.close)
     entry.add_routes(feed.routes(db, follower, authenticate, rates))
     if settings.development:
-        entry.add_routes(dev.routes(db, settings.public_url))
+        entry.add_routes(dev.routes(db, settings.public_url, local=settings.is_local))
     entry.add_routes(health.routes(db))
     return entry
 

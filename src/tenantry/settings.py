@@ -13,11 +13,13 @@ import binascii
 import os
 import re
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from tenantry.addresses import is_public_host, is_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -242,6 +244,10 @@ def _switch(text: str) -> bool:
     if text.lower() not in words:
         raise ValueError(f"{text!r} is not true or false")
     return words[text.lower()]
+
+
+def _switch_or_automatic(text: str) -> bool | None:
+    return _switch(text) if text else None
 
 
 def _origins(text: str) -> tuple[str, ...]:
@@ -491,9 +497,11 @@ class Settings:
         "How much is logged: debug, info, warning or error.",
     )
     development: bool = _setting(
-        "false",
-        _switch,
-        "Show mail that was not sent at /dev/mail, to anybody: never where others can reach it.",
+        "",
+        _switch_or_automatic,
+        "Show mail that was not sent at /dev/mail, and its codes and links in the log. Empty: on "
+        "where public URL and address are this machine's own and no mail server is set; true is "
+        "refused on a public name.",
     )
 
     @property
@@ -505,6 +513,12 @@ class Settings:
     def port(self) -> int:
         """The port part of ``listen``."""
         return int(self.listen.rpartition(":")[2])
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it: its URL and its address are the machine's."""
+        url = urlsplit(self.public_url)
+        return is_this_machine(url.hostname or "") and ip_address(self.host).is_loopback
 
     @property
     def database(self) -> str:
@@ -560,6 +574,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             # pathlib: no such user's home, a name too long
             raise SettingError(name, str(problem)) from None
     settings = Settings(**values)
+    settings = replace(settings, development=_development(settings))
     if (settings.tls_cert is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_cert"
         raise SettingError(missing, "is needed too: certificate and key are set together")
@@ -567,6 +582,21 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingError("mail_from", "is needed too: mail servers ask who mail comes from")
     _check_sessions(settings)
     return settings
+
+
+def _development(settings: Settings) -> bool:
+    """Return whether it is a server for development: by itself only where nobody else comes.
+
+    Mail is shown to whoever asks: a name that others reach never has it, not even when a file of
+    settings that says so was copied there. A proxy in front is for others, too.
+    """
+    asked: bool | None = settings.development
+    if asked is None:
+        return settings.is_local and not settings.smtp_url and not settings.trusted_proxies
+    host = urlsplit(settings.public_url).hostname or ""
+    if asked and is_public_host(host):
+        raise SettingError("development", f"cannot be true where others reach it, as {host}")
+    return asked
 
 
 def _check_sessions(settings: Settings) -> None:

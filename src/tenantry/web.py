@@ -66,6 +66,17 @@ class Request:
         """The content type without parameters, in lower case."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    @property
+    def is_navigation(self) -> bool:
+        """Whether a browser asks for a page to show; a page's own requests are none.
+
+        Browsers say so (https://www.w3.org/TR/fetch-metadata/), and older ones ask for HTML, as
+        some programs do: those bring their token.
+        """
+        headers = self.headers
+        asked = "text/html" in headers.get("accept", "") and "authorization" not in headers
+        return asked and headers.get("sec-fetch-mode", "navigate") == "navigate"
+
     def form(self) -> dict[str, str]:
         """Return the members of an application/x-www-form-urlencoded body; each comes once.
 

@@ -91,13 +91,14 @@ async def browser(chromium):
 @pytest.fixture
 def get(db):
     """Answer a request to a server for development as its door does."""
-    router = Router()
-    for route in development.routes(db, "https://tenants.example:8443"):
-        router.add(route.verb, route.template, route.handler)
 
-    async def answer(path, host="tenants.example:8443"):
+    async def answer(path, host="tenants.example:8443", *, local=False, **headers: str):
+        router = Router()
+        for route in development.routes(db, "https://tenants.example:8443", local=local):
+            router.add(route.verb, route.template, route.handler)
         handler, params = router.match("GET", path)
-        request = Request("GET", path, "", {"host": host}, b"", "req_test", params=params)
+        given = {"host": host} | {name.replace("_", "-"): v for name, v in headers.items()}
+        request = Request("GET", path, "", given, b"", "req_test", params=params)
         return await handler(request)
 
     return answer

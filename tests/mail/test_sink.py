@@ -104,6 +104,32 @@ async def test_the_door_opens_to_its_own_name_only(db, get):
                 await get(path, host)
 
 
+async def test_a_local_server_is_closed_to_a_proxy(db, get):
+    for name in ("forwarded", "via", "x_forwarded_for", "x_forwarded_host"):
+        assert (await get("/dev/mail", "localhost", **{name: "a"})).status == 200
+        with pytest.raises(errors.RouteNotFound):
+            await get("/dev/mail", "localhost", local=True, **{name: "a"})
+    assert (await get("/dev/mail", "localhost", local=True)).status == 200
+
+
+async def test_the_list_shows_what_lets_its_reader_in(db, get):
+    await keep(db)
+    page = (await get("/dev/mail")).body.decode()
+    assert "You are invited to join Acme Corp" in page
+    assert f'href="{LINK}"' in page
+
+
+async def test_the_log_tells_it_in_development_alone(db, caplog):
+    caplog.set_level("INFO")
+    await invite(db)
+    await deliver(delivery(development="false"), db)
+    assert LINK not in str([vars(record) for record in caplog.records])
+    mail_id = await invite(db, "ann@example.com")
+    await deliver(delivery(development="true"), db)
+    (told,) = [r.fields for r in caplog.records if getattr(r, "fields", {}).get("mail") == mail_id]
+    assert (told["to"], told["link"]) == ("ann@example.com", LINK)
+
+
 async def test_what_a_mail_holds_is_text_on_the_page(db, get):
     name = "</iframe><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     mail_id = await keep(db, organization_name=name, inviter_email=name)
@@ -142,6 +168,7 @@ async def visit(browser, get):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
         await context.route(f"{ADDRESS}/dev/**", serve)
+        await context.route(f"{ADDRESS}/favicon.svg", lambda route: route.fulfill(status=204))
         await page.goto(ADDRESS + path)
         return page
 
@@ -173,6 +200,17 @@ async def test_the_pages_in_a_browser(db, visit, tmp_path, width, scheme):
     button = framed.get_by_role("link", name="Accept invitation")
     radius = await button.evaluate("e => getComputedStyle(e).borderRadius")
     assert radius == "9px"
+
+
+async def test_the_list_is_up_to_date_by_itself_and_the_focus_stays(db, visit, get):
+    first = await keep(db, "ann@example.com")
+    page = await visit("/dev/mail")
+    await page.locator(f"#{first}").focus()
+    second = await keep(db, "bob@example.com")
+    await page.locator(f"#{second}").wait_for(timeout=20_000)
+    assert await page.evaluate("document.activeElement.id") == first
+    without_scripts = (await get("/dev/mail")).body.decode()
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in without_scripts
 
 
 async def test_a_mail_in_its_frame_runs_nothing(db, visit, monkeypatch):

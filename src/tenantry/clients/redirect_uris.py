@@ -19,6 +19,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from tenantry.addresses import is_this_machine
+
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
@@ -42,7 +44,7 @@ _UNSAFE_SCHEMES = {
 def is_production(public_url: str, *, development: bool) -> bool:
     """Whether the rules of production hold for a deployment."""
     url = urlsplit(public_url)
-    return not development and url.scheme == "https" and not _is_this_machine(url.hostname or "")
+    return not development and url.scheme == "https" and not is_this_machine(url.hostname or "")
 
 
 def check(uri: str, *, production: bool, native: bool = False) -> None:
@@ -109,7 +111,7 @@ def _check_web(uri: str, scheme: str, *, production: bool, native: bool, wildcar
     if "@" in authority:
         raise ValueError("may have no user name")
     host = _without_port(authority).lower()
-    this_machine = _is_this_machine(host)
+    this_machine = is_this_machine(host)
     # RFC 8252 section 7.3: a native app listens on the loopback address itself, not on a name.
     loopback = native and host in {"127.0.0.1", "[::1]"}
     if production and not loopback:
@@ -177,18 +179,6 @@ def _check_path(path: str) -> None:
             raise ValueError("may have no '.', '..' or '*' in its path")
         if "{" in part and not _TEMPLATE.fullmatch(part):
             raise ValueError("may have a {{template}} only as a whole part of its path")
-
-
-def _is_this_machine(host: str) -> bool:
-    host = host.strip("[]").removesuffix(".")
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return bool(mapped.is_loopback or mapped.is_unspecified)
 
 
 @functools.cache

@@ -16,13 +16,24 @@ if TYPE_CHECKING:
 
 def text(settings: Settings) -> str:
     """Return the lines; the client is named where its secret lies beside the database."""
-    rows = [("URL", settings.public_url)]
+    rows = [("URL", settings.public_url), ("Docs", f"{settings.public_url}/docs")]
+    if settings.development:
+        rows.append(("Mail", f"{settings.public_url}/dev/mail"))
     if (client := credentials.read(settings.data_dir)) is not None:
         rows.append(("Client id", client.client_id))
         rows.append(("Run next", f'eval "$({_command()} env)"'))
     else:
         rows.append(("Run next", f"{_command()} client create"))
+    rows.append(("Mode", _mode(settings)))
     return "\n".join(["", "  Tenantry is ready", *(f"  {n:<10} {v}" for n, v in rows), ""])
+
+
+def _mode(settings: Settings) -> str:
+    """Return which mode it is, and what to do for the other one."""
+    if not settings.development:
+        return "production: mail is sent, or kept for `tenantry mail list`"
+    whose = "anybody on this machine" if settings.is_local else "anybody who reaches it"
+    return f"development: {whose} can read its mail; TENANTRY_DEVELOPMENT=false ends that"
 
 
 def _command() -> str:

@@ -8,6 +8,7 @@ anew when they change, and an admin interface that only this user can reach.
 from __future__ import annotations
 
 import copy
+import html
 import ipaddress
 import json
 import os
@@ -61,6 +62,14 @@ _SOCKET_PATH_BYTES = 107  # of sockaddr_un
 _TYPE = "type.googleapis.com/envoy.extensions"
 
 # What Envoy answers by itself, before the application sees the request.
+# What a browser gets in the place of JSON; `%` would be a command of Envoy's.
+_PAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="light dark"><title>Tenantry</title>'
+    '<link rel="stylesheet" href="/home.css">'
+    '<main><h1>This did not work</h1><p>{}.</p><p><a href="/">To the first page</a></p></main>'
+)
 _LOCAL_REPLIES = {
     400: (Code.INVALID_ARGUMENT, "the request is not valid HTTP"),
     403: (Code.INVALID_ARGUMENT, "the path is not percent-encoded UTF-8"),
@@ -337,23 +346,45 @@ def _mappers() -> list[dict[str, Any]]:
             }
         }
     }
+    in_a_browser = _has("accept", {"contains": "text/html"})
     mappers = []
     for status, (code, sentence) in _LOCAL_REPLIES.items():
         equal = {"op": "EQ", "value": {"default_value": status, "runtime_key": "none"}}
-        this_status = {"status_code_filter": {"comparison": equal}}
-        both = {"and_filter": {"filters": [this_status, not_grpc]}}
-        mappers.append(_mapper(both, code, sentence))
-    return [*mappers, _mapper(not_grpc, Code.INTERNAL, "internal error")]
+        this = {"status_code_filter": {"comparison": equal}}
+        mappers += [
+            _mapper(_all(this, not_grpc, in_a_browser), code, sentence, page=True),
+            _mapper(_all(this, not_grpc), code, sentence),
+        ]
+    other = (Code.INTERNAL, "internal error")
+    return [
+        *mappers,
+        _mapper(_all(not_grpc, in_a_browser), *other, page=True),
+        _mapper(not_grpc, *other),
+    ]
 
 
-def _mapper(filter_: dict[str, Any], code: Code, sentence: str) -> dict[str, Any]:
-    body = json.dumps({"code": code.value, "message": sentence, "details": []})
+def _has(header: str, match: dict[str, Any]) -> dict[str, Any]:
+    return {"header_filter": {"header": {"name": header, "string_match": match}}}
+
+
+def _all(*filters: dict[str, Any]) -> dict[str, Any]:
+    return {"and_filter": {"filters": list(filters)}}
+
+
+def _mapper(
+    filter_: dict[str, Any], code: Code, sentence: str, *, page: bool = False
+) -> dict[str, Any]:
+    if page:
+        body, kind = _PAGE.format(html.escape(sentence)), "text/html; charset=utf-8"
+    else:
+        body = json.dumps({"code": code.value, "message": sentence, "details": []})
+        kind = "application/json"
     return {
         "filter": filter_,
         **({"status_code": 400} if code is Code.INVALID_ARGUMENT else {}),
         "body_format_override": {
             "text_format_source": {"inline_string": body},
-            "content_type": "application/json",
+            "content_type": kind,
         },
         "headers_to_add": [{"header": {"key": "x-request-id", "value": "req_%UNIQUE_ID%"}}],
     }

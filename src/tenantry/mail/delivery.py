@@ -68,6 +68,7 @@ class Delivery:
         self._prepare = prepare
         self._templates = rendering.Templates(settings.mail_templates)
         self._sender = settings.mail_from
+        self._told = settings.development
         self._server = None
         if settings.smtp_url:
             host = urlsplit(settings.public_url).hostname or ""
@@ -122,6 +123,8 @@ class Delivery:
         content = await asyncio.to_thread(self._templates.render, mail.template, variables)
         if self._server is None:
             await service.kept(db, mail, content)
+            if self._told:
+                _tell(mail, content)
             return
         message = await asyncio.to_thread(self._message, mail, content)
         await self._server.send(message)
@@ -145,6 +148,14 @@ class Delivery:
         await service.failed(db, mail, _shown(problem))
         fields = {"mail": mail.id, "attempts": mail.attempts, "problem": _shown(problem)}
         _log.error("mail has failed", extra={"fields": fields})
+
+
+def _tell(mail: Mail, content: Content) -> None:
+    """Log what lets the reader of a mail in: for development, where the reader is the developer."""
+    fields = {"mail": mail.id, "to": mail.recipient, "subject": content.subject}
+    said = {"code": content.code, "link": content.link}
+    fields |= {name: value for name, value in said.items() if value}
+    _log.info("mail is kept, TENANTRY_DEVELOPMENT", extra={"fields": fields})
 
 
 class _Server:

@@ -60,6 +60,8 @@ class Templates:
             subject=values["subject"],
             text=_paragraphs(self._file(f"{name}.txt", values)),
             html=self._file(f"{name}.html", values).strip() + "\n",
+            code=values.get("otp") or "",
+            link=values.get("link") or "",
         )
 
     def _file(self, name: str, values: Mapping[str, Any]) -> str:

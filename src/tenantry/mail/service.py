@@ -121,11 +121,13 @@ _UNSAY = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a mail says, once rendered."""
+    """What a mail says, once rendered; ``code`` and ``link`` are what lets its reader in."""
 
     subject: str
     text: str
     html: str
+    code: str = ""
+    link: str = ""
 
 
 def row(
@@ -167,13 +169,18 @@ async def newest(db: Session, *, limit: int) -> list[Mail]:
     return [Mail.from_row(found) for found in await db.fetch_all(_NEWEST, take=limit)]
 
 
+async def newest_said(db: Session, *, limit: int) -> list[tuple[Mail, Content | None]]:
+    """Return the newest mail first, with what each says if that is kept here."""
+    rows = await db.fetch_all(_NEWEST, take=limit)
+    return [(Mail.from_row(found), _content(db, found)) for found in rows]
+
+
 async def find(db: Session, mail_id: str) -> tuple[Mail, Content | None] | None:
     """Return one mail, with what it says if that is kept here."""
     found = await db.fetch_one(_FIND, p_id=mail_id)
     if found is None:
         return None
-    said = _said(db, found)
-    return Mail.from_row(found), Content(**from_json(said)) if said else None
+    return Mail.from_row(found), _content(db, found)
 
 
 async def seconds_until_due(db: Session) -> float | None:
@@ -259,6 +266,11 @@ def _without(address: str, variables: dict[str, Any]) -> dict[str, Any]:
         name: None if isinstance(value, str) and value.lower() == address else value
         for name, value in variables.items()
     }
+
+
+def _content(db: Session, row: Row) -> Content | None:
+    said = _said(db, row)
+    return Content(**from_json(said)) if said else None
 
 
 def _said(db: Session, row: Row) -> str:

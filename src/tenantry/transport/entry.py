@@ -51,7 +51,7 @@ class Entry:
     """The ASGI application of one process, for plain HTTP requests.
 
     ``cors_origins`` are the origins whose pages may call the API, ``trusted_proxies`` the networks
-    of proxies that say who the client is.
+    of proxies that say who the client is; ``refusal`` makes an error into a page for browsers.
     """
 
     def __init__(
@@ -62,12 +62,14 @@ class Entry:
         *,
         cors_origins: tuple[str, ...] = (),
         trusted_proxies: tuple[str, ...] = (),
+        refusal: Callable[[errors.Error, Request], Response] | None = None,
     ) -> None:
         self._router = router
         self._door = door
         self._rates = rates
         self._cors_origins = cors_origins
         self._addresses = Addresses(trusted_proxies)
+        self._refusal = refusal
         self._public: set[str] = set()
         self._streaming: set[tuple[str, str]] = set()
 
@@ -111,11 +113,21 @@ class Entry:
             if rpc.is_grpc(request):
                 await grpc.send_error(self._finish(request, send), request, error)
                 return
-            rpc_failed = request.verb == "POST" and self._door.has(request.path)
-            response = (rpc.connect_response if rpc_failed else error_response)(error, request)
+            response = self._refused(error, request)
         if pieces is not None:
             await pieces.drain()
         await self._send(request, response, send)
+
+    def _refused(self, error: errors.Error, request: Request) -> Response:
+        """Return an error as who asked reads it: Connect, a person in a browser, REST."""
+        if request.verb == "POST" and self._door.has(request.path):
+            return rpc.connect_response(error, request)
+        # What is there for programs answers as such, be it in a browser.
+        missing = isinstance(error, errors.RouteNotFound)
+        for_people = request.is_navigation and (missing or not request.path.startswith("/api/"))
+        if self._refusal is not None and for_people:
+            return self._refusal(error, request)
+        return error_response(error, request)
 
     def _request(self, scope: Mapping[str, Any]) -> Request:
         request = _request(scope)
