@@ -118,6 +118,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         signed,
         issuer=settings.public_url,
         minutes=settings.access_token_minutes,
+        compact=settings.compact_tokens,
     )
     session_cookie = SessionCookie.of(settings)
     authenticate = Authenticator(
@@ -233,7 +234,8 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     of_client = ClientAuthentication(db, directory, secret_uses, rates, issuer=settings.public_url)
     grants: dict[str, Grant] = {
         authorization_code.GRANT_TYPE: authorization_code.AuthorizationCode(
-            user_tokens, IdTokens(db, ring, settings.public_url)
+            user_tokens,
+            IdTokens(ring, settings.public_url, compact=settings.compact_tokens),
         ),
         refresh_token.GRANT_TYPE: refresh_token.RefreshToken(user_tokens),
         client_credentials.GRANT_TYPE: client_credentials.ClientCredentials(

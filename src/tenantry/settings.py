@@ -471,6 +471,11 @@ class Settings:
     access_token_minutes: int = _setting(
         "5", _count(1, 1440), "Minutes that the access token of a person is good."
     )
+    compact_tokens: bool = _setting(
+        "true",
+        _switch,
+        "Tokens of a person fit into a cookie: many permissions and a long profile are left out.",
+    )
     session_absolute_minutes: int = _setting(
         "480", _count(2, 525_600), "Minutes after which a session ends in any case."
     )

@@ -207,7 +207,6 @@ async def test_an_id_token_hint_is_one_of_this_application(
         {"aud": [application.id, other.id]},
         {"aud": application.id},
         {"azp": other.id},
-        {"azp": None},
         {"sub": None},
         {"sub": 1},
         {"sub": application.id},

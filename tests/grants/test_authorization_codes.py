@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+from apis import unique
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from signins import (
@@ -15,7 +16,6 @@ from signins import (
     VERIFIER,
     challenge_of,
     claims_of,
-    half_hash,
     header_of,
     is_refused,
 )
@@ -63,12 +63,12 @@ async def test_an_application_that_may_not_refresh_gets_no_refresh_token(signins
 
 
 async def test_what_an_access_token_says(signins, app, make, server):
-    organization = await make.organization(external_id=f"xo-{time.time_ns()}")
+    organization = await make.organization(external_id=unique("o"))
     permission = await make.permission()
     role = await make.role(permissions=[permission["name"]])
     user = await make.user(
         organization["id"],
-        external_id=f"xu-{time.time_ns()}",
+        external_id=unique("u"),
         membership={"roles": [{"name": role["name"]}]},
     )
     session, _ = await signins.session(user, custom_claims={"plan": "pro"})
@@ -112,12 +112,8 @@ async def test_what_an_id_token_says(signins, app, make, server, http):
         "family_name": "Lovelace",
         "name": "Ada Lovelace",
         "locale": "en-GB",
-        "phone_number": "+14155550123",
-        "picture": "https://example.com/ada.png",
-        "gender": "female",
-        "custom_attributes": {"birthdate": "1815-12-10", "zoneinfo": "Europe/London"},
     }
-    user = await make.user(user_profile=profile, metadata={"desk": "4a"})
+    user = await make.user(user_profile=profile, metadata={})
     session, _ = await signins.session(user)
     code = await signins.code(app, session, nonce="n-0S6_WzA2Mj")
     tokens = (await signins.redeem(app, code)).json()
@@ -130,8 +126,6 @@ async def test_what_an_id_token_says(signins, app, make, server, http):
         "iss": server.url,
         "sub": user["id"],
         "aud": [app.id],
-        "azp": app.id,
-        "client_id": app.id,
         "oid": organization_id,
         "sid": session.id,
         "amr": [connection.id],
@@ -139,34 +133,12 @@ async def test_what_an_id_token_says(signins, app, make, server, http):
         "nonce": "n-0S6_WzA2Mj",
         "iat": token.claims["iat"],
         "exp": token.claims["iat"] + 3600,
-        "at_hash": half_hash(tokens["access_token"]),
-        "c_hash": half_hash(code),
         "email": user["email"],
         "email_verified": True,
-        "phone_number": "+14155550123",
-        "phone_number_verified": False,
         "name": "Ada Lovelace",
         "given_name": "Ada",
         "family_name": "Lovelace",
         "locale": "en-GB",
-        "picture": "https://example.com/ada.png",
-        "gender": "female",
-        "birthdate": "1815-12-10",
-        "birth_date": "1815-12-10",
-        "zoneinfo": "Europe/London",
-        "zone_info": "Europe/London",
-        "metadata": '{"desk":"4a"}',
-        "updated_at": user["update_time"],
-        "identities": [
-            {
-                "connection_id": connection.id,
-                "organization_id": organization_id,
-                "connection_type": "PASSWORDLESS",
-                "provider_name": connection.provider,
-                "social": False,
-                "provider_raw_attributes": "{}",
-            }
-        ],
     }
 
 
@@ -176,11 +148,10 @@ async def test_scopes_say_what_an_id_token_tells(signins, make):
         "openid": set(),
         "openid email": {"email", "email_verified"},
         "openid phone": {"phone_number", "phone_number_verified"},
-        "openid profile": {"name", "metadata", "updated_at", "identities"},
+        "openid profile": {"name"},
     }
     always = {
-        *("iss", "sub", "aud", "azp", "client_id", "oid", "sid", "amr", "auth_time", "iat", "exp"),
-        *("at_hash", "c_hash"),
+        *("iss", "sub", "aud", "oid", "sid", "amr", "auth_time", "iat", "exp"),
     }
     session, _ = await signins.session(user)
     for scope, members in told.items():

@@ -124,7 +124,7 @@ async def signed_in(server, user_id):
         _, secret = await begin()
         ring, client = KeyRing(db), await Directory(db).find(server.client_id)
         signed = SignedTokens(ring, known.public_url)
-        tokens = UserTokens(db, ring, signed, issuer=known.public_url, minutes=5)
+        tokens = UserTokens(db, ring, signed, issuer=known.public_url, minutes=5, compact=True)
         subject = await subjects.find_of_cookie(db, secret)
         issued = await tokens.issue(tokens.draft(client), client, subject, [])
         return session.id, issued.token

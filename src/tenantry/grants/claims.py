@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from tenantry.db.schema import to_json
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.connections.model import Connection
     from tenantry.grants.subjects import Subject
     from tenantry.users.model import User
 
@@ -34,13 +35,27 @@ CLAIMS = (
     *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "azp", "at_hash", "c_hash"),
     *("sid", "oid", "xoid", "client_id"),
     *(*_PROFILE, *(name for _, names in _ATTRIBUTES for name in names), "updated_at", "metadata"),
-    *("email", "email_verified", "phone_number", "phone_number_verified", "identities"),
+    *("email", "email_verified", "phone_number", "phone_number_verified"),
 )
+_EMAIL = ("email", "email_verified")
+# How many bytes of claims compact tokens have at most, beside the id and the times. Applications
+# keep both tokens, and once more the claims of the access token, in one encrypted cookie of 3,800
+# bytes: the session middleware of the official SDKs does.
+ACCESS_TOKEN_BYTES = 440
+ID_TOKEN_BYTES = 370
 
 
-def access_token(subject: Subject, *, client_id: str, scopes: Sequence[str]) -> dict[str, Any]:
-    """Return what an access token says beside its issuer, its id and its times."""
+def access_token(
+    subject: Subject, *, issuer: str, client_id: str, scopes: Sequence[str], compact: bool
+) -> dict[str, Any]:
+    """Return what an access token says beside its id and its times.
+
+    Of permissions only those that the product has named: the built-in ones are for our own pages,
+    which read them anew. Where ``compact`` and they make it too long, none of them is in it, and
+    `permissions_omitted` says so; ListUserPermissions tells them.
+    """
     claims: dict[str, Any] = {
+        "iss": issuer,
         "sub": subject.user.id,
         "aud": [client_id],
         "client_id": client_id,
@@ -49,44 +64,46 @@ def access_token(subject: Subject, *, client_id: str, scopes: Sequence[str]) -> 
         "scope": " ".join(scopes),
         "scopes": list(scopes),
     }
-    optional: dict[str, Any] = {
-        "roles": list(subject.roles),
-        "permissions": list(subject.permissions),
-        "xoid": subject.organization_external_id,
-        "xuid": subject.user.external_id,
-        "custom_claims": dict(subject.custom_claims),
-    }
-    return claims | {name: value for name, value in optional.items() if value}
+    claims |= _present(
+        roles=list(subject.roles),
+        xoid=subject.organization_external_id,
+        xuid=subject.user.external_id,
+        custom_claims=dict(subject.custom_claims),
+    )
+    if not subject.own_permissions:
+        return claims
+    whole = {**claims, "permissions": list(subject.own_permissions)}
+    if not compact or _size(whole) <= ACCESS_TOKEN_BYTES:
+        return whole
+    return {**claims, "permissions_omitted": True}
 
 
 def id_token(
-    subject: Subject,
-    *,
-    client_id: str,
-    scopes: Sequence[str],
-    connections: Mapping[str, Connection],
+    subject: Subject, *, issuer: str, client_id: str, scopes: Sequence[str], compact: bool
 ) -> dict[str, Any]:
-    """Return what an ID token says beside its issuer, its times, its nonce and its hashes.
+    """Return what an ID token says beside its times, its nonce and its hashes.
 
-    ``connections`` are those that a session may name, by id.
+    Where ``compact``, what makes it too long is left out, from the end of the list that scopes ask
+    for; the UserInfo endpoint tells all of it (OpenID Connect Core section 5.4).
     """
     claims: dict[str, Any] = {
+        "iss": issuer,
         "sub": subject.user.id,
         "aud": [client_id],
-        "azp": client_id,
-        "client_id": client_id,
         "oid": subject.organization_id,
         "sid": subject.session_id,
         "amr": list(subject.amr),
-        **_of_scopes(subject.user, scopes),
+        **_present(xoid=subject.organization_external_id),
     }
-    if subject.organization_external_id:
-        claims["xoid"] = subject.organization_external_id
-    if "profile" in scopes:
-        claims["updated_at"] = rfc3339(subject.user.update_time)
-        claims["identities"] = [
-            _identity(connections[id_], subject) for id_ in subject.amr if id_ in connections
-        ]
+    if not compact:
+        claims |= {"azp": client_id, "client_id": client_id}
+        if "profile" in scopes:
+            claims["updated_at"] = rfc3339(subject.user.update_time)
+    asked = _of_scopes(subject.user, scopes)
+    for name, value in asked.items():
+        longer = {**claims, name: value}
+        if not compact or name in _EMAIL or _size(longer) <= ID_TOKEN_BYTES:
+            claims = longer
     return claims
 
 
@@ -106,29 +123,33 @@ def userinfo(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
 
 
 def _of_scopes(user: User, scopes: Sequence[str]) -> dict[str, Any]:
-    """Return the claims that scopes ask for (section 5.4); what is not known is left out."""
+    """Return the claims that scopes ask for (section 5.4), the most wanted first.
+
+    What is not known is left out.
+    """
     claims: dict[str, Any] = {}
+    if "email" in scopes:
+        claims |= {"email": user.email, "email_verified": user.email_verified}
     if "profile" in scopes:
         claims |= {name: user.profile[name] for name in _PROFILE if user.profile.get(name)}
+    if "phone" in scopes and user.profile.get("phone_number"):
+        claims["phone_number"] = user.profile["phone_number"]
+        claims["phone_number_verified"] = False  # nothing proves one yet
+    if "profile" in scopes:
+        if user.metadata:
+            claims["metadata"] = to_json(user.metadata)
         attributes = user.profile.get("custom_attributes") or {}
         for attribute, names in _ATTRIBUTES:
             if attributes.get(attribute):
                 claims |= dict.fromkeys(names, attributes[attribute])
-        claims["metadata"] = to_json(user.metadata)
-    if "email" in scopes:
-        claims |= {"email": user.email, "email_verified": user.email_verified}
-    if "phone" in scopes and user.profile.get("phone_number"):
-        claims["phone_number"] = user.profile["phone_number"]
-        claims["phone_number_verified"] = False  # nothing proves one yet
     return claims
 
 
-def _identity(connection: Connection, subject: Subject) -> dict[str, Any]:
-    return {
-        "connection_id": connection.id,
-        "organization_id": subject.organization_id,
-        "connection_type": connection.type,
-        "provider_name": connection.provider,
-        "social": False,
-        "provider_raw_attributes": "{}",
-    }
+def _present(**claims: Any) -> dict[str, Any]:
+    """Return those that say something."""
+    return {name: value for name, value in claims.items() if value}
+
+
+def _size(claims: Mapping[str, Any]) -> int:
+    """Return how many bytes claims are in a token, before it is base64."""
+    return len(orjson.dumps(claims))

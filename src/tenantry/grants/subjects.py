@@ -89,6 +89,7 @@ class Subject:
     amr: tuple[str, ...]  # ids of the connections by which the person signed in
     roles: tuple[str, ...]  # names, the oldest role first
     permissions: tuple[str, ...]  # names of all that the roles permit, in order
+    own_permissions: tuple[str, ...]  # those of them that the product has named
     custom_claims: Mapping[str, Any]
 
 
@@ -129,6 +130,7 @@ async def subject_of(db: Session, row: Row) -> Subject | None:
         amr=tuple(from_json(row[f"{_PREFIX}amr"])),
         roles=tuple(role.name for role in roles),
         permissions=tuple(catalogue.effective(roles)),
+        own_permissions=tuple(catalogue.effective_own(roles)),
         custom_claims=from_json(row[f"{_PREFIX}custom_claims"]),
     )
 

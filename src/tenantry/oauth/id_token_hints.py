@@ -55,7 +55,7 @@ class IdTokenHints:
             or not isinstance(audience, list)
             or len(audience) != 1
             or not isinstance(audience[0], str)
-            or claims.get("azp") != audience[0]
+            or claims.get("azp", audience[0]) != audience[0]
         ):
             return None
         return Hint(user_id, session_id if isinstance(session_id, str) else None, audience[0])

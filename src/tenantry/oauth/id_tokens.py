@@ -7,14 +7,12 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from tenantry.connections import service as connections
 from tenantry.grants import claims as claims_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.clients.model import Client
-    from tenantry.db.engine import Database
     from tenantry.grants.subjects import Subject
     from tenantry.oauth.key_ring import KeyRing
 
@@ -25,10 +23,10 @@ SECONDS = 3600
 class IdTokens:
     """Issues them; the hints that come back to us are read by `id_token_hints`."""
 
-    def __init__(self, db: Database, ring: KeyRing, issuer: str) -> None:
-        self._db = db
+    def __init__(self, ring: KeyRing, issuer: str, *, compact: bool) -> None:
         self._ring = ring
         self._issuer = issuer
+        self._compact = compact
 
     async def issue(
         self,
@@ -46,22 +44,21 @@ class IdTokens:
         ``auth_time`` is in microseconds since 1970.
         """
         sign = await self._ring.signer(ALGORITHM)
-        known = await connections.of_environment(self._db)
         at = int(time.time())
         claims = {
-            "iss": self._issuer,
             **claims_of.id_token(
                 subject,
+                issuer=self._issuer,
                 client_id=client.id,
                 scopes=scopes,
-                connections={one.id: one for one in known.values()},
+                compact=self._compact,
             ),
             "auth_time": auth_time // 1_000_000,
             "iat": at,
             "exp": at + SECONDS,
-            "at_hash": _half_hash(access_token),
-            "c_hash": _half_hash(code),
         }
+        if not self._compact:  # they guard tokens that come through a browser: section 3.3.2.11
+            claims |= {"at_hash": _half_hash(access_token), "c_hash": _half_hash(code)}
         if nonce is not None:
             claims["nonce"] = nonce
         return sign(claims)

@@ -74,13 +74,21 @@ class UserTokens:
     """Issues and verifies them."""
 
     def __init__(
-        self, db: Database, ring: KeyRing, signed: SignedTokens, *, issuer: str, minutes: int
+        self,
+        db: Database,
+        ring: KeyRing,
+        signed: SignedTokens,
+        *,
+        issuer: str,
+        minutes: int,
+        compact: bool,
     ) -> None:
         self._db = db
         self._ring = ring
         self._signed = signed
         self._issuer = issuer
         self._seconds = minutes * 60
+        self._compact = compact
         # By jti, in the order in which they were read: the oldest is the first to go.
         self._subjects: dict[str, tuple[float, Subject]] = {}
 
@@ -96,8 +104,13 @@ class UserTokens:
         sign = await self._ring.signer(client.access_token_signing_alg)
         at = draft.issue_time
         claims = {
-            "iss": self._issuer,
-            **claims_of.access_token(subject, client_id=client.id, scopes=scopes),
+            **claims_of.access_token(
+                subject,
+                issuer=self._issuer,
+                client_id=client.id,
+                scopes=scopes,
+                compact=self._compact,
+            ),
             "iat": at,
             "nbf": at,
             "exp": at + draft.seconds,

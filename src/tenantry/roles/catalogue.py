@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, select
+from sqlalchemy import Text, bindparam, false, select
 
 from tenantry.db.schema import environment, from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
@@ -27,7 +27,7 @@ _MOST = 10_000  # roles that are remembered; more than that, and it begins anew
 version = select(environment.c.roles_version).scalar_subquery()
 
 _permitted = (
-    select(permissions.c.name)
+    select(permissions.c.name, permissions.c.built_in)
     .join(role_permissions, role_permissions.c.permission_id == permissions.c.id)
     .join(role_ancestors, role_ancestors.c.ancestor_id == role_permissions.c.role_id)
     .where(role_ancestors.c.role_id == roles.c.id)
@@ -41,6 +41,10 @@ _FIND = Statement(
         roles.c.name,
         roles.c.display_name,
         select(json_rows(_permitted.c.name)).scalar_subquery().label("permissions"),
+        select(json_rows(_permitted.c.name))
+        .where(_permitted.c.built_in == false())
+        .scalar_subquery()
+        .label("own"),
         version.label("version"),
     ).where(roles.c.id.in_(json_values(bindparam("ids", type_=Text))))
 )
@@ -48,12 +52,16 @@ _FIND = Statement(
 
 @dataclass(frozen=True, slots=True)
 class HeldRole:
-    """A role that somebody holds; ``permissions`` are the names of all that it permits."""
+    """A role that somebody holds.
+
+    ``permissions`` are the names of all that it permits, ``own`` those that are not built in.
+    """
 
     id: str
     name: str
     display_name: str
     permissions: tuple[str, ...]
+    own: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -77,6 +85,7 @@ async def look_up(db: Session, ids: Iterable[str], seen: int) -> dict[str, HeldR
                 row["name"],
                 row["display_name"],
                 tuple(sorted(from_json(row["permissions"] or "[]"))),
+                tuple(sorted(from_json(row["own"] or "[]"))),
             )
         if wanted - missing - known.roles.keys():
             return await look_up(db, wanted, known.version)
@@ -86,6 +95,11 @@ async def look_up(db: Session, ids: Iterable[str], seen: int) -> dict[str, HeldR
 def effective(held: Iterable[HeldRole]) -> list[str]:
     """Return the names of all that these roles permit together, in order."""
     return sorted({name for role in held for name in role.permissions})
+
+
+def effective_own(held: Iterable[HeldRole]) -> list[str]:
+    """Return those of them that the product has named: all but the built-in ones."""
+    return sorted({name for role in held for name in role.own})
 
 
 def _known(db: Session, seen: int) -> _Remembered:
