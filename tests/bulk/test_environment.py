@@ -34,7 +34,7 @@ LEFT_OUT = {
     "log_streams",  # how far its log has come
     *("sessions", "session_organizations", "session_clients", "session_departures"),  # over soon
     *("logout_notices", "authorization_codes", "refresh_tokens", "auth_requests"),
-    *("passwordless_requests", "attempts", "webauthn_challenges"),
+    *("passwordless_requests", "attempts", "webauthn_challenges", "known_origins"),
     "connections",  # the same in every deployment
     *("passkeys", "totp_registrations", "recovery_codes", "interceptors"),  # sealed, or of its host
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others

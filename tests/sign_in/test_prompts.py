@@ -50,9 +50,9 @@ async def test_login_asks_again_and_enters_the_same_session(place, user, browser
     request = await browser.begin(prompt=("login",))
     assert is_anew(request)
     request = await browser.prove(request, user.email)
-    answer, secret = await browser.sign_in.complete(browser.call, request, session=before)
-    assert code_of(answer)
-    assert secret is None
+    done = await browser.sign_in.complete(browser.call, request, session=before)
+    assert code_of(done.answer)
+    assert done.secret is None
     after = await browser.session()
     assert after.id == before.id
     assert after.auth_time > before.auth_time

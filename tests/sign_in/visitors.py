@@ -19,6 +19,7 @@ from tenantry.clients import applications
 from tenantry.db import log
 from tenantry.interceptors import registry
 from tenantry.interceptors.service import Interceptors
+from tenantry.known_origins.cookies import DeviceCookie
 from tenantry.mail import service as mail_service
 from tenantry.organizations import service as organizations
 from tenantry.organizations.service import ApplicationPolicy
@@ -212,11 +213,16 @@ class Browser:
         return await self.sign_in.verify_code(self.call, request, await self.place.code(email))
 
     async def complete(self, request: AuthRequest) -> Answer:
-        answer, secret = await self.sign_in.complete(
-            self.call, request, session=await self.session()
-        )
-        self.session_secret = secret or self.session_secret
-        return answer
+        done = await self.sign_in.complete(self.call, request, session=await self.session())
+        self.session_secret = done.secret or self.session_secret
+        if done.devices:
+            self.keep(done.devices)
+        return done.answer
+
+    def keep(self, devices: tuple[str, ...]) -> None:
+        """Keep the cookie that this browser is known by."""
+        cookie = DeviceCookie.of(PUBLIC_URL).issue(devices).partition(";")[0]
+        self.call = replace(self.call, origin=replace(self.call.origin, cookies=cookie))
 
     async def sign_up(self, email: str, organization_name: str = "Acme", **params: Any) -> Answer:
         request = await self.prove(await self.begin(**params), email)
@@ -235,7 +241,7 @@ class Browser:
 
     def at(self, address: str) -> Browser:
         """The same browser at another address."""
-        self.call = replace(self.call, origin=Origin(address, CHROME))
+        self.call = replace(self.call, origin=replace(self.call.origin, address=address))
         return self
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from tenantry import errors
 from tenantry.caller import ANONYMOUS, Call
 from tenantry.db.engine import Unavailable
+from tenantry.known_origins.cookies import DeviceCookie
 from tenantry.login import words
 from tenantry.login.branding import Brand
 from tenantry.login.pages import HEADERS, Pages
@@ -36,6 +37,7 @@ class Door:
     def __init__(self, db: Database, settings: Settings, session_cookie: SessionCookie) -> None:
         self.db = db
         self.session_cookie = session_cookie
+        self.device_cookie = DeviceCookie.of(settings.public_url)
         self.public_url = settings.public_url
         self.brand = Brand.of(settings, urlsplit(settings.public_url).hostname or "")
         self.pages = Pages(

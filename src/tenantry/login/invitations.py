@@ -45,4 +45,5 @@ class Invitations:
             response = door.message(request, "invitation_accepted")
         if accepted.secret:
             response.cookies.append(door.session_cookie.issue(accepted.secret))
+            response.cookies.append(door.device_cookie.issue(accepted.devices))
         return response

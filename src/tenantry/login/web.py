@@ -220,12 +220,12 @@ class Login:
 
     async def _complete(self, request: Request, found: AuthRequest) -> Response:
         session = await self._door.session(request)
-        answer, secret = await self._sign_in.complete(
-            self._door.call(request), found, session=session
-        )
-        response = self._back(request, answer, found)
-        if secret is not None:
-            response.cookies.append(self._door.session_cookie.issue(secret))
+        done = await self._sign_in.complete(self._door.call(request), found, session=session)
+        response = self._back(request, done.answer, found)
+        if done.secret is not None:
+            response.cookies.append(self._door.session_cookie.issue(done.secret))
+        if done.devices:
+            response.cookies.append(self._door.device_cookie.issue(done.devices))
         return response
 
     def _back(self, request: Request, answer: Answer, found: AuthRequest) -> Response:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from tenantry import errors, events, ids
+from tenantry.addresses import network
 from tenantry.attempts import service as attempts
 from tenantry.caller import Kind
 from tenantry.db.engine import DuplicateKey, ForeignKey, now
@@ -212,12 +213,16 @@ async def begin_authentication(
     learns from the options who has passkeys.
 
     Raises:
-        errors.RateLimited: too many began from this address, outside of a sign-in.
+        errors.RateLimited: too many began from this network, outside of a sign-in.
 
     """
     if auth_request_id is None and call.origin.address:
         await attempts.take(
-            call.db, "passkey challenge", call.origin.address, most=300, seconds=_MINUTE
+            call.db,
+            "passkey challenge",
+            network(call.origin.address),
+            most=300,
+            seconds=_MINUTE,
         )
     challenge = await challenges.issue(
         call.db, challenges.AUTHENTICATION, auth_request_id=auth_request_id

@@ -4,10 +4,12 @@ What is limited, and why nobody can lock out the owner of an address by it:
 
 - Mails: two a minute to one address. Those of our own pages are counted for each network that
   they are asked from, so that a stranger who asks all the time leaves the owner's two alone; over
-  all networks there are six a minute.
+  all networks there are six a minute. What an application asks for is counted by itself.
 - Wrong codes: five in ten minutes for one request, which harms whoever asked for it alone; and
   fifty in an hour over all requests for an address, for else many requests would be many guesses.
   The link that is in the same mail goes on working: it has 144 bits, and nobody guesses it.
+- A device or network that the person has signed in from before has mails and codes of its own,
+  which nobody elsewhere can use up.
 - The same wrong code again within five seconds is the same attempt: clients repeat calls.
 """
 
@@ -24,6 +26,7 @@ from tenantry.addresses import network
 from tenantry.attempts import service as attempts
 from tenantry.db.engine import ForeignKey, now
 from tenantry.db.statements import Statement
+from tenantry.known_origins import service as known_origins
 from tenantry.mail import service as mail_service
 from tenantry.passwordless import mails, proofs
 from tenantry.passwordless.model import (
@@ -183,9 +186,7 @@ async def resend(
         errors.RateLimited: too many mails to this address.
 
     """
-    before = await _find(call.db, request_id, by_application=by_application)
-    if before is None:
-        raise errors.NotFound("auth request")
+    before = await _named(call.db, request_id, by_application=by_application)
     if before.verify_time is not None:
         raise _verified()
     await _take_mail(call, before.email, of_application=before.auth_request_id is None)
@@ -234,7 +235,11 @@ async def verify_code(
 
     """
     given = proofs.typed(code)
-    request, wait = await _count(call.db, request_id, given, by_application=by_application)
+    request = await _named(call.db, request_id, by_application=by_application)
+    key = email_addresses.key(request.email)
+    origin = "" if by_application else await known_origins.of_mailbox(call.db, call.origin, key)
+    guesser = f"{key}|{origin}" if origin else key
+    request, wait = await _count(call.db, request_id, given, guesser)
     if wait is not None:
         raise errors.RateLimited(wait, {})
     right = proofs.same(given, proofs.code(call.db, request.id, request.generation))
@@ -242,7 +247,7 @@ async def verify_code(
     verified = await _verify(call.db, request) if right else None
     if verified is None:
         raise errors.InvalidArgument.field("code", "valid", "is wrong or has expired")
-    await attempts.clear(call.db, _CODES_OF_ADDRESS, email_addresses.key(request.email))
+    await attempts.clear(call.db, _CODES_OF_ADDRESS, guesser)
     return verified
 
 
@@ -284,26 +289,27 @@ _CODES, _CODES_OF_ADDRESS = "passwordless codes", "passwordless codes of an addr
 
 
 async def _take_mail(call: Call, email: str, *, of_application: bool) -> None:
-    key = email_addresses.key(email)
-    asker = "" if of_application else network(call.origin.address)
+    key, known, asker = email_addresses.key(email), "", ""
+    if not of_application:
+        known = await known_origins.of_mailbox(call.db, call.origin, key)
+        asker = known or network(call.origin.address)
     await attempts.take(call.db, _MAILS, f"{key}|{asker}", most=MAILS_A_MINUTE, seconds=60)
-    await attempts.take(call.db, _MAILS_IN_ALL, key, most=MAILS_A_MINUTE_IN_ALL, seconds=60)
+    if not known and not of_application:
+        await attempts.take(call.db, _MAILS_IN_ALL, key, most=MAILS_A_MINUTE_IN_ALL, seconds=60)
 
 
 async def _count(
-    db: Session, request_id: str, code: str, *, by_application: bool
+    db: Session, request_id: str, code: str, guesser: str
 ) -> tuple[Request, int | None]:
     """Count an attempt; return the request, and the seconds to wait if it is one too many.
 
     The row is held meanwhile, so that a code which comes many times at once is one attempt. What
     is refused is not noted: when it came again, it would pass for counted.
     """
-    if not ids.well_formed(ids.PASSWORDLESS_REQUEST, request_id):
-        raise errors.NotFound("auth request")
     digest = proofs.digest(db, request_id, code)
     async with db.transaction() as session:
         row = await session.fetch_one(_HOLD, p_id=request_id)
-        if row is None or (by_application and row["auth_request_id"] is not None):
+        if row is None:
             raise errors.NotFound("auth request")
         request, at = Request.from_row(row), now()
         repeated = row["wrong_digest"] == digest and row["wrong_time"] > at - _REPEAT
@@ -312,7 +318,7 @@ async def _count(
         for what, whose, most, seconds in (
             (_CODES, request_id, WRONG_CODES, WRONG_CODES_SECONDS),
             (
-                *(_CODES_OF_ADDRESS, email_addresses.key(request.email)),
+                *(_CODES_OF_ADDRESS, guesser),
                 *(WRONG_CODES_OF_ADDRESS, WRONG_CODES_OF_ADDRESS_SECONDS),
             ),
         ):
@@ -321,6 +327,13 @@ async def _count(
                 return request, wait
         await session.fetch_all(_NOTE_WRONG, p_id=request_id, p_digest=digest, p_now=at)
     return request, None
+
+
+async def _named(db: Session, request_id: str, *, by_application: bool) -> Request:
+    found = await _find(db, request_id, by_application=by_application)
+    if found is None:
+        raise errors.NotFound("auth request")
+    return found
 
 
 async def _find(db: Session, request_id: str, *, by_application: bool) -> Request | None:

@@ -1,9 +1,9 @@
 """Passwords: hashing and verifying in a bounded pool, rules for new ones, signing in, choosing.
 
-Guessing is limited for an account from one network, and for an account over all networks. Nobody
-can lock out the owner by it: from elsewhere a stranger leaves the first limit of the owner's
-network alone, and whoever has used up the second is told that the code by mail works, which counts
-by itself (`tenantry.passwordless`).
+Guessing is limited for an account from one network, for an account over all networks, and for one
+network over all accounts. Nobody can lock out the owner by it: a device or network that they have
+signed in from before has guesses of its own, and whoever has none left is told that the code by
+mail works, which counts by itself (`tenantry.passwordless`).
 
 Unknown addresses, people without a password and wrong passwords get one answer after one amount of
 work: that of a hash of ours. Only a hash that an import brought takes another, until its person has
@@ -23,6 +23,7 @@ from tenantry.addresses import network
 from tenantry.attempts import service as attempts
 from tenantry.db.engine import now
 from tenantry.db.statements import Statement
+from tenantry.known_origins import service as known_origins
 from tenantry.mail import branding
 from tenantry.mail import service as mail_service
 from tenantry.passwords import hashes
@@ -47,6 +48,7 @@ TEMPLATE = "password_changed"
 SHORTEST, LONGEST = 8, 128
 GUESSES, GUESSES_SECONDS = 10, 600  # for an account from one network
 GUESSES_IN_ALL, GUESSES_IN_ALL_SECONDS = 100, 3600  # for an account
+GUESSES_OF_NETWORK, GUESSES_OF_NETWORK_SECONDS = 100, 600  # wrong ones, for whichever accounts
 
 # docs/decisions/0009-passwords.md
 MEMORY_KIB, PASSES, LANES = 47104, 1, 1
@@ -60,6 +62,7 @@ _NOBODYS = (
 _LONGEST_GIVEN = 1024
 
 _WORD, _WORD_IN_ALL = "password", "password in all"
+_WORD_OF_NETWORK = "password of a network"
 
 _u = users.c
 _FIND = Statement(select(_u.id, _u.password_hash).where(_u.email_key == bindparam("p_email_key")))
@@ -162,16 +165,27 @@ class Passwords:
         """
         db, key = call.db, email_addresses.key(email_addresses.checked(email))
         origin = network(call.origin.address)
-        place = f"{key}|{origin}"
+        known_origin = await known_origins.of_mailbox(db, call.origin, key)
+        place = f"{key}|{known_origin or origin}"
         await _take(db, _WORD, place, most=GUESSES, seconds=GUESSES_SECONDS)
-        await _take(db, _WORD_IN_ALL, key, most=GUESSES_IN_ALL, seconds=GUESSES_IN_ALL_SECONDS)
+        if not known_origin:
+            await _take(db, _WORD_IN_ALL, key, most=GUESSES_IN_ALL, seconds=GUESSES_IN_ALL_SECONDS)
+            await _take(
+                db,
+                _WORD_OF_NETWORK,
+                origin,
+                most=GUESSES_OF_NETWORK,
+                seconds=GUESSES_OF_NETWORK_SECONDS,
+            )
         row = await db.fetch_one(_FIND, p_email_key=key)
         known: str | None = row["password_hash"] if row else None
         right = await self.verify(password, known, network=origin)
         if not right or row is None or known is None:
             raise _invalid("valid", "wrong e-mail address or password")
         await attempts.clear(db, _WORD, place)
-        await attempts.give_back(db, _WORD_IN_ALL, key)
+        if not known_origin:
+            await attempts.give_back(db, _WORD_IN_ALL, key)
+            await attempts.give_back(db, _WORD_OF_NETWORK, origin)
         user_id: str = row["id"]
         if self.needs_upgrade(known):
             new = await self.hash(password, network=origin)

@@ -9,6 +9,7 @@ from tenantry import errors, events
 from tenantry.db.engine import now
 from tenantry.grants import codes
 from tenantry.interceptors.model import PRE_SESSION_CREATION
+from tenantry.known_origins import service as known_origins
 from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
 from tenantry.sessions import policies
@@ -17,6 +18,7 @@ from tenantry.sessions.model import LOGOUT
 from tenantry.sign_in import requests, states
 from tenantry.sign_in.contexts import amr_of, as_user, connection_details, context_of, person
 from tenantry.sign_in.core import Core, problem
+from tenantry.sign_in.model import Completion
 from tenantry.users import reading, signing_in
 
 if TYPE_CHECKING:
@@ -39,8 +41,8 @@ class Completing(Core):
 
     async def complete(
         self, call: Call, request: AuthRequest, *, session: Session | None
-    ) -> tuple[Answer, str | None]:
-        """Return the answer to the application, and the secret of a session if one has begun.
+    ) -> Completion:
+        """Return the answer to the application, and what the browser is to keep.
 
         ``session`` is that of the browser. Somebody who authenticates again enters it; that of
         somebody else ends. What has failed is answered by its error.
@@ -50,12 +52,12 @@ class Completing(Core):
 
         """
         if request.state == states.FAILED:
-            return self._refusal(request), None
+            return Completion(self._refusal(request))
         states.expect(request, states.ORGANIZATION_SELECTED)
         try:
             return await self._checked_and_completed(call, request, session)
         except _Refused as refusal:
-            return await self._fail(call, request, refusal.description, refusal.error), None
+            return Completion(await self._fail(call, request, refusal.description, refusal.error))
 
     async def cancel(
         self,
@@ -74,7 +76,7 @@ class Completing(Core):
 
     async def _checked_and_completed(
         self, call: Call, request: AuthRequest, session: Session | None
-    ) -> tuple[Answer, str | None]:
+    ) -> Completion:
         params = request.params
         assert params is not None
         assert request.user_id is not None
@@ -117,12 +119,13 @@ class Completing(Core):
         proofs: Sequence[str],
         enters: bool,
         claims: Mapping[str, Any],
-    ) -> tuple[Answer, str | None]:
+    ) -> Completion:
         assert request.params is not None
         assert request.user_id is not None
         assert request.organization_id is not None
         assert request.client_id is not None
-        secret = None
+        secret: str | None = None
+        devices: tuple[str, ...] = ()
         async with call.db.transaction() as db:
             # The first one of two at once; and then all that may have gone away meanwhile.
             await requests.move(db, request, states.COMPLETED)
@@ -154,9 +157,12 @@ class Completing(Core):
                     held, user_id=user.id, **where, amr=amr, bounds=bounds, custom_claims=claims
                 )
             code = await self._issue(held, request, entered)
+            if proofs:
+                noted = await known_origins.note(db, call.origin, user.id)
+                devices = noted.secrets
             if proofs or session is None or organization.id not in session.organizations:
                 await record_login(held, user, entered, context_of_login(request))
-        return self._answer(request.params, code=code), secret
+        return Completion(self._answer(request.params, code=code), secret, devices)
 
     async def _issue(self, call: Call, request: AuthRequest, session: Session) -> str:
         params = request.params

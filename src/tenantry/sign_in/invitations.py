@@ -19,6 +19,7 @@ from tenantry.connections.model import PASSWORDLESS
 from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.interceptors.model import PRE_SESSION_CREATION
+from tenantry.known_origins import service as known_origins
 from tenantry.organizations.model import organizations
 from tenantry.sessions import policies
 from tenantry.sessions import service as sessions
@@ -74,10 +75,11 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What comes of accepting: a session's secret if one has begun, and where to go on."""
+    """What comes of accepting: what the browser is to keep if a session began, and the way on."""
 
     secret: str | None
     next_url: str | None
+    devices: tuple[str, ...]
 
 
 class Invitations(Core):
@@ -133,7 +135,8 @@ class Invitations(Core):
                 call, PRE_SESSION_CREATION, context=context, data={"user": person(user)}
             )
             claims = verdict.claims
-        secret = None
+        secret: str | None = None
+        devices: tuple[str, ...] = ()
         async with call.db.transaction() as db:
             held = as_user(call, db, user.id)
             await signing_in.accept(
@@ -161,7 +164,8 @@ class Invitations(Core):
                 )
                 about = {"connection_id": details[0]["id"]}
                 await record_login(held, signed_in, begun, about)
-        return Accepted(secret, await _next_url(call.db, found))
+                devices = (await known_origins.note(db, call.origin, user.id)).secrets
+        return Accepted(secret, await _next_url(call.db, found), devices)
 
     async def _begins_session(self, call: Call, user: User) -> bool:
         return (

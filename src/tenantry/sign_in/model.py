@@ -94,3 +94,12 @@ class Answer:
     redirect_uri: str
     response_mode: str
     members: dict[str, str] = field(hash=False)  # code or error, state, iss (RFC 9207)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to the application, and what the browser is to keep from now on."""
+
+    answer: Answer
+    secret: str | None = None  # of the session, if one has begun
+    devices: tuple[str, ...] = ()  # of the cookie that it is known by, if somebody has signed in

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, select
 
 from tenantry import email_addresses, errors
+from tenantry.addresses import network
 from tenantry.attempts import service as attempts
 from tenantry.connections import service as connections
 from tenantry.connections.model import PASSWORD as PASSWORD_CONNECTION
 from tenantry.connections.model import PASSWORDLESS, WEBAUTHN
 from tenantry.db.statements import Statement
+from tenantry.known_origins import service as known_origins
 from tenantry.passkeys import service as passkeys
 from tenantry.passwordless import service as passwordless
 from tenantry.passwordless.model import LINK_OTP, NO_ACCOUNT, SIGNIN, SIGNUP
@@ -45,9 +47,9 @@ if TYPE_CHECKING:
     from tenantry.users.model import User
 
 TOTP = "TOTP"
-# Of one address that asks us to send mail, to whomever.
+# Of one network that asks us to send mail, to people who have not signed in from there before.
 MAILS_OF_ORIGIN, MAILS_OF_ORIGIN_SECONDS = 30, 600
-# Of one request, and of one address for one person: more guesses need a new first factor.
+# Of one request, and of one network for one person: more guesses need a new first factor.
 SECOND_FACTORS, SECOND_FACTORS_SECONDS = 5, 1800
 SECOND_FACTORS_OF_ORIGIN, SECOND_FACTORS_OF_ORIGIN_SECONDS = 20, 3600
 
@@ -72,8 +74,8 @@ class Proving(Choosing):
         states.expect(request, *_UNPROVED)
         address = email_addresses.checked(email.strip())
         self._check_intent(intent)
-        await self._take_mail(call)
         key = email_addresses.key(address)
+        await self._take_mail(call, key)
         if await call.db.fetch_one(_KNOWN, key=key) is not None:
             template = SIGNIN
         elif self._settings.sign_up and intent != RESET_PASSWORD:
@@ -106,7 +108,8 @@ class Proving(Choosing):
 
         """
         states.expect(request, states.LINK_OTP_SENT)
-        await self._take_mail(call)
+        assert request.email is not None
+        await self._take_mail(call, email_addresses.key(request.email))
         await passwordless.resend(call, request.facts["passwordless"])
         return await requests.move(call.db, request, states.LINK_OTP_SENT)
 
@@ -249,17 +252,18 @@ class Proving(Choosing):
             most=SECOND_FACTORS,
             seconds=SECOND_FACTORS_SECONDS,
         )
-        origin = f"{user_id} {call.origin.address}"
+        known = await known_origins.of_user(db, call.origin, user_id)
+        origin = f"{user_id} {known or network(call.origin.address)}"
         await attempts.take(
             db,
-            "second factor of a person from an address",
+            "second factor of a person from a network",
             origin,
             most=SECOND_FACTORS_OF_ORIGIN,
             seconds=SECOND_FACTORS_OF_ORIGIN_SECONDS,
         )
         if not await totp.verify(call, user_id, code):
             raise errors.InvalidArgument.field("code", "valid", "is wrong or was used")
-        await attempts.clear(db, "second factor of a person from an address", origin)
+        await attempts.clear(db, "second factor of a person from a network", origin)
         user = await self._user(call, user_id)
         facts = request.facts | {"proofs": [*request.facts["proofs"], TOTP]}
         return await self._place(
@@ -357,12 +361,14 @@ class Proving(Choosing):
             raise errors.InvalidArgument("this account is gone")
         return user
 
-    async def _take_mail(self, call: Call) -> None:
-        if call.origin.address:
+    async def _take_mail(self, call: Call, email_key: str) -> None:
+        # Mails to the people of one network are counted for each of them, as all are.
+        known = await known_origins.of_mailbox(call.db, call.origin, email_key)
+        if call.origin.address and not known:
             await attempts.take(
                 call.db,
                 "mails of a sign-in",
-                call.origin.address,
+                network(call.origin.address),
                 most=MAILS_OF_ORIGIN,
                 seconds=MAILS_OF_ORIGIN_SECONDS,
             )

@@ -13,6 +13,7 @@ from tenantry.attempts import service as attempts
 from tenantry.db.engine import DuplicateKey, ForeignKey, now
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.known_origins import service as known_origins
 from tenantry.totp import recovery
 from tenantry.totp.model import Registration, recovery_codes, totp_registrations
 from tenantry.users.model import users
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 STEP_SECONDS = 30
-# Of one person. More wrong ones lock the app's codes, not the recovery codes, for the rest of the
-# hour.
+# Of one person, and once more of each device or network that they have signed in from before. More
+# wrong ones lock the app's codes, not the recovery codes, for the rest of the hour.
 MOST_ATTEMPTS, ATTEMPTS_SECONDS = 10, 3600
 _ATTEMPTS = "totp"
 _LONGEST_URI = 1024  # characters, the contract's
@@ -188,7 +189,7 @@ async def enable(call: Call, registration_id: str, code: str) -> tuple[Registrat
     before = await get(call.db, registration_id)
     if before.enabled:
         raise errors.InvalidArgument.field("registration_id", "enabled", "is in force already")
-    await _count_attempt(call.db, before)
+    guesser = await _count_attempt(call, before)
     step = _step(call.db, before, code)
     if step is None:
         raise wrong_code()
@@ -216,7 +217,7 @@ async def enable(call: Call, registration_id: str, code: str) -> tuple[Registrat
         raise errors.InvalidArgument.field(
             "registration_id", "enabled", "another one was enabled just now"
         ) from None
-    await attempts.clear(call.db, _ATTEMPTS, _whose(after))
+    await attempts.clear(call.db, _ATTEMPTS, guesser)
     return after, codes
 
 
@@ -271,29 +272,28 @@ async def _use(call: Call, registration: Registration, code: str) -> bool:
             )
             is not None
         )
-    await _count_attempt(call.db, registration)
+    guesser = await _count_attempt(call, registration)
     step = _step(call.db, registration, code)
     # Of two that come at once with one code, one finds the step still free.
     if step is None or not await call.db.fetch_one(_TAKE_STEP, p_id=registration.id, p_step=step):
         return False
-    await attempts.clear(call.db, _ATTEMPTS, _whose(registration))
+    await attempts.clear(call.db, _ATTEMPTS, guesser)
     return True
 
 
-async def _count_attempt(db: Session, registration: Registration) -> None:
-    """Count one attempt at a code, before it is looked at.
+async def _count_attempt(call: Call, registration: Registration) -> str:
+    """Count one attempt at a code, before it is looked at; return whose it was.
 
     Raises:
         errors.RateLimited: it is one too many.
 
     """
-    await attempts.take(
-        db, _ATTEMPTS, _whose(registration), most=MOST_ATTEMPTS, seconds=ATTEMPTS_SECONDS
-    )
-
-
-def _whose(registration: Registration) -> str:
-    return registration.user_id or registration.id
+    whose = registration.user_id or registration.id
+    if registration.user_id is not None:
+        known = await known_origins.of_user(call.db, call.origin, registration.user_id)
+        whose = f"{whose} {known}" if known else whose
+    await attempts.take(call.db, _ATTEMPTS, whose, most=MOST_ATTEMPTS, seconds=ATTEMPTS_SECONDS)
+    return whose
 
 
 def _step(db: Session, registration: Registration, code: str) -> int | None:

@@ -1,0 +1,44 @@
+"""The cookie that a browser is known by: a secret for each person who has signed in there.
+
+A person is known by a secret that was made for them alone, at a sign-in of theirs. So a cookie that
+somebody planted makes the browser of whoever planted it known to nobody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tenantry.web import cookie
+
+NAME = "tenantry_device"
+MOST_SECRETS = 8  # of people who share a browser; who signed in the longest ago is forgotten
+_LENGTH = 43  # of a secret, in base64
+_SEPARATOR = "."
+_SECONDS = 400 * 24 * 3600  # as long as browsers keep one (RFC 6265bis section 5.5)
+
+
+def read(cookies: str) -> tuple[str, ...]:
+    """Return the secrets that a Cookie header holds."""
+    value = cookie(cookies, f"__Host-{NAME}") or cookie(cookies, NAME)
+    given = value[: MOST_SECRETS * (_LENGTH + 1)].split(_SEPARATOR)
+    return tuple(one for one in given if len(one) == _LENGTH and one.isascii())
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCookie:
+    """How the secrets are kept by a browser."""
+
+    name: str
+    secure: bool
+
+    @classmethod
+    def of(cls, public_url: str) -> DeviceCookie:
+        """Return the cookie of a deployment."""
+        secure = public_url.startswith("https:")
+        return cls(f"__Host-{NAME}" if secure else NAME, secure)
+
+    def issue(self, secrets: tuple[str, ...]) -> str:
+        """Return the value of Set-Cookie."""
+        value = _SEPARATOR.join(secrets)
+        secure = "; Secure" if self.secure else ""
+        return f"{self.name}={value}; Max-Age={_SECONDS}; Path=/; HttpOnly; SameSite=Lax{secure}"
