@@ -587,7 +587,7 @@ class Events:
 
 
 # Each rule is tried on these; what is marked `everywhere` or `wires`, and each rpc once, on all.
-COMBINATIONS = {("sqlite", "connect"), ("postgresql", "rest"), ("postgresql", "grpc")}
+COMBINATIONS = {("sqlite", "rest"), ("sqlite", "grpc"), ("postgresql", "rest")}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

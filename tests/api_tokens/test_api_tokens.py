@@ -41,6 +41,7 @@ async def dead(api, token):
     return True
 
 
+@pytest.mark.everywhere
 async def test_a_token_of_an_organization(api, make):
     external_id = unique()
     organization = await make.organization(external_id=external_id)

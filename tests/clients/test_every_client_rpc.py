@@ -164,6 +164,7 @@ def test_these_are_all():
     assert len(ORGANIZATION_RPCS) == 7
 
 
+@pytest.mark.everywhere
 async def test_every_request_here_is_answered(api, world, rest):
     """Or what is refused below could be refused for another reason."""
     uri = {"redirect_uri": f"https://{unique()}.example.com/cb"}

@@ -80,6 +80,7 @@ async def create(api, organization_id, domain, domain_type=0):
     return answer["domain"]
 
 
+@pytest.mark.everywhere
 async def test_the_application_vouches_for_a_domain(api, make, events, server):
     organization, name = await make.organization(), f"{unique()}.com"
     await events.new()

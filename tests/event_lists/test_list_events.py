@@ -40,6 +40,7 @@ async def seven(changed):
     return {"organization_id": await changed(6)}
 
 
+@pytest.mark.everywhere
 async def test_an_event_has_the_published_envelope(api, rest, make):
     organization = await make.organization(external_id=unique(), metadata={"plan": "pro"})
     await rest.organizations.delete_organization(id=organization["id"])

@@ -42,6 +42,7 @@ async def made(api):
     await api.interceptors.delete_interceptor(id=answer["interceptor"]["id"])
 
 
+@pytest.mark.everywhere
 async def test_one_is_made_disabled_with_what_it_was_given(api, made, events):
     assert {name: made[name] for name in WATCHING} == WATCHING
     assert made["interceptor_type"] == "AUTH"

@@ -15,6 +15,7 @@ async def create(api, **members: object):
     return answer["organization"]
 
 
+@pytest.mark.everywhere
 async def test_everything_that_was_given_is_echoed(api):
     given = {
         "display_name": "Acme Corp",

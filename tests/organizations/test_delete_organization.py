@@ -6,6 +6,7 @@ import pytest
 from apis import refused, unique
 
 
+@pytest.mark.everywhere
 async def test_it_is_gone(api, make):
     made = await make.organization(external_id=unique())
     assert await api.organizations.delete_organization(id=made["id"]) == {}

@@ -56,6 +56,7 @@ def test_no_rpc_is_missing_here(server):
     assert len(REQUESTS) == len(service.methods) == 19
 
 
+@pytest.mark.everywhere
 async def test_a_caller_is_needed(api, subtests):
     for rpc in REQUESTS:
         with subtests.test(rpc), refused("UNAUTHENTICATED", says="^Token empty$"):

@@ -6,6 +6,7 @@ import pytest
 from apis import WIRES, Api, refused, unique
 
 
+@pytest.mark.everywhere
 async def test_both_ids_lead_to_equal_messages(api, make):
     made = await make.organization(
         external_id=unique(), metadata={"plan": "free"}, slug=unique(), logo_url="https://a.example"

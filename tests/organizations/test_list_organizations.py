@@ -38,6 +38,7 @@ async def test_the_total_counts_all_exactly(api, make):
     assert after["total_size"] == before + 2
 
 
+@pytest.mark.everywhere
 async def test_the_pages_together_are_the_whole_list_once(api, make):
     for _ in range(5):
         await make.organization()

@@ -76,6 +76,7 @@ async def test_what_is_no_etag_of_ours_is_not_the_current_one(api, make, if_matc
         await change(api.sending(if_match=if_match), "update_organization", made)
 
 
+@pytest.mark.everywhere
 async def test_the_etag_of_an_answer_is_good_for_the_next_change(api, make):
     made = await make.organization(external_id=unique())
     first = await api.organizations.get_organization(id=made["id"])

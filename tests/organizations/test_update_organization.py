@@ -40,6 +40,7 @@ async def test_what_is_absent_stays(api, acme):
     assert (await api.organizations.get_organization(id=acme["id"]))["organization"] == updated
 
 
+@pytest.mark.everywhere
 async def test_all_members_change_in_one_call(api, acme):
     changes = {
         "display_name": "Umbrella",

@@ -7,6 +7,7 @@ from apis import Text, refused
 from role_names import fresh, granted, names
 
 
+@pytest.mark.everywhere
 async def test_a_new_role_is_what_was_asked_for(api):
     name = fresh()
     answer = await api.roles.create_role(

@@ -52,6 +52,7 @@ def as_person(api):
     return person
 
 
+@pytest.mark.everywhere
 async def test_a_session_is_shown(api, signed_in):
     user, session, _ = await signed_in(client_id="skc_1", bounds=Bounds(480, 60))
     shown = await api.sessions.get_session(session_id=session.id)

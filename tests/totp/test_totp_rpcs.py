@@ -27,6 +27,7 @@ async def enabled(api, **whose: str):
     return registration["id"], app, done["backup_codes"]
 
 
+@pytest.mark.everywhere
 async def test_a_user_s_app(api, make):
     user = await make.user()
     made = await api.totp.register_totp(totp_registration={"user_id": user["id"]})

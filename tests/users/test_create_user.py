@@ -31,6 +31,7 @@ async def create(api, organization, **members: object):
     return answer["user"]
 
 
+@pytest.mark.everywhere
 async def test_a_user_comes_back_as_sent_and_is_read_the_same(api, make):
     organization = await make.organization("Acme")
     email, external_id = address().replace("ada", "Ada"), unique()

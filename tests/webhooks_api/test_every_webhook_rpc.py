@@ -91,6 +91,7 @@ def test_these_are_all():
     assert len(METHODS) == 14
 
 
+@pytest.mark.everywhere
 async def test_every_request_here_is_answered(api, world, endpoints):
     """Or what is refused below could be refused for another reason."""
     for rpc in sorted(
