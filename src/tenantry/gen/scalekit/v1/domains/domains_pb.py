@@ -857,15 +857,15 @@ class DomainType(Enum):
             DOMAIN_TYPE_UNSPECIFIED = 0
             ```
         ALLOWED_EMAIL_DOMAIN:
-            People with an e-mail address of this domain may join the organization by
-            themselves.
+            The organization trusts e-mail addresses of this domain. It is for the
+            application to read: nobody joins by a domain alone.
 
             ```proto
             ALLOWED_EMAIL_DOMAIN = 1
             ```
         ORGANIZATION_DOMAIN:
-            People with an e-mail address of this domain sign in the way the
-            organization says.
+            The organization owns this domain. It is for the application to read: the
+            sign-in pages ask everybody alike.
 
             ```proto
             ORGANIZATION_DOMAIN = 2
