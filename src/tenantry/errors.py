@@ -303,7 +303,13 @@ class PayloadTooLarge(Error):
     code = Code.RESOURCE_EXHAUSTED
     error_code = "PAYLOAD_TOO_LARGE"
     http_status = 413
-    sentence = "the body is over 1 MiB"
+    sentence = "the body is too large"
+
+    @classmethod
+    def over(cls, limit: int) -> PayloadTooLarge:
+        """Return the error of a body that has more bytes than this."""
+        size = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB"
+        return cls(f"the body is over {size}")
 
 
 class RateLimited(Error):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 
 MAX_BODY = 1 << 20  # bytes of a request, also of a message once decompressed
+MAX_ANONYMOUS = 64 << 10  # the same, where anybody may ask
 MAX_STREAM = 1 << 30  # bytes of a body that its route takes piece by piece
 
 # Set once the server is to stop: an answer that would go on for long ends then.
@@ -159,6 +160,15 @@ class Route:
     public: bool = False
     # It takes the body piece by piece, as `Request.pieces`; the template has no variable.
     streams: bool = False
+
+    @property
+    def body_limit(self) -> int:
+        """The bytes that its body may have, where it is read whole."""
+        return MAX_ANONYMOUS
+
+    async def __call__(self, request: Request) -> Response | StreamingResponse:
+        """Answer a request that came for this route."""
+        return await self.handler(request)
 
 
 def cookie(header: str, name: str) -> str:

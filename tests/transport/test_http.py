@@ -9,7 +9,7 @@ import trial
 from in_process import Door
 
 from tenantry import errors
-from tenantry.transport.entry import MAX_BODY
+from tenantry.web import MAX_BODY
 
 SHAPE = "/trial/shapes/shp_1"
 JSON = "application/json"

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tenantry import errors
+from tenantry.web import MAX_ANONYMOUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,11 @@ class Absent:
     def name(self) -> str:
         """The rpc's name."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def body_limit(self) -> int:
+        """The bytes that its body may have."""
+        return MAX_ANONYMOUS
 
     async def __call__(self, _request: Request) -> Response:
         """Refuse a request over REST.

@@ -13,7 +13,7 @@ from tenantry import errors
 from tenantry.transport import details, grpc, rpc
 from tenantry.transport.address import Addresses
 from tenantry.transport.router import Router, allow
-from tenantry.web import MAX_BODY, MAX_STREAM, Request, Response, StreamingResponse
+from tenantry.web import MAX_ANONYMOUS, MAX_STREAM, Request, Response, StreamingResponse
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -76,7 +76,7 @@ class Entry:
     def add_routes(self, routes: Iterable[Route]) -> None:
         """Register what a door serves."""
         for route in routes:
-            self._router.add(route.verb, route.template, route.handler)
+            self._router.add(route.verb, route.template, route)
             if route.public:
                 self._public.add(route.template)
             if route.streams:
@@ -99,7 +99,7 @@ class Entry:
             if (request.verb, request.path) in self._streaming:
                 request.pieces = pieces = _Pieces(request, receive)
             else:
-                request.body = await _read_body(request, receive)
+                request.body = await _read_body(request, receive, self._limit(request))
             if request.verb == "POST" and self._door.has(request.path):
                 await self._door(scope, request, self._finish(request, send))
                 return
@@ -134,6 +134,17 @@ class Entry:
         peer = scope.get("client") or ("",)
         request.address = self._addresses.client(peer[0], request.headers.get("x-forwarded-for"))
         return request
+
+    def _limit(self, request: Request) -> int:
+        """Return how many bytes the body may have; where nothing is, as few as anybody may send."""
+        if request.verb == "POST" and self._door.has(request.path):
+            return self._door.limit(request.path)
+        try:
+            target, _ = self._router.match(request.verb, request.path)
+        except errors.Error:  # which is answered once the body is read
+            return MAX_ANONYMOUS
+        limit: int = target.body_limit
+        return limit
 
     async def _respond(self, request: Request) -> Response | StreamingResponse:
         if request.verb == "OPTIONS":
@@ -281,18 +292,18 @@ def _request(scope: Mapping[str, Any]) -> Request:
     )
 
 
-async def _read_body(request: Request, receive: Receive) -> bytes:
-    _check_length(request, MAX_BODY)
+async def _read_body(request: Request, receive: Receive, limit: int) -> bytes:
+    _check_length(request, limit)
     # Where nothing comes at all, the server around us gives up: the first piece needs no timer.
     piece, more = _piece(await receive())
     pieces = [piece]
     size = len(piece)
     until = time.monotonic() + BODY_SECONDS
-    _check_size(size, MAX_BODY)
+    _check_size(size, limit)
     while more:
         piece, more = _piece(await _received(receive, until - time.monotonic()))
         size += len(piece)
-        _check_size(size, MAX_BODY)
+        _check_size(size, limit)
         pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -336,7 +347,7 @@ def _check_length(request: Request, limit: int) -> None:
 
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
-        raise errors.PayloadTooLarge(f"the body is over {limit >> 20} MiB")
+        raise errors.PayloadTooLarge.over(limit)
 
 
 def _piece(event: Mapping[str, Any]) -> tuple[bytes, bool]:

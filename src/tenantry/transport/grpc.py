@@ -17,7 +17,6 @@ from urllib.parse import quote
 from tenantry import errors
 from tenantry.gen.google.rpc.status_pb import Status
 from tenantry.transport import details, messages
-from tenantry.web import MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -103,14 +102,14 @@ async def _call(
     method: Method, pipeline: Pipeline, request: Request
 ) -> tuple[bytes, dict[str, str]]:
     admission = await pipeline.admit(method, request)
-    spelled = _message(request)
+    spelled = _message(request, method.body_limit)
     message = messages.from_binary(method.input, spelled)
     response, headers = await pipeline.run(method, admission, message, spelled=spelled)
     return response.to_binary(), headers
 
 
-def _message(request: Request) -> bytes:
-    """Return the bytes of the one message of the body."""
+def _message(request: Request, limit: int) -> bytes:
+    """Return the bytes of the one message of the body, no more than the limit."""
     body = request.body
     message = body[_PREFIX:]
     if len(body) < _PREFIX or int.from_bytes(body[1:_PREFIX], "big") != len(message):
@@ -122,11 +121,11 @@ def _message(request: Request) -> bytes:
         raise errors.Unimplemented(f"compression {encoding[:20]!r} is not supported, gzip is")
     inflate = zlib.decompressobj(_GZIP)
     try:
-        message = inflate.decompress(message, MAX_BODY + 1)
+        message = inflate.decompress(message, limit + 1)
     except zlib.error:
         raise errors.InvalidArgument("the message is not gzip") from None
-    if len(message) > MAX_BODY:
-        raise errors.PayloadTooLarge
+    if len(message) > limit:
+        raise errors.PayloadTooLarge.over(limit)
     if not inflate.eof or inflate.unused_data:
         raise errors.InvalidArgument("the message is not gzip")
     return message

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import orjson
 import protovalidate
 from protobuf import (
     DescEnum,
@@ -23,7 +21,8 @@ from protobuf import (
     message_from_json_value,
 )
 
-from tenantry import errors
+from tenantry import errors, strict_json
+from tenantry.transport import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,11 +31,6 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Message[Any])
 
-# The parser recurses in native code: far deeper input would end the process. No message of the
-# contract nests so deep; Struct members may.
-_MAX_DEPTH = 64
-# A whole string, or one bracket outside of strings.
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
 # What the parser raises for what it does not take.
 UNREADABLE = (ValueError, TypeError, RecursionError, OverflowError)
 
@@ -45,17 +39,18 @@ def from_json(kind: type[M], text: bytes) -> M:
     """Return the message that this JSON object spells, in snake_case or camelCase.
 
     Raises:
-        errors.InvalidArgument: it is not UTF-8 or JSON, nests too deep, has an unknown field, two
-            members of a oneof, or a value of the wrong type; the field is named.
+        errors.InvalidArgument: it is not UTF-8 or JSON, nests too deep, holds too much, has an
+            unknown field, two members of a oneof, or a value of the wrong type; the field is named.
 
     """
-    check_depth(text)
+    _check_bounds(text)
     try:
         message = kind.from_json(text)
     except JSONDecodeError as problem:
         raise errors.InvalidArgument(f"the body is not JSON: {problem}") from None
     except UNREADABLE as problem:
         raise unreadable(kind.desc(), _loaded(text), str(problem)) from None
+    bounds.check_elements(message, len(text))
     if _has_oneofs(kind.desc()):
         check_oneofs(kind.desc(), _loaded(text))
     return message
@@ -65,13 +60,16 @@ def from_binary(kind: type[M], data: bytes | bytearray) -> M:
     """Return the message in protobuf's binary form; unknown fields are left aside, as usual.
 
     Raises:
-        errors.InvalidArgument: it cannot be read.
+        errors.InvalidArgument: it cannot be read, or holds too much.
 
     """
+    bounds.check_binary(kind.desc(), data)
     try:
-        return kind.from_binary(data)
+        message = kind.from_binary(data)
     except (*UNREADABLE, EOFError) as problem:
         raise errors.InvalidArgument(f"the message cannot be read: {problem}") from None
+    bounds.check_elements(message, len(data))
+    return message
 
 
 def from_json_member(kind: type[M], field: DescField, text: bytes) -> Any:
@@ -81,14 +79,16 @@ def from_json_member(kind: type[M], field: DescField, text: bytes) -> Any:
         errors.InvalidArgument: see `from_json`.
 
     """
-    check_depth(text)
+    _check_bounds(text)
     try:
-        value = orjson.loads(text)  # as strict as `from_json`: no NaN, no half a surrogate pair
+        value = strict_json.loads(text)
     except ValueError as problem:
         raise errors.InvalidArgument(f"the body is not JSON: {problem}") from None
     members = {field.name: value}
     check_oneofs(kind.desc(), members)
-    return from_members(kind, members)[field]
+    message = from_members(kind, members)
+    bounds.check_elements(message, len(text))
+    return message[field]
 
 
 def from_members(kind: type[M], members: dict[str, Any]) -> M:
@@ -151,23 +151,11 @@ def _has_oneofs(desc: DescMessage) -> bool:
     return False
 
 
-def check_depth(text: bytes) -> None:
-    """Refuse JSON that nests deeper than any message.
-
-    Raises:
-        errors.InvalidArgument: it does.
-
-    """
-    if text.count(b"[") + text.count(b"{") <= _MAX_DEPTH:
-        return
-    depth = 0
-    for token in _BRACKETS.finditer(text):
-        if token[0] in {b"{", b"["}:
-            depth += 1
-            if depth > _MAX_DEPTH:
-                raise errors.InvalidArgument(f"the body nests deeper than {_MAX_DEPTH} levels")
-        elif token[0] in {b"}", b"]"}:
-            depth -= 1
+def _check_bounds(text: bytes) -> None:
+    try:
+        strict_json.check(text)
+    except ValueError as problem:
+        raise errors.InvalidArgument(f"the body {problem}") from None
 
 
 def unreadable(
@@ -191,7 +179,7 @@ def unreadable(
         if inner is not None and not repeated and isinstance(value, dict):
             return unreadable(inner, value, problem, where)
         if inner is not None and repeated and isinstance(value, list):
-            for index, item in enumerate(value):
+            for index, item in enumerate(value[: bounds.MAX_ELEMENTS]):
                 if not _takes(desc, {name: [item]}):
                     return unreadable(inner, item, problem, f"{where}[{index}]")
         came = json.dumps(value, ensure_ascii=False)

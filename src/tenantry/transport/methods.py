@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tenantry.caller import Kind
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.scalekit.v1.options import options_pb
 from tenantry.gen.tenantry.v1 import options_pb as own_options_pb
+from tenantry.web import MAX_ANONYMOUS, MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -56,6 +58,11 @@ class Method:
     def path(self) -> str:
         """The path on gRPC, gRPC-Web and Connect."""
         return f"/{self.service}/{self.name}"
+
+    @property
+    def body_limit(self) -> int:
+        """The bytes that a request may have, also once decompressed."""
+        return MAX_ANONYMOUS if self.allowed & Kind.ANONYMOUS.value else MAX_BODY
 
     @property
     def keeps_replies(self) -> bool:

@@ -51,6 +51,11 @@ class Transcoder:
     route: HttpRoute
     pipeline: Pipeline
 
+    @property
+    def body_limit(self) -> int:
+        """The bytes that its body may have."""
+        return self.method.body_limit
+
     async def __call__(self, request: Request) -> Response:
         """Answer a request that the router found to be this route's.
 

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from connectrpc.request import RequestContext
 
     from tenantry.transport.absent import Absent
-    from tenantry.transport.call import Pipeline
+    from tenantry.transport.call import Admission, Pipeline
     from tenantry.transport.methods import Method
     from tenantry.web import Request
 
@@ -38,7 +39,17 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Message[Any])
 
-_request: ContextVar[Request] = ContextVar("request")
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """The call that connectrpc is at."""
+
+    method: Method
+    request: Request
+    admission: Admission
+
+
+_current: ContextVar[_Current] = ContextVar("current")
 _ACCEPT_ENCODING = {b"grpc-accept-encoding", b"accept-encoding"}
 # gRPC status codes are ordinals of connectrpc's names.
 _CODES = {code: Code[code.name] for code in errors.Code}
@@ -69,18 +80,26 @@ class RpcDoor:
         """Whether an rpc of the contract is at this path, be it served or not."""
         return path in self._methods or path in self._absent
 
+    def limit(self, path: str) -> int:
+        """Return how many bytes a request to the rpc at this path may have."""
+        found = self._methods.get(path) or self._absent[path]
+        return found.body_limit
+
     def endpoints(self) -> dict[str, EndpointUnary[Any, Any]]:
         """Return all rpcs as connectrpc takes them."""
         return {path: self._endpoint(method) for path, method in self._methods.items()}
 
     def _endpoint(self, method: Method) -> EndpointUnary[Any, Any]:
         async def run(message: Message[Any], ctx: RequestContext[Any, Any]) -> Message[Any]:
-            request = _request.get()
+            current = _current.get()
+            request = current.request
             try:
-                admission = await self._pipeline.admit(method, request)
                 # Zero bytes are common in the binary form: only one that has any is searched.
                 response, headers = await self._pipeline.run(
-                    method, admission, message, spelled=request.body
+                    method,
+                    current.admission,
+                    message,
+                    spelled=None if _is_compressed(request) else request.body,
                 )
             except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
                 error = details.translate(problem, request.request_id)
@@ -109,12 +128,13 @@ class RpcDoor:
         Raises:
             errors.NotInThisVersion: the rpc is not served.
             errors.UnsupportedMediaType: its content type is of no protocol.
+            errors.Error: who calls may not, as `Pipeline.admit` says.
 
         """
         if (absent := self._absent.get(request.path)) is not None:
             raise errors.NotInThisVersion(absent.name, absent.feature)
+        method = self._methods[request.path]
         if request.headers.get("content-type") in grpc.CONTENT_TYPES:
-            method = self._methods[request.path]
             await grpc.serve(method, self._pipeline, request, send)
             return
         enveloped = is_grpc(request)
@@ -127,7 +147,8 @@ class RpcDoor:
                 "content-type must be application/json, application/proto, application/grpc or "
                 "application/grpc-web, the last two with +proto or +json"
             )
-        _request.set(request)
+        # connectrpc decodes before it calls: whoever may not call is refused before that.
+        _current.set(_Current(method, request, await self._pipeline.admit(method, request)))
         body = request.body
         done: asyncio.Future[Any] | None = None
 
@@ -251,14 +272,11 @@ class _Binary(Codec[Message[Any], Any]):
         try:
             return self._codec.encode(message)
         except Exception as problem:  # noqa: BLE001 - connectrpc would tell the client its text
-            request_id = _request.get().request_id
+            request_id = _current.get().request.request_id
             raise _connect_error(details.translate(problem, request_id), request_id) from None
 
     def decode(self, data: bytes | bytearray, message_class: type[M]) -> M:
-        try:
-            return messages.from_binary(message_class, data)
-        except errors.InvalidArgument as error:
-            raise _connect_error(error, _request.get().request_id) from None
+        return _decoded(messages.from_binary, data, message_class)
 
 
 class _Json(_Binary):
@@ -268,7 +286,24 @@ class _Json(_Binary):
         self._codec = proto_json_codec()
 
     def decode(self, data: bytes | bytearray, message_class: type[M]) -> M:
-        try:
-            return messages.from_json(message_class, bytes(data))
-        except errors.InvalidArgument as error:
-            raise _connect_error(error, _request.get().request_id) from None
+        return _decoded(messages.from_json, bytes(data), message_class)
+
+
+def _decoded(
+    decode: Callable[[type[M], Any], M], data: bytes | bytearray, message_class: type[M]
+) -> M:
+    current = _current.get()
+    limit = current.method.body_limit
+    try:
+        if len(data) > limit:  # once decompressed
+            raise errors.PayloadTooLarge.over(limit)
+        return decode(message_class, data)
+    except errors.Error as error:
+        raise _connect_error(error, current.request.request_id) from None
+
+
+def _is_compressed(request: Request) -> bool:
+    return any(
+        request.headers.get(name, "identity") != "identity"
+        for name in ("content-encoding", "grpc-encoding")
+    )

@@ -1,0 +1,70 @@
+"""JSON that somebody else wrote: bounded before it is parsed, then parsed strictly (RFC 8259)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+# Parsers recurse, and so does what reads their result: nothing of ours nests so deep.
+MAX_DEPTH = 64
+# A value costs more than its bytes: what parses and checks it takes some microseconds for each.
+MAX_VALUES = 4000
+# A string may be a list too, as a FieldMask is.
+MAX_STRING = 256 << 10
+
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def check(text: bytes, *, values: int = MAX_VALUES) -> None:
+    """Refuse text whose parsing would cost too much, in time that grows with its length alone.
+
+    Raises:
+        ValueError: it nests deeper than 64 levels, holds more values than that, or a string of
+            more than 256 KiB.
+
+    """
+    brackets = text.count(b"[") + text.count(b"{")
+    # A value takes two bytes at least: itself, and what divides it from the next.
+    if len(text) <= 2 * values and brackets <= MAX_DEPTH:
+        return
+    plain = text.replace(rb"\\", b"").replace(rb"\"", b"")  # now each quote opens or closes
+    # A value has at most a name, and is at most a string itself.
+    if plain.count(b'"') > 4 * values:
+        raise ValueError(f"holds more than {values} values")
+    parts = plain.split(b'"')
+    if len(text) > MAX_STRING and max(map(len, parts[1::2]), default=0) > MAX_STRING:
+        raise ValueError(f"holds a string of more than {MAX_STRING >> 10} KiB")
+    outside = b"".join(parts[::2])
+    if sum(map(outside.count, (b",", b"[", b"{"))) > values:
+        raise ValueError(f"holds more than {values} values")
+    depth = 0
+    for bracket in outside.translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"nests deeper than {MAX_DEPTH} levels")
+        if depth < 0:  # one too many: no parser takes what follows
+            return
+
+
+def loads(text: bytes | str, *, values: int = MAX_VALUES, unique: bool = False) -> Any:
+    """Return what this JSON says; ``unique`` refuses an object with two members of one name.
+
+    Numbers are finite: NaN, Infinity and 1e400 are no JSON. An integer beyond 64 bits is a float.
+
+    Raises:
+        ValueError: it is not UTF-8 or JSON, has half a surrogate pair, or see `check`.
+
+    """
+    data = text.encode() if isinstance(text, str) else text
+    check(data, values=values)
+    content = orjson.loads(data)
+    if unique:
+        json.loads(data, object_pairs_hook=_once)
+    return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a member is repeated")
