@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 import os
@@ -25,9 +24,8 @@ from tenantry.clients.model import client_secrets
 from tenantry.clients.rpc import ClientService, ClientSettingsService
 from tenantry.clients.token_events import TokenEvents
 from tenantry.connections import service as connections
-from tenantry.db import migrate
 from tenantry.db.last_uses import LastUses
-from tenantry.db.opening import OpenError, alone, open_database, schema_version
+from tenantry.db.opening import OpenError, alone, bring_up_to_date, open_database
 from tenantry.dev import web as dev
 from tenantry.domains.rpc import DomainService
 from tenantry.domains.verification import Resolver
@@ -340,12 +338,10 @@ class Application:
         """
         log.configure(settings.log_level)
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        version = await schema_version(settings.database)
-        if version != migrate.HEAD:
-            applied = await asyncio.to_thread(migrate.upgrade, settings.database)
-            if version is not None:
-                fields = {"from": version, "revisions": applied}
-                _log.info("schema upgraded", extra={"fields": fields})
+        before, applied = await bring_up_to_date(settings.database)
+        if before is not None and applied:
+            fields = {"from": before, "revisions": applied}
+            _log.info("schema upgraded", extra={"fields": fields})
         db = await self._open.enter_async_context(
             open_database(
                 settings.database, master_key.load(settings), pool_size=settings.pool_size

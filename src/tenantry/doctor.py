@@ -117,7 +117,7 @@ def _data_folder(settings: Settings) -> str:
 def _database(settings: Settings) -> str:
     from tenantry import master_key
     from tenantry.db import migrate
-    from tenantry.db.opening import OpenError, open_database, schema_version
+    from tenantry.db.opening import LaterVersion, OpenError, open_database, schema_version
 
     scheme, _, rest = settings.database.partition("://")
     place = rest[1:]
@@ -142,6 +142,9 @@ def _database(settings: Settings) -> str:
 
     try:
         return asyncio.run(look())
+    except LaterVersion as problem:
+        text, _, advice = str(problem).rpartition(": ")
+        raise Problem(text, advice) from None
     except (OpenError, SettingError) as problem:
         raise Problem(str(problem), "check TENANTRY_DATABASE_URL and TENANTRY_MASTER_KEY") from None
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import parse_qsl
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -306,3 +313,126 @@ def test_addresses_that_are_not_ascii_get_keys_of_their_own(database_url):
     assert [(*row[:3], bool(row[3])) for row in rows] == [
         (id_, email, new, proved) for id_, email, _key, new, proved in OLD_ADDRESSES
     ]
+
+
+def upgrade_to(url, revision):
+    """Make the schema of a former version."""
+    from alembic import command
+
+    engine = engine_of(url)
+    with engine.begin() as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+ORGANIZATION = """
+    INSERT INTO organizations (id, display_name, region_code, create_time, update_time, revision,
+      metadata, features)
+    VALUES (%s, 'x', 'US', 1, 1, 1, '{}', '{}')
+"""
+EVENT = """
+    INSERT INTO events (id, type, object, occurred_at, actor, request_id)
+    VALUES (%s, 'organization.created', 'Organization', 1767225600000000, '{}', 'x')
+"""
+
+
+@contextmanager
+def writing(url, orders):
+    """Transactions that hold one table while they want the next, as calls do."""
+    stop = threading.Event()
+    done = []
+
+    def write(number):
+        with psycopg.connect(url, autocommit=True) as connection:
+            for turn in itertools.count():
+                if stop.is_set():
+                    return
+                try:
+                    with connection.transaction():
+                        for statement in orders[number]:
+                            connection.execute(statement, [f"{number}_{turn}"])
+                            time.sleep(0.02)
+                    done.append(None)
+                except psycopg.Error as problem:
+                    done.append(problem)
+
+    with ThreadPoolExecutor(len(orders)) as threads:
+        for number in range(len(orders)):
+            threads.submit(write, number)
+        try:
+            yield done
+        finally:
+            stop.set()
+
+
+@pytest.mark.parametrize("before", ["0003", "0004", "0007"])
+def test_an_upgrade_beside_a_running_process_deadlocks_with_nobody(postgresql_url, before):
+    upgrade_to(postgresql_url, before)
+    with writing(postgresql_url, [(ORGANIZATION, EVENT)] * 6) as done:
+        assert migrate.upgrade(postgresql_url)[-1] == migrate.HEAD
+        _go_on(done)
+    assert [problem for problem in done if problem] == []
+
+
+def _go_on(done):
+    so_far, until = len(done), time.monotonic() + 20
+    while len(done) == so_far:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_an_upgrade_comes_through_where_calls_lock_in_either_order(postgresql_url, monkeypatch):
+    monkeypatch.setattr(migrate, "_POLITE_SECONDS", 1.0)
+    upgrade_to(postgresql_url, "0003")
+    orders = [(ORGANIZATION, EVENT), (EVENT, ORGANIZATION)] * 3
+    with writing(postgresql_url, orders) as done:
+        assert migrate.upgrade(postgresql_url)[-1] == migrate.HEAD
+        _go_on(done)
+    problems = [type(problem) for problem in done if problem]
+    assert set(problems) <= {psycopg.errors.DeadlockDetected}  # rolled back: it may be tried again
+
+
+def test_an_upgrade_that_gets_no_lock_says_who_has_it_and_leaves_all_as_it_was(
+    postgresql_url, monkeypatch
+):
+    monkeypatch.setattr(migrate, "_LOCK_SECONDS", 1.0)
+    upgrade_to(postgresql_url, "0007")
+    with psycopg.connect(postgresql_url, application_name="pg_dump") as holder:
+        holder.execute("SELECT count(*) FROM users")
+        with pytest.raises(migrate.UpgradeError) as problem:
+            migrate.upgrade(postgresql_url)
+        said = str(problem.value)
+        assert f"that of process {holder.info.backend_pid} (pg_dump), open for " in said
+        assert "\n" not in said
+        assert asyncio.run(schema_version(postgresql_url)) == "0007"
+    assert migrate.upgrade(postgresql_url)[-1] == migrate.HEAD
+
+
+def test_an_upgrade_takes_every_url_that_the_pool_takes(postgresql_url):
+    """Several hosts, of which the first is away, and parameters."""
+    base, _, query = postgresql_url.partition("?")
+    user = base.removeprefix("postgresql://").partition("@")[0]
+    name = base.rpartition("/")[2]
+    host = dict(parse_qsl(query))["host"]
+    dead = str(Path(host) / "nowhere")
+    for url in (
+        f"postgresql://{user}@/{name}?host={dead},{host}&target_session_attrs=read-write",
+        f"postgresql://{user}@/{name}?host={host}&sslmode=prefer&application_name=x",
+    ):
+        asyncio.run(schema_version(url))
+        migrate.upgrade(url)
+        assert asyncio.run(schema_version(url)) == migrate.HEAD
+
+
+def test_an_upgrade_that_cannot_connect_says_so_in_a_line(tmp_path):
+    for url in (
+        "postgresql://x@127.0.0.1:1,127.0.0.1:2/x?target_session_attrs=read-write",
+        "postgresql://x@127.0.0.1:1/x?sslmode=nonsense",
+        f"sqlite:///{tmp_path}/nowhere/tenantry.db",
+    ):
+        with pytest.raises(migrate.UpgradeError) as problem:
+            migrate.upgrade(url)
+        assert str(problem.value).startswith("the schema could not be brought up to date: ")
+        assert "\n" not in str(problem.value)

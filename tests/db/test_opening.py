@@ -5,14 +5,32 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy import create_engine, text
 from statements import count, sql
 
+from tenantry import __version__
 from tenantry.db import migrate
 from tenantry.db.engine import Unavailable
-from tenantry.db.opening import OpenError, alone, open_database, schema_version
+from tenantry.db.opening import (
+    OpenError,
+    alone,
+    bring_up_to_date,
+    open_database,
+    schema_version,
+)
 from tenantry.ids import NODES
 
 KEY = b"m" * 32
+
+
+def run(url, statement):
+    """Run it on a connection that knows nothing of us."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:", 1))
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
 FIRST = sql("INSERT INTO clients (id, name, create_time) VALUES ('skc_1', 'first', 1)")
 
 
@@ -83,13 +101,26 @@ async def test_a_schema_that_is_not_current_is_refused_with_what_to_do(empty_url
     )
 
 
-async def test_a_schema_of_a_later_version_is_refused(database_url):
+async def test_a_schema_of_a_later_version_is_refused_by_the_name_of_that_version(database_url):
     async with open_database(database_url, KEY) as db:
         await db.fetch_all(sql("UPDATE alembic_version SET version_num = '9999'"))
-    assert await schema_version(database_url) == "9999"
-    with pytest.raises(OpenError, match="the database's schema is at 9999"):
+    this = f"this is version {__version__} (schema {migrate.HEAD}): run that version or a later one"
+    said = f"this database belongs to a later version (schema 9999), {this}"
+    for refused in (schema_version, bring_up_to_date):
+        with pytest.raises(OpenError) as problem:
+            await refused(database_url)
+        assert str(problem.value) == said
+    await asyncio.to_thread(run, database_url, "INSERT INTO schema_history VALUES ('9999','7.1',1)")
+    with pytest.raises(OpenError) as problem:
         async with open_database(database_url, KEY):
             pass
+    assert str(problem.value) == said.replace("a later version", "version 7.1", 1)
+
+
+async def test_the_schema_says_which_version_of_the_program_made_it(db):
+    rows = await db.fetch_all(sql("SELECT revision, program FROM schema_history ORDER BY revision"))
+    assert rows[-1]["revision"] == migrate.HEAD
+    assert {row["program"] for row in rows} == {__version__}
 
 
 async def test_what_is_made_once_is_made_by_one_of_many(db, database_url):

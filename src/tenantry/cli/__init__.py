@@ -73,15 +73,14 @@ def migrate(*, as_json: AsJson = False) -> None:
 
     from tenantry import launcher
     from tenantry.db import migrate as migrations
-    from tenantry.db.opening import OpenError, schema_version
+    from tenantry.db.opening import OpenError, bring_up_to_date
 
     settings = load()
     launcher.make_data_folder(settings)
     try:
-        before = asyncio.run(schema_version(settings.database))
+        _, applied = asyncio.run(bring_up_to_date(settings.database))
     except OpenError as problem:
         running.fail(str(problem))
-    applied = [] if before == migrations.HEAD else migrations.upgrade(settings.database)
     if as_json:
         running.print_json({"applied": applied, "revision": migrations.HEAD})
     else:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tenantry import __version__
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -12,48 +15,104 @@ if TYPE_CHECKING:
 
 # The newest revision under migrations/versions; a test holds it against the files. Alembic is
 # only imported when the database has another one.
-HEAD = "0007"
+HEAD = "0008"
 
 # Any number, the same in every process: they migrate one after the other.
 _ADVISORY_LOCK = 7_305_771_102
+
+_CONNECT_SECONDS = 10.0
+# One wait for a lock. Less than PostgreSQL's deadlock_timeout of a second: whoever holds one and
+# wants another gets it before the server ends either of us, and who only queues behind us hardly
+# notices. Where that leads nowhere, since some take two tables in one order and some in the other,
+# we wait for longer: the server then rolls back who is in the way, and says so to them.
+_POLITE_MILLISECONDS, _POLITE_SECONDS = 500, 10.0
+_PATIENT_MILLISECONDS = 5000
+_LOCK_SECONDS = 60.0  # for all tries
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
+# Those that we may alter, so not what somebody else keeps beside them; partitions go with theirs.
+_TABLES = """
+    SELECT quote_ident(relname) FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+      AND NOT relispartition AND pg_has_role(relowner, 'USAGE')
+    ORDER BY relname
+"""
+_LONGEST = """
+    SELECT pid, coalesce(nullif(application_name, ''), 'no name') AS name,
+      extract(epoch FROM clock_timestamp() - xact_start)::int AS seconds
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+    ORDER BY xact_start LIMIT 1
+"""
+
+
+class UpgradeError(Exception):
+    """The schema was left as it was; the text is one line for the operator."""
 
 
 def upgrade(url: str) -> list[str]:
     """Apply all missing migrations and return their revisions, the oldest first.
 
-    Each is one transaction. Several processes may call this at once.
+    All in one transaction. Several processes may call this at once.
+
+    Raises:
+        UpgradeError: the tables are in use for too long, or the database refuses or does not
+            answer.
+
     """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        if url.startswith("sqlite:"):
+            return _upgrade_sqlite(url)
+        return asyncio.run(_upgrade_postgresql(url))
+    except (SQLAlchemyError, OSError, ValueError) as problem:
+        cause = getattr(problem, "orig", None) or problem
+        first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        raise UpgradeError(f"the schema could not be brought up to date: {first}") from problem
+
+
+def _upgrade_sqlite(url: str) -> list[str]:
     from sqlalchemy import create_engine, event
 
-    scheme, _, rest = url.partition("://")
-    if scheme == "sqlite":
-        engine = create_engine(url)
+    engine = create_engine(url)
 
-        # The driver would begin only at the first insert: schema changes belong into the
-        # transaction too (docs.sqlalchemy.org, "Serializable isolation / Savepoints").
-        @event.listens_for(engine, "connect")
-        def _autocommit(connection: Any, _record: Any) -> None:
-            connection.isolation_level = None
-            connection.execute("PRAGMA busy_timeout=30000")
+    # The driver would begin only at the first insert: schema changes belong into the transaction
+    # too (docs.sqlalchemy.org, "Serializable isolation / Savepoints").
+    @event.listens_for(engine, "connect")
+    def _autocommit(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA busy_timeout=30000")
 
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
+    try:
         with engine.begin() as connection:
             return _run(connection)
+    finally:
+        engine.dispose()
 
-    async def run() -> list[str]:
-        from sqlalchemy.ext.asyncio import create_async_engine
 
-        engine = create_async_engine(f"postgresql+asyncpg://{rest}")
-        try:
-            async with engine.begin() as connection:
-                return await connection.run_sync(_run)
-        finally:
-            await engine.dispose()
+async def _upgrade_postgresql(url: str) -> list[str]:
+    import asyncpg
+    from sqlalchemy.ext.asyncio import create_async_engine
 
-    return asyncio.run(run())
+    # The driver reads the URL, as it does for the pool: of several hosts and with parameters that
+    # SQLAlchemy does not know.
+    async def connect() -> Any:
+        return await asyncpg.connect(
+            url, timeout=_CONNECT_SECONDS, server_settings={"application_name": "tenantry migrate"}
+        )
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(_run)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as problem:  # before SQLAlchemy has it
+        raise OSError(str(problem)) from problem
+    finally:
+        await engine.dispose()
 
 
 def _run(connection: Connection) -> list[str]:
@@ -62,12 +121,83 @@ def _run(connection: Connection) -> list[str]:
 
     config = _config()
     config.attributes["connection"] = connection
-    if connection.dialect.name == "postgresql":
+    postgresql = connection.dialect.name == "postgresql"
+    if postgresql:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
     before = _current(connection)
+    if before == HEAD:
+        return []
+    if postgresql:
+        _lock(connection)
     command.upgrade(config, "head")
     scripts = ScriptDirectory.from_config(config).iterate_revisions(HEAD, before or "base")
-    return [script.revision for script in scripts][::-1]
+    applied = [script.revision for script in scripts][::-1]
+    _sign(connection, applied)
+    return applied
+
+
+def _lock(connection: Connection) -> None:
+    """Lock all tables before the first is changed: a lock more in the middle is how one deadlocks.
+
+    Raises:
+        UpgradeError: they were not to be had together.
+
+    """
+    tables = list(connection.exec_driver_sql(_TABLES).scalars())
+    start, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_POLITE_MILLISECONDS}")
+    while (busy := _first_busy(connection, tables)) is not None:
+        waited = time.monotonic() - start
+        if waited > _POLITE_SECONDS:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_PATIENT_MILLISECONDS}")
+        if waited > _LOCK_SECONDS:
+            raise UpgradeError(_in_use(connection))
+        # Next time that one is waited for while we hold none that its holder may want: so we find
+        # the order in which those who run take theirs.
+        tables.remove(busy)
+        tables.insert(0, busy)
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+
+
+def _first_busy(connection: Connection, tables: list[str]) -> str | None:
+    """Lock these tables: None; or lock none of them and return the one that was not to be had."""
+    from sqlalchemy.exc import DBAPIError
+
+    table = ""
+    try:
+        with connection.begin_nested():  # its end gives back what a try had already
+            for table in tables:
+                connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    except DBAPIError as problem:
+        # lock_not_available, deadlock_detected
+        if getattr(problem.orig, "sqlstate", "") not in {"55P03", "40P01"}:
+            raise
+        return table
+    return None
+
+
+def _in_use(connection: Connection) -> str:
+    text = f"the schema was left as it is: its tables are in use, {_LOCK_SECONDS:.0f} s long"
+    longest = connection.exec_driver_sql(_LONGEST).mappings().first()
+    if longest is None:
+        return f"{text}; try again"
+    return (
+        f"{text}; the longest transaction is that of process {longest['pid']} "
+        f"({longest['name']}), open for {longest['seconds']} s"
+    )
+
+
+def _sign(connection: Connection, applied: list[str]) -> None:
+    """Leave the version of this program in the schema, for older ones to name."""
+    from tenantry.db.schema import schema_history
+
+    now = time.time_ns() // 1000
+    connection.execute(
+        schema_history.insert(),
+        [{"revision": r, "program": __version__, "apply_time": now} for r in applied],
+    )
 
 
 def _current(connection: Connection) -> str | None:

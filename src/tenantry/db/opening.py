@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import ids
+from tenantry import __version__, ids
 from tenantry.db import migrate
-from tenantry.db.engine import Database, Session, Unavailable, now
+from tenantry.db.engine import Database, Row, Session, Unavailable, now
 from tenantry.db.page_tokens import PageTokens
-from tenantry.db.schema import environment
+from tenantry.db.schema import environment, schema_history
 from tenantry.db.statements import Statement
 from tenantry.vault import Vault, WrongKey, new_data_key
 
@@ -26,7 +27,14 @@ class OpenError(Exception):
     """The database cannot be used; the text is one line for the operator."""
 
 
+class LaterVersion(OpenError):
+    """The database belongs to a later version of the program."""
+
+
 _VERSION = Statement(text("SELECT version_num FROM alembic_version"))
+_PROGRAM = Statement(
+    select(schema_history.c.program).where(schema_history.c.revision == bindparam("revision"))
+)
 # SQLAlchemy spells ON CONFLICT alike for both databases.
 _FIRST = Statement(
     insert_or_leave(environment)
@@ -73,7 +81,7 @@ async def schema_version(url: str) -> str | None:
     """Return the revision of the database's schema, None for an empty database.
 
     Raises:
-        OpenError: it does not answer.
+        OpenError: it does not answer, or belongs to a later version of the program.
 
     """
     database = await _connect(url, 1)
@@ -81,6 +89,22 @@ async def schema_version(url: str) -> str | None:
         return await _version(database)
     finally:
         await database.close()
+
+
+async def bring_up_to_date(url: str) -> tuple[str | None, list[str]]:
+    """Apply missing migrations; return the revision before, and those applied.
+
+    Raises:
+        OpenError: it does not answer, belongs to a later version, or could not be changed.
+
+    """
+    before = await schema_version(url)
+    if before == migrate.HEAD:
+        return before, []
+    try:
+        return before, await asyncio.to_thread(migrate.upgrade, url)
+    except migrate.UpgradeError as problem:
+        raise OpenError(str(problem)) from problem
 
 
 async def _connect(url: str, pool_size: int) -> Database:
@@ -97,13 +121,29 @@ async def _connect(url: str, pool_size: int) -> Database:
 
 
 async def _version(database: Database) -> str | None:
+    row = await _asked(database, _VERSION)
+    found: str | None = row["version_num"] if row else None
+    if found is not None and found > migrate.HEAD:
+        row = await _asked(database, _PROGRAM, revision=found)
+        program = f"version {row['program']}" if row else "a later version"
+        raise LaterVersion(
+            f"this database belongs to {program} (schema {found}), this is version {__version__} "
+            f"(schema {migrate.HEAD}): run that version or a later one"
+        )
+    return found
+
+
+async def _asked(database: Database, statement: Statement, **params: str) -> Row | None:
+    """Return a row of a table that may not be there."""
     try:
-        row = await database.fetch_one(_VERSION)
+        return await database.fetch_one(statement, **params)
     except Unavailable as problem:
         raise OpenError(f"the database cannot be reached: {problem}") from problem
-    except Exception:  # noqa: BLE001 - each driver has its own for a missing table
-        return None
-    return row["version_num"] if row else None
+    except Exception as problem:
+        # Each driver has its own classes; SQLite's has no number for a missing table.
+        if getattr(problem, "sqlstate", "") == "42P01" or "no such table" in str(problem):
+            return None
+        raise OpenError(f"the database cannot be read: {problem}") from problem
 
 
 async def _check_schema(database: Database) -> None:

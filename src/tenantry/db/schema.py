@@ -216,6 +216,22 @@ environment = Table(
     # them holds for one value.
     Column("roles_version", BigInteger, nullable=False, server_default="0"),
     time_column("create_time"),
+    # Where the database lies, and when that was last looked at: a copy finds itself elsewhere, one
+    # that was put back finds itself in the past (docs/decisions/0011-restored-copies.md).
+    Column("place", Text),
+    time_column("beat_time", nullable=True),
+    # Since when, and why, nothing goes out of it.
+    time_column("hold_time", nullable=True),
+    Column("hold_reason", Text),
+)
+
+# Which version of the program made which revision of the schema: an older one has to name it.
+schema_history = Table(
+    "schema_history",
+    metadata,
+    Column("revision", Text, primary_key=True),
+    Column("program", Text, nullable=False),
+    time_column("apply_time"),
 )
 
 
