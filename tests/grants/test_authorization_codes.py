@@ -64,8 +64,8 @@ async def test_an_application_that_may_not_refresh_gets_no_refresh_token(signins
 
 async def test_what_an_access_token_says(signins, app, make, server):
     organization = await make.organization(external_id=unique("o")[:9])
-    permission = await make.permission()
-    role = await make.role(permissions=[permission["name"]])
+    permission = await make.permission(name=unique("p")[:8].replace("-", ":"))
+    role = await make.role(name=unique("r")[-6:], permissions=[permission["name"]])
     user = await make.user(
         organization["id"],
         external_id=unique("u")[:9],
