@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import hashlib
 import os
-import re
-import shutil
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
-from apis import unique
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from doc_programs import management, missing, need
-from playwright.sync_api import expect, sync_playwright
+from doc_programs import management, need
+from people_at_apps import LINK, Mailbox, answers, chromium, sign_up
+from playwright.sync_api import expect
 from servers import free_port
 from turns import install_node_packages, turn
 
-from tenantry import master_key, settings
-from tenantry.db.opening import open_database
-from tenantry.mail import service as mail
-
 EXAMPLES = Path(__file__).parent.parent / "examples"
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 AUTHENTICATOR = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -50,9 +27,6 @@ AUTHENTICATOR = {
     "isUserVerified": True,
     "automaticPresenceSimulation": True,
 }
-_CODE = re.compile(r"^\d{6}$", re.MULTILINE)
-_LINK = re.compile(r"^https://\S+$", re.MULTILINE)
-
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -93,17 +67,8 @@ def tenantry(start_server):
 
 @pytest.fixture(scope="module")
 def browser(tenantry):
-    if shutil.which(CHROMIUM) is None:
-        missing("chromium is not installed")
-    # Passkeys want a certificate that the browser trusts.
-    root = x509.load_pem_x509_certificate(tenantry.ca.read_bytes())
-    key = root.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    trusted = base64.b64encode(hashlib.sha256(key).digest()).decode()
-    arguments = [*ARGUMENTS, f"--ignore-certificate-errors-spki-list={trusted}"]
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with chromium(tenantry) as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module", params=[fastapi, express, go], ids=["fastapi", "express", "go"])
@@ -157,44 +122,6 @@ def registered(api, url):
     }
 
 
-def answers(url):
-    try:
-        return httpx.get(url).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-class Mailbox:
-    """What the server has sent, as its database keeps it without a mail server."""
-
-    def __init__(self, server) -> None:
-        named = {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
-        self._settings = settings.load(named)
-        self._seen: set[str] = set()
-
-    def newest(self, email: str) -> str:
-        """The text of the mail that has come to an address since it was last asked for."""
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            with ThreadPoolExecutor() as pool:  # the browser has the event loop of this thread
-                text = pool.submit(asyncio.run, self._unseen(email)).result()
-            if text is not None:
-                return text
-            time.sleep(0.2)
-        raise AssertionError(f"no mail to {email}")
-
-    async def _unseen(self, email: str) -> str | None:
-        known = self._settings
-        async with open_database(known.database, master_key.load(known), pool_size=1) as database:
-            for one in await mail.newest(database, limit=200):
-                if one.recipient == email and one.id not in self._seen:
-                    found = await mail.find(database, one.id)
-                    if found is not None and found[1] is not None:
-                        self._seen.add(one.id)
-                        return found[1].text
-        return None
-
-
 @pytest.fixture(scope="module")
 def mailbox(tenantry):
     return Mailbox(tenantry)
@@ -215,20 +142,6 @@ def visit(browser, app):
     yield visit
     for context in contexts:
         context.close()
-
-
-def sign_up(page, mailbox, organization):
-    """Sign up with a code and found an organization; return the address."""
-    email = f"{unique('ada')}@example.com"
-    page.get_by_role("link", name="Sign in").click()
-    page.get_by_label("E-mail address").fill(email)
-    page.get_by_role("button", name="Continue").click()
-    page.get_by_label("Code").fill(_CODE.findall(mailbox.newest(email))[0])
-    page.get_by_role("button", name="Continue").click()
-    page.get_by_label("Name of your organization").fill(organization)
-    page.get_by_role("button", name=re.compile("Continue|Create")).click()
-    expect(page.get_by_role("heading", name=organization, exact=True)).to_be_visible()
-    return email
 
 
 def is_signed_out(page, app):
@@ -254,7 +167,7 @@ def test_a_person_signs_up_refreshes_signs_out_and_in_again(visit, app, mailbox)
     page.get_by_label("E-mail address").fill(email)
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_label("Code")).to_be_visible()
-    page.goto(_LINK.findall(mailbox.newest(email))[0])
+    page.goto(LINK.findall(mailbox.newest(email))[0])
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Analytical <Engines> & Co")).to_be_visible()
     expect(page.get_by_text(email)).to_be_visible()

@@ -1,0 +1,108 @@
+"""Applications that sign people in, as people use them in a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import re
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import httpx
+from apis import unique
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from doc_programs import missing
+from playwright.sync_api import expect, sync_playwright
+
+from tenantry import master_key, settings
+from tenantry.db.opening import open_database
+from tenantry.mail import service as mail
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CODE = re.compile(r"^\d{6}$", re.MULTILINE)
+LINK = re.compile(r"^https://\S+$", re.MULTILINE)
+
+
+@contextmanager
+def chromium(server):
+    """A browser that trusts the server's certificate: passkeys want that."""
+    if shutil.which(CHROMIUM) is None:
+        missing("chromium is not installed")
+    root = x509.load_pem_x509_certificate(server.ca.read_bytes())
+    key = root.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    trusted = base64.b64encode(hashlib.sha256(key).digest()).decode()
+    arguments = [*ARGUMENTS, f"--ignore-certificate-errors-spki-list={trusted}"]
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield launched
+        launched.close()
+
+
+def answers(url):
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+class Mailbox:
+    """What the server has sent, as its database keeps it without a mail server."""
+
+    def __init__(self, server) -> None:
+        named = {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
+        self._settings = settings.load(named)
+        self._seen: set[str] = set()
+
+    def newest(self, email: str) -> str:
+        """The text of the mail that has come to an address since it was last asked for."""
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            with ThreadPoolExecutor() as pool:  # the browser has the event loop of this thread
+                text = pool.submit(asyncio.run, self._unseen(email)).result()
+            if text is not None:
+                return text
+            time.sleep(0.2)
+        raise AssertionError(f"no mail to {email}")
+
+    async def _unseen(self, email: str) -> str | None:
+        known = self._settings
+        async with open_database(known.database, master_key.load(known), pool_size=1) as database:
+            for one in await mail.newest(database, limit=200):
+                if one.recipient == email and one.id not in self._seen:
+                    found = await mail.find(database, one.id)
+                    if found is not None and found[1] is not None:
+                        self._seen.add(one.id)
+                        return found[1].text
+        return None
+
+
+def sign_up(page, mailbox, organization, *, arrived=None):
+    """Sign up with a code and found an organization; return the address.
+
+    The application shows that it knows who it is by ``arrived``, else by a heading.
+    """
+    email = f"{unique('ada')}@example.com"
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("Code").fill(CODE.findall(mailbox.newest(email))[0])
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("Name of your organization").fill(organization)
+    page.get_by_role("button", name=re.compile("Continue|Create")).click()
+    heading = page.get_by_role("heading", name=organization, exact=True)
+    expect(heading if arrived is None else arrived).to_be_visible()
+    return email
