@@ -147,9 +147,6 @@ async def test_whatever_is_wrong_the_answer_is_the_same(db, passwords):
         await refused(sign_in(passwords, db, email="bob@example.com")),
         await refused(sign_in(passwords, db, "", email="bob@example.com")),
         await refused(sign_in(passwords, db, email="nobody@example.com")),
-        await refused(sign_in(passwords, db, email="")),
-        await refused(sign_in(passwords, db, email="\ud800")),
-        await refused(sign_in(passwords, db, email="ann\0@example.com")),
     ]
     assert {(one.message, one.code, one.violations) for one in wrong} == {
         (wrong[0].message, wrong[0].code, wrong[0].violations)
