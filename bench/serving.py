@@ -77,6 +77,7 @@ class Server:
             "TENANTRY_DATA_DIR": str(folder / "data"),
             "TENANTRY_DATABASE_URL": database_url,
             "TENANTRY_WORKERS": str(workers),
+            "TENANTRY_RATE_LIMIT_SIGN_INS": "",  # all come from one address
         }
         # Its certificate is its own, and it is on this machine.
         self.http = httpx.Client(base_url=self.url, verify=False, timeout=30)

@@ -273,6 +273,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
             settings,
             directory=directory,
             ring=ring,
+            rates=rates,
             session_cookie=session_cookie,
             browser_cookie=browser_cookie,
         )

@@ -371,6 +371,11 @@ class Settings:
         _rate,
         "Wrong client credentials from one address that are looked at; right ones always are.",
     )
+    rate_limit_sign_ins: str = _setting(
+        "600/minute",
+        _rate,
+        "Sign-ins that may begin from one network without a session; no limit when empty.",
+    )
     rate_limit_storage: str = _setting(
         "",
         _redis_url,

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 _STOP_SECONDS = 5.0  # for what is under way
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # after an error
 _PRUNE_SECONDS = 3600.0
+_ANYBODYS_SECONDS = 60.0  # of what anybody can have stored
 
 _log = logging.getLogger(__name__)
 _one_in_a_process = threading.Lock()
@@ -101,11 +102,12 @@ def jobs(settings: Settings) -> list[Job]:
         Job("old API tokens", _pruning(api_tokens.prune)),
         Job("spent assertions", _pruning(assertions.prune)),
         Job("revoked tokens", _pruning(revocations.prune)),
-        Job("old codes", _pruning(passwordless.prune)),
+        Job("old codes", _pruning(passwordless.prune, every=_ANYBODYS_SECONDS)),
         Job("old authorization codes", _pruning(codes.prune)),
         Job("old sign-ins", _pruning(keep_sign_ins)),
-        Job("old attempts", _pruning(attempts.prune)),
-        Job("old challenges", _pruning(challenges.prune)),
+        Job("unproved sign-ins", _pruning(sign_ins.prune_unproved, every=_ANYBODYS_SECONDS)),
+        Job("old attempts", _pruning(attempts.prune, every=_ANYBODYS_SECONDS)),
+        Job("old challenges", _pruning(challenges.prune, every=_ANYBODYS_SECONDS)),
     ]
 
 
@@ -134,11 +136,13 @@ def _signing() -> Sign:
     return sign
 
 
-def _pruning(some: Callable[[Session], Awaitable[object]]) -> Callable[[Session], Awaitable[float]]:
+def _pruning(
+    some: Callable[[Session], Awaitable[object]], *, every: float = _PRUNE_SECONDS
+) -> Callable[[Session], Awaitable[float]]:
     """Return a job that deletes some of what is old, again at once while there was any."""
 
     async def run(db: Session) -> float:
-        return 0.0 if await some(db) else _PRUNE_SECONDS
+        return 0.0 if await some(db) else every
 
     return run
 

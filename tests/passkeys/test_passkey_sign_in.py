@@ -185,14 +185,24 @@ async def test_an_answer_to_another_challenge_is_refused(
         )
 
 
-@pytest.mark.parametrize("finished_by", ["areq_2", None])
-async def test_a_challenge_is_of_one_auth_request(db, relying_party, finished_by):
+@pytest.mark.parametrize("sign_ins", [("areq_1", "areq_2"), ("areq_1", None), (None, "areq_1")])
+async def test_a_challenge_of_another_sign_in_is_not_burnt(
+    db, new_person, register, relying_party, sign_ins
+):
+    begun_by, finished_by = sign_ins
+    authenticator = Authenticator(relying_party.origins[0])
+    passkey = await register(await new_person(), authenticator)
     call = call_from(db)
-    id_, _ = await service.begin_authentication(call, relying_party, auth_request_id="areq_1")
-    with pytest.raises(errors.InvalidArgument, match="challenge"):
-        await service.finish_authentication(
-            call, relying_party, id_, {}, auth_request_id=finished_by
-        )
+    id_, options = await service.begin_authentication(call, relying_party, auth_request_id=begun_by)
+    for credential in ({}, authenticator.get(options)):
+        with pytest.raises(errors.InvalidArgument, match="challenge"):
+            await service.finish_authentication(
+                call, relying_party, id_, credential, auth_request_id=finished_by
+            )
+    used = await service.finish_authentication(
+        call, relying_party, id_, authenticator.get(options), auth_request_id=begun_by
+    )
+    assert used.id == passkey.id
 
 
 async def test_a_challenge_for_registering_signs_nobody_in(
@@ -231,9 +241,23 @@ async def test_what_is_no_answer_at_all_is_no_crash(db, new_person, register, re
             await service.finish_authentication(call, relying_party, id_, credential)
 
 
-async def test_challenges_without_a_sign_in_are_limited_by_address(db, relying_party):
-    for _ in range(300):
-        await service.begin_authentication(call_from(db, "198.51.100.9"), relying_party)
+async def test_challenges_are_limited_by_network(db, relying_party, monkeypatch):
+    monkeypatch.setattr(service, "CHALLENGES_A_MINUTE", 3)
+    monkeypatch.setattr(service, "CHALLENGES_OF_SIGN_INS_A_MINUTE", 4)
+    for most, auth_request_id in ((3, None), (4, "areq_1")):
+        how = {"auth_request_id": auth_request_id}
+        for n in range(most):
+            call = call_from(db, f"2001:db8::{n}")
+            await service.begin_authentication(call, relying_party, **how)
+        with pytest.raises(errors.RateLimited):
+            await service.begin_authentication(call, relying_party, **how)
+        call = call_from(db, "2001:db8:0:1::1")
+        await service.begin_authentication(call, relying_party, **how)
+
+
+async def test_challenges_of_a_sign_in_are_counted_by_themselves(db, relying_party, monkeypatch):
+    monkeypatch.setattr(service, "CHALLENGES_A_MINUTE", 1)
+    await service.begin_authentication(call_from(db, "198.51.100.9"), relying_party)
     with pytest.raises(errors.RateLimited):
         await service.begin_authentication(call_from(db, "198.51.100.9"), relying_party)
     for call, auth_request_id in (

@@ -47,7 +47,7 @@ from tenantry.passwordless import proofs
 from tenantry.reference.languages import CLIENT, LANGUAGES, samples
 from tenantry.sessions import service as sessions
 from tenantry.sessions.model import Bounds
-from tenantry.sign_in import requests
+from tenantry.sign_in import refusals, requests
 from tenantry.sign_in.model import Params
 from tenantry.totp import service as totp
 from tenantry.users import reading as users
@@ -93,9 +93,7 @@ async def at_sign_in(server, api):
             headers={"Cookie": f"__Host-tenantry_login={browsers[0]}"},
         ).raise_for_status()
         begun = await requests.newest(db, browsers[0])
-        error_id = await requests.add_refused(
-            db, client_id=None, error="invalid_request", description="client_id is required"
-        )
+        error_id = refusals.issue(db, refusals.Refusal.CLIENT_ID_MISSING)
         return {
             "BROWSER": browsers[0],
             "NEW_BROWSER": browsers[1],

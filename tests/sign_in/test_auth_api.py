@@ -10,8 +10,9 @@ from visitors import REDIRECT_URI, Browser, Place
 
 from tenantry import settings
 from tenantry.sessions.cookies import SessionCookie
-from tenantry.sign_in import states
+from tenantry.sign_in import refusals, states
 from tenantry.sign_in.browsers import BrowserCookie
+from tenantry.sign_in.refusals import Refusal
 
 FOREIGN = [{"sec_fetch_site": "cross-site"}, {"origin": "https://evil.example"}]
 
@@ -205,11 +206,12 @@ async def test_logout_ends_the_session_of_the_cookie(page, place):
 
 
 async def test_errors_are_shown_by_their_id(page, place):
-    error_id = await place.sign_in.refuse(
-        place.operator, client_id=None, error="invalid_request", description="no client_id"
-    )
+    error_id = refusals.issue(place.db, Refusal.CLIENT_ID_MISSING)
     answer = await page.auth.get_auth_error(error_id=error_id)
-    assert answer.data == {"error": "invalid_request", "error_description": "no client_id"}
+    assert answer.data == {
+        "error": "invalid_request",
+        "error_description": "client_id is missing",
+    }
     with refused("NOT_FOUND"):
         await page.auth.get_auth_error(error_id="err_1")
     with refused("INVALID_ARGUMENT", "error_id"):

@@ -20,7 +20,7 @@ from tenantry.login.pages import HEADERS, ICON, SCRIPT, STYLE
 from tenantry.login.steps import STEPS, Given, page_of
 from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
-from tenantry.sign_in import answers, states, ways_back
+from tenantry.sign_in import answers, refusals, states, ways_back
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
@@ -195,13 +195,17 @@ class Login:
     async def error(self, request: Request) -> Response:
         """Say why an application's request was refused."""
         error_id = request.params["error_id"]
-        found = await self._sign_in.find_error(self._door.db, error_id)
+        found = refusals.find(self._door.db, error_id)
         if found is None:
             return self._door.message(request, "gone", status=404)
-        _, description = found
-        uri = await ways_back.find(self._door.db, error_id)
+        uri = await ways_back.of_client(self._door.db, found.client_id)
         return self._door.message(
-            request, "failed", status=400, said=description, quoted=error_id, next_url=uri or ""
+            request,
+            "failed",
+            status=400,
+            said=found.refusal.description,
+            quoted=error_id,
+            next_url=uri or "",
         )
 
     def _browser(self, request: Request) -> str:

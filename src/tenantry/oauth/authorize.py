@@ -20,8 +20,9 @@ from tenantry.grants.claims import SCOPES
 from tenantry.oauth import parameters
 from tenantry.oauth.errors import plain
 from tenantry.sessions import service as sessions
-from tenantry.sign_in import answers
+from tenantry.sign_in import answers, refusals
 from tenantry.sign_in.model import Answer, Params
+from tenantry.sign_in.refusals import Refusal
 from tenantry.vault import new_secret
 from tenantry.web import Response
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tenantry.oauth.id_token_hints import IdTokenHints
     from tenantry.oauth.parameters import Parameters
     from tenantry.oauth.registered_uris import RegisteredUris
+    from tenantry.rate_limits.rates import Rates
     from tenantry.sessions.cookies import SessionCookie
     from tenantry.sessions.model import Session
     from tenantry.sign_in.browsers import BrowserCookie
@@ -73,9 +75,9 @@ _MANY = {"resource"}  # may be repeated, RFC 8707 section 2
 class _Untrusted(Exception):
     """An error that may not be sent to the redirect_uri that came."""
 
-    def __init__(self, error: str, description: str, client_id: str | None = None) -> None:
-        super().__init__(error)
-        self.error, self.description = error, description
+    def __init__(self, refusal: Refusal, client_id: str | None = None) -> None:
+        super().__init__(refusal.error)
+        self.refusal = refusal
         self.client_id = client_id  # of a client that there is
 
 
@@ -98,10 +100,12 @@ class AuthorizationEndpoint:
         hints: IdTokenHints,
         *,
         issuer: str,
+        rates: Rates,
         session_cookie: SessionCookie,
         browser_cookie: BrowserCookie,
     ) -> None:
         self._db = db
+        self._rates = rates
         self._registered = registered
         self._sign_in = sign_in
         self._hints = hints
@@ -122,10 +126,10 @@ class AuthorizationEndpoint:
         try:
             asked = parameters.of_query(request)
             client, redirect_uri = await self._trusted(call, asked)
-        except errors.InvalidArgument as problem:
-            return await self._refuse(call, _Untrusted("invalid_request", problem.message))
+        except errors.InvalidArgument:
+            return self._refuse(_Untrusted(Refusal.UNREADABLE))
         except _Untrusted as problem:
-            return await self._refuse(call, problem)
+            return self._refuse(problem)
         try:
             params = await self._params(client, redirect_uri, asked)
             return await self._begin(call, client, params)
@@ -137,13 +141,15 @@ class AuthorizationEndpoint:
 
     async def _begin(self, call: Call, client: Client, params: Params) -> Response:
         browser = self._browser_cookie.read(call.origin.cookies)
+        session = await self._session(call)
+        if session is None and "none" not in params.prompt:
+            # Each is a row, and nobody has shown yet who they are.
+            await self._rates.take_sign_in(call.origin.address)
         cookies = []
         if not _SECRET.fullmatch(browser):
             browser = new_secret()
             cookies = [self._browser_cookie.issue(browser)]
-        begun = await self._sign_in.begin(
-            call, client, params, browser=browser, session=await self._session(call)
-        )
+        begun = await self._sign_in.begin(call, client, params, browser=browser, session=session)
         if isinstance(begun, Answer):
             return answers.response(begun)
         response = Response.redirect(f"/login/{begun.id}", referrer_policy="no-referrer")
@@ -163,12 +169,13 @@ class AuthorizationEndpoint:
             _Untrusted: it is not.
 
         """
-        for name in ("client_id", "redirect_uri"):
-            if name in asked.repeated:
-                raise _Untrusted("invalid_request", f"{name} is given more than once")
+        if "client_id" in asked.repeated:
+            raise _Untrusted(Refusal.CLIENT_ID_REPEATED)
+        if "redirect_uri" in asked.repeated:
+            raise _Untrusted(Refusal.REDIRECT_URI_REPEATED)
         client_id, uri = asked.get("client_id"), asked.get("redirect_uri")
         if client_id is None:
-            raise _Untrusted("invalid_request", "client_id is missing")
+            raise _Untrusted(Refusal.CLIENT_ID_MISSING)
         client = await self._registered.client(
             call,
             client_id,
@@ -181,20 +188,13 @@ class AuthorizationEndpoint:
         if client is not None and uri is not None:
             return client, uri
         if not await self._registered.is_client(client_id):
-            raise _Untrusted("invalid_client", "there is no application with this client_id")
+            raise _Untrusted(Refusal.CLIENT_UNKNOWN)
         if uri is None:
-            raise _Untrusted("invalid_request", "redirect_uri is missing", client_id)
-        raise _Untrusted(
-            "invalid_request", "this redirect_uri is not registered for the application", client_id
-        )
+            raise _Untrusted(Refusal.REDIRECT_URI_MISSING, client_id)
+        raise _Untrusted(Refusal.REDIRECT_URI_UNKNOWN, client_id)
 
-    async def _refuse(self, call: Call, problem: _Untrusted) -> Response:
-        error_id = await self._sign_in.refuse(
-            call,
-            client_id=problem.client_id,
-            error=problem.error,
-            description=problem.description,
-        )
+    def _refuse(self, problem: _Untrusted) -> Response:
+        error_id = refusals.issue(self._db, problem.refusal, problem.client_id)
         return Response.redirect(f"/login/error/{error_id}", referrer_policy="no-referrer")
 
     # From then on.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tenantry.clients.directory import Directory
     from tenantry.db.engine import Database
     from tenantry.oauth.key_ring import KeyRing
+    from tenantry.rate_limits.rates import Rates
     from tenantry.sessions.cookies import SessionCookie
     from tenantry.settings import Settings
     from tenantry.sign_in.browsers import BrowserCookie
@@ -30,6 +31,7 @@ def routes(
     *,
     directory: Directory,
     ring: KeyRing,
+    rates: Rates,
     session_cookie: SessionCookie,
     browser_cookie: BrowserCookie,
 ) -> list[Route]:
@@ -43,6 +45,7 @@ def routes(
         sign_in,
         hints,
         issuer=issuer,
+        rates=rates,
         session_cookie=session_cookie,
         browser_cookie=browser_cookie,
     )

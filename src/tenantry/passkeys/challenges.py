@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import Text, bindparam, delete, func, insert, select
 
 from tenantry import errors, ids, vault
 from tenantry.db.engine import now
@@ -26,10 +26,13 @@ _INSERT = Statement(
     .returning(_c.id)
 )
 _LIVE = (_c.kind == bindparam("p_kind")) & (_c.expire_time > bindparam("p_now"))
+# Whoever answers for another sign-in must not use it up either.
+_OF = bindparam("p_auth_request_id", type_=Text)
+_IS_OF = func.coalesce(_c.auth_request_id, "") == func.coalesce(_OF, "")
 _TAKE = Statement(
     delete(webauthn_challenges)
-    .where(_c.id == bindparam("p_id"), _LIVE)
-    .returning(_c.challenge, _c.auth_request_id)
+    .where(_c.id == bindparam("p_id"), _LIVE, _IS_OF)
+    .returning(_c.challenge)
 )
 _TAKE_OF_USER = Statement(
     delete(webauthn_challenges)
@@ -82,8 +85,14 @@ async def take(db: Session, challenge_id: str, *, auth_request_id: str | None) -
         errors.InvalidArgument: there is none, or it is of another auth request.
 
     """
-    row = await db.fetch_one(_TAKE, p_id=challenge_id, p_kind=AUTHENTICATION, p_now=now())
-    if row is None or row["auth_request_id"] != auth_request_id:
+    row = await db.fetch_one(
+        _TAKE,
+        p_id=challenge_id,
+        p_auth_request_id=auth_request_id,
+        p_kind=AUTHENTICATION,
+        p_now=now(),
+    )
+    if row is None:
         raise _over()
     text: str = row["challenge"]
     return text

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tenantry.users.model import User
 
 MOST = 20  # passkeys of one person
+# To one network. Each view of a sign-in page asks for one.
+CHALLENGES_A_MINUTE, CHALLENGES_OF_SIGN_INS_A_MINUTE = 300, 1200
 NAME_MAX = 120  # characters, the contract's
 _MINUTE = 60
 
@@ -213,17 +215,15 @@ async def begin_authentication(
     learns from the options who has passkeys.
 
     Raises:
-        errors.RateLimited: too many began from this network, outside of a sign-in.
+        errors.RateLimited: too many began from this network.
 
     """
-    if auth_request_id is None and call.origin.address:
-        await attempts.take(
-            call.db,
-            "passkey challenge",
-            network(call.origin.address),
-            most=300,
-            seconds=_MINUTE,
-        )
+    if call.origin.address:
+        what, most = "passkey challenge", CHALLENGES_A_MINUTE
+        if auth_request_id is not None:
+            what, most = f"{what} of a sign-in", CHALLENGES_OF_SIGN_INS_A_MINUTE
+        origin = network(call.origin.address)
+        await attempts.take(call.db, what, origin, most=most, seconds=_MINUTE)
     challenge = await challenges.issue(
         call.db, challenges.AUTHENTICATION, auth_request_id=auth_request_id
     )

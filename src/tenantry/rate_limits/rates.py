@@ -37,6 +37,7 @@ class Rates:
             "address": settings.rate_limit_address,
             "token": settings.rate_limit_token,
             "failures": settings.rate_limit_failures,
+            "sign-ins": settings.rate_limit_sign_ins,
         }
         url = settings.rate_limit_storage
         redis = Redis(url) if url and any(rates.values()) else None
@@ -97,6 +98,15 @@ class Rates:
 
         """
         return await self._take("failures", network(address))
+
+    async def take_sign_in(self, address: str) -> dict[str, str]:
+        """Count a sign-in that begins from this address, of a browser that has no session.
+
+        Raises:
+            errors.RateLimited: there were too many.
+
+        """
+        return await self._take("sign-ins", network(address))
 
     async def _take(self, name: str, key: str) -> dict[str, str]:
         limit = self._limits.get(name)

@@ -100,14 +100,6 @@ class Beginning(Completing):
             return await self._anew(call, wanted)
         return await self._within(call, wanted, session, row)
 
-    async def refuse(
-        self, call: Call, *, client_id: str | None, error: str, description: str
-    ) -> str:
-        """Note a request that cannot be trusted, and return the id of its error, for a page."""
-        return await requests.add_refused(
-            call.db, client_id=client_id, error=error, description=description
-        )
-
     async def find(
         self, db: engine.Session, auth_request_id: str, browser: str
     ) -> AuthRequest | None:
@@ -117,10 +109,6 @@ class Beginning(Completing):
     async def newest(self, db: engine.Session, browser: str) -> AuthRequest | None:
         """Return the newest request of a browser that goes on."""
         return await requests.newest(db, browser)
-
-    async def find_error(self, db: engine.Session, error_id: str) -> tuple[str, str] | None:
-        """Return the error and its description that `refuse` returned this id for."""
-        return await requests.find_error(db, error_id)
 
     async def _within(
         self, call: Call, wanted: _Wanted, session: Session, row: engine.Row

@@ -41,6 +41,14 @@ Index(
     postgresql_where=_of_a_browser,
     sqlite_where=_of_a_browser,
 )
+# Nobody has shown who they are: neither by a session nor by a way to sign in.
+UNPROVED = _a.user_id.is_(None) & _a.connection_id.is_(None)
+Index(
+    "ix_auth_requests__unproved",
+    _a.id,
+    postgresql_where=UNPROVED,
+    sqlite_where=UNPROVED,
+)
 Index("ix_auth_requests__email_key_id", _a.email_key, _a.id)
 Index("ix_auth_requests__status_id", _a.status, _a.id)
 Index("ix_auth_requests__client_id_status_id", _a.client_id, _a.status, _a.id)

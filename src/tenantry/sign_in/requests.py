@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 STEP_SECONDS = 600
 MOST_SECONDS = 1800
 _SECOND = 1_000_000
-_LONGEST_ERROR = 200  # characters of what an untrusted request caused
 
 _PARAMS = tuple(field.name for field in fields(Params))
 
@@ -55,13 +54,6 @@ _NEWEST = Statement(
     .where(_a.browser_digest == _DIGEST, *_live)
     .order_by(_a.browser_digest.desc(), _a.id.desc())
     .limit(literal_column("1"))
-)
-_FIND_ERROR = Statement(
-    select(_a.error).where(
-        _a.id == bindparam("p_id", type_=Text),
-        _a.browser_digest.is_(None),
-        _a.error.is_not(None),
-    )
 )
 _as_seen = (
     _a.id == bindparam("p_id", type_=Text),
@@ -122,31 +114,6 @@ async def add(db: Session, row: Mapping[str, Any]) -> None:
     await db.fetch_all(_INSERT, **row)
 
 
-async def add_refused(db: Session, *, client_id: str | None, error: str, description: str) -> str:
-    """Store a request that cannot be trusted, and so has nowhere to go; return its error's id."""
-    at = now()
-    request = AuthRequest(
-        id=db.new_id(ids.AUTH_REQUEST),
-        state=states.FAILED,
-        status=states.status(states.FAILED),
-        client_id=client_id[:_LONGEST_ERROR] if client_id else None,
-        params=None,
-        email=None,
-        user_id=None,
-        organization_id=None,
-        connection_id=None,
-        error={
-            "error": error[:_LONGEST_ERROR],
-            "error_description": description[:_LONGEST_ERROR],
-        },
-        create_time=at,
-        update_time=at,
-        expire_time=at,
-    )
-    await db.fetch_all(_INSERT, **_row(request), a_browser_digest=None)
-    return ids.AUTH_ERROR + request.id.removeprefix(ids.AUTH_REQUEST)
-
-
 async def find(db: Session, request_id: str, browser: str) -> AuthRequest | None:
     """Return a request that goes on, if it is this browser's."""
     if not browser or not ids.well_formed(ids.AUTH_REQUEST, request_id):
@@ -175,18 +142,6 @@ async def newest(db: Session, browser: str) -> AuthRequest | None:
         return None
     row = await db.fetch_one(_NEWEST, p_digest=vault.digest(browser), p_now=now())
     return from_row(row) if row else None
-
-
-async def find_error(db: Session, error_id: str) -> tuple[str, str] | None:
-    """Return the error and its description that this id was given for."""
-    if not ids.well_formed(ids.AUTH_ERROR, error_id):
-        return None
-    request_id = ids.AUTH_REQUEST + error_id.removeprefix(ids.AUTH_ERROR)
-    row = await db.fetch_one(_FIND_ERROR, p_id=request_id)
-    if row is None:
-        return None
-    error = from_json(row["error"])
-    return error["error"], error["error_description"]
 
 
 async def hold(db: Session, request: AuthRequest) -> None:

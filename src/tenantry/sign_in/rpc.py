@@ -16,7 +16,7 @@ from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
 from tenantry.sessions import service as sessions
 from tenantry.sessions.model import LOGOUT
-from tenantry.sign_in import listing, methods, states
+from tenantry.sign_in import listing, methods, refusals, states
 from tenantry.sign_in.browsers import check_page
 from tenantry.sign_in.core import EMAIL, PASSKEY, SIGN_IN, SIGN_UP
 from tenantry.times import timestamp
@@ -139,10 +139,11 @@ class AuthService:
     async def get_auth_error(
         self, request: pb.GetAuthErrorRequest, call: Call
     ) -> pb.GetAuthErrorResponse:
-        found = await self._sign_in.find_error(call.db, request.error_id)
+        found = refusals.find(call.db, request.error_id)
         if found is None:
             raise errors.NotFound("error")
-        return pb.GetAuthErrorResponse(error=found[0], error_description=found[1])
+        said = found.refusal
+        return pb.GetAuthErrorResponse(error=said.error, error_description=said.description)
 
     async def logout(self, _request: Empty, call: Call) -> Empty:
         check_page(call.origin, self._settings.public_url)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.caller import Call
+from tenantry.caller import Call, Kind
 from tenantry.db import replies
 from tenantry.transport import messages, policy
 
@@ -69,7 +69,9 @@ class Pipeline:
         if caller.is_client:
             request.tell(await self._rates.take_client(caller.id))
         policy.check(method, caller)
-        key = headers.get("idempotency-key") if method.keeps_replies else None
+        # Nothing is kept for just anybody, who would share their keys with everybody, too.
+        keeps = method.keeps_replies and caller.kind is not Kind.ANONYMOUS
+        key = headers.get("idempotency-key") if keeps else None
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
             raise errors.InvalidArgument.field(
                 "idempotency-key", "pattern", "must be 1 to 255 visible ASCII characters"

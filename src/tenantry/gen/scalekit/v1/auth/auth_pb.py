@@ -1437,7 +1437,8 @@ class GetAuthErrorRequest(Message[_GetAuthErrorRequestFields]):
 
     Attributes:
         error_id:
-            Its id, `err_` followed by digits.
+            Its id, as the page about the error has it in its URL. It says by itself what
+            it stands for, and is good for an hour: nothing of such a request is stored.
 
             ```proto
             string error_id = 1;
