@@ -172,7 +172,8 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
             ClientService(
                 production=redirect_uris.is_production(
                     settings.public_url, development=settings.development
-                )
+                ),
+                api_access=settings.application_api_access,
             ),
         ),
         *methods.of_service(client_settings_pb.desc().services[0], ClientSettingsService()),

@@ -34,6 +34,9 @@ class Caller:
     # None: every permission. Else the permissions it holds.
     permissions: frozenset[str] | None = None
     session_id: str | None = None  # of a USER_SESSION, whose id is that of the user
+    # Of a USER_SESSION: what the access token is good for here that speaks for the person. None:
+    # it is a page of ours that calls, with the session's cookie.
+    token_scopes: frozenset[str] | None = None
 
     @property
     def is_client(self) -> bool:

@@ -382,6 +382,12 @@ class Settings:
         "redis://host:6379 where all processes count together; each by itself when empty.",
         secret=True,
     )
+    application_api_access: bool = _setting(
+        "true",
+        _switch,
+        "The secret of a new application may call the whole management API where its creation "
+        "does not say; false is safer, but Scalekit's Python SDK does not start with one then.",
+    )
     token_events: str = _setting(
         "first",
         _one_of("none", "first", "all"),

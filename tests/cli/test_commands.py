@@ -167,6 +167,7 @@ def test_a_created_client_can_call_until_it_is_deleted(live_server):
     listed = {c["client_id"]: c for c in output(live_server, "client", "list")}
     assert listed[client_id]["name"] == "Billing [eu]"
     assert listed[client_id]["secrets"][0]["suffix"] == secret[-4:]
+    assert listed[client_id]["api_access"] is True
     assert secret not in json.dumps(listed)
     table = live_server.run("client", "list").stdout
     assert client_id in table

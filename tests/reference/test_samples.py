@@ -104,7 +104,7 @@ async def at_sign_in(server, api):
 
 
 async def signed_in(server, user_id):
-    """A session of a user, and an access token that an application got in another one."""
+    """A session of a user; an access token that an application got in another one; its secret."""
     known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
     async with open_database(known.database, master_key.load(known), pool_size=1) as db:
         user = await users.find(db, id_=user_id, external_id=None)
@@ -125,7 +125,7 @@ async def signed_in(server, user_id):
         tokens = UserTokens(db, ring, signed, issuer=known.public_url, minutes=5, compact=True)
         subject = await subjects.find_of_cookie(db, secret)
         issued = await tokens.issue(tokens.draft(client), client, subject, [])
-        return session.id, issued.token
+        return session.id, issued.token, secret
 
 
 async def second_factors(server, user_id):
@@ -188,7 +188,7 @@ def variables(api, own_server):
     secret = create(f"clients/{app['id']}/secrets")["secret"]
     hooks = create("webhooks/endpoints", url=ENDPOINT)["endpoint"]
     sent = create("passwordless/email/send", email="sam@acme.com")["auth_request_id"]
-    session_id, user_token = asyncio.run(signed_in(own_server, sam["user"]["id"]))
+    session_id, user_token, user_cookie = asyncio.run(signed_in(own_server, sam["user"]["id"]))
     yield {
         **settings_for("sh", own_server),
         "ORGANIZATION_ID": acme["id"],
@@ -206,6 +206,7 @@ def variables(api, own_server):
         "CODE": asyncio.run(code_of_mail(own_server, sent)),
         "SESSION_ID": session_id,
         "USER_ACCESS_TOKEN": user_token,
+        "USER_SESSION_COOKIE": user_cookie,
         **asyncio.run(second_factors(own_server, sam["user"]["id"])),
         **asyncio.run(at_sign_in(own_server, api)),
         "ENDPOINT_ID": hooks["id"],

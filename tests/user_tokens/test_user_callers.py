@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 from apis import Api, over_https, refused
+from signins import ALL, claims_of
 
 from tenantry.sessions import service as sessions
 from tenantry.sessions.model import REVOKED
 
 COOKIE = "__Host-tenantry_session"
+WIRES = ("rest", "connect", "grpc", "grpc-web")
 
 
 @pytest.fixture
@@ -26,39 +28,111 @@ async def member(signins, make):
 
 
 @pytest.fixture
-def as_person(signins, wires):
-    """The API over a wire, called by a user with an access token."""
+def with_token(signins, wires):
+    """The API over a wire, called with an access token that an application got for a user.
 
-    async def sign_in(user, wire="rest"):
+    ``registered`` are the scopes of our API that the application may ask for, and asks for.
+    """
+
+    async def sign_in(user, wire="rest", *registered: str):
         session, _ = await signins.session(user)
-        token = (await signins.tokens(session=session))["access_token"]
+        app = await signins.application(scopes=list(registered))
+        scope = " ".join((ALL, *registered))
+        token = (await signins.tokens(app, session=session, scope=scope))["access_token"]
         return Api(wires[wire], (("authorization", f"Bearer {token}"),)), session
 
     return sign_in
 
 
 @pytest.fixture
-def with_cookie(signins, wires):
-    """The API over REST, called by a page in the browser of a user."""
+def as_person(signins, wires):
+    """The API over a wire, called by a page of ours in the browser of a user."""
 
-    async def sign_in(user, **headers: str):
+    async def sign_in(user, wire="rest", **headers: str):
         session, secret = await signins.session(user)
         named = {"cookie": f"theme=dark; {COOKIE}={secret}; other=1", **headers}
-        return Api(wires["rest"]).sending(**named), session
+        return Api(wires[wire]).sending(**named), session
 
     return sign_in
 
 
-async def test_a_person_reads_their_own_organization_by_a_token(as_person, member):
-    for wire in ("rest", "connect", "grpc", "grpc-web"):
+@pytest.mark.parametrize("over", WIRES)
+async def test_by_a_token_a_person_reads_what_is_their_own(with_token, member, over):
+    api, session = await with_token(member, over)
+    answer = await api.users.get_current_user()
+    assert answer["user"]["id"] == member["id"]
+    assert await api.webauthn.list_credentials(user_id=member["id"])
+    listed = await api.sessions.get_user_sessions(user_id=member["id"])
+    assert [one["session_id"] for one in listed["sessions"]] == [session.id]
+
+
+@pytest.mark.parametrize("over", WIRES)
+async def test_by_a_token_a_person_does_and_reads_nothing_more(with_token, admin, over):
+    """Whatever the roles permit: an application hands its tokens to other APIs."""
+    api, session = await with_token(admin, over)
+    mine = session.organization_id
+    organization = {"display_name": "Taken"}
+    for call in (
+        api.organizations.get_organization(id=mine),
+        api.organizations.update_organization(id=mine, organization=organization),
+        api.organizations.get_organization_session_policy(organization_id=mine),
+        api.organizations.update_organization_session_policy(
+            organization_id=mine, policy_source="APPLICATION"
+        ),
+        api.domains.list_domains(organization_id=mine),
+        api.domains.create_domain(organization_id=mine, domain={"domain": "taken.example.com"}),
+        api.roles.list_organization_roles(org_id=mine),
+        api.webauthn.begin_registration(),
+        api.webauthn.finish_registration(),
+        api.webauthn.update_credential(credential_id="pk_1", display_name="Mine"),
+        api.webauthn.delete_credential(credential_id="pk_1"),
+        api.sessions.revoke_session(session_id=session.id),
+        api.users.get_support_hash(),
+    ):
+        with refused("PERMISSION_DENIED"):
+            await call
+
+
+async def test_a_token_for_us_makes_the_calls_that_its_scope_names(with_token, admin, member):
+    api, session = await with_token(admin, "rest", "organizations_write")
+    mine, new = session.organization_id, {"display_name": "New"}
+    answer = await api.organizations.update_organization(id=mine, organization=new)
+    assert answer["organization"]["display_name"] == "New"
+    with refused("PERMISSION_DENIED"):
+        await api.organizations.get_organization(id=mine)  # that is organizations_read
+    with refused("PERMISSION_DENIED"):
+        await api.webauthn.begin_registration()
+    api, session = await with_token(member, "rest", "organizations_write")
+    with refused("PERMISSION_DENIED"):  # the scope permits no more than the role
+        await api.organizations.update_organization(id=session.organization_id, organization=new)
+
+
+async def test_an_application_that_lost_a_scope_gets_no_token_with_it(signins, rest, admin):
+    app = await signins.application(scopes=["organizations_read"])
+    session, _ = await signins.session(admin)
+    tokens = await signins.tokens(app, session, scope=f"{ALL} organizations_read")
+    claims = claims_of(tokens["access_token"])
+    assert claims["aud"] == [app.id, claims["iss"]]
+    assert "organizations_read" in claims["scopes"]
+    await rest.clients.update_client(client_id=app.id, client={"scopes": ["other"]}, mask="scopes")
+    await asyncio.sleep(1.0)
+    refreshed = (await signins.refresh(app, tokens["refresh_token"])).json()
+    claims = claims_of(refreshed["access_token"])
+    assert claims["aud"] == [app.id]
+    assert "organizations_read" not in claims["scopes"]
+
+
+async def test_a_person_reads_their_own_organization(as_person, member):
+    for wire in WIRES:
         api, session = await as_person(member, wire)
         answer = await api.organizations.get_organization(id=session.organization_id)
         assert answer["organization"]["id"] == session.organization_id
 
 
-async def test_a_person_makes_the_calls_that_anybody_makes(as_person, member):
-    api, _ = await as_person(member)
-    assert (await api.webauthn.get_related_origins())["origins"]
+async def test_a_person_makes_the_calls_that_anybody_makes(as_person, with_token, member):
+    for sign_in in (as_person, with_token):
+        api, _ = await sign_in(member)
+        assert (await api.webauthn.get_related_origins())["origins"]
 
 
 async def test_permissions_come_from_the_roles(as_person, member, admin):
@@ -130,18 +204,18 @@ async def test_a_permission_that_is_taken_away_is_gone_within_a_second(as_person
         await api.organizations.update_organization(id=mine, organization={"display_name": "New"})
 
 
-async def test_a_session_that_ends_makes_no_call_within_a_second(as_person, member, signins):
-    api, session = await as_person(member)
-    assert await api.organizations.get_organization(id=session.organization_id)
+async def test_a_session_that_ends_makes_no_call_within_a_second(with_token, member, signins):
+    api, session = await with_token(member)
+    assert await api.users.get_current_user()
     await sessions.end(signins.call, session.id, status=REVOKED)
     await asyncio.sleep(1.0)
     with refused("UNAUTHENTICATED"):
-        await api.organizations.get_organization(id=session.organization_id)
+        await api.users.get_current_user()
 
 
-async def test_the_cookie_makes_calls_of_our_own_pages(with_cookie, member, signins, server):
+async def test_the_cookie_makes_calls_of_our_own_pages(as_person, member, signins, server):
     for headers in ({}, {"origin": server.url}, {"sec_fetch_site": "same-origin"}):
-        api, session = await with_cookie(member, **headers)
+        api, session = await as_person(member, **headers)
         answer = await api.organizations.get_organization(id=session.organization_id)
         assert answer["organization"]["id"] == session.organization_id
     await sessions.end(signins.call, session.id, status=REVOKED)
@@ -158,8 +232,8 @@ async def test_the_cookie_makes_calls_of_our_own_pages(with_cookie, member, sign
         {"sec_fetch_site": "same-site"},
     ],
 )
-async def test_another_sites_page_makes_none_by_the_cookie(with_cookie, admin, headers):
-    api, session = await with_cookie(admin, **headers)
+async def test_another_sites_page_makes_none_by_the_cookie(as_person, admin, headers):
+    api, session = await as_person(admin, **headers)
     with refused("UNAUTHENTICATED"):
         await api.organizations.update_organization(
             id=session.organization_id, organization={"display_name": "Evil"}
@@ -174,11 +248,11 @@ async def test_a_wrong_cookie_is_nobody(wires, server):
 
 
 async def test_beside_a_portals_cookie_the_session_counts_first(
-    with_cookie, member, make, http, server
+    as_person, member, make, http, server
 ):
     other = await make.organization()
     portal = await make.portal_session(http, other["id"])
-    api, session = await with_cookie(member)
+    api, session = await as_person(member)
     (cookie,) = [value for name, value in api.headers if name == "cookie"]
     both = api.sending(cookie=f"{cookie}; {portal}")
     assert await both.organizations.get_organization(id=session.organization_id)

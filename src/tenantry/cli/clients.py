@@ -38,6 +38,7 @@ def create(
 
     client, secret = running.with_call(work)
     _print_secret(client.id, secret, as_json=as_json)
+    running.remark("Whoever holds it may make every call of the API.")
 
 
 @app.command("list")
@@ -54,12 +55,13 @@ def list_(*, as_json: AsJson = False) -> None:
         running.print_json([_shown(client) for client in clients])
         return
     running.print_table(
-        ["Client", "Name", "Created", "Secrets"],
+        ["Client", "Name", "Created", "Calls the API", "Secrets"],
         [
             (
                 f"{c.id}\n{c.client_type} {c.organization_id or ''}",
                 c.name,
                 running.moment(c.create_time) or "",
+                "yes" if _may_call(c) else "no",
                 "\n".join(_secret_lines(c)),
             )
             for c in clients
@@ -131,6 +133,7 @@ def _shown(client: Client) -> dict[str, Any]:
         "organization_id": client.organization_id,
         "name": client.name,
         "create_time": running.moment(client.create_time),
+        "api_access": _may_call(client),
         "secrets": [
             {
                 "id": secret.id,
@@ -141,6 +144,11 @@ def _shown(client: Client) -> dict[str, Any]:
             for secret in client.secrets
         ],
     }
+
+
+def _may_call(client: Client) -> bool:
+    """Whether a secret of the client is management access to the environment."""
+    return client.client_type in {"ENV", "WEB_APP"} and client.api_access
 
 
 def _secret_lines(client: Client) -> list[str]:

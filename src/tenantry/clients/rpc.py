@@ -34,10 +34,14 @@ _STATUSES = {pb.ClientSecretStatus.ACTIVE: ACTIVE, pb.ClientSecretStatus.INACTIV
 
 
 class ClientService:
-    """One async method per rpc; ``production`` is the deployment, see `redirect_uris`."""
+    """One async method per rpc; ``production`` is the deployment, see `redirect_uris`.
 
-    def __init__(self, *, production: bool) -> None:
+    ``api_access``: whether an application may call this API where nothing is said.
+    """
+
+    def __init__(self, *, production: bool, api_access: bool) -> None:
         self._production = production
+        self._api_access = api_access
 
     async def create_client(
         self, request: pb.CreateClientRequest, call: Call
@@ -46,7 +50,7 @@ class ClientService:
         client = await applications.create(
             call,
             client_type=request.client.client_type,
-            members={name: _member(request.client, name) for name in applications.MEMBERS},
+            members={name: self._member(request.client, name) for name in applications.MEMBERS},
             production=self._production,
         )
         return pb.CreateClientResponse(client=_answer(call, client))
@@ -80,7 +84,7 @@ class ClientService:
         client = await applications.update(
             call,
             request.client_id,
-            {name: _member(request.client, name) for name in names},
+            {name: self._member(request.client, name) for name in names},
             production=self._production,
         )
         return pb.UpdateClientResponse(client=_answer(call, client))
@@ -88,6 +92,11 @@ class ClientService:
     async def delete_client(self, request: pb.DeleteClientRequest, call: Call) -> Empty:
         await applications.remove(call, request.client_id)
         return Empty()
+
+    def _member(self, given: Any, name: str) -> Any:
+        if name == "disallow_scalekit_api_access" and given.disallow_scalekit_api_access is None:
+            return not self._api_access
+        return _member(given, name)
 
     async def create_client_secret(
         self, request: pb.CreateClientSecretRequest, call: Call

@@ -46,18 +46,25 @@ ID_TOKEN_BYTES = 370
 
 
 def access_token(
-    subject: Subject, *, issuer: str, client_id: str, scopes: Sequence[str], compact: bool
+    subject: Subject,
+    *,
+    issuer: str,
+    client_id: str,
+    scopes: Sequence[str],
+    compact: bool,
+    also_for: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what an access token says beside its id and its times.
 
-    Of permissions only those that the product has named: the built-in ones are for our own pages,
-    which read them anew. Where ``compact`` and they make it too long, none of them is in it, and
-    `permissions_omitted` says so; ListUserPermissions tells them.
+    Its audience is the application, and whom it is ``also_for``. Of permissions it has only those
+    that the product has named: the built-in ones are for our own pages, which read them anew.
+    Where ``compact`` and they make it too long, none of them is in it, and `permissions_omitted`
+    says so; ListUserPermissions tells them.
     """
     claims: dict[str, Any] = {
         "iss": issuer,
         "sub": subject.user.id,
-        "aud": [client_id],
+        "aud": [client_id, *also_for],
         "client_id": client_id,
         "oid": subject.organization_id,
         "sid": subject.session_id,

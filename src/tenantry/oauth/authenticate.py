@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.caller import ANONYMOUS, Caller, Kind
 from tenantry.clients.model import M2M
 from tenantry.grants import subjects
-from tenantry.oauth import addresses
+from tenantry.oauth import addresses, api_scopes
 from tenantry.portal_links import service as portal_links
 from tenantry.web import cookie
 
@@ -19,20 +20,12 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.grants.subjects import Subject
     from tenantry.oauth.access_tokens import AccessTokens
-    from tenantry.oauth.user_tokens import UserTokens
+    from tenantry.oauth.user_tokens import UserToken, UserTokens
     from tenantry.sessions.cookies import SessionCookie
 
-# What a person may do here by the permissions of their roles: those that the contract's rpcs ask
-# for, of the organization that they are signed in to.
-_OF_PERSON = {
-    "sk_org_settings_read": "organizations_read",
-    "sk_org_settings_manage": "organizations_write",
-    "sk_org_session_policy_read": "organizations_sessions_read",
-    "sk_org_session_policy_manage": "organizations_sessions_write",
-}
 # What the customer's IT admin may do: see their own organization, and set up what the link is for.
-_READ = frozenset({"organizations_read"})
-_WRITE = _READ | {"organizations_write"}
+PORTAL_READ = frozenset({"organizations_read"})
+PORTAL_WRITE = PORTAL_READ | {"organizations_write"}
 
 
 class Authenticator:
@@ -87,7 +80,7 @@ class Authenticator:
                 continue
             try:
                 if await self._user_tokens.is_one(token.strip()):
-                    return _person((await self._user_tokens.verify(token.strip())).subject)
+                    return _bearer(await self._user_tokens.verify(token.strip()))
                 client = (await self._tokens.verify(token.strip())).client
             except errors.Unauthenticated as bad:
                 problem = bad
@@ -107,7 +100,8 @@ class Authenticator:
         session = await portal_links.find_session(self._db, secret) if secret else None
         if session is None:
             return ANONYMOUS
-        permissions = _WRITE if "domain_verification" in session.features else _READ
+        writes = "domain_verification" in session.features
+        permissions = PORTAL_WRITE if writes else PORTAL_READ
         return Caller(Kind.PORTAL_SESSION, session.id, session.organization_id, permissions)
 
     def _is_own_page(self, headers: Mapping[str, str]) -> bool:
@@ -122,8 +116,21 @@ class Authenticator:
         return headers.get("origin", self._public_url) == self._public_url
 
 
+def _bearer(token: UserToken) -> Caller:
+    """Return the person whom an application speaks for, who may do what the token is for at most.
+
+    An application hands its tokens to other APIs. So one that is not for us as well, by its aud
+    (RFC 9068 section 4), tells us who somebody is and permits nothing.
+    """
+    person = _person(token.subject)
+    scopes = frozenset(token.scopes) if token.is_for_us else frozenset[str]()
+    assert person.permissions is not None
+    return replace(person, permissions=person.permissions & scopes, token_scopes=scopes)
+
+
 def _person(subject: Subject) -> Caller:
-    permissions = {_OF_PERSON[name] for name in subject.permissions if name in _OF_PERSON}
+    of = api_scopes.OF_PERMISSION
+    permissions = {of[name] for name in subject.permissions if name in of}
     return Caller(
         Kind.USER_SESSION,
         subject.user.id,

@@ -17,7 +17,7 @@ from tenantry.connections import service as connections
 from tenantry.db.engine import Unavailable
 from tenantry.grants import pkce
 from tenantry.grants.claims import SCOPES
-from tenantry.oauth import parameters
+from tenantry.oauth import api_scopes, parameters
 from tenantry.oauth.errors import plain
 from tenantry.sessions import service as sessions
 from tenantry.sign_in import answers, refusals
@@ -228,7 +228,7 @@ class AuthorizationEndpoint:
         return Params(
             redirect_uri=redirect_uri,
             response_mode=asked.get("response_mode") or answers.QUERY,
-            scope=_scope(asked.get("scope")),
+            scope=_scope(client, asked.get("scope")),
             state=asked.get("state"),
             nonce=asked.get("nonce"),
             code_challenge=_code_challenge(client, asked),
@@ -316,10 +316,14 @@ def _check_response_type(client: Client, asked: Parameters) -> None:
         raise _Failed("unauthorized_client", "this client is not registered for authorization_code")
 
 
-def _scope(text: str | None) -> str:
-    """Return the scopes that we know, in our order; who knows none of ours is told so."""
+def _scope(client: Client, text: str | None) -> str:
+    """Return the scopes that we know, in our order; who knows none of ours is told so.
+
+    Those of our own API only where the application is registered for them.
+    """
     wanted = set((text or DEFAULT_SCOPE).split(" "))
-    known = [scope for scope in SCOPES if scope in wanted]
+    ours = [scope for scope in api_scopes.NAMES if scope in client.scopes]
+    known = [scope for scope in (*SCOPES, *ours) if scope in wanted]
     if not known:
         raise _Failed("invalid_scope", f"scope must have at least one of {', '.join(SCOPES)}")
     return " ".join(known)

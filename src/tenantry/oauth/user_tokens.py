@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry import errors, ids
 from tenantry.grants import claims as claims_of
 from tenantry.grants import subjects
+from tenantry.oauth import api_scopes
 from tenantry.oauth.access_tokens import Issued
 
 if TYPE_CHECKING:
@@ -60,6 +61,11 @@ class UserToken:
         return str(self.claims["client_id"])
 
     @property
+    def is_for_us(self) -> bool:
+        """Whether it is for our own API as well, and not for the application's alone."""
+        return self.claims["iss"] in self.claims["aud"]
+
+    @property
     def scopes(self) -> tuple[str, ...]:
         """What it is good for."""
         return tuple(self.claims["scopes"])
@@ -103,10 +109,14 @@ class UserTokens:
         """Return the token, about this subject and with these scopes."""
         sign = await self._ring.signer(client.access_token_signing_alg)
         at = draft.issue_time
+        # A refresh token may have a scope that the application has lost since.
+        for_us = [name for name in api_scopes.NAMES if name in scopes and name in client.scopes]
+        scopes = [name for name in scopes if name not in api_scopes.NAMES or name in for_us]
         claims = {
             **claims_of.access_token(
                 subject,
                 issuer=self._issuer,
+                also_for=[self._issuer] if for_us else [],
                 client_id=client.id,
                 scopes=scopes,
                 compact=self._compact,
@@ -184,7 +194,7 @@ def _are_of_person(claims: Mapping[str, Any]) -> bool:
         isinstance(user_id, str)
         and ids.well_formed(ids.USER, user_id)
         and isinstance(client_id, str)
-        and claims.get("aud") == [client_id]
+        and claims.get("aud") in ([client_id], [client_id, claims["iss"]])
         and isinstance(claims.get("scopes"), list)
         and _is_id(claims, "jti", ids.TOKEN)
         and _is_id(claims, "sid", ids.SESSION)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from tenantry import errors, events, ids
+from tenantry.caller import Kind
 from tenantry.db.engine import DuplicateKey, now
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -323,9 +324,12 @@ async def set_session_policy(
 
     Raises:
         errors.NotFound: there is none that this caller may see.
-        errors.InvalidArgument: a timeout is out of range, or the idle one not below the absolute.
+        errors.InvalidArgument: a timeout is out of range, or the idle one not below the absolute;
+            or the organization's own people loosen what the application says.
 
     """
+    if call.caller.kind is not Kind.MANAGEMENT_CLIENT:
+        _check_tightens(application, absolute=absolute, idle_enabled=idle_enabled, idle=idle)
 
     def revise(before: Organization) -> dict[str, Any]:
         kept = before.session_policy or SessionPolicy(
@@ -451,6 +455,32 @@ def _check_session_policy(policy: SessionPolicy, *, access_token: int) -> None:
             f"must be between an access token's life, {access_token} minutes, and the "
             f"absolute timeout, {policy.absolute} minutes",
         )
+
+
+def _check_tightens(
+    application: ApplicationPolicy,
+    *,
+    absolute: int | None,
+    idle_enabled: bool | None,
+    idle: int | None,
+) -> None:
+    """Refuse what is longer than the application's: a session would not live so long anyway."""
+    longest = {"absolute_session_timeout": (absolute, application.absolute)}
+    if application.idle_enabled:
+        longest["idle_session_timeout"] = (idle, application.idle)
+        if idle_enabled is False:
+            raise errors.InvalidArgument.field(
+                "idle_session_timeout_enabled",
+                "const",
+                "cannot be off: sessions of this application end when they are not used",
+            )
+    for field, (asked, most) in longest.items():
+        if asked is not None and asked > most:
+            raise errors.InvalidArgument.field(
+                field,
+                "range",
+                f"must be at most what the application allows, {most} minutes, got {asked}",
+            )
 
 
 def _external_id(value: str | None) -> str | None:

@@ -197,7 +197,7 @@ async def finish_own_registration(
 def _person(call: Call) -> str:
     if call.caller.kind is not Kind.USER_SESSION:
         raise errors.PermissionDenied(
-            "a passkey is registered by the person it is for: call with their access token"
+            "a passkey is registered by the person it is for, with the cookie of their session"
         )
     return call.caller.id
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf import DescFieldValueMessage
 
+from tenantry.caller import Kind
 from tenantry.reference import examples
 from tenantry.reference.comments import comment
 from tenantry.reference.failures import EXAMPLE, EXAMPLE_STATUS, SCHEMA, failures
@@ -106,12 +107,29 @@ def _operation(operation: Operation, schemas: Schemas, public_url: str) -> dict[
 
 
 def access(operation: Operation) -> str:
-    """Say who may call, in one sentence."""
+    """Say who may call, by what, and what they may send."""
     who = " or ".join(_article(words) for words in operation.callers) or "nobody"
-    if not operation.method.permissions:
-        return f"May be called by {who}."
-    needed = " or ".join(f"`{name}`" for name in operation.method.permissions)
-    return f"May be called by {who}; a caller with limited permissions needs {needed}."
+    method = operation.method
+    told = f"May be called by {who}."
+    if method.permissions:
+        needed = " or ".join(f"`{name}`" for name in method.permissions)
+        told = f"May be called by {who}; a caller with limited permissions needs {needed}."
+    sent = method.fields.get(Kind.USER_SESSION)
+    if sent is None:
+        return told
+    told += " A person calls by the cookie of their session, from one of our own pages"
+    if method.token and method.own:
+        told += ", or by an access token of theirs"
+    elif method.token:
+        told += (
+            ", or by an access token with the issuer in its `aud` and the permission in its scope"
+        )
+    told += "."
+    whole = {field.name for field in method.input.desc().fields}
+    if any("." in path and path.partition(".")[0] in whole for path in sent):
+        names = ", ".join(f"`{path}`" for path in sent)
+        told += f" What a person may send is {names}: another field is refused."
+    return told
 
 
 def _article(words: str) -> str:

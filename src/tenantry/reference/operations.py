@@ -42,6 +42,7 @@ _CALLERS = {
     Kind.ANONYMOUS: "anyone",
     Kind.MANAGEMENT_CLIENT: "management client",
     Kind.PORTAL_SESSION: "admin portal session",
+    Kind.USER_SESSION: "signed-in person",
 }
 _TYPES = {
     "google.protobuf.Timestamp": "timestamp",
@@ -144,8 +145,11 @@ def read(methods: Sequence[Method]) -> tuple[list[Operation], Schemas]:
 
 
 def _callers(method: Method) -> tuple[str, ...]:
-    programs = tuple(words for kind, words in _CALLERS.items() if method.allowed & kind.value)
-    return (*programs, "signed-in person") if method.own else programs
+    return tuple(
+        words
+        for kind, words in _CALLERS.items()
+        if kind in method.fields or (kind is Kind.MANAGEMENT_CLIENT and method.allowed & kind.value)
+    )
 
 
 def _of(method: Method, schemas: Schemas) -> Iterator[Operation]:

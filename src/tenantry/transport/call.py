@@ -96,16 +96,19 @@ class Pipeline:
         go before those that came as headers.
 
         Raises:
+            errors.PermissionDenied: the caller may not send a field of the request.
             errors.Error: see the rpc.
 
         """
+        beyond = {**admission.extra, **(extra or {})}
+        policy.check_fields(method, admission.caller, message, beyond)
         messages.check(message, spelled=spelled)
         call = Call(
             admission.caller,
             self._database,
             admission.request_id,
             if_match=admission.if_match,
-            extra={**admission.extra, **(extra or {})},
+            extra=beyond,
             origin=admission.origin,
         )
         if method.before is not None:

@@ -13,7 +13,7 @@ from tenantry.gen.tenantry.v1 import options_pb as own_options_pb
 from tenantry.web import MAX_ANONYMOUS, MAX_BODY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from protobuf import DescMethod, DescService, Message
 
@@ -50,6 +50,10 @@ class Method:
     if_match: bool  # another revision than this stops the call
     own: bool  # a signed-in person may make it for what is their own
     keyless: bool  # an Idempotency-Key is passed over
+    # The fields that other callers than management clients may send, by the caller; who is not
+    # here may not make the call.
+    fields: Mapping[Kind, tuple[str, ...]]
+    token: bool  # a person's access token will do in place of their session's cookie
     # What is done before the call, and never within its transaction.
     before: Callable[[Any, Call], Awaitable[None]] | None
     desc: DescMethod
@@ -97,9 +101,21 @@ def of_service(service: DescService, implementation: object) -> Iterator[Method]
             if_match=own.if_match if own else False,
             own=own.own if own else False,
             keyless=own.keyless if own else False,
+            fields=dict(_fields(own)) if own else {},
+            token=own.token if own else False,
             before=getattr(implementation, f"before_{_snake(desc.name)}", None),
             desc=desc,
         )
+
+
+def _fields(own: own_options_pb.RpcOption) -> Iterator[tuple[Kind, tuple[str, ...]]]:
+    for kind, listed in (
+        (Kind.USER_SESSION, own.person),
+        (Kind.PORTAL_SESSION, own.portal),
+        (Kind.ANONYMOUS, own.anybody),
+    ):
+        if listed is not None:
+            yield kind, tuple(listed.fields)
 
 
 def _routes(desc: DescMethod) -> Iterator[HttpRoute]:

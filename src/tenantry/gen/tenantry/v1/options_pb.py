@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from protobuf import DescFile
 
 
-_RpcOptionFields: TypeAlias = Literal["flatten", "success_status", "query", "etag", "if_match", "own", "keyless"]
+_RpcOptionFields: TypeAlias = Literal["flatten", "success_status", "query", "etag", "if_match", "own", "keyless", "person", "portal", "anybody", "token"]
 
 class RpcOption(Message[_RpcOptionFields]):
     """
@@ -79,9 +79,38 @@ class RpcOption(Message[_RpcOptionFields]):
             ```proto
             bool keyless = 7;
             ```
+        person:
+            What a signed-in person may send. Without it none makes the call, whatever
+            the contract's own option says.
+
+            ```proto
+            optional tenantry.v1.Fields person = 8;
+            ```
+        portal:
+            What a session of the admin portal may send. Without it none makes the
+            call.
+
+            ```proto
+            optional tenantry.v1.Fields portal = 9;
+            ```
+        anybody:
+            What anybody may send who is none of these. Without it a management client
+            alone makes the call.
+
+            ```proto
+            optional tenantry.v1.Fields anybody = 10;
+            ```
+        token:
+            Whether a person's access token will do in place of the cookie of their
+            session: any, for what is their own; else one whose `aud` has the issuer
+            and whose scope names a permission that the call asks for.
+
+            ```proto
+            bool token = 11;
+            ```
     """
 
-    __slots__ = ("flatten", "success_status", "query", "etag", "if_match", "own", "keyless")
+    __slots__ = ("flatten", "success_status", "query", "etag", "if_match", "own", "keyless", "person", "portal", "anybody", "token")
 
     if TYPE_CHECKING:
 
@@ -95,6 +124,10 @@ class RpcOption(Message[_RpcOptionFields]):
             if_match: bool = False,
             own: bool = False,
             keyless: bool = False,
+            person: Fields | None = None,
+            portal: Fields | None = None,
+            anybody: Fields | None = None,
+            token: bool = False,
         ) -> None:
             pass
 
@@ -105,6 +138,43 @@ class RpcOption(Message[_RpcOptionFields]):
         if_match: bool
         own: bool
         keyless: bool
+        person: Fields | None
+        portal: Fields | None
+        anybody: Fields | None
+        token: bool
+
+_FieldsFields: TypeAlias = Literal["fields"]
+
+class Fields(Message[_FieldsFields]):
+    """
+    Fields of a request.
+
+    ```proto
+    message tenantry.v1.Fields
+    ```
+
+    Attributes:
+        fields:
+            Their paths, as in `organization.display_name`; what is inside a field that
+            is named goes with it. A call with a field that is not here is refused.
+
+            ```proto
+            repeated string fields = 1;
+            ```
+    """
+
+    __slots__ = ("fields",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            fields: list[str] | None = None,
+        ) -> None:
+            pass
+
+        fields: list[str]
 
 ext_rpc: Final[Extension[MethodOptions, RpcOption]] = Extension()
 """
@@ -117,12 +187,13 @@ extend google.protobuf.MethodOptions { optional tenantry.v1.RpcOption rpc = 5100
 
 
 _DESC = file_desc(
-    b'\n\x19tenantry/v1/options.proto\x12\x0btenantry.v1\x1a google/protobuf/descriptor.proto"\xbd\x01\n\tRpcOption\x12\x18\n\x07flatten\x18\x01 \x01(\tR\x07flatten\x12%\n\x0esuccess_status\x18\x02 \x01(\rR\rsuccessStatus\x12\x14\n\x05query\x18\x03 \x03(\tR\x05query\x12\x12\n\x04etag\x18\x04 \x01(\x08R\x04etag\x12\x19\n\x08if_match\x18\x05 \x01(\x08R\x07ifMatch\x12\x10\n\x03own\x18\x06 \x01(\x08R\x03own\x12\x18\n\x07keyless\x18\x07 \x01(\x08R\x07keyless:J\n\x03rpc\x18\xb8\x8e\x03 \x01(\x0b2\x16.tenantry.v1.RpcOption\x12\x1e.google.protobuf.MethodOptionsR\x03rpcb\x06proto3',
+    b'\n\x19tenantry/v1/options.proto\x12\x0btenantry.v1\x1a google/protobuf/descriptor.proto"\xdc\x02\n\tRpcOption\x12\x18\n\x07flatten\x18\x01 \x01(\tR\x07flatten\x12%\n\x0esuccess_status\x18\x02 \x01(\rR\rsuccessStatus\x12\x14\n\x05query\x18\x03 \x03(\tR\x05query\x12\x12\n\x04etag\x18\x04 \x01(\x08R\x04etag\x12\x19\n\x08if_match\x18\x05 \x01(\x08R\x07ifMatch\x12\x10\n\x03own\x18\x06 \x01(\x08R\x03own\x12\x18\n\x07keyless\x18\x07 \x01(\x08R\x07keyless\x12+\n\x06person\x18\x08 \x01(\x0b2\x13.tenantry.v1.FieldsR\x06person\x12+\n\x06portal\x18\t \x01(\x0b2\x13.tenantry.v1.FieldsR\x06portal\x12-\n\x07anybody\x18\n \x01(\x0b2\x13.tenantry.v1.FieldsR\x07anybody\x12\x14\n\x05token\x18\x0b \x01(\x08R\x05token" \n\x06Fields\x12\x16\n\x06fields\x18\x01 \x03(\tR\x06fields:J\n\x03rpc\x18\xb8\x8e\x03 \x01(\x0b2\x16.tenantry.v1.RpcOption\x12\x1e.google.protobuf.MethodOptionsR\x03rpcb\x06proto3',
     [
         descriptor_pb.desc(),
     ],
     {
         "RpcOption": RpcOption,
+        "Fields": Fields,
         "rpc": ext_rpc,
     },
 )

@@ -336,7 +336,8 @@ class Client(Message[_ClientFields]):
             repeated scalekit.v1.clients.CustomClaim custom_claims = 15;
             ```
         disallow_scalekit_api_access:
-            Whether it may not call this API.
+            Whether it may not call this API. False: its secret is management access to
+            the whole environment.
 
             ```proto
             bool disallow_scalekit_api_access = 16;
@@ -481,7 +482,8 @@ class CreateClient(Message[_CreateClientFields]):
             repeated scalekit.v1.clients.CustomClaim custom_claims = 9;
             ```
         disallow_scalekit_api_access:
-            Whether it may not call this API; it may when absent.
+            Whether it may not call this API. When absent, the deployment's default
+            counts: it may call all of it, unless a setting says otherwise.
 
             ```proto
             optional google.protobuf.BoolValue disallow_scalekit_api_access = 10;
@@ -878,7 +880,8 @@ class UpdateClient(Message[_UpdateClientFields]):
             repeated scalekit.v1.clients.CustomClaim custom_claims = 12;
             ```
         disallow_scalekit_api_access:
-            Whether it may not call this API; it may when absent.
+            Whether it may not call this API. When absent, the deployment's default
+            counts: it may call all of it, unless a setting says otherwise.
 
             ```proto
             optional google.protobuf.BoolValue disallow_scalekit_api_access = 13;

@@ -1,0 +1,17 @@
+"""Scopes by which a person's access token is for our own API, too.
+
+An application gets one that it is registered for (`scopes` of the client) and asks for. The token
+then has the issuer in its aud, and makes the calls that the scope names, as far as the person may.
+"""
+
+from __future__ import annotations
+
+# What a person may do here by the permissions of their roles: those that the contract's rpcs ask
+# for, of the organization that they are signed in to.
+OF_PERMISSION = {
+    "sk_org_settings_read": "organizations_read",
+    "sk_org_settings_manage": "organizations_write",
+    "sk_org_session_policy_read": "organizations_sessions_read",
+    "sk_org_session_policy_manage": "organizations_sessions_write",
+}
+NAMES = tuple(OF_PERMISSION.values())
