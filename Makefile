@@ -15,6 +15,7 @@ help:
 	@echo 'make test-all  all tests: each rule on each database over each wire, and long runs'
 	@echo 'make chaos   kill servers and workers 10,000 times; CHAOS="..." are its options'
 	@echo 'make gen     compile proto/ again, and write docs/events.md'
+	@echo 'make pictures  take the pictures of the README again (needs chromium)'
 	@echo 'make bench   measure; BENCH="..." are its options'
 	@echo 'make audit   known advisories for what is locked; ADVISORIES=folder, else from the index'
 	@echo 'make lock    lock what pyproject.toml asks for; newer versions with UPGRADE=--upgrade'
@@ -47,6 +48,9 @@ gen: .venv/installed-dev
 	$(BIN)/python scripts/gen.py
 	$(BIN)/python scripts/events.py
 	$(BIN)/python scripts/openid_conformance.py
+
+pictures: .venv/installed-dev
+	$(BIN)/python scripts/pictures.py
 
 bench: .venv/installed-dev
 	$(BIN)/python bench/run.py $(BENCH)

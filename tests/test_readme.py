@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tenantry.transport import absent
+
 ROOT = Path(__file__).parent.parent
 CONFORMANCE = ROOT / "tests" / "conformance"
 SAMPLES = dict(
@@ -26,23 +28,29 @@ SAMPLES = dict(
 
 @pytest.fixture(scope="module")
 def shell(own_server):
-    """Run a script after the README's set-up, with an organization of its own."""
+    """Run a script after the README's set-up, twice, as a reader may."""
 
     def run(script, cwd):
-        whole = f"set -euo pipefail\n{SAMPLES['setup']}\n{script}"
-        done = subprocess.run(
-            ["bash", "-c", whole],
-            cwd=cwd,
-            env=os.environ | own_server.env,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        done = after_set_up(own_server, script, cwd)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        # The second run finds what the first one made.
+        again = after_set_up(own_server, script, cwd)
+        assert again.returncode == 0, again.stdout + again.stderr
+        return again.stdout
 
     return run
+
+
+def after_set_up(server, script, cwd):
+    return subprocess.run(
+        ["bash", "-c", f"set -euo pipefail\n{SAMPLES['setup']}\n{script}"],
+        cwd=cwd,
+        env=os.environ | server.env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -72,29 +80,121 @@ def test_curl_answers_what_the_page_shows(shell, tmp_path):
     assert answer["organization"] == {k: v for k, v in answer.items() if k != "organization"}
 
 
+def test_the_set_up_finds_the_organization_that_it_has_made(shell, own_server, tmp_path):
+    first = shell("echo $ORGANIZATION_ID", tmp_path)
+    assert re.fullmatch(r"org_\d+\n", first)
+    assert shell("echo $ORGANIZATION_ID", tmp_path) == first
+
+
+def test_the_set_up_shows_what_is_wrong(own_server, tmp_path):
+    wrong = f"export SCALEKIT_CLIENT_SECRET=wrong\n{SAMPLES['setup']}"
+    done = subprocess.run(
+        ["bash", "-c", f"set -euo pipefail\n{wrong}"],
+        cwd=tmp_path,
+        env=os.environ | own_server.env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode != 0
+    assert "invalid_client" in done.stderr
+
+
+def test_an_application_is_registered_for_sign_in(shell, own_server, tmp_path):
+    script = f"{SAMPLES['register']}\necho $APP_CLIENT_ID $APP_CLIENT_SECRET"
+    client_id, secret = shell(script, tmp_path).split()
+    with httpx.Client(base_url=own_server.url, verify=own_server.trust) as http:
+        asked = {
+            "response_type": "code",
+            "client_id": client_id,
+            "redirect_uri": "http://localhost:8000/callback",
+            "scope": "openid",
+            "state": "a-state-of-mine",
+        }
+        answer = http.get("/oauth/authorize", params=asked)
+    assert secret
+    assert answer.status_code == 303
+    assert "/login/" in answer.headers["location"]
+
+
+@pytest.mark.parametrize("language", ["python", "node", "go"])
+def test_a_sample_shows_what_was_refused(language, own_server, tmp_path):
+    command = program_of(language, tmp_path)
+    done = after_set_up(own_server, f"export ORGANIZATION_ID=org_1\n{command}", tmp_path)
+    assert done.returncode != 0
+    assert "organization not found" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_each_sdk_is_installed_by_the_name_that_is_tested():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    packages = json.loads((CONFORMANCE / "node" / "package.json").read_text())["dependencies"]
+    assert "@scalekit-sdk/node" in packages
+    assert "npm install @scalekit-sdk/node" in readme
+    assert "scalekit-sdk-python" in (ROOT / "pyproject.toml").read_text()
+    assert "pip install scalekit-sdk-python" in readme
+    (module,) = re.findall(r"go get (\S+)`", readme)
+    assert f"{module} v" in (CONFORMANCE / "go" / "go.mod").read_text()
+    (group, artifact) = re.findall(r"Maven: `(.+?):(.+?)`", readme)[0]
+    pom = (CONFORMANCE / "java" / "pom.xml").read_text()
+    assert f"<groupId>{group}</groupId>" in pom
+    assert f"<artifactId>{artifact}</artifactId>" in pom
+
+
+def test_it_is_short_and_its_pictures_are_small():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) < 300
+    pictures = re.findall(r"^!\[(.+)\]\((docs/pictures/.+\.png)\)$", readme, re.MULTILINE)
+    assert len(pictures) == 2
+    for _, path in pictures:
+        assert (ROOT / path).stat().st_size < 200_000
+    assert readme.index("## Sign people in") < readme.index("## Update an organization")
+
+
+def test_what_it_says_comes_next_is_not_served():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    absent_features = {call.feature for call in absent.calls()}
+    assert {"single sign-on", "directories"} <= absent_features
+    assert (
+        "| Single sign-on (SAML, OpenID Connect), and its set-up in the portal | next |" in readme
+    )
+    assert "| Directories (SCIM) | next |" in readme
+
+
 def test_python_prints_the_new_name(shell, tmp_path):
-    (tmp_path / "sample.py").write_text(SAMPLES["python"], encoding="utf-8")
-    assert shell(f"{sys.executable} -W ignore sample.py", tmp_path) == "Acme Corp\n"
+    assert shell(program_of("python", tmp_path), tmp_path) == "Acme Corp\n"
 
 
 def test_node_prints_the_new_name(shell, tmp_path):
-    needs("npm")
-    if not (CONFORMANCE / "node" / "node_modules").is_dir():
-        subprocess.run(["npm", "ci", "--silent"], cwd=CONFORMANCE / "node", check=True)
-    (tmp_path / "node_modules").symlink_to(CONFORMANCE / "node" / "node_modules")
-    (tmp_path / "sample.mjs").write_text(SAMPLES["node"], encoding="utf-8")
-    assert shell("node sample.mjs", tmp_path) == "Acme Corp\n"
+    assert shell(program_of("node", tmp_path), tmp_path) == "Acme Corp\n"
 
 
 def test_go_prints_the_new_name(shell, tmp_path):
+    assert shell(program_of("go", tmp_path), tmp_path) == "Acme Corp\n"
+
+
+def program_of(language, folder):
+    """Write the sample into the folder, and return the command that runs it."""
+    if language == "python":
+        (folder / "sample.py").write_text(SAMPLES["python"], encoding="utf-8")
+        return f"{sys.executable} -W ignore sample.py"
+    if language == "node":
+        needs("npm")
+        if not (CONFORMANCE / "node" / "node_modules").is_dir():
+            subprocess.run(["npm", "ci", "--silent"], cwd=CONFORMANCE / "node", check=True)
+        (folder / "node_modules").symlink_to(CONFORMANCE / "node" / "node_modules")
+        (folder / "sample.mjs").write_text(SAMPLES["node"], encoding="utf-8")
+        return "node sample.mjs"
     needs("go")
-    (tmp_path / "main.go").write_text(SAMPLES["go"], encoding="utf-8")
-    built = tmp_path / "sample"
+    (folder / "main.go").write_text(SAMPLES["go"], encoding="utf-8")
     # Built first, without our certificates: the compiler may have to fetch modules.
     subprocess.run(
-        ["go", "build", "-o", built, tmp_path / "main.go"], cwd=CONFORMANCE / "go", check=True
+        ["go", "build", "-o", folder / "sample", folder / "main.go"],
+        cwd=CONFORMANCE / "go",
+        check=True,
     )
-    assert shell(str(built), tmp_path) == "Acme Corp\n"
+    return str(folder / "sample")
 
 
 def needs(tool):
