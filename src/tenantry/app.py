@@ -128,7 +128,9 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         public_url=settings.public_url,
     )
     rates = Rates.of(settings)
-    pipeline = Pipeline(db, authenticate, rates)
+    pipeline = Pipeline(
+        db, authenticate, rates, visible_metadata=frozenset(settings.visible_metadata)
+    )
     browser_cookie = BrowserCookie.of(settings.public_url)
     relying_party = RelyingParty.of(settings)
     passwords = Passwords(breached=settings.breached_passwords)

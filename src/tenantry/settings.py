@@ -382,6 +382,12 @@ class Settings:
         "redis://host:6379 where all processes count together; each by itself when empty.",
         secret=True,
     )
+    visible_metadata: tuple[str, ...] = _setting(
+        "",
+        lambda text: tuple(key.strip() for key in text.split(",") if key.strip()),
+        "Keys, separated by commas, of the metadata of organizations, memberships and users that "
+        "signed-in people and the admin portal may read by the API; none by default.",
+    )
     application_api_access: bool = _setting(
         "true",
         _switch,

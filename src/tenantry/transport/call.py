@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from tenantry import errors
 from tenantry.caller import Call, Kind
 from tenantry.db import replies
-from tenantry.transport import messages, policy
+from tenantry.transport import messages, policy, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from protobuf import Message
 
@@ -47,12 +47,23 @@ class Admission:
 
 
 class Pipeline:
-    """Runs rpcs on one database, for callers whom `authenticate` finds by headers and address."""
+    """Runs rpcs on one database, for callers whom `authenticate` finds by headers and address.
 
-    def __init__(self, database: Database, authenticate: Authenticate, rates: Rates) -> None:
+    ``visible_metadata`` are the keys of metadata that others than management clients see.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        authenticate: Authenticate,
+        rates: Rates,
+        *,
+        visible_metadata: Collection[str] = (),
+    ) -> None:
         self._database = database
         self._authenticate = authenticate
         self._rates = rates
+        self._visible_metadata = visible_metadata
 
     async def admit(self, method: Method, request: Request) -> Admission:
         """Find out who calls and whether they may; before the body is even parsed.
@@ -114,8 +125,13 @@ class Pipeline:
         if method.before is not None:
             await method.before(message, call)
         if admission.idempotency_key is None:
-            return await method.function(message, call), call.headers
-        return await self._run_once(method, call, message, admission.idempotency_key)
+            response, headers = await method.function(message, call), call.headers
+        else:
+            response, headers = await self._run_once(
+                method, call, message, admission.idempotency_key
+            )
+        visible.hide(response, admission.caller, self._visible_metadata)
+        return response, headers
 
     async def _run_once(
         self, method: Method, call: Call, message: Message[Any], key: str

@@ -74,7 +74,8 @@ class OrganizationMembership(Message[_OrganizationMembershipFields]):
             ```
         metadata:
             Up to 20 pairs of the application's own data about the membership: keys of
-            3 to 25 characters, values of 1 to 256.
+            3 to 25 characters, values of 1 to 256. Signed-in people are shown the keys
+            of `TENANTRY_VISIBLE_METADATA` only.
 
             ```proto
             map<string, string> metadata = 7;

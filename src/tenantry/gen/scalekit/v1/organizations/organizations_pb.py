@@ -90,7 +90,8 @@ class Organization(Message[_OrganizationFields]):
             ```
         metadata:
             Up to 10 pairs of your application's own data: keys of 3 to 25 characters,
-            values of 1 to 256.
+            values of 1 to 256. Signed-in people and the admin portal are shown the keys
+            of `TENANTRY_VISIBLE_METADATA` only.
 
             ```proto
             map<string, string> metadata = 7;

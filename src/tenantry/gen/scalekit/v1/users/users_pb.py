@@ -99,7 +99,9 @@ class User(Message[_UserFields]):
             ```
         metadata:
             Up to 20 pairs of your application's own data: keys of 3 to 25 characters,
-            values of 1 to 256.
+            values of 1 to 256. Signed-in people are shown the keys of
+            `TENANTRY_VISIBLE_METADATA` only; an application that they sign in to has
+            all pairs, by the scope `profile`.
 
             ```proto
             map<string, string> metadata = 9;
