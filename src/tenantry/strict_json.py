@@ -48,17 +48,20 @@ def check(text: bytes, *, values: int = MAX_VALUES) -> None:
             return
 
 
-def loads(text: bytes | str, *, values: int = MAX_VALUES, unique: bool = False) -> Any:
-    """Return what this JSON says; ``unique`` refuses an object with two members of one name.
+def loads(text: bytes | str, *, bounded: bool = True, unique: bool = False) -> Any:
+    """Return what this JSON says.
 
     Numbers are finite: NaN, Infinity and 1e400 are no JSON. An integer beyond 64 bits is a float.
+    ``unique`` refuses an object with two members of one name. It is not ``bounded`` where who
+    asks has taken few bytes, and looks at the depth itself.
 
     Raises:
         ValueError: it is not UTF-8 or JSON, has half a surrogate pair, or see `check`.
 
     """
     data = text.encode() if isinstance(text, str) else text
-    check(data, values=values)
+    if bounded:
+        check(data)
     content = orjson.loads(data)
     if unique:
         json.loads(data, object_pairs_hook=_once)

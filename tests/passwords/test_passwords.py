@@ -109,6 +109,7 @@ def test_a_password_opens_its_own_hash_alone(word, other):
         ("ä" * 7, "at least 8"),
         (unicodedata.normalize("NFD", "ä" * 7), "at least 8"),
         ("x" * 129, "at most 128"),
+        ("\u0327\u0300" * 500_000, "at most 128"),
         ("ann.smith@example.com", "e-mail address"),
         ("ANN.SMITH@example.com", "e-mail address"),
         ("Ann.Smith", "e-mail address"),
@@ -123,6 +124,17 @@ async def test_a_new_password_must_be_a_good_one(tmp_path, password, says):
         passwords.check(password, email="Ann.Smith@example.com")
     assert [v.field for v in problem.value.violations] == ["password"]
     assert not password or password not in problem.value.message
+
+
+async def test_a_very_long_password_is_refused_before_it_is_normalized(passwords, monkeypatch):
+    """Putting marks in order takes time that grows with the square of their number."""
+
+    def normal(_password):
+        raise AssertionError
+
+    monkeypatch.setattr(service, "_normal", normal)
+    with pytest.raises(errors.InvalidArgument, match="at most 128"):
+        passwords.check("\u0327\u0300" * 513, email="ann@example.com")
 
 
 @pytest.mark.parametrize(

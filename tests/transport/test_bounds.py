@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import math
+import struct
 import time
 from urllib.parse import unquote
 
 import pytest
+from protobuf.wkt import Struct
 
 from tenantry import errors
 from tenantry.gen.scalekit.v1.clients import clients_pb
@@ -198,3 +201,12 @@ async def test_a_nul_in_a_compressed_body_is_refused(ask):
     said = {"content_type": "application/json", "content_encoding": "gzip"}
     answer = await ask("POST", f"{PATH}/Show", packed, **said)
     assert (answer.status, answer.json["message"]) == (400, "text: may not hold a NUL")
+
+
+async def test_a_number_that_json_has_not_is_refused_whatever_the_call_does_with_it(pb, ask):
+    """Over the binary form, with a key by which the request is compared in JSON."""
+    one = pb.Shape(a_double=1, any_object=Struct.from_json('{"a":1}')).to_binary()
+    content = one.replace(struct.pack("<d", 1), struct.pack("<d", math.nan))
+    said = {"content_type": "application/proto", "idempotency_key": "one"}
+    answer = await ask("POST", f"{PATH}/Store", content, **said)
+    assert (answer.status, answer.json["code"]) == (400, "invalid_argument")

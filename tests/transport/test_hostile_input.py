@@ -16,6 +16,12 @@ pytestmark = pytest.mark.parametrize(
 ORGANIZATIONS = "/api/v1/organizations"
 LONG = "x" * 5000
 JSON = {"content-type": "application/json"}
+HEADER = '{"alg":"ES256","typ":"JWT","kid":%s}'
+
+
+def segment(text: str) -> str:
+    """A part of a JWT."""
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
 @pytest.fixture
@@ -101,6 +107,11 @@ def test_a_nul_in_credentials_is_refused(client):
         "Bearer eyJhbGciOiJub25lIn0.e30.",
         "Bearer " + ".".join(["e30"] * 5),
         "Bearer , ,Bearer ,,",
+        ",".join(["Bearer a.b.c"] * 2000),
+        f"Bearer {segment('[' * 20_000)}.e30.e30",
+        f"Bearer {segment('[]')}.e30.e30",
+        f"Bearer {segment('{}')}.e30.e30",
+        *(f"Bearer {segment(HEADER % number)}.e30.e30" for number in ("NaN", "1e400", "9" * 999)),
     ],
 )
 def test_a_token_that_is_none_is_unauthenticated(client, value):

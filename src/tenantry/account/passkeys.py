@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry import errors, strict_json
 from tenantry.account.door import Visit, registration_of
 from tenantry.account.pages import HEADERS
 from tenantry.passkeys import service as passkeys
@@ -53,7 +52,7 @@ class PasskeyPages:
     async def add(self, visit: Visit) -> Response:
         """Keep the passkey that the browser made."""
         try:
-            credential = json.loads(_form(visit).get("credential", ""))
+            credential = strict_json.loads(_form(visit).get("credential", ""))
             if not isinstance(credential, dict):
                 raise errors.InvalidArgument.field("credential", "type", "must be an object")
             await passkeys.finish_registration(
@@ -61,7 +60,7 @@ class PasskeyPages:
             )
         except errors.Duplicate:
             return await self._page(visit, {"": visit.words.plain("problem.duplicate")})
-        except (errors.InvalidArgument, ValueError, RecursionError):
+        except (errors.InvalidArgument, ValueError):
             return await self._page(visit, {"": visit.words.plain("problem.passkey")})
         return self._door.redirect(f"{PATH}?done=added")
 

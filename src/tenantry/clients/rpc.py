@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import Empty, Struct
 
-from tenantry import errors
+from tenantry import errors, structs
 from tenantry.clients import (
     applications,
     client_settings,
@@ -255,7 +255,7 @@ class ClientSettingsService:
         client = await client_settings.update(
             call,
             request.client_id,
-            jwks=None if given.jwks is None else _plain(given.jwks),
+            jwks=None if given.jwks is None else structs.plain(given.jwks, "settings.jwks"),
             **{
                 name: getattr(given, name)
                 for name in ("token_endpoint_auth_method", "access_token_signing_alg")
@@ -456,11 +456,3 @@ def _settings(client: Client) -> settings_pb.ClientSettings:
     if client.jwks is not None:
         message.jwks = Struct.from_json(json.dumps(client.jwks))
     return message
-
-
-def _plain(struct: Struct) -> dict[str, Any]:
-    try:
-        plain: dict[str, Any] = json.loads(struct.to_json())
-    except ValueError as problem:  # NaN, an infinity, a value of no kind
-        raise errors.InvalidArgument.field("settings.jwks", "type", str(problem)) from None
-    return plain

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from tenantry import strict_json
 from tenantry.interceptors.model import (
     PRE_M2M_TOKEN_CREATION,
     PRE_SESSION_CREATION,
@@ -69,8 +70,9 @@ def read(body: bytes, trigger: str) -> tuple[dict[str, Any], Answer]:
 
     """
     try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        # Not bounded: a DENY stands, however much is said beside it.
+        content = strict_json.loads(body, bounded=False)
+    except ValueError:
         raise Invalid("body", "json", "is no JSON") from None
     if not isinstance(content, dict):
         raise Invalid("body", "type", "must be an object")

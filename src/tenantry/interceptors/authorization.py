@@ -16,6 +16,7 @@ from urllib.parse import quote_plus, urlencode
 
 import orjson
 
+from tenantry import strict_json
 from tenantry.interceptors.model import API_KEY
 
 if TYPE_CHECKING:
@@ -114,8 +115,8 @@ class Authorization:
         if answer.status != 200:
             raise Unauthorized(f"the token_url answered {answer.status}")
         try:
-            content = orjson.loads(answer.body)
-        except orjson.JSONDecodeError:
+            content = strict_json.loads(answer.body)
+        except ValueError:
             content = None
         token = content.get("access_token") if isinstance(content, dict) else None
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):

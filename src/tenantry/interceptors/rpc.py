@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from protobuf import Oneof
 from protobuf.wkt import Empty, Struct
 
-from tenantry import errors
+from tenantry import errors, structs
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ValidationErrorInfo
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb as pb
 from tenantry.gen.tenantry.v1 import interceptor_secrets_pb
@@ -99,7 +99,7 @@ class InterceptorService:
     ) -> pb.TestInterceptorResponse:
         assert request.data is not None
         interceptor = await registry.get(call.db, request.id)
-        sample: dict[str, Any] = json.loads(request.data.to_json())
+        sample = structs.plain(request.data, "data")
         return _tried(await self._interceptors.test(call, interceptor, sample))
 
 

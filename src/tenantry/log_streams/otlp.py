@@ -9,6 +9,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from tenantry import strict_json
 from tenantry.log_streams.sinks import SEND_SECONDS, Sink, Unsent, one_line
 from tenantry.log_streams.targets import OTLP_HTTPS
 
@@ -153,9 +154,9 @@ async def _start_of(content: aiohttp.StreamReader) -> bytes:
 def _rejected(body: bytes) -> str | None:
     """Return what a partial success says (it is not to be sent again), if the answer is one."""
     try:
-        partial = json.loads(body or b"{}").get("partialSuccess") or {}
+        partial = strict_json.loads(body or b"{}").get("partialSuccess") or {}
         count = int(partial.get("rejectedLogRecords") or 0)
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, OverflowError):
         return None
     words = one_line(partial.get("errorMessage") or "without a reason")
     return f"the endpoint has rejected {count} events: {words}" if count else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry import errors, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -101,8 +100,8 @@ async def _sign_up(sign_in: SignIn, call: Call, found: AuthRequest, given: Given
 
 def _object(text: str) -> Mapping[str, Any]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = strict_json.loads(text)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise errors.InvalidArgument.field("credential", "object", "must be a JSON object")

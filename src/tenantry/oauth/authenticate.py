@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # What the customer's IT admin may do: see their own organization, and set up what the link is for.
 PORTAL_READ = frozenset({"organizations_read"})
 PORTAL_WRITE = PORTAL_READ | {"organizations_write"}
+_MOST_TOKENS = 4  # looked at in one request
 
 
 class Authenticator:
@@ -74,7 +75,10 @@ class Authenticator:
 
     async def _by_token(self, authorization: str, address: str) -> Caller:
         problem = errors.Unauthenticated()
-        for value in authorization.split(","):
+        values = authorization.split(",")
+        if len(values) > _MOST_TOKENS:
+            raise errors.Unauthenticated
+        for value in values:
             scheme, _, token = value.strip().partition(" ")
             if scheme.lower() != "bearer" or not token.strip():
                 continue

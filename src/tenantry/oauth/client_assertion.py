@@ -18,6 +18,8 @@ from joserfc.jwa import JWS_ALGORITHMS
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 from joserfc.util import urlsafe_b64decode
 
+from tenantry.oauth import compact
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
@@ -81,8 +83,9 @@ def read(text: str, *, audiences: Collection[str], now: float) -> Assertion:
         raise InvalidAssertion("iss and sub must both be the client_id")
     audience = claims.get("aud")
     named = audience if isinstance(audience, list) else [audience]
-    if not any(isinstance(one, str) and one in audiences for one in named):
-        raise InvalidAssertion("aud must be the issuer or the URL of this endpoint")
+    # One that is meant for somebody else too could be theirs to send on (RFC 7523bis section 3).
+    if not named or not all(isinstance(one, str) and one in audiences for one in named):
+        raise InvalidAssertion("aud must be the issuer or the URL of this endpoint, and no other")
     if not isinstance(jti, str) or not 1 <= len(jti) <= _LONGEST_JTI:
         raise InvalidAssertion(f"jti must be a string of 1 to {_LONGEST_JTI} characters")
     return Assertion(client_id, jti, _expires(claims, now), algorithm, key_id, signed, signature)
@@ -118,21 +121,11 @@ def _parts(text: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
         raise malformed
     try:
         first, second, third = text.encode("ascii").split(b".")
-        header = json.loads(urlsafe_b64decode(first), object_pairs_hook=_members)
-        claims = json.loads(urlsafe_b64decode(second), object_pairs_hook=_members)
+        header, claims = compact.members(first), compact.members(second)
         signature = urlsafe_b64decode(third)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise malformed from None
-    if not isinstance(header, dict) or not isinstance(claims, dict):
-        raise malformed
     return header, claims, first + b"." + second, signature
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is repeated")  # RFC 7519 section 4
-    return members
 
 
 def is_signed(assertion: Assertion, jwks: Mapping[str, Any] | None) -> bool:

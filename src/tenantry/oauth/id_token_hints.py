@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from joserfc import jws, jwt
+from joserfc import jwt
 from joserfc.errors import JoseError
 
 from tenantry import ids
+from tenantry.oauth import compact
 
 if TYPE_CHECKING:
     from tenantry.oauth.key_ring import KeyRing
@@ -37,7 +38,7 @@ class IdTokenHints:
         if len(token) > MAX_CHARACTERS:
             return None
         try:
-            header = jws.extract_compact(token.encode("ascii")).headers()
+            header = compact.header(token)
             key = await self._ring.verifying(str(header.get("kid")))
             if key is None or header.get("typ") != "JWT":
                 return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from joserfc import jws, jwt
+from joserfc import jwt
 from joserfc.errors import JoseError
 
 from tenantry import errors
+from tenantry.oauth import compact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +52,7 @@ class SignedTokens:
         """Return the claims of a token whose signature holds."""
         invalid = errors.Unauthenticated("Token invalid")
         try:
-            header = jws.extract_compact(token.encode("ascii")).headers()
+            header = compact.header(token)
             key = await self._ring.verifying(str(header.get("kid")))
             if key is None or header.get("typ") != "JWT":
                 raise invalid

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from protobuf.wkt import BoolValue, Empty, Int32Value, Struct
 
-from tenantry import errors
+from tenantry import errors, structs
 from tenantry.gen.scalekit.v1.commons.commons_pb import RegionCode, TimeUnit
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.organizations import listing, service
@@ -232,7 +232,7 @@ class OrganizationService:
             call,
             request.organization_id,
             custom=request.source == pb.BrandingSource.CUSTOM,
-            settings=None if given is None else _plain(given),
+            settings=None if given is None else structs.plain(given, "customization_settings"),
         )
         call.tag(organization.revision)
         return pb.UpdateOrganizationBrandingResponse(branding=_branding(organization))
@@ -386,14 +386,6 @@ def _branding(organization: Organization) -> pb.OrganizationBranding:
         customization_settings=_struct(branding.settings),
         update_time=timestamp(branding.update_time),
     )
-
-
-def _plain(struct: Struct) -> dict[str, Any]:
-    try:
-        plain: dict[str, Any] = json.loads(struct.to_json())
-    except ValueError as problem:  # NaN, an infinity, a value of no kind
-        raise errors.InvalidArgument.field("customization_settings", "type", str(problem)) from None
-    return plain
 
 
 def _struct(plain: dict[str, Any]) -> Struct:

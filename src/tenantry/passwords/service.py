@@ -140,7 +140,10 @@ class Passwords:
             errors.InvalidArgument: it breaks a rule; the field is "password".
 
         """
-        password, length = _normal(password), len(_normal(password))
+        if len(password) > _LONGEST_GIVEN:  # before any work: that grows with more than its length
+            raise _invalid("string.max_len", f"must have at most {LONGEST} characters")
+        password = _normal(password)
+        length = len(password)
         if length < SHORTEST:
             raise _invalid("string.min_len", f"must have at least {SHORTEST} characters")
         if length > LONGEST:

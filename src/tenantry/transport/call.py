@@ -137,7 +137,10 @@ class Pipeline:
         self, method: Method, call: Call, message: Message[Any], key: str
     ) -> tuple[Message[Any], dict[str, str]]:
         # By JSON with its members in order: a map has none, and each wire writes it as it likes.
-        members = json.dumps(json.loads(message.to_json()), sort_keys=True)
+        try:
+            members = json.dumps(json.loads(message.to_json()), sort_keys=True)
+        except messages.UNREADABLE as problem:  # what the binary form alone can spell, as NaN
+            raise errors.InvalidArgument(f"the message cannot be read: {problem}") from None
         beside = f"\n{json.dumps(call.extra, sort_keys=True)}" if call.extra else ""
         request = hashlib.sha256(f"{method.path}\n{members}{beside}".encode()).hexdigest()
         async with self._database.transaction() as session:

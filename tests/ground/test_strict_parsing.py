@@ -1,0 +1,35 @@
+"""JSON that others wrote is parsed in one place; where it is not, the text is our own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import tenantry
+
+SRC = Path(tenantry.__file__).parent
+# The standard library takes NaN, Infinity and half a surrogate pair, and recurses without a bound.
+LAX = re.compile(r"\bjson\.loads?\(")
+OF_OURS = {
+    "certificates/__init__.py": "the data folder's server.json",
+    "cli/interceptors.py": "the operator's sample",
+    "credentials.py": "the data folder's credentials",
+    "db/page_tokens.py": "what a page token of ours holds, once its MAC holds",
+    "oauth/client_assertion.py": "a key set that was checked when it was registered",
+    "reference/comments.py": "what `make gen` wrote",
+    "reference/examples.py": "what protobuf-py wrote",
+    "strict_json.py": "the members' names, once all of it was parsed strictly",
+    "structs.py": "what protobuf-py wrote",
+    "transport/call.py": "what protobuf-py wrote",
+    "transport/messages.py": "what the strict parser has taken or refused, for its error",
+    "transport/rpc.py": "what connectrpc wrote",
+}
+
+
+def test_json_of_others_is_parsed_strictly():
+    found = {
+        str(path.relative_to(SRC))
+        for path in SRC.rglob("*.py")
+        if "gen" not in path.relative_to(SRC).parts and LAX.search(path.read_text())
+    }
+    assert found == set(OF_OURS)
