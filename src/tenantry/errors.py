@@ -272,8 +272,10 @@ class Unimplemented(Error):
     sentence = "unknown method"
 
 
-class NotInThisVersion(Unimplemented):
+class NotInThisVersion(Error):
     """The contract has this call, and this version does not serve it."""
+
+    code = Code.UNIMPLEMENTED
 
     def __init__(self, name: str, feature: str) -> None:
         super().__init__(f"{name} ({feature}) is not in this version")
