@@ -234,6 +234,7 @@ class PostgreSQL:
 
     def close(self) -> None:
         # At once: as it stops, it would write all of it to the disk first.
-        self.process.send_signal(signal.SIGQUIT)
+        self.stop(at_once=True)
+        self._server.cleanup_mode = None  # it is stopped
         self._server.cleanup()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -24,6 +24,8 @@ from tenantry.clients.model import client_secrets
 from tenantry.clients.rpc import ClientService, ClientSettingsService
 from tenantry.clients.token_events import TokenEvents
 from tenantry.connections import service as connections
+from tenantry.db.budget import budget_of_process
+from tenantry.db.engine import Unavailable
 from tenantry.db.last_uses import LastUses
 from tenantry.db.opening import OpenError, alone, bring_up_to_date, open_database
 from tenantry.dev import web as dev
@@ -348,13 +350,18 @@ class Application:
             _log.info("schema upgraded", extra={"fields": fields})
         db = await self._open.enter_async_context(
             open_database(
-                settings.database, master_key.load(settings), pool_size=settings.pool_size
+                settings.database,
+                master_key.load(settings),
+                budget=budget_of_process(settings.pool_size),
             )
         )
-        async with alone(db) as session:
-            await keys.ensure(session)
-            await connections.ensure(session)
-            await _first_client(settings, session)
+        try:
+            async with alone(db) as session:
+                await keys.ensure(session)
+                await connections.ensure(session)
+                await _first_client(settings, session)
+        except Unavailable as problem:
+            raise OpenError(f"the database cannot be used: {problem}") from problem
         self._entry = wire(settings, db, self._open)
         await self._open.enter_async_context(worker.beside(db, settings))
         # What is here now stays: the collector need not look at it again. A call leaves next to

@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+import time
 from datetime import UTC, datetime
+from typing import Any
 
 
 class _Json(logging.Formatter):
@@ -33,3 +36,24 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # It reports each of its own steps; what was applied, we say ourselves.
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+_SELDOM_SECONDS = 1.0
+_lock = threading.Lock()
+_last: dict[tuple[str, str], float] = {}
+_untold: dict[tuple[str, str], int] = {}
+
+
+def seldom(logger: logging.Logger, message: str, kind: str, fields: dict[str, Any]) -> None:
+    """Warn of something once a second at most, and of how often it was since (``times``).
+
+    ``kind`` is what makes two of them the same, one of a few words; ``fields`` are of the last.
+    """
+    key, now = (message, kind), time.monotonic()
+    with _lock:
+        times = _untold.get(key, 0) + 1
+        if now - _last.get(key, float("-inf")) < _SELDOM_SECONDS:
+            _untold[key] = times
+            return
+        _last[key], _untold[key] = now, 0
+    logger.warning(message, extra={"fields": {**fields, "times": times}})

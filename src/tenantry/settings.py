@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from tenantry.addresses import is_public_host, is_this_machine
 
@@ -58,6 +58,9 @@ def _public_url(text: str) -> str:
 def _database_url(text: str) -> str:
     if text and urlsplit(text).scheme not in {"postgresql", "postgres", "sqlite"}:
         raise ValueError("must start with postgresql:// or sqlite:///")
+    pooler = dict(parse_qsl(text.partition("?")[2], keep_blank_values=True)).get("pgbouncer")
+    if pooler not in {None, "session", "transaction"}:
+        raise ValueError("?pgbouncer= is session or transaction, as its pool_mode")
     return text
 
 
@@ -284,7 +287,8 @@ class Settings:
     database_url: str = _setting(
         "",
         _database_url,
-        "postgresql://user:password@host/name, or empty for SQLite in the data folder.",
+        "postgresql://user:password@host/name, or empty for SQLite in the data folder. By way of "
+        "PgBouncer with ?pgbouncer=session or ?pgbouncer=transaction.",
         secret=True,
     )
     tls_cert: Path | None = _setting(
@@ -333,7 +337,9 @@ class Settings:
         "", _folder, "Folder of mail templates that replace ours of the same names."
     )
     pool_size: int = _setting(
-        "10", _count(1, 1000), "Connections to PostgreSQL that each worker opens at most."
+        "10",
+        _count(1, 1000),
+        "Connections to PostgreSQL that each process opens at most, TLS and cleartext together.",
     )
     invitation_days: int = _setting(
         "15", _count(1, 30), "Days until an invitation that nobody accepts expires."

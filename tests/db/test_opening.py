@@ -147,6 +147,6 @@ async def test_what_fails_while_alone_leaves_nothing_and_locks_nobody_out(db):
     with pytest.raises(Unavailable):  # noqa: PT012 - all of it is one call
         async with alone(db) as tx:
             await tx.fetch_all(FIRST)
-            raise Unavailable
+            raise Unavailable("as if")
     async with asyncio.timeout(5), alone(db) as tx:
         assert await count(tx, "clients") == 0

@@ -136,7 +136,8 @@ async def test_readyz_says_that_postgresql_is_read_only_or_locked_or_full(
         assert await ask("/readyz") == 200
         await db.fetch_all(sql("SET default_transaction_read_only = on"))
         assert await ask("/readyz") == "DATABASE_READ_ONLY"
-        await holds(ask, 200)  # on a new connection
+        await db.fetch_all(sql("SET default_transaction_read_only = off"))
+        await holds(ask, 200)
         async with other.transaction() as holding:
             await holding.fetch_all(sql("LOCK TABLE events"))
             assert await ask("/readyz") == "DATABASE_LOCKED"

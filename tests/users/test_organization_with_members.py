@@ -74,7 +74,7 @@ async def test_who_joins_meanwhile_leaves_no_trace(api, make):
             *(invited(api, home) for _ in range(10)),
         ]
     )
-    assert {refusal.error_code for refusal in refusals} <= {"NOT_FOUND", "UNAVAILABLE"}
+    assert {refusal.error_code for refusal in refusals} <= {"NOT_FOUND", "BUSY"}
     for user in made:
         if "email" in user:
             with refused("NOT_FOUND"):

@@ -12,7 +12,7 @@ from tenantry.account import words
 from tenantry.account.pages import HEADERS, Pages
 from tenantry.caller import Call, Caller, Kind
 from tenantry.clients import service as clients
-from tenantry.db.engine import Unavailable
+from tenantry.db.engine import Failure
 from tenantry.sessions import service as sessions
 from tenantry.sessions.freshness import is_fresh
 from tenantry.totp import service as totp
@@ -168,8 +168,8 @@ class Door:
 
     def _refusal(self, request: Request, problem: Exception) -> Response:
         more: dict[str, Any] = {}
-        if isinstance(problem, Unavailable):
-            problem = errors.Busy()
+        if isinstance(problem, Failure):
+            problem = problem.error()
         match problem:
             case errors.RateLimited():
                 seconds = int(problem.headers["retry-after"])
@@ -177,7 +177,7 @@ class Door:
             case errors.NotFound():
                 key = "gone"
                 more = {"next_url": _above(request.path), "next_key": "gone.back"}
-            case errors.Busy():
+            case errors.Busy() | errors.OutcomeUnknown():
                 key = "busy"
             case errors.Error():
                 key = "refused"

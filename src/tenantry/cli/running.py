@@ -23,6 +23,7 @@ def with_call(work: Callable[[Call], Awaitable[T]], *, connections: int = 1) -> 
 
     from tenantry import errors, master_key
     from tenantry.caller import SYSTEM, Call
+    from tenantry.db.engine import Failure
     from tenantry.db.opening import OpenError, open_database
 
     async def run() -> T:
@@ -35,6 +36,8 @@ def with_call(work: Callable[[Call], Awaitable[T]], *, connections: int = 1) -> 
         return asyncio.run(run())
     except (OpenError, errors.Error) as problem:
         fail(str(problem))
+    except Failure as problem:
+        fail(f"{problem.error().message} ({problem})")
 
 
 def say(line: str) -> None:

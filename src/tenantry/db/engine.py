@@ -43,12 +43,35 @@ class ForeignKey(Exception):
         self.constraint = constraint
 
 
-class Unavailable(Exception):
-    """The database could not be asked, and nothing was changed; ``answer`` says so to a caller."""
+class Failure(Exception):
+    """The database did not do what it was asked; its text is for the operator."""
+
+    @abstractmethod
+    def error(self) -> errors.Error:
+        """Return what the caller is told."""
+
+
+class Unavailable(Failure):
+    """The database could not be asked, and nothing was changed; ``answer`` says why."""
 
     def __init__(self, problem: str, answer: type[errors.Busy] = errors.Busy) -> None:
         super().__init__(problem)
         self.answer = answer
+
+    def error(self) -> errors.Error:
+        """See `Failure.error`."""
+        return self.answer()
+
+
+class OutcomeUnknown(Failure):
+    """The database went away while it made a change, and has not said whether it made it."""
+
+    def __init__(self, problem: BaseException) -> None:
+        super().__init__(str(problem) or type(problem).__name__)
+
+    def error(self) -> errors.Error:
+        """See `Failure.error`."""
+        return errors.OutcomeUnknown()
 
 
 class Session(ABC):

@@ -98,14 +98,21 @@ async def _upgrade_postgresql(url: str) -> list[str]:
     import asyncpg
     from sqlalchemy.ext.asyncio import create_async_engine
 
+    from tenantry.db import pgbouncer
+
     # The driver reads the URL, as it does for the pool: of several hosts and with parameters that
     # SQLAlchemy does not know.
-    async def connect() -> Any:
-        return await asyncpg.connect(
-            url, timeout=_CONNECT_SECONDS, server_settings={"application_name": "tenantry migrate"}
-        )
+    at, mode = pgbouncer.split(url)
 
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect)
+    async def connect() -> Any:
+        session = {"application_name": "tenantry migrate"}
+        return await pgbouncer.connect(at, mode, session, timeout=_CONNECT_SECONDS)
+
+    # Without names, which would stay with a connection that PgBouncer lends to the next.
+    unnamed = {"prepared_statement_name_func": str, "prepared_statement_cache_size": 0}
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=connect, connect_args=unnamed
+    )
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(_run)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import __version__, ids
+from tenantry import __version__, errors, ids
 from tenantry.db import migrate
+from tenantry.db.budget import Budget
 from tenantry.db.engine import Database, Row, Session, Unavailable, now
 from tenantry.db.page_tokens import PageTokens
 from tenantry.db.schema import environment, schema_history
@@ -24,7 +25,14 @@ _PURPOSE = "data-key"
 
 
 class OpenError(Exception):
-    """The database cannot be used; the text is one line for the operator."""
+    """The database cannot be used; the text is one line for the operator.
+
+    ``answer`` is what calls would be answered, where they could be made later.
+    """
+
+    def __init__(self, text: str, answer: type[errors.Busy] | None = None) -> None:
+        super().__init__(text)
+        self.answer = answer
 
 
 class LaterVersion(OpenError):
@@ -52,18 +60,21 @@ _LOCK = Statement(select(environment.c.id).with_for_update())
 
 @asynccontextmanager
 async def open_database(
-    url: str, master_key: bytes, *, pool_size: int = 10
+    url: str, master_key: bytes, *, pool_size: int = 10, budget: Budget | None = None
 ) -> AsyncIterator[Database]:
-    """Open the database for one process.
+    """Open the database for one event loop, with so many connections, or those of a budget.
 
     Raises:
         OpenError: it does not answer, its schema is not current, or the master key is another.
 
     """
-    database = await _connect(url, pool_size)
+    database = await _connect(url, budget or Budget(pool_size))
     try:
         await _check_schema(database)
-        await _prepare(database, master_key)
+        try:
+            await _prepare(database, master_key)
+        except Unavailable as problem:
+            raise _cannot(problem) from problem
         yield database
     finally:
         await database.close()
@@ -84,7 +95,7 @@ async def schema_version(url: str) -> str | None:
         OpenError: it does not answer, or belongs to a later version of the program.
 
     """
-    database = await _connect(url, 1)
+    database = await _connect(url, Budget(1))
     try:
         return await _version(database)
     finally:
@@ -107,7 +118,7 @@ async def bring_up_to_date(url: str) -> tuple[str | None, list[str]]:
         raise OpenError(str(problem)) from problem
 
 
-async def _connect(url: str, pool_size: int) -> Database:
+async def _connect(url: str, budget: Budget) -> Database:
     try:
         if url.startswith("sqlite:"):
             from tenantry.db.sqlite import SQLite
@@ -115,9 +126,14 @@ async def _connect(url: str, pool_size: int) -> Database:
             return SQLite(url.removeprefix("sqlite:///"))
         from tenantry.db.postgresql import PostgreSQL
 
-        return await PostgreSQL.connect(url, pool_size)
+        return await PostgreSQL.connect(url, budget)
     except Unavailable as problem:
-        raise OpenError(f"the database cannot be reached: {problem}") from problem
+        raise _cannot(problem) from problem
+
+
+def _cannot(problem: Unavailable) -> OpenError:
+    verb = "reached" if problem.answer in {errors.Away, errors.TooManyConnections} else "used"
+    return OpenError(f"the database cannot be {verb}: {problem}", problem.answer)
 
 
 async def _version(database: Database) -> str | None:
@@ -138,7 +154,7 @@ async def _asked(database: Database, statement: Statement, **params: str) -> Row
     try:
         return await database.fetch_one(statement, **params)
     except Unavailable as problem:
-        raise OpenError(f"the database cannot be reached: {problem}") from problem
+        raise _cannot(problem) from problem
     except Exception as problem:
         # Each driver has its own classes; SQLite's has no number for a missing table.
         if getattr(problem, "sqlstate", "") == "42P01" or "no such table" in str(problem):

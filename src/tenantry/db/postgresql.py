@@ -1,42 +1,51 @@
-"""PostgreSQL by asyncpg: a pool, one round trip for a change with its event."""
+"""PostgreSQL by asyncpg: one round trip for a change with its event, and what comes of its loss."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import asyncpg
 
 from tenantry import errors
+from tenantry.db import pgbouncer
 from tenantry.db.engine import (
     Database,
     DuplicateKey,
     ForeignKey,
+    OutcomeUnknown,
     Row,
     Session,
     Transaction,
     Unavailable,
     event_params,
 )
+from tenantry.db.pool import Connection, Pool
+from tenantry.db.refusals import ANSWERED, answer_to
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from tenantry.db.budget import Budget
     from tenantry.db.statements import Statement
     from tenantry.events import Event
 
-_CONNECT_SECONDS = 5.0
-_MOST_WAITING = 1000
 _STATEMENT_SECONDS = 15.0
-_SERVER_SETTINGS = {
+# The server gives up first, and says that nothing was changed; this is for one that hangs.
+_ANSWER_SECONDS = _STATEMENT_SECONDS + 2
+_SESSION = {
     "application_name": "tenantry",
     "jit": "off",
     # Statements are few and their plans do not hang on the arguments; PostgreSQL would plan
     # one with LIMIT anew each time, which is two thirds of a list's cost.
     "plan_cache_mode": "force_generic_plan",
+    "statement_timeout": f"{_STATEMENT_SECONDS:.0f}s",
+    # Less than others wait for a connection: who waits for a lock gives its own back in time.
+    "lock_timeout": "2s",
+    # A process that stands still within a transaction holds up others for so long at most.
+    "idle_in_transaction_session_timeout": "60s",
 }
 # What is left is a loop over what is given, with a look into an index for each.
 _EXPECT_GROWTH = "SELECT " + ", ".join(
@@ -50,154 +59,88 @@ _PROBE = (
     "LOCK TABLE ONLY events IN ROW EXCLUSIVE MODE;"
     "UPDATE environment SET nodes = nodes"
 )
-_PROBE_SECONDS = 0.9
-# The statement was rolled back by the server: saying "try again" is true.
-_ROLLED_BACK = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.QueryCanceledError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.ReadOnlySQLTransactionError,
+# A change of one row fits into what its file has already. Once there was no room, a file is grown.
+_GROW = (
+    "CREATE TEMPORARY TABLE probe_of_room ON COMMIT DROP AS "
+    "SELECT repeat(md5(n::text), 50) AS filling FROM generate_series(1, 500) n"
 )
+_PROBE_SECONDS = 0.9
 # The connection is gone, or its time limit has passed.
 _LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
 
 
-class _Pool:
-    """Connections that are lent out, the one last used first.
+class _Lost(Unavailable):
+    """The connection was lost; ``unsent`` says that the server has not seen the statement."""
 
-    Our own because asyncpg's takes 25 of the 40 microseconds of a read by key: it guards each
-    loan by timers. Here a statement has a time limit, so whoever waits gets its turn.
-    """
-
-    def __init__(self, url: str, size: int) -> None:
-        self._url = url
-        self._size = size
-        self._open = 0
-        self._idle: list[Any] = []
-        self._waiting: deque[asyncio.Future[Any]] = deque()
-        self._closed = False
-
-    async def acquire(self, *, first: bool = False) -> Any:
-        """Return a connection, ``first`` before others who wait; the caller gives it back.
-
-        Raises:
-            Unavailable: the server does not answer, or too many wait already.
-
-        """
-        while True:
-            while self._idle:
-                connection = self._idle.pop()
-                if not connection.is_closed():
-                    return connection
-                self._open -= 1
-            if self._open < self._size:
-                return await self._connect()
-            if len(self._waiting) >= _MOST_WAITING:
-                raise Unavailable("too many calls wait for a connection")
-            turn = asyncio.get_running_loop().create_future()
-            (self._waiting.appendleft if first else self._waiting.append)(turn)
-            try:
-                connection = await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._pass_on(turn.result())
-                elif turn in self._waiting:
-                    self._waiting.remove(turn)
-                raise
-            if connection is not None:
-                return connection
-
-    def give_back(self, connection: Any) -> None:
-        """Take a connection back; a closed one makes room for a new one."""
-        if self._closed or connection.is_closed():
-            self._open -= 1
-            connection.terminate()
-            connection = None
-        self._pass_on(connection)
-
-    async def close(self) -> None:
-        """Close all that are idle; those in use close when they come back."""
-        self._closed = True
-        for connection in self._idle:
-            await connection.close(timeout=2)
-        self._open -= len(self._idle)
-        self._idle.clear()
-
-    async def _connect(self) -> Any:
-        self._open += 1
-        try:
-            return await asyncpg.connect(
-                self._url,
-                timeout=_CONNECT_SECONDS,
-                command_timeout=_STATEMENT_SECONDS,
-                server_settings=_SERVER_SETTINGS,
-            )
-        except BaseException as problem:
-            self._open -= 1
-            self._pass_on(None)
-            if isinstance(
-                problem,
-                OSError
-                | TimeoutError
-                | asyncpg.PostgresError
-                | asyncpg.InterfaceError
-                | ValueError,
-            ):
-                raise Unavailable(str(problem) or type(problem).__name__, errors.Away) from problem
-            raise
-
-    def _pass_on(self, connection: Any | None) -> None:
-        """Hand a connection, or with None the room for a new one, to who waits the longest.
-
-        From hand to hand, so that nobody who comes later gets it first.
-        """
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(connection)
-                return
-        if connection is not None:
-            self._idle.append(connection)
+    def __init__(self, problem: BaseException, *, unsent: bool) -> None:
+        super().__init__(str(problem) or type(problem).__name__, errors.Away)
+        self.unsent = unsent
 
 
 class PostgreSQL(Database):
     """A pool of connections to one PostgreSQL."""
 
-    def __init__(self, pool: _Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         super().__init__()
         self._pool = pool
+        self._was_full = False
 
     @classmethod
-    async def connect(cls, url: str, pool_size: int) -> Self:
+    async def connect(cls, url: str, budget: Budget) -> Self:
         """Open the pool.
 
         Raises:
             Unavailable: the server does not answer or refuses us.
 
         """
-        pool = _Pool(url, pool_size)
+        url, mode = pgbouncer.split(url)
+
+        async def connect(seconds: float) -> Connection:
+            made: Connection = await pgbouncer.connect(
+                url,
+                mode,
+                _SESSION,
+                connection_class=Connection,
+                timeout=seconds,
+                command_timeout=_ANSWER_SECONDS,
+            )
+            return made
+
+        pool = Pool(connect, budget)
         pool.give_back(await pool.acquire())
         return cls(pool)
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
         sql, args = statement.bind("postgresql", params)
-        connection = await self._pool.acquire()
-        try:
-            return await _fetch(connection, sql, args, undone=statement.is_read)
-        finally:
-            self._pool.give_back(connection)
+        return await self._run(sql, args, is_read=statement.is_read)
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
         sql, args = change.bind_recorded({**params, **event_params(*events)}, len(events))
+        rows = await self._run(sql, args, is_read=False)
+        return rows[0] if rows else None
+
+    async def _run(self, sql: str, args: list[Any], *, is_read: bool) -> Sequence[Row]:
+        """Run a statement, once more where the connection was lost and that does no harm."""
         connection = await self._pool.acquire()
         try:
-            rows = await _fetch(connection, sql, args, undone=False)
+            return await _fetch(connection, sql, args, undone=is_read)
+        except Unavailable as problem:
+            self._note(problem)
+            if not (isinstance(problem, _Lost) and (is_read or problem.unsent)):
+                raise
         finally:
             self._pool.give_back(connection)
-        return rows[0] if rows else None
+        connection = await self._pool.acquire_new()
+        try:
+            return await _fetch(connection, sql, args, undone=is_read)
+        finally:
+            self._pool.give_back(connection)
+
+    def _note(self, problem: Unavailable) -> None:
+        if problem.answer is errors.DiskFull:
+            self._was_full = True
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:
         """See `Session.transaction`."""
@@ -209,27 +152,43 @@ class PostgreSQL(Database):
 
     @asynccontextmanager
     async def _begun(self, **how: Any) -> AsyncIterator[Session]:
-        connection = await self._pool.acquire()
+        connection, transaction = await self._begin(how)
         try:
-            transaction = connection.transaction(**how)
-            try:
-                await transaction.start()
-            except _LOST as problem:
-                raise Unavailable(str(problem)) from problem
             try:
                 yield _Transaction(self, connection)
             except BaseException:
-                with suppress(*_LOST):
-                    await transaction.rollback()
+                await _roll_back(connection, transaction)
                 raise
-            await transaction.commit()
+            await _commit(connection, transaction)
         except (asyncio.CancelledError, TimeoutError):
             # Cut off before who knows which reply: the next to use the connection could find
             # itself within this transaction. The server undoes what is open when we hang up.
             connection.terminate()
             raise
+        except Unavailable as problem:
+            self._note(problem)
+            raise
         finally:
             self._pool.give_back(connection)
+
+    async def _begin(self, how: dict[str, Any]) -> tuple[Connection, Any]:
+        """Return a connection with a transaction on it: on another one if the first was dead."""
+        connection = await self._pool.acquire()
+        try:
+            return connection, await _start(connection, how)
+        except _Lost:
+            self._pool.give_back(connection)
+        except BaseException:
+            connection.terminate()
+            self._pool.give_back(connection)
+            raise
+        connection = await self._pool.acquire_new()
+        try:
+            return connection, await _start(connection, how)
+        except BaseException:
+            connection.terminate()
+            self._pool.give_back(connection)
+            raise
 
     async def probe(self) -> None:
         """See `Database.probe`: before whoever waits for a connection, for a second at most."""
@@ -238,19 +197,19 @@ class PostgreSQL(Database):
                 connection = await self._pool.acquire(first=True)
                 try:
                     await connection.execute(_PROBE)
+                    if self._was_full:
+                        await connection.execute(_GROW)
+                        self._was_full = False
+                except ANSWERED:
+                    raise
                 except BaseException:
                     connection.terminate()
                     raise
                 finally:
                     self._pool.give_back(connection)
-        except asyncpg.ReadOnlySQLTransactionError as problem:
-            raise Unavailable("it is read-only", errors.ReadOnly) from problem
-        except asyncpg.LockNotAvailableError as problem:
-            raise Unavailable("its events are locked", errors.Locked) from problem
-        except asyncpg.DiskFullError as problem:
-            raise Unavailable("its disk is full", errors.DiskFull) from problem
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as problem:
-            raise Unavailable(str(problem) or type(problem).__name__, errors.Away) from problem
+        except (asyncpg.PostgresError, *_LOST, asyncpg.InternalClientError) as problem:
+            text = str(problem) or type(problem).__name__
+            raise Unavailable(text, answer_to(problem)) from problem
 
     async def close(self) -> None:
         """Close all connections."""
@@ -260,7 +219,7 @@ class PostgreSQL(Database):
 class _Transaction(Transaction):
     """A transaction on one connection."""
 
-    def __init__(self, database: PostgreSQL, connection: Any) -> None:
+    def __init__(self, database: PostgreSQL, connection: Connection) -> None:
         super().__init__(database)
         self._connection = connection
 
@@ -286,30 +245,92 @@ class _Transaction(Transaction):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """See `Session.transaction`: a savepoint, so that a duplicate inside undoes only that."""
-        async with self._connection.transaction():
+        savepoint = await _start(self._connection, {})
+        try:
             yield self
+        except BaseException:
+            await _roll_back(self._connection, savepoint)
+            raise
+        with _translated(self._connection, undone=True):
+            await savepoint.commit()
 
 
-async def _fetch(connection: Any, sql: str, args: list[Any], *, undone: bool) -> Sequence[Row]:
+async def _fetch(
+    connection: Connection, sql: str, args: list[Any], *, undone: bool
+) -> Sequence[Row]:
     """Run a statement; if it is cut off, ``undone`` says that nothing remains of it."""
     try:
         rows: Sequence[Row] = await connection.fetch(sql, *args)
-    except asyncpg.UniqueViolationError as problem:
-        raise DuplicateKey((problem.constraint_name or "").rpartition("__")[2]) from problem
-    except asyncpg.ForeignKeyViolationError as problem:
-        raise ForeignKey(problem.constraint_name or "") from problem
-    except _ROLLED_BACK as problem:
-        raise Unavailable(type(problem).__name__) from problem
-    except asyncpg.CharacterNotInRepertoireError:
-        raise errors.InvalidArgument("a text may not hold a NUL") from None
-    except _LOST as problem:
-        timed_out = isinstance(problem, TimeoutError)
-        if not timed_out and not connection.is_closed():
-            raise  # it was used wrongly
-        # Not even sent, or ended by the server, which says so.
-        never = isinstance(problem, asyncpg.InterfaceError)
-        ended = isinstance(problem.__cause__, asyncpg.OperatorInterventionError)
-        if not (undone or never or ended):
+    except Exception as problem:
+        meant = _meant(problem, connection, undone=undone)
+        if meant is problem:
             raise
-        raise Unavailable(str(problem) or type(problem).__name__) from problem
+        raise meant from problem
     return rows
+
+
+async def _start(connection: Connection, how: dict[str, Any]) -> Any:
+    transaction = connection.transaction(**how)
+    with _translated(connection, undone=True):
+        await transaction.start()
+    return transaction
+
+
+async def _commit(connection: Connection, transaction: Any) -> None:
+    with _translated(connection, undone=False):
+        await transaction.commit()
+
+
+@contextmanager
+def _translated(connection: Connection, *, undone: bool) -> Iterator[None]:
+    """Raise errors of the driver as `_fetch` does."""
+    try:
+        yield
+    except Exception as problem:
+        meant = _meant(problem, connection, undone=undone)
+        if meant is problem:
+            raise
+        raise meant from problem
+
+
+async def _roll_back(connection: Connection, transaction: Any) -> None:
+    try:
+        await transaction.rollback()
+    except (asyncpg.PostgresError, *_LOST, asyncpg.InternalClientError):
+        connection.terminate()  # the server undoes what is open when we hang up
+
+
+def _meant(problem: Exception, connection: Connection, *, undone: bool) -> Exception:
+    """Return what an error of the driver means to the rooms; an unknown one is returned as it is.
+
+    A connection that was lost is ended here, so that it is lent to nobody else.
+    """
+    match problem:
+        case asyncpg.UniqueViolationError():
+            return DuplicateKey((problem.constraint_name or "").rpartition("__")[2])
+        case asyncpg.ForeignKeyViolationError():
+            return ForeignKey(problem.constraint_name or "")
+        case asyncpg.CharacterNotInRepertoireError():
+            return errors.InvalidArgument("a text may not hold a NUL")
+    if isinstance(problem, ANSWERED):
+        return Unavailable(str(problem), answer_to(problem))
+    return _lost(problem, connection, undone=undone)
+
+
+def _lost(problem: Exception, connection: Connection, *, undone: bool) -> Exception:
+    # The driver refused to send it: the connection is closed, or has read the server's farewell.
+    closed = connection.is_closed()
+    unsent = closed and isinstance(problem, asyncpg.InterfaceError)
+    if type(problem) is asyncpg.InternalClientError:
+        unsent = "cannot switch to state" in str(problem)
+    late = isinstance(problem, TimeoutError)
+    if not (unsent or late or (closed and isinstance(problem, _LOST))):
+        return problem  # it was used wrongly
+    connection.terminate()
+    if late:
+        return Unavailable("no answer in time", errors.Away) if undone else OutcomeUnknown(problem)
+    # The last word of a server that ends a connection in order is that nothing was changed.
+    ended = isinstance(problem.__cause__, asyncpg.AdminShutdownError)
+    if undone or unsent or ended:
+        return _Lost(problem, unsent=unsent)
+    return OutcomeUnknown(problem)

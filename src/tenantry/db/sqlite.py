@@ -6,6 +6,7 @@ A change with its event is one trip to the writing thread: begin, change, event,
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from tenantry.db.engine import (
     Database,
     DuplicateKey,
     ForeignKey,
+    OutcomeUnknown,
     Row,
     Session,
     Transaction,
@@ -49,7 +51,22 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_CORRUPT: errors.Damaged,
     sqlite3.SQLITE_NOTADB: errors.Damaged,
 }
-_BUSY_SECONDS = 10.0
+# For other writers of this process, and then for those of others.
+_TURN_SECONDS = 3.0
+_BUSY_SECONDS = 3.0
+
+
+_LEAST_ROOM = 4 << 20  # bytes
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError as problem:
+        # What the disk has of it, only the next one to open the file will see.
+        if problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+            raise OutcomeUnknown(problem) from problem
+        raise
 
 
 class SQLite(Database):
@@ -118,12 +135,28 @@ class SQLite(Database):
         """Run this on the writing thread; whoever calls holds the lock."""
         return await self._run(self._writer, work)
 
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Be the one who writes, of this process."""
+        if self._writing.locked():  # else there is nothing to wait for, and no timer needed
+            try:
+                async with asyncio.timeout(_TURN_SECONDS):
+                    await self._writing.acquire()
+            except TimeoutError:
+                raise Unavailable("another change takes long", errors.Busy) from None
+        else:
+            await self._writing.acquire()
+        try:
+            yield
+        finally:
+            self._writing.release()
+
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
         sql, args = statement.bind("sqlite", params)
         if statement.is_read:
             return await self._run(self._readers, lambda c: c.execute(sql, args).fetchall())
-        async with self._writing:
+        async with self._turn():
             return await self.run_writer(lambda c: c.execute(sql, args).fetchall())
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
@@ -134,36 +167,37 @@ class SQLite(Database):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 row = make(connection)
-                connection.execute("COMMIT")
+                _commit(connection)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
             return row
 
-        async with self._writing:
+        async with self._turn():
             return await self.run_writer(work)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """See `Session.transaction`."""
 
-        def end(word: str) -> Callable[[sqlite3.Connection], None]:
-            def work(connection: sqlite3.Connection) -> None:
-                if connection.in_transaction:
-                    connection.execute(word)
+        def commit(connection: sqlite3.Connection) -> None:
+            if connection.in_transaction:
+                _commit(connection)
 
-            return work
+        def roll_back(connection: sqlite3.Connection) -> None:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
-        async with self._writing:
+        async with self._turn():
             try:
                 # The thread takes its work in order: a begin that we stopped waiting for is
                 # still undone by the rollback behind it.
                 await self.run_writer(lambda c: c.execute("BEGIN IMMEDIATE"))
                 yield _Transaction(self, self.run_writer)
-                await self.run_writer(end("COMMIT"))
+                await self.run_writer(commit)
             except BaseException:
-                await asyncio.shield(self.run_writer(end("ROLLBACK")))
+                await asyncio.shield(self.run_writer(roll_back))
                 raise
 
     @asynccontextmanager
@@ -181,17 +215,27 @@ class SQLite(Database):
         """See `Database.probe`: between the statements of whoever writes, not before or after."""
 
         def work(connection: sqlite3.Connection) -> None:
+            self._look_for_room()
             if not connection.in_transaction:  # else it takes changes at this moment
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     connection.execute("UPDATE environment SET nodes = nodes")
-                    connection.execute("COMMIT")
+                    _commit(connection)
                 except BaseException:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
                     raise
 
         await self.run_writer(work)
+
+    def _look_for_room(self) -> None:
+        # A small change may still fit into what the file has, and a larger one no more.
+        try:
+            disk = os.statvfs(self._path)
+        except OSError as problem:
+            raise Unavailable(str(problem), errors.Away) from problem
+        if disk.f_bavail * disk.f_frsize < _LEAST_ROOM:
+            raise Unavailable(f"{self._path}: the disk is full", errors.DiskFull)
 
     async def close(self) -> None:
         """Let the threads end; their connections close with them."""

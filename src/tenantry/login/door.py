@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from tenantry import errors
 from tenantry.caller import ANONYMOUS, Call
-from tenantry.db.engine import Unavailable
+from tenantry.db.engine import Failure
 from tenantry.known_origins.cookies import DeviceCookie
 from tenantry.login import words
 from tenantry.login.branding import Brand
@@ -128,12 +128,14 @@ class Door:
 
     def _refusal(self, request: Request, problem: Exception) -> Response:
         more: dict[str, Any] = {}
+        if isinstance(problem, Failure):
+            problem = problem.error()
         match problem:
             case errors.RateLimited():
                 key, more = "limited", {"wait": int(problem.headers["retry-after"])}
             case errors.Intercepted():
                 key, more = "denied", {"said": problem.message}
-            case errors.Busy() | Unavailable():
+            case errors.Busy() | errors.OutcomeUnknown():
                 key = "busy"
             case errors.Error():
                 key = "refused"
@@ -141,8 +143,6 @@ class Door:
                 fields = {"request_id": request.request_id}
                 _log.error("unexpected error", exc_info=problem, extra={"fields": fields})
                 key, more = "broken", {"quoted": request.request_id}
-        if isinstance(problem, Unavailable):
-            problem = errors.Busy()
         status = problem.status if isinstance(problem, errors.Error) else 500
         response = self.message(request, key, status=status, **more)
         if isinstance(problem, errors.Error):

@@ -14,7 +14,7 @@ from tenantry import errors, ids
 from tenantry.caller import ANONYMOUS, Call
 from tenantry.clients.model import GRANT_TYPES, PUBLIC
 from tenantry.connections import service as connections
-from tenantry.db.engine import Unavailable
+from tenantry.db.engine import Failure
 from tenantry.grants import pkce
 from tenantry.grants.claims import SCOPES
 from tenantry.oauth import api_scopes, parameters
@@ -135,7 +135,7 @@ class AuthorizationEndpoint:
             return await self._begin(call, client, params)
         except _Failed as problem:
             error, description = problem.error, problem.description
-        except (errors.RateLimited, errors.Busy, Unavailable):
+        except (errors.RateLimited, errors.Busy, Failure):
             error, description = "temporarily_unavailable", "try again in a moment"
         return answers.response(self._error(redirect_uri, asked, error, description))
 

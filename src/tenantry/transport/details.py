@@ -8,8 +8,9 @@ from typing import Any
 from protobuf.wkt import Any as AnyMessage
 
 from tenantry import errors
-from tenantry.db.engine import DuplicateKey, Unavailable
+from tenantry.db.engine import DuplicateKey, Failure
 from tenantry.gen.scalekit.v1.errdetails import errdetails_pb
+from tenantry.log import seldom
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +23,11 @@ def translate(problem: BaseException, request_id: str) -> errors.Error:
         return problem
     if isinstance(problem, DuplicateKey):
         return errors.Duplicate(problem.field)
-    if isinstance(problem, Unavailable):
-        fields = {"request_id": request_id, "problem": str(problem)}
-        log.warning("database unavailable", extra={"fields": fields})
-        return problem.answer()
+    if isinstance(problem, Failure):
+        error = problem.error()
+        fields = {"error_code": error.name, "request_id": request_id, "problem": str(problem)}
+        seldom(log, "the database did not do what it was asked", error.name, fields)
+        return error
     log.error("unexpected error", exc_info=problem, extra={"fields": {"request_id": request_id}})
     return errors.Internal(request_id)
 

@@ -1,0 +1,56 @@
+"""How many connections the event loops of one process may have together."""
+
+from __future__ import annotations
+
+import functools
+import threading
+
+
+class Budget:
+    """How many connections the pools of one process may have together.
+
+    Each event loop has a pool: TLS and cleartext are served by two. Each may have a quarter in
+    any case, and whoever comes first has the rest.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._floor = max(1, size // 4)
+        self._lock = threading.Lock()
+        self._taken: dict[object, int] = {}
+
+    def join(self, pool: object) -> None:
+        """Count this pool, too."""
+        self._taken[pool] = 0
+
+    def leave(self, pool: object) -> None:
+        """Count it no more."""
+        self._taken.pop(pool, None)
+
+    def take(self, pool: object) -> bool:
+        """Take one connection for this pool, if there is one left for it."""
+        with self._lock:
+            mine = self._taken.get(pool, 0)
+            kept = sum(max(n, self._floor) for p, n in self._taken.items() if p is not pool)
+            if mine >= max(self._floor, self._size - kept):
+                return False
+            self._taken[pool] = mine + 1
+            return True
+
+    def give(self, pool: object) -> None:
+        """Give one back."""
+        with self._lock:
+            if pool in self._taken:
+                self._taken[pool] -= 1
+
+    def surplus(self, pool: object) -> int:
+        """Return how many of its connections others of the process could have."""
+        if len(self._taken) == 1:
+            return 0
+        return max(0, self._taken.get(pool, 0) - self._floor)
+
+
+@functools.cache
+def budget_of_process(size: int) -> Budget:
+    """Return the budget that all event loops of this process share."""
+    return Budget(size)

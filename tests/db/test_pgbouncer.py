@@ -1,0 +1,92 @@
+"""The database by way of the real PgBouncer, in session mode and in transaction mode."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from poolers import PgBouncer
+from statements import INSERT_CLIENT, count, event, names, sql
+
+from tenantry.db import migrate, pgbouncer
+from tenantry.db.engine import DuplicateKey
+from tenantry.db.opening import OpenError, open_database, schema_version
+
+KEY = b"m" * 32
+
+
+@pytest.fixture
+def started(postgresql_migrated, tmp_path_factory):
+    """Start a PgBouncer in front of a database whose schema is current."""
+    running = []
+
+    def start(mode, url=postgresql_migrated, size=5):
+        running.append(PgBouncer(url, tmp_path_factory.mktemp("pgbouncer"), mode, size=size))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+def client(name):
+    return {"p_id": f"skc_{name}", "p_name": name}
+
+
+@pytest.mark.parametrize("mode", pgbouncer.MODES)
+async def test_the_database_is_used_by_way_of_pgbouncer(started, mode):
+    """Two processes of ours with more connections than there are behind it."""
+    pooler = started(mode, size=8 if mode == "session" else 2)
+    url = pooler.url(mode)
+    async with (
+        open_database(url, KEY, pool_size=4) as db,
+        open_database(url, KEY, pool_size=4) as other,
+    ):
+
+        async def work(number):
+            use = (db, other)[number % 2]
+            await use.apply(INSERT_CLIENT, event(), **client(f"{number}"))
+            async with use.transaction() as tx:
+                await tx.serialize("word")
+                await tx.apply(INSERT_CLIENT, event(), **client(f"{number}-a"))
+                with pytest.raises(DuplicateKey):
+                    async with tx.transaction() as inner:
+                        await inner.apply(INSERT_CLIENT, event(), **client(f"{number}-a"))
+                await tx.apply(INSERT_CLIENT, event(), **client(f"{number}-b"))
+            async with use.snapshot() as seen:
+                assert await count(seen, "clients") >= 3
+
+        await asyncio.gather(*(work(number) for number in range(40)))
+        assert len(await names(db)) == 120
+        await db.probe()
+
+
+async def test_the_session_is_set_up_in_session_mode(started):
+    async with open_database(started("session").url("session"), KEY, pool_size=1) as db:
+        row = await db.fetch_one(sql("SELECT current_setting('lock_timeout') AS it"))
+        assert row["it"] == "2s"
+
+
+async def test_nothing_is_left_behind_in_transaction_mode(started):
+    """Neither a setting nor a prepared statement: the connection is the next one's, too."""
+    async with open_database(started("transaction", size=1).url("transaction"), KEY) as db:
+        await asyncio.gather(*(names(db) for _ in range(20)))
+        row = await db.fetch_one(sql("SELECT count(*) AS n FROM pg_prepared_statements"))
+        assert row["n"] <= 1  # the statement that asks, which has no name
+        row = await db.fetch_one(sql("SELECT current_setting('lock_timeout') AS it"))
+        assert row["it"] == "0"
+
+
+@pytest.mark.parametrize("mode", pgbouncer.MODES)
+def test_the_schema_is_made_by_way_of_pgbouncer(started, postgresql_url, mode):
+    pooler = started(mode, postgresql_url, size=1)
+    for _ in range(2):
+        migrate.upgrade(pooler.url(mode))
+    assert asyncio.run(schema_version(pooler.url(mode))) == migrate.HEAD
+
+
+async def test_a_refusal_names_the_setting(started):
+    pooler = started("transaction")
+    with pytest.raises(OpenError, match=r"pgbouncer=session or \?pgbouncer=transaction"):
+        async with open_database(pooler.url(), KEY):
+            pass
