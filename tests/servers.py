@@ -58,6 +58,7 @@ class LiveServer:
         self._settings = {
             "listen": f"127.0.0.1:{self.port}",
             "public_url": self.url,
+            "drain_seconds": 0,
             **settings,
         }
         self._second: LiveServer | None = None

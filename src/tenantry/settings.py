@@ -304,6 +304,12 @@ class Settings:
     workers: int = _setting(
         "1", _count(1, 64), "Server processes that share the port; one for each core is enough."
     )
+    drain_seconds: int = _setting(
+        "2",
+        _count(0, 300),
+        "Seconds that a server which got SIGTERM goes on answering while /readyz is 503 and "
+        "clients are asked to leave; more than a balancer takes to notice.",
+    )
     background: bool = _setting(
         "true",
         _switch,

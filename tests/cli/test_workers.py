@@ -15,6 +15,7 @@ import pytest
 from servers import LiveServer
 
 from tenantry.launcher.supervisor import _FIRST_DELAY_SECONDS, Supervisor, _Worker
+from tenantry.settings import load
 
 SLOW_APP = Path(__file__).parent / "slow_app.py"
 
@@ -125,7 +126,8 @@ def test_a_stop_during_the_start_is_heeded(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(1000)"], env=server.environment
     )
-    supervisor = Supervisor([], "127.0.0.1", server.port)
+    settings = load({"TENANTRY_LISTEN": f"127.0.0.1:{server.port}"})
+    supervisor = Supervisor([], settings)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         # To this thread: another one, a gRPC client of other tests, would let it end the process.

@@ -16,7 +16,7 @@ def worker() -> None:
     import asyncio
     import logging
 
-    from tenantry import log, master_key
+    from tenantry import launcher, log, master_key
     from tenantry import worker as work
     from tenantry.db.opening import OpenError, open_database
 
@@ -26,6 +26,7 @@ def worker() -> None:
         settings = load()
         log.configure(settings.log_level)
         todo = work.jobs(settings)
+        launcher.ignore_other_signals()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

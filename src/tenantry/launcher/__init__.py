@@ -46,11 +46,21 @@ def serve(settings: Settings, app: str = envoy.APP) -> int:
     # working directory first: a `types.py` where the server was started must not get in.
     os.chdir(configurations[0].parent)
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    ignore_other_signals()
     if len(commands) == 1:
         commands[0].become()
     from tenantry.launcher.supervisor import Supervisor
 
-    return Supervisor(commands, settings.host, settings.port).run()
+    return Supervisor(commands, settings).run()
+
+
+def ignore_other_signals() -> None:
+    """Ignore what other servers rotate logs or reload by: here it would end the process.
+
+    What is ignored stays so over exec.
+    """
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def prepare(settings: Settings) -> certificates.Files:

@@ -36,6 +36,7 @@ REQUEST_SECONDS = 3600
 STALLED_SECONDS = 60
 # SDKs keep one connection open and idle for as long as the application runs.
 IDLE_SECONDS = 3600
+GOAWAY_SECONDS = 1
 HEADERS_KB = 32
 CONNECTIONS = 20_000  # of one worker; more are closed at once
 _FILES_OF_ITS_OWN = 512
@@ -226,9 +227,9 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     config["node"] = {"id": path.stem, "cluster": "tenantry"}
     runtime = {"re2.max_program_size.error_level": _PATTERN_STEPS}
     config["layered_runtime"] = {"layers": [{"name": "ours", "static_layer": runtime}]}
-    # The one figure that `housekeeping` asks for.
-    active = {"exact": "http.ingress_http.downstream_rq_active"}
-    config["stats_config"] = {"stats_matcher": {"inclusion_list": {"patterns": [active]}}}
+    # What `draining` asks for: requests, connections, and those of which nothing is known yet.
+    active = [{"suffix": f"downstream_{what}_active"} for what in ("rq", "cx", "pre_cx")]
+    config["stats_config"] = {"stats_matcher": {"inclusion_list": {"patterns": active}}}
     config["overload_manager"] = _overload_manager()
     (listener,) = config["static_resources"]["listeners"]
     (chain,) = listener["filter_chains"]
@@ -291,6 +292,8 @@ def _limit(http: dict[str, Any]) -> None:
         "request_headers_timeout": f"{HEADERS_SECONDS}s",
         "request_timeout": f"{REQUEST_SECONDS}s",
         "stream_idle_timeout": f"{STALLED_SECONDS}s",
+        # Between the GOAWAY that asks a client to leave and the one that names its last request.
+        "drain_timeout": f"{GOAWAY_SECONDS}s",
         "common_http_protocol_options": {
             "idle_timeout": f"{IDLE_SECONDS}s",
             # Clients of /proxy/ send `connection_name`.

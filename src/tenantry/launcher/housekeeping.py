@@ -1,14 +1,13 @@
 """The one thread beside the application in each worker: stops it gently, keeps TLS fresh.
 
 Envoy ends at once when it gets SIGTERM, with requests in flight. So the launcher blocks the stop
-signals (a mask survives exec), and this thread waits for them instead: it lets Envoy refuse new
-connections, waits for the requests in flight, then hands the signal on. A second signal stops the
-waiting. Certificates are renewed, and those that changed are taken up, without a restart.
+signals (a mask survives exec), and this thread waits for them instead: it lets clients leave,
+refuses new ones, waits for the requests in flight, then hands the signal on. A second signal stops
+the waiting. Certificates are renewed, and those that changed are taken up, without a restart.
 """
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import socket
@@ -18,16 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantry import certificates, launcher, web
-from tenantry.launcher import banner, envoy
+from tenantry.launcher import banner, draining, envoy
 from tenantry.settings import SettingError
 
 if TYPE_CHECKING:
     from tenantry.settings import Settings
 
-DRAIN_SECONDS = 8.0  # less than the 10 that container runtimes wait before they kill
 CERTIFICATE_SECONDS = 60.0
 _POLL_SECONDS = 0.05
-_ACTIVE = "http.ingress_http.downstream_rq_active"
 
 
 def start(settings: Settings) -> None:
@@ -40,11 +37,14 @@ def _keep(settings: Settings) -> None:
     if os.environ.get("TENANTRY_LAUNCHER") == "1" and _listens(settings):
         print(banner.text(settings), flush=True)  # noqa: T201 - for the person at the terminal
     shown = _Shown(settings)
-    while signal.sigtimedwait(launcher.STOP_SIGNALS, CERTIFICATE_SECONDS) is None:
+    while (stop := signal.sigtimedwait(launcher.STOP_SIGNALS, CERTIFICATE_SECONDS)) is None:
         shown.refresh()
-    web.STOPPING.set()
+    web.DRAINING.set()
     if admin := os.environ.get(envoy.ADMIN_VARIABLE):
-        _drain(Path(admin))
+        # Who presses Ctrl-C waits for it, and no balancer does.
+        seconds = 0 if stop.si_signo == signal.SIGINT else settings.drain_seconds
+        draining.drain(Path(admin), settings.port, seconds)
+    web.STOPPING.set()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, launcher.STOP_SIGNALS)
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -59,33 +59,6 @@ def _listens(settings: Settings) -> bool:
         else:
             return True
     return False
-
-
-def _drain(admin: Path) -> None:
-    """Refuse new connections and wait until no request is in flight."""
-    until = time.monotonic() + DRAIN_SECONDS
-    try:
-        _ask(admin, "POST", "/healthcheck/fail")  # from now on each answer closes its connection
-        _ask(admin, "POST", "/drain_listeners")
-        while f"{_ACTIVE}: 0\n" not in _ask(admin, "GET", f"/stats?filter=^{_ACTIVE}$"):
-            if time.monotonic() > until:
-                break
-            if signal.sigtimedwait(launcher.STOP_SIGNALS, _POLL_SECONDS) is not None:
-                break
-    except (OSError, http.client.HTTPException):
-        pass  # Envoy is not up yet, or not any more: nothing is in flight
-
-
-def _ask(admin: Path, verb: str, path: str) -> str:
-    connection = http.client.HTTPConnection("envoy")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.settimeout(DRAIN_SECONDS)
-    try:
-        connection.sock.connect(str(admin))
-        connection.request(verb, path)
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()
 
 
 class _Shown:

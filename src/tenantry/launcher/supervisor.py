@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import signal
 import socket
 import subprocess
@@ -10,21 +11,25 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tenantry import launcher
+from tenantry import launcher, log
+from tenantry.launcher import draining
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.launcher.envoy import Command
+    from tenantry.settings import Settings
 
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.02
-_STOP_SECONDS = 15.0
+_STOP_SECONDS = draining.REQUEST_SECONDS + 8.0  # the rest is for the work beside the calls
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0  # a worker that lived this long is restarted at once the next time
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -53,19 +58,24 @@ class _Worker:
     def schedule(self) -> None:
         """Set when to start again: later each time that it does not live long."""
         now = time.monotonic()
-        self.process = None
+        ended, self.process = self.process, None
         if now - self.started > _HEALTHY_SECONDS:
             self.delay = _FIRST_DELAY_SECONDS
         self.due = now + self.delay
+        if ended is not None:
+            fields = {"pid": ended.pid, "code": ended.returncode, "again_in": self.delay}
+            _log.error("a server process ended and is started again", extra={"fields": fields})
         self.delay = min(2 * self.delay, _LONGEST_DELAY_SECONDS)
 
 
 class Supervisor:
     """Runs the workers; holds no state but them."""
 
-    def __init__(self, commands: Sequence[Command], host: str, port: int) -> None:
+    def __init__(self, commands: Sequence[Command], settings: Settings) -> None:
         self._workers = [_Worker(command) for command in commands]
-        self._address = (launcher.reachable(host), port)
+        self._address = (launcher.reachable(settings.host), settings.port)
+        self._stop_seconds = settings.drain_seconds + _STOP_SECONDS
+        log.configure(settings.log_level)
 
     def run(self) -> int:
         """Run until a stop signal, or until the first start fails; return the exit code."""
@@ -78,9 +88,10 @@ class Supervisor:
         if code is None:
             for worker in others:
                 worker.start()
-            self._look_after()
-            code = 0
-        self._stop()
+            stop = self._look_after()
+            self._stop(stop)
+            return 0
+        self._stop(signal.SIGTERM)
         return code
 
     def _until_ready(self, worker: _Worker) -> int | None:
@@ -90,7 +101,7 @@ class Supervisor:
         while time.monotonic() < until:
             if worker.process.poll() is not None:
                 return worker.process.returncode or 1
-            if signal.sigtimedwait(_SIGNALS - {signal.SIGCHLD}, _POLL_SECONDS) is not None:
+            if signal.sigtimedwait(launcher.STOP_SIGNALS, _POLL_SECONDS) is not None:
                 return 0
             try:
                 socket.create_connection(self._address, timeout=1).close()
@@ -99,13 +110,13 @@ class Supervisor:
             return None
         return 1
 
-    def _look_after(self) -> None:
-        """Restart workers that end, until a stop signal comes."""
+    def _look_after(self) -> signal.Signals:
+        """Restart workers that end, until a stop signal comes; return it."""
         while True:
             waits = [w.due - time.monotonic() for w in self._workers if w.process is None]
             received = signal.sigtimedwait(_SIGNALS, max(0.0, min(waits, default=3600.0)))
-            if received is not None and received.si_signo in {signal.SIGTERM, signal.SIGINT}:
-                return
+            if received is not None and received.si_signo in launcher.STOP_SIGNALS:
+                return signal.Signals(received.si_signo)
             for worker in self._workers:
                 if worker.process is not None and worker.process.poll() is not None:
                     worker.schedule()
@@ -114,15 +125,19 @@ class Supervisor:
                     worker.command.environment["TENANTRY_LAUNCHER"] = ""
                     worker.start()
 
-    def _stop(self) -> None:
-        """Stop all workers together, and kill what does not end."""
+    def _stop(self, number: signal.Signals) -> None:
+        """Stop all workers together, and kill what does not end; hand on a further stop signal."""
         running = [w.process for w in self._workers if w.process is not None]
+        until = time.monotonic() + self._stop_seconds
         for process in running:
-            process.terminate()
-        until = time.monotonic() + _STOP_SECONDS
-        for process in running:
-            try:
-                process.wait(max(0.0, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.send_signal(number)
+        while running := [process for process in running if process.poll() is None]:
+            received = signal.sigtimedwait(_SIGNALS, max(0.0, until - time.monotonic()))
+            if received is None:
+                for process in running:
+                    process.kill()
+                    process.wait()
+            elif received.si_signo in launcher.STOP_SIGNALS:
+                for process in running:
+                    # Not the first one again: one that still starts has not taken that yet.
+                    process.send_signal(signal.SIGINT)
