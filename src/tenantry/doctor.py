@@ -49,7 +49,16 @@ _SIGNING_IN = {
     "expire_time": _INVITATION["expire_time"],
     "expiry_time": _INVITATION["expire_time"],
     "expiry_time_relative": "5 minutes",
+}
+_HAPPENED = {
+    **_SIGNING_IN,
+    "activity": "passkey_added",
     "change_time": _INVITATION["expire_time"],
+    "name": "Pixel 9",
+    "browser": "Firefox",
+    "os": "Linux",
+    "address": "192.0.2.1",
+    "not_me_link": "https://localhost/not-me/token",
 }
 
 
@@ -182,12 +191,13 @@ def _event_log(settings: Settings) -> str:
 def _mail(settings: Settings) -> str:
     from tenantry.mail import rendering
     from tenantry.passwordless import mails as passwordless
-    from tenantry.passwords import service as passwords
+    from tenantry.security_notices import service as security_notices
     from tenantry.users import invitations
 
     templates = rendering.Templates(settings.mail_templates)
     cases = [(invitations.TEMPLATE, variables) for variables in _CASES]
-    cases += [(name, _SIGNING_IN) for name in (*passwordless.TEMPLATES, passwords.TEMPLATE)]
+    cases += [(name, _SIGNING_IN) for name in passwordless.TEMPLATES]
+    cases += [(name, _HAPPENED) for name in security_notices.TEMPLATES]
     for name, variables in cases:
         try:
             templates.render(name, variables)

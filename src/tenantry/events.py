@@ -69,6 +69,7 @@ OURS = {
     "webhook_endpoint.secret_rotated": "WebhookEndpoint",
     "user.erased": "User",
     "user.password_changed": "User",
+    "user.activity_disowned": "User",
     "session.refresh_token_reused": "Session",
     "passkey.created": "Passkey",
     "passkey.updated": "Passkey",

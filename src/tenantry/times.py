@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from protobuf.wkt import Timestamp
 
@@ -24,3 +24,8 @@ def timestamp(microseconds: int) -> Timestamp:
     """Return a time as messages hold it."""
     seconds, rest = divmod(microseconds, 1_000_000)
     return Timestamp(seconds=seconds, nanos=rest * 1000)
+
+
+def plainly(microseconds: int) -> str:
+    """Return a time since 1970 for people, on a page: 2026-11-05 14:05 UTC."""
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")

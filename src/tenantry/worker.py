@@ -31,7 +31,7 @@ from tenantry.oauth.key_ring import KeyRing
 from tenantry.passkeys import challenges
 from tenantry.passwordless import mails as passwordless_mails
 from tenantry.passwordless import service as passwordless
-from tenantry.passwords import service as passwords
+from tenantry.security_notices import service as security_notices
 from tenantry.sessions import departures, lapsing
 from tenantry.sessions.back_channel import BackChannel
 from tenantry.sign_in import retention as sign_ins
@@ -73,10 +73,11 @@ def jobs(settings: Settings) -> list[Job]:
     """Return all there is to do."""
     invitation = functools.partial(invitations.mail_variables, public_url=settings.public_url)
     code = functools.partial(passwordless_mails.mail_variables, settings=settings)
+    notice = functools.partial(security_notices.mail_variables, settings=settings)
     templates: dict[str, Prepare] = {
         invitations.TEMPLATE: invitation,
         **dict.fromkeys(passwordless_mails.TEMPLATES, code),
-        passwords.TEMPLATE: functools.partial(passwords.mail_variables, settings=settings),
+        **dict.fromkeys(security_notices.TEMPLATES, notice),
         disabling.TEMPLATE: disabling.mail_variables,
     }
     delivery = Delivery(settings, templates)

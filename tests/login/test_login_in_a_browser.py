@@ -592,10 +592,18 @@ async def test_every_page_can_be_used_by_everybody(place, visit, application, tm
             ("gone", "/login/areq_1"),
             ("other-browser", "/login/areq_1/link?link_token=x"),
             ("refused", application.path(redirect_uri="https://evil.example/")),
+            ("not-me-over", "/not-me/x"),
         ):
             await page.goto(place.server.url + path)
             await walk.look(page, name)
-    assert len(walk.seen) == 25
+        await place.second_factor(user["id"])
+        mail = await place.mail(user["email"])
+        await page.goto(re.findall(r"^https://\S+/not-me/\S+$", mail, re.MULTILINE)[0])
+        await walk.look(page, "not-me")
+        await page.get_by_role("button", name="Sign out everywhere").click()
+        await expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+        await walk.look(page, "not-me-done")
+    assert len(walk.seen) == 28
 
 
 async def test_a_phone_in_german_fits(place, visit, tmp_path):

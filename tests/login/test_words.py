@@ -10,6 +10,7 @@ import pytest
 
 from tenantry.login import words
 from tenantry.login.words import LANGUAGES, choose
+from tenantry.security_notices.service import ACTIVITIES
 
 DATABASES = ("sqlite",)  # it makes no difference here
 
@@ -69,7 +70,10 @@ def test_all_that_is_there_is_asked_for():
         and not (key.split(".")[0] in sections and key.split(".")[1] in _MESSAGES)
     ]
     # `"sign_in." ~ notice`, whose values are those of the room.
-    assert unused == ["sign_in.not_a_member", "sign_in.authenticate_again"]
+    assert unused == [
+        *("sign_in.not_a_member", "sign_in.authenticate_again"),
+        *(f"activity.{activity}" for activity in ACTIVITIES),
+    ]
 
 
 @pytest.mark.parametrize(

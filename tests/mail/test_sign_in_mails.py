@@ -15,6 +15,7 @@ from mail_servers import ENDS
 from tenantry.mail import rendering
 from tenantry.mail.rendering import Templates
 from tenantry.passwordless.mails import NO_ACCOUNT_MAIL, SIGN_IN_CODE, SIGN_UP_CODE
+from tenantry.security_notices import service as security_notices
 
 HEIGHT = 760
 LINK = "https://app.example/magic?next=%2Fhome&link_token=pwl_1575221404796719104.c2VjcmV0"
@@ -34,12 +35,22 @@ OF_CODE = {
     "expiry_time": ENDS,
     "expiry_time_relative": "5 minutes",
 }
-OF_PASSWORD = {"user_email": "ann@example.com", "change_time": ENDS}
+NOT_ME = "https://auth.example/not-me/mail_1575221404796719104.c2VjcmV0c2VjcmV0c2VjcmV0"
+HAPPENED = {
+    "user_email": "ann@example.com",
+    "activity": "passkey_added",
+    "change_time": ENDS,
+    "name": "Pixel 9",
+    "browser": "Chrome",
+    "os": "Linux",
+    "address": "2001:db8:1234:5678:9abc:def0:1234:5678",
+    "not_me_link": NOT_ME,
+}
 SHOWS = {
     SIGN_IN_CODE: OF_CODE,
     SIGN_UP_CODE: OF_CODE,
     NO_ACCOUNT_MAIL: OF_CODE,
-    "password_changed": OF_PASSWORD,
+    **dict.fromkeys(security_notices.TEMPLATES, HAPPENED),
 }
 WITH_CODE = [SIGN_IN_CODE, SIGN_UP_CODE]
 NAMES = st.text(max_size=80) | st.text('=?utf8qb -_\r\n{}%<>"&@,;:\u202e', max_size=80)
@@ -85,19 +96,34 @@ def test_the_other_mails_say_what_happened(brand):
         assert "ann@example.com" in said
         assert CODE not in said
         assert "link_token" not in said
-    content = rendered("password_changed", brand)
+
+
+@pytest.mark.parametrize("brand", [BRAND, NO_BRAND])
+@pytest.mark.parametrize("whence", [True, False])
+@pytest.mark.parametrize("activity", security_notices.ACTIVITIES)
+def test_mails_about_an_account_say_what_happened_and_how_to_disown_it(activity, whence, brand):
+    template = activity if activity in SHOWS else security_notices.ACCOUNT_CHANGED
+    given = {} if whence else dict.fromkeys(("browser", "os", "address", "name"), "")
+    content = rendered(template, brand, activity=activity, **given)
     for said in (unescape(content.html), content.text):
         assert "5 November 2026, 14:05 UTC" in said
         assert "ann@example.com" in said
+        assert ("Chrome on Linux" in said) == (HAPPENED["address"] in said) == whence
+        assert ("Pixel 9" in said) == (whence and activity.startswith("passkey"))
         assert ("help@acme.example" in said) == (brand is BRAND)
+        assert "If it was you" in said
+    assert content.html.count(f'href="{NOT_ME}"') == 2
+    assert re.search(rf"^{re.escape(NOT_ME)}$", content.text, re.MULTILINE)
+    # One that an older version queued knows of no person.
+    assert "not you" not in rendered(template, brand, activity=activity, not_me_link="").text
 
 
 @pytest.mark.parametrize("template", SHOWS)
-@given(name=NAMES, address=NAMES)
-def test_whatever_a_name_holds_it_stays_a_name(template, name, address):
+@given(name=NAMES, address=NAMES, passkey=NAMES)
+def test_whatever_a_name_holds_it_stays_a_name(template, name, address, passkey):
     brand = {**BRAND, "app_name": name}
     usual = rendered(template)
-    content = rendered(template, brand, user_email=address)
+    content = rendered(template, brand, user_email=address, name=passkey)
     assert not re.search(r"[\r\n]", content.subject)
     tags = re.compile(r"<[a-z!/][a-z0-9]*")
     if rendering.one_line(name):

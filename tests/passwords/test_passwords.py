@@ -26,6 +26,7 @@ from tenantry.passwordless import service as passwordless
 from tenantry.passwordless.proofs import code
 from tenantry.passwords import hashes, service
 from tenantry.passwords.service import Passwords
+from tenantry.security_notices import service as security_notices
 from tenantry.sessions import service as sessions
 from tenantry.settings import load
 
@@ -302,7 +303,7 @@ async def test_choosing_ends_the_other_sessions_and_tells_the_person(db, passwor
     assert "argon2" not in written
 
     (notice,) = await mail_service.newest(db, limit=9)
-    shown = await service.mail_variables(
+    shown = await security_notices.mail_variables(
         db, notice, load({"TENANTRY_APP_NAME": "Acme", "TENANTRY_CONFIG": "/dev/null"})
     )
     content = Templates(None).render(notice.template, shown)

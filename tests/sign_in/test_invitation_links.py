@@ -162,8 +162,9 @@ async def test_who_has_signed_in_before_is_not_let_in_by_a_link(place, organizat
 
 async def test_nor_who_has_a_second_factor(place, organization, browser):
     user = await place.member(organization, invited=True)
+    token = await token_to(place, user.email)
     await register_totp(place, user)
-    accepted = await accept(browser, await token_to(place, user.email))
+    accepted = await accept(browser, token)
     assert accepted.secret is None
     assert (await place.user(user.id)).memberships[0].status == "ACTIVE"
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tenantry.times import rfc3339
+from tenantry.times import plainly, rfc3339
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -119,13 +118,8 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters["iso"] = rfc3339
-    environment.filters["plainly"] = _plainly
+    environment.filters["plainly"] = plainly
     return environment
-
-
-def _plainly(microseconds: int) -> str:
-    """Return a time for who has no script, which would write it as they do."""
-    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _address(mailbox: str) -> str:

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tenantry.login import branding
+from tenantry.times import plainly, rfc3339
 from tenantry.web import Request, Response
 
 if TYPE_CHECKING:
@@ -153,6 +154,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.filters["iso"] = rfc3339
+    environment.filters["plainly"] = plainly
     environment.filters["initial"] = branding.initial
     environment.filters["shown_logo"] = branding.shown_logo
     return environment

@@ -16,10 +16,12 @@ from tenantry import errors, vault
 from tenantry.login import branding, problems
 from tenantry.login.door import Door
 from tenantry.login.invitations import Invitations
+from tenantry.login.not_me import NotMe
 from tenantry.login.pages import HEADERS, ICON, SCRIPT, STYLE
 from tenantry.login.steps import STEPS, Given, page_of
 from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
+from tenantry.security_notices import links
 from tenantry.sign_in import answers, refusals, states, ways_back
 from tenantry.web import Request, Response, Route
 
@@ -61,6 +63,7 @@ def routes(
     door = Door(db, settings, session_cookie)
     login = Login(door, sign_in, settings, browser_cookie)
     invitations = Invitations(door, sign_in)
+    not_me = NotMe(door)
     page, form = door.page, door.form
     return [
         Route("GET", STYLE, door.pages.style),
@@ -79,6 +82,8 @@ def routes(
         Route("POST", "/login/{id}/link", form(login.open_link)),
         Route("GET", "/invitations/{token}", page(invitations.show)),
         Route("POST", "/invitations/{token}", form(invitations.accept)),
+        Route("GET", f"{links.PATH}{{token}}", page(not_me.show)),
+        Route("POST", f"{links.PATH}{{token}}", form(not_me.disown)),
     ]
 
 

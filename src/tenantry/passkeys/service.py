@@ -16,6 +16,7 @@ from tenantry.db.engine import DuplicateKey, ForeignKey, now
 from tenantry.db.statements import Statement
 from tenantry.passkeys import authenticators, ceremonies, challenges
 from tenantry.passkeys.model import Passkey, passkeys
+from tenantry.security_notices import service as security_notices
 from tenantry.sessions import devices, freshness
 from tenantry.users import reading
 from tenantry.users.model import users
@@ -158,6 +159,8 @@ async def finish_registration(
             count = await db.fetch_one(_COUNT, p_user_id=user_id)
             _check_room(count["n"] if count else 0)
             await db.apply(_INSERT, created, **row)
+            held, name = replace(call, db=db), passkey.display_name
+            await security_notices.queue(held, user_id, security_notices.PASSKEY_ADDED, name=name)
     except DuplicateKey:
         raise errors.Duplicate("credential_id") from None
     except ForeignKey:
@@ -338,8 +341,13 @@ async def remove(call: Call, passkey_id: str, *, proved: bool = False) -> Passke
     if not proved:
         await freshness.check(call)
     event = events.of(call, "passkey.deleted", before=passkey.shown())
-    if await call.db.apply(_DELETE, event, p_id=passkey.id) is None:
-        raise errors.NotFound("passkey")
+    async with call.db.transaction() as db:
+        if await db.apply(_DELETE, event, p_id=passkey.id) is None:
+            raise errors.NotFound("passkey")
+        held, name = replace(call, db=db), passkey.display_name
+        await security_notices.queue(
+            held, passkey.user_id, security_notices.PASSKEY_REMOVED, name=name
+        )
     return passkey
 
 

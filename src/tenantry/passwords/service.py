@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
 
@@ -24,11 +24,10 @@ from tenantry.attempts import service as attempts
 from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.known_origins import service as known_origins
-from tenantry.mail import branding
-from tenantry.mail import service as mail_service
 from tenantry.passwords import hashes
 from tenantry.passwords.breached import BreachedPasswords
 from tenantry.passwords.pool import Pool
+from tenantry.security_notices import service as security_notices
 from tenantry.sessions import service as sessions
 from tenantry.users import service as users_service
 from tenantry.users.model import users
@@ -40,10 +39,7 @@ if TYPE_CHECKING:
 
     from tenantry.caller import Call
     from tenantry.db.engine import Session
-    from tenantry.mail.model import Mail
-    from tenantry.settings import Settings
 
-TEMPLATE = "password_changed"
 # NIST SP 800-63B section 3.1.1.2; in characters, after normalization.
 SHORTEST, LONGEST = 8, 128
 GUESSES, GUESSES_SECONDS = 10, 600  # for an account from one network
@@ -220,11 +216,10 @@ class Passwords:
             )
             if row is None:
                 raise errors.NotFound("user")
-            await mail_service.queue(
-                db, template=TEMPLATE, recipient=user.email, variables={"change_time": at}
-            )
+            held = replace(call, db=db)
+            await security_notices.queue(held, user_id, security_notices.PASSWORD_CHANGED)
             left = session_id or call.caller.session_id
-            await sessions.end_all(replace(call, db=db), user_id, but=left)
+            await sessions.end_all(held, user_id, but=left)
 
     def _argon2(self) -> PasswordHasher:
         if self._hasher is None:
@@ -238,15 +233,6 @@ class Passwords:
                 salt_len=_SALT_BYTES,
             )
         return self._hasher
-
-
-async def mail_variables(_db: Session, mail: Mail, settings: Settings) -> dict[str, Any] | None:
-    """Return what the mail about a new password shows."""
-    return {
-        **branding.variables(settings),
-        "user_email": mail.recipient,
-        "change_time": mail.variables["change_time"],
-    }
 
 
 async def _take(db: Session, what: str, whose: str, *, most: int, seconds: int) -> None:

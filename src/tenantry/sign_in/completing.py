@@ -12,6 +12,7 @@ from tenantry.interceptors.model import PRE_SESSION_CREATION
 from tenantry.known_origins import service as known_origins
 from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
+from tenantry.security_notices import service as security_notices
 from tenantry.sessions import policies
 from tenantry.sessions import service as sessions
 from tenantry.sessions.model import LOGOUT
@@ -107,7 +108,13 @@ class Completing(Core):
         except errors.Intercepted as refusal:
             raise _Refused(refusal.message) from None
         return await self._completed(
-            call, request, session, proofs=proofs, enters=enters, claims=claims
+            call,
+            request,
+            session,
+            proofs=proofs,
+            enters=enters,
+            claims=claims,
+            is_first=user.last_login_time is None,
         )
 
     async def _completed(
@@ -119,6 +126,7 @@ class Completing(Core):
         proofs: Sequence[str],
         enters: bool,
         claims: Mapping[str, Any],
+        is_first: bool,
     ) -> Completion:
         assert request.params is not None
         assert request.user_id is not None
@@ -160,6 +168,10 @@ class Completing(Core):
             if proofs:
                 noted = await known_origins.note(db, call.origin, user.id)
                 devices = noted.secrets
+                # Whose session a browser still has, it is known to.
+                is_known = noted.is_known or (session is not None and session.user_id == user.id)
+                if not is_known and not is_first:
+                    await security_notices.queue(held, user.id, security_notices.NEW_DEVICE)
             if proofs or session is None or organization.id not in session.organizations:
                 await record_login(held, user, entered, context_of_login(request))
         return Completion(self._answer(request.params, code=code), secret, devices)

@@ -14,6 +14,7 @@ from tenantry.db.engine import DuplicateKey, ForeignKey, now
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.known_origins import service as known_origins
+from tenantry.security_notices import service as security_notices
 from tenantry.totp import recovery
 from tenantry.totp.model import Registration, recovery_codes, totp_registrations
 from tenantry.users.model import users
@@ -213,6 +214,7 @@ async def enable(call: Call, registration_id: str, code: str) -> tuple[Registrat
             if row is None:  # it was enabled, or is gone, just now
                 raise errors.NotFound("TOTP registration")
             await db.fetch_all(_KEEP_CODES, p_registration_id=after.id, p_digests=to_json(digests))
+            await _tell(replace(call, db=db), after, security_notices.APP_ADDED)
     except DuplicateKey:  # another one of the user was enabled at the same time
         raise errors.InvalidArgument.field(
             "registration_id", "enabled", "another one was enabled just now"
@@ -259,19 +261,23 @@ async def disable(call: Call, registration_id: str, code: str) -> None:
     if not await _use(call, registration, code):
         raise wrong_code()
     gone = events.of(call, "totp.disabled", before=registration.shown())
-    await call.db.apply(_DELETE, gone, p_id=registration.id)
+    async with call.db.transaction() as db:
+        if await db.apply(_DELETE, gone, p_id=registration.id) is not None:
+            await _tell(replace(call, db=db), registration, security_notices.APP_REMOVED)
 
 
 async def _use(call: Call, registration: Registration, code: str) -> bool:
     if recovery.looks_like_one(code):
         used = events.of(call, "totp.recovery_code_used", after=registration.shown())
         digest = recovery.digest(call.db, registration.id, code)
-        return (
-            await call.db.apply(
+        async with call.db.transaction() as db:
+            row = await db.apply(
                 _TAKE_CODE, used, p_registration_id=registration.id, p_digest=digest
             )
-            is not None
-        )
+            if row is not None:
+                held = replace(call, db=db)
+                await _tell(held, registration, security_notices.RECOVERY_CODE_USED)
+        return row is not None
     guesser = await _count_attempt(call, registration)
     step = _step(call.db, registration, code)
     # Of two that come at once with one code, one finds the step still free.
@@ -279,6 +285,11 @@ async def _use(call: Call, registration: Registration, code: str) -> bool:
         return False
     await attempts.clear(call.db, _ATTEMPTS, guesser)
     return True
+
+
+async def _tell(call: Call, registration: Registration, activity: str) -> None:
+    if registration.user_id is not None:
+        await security_notices.queue(call, registration.user_id, activity)
 
 
 async def _count_attempt(call: Call, registration: Registration) -> str:
