@@ -78,6 +78,7 @@ from tenantry.rate_limits.rates import Rates
 from tenantry.reference import web as reference
 from tenantry.roles.rpc import RolesService
 from tenantry.sessions.cookies import SessionCookie
+from tenantry.sessions.freshness import Freshness
 from tenantry.sessions.rpc import SessionService
 from tenantry.sign_in.browsers import BrowserCookie
 from tenantry.sign_in.rpc import AuditLogsService, AuthService
@@ -194,7 +195,9 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
             passwordless_pb.desc().services[0],
             PasswordlessService(code_seconds=settings.email_code_seconds),
         ),
-        *methods.of_service(webauthn_pb.desc().services[0], WebAuthnService(relying_party)),
+        *methods.of_service(
+            webauthn_pb.desc().services[0], WebAuthnService(relying_party, Freshness.of(settings))
+        ),
         *methods.of_service(totp_pb.desc().services[0], TOTPService(issuer=relying_party.name)),
         *methods.of_service(
             auth_pb.desc().services[0],
@@ -289,7 +292,13 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         )
     )
     entry.add_routes(
-        account.routes(db, settings, session_cookie=session_cookie, relying_party=relying_party)
+        account.routes(
+            db,
+            settings,
+            session_cookie=session_cookie,
+            relying_party=relying_party,
+            passwords=passwords,
+        )
     )
     entry.add_routes(home.routes(settings))
     entry.add_routes(portal.routes(db, settings.public_url))

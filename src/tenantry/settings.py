@@ -505,6 +505,12 @@ class Settings:
         _switch,
         "Tokens of a person fit into a cookie: many permissions and a long profile are left out.",
     )
+    fresh_sign_in_minutes: int = _setting(
+        "10",
+        _count(1, 1440),
+        "Minutes after a sign-in in which a person may change how they sign in; after them they "
+        "show once more who they are.",
+    )
     session_absolute_minutes: int = _setting(
         "480", _count(2, 525_600), "Minutes after which a session ends in any case."
     )

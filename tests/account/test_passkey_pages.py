@@ -155,12 +155,12 @@ async def test_ten_minutes_after_the_sign_in_it_takes_a_new_one(visitor, person,
     passkey = await person.add_passkey(authenticator)
     await person.signed_in_ago(11)
     page = await visitor.get("passkeys")
-    assert "sign out and then sign in again" in text_of(page)
+    assert "show that it is still you" in text_of(page)
     assert 'id="add"' not in page.text
     assert "/delete" not in page.text
     asked = await visitor.post("passkeys/options")
     assert asked.status_code == 403
-    assert "sign in again" in asked.json()["problem"]
+    assert "show that it is still you" in asked.json()["problem"]
     assert (await visitor.post(f"passkeys/{passkey.id}/delete")).status_code == 400
     # A name is no secret.
     renamed = await visitor.post(f"passkeys/{passkey.id}/rename", display_name="Mine")

@@ -74,7 +74,7 @@ async def test_turning_it_off_takes_a_code_however_new_the_sign_in_is(visitor, p
 async def test_setting_up_takes_a_new_sign_in_or_a_code(visitor, person):
     await person.signed_in_ago(11)
     page = await visitor.get("security")
-    assert "sign out and then sign in again" in text_of(page)
+    assert "show that it is still you" in text_of(page)
     assert (await visitor.post("security/totp")).status_code == 400
 
     app, _ = await person.set_up_app()

@@ -20,6 +20,7 @@ from software_authenticator import (
 from tenantry import errors
 from tenantry.db import log
 from tenantry.passkeys import ceremonies, challenges, service
+from tenantry.sessions.freshness import Freshness
 
 
 async def test_the_options_ask_for_a_passkey_that_can_be_found(db, new_person, relying_party):
@@ -230,6 +231,6 @@ async def test_a_person_has_twenty_at_most(new_person, register, relying_party, 
 
 async def test_a_program_has_no_passkeys(db, relying_party):
     with pytest.raises(errors.PermissionDenied, match="person"):
-        await service.begin_own_registration(call_from(db), relying_party)
+        await service.begin_own_registration(call_from(db), relying_party, Freshness(10))
     with pytest.raises(errors.PermissionDenied, match="person"):
         await service.finish_own_registration(call_from(db), relying_party, {})

@@ -14,7 +14,7 @@ from tenantry.caller import Call, Caller, Kind
 from tenantry.clients import service as clients
 from tenantry.db.engine import Failure
 from tenantry.sessions import service as sessions
-from tenantry.sessions.freshness import is_fresh
+from tenantry.sessions.freshness import Freshness
 from tenantry.totp import service as totp
 from tenantry.users import service as users
 from tenantry.web import Request, Response
@@ -45,6 +45,7 @@ class Visit:
     session: Session
     person: User
     words: Words
+    is_fresh: bool  # the person signed in so lately that nothing more is asked
 
     def query(self, name: str) -> str:
         """Return a member of the query, "" without it."""
@@ -55,7 +56,7 @@ class Visit:
 
     def proof(self, registration: Registration | None) -> str:
         """Return what a sensitive change takes: "" for nothing more, a "code", or a new sign_in."""
-        if is_fresh(self.session):
+        if self.is_fresh:
             return ""
         return "code" if registration is not None else "sign_in"
 
@@ -66,6 +67,7 @@ class Door:
     def __init__(self, db: Database, settings: Settings, session_cookie: SessionCookie) -> None:
         self.db = db
         self.pages = Pages(settings)
+        self.freshness = Freshness.of(settings)
         self._session_cookie = session_cookie
         self._public_url = settings.public_url
 
@@ -96,7 +98,17 @@ class Door:
 
     def render(self, visit: Visit, template: str, **values: Any) -> Response:
         """Return a page for this person."""
-        return self.pages.render(template, visit.words, person=visit.person, **values)
+        return self.pages.render(
+            template,
+            visit.words,
+            person=visit.person,
+            fresh_minutes=self.freshness.minutes,
+            **values,
+        )
+
+    def stale(self, visit: Visit) -> str:
+        """Return why something takes a new proof of the person."""
+        return visit.words.plain("fresh.sign_in", minutes=self.freshness.minutes)
 
     def redirect(self, location: str) -> Response:
         """Return a redirect to another page."""
@@ -121,7 +133,8 @@ class Door:
             person = await users.get(call, users.Identity(session.user_id))
         except errors.NotFound:  # gone just now
             return None
-        return Visit(request, call, session, person, self._words(request))
+        fresh = self.freshness.has(session)
+        return Visit(request, call, session, person, self._words(request), fresh)
 
     async def _closed(self, request: Request) -> Response:
         uri = await clients.initiate_login_uri(self.db)

@@ -41,7 +41,9 @@ class PasskeyPages:
         person was given.
         """
         try:
-            await step_up.check(visit.call, visit.session, _form(visit).get("code", ""))
+            await step_up.check(
+                visit.call, visit.session, self._door.freshness, _form(visit).get("code", "")
+            )
             _, options = await passkeys.begin_registration(
                 visit.call, visit.person, self._relying_party
             )
@@ -77,12 +79,14 @@ class PasskeyPages:
         """Delete a passkey."""
         id_ = visit.request.params["id"]
         try:
-            await step_up.check(visit.call, visit.session, _form(visit).get("code", ""))
+            await step_up.check(
+                visit.call, visit.session, self._door.freshness, _form(visit).get("code", "")
+            )
         except errors.InvalidArgument:
             return await self._page(visit, {f"{id_}-code": visit.words.plain("problem.code")})
         except Stale:
-            return await self._page(visit, {"": visit.words.plain("fresh.sign_in")})
-        await passkeys.remove(visit.call, id_, proved=True)
+            return await self._page(visit, {"": self._door.stale(visit)})
+        await passkeys.remove(visit.call, id_, None)
         return self._door.redirect(f"{PATH}?done=deleted")
 
     async def _page(self, visit: Visit, problems: Mapping[str, str] | None = None) -> Response:
@@ -109,13 +113,12 @@ class PasskeyPages:
             },
         )
 
-    @staticmethod
-    def _reason(visit: Visit, problem: errors.Error) -> str:
+    def _reason(self, visit: Visit, problem: errors.Error) -> str:
         if isinstance(problem, errors.RateLimited):
             minutes = -(-int(problem.headers["retry-after"]) // 60)
             return visit.words.plain("limited.lead", minutes=minutes)
         if isinstance(problem, Stale):
-            return visit.words.plain("fresh.sign_in")
+            return self._door.stale(visit)
         wrong_code = any(violation.field == "code" for violation in problem.violations)
         return visit.words.plain("problem.code" if wrong_code else "passkeys.full")
 

@@ -41,11 +41,16 @@ class SecurityPages:
     async def set_up(self, visit: Visit) -> Response:
         """Begin to register an authenticator app, which takes a proof."""
         try:
-            await step_up.check(visit.call, visit.session, visit.request.form().get("code", ""))
+            await step_up.check(
+                visit.call,
+                visit.session,
+                self._door.freshness,
+                visit.request.form().get("code", ""),
+            )
         except errors.InvalidArgument:
             return await self._page(visit, {"start-code": visit.words.plain("problem.code")})
         except Stale:
-            return await self._page(visit, {"": visit.words.plain("fresh.sign_in")})
+            return await self._page(visit, {"": self._door.stale(visit)})
         registration = await totp.register(visit.call, user_id=visit.person.id)
         return self._door.redirect(f"{PATH}/totp/{registration.id}")
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.account import passkeys, security
+from tenantry.account import confirm, passkeys, security
+from tenantry.account.confirm import ConfirmPages
 from tenantry.account.door import Door
 from tenantry.account.pages import HEADERS, SCRIPT, STYLE
 from tenantry.account.passkeys import PasskeyPages
@@ -18,6 +19,7 @@ from tenantry.web import Response, Route
 if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.passkeys.relying_party import RelyingParty
+    from tenantry.passwords.service import Passwords
     from tenantry.sessions.cookies import SessionCookie
     from tenantry.settings import Settings
     from tenantry.web import Request
@@ -29,11 +31,13 @@ def routes(
     *,
     session_cookie: SessionCookie,
     relying_party: RelyingParty,
+    passwords: Passwords,
 ) -> list[Route]:
     """Return what this door serves."""
     door = Door(db, settings, session_cookie)
     keys = PasskeyPages(door, relying_party)
     safety = SecurityPages(door, issuer=relying_party.name)
+    again = ConfirmPages(door, settings, passwords)
     page, form = door.page, door.form
     return [
         Route("GET", STYLE, door.pages.asset),
@@ -44,6 +48,9 @@ def routes(
         Route("POST", f"{passkeys.PATH}/options", form(keys.options)),
         Route("POST", f"{passkeys.PATH}/{{id}}/rename", form(keys.rename)),
         Route("POST", f"{passkeys.PATH}/{{id}}/delete", form(keys.delete)),
+        Route("GET", confirm.PATH, page(again.show)),
+        Route("POST", confirm.PATH, form(again.confirm)),
+        Route("POST", f"{confirm.PATH}/mail", form(again.mail)),
         Route("GET", security.PATH, page(safety.show)),
         Route("POST", f"{security.PATH}/totp", form(safety.set_up)),
         Route("GET", f"{security.PATH}/totp/{{id}}", page(safety.setup)),

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from tenantry.caller import Call
     from tenantry.passkeys.model import Passkey
     from tenantry.passkeys.relying_party import RelyingParty
+    from tenantry.sessions.freshness import Freshness
 
 
 class WebAuthnService:
     """One async method per rpc."""
 
-    def __init__(self, relying_party: RelyingParty) -> None:
+    def __init__(self, relying_party: RelyingParty, freshness: Freshness) -> None:
         self._relying_party = relying_party
+        self._freshness = freshness
 
     async def list_credentials(
         self, request: pb.ListCredentialsRequest, call: Call
@@ -40,7 +42,7 @@ class WebAuthnService:
     async def delete_credential(
         self, request: pb.DeleteCredentialRequest, call: Call
     ) -> pb.DeleteCredentialResponse:
-        passkey = await service.remove(call, request.credential_id)
+        passkey = await service.remove(call, request.credential_id, self._freshness)
         return pb.DeleteCredentialResponse(
             success=True,
             unknown_credential_options=pb.UnknownCredentialOptions(
@@ -57,7 +59,9 @@ class WebAuthnService:
     async def begin_registration(
         self, _request: pb.BeginRegistrationRequest, call: Call
     ) -> pb.BeginRegistrationResponse:
-        _, options = await service.begin_own_registration(call, self._relying_party)
+        _, options = await service.begin_own_registration(
+            call, self._relying_party, self._freshness
+        )
         return pb.BeginRegistrationResponse(options=_struct(options))
 
     async def finish_registration(

@@ -17,7 +17,7 @@ from tenantry.db.statements import Statement
 from tenantry.passkeys import authenticators, ceremonies, challenges
 from tenantry.passkeys.model import Passkey, passkeys
 from tenantry.security_notices import service as security_notices
-from tenantry.sessions import devices, freshness
+from tenantry.sessions import devices
 from tenantry.users import reading
 from tenantry.users.model import users
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tenantry.caller import Call
     from tenantry.db.engine import Row, Session
     from tenantry.passkeys.relying_party import RelyingParty
+    from tenantry.sessions.freshness import Freshness
     from tenantry.users.model import User
 
 MOST = 20  # passkeys of one person
@@ -169,13 +170,13 @@ async def finish_registration(
 
 
 async def begin_own_registration(
-    call: Call, relying_party: RelyingParty
+    call: Call, relying_party: RelyingParty, freshness: Freshness
 ) -> tuple[str, dict[str, Any]]:
     """Begin a registration for the signed-in person: see `begin_registration`.
 
     Raises:
         errors.PermissionDenied: it is a program that calls, not a person.
-        freshness.Stale: the person signed in too long ago.
+        Stale: the person signed in too long ago.
 
     """
     await freshness.check(call)
@@ -327,18 +328,18 @@ async def rename(call: Call, passkey_id: str, display_name: str) -> Passkey:
     return after
 
 
-async def remove(call: Call, passkey_id: str, *, proved: bool = False) -> Passkey:
+async def remove(call: Call, passkey_id: str, freshness: Freshness | None) -> Passkey:
     """Delete a passkey, and return what it was.
 
-    ``proved``: the person has just shown in another way than by signing in who they are.
+    Without ``freshness`` the caller has seen to it that the person showed who they are.
 
     Raises:
         errors.NotFound: there is no such passkey that this caller may see.
-        freshness.Stale: the person signed in too long ago.
+        Stale: the person signed in too long ago.
 
     """
     passkey = await _get(call, passkey_id)
-    if not proved:
+    if freshness is not None:
         await freshness.check(call)
     event = events.of(call, "passkey.deleted", before=passkey.shown())
     async with call.db.transaction() as db:

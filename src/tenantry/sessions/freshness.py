@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenantry import errors
@@ -12,30 +13,41 @@ from tenantry.sessions import service
 if TYPE_CHECKING:
     from tenantry.caller import Call
     from tenantry.sessions.model import Session
+    from tenantry.settings import Settings
 
-FRESH_SECONDS = 600
+_MINUTE = 60_000_000
 
 
 class Stale(errors.PermissionDenied):
     """The person has to show again who they are."""
 
-    sentence = "the person has to sign in again for this: they did more than 10 minutes ago"
+    sentence = "the person has to sign in again for this: they last did too long ago"
 
 
-def is_fresh(session: Session) -> bool:
-    """Whether the person signed in so lately that nothing more is asked."""
-    return now() - session.auth_time <= FRESH_SECONDS * 1_000_000
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """For how many minutes after a sign-in nothing more is asked of a person."""
 
+    minutes: int
 
-async def check(call: Call) -> None:
-    """Let a person go on who has signed in lately, and every program.
+    @classmethod
+    def of(cls, settings: Settings) -> Freshness:
+        """Return what the settings say."""
+        return cls(settings.fresh_sign_in_minutes)
 
-    Raises:
-        Stale: the person has not.
+    def has(self, session: Session) -> bool:
+        """Whether the person of a session showed so lately who they are."""
+        return now() - session.auth_time <= self.minutes * _MINUTE
 
-    """
-    if call.caller.kind is not Kind.USER_SESSION:
-        return
-    session = await service.find_live(call.db, call.caller.session_id or "")
-    if session is None or not is_fresh(session):
-        raise Stale
+    async def check(self, call: Call) -> None:
+        """Let a person go on who did so lately, and every program.
+
+        Raises:
+            Stale: the person did not.
+
+        """
+        if call.caller.kind is not Kind.USER_SESSION:
+            return
+        session = await service.find_live(call.db, call.caller.session_id or "")
+        if session is None or not self.has(session):
+            raise Stale

@@ -147,6 +147,12 @@ _TOUCH = Statement(
     )
     .returning(_s.id)
 )
+_AUTHENTICATED = Statement(
+    update(sessions)
+    .where(_s.id == _ID, IS_ACTIVE, _s.lapse_time > NOW)
+    .values(auth_time=NOW, update_time=NOW)
+    .returning(_s.id)
+)
 _FIND_BY_SECRET = Statement(
     sessions_with_places().where(_s.digest == bindparam("p_digest", type_=Text), IS_LIVE)
 )
@@ -272,6 +278,17 @@ async def enter(
         organizations=organizations,
         clients=clients,
     )
+
+
+async def authenticated(call: Call, session: Session) -> None:
+    """Note that the person of a session has shown just now, once more, who they are.
+
+    Raises:
+        SessionOver: it has ended.
+
+    """
+    if await call.db.fetch_one(_AUTHENTICATED, p_id=session.id, p_now=now()) is None:
+        raise SessionOver
 
 
 async def touch(db: engine.Session, session_id: str) -> bool:

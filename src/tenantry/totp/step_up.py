@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.sessions.freshness import Stale, is_fresh
+from tenantry.sessions.freshness import Freshness, Stale
 from tenantry.totp import service
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tenantry.sessions.model import Session
 
 
-async def check(call: Call, session: Session, code: str = "") -> None:
+async def check(call: Call, session: Session, freshness: Freshness, code: str = "") -> None:
     """Let the person of a session make such a change.
 
     Raises:
@@ -24,7 +24,7 @@ async def check(call: Call, session: Session, code: str = "") -> None:
         errors.RateLimited: there were too many wrong codes.
 
     """
-    if is_fresh(session):
+    if freshness.has(session):
         return
     if not code or not await service.is_enabled(call.db, session.user_id):
         raise Stale
