@@ -602,6 +602,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "wires(*names): run over these wires only")
     config.addinivalue_line("markers", "everywhere: run on each database over each wire")
     config.addinivalue_line("markers", "thorough: run by `make test-all` only")
+    config.addinivalue_line("markers", "one_database: on PostgreSQL by `make test-all` only")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -617,6 +618,8 @@ def _is_thorough(item: pytest.Item) -> bool:
     if item.get_closest_marker("thorough"):
         return True
     params = item.callspec.params if hasattr(item, "callspec") else {}
+    if item.get_closest_marker("one_database") and "postgresql" in params.values():
+        return True
     if not {"live_server", "wire"} <= params.keys():
         return False
     if item.get_closest_marker("everywhere") or item.get_closest_marker("wires"):

@@ -274,6 +274,7 @@ async def test_a_file_that_is_cut_off_is_refused(fresh_url, content):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.one_database
 def test_the_commands_move_an_environment(tmp_path, fresh_url, kind):
     (tmp_path / "old").mkdir()
     old = LiveServer(tmp_path / "old", database_url=fresh_url("sqlite"))

@@ -14,6 +14,8 @@ import pytest
 from servers import TENANTRY, LiveServer
 from user_files import BCRYPT, address, ndjson
 
+pytestmark = pytest.mark.one_database
+
 CUSTOMER = {"organization_external_id": "acme", "organization_name": "Acme"}
 
 

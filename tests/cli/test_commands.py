@@ -19,6 +19,8 @@ from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.event_log import sealing
 
+pytestmark = pytest.mark.one_database
+
 NEWEST = "WHERE id = (SELECT max(id) FROM events)"
 BOTH = pytest.mark.parametrize("live_server", ["sqlite", "postgresql"], indirect=True)
 

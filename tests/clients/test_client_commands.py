@@ -9,6 +9,8 @@ import pytest
 from apis import refused
 from holders import Holder
 
+pytestmark = pytest.mark.one_database
+
 
 async def run(server, *arguments: str):
     return await asyncio.to_thread(server.run, "client", *arguments)

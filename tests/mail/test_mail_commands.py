@@ -10,6 +10,8 @@ import pytest
 from mail_servers import KEY, LINK, deliver, delivery, invite
 from servers import LiveServer
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def operator(database_url, tmp_path):

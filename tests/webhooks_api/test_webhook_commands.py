@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 
 from tenantry.event_log import sealing
 
-pytestmark = pytest.mark.wires("rest")
+pytestmark = [pytest.mark.wires("rest"), pytest.mark.one_database]
 
 
 async def run(server, *arguments: str):
