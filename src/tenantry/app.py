@@ -80,7 +80,7 @@ from tenantry.roles.rpc import RolesService
 from tenantry.sessions.cookies import SessionCookie
 from tenantry.sessions.freshness import Freshness
 from tenantry.sessions.rpc import SessionService
-from tenantry.sign_in.browsers import BrowserCookie
+from tenantry.sign_in.browsers import BrowserCookies
 from tenantry.sign_in.rpc import AuditLogsService, AuthService
 from tenantry.sign_in.service import SignIn
 from tenantry.totp.rpc import TOTPService
@@ -134,7 +134,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     pipeline = Pipeline(
         db, authenticate, rates, visible_metadata=frozenset(settings.visible_metadata)
     )
-    browser_cookie = BrowserCookie.of(settings.public_url)
+    browser_cookies = BrowserCookies.of(settings.public_url)
     relying_party = RelyingParty.of(settings)
     passwords = Passwords(breached=settings.breached_passwords)
     interceptors = Interceptors(db, settings)
@@ -204,7 +204,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
             AuthService(
                 sign_in,
                 settings,
-                browser_cookie=browser_cookie,
+                browser_cookies=browser_cookies,
                 session_cookie=session_cookie,
             ),
         ),
@@ -283,12 +283,12 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
             ring=ring,
             rates=rates,
             session_cookie=session_cookie,
-            browser_cookie=browser_cookie,
+            browser_cookies=browser_cookies,
         )
     )
     entry.add_routes(
         login.routes(
-            db, sign_in, settings, session_cookie=session_cookie, browser_cookie=browser_cookie
+            db, sign_in, settings, session_cookie=session_cookie, browser_cookies=browser_cookies
         )
     )
     entry.add_routes(

@@ -12,7 +12,14 @@ from tenantry import errors
 from tenantry.caller import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterator,
+        Mapping,
+    )
 
 MAX_BODY = 1 << 20  # bytes of a request, also of a message once decompressed
 MAX_ANONYMOUS = 64 << 10  # the same, where anybody may ask
@@ -177,8 +184,11 @@ def cookie(header: str, name: str) -> str:
     Split by hand (RFC 6265 section 4.2.1): the standard library's parser gives up on the whole
     header for one odd cookie of somebody else.
     """
+    return next((value for key, value in cookies_of(header) if key == name), "")
+
+
+def cookies_of(header: str) -> Iterator[tuple[str, str]]:
+    """Yield names and values of a Cookie header, as `cookie` reads it."""
     for pair in header.split(";"):
-        key, _, value = pair.strip().partition("=")
-        if key == name:
-            return value
-    return ""
+        name, _, value = pair.strip().partition("=")
+        yield name, value

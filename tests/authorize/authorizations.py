@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 REDIRECT_URI = "https://app.example.com/callback"
 LOGOUT_URI = "https://app.example.com/bye"
 COOKIE = "__Host-tenantry_session"
-BROWSER_COOKIE = "__Host-tenantry_login"
+BROWSER_COOKIE = "__Host-tenantry_login_"  # and the number of the auth request
 VERIFIER = "a-verifier-that-only-tests-have-43-characters"
 CHALLENGE = (
     base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()

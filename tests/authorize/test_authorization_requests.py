@@ -143,23 +143,42 @@ async def test_it_leads_to_the_sign_in_pages_of_this_browser(database, applicati
     assert response.headers["referrer-policy"] == "no-referrer"
     assert response.headers["cache-control"] == "no-store"
     pair, *attributes = response.headers["set-cookie"].split("; ")
-    assert re.fullmatch(rf"{BROWSER_COOKIE}=[\w-]{{43}}", pair)
-    assert set(attributes) == {"Path=/", "HttpOnly", "SameSite=Lax", "Secure"}
-    again = await application.authorize(cookies=pair)
-    assert request_of(again) != request_of(response)
-    assert "set-cookie" not in again.headers
+    number = request_of(response).removeprefix("areq_")
+    assert re.fullmatch(rf"{BROWSER_COOKIE}{number}=[\w-]{{43}}", pair)
+    assert set(attributes) == {"Path=/", "HttpOnly", "SameSite=Lax", "Secure", "Max-Age=3600"}
 
 
-@pytest.mark.parametrize("secret", ["", "short", "a" * 44, "a" * 42 + "+", "x" * 4000, "é" * 43])
-async def test_a_browser_brings_no_secret_of_another_form(database, application, secret):
+@pytest.mark.parametrize("secret", ["", "short", "a" * 43, "a" * 42 + "+", "x" * 4000, "é" * 43])
+async def test_a_planted_cookie_has_no_part_in_a_new_request(database, application, secret):
     """Attack case 58: session fixation."""
+    planted = f"{BROWSER_COOKIE[:-1]}={secret}; {BROWSER_COOKIE}1={secret}".encode()
     response = await application.http.get(
-        f"/oauth/authorize?{application.query()}",
-        headers={"cookie": f"{BROWSER_COOKIE}={secret}".encode()},
+        f"/oauth/authorize?{application.query()}", headers={"cookie": planted}
     )
-    request_of(response)
-    pair = response.headers["set-cookie"].partition(";")[0]
-    assert re.fullmatch(rf"{BROWSER_COOKIE}=[\w-]{{43}}", pair)
+    request_id = request_of(response)
+    (cookie,) = response.headers.get_list("set-cookie")
+    assert cookie.startswith(f"{BROWSER_COOKIE}{request_id.removeprefix('areq_')}=")
+    assert f"={secret};" not in cookie
+    for given in (planted, f"{BROWSER_COOKIE}{request_id[5:]}={secret}".encode()):
+        page = await application.http.get(f"/login/{request_id}", headers={"cookie": given})
+        assert page.status_code == 410
+
+
+async def test_a_browser_keeps_the_cookies_of_its_newest_requests(database, application):
+    kept: dict[str, str] = {}
+    for _ in range(11):
+        cookies = "; ".join(f"{name}={value}" for name, value in kept.items())
+        response = await application.authorize(cookies=cookies)
+        for line in response.headers.get_list("set-cookie"):
+            pair, *attributes = line.split("; ")
+            name, _, value = pair.partition("=")
+            if "Max-Age=0" in attributes:
+                assert value == ""
+                del kept[name]
+            else:
+                kept[name] = value
+    assert len(kept) == 8
+    assert max(kept) == f"{BROWSER_COOKIE}{request_of(response).removeprefix('areq_')}"
 
 
 async def test_all_that_is_asked_for_is_kept(database, application, make):

@@ -198,6 +198,11 @@ class Visitor:
         assert re.fullmatch(r"/login/areq_[0-9]+", self.path), self.path
         return await self.page()
 
+    @property
+    def login_cookie(self) -> str:
+        """The name of the cookie that binds the auth request to this browser."""
+        return f"__Host-tenantry_login_{self.path.removeprefix('/login/areq_')}"
+
     async def prove(self, email: str, **form: str) -> httpx.Response:
         """Prove an inbox by the code of its mail."""
         sent = await self.step("email", email=email, **form)
@@ -212,6 +217,8 @@ class Visitor:
         for line in answer.headers.get_list("set-cookie"):
             name, _, value = line.partition(";")[0].partition("=")
             self.cookies[name] = value
+            if not value:
+                del self.cookies[name]
         return answer
 
 

@@ -15,7 +15,7 @@ STEPS = (
     *("email", "password", "passkey", "passkey/options", "code", "second-factor"),
     *("new-password", "organization", "sign-up", "resend", "cancel", "link"),
 )
-SESSION, BROWSER = "__Host-tenantry_session", "__Host-tenantry_login"
+SESSION, BROWSER = "__Host-tenantry_session", "__Host-tenantry_login_"
 NAMES = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -95,7 +95,9 @@ async def test_another_browser_sees_and_does_nothing(place, application, visitor
 @pytest.mark.parametrize("value", ["", "x", "A" * 43, "é".encode(), "a b", "A" * 6000])
 async def test_a_made_up_cookie_is_none(visitor, application, value):
     await visitor.begin(application)
-    cookie = f"{BROWSER}=".encode() + (value if isinstance(value, bytes) else value.encode())
+    cookie = f"{visitor.login_cookie}=".encode() + (
+        value if isinstance(value, bytes) else value.encode()
+    )
     answer = await visitor.http.get(visitor.path, headers={"cookie": cookie})
     assert answer.status_code == 410
 
@@ -103,8 +105,9 @@ async def test_a_made_up_cookie_is_none(visitor, application, value):
 async def test_a_cookie_tossed_from_a_sibling_is_not_read(visitor, application):
     """Only the __Host- name counts, which no other host can set (RFC 6265bis)."""
     await visitor.begin(application)
-    secret = visitor.cookies[BROWSER]
-    for name in ("tenantry_login", "__Secure-tenantry_login", "__host-tenantry_login"):
+    name = visitor.login_cookie
+    secret, bare = visitor.cookies[name], name.removeprefix("__Host-")
+    for name in (bare, f"__Secure-{bare}", f"__host-{bare}", BROWSER, f"{BROWSER}1"):
         answer = await visitor.http.get(visitor.path, headers={"cookie": f"{name}={secret}"})
         assert answer.status_code == 410
 
@@ -122,18 +125,75 @@ async def test_who_signs_in_gets_a_fresh_session(place, application, visitor):
     assert visitor.cookies[SESSION] not in {planted, ""}
 
 
+async def test_a_planted_login_cookie_gives_nothing_to_who_planted_it(place, application):
+    """Attack case 58: a sign-in that somebody began, and has somebody else go on with."""
+    user = await place.make.user()
+    async with place.visitor() as thief, place.visitor() as victim:
+        await thief.begin(application)
+        victim.path = thief.path
+        victim.cookies[thief.login_cookie] = thief.cookies[thief.login_cookie]
+        answered(await victim.prove(user["email"]))
+        assert SESSION in victim.cookies
+        for _ in range(2):
+            assert (await thief.page()).status_code == 410
+        assert SESSION not in thief.cookies
+
+
+async def test_a_copied_login_cookie_is_worth_nothing_once_somebody_proved_who_they_are(
+    place, application, visitor
+):
+    first, second = [(await place.make.organization())["id"] for _ in range(2)]
+    user = await place.make.user(first)
+    await place.api.users.create_membership(
+        organization_id=second, id=user["id"], membership={}, send_invitation_email=False
+    )
+    await visitor.begin(application)
+    async with place.visitor() as thief:
+        thief.path = visitor.path
+        thief.cookies |= visitor.cookies
+        assert (await thief.page()).status_code == 200
+        await visitor.prove(user["email"])
+        assert heading(await visitor.page()) == "Choose an organization"
+        assert visitor.cookies[visitor.login_cookie] != thief.cookies[visitor.login_cookie]
+        assert (await thief.page()).status_code == 410
+        taken = await thief.step("organization", organization_id=first)
+        assert taken.status_code == 410
+        assert SESSION not in thief.cookies
+    answered(await visitor.step("organization", organization_id=first))
+
+
+async def test_two_tabs_sign_in_side_by_side(place, application, visitor):
+    """And each of them as somebody else, or as the same person again."""
+    users = [await place.make.user() for _ in range(2)]
+    await visitor.begin(application)
+    first = visitor.path
+    await visitor.step("email", email=users[0]["email"])
+    await visitor.begin(application)
+    second = visitor.path
+    assert first != second
+    await visitor.step("email", email=users[1]["email"])
+    for path, user in ((first, users[0]), (second, users[1])):
+        visitor.path = path
+        assert user["email"] in (await visitor.page()).text
+    for path, user in ((first, users[0]), (second, users[1])):
+        visitor.path = path
+        answered(await visitor.step("code", code=await place.code(user["email"])))
+        # Back shows that it is over, and does no harm.
+        assert (await visitor.page()).status_code == 410
+
+
 async def test_the_cookies_are_out_of_reach_of_scripts_and_other_sites(place, application, visitor):
     user = await place.make.user()
     sent = await visitor.get(application.path())
     assert re.fullmatch(
-        rf"{BROWSER}=[\w-]{{43}}; Path=/; HttpOnly; SameSite=Lax; Secure",
+        rf"{BROWSER}\d+=[\w-]{{43}}; Max-Age=3600; Path=/; HttpOnly; SameSite=Lax; Secure",
         sent.headers["set-cookie"],
     )
     visitor.path = sent.headers["location"]
     done = await visitor.prove(user["email"])
     assert re.fullmatch(
         rf"{SESSION}=[\w-]{{43}}; Max-Age=28800; Path=/; HttpOnly; SameSite=Lax; Secure",
-        done.headers["set-cookie"],
+        done.headers.get_list("set-cookie")[0],
     )
 
 

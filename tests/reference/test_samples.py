@@ -48,6 +48,7 @@ from tenantry.reference.languages import CLIENT, LANGUAGES, samples
 from tenantry.sessions import service as sessions
 from tenantry.sessions.model import Bounds
 from tenantry.sign_in import refusals, requests
+from tenantry.sign_in.browsers import BrowserCookies
 from tenantry.sign_in.model import Params
 from tenantry.totp import service as totp
 from tenantry.users import reading as users
@@ -77,27 +78,30 @@ async def at_sign_in(server, api):
     """What the samples of a sign-in page find: browsers that have come to it, and a mail."""
     known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
     async with open_database(known.database, master_key.load(known), pool_size=1) as db:
-        browsers = [vault.new_secret(), vault.new_secret()]
-        for browser in browsers:
-            _, row = requests.new(
+        begun, cookies = [], []
+        for secret in (vault.new_secret(), vault.new_secret()):
+            request, row = requests.new(
                 db,
-                browser=browser,
+                secret=secret,
                 client_id=server.client_id,
                 params=Params(redirect_uri="https://app.example.com/callback"),
                 facts={"intent": "sign_in"},
             )
             await requests.add(db, row)
+            begun.append(request)
+            (cookie,) = BrowserCookies.of(server.url).issue(request)
+            cookies.append(cookie.partition(";")[0])
         api.post(
             "/api/v1/auth:discovery",
-            json={"email": f"{browsers[0][:12].strip('-_')}@globex.com"},
-            headers={"Cookie": f"__Host-tenantry_login={browsers[0]}"},
+            json={"email": f"{begun[0].id}@globex.com"},
+            headers={"Cookie": cookies[0]},
         ).raise_for_status()
-        begun = await requests.newest(db, browsers[0])
+        asked = await requests.find(db, begun[0].id, begun[0].secret)
         error_id = refusals.issue(db, refusals.Refusal.CLIENT_ID_MISSING)
         return {
-            "BROWSER": browsers[0],
-            "NEW_BROWSER": browsers[1],
-            "LOGIN_CODE": proofs.code(db, begun.facts["passwordless"], 1),
+            "LOGIN_COOKIE": cookies[0],
+            "NEW_LOGIN_COOKIE": cookies[1],
+            "LOGIN_CODE": proofs.code(db, asked.facts["passwordless"], 1),
             "ERROR_ID": error_id,
             "SESSION_COOKIE": vault.new_secret(),
         }

@@ -265,5 +265,5 @@ async def test_what_is_stored_holds_no_secret(place):
     code = code_of(await browser.complete(request))
     rows = await place.db.fetch_all(Statement(select(auth_requests)))
     stored = str([[row[name] for name in auth_requests.c.keys()] for row in rows])  # noqa: SIM118
-    for secret in (browser.secret, browser.session_secret, code):
+    for secret in (*browser.secrets.values(), browser.session_secret, code):
         assert secret not in stored

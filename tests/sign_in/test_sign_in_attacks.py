@@ -7,7 +7,7 @@ import statistics
 import time
 
 import pytest
-from visitors import PUBLIC_URL, Browser, code_of, error_of
+from visitors import PUBLIC_URL, Browser, code_of, error_of, next_code, register_totp
 
 from tenantry import errors, vault
 from tenantry.caller import Origin
@@ -86,6 +86,38 @@ async def test_a_code_is_good_in_the_browser_that_asked_for_it(place):
     assert code_of(await browser.complete(request))
 
 
+async def test_who_planted_a_request_has_no_part_in_it_once_somebody_proved_who_they_are(place):
+    """Login fixation: the thief's own request and its secret, in the browser of somebody else."""
+    user = await place.member()
+    app, _ = await register_totp(place, user)
+    thief, browser = Browser(place), Browser(place)
+    request = await thief.begin()
+    browser.secrets.update(thief.secrets)
+    request = await browser.prove(await browser.again(request), user.email)
+    assert request.state == states.SECOND_FACTOR_PENDING
+    assert await thief.again(request) is None
+    copied = Browser(place)
+    copied.secrets.update(browser.secrets)
+    request = await browser.sign_in.verify_second_factor(browser.call, request, next_code(app))
+    browser.take(request)
+    assert await copied.again(request) is None
+    assert (await browser.again(request)).state == states.ORGANIZATION_SELECTED
+    assert code_of(await browser.complete(request))
+
+
+async def test_the_sessions_secret_is_new_whenever_somebody_signs_in(place):
+    user = await place.member()
+    browser = Browser(place)
+    await browser.sign_in_as(user)
+    session, known = await browser.session(), browser.session_secret
+    answer = await browser.sign_in_as(user, prompt=("login",))
+    assert code_of(answer)
+    assert (await browser.session()).id == session.id
+    assert browser.session_secret != known
+    browser.session_secret = known
+    assert await browser.session() is None
+
+
 async def test_a_link_opens_nothing_elsewhere_unless_that_is_wished(new_place):
     place = await new_place()
     user = await place.member()
@@ -94,21 +126,18 @@ async def test_a_link_opens_nothing_elsewhere_unless_that_is_wished(new_place):
     request = await browser.sign_in.start_email(browser.call, request, email=user.email)
     token = await place.link_token(user.email)
     elsewhere = other.sign_in.verify_link_elsewhere
-    assert await elsewhere(other.call, request.id, token, browser=other.secret) is None
+    assert await elsewhere(other.call, request.id, token) is None
 
     open_place = await new_place(email_same_browser=False)
-    moved = await open_place.sign_in.verify_link_elsewhere(
-        other.call, request.id, token, browser=other.secret
-    )
+    moved = await open_place.sign_in.verify_link_elsewhere(other.call, request.id, token)
+    other.take(moved)
     assert moved.state == states.ORGANIZATION_SELECTED
     assert await browser.again(request) is None
     assert (await other.again(request)).state == states.ORGANIZATION_SELECTED
     second = await browser.begin()
     second = await browser.sign_in.start_email(browser.call, second, email="a@new.example")
     with pytest.raises(errors.InvalidArgument):
-        await open_place.sign_in.verify_link_elsewhere(
-            other.call, second.id, token, browser=other.secret
-        )
+        await open_place.sign_in.verify_link_elsewhere(other.call, second.id, token)
 
 
 async def test_a_code_is_used_once(place):
@@ -276,7 +305,7 @@ async def test_the_id_of_an_error_cannot_be_made_up_or_changed(place, clock):
 @pytest.mark.parametrize("request_id", ["", "areq_", "areq_1", "areq_x", "x" * 5000, "areq_\x00"])
 async def test_what_is_no_request_is_not_found(place, request_id):
     browser = Browser(place)
-    assert await browser.sign_in.find(place.db, request_id, browser.secret) is None
+    assert await browser.sign_in.find(place.db, request_id, vault.new_secret()) is None
     assert await browser.sign_in.find(place.db, request_id, "") is None
 
 

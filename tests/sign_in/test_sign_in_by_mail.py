@@ -88,8 +88,14 @@ async def test_a_request_is_of_one_browser(place):
     request = await browser.begin()
     assert await browser.again(request) == request
     assert await thief.again(request) is None
-    assert await thief.sign_in.newest(place.db, thief.secret) is None
-    assert await browser.sign_in.newest(place.db, browser.secret) == request
+    thief.take(await thief.begin())
+    assert await thief.again(request) is None
+    assert (await thief.sign_in.newest(place.db, list(thief.secrets.values()))).id != request.id
+    further = await browser.begin()
+    for kept in ([further.secret, request.secret], [request.secret, further.secret]):
+        assert await browser.sign_in.newest(place.db, kept) == further
+    assert await browser.sign_in.newest(place.db, [request.secret]) == request
+    assert await browser.sign_in.newest(place.db, []) is None
 
 
 async def test_a_cancelled_request_is_told_to_the_application(place):

@@ -186,6 +186,7 @@ class SignInMachine(RuleBasedStateMachine):
 
     def keep(self, request: AuthRequest | None) -> None:
         if request is not None:
+            self.browsers[self.began[request.id]].take(request)
             self.requests.append(request)
 
     @rule(n=st.integers(0, 2), prompt=st.sampled_from([(), ("login",), ("select_account",)]))

@@ -13,7 +13,7 @@ import pyotp
 from aiohttp import web
 from software_authenticator import Authenticator
 
-from tenantry import settings, vault, worker
+from tenantry import settings, worker
 from tenantry.caller import ANONYMOUS, SYSTEM, Call, Origin
 from tenantry.clients import applications
 from tenantry.db import log
@@ -184,7 +184,7 @@ class Browser:
 
     def __init__(self, place: Place, *, address: str = "192.0.2.7") -> None:
         self.place = place
-        self.secret = vault.new_secret()  # of the cookie that binds requests
+        self.secrets: dict[str, str] = {}  # of the cookies that bind requests
         self.session_secret = ""
         self.call = Call(ANONYMOUS, place.db, "req_1", origin=Origin(address, CHROME))
         self.sign_in = place.sign_in
@@ -195,22 +195,30 @@ class Browser:
     async def begin(self, *, client=None, **params: Any) -> Answer | AuthRequest:
         """Come from an application."""
         params = {"redirect_uri": REDIRECT_URI, "state": "s1", "code_challenge": "c" * 43, **params}
-        return await self.sign_in.begin(
+        begun = await self.sign_in.begin(
             self.call,
             client or self.place.client,
             Params(**params),
-            browser=self.secret,
             session=await self.session(),
         )
+        return self.take(begun) if isinstance(begun, AuthRequest) else begun
+
+    def take(self, request: AuthRequest) -> AuthRequest:
+        """Take the request's new secret, if it has one, as of a cookie."""
+        if request.secret is not None:
+            self.secrets[request.id] = request.secret
+        return request
 
     async def again(self, request: AuthRequest) -> AuthRequest | None:
         """The request as the next page finds it."""
-        return await self.sign_in.find(self.place.db, request.id, self.secret)
+        secret = self.secrets.get(request.id, "")
+        return await self.sign_in.find(self.place.db, request.id, secret)
 
     async def prove(self, request: AuthRequest, email: str, **how: Any) -> AuthRequest:
         """Prove an inbox by the code."""
         request = await self.sign_in.start_email(self.call, request, email=email, **how)
-        return await self.sign_in.verify_code(self.call, request, await self.place.code(email))
+        code = await self.place.code(email)
+        return self.take(await self.sign_in.verify_code(self.call, request, code))
 
     async def complete(self, request: AuthRequest) -> Answer:
         done = await self.sign_in.complete(self.call, request, session=await self.session())

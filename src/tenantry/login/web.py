@@ -12,7 +12,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from tenantry import errors, vault
+from tenantry import errors
 from tenantry.login import branding, problems
 from tenantry.login.door import Door
 from tenantry.login.invitations import Invitations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tenantry.login.words import Words
     from tenantry.sessions.cookies import SessionCookie
     from tenantry.settings import Settings
-    from tenantry.sign_in.browsers import BrowserCookie
+    from tenantry.sign_in.browsers import BrowserCookies
     from tenantry.sign_in.model import Answer, AuthRequest
     from tenantry.sign_in.service import SignIn
 
@@ -57,11 +57,11 @@ def routes(
     settings: Settings,
     *,
     session_cookie: SessionCookie,
-    browser_cookie: BrowserCookie,
+    browser_cookies: BrowserCookies,
 ) -> list[Route]:
     """Return what this door serves."""
     door = Door(db, settings, session_cookie)
-    login = Login(door, sign_in, settings, browser_cookie)
+    login = Login(door, sign_in, settings, browser_cookies)
     invitations = Invitations(door, sign_in)
     not_me = NotMe(door)
     page, form = door.page, door.form
@@ -91,11 +91,11 @@ class Login:
     """Handlers of what is below `/login`."""
 
     def __init__(
-        self, door: Door, sign_in: SignIn, settings: Settings, browser_cookie: BrowserCookie
+        self, door: Door, sign_in: SignIn, settings: Settings, browser_cookies: BrowserCookies
     ) -> None:
         self._door = door
         self._sign_in = sign_in
-        self._browser_cookie = browser_cookie
+        self._browser_cookies = browser_cookies
         self._methods = settings.sign_in_methods
         # A passkey is added to an account, and never the start of one.
         self._may_sign_up = settings.sign_up and self._methods != ("passkey",)
@@ -106,7 +106,8 @@ class Login:
         found = await self._find(request)
         if found is None:
             # A browser that keeps no cookies would come back for ever: it gets the page.
-            return await self._gone(request, moves_on=bool(self._browser(request)))
+            kept = self._browser_cookies.secrets(request.headers.get("cookie", ""))
+            return await self._gone(request, moves_on=bool(kept))
         if found.state != states.ORGANIZATION_SELECTED:
             return await self._page(request, found)
         if request.verb == "HEAD":
@@ -174,15 +175,14 @@ class Login:
 
     async def open_link(self, request: Request) -> Response:
         """Take the link from a mail for a proof; where that is allowed, in whatever browser."""
-        found, browser = await self._find(request), ""
+        found = await self._find(request)
         token, call = request.form().get("token", ""), self._door.call(request)
         try:
             if found is not None:
                 proved = await self._sign_in.verify_link(call, found, token)
             else:
-                browser = self._browser(request) or vault.new_secret()
                 elsewhere = await self._sign_in.verify_link_elsewhere(
-                    call, request.params["id"], token, browser=browser
+                    call, request.params["id"], token
                 )
                 if elsewhere is None:
                     return self._door.message(request, "other_browser", status=410)
@@ -192,10 +192,7 @@ class Login:
         except errors.InvalidArgument as problem:
             said = problems.of("link", problem, self._words(request, found))
             return self._link_page(request, found, token, said=said, status=400)
-        response = await self._proceed(request, proved)
-        if browser:
-            response.cookies.append(self._browser_cookie.issue(browser))
-        return response
+        return await self._proceed(request, proved)
 
     async def error(self, request: Request) -> Response:
         """Say why an application's request was refused."""
@@ -213,19 +210,18 @@ class Login:
             next_url=uri or "",
         )
 
-    def _browser(self, request: Request) -> str:
-        return self._browser_cookie.read(request.headers.get("cookie", ""))
-
     async def _find(self, request: Request) -> AuthRequest | None:
-        browser = self._browser(request)
-        if not browser:
-            return None
-        return await self._sign_in.find(self._door.db, request.params["id"], browser)
+        request_id = request.params["id"]
+        secret = self._browser_cookies.read(request.headers.get("cookie", ""), request_id)
+        return await self._sign_in.find(self._door.db, request_id, secret)
 
     async def _proceed(self, request: Request, found: AuthRequest) -> Response:
         if found.state in {states.ORGANIZATION_SELECTED, states.FAILED}:
-            return await self._complete(request, found)
-        return self._door.redirect(_path(found))
+            response = await self._complete(request, found)
+        else:
+            response = self._door.redirect(_path(found))
+        response.cookies += self._browser_cookies.issue(found)
+        return response
 
     async def _complete(self, request: Request, found: AuthRequest) -> Response:
         session = await self._door.session(request)

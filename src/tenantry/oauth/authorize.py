@@ -23,7 +23,6 @@ from tenantry.sessions import service as sessions
 from tenantry.sign_in import answers, refusals
 from tenantry.sign_in.model import Answer, Params
 from tenantry.sign_in.refusals import Refusal
-from tenantry.vault import new_secret
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from tenantry.rate_limits.rates import Rates
     from tenantry.sessions.cookies import SessionCookie
     from tenantry.sessions.model import Session
-    from tenantry.sign_in.browsers import BrowserCookie
+    from tenantry.sign_in.browsers import BrowserCookies
     from tenantry.sign_in.service import SignIn
     from tenantry.web import Request
 
@@ -102,7 +101,7 @@ class AuthorizationEndpoint:
         issuer: str,
         rates: Rates,
         session_cookie: SessionCookie,
-        browser_cookie: BrowserCookie,
+        browser_cookies: BrowserCookies,
     ) -> None:
         self._db = db
         self._rates = rates
@@ -111,7 +110,7 @@ class AuthorizationEndpoint:
         self._hints = hints
         self._issuer = issuer
         self._session_cookie = session_cookie
-        self._browser_cookie = browser_cookie
+        self._browser_cookies = browser_cookies
 
     async def post(self, request: Request) -> Response:
         """Go on by GET, with the cookies of this browser."""
@@ -140,20 +139,16 @@ class AuthorizationEndpoint:
         return answers.response(self._error(redirect_uri, asked, error, description))
 
     async def _begin(self, call: Call, client: Client, params: Params) -> Response:
-        browser = self._browser_cookie.read(call.origin.cookies)
         session = await self._session(call)
         if session is None and "none" not in params.prompt:
             # Each is a row, and nobody has shown yet who they are.
             await self._rates.take_sign_in(call.origin.address)
-        cookies = []
-        if not _SECRET.fullmatch(browser):
-            browser = new_secret()
-            cookies = [self._browser_cookie.issue(browser)]
-        begun = await self._sign_in.begin(call, client, params, browser=browser, session=session)
+        begun = await self._sign_in.begin(call, client, params, session=session)
         if isinstance(begun, Answer):
             return answers.response(begun)
         response = Response.redirect(f"/login/{begun.id}", referrer_policy="no-referrer")
-        response.cookies = cookies
+        cookies = self._browser_cookies
+        response.cookies = cookies.make_room(call.origin.cookies) + cookies.issue(begun)
         return response
 
     async def _session(self, call: Call) -> Session | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tenantry.rate_limits.rates import Rates
     from tenantry.sessions.cookies import SessionCookie
     from tenantry.settings import Settings
-    from tenantry.sign_in.browsers import BrowserCookie
+    from tenantry.sign_in.browsers import BrowserCookies
     from tenantry.sign_in.service import SignIn
 
 
@@ -33,7 +33,7 @@ def routes(
     ring: KeyRing,
     rates: Rates,
     session_cookie: SessionCookie,
-    browser_cookie: BrowserCookie,
+    browser_cookies: BrowserCookies,
 ) -> list[Route]:
     """Return what is served to browsers."""
     issuer = settings.public_url
@@ -47,7 +47,7 @@ def routes(
         issuer=issuer,
         rates=rates,
         session_cookie=session_cookie,
-        browser_cookie=browser_cookie,
+        browser_cookies=browser_cookies,
     )
     end_session = LogoutEndpoint(db, registered, hints, settings, session_cookie=session_cookie)
     return [

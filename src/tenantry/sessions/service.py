@@ -106,6 +106,7 @@ _enter = (
         idle_minutes=_idle_minutes,
         idle_expire_time=_idle_expire_time,
         lapse_time=_earlier(_absolute_expire_time, _idle_expire_time),
+        digest=func.coalesce(bindparam("p_digest", type_=Text), _s.digest),
         auth_time=func.coalesce(_given_time, _s.auth_time),
         amr=func.coalesce(_given_amr, _s.amr),
     )
@@ -234,11 +235,13 @@ async def enter(
     bounds: Bounds,
     custom_claims: Mapping[str, Any] | None,
     amr: Sequence[str] | None = None,
+    secret: str | None = None,
 ) -> Session:
     """Let another application or organization into a session, or the same one once more.
 
-    It is the same session and has the same secret. Its limits only become tighter. With ``amr``
-    the person has authenticated just now. Without ``custom_claims`` those of before are kept.
+    It is the same session. Its limits only become tighter. With ``amr`` the person has
+    authenticated just now. With ``secret`` that is its cookie's from here on. Without
+    ``custom_claims`` those of before are kept.
 
     Raises:
         SessionOver: it has ended, or the person is no active member of the organization.
@@ -253,6 +256,7 @@ async def enter(
         p_custom_claims=to_json(dict(custom_claims or {})),
         p_absolute_expire_time=session.create_time + bounds.absolute * _MINUTE,
         p_idle_minutes=bounds.idle,
+        p_digest=None if secret is None else vault.digest(secret),
         p_auth_time=None if amr is None else at,
         p_amr=None if amr is None else to_json(tuple(amr)),
         p_now=at,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import email_addresses, errors
+from tenantry import email_addresses, errors, vault
 from tenantry.connections import service as connections
 from tenantry.db.engine import now
 from tenantry.db.statements import Statement
@@ -32,6 +32,8 @@ from tenantry.users import reading
 from tenantry.users.model import ACTIVE, PENDING_INVITE, memberships, users
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tenantry.caller import Call
     from tenantry.clients.model import Client
     from tenantry.db import engine
@@ -62,7 +64,6 @@ class _Wanted:
 
     client: Client
     params: Params
-    browser: str
 
     @property
     def is_silent(self) -> bool:
@@ -78,15 +79,14 @@ class Beginning(Completing):
         client: Client,
         params: Params,
         *,
-        browser: str,
         session: Session | None,
     ) -> Answer | AuthRequest:
         """Answer an authorization request whose client and redirect_uri are trusted.
 
         At once, by a session that fits, or by an error (OpenID Connect Core 1.0 section 3.1.2.6);
-        else by a request that goes on at the sign-in page of this browser.
+        else by a request that goes on at the sign-in page, in the browser that keeps its secret.
         """
-        wanted = _Wanted(client, params, browser)
+        wanted = _Wanted(client, params)
         if not await _is_known(call.db, params.connection_id):
             return self._error(params, "invalid_request", "connection_id is not known")
         if session is None or _asks_anew(params, session):
@@ -101,14 +101,14 @@ class Beginning(Completing):
         return await self._within(call, wanted, session, row)
 
     async def find(
-        self, db: engine.Session, auth_request_id: str, browser: str
+        self, db: engine.Session, auth_request_id: str, secret: str
     ) -> AuthRequest | None:
-        """Return a request that goes on, if it is this browser's."""
-        return await requests.find(db, auth_request_id, browser)
+        """Return a request that goes on, if this is the secret of its browser."""
+        return await requests.find(db, auth_request_id, secret)
 
-    async def newest(self, db: engine.Session, browser: str) -> AuthRequest | None:
-        """Return the newest request of a browser that goes on."""
-        return await requests.newest(db, browser)
+    async def newest(self, db: engine.Session, secrets: Sequence[str]) -> AuthRequest | None:
+        """Return the newest request that goes on, of those that a browser has the secrets of."""
+        return await requests.newest(db, secrets)
 
     async def _within(
         self, call: Call, wanted: _Wanted, session: Session, row: engine.Row
@@ -146,7 +146,7 @@ class Beginning(Completing):
             facts["notice"] = notice
         request, row = requests.new(
             call.db,
-            browser=wanted.browser,
+            secret=vault.new_secret(),
             client_id=wanted.client.id,
             params=params,
             facts=facts,
@@ -183,7 +183,7 @@ class Beginning(Completing):
             call.db,
             states.SESSION_FOUND,
             states.ORGANIZATION_SWITCHER,
-            browser=wanted.browser,
+            secret=vault.new_secret(),
             client_id=wanted.client.id,
             params=wanted.params,
             facts={"intent": SIGN_IN, "proofs": [SESSION], "session_id": session.id},
@@ -209,7 +209,7 @@ class Beginning(Completing):
             states.SESSION_FOUND,
             states.ORGANIZATION_SELECTED,
             states.COMPLETED,
-            browser=None,  # nobody comes back to it
+            secret=None,
             client_id=wanted.client.id,
             params=params,
             facts={"intent": SIGN_IN, "proofs": [SESSION], "session_id": session.id},
@@ -255,7 +255,7 @@ class Beginning(Completing):
             call.db,
             states.SESSION_FOUND,
             states.FAILED,
-            browser=wanted.browser,
+            secret=None,
             client_id=wanted.client.id,
             params=wanted.params,
             facts=request.facts,

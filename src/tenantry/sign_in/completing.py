@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors, events
+from tenantry import errors, events, vault
 from tenantry.db.engine import now
 from tenantry.grants import codes
 from tenantry.interceptors.model import PRE_SESSION_CREATION
@@ -148,6 +148,8 @@ class Completing(Core):
             bounds = policies.bounds_of(self._settings, organization)
             entered = None
             if enters and session is not None:
+                # It can do more from here on: what was known of it before must not.
+                secret = vault.new_secret()
                 entered = await _entered(
                     held,
                     session,
@@ -155,6 +157,7 @@ class Completing(Core):
                     bounds=bounds,
                     claims=claims,
                     amr=amr if proofs else None,
+                    secret=secret,
                 )
                 if entered is None and not proofs:
                     raise _Refused(_GONE)
@@ -259,6 +262,7 @@ async def _entered(
     bounds: Bounds,
     claims: Mapping[str, Any],
     amr: Sequence[str] | None,
+    secret: str,
 ) -> Session | None:
     """Return the session, entered; None if it has ended this very moment."""
     try:
@@ -270,6 +274,7 @@ async def _entered(
             bounds=bounds,
             custom_claims=claims,
             amr=amr,
+            secret=secret,
         )
     except sessions.SessionOver:
         return None

@@ -93,6 +93,8 @@ class AuthRequest:
     create_time: int
     update_time: int
     expire_time: int
+    # What its browser has to keep from now on; None where that is what it has already.
+    secret: str | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ class Proving(Choosing):
         return await self._inbox_proved(call, request, states.LINK_VERIFIED, proof)
 
     async def verify_link_elsewhere(
-        self, call: Call, request_id: str, link_token: str, *, browser: str
+        self, call: Call, request_id: str, link_token: str
     ) -> AuthRequest | None:
         """Prove the inbox by the link, in another browser, which the sign-in then goes over to.
 
@@ -155,7 +155,7 @@ class Proving(Choosing):
         if request is None or request.state != states.LINK_OTP_SENT:
             return None
         proof = await passwordless.verify_link(call, link_token, request.facts["passwordless"])
-        return await self._inbox_proved(call, request, states.LINK_VERIFIED, proof, browser=browser)
+        return await self._inbox_proved(call, request, states.LINK_VERIFIED, proof)
 
     async def verify_password(
         self, call: Call, request: AuthRequest, *, email: str, password: str
@@ -267,7 +267,7 @@ class Proving(Choosing):
         user = await self._user(call, user_id)
         facts = request.facts | {"proofs": [*request.facts["proofs"], TOTP]}
         return await self._place(
-            call, request, states.SECOND_FACTOR_VERIFIED, user=user, facts=facts
+            call, request, states.SECOND_FACTOR_VERIFIED, user=user, facts=facts, is_proof=True
         )
 
     async def choose_password(self, call: Call, request: AuthRequest, password: str) -> AuthRequest:
@@ -296,8 +296,6 @@ class Proving(Choosing):
         request: AuthRequest,
         state: str,
         proof: Request,
-        *,
-        browser: str | None = None,
     ) -> AuthRequest:
         return await self._proved(
             call,
@@ -308,7 +306,6 @@ class Proving(Choosing):
             user=await signing_in.find_by_email(call.db, proof.email),
             intent=request.facts["intent"],
             email_proved=True,
-            browser=browser,
         )
 
     async def _proved(
@@ -323,7 +320,6 @@ class Proving(Choosing):
         intent: str,
         is_whole: bool = False,
         email_proved: bool = False,
-        browser: str | None = None,
     ) -> AuthRequest:
         """Note a first factor, and go on: to the second one, or to the organization."""
         known = await connections.of_environment(call.db)
@@ -337,9 +333,8 @@ class Proving(Choosing):
             "email": email,
             "user_id": user.id if user else None,
             "connection_id": known[proof].id,
+            "is_proof": True,
         }
-        if browser is not None:
-            changes["browser"] = browser
         if user is None and not self._settings.sign_up:
             return await requests.move(
                 call.db,

@@ -14,13 +14,13 @@ from sqlalchemy import BigInteger, Text, bindparam, insert, literal_column, sele
 
 from tenantry import email_addresses, ids, vault
 from tenantry.db.engine import now
-from tenantry.db.schema import from_json, to_json
+from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.sign_in import states
 from tenantry.sign_in.model import AuthRequest, Params, auth_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tenantry.db.engine import Row, Session
 
@@ -43,7 +43,7 @@ INSERT = (
 )
 _INSERT = Statement(INSERT)
 _NOW = bindparam("p_now", type_=BigInteger)
-_DIGEST = bindparam("p_digest", type_=Text)
+_DIGESTS = bindparam("p_digests", type_=Text)
 _live = (
     _a.expire_time > _NOW,
     *(_a.state != literal_column(f"'{state}'") for state in sorted(states.FINAL)),
@@ -51,8 +51,8 @@ _live = (
 _FIND = Statement(select(auth_requests).where(_a.id == bindparam("p_id", type_=Text), *_live))
 _NEWEST = Statement(
     select(auth_requests)
-    .where(_a.browser_digest == _DIGEST, *_live)
-    .order_by(_a.browser_digest.desc(), _a.id.desc())
+    .where(_a.browser_digest.in_(json_values(_DIGESTS)), *_live)
+    .order_by(_a.id.desc())
     .limit(literal_column("1"))
 )
 _as_seen = (
@@ -74,13 +74,13 @@ def _move(*columns: str) -> Statement:
 
 
 _MOVE = _move(*_MOVED)
-_MOVE_TO_BROWSER = _move(*_MOVED, "browser_digest")
+_MOVE_BY_PROOF = _move(*_MOVED, "browser_digest")
 
 
 def new(
     db: Session,
     *way: str,
-    browser: str | None,
+    secret: str | None,
     client_id: str,
     params: Params,
     facts: Mapping[str, Any] | None = None,
@@ -88,7 +88,7 @@ def new(
 ) -> tuple[AuthRequest, dict[str, Any]]:
     """Return a request that has come this far, from its first state on, and its parameters.
 
-    Those are for `INSERT`.
+    Those are for `INSERT`. Without a ``secret`` no browser comes back to it.
     """
     states.check(states.IN_PROGRESS, *way)
     at = now()
@@ -103,10 +103,11 @@ def new(
         create_time=at,
         update_time=at,
         expire_time=at + STEP_SECONDS * _SECOND,
+        secret=secret,
         **{"email": None, "user_id": None, "organization_id": None, "connection_id": None}
         | members,
     )
-    return request, _row(request) | {"a_browser_digest": vault.digest(browser) if browser else None}
+    return request, _row(request) | {"a_browser_digest": vault.digest(secret) if secret else None}
 
 
 async def add(db: Session, row: Mapping[str, Any]) -> None:
@@ -114,16 +115,12 @@ async def add(db: Session, row: Mapping[str, Any]) -> None:
     await db.fetch_all(_INSERT, **row)
 
 
-async def find(db: Session, request_id: str, browser: str) -> AuthRequest | None:
-    """Return a request that goes on, if it is this browser's."""
-    if not browser or not ids.well_formed(ids.AUTH_REQUEST, request_id):
+async def find(db: Session, request_id: str, secret: str) -> AuthRequest | None:
+    """Return a request that goes on, if this is the secret of its browser."""
+    if not secret or not ids.well_formed(ids.AUTH_REQUEST, request_id):
         return None
     row = await db.fetch_one(_FIND, p_id=request_id, p_now=now())
-    if (
-        row is None
-        or not row["browser_digest"]
-        or not vault.matches(browser, row["browser_digest"])
-    ):
+    if row is None or not row["browser_digest"] or not vault.matches(secret, row["browser_digest"]):
         return None
     return from_row(row)
 
@@ -136,11 +133,12 @@ async def find_of_any(db: Session, request_id: str) -> AuthRequest | None:
     return from_row(row) if row else None
 
 
-async def newest(db: Session, browser: str) -> AuthRequest | None:
-    """Return the newest request of a browser that goes on."""
-    if not browser:
+async def newest(db: Session, secrets: Sequence[str]) -> AuthRequest | None:
+    """Return the newest request that goes on, of those that a browser has the secrets of."""
+    if not secrets:
         return None
-    row = await db.fetch_one(_NEWEST, p_digest=vault.digest(browser), p_now=now())
+    digests = to_json([vault.digest(secret) for secret in secrets])
+    row = await db.fetch_one(_NEWEST, p_digests=digests, p_now=now())
     return from_row(row) if row else None
 
 
@@ -157,18 +155,19 @@ async def hold(db: Session, request: AuthRequest) -> None:
 
 
 async def move(
-    db: Session, request: AuthRequest, *way: str, browser: str | None = None, **changes: Any
+    db: Session, request: AuthRequest, *way: str, is_proof: bool = False, **changes: Any
 ) -> AuthRequest:
     """Take a request along this way, and return it as it is then.
 
-    With ``browser``, it is that browser's from here on.
+    With a proof it has a new secret from here on, which the browser that gave the proof is told
+    alone: whoever else knew the old one has no part in what follows.
 
     Raises:
         states.OutOfStep: the table has no such way, or another step was faster, or time is up.
 
     """
     states.check(request.state, *way)
-    at = now()
+    at, secret = now(), vault.new_secret() if is_proof else None
     most = request.create_time + MOST_SECONDS * _SECOND
     moved = replace(
         request,
@@ -176,12 +175,13 @@ async def move(
         status=states.status(way[-1]),
         update_time=max(at, request.update_time + 1),
         expire_time=min(at + STEP_SECONDS * _SECOND, most),
+        secret=secret or request.secret,
         **changes,
     )
     done = await db.apply(
-        _MOVE if browser is None else _MOVE_TO_BROWSER,
+        _MOVE if secret is None else _MOVE_BY_PROOF,
         **_row(moved),
-        a_browser_digest=vault.digest(browser) if browser else None,
+        a_browser_digest=vault.digest(secret) if secret else None,
         p_id=request.id,
         seen_state=request.state,
         seen_time=request.update_time,

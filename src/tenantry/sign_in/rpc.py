@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tenantry.caller import Call
     from tenantry.sessions.cookies import SessionCookie
     from tenantry.settings import Settings
-    from tenantry.sign_in.browsers import BrowserCookie
+    from tenantry.sign_in.browsers import BrowserCookies
     from tenantry.sign_in.choosing import Choice
     from tenantry.sign_in.methods import Method
     from tenantry.sign_in.model import AuthRequest
@@ -40,19 +40,19 @@ _NAMES = {intent: name for name, intent in _INTENTS.items()}
 
 
 class AuthService:
-    """One async method per rpc. Which sign-in is meant, the cookie of the browser says."""
+    """One async method per rpc. The newest sign-in that the browser has a cookie of is meant."""
 
     def __init__(
         self,
         sign_in: SignIn,
         settings: Settings,
         *,
-        browser_cookie: BrowserCookie,
+        browser_cookies: BrowserCookies,
         session_cookie: SessionCookie,
     ) -> None:
         self._sign_in = sign_in
         self._settings = settings
-        self._browser_cookie = browser_cookie
+        self._browser_cookies = browser_cookies
         self._session_cookie = session_cookie
 
     async def list_auth_methods(
@@ -85,6 +85,8 @@ class AuthService:
             raise errors.InvalidArgument.field("otp_req", "required", "is required")
         begun = await self._begun(call)
         proved = await self._sign_in.verify_code(call, begun, request.otp_req.code_challenge)
+        for cookie in self._browser_cookies.issue(proved):
+            call.headers["set-cookie"] = cookie
         if proved.error is not None:
             raise errors.PermissionDenied(proved.error["error_description"])
         return pb.VerifyPasswordLessOtpResponse()
@@ -194,8 +196,8 @@ class AuthService:
         )
 
     async def _find(self, call: Call) -> AuthRequest | None:
-        secret = self._browser_cookie.read(call.origin.cookies)
-        return await self._sign_in.newest(call.db, secret) if secret else None
+        secrets = self._browser_cookies.secrets(call.origin.cookies)
+        return await self._sign_in.newest(call.db, secrets)
 
     async def _begun(self, call: Call) -> AuthRequest:
         found = await self._find(call)
