@@ -8,6 +8,7 @@ import json
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doc_programs import (
@@ -78,30 +79,36 @@ async def at_sign_in(server, api):
     """What the samples of a sign-in page find: browsers that have come to it, and a mail."""
     known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
     async with open_database(known.database, master_key.load(known), pool_size=1) as db:
-        begun, cookies = [], []
-        for secret in (vault.new_secret(), vault.new_secret()):
+        cookies = BrowserCookies.of(server.url)
+
+        async def begun(*steps: Any):
             request, row = requests.new(
                 db,
-                secret=secret,
+                secret=vault.new_secret(),
                 client_id=server.client_id,
                 params=Params(redirect_uri="https://app.example.com/callback"),
                 facts={"intent": "sign_in"},
             )
             await requests.add(db, row)
-            begun.append(request)
-            (cookie,) = BrowserCookies.of(server.url).issue(request)
-            cookies.append(cookie.partition(";")[0])
-        api.post(
-            "/api/v1/auth:discovery",
-            json={"email": f"{begun[0].id}@globex.com"},
-            headers={"Cookie": cookies[0]},
-        ).raise_for_status()
-        asked = await requests.find(db, begun[0].id, begun[0].secret)
+            cookie, code = cookies.issue(request)[0].partition(";")[0], ""
+            for step, body in steps:
+                headers = {"Cookie": cookie}
+                answer = api.post(f"/api/v1/{step}", json=body(code, request), headers=headers)
+                answer.raise_for_status()
+                cookie = answer.headers.get("set-cookie", cookie).partition(";")[0]
+                asked = await requests.find_of_any(db, request.id)
+                code = proofs.code(db, asked.facts["passwordless"], 1)
+            return cookie, code
+
+        mail = ("auth:discovery", lambda _code, request: {"email": f"{request.id}@globex.com"})
+        prove = ("auth/passwordless:verify", lambda code, _request: {"code_challenge": code})
+        mailed, code = await begun(mail)
         error_id = refusals.issue(db, refusals.Refusal.CLIENT_ID_MISSING)
         return {
-            "LOGIN_COOKIE": cookies[0],
-            "NEW_LOGIN_COOKIE": cookies[1],
-            "LOGIN_CODE": proofs.code(db, asked.facts["passwordless"], 1),
+            "NEW_LOGIN_COOKIE": (await begun())[0],
+            "LOGIN_COOKIE": mailed,
+            "PROVED_LOGIN_COOKIE": (await begun(mail, prove))[0],
+            "LOGIN_CODE": code,
             "ERROR_ID": error_id,
             "SESSION_COOKIE": vault.new_secret(),
         }
