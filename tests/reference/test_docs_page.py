@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import re
@@ -11,8 +12,10 @@ from importlib.resources import files
 import httpx
 import pytest
 
+from tenantry.reference import web
 from tenantry.reference.highlight import highlight
 from tenantry.reference.languages import CLIENT, LANGUAGES, samples
+from tenantry.web import Request
 
 VOID = {"meta", "link", "input", "wbr", "br"}
 
@@ -111,14 +114,47 @@ def test_nothing_is_loaded_from_elsewhere(get, page):
 def test_files_may_be_kept_and_the_page_is_asked_for_again(get):
     assert "immutable" in get("/docs/page.css").headers["cache-control"]
     assert get("/docs/page.js").headers["content-type"].startswith("text/javascript")
-    assert get("/docs").headers["cache-control"] == "no-cache"
+    assert get("/docs").headers["cache-control"] == "public, max-age=300"
 
 
-def test_the_page_travels_compressed(get):
-    zipped = get("/docs", accept_encoding="gzip, br")
-    assert zipped.headers["content-encoding"] == "gzip"
-    assert gzip.decompress(zipped.body) == get("/docs").body
-    assert len(zipped.body) < 120_000
+DOCUMENTS = ("/docs", "/openapi.json", "/docs/events", "/webhooks/schemas/", "/docs/page.css")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_what_is_large_travels_compressed(get, path):
+    plain = get(path)
+    assert "content-encoding" not in plain.headers
+    for accepted in ("gzip, br", "br;q=1.0, GZIP;q=0.5", "*", "deflate, *;q=0.1"):
+        zipped = get(path, accept_encoding=accepted)
+        assert zipped.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(zipped.body) == plain.body
+        assert zipped.headers["vary"] == "accept-encoding"
+        assert len(zipped.body) < 120_000
+    for accepted in ("", "br", "gzip;q=0", "*, gzip;q=0.000", "gzipped", "identity"):
+        assert get(path, accept_encoding=accepted).body == plain.body
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_who_has_it_already_is_told_so(get, path):
+    for accepted in ("gzip", "identity"):
+        first = get(path, accept_encoding=accepted)
+        tag = first.headers["etag"]
+        for known in (tag, f'"another", W/{tag}', "*"):
+            again = get(path, accept_encoding=accepted, if_none_match=known)
+            assert (again.status, again.body) == (304, b"")
+            assert again.headers["etag"] == tag
+            assert again.headers["cache-control"] == first.headers["cache-control"]
+        assert get(path, accept_encoding=accepted, if_none_match='"another"').status == 200
+    assert get(path, accept_encoding="gzip").headers["etag"] != get(path).headers["etag"]
+
+
+async def test_a_document_is_made_once_however_many_ask(methods, monkeypatch):
+    door, made = web.Reference(methods, "https://ten.test"), []
+    monkeypatch.setattr(door, "_openapi", lambda: made.append(1) or "{}")
+    asked = [Request("GET", "/openapi.json", "", {}, b"", "req_test") for _ in range(20)]
+    answers = await asyncio.gather(*map(door.openapi, asked))
+    assert {answer.body for answer in answers} == {b"{}"}
+    assert made == [1]
 
 
 def test_the_document_is_the_one_of_the_operations(get, document):

@@ -225,7 +225,11 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     if _fits(socket):
         config["admin"] = {"address": {"pipe": {"path": str(socket), "mode": 0o600}}}
     config["node"] = {"id": path.stem, "cluster": "tenantry"}
-    runtime = {"re2.max_program_size.error_level": _PATTERN_STEPS}
+    runtime = {
+        "re2.max_program_size.error_level": _PATTERN_STEPS,
+        # A Host beside another :authority is for the application to see, which refuses both.
+        "envoy.reloadable_features.http2_discard_host_header": False,
+    }
     config["layered_runtime"] = {"layers": [{"name": "ours", "static_layer": runtime}]}
     # What `draining` asks for: requests, connections, and those of which nothing is known yet.
     active = [{"suffix": f"downstream_{what}_active"} for what in ("rq", "cx", "pre_cx")]

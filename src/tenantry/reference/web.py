@@ -7,6 +7,7 @@ import functools
 import gzip
 import hashlib
 import json
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ _CSP = (
 )
 _HEADERS = {"content-security-policy": _CSP, "referrer-policy": "no-referrer"}
 _FOREVER = "public, max-age=31536000, immutable"  # the address changes with the content
+_A_WHILE = "public, max-age=300"  # then asked for again, by its ETag
 
 
 def routes(methods: Sequence[Method], public_url: str) -> list[Route]:
@@ -48,7 +50,8 @@ class Reference:
     def __init__(self, methods: Sequence[Method], public_url: str) -> None:
         self._methods = methods
         self._public_url = public_url
-        self._made: dict[str, tuple[bytes, bytes]] = {}
+        self._made: dict[str, _Document] = {}
+        self._making = asyncio.Lock()
 
     async def page(self, request: Request) -> Response:
         """Answer with the page."""
@@ -124,19 +127,52 @@ class Reference:
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
     async def _answer(
-        self, request: Request, kind: str, make: Callable[[], str], cache: str = "no-cache"
+        self, request: Request, kind: str, make: Callable[[], str], cache: str = _A_WHILE
     ) -> Response:
-        """Answer with what is made once and kept, in gzip where the client takes that."""
-        if request.path not in self._made:
-            # A tenth of a second: not on the loop that calls run on.
-            plain = (await asyncio.to_thread(make)).encode()
-            self._made[request.path] = plain, gzip.compress(plain, mtime=0)
-        plain, zipped = self._made[request.path]
-        headers = {**_HEADERS, "content-type": kind, "cache-control": cache}
-        headers["vary"] = "accept-encoding"
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(200, zipped, {**headers, "content-encoding": "gzip"})
-        return Response(200, plain, headers)
+        """Answer with what is made once and kept, in gzip where the client takes that.
+
+        A client that has it already is told so (RFC 9110 section 13.1.2).
+        """
+        async with self._making:  # whoever asks for it meanwhile waits, and makes no other
+            if request.path not in self._made:
+                # A tenth of a second: not on the loop that calls run on.
+                self._made[request.path] = await asyncio.to_thread(_Document.of, make)
+        made = self._made[request.path]
+        zipped = _takes_gzip(request.headers.get("accept-encoding", ""))
+        tag = f'"{made.digest}{"-gzip" if zipped else ""}"'
+        headers = {**_HEADERS, "cache-control": cache, "etag": tag, "vary": "accept-encoding"}
+        if _has(request.headers.get("if-none-match", ""), tag):
+            return Response(304, b"", headers)
+        headers["content-type"] = kind
+        if zipped:
+            return Response(200, made.zipped, {**headers, "content-encoding": "gzip"})
+        return Response(200, made.plain, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    plain: bytes
+    zipped: bytes
+    digest: str
+
+    @classmethod
+    def of(cls, make: Callable[[], str]) -> _Document:
+        plain = make().encode()
+        return cls(plain, gzip.compress(plain, mtime=0), hashlib.sha256(plain).hexdigest()[:24])
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether Accept-Encoding allows gzip (RFC 9110 section 12.5.3); without it, nobody asks."""
+    weights: dict[str, bool] = {}
+    for part in accepted.lower().split(","):
+        name, _, weight = part.replace(" ", "").partition(";q=")
+        weights[name] = weight.strip("0.") != "" if weight else True
+    return weights.get("gzip", weights.get("*", False))
+
+
+def _has(if_none_match: str, tag: str) -> bool:
+    tags = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
+    return tag in tags or if_none_match.strip() == "*"
 
 
 @functools.cache

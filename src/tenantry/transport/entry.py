@@ -94,6 +94,7 @@ class Entry:
         request, pieces = self._request(scope), None
         response: Response | StreamingResponse
         try:
+            _check_host(request, scope.get("http_version"))
             if request.path not in _UNLIMITED:
                 request.tell(await self._rates.take_address(request.address))
             if (request.verb, request.path) in self._streaming:
@@ -209,7 +210,7 @@ class Entry:
             headers["content-length"] = str(len(response.body))
         for name, value in (*request.limits.items(), *self._cors(request).items()):
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        if response.status == 204:
+        if response.status in {204, 304}:
             del headers["content-length"]
         headers.setdefault("cache-control", "no-store")
         fields = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
@@ -290,6 +291,20 @@ def _request(scope: Mapping[str, Any]) -> Request:
         request_id=f"req_{random.getrandbits(96):024x}",
         scheme=scope.get("scheme", "https"),
     )
+
+
+def _check_host(request: Request, version: str | None) -> None:
+    """Refuse a request for two hosts, of which a proxy may have looked at the other one.
+
+    Envoy joins what came: two Host headers (RFC 9112 section 3.2), or Host beside :authority, which
+    may say the same twice (RFC 9113 section 8.3.1).
+    """
+    host = request.headers.get("host")
+    if host is None or (host and "," not in host):
+        return
+    hosts = host.split(",")
+    if not host or version == "1.1" or len(set(hosts)) > 1:
+        raise errors.InvalidArgument("a request is for one host: send one Host header")
 
 
 async def _read_body(request: Request, receive: Receive, limit: int) -> bytes:
