@@ -66,6 +66,23 @@ async def test_one_ipv6_network_asks_for_as_many_mails_as_one_address(place):
     await ask(browser.at("2001:db8:1:3::1"), "another-network@new.example")
 
 
+async def test_spellings_of_one_mailbox_are_one_mailbox(place, ann):
+    """Each from a network of its own: what is limited is what goes to the mailbox."""
+    name, _, domain = ann.email.partition("@")
+    spellings = {
+        f"{name}@{''.join(c.upper() if bits >> n & 1 else c for n, c in enumerate(domain))}"
+        for bits in range(64)
+    }
+    sent = 0
+    for number, email in enumerate(sorted(spellings)):
+        try:
+            await ask(Browser(place, address=f"198.51.100.{number}"), email)
+        except errors.RateLimited:
+            continue
+        sent += 1
+    assert sent == passwordless.MAILS_A_MINUTE_IN_ALL
+
+
 async def test_mails_asked_from_elsewhere_do_not_lock_a_person_out(place, ann, at_home):
     async def from_elsewhere(number):
         await ask(Browser(place, address=f"198.51.100.{number}"), ann.email)
