@@ -22,6 +22,7 @@ from signed_in_people import COOKIE, Person, code_of
 from tenantry import master_key, settings
 from tenantry.db.opening import open_database
 from tenantry.passkeys import service as passkeys
+from tenantry.passwordless import proofs
 from tenantry.sessions import service as sessions
 from tenantry.totp import service as totp
 
@@ -207,6 +208,27 @@ async def test_an_app_is_set_up(visit, person):
         await page.get_by_role("button", name="Turn it off").click()
         await expect(page.get_by_role("status")).to_contain_text("is off")
         assert not await totp.is_enabled(person.database, person.id)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_who_signed_in_long_ago_shows_who_they_are_and_comes_back(visit, person, javascript):
+    await person.signed_in_ago(11)
+    async with visit("security", java_script_enabled=javascript, width=390) as page:
+        await page.get_by_role("link", name="Show that it is you").click()
+        await expect(page.get_by_role("heading")).to_have_text("Show that it is still you")
+        if javascript:
+            assert await violations(page) == []
+        await page.get_by_role("button", name="Send a code").click()
+        await page.get_by_label("Code from the mail").fill("000000")
+        await page.get_by_role("button", name="Go on").click()
+        await expect(page.get_by_role("alert")).to_contain_text("This code is wrong")
+        request_id = await page.locator("input[name=request]").get_attribute("value")
+        await page.get_by_label("Code from the mail").fill(
+            proofs.code(person.database, request_id, 1)
+        )
+        await page.get_by_role("button", name="Go on").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Security")
+        await expect(page.get_by_role("button", name="Set up an authenticator app")).to_be_visible()
 
 
 @pytest.mark.parametrize("javascript", [True, False])

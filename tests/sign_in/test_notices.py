@@ -166,7 +166,7 @@ async def test_each_proof_added_removed_or_used_to_recover_is_told(place, ann, b
     call = as_user(browser.call, place.db, ann.id)
     await register_passkey(place, ann)
     (passkey,) = await passkeys.list_of(place.db, ann.id)
-    await passkeys.remove(call, passkey.id, proved=True)
+    await passkeys.remove(call, passkey.id, None)
     app, recovery_codes = await register_totp(place, ann)
     assert await totp.verify(call, ann.id, recovery_codes[0])
     assert not await totp.verify(call, ann.id, recovery_codes[0])
