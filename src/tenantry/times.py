@@ -29,3 +29,9 @@ def timestamp(microseconds: int) -> Timestamp:
 def plainly(microseconds: int) -> str:
     """Return a time since 1970 for people, on a page: 2026-11-05 14:05 UTC."""
     return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def clock(seconds: int) -> str:
+    """Return a length of time as clocks show it: 0:37, 14:05, 1:00:00."""
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"

@@ -151,8 +151,9 @@ async def test_after_five_wrong_codes_there_is_a_pause(place, application, visit
         assert page.status_code == 400
     page = await visitor.step("code", code=f"{(right + 6) % 10**6:06}")
     assert page.status_code == 429
-    assert heading(page) == "Too many attempts"
-    assert f"<bdi>{page.headers['retry-after']}</bdi> seconds" in page.text
+    assert heading(page) == "Check your mail"
+    assert f'data-wait="{page.headers["retry-after"]}"' in page.text
+    assert f'value="{(right + 6) % 10**6:06}"' in page.text
     assert (await visitor.step("code", code=f"{right:06}")).status_code == 429
 
 
@@ -163,7 +164,12 @@ async def test_the_mail_is_sent_again(place, application, visitor):
     sent = await visitor.step("resend")
     assert sent.headers["location"] == f"{visitor.path}?sent=again"
     assert "We sent the mail again" in (await visitor.get(sent.headers["location"])).text
-    assert (await visitor.step("resend")).status_code == 429  # two a minute
+    limited = await visitor.step("resend")  # two a minute
+    assert limited.status_code == 429
+    wait = limited.headers["retry-after"]
+    assert f'<meta http-equiv="refresh" content="{wait};url={visitor.path}">' in limited.text
+    assert f'data-wait="{wait}"' in limited.text
+    assert f'<a class="button" href="{visitor.path}">Back</a>' in limited.text
     answered(await visitor.step("code", code=await place.code(user["email"])))
 
 

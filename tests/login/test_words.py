@@ -25,7 +25,7 @@ _SOURCES = [
 _WRITTEN = {
     key for source in _SOURCES for key in re.findall(r"[\"']([a-z_]+\.[a-z_]+)[\"']", source)
 }
-_MESSAGES = {"title", "lead", "lead_one", "lead_other"}
+_MESSAGES = {"title", "lead"}
 
 
 def fields(sentence: str) -> set[str]:
@@ -54,7 +54,7 @@ def test_all_that_is_asked_for_is_there():
     messages = {
         key
         for source in _SOURCES
-        for key in re.findall(r"message\(\s*request, \"([a-z_]+)\"", source)
+        for key in re.findall(r"(?:message|leaving)\(\s*request, \"([a-z_]+)\"", source)
     }
     assert len(messages) > 5
     for key in messages:

@@ -9,6 +9,7 @@ from valid_events import assert_all_valid
 from visitors import Browser, Deciding, code_of, register_totp
 
 from tenantry import errors
+from tenantry.clients.ways_on import WayOn
 from tenantry.organizations import service as organizations
 from tenantry.sign_in import states
 from tenantry.users import invitations as users_invitations
@@ -50,7 +51,8 @@ async def test_somebody_new_accepts_and_is_signed_in(place, organization, browse
     assert (shown.organization_name, shown.email) == ("Inviting", user.email)
     assert shown.inviter_email == "boss@acme.example"
     accepted = await accept(browser, token)
-    assert accepted.next_url == (
+    assert accepted.way.begins
+    assert accepted.way.uri == (
         f"{HOME}?organization_id={organization.id}&login_hint={user.email.replace('@', '%40')}"
     )
     after = await place.user(user.id)
@@ -66,9 +68,12 @@ async def test_somebody_new_accepts_and_is_signed_in(place, organization, browse
     assert code_of(await browser.begin(organization_id=organization.id, login_hint=user.email))
 
 
-async def test_without_an_application_to_go_to_there_is_nowhere(place, organization, browser):
+async def test_without_an_initiate_login_uri_the_origin_of_the_application_serves(
+    place, organization, browser
+):
     user = await place.member(organization, invited=True)
-    assert (await accept(browser, await token_to(place, user.email))).next_url is None
+    accepted = await accept(browser, await token_to(place, user.email))
+    assert accepted.way == WayOn("https://app.example/", "App", begins=False)
 
 
 async def test_a_link_works_once(place, organization, browser):

@@ -11,7 +11,7 @@ from tenantry import errors
 from tenantry.account import words
 from tenantry.account.pages import HEADERS, Pages
 from tenantry.caller import Call, Caller, Kind
-from tenantry.clients import service as clients
+from tenantry.clients import ways_on
 from tenantry.db.engine import Failure
 from tenantry.sessions import service as sessions
 from tenantry.sessions.freshness import Freshness
@@ -91,7 +91,7 @@ class Door:
 
         async def checked(request: Request) -> Response:
             if not self._is_ours(request):
-                return self._message(request, "not_same_origin", status=403)
+                return self._message(request, "not_same_origin", status=403, **_back(request))
             return await answered(request)
 
         return checked
@@ -137,9 +137,16 @@ class Door:
         return Visit(request, call, session, person, self._words(request), fresh)
 
     async def _closed(self, request: Request) -> Response:
-        uri = await clients.initiate_login_uri(self.db)
+        way = await ways_on.of_environment(self.db)
+        if way is None:
+            return self._message(request, "closed", status=401)
         return self._message(
-            request, "closed", status=401, next_url=uri or "", next_key="closed.sign_in"
+            request,
+            "closed",
+            status=401,
+            next_url=way.uri,
+            next_key="closed.sign_in" if way.begins else "page.continue_to",
+            app=way.app,
         )
 
     def _is_ours(self, request: Request) -> bool:
@@ -162,10 +169,11 @@ class Door:
         key: str,
         *,
         status: int,
-        minutes: int = 0,
+        wait: int = 0,
         quoted: str = "",
         next_url: str = "",
         next_key: str = "",
+        app: str = "",
     ) -> Response:
         """Return a page that says one thing, which the words have under this key."""
         return self.pages.render(
@@ -173,23 +181,22 @@ class Door:
             self._words(request),
             status=status,
             key=key,
-            minutes=minutes,
+            wait=wait,
             quoted=quoted,
             next_url=next_url,
             next_key=next_key,
+            app=app,
         )
 
     def _refusal(self, request: Request, problem: Exception) -> Response:
-        more: dict[str, Any] = {}
+        more: dict[str, Any] = _back(request)
         if isinstance(problem, Failure):
             problem = problem.error()
         match problem:
             case errors.RateLimited():
-                seconds = int(problem.headers["retry-after"])
-                key, more = "limited", {"minutes": -(-seconds // 60)}
+                key, more["wait"] = "limited", int(problem.headers["retry-after"])
             case errors.NotFound():
                 key = "gone"
-                more = {"next_url": _above(request.path), "next_key": "gone.back"}
             case errors.Busy() | errors.OutcomeUnknown():
                 key = "busy"
             case errors.Error():
@@ -197,7 +204,7 @@ class Door:
             case _:
                 fields = {"request_id": request.request_id}
                 _log.error("unexpected error", exc_info=problem, extra={"fields": fields})
-                key, more = "broken", {"quoted": request.request_id}
+                key, more["quoted"] = "broken", request.request_id
         status = problem.status if isinstance(problem, errors.Error) else 500
         response = self._message(request, key, status=status, **more)
         if isinstance(problem, errors.Error):
@@ -210,6 +217,6 @@ async def registration_of(visit: Visit) -> Registration | None:
     return await totp.of_user(visit.call.db, visit.person.id)
 
 
-def _above(path: str) -> str:
-    """Return the page that a form belongs to: `/ui/profile/passkeys` or `/ui/profile/security`."""
-    return "/".join(path.split("/")[:4])
+def _back(request: Request) -> dict[str, Any]:
+    """Return the way back to a form's page: `/ui/profile/passkeys` or `/ui/profile/security`."""
+    return {"next_url": "/".join(request.path.split("/")[:4]), "next_key": "page.back"}

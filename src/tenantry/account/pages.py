@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tenantry.times import plainly, rfc3339
+from tenantry.times import clock, plainly, rfc3339
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.filters["clock"] = clock
     environment.filters["iso"] = rfc3339
     environment.filters["plainly"] = plainly
     return environment

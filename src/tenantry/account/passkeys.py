@@ -116,7 +116,7 @@ class PasskeyPages:
     def _reason(self, visit: Visit, problem: errors.Error) -> str:
         if isinstance(problem, errors.RateLimited):
             minutes = -(-int(problem.headers["retry-after"]) // 60)
-            return visit.words.plain("limited.lead", minutes=minutes)
+            return visit.words.plain("problem.limited", minutes=minutes)
         if isinstance(problem, Stale):
             return self._door.stale(visit)
         wrong_code = any(violation.field == "code" for violation in problem.violations)

@@ -32,12 +32,6 @@ _ALL = Statement(reading.with_secrets().order_by(_c.id))
 _IDS = Statement(select(_c.id).where(_is_management))
 _LOCK = Statement(select(_c.id).where(_is_management).order_by(_c.id).with_for_update())
 _FIRST = Statement(select(_c.id).where(_is_management).order_by(_c.id).limit(bindparam("most")))
-_WHERE_TO_SIGN_IN = Statement(
-    select(_c.initiate_login_uri)
-    .where(_c.organization_id.is_(None), _c.initiate_login_uri.is_not(None))
-    .order_by(_c.id)
-    .limit(bindparam("most"))
-)
 
 
 async def create(call: Call, *, name: str) -> tuple[Client, str]:
@@ -159,12 +153,6 @@ async def set_initiate_login_uri(call: Call, uri: str, *, production: bool) -> C
     async with call.db.transaction() as db:
         before = await _hold_first(call, db)
         return await changes.save(call, db, before, replace(before, initiate_login_uri=uri))
-
-
-async def initiate_login_uri(db: Session) -> str | None:
-    """Return where an application starts a login: that of the oldest client that has any."""
-    row = await db.fetch_one(_WHERE_TO_SIGN_IN, most=1)
-    return row["initiate_login_uri"] if row else None
 
 
 async def _hold_first(call: Call, db: Session) -> Client:

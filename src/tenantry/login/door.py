@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from tenantry import errors
 from tenantry.caller import ANONYMOUS, Call
+from tenantry.clients import ways_on
 from tenantry.db.engine import Failure
 from tenantry.known_origins.cookies import DeviceCookie
 from tenantry.login import words
@@ -20,6 +21,7 @@ from tenantry.web import Request, Response
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from tenantry.clients.ways_on import WayOn
     from tenantry.db.engine import Database
     from tenantry.login.words import Words
     from tenantry.sessions.cookies import SessionCookie
@@ -54,7 +56,7 @@ class Door:
                 # Another tab was faster, or a second click: show how far it has come.
                 return self.redirect(f"/login/{request.params['id']}")
             except Exception as problem:  # noqa: BLE001 - whatever it is, people get a page
-                return self._refusal(request, problem)
+                return await self._refusal(request, problem)
 
         return answered
 
@@ -63,7 +65,7 @@ class Door:
 
         async def checked(request: Request) -> Response:
             if not self._is_ours(request):
-                return self.message(request, "not_same_origin", status=403)
+                return self.message(request, "not_same_origin", status=403, back=_above(request))
             return await handler(request)
 
         return self.page(checked)
@@ -90,12 +92,14 @@ class Door:
         wait: int = 0,
         said: str = "",
         quoted: str = "",
-        next_url: str = "",
+        way: WayOn | None = None,
+        back: str = "",
     ) -> Response:
         """Return a page that says one thing, which the words have under this key.
 
         ``wait`` is the number of seconds in it, ``said`` what somebody else says about it,
-        ``quoted`` what to quote to support, and ``next_url`` where to begin again.
+        ``quoted`` what to quote to support, ``way`` where to go on, and ``back`` the page of ours
+        to go back to, or to be taken to after the wait.
         """
         return self.pages.render(
             "message.html",
@@ -106,8 +110,14 @@ class Door:
             wait=wait,
             said=said,
             quoted=quoted,
-            next_url=next_url,
+            way=way,
+            back=back,
         )
+
+    async def leaving(self, request: Request, key: str, *, status: int, **more: Any) -> Response:
+        """Return a page that says one thing, and leads on to an application."""
+        way = await ways_on.of_environment(self.db)
+        return self.message(request, key, status=status, way=way, **more)
 
     def redirect(self, location: str) -> Response:
         """Return a redirect to another page."""
@@ -126,15 +136,17 @@ class Door:
             return site == "same-origin"
         return request.headers.get("origin") == self.public_url
 
-    def _refusal(self, request: Request, problem: Exception) -> Response:
-        more: dict[str, Any] = {}
+    async def _refusal(self, request: Request, problem: Exception) -> Response:
+        more: dict[str, Any] = {"back": _above(request)}
         if isinstance(problem, Failure):
             problem = problem.error()
         match problem:
             case errors.RateLimited():
-                key, more = "limited", {"wait": int(problem.headers["retry-after"])}
+                key, more["wait"] = "limited", int(problem.headers["retry-after"])
             case errors.Intercepted():
-                key, more = "denied", {"said": problem.message}
+                way = await ways_on.of_environment(self.db)
+                key = "denied"
+                more |= {"said": problem.message, "way": way}
             case errors.Busy() | errors.OutcomeUnknown():
                 key = "busy"
             case errors.Error():
@@ -142,12 +154,19 @@ class Door:
             case _:
                 fields = {"request_id": request.request_id}
                 _log.error("unexpected error", exc_info=problem, extra={"fields": fields})
-                key, more = "broken", {"quoted": request.request_id}
+                key, more["quoted"] = "broken", request.request_id
         status = problem.status if isinstance(problem, errors.Error) else 500
         response = self.message(request, key, status=status, **more)
         if isinstance(problem, errors.Error):
             response.headers |= problem.headers
         return response
+
+
+def _above(request: Request) -> str:
+    """Return the page to go back to: that of a form, `/login/{id}` or `/invitations/{token}`."""
+    if request.verb == "GET":
+        return f"{request.path}?{request.query}" if request.query else request.path
+    return "/".join(request.path.split("/")[:3])
 
 
 def _address(mailbox: str) -> str:

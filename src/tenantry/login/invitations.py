@@ -23,7 +23,7 @@ class Invitations:
         """Show whose invitation it is, and a button: opening the link changes nothing."""
         found = await self._sign_in.invitation(self._door.db, request.params["token"])
         if found is None:
-            return self._door.message(request, "invitation_over", status=410)
+            return await self._door.leaving(request, "invitation_over", status=410)
         words = self._door.words(request)
         return self._door.pages.render("invitation.html", words, path="", invitation=found)
 
@@ -36,13 +36,14 @@ class Invitations:
                 door.call(request), request.params["token"], session=session
             )
         except errors.NotFound:
-            return door.message(request, "invitation_over", status=410)
+            return await door.leaving(request, "invitation_over", status=410)
         except errors.InvalidArgument:
-            return door.message(request, "invitation_full", status=409)
-        if accepted.next_url:
-            response = door.redirect(accepted.next_url)
+            return door.message(request, "invitation_full", status=409, back=request.path)
+        way = accepted.way
+        if way is not None and way.begins:
+            response = door.redirect(way.uri)
         else:
-            response = door.message(request, "invitation_accepted")
+            response = door.message(request, "invitation_accepted", way=way)
         if accepted.secret:
             response.cookies.append(door.session_cookie.issue(accepted.secret))
             response.cookies.append(door.device_cookie.issue(accepted.devices))

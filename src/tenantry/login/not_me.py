@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.clients import service as clients
+from tenantry.clients import ways_on
 from tenantry.security_notices import service as security_notices
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class NotMe:
         try:
             notice = await security_notices.find(self._door.db, request.params["token"])
         except errors.NotFound:
-            return self._door.message(request, "not_me_over", status=410)
+            return await self._door.leaving(request, "not_me_over", status=410)
         words = self._door.words(request)
         return self._door.pages.render("not_me.html", words, path="", notice=notice)
 
@@ -38,13 +38,13 @@ class NotMe:
         try:
             notice = await security_notices.disown(door.call(request), request.params["token"])
         except errors.NotFound:
-            return door.message(request, "not_me_over", status=410)
+            return await door.leaving(request, "not_me_over", status=410)
         response = door.pages.render(
             "not_me_done.html",
             door.words(request),
             path="",
             notice=notice,
-            next_url=await clients.initiate_login_uri(door.db) or "",
+            way=await ways_on.of_environment(door.db),
         )
         response.cookies.append(door.session_cookie.clear())
         return response

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tenantry.login import branding
-from tenantry.times import plainly, rfc3339
+from tenantry.times import clock, plainly, rfc3339
 from tenantry.web import Request, Response
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tenantry.login.words import Words
 
 STYLE, SCRIPT, ICON = "/login/style.css", "/login/login.js", "/login/icon.svg"
+COUNTDOWN = "/login/countdown.js"
 _FOREVER = "public, max-age=31536000, immutable"  # the address changes with the content
 
 # Addresses here hold what opens a sign-in: they are told to no other site, but to us, or a browser
@@ -78,12 +79,14 @@ class Pages:
             .render(
                 {
                     "problems": {},
+                    "wait": 0,
                     **values,
                     "t": words,
                     "brand": brand,
                     "support": self._support,
                     "style_url": self._style.url,
                     "script_url": self._script.url,
+                    "countdown_url": self._countdown.url,
                     "icon_url": self._icon.url,
                 }
             )
@@ -102,6 +105,10 @@ class Pages:
         """Answer with the script."""
         return _served(self._script, request)
 
+    async def countdown(self, request: Request) -> Response:
+        """Answer with the script of pages that have people wait; others may use it as well."""
+        return _served(self._countdown, request)
+
     async def icon(self, request: Request) -> Response:
         """Answer with the picture that stands for a product without a logo."""
         return _served(self._icon, request)
@@ -114,6 +121,10 @@ class Pages:
     @functools.cached_property
     def _script(self) -> _Asset:
         return _asset(SCRIPT, "text/javascript; charset=utf-8", _read("login.js"))
+
+    @functools.cached_property
+    def _countdown(self) -> _Asset:
+        return _asset(COUNTDOWN, "text/javascript; charset=utf-8", _read("countdown.js"))
 
     @functools.cached_property
     def _icon(self) -> _Asset:
@@ -154,6 +165,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.filters["clock"] = clock
     environment.filters["iso"] = rfc3339
     environment.filters["plainly"] = plainly
     environment.filters["initial"] = branding.initial

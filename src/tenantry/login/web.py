@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from tenantry import errors
+from tenantry.clients import ways_on
 from tenantry.login import branding, problems
 from tenantry.login.door import Door
 from tenantry.login.invitations import Invitations
 from tenantry.login.not_me import NotMe
-from tenantry.login.pages import HEADERS, ICON, SCRIPT, STYLE
+from tenantry.login.pages import COUNTDOWN, HEADERS, ICON, SCRIPT, STYLE
 from tenantry.login.steps import STEPS, Given, page_of
 from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
@@ -68,6 +69,7 @@ def routes(
     return [
         Route("GET", STYLE, door.pages.style),
         Route("GET", SCRIPT, door.pages.script),
+        Route("GET", COUNTDOWN, door.pages.countdown),
         Route("GET", ICON, door.pages.icon),
         Route("GET", "/login/error/{error_id}", page(login.error)),
         Route("GET", "/login/{id}", page(login.show)),
@@ -129,14 +131,21 @@ class Login:
             kind = "recovery" if page == "recovery" else name
             said = problems.of(kind, problem, self._words(request, found))
             return await self._page(request, found, page=page, said=said, given=given, status=400)
-        except errors.RateLimited:
-            if name != "password":
-                raise
+        except errors.RateLimited as problem:
             # The other ways are counted by themselves: they are on the same page.
-            said = {"": self._words(request, found)("problem.password_limit")}
-            return await self._page(
-                request, found, page="sign_in", said=said, given=given, status=429
+            key = "problem.password_limit" if name == "password" else "problem.limited"
+            said = {"": self._words(request, found)(key)}
+            response = await self._page(
+                request,
+                found,
+                page=page_of(name, given),
+                said=said,
+                given=given,
+                status=429,
+                wait=int(problem.headers["retry-after"]),
             )
+            response.headers |= problem.headers
+            return response
         return await self._proceed(request, found)
 
     async def passkey_options(self, request: Request) -> Response:
@@ -199,16 +208,15 @@ class Login:
         error_id = request.params["error_id"]
         found = refusals.find(self._door.db, error_id)
         if found is None:
-            return self._door.message(request, "gone", status=404)
-        uri = await ways_back.of_client(self._door.db, found.client_id)
-        return self._door.message(
-            request,
-            "failed",
-            status=400,
-            said=found.refusal.description,
-            quoted=error_id,
-            next_url=uri or "",
-        )
+            return await self._door.leaving(request, "gone", status=404)
+        said = found.refusal.description
+        more: dict[str, Any] = {"status": 400, "said": said, "quoted": error_id}
+        way = None
+        if found.client_id is not None:
+            way = await ways_on.of_client(self._door.db, found.client_id)
+        if way is None:
+            return await self._door.leaving(request, "failed", **more)
+        return self._door.message(request, "failed", way=way, **more)
 
     async def _find(self, request: Request) -> AuthRequest | None:
         request_id = request.params["id"]
@@ -244,10 +252,12 @@ class Login:
 
     async def _gone(self, request: Request, *, moves_on: bool = False) -> Response:
         """Return the page of a sign-in that is over, or the way to where one begins again."""
-        uri = await ways_back.find(self._door.db, request.params["id"])
-        if uri is not None and moves_on:
-            return self._door.redirect(uri)
-        return self._door.message(request, "gone", status=410, next_url=uri or "")
+        way = await ways_back.find(self._door.db, request.params["id"])
+        if way is None:
+            return await self._door.leaving(request, "gone", status=410)
+        if way.begins and moves_on:
+            return self._door.redirect(way.uri)
+        return self._door.message(request, "gone", status=410, way=way)
 
     async def _page(
         self,
@@ -258,6 +268,7 @@ class Login:
         said: Mapping[str, str] | None = None,
         given: Given | None = None,
         status: int = 200,
+        wait: int = 0,
     ) -> Response:
         given = Given() if given is None else given
         page = self._which(found, page or _query(request, "page"))
@@ -265,6 +276,7 @@ class Login:
             "path": _path(found),
             "page": page,
             "problems": said or {},
+            "wait": wait,
             "given": given,
             "email": given["email"] or found.email or _hint(found),
             "notice": found.facts.get("notice", "").lower(),

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tenantry import errors
+from tenantry import errors, ids
 from tenantry.caller import ANONYMOUS, Call, Caller, Kind
+from tenantry.clients import ways_on
 from tenantry.oauth import parameters
 from tenantry.oauth.parameters import Parameters
 from tenantry.oauth.words import WORDS, language
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from tenantry.caller import Origin
+    from tenantry.clients.ways_on import WayOn
     from tenantry.db.engine import Database
     from tenantry.oauth.id_token_hints import Hint, IdTokenHints
     from tenantry.oauth.registered_uris import RegisteredUris
@@ -90,7 +92,9 @@ class LogoutEndpoint:
         try:
             asked = parameters.of_query(request)
         except errors.InvalidArgument as problem:
-            return self._page(request, Parameters({}, frozenset()), "wrong", said=problem.message)
+            way = await ways_on.of_environment(self._db)
+            nothing = Parameters({}, frozenset())
+            return self._page(request, nothing, "wrong", said=problem.message, way=way)
         return await self._answer(request, asked, confirmed=False)
 
     async def post(self, request: Request) -> Response:
@@ -107,15 +111,16 @@ class LogoutEndpoint:
         try:
             found = await self._check(call, asked, session)
         except _Wrong as problem:
-            asks = session is not None
-            return self._page(request, asked, "wrong", said=str(problem), asks=asks)
+            asks, way = session is not None, await self._way_on(asked.get("client_id"))
+            return self._page(request, asked, "wrong", said=str(problem), asks=asks, way=way)
         if session is not None:
             if not (confirmed or _is_of(found.hint, session)):
                 kind = "ask" if found.hint is None else "other"
                 return self._page(request, asked, kind, asks=True)
             await sessions.end(_as(session, call), session.id, status=LOGOUT)
         if found.location is None:
-            response = self._page(request, asked, "done")
+            client_id = asked.get("client_id") if found.hint is None else found.hint.client_id
+            response = self._page(request, asked, "done", way=await self._way_on(client_id))
         else:
             response = Response.redirect(found.location, referrer_policy="no-referrer")
         if secret:
@@ -161,8 +166,22 @@ class LogoutEndpoint:
         answer = Answer(uri, answers.QUERY, {} if state is None else {"state": state})
         return _Asked(hint, answers.location(answer))
 
+    async def _way_on(self, client_id: str | None) -> WayOn | None:
+        """Return the way to the application that is named, else to any."""
+        way = None
+        if client_id is not None and ids.well_formed(ids.ENVIRONMENT_CLIENT, client_id):
+            way = await ways_on.of_client(self._db, client_id)
+        return way or await ways_on.of_environment(self._db)
+
     def _page(
-        self, request: Request, asked: Parameters, kind: str, *, said: str = "", asks: bool = False
+        self,
+        request: Request,
+        asked: Parameters,
+        kind: str,
+        *,
+        said: str = "",
+        asks: bool = False,
+        way: WayOn | None = None,
     ) -> Response:
         lang = language(asked.get("ui_locales") or "", request.headers.get("accept-language", ""))
         # What does not hold is not asked again.
@@ -177,6 +196,7 @@ class LogoutEndpoint:
             said=said,
             asks=asks,
             kept=kept,
+            way=way,
         )
         response = Response.html(text, 400 if kind == "wrong" else 200)
         response.headers |= _HEADERS

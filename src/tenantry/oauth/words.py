@@ -22,6 +22,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "done.title": "You are signed out",
         "done.lead": "You can close this page.",
         "button": "Sign out",
+        "continue": "Continue to {app}",
     },
     "de": {
         "ask.title": "Möchten Sie sich abmelden?",
@@ -37,6 +38,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "done.title": "Sie sind abgemeldet",
         "done.lead": "Sie können diese Seite schließen.",
         "button": "Abmelden",
+        "continue": "Weiter zu {app}",
     },
 }
 

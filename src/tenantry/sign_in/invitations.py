@@ -6,14 +6,14 @@ second factor: for everybody else a link that is good for days must not be a way
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from sqlalchemy import Text, bindparam, literal_column, select
+from sqlalchemy import Text, bindparam, select
 
 from tenantry import errors, vault
-from tenantry.clients.model import clients
+from tenantry.clients import ways_on
 from tenantry.connections import service as connections
 from tenantry.connections.model import PASSWORDLESS
 from tenantry.db.engine import now
@@ -35,11 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.caller import Call
+    from tenantry.clients.ways_on import WayOn
     from tenantry.db import engine
     from tenantry.sessions.model import Session
     from tenantry.users.model import User
 
-_m, _o, _u, _c = memberships.c, organizations.c, users.c, clients.c
+_m, _o, _u = memberships.c, organizations.c, users.c
 _FIND = Statement(
     select(
         *(_m.organization_id, _m.user_id, _m.inviter_email, _m.expire_time),
@@ -52,12 +53,6 @@ _FIND = Statement(
         _m.status == PENDING_INVITE,
         _m.expire_time > bindparam("p_now"),
     )
-)
-_WHERE_TO = Statement(
-    select(_c.initiate_login_uri)
-    .where(_c.organization_id.is_(None), _c.initiate_login_uri.is_not(None))
-    .order_by(_c.id)
-    .limit(literal_column("1"))
 )
 
 
@@ -78,7 +73,7 @@ class Accepted:
     """What comes of accepting: what the browser is to keep if a session began, and the way on."""
 
     secret: str | None
-    next_url: str | None
+    way: WayOn | None
     devices: tuple[str, ...]
 
 
@@ -165,7 +160,7 @@ class Invitations(Core):
                 about = {"connection_id": details[0]["id"]}
                 await record_login(held, signed_in, begun, about)
                 devices = (await known_origins.note(db, call.origin, user.id)).secrets
-        return Accepted(secret, await _next_url(call.db, found), devices)
+        return Accepted(secret, await _way_on(call.db, found), devices)
 
     async def _begins_session(self, call: Call, user: User) -> bool:
         return (
@@ -175,11 +170,10 @@ class Invitations(Core):
         )
 
 
-async def _next_url(db: engine.Session, accepted: Invitation) -> str | None:
-    """Return where an application begins a sign-in, for this person in this organization."""
-    row = await db.fetch_one(_WHERE_TO)
-    if row is None:
-        return None
-    uri: str = row["initiate_login_uri"]
+async def _way_on(db: engine.Session, accepted: Invitation) -> WayOn | None:
+    """Return where to go on; where a sign-in begins there, for this person and organization."""
+    way = await ways_on.of_environment(db)
+    if way is None or not way.begins:
+        return way
     query = urlencode({"organization_id": accepted.organization_id, "login_hint": accepted.email})
-    return f"{uri}{'&' if '?' in uri else '?'}{query}"
+    return replace(way, uri=f"{way.uri}{'&' if '?' in way.uri else '?'}{query}")

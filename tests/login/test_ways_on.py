@@ -1,0 +1,107 @@
+"""No page is a dead end: each leads to an application, back to a step, or says what to do."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from apis import unique
+from hosted import REDIRECT_URI
+
+ORIGIN = "https://app.example.com/"
+HOME = "https://app.example.com/login?from=here"
+
+
+def button(page) -> tuple[str, str]:
+    """Where the button of a page leads, and what it says."""
+    found = re.search(r'<a class="button" href="([^"]*)">(.*?)</a>', page.text, re.DOTALL)
+    assert found, page.text
+    said = re.sub(r"<[^>]*>", "", found[2]).strip()
+    return found[1].replace("&amp;", "&"), said
+
+
+@pytest.fixture(scope="module")
+async def own_place(special_place):
+    """A deployment without other applications."""
+    async with special_place() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=["", HOME], ids=["origin", "initiate-login-uri"])
+async def way(request, own_place):
+    """Where people go on: to where a sign-in begins, else to the origin of the redirect URI."""
+    named = {"initiate_login_uri": request.param} if request.param else {}
+    app = await own_place.application(REDIRECT_URI, name="Acme Board", **named)
+    yield own_place, app, request.param or ORIGIN
+    await own_place.api.clients.delete_client(client_id=app.id)
+
+
+@pytest.fixture
+async def guest(own_place):
+    async with own_place.visitor() as opened:
+        yield opened
+
+
+async def test_an_ended_sign_in_leads_on(way, guest):
+    place, app, uri = way
+    await guest.begin(app)
+    await place.expire(guest.path.removeprefix("/login/"))
+    page = await guest.step("code", code="1")
+    said = "Start again" if uri == HOME else "Continue to Acme Board"
+    assert (page.status_code, *button(page)) == (410, uri, said)
+    for path in ("/login/areq_1", "/login/nonsense", "/login/error/err_1"):
+        page = await guest.get(path)
+        assert button(page) == (uri, said), path
+
+
+async def test_a_refused_request_leads_on(way, guest):
+    _, app, uri = way
+    sent = await guest.get(app.path(redirect_uri="https://evil.example/"))
+    assert button(await guest.get(sent.headers["location"]))[0] == uri
+    sent = await guest.get(app.path(client_id="skc_1"))
+    assert button(await guest.get(sent.headers["location"]))[0] == uri
+
+
+async def test_who_is_not_signed_in_is_led_to_where_they_can_be(way, guest):
+    _, _, uri = way
+    page = await guest.get("/ui/profile/security")
+    said = "Sign in" if uri == HOME else "Continue to Acme Board"
+    assert (page.status_code, *button(page)) == (401, uri, said)
+
+
+async def test_who_has_signed_out_is_led_on(way, guest):
+    _, app, uri = way
+    assert button(await guest.get("/oidc/logout"))[0] == uri
+    page = await guest.get(f"/oidc/logout?client_id={app.id}")
+    assert button(page) == (uri, "Continue to Acme Board")
+    page = await guest.get(f"/oidc/logout?client_id={app.id}&post_logout_redirect_uri=x")
+    assert (page.status_code, *button(page)) == (400, uri, "Continue to Acme Board")
+
+
+async def test_an_accepted_invitation_leads_on(way, guest):
+    place, _, uri = way
+    email = f"{unique('guest')}@example.com"
+    await place.api.users.create_user_and_membership(
+        organization_id=(await place.make.organization())["id"],
+        send_invitation_email=True,
+        user={"email": email},
+    )
+    link = urlsplit(await place.link(email)).path
+    page = await guest.post(link)
+    if uri == HOME:
+        assert page.status_code == 303
+        assert page.headers["location"].startswith(f"{HOME}&organization_id=org_")
+    else:
+        assert button(page) == (uri, "Continue to Acme Board")
+    page = await guest.get(link)
+    assert (page.status_code, *button(page)) == (410, uri, "Continue to Acme Board")
+
+
+async def test_a_step_that_was_not_taken_leads_back_to_it(way, guest):
+    _, app, _ = way
+    await guest.begin(app)
+    page = await guest.post(f"{guest.path}/email", headers={"sec-fetch-site": "cross-site"})
+    assert (page.status_code, *button(page)) == (403, guest.path, "Back")
+    page = await guest.post(f"{guest.path}/email", {"sec-fetch-site": "same-origin"}, email="\0")
+    assert (page.status_code, *button(page)) == (400, guest.path, "Back")
