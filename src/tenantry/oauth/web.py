@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tenantry.oauth.token import TokenEndpoint
     from tenantry.oauth.userinfo import UserInfoEndpoint
 
-_CACHE = "public, max-age=60"
+# RFC 5861: what is stale is better than nothing while we cannot be reached.
+_CACHE = "public, max-age=60, stale-if-error=86400"
 
 
 def routes(
@@ -37,7 +38,9 @@ def routes(
     metadata = discovery(issuer, token.grant_types)
 
     async def keys(_request: Request) -> Response:
-        return Response.json(await ring.published(), cache_control=_CACHE)
+        published = await ring.published()
+        # RFC 9111 section 5.1: more than a second or two while the database is away.
+        return Response.json(published, cache_control=_CACHE, age=str(ring.age))
 
     async def discovered(_request: Request) -> Response:
         return Response.json(metadata, cache_control=_CACHE)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from tenantry import ids
-from tenantry.db.engine import now
+from tenantry.db.engine import Failure, now
+from tenantry.log import seldom
 from tenantry.outgoing import Outgoing, Unanswered
 from tenantry.sessions import notices
 
@@ -88,6 +89,9 @@ class BackChannel:
             else:
                 self._warn("a logout notice was not taken, it is given up", notice, problem)
                 await notices.done(db, notice)
+        except Failure as failure:  # it is due again when its claim is over
+            fields = {"notice": notice.id, "problem": str(failure)}
+            seldom(_log, "what became of logout notices could not be noted", "", fields)
         except Exception:  # noqa: BLE001 - of one notice, and no concern of the others
             # It is due again when its claim is over.
             fields = {"notice": notice.id, "client": notice.client_id}
