@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tenantry import certificates, domain_names, launcher
+from tenantry import certificates, domain_names, errors, launcher
 from tenantry import settings as settings_module
 from tenantry.launcher import envoy
 from tenantry.settings import SettingError
@@ -23,6 +23,7 @@ from tenantry.settings import SettingError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tenantry.db.engine import Session
     from tenantry.settings import Settings
 
 _CLOCK_SECONDS = 5.0
@@ -126,6 +127,7 @@ def _data_folder(settings: Settings) -> str:
 def _database(settings: Settings) -> str:
     from tenantry import master_key
     from tenantry.db import migrate
+    from tenantry.db.engine import Unavailable
     from tenantry.db.opening import LaterVersion, OpenError, open_database, schema_version
 
     scheme, _, rest = settings.database.partition("://")
@@ -146,21 +148,57 @@ def _database(settings: Settings) -> str:
             raise Problem(
                 f"{master_key.file(settings)} is missing", "put the file of this database back"
             )
-        async with open_database(settings.database, master_key.load(settings), pool_size=1):
-            return f"{scheme} answers, its schema is current, the master key fits"
+        async with open_database(settings.database, master_key.load(settings), pool_size=1) as db:
+            await db.probe()
+            well = f"{scheme} takes changes, its schema is current, the master key fits"
+            return well if scheme == "sqlite" else f"{well}; {await _connections(settings, db)}"
 
     try:
         return asyncio.run(look())
+    except Unavailable as problem:
+        text = f"{problem.answer.sentence.partition(',')[0]} ({problem})"
+        raise Problem(text, _ADVICE.get(problem.answer, _ADVICE_AWAY)) from None
     except LaterVersion as problem:
         text, _, advice = str(problem).rpartition(": ")
         raise Problem(text, advice) from None
-    except (OpenError, SettingError) as problem:
-        raise Problem(str(problem), "check TENANTRY_DATABASE_URL and TENANTRY_MASTER_KEY") from None
+    except OpenError as problem:
+        advice = _ADVICE.get(problem.answer or errors.Away, _ADVICE_AWAY)
+        raise Problem(str(problem), advice) from None
+    except SettingError as problem:
+        raise Problem(str(problem), _ADVICE_AWAY) from None
+
+
+async def _connections(settings: Settings, db: Session) -> str:
+    """Return how many of its connections are ours."""
+    from sqlalchemy import text
+
+    from tenantry.db.statements import Statement
+
+    asked = Statement(text("SELECT current_setting('max_connections')::int AS most"))
+    row = await db.fetch_one(asked)
+    assert row is not None
+    ours = settings.pool_size * settings.workers
+    shown = f"{ours} of its {row['most']} connections may be those of this server"
+    if ours > row["most"]:
+        raise Problem(shown, _ADVICE[errors.TooManyConnections])
+    return shown
+
+
+_ADVICE_AWAY = "check TENANTRY_DATABASE_URL and TENANTRY_MASTER_KEY"
+_ADVICE: dict[type[errors.Busy], str] = {
+    errors.ReadOnly: "connect to a primary (target_session_attrs=read-write in the URL), and see "
+    "default_transaction_read_only; with SQLite, let this user write the file and its folder",
+    errors.DiskFull: "make room where the database has its files",
+    errors.TooManyConnections: "raise max_connections, or lower TENANTRY_POOL_SIZE",
+    errors.Locked: "find out who holds it: pg_stat_activity, or a program that has the file open",
+    errors.Damaged: "stop the server, and restore a backup (docs/operations.md)",
+}
 
 
 def _event_log(settings: Settings) -> str:
     from tenantry import master_key
     from tenantry.db import migrate, snapshots
+    from tenantry.db.engine import Failure
     from tenantry.db.opening import OpenError, open_database, schema_version
 
     scheme, _, rest = settings.database.partition("://")
@@ -177,7 +215,7 @@ def _event_log(settings: Settings) -> str:
 
     try:
         since = asyncio.run(look())
-    except (OpenError, SettingError):
+    except (OpenError, SettingError, Failure):
         return unknown
     seconds = 0.0 if since is None else time.time() - since / 1_000_000
     if seconds > _SEALED_SECONDS:
@@ -278,8 +316,10 @@ def _clock(settings: Settings) -> str:
 async def _seconds_ahead_of_postgresql(url: str) -> float:
     import asyncpg
 
+    from tenantry.db import pgbouncer
+
     try:
-        connection = await asyncpg.connect(url, timeout=5)
+        connection = await asyncpg.connect(pgbouncer.split(url)[0], timeout=5)
         try:
             theirs: datetime = await connection.fetchval("SELECT clock_timestamp()")
             return time.time() - theirs.timestamp()

@@ -386,6 +386,9 @@ def _mapper(
     else:
         body = json.dumps({"code": code.value, "message": sentence, "details": []})
         kind = "application/json"
+    headers = [("x-request-id", "req_%UNIQUE_ID%")]
+    if code is Code.UNAVAILABLE:
+        headers.append(("retry-after", "1"))
     return {
         "filter": filter_,
         **({"status_code": 400} if code is Code.INVALID_ARGUMENT else {}),
@@ -393,7 +396,7 @@ def _mapper(
             "text_format_source": {"inline_string": body},
             "content_type": kind,
         },
-        "headers_to_add": [{"header": {"key": "x-request-id", "value": "req_%UNIQUE_ID%"}}],
+        "headers_to_add": [{"header": {"key": name, "value": value}} for name, value in headers],
     }
 
 
