@@ -21,7 +21,7 @@ import h2.connection
 import h2.events
 import httpx
 import pytest
-from servers import LiveServer
+from servers import TENANTRY, LiveServer
 
 from tenantry import certificates
 from tenantry.launcher.envoy import PATH_PATTERN
@@ -303,7 +303,8 @@ def test_the_first_start_says_where_and_who_and_what_next(tmp_path):
             time.sleep(0.02)
         assert f"URL        {server.url}\n" in said
         assert f"Client id  {server.client_id}\n" in said
-        assert '/bin/tenantry env)"\n' in said
+        command = f"TENANTRY_DATA_DIR={server.data_dir} {TENANTRY}"
+        assert f'Run next   eval "$({command} env)"\n' in said
         assert server.client_secret not in said
     finally:
         server.stop()

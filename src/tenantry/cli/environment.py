@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry import certificates, credentials
 from tenantry.cli import running
+from tenantry.launcher import whereabouts
 
 if TYPE_CHECKING:
     from tenantry.settings import Settings
@@ -25,17 +26,20 @@ def variables(settings: Settings) -> dict[str, str]:
     client = credentials.read(settings.data_dir)
     if client is None:
         running.fail(
-            f"no client's secret is kept in {settings.data_dir}: make a client with `tenantry "
-            "client create` and export SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET yourself"
+            f"no client's secret is kept in {settings.data_dir.absolute()}: run this where the "
+            "server was started, or with its TENANTRY_DATA_DIR; or make a client there with "
+            "`tenantry client create` and export SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET "
+            "yourself"
         )
+    # What runs is right; the settings of this shell may be others.
+    server = whereabouts.find(settings) or whereabouts.of(settings)
     exported = {
-        "SCALEKIT_ENVIRONMENT_URL": settings.public_url,
-        "SCALEKIT_ENV_URL": settings.public_url,
+        "SCALEKIT_ENVIRONMENT_URL": server.public_url,
+        "SCALEKIT_ENV_URL": server.public_url,
         "SCALEKIT_CLIENT_ID": client.client_id,
         "SCALEKIT_CLIENT_SECRET": client.client_secret,
     }
-    files = certificates.files(settings)
-    if files.ca is not None and files.bundle is not None and files.ca.is_file():
-        certificates.refresh_bundle(files)
-        exported |= dict.fromkeys(_BUNDLES, str(files.bundle)) | {"TENANTRY_CA": str(files.ca)}
+    if server.ca:
+        certificates.refresh_bundle(certificates.files(settings))
+        exported |= dict.fromkeys(_BUNDLES, server.bundle) | {"TENANTRY_CA": server.ca}
     return exported

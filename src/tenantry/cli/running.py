@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from tenantry.caller import Call
+    from tenantry.settings import Settings
 
 T = TypeVar("T")
 
@@ -26,6 +28,8 @@ def with_call(work: Callable[[Call], Awaitable[T]], *, connections: int = 1) -> 
     from tenantry.db.engine import Failure
     from tenantry.db.opening import OpenError, open_database
 
+    look(load())
+
     async def run() -> T:
         settings = load()
         key = master_key.load(settings)
@@ -38,6 +42,18 @@ def with_call(work: Callable[[Call], Awaitable[T]], *, connections: int = 1) -> 
         fail(str(problem))
     except Failure as problem:
         fail(f"{problem.error().message} ({problem})")
+
+
+def look(settings: Settings) -> None:
+    """End the command where no server has been: it would make what it looks for."""
+    scheme, _, place = settings.database.partition(":///")
+    missing = None
+    if scheme == "sqlite" and not Path(place).is_file():
+        missing = f"there is no database at {Path(place).absolute()}"
+    elif scheme != "sqlite" and not settings.master_key and not settings.data_dir.is_dir():
+        missing = f"there is no data folder at {settings.data_dir.absolute()}"
+    if missing is not None:
+        fail(f"{missing}: run this where the server was started, or with its TENANTRY_DATA_DIR")
 
 
 def say(line: str) -> None:

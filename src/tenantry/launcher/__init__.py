@@ -15,7 +15,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from tenantry import certificates, master_key
-from tenantry.launcher import envoy
+from tenantry.launcher import envoy, whereabouts
 from tenantry.settings import SettingError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def serve(settings: Settings, app: str = envoy.APP) -> int:
     environment = envoy.environment(settings)
     raise_file_limit()
     configurations = envoy.write(settings, files, app)
+    whereabouts.leave(settings)
     commands = [
         envoy.Command.of(configuration, environment, first=number == 0)
         for number, configuration in enumerate(configurations)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantry import credentials
@@ -21,9 +19,9 @@ def text(settings: Settings) -> str:
         rows.append(("Mail", f"{settings.public_url}/dev/mail"))
     if (client := credentials.read(settings.data_dir)) is not None:
         rows.append(("Client id", client.client_id))
-        rows.append(("Run next", f'eval "$({_command()} env)"'))
+        rows.append(("Run next", f'eval "$({_command(settings)} env)"'))
     else:
-        rows.append(("Run next", f"{_command()} client create"))
+        rows.append(("Run next", f"{_command(settings)} client create"))
     rows.append(("Mode", _mode(settings)))
     return "\n".join(["", "  Tenantry is ready", *(f"  {n:<10} {v}" for n, v in rows), ""])
 
@@ -36,10 +34,7 @@ def _mode(settings: Settings) -> str:
     return f"development: {whose} can read its mail; TENANTRY_DEVELOPMENT=false ends that"
 
 
-def _command() -> str:
-    """Return how to run our command from where the server was started."""
-    command = Path(sys.prefix) / "bin" / "tenantry"
-    started_in = Path(os.environ.get("PWD", "/"))
-    if command.is_relative_to(started_in):
-        command = command.relative_to(started_in)
-    return shlex.quote(str(command))
+def _command(settings: Settings) -> str:
+    """Return how to run our command for this server, from any folder."""
+    folder = shlex.quote(str(settings.data_dir.absolute()))
+    return f"TENANTRY_DATA_DIR={folder} {shlex.quote(f'{sys.prefix}/bin/tenantry')}"

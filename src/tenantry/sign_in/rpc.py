@@ -72,7 +72,15 @@ class AuthService:
         if given is None:
             raise errors.InvalidArgument.field("discovery_request", "required", "is required")
         begun, intent = await self._begun(call), _NAMES.get(given.intent, SIGN_IN)
-        method = (await methods.offered(call.db, self._settings, intent))[0]
+        offered = await methods.offered(call.db, self._settings, intent)
+        if not offered:
+            # A passkey is added to an account, and never the start of one.
+            raise errors.InvalidArgument.field(
+                "discovery_request.intent",
+                "in",
+                "nobody can sign up here: there are passkeys alone",
+            )
+        method = offered[0]
         if method.name == EMAIL:
             begun = await self._sign_in.start_email(call, begun, email=given.email, intent=intent)
         return pb.DiscoveryAuthMethodResponse(auth_method=self._method(method, begun))

@@ -1,0 +1,72 @@
+"""Where the servers of a data folder are: `tenantry env` in another shell knows no more than that.
+
+Each start leaves a file in `run/` of the folder, named after its port.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry import atomic, certificates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tenantry.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """A server: its process, its URL, and the files by which others trust it, if it made any."""
+
+    pid: int
+    public_url: str
+    ca: str = ""
+    bundle: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True  # of another user
+        return True
+
+
+def of(settings: Settings) -> Whereabouts:
+    """Return what settings say of a server in this process."""
+    files = certificates.files(settings)
+    made = files.ca is not None and files.bundle is not None and files.ca.is_file()
+    ca, bundle = (files.ca, files.bundle) if made else ("", "")
+    return Whereabouts(os.getpid(), settings.public_url, str(ca), str(bundle))
+
+
+def leave(settings: Settings) -> None:
+    """Leave the whereabouts of this process, which is or becomes a server."""
+    content = json.dumps(asdict(of(settings))).encode() + b"\n"
+    atomic.write(_folder(settings) / f"{settings.port}-server.json", content, mode=0o600)
+
+
+def find(settings: Settings) -> Whereabouts | None:
+    """Return a running server of the data folder: that of the port, else the one started last."""
+    found = []
+    for path in _folder(settings).glob("*-server.json"):
+        try:
+            content: dict[str, Any] = json.loads(path.read_bytes())
+            server = Whereabouts(**content)
+            order = (path.name == f"{settings.port}-server.json", path.stat().st_mtime_ns)
+        except (OSError, ValueError, TypeError):
+            continue  # just replaced, or none of ours
+        if server.is_running:
+            found.append((order, server))
+    return max(found, key=lambda each: each[0])[1] if found else None
+
+
+def _folder(settings: Settings) -> Path:
+    return (settings.data_dir / "run").absolute()
