@@ -140,6 +140,13 @@ class PermissionDenied(Error):
     sentence = "this caller may not make this call"
 
 
+class ReauthenticationRequired(PermissionDenied):
+    """The person signed in too long ago for this, and has to show again who they are."""
+
+    error_code = "REAUTHENTICATION_REQUIRED"
+    sentence = "the person has to sign in again for this: they last did too long ago"
+
+
 class Intercepted(PermissionDenied):
     """An interceptor says no; the message is for the person, ``reason`` its code, if any."""
 

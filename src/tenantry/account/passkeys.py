@@ -9,7 +9,6 @@ from tenantry import errors, strict_json
 from tenantry.account.door import Visit, registration_of
 from tenantry.account.pages import HEADERS
 from tenantry.passkeys import service as passkeys
-from tenantry.sessions.freshness import Stale
 from tenantry.totp import step_up
 from tenantry.web import Response
 
@@ -47,7 +46,11 @@ class PasskeyPages:
             _, options = await passkeys.begin_registration(
                 visit.call, visit.person, self._relying_party
             )
-        except (errors.InvalidArgument, Stale, errors.RateLimited) as problem:
+        except (
+            errors.InvalidArgument,
+            errors.ReauthenticationRequired,
+            errors.RateLimited,
+        ) as problem:
             return _json({"problem": self._reason(visit, problem)}, problem.status)
         return _json({"options": options})
 
@@ -84,7 +87,7 @@ class PasskeyPages:
             )
         except errors.InvalidArgument:
             return await self._page(visit, {f"{id_}-code": visit.words.plain("problem.code")})
-        except Stale:
+        except errors.ReauthenticationRequired:
             return await self._page(visit, {"": self._door.stale(visit)})
         await passkeys.remove(visit.call, id_, None)
         return self._door.redirect(f"{PATH}?done=deleted")
@@ -117,7 +120,7 @@ class PasskeyPages:
         if isinstance(problem, errors.RateLimited):
             minutes = -(-int(problem.headers["retry-after"]) // 60)
             return visit.words.plain("problem.limited", minutes=minutes)
-        if isinstance(problem, Stale):
+        if isinstance(problem, errors.ReauthenticationRequired):
             return self._door.stale(visit)
         wrong_code = any(violation.field == "code" for violation in problem.violations)
         return visit.words.plain("problem.code" if wrong_code else "passkeys.full")

@@ -10,7 +10,6 @@ from tenantry.account.door import Visit, registration_of
 from tenantry.account.pages import HEADERS
 from tenantry.sessions import listing as session_list
 from tenantry.sessions import service as sessions
-from tenantry.sessions.freshness import Stale
 from tenantry.sessions.model import ACTIVE
 from tenantry.totp import service as totp
 from tenantry.totp import step_up
@@ -49,7 +48,7 @@ class SecurityPages:
             )
         except errors.InvalidArgument:
             return await self._page(visit, {"start-code": visit.words.plain("problem.code")})
-        except Stale:
+        except errors.ReauthenticationRequired:
             return await self._page(visit, {"": self._door.stale(visit)})
         registration = await totp.register(visit.call, user_id=visit.person.id)
         return self._door.redirect(f"{PATH}/totp/{registration.id}")

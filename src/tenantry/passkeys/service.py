@@ -176,7 +176,7 @@ async def begin_own_registration(
 
     Raises:
         errors.PermissionDenied: it is a program that calls, not a person.
-        Stale: the person signed in too long ago.
+        errors.ReauthenticationRequired: the person signed in too long ago.
 
     """
     await freshness.check(call)
@@ -335,7 +335,7 @@ async def remove(call: Call, passkey_id: str, freshness: Freshness | None) -> Pa
 
     Raises:
         errors.NotFound: there is no such passkey that this caller may see.
-        Stale: the person signed in too long ago.
+        errors.ReauthenticationRequired: the person signed in too long ago.
 
     """
     passkey = await _get(call, passkey_id)

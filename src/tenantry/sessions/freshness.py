@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 _MINUTE = 60_000_000
 
 
-class Stale(errors.PermissionDenied):
-    """The person has to show again who they are."""
-
-    sentence = "the person has to sign in again for this: they last did too long ago"
-
-
 @dataclass(frozen=True, slots=True)
 class Freshness:
     """For how many minutes after a sign-in nothing more is asked of a person."""
@@ -43,11 +37,11 @@ class Freshness:
         """Let a person go on who did so lately, and every program.
 
         Raises:
-            Stale: the person did not.
+            errors.ReauthenticationRequired: the person did not.
 
         """
         if call.caller.kind is not Kind.USER_SESSION:
             return
         session = await service.find_live(call.db, call.caller.session_id or "")
         if session is None or not self.has(session):
-            raise Stale
+            raise errors.ReauthenticationRequired

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.sessions.freshness import Freshness, Stale
+from tenantry import errors
 from tenantry.totp import service
 
 if TYPE_CHECKING:
     from tenantry.caller import Call
+    from tenantry.sessions.freshness import Freshness
     from tenantry.sessions.model import Session
 
 
@@ -19,7 +20,7 @@ async def check(call: Call, session: Session, freshness: Freshness, code: str = 
     """Let the person of a session make such a change.
 
     Raises:
-        Stale: the sign-in is too long ago, and there is no code.
+        errors.ReauthenticationRequired: the sign-in is too long ago, and there is no code.
         errors.InvalidArgument: the code is wrong.
         errors.RateLimited: there were too many wrong codes.
 
@@ -27,6 +28,6 @@ async def check(call: Call, session: Session, freshness: Freshness, code: str = 
     if freshness.has(session):
         return
     if not code or not await service.is_enabled(call.db, session.user_id):
-        raise Stale
+        raise errors.ReauthenticationRequired
     if not await service.verify(call, session.user_id, code):
         raise service.wrong_code()
