@@ -9,7 +9,7 @@ from poolers import PgBouncer
 from statements import INSERT_CLIENT, count, event, names, sql
 
 from tenantry.db import migrate, pgbouncer
-from tenantry.db.engine import DuplicateKey
+from tenantry.db.engine import DuplicateKey, Unavailable
 from tenantry.db.opening import OpenError, open_database, schema_version
 
 KEY = b"m" * 32
@@ -90,3 +90,13 @@ async def test_a_refusal_names_the_setting(started):
     with pytest.raises(OpenError, match=r"pgbouncer=session or \?pgbouncer=transaction"):
         async with open_database(pooler.url(), KEY):
             pass
+
+
+async def test_a_wrong_mode_is_named_when_it_shows(started):
+    """A statement that was prepared on one connection, and is not there on the next."""
+    url = started("transaction").url("session")
+    named = r"say \?pgbouncer=transaction"
+    with pytest.raises((OpenError, Unavailable), match=named):  # noqa: PT012 - it is by chance
+        async with open_database(url, KEY, pool_size=5) as db:
+            for _ in range(100):
+                await asyncio.gather(*(names(db) for _ in range(5)))

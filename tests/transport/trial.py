@@ -21,7 +21,7 @@ from protobuf.wkt import FieldMask
 
 from tenantry import errors, log
 from tenantry.caller import ANONYMOUS, Caller, Kind
-from tenantry.db.engine import DuplicateKey, Unavailable
+from tenantry.db.engine import DuplicateKey, OutcomeUnknown, Unavailable
 from tenantry.health import web as health
 from tenantry.rate_limits.rates import Rates
 from tenantry.transport import methods, rest
@@ -143,7 +143,9 @@ class TrialService:
             case "duplicate":
                 raise DuplicateKey(argument)
             case "unavailable":
-                raise Unavailable("connection lost")
+                raise Unavailable("connection lost", getattr(errors, argument or "Busy"))
+            case "unknown":
+                raise OutcomeUnknown(OSError("connection lost"))
             case "unencodable":  # in JSON: the name cannot be written there
                 request.update_mask = FieldMask(paths=["a-b"])
             case "nothing":

@@ -26,7 +26,9 @@ _ADVICE_SESSION = (
     f"PgBouncer is in between: add ?{NAME}={SESSION} or ?{NAME}={TRANSACTION} to "
     "TENANTRY_DATABASE_URL, as its pool_mode says"
 )
-_ADVICE_TRANSACTION = (
+# What its transaction mode makes of prepared statements where the URL names no mode, or session.
+MIXED_UP = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
+ADVICE_TRANSACTION = (
     f"PgBouncer is in between, in transaction mode: say ?{NAME}={TRANSACTION} in "
     "TENANTRY_DATABASE_URL"
 )

@@ -314,6 +314,8 @@ def _meant(problem: Exception, connection: Connection, *, undone: bool) -> Excep
             return errors.InvalidArgument("a text may not hold a NUL")
     if isinstance(problem, ANSWERED):
         return Unavailable(str(problem), answer_to(problem))
+    if isinstance(problem, pgbouncer.MIXED_UP):
+        return Unavailable(f"{problem} ({pgbouncer.ADVICE_TRANSACTION})", errors.Away)
     return _lost(problem, connection, undone=undone)
 
 
