@@ -9,7 +9,7 @@ import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from tenantry import credentials, log, master_key, worker
+from tenantry import credentials, data_folder, log, worker
 from tenantry import settings as settings_module
 from tenantry.account import web as account
 from tenantry.api_tokens import service as api_token_service
@@ -27,7 +27,7 @@ from tenantry.connections import service as connections
 from tenantry.db.budget import budget_of_process
 from tenantry.db.engine import Unavailable
 from tenantry.db.last_uses import LastUses
-from tenantry.db.opening import OpenError, alone, bring_up_to_date, open_database
+from tenantry.db.opening import OpenError, alone, bring_up_to_date, master_key_of, open_database
 from tenantry.dev import web as dev
 from tenantry.domains.rpc import DomainService
 from tenantry.domains.verification import Resolver
@@ -221,6 +221,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         router,
         RpcDoor(rpcs, pipeline, absent.calls()),
         rates,
+        public_url=settings.public_url,
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         refusal=home.refusal,
@@ -352,7 +353,7 @@ class Application:
 
         """
         log.configure(settings.log_level)
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_folder.make(settings)
         before, applied = await bring_up_to_date(settings.database)
         if before is not None and applied:
             fields = {"from": before, "revisions": applied}
@@ -360,7 +361,7 @@ class Application:
         db = await self._open.enter_async_context(
             open_database(
                 settings.database,
-                master_key.load(settings),
+                await master_key_of(settings),
                 budget=budget_of_process(settings.pool_size),
             )
         )

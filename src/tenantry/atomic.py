@@ -21,8 +21,12 @@ def write(path: Path, content: bytes, *, mode: int) -> None:
 def writing(path: Path, *, mode: int) -> Iterator[BinaryIO]:
     """Open a file that takes its place at the end; where that is not reached, nothing changes."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as problem:
+        problem.filename = str(path)  # the other name says nothing to who asked for this one
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

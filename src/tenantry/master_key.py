@@ -23,25 +23,42 @@ def file(settings: Settings) -> Path:
     return settings.data_dir / "master.key"
 
 
-def load(settings: Settings) -> bytes:
-    """Return the 32 bytes; without a setting they are read from, or first written to, a file.
+def find(settings: Settings) -> bytes | None:
+    """Return the 32 bytes; None where neither a setting nor the file has them.
 
     Raises:
-        SettingError: the file holds something else.
+        SettingError: the file cannot be read, or holds something else.
 
     """
     if settings.master_key:
         return base64.b64decode(settings.master_key)
     path = file(settings)
-    if not path.exists():
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _create(path)
     try:
         key = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise SettingError("data_dir", f"cannot be used: {problem}") from None
     except binascii.Error:
         key = b""
     if len(key) != _BYTES:
         raise SettingError("master_key", f"{path} does not hold {_BYTES} bytes in base64")
+    return key
+
+
+def load(settings: Settings) -> bytes:
+    """Return the 32 bytes, first written to the file where there are none: for a new database.
+
+    Raises:
+        SettingError: the file cannot be read or written, or holds something else.
+
+    """
+    while (key := find(settings)) is None:
+        try:
+            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create(file(settings))
+        except OSError as problem:
+            raise SettingError("data_dir", f"cannot be used: {problem}") from None
     return key
 
 

@@ -56,8 +56,13 @@ def _public_url(text: str) -> str:
 
 
 def _database_url(text: str) -> str:
-    if text and urlsplit(text).scheme not in {"postgresql", "postgres", "sqlite"}:
+    scheme = urlsplit(text).scheme
+    if text and scheme not in {"postgresql", "postgres", "sqlite"}:
         raise ValueError("must start with postgresql:// or sqlite:///")
+    if scheme == "sqlite":
+        place = text.removeprefix("sqlite:///")
+        if place == text or not place or Path(place).is_dir():
+            raise ValueError("must name a file, as sqlite:///folder/tenantry.db or sqlite:////...")
     pooler = dict(parse_qsl(text.partition("?")[2], keep_blank_values=True)).get("pgbouncer")
     if pooler not in {None, "session", "transaction"}:
         raise ValueError("?pgbouncer= is session or transaction, as its pool_mode")

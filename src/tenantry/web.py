@@ -6,7 +6,7 @@ import json
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from tenantry import errors
 from tenantry.caller import Origin
@@ -176,6 +176,20 @@ class Route:
     async def __call__(self, request: Request) -> Response | StreamingResponse:
         """Answer a request that came for this route."""
         return await self.handler(request)
+
+
+def strict_transport(public_url: str) -> dict[str, str]:
+    """Return the header that keeps browsers to HTTPS for a year (RFC 6797 section 6.1).
+
+    None for plain HTTP, and none for localhost and addresses: it would be ignored for these, and
+    on a developer's machine it would reach every other server at localhost.
+    """
+    url = urlsplit(public_url)
+    host = (url.hostname or "").rstrip(".")
+    local = host == "localhost" or host.endswith(".localhost")
+    if url.scheme != "https" or local or ":" in host or host.rpartition(".")[2].isdigit():
+        return {}
+    return {"strict-transport-security": "max-age=31536000"}
 
 
 def cookie(header: str, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -15,6 +16,7 @@ from tenantry.db.opening import (
     OpenError,
     alone,
     bring_up_to_date,
+    make_file,
     open_database,
     schema_version,
 )
@@ -92,6 +94,8 @@ async def test_neither_key_nor_secret_is_in_the_database_as_it_is(db):
 
 async def test_a_schema_that_is_not_current_is_refused_with_what_to_do(empty_url):
     assert await schema_version(empty_url) is None
+    if empty_url.startswith("sqlite"):
+        make_file(Path(empty_url.removeprefix("sqlite:///")))
     with pytest.raises(OpenError) as problem:
         async with open_database(empty_url, KEY):
             pass

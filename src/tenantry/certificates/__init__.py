@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import json
+import os
 import ssl
 import time
 from contextlib import contextmanager
@@ -118,7 +119,7 @@ def refresh_bundle(found: Files) -> None:
         return
     bundle = system_roots() + found.ca.read_bytes()
     if not found.bundle.exists() or found.bundle.read_bytes() != bundle:
-        atomic.write(found.bundle, bundle, mode=0o644)
+        atomic.write(found.bundle, bundle, mode=0o600)
 
 
 def system_roots() -> bytes:
@@ -134,7 +135,8 @@ def system_roots() -> bytes:
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Keep other processes out: a key of one and a certificate of another do not match."""
-    with (folder / ".lock").open("w") as lock:
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -159,7 +161,7 @@ def _renew(folder: Path, names: list[str]) -> None:
     authority = Authority.load(folder) or Authority.create(folder)
     issued = authority.issue(names)
     atomic.write(folder / "server-key.pem", issued.key, mode=0o600)
-    atomic.write(folder / "server.pem", issued.chain, mode=0o644)
+    atomic.write(folder / "server.pem", issued.chain, mode=0o600)
     renew_at = issued.not_after - RENEW_DAYS * 86_400
     note = json.dumps({"names": names, "renew_at": renew_at})
-    atomic.write(folder / "server.json", note.encode() + b"\n", mode=0o644)
+    atomic.write(folder / "server.json", note.encode() + b"\n", mode=0o600)

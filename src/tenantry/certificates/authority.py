@@ -77,7 +77,7 @@ class Authority:
             .sign(key, SHA256())
         )
         atomic.write(folder / "ca-key.pem", _key_pem(key), mode=0o600)
-        atomic.write(folder / "ca.pem", root.public_bytes(Encoding.PEM), mode=0o644)
+        atomic.write(folder / "ca.pem", root.public_bytes(Encoding.PEM), mode=0o600)
         return cls(root, key)
 
     def issue(self, names: list[str]) -> Issued:

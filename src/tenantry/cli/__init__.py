@@ -71,12 +71,12 @@ def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date."""
     import asyncio
 
-    from tenantry import launcher
+    from tenantry import data_folder
     from tenantry.db import migrate as migrations
     from tenantry.db.opening import OpenError, bring_up_to_date
 
     settings = load()
-    launcher.make_data_folder(settings)
+    data_folder.make(settings)
     try:
         _, applied = asyncio.run(bring_up_to_date(settings.database))
     except OpenError as problem:
@@ -142,3 +142,7 @@ def main() -> None:
     except SettingError as problem:
         running.remark(f"tenantry: {problem}")
         sys.exit(2)
+    except OSError as problem:  # a file that a command was given, or a folder of ours
+        where = f"{problem.filename}: " if problem.filename else ""
+        running.remark(f"tenantry: {where}{problem.strerror or problem}")
+        sys.exit(1)

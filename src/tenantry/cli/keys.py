@@ -30,6 +30,8 @@ def rotate(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
 
     try:
         current = running.with_call(work)
+    except typer.Exit:  # a RuntimeError too
+        raise
     except RuntimeError as problem:
         running.fail(str(problem))
     if as_json:

@@ -23,16 +23,16 @@ def with_call(work: Callable[[Call], Awaitable[T]], *, connections: int = 1) -> 
     """Open the database, run the work as a call of the system itself, and return its result."""
     import asyncio
 
-    from tenantry import errors, master_key
+    from tenantry import errors
     from tenantry.caller import SYSTEM, Call
     from tenantry.db.engine import Failure
-    from tenantry.db.opening import OpenError, open_database
+    from tenantry.db.opening import OpenError, master_key_of, open_database
 
     look(load())
 
     async def run() -> T:
         settings = load()
-        key = master_key.load(settings)
+        key = await master_key_of(settings)
         async with open_database(settings.database, key, pool_size=connections) as db:
             return await work(Call(SYSTEM, db, request_id="cli"))
 

@@ -16,9 +16,9 @@ def worker() -> None:
     import asyncio
     import logging
 
-    from tenantry import launcher, log, master_key
+    from tenantry import data_folder, launcher, log
     from tenantry import worker as work
-    from tenantry.db.opening import OpenError, open_database
+    from tenantry.db.opening import OpenError, master_key_of, open_database
 
     logger = logging.getLogger(__name__)
 
@@ -30,7 +30,8 @@ def worker() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        key = master_key.load(settings)
+        data_folder.check(settings)
+        key = await master_key_of(settings)
         async with open_database(settings.database, key, pool_size=settings.pool_size) as db:
             names = {"jobs": [job.name for job in todo]}
             logger.info("the worker has started", extra={"fields": names})

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import __version__, errors, ids
+from tenantry import master_key as key_file
 from tenantry.db import migrate
 from tenantry.db.budget import Budget
 from tenantry.db.engine import Database, Row, Session, Unavailable, now
@@ -20,6 +23,8 @@ from tenantry.vault import Vault, WrongKey, new_data_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from tenantry.settings import Settings
 
 _PURPOSE = "data-key"
 
@@ -55,6 +60,7 @@ _CLAIM = Statement(
     .values(nodes=environment.c.nodes + 1)
     .returning(environment.c.id, environment.c.nodes, environment.c.data_key)
 )
+_NAMED = Statement(select(environment.c.id))
 _LOCK = Statement(select(environment.c.id).with_for_update())
 
 
@@ -95,6 +101,9 @@ async def schema_version(url: str) -> str | None:
         OpenError: it does not answer, or belongs to a later version of the program.
 
     """
+    path = _sqlite_file(url)
+    if path is not None and not path.exists() and path.parent.is_dir():
+        return None
     database = await _connect(url, Budget(1))
     try:
         return await _version(database)
@@ -112,18 +121,66 @@ async def bring_up_to_date(url: str) -> tuple[str | None, list[str]]:
     before = await schema_version(url)
     if before == migrate.HEAD:
         return before, []
+    if (path := _sqlite_file(url)) is not None:
+        make_file(path)
     try:
         return before, await asyncio.to_thread(migrate.upgrade, url)
     except migrate.UpgradeError as problem:
         raise OpenError(str(problem)) from problem
 
 
+async def master_key_of(settings: Settings) -> bytes:
+    """Return the master key; one is made only for a database that was never opened with another.
+
+    Raises:
+        OpenError: the database cannot be used, or has a key that is not there.
+        SettingError: the key cannot be read or written.
+
+    """
+    key = key_file.find(settings)
+    if key is not None:
+        return key
+    database = await _connect(settings.database, Budget(1))
+    try:
+        await _check_schema(database)
+        if await _asked(database, _NAMED) is not None:
+            raise OpenError(
+                f"TENANTRY_MASTER_KEY: {key_file.file(settings)} is missing; put the file of "
+                "this database back, or set the key"
+            )
+    finally:
+        await database.close()
+    return key_file.load(settings)
+
+
+def make_file(path: Path) -> None:
+    """Make the file of a SQLite database, for its owner alone; those beside it get its rights.
+
+    Raises:
+        OpenError: it cannot be made.
+
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as problem:
+        raise OpenError(f"the database cannot be made: {problem}") from None
+
+
+def _sqlite_file(url: str) -> Path | None:
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:") else None
+
+
 async def _connect(url: str, budget: Budget) -> Database:
     try:
-        if url.startswith("sqlite:"):
+        if (path := _sqlite_file(url)) is not None:
             from tenantry.db.sqlite import SQLite
 
-            return SQLite(url.removeprefix("sqlite:///"))
+            if not path.exists():
+                raise OpenError(
+                    f"the database cannot be reached: there is no file {path}; `tenantry serve` "
+                    "makes it, and TENANTRY_DATA_DIR says where"
+                )
+            return SQLite(str(path))
         from tenantry.db.postgresql import PostgreSQL
 
         return await PostgreSQL.connect(url, budget)

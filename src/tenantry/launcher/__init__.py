@@ -14,7 +14,7 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
-from tenantry import certificates, master_key
+from tenantry import certificates, data_folder, master_key
 from tenantry.launcher import envoy, whereabouts
 from tenantry.settings import SettingError
 
@@ -65,31 +65,16 @@ def ignore_other_signals() -> None:
 
 
 def prepare(settings: Settings) -> certificates.Files:
-    """Make the data folder, the master key and the certificates where they are missing.
+    """Make the data folder and the certificates where they are missing.
 
     Raises:
-        SettingError: the folder cannot be written, or a certificate not be used.
+        SettingError: the folder cannot be written, or is not ours alone; the master key or a
+            certificate cannot be used.
 
     """
-    make_data_folder(settings)
-    try:
-        master_key.load(settings)
-    except OSError as problem:
-        raise SettingError("data_dir", f"cannot be used: {problem}") from None
+    data_folder.make(settings)
+    master_key.find(settings)
     return certificates.ensure(settings)
-
-
-def make_data_folder(settings: Settings) -> None:
-    """Make the data folder, for this user alone, where it is missing.
-
-    Raises:
-        SettingError: it cannot be made.
-
-    """
-    try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as problem:
-        raise SettingError("data_dir", f"cannot be used: {problem}") from None
 
 
 def check_address(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from tenantry import atomic
+from tenantry import atomic, web
 from tenantry.errors import Code
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     config["overload_manager"] = _overload_manager()
     (listener,) = config["static_resources"]["listeners"]
     (chain,) = listener["filter_chains"]
-    _limit(chain["filters"][-1]["typed_config"])
+    _limit(chain["filters"][-1]["typed_config"], settings.public_url)
 
     secret = path.with_name(f"{settings.port}-certificate.json")
     chains = [_tls(copy.deepcopy(chain), secret)]
@@ -289,7 +289,7 @@ def _tls(chain: dict[str, Any], secret: Path) -> dict[str, Any]:
     }
 
 
-def _limit(http: dict[str, Any]) -> None:
+def _limit(http: dict[str, Any], public_url: str) -> None:
     """Set the limits and manners of the HTTP connection manager."""
     http |= {
         "max_request_headers_kb": HEADERS_KB,
@@ -324,7 +324,7 @@ def _limit(http: dict[str, Any]) -> None:
         "normalize_path": False,
         "merge_slashes": False,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
-        "local_reply_config": {"mappers": _mappers()},
+        "local_reply_config": {"mappers": _mappers(public_url)},
     }
     http["http_filters"].insert(0, _only_paths_in_utf8())
 
@@ -341,7 +341,7 @@ def _only_paths_in_utf8() -> dict[str, Any]:
     }
 
 
-def _mappers() -> list[dict[str, Any]]:
+def _mappers(public_url: str) -> list[dict[str, Any]]:
     """Return what shapes Envoy's own answers; those to gRPC keep their trailers and text."""
     not_grpc = {
         "header_filter": {
@@ -363,11 +363,14 @@ def _mappers() -> list[dict[str, Any]]:
             _mapper(_all(this, not_grpc), code, sentence),
         ]
     other = (Code.INTERNAL, "internal error")
-    return [
-        *mappers,
+    mappers += [
         _mapper(_all(not_grpc, in_a_browser), *other, page=True),
         _mapper(not_grpc, *other),
     ]
+    for mapper in mappers:
+        for name, value in web.strict_transport(public_url).items():
+            mapper["headers_to_add"].append({"header": {"key": name, "value": value}})
+    return mappers
 
 
 def _has(header: str, match: dict[str, Any]) -> dict[str, Any]:

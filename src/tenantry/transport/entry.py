@@ -13,7 +13,14 @@ from tenantry import errors
 from tenantry.transport import details, grpc, rpc
 from tenantry.transport.address import Addresses
 from tenantry.transport.router import Router, allow
-from tenantry.web import MAX_ANONYMOUS, MAX_STREAM, Request, Response, StreamingResponse
+from tenantry.web import (
+    MAX_ANONYMOUS,
+    MAX_STREAM,
+    Request,
+    Response,
+    StreamingResponse,
+    strict_transport,
+)
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -63,6 +70,7 @@ class Entry:
         cors_origins: tuple[str, ...] = (),
         trusted_proxies: tuple[str, ...] = (),
         refusal: Callable[[errors.Error, Request], Response] | None = None,
+        public_url: str = "",
     ) -> None:
         self._router = router
         self._door = door
@@ -70,6 +78,7 @@ class Entry:
         self._cors_origins = cors_origins
         self._addresses = Addresses(trusted_proxies)
         self._refusal = refusal
+        self._strict_transport = strict_transport(public_url)
         self._public: set[str] = set()
         self._streaming: set[tuple[str, str]] = set()
 
@@ -189,6 +198,7 @@ class Entry:
             if event["type"] == "http.response.start":
                 extra = {
                     "x-request-id": request.request_id,
+                    **self._strict_transport,
                     **request.limits,
                     **self._cors(request),
                 }
@@ -205,6 +215,7 @@ class Entry:
             **response.headers,
             "x-request-id": request.request_id,
             "x-content-type-options": "nosniff",
+            **self._strict_transport,
         }
         if not isinstance(response, StreamingResponse):
             headers["content-length"] = str(len(response.body))

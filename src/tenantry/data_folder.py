@@ -1,0 +1,59 @@
+"""The data folder: made for this user alone, and kept so."""
+
+from __future__ import annotations
+
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tenantry.settings import SettingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tenantry.settings import Settings
+
+_OURS = ("tenantry.db*", "master.key", "credentials.json", "tls/*", "tls/.lock", "run/*.json")
+
+
+def make(settings: Settings) -> None:
+    """Make the folder where it is missing; take our files in it from others who could read them.
+
+    Raises:
+        SettingError: it cannot be made, or others may put files into it, as ours or in the place
+            of ours.
+
+    """
+    folder = settings.data_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check(settings)
+        for pattern in _OURS:
+            for path in folder.glob(pattern):
+                _keep_from_others(path)
+    except OSError as problem:
+        raise SettingError("data_dir", f"cannot be used: {problem}") from None
+
+
+def check(settings: Settings) -> None:
+    """Check that nobody else may put files into the folder, where it is there.
+
+    Raises:
+        SettingError: others may.
+
+    """
+    folder = settings.data_dir
+    with suppress(FileNotFoundError):
+        if folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise SettingError(
+                "data_dir",
+                f"other users may write to {folder}: chmod go-w {folder}, or name a folder in it, "
+                "which is made",
+            )
+
+
+def _keep_from_others(path: Path) -> None:
+    with suppress(FileNotFoundError):  # another process made it anew
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            path.chmod(0o600)
