@@ -113,6 +113,7 @@ def registered(api, url):
         "client_type": "WEB_APP",
         "post_login_uris": [f"{url}/callback"],
         "post_logout_redirect_uris": [f"{url}/"],
+        "initiate_login_uri": f"{url}/login",
     }
     made = api.post("/api/v1/clients", json=client).raise_for_status().json()["client"]
     secret = api.post(f"/api/v1/clients/{made['id']}/secrets").raise_for_status().json()

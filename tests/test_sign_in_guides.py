@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -202,3 +203,12 @@ def test_the_programs_are_those_of_the_examples(guide):
     assert len(parts) > 2
     for path, code in parts:
         assert code in (ROOT / path).read_text(encoding="utf-8"), path
+
+
+def test_whatever_registers_an_application_says_where_its_sign_in_begins():
+    root = Path(__file__).parent.parent
+    pages = [*(root / "docs").rglob("*.md"), *(root / "examples").rglob("README.md")]
+    registering = [page for page in pages if '"post_login_uris": [' in page.read_text()]
+    assert len(registering) >= 4
+    for page in registering:
+        assert '"initiate_login_uri": ' in page.read_text(), page

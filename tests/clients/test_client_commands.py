@@ -7,6 +7,7 @@ import json
 
 import pytest
 from apis import refused
+from doc_programs import management
 from holders import Holder
 
 pytestmark = pytest.mark.one_database
@@ -64,3 +65,30 @@ async def test_a_rotation_keeps_the_limit_unless_the_others_end_now(api, make, s
     assert (done.returncode, done.stdout) == (1, "")
     assert "has 2 secrets in force" in done.stderr
     assert (await run(server, "rotate", holder.id, "--now")).returncode == 0
+
+
+def test_an_application_is_created_with_where_its_sign_in_begins(own_server):
+    uris = {
+        "--redirect-uri": "http://localhost:8000/callback",
+        "--post-logout-redirect-uri": "http://localhost:8000/",
+        "--initiate-login-uri": "http://localhost:8000/login",
+    }
+    options = [one for pair in uris.items() for one in pair]
+    done = own_server.run("client", "create", "Board", *options, "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    with management(own_server) as api:
+        found = api.get(f"/api/v1/clients/{made['client_id']}").raise_for_status().json()["client"]
+        api.delete(f"/api/v1/clients/{made['client_id']}").raise_for_status()
+    assert (found["name"], found["client_type"]) == ("Board", "WEB_APP")
+    assert found["post_login_uris"] == ["http://localhost:8000/callback"]
+    assert found["post_logout_redirect_uris"] == ["http://localhost:8000/"]
+    assert found["initiate_login_uri"] == "http://localhost:8000/login"
+    assert made["client_secret"].endswith(found["secrets"][0]["secret_suffix"])
+
+    wrong = own_server.run("client", "create", "--redirect-uri", "callback")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "post_login_uris" in wrong.stderr
+    wrong = own_server.run("client", "create", "--initiate-login-uri", uris["--initiate-login-uri"])
+    assert wrong.returncode == 1
+    assert "--redirect-uri" in wrong.stderr

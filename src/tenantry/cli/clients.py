@@ -27,18 +27,52 @@ ClientId = Annotated[
 def create(
     name: Annotated[str, typer.Argument(help="What it is called in lists.")] = "Management client",
     *,
+    redirect_uri: Annotated[
+        list[str],
+        typer.Option(help="Where codes are sent to: makes an application that signs people in."),
+    ] = [],  # noqa: B006 - typer reads it
+    post_logout_redirect_uri: Annotated[
+        list[str], typer.Option(help="Where people come to after they have signed out of it.")
+    ] = [],  # noqa: B006
+    initiate_login_uri: Annotated[
+        str, typer.Option(help="Where a sign-in begins at it: people are sent there.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Create a management client and print its secret, this once."""
+    """Create a client and print its secret, this once.
+
+    Without options it is a management client; with --redirect-uri, which may be repeated, it is an
+    application that signs people in on a server (WEB_APP).
+    """
+    uris = {
+        "post_login_uris": redirect_uri,
+        "post_logout_redirect_uris": post_logout_redirect_uri,
+        "initiate_login_uri": initiate_login_uri,
+    }
+    if any(uris.values()) and not redirect_uri:
+        running.fail("an application that signs people in needs a --redirect-uri")
 
     async def work(call: Call) -> tuple[Client, str]:
-        from tenantry.clients import service
+        from tenantry.clients import applications, redirect_uris, secrets, service
+        from tenantry.clients.model import WEB_APP
+        from tenantry.clients.reading import Identity
 
-        return await service.create(call, name=name)
+        if not redirect_uri:
+            return await service.create(call, name=name)
+        settings = load()
+        production = redirect_uris.is_production(
+            settings.public_url, development=settings.development
+        )
+        client = await applications.create(
+            call, client_type=WEB_APP, members={"name": name, **uris}, production=production
+        )
+        _, secret = await secrets.add(call, Identity(client.id))
+        return client, secret
 
     client, secret = running.with_call(work)
     _print_secret(client.id, secret, as_json=as_json)
-    running.remark("Whoever holds it may make every call of the API.")
+    if _may_call(client):
+        running.remark("Whoever holds it may make every call of the API.")
 
 
 @app.command("list")
