@@ -105,3 +105,21 @@ async def test_a_step_that_was_not_taken_leads_back_to_it(way, guest):
     assert (page.status_code, *button(page)) == (403, guest.path, "Back")
     page = await guest.post(f"{guest.path}/email", {"sec-fetch-site": "same-origin"}, email="\0")
     assert (page.status_code, *button(page)) == (400, guest.path, "Back")
+
+
+@pytest.mark.parametrize("development", ["true", "false"])
+async def test_a_redirect_uri_that_is_not_registered_is_shown_in_development_only(
+    special_place, development
+):
+    wrong = "https://app.example.com/callback/<b>"
+    async with special_place(development=development) as place, place.visitor() as visitor:
+        app = await place.application(REDIRECT_URI)
+        sent = await visitor.get(app.path(redirect_uri=wrong))
+        page = await visitor.get(sent.headers["location"])
+        long = await visitor.get(app.path(redirect_uri=f"https://evil.example/{'x' * 5000}"))
+    assert page.status_code == 400
+    assert "<b>" not in page.text
+    shown = f"<code>{REDIRECT_URI}</code>" in page.text
+    assert shown == (development == "true")
+    assert ("<code>https://app.example.com/callback/&lt;b&gt;</code>" in page.text) == shown
+    assert len(long.headers["location"]) < 1000

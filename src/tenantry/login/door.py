@@ -19,7 +19,7 @@ from tenantry.sign_in import states
 from tenantry.web import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from tenantry.clients.ways_on import WayOn
     from tenantry.db.engine import Database
@@ -94,12 +94,15 @@ class Door:
         quoted: str = "",
         way: WayOn | None = None,
         back: str = "",
+        came: str = "",
+        registered: Sequence[str] = (),
     ) -> Response:
         """Return a page that says one thing, which the words have under this key.
 
         ``wait`` is the number of seconds in it, ``said`` what somebody else says about it,
         ``quoted`` what to quote to support, ``way`` where to go on, and ``back`` the page of ours
-        to go back to, or to be taken to after the wait.
+        to go back to, or to be taken to after the wait. ``came`` is a redirect_uri that is none of
+        those ``registered``, for the developer.
         """
         return self.pages.render(
             "message.html",
@@ -112,6 +115,8 @@ class Door:
             quoted=quoted,
             way=way,
             back=back,
+            came=came,
+            registered=registered,
         )
 
     async def leaving(self, request: Request, key: str, *, status: int, **more: Any) -> Response:

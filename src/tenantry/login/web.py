@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from tenantry import errors
-from tenantry.clients import ways_on
+from tenantry.clients import applications, ways_on
 from tenantry.login import branding, problems
 from tenantry.login.door import Door
 from tenantry.login.invitations import Invitations
@@ -24,6 +24,7 @@ from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
 from tenantry.security_notices import links
 from tenantry.sign_in import answers, refusals, states, ways_back
+from tenantry.sign_in.refusals import Refusal
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Login:
         # A passkey is added to an account, and never the start of one.
         self._may_sign_up = settings.sign_up and self._methods != ("passkey",)
         self._same_browser = settings.email_same_browser
+        self._development = settings.development
 
     async def show(self, request: Request) -> Response:
         """Show what the auth request waits for; one that waits for nothing is completed."""
@@ -214,6 +216,10 @@ class Login:
         way = None
         if found.client_id is not None:
             way = await ways_on.of_client(self._door.db, found.client_id)
+            if self._development and found.refusal is Refusal.REDIRECT_URI_UNKNOWN:
+                client = await applications.get(self._door.call(request), found.client_id)
+                more["came"] = _query(request, "redirect_uri")
+                more["registered"] = client.post_login_uris
         if way is None:
             return await self._door.leaving(request, "failed", **more)
         return self._door.message(request, "failed", way=way, **more)

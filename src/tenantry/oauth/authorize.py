@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from tenantry import errors, ids
 from tenantry.caller import ANONYMOUS, Call
@@ -42,6 +43,7 @@ PATH = "/oauth/authorize"
 PROMPTS = ("none", "login", "create", "select_account", "consent")
 DEFAULT_SCOPE = "openid profile email"  # of who asks for none, as the official SDKs do
 STATE_MAX = 2000
+_SHOWN_MAX = 500  # characters of a redirect_uri that is not registered
 
 # In characters: what is kept has a limit.
 _LONGEST = {
@@ -99,6 +101,7 @@ class AuthorizationEndpoint:
         hints: IdTokenHints,
         *,
         issuer: str,
+        development: bool,
         rates: Rates,
         session_cookie: SessionCookie,
         browser_cookies: BrowserCookies,
@@ -109,6 +112,7 @@ class AuthorizationEndpoint:
         self._sign_in = sign_in
         self._hints = hints
         self._issuer = issuer
+        self._development = development
         self._session_cookie = session_cookie
         self._browser_cookies = browser_cookies
 
@@ -126,9 +130,9 @@ class AuthorizationEndpoint:
             asked = parameters.of_query(request)
             client, redirect_uri = await self._trusted(call, asked)
         except errors.InvalidArgument:
-            return self._refuse(_Untrusted(Refusal.UNREADABLE))
+            return self._refuse(_Untrusted(Refusal.UNREADABLE), "")
         except _Untrusted as problem:
-            return self._refuse(problem)
+            return self._refuse(problem, asked.get("redirect_uri") or "")
         try:
             params = await self._params(client, redirect_uri, asked)
             return await self._begin(call, client, params)
@@ -188,9 +192,13 @@ class AuthorizationEndpoint:
             raise _Untrusted(Refusal.REDIRECT_URI_MISSING, client_id)
         raise _Untrusted(Refusal.REDIRECT_URI_UNKNOWN, client_id)
 
-    def _refuse(self, problem: _Untrusted) -> Response:
+    def _refuse(self, problem: _Untrusted, redirect_uri: str) -> Response:
         error_id = refusals.issue(self._db, problem.refusal, problem.client_id)
-        return Response.redirect(f"/login/error/{error_id}", referrer_policy="no-referrer")
+        location = f"/login/error/{error_id}"
+        if self._development and problem.refusal is Refusal.REDIRECT_URI_UNKNOWN:
+            # For the page to show beside what is registered.
+            location += "?" + urlencode({"redirect_uri": redirect_uri[:_SHOWN_MAX]})
+        return Response.redirect(location, referrer_policy="no-referrer")
 
     # From then on.
 

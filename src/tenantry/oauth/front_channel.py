@@ -45,6 +45,7 @@ def routes(
         sign_in,
         hints,
         issuer=issuer,
+        development=settings.development,
         rates=rates,
         session_cookie=session_cookie,
         browser_cookies=browser_cookies,
