@@ -47,10 +47,10 @@ def test_every_type_is_on_the_page_and_in_the_list(page, source):
         assert name in page.codes
 
 
-def test_what_is_not_sent_yet_is_marked(source):
+def test_what_is_not_sent_in_this_version_is_marked(source):
     def marked(name):
         _, _, after = source.partition(f'id="{name}"')
-        return "not sent yet" in after.partition("</dt>")[0]
+        return "not in this version" in after.partition("</dt>")[0]
 
     assert {name for name in catalogue.TYPES if not marked(name)} == set(events.PUBLISHED)
 
