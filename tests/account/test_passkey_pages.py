@@ -98,7 +98,7 @@ async def test_a_name_that_cannot_be_is_said_beside_it(visitor, person, authenti
 
 
 @pytest.mark.parametrize(
-    "credential", ["", "7", "[]", "{}", "{", "[" * 100_000, '{"response": {"clientDataJSON": 1}}']
+    "credential", ["", "7", "[]", "{}", "{", "[" * 20_000, '{"response": {"clientDataJSON": 1}}']
 )
 async def test_nonsense_adds_nothing_and_breaks_nothing(visitor, person, credential):
     page = await visitor.post("passkeys", credential=credential)
