@@ -161,6 +161,19 @@ def test_env_before_the_first_start_says_what_to_do(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_creating_an_application_says_whether_its_secret_may_call_the_api(live_server, allowed):
+    done = live_server.run(
+        *("client", "create", "Dashboard", "--redirect-uri", "https://app.example.com/callback"),
+        TENANTRY_APPLICATION_API_ACCESS=str(allowed).lower(),
+    )
+    assert done.returncode == 0, done.stderr
+    client_id = done.stdout.split()[2]
+    assert ("may make every call of the API" in done.stderr) is allowed
+    listed = {c["client_id"]: c for c in output(live_server, "client", "list")}
+    assert listed[client_id]["api_access"] is allowed
+
+
 @BOTH
 def test_a_created_client_can_call_until_it_is_deleted(live_server):
     created = output(live_server, "client", "create", "Billing [eu]")

@@ -64,7 +64,14 @@ def create(
             settings.public_url, development=settings.development
         )
         client = await applications.create(
-            call, client_type=WEB_APP, members={"name": name, **uris}, production=production
+            call,
+            client_type=WEB_APP,
+            members={
+                "name": name,
+                "disallow_scalekit_api_access": not settings.application_api_access,
+                **uris,
+            },
+            production=production,
         )
         _, secret = await secrets.add(call, Identity(client.id))
         return client, secret
