@@ -174,13 +174,18 @@ async def _connections(settings: Settings, db: Session) -> str:
 
     from tenantry.db.statements import Statement
 
-    asked = Statement(text("SELECT current_setting('max_connections')::int AS most"))
-    row = await db.fetch_one(asked)
+    asked = (
+        "SELECT current_setting('max_connections')::int AS most, "
+        "current_setting('lock_timeout') AS lock_timeout"
+    )
+    row = await db.fetch_one(Statement(text(asked)))
     assert row is not None
     ours = settings.pool_size * settings.workers
     shown = f"{ours} of its {row['most']} connections may be those of this server"
     if ours > row["most"]:
         raise Problem(shown, _ADVICE[errors.TooManyConnections])
+    if row["lock_timeout"] == "0":  # PgBouncer in transaction mode keeps no setting of ours
+        shown += "; its role has no lock_timeout, see docs/operations.md"
     return shown
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 
 import pytest
+from apis import access_token, over_https
 from poolers import PgBouncer
 from statements import INSERT_CLIENT, count, event, names, sql
 
@@ -100,3 +103,34 @@ async def test_a_wrong_mode_is_named_when_it_shows(started):
         async with open_database(url, KEY, pool_size=5) as db:
             for _ in range(100):
                 await asyncio.gather(*(names(db) for _ in range(5)))
+
+
+@pytest.mark.parametrize(
+    "mode", ["transaction", pytest.param("session", marks=pytest.mark.thorough)]
+)
+async def test_a_server_works_by_way_of_pgbouncer(started, start_server, postgresql_url, mode):
+    """From the first migration to an event that the worker has put into the log."""
+    url = started(mode, postgresql_url, size=20 if mode == "session" else 3).url(mode)
+    server = start_server(f"pgbouncer-{mode}", database_url=url, background="true")
+    async with over_https(server) as http:
+        token = await access_token(http, server.client_id, server.client_secret)
+        http.headers["authorization"] = f"Bearer {token}"
+        names = [f"Acme {number}" for number in range(20)]
+        made = await asyncio.gather(
+            *(http.post("/api/v1/organizations", json={"display_name": n}) for n in names)
+        )
+        assert {answer.status_code for answer in made} == {201}
+        last = made[-1].json()["organization"]["id"]
+        until = time.monotonic() + 30
+        while True:
+            listed = await http.post("/api/v1/events", json={})
+            assert listed.status_code == 200, listed.text
+            if last in listed.text:
+                break
+            assert time.monotonic() < until
+        assert (await http.get("/readyz")).status_code == 200
+    found = server.run("doctor", "--json").stdout
+    server.stop()
+    assert all(one["ok"] for one in json.loads(found)["checks"] if one["check"] == "database")
+    assert ("lock_timeout" in found) == (mode == "transaction")
+    assert '"level": "error"' not in server.log.read_text()
