@@ -198,7 +198,11 @@ async def test_wrong_codes_are_limited(visitor, person):
     page = await visitor.post("security/totp", code="12345")
     assert page.status_code == 429
     assert heading(page) == "Too many attempts"
-    assert int(page.headers["retry-after"]) > 0
+    wait = int(page.headers["retry-after"])
+    assert f'data-wait="{wait}"' in page.text
+    back = "/ui/profile/security"
+    refresh = f'<meta http-equiv="refresh" content="{wait};url={back}">'
+    assert f"<noscript>{refresh}</noscript>" in page.text
 
 
 async def test_who_has_twenty_may_add_no_more(visitor, person, authenticator):

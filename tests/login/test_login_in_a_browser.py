@@ -445,6 +445,28 @@ async def test_an_invitation_leads_to_the_application(place, visit, app):
 # What every page has.
 
 
+async def test_a_page_counts_down_and_goes_back_to_the_step_by_itself(place, visit):
+    user = await place.make.user()
+    page = await visit()
+    await page.get_by_label("E-mail address").fill(user["email"])
+    await page.get_by_role("button", name="Send me a code instead").click()
+    await expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
+    step = page.url.partition("?")[0]
+    await page.clock.install()
+    limited = page.get_by_role("heading", name="Too many attempts")
+    for _ in range(3):
+        if await limited.count():
+            break
+        await page.get_by_role("button", name="Send it again").click()
+        await page.wait_for_load_state()
+    await expect(limited).to_be_visible()
+    await page.clock.fast_forward(5_000)
+    await expect(page.get_by_text(re.compile(r"Time left: 0:\d\d"))).to_be_visible()
+    await page.clock.fast_forward(61_000)
+    await expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
+    assert page.url == step
+
+
 class Walk:
     """A walk through all pages, which looks at each of them."""
 
