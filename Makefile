@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help serve check test test-all chaos gen bench audit lock
+.PHONY: help serve check test test-all chaos fuzz gen bench audit lock
 
 help:
 	@echo 'make serve   install, then serve https://localhost:8443'
@@ -14,6 +14,7 @@ help:
 	@echo 'make test    that, and the tests that decide: 12 minutes at most'
 	@echo 'make test-all  all tests: each rule on each database over each wire, and long runs'
 	@echo 'make chaos   kill servers and workers 10,000 times; CHAOS="..." are its options'
+	@echo 'make fuzz    feed parsers for an hour; FUZZ="--seconds 60" for less'
 	@echo 'make gen     compile proto/ again, and write docs/events.md'
 	@echo 'make pictures  take the pictures of the README again (needs chromium)'
 	@echo 'make bench   measure; BENCH="..." are its options'
@@ -43,6 +44,9 @@ test-all: check
 
 chaos: .venv/installed-dev
 	$(BIN)/python tests/chaos/long_run.py $(CHAOS)
+
+fuzz: .venv/installed-dev
+	$(BIN)/python tests/fuzz/long_run.py $(FUZZ)
 
 gen: .venv/installed-dev
 	$(BIN)/python scripts/gen.py

@@ -55,7 +55,7 @@ def normalized(text: str) -> str:
         raise ValueError(f"may have {MAX_CHARACTERS} characters at most")
     if "." not in name:
         raise ValueError("is not a domain name: it has no dot")
-    if not name.rpartition(".")[2][0].isalpha():
+    if not name.rpartition(".")[2][:1].isalpha():
         raise ValueError("is not a domain name: its last part does not begin with a letter")
     return name
 

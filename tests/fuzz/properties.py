@@ -1,0 +1,272 @@
+"""What parses or normalizes what others wrote, with texts to try it on: read, or refused, and soon.
+
+A property takes one example. It raises nothing but what its docstring allows, whatever it is given.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+from served import SERVICES
+
+from tenantry import addresses, domain_names, email_addresses, errors, strict_json
+from tenantry.account import words as account_words
+from tenantry.bulk import formats
+from tenantry.clients import redirect_uris
+from tenantry.db.page_tokens import PageTokens
+from tenantry.gen.scalekit.v1.auth import auth_pb
+from tenantry.gen.scalekit.v1.organizations import organizations_pb
+from tenantry.gen.scalekit.v1.users import users_pb
+from tenantry.interceptors import answers
+from tenantry.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
+from tenantry.login import words as login_words
+from tenantry.oauth import client_assertion, compact
+from tenantry.oauth import words as oauth_words
+from tenantry.passwords.service import Passwords
+from tenantry.sessions import devices
+from tenantry.transport import call, messages
+from tenantry.transport.address import Addresses
+from tenantry.transport.methods import of_service
+from tenantry.transport.rest import Transcoder
+from tenantry.transport.router import Router
+from tenantry.web import MAX_ANONYMOUS, Request, cookie
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECONDS = 0.05
+
+# Many of the same, between others: what a parser that goes back would go back over.
+PUMPED = st.builds(
+    lambda before, unit, times, after: (before + unit * (times // len(unit)) + after)[:60_000],
+    st.text(max_size=8),
+    st.text(min_size=1, max_size=4) | st.sampled_from(list(".,;:@/%+&=\\\"'[{(<a1 \u0327ß")),
+    st.sampled_from([0, 10, 1000, 30_000]),
+    st.text(max_size=8),
+)
+TEXT = st.text(max_size=200) | PUMPED
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=20,
+)
+JSON = VALUES.map(json.dumps) | TEXT | st.builds(str.__add__, VALUES.map(json.dumps), TEXT)
+
+
+def joined(separator: str, *parts: str) -> st.SearchStrategy[str]:
+    """Texts that look like what is meant: these parts, and others, in any order."""
+    return (
+        st.lists(st.sampled_from(parts) | st.text(max_size=6), max_size=40).map(separator.join)
+        | TEXT
+    )
+
+
+class Nothing:
+    """A service that has every method."""
+
+    def __getattr__(self, name: str) -> None: ...
+
+
+METHODS = [method for service in SERVICES for method in of_service(service, Nothing())]
+TRANSCODERS = [
+    Transcoder(method, route, None)  # type: ignore[arg-type] - nothing is called
+    for method in METHODS
+    for route in method.routes
+]
+ROUTER = Router()
+for one in TRANSCODERS:
+    ROUTER.add(one.route.verb, one.route.template, one)
+PROXIES = Addresses(("10.0.0.0/8", "::1/128"))
+PASSWORDS = Passwords(breached=None)
+TOKENS = PageTokens(b"k" * 32)
+
+
+def _json(text: str) -> None:
+    with suppress(ValueError):
+        json.dumps(strict_json.loads(text.encode(errors="replace"), unique=True), allow_nan=False)
+
+
+def _message(text: str) -> None:
+    data = text.encode(errors="replace")
+    for kind in (
+        organizations_pb.CreateOrganizationRequest,
+        users_pb.CreateUserAndMembershipRequest,
+        auth_pb.DiscoveryAuthMethodRequest,
+    ):
+        for parse in (messages.from_json, messages.from_binary):
+            with suppress(errors.InvalidArgument):
+                messages.check(parse(kind, data), spelled=data)
+
+
+def _form(text: str) -> None:
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    body = text.encode(errors="replace")[:MAX_ANONYMOUS]
+    with suppress(errors.InvalidArgument):
+        assert "\0" not in "".join(Request("POST", "/", "", kind, body, "req_1").form().values())
+
+
+def _assertion(given: tuple[str, str, str]) -> None:
+    parts = (base64.urlsafe_b64encode(p.encode(errors="replace")).rstrip(b"=") for p in given)
+    for token in (b".".join(parts).decode(), ".".join(given)):
+        with suppress(client_assertion.InvalidAssertion):
+            client_assertion.read(token, audiences=("https://a.test",), now=time.time())
+        with suppress(ValueError):
+            compact.header(token)
+
+
+def _email(text: str) -> None:
+    email_addresses.domain_of(text)
+    with suppress(errors.InvalidArgument):
+        key = email_addresses.key(email_addresses.checked(text))
+        assert key.isascii()
+        assert email_addresses.key(key) == key
+    with suppress(ValueError):
+        email_addresses.envelope(text)
+
+
+def _domain(text: str) -> None:
+    with suppress(ValueError):
+        name = domain_names.normalized(text)
+        assert name.isascii()
+        assert domain_names.normalized(name) == name
+
+
+def _url(text: str) -> None:
+    with suppress(errors.InvalidArgument, ValueError):
+        addresses.checked(text[:2048], ())
+    for production in (False, True):
+        with suppress(ValueError):
+            redirect_uris.check(text, production=production, native=production)
+        with suppress(ValueError):
+            redirect_uris.check_page(text, production=production, templates=production)
+
+
+def _headers(text: str) -> None:
+    for name in ("a", "session", ""):
+        assert cookie(text, name) in text
+    login_words.choose(text)
+    account_words.choose(text)
+    oauth_words.language(text, text)
+    call._revisions(text)
+    for peer in ("10.0.0.1", "192.0.2.1", ""):
+        assert len(PROXIES.client(peer, text)) < 50
+    devices.describe(text[:32_000], "192.0.2.1")
+
+
+def _page_token(text: str) -> None:
+    with suppress(errors.InvalidArgument):
+        TOKENS.decode("list", text)
+        raise AssertionError
+
+
+def _query(given: tuple[int, str]) -> None:
+    number, text = given
+    transcoder = TRANSCODERS[number]
+    with suppress(errors.InvalidArgument):
+        messages.from_members(transcoder.method.input, transcoder._query(text)[0])
+
+
+def _path(text: str) -> None:
+    with suppress(errors.RouteNotFound, errors.MethodNotAllowed, errors.InvalidArgument):
+        ROUTER.match("GET", "/" + text)
+
+
+def _password(text: str) -> None:
+    with suppress(errors.InvalidArgument):
+        PASSWORDS.check(text, email="ann@example.com")
+
+
+def _answer(text: str) -> None:
+    for trigger in (PRE_SIGNUP, PRE_SESSION_CREATION):
+        with suppress(answers.Invalid):
+            answers.read(text.encode(errors="replace"), trigger)
+
+
+def _rows(text: str) -> None:
+    columns = {"email": formats.Column.TEXT, "metadata": formats.Column.MAP}
+    for kind in formats.Format:
+        with suppress(errors.InvalidArgument):
+            reader = formats.reader(kind, columns, required="email")
+            for record in (*reader.feed(text.encode(errors="replace")), *reader.end()):
+                json.dumps(record.members, allow_nan=False)
+
+
+@dataclass(frozen=True)
+class Property:
+    examples: st.SearchStrategy[Any]
+    holds: Callable[[Any], None]
+
+    def check(self, example: Any) -> None:
+        """Hold it on one example, in time; others work on this machine too: the best of three."""
+        for _ in range(3):
+            began = time.process_time()
+            self.holds(example)
+            took = time.process_time() - began
+            if took < SECONDS:
+                return
+        raise AssertionError(f"it takes {took:.3f} s")
+
+
+ASSERTED = st.fixed_dictionaries(
+    {"iss": st.just("a"), "sub": st.just("a"), "jti": st.text(max_size=3)},
+    optional=dict.fromkeys(("exp", "iat", "nbf", "aud"), VALUES),
+).map(json.dumps)
+HEADER = st.sampled_from(['{"alg":"ES256"}', '{"alg":"ES256","kid":"a"}', "{}", "[]"])
+PROPERTIES = {
+    "json": Property(JSON, _json),
+    "messages": Property(
+        JSON
+        | joined("", '{"organization":', '{"user":', '"email":', '"metadata":', "{", "}", '"', ","),
+        _message,
+    ),
+    "forms": Property(joined("&", "a=1", "a=%00", "a=%ff", "b=%C3%A9", "a", "=", "c=+"), _form),
+    "assertions": Property(st.tuples(HEADER | JSON, ASSERTED | JSON, TEXT), _assertion),
+    "e-mail addresses": Property(
+        joined("", "a", "@", ".", "example.com", "\u212a", "straße.de", '"', "xn--", "é"), _email
+    ),
+    "domains": Property(joined(".", "example", "com", "xn--a", "straße", "\u212a", "１"), _domain),
+    "URLs": Property(
+        joined(
+            "", "https://", "http://", "a.b", "[::1]", ":", "@", "/", "%41", "*.", "{{a}}", "#", "?"
+        ),
+        _url,
+    ),
+    "headers": Property(
+        joined(
+            ",", "de;q=0.5", "*", "en-US", "10.0.0.1", "[::1]:1", '"1"', 'W/"2"', "a=b; session=c"
+        ),
+        _headers,
+    ),
+    "page tokens": Property(
+        TEXT | st.binary(max_size=60).map(base64.urlsafe_b64encode).map(bytes.decode), _page_token
+    ),
+    "queries": Property(
+        st.tuples(
+            st.integers(0, len(TRANSCODERS) - 1),
+            joined(
+                "&", "page_token=a", "page_size=1", "metadata.a=b", "filter.a=b", "a.b=1", "%00=1"
+            ),
+        ),
+        _query,
+    ),
+    "paths": Property(
+        joined("/", "api", "v1", "organizations", "org_1", "users", ":", "%2F", "%ff"), _path
+    ),
+    "passwords": Property(TEXT, _password),
+    "answers": Property(
+        JSON
+        | st.fixed_dictionaries(
+            {"decision": st.sampled_from(["ALLOW", "DENY"]), "response": VALUES, "error": VALUES}
+        ).map(json.dumps),
+        _answer,
+    ),
+    "rows": Property(
+        JSON | joined("\n", "email,metadata.a", "a@b.c,d", '"', '{"email":"a"}', ","), _rows
+    ),
+}
