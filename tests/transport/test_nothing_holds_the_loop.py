@@ -22,7 +22,7 @@ from tenantry import app, settings
 from tenantry.web import MAX_ANONYMOUS, MAX_BODY
 
 # The work that costs is the process's own: one database is enough.
-pytestmark = pytest.mark.parametrize("live_server", ["sqlite"], indirect=True, scope="session")
+pytestmark = pytest.mark.one_database
 SECONDS = 0.05
 ANYBODY, MANAGEMENT = MAX_ANONYMOUS - 100, MAX_BODY - 100
 DISCOVERY = "/scalekit.v1.auth.AuthService/DiscoveryAuthMethod"
