@@ -24,6 +24,7 @@ from tenantry.clients.model import client_secrets
 from tenantry.clients.rpc import ClientService, ClientSettingsService
 from tenantry.clients.token_events import TokenEvents
 from tenantry.connections import service as connections
+from tenantry.db import copies
 from tenantry.db.budget import budget_of_process
 from tenantry.db.engine import Unavailable
 from tenantry.db.last_uses import LastUses
@@ -370,6 +371,7 @@ class Application:
                 await keys.ensure(session)
                 await connections.ensure(session)
                 await _first_client(settings, session)
+            await copies.notice(db, settings)
         except Unavailable as problem:
             raise OpenError(f"the database cannot be used: {problem}") from problem
         self._entry = wire(settings, db, self._open)

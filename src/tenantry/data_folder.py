@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tenantry.settings import Settings
 
-_OURS = ("tenantry.db*", "master.key", "credentials.json", "tls/*", "tls/.lock", "run/*.json")
+_OURS = ("tenantry.db*", "master.key", "*.json", "tls/*", "tls/.lock", "run/*.json")
 
 
 def make(settings: Settings) -> None:

@@ -369,11 +369,38 @@ def _answers(settings: Settings) -> bool:
         return False
 
 
+def _outgoing(settings: Settings) -> str:
+    from tenantry import master_key
+    from tenantry.db import copies
+    from tenantry.db.opening import OpenError, open_database
+
+    unknown = "cannot be looked at before the database can"
+
+    async def look(key: bytes) -> str | None:
+        async with open_database(settings.database, key, pool_size=1) as db:
+            return await copies.held(db)
+
+    try:
+        key = master_key.find(settings)
+        reason = asyncio.run(look(key)) if key is not None else None
+    except (OpenError, SettingError):
+        return unknown
+    if key is None:
+        return unknown
+    if reason is not None:
+        raise Problem(
+            f"no mail, webhook, log stream or logout notice is sent from this database: {reason}",
+            "run `tenantry restore --go` when they may",
+        )
+    return "what is due is sent"
+
+
 _CHECKS: list[tuple[str, Callable[[Settings], str]]] = [
     ("libpython", _libpython),
     ("data folder", _data_folder),
     ("database", _database),
     ("event log", _event_log),
+    ("outgoing", _outgoing),
     ("mail", _mail),
     ("certificate", _certificate),
     ("clock", _clock),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from tenantry.api_tokens import service as api_tokens
 from tenantry.attempts import service as attempts
 from tenantry.clients import assertions, revocations
+from tenantry.db import copies
 from tenantry.db.engine import Failure
 from tenantry.domains import verification
 from tenantry.domains.verification import Resolver
@@ -53,6 +54,7 @@ _STOP_SECONDS = 5.0  # for what is under way
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # after an error
 _AWAY_SECONDS = 1.0  # while the database is away: what it holds up is due as soon as it is back
 _PRUNE_SECONDS = 3600.0
+_HELD_SECONDS = 1.0  # until a hold is looked at again
 _ANYBODYS_SECONDS = 60.0  # of what anybody can have stored
 
 _log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Job:
     name: str
     run: Callable[[Session], Awaitable[float]]
     close: Callable[[], Awaitable[None]] = _nothing
+    sends: bool = False  # to people or receivers: not done while that is held
 
 
 def jobs(settings: Settings) -> list[Job]:
@@ -90,18 +93,22 @@ def jobs(settings: Settings) -> list[Job]:
     back_channel = BackChannel(settings, _signing())
     keep_sessions = functools.partial(lapsing.prune, days=settings.auth_log_retention_days)
     return [
+        Job("beat", functools.partial(copies.beat, settings=settings)),
         Job("event log", _sealing(pump)),
         Job("old events", functools.partial(retention.run, days=settings.event_retention_days)),
-        Job("webhooks", pump.run, pump.close),
+        Job("webhooks", pump.run, pump.close, sends=True),
         Job("old deliveries", _pruning(keep_deliveries)),
-        Job("mail", delivery.run, delivery.close),
+        Job("mail", delivery.run, delivery.close, sends=True),
         Job("old mail", _pruning(mail.prune)),
-        *(Job(f"log stream {s.name}", s.run, s.close) for s in streaming.streams(settings)),
+        *(
+            Job(f"log stream {s.name}", s.run, s.close, sends=True)
+            for s in streaming.streams(settings)
+        ),
         Job("domains", look),
         Job("lapsed sessions", lapsing.run),
         Job("departures", departures.run),
         Job("old sessions", _pruning(keep_sessions)),
-        Job("logout notices", back_channel.run, back_channel.close),
+        Job("logout notices", back_channel.run, back_channel.close, sends=True),
         Job("old API tokens", _pruning(api_tokens.prune)),
         Job("spent assertions", _pruning(assertions.prune)),
         Job("revoked tokens", _pruning(revocations.prune)),
@@ -169,7 +176,10 @@ async def _repeat(db: Session, job: Job, stop: asyncio.Event) -> None:
     pause = _FIRST_PAUSE_SECONDS
     while not stop.is_set():
         try:
-            seconds = await job.run(db)
+            if job.sends and await copies.held(db) is not None:
+                seconds = _HELD_SECONDS
+            else:
+                seconds = await job.run(db)
         except Failure as problem:
             waits = {"job": job.name, "problem": str(problem)}
             seldom(_log, "the worker waits for the database", problem.error().name, waits)

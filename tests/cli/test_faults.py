@@ -18,6 +18,8 @@ from tenantry.db import migrate
 COMMANDS = """
 worker
 migrate
+restore
+restore --go
 export
 client create
 client list

@@ -8,7 +8,7 @@ it needs when it runs: `serve` must not wait for the database library.
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,9 @@ from tenantry.cli import (
     work,
 )
 from tenantry.settings import SettingError, load
+
+if TYPE_CHECKING:
+    from tenantry.caller import Call
 
 app = typer.Typer(
     name="tenantry",
@@ -85,6 +88,31 @@ def migrate(*, as_json: AsJson = False) -> None:
         running.print_json({"applied": applied, "revision": migrations.HEAD})
     else:
         running.say(f"applied {', '.join(applied)}" if applied else f"at {migrations.HEAD} already")
+
+
+@app.command()
+def restore(
+    *,
+    go: Annotated[
+        bool, typer.Option("--go", help="Let it go out again: this is the one that sends.")
+    ] = False,
+) -> None:
+    """Hold all that would go out of a restored database: run it before the first start.
+
+    Mail, webhooks, log streams and logout notices wait until `tenantry restore --go`.
+    """
+
+    async def work(call: Call) -> bool:
+        from tenantry.db import copies
+
+        return await (copies.go(call.db) if go else copies.hold(call.db, "it was restored"))
+
+    changed = running.with_call(work)
+    if go:
+        running.say("what waits goes out" if changed else "nothing was held")
+    else:
+        word = "is held" if changed else "is held already"
+        running.say(f"outgoing work {word}; `tenantry restore --go` when it may go out")
 
 
 @app.command()

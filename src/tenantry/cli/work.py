@@ -18,6 +18,7 @@ def worker() -> None:
 
     from tenantry import data_folder, launcher, log
     from tenantry import worker as work
+    from tenantry.db import copies
     from tenantry.db.opening import OpenError, master_key_of, open_database
 
     logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ def worker() -> None:
         async with open_database(settings.database, key, pool_size=settings.pool_size) as db:
             names = {"jobs": [job.name for job in todo]}
             logger.info("the worker has started", extra={"fields": names})
+            await copies.notice(db, settings)
             await work.run(db, todo, stop)
         logger.info("the worker has stopped")
 
