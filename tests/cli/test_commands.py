@@ -339,7 +339,6 @@ def test_the_doctor_finds_a_running_server_well(live_server):
             "event log",
             "outgoing",
             "mail",
-            "certificate",
         ),
         *("certificate", "clock", "address"),
     ]
