@@ -15,7 +15,7 @@ from replays import replayed
 
 pytestmark = pytest.mark.wires("rest")
 ROUNDS = 12
-FINE = {"NOT_FOUND", "INVALID_ARGUMENT", "BUSY"}
+FINE = {"NOT_FOUND", "INVALID_ARGUMENT", "UNAVAILABLE"}
 
 
 async def at_once(*calls: Any):
