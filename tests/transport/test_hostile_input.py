@@ -7,6 +7,7 @@ import json
 
 import httpx
 import pytest
+from apis import over_https
 
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as organizations
 
@@ -214,6 +215,15 @@ def test_what_is_given_by_grpc_beyond_the_rules_is_refused(client, organization_
     refused(call("CreateOrganization", created.to_binary()))
     refused(call("CreateOrganization", b""))
     refused(call("CreateOrganization", b"\xff" * 1000))
+
+
+async def test_a_body_that_is_too_large_over_http2_gets_its_answer(live_server):
+    """A client that waits for room to send the rest is told all the same."""
+    async with over_https(live_server, http2=True) as client:
+        for path, size in (("/api/v1/auth:discovery", 1 << 20), (ORGANIZATIONS, 3 << 20)):
+            answer = await client.post(path, content=b" " * size, headers=JSON)
+            assert answer.http_version == "HTTP/2"
+            assert answer.status_code == 413
 
 
 @pytest.mark.parametrize("size", [(1 << 20) + 1, 3 << 20])

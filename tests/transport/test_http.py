@@ -137,7 +137,7 @@ async def test_json_that_is_no_object_is_refused(ask, body):
     assert answer.violations == {"body": "type"}
 
 
-async def test_a_body_that_is_declared_too_large_is_not_read(ask):
+async def test_a_body_that_is_declared_too_large_is_not_taken(ask):
     answer = await ask("PUT", SHAPE, b"{}", content_length=str(MAX_BODY + 1))
     assert answer.status == 413
     assert answer.error["error_code"] == "PAYLOAD_TOO_LARGE"

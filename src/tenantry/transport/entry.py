@@ -319,19 +319,35 @@ def _check_host(request: Request, version: str | None) -> None:
 
 
 async def _read_body(request: Request, receive: Receive, limit: int) -> bytes:
-    _check_length(request, limit)
-    # Where nothing comes at all, the server around us gives up: the first piece needs no timer.
-    piece, more = _piece(await receive())
-    pieces = [piece]
-    size = len(piece)
-    until = time.monotonic() + BODY_SECONDS
-    _check_size(size, limit)
-    while more:
-        piece, more = _piece(await _received(receive, until - time.monotonic()))
-        size += len(piece)
-        _check_size(size, limit)
-        pieces.append(piece)
+    pieces: list[bytes] = []
+    size, more, until = 0, True, 0.0
+    try:
+        _check_length(request, limit)
+        while more:
+            # Where nothing comes at all, the server around us gives up: the first piece needs no
+            # timer.
+            left = until - time.monotonic()
+            piece, more = _piece(await (_received(receive, left) if pieces else receive()))
+            until = until or time.monotonic() + BODY_SECONDS
+            size += len(piece)
+            _check_size(size, limit)
+            pieces.append(piece)
+    except errors.PayloadTooLarge:
+        if more:
+            await _drain(receive)
+        raise
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _drain(receive: Receive) -> None:
+    """Throw away what is left of a body, for some seconds.
+
+    There are clients that only listen then; over HTTP/2 they wait for room to send it.
+    """
+    until, more = time.monotonic() + DRAIN_SECONDS, True
+    with contextlib.suppress(errors.RequestTimeout):
+        while more:
+            _, more = _piece(await _received(receive, until - time.monotonic()))
 
 
 class _Pieces:
@@ -357,12 +373,10 @@ class _Pieces:
         return piece
 
     async def drain(self) -> None:
-        """Throw away what is left, for some seconds: there are clients that only listen then."""
-        until = time.monotonic() + DRAIN_SECONDS
-        with contextlib.suppress(errors.RequestTimeout):
-            while self._more:
-                left = until - time.monotonic()
-                _, self._more = _piece(await _received(self._receive, left))
+        """Throw away what is left."""
+        if self._more:
+            await _drain(self._receive)
+            self._more = False
 
 
 def _check_length(request: Request, limit: int) -> None:
