@@ -20,7 +20,8 @@ from tenantry.gen.google.api import annotations_pb
 
 RPCS = [rpc for rpc in METHODS if rpc not in OF_SESSIONS]
 # Refusals that say what is wrong, and the one for a state; anything else is a crash or a lie.
-FINE = {"INVALID_ARGUMENT", "NOT_FOUND"}
+# RESOURCE_EXHAUSTED: what anybody may call takes 64 KiB.
+FINE = {"INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED"}
 AT_ONCE = 8
 
 TEXTS = [
