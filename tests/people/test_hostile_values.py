@@ -402,7 +402,9 @@ async def _code_of_bytes(api, method, body):
     named = dict(answer.headers)
     status = re.search(rb"grpc-status: ?(\d+)", answer.content)
     code = int(named.get("grpc-status") or status[1])
-    return {0: "OK", 3: "INVALID_ARGUMENT", 5: "NOT_FOUND", 8: "RESOURCE_EXHAUSTED"}.get(code, str(code))
+    return {0: "OK", 3: "INVALID_ARGUMENT", 5: "NOT_FOUND", 8: "RESOURCE_EXHAUSTED"}.get(
+        code, str(code)
+    )
 
 
 def _length(n):
