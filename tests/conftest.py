@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
+import hypothesis
 import pytest
 from name_servers import NameServer
 from servers import LiveServer, PostgreSQL
 from valid_events import assert_all_valid_of
 
 pytest_plugins = ["apis"]
+
+# How long an example takes says more of the machine than of the code; what has a limit measures it.
+hypothesis.settings.register_profile(
+    "here", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("here")
 
 
 @pytest.fixture(scope="session")
