@@ -56,6 +56,9 @@ def get(methods):
 def site(methods):
     """The door's pages at an address that a browser can open."""
     handlers = {route.template: route.handler for route in web.routes(methods, PUBLIC_URL)}
+    loop = asyncio.new_event_loop()
+    running = threading.Thread(target=loop.run_forever, daemon=True)
+    running.start()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -64,7 +67,8 @@ def site(methods):
                 self.send_error(404)
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}
-            response = asyncio.run(handlers[path](Request("GET", path, query, headers, b"", "x")))
+            asked = handlers[path](Request("GET", path, query, headers, b"", "x"))
+            response = asyncio.run_coroutine_threadsafe(asked, loop).result()
             self.send_response(response.status)
             for name, value in response.headers.items():
                 self.send_header(name, value)
@@ -82,3 +86,6 @@ def site(methods):
     server.shutdown()
     thread.join()
     server.server_close()
+    loop.call_soon_threadsafe(loop.stop)
+    running.join()
+    loop.close()
