@@ -33,8 +33,10 @@ check: .venv/installed-dev
 	$(BIN)/python scripts/events.py --check
 	$(BIN)/python scripts/openid_conformance.py --check
 
-# Each process has its own servers; a file's tests stay together.
-PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Each process has its own servers, and waits for them half of the time: one more than there are
+# cores. A file's tests stay together.
+PYTEST := $(BIN)/pytest --numprocesses $(shell expr `nproc` + 1) --maxprocesses 4 --dist loadfile \
+	--no-loadscope-reorder
 
 test: check
 	$(PYTEST)
