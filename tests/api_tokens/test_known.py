@@ -82,6 +82,7 @@ async def test_its_age_counts_from_before_the_read(known, counting, make_token):
     made = await make_token()
     counting.gate.clear()
     asked = asyncio.create_task(known.find(made["token"]))
+    await counting.reading.wait()
     await asyncio.sleep(FRESH_SECONDS)
     counting.gate.set()
     assert (await asked).id == made["token_id"]
