@@ -293,6 +293,7 @@ def test_the_commands_move_an_environment(tmp_path, fresh_url, kind):
     first, second = tmp_path / "first.ndjson", tmp_path / "second.ndjson"
     assert old.run("export", "--output", str(first)).returncode == 0
     assert first.stat().st_mode & 0o077 == 0
+    assert new.run("migrate").returncode == 0
     done = new.run("import", "environment", str(first), "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["membership"] == 50

@@ -22,7 +22,9 @@ CUSTOMER = {"organization_external_id": "acme", "organization_name": "Acme"}
 @pytest.fixture
 def place(tmp_path, database_url):
     """A deployment that does not run: a folder and a database."""
-    return LiveServer(tmp_path, database_url=database_url)
+    server = LiveServer(tmp_path, database_url=database_url)
+    server.data_dir.mkdir(mode=0o700)
+    return server
 
 
 def written(place, content, name="users.ndjson"):
