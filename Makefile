@@ -11,7 +11,7 @@ COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --genera
 help:
 	@echo 'make serve   install, then serve https://localhost:8443'
 	@echo 'make check   format, lint, types, import rules'
-	@echo 'make test    that, and the tests that decide: 12 minutes at most'
+	@echo 'make test    that, and the tests that decide'
 	@echo 'make test-all  all tests: each rule on each database over each wire, and long runs'
 	@echo 'make chaos   kill servers and workers 10,000 times; CHAOS="..." are its options'
 	@echo 'make fuzz    feed parsers for an hour; FUZZ="--seconds 60" for less'

