@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from tenantry import master_key, settings
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.clients import directory
 from tenantry.connections import service as connections
 from tenantry.db.opening import open_database

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import text
 
 from tenantry import master_key, settings
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.events import Event
+from tenantry.event import Event
 from tenantry.webhooks import service
 
 if TYPE_CHECKING:

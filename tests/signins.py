@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from apis import unique
 from sqlalchemy import text
 
-from tenantry.caller import SYSTEM, Call, Origin
+from tenantry.call import Call
+from tenantry.caller import SYSTEM, Origin
 from tenantry.connections import service as connections
 from tenantry.connections.model import PASSWORDLESS
 from tenantry.db.statements import Statement

@@ -20,7 +20,8 @@ from test_guides import GUIDES, JANE, blocks, fits, script
 from turns import install_node_packages
 
 from tenantry import master_key, settings
-from tenantry.caller import SYSTEM, Call, Origin
+from tenantry.call import Call
+from tenantry.caller import SYSTEM, Origin
 from tenantry.connections import service as connections
 from tenantry.connections.model import PASSWORDLESS
 from tenantry.db.opening import open_database

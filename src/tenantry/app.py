@@ -16,7 +16,8 @@ from tenantry.api_tokens import service as api_token_service
 from tenantry.api_tokens.known import Known as KnownApiTokens
 from tenantry.api_tokens.model import api_tokens
 from tenantry.api_tokens.rpc import ApiTokenService
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.clients import redirect_uris
 from tenantry.clients import service as clients
 from tenantry.clients.directory import Directory

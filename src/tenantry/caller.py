@@ -1,13 +1,9 @@
-"""Who is calling, and the Call handed to each rpc: passed by hand, never global."""
+"""The caller of an rpc, and where its request came from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tenantry.db.engine import Session
 
 
 class Kind(Enum):
@@ -65,20 +61,3 @@ class Origin:
 
 
 NOWHERE = Origin()
-
-
-@dataclass(slots=True)
-class Call:
-    """One call: who, with which request id, on which database session, with which conditions."""
-
-    caller: Caller
-    db: Session
-    request_id: str
-    if_match: frozenset[int] | None = None  # revisions that the caller allows; None for any
-    extra: dict[str, list[str]] = field(default_factory=dict)  # query members of ours
-    headers: dict[str, str] = field(default_factory=dict)  # of the answer; trailers on gRPC
-    origin: Origin = NOWHERE
-
-    def tag(self, revision: int) -> None:
-        """Give the answer the ETag of what it shows."""
-        self.headers["etag"] = f'"{revision}"'

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import functools
+import time
 from datetime import UTC, datetime, timedelta
 
 from protobuf.wkt import Timestamp
 
+SECOND = 1_000_000  # microseconds
+MINUTE = 60 * SECOND
+DAY = 24 * 60 * MINUTE
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, written without offset
+
+
+def now() -> int:
+    """Return the time in microseconds since 1970, UTC."""
+    return time.time_ns() // 1000
 
 
 # A bulk load has one time for each thousand rows.

@@ -10,15 +10,16 @@ from urllib.parse import urlencode
 import pyotp
 from sqlalchemy import bindparam, update
 
-from tenantry.caller import SYSTEM, Call, Caller, Kind, Origin
+from tenantry.call import Call
+from tenantry.caller import SYSTEM, Caller, Kind, Origin
 from tenantry.connections import service as connections
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.passkeys import service as passkeys
 from tenantry.passkeys.relying_party import RelyingParty
 from tenantry.sessions import service as sessions
 from tenantry.sessions.model import Bounds
 from tenantry.sessions.model import sessions as table
+from tenantry.times import now
 from tenantry.totp import service as totp
 from tenantry.users import reading
 

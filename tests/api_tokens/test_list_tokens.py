@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from apis import refused
 
-from tenantry.db.engine import now
+from tenantry.times import now
 
 pytestmark = pytest.mark.wires("rest", "grpc")
 

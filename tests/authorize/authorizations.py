@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from apis import unique
 
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.oauth.key_ring import KeyRing
 from tenantry.sessions import service as sessions
 from tenantry.sessions.model import Bounds

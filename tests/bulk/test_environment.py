@@ -16,7 +16,8 @@ from user_files import ARGON2, BCRYPT, MASTER_KEY, address, ndjson, run
 
 from tenantry import errors
 from tenantry.bulk import archive, dump, restore
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.clients.model import clients
 from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import httpx
 
     from tenantry.bulk.report import Report
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 MASTER_KEY = b"m" * 32
 BCRYPT = "$2b$12$" + "abcdefghijklmnopqrstuv" + "abcdefghijklmnopqrstuvwxyz01234"

@@ -9,7 +9,8 @@ import pytest
 from apis import access_token, refused
 
 from tenantry import errors
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.clients import service as clients
 from tenantry.db import migrate
 from tenantry.db.opening import open_database

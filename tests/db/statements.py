@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, text, update
 
 from tenantry.clients.model import clients
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
-from tenantry.events import Event
+from tenantry.event import Event
 from tenantry.organizations.model import organizations
+from tenantry.times import now
 
 INSERT_CLIENT = Statement(
     insert(clients)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from statements import DELETE_ORGANIZATION, count, event, sql
 
 from tenantry import errors
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.opening import open_database
 from tenantry.organizations import listing, service

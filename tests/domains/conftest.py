@@ -8,10 +8,10 @@ import pytest
 from apis import Api, unique
 from sqlalchemy import bindparam, update
 
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.domains.model import domains
 from tenantry.domains.verification import Resolver
+from tenantry.times import now
 
 _AGE = Statement(
     update(domains)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from apis import moment, refused, unique
 
-from tenantry.caller import SYSTEM, Call, Caller, Kind
+from tenantry.call import Call
+from tenantry.caller import SYSTEM, Caller, Kind
 from tenantry.errors import PermissionDenied
+from tenantry.event import PUBLISHED, Event
 from tenantry.event_log import listing
-from tenantry.events import PUBLISHED, Event
 
 
 def ids_of(page):

@@ -10,7 +10,7 @@ from contract_facts import ENVELOPE, ENVELOPE_REQUIRED, EVENTS
 from jsonschema import Draft202012Validator
 from valid_events import ENVIRONMENT, PUBLIC_URL, assert_all_valid, problems
 
-from tenantry import events
+from tenantry.event import LATER, PUBLISHED
 from tenantry.webhooks import catalogue
 from tenantry.webhooks.shapes import OURS
 
@@ -60,7 +60,7 @@ def same(fact, found):
 def test_every_type_of_the_contract_has_a_schema():
     assert set(catalogue.TYPES) == set(EVENTS)
     assert len(EVENTS) == 32
-    assert set(events.PUBLISHED) | events.LATER == set(EVENTS)
+    assert set(PUBLISHED) | LATER == set(EVENTS)
 
 
 @pytest.mark.parametrize("event_type", EVENTS)
@@ -84,7 +84,7 @@ def test_a_schema_says_what_the_contract_says(event_type):
 
 
 def test_a_published_object_is_the_one_of_its_events():
-    for name, object_ in events.PUBLISHED.items():
+    for name, object_ in PUBLISHED.items():
         assert catalogue.TYPES[name].object == object_
 
 

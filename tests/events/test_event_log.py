@@ -13,10 +13,11 @@ import pytest
 from apis import access_token, moment, refused, unique
 
 from tenantry import errors, ids
-from tenantry import events as catalogue
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.clients import service as clients
 from tenantry.db import engine, log
+from tenantry.event import OBJECT
 from tenantry.keys import service as keys
 from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
@@ -225,8 +226,8 @@ async def test_every_event_has_the_published_shape(database, make, rest):
     made = await make.organization(external_id=unique(), metadata={"plan": "free"})
     await rest.organizations.update_organization(id=made["id"], organization={"external_id": ""})
     for event in await log.last(database, limit=1000):
-        assert event["type"] in catalogue.OBJECT
-        assert event["object"] == catalogue.OBJECT[event["type"]]
+        assert event["type"] in OBJECT
+        assert event["object"] == OBJECT[event["type"]]
         assert event["request_id"]
         assert sorted(event["actor"]) == ["id", "type"]
         assert event["before"] or event["after"]

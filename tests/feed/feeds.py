@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from tenantry.caller import SYSTEM
-from tenantry.events import Event
+from tenantry.event import Event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

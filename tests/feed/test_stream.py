@@ -12,7 +12,8 @@ from feeds import STREAM, lines, names_of, reading, record
 from servers import LiveServer
 from sqlalchemy import bindparam, update
 
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.clients import service as clients
 from tenantry.db import log
 from tenantry.db.sqlite import SQLite

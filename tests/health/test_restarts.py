@@ -19,7 +19,7 @@ from sqlalchemy import text as clause
 from tenantry import master_key, settings
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.events import Event
+from tenantry.event import Event
 
 CLIENTS = 4  # of each wire
 UNPLACED = Statement(

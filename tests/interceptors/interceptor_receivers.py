@@ -10,7 +10,8 @@ from typing import Any, Self
 from aiohttp import web
 
 from tenantry import settings
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.interceptors import registry
 
 LOOPBACK = "127.0.0.0/8"

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from tenantry import vault
-from tenantry.caller import SYSTEM, Call, Origin
+from tenantry.call import Call
+from tenantry.caller import SYSTEM, Origin
 from tenantry.db.statements import Statement
 from tenantry.known_origins import cookies, service
 from tenantry.known_origins.cookies import DeviceCookie

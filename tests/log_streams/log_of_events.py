@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import bindparam, select, update
 
 from tenantry.db.statements import Statement
+from tenantry.event import Event
 from tenantry.event_log import sealing
-from tenantry.events import Event
 from tenantry.log_streams.model import log_streams
 
 MASTER_KEY = b"m" * 32

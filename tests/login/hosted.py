@@ -17,12 +17,12 @@ from apis import Api, Make, Rest, Service, access_token, over_https, unique
 from sqlalchemy import bindparam, update
 
 from tenantry import master_key, settings, worker
-from tenantry.db.engine import now
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.gen.scalekit.v1.auth import totp_pb
 from tenantry.mail import service as mail_service
 from tenantry.sign_in.model import auth_requests
+from tenantry.times import now
 
 if TYPE_CHECKING:
     import httpx

@@ -27,7 +27,8 @@ from hosted import Deployment, deployment, password
 from playwright.async_api import async_playwright, expect
 from software_authenticator import Authenticator
 
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.passkeys import service as passkeys
 from tenantry.passkeys.relying_party import RelyingParty
 from tenantry.users import reading

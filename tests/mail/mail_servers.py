@@ -20,11 +20,11 @@ from servers import free_port
 from sqlalchemy import bindparam, update
 
 from tenantry import settings
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.mail import service
 from tenantry.mail.delivery import Delivery
 from tenantry.mail.model import mail
+from tenantry.times import now
 
 MASTER_KEY = b"m" * 32
 KEY = base64.b64encode(MASTER_KEY).decode()

@@ -10,13 +10,15 @@ from mail_servers import LINK, deliver, delivery, hasten, invite, state
 from sqlalchemy import select
 
 from tenantry import errors
-from tenantry.caller import SYSTEM, Call
-from tenantry.db.engine import DuplicateKey, now
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.schema import tallies
 from tenantry.db.statements import Statement
-from tenantry.events import of
+from tenantry.event import of
 from tenantry.mail import service
 from tenantry.mail.model import mail
+from tenantry.times import now
 
 ADDRESS = "https://tenants.example:8443"
 _ROWS = Statement(select(mail))

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.clients import directory as directory_module
 from tenantry.clients import revocations
 from tenantry.clients.directory import Directory

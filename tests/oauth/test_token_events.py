@@ -11,11 +11,12 @@ import pytest
 from machines import by_assertion, claims_of, jwks, key_for, says, signed
 
 from tenantry import worker
-from tenantry.caller import Call, Caller, Kind
+from tenantry.call import Call
+from tenantry.caller import Caller, Kind
 from tenantry.clients import assertions, revocations, token_events
 from tenantry.clients.token_events import TokenEvents
-from tenantry.db.engine import now
 from tenantry.settings import load
+from tenantry.times import now
 
 WAIT = 1.6  # for what is written about a second later
 

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from apis import WIRES, Api, access_token, refused, unique
 
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.clients import service as clients
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from rooms import call_from
 from sqlalchemy import bindparam, select, update
 
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db.statements import Statement
 from tenantry.organizations import service as organizations
 from tenantry.sessions import service as sessions

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from test_docs_page import Page
 
-from tenantry import events
+from tenantry.event import OURS, PUBLISHED
 from tenantry.reference import event_types
 from tenantry.webhooks import catalogue
 
@@ -43,7 +43,7 @@ def test_every_type_is_on_the_page_and_in_the_list(page, source):
         assert kind.name in page.ids
         assert kind.name in page.targets
         assert f'href="{kind.path}"' in source
-    for name in events.OURS:
+    for name in OURS:
         assert name in page.codes
 
 
@@ -52,7 +52,7 @@ def test_what_is_not_sent_in_this_version_is_marked(source):
         _, _, after = source.partition(f'id="{name}"')
         return "not in this version" in after.partition("</dt>")[0]
 
-    assert {name for name in catalogue.TYPES if not marked(name)} == set(events.PUBLISHED)
+    assert {name for name in catalogue.TYPES if not marked(name)} == set(PUBLISHED)
 
 
 def test_every_member_is_on_the_page(page):
@@ -92,7 +92,7 @@ def test_each_schema_is_at_its_address(get):
         assert answer.headers["content-type"] == "application/schema+json"
         assert json.loads(answer.body) == catalogue.schema(one["type"], PUBLIC_URL)
         assert json.loads(answer.body)["$id"] == one["schema"]
-        assert one["emitted"] == (one["type"] in events.PUBLISHED)
+        assert one["emitted"] == (one["type"] in PUBLISHED)
 
 
 def test_the_file_in_docs_is_current():

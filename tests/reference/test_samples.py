@@ -34,7 +34,8 @@ from sqlalchemy import delete
 
 from tenantry import master_key, settings, vault
 from tenantry.attempts.model import attempts
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.clients.directory import Directory
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement

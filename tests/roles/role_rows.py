@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import bindparam, insert, select
 
 from tenantry import ids
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.organizations import service as organizations
 from tenantry.roles import listing, service
 from tenantry.roles.listing import Include
 from tenantry.roles.model import role_ancestors, role_holders, roles
+from tenantry.times import now
 from tenantry.users.model import memberships, users
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from signed_in import CHROME, MASTER_KEY, Newest, is_postgresql, rows
 
-from tenantry.caller import SYSTEM, Call, Origin
+from tenantry.call import Call
+from tenantry.caller import SYSTEM, Origin
 from tenantry.clients import service as clients
 from tenantry.db import migrate
 from tenantry.db.opening import open_database

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from tenantry import errors, settings
-from tenantry.db.engine import now
 from tenantry.organizations import service as organizations
 from tenantry.organizations.model import Organization, SessionPolicy
 from tenantry.organizations.service import ApplicationPolicy
 from tenantry.sessions.model import Bounds
 from tenantry.sessions.policies import bounds_of
+from tenantry.times import now
 
 ACME = Organization(
     id="org_1",

@@ -8,12 +8,12 @@ import pytest
 from signed_in import begun, copied, entered, notices, rows
 from sqlalchemy import bindparam, update
 
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.event_log import sealing
 from tenantry.organizations import service as organizations
 from tenantry.sessions import departures, ending, service
 from tenantry.sessions.model import ACTIVE, REVOKED, session_departures
+from tenantry.times import now
 from tenantry.users import departures as user_departures
 from tenantry.users import memberships
 from tenantry.users import service as users

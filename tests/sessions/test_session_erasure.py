@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from signed_in import CHROME, begun, notices, rows
 
-from tenantry.caller import SYSTEM, Call, Origin
+from tenantry.call import Call
+from tenantry.caller import SYSTEM, Origin
 from tenantry.db.schema import from_json
 from tenantry.sessions import erasure as sessions_erasure
 from tenantry.sessions import service

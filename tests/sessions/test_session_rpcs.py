@@ -14,7 +14,8 @@ import pytest
 from apis import moment, refused
 from signed_in import CHROME, age, begun, entered
 
-from tenantry.caller import SYSTEM, Call, Origin
+from tenantry.call import Call
+from tenantry.caller import SYSTEM, Origin
 from tenantry.sessions import service
 from tenantry.sessions.model import LOGOUT, Bounds
 from tenantry.users import reading

@@ -10,11 +10,11 @@ from signed_in import MINUTE, WORKDAY, age, begun, entered, rows, set_status
 
 from tenantry import vault
 from tenantry.caller import Caller, Kind, Origin
-from tenantry.db.engine import now
 from tenantry.errors import NotFound
 from tenantry.sessions import service
 from tenantry.sessions.model import EXPIRED, LOGOUT, REVOKED, Bounds
 from tenantry.sessions.service import SessionOver
+from tenantry.times import now
 from tenantry.users import memberships
 from tenantry.users import service as users
 

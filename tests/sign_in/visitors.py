@@ -14,7 +14,8 @@ from aiohttp import web
 from software_authenticator import Authenticator
 
 from tenantry import settings, worker
-from tenantry.caller import ANONYMOUS, SYSTEM, Call, Origin
+from tenantry.call import Call
+from tenantry.caller import ANONYMOUS, SYSTEM, Origin
 from tenantry.clients import applications
 from tenantry.db import log
 from tenantry.interceptors import registry

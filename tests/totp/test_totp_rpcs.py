@@ -8,7 +8,7 @@ import pyotp
 import pytest
 from apis import refused, unique
 
-from tenantry.db.engine import now
+from tenantry.times import now
 
 UNKNOWN = "totp_1234567890123456789"
 

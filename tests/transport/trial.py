@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Database
     from tenantry.web import Request
 

@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
 

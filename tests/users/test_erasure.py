@@ -11,11 +11,12 @@ from apis import refused, unique
 from sqlalchemy import Text, bindparam, cast, insert, select, update
 from valid_events import problems
 
-from tenantry import errors, events
+from tenantry import errors
 from tenantry.api_tokens import service as api_tokens
 from tenantry.db.schema import Json, from_json, metadata, to_json
 from tenantry.db.schema import events as event_table
 from tenantry.db.statements import Statement
+from tenantry.event import PUBLISHED
 from tenantry.event_log import erasure as event_erasure
 from tenantry.event_log import sealing, verification
 from tenantry.event_log.envelopes import envelope
@@ -266,7 +267,7 @@ async def test_it_stays_known_what_happened_and_to_which_id(call, ada, places):
 
 async def test_blanked_events_keep_to_the_published_schemas(call, ada):
     await erasure.erase(call, await erasure.find(call, ada.id))
-    published = [row for row in await call.db.fetch_all(_EVENTS) if row["type"] in events.PUBLISHED]
+    published = [row for row in await call.db.fetch_all(_EVENTS) if row["type"] in PUBLISHED]
     assert len(published) > 5
     for row in published:
         assert problems(envelope(row, "env_2123312131125533123")) == []

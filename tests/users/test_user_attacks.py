@@ -9,7 +9,8 @@ from apis import refused, unique
 from people import address, ids_of, invited, names
 
 from tenantry import errors
-from tenantry.caller import Call, Caller, Kind
+from tenantry.call import Call
+from tenantry.caller import Caller, Kind
 from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.users import invitations, listing, memberships, search, service
 from tenantry.users.joining import Rules, Terms

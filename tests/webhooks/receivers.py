@@ -13,10 +13,11 @@ from aiohttp import web
 from sqlalchemy import text
 
 from tenantry import settings
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db.statements import Statement
+from tenantry.event import Event
 from tenantry.event_log import sealing
-from tenantry.events import Event
 from tenantry.webhooks import service
 from tenantry.webhooks.delivery import Pump
 

@@ -7,11 +7,12 @@ import asyncio
 import pytest
 from receivers import Worker, attempts, configured, deliveries, endpoint, hasten, publish, rows
 
-from tenantry.caller import SYSTEM, Call
-from tenantry.db.engine import now
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db.schema import from_json
 from tenantry.mail import service as mail
 from tenantry.mail.delivery import Delivery
+from tenantry.times import now
 from tenantry.webhooks import disabling, service
 
 DAY = 24 * 3600 * 1_000_000

@@ -16,7 +16,8 @@ from receivers import (
     rows,
 )
 
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.webhooks import claiming, on_demand, replaying
 
 

@@ -17,8 +17,9 @@ from receivers import (
 )
 
 from tenantry import errors
-from tenantry.caller import SYSTEM, Call
-from tenantry.db.engine import now
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
+from tenantry.times import now
 from tenantry.webhooks import on_demand, pruning, replaying, service
 from tenantry.webhooks.model import webhook_deliveries
 

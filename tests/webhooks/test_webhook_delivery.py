@@ -24,7 +24,8 @@ from receivers import (
 )
 from scalekit import ScalekitClient
 
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db.engine import Unavailable
 from tenantry.organizations import service as organizations
 from tenantry.webhooks import results, service

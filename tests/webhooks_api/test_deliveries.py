@@ -9,9 +9,9 @@ from apis import moment, refused, unique
 from sqlalchemy import insert
 
 from tenantry import ids
-from tenantry.db.engine import now
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.statements import Statement
+from tenantry.times import now
 from tenantry.webhooks.model import webhook_attempts, webhook_deliveries
 
 _NOBODY = "dlv_1234567890123456789"

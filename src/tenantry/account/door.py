@@ -10,7 +10,8 @@ from urllib.parse import parse_qs
 from tenantry import errors
 from tenantry.account import words
 from tenantry.account.pages import HEADERS, Pages
-from tenantry.caller import Call, Caller, Kind
+from tenantry.call import Call
+from tenantry.caller import Caller, Kind
 from tenantry.clients import ways_on
 from tenantry.db.engine import Failure
 from tenantry.sessions import service as sessions

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tenantry.api_tokens import reading
-from tenantry.db.engine import now
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.api_tokens.model import ApiToken

@@ -12,14 +12,14 @@ from sqlalchemy import Text, bindparam, func, literal_column, select, true
 from tenantry import errors
 from tenantry.api_tokens.model import ApiToken, api_tokens
 from tenantry.api_tokens.reading import LIVE, from_whole, whole
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.organizations.model import organizations
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Row
 
 DEFAULT_PAGE = 10

@@ -13,11 +13,11 @@ from sqlalchemy import BigInteger, Text, bindparam, or_, select
 from tenantry import ids, vault
 from tenantry.api_tokens import format as format_
 from tenantry.api_tokens.model import ApiToken, api_tokens
-from tenantry.db.engine import now
 from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.organizations.model import organizations
 from tenantry.roles.model import role_holders, roles
+from tenantry.times import now
 from tenantry.users.model import ACTIVE, memberships, users
 
 if TYPE_CHECKING:

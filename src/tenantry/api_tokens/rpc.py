@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tenantry.api_tokens.known import Known
     from tenantry.api_tokens.model import ApiToken
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.last_uses import LastUses
 
 _LAST_SECOND = 253_402_300_799  # of the year 9999: where a Timestamp ends

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, insert, or_, select, update
 
-from tenantry import errors, events, ids, vault
+from tenantry import errors, ids, vault
 from tenantry.api_tokens import format as format_
 from tenantry.api_tokens import reading
 from tenantry.api_tokens.model import ApiToken, api_tokens
-from tenantry.db.engine import ForeignKey, now
+from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import from_json, json_list, to_json
 from tenantry.db.statements import Statement
 from tenantry.organizations.model import organizations
+from tenantry.times import now
 from tenantry.users.model import ACTIVE, memberships, users
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Row, Session
 
 _SUFFIX = 4
@@ -128,7 +129,7 @@ async def create(
         create_time=at,
         update_time=at,
     )
-    event = events.of(call, "api_token.created", organization_id=organization_id, after=new.shown())
+    event = call.event("api_token.created", organization_id=organization_id, after=new.shown())
     row = {f"p_{name}": getattr(new, name) for name in _t.keys()}  # noqa: SIM118 - columns
     row["p_custom_claims"] = to_json(new.custom_claims)
     try:
@@ -176,8 +177,7 @@ async def change(
             p_update_time=after.update_time,
         )
         await db.record(
-            events.of(
-                call,
+            call.event(
                 "api_token.updated",
                 organization_id=after.organization_id,
                 before=before.shown(),
@@ -201,8 +201,7 @@ async def invalidate(call: Call, text: str) -> ApiToken | None:
             return None
         gone = _from_row(row)
         await db.record(
-            events.of(
-                call,
+            call.event(
                 "api_token.invalidated",
                 organization_id=gone.organization_id,
                 before=gone.shown(),

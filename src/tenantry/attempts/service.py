@@ -14,13 +14,13 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from tenantry import errors
 from tenantry.attempts.model import attempts
-from tenantry.db.engine import Transaction, now
+from tenantry.db.engine import Transaction
 from tenantry.db.statements import Statement
+from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
-_SECOND = 1_000_000
 _PRUNED_AT_ONCE = 1000
 
 _a = attempts.c
@@ -78,12 +78,12 @@ async def count(db: Session, what: str, whose: str, *, seconds: int) -> tuple[in
     For a transaction that has more to note: it must have ended before the secret is looked at.
     """
     at = now()
-    end_time = at + seconds * _SECOND
+    end_time = at + seconds * SECOND
     row = await db.fetch_one(
         _COUNT, p_digest=_digest(db, what, whose), p_now=at, p_end_time=end_time
     )
     assert row is not None
-    return row["n"], max(1, -(-(row["end_time"] - at) // _SECOND))
+    return row["n"], max(1, -(-(row["end_time"] - at) // SECOND))
 
 
 async def give_back(db: Session, what: str, whose: str) -> None:

@@ -14,12 +14,13 @@ from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tenantry import errors, events
+from tenantry import errors
 from tenantry.bulk import formats, holding, organizations, rows, standing, writing
 from tenantry.bulk.deciding import Held, Plan, decide
 from tenantry.bulk.notes import Notes
 from tenantry.bulk.report import MOST_REFUSALS, Report
-from tenantry.db.engine import DuplicateKey, ForeignKey, Unavailable, now
+from tenantry.db.engine import DuplicateKey, ForeignKey, Unavailable
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tenantry.bulk.formats import Format, Reader, Record
     from tenantry.bulk.organizations import Offers
     from tenantry.bulk.rows import Contract, Row
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.users.joining import Rules
 
@@ -99,7 +100,7 @@ async def run(
                 total.add(report, most=MOST_REFUSALS)
                 told(report)
     if not order.dry_run:
-        await call.db.record(events.of(call, "users.imported", after=total.counted()))
+        await call.db.record(call.event("users.imported", after=total.counted()))
     return total
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tenantry.bulk.notes import Notes
     from tenantry.bulk.rows import Contract, Row
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
 
 _o = organizations.c

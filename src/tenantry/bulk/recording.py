@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tenantry import events
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
 
 
 class Happened(NamedTuple):
-    """One change, as `tenantry.events.Event` has it; all of a call have one actor."""
+    """One change, as `tenantry.Event` has it; all of a call have one actor."""
 
     type: str
     organization_id: str | None
@@ -25,8 +23,7 @@ class Happened(NamedTuple):
 async def record(db: Session, call: Call, happened: Iterable[Happened]) -> None:
     """Record events of a transaction, in this order."""
     await db.record_all(
-        events.of(
-            call,
+        call.event(
             one.type,
             organization_id=one.organization_id,
             before=one.before,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Integer, Text, bindparam, delete, func, insert, or_, select, update
 
-from tenantry import email_addresses, errors, events, ids
+from tenantry import email_addresses, errors, ids
 from tenantry.bulk import archive, formats
 from tenantry.bulk.archive import KINDS, Kind
 from tenantry.clients.model import APPLICATIONS, ENV, M2M, client_secrets, clients, scopes
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Table
 
     from tenantry.bulk.formats import Record
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
 
 _BATCH = 1000
@@ -134,7 +134,7 @@ async def restore(
         for record in reader.end():
             await restoring.take(record)
         await restoring.finish()
-        await db.record(events.of(call, "environment.imported", after=dict(restoring.counts)))
+        await db.record(call.event("environment.imported", after=dict(restoring.counts)))
     return restoring.counts
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tenantry.bulk.deciding import Join, Plan
     from tenantry.bulk.standing import Person
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.organizations.model import Organization
     from tenantry.users.model import Membership

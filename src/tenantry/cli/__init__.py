@@ -28,7 +28,7 @@ from tenantry.cli import (
 from tenantry.settings import SettingError, load
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 app = typer.Typer(
     name="tenantry",

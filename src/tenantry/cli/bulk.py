@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tenantry.bulk.formats import Format
     from tenantry.bulk.report import Report
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 app = typer.Typer(no_args_is_help=True, help="Bring users in, or a whole environment.")
 

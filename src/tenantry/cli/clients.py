@@ -12,7 +12,7 @@ from tenantry.cli import running
 from tenantry.settings import load
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.model import Client
 
 app = typer.Typer(no_args_is_help=True, help="Clients: who may call the API, or get access tokens.")

@@ -9,7 +9,7 @@ import typer
 from tenantry.cli import running
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.webhooks.listing import Filter
     from tenantry.webhooks.records import Attempt, Delivery
 

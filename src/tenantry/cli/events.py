@@ -12,7 +12,7 @@ from tenantry.cli import running
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.event_log.verification import Problem, Verified
 

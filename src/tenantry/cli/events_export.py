@@ -13,7 +13,7 @@ import typer
 from tenantry.cli import running
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 
 class Kind(StrEnum):

@@ -14,7 +14,7 @@ from tenantry.cli import running
 from tenantry.settings import load
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.interceptors.model import Interceptor
     from tenantry.interceptors.service import Trial
 

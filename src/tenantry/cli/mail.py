@@ -11,7 +11,7 @@ import typer
 from tenantry.cli import running
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.mail.model import Mail
     from tenantry.mail.service import Content
 

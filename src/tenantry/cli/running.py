@@ -13,7 +13,7 @@ from tenantry.settings import load
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.settings import Settings
 
 T = TypeVar("T")
@@ -24,7 +24,8 @@ def with_call(work: Callable[[Call], Awaitable[T]], *, connections: int = 1) -> 
     import asyncio
 
     from tenantry import errors
-    from tenantry.caller import SYSTEM, Call
+    from tenantry.call import Call
+    from tenantry.caller import SYSTEM
     from tenantry.db.engine import Failure
     from tenantry.db.opening import OpenError, master_key_of, open_database
 

@@ -9,7 +9,7 @@ import typer
 from tenantry.cli import running
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 app = typer.Typer(no_args_is_help=True, help="People.")
 

@@ -17,7 +17,7 @@ from tenantry.cli.deliveries import (  # noqa: TC001 - typer reads them
 from tenantry.settings import load
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.webhooks.records import Endpoint
 
 app = typer.Typer(no_args_is_help=True, help="Webhook endpoints, and what is sent to them.")

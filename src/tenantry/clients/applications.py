@@ -10,12 +10,12 @@ from tenantry import errors, ids
 from tenantry.clients import changes, reading, values
 from tenantry.clients.model import APPLICATIONS, ENV, PUBLIC, Client
 from tenantry.clients.reading import Identity
-from tenantry.db.engine import now
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 Rule = Callable[[Any, str, bool], Any]
 

@@ -9,8 +9,9 @@ from sqlalchemy import bindparam, delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.clients.model import spent_assertions
-from tenantry.db.engine import ForeignKey, now
+from tenantry.db.engine import ForeignKey
 from tenantry.db.statements import Statement
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, update
 
-from tenantry import errors, events, ids, vault
+from tenantry import errors, ids, vault
 from tenantry.clients import reading
 from tenantry.clients.model import ACTIVE, Client, Secret, client_secrets, clients
-from tenantry.db.engine import ForeignKey, now
+from tenantry.db.engine import ForeignKey
 from tenantry.db.statements import Statement
+from tenantry.times import now
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.reading import Identity
     from tenantry.db.engine import Session
 
@@ -65,8 +66,7 @@ async def create(call: Call, client: Client) -> None:
         errors.NotFound: its organization is not there.
 
     """
-    event = events.of(
-        call,
+    event = call.event(
         "client.created",
         organization_id=client.organization_id,
         after=client.shown(),
@@ -109,8 +109,7 @@ async def save(
         revision=before.revision + 1,
         update_time=max(now(), before.update_time + 1),
     )
-    event = events.of(
-        call,
+    event = call.event(
         type_,
         organization_id=before.organization_id,
         before=before.shown(),
@@ -125,8 +124,7 @@ async def remove(call: Call, db: Session, client: Client) -> None:
     """Delete a client that is held, with its secrets."""
     await db.fetch_all(_DELETE, p_id=client.id)
     await db.record(
-        events.of(
-            call,
+        call.event(
             "client.deleted",
             organization_id=client.organization_id,
             before=client.shown(),

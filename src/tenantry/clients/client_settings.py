@@ -12,7 +12,7 @@ from tenantry.clients.reading import Identity
 from tenantry.keys import service as keys
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 
 async def get(call: Call, client_id: str) -> Client:

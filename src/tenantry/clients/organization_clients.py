@@ -9,12 +9,12 @@ from tenantry import ids
 from tenantry.clients import changes, reading, values
 from tenantry.clients.model import M2M, Client
 from tenantry.clients.reading import Identity
-from tenantry.db.engine import now
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 
 async def create(

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import events
 from tenantry.clients.model import revoked_tokens
-from tenantry.db.engine import now
 from tenantry.db.schema import json_rows, json_values
 from tenantry.db.statements import Statement
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, ScalarSelect
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.model import Client
     from tenantry.db.engine import Session
 
@@ -62,9 +61,7 @@ async def revoke(call: Call, client: Client, *, jti: str, expires: int) -> None:
     about = {"client_id": client.id, "token_id": jti}
     await call.db.apply(
         _REVOKE,
-        events.of(
-            call, "client.token_revoked", organization_id=client.organization_id, after=about
-        ),
+        call.event("client.token_revoked", organization_id=client.organization_id, after=about),
         p_jti=jti,
         p_expire_time=expires * 1_000_000,
     )

@@ -26,7 +26,7 @@ from tenantry.times import timestamp
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 _DAY = 86_400  # seconds
 _IP_VERSIONS = {pb.CidrType.UNSPECIFIED: None, pb.CidrType.IPV4: 4, pb.CidrType.IPV6: 6}

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from tenantry import errors, events, ids
+from tenantry import errors, ids
 from tenantry.clients.model import Scope, scopes
-from tenantry.db.engine import DuplicateKey, now
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.statements import Statement
+from tenantry.times import now
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 SCOPES_MAX = 1000  # they are listed all at once
 
@@ -58,7 +59,7 @@ async def create(call: Call, *, name: str, description: str) -> Scope:
             row = await db.fetch_one(_COUNT)
             if row is not None and row["n"] >= SCOPES_MAX:
                 raise errors.InvalidArgument(f"there are {SCOPES_MAX} scopes, which is the limit")
-            event = events.of(call, "scope.created", after=scope.shown())
+            event = call.event("scope.created", after=scope.shown())
             await db.apply(_INSERT, event, **_row(scope))
     except DuplicateKey:
         raise errors.Duplicate("name", name) from None
@@ -92,7 +93,7 @@ async def change(
         if after == before:
             return before
         after = replace(after, update_time=max(now(), before.update_time + 1))
-        event = events.of(call, "scope.updated", before=before.shown(), after=after.shown())
+        event = call.event("scope.updated", before=before.shown(), after=after.shown())
         await db.apply(_UPDATE, event, **_row(after))
     return after
 
@@ -109,7 +110,7 @@ async def remove(call: Call, scope_id: str) -> None:
         if row is None:
             raise errors.NotFound("scope")
         gone = Scope.from_row(row)
-        await db.record(events.of(call, "scope.deleted", before=gone.shown()))
+        await db.record(call.event("scope.deleted", before=gone.shown()))
 
 
 def _row(scope: Scope) -> dict[str, object]:

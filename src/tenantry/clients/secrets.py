@@ -23,11 +23,11 @@ from tenantry.clients.model import (
     Secret,
     client_secrets,
 )
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
+from tenantry.times import now
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.reading import Identity
 
 IN_FORCE_MAX = {ENV: 5, M2M: 5, WEB_APP: 2}

@@ -16,11 +16,11 @@ from tenantry import errors, ids
 from tenantry.clients import changes, reading, secrets, values
 from tenantry.clients.model import ENV, Client, clients
 from tenantry.clients.reading import Identity
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
+from tenantry.times import now
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
 
 OVERLAP_SECONDS = 24 * 3600

@@ -15,24 +15,22 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import events
 from tenantry.clients.model import clients, spent_assertions
-from tenantry.db.engine import now
 from tenantry.db.records import named, records, spelled
 from tenantry.db.statements import Statement
+from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.model import Client
     from tenantry.db.engine import Session
-    from tenantry.events import Event
+    from tenantry.event import Event
 
 _SECONDS = 1.0  # between the first that waits and its writing, and between two attempts
 _MOST = 20_000  # events that wait, and clients that are remembered
 _AT_ONCE = 500  # events of a transaction
-_DAY = 24 * 3600 * 1_000_000  # microseconds
 
 # A client's first token of a day leaves a mark beside its spent assertions, whose ids are digests:
 # a row that only one process can insert, and that goes when it is old.
@@ -72,11 +70,10 @@ class TokenEvents:
         """Record that a client gets this token, as far as the setting says."""
         if self._policy == "none":
             return
-        day = now() // _DAY
+        day = now() // DAY
         if self._policy == "first" and not self._is_first(client.id, day):
             return
-        event = events.of(
-            call,
+        event = call.event(
             "client.token_issued",
             organization_id=client.organization_id,
             after={"client_id": client.id, "token_id": token_id, "scopes": list(scopes)},
@@ -141,7 +138,7 @@ class TokenEvents:
         }
         rows = [
             # A day longer than the day itself: clocks differ.
-            {"client_id": client_id, "jti": mark, "expire_time": (day + 2) * _DAY}
+            {"client_id": client_id, "jti": mark, "expire_time": (day + 2) * DAY}
             for (client_id, mark), (day, _) in marks.items()
         ]
         async with self._db.transaction() as db:

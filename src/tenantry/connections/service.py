@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, insert, select
 
 from tenantry import ids
 from tenantry.connections.model import TYPES, Connection, connections
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.page_tokens import PageTokens
     from tenantry.db.statements import Statement
-    from tenantry.events import Event
+    from tenantry.event import Event
     from tenantry.ids import Mint
     from tenantry.vault import Vault
 
@@ -200,8 +199,3 @@ def _event_row(event: Event) -> dict[str, Any]:
         "request_id": event.request_id,
         "context": to_json(event.context) if event.context else None,
     }
-
-
-def now() -> int:
-    """Return the time in microseconds since 1970, UTC."""
-    return time.time_ns() // 1000

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select, update
 
-from tenantry.db.engine import now
 from tenantry.db.records import records, spelled
 from tenantry.db.statements import Statement
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

@@ -15,10 +15,11 @@ from tenantry import __version__, errors, ids
 from tenantry import master_key as key_file
 from tenantry.db import migrate
 from tenantry.db.budget import Budget
-from tenantry.db.engine import Database, Row, Session, Unavailable, now
+from tenantry.db.engine import Database, Row, Session, Unavailable
 from tenantry.db.page_tokens import PageTokens
 from tenantry.db.schema import environment, schema_history
 from tenantry.db.statements import Statement
+from tenantry.times import now
 from tenantry.vault import Vault, WrongKey, new_data_key
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.budget import Budget
     from tenantry.db.statements import Statement
-    from tenantry.events import Event
+    from tenantry.event import Event
 
 _STATEMENT_SECONDS = 15.0
 # The server gives up first, and says that nothing was changed; this is for one that hangs.

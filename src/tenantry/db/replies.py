@@ -11,12 +11,14 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors
-from tenantry.db.engine import Session, now
 from tenantry.db.schema import from_json, replies, to_json
 from tenantry.db.statements import Statement
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tenantry.db.engine import Session
 
 _KEPT_MICROSECONDS = 24 * 3600 * 1_000_000
 _PURPOSE = "reply"

@@ -25,15 +25,15 @@ from tenantry.db.engine import (
     Transaction,
     Unavailable,
     event_params,
-    now,
 )
 from tenantry.db.statements import RECORD
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from tenantry.db.statements import Statement
-    from tenantry.events import Event
+    from tenantry.event import Event
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from tenantry.organizations.service import Identity
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.domains.verification import Resolver
 
 _TYPES = {

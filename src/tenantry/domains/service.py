@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select
 
-from tenantry import domain_names, email_addresses, errors, events, ids, vault
+from tenantry import domain_names, email_addresses, errors, ids, vault
 from tenantry.caller import Kind
-from tenantry.db.engine import DuplicateKey, ForeignKey, now
+from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.statements import Statement
 from tenantry.domains import email_domains, verification
 from tenantry.domains.model import (
@@ -33,9 +33,10 @@ from tenantry.domains.model import (
 )
 from tenantry.organizations import service as organizations
 from tenantry.organizations.model import organizations as organizations_table
+from tenantry.times import now
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.domains.verification import Resolver
     from tenantry.organizations.service import Identity
@@ -144,8 +145,7 @@ async def create(
     )
     if is_claim:
         new = _claim(new, txt_label)
-    event = events.of(
-        call,
+    event = call.event(
         "organization.domain_created",
         organization_id=organization.id,
         after=new.shown(call.db.environment_id),
@@ -237,8 +237,7 @@ async def remove(call: Call, identity: Identity, domain_id: str) -> None:
         gone = Domain.from_row(row)
         _check_revision(call, gone)
         await db.record(
-            events.of(
-                call,
+            call.event(
                 "organization.domain_deleted",
                 organization_id=gone.organization_id,
                 before=gone.shown(db.environment_id),

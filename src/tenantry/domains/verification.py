@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, func, literal_column, or_, select, update
 
-from tenantry import events
-from tenantry.caller import SYSTEM, Call
-from tenantry.db.engine import DuplicateKey, now
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.statements import Statement
 from tenantry.domains.model import (
     DNS,
@@ -32,6 +32,7 @@ from tenantry.domains.model import (
     Domain,
     domains,
 )
+from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,6 @@ _LEASE_SECONDS = 60
 # From one look to the next, by the age of the claim: after 1, 6, 21 minutes, then hourly.
 _PAUSES = ((6 * 60, 5 * 60), (21 * 60, 15 * 60))
 _LONGEST_PAUSE = 3600
-_SECOND = 1_000_000
 
 _log = logging.getLogger(__name__)
 
@@ -202,8 +202,7 @@ async def _decide(call: Call, claim: Domain, status: str) -> None:
         update_time=max(now(), claim.update_time + 1),
     )
     environment = call.db.environment_id
-    event = events.of(
-        call,
+    event = call.event(
         _EVENT[status],
         organization_id=claim.organization_id,
         before=claim.shown(environment),
@@ -228,7 +227,7 @@ async def run_due(db: Session, resolver: Resolver) -> float:
     if seconds > 0:
         return seconds
     at = now()
-    rows = await db.fetch_all(_CLAIM, p_now=at, p_lease_end=at + _LEASE_SECONDS * _SECOND)
+    rows = await db.fetch_all(_CLAIM, p_now=at, p_lease_end=at + _LEASE_SECONDS * SECOND)
     # All of them are done before the first problem is raised: each stands for itself.
     done = await asyncio.gather(
         *(_look_again(db, Domain.from_row(row), resolver) for row in rows), return_exceptions=True
@@ -246,14 +245,14 @@ async def _look_again(db: Session, claim: Domain, resolver: Resolver) -> None:
 
 def _next_look(claim: Domain) -> int:
     at = now()
-    age = (at - claim.create_time) // _SECOND
+    age = (at - claim.create_time) // SECOND
     pause = next((pause for below, pause in _PAUSES if age < below), _LONGEST_PAUSE)
-    return min(at + pause * _SECOND, claim.expire_time or at)
+    return min(at + pause * SECOND, claim.expire_time or at)
 
 
 async def _seconds_until_due(db: Session) -> float:
     row = await db.fetch_one(_NEXT_DUE)
     if row is None or row["check_time"] is None:
         return IDLE_SECONDS
-    seconds: float = (row["check_time"] - now()) / _SECOND
+    seconds: float = (row["check_time"] - now()) / SECOND
     return min(max(seconds, 0.0), IDLE_SECONDS)

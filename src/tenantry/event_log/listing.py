@@ -25,14 +25,14 @@ from tenantry import errors, ids
 from tenantry.db import key_ranges
 from tenantry.db.schema import events, json_has, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.events import KNOWN, PUBLISHED
+from tenantry.event import KNOWN, PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import CTE, ColumnElement, Select
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Row
 
 DEFAULT_PAGE = 10

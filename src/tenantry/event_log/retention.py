@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select
 
-from tenantry import events as happenings
-from tenantry.caller import SYSTEM, Call
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db import months, snapshots
-from tenantry.db.engine import Unavailable, now
+from tenantry.db.engine import Unavailable
 from tenantry.db.schema import events
 from tenantry.db.statements import Statement
 from tenantry.event_log import heads
 from tenantry.event_log.heads import Heads
 from tenantry.event_log.model import event_log, event_log_state
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
@@ -107,7 +108,7 @@ async def _announce(db: Session, bound: str, start: datetime) -> bool:
         await snapshots.prune_before(session, bound)
         after = {"before": f"{start:%Y-%m-%dT%H:%M:%SZ}", "before_id": bound}
         call = Call(SYSTEM, session, request_id="worker")
-        await session.record(happenings.of(call, "event_log.pruned", after=after))
+        await session.record(call.event("event_log.pruned", after=after))
     return True
 
 

@@ -15,7 +15,7 @@ from tenantry.times import timestamp
 if TYPE_CHECKING:
     from protobuf.wkt import Timestamp
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # where a Timestamp starts and ends
 _IN_CONTEXT = (

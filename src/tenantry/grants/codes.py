@@ -14,14 +14,14 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, upda
 from tenantry import vault
 from tenantry.clients import revocations
 from tenantry.clients.model import PUBLIC
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.grants import pkce, refresh_tokens
 from tenantry.grants.model import InvalidGrant, authorization_codes
 from tenantry.grants.subjects import Subject, subject_of, with_subject
+from tenantry.times import now
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.model import Client
     from tenantry.db import engine
     from tenantry.db.engine import Row

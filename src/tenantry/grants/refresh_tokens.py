@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, case, cast, insert, select, update
 
-from tenantry import errors, events, ids
-from tenantry.db.engine import now
+from tenantry import errors, ids
 from tenantry.db.statements import Statement
 from tenantry.grants.model import InvalidGrant, refresh_tokens
 from tenantry.grants.subjects import Subject, subject_of, with_subject
 from tenantry.sessions.model import sessions
 from tenantry.sessions.reading import IS_ACTIVE, NOW
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.model import Client
     from tenantry.db.engine import Row, Session
 
@@ -229,9 +229,7 @@ async def refresh(
 async def revoke(call: Call, client: Client, id_: str) -> None:
     """End a family, if it has not ended; the client is the one that it is of."""
     about = {"client_id": client.id, "token_id": id_}
-    event = events.of(
-        call, "client.token_revoked", organization_id=client.organization_id, after=about
-    )
+    event = call.event("client.token_revoked", organization_id=client.organization_id, after=about)
     await call.db.apply(_REVOKE, event, p_id=id_, p_now=now())
 
 
@@ -244,8 +242,7 @@ async def _reused(call: Call, token: Presented) -> None:
         "client_id": token.client_id,
         "refresh_token_id": token.id,
     }
-    event = events.of(
-        call,
+    event = call.event(
         "session.refresh_token_reused",
         organization_id=token.organization_id,
         after=about,

@@ -15,7 +15,6 @@ from sqlalchemy import Text, bindparam, literal_column, select, true
 from tenantry import vault
 from tenantry.clients import revocations
 from tenantry.clients.model import clients
-from tenantry.db.engine import now
 from tenantry.db.schema import from_json, json_rows
 from tenantry.db.statements import Statement
 from tenantry.grants.model import refresh_tokens
@@ -24,6 +23,7 @@ from tenantry.roles import catalogue
 from tenantry.roles.model import role_holders
 from tenantry.sessions.model import session_organizations, sessions
 from tenantry.sessions.reading import IS_ACTIVE, NOW
+from tenantry.times import now
 from tenantry.users import reading
 from tenantry.users.model import ACTIVE as MEMBER
 from tenantry.users.model import User, memberships, users

@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 from tenantry import errors
 from tenantry.bulk import importing
 from tenantry.bulk.formats import Format
-from tenantry.caller import Call, Caller, Kind
+from tenantry.call import Call
+from tenantry.caller import Caller, Kind
 from tenantry.imports.contract import Contract
 from tenantry.web import Request, Response, Route
 

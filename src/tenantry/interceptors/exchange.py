@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tenantry import __version__, ids
-from tenantry.db.engine import now
 from tenantry.interceptors import answers, signing
 from tenantry.interceptors.authorization import Authorization, Unauthorized
 from tenantry.interceptors.model import PRE_M2M_TOKEN_CREATION
 from tenantry.outgoing import Outgoing, Refused, Unanswered
+from tenantry.times import now
 from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.interceptors.answers import Answer, Invalid
     from tenantry.interceptors.model import Interceptor

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Row
 
 DEFAULT_PAGE = 10

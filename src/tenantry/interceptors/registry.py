@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from tenantry import errors, events, ids
-from tenantry.db.engine import now
+from tenantry import errors, ids
 from tenantry.db.statements import Statement
 from tenantry.interceptors import authorization, signing, values
 from tenantry.interceptors.model import FAIL_CLOSED, Interceptor, interceptors
+from tenantry.times import now
 from tenantry.webhooks.values import new_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
 
 OVERLAP_SECONDS = 24 * 3600
@@ -85,7 +85,7 @@ async def create(
         create_time=at,
         update_time=at,
     )
-    event = events.of(call, "interceptor.created", after=interceptor.shown())
+    event = call.event("interceptor.created", after=interceptor.shown())
     async with call.db.transaction() as db:
         await _check_limit(db, interceptor.trigger_point)
         await db.apply(_INSERT, event, **_row(interceptor))
@@ -178,7 +178,7 @@ async def remove(call: Call, interceptor_id: str) -> None:
     """
     async with call.db.transaction() as db:
         interceptor = await _hold(db, interceptor_id)
-        event = events.of(call, "interceptor.deleted", before=interceptor.shown())
+        event = call.event("interceptor.deleted", before=interceptor.shown())
         await db.apply(_DELETE, event, p_id=interceptor_id)
 
 
@@ -204,7 +204,7 @@ async def _save(
     if after == before:
         return before
     after = replace(after, update_time=max(now(), before.update_time + 1))
-    event = events.of(call, type_, before=before.shown(), after=after.shown())
+    event = call.event(type_, before=before.shown(), after=after.shown())
     await db.apply(_UPDATE, event, **_row(after))
     return after
 

@@ -18,7 +18,7 @@ from tenantry.interceptors.model import API_KEY, OAUTH2
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.interceptors.model import Interceptor
     from tenantry.interceptors.service import Interceptors, Trial
 

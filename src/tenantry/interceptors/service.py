@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, true
 
-from tenantry import errors, events
+from tenantry import errors
 from tenantry.db.last_uses import LastUses
 from tenantry.db.statements import Statement
 from tenantry.interceptors import answers, exchange
@@ -29,9 +29,9 @@ from tenantry.interceptors.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.events import Event
+    from tenantry.event import Event
     from tenantry.interceptors.answers import Answer
     from tenantry.interceptors.exchange import Reply
     from tenantry.settings import Settings
@@ -282,8 +282,8 @@ def _executed(
         after["failure_message"] = str(failed)
         if failed.status is not None:
             after["http_status"] = failed.status
-    event = events.of(
-        about.call, "interceptor.executed", organization_id=about.organization_id, after=after
+    event = about.call.event(
+        "interceptor.executed", organization_id=about.organization_id, after=after
     )
     return replace(
         event,

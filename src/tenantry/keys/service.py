@@ -8,15 +8,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from tenantry import events, ids
-from tenantry.db.engine import now
+from tenantry import ids
 from tenantry.db.statements import Statement
 from tenantry.keys.model import SigningKey, State, signing_keys
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Row, Session
 
 # No token lives longer: a key that retired this long ago verifies nothing any more.
@@ -104,8 +104,7 @@ async def _rotate(call: Call, db: Session, keys: Mapping[State, SigningKey], at:
         raise RuntimeError("another rotation is under way")
     following = await _insert(db, current.algorithm, State.NEXT)
     await db.record(
-        events.of(
-            call,
+        call.event(
             "signing_key.rotated",
             before={"algorithm": current.algorithm, "current": former.id, "next": current.id},
             after={"algorithm": current.algorithm, "current": current.id, "next": following},

@@ -10,11 +10,11 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from tenantry import vault
 from tenantry.addresses import network
-from tenantry.db.engine import now
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.known_origins import cookies
 from tenantry.known_origins.model import DEVICE, NETWORK, known_origins
+from tenantry.times import DAY, now
 from tenantry.users.model import users
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 MOST = 20  # of each kind, for a person
 KEPT_DAYS = 400  # after it was last used
-_DAY = 24 * 3600 * 1_000_000
 
 _k = known_origins.c
 _USER_ID = bindparam("p_user_id", type_=Text)
@@ -117,7 +116,7 @@ async def _known(db: Session, statement: Statement, origin: Origin, **whose: str
     digests = [_digest(db, DEVICE, one) for one in cookies.read(origin.cookies)]
     if origin.address:
         digests.append(_digest(db, NETWORK, network(origin.address)))
-    since = now() - KEPT_DAYS * _DAY
+    since = now() - KEPT_DAYS * DAY
     return await db.fetch_all(statement, p_digests=to_json(digests), p_since=since, **whose)
 
 

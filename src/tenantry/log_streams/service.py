@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Text, bindparam, exists, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry.db.engine import now
 from tenantry.db.schema import events
 from tenantry.db.statements import Statement
 from tenantry.event_log.model import event_log
 from tenantry.log_streams.lines import Line
 from tenantry.log_streams.model import log_streams
 from tenantry.log_streams.sinks import SEND_SECONDS
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

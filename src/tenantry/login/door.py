@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tenantry import errors
-from tenantry.caller import ANONYMOUS, Call
+from tenantry.call import Call
+from tenantry.caller import ANONYMOUS
 from tenantry.clients import ways_on
 from tenantry.db.engine import Failure
 from tenantry.known_origins.cookies import DeviceCookie

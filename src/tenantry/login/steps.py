@@ -10,7 +10,7 @@ from tenantry import errors, strict_json
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.sign_in.model import AuthRequest
     from tenantry.sign_in.service import SignIn
 

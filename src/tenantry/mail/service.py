@@ -19,11 +19,11 @@ from sqlalchemy import (
 )
 
 from tenantry import ids
-from tenantry.db.engine import now
 from tenantry.db.records import records, spelled
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.mail.model import DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

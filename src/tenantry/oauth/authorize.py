@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from tenantry import errors, ids
-from tenantry.caller import ANONYMOUS, Call
+from tenantry.call import Call
+from tenantry.caller import ANONYMOUS
 from tenantry.clients.model import GRANT_TYPES, PUBLIC
 from tenantry.connections import service as connections
 from tenantry.db.engine import Failure

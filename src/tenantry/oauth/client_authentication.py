@@ -13,9 +13,9 @@ from urllib.parse import unquote_plus
 from tenantry import vault
 from tenantry.clients import assertions
 from tenantry.clients.model import PUBLIC
-from tenantry.db.engine import now
 from tenantry.oauth import addresses, client_assertion
 from tenantry.oauth.errors import OAuthError
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

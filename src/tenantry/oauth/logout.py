@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tenantry import errors, ids
-from tenantry.caller import ANONYMOUS, Call, Caller, Kind
+from tenantry.call import Call
+from tenantry.caller import ANONYMOUS, Caller, Kind
 from tenantry.clients import ways_on
 from tenantry.oauth import parameters
 from tenantry.oauth.parameters import Parameters

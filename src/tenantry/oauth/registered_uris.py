@@ -14,7 +14,7 @@ from tenantry.organizations.service import Identity
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.directory import Directory
     from tenantry.clients.model import Client
     from tenantry.organizations.model import Organization

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import errors, ids
-from tenantry.caller import Call
+from tenantry.call import Call
 from tenantry.clients import revocations
 from tenantry.clients.model import ENV
 from tenantry.grants import refresh_tokens

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tenantry.caller import Call
+from tenantry.call import Call
 from tenantry.clients.model import GRANT_TYPES
 from tenantry.oauth.authenticate import caller_of
 from tenantry.oauth.errors import NO_STORE, OAuthError

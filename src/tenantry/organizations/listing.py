@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, ScalarSelect, Select
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 DEFAULT_PAGE = 10
 MAX_PAGE = 100

@@ -21,7 +21,7 @@ from tenantry.users import departures
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.portal_links.model import PortalLink
 
 _MINUTES = {

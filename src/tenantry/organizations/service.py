@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from tenantry import errors, events, ids
+from tenantry import errors, ids
 from tenantry.caller import Kind
-from tenantry.db.engine import DuplicateKey, now
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.organizations.model import (
@@ -26,11 +26,12 @@ from tenantry.organizations.model import (
     SessionPolicy,
     organizations,
 )
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.settings import Settings
 
@@ -129,8 +130,7 @@ async def create(
         slug=slug,
         logo_url=logo_url,
     )
-    event = events.of(
-        call,
+    event = call.event(
         "organization.created",
         organization_id=organization.id,
         after=organization.shown(),
@@ -237,8 +237,7 @@ async def remove(call: Call, identity: Identity) -> None:
     async def attempt(call: Call) -> Organization | None:
         before = await get(call, identity)
         _check_revision(call, before)
-        event = events.of(
-            call,
+        event = call.event(
             "organization.deleted",
             organization_id=before.id,
             before=before.shown(),
@@ -386,8 +385,7 @@ async def _revise(
             revision=before.revision + 1,
             update_time=max(now(), before.update_time + 1),
         )
-        event = events.of(
-            call,
+        event = call.event(
             "organization.updated",
             organization_id=before.id,
             before=before.shown(),

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, delete, func, insert, select
 
 from tenantry import errors, ids, vault
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.passkeys.ceremonies import CHALLENGE_SECONDS
 from tenantry.passkeys.model import webauthn_challenges
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

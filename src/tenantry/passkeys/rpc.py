@@ -13,7 +13,7 @@ from tenantry.passkeys import service
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.passkeys.model import Passkey
     from tenantry.passkeys.relying_party import RelyingParty
     from tenantry.sessions.freshness import Freshness

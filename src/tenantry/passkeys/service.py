@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
-from tenantry import errors, events, ids
+from tenantry import errors, ids
 from tenantry.addresses import network
 from tenantry.attempts import service as attempts
 from tenantry.caller import Kind
-from tenantry.db.engine import DuplicateKey, ForeignKey, now
+from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.statements import Statement
 from tenantry.passkeys import authenticators, ceremonies, challenges
 from tenantry.passkeys.model import Passkey, passkeys
 from tenantry.security_notices import service as security_notices
 from tenantry.sessions import devices
+from tenantry.times import now
 from tenantry.users import reading
 from tenantry.users.model import users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Row, Session
     from tenantry.passkeys.relying_party import RelyingParty
     from tenantry.sessions.freshness import Freshness
@@ -152,7 +153,7 @@ async def finish_registration(
         update_time=at,
         last_used_time=None,
     )
-    created = events.of(call, "passkey.created", after=passkey.shown())
+    created = call.event("passkey.created", after=passkey.shown())
     row = {f"p_{name}": value for name, value in passkey.to_row().items()}
     try:
         async with call.db.transaction() as db:
@@ -315,7 +316,7 @@ async def rename(call: Call, passkey_id: str, display_name: str) -> Passkey:
         )
     before = await _get(call, passkey_id)
     after = replace(before, display_name=name, update_time=now())
-    event = events.of(call, "passkey.updated", before=before.shown(), after=after.shown())
+    event = call.event("passkey.updated", before=before.shown(), after=after.shown())
     renamed = await call.db.apply(
         _RENAME,
         event,
@@ -341,7 +342,7 @@ async def remove(call: Call, passkey_id: str, freshness: Freshness | None) -> Pa
     passkey = await _get(call, passkey_id)
     if freshness is not None:
         await freshness.check(call)
-    event = events.of(call, "passkey.deleted", before=passkey.shown())
+    event = call.event("passkey.deleted", before=passkey.shown())
     async with call.db.transaction() as db:
         if await db.apply(_DELETE, event, p_id=passkey.id) is None:
             raise errors.NotFound("passkey")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select
 
 from tenantry import errors
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.mail import branding
 from tenantry.mail import service as mail_service
@@ -23,6 +22,7 @@ from tenantry.passwordless.model import (
     Request,
     passwordless_requests,
 )
+from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,6 @@ TEMPLATES = (SIGN_IN_CODE, SIGN_UP_CODE, NO_ACCOUNT_MAIL)
 # What a request says itself.
 RESERVED = {"otp", "link", "expire_time", "expiry_time", "expiry_time_relative"}
 
-_MINUTE = 60 * 1_000_000
 _FILES = {SIGNUP: SIGN_UP_CODE, NO_ACCOUNT: NO_ACCOUNT_MAIL}
 
 _r = passwordless_requests.c
@@ -109,5 +108,5 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
 
 def _relative(microseconds: int) -> str:
     """Return how long that is, for people: 5 minutes."""
-    minutes = max(1, round(microseconds / _MINUTE))
+    minutes = max(1, round(microseconds / MINUTE))
     return "1 minute" if minutes == 1 else f"{minutes} minutes"

@@ -9,7 +9,7 @@ from tenantry.gen.scalekit.v1.auth import passwordless_pb as pb
 from tenantry.passwordless import service
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.passwordless.model import Request
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, insert, literal_colu
 from tenantry import email_addresses, errors, ids
 from tenantry.addresses import network
 from tenantry.attempts import service as attempts
-from tenantry.db.engine import ForeignKey, now
+from tenantry.db.engine import ForeignKey
 from tenantry.db.statements import Statement
 from tenantry.known_origins import service as known_origins
 from tenantry.mail import service as mail_service
@@ -36,12 +36,13 @@ from tenantry.passwordless.model import (
     Request,
     passwordless_requests,
 )
+from tenantry.times import SECOND, now
 from tenantry.users.model import users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 60, 3600
@@ -50,9 +51,8 @@ MAILS_A_MINUTE_IN_ALL = 6
 WRONG_CODES, WRONG_CODES_SECONDS = 5, 600
 WRONG_CODES_OF_ADDRESS, WRONG_CODES_OF_ADDRESS_SECONDS = 50, 3600
 
-_SECOND = 1_000_000
-_REPEAT = 5 * _SECOND
-_KEPT = 24 * 3600 * _SECOND  # after it expired: it can still be sent again
+_REPEAT = 5 * SECOND
+_KEPT = 24 * 3600 * SECOND  # after it expired: it can still be sent again
 _PRUNED_AT_ONCE = 1000
 # What a link may begin with: a browser would run or read what follows the others.
 _SCHEME = re.compile(r"https?|[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.IGNORECASE)
@@ -159,7 +159,7 @@ async def send(
         generation=1,
         seconds=seconds,
         create_time=at,
-        expire_time=at + seconds * _SECOND,
+        expire_time=at + seconds * SECOND,
         verify_time=None,
     )
     try:
@@ -201,7 +201,7 @@ async def resend(
             p_id=request_id,
             p_old_generation=before.generation,
             p_generation=generation,
-            p_expire_time=at + before.seconds * _SECOND,
+            p_expire_time=at + before.seconds * SECOND,
         )
         if row is None:
             raise _verified()

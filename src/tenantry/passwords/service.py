@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
 
-from tenantry import email_addresses, errors, events
+from tenantry import email_addresses, errors
 from tenantry.addresses import network
 from tenantry.attempts import service as attempts
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.known_origins import service as known_origins
 from tenantry.passwords import hashes
@@ -29,6 +28,7 @@ from tenantry.passwords.breached import BreachedPasswords
 from tenantry.passwords.pool import Pool
 from tenantry.security_notices import service as security_notices
 from tenantry.sessions import service as sessions
+from tenantry.times import now
 from tenantry.users import service as users_service
 from tenantry.users.model import users
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from argon2 import PasswordHasher
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
 
 # NIST SP 800-63B section 3.1.1.2; in characters, after normalization.
@@ -210,7 +210,7 @@ class Passwords:
         at = now()
         async with call.db.transaction() as db:
             after = users_service.revised(user, at=at)
-            happened = events.of(call, "user.password_changed", after=after.shown())
+            happened = call.event("user.password_changed", after=after.shown())
             row = await db.apply(
                 _CHOOSE, happened, p_id=user_id, p_hash=made, p_now=after.update_time
             )

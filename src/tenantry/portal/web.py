@@ -6,7 +6,8 @@ import functools
 from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.caller import ANONYMOUS, Call, Caller, Kind
+from tenantry.call import Call
+from tenantry.caller import ANONYMOUS, Caller, Kind
 from tenantry.domains import service as domains
 from tenantry.domains.model import AUTO_VERIFIED, FAILED, ORGANIZATION_DOMAIN, PENDING, VERIFIED
 from tenantry.organizations import service as organizations

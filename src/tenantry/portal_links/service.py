@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from tenantry import errors, events, ids, vault
+from tenantry import errors, ids, vault
 from tenantry.caller import Caller, Kind
-from tenantry.db.engine import now
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.organizations import service as organizations
 from tenantry.organizations.service import Identity
 from tenantry.portal_links.model import PortalLink, PortalSession, portal_links, portal_sessions
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
 
 LINK_SECONDS = 60
@@ -105,9 +105,7 @@ async def create(call: Call, organization_id: str, features: Sequence[str]) -> P
         at,
         at + LINK_SECONDS * 1_000_000,
     )
-    event = events.of(
-        call, "portal_link.created", organization_id=organization.id, after=link.shown()
-    )
+    event = call.event("portal_link.created", organization_id=organization.id, after=link.shown())
     await call.db.fetch_all(_PRUNE_LINKS, p_organization_id=organization.id, p_now=at)
     await call.db.apply(
         _INSERT,
@@ -147,9 +145,7 @@ async def remove(call: Call, organization_id: str, link_id: str) -> None:
             raise errors.NotFound("portal link")
         link = PortalLink.from_row(row)
         await db.record(
-            events.of(
-                call, "portal_link.deleted", organization_id=organization_id, before=link.shown()
-            )
+            call.event("portal_link.deleted", organization_id=organization_id, before=link.shown())
         )
 
 
@@ -193,8 +189,7 @@ async def open_link(call: Call, given: str) -> tuple[PortalSession, str] | None:
     )
     async with call.db.transaction() as db:
         opener = Caller(Kind.PORTAL_SESSION, session.id, session.organization_id)
-        event = events.of(
-            replace(call, caller=opener),
+        event = replace(call, caller=opener).event(
             "portal_link.opened",
             organization_id=link.organization_id,
             after=link.shown(),

@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from tenantry import events
+from tenantry import event
 from tenantry.reference.operations import Member
 from tenantry.webhooks import catalogue
 from tenantry.webhooks.shapes import OURS
@@ -27,7 +27,7 @@ def groups() -> list[tuple[str, list[EventType]]]:
 def of_ours() -> list[tuple[str, list[str]]]:
     """Return the types that only the audit log has, by the object they are about."""
     found: dict[str, list[str]] = {}
-    for name, object_ in events.OURS.items():
+    for name, object_ in event.OURS.items():
         found.setdefault(object_, []).append(name)
     return sorted(found.items())
 

@@ -13,21 +13,21 @@ import sqlalchemy as sa
 from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import errors, events
-from tenantry.db.engine import now
+from tenantry import errors
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.organizations.model import organizations
 from tenantry.roles import listing
 from tenantry.roles.listing import Include, Listed
 from tenantry.roles.model import Role, permissions, role_permissions, roles
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.events import Event
+    from tenantry.event import Event
 
 _r = roles.c
 _role = bindparam("p_role_id", type_=Text)
@@ -182,4 +182,4 @@ def row_of(role: Role) -> dict[str, Any]:
 
 def event_of(call: Call, type_: str, role: Role, **states: dict[str, Any]) -> Event:
     """Return the event of a role that this call causes."""
-    return events.of(call, type_, organization_id=role.organization_id, **states)
+    return call.event(type_, organization_id=role.organization_id, **states)

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_replace
 
-from tenantry import events
 from tenantry.db.statements import Statement
 from tenantry.roles import listing
 from tenantry.roles.changes import Reference, changing, referred, revised, row_of
@@ -17,7 +16,7 @@ from tenantry.roles.listing import Include
 from tenantry.roles.model import Role, default_member_roles, roles
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 _role = bindparam("p_role_id", type_=Text)
 _SET_FLAGS = Statement(
@@ -66,8 +65,7 @@ async def set_defaults(
             await db.fetch_all(_SET_FLAGS, **row_of(changed), p_role_id=role.id)
             after[role.id] = changed
         if (old_creator.id, old_member.id) != (new_creator.id, new_member.id):
-            event = events.of(
-                call,
+            event = call.event(
                 "role.defaults_updated",
                 before=_defaults(old_creator, old_member),
                 after=_defaults(new_creator, new_member),
@@ -89,8 +87,7 @@ async def set_default_of_organization(call: Call, organization_id: str, name: st
         role = await referred(db, organization_id, Reference("default_member_role", name))
         known = await listing.find_all(db, organization_id, Include.NONE)
         before = next(one.role for one in known if one.role.default_member)
-        event = events.of(
-            call,
+        event = call.event(
             "role.defaults_updated",
             organization_id=organization_id,
             before={"default_member": before.name},

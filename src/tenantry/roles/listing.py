@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ScalarSelect
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Row, Session
 
 _r = roles.c

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, false, func, insert, select, true, update
 
-from tenantry import errors, events, ids
-from tenantry.db.engine import DuplicateKey, now
+from tenantry import errors, ids
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.roles.model import Permission, permissions
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
 
 DEFAULT_PAGE = 10
@@ -85,7 +86,7 @@ async def create(call: Call, *, name: str, description: str) -> Permission:
         create_time=at,
         update_time=at,
     )
-    event = events.of(call, "permission.created", after=permission.shown())
+    event = call.event("permission.created", after=permission.shown())
     row = {f"p_{column}": getattr(permission, column) for column in permission.__slots__}
     try:
         await call.db.apply(_INSERT, event, **row)
@@ -130,7 +131,7 @@ async def describe(call: Call, name: str, description: str) -> Permission:
         )
         await db.apply(
             _UPDATE,
-            events.of(call, "permission.updated", before=before.shown(), after=after.shown()),
+            call.event("permission.updated", before=before.shown(), after=after.shown()),
             p_id=after.id,
             p_description=after.description,
             p_revision=after.revision,
@@ -153,7 +154,7 @@ async def remove(call: Call, name: str) -> None:
     async with call.db.transaction() as db:
         await db.serialize("roles")
         gone = await _changeable(call, db, name)
-        event = events.of(call, "permission.deleted", before=gone.shown())
+        event = call.event("permission.deleted", before=gone.shown())
         await db.apply(_DELETE, event, p_id=gone.id)
 
 

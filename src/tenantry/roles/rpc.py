@@ -14,7 +14,7 @@ from tenantry.roles.listing import Include, Listed
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.roles.model import Permission, Role
 
 _KINDS = {

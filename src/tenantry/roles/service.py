@@ -9,7 +9,7 @@ from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors, ids
-from tenantry.db.engine import ForeignKey, now
+from tenantry.db.engine import ForeignKey
 from tenantry.db.statements import Statement
 from tenantry.roles import catalogue, inheritance, listing
 from tenantry.roles import permissions as permission_rules
@@ -34,11 +34,12 @@ from tenantry.roles.model import (
     role_permissions,
     roles,
 )
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.roles.catalogue import HeldRole
 

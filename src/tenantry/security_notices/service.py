@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import errors, events
+from tenantry import errors
 from tenantry.attempts import service as attempts
 from tenantry.caller import Caller, Kind
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.known_origins import service as known_origins
 from tenantry.mail import branding
@@ -19,12 +18,12 @@ from tenantry.mail import service as mail_service
 from tenantry.security_notices import links
 from tenantry.sessions import devices
 from tenantry.sessions import service as sessions
-from tenantry.times import rfc3339
+from tenantry.times import SECOND, now, rfc3339
 from tenantry.users import reading
 from tenantry.users.model import users
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.mail.model import Mail
     from tenantry.settings import Settings
@@ -47,7 +46,6 @@ ACTIVITIES = (
 # To one person about one kind of activity: of more of them there are events alone.
 MAILS, MAILS_SECONDS = 10, 3600
 LINK_SECONDS = 7 * 24 * 3600
-_SECOND = 1_000_000
 _LONGEST_USER_AGENT = 512
 
 _EMAIL = Statement(select(users.c.email).where(users.c.id == bindparam("p_id", type_=Text)))
@@ -124,7 +122,7 @@ async def find(db: Session, token: str) -> Notice:
         raise errors.NotFound("link")
     mail = found[0]
     user_id = mail.variables.get("user_id")
-    is_good = mail.template in TEMPLATES and mail.create_time + LINK_SECONDS * _SECOND > now()
+    is_good = mail.template in TEMPLATES and mail.create_time + LINK_SECONDS * SECOND > now()
     if not is_good or user_id is None:
         raise errors.NotFound("link")
     person = await reading.find(db, id_=user_id, external_id=None)
@@ -156,7 +154,7 @@ async def disown(call: Call, token: str) -> Notice:
             "activity": notice.activity,
             "activity_time": rfc3339(notice.time),
         }
-        await db.record(events.of(acting, "user.activity_disowned", after=told))
+        await db.record(acting.event("user.activity_disowned", after=told))
         await known_origins.forget(db, person.id)
         await sessions.end_all(acting, person.id)
     return notice

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from tenantry import ids
-from tenantry.db.engine import Failure, now
+from tenantry.db.engine import Failure
 from tenantry.log import seldom
 from tenantry.outgoing import Outgoing, Unanswered
 from tenantry.sessions import notices
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

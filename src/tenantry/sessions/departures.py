@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select, update
 
-from tenantry.caller import SYSTEM, Call
-from tenantry.db.engine import now
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.event_log import following
@@ -25,6 +25,7 @@ from tenantry.sessions.model import (
     sessions,
 )
 from tenantry.sessions.reading import IS_ACTIVE
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement

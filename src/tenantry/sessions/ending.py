@@ -6,21 +6,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, case, select, update
 
-from tenantry import events
 from tenantry.caller import Kind
-from tenantry.db.engine import now
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.sessions import notices
 from tenantry.sessions.model import EXPIRED, LOGOUT, Session, sessions
 from tenantry.sessions.reading import IS_ACTIVE, NOW, sessions_with_places
+from tenantry.times import now
 from tenantry.users import reading as users_reading
 from tenantry.users.model import User, users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 AT_ONCE = 500  # sessions of one transaction
 
@@ -73,8 +72,7 @@ async def end(call: Call, session_ids: Sequence[str], *, status: str) -> list[Se
         known = {row["id"]: User.from_row(row) for row in await db.fetch_all(_USERS, p_ids=people)}
         await notices.queue(db, wanted)
         await db.record_all(
-            events.of(
-                call,
+            call.event(
                 "user.logout",
                 organization_id=session.organization_id,
                 after={"user": known[session.user_id].shown(), "user_session": session.shown()},

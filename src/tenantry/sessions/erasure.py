@@ -12,7 +12,7 @@ from tenantry.sessions import service
 from tenantry.sessions.model import sessions
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 _s = sessions.c
 _BLANK = Statement(

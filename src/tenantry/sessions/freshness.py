@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.caller import Kind
-from tenantry.db.engine import now
 from tenantry.sessions import service
+from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.sessions.model import Session
     from tenantry.settings import Settings
-
-_MINUTE = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Freshness:
 
     def has(self, session: Session) -> bool:
         """Whether the person of a session showed so lately who they are."""
-        return now() - session.auth_time <= self.minutes * _MINUTE
+        return now() - session.auth_time <= self.minutes * MINUTE
 
     async def check(self, call: Call) -> None:
         """Let a person go on who did so lately, and every program.

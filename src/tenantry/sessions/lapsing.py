@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Text, bindparam, delete, func, literal_column, select
 
 from tenantry import ids
-from tenantry.caller import SYSTEM, Call
-from tenantry.db.engine import now
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db.statements import Statement
 from tenantry.sessions import ending
 from tenantry.sessions.model import ACTIVE, EXPIRED, sessions
 from tenantry.sessions.reading import IS_ACTIVE, NOW
+from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 IDLE_SECONDS = 5.0
 _SHORTEST_SECONDS = 0.05
-_DAY = 24 * 3600 * 1_000_000  # microseconds
 _PRUNED_AT_ONCE = 500  # sessions, each with what it holds
 
 _s = sessions.c
@@ -61,6 +61,6 @@ async def run(db: Session) -> float:
 
 async def prune(db: Session, *, days: int) -> bool:
     """Forget some sessions that ended longer ago than this; return whether there may be more."""
-    before = now() - days * _DAY
+    before = now() - days * DAY
     gone = await db.fetch_all(_PRUNE, p_before=before, p_last_id=ids.at(ids.SESSION, before))
     return len(gone) > 0

@@ -11,11 +11,11 @@ from sqlalchemy import BigInteger, Text, bindparam, case, func, select, true
 
 from tenantry import errors
 from tenantry.caller import Kind
-from tenantry.db.engine import now
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.sessions.model import ACTIVE, EXPIRED, LOGOUT, REVOKED, Session, sessions
 from tenantry.sessions.reading import NOW, sessions_with_places
+from tenantry.times import now
 from tenantry.users import reading as users_reading
 from tenantry.users.model import users
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 DEFAULT_PAGE = 10
 MAX_PAGE = 100

@@ -13,11 +13,11 @@ from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, inser
 
 from tenantry import ids
 from tenantry.clients.model import clients
-from tenantry.db.engine import now
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.sessions.model import logout_notices, session_clients, sessions
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.db.engine import now
 from tenantry.gen.scalekit.v1.sessions import sessions_pb as pb
 from tenantry.sessions import listing, service
-from tenantry.times import timestamp
+from tenantry.times import now, timestamp
 
 if TYPE_CHECKING:
     from protobuf.wkt import Timestamp
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.sessions.model import Session
 
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of a Timestamp

@@ -21,7 +21,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as insert_or_replace
 
 from tenantry import errors, ids, vault
-from tenantry.db.engine import now
 from tenantry.db.schema import Json, to_json
 from tenantry.db.statements import Statement
 from tenantry.sessions import devices, ending
@@ -34,6 +33,7 @@ from tenantry.sessions.model import (
     sessions,
 )
 from tenantry.sessions.reading import IS_ACTIVE, IS_LIVE, NOW, sessions_with_places
+from tenantry.times import MINUTE, now
 from tenantry.users import service as users
 from tenantry.users.model import ACTIVE as MEMBER
 from tenantry.users.model import memberships
@@ -43,11 +43,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db import engine
     from tenantry.sessions.model import Bounds
 
-_MINUTE = 60_000_000  # microseconds
 
 _s, _o, _c = sessions.c, session_organizations.c, session_clients.c
 _ID = bindparam("p_id", type_=Text)
@@ -77,11 +76,11 @@ def _earlier(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElemen
 
 _idle_minutes = _earlier(_s.idle_minutes, bindparam("p_idle_minutes", type_=Integer))
 # Cast: PostgreSQL would multiply in 32 bits, which 36 minutes are too many for.
-_idle_expire_time = NOW + cast(_idle_minutes, BigInteger) * _MINUTE
+_idle_expire_time = NOW + cast(_idle_minutes, BigInteger) * MINUTE
 _absolute_expire_time = _earlier(
     _s.absolute_expire_time, bindparam("p_absolute_expire_time", type_=BigInteger)
 )
-_slid = NOW + cast(_s.idle_minutes, BigInteger) * _MINUTE
+_slid = NOW + cast(_s.idle_minutes, BigInteger) * MINUTE
 _given_time = bindparam("p_auth_time", type_=BigInteger)
 _given_amr = bindparam("p_amr", type_=Json)
 _is_member = (
@@ -191,8 +190,8 @@ async def begin(
     transaction; that the person is a member of the organization is the caller's to know.
     """
     at, secret = now(), vault.new_secret()
-    absolute = at + bounds.absolute * _MINUTE
-    idle = None if bounds.idle is None else at + bounds.idle * _MINUTE
+    absolute = at + bounds.absolute * MINUTE
+    idle = None if bounds.idle is None else at + bounds.idle * MINUTE
     # The parser compiles its rules at its first use, which takes half a second.
     device = await asyncio.to_thread(devices.describe, call.origin.user_agent, call.origin.address)
     session = Session(
@@ -254,7 +253,7 @@ async def enter(
         p_organization_id=organization_id,
         p_client_id=client_id,
         p_custom_claims=to_json(dict(custom_claims or {})),
-        p_absolute_expire_time=session.create_time + bounds.absolute * _MINUTE,
+        p_absolute_expire_time=session.create_time + bounds.absolute * MINUTE,
         p_idle_minutes=bounds.idle,
         p_digest=None if secret is None else vault.digest(secret),
         p_auth_time=None if amr is None else at,

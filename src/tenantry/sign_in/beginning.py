@@ -13,7 +13,6 @@ from sqlalchemy import Text, bindparam, select
 
 from tenantry import email_addresses, errors, vault
 from tenantry.connections import service as connections
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.organizations.model import Organization, organizations
 from tenantry.sessions import policies
@@ -28,19 +27,19 @@ from tenantry.sign_in.completing import (
 )
 from tenantry.sign_in.contexts import as_user
 from tenantry.sign_in.core import SIGN_IN, SIGN_UP, problem
+from tenantry.times import MINUTE, SECOND, now
 from tenantry.users import reading
 from tenantry.users.model import ACTIVE, PENDING_INVITE, memberships, users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.model import Client
     from tenantry.db import engine
     from tenantry.sessions.model import Session
     from tenantry.sign_in.model import Answer, AuthRequest, Params
 
-_SECOND, _MINUTE = 1_000_000, 60_000_000
 # Why somebody who has a session sees the sign-in page all the same.
 NOT_A_MEMBER, AUTHENTICATE_AGAIN = "NOT_A_MEMBER", "AUTHENTICATE_AGAIN"
 
@@ -279,7 +278,7 @@ def _asks_anew(params: Params, session: Session) -> bool:
     """Whether a request wants a newer session, or one of somebody else."""
     if {"login", "create"} & set(params.prompt):
         return True
-    if params.max_age is not None and now() - session.auth_time > params.max_age * _SECOND:
+    if params.max_age is not None and now() - session.auth_time > params.max_age * SECOND:
         return True
     return params.id_token_user is not None and params.id_token_user != session.user_id
 
@@ -305,7 +304,7 @@ def _is_news(session: Session, client_id: str, organization_id: str) -> bool:
     return (
         session.organization_id != organization_id
         or (client_id, organization_id) not in session.clients
-        or session.last_active_time + _MINUTE < now()
+        or session.last_active_time + MINUTE < now()
     )
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, literal_column, or_, select
 
 from tenantry import errors, ids
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.interceptors.model import PRE_SIGNUP
 from tenantry.organizations import service as organizations_service
@@ -17,6 +16,7 @@ from tenantry.organizations.model import organizations
 from tenantry.sign_in import placing, requests, states
 from tenantry.sign_in.contexts import as_user, connection_details, context_of, person
 from tenantry.sign_in.core import EMAIL, RESET_PASSWORD, SIGN_UP, Core, problem
+from tenantry.times import now
 from tenantry.users import joining, reading, signing_in, values
 from tenantry.users.joining import NamedRole
 from tenantry.users.model import ACTIVE, DIRECT_PROVISION, PENDING_INVITE, memberships
@@ -24,7 +24,7 @@ from tenantry.users.model import ACTIVE, DIRECT_PROVISION, PENDING_INVITE, membe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.sign_in.model import AuthRequest
     from tenantry.users.model import User

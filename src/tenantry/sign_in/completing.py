@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors, events, vault
-from tenantry.db.engine import now
+from tenantry import errors, vault
 from tenantry.grants import codes
 from tenantry.interceptors.model import PRE_SESSION_CREATION
 from tenantry.known_origins import service as known_origins
@@ -20,19 +19,19 @@ from tenantry.sign_in import requests, states
 from tenantry.sign_in.contexts import amr_of, as_user, connection_details, context_of, person
 from tenantry.sign_in.core import Core, problem
 from tenantry.sign_in.model import Completion
+from tenantry.times import MINUTE, now
 from tenantry.users import reading, signing_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.sessions.model import Bounds, Session
     from tenantry.sign_in.model import Answer, AuthRequest
     from tenantry.users.model import User
 
 # The proof of who has signed in before, and not anew.
 SESSION = "SESSION"
-_MINUTE = 60_000_000
 _LOGIN_REQUIRED = "login_required"
 _GONE = "the account or its place in the organization is gone"
 
@@ -229,15 +228,14 @@ class _Refused(Exception):
 def is_within(session: Session, bounds: Bounds, *, anew: bool) -> bool:
     """Whether a session is not too old for an organization, nor, unless ``anew``, idle too long."""
     at = now()
-    if session.create_time + bounds.absolute * _MINUTE <= at:
+    if session.create_time + bounds.absolute * MINUTE <= at:
         return False
-    return anew or bounds.idle is None or session.last_active_time + bounds.idle * _MINUTE > at
+    return anew or bounds.idle is None or session.last_active_time + bounds.idle * MINUTE > at
 
 
 async def record_login(call: Call, user: User, session: Session, context: dict[str, str]) -> None:
     """Record that somebody has signed in, by what it can be found by; within a transaction."""
-    event = events.of(
-        call,
+    event = call.event(
         "user.login",
         organization_id=session.organization_id,
         after={"user": user.shown(), "user_session": session.shown()},

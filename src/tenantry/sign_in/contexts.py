@@ -12,7 +12,7 @@ from tenantry.times import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.sign_in.model import AuthRequest
     from tenantry.users.model import User

@@ -16,7 +16,6 @@ from tenantry import errors, vault
 from tenantry.clients import ways_on
 from tenantry.connections import service as connections
 from tenantry.connections.model import PASSWORDLESS
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.interceptors.model import PRE_SESSION_CREATION
 from tenantry.known_origins import service as known_origins
@@ -27,6 +26,7 @@ from tenantry.sessions.model import LOGOUT
 from tenantry.sign_in.completing import record_login
 from tenantry.sign_in.contexts import as_user, person
 from tenantry.sign_in.core import EMAIL, Core
+from tenantry.times import now
 from tenantry.totp import service as totp
 from tenantry.users import reading, signing_in
 from tenantry.users.model import PENDING_INVITE, memberships, users
@@ -34,7 +34,7 @@ from tenantry.users.model import PENDING_INVITE, memberships, users
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.ways_on import WayOn
     from tenantry.db import engine
     from tenantry.sessions.model import Session

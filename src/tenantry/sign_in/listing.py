@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Row
 
 DEFAULT_PAGE = 10

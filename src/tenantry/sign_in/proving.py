@@ -41,7 +41,7 @@ from tenantry.users.model import users
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.passwordless.model import Request
     from tenantry.sign_in.model import AuthRequest
     from tenantry.users.model import User

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from tenantry import ids
-from tenantry.db.engine import now
+from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 SECONDS = 3600  # that a page about one can be shown
 _MAC = 12  # bytes
 _TIME = 5  # bytes of a number of seconds since 1970
-_SECOND = 1_000_000
 
 
 class Refusal(Enum):
@@ -58,7 +57,7 @@ class Refused:
 
 def issue(db: Session, refusal: Refusal, client_id: str | None = None) -> str:
     """Return the id of a refusal, for `SECONDS`."""
-    end = now() // _SECOND + SECONDS
+    end = now() // SECOND + SECONDS
     said = bytes([refusal.number]) + end.to_bytes(_TIME) + (client_id or "").encode()
     return ids.AUTH_ERROR + _text(_mac(db, said) + said)
 
@@ -74,7 +73,7 @@ def find(db: Session, error_id: str) -> Refused | None:
     if _text(raw) != text or not hmac.compare_digest(mac, _mac(db, said)):
         return None
     number, end, client_id = said[0], int.from_bytes(said[1 : 1 + _TIME]), said[1 + _TIME :]
-    if end * _SECOND <= now() or number not in _BY_NUMBER:
+    if end * SECOND <= now() or number not in _BY_NUMBER:
         return None
     return Refused(_BY_NUMBER[number], client_id.decode() or None)
 

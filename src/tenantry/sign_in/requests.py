@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, insert, literal_column, select, update
 
 from tenantry import email_addresses, ids, vault
-from tenantry.db.engine import now
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.sign_in import states
 from tenantry.sign_in.model import AuthRequest, Params, auth_requests
+from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 STEP_SECONDS = 600
 MOST_SECONDS = 1800
-_SECOND = 1_000_000
 
 _PARAMS = tuple(field.name for field in fields(Params))
 
@@ -102,7 +101,7 @@ def new(
         facts=dict(facts or {}),
         create_time=at,
         update_time=at,
-        expire_time=at + STEP_SECONDS * _SECOND,
+        expire_time=at + STEP_SECONDS * SECOND,
         secret=secret,
         **{"email": None, "user_id": None, "organization_id": None, "connection_id": None}
         | members,
@@ -168,13 +167,13 @@ async def move(
     """
     states.check(request.state, *way)
     at, secret = now(), vault.new_secret() if is_proof else None
-    most = request.create_time + MOST_SECONDS * _SECOND
+    most = request.create_time + MOST_SECONDS * SECOND
     moved = replace(
         request,
         state=way[-1],
         status=states.status(way[-1]),
         update_time=max(at, request.update_time + 1),
-        expire_time=min(at + STEP_SECONDS * _SECOND, most),
+        expire_time=min(at + STEP_SECONDS * SECOND, most),
         secret=secret or request.secret,
         **changes,
     )

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, literal_column, select
 
 from tenantry import ids
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.sign_in.model import UNPROVED, auth_requests
+from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 UNPROVED_SECONDS = 3600
-_DAY = 24 * 3600 * 1_000_000
 _PRUNED_AT_ONCE = 1000
 
 _a = auth_requests.c
@@ -49,7 +48,7 @@ _PRUNE_UNPROVED = Statement(
 
 async def prune(db: Session, *, days: int) -> bool:
     """Delete some requests that began so many days ago; return whether there may be more."""
-    before = ids.at(ids.AUTH_REQUEST, now() - days * _DAY)
+    before = ids.at(ids.AUTH_REQUEST, now() - days * DAY)
     return len(await db.fetch_all(_PRUNE, p_before=before)) == _PRUNED_AT_ONCE
 
 

@@ -25,7 +25,7 @@ from tenantry.users import service as users
 if TYPE_CHECKING:
     from protobuf.wkt import Timestamp
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.sessions.cookies import SessionCookie
     from tenantry.settings import Settings
     from tenantry.sign_in.browsers import BrowserCookies

@@ -12,7 +12,7 @@ from tenantry.times import timestamp
 from tenantry.totp import service
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.totp.model import Registration
 
     _User = Oneof[Literal["user_id"], str]

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, func, insert, select, update
 
-from tenantry import errors, events, ids
+from tenantry import errors, ids
 from tenantry.attempts import service as attempts
-from tenantry.db.engine import DuplicateKey, ForeignKey, now
+from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.known_origins import service as known_origins
 from tenantry.security_notices import service as security_notices
+from tenantry.times import now
 from tenantry.totp import recovery
 from tenantry.totp.model import Registration, recovery_codes, totp_registrations
 from tenantry.users.model import users
@@ -22,7 +23,7 @@ from tenantry.users.model import users
 if TYPE_CHECKING:
     from pyotp import TOTP
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
 
 STEP_SECONDS = 30
@@ -201,9 +202,9 @@ async def enable(call: Call, registration_id: str, code: str) -> tuple[Registrat
         async with call.db.transaction() as db:
             former = await of_user(db, after.user_id) if after.user_id else None
             if former is not None:
-                gone = events.of(call, "totp.disabled", before=former.shown())
+                gone = call.event("totp.disabled", before=former.shown())
                 await db.apply(_DELETE, gone, p_id=former.id)
-            enabled = events.of(call, "totp.enabled", before=before.shown(), after=after.shown())
+            enabled = call.event("totp.enabled", before=before.shown(), after=after.shown())
             row = await db.apply(
                 _ENABLE,
                 enabled,
@@ -260,7 +261,7 @@ async def disable(call: Call, registration_id: str, code: str) -> None:
         raise errors.InvalidArgument.field("registration_id", "enabled", "is not in force")
     if not await _use(call, registration, code):
         raise wrong_code()
-    gone = events.of(call, "totp.disabled", before=registration.shown())
+    gone = call.event("totp.disabled", before=registration.shown())
     async with call.db.transaction() as db:
         if await db.apply(_DELETE, gone, p_id=registration.id) is not None:
             await _tell(replace(call, db=db), registration, security_notices.APP_REMOVED)
@@ -268,7 +269,7 @@ async def disable(call: Call, registration_id: str, code: str) -> None:
 
 async def _use(call: Call, registration: Registration, code: str) -> bool:
     if recovery.looks_like_one(code):
-        used = events.of(call, "totp.recovery_code_used", after=registration.shown())
+        used = call.event("totp.recovery_code_used", after=registration.shown())
         digest = recovery.digest(call.db, registration.id, code)
         async with call.db.transaction() as db:
             row = await db.apply(

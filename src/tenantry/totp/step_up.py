@@ -11,7 +11,7 @@ from tenantry import errors
 from tenantry.totp import service
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.sessions.freshness import Freshness
     from tenantry.sessions.model import Session
 

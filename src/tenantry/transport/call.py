@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.caller import Call, Kind
+from tenantry.call import Call
+from tenantry.caller import Kind
 from tenantry.db import replies
 from tenantry.transport import messages, policy, visible
 

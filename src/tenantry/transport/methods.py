@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from protobuf import DescMethod, DescService, Message
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 _VERBS = ("get", "put", "post", "delete", "patch")
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, exists, select
 
-from tenantry import events
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.organizations import service as organizations_service
@@ -17,7 +16,7 @@ from tenantry.users import reading
 from tenantry.users.model import Membership, User, memberships, shown_together, users
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 _AT_ONCE = 500
 
@@ -57,7 +56,7 @@ async def of_user(call: Call, user: User) -> None:
         rest = await reading.find(db, id_=user.id, external_id=None)
         user = replace(user, memberships=rest.memberships if rest else [])
         await _record_leaving(call, user, user.memberships)
-    deleted = events.of(call, "user.deleted", before=user.shown())
+    deleted = call.event("user.deleted", before=user.shown())
     await db.apply(_DELETE_USER, deleted, user_id=user.id)
 
 
@@ -94,7 +93,7 @@ async def _send_away(call: Call, organization_id: str, user_ids: str) -> None:
     if gone:
         await db.fetch_all(_DELETE_USERS, ids=to_json([user.id for user in gone]))
         await db.record_all(
-            events.of(call, "user.deleted", organization_id=organization_id, before=user.shown())
+            call.event("user.deleted", organization_id=organization_id, before=user.shown())
             for user in gone
         )
     await db.fetch_all(_SEND_AWAY, ids=user_ids, organization_id=organization_id)
@@ -107,8 +106,7 @@ async def _record_leaving(call: Call, user: User, places: list[Membership]) -> N
         rows = await call.db.fetch_all(_ORGANIZATIONS, ids=wanted)
         known = {row["id"]: Organization.from_row(row) for row in rows}
         await call.db.record_all(
-            events.of(
-                call,
+            call.event(
                 "user.organization_membership_deleted",
                 organization_id=place.organization_id,
                 before=shown_together(known[place.organization_id], user, place),

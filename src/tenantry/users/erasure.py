@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, cast, exists, func, literal_column, or_, select, update
 
 from tenantry import email_addresses, errors, ids
-from tenantry import events as happenings
 from tenantry.db.schema import events, from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.event_log import erasure as event_erasure
@@ -26,7 +25,7 @@ from tenantry.webhooks import pruning as webhooks
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Row, Session
 
 ERASED = "user.erased"
@@ -146,7 +145,7 @@ async def erase(call: Call, found: Found, progress: Callable[[int], object] | No
             progress(count)
     if blanked or not await _was_noted(db, person):
         noted = {"id": max(person.ids)} if person.ids else {}
-        event = happenings.of(call, ERASED, after={**noted, "events": count})
+        event = call.event(ERASED, after={**noted, "events": count})
         async with db.transaction() as held:
             await held.record(event)
     return count

@@ -9,7 +9,7 @@ from tenantry.organizations import service as organizations
 from tenantry.users import reading, service
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.interceptors.service import Interceptors
     from tenantry.users.service import Identity
 

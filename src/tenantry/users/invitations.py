@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select, update
 
-from tenantry import errors, events, vault
-from tenantry.db.engine import now
+from tenantry import errors, vault
 from tenantry.db.statements import Statement
 from tenantry.mail import service as mail_service
 from tenantry.organizations.model import organizations
+from tenantry.times import DAY, now
 from tenantry.users import reading, seats
 from tenantry.users.model import (
     INVITE_EXPIRED,
@@ -29,12 +29,11 @@ from tenantry.users.model import (
 )
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.mail.model import Mail
 
 TEMPLATE = "invitation"
-_DAY = 24 * 3600 * 1_000_000
 
 _m = memberships.c
 _IN_QUESTION = (
@@ -72,7 +71,7 @@ _RESEND = Statement(
 
 def end(at: int, days: int) -> int:
     """Return when an invitation of this time ends."""
-    return at + days * _DAY
+    return at + days * DAY
 
 
 def token(db: Session, membership_id: str, expire_time: int) -> str:
@@ -159,8 +158,7 @@ async def resend(call: Call, organization_id: str, user_id: str, *, days: int) -
             after = replace(after, status=PENDING_INVITE, expire_time=end(at, days))
         resent = await db.apply(
             _RESEND,
-            events.of(
-                call,
+            call.event(
                 "user.invitation_resent",
                 organization_id=organization_id,
                 before=shown_together(organization, user, before),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry import email_addresses, errors, events, ids
+from tenantry import email_addresses, errors, ids
 from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
@@ -31,9 +31,9 @@ from tenantry.users.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.events import Event
+    from tenantry.event import Event
     from tenantry.roles.catalogue import HeldRole
 
 _r, _o, _m = roles.c, organizations.c, memberships.c
@@ -225,8 +225,7 @@ async def join(
         type_ = "user.organization_invitation"
     else:
         type_ = "user.organization_membership_created"
-    event = events.of(
-        call,
+    event = call.event(
         type_,
         organization_id=organization.id,
         after=shown_together(organization, user, place),

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, select, true, update
 
-from tenantry import errors, events
-from tenantry.db.engine import DuplicateKey, ForeignKey, now
+from tenantry import errors
+from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.mail import service as mail_service
 from tenantry.roles import service as roles_service
 from tenantry.roles.model import role_holders
+from tenantry.times import now
 from tenantry.users import departures, joining, last_admin, reading, seats, service
 from tenantry.users.model import Membership, User, memberships, shown_together, users
 from tenantry.users.service import Identity
@@ -25,7 +26,7 @@ from tenantry.users.service import Identity
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.roles.catalogue import HeldRole
     from tenantry.roles.model import Permission
@@ -99,7 +100,7 @@ async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, ru
     further = []
     if not terms.invite and not user.email_verified:
         before, user = user, service.revised(user, at=at, email_verified=True)
-        further.append(events.of(call, "user.updated", before=before.shown(), after=user.shown()))
+        further.append(call.event("user.updated", before=before.shown(), after=user.shown()))
     try:
         await joining.join(
             call,
@@ -202,8 +203,7 @@ async def remove(
             await last_admin.check(db, user.id, organization_id)
         if cascade:
             await service.hold(db, user.id)
-        event = events.of(
-            call,
+        event = call.event(
             "user.organization_membership_deleted",
             organization_id=organization_id,
             before=shown_together(organization, user, place),
@@ -256,8 +256,7 @@ async def _change(
         old, new = ({role.id for role in one.roles} for one in (before, after))
         if old - new and not forced:
             await last_admin.check(db, user.id, organization_id, kept=new)
-        event = events.of(
-            call,
+        event = call.event(
             "user.organization_membership_updated",
             organization_id=organization_id,
             before=shown_together(organization, user, before),

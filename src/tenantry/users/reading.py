@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, select
 
 from tenantry import errors
-from tenantry.db.engine import now
 from tenantry.db.schema import from_json, json_list, json_rows
 from tenantry.db.statements import Statement
 from tenantry.organizations.model import organizations
 from tenantry.roles import catalogue
 from tenantry.roles.model import role_holders
+from tenantry.times import now
 from tenantry.users.model import (
     INVITE_EXPIRED,
     PENDING_INVITE,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Row, Session
     from tenantry.roles.catalogue import HeldRole
 

@@ -30,7 +30,7 @@ from tenantry.users.service import Identity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.interceptors.service import Interceptors
     from tenantry.roles.catalogue import HeldRole
     from tenantry.users.listing import Page

@@ -17,10 +17,10 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine
 
 from tenantry import errors, ids
-from tenantry.db.engine import now
 from tenantry.db.schema import text_has
 from tenantry.db.statements import Statement
 from tenantry.organizations.model import organizations
+from tenantry.times import now
 from tenantry.users import listing, reading
 from tenantry.users.listing import ORGANIZATION_ID, Position
 from tenantry.users.model import memberships, users
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Select
     from sqlalchemy.sql.compiler import SQLCompiler
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Row
     from tenantry.users.listing import Page
 

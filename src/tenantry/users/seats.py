@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Text, bindparam, case, cast, func, or_, select
 
 from tenantry import errors
-from tenantry.db.engine import now
 from tenantry.db.statements import Statement
 from tenantry.organizations.model import Organization, organizations
+from tenantry.times import now
 from tenantry.users.model import ACTIVE, PENDING_INVITE, member_tallies, memberships
 
 if TYPE_CHECKING:

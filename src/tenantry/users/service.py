@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from tenantry import email_addresses, errors, events, ids
-from tenantry.db.engine import DuplicateKey, now
+from tenantry import email_addresses, errors, ids
+from tenantry.db.engine import DuplicateKey
 from tenantry.db.statements import Statement
 from tenantry.mail import service as mail_service
+from tenantry.times import now
 from tenantry.users import departures, joining, last_admin, reading, values
 from tenantry.users.model import User, memberships, users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.users.joining import Rules, Terms
 
@@ -104,7 +105,7 @@ async def create(
     joining.check_address(rules, user.email, "user.email")
     organization, held = await joining.offered(call.db, organization_id, terms.roles)
     place = joining.membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
-    created = events.of(call, "user.created", organization_id=organization.id, after=user.shown())
+    created = call.event("user.created", organization_id=organization.id, after=user.shown())
     statement = _CREATE_AND_INVITE if terms.invite else _CREATE
     try:
         await joining.join(
@@ -223,7 +224,7 @@ async def _attempt(call: Call, identity: Identity, changes: Mapping[str, Any]) -
     if all(getattr(before, name) == value for name, value in clean.items()):
         return before
     after = revised(before, at=now(), **clean)
-    event = events.of(call, "user.updated", before=before.shown(), after=after.shown())
+    event = call.event("user.updated", before=before.shown(), after=after.shown())
     try:
         changed = await call.db.apply(
             _UPDATE, event, p_seen=before.revision, **_prefixed(after.to_row())

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, func, insert, or_, select, true, update
 
-from tenantry import email_addresses, errors, events, ids
-from tenantry.db.engine import DuplicateKey, ForeignKey, now
+from tenantry import email_addresses, errors, ids
+from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.organizations import service as organizations_service
 from tenantry.organizations.model import Organization, organizations
 from tenantry.roles import catalogue
 from tenantry.roles.model import roles
+from tenantry.times import now
 from tenantry.users import joining, reading, seats, values
 from tenantry.users.model import (
     ACTIVE,
@@ -29,7 +30,7 @@ from tenantry.users.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.users.joining import NamedRole
 
@@ -140,7 +141,7 @@ async def create(call: Call, user_id: str, *, email: str, profile: Mapping[str, 
         create_time=at,
         update_time=at,
     )
-    event = events.of(call, "user.created", after=user.shown())
+    event = call.event("user.created", after=user.shown())
     row = {f"p_{name}": value for name, value in user.to_row().items()}
     try:
         await call.db.apply(_INSERT_USER, event, **row)
@@ -168,7 +169,7 @@ async def change_profile(call: Call, user: User, profile: Mapping[str, Any]) -> 
     after = _revised(before, profile=clean, email_verified=True)
     await db.apply(
         _CHANGE_PROFILE,
-        events.of(call, "user.updated", before=before.shown(), after=after.shown()),
+        call.event("user.updated", before=before.shown(), after=after.shown()),
         user_id=user.id,
         p_profile=to_json(clean),
         p_update_time=after.update_time,
@@ -283,14 +284,13 @@ async def accept(
     happened = []
     if verified and not user.email_verified:
         before, user = user, _revised(user, email_verified=True)
-        happened.append(events.of(call, "user.updated", before=before.shown(), after=user.shown()))
+        happened.append(call.event("user.updated", before=before.shown(), after=user.shown()))
         await db.fetch_all(_VERIFY, user_id=user_id, p_update_time=user.update_time)
     place = replace(user.memberships[0], status=ACTIVE, accept_time=at, join_time=at)
     user = replace(user, memberships=[place])
     # Only now is it a member: that is what receivers of the event act on.
     happened.append(
-        events.of(
-            call,
+        call.event(
             "user.organization_membership_created",
             organization_id=organization_id,
             after=shown_together(organization, user, place),
@@ -329,7 +329,7 @@ async def signed_in(call: Call, user_id: str, *, verified: bool) -> User | None:
     if not verified or user.email_verified:
         return user
     after = _revised(user, email_verified=True)
-    event = events.of(call, "user.updated", before=user.shown(), after=after.shown())
+    event = call.event("user.updated", before=user.shown(), after=after.shown())
     await db.apply(_VERIFY, event, user_id=user_id, p_update_time=after.update_time)
     return after
 
@@ -338,8 +338,7 @@ async def _join(
     call: Call, type_: str, organization: Organization, user: User, place: Membership
 ) -> None:
     params = {f"m_{name}": value for name, value in place.to_row().items()}
-    event = events.of(
-        call,
+    event = call.event(
         type_,
         organization_id=organization.id,
         after=shown_together(organization, user, place),

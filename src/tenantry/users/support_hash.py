@@ -9,7 +9,7 @@ from tenantry import errors
 from tenantry.caller import Kind
 
 if TYPE_CHECKING:
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 
 def of_caller(call: Call) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from tenantry import __version__
-from tenantry.db.engine import now
 from tenantry.outgoing import Unanswered
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.outgoing import Outgoing

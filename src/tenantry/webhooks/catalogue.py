@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry import events
+from tenantry.event import PUBLISHED
 from tenantry.event_log.envelopes import SPEC_VERSION, display_name
 from tenantry.times import rfc3339
 from tenantry.webhooks import shapes
@@ -36,7 +36,7 @@ class EventType:
     @property
     def emitted(self) -> bool:
         """Whether anything here causes it yet."""
-        return self.name in events.PUBLISHED
+        return self.name in PUBLISHED
 
     @property
     def of_organization(self) -> bool:

@@ -25,9 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
-from tenantry.db.engine import now
 from tenantry.db.records import records, spelled
 from tenantry.db.statements import Statement
+from tenantry.times import now
 from tenantry.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
 from tenantry.webhooks.plans import among, first
 from tenantry.webhooks.records import Endpoint

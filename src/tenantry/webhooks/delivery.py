@@ -14,8 +14,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tenantry.db.engine import now
 from tenantry.outgoing import Outgoing
+from tenantry.times import now
 from tenantry.vault import WrongKey
 from tenantry.webhooks import bodies, claiming, disabling, queue, results
 from tenantry.webhooks.attempts import Claimed, attempt

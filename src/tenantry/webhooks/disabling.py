@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import bindparam, select, update
 
-from tenantry import events
-from tenantry.caller import SYSTEM, Call
-from tenantry.db.engine import now
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db.statements import Statement
 from tenantry.mail import rendering
 from tenantry.mail import service as mail
+from tenantry.times import DAY, now
 from tenantry.webhooks.model import webhook_endpoints
 from tenantry.webhooks.records import Endpoint
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 TEMPLATE = "webhook_disabled"
 UNWANTED = "The endpoint answered 410 Gone."
-_DAY = 24 * 3600 * 1_000_000
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ async def disable_failing(db: Session, endpoint_id: str, *, days: int, alert_mai
 def is_overdue(endpoint: Endpoint, days: int) -> bool:
     """Whether an endpoint has failed for so many days; 0 for never."""
     since = endpoint.failing_since
-    return days > 0 and since is not None and since <= now() - days * _DAY
+    return days > 0 and since is not None and since <= now() - days * DAY
 
 
 async def _disable(db: Session, endpoint_id: str, reason: Any, alert_mail: str) -> bool:
@@ -84,8 +83,7 @@ async def _disable(db: Session, endpoint_id: str, reason: Any, alert_mail: str) 
             revision=before.revision + 1,
             update_time=max(now(), before.update_time + 1),
         )
-        event = events.of(
-            Call(SYSTEM, session, request_id="worker"),
+        event = Call(SYSTEM, session, request_id="worker").event(
             "webhook_endpoint.disabled",
             organization_id=before.organization_id,
             before=before.shown(),

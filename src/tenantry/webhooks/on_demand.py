@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, insert
 
 from tenantry import errors, ids
-from tenantry.db.engine import ForeignKey, now
+from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
+from tenantry.times import now
 from tenantry.webhooks import catalogue, replaying, service, values
 from tenantry.webhooks.model import PENDING, webhook_deliveries
 from tenantry.webhooks.records import Delivery
@@ -17,7 +18,7 @@ from tenantry.webhooks.records import Delivery
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
 
 TEST_EVENT = "organization.created"
 _NOWHERE = 0  # before all that the log has: an example waits for nothing

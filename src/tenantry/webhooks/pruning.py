@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Column, Text, and_, bindparam, delete, literal_column, or_, select, update
 
 from tenantry import ids
-from tenantry.db.engine import now
 from tenantry.db.records import records, spelled
 from tenantry.db.statements import Statement
+from tenantry.times import DAY, now
 from tenantry.webhooks.model import PENDING, webhook_attempts, webhook_deliveries, webhook_endpoints
 from tenantry.webhooks.plans import among
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 _PAGE = 1000
-_DAY = 24 * 3600 * 1_000_000
 
 _d, _a, _e = webhook_deliveries.c, webhook_attempts.c, webhook_endpoints.c
 _pending = _d.state == literal_column(f"'{PENDING}'")
@@ -65,7 +64,7 @@ async def prune(db: Session, *, days: int) -> bool:
 
     What was queued so long ago for an endpoint that is disabled goes as well.
     """
-    before = now() - days * _DAY
+    before = now() - days * DAY
     async with db.transaction() as page:
         await page.expect_growth()
         gone = await page.fetch_all(

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, insert, or_, select
 
-from tenantry import events, ids
-from tenantry.db.engine import now
+from tenantry import ids
 from tenantry.db.records import named, records, spelled
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.event import PUBLISHED
+from tenantry.times import now
 from tenantry.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ async def add(db: Session, sealed: Sequence[Sealed], *, wait_seconds: int = 0) -
 
 def takes_type(event_types: Sequence[str], type_: str) -> bool:
     """Whether an endpoint of these types takes an event of this one; no types: all published."""
-    return type_ in (event_types or events.PUBLISHED)
+    return type_ in (event_types or PUBLISHED)
 
 
 def new_row(

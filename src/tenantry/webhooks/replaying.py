@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, insert, literal_column, select
 
 from tenantry import errors, ids
-from tenantry.db.engine import ForeignKey, now
+from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import events
 from tenantry.db.statements import Statement
 from tenantry.event_log.model import event_log, event_log_state
+from tenantry.times import now
 from tenantry.webhooks import queue
 from tenantry.webhooks.model import webhook_deliveries
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry.db.engine import ForeignKey, now
+from tenantry.db.engine import ForeignKey
 from tenantry.db.records import named, records, spelled
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.snapshots import Spelled
 from tenantry.db.statements import Statement
+from tenantry.times import now
 from tenantry.webhooks.model import (
     FAILED,
     PENDING,

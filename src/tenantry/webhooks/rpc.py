@@ -15,7 +15,7 @@ from tenantry.webhooks import listing, on_demand, service
 if TYPE_CHECKING:
     from protobuf.wkt import Timestamp
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.webhooks.records import Attempt, Delivery, Endpoint
 
 

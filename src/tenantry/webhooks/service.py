@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
 
-from tenantry import errors, events, ids
-from tenantry.db.engine import ForeignKey, now
+from tenantry import errors, ids
+from tenantry.db.engine import ForeignKey
 from tenantry.db.statements import Statement
+from tenantry.times import now
 from tenantry.webhooks import signing, values
 from tenantry.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
 from tenantry.webhooks.records import Endpoint
@@ -21,7 +22,7 @@ from tenantry.webhooks.records import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.db.engine import Session
 
 OVERLAP_SECONDS = 24 * 3600
@@ -107,8 +108,7 @@ async def create(
         create_time=at,
         update_time=at,
     )
-    event = events.of(
-        call,
+    event = call.event(
         "webhook_endpoint.created",
         organization_id=organization_id,
         after=endpoint.shown(),
@@ -240,8 +240,7 @@ async def remove(call: Call, endpoint_id: str) -> None:
     async with call.db.transaction() as db:
         endpoint = await _hold(call, db, endpoint_id)
         await db.expect_growth()
-        event = events.of(
-            call,
+        event = call.event(
             "webhook_endpoint.deleted",
             organization_id=endpoint.organization_id,
             before=endpoint.shown(),
@@ -277,8 +276,7 @@ async def _save(call: Call, db: Session, before: Endpoint, after: Endpoint, type
         revision=before.revision + 1,
         update_time=max(now(), before.update_time + 1),
     )
-    event = events.of(
-        call,
+    event = call.event(
         type_,
         organization_id=before.organization_id,
         before=before.shown(),

@@ -6,7 +6,8 @@ import base64
 import secrets
 from typing import TYPE_CHECKING
 
-from tenantry import errors, events, outgoing
+from tenantry import errors, outgoing
+from tenantry.event import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ def event_type(value: str, field: str = "event_type") -> str:
         errors.InvalidArgument: there is none of this name.
 
     """
-    if value not in events.KNOWN:
+    if value not in KNOWN:
         raise errors.InvalidArgument.field(
             field, "in", f"{value[:60]!r} is no type of events; GET /webhooks/schemas/ lists them"
         )

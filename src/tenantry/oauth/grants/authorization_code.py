@@ -13,7 +13,7 @@ from tenantry.oauth.grants import Granted, refresh_token
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.model import Client
     from tenantry.oauth.id_tokens import IdTokens
     from tenantry.oauth.user_tokens import UserTokens

@@ -15,7 +15,7 @@ from tenantry.oauth.grants import Granted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.caller import Call
+    from tenantry.call import Call
     from tenantry.clients.directory import Directory
     from tenantry.clients.model import Client
     from tenantry.interceptors.service import Interceptors

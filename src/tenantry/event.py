@@ -7,10 +7,7 @@ the audit log, and reach a list or a webhook only where they are asked for by na
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from tenantry.caller import Call
+from typing import Any
 
 PUBLISHED = {
     "organization.created": "Organization",
@@ -124,22 +121,3 @@ class Event:
     def object(self) -> str:
         """The kind of object that changed."""
         return OBJECT[self.type]
-
-
-def of(
-    call: Call,
-    type_: str,
-    *,
-    organization_id: str | None = None,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-) -> Event:
-    """Return the event that this call causes."""
-    return Event(
-        type=type_,
-        actor=call.caller.actor,
-        request_id=call.request_id,
-        organization_id=organization_id,
-        before=before,
-        after=after,
-    )

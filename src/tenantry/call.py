@@ -1,0 +1,47 @@
+"""The Call handed to each rpc: passed by hand, never global."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tenantry.caller import NOWHERE, Caller, Origin
+from tenantry.event import Event
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+
+
+@dataclass(slots=True)
+class Call:
+    """One call: its caller, request id, database session, and conditions."""
+
+    caller: Caller
+    db: Session
+    request_id: str
+    if_match: frozenset[int] | None = None  # revisions that the caller allows; None for any
+    extra: dict[str, list[str]] = field(default_factory=dict)  # query members of ours
+    headers: dict[str, str] = field(default_factory=dict)  # of the answer; trailers on gRPC
+    origin: Origin = NOWHERE
+
+    def tag(self, revision: int) -> None:
+        """Give the answer the ETag of what it shows."""
+        self.headers["etag"] = f'"{revision}"'
+
+    def event(
+        self,
+        type_: str,
+        *,
+        organization_id: str | None = None,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> Event:
+        """Return the event that this call causes."""
+        return Event(
+            type=type_,
+            actor=self.caller.actor,
+            request_id=self.request_id,
+            organization_id=organization_id,
+            before=before,
+            after=after,
+        )
