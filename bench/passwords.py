@@ -23,9 +23,9 @@ from sqlalchemy import update
 from tenantry import master_key, settings
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.passwords import hashes
-from tenantry.passwords.service import Passwords
-from tenantry.users.model import users
+from tenantry.identity.proofs.passwords import hashes
+from tenantry.identity.proofs.passwords.service import Passwords
+from tenantry.tenants.users.model import users
 
 if TYPE_CHECKING:
     from serving import Server

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from tenantry import master_key, settings
+from tenantry.access.clients import directory
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.clients import directory
-from tenantry.connections import service as connections
 from tenantry.db.opening import open_database
-from tenantry.grants import refresh_tokens, subjects
-from tenantry.sessions import service as sessions
-from tenantry.sessions.cookies import SessionCookie
-from tenantry.sessions.model import Bounds
+from tenantry.identity.connections import service as connections
+from tenantry.identity.grants import refresh_tokens, subjects
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.cookies import SessionCookie
+from tenantry.identity.sessions.model import Bounds
 
 if TYPE_CHECKING:
     from serving import Server
 
-    from tenantry.clients.model import Client
+    from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
 
 CALLS = {

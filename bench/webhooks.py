@@ -26,7 +26,7 @@ from tenantry.caller import SYSTEM
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.event import Event
-from tenantry.webhooks import service
+from tenantry.events.webhooks import service
 
 if TYPE_CHECKING:
     from collections.abc import Callable

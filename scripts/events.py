@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry.reference import event_types
+from tenantry.doors.reference import event_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tenantry.reference.operations import Member
-    from tenantry.webhooks.catalogue import EventType
+    from tenantry.doors.reference.operations import Member
+    from tenantry.events.webhooks.catalogue import EventType
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
 _BEGINNING = """\

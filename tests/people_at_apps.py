@@ -20,8 +20,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from tenantry import master_key, settings
 from tenantry.db.opening import open_database
-from tenantry.mail import service as mail
-from tenantry.security_notices import service as security_notices
+from tenantry.events.mail import service as mail
+from tenantry.identity.security_notices import service as security_notices
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [

@@ -13,12 +13,12 @@ from sqlalchemy import text
 
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Origin
-from tenantry.connections import service as connections
-from tenantry.connections.model import PASSWORDLESS
 from tenantry.db.statements import Statement
-from tenantry.grants import codes
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import Bounds, Session
+from tenantry.identity.connections import service as connections
+from tenantry.identity.connections.model import PASSWORDLESS
+from tenantry.identity.grants import codes
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import Bounds, Session
 
 if TYPE_CHECKING:
     import httpx

@@ -16,7 +16,7 @@ from servers import TENANTRY
 from test_guides import GUIDES, JANE, fits, program, script
 
 from tenantry import settings
-from tenantry.log_streams import targets
+from tenantry.events.log_streams import targets
 
 ROOT = GUIDES.parent.parent
 RECEIVE, AUDIT = "receive-events", "replay-and-audit"

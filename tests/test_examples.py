@@ -22,8 +22,8 @@ from servers import free_port
 from turns import install_node_packages
 
 from tenantry import master_key, settings
+from tenantry.access.keys import service as keys
 from tenantry.db.opening import open_database
-from tenantry.keys import service as keys
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 AUDIENCE = "https://api.example.com"

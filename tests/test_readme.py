@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tenantry.transport import absent
+from tenantry.doors.transport import absent
 
 ROOT = Path(__file__).parent.parent
 CONFORMANCE = ROOT / "tests" / "conformance"

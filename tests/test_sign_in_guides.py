@@ -22,11 +22,11 @@ from turns import install_node_packages
 from tenantry import master_key, settings
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Origin
-from tenantry.connections import service as connections
-from tenantry.connections.model import PASSWORDLESS
 from tenantry.db.opening import open_database
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import Bounds
+from tenantry.identity.connections import service as connections
+from tenantry.identity.connections.model import PASSWORDLESS
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import Bounds
 
 ROOT = GUIDES.parent.parent
 SIGN_IN, PASSKEYS = "sign-people-in", "passkeys-and-second-factors"

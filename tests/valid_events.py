@@ -12,8 +12,8 @@ from tenantry import master_key, settings
 from tenantry.db import log
 from tenantry.db.opening import open_database
 from tenantry.db.schema import to_json
-from tenantry.event_log.envelopes import envelope
-from tenantry.webhooks import catalogue
+from tenantry.events.event_log.envelopes import envelope
+from tenantry.events.webhooks import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -11,31 +11,57 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import credentials, data_folder, log, worker
 from tenantry import settings as settings_module
-from tenantry.account import web as account
-from tenantry.api_tokens import service as api_token_service
-from tenantry.api_tokens.known import Known as KnownApiTokens
-from tenantry.api_tokens.model import api_tokens
-from tenantry.api_tokens.rpc import ApiTokenService
+from tenantry.access.api_tokens import service as api_token_service
+from tenantry.access.api_tokens.known import Known as KnownApiTokens
+from tenantry.access.api_tokens.model import api_tokens
+from tenantry.access.api_tokens.rpc import ApiTokenService
+from tenantry.access.clients import redirect_uris
+from tenantry.access.clients import service as clients
+from tenantry.access.clients.directory import Directory
+from tenantry.access.clients.model import client_secrets
+from tenantry.access.clients.rpc import ClientService, ClientSettingsService
+from tenantry.access.clients.token_events import TokenEvents
+from tenantry.access.keys import service as keys
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.clients import redirect_uris
-from tenantry.clients import service as clients
-from tenantry.clients.directory import Directory
-from tenantry.clients.model import client_secrets
-from tenantry.clients.rpc import ClientService, ClientSettingsService
-from tenantry.clients.token_events import TokenEvents
-from tenantry.connections import service as connections
 from tenantry.db import copies
 from tenantry.db.budget import budget_of_process
 from tenantry.db.engine import Unavailable
 from tenantry.db.last_uses import LastUses
 from tenantry.db.opening import OpenError, alone, bring_up_to_date, master_key_of, open_database
-from tenantry.dev import web as dev
-from tenantry.domains.rpc import DomainService
-from tenantry.domains.verification import Resolver
-from tenantry.event_log.following import Follower
-from tenantry.event_log.rpc import EventsService
-from tenantry.feed import web as feed
+from tenantry.doors.account import web as account
+from tenantry.doors.dev import web as dev
+from tenantry.doors.feed import web as feed
+from tenantry.doors.health import web as health
+from tenantry.doors.home import web as home
+from tenantry.doors.imports import web as imports
+from tenantry.doors.login import web as login
+from tenantry.doors.oauth import front_channel
+from tenantry.doors.oauth import web as oauth
+from tenantry.doors.oauth.access_tokens import AccessTokens
+from tenantry.doors.oauth.authenticate import Authenticator
+from tenantry.doors.oauth.client_authentication import ClientAuthentication
+from tenantry.doors.oauth.grant_types import authorization_code, client_credentials, refresh_token
+from tenantry.doors.oauth.id_tokens import IdTokens
+from tenantry.doors.oauth.introspection import IntrospectionEndpoint
+from tenantry.doors.oauth.key_ring import KeyRing
+from tenantry.doors.oauth.revocation import RevocationEndpoint
+from tenantry.doors.oauth.signed_tokens import SignedTokens
+from tenantry.doors.oauth.token import TokenEndpoint
+from tenantry.doors.oauth.user_tokens import UserTokens
+from tenantry.doors.oauth.userinfo import UserInfoEndpoint
+from tenantry.doors.portal import web as portal
+from tenantry.doors.reference import web as reference
+from tenantry.doors.transport import absent, methods, rest
+from tenantry.doors.transport.call import Pipeline
+from tenantry.doors.transport.entry import Entry
+from tenantry.doors.transport.router import Router
+from tenantry.doors.transport.rpc import RpcDoor
+from tenantry.events.event_log.following import Follower
+from tenantry.events.event_log.rpc import EventsService
+from tenantry.events.interceptors.rpc import InterceptorSecretService, InterceptorService
+from tenantry.events.interceptors.service import Interceptors
+from tenantry.events.webhooks.rpc import WebhookService
 from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb
 from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, webauthn_pb
 from tenantry.gen.scalekit.v1.clients import clients_pb
@@ -48,59 +74,33 @@ from tenantry.gen.scalekit.v1.sessions import sessions_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
-from tenantry.health import web as health
-from tenantry.home import web as home
-from tenantry.imports import web as imports
-from tenantry.interceptors.rpc import InterceptorSecretService, InterceptorService
-from tenantry.interceptors.service import Interceptors
-from tenantry.keys import service as keys
-from tenantry.login import web as login
-from tenantry.oauth import front_channel
-from tenantry.oauth import web as oauth
-from tenantry.oauth.access_tokens import AccessTokens
-from tenantry.oauth.authenticate import Authenticator
-from tenantry.oauth.client_authentication import ClientAuthentication
-from tenantry.oauth.grants import authorization_code, client_credentials, refresh_token
-from tenantry.oauth.id_tokens import IdTokens
-from tenantry.oauth.introspection import IntrospectionEndpoint
-from tenantry.oauth.key_ring import KeyRing
-from tenantry.oauth.revocation import RevocationEndpoint
-from tenantry.oauth.signed_tokens import SignedTokens
-from tenantry.oauth.token import TokenEndpoint
-from tenantry.oauth.user_tokens import UserTokens
-from tenantry.oauth.userinfo import UserInfoEndpoint
-from tenantry.organizations.rpc import OrganizationService
-from tenantry.organizations.service import ApplicationPolicy
-from tenantry.passkeys.relying_party import RelyingParty
-from tenantry.passkeys.rpc import WebAuthnService
-from tenantry.passwordless.rpc import PasswordlessService
-from tenantry.passwords.service import Passwords
-from tenantry.portal import web as portal
+from tenantry.identity.connections import service as connections
+from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
+from tenantry.identity.proofs.passwordless.rpc import PasswordlessService
+from tenantry.identity.proofs.passwords.service import Passwords
+from tenantry.identity.proofs.totp.rpc import TOTPService
+from tenantry.identity.sessions.cookies import SessionCookie
+from tenantry.identity.sessions.freshness import Freshness
+from tenantry.identity.sessions.rpc import SessionService
+from tenantry.identity.sign_in.browsers import BrowserCookies
+from tenantry.identity.sign_in.rpc import AuditLogsService, AuthService
+from tenantry.identity.sign_in.service import SignIn
 from tenantry.rate_limits.rates import Rates
-from tenantry.reference import web as reference
-from tenantry.roles.rpc import RolesService
-from tenantry.sessions.cookies import SessionCookie
-from tenantry.sessions.freshness import Freshness
-from tenantry.sessions.rpc import SessionService
-from tenantry.sign_in.browsers import BrowserCookies
-from tenantry.sign_in.rpc import AuditLogsService, AuthService
-from tenantry.sign_in.service import SignIn
-from tenantry.totp.rpc import TOTPService
-from tenantry.transport import absent, methods, rest
-from tenantry.transport.call import Pipeline
-from tenantry.transport.entry import Entry
-from tenantry.transport.router import Router
-from tenantry.transport.rpc import RpcDoor
-from tenantry.users.joining import Rules
-from tenantry.users.rpc import UserService
-from tenantry.webhooks.rpc import WebhookService
+from tenantry.tenants.domains.rpc import DomainService
+from tenantry.tenants.domains.verification import Resolver
+from tenantry.tenants.organizations.rpc import OrganizationService
+from tenantry.tenants.organizations.service import ApplicationPolicy
+from tenantry.tenants.roles.rpc import RolesService
+from tenantry.tenants.users.joining import Rules
+from tenantry.tenants.users.rpc import UserService
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from tenantry.api_tokens.model import ApiToken
+    from tenantry.access.api_tokens.model import ApiToken
     from tenantry.db.engine import Database, Session
-    from tenantry.oauth.grants import Grant
+    from tenantry.doors.oauth.grant_types import Grant
     from tenantry.settings import Settings
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

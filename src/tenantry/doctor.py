@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tenantry import certificates, domain_names, errors, launcher
+from tenantry import domain_names, errors, launcher
 from tenantry import settings as settings_module
-from tenantry.launcher import envoy
+from tenantry.launcher import certificates, envoy
 from tenantry.settings import SettingError
 
 if TYPE_CHECKING:
@@ -232,10 +232,10 @@ def _event_log(settings: Settings) -> str:
 
 
 def _mail(settings: Settings) -> str:
-    from tenantry.mail import rendering
-    from tenantry.passwordless import mails as passwordless
-    from tenantry.security_notices import service as security_notices
-    from tenantry.users import invitations
+    from tenantry.events.mail import rendering
+    from tenantry.identity.proofs.passwordless import mails as passwordless
+    from tenantry.identity.security_notices import service as security_notices
+    from tenantry.tenants.users import invitations
 
     templates = rendering.Templates(settings.mail_templates)
     cases = [(invitations.TEMPLATE, variables) for variables in _CASES]

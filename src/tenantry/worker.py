@@ -15,39 +15,39 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenantry.api_tokens import service as api_tokens
-from tenantry.attempts import service as attempts
-from tenantry.clients import assertions, revocations
+from tenantry.access.api_tokens import service as api_tokens
+from tenantry.access.clients import assertions, revocations
 from tenantry.db import copies
 from tenantry.db.engine import Failure
-from tenantry.domains import verification
-from tenantry.domains.verification import Resolver
-from tenantry.event_log import retention
-from tenantry.event_log.sealing import Sealing
-from tenantry.grants import codes
+from tenantry.doors.oauth.key_ring import KeyRing
+from tenantry.events.event_log import retention
+from tenantry.events.event_log.sealing import Sealing
+from tenantry.events.log_streams import streaming
+from tenantry.events.mail import service as mail
+from tenantry.events.mail.delivery import Delivery
+from tenantry.events.webhooks import disabling, pruning
+from tenantry.events.webhooks.delivery import Pump
+from tenantry.identity.attempts import service as attempts
+from tenantry.identity.grants import codes
+from tenantry.identity.proofs.passkeys import challenges
+from tenantry.identity.proofs.passwordless import mails as passwordless_mails
+from tenantry.identity.proofs.passwordless import service as passwordless
+from tenantry.identity.security_notices import service as security_notices
+from tenantry.identity.sessions import departures, lapsing
+from tenantry.identity.sessions.back_channel import BackChannel
+from tenantry.identity.sign_in import retention as sign_ins
 from tenantry.log import seldom
-from tenantry.log_streams import streaming
-from tenantry.mail import service as mail
-from tenantry.mail.delivery import Delivery
-from tenantry.oauth.key_ring import KeyRing
-from tenantry.passkeys import challenges
-from tenantry.passwordless import mails as passwordless_mails
-from tenantry.passwordless import service as passwordless
-from tenantry.security_notices import service as security_notices
-from tenantry.sessions import departures, lapsing
-from tenantry.sessions.back_channel import BackChannel
-from tenantry.sign_in import retention as sign_ins
-from tenantry.users import invitations
-from tenantry.webhooks import disabling, pruning
-from tenantry.webhooks.delivery import Pump
+from tenantry.tenants.domains import verification
+from tenantry.tenants.domains.verification import Resolver
+from tenantry.tenants.users import invitations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from typing import Any
 
     from tenantry.db.engine import Session
-    from tenantry.mail.rendering import Prepare
-    from tenantry.sessions.back_channel import Sign
+    from tenantry.events.mail.rendering import Prepare
+    from tenantry.identity.sessions.back_channel import Sign
     from tenantry.settings import Settings
 
 _STOP_SECONDS = 5.0  # for what is under way

@@ -12,16 +12,16 @@ from sqlalchemy import bindparam, update
 
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Caller, Kind, Origin
-from tenantry.connections import service as connections
 from tenantry.db.statements import Statement
-from tenantry.passkeys import service as passkeys
-from tenantry.passkeys.relying_party import RelyingParty
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import Bounds
-from tenantry.sessions.model import sessions as table
+from tenantry.identity.connections import service as connections
+from tenantry.identity.proofs.passkeys import service as passkeys
+from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import Bounds
+from tenantry.identity.sessions.model import sessions as table
+from tenantry.tenants.users import reading
 from tenantry.times import now
-from tenantry.totp import service as totp
-from tenantry.users import reading
 
 if TYPE_CHECKING:
     import httpx

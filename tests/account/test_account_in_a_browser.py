@@ -21,10 +21,10 @@ from signed_in_people import COOKIE, Person, code_of
 
 from tenantry import master_key, settings
 from tenantry.db.opening import open_database
-from tenantry.passkeys import service as passkeys
-from tenantry.passwordless import proofs
-from tenantry.sessions import service as sessions
-from tenantry.totp import service as totp
+from tenantry.identity.proofs.passkeys import service as passkeys
+from tenantry.identity.proofs.passwordless import proofs
+from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.sessions import service as sessions
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import tenantry.account
-from tenantry.account import words
+import tenantry.doors.account
+from tenantry.doors.account import words
 
-FOLDER = Path(tenantry.account.__file__).parent
+FOLDER = Path(tenantry.doors.account.__file__).parent
 ENGLISH = words.of("en").sentences
 
 

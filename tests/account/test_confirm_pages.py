@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from signed_in_people import Visitor, code_of, heading, text_of
 
-from tenantry.passwordless import proofs
-from tenantry.passwordless import service as passwordless
-from tenantry.sessions import service as sessions
+from tenantry.identity.proofs.passwordless import proofs
+from tenantry.identity.proofs.passwordless import service as passwordless
+from tenantry.identity.sessions import service as sessions
 
 
 async def sent(visitor, way_on="security"):

@@ -7,8 +7,8 @@ import re
 import pyotp
 from signed_in_people import Visitor, code_of, heading, text_of
 
-from tenantry.sessions import service as sessions
-from tenantry.totp import service as totp
+from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.sessions import service as sessions
 
 
 def key_on(page):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import bindparam, update
 
-from tenantry.api_tokens.model import api_tokens
+from tenantry.access.api_tokens.model import api_tokens
 from tenantry.db.statements import Statement
-from tenantry.users.model import memberships
+from tenantry.tenants.users.model import memberships
 
 if TYPE_CHECKING:
     from apis import Answer

@@ -14,9 +14,9 @@ from apis import access_token, moment, refused, unique
 from protobuf.wkt import Timestamp
 from sqlalchemy import select, text
 
-from tenantry.api_tokens import format as format_
-from tenantry.api_tokens import service
-from tenantry.api_tokens.model import api_tokens
+from tenantry.access.api_tokens import format as format_
+from tenantry.access.api_tokens import service
+from tenantry.access.api_tokens.model import api_tokens
 from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
 from tenantry.gen.scalekit.v1.tokens import tokens_pb as pb

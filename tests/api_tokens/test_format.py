@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenantry.api_tokens import format as format_
+from tenantry.access.api_tokens import format as format_
 
 SCANNER = re.compile(r"\btnat_[0-9A-Za-z]{49}\b")
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from tenantry.api_tokens import format as format_
-from tenantry.api_tokens import known as known_module
-from tenantry.api_tokens.known import FRESH_SECONDS, Known
+from tenantry.access.api_tokens import format as format_
+from tenantry.access.api_tokens import known as known_module
+from tenantry.access.api_tokens.known import FRESH_SECONDS, Known
 from tenantry.db.engine import Unavailable
 
 pytestmark = pytest.mark.wires("rest")

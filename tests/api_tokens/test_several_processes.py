@@ -10,7 +10,7 @@ from servers import LiveServer
 from sqlalchemy import select
 
 from tenantry import master_key, settings
-from tenantry.api_tokens.model import api_tokens
+from tenantry.access.api_tokens.model import api_tokens
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from tenantry import errors
-from tenantry.attempts import service
-from tenantry.attempts.model import attempts
 from tenantry.db.statements import Statement
+from tenantry.identity.attempts import service
+from tenantry.identity.attempts.model import attempts
 
 ROWS = Statement(select(attempts))
 

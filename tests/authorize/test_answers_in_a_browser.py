@@ -10,7 +10,7 @@ from authorizations import LOGOUT_URI, REDIRECT_URI
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import async_playwright, expect
 
-from tenantry.sessions import service as sessions
+from tenantry.identity.sessions import service as sessions
 
 CHROMIUM = "/usr/bin/chromium"
 IS_THERE = Path(CHROMIUM).exists()

@@ -17,10 +17,10 @@ from authorizations import (
 )
 from sqlalchemy import bindparam, func, select
 
-from tenantry.connections import service as connections
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
-from tenantry.sign_in.model import auth_requests
+from tenantry.identity.connections import service as connections
+from tenantry.identity.sign_in.model import auth_requests
 
 _FIND = Statement(select(auth_requests).where(auth_requests.c.id == bindparam("id")))
 _COUNT = Statement(select(func.count().label("n")).select_from(auth_requests))

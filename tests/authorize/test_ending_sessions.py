@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from authorizations import COOKIE, LOGOUT_URI, id_token, with_cookies
 
-from tenantry.sessions import service as sessions
+from tenantry.identity.sessions import service as sessions
 
 ORIGIN = {"sec-fetch-site": "same-origin"}
 

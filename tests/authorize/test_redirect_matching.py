@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.oauth.redirects import MAX_CHARACTERS, is_registered
-from tenantry.organizations.service import new as new_organization
+from tenantry.doors.oauth.redirects import MAX_CHARACTERS, is_registered
+from tenantry.tenants.organizations.service import new as new_organization
 
 
 class Ids:

@@ -9,7 +9,7 @@ from servers import LiveServer
 from sqlalchemy import func, select
 
 from tenantry.db.statements import Statement
-from tenantry.sign_in.model import auth_requests
+from tenantry.identity.sign_in.model import auth_requests
 
 _COUNT = Statement(select(func.count().label("n")).select_from(auth_requests))
 

@@ -15,17 +15,17 @@ from sqlalchemy import insert, select
 from user_files import ARGON2, BCRYPT, MASTER_KEY, address, ndjson, run
 
 from tenantry import errors
-from tenantry.bulk import archive, dump, restore
+from tenantry.access.clients.model import clients
+from tenantry.access.keys.model import signing_keys
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.clients.model import clients
+from tenantry.data.bulk import archive, dump, restore
 from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
-from tenantry.keys.model import signing_keys
-from tenantry.users import memberships, search
+from tenantry.tenants.users import memberships, search
 
-# Tables that no export has, each for a reason: see `tenantry.bulk.archive`.
+# Tables that no export has, each for a reason: see `tenantry.data.bulk.archive`.
 LEFT_OUT = {
     "signing_keys",  # the deployment's credentials, as its management clients
     *("portal_links", "portal_sessions", "mail", "replies"),  # over soon

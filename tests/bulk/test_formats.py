@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry import errors
-from tenantry.bulk import formats
-from tenantry.bulk.formats import Format
-from tenantry.bulk.rows import COLUMNS
-from tenantry.passwords import hashes
+from tenantry.data.bulk import formats
+from tenantry.data.bulk.formats import Format
+from tenantry.data.bulk.rows import COLUMNS
+from tenantry.identity.proofs.passwords import hashes
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
 # A cell that is empty says nothing, and a lone \r ends no line of ours.

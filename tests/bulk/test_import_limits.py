@@ -10,15 +10,15 @@ from apis import unique
 from user_files import address, run
 
 from tenantry import errors
-from tenantry.bulk import importing
+from tenantry.data.bulk import importing
 from tenantry.db import log
 from tenantry.db.engine import Unavailable
-from tenantry.organizations import service as organizations
-from tenantry.organizations.service import Identity
-from tenantry.roles import service as roles
-from tenantry.users import listing, memberships, reading
-from tenantry.users import service as users
-from tenantry.users.joining import Rules, Terms
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.roles import service as roles
+from tenantry.tenants.users import listing, memberships, reading
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.joining import Rules, Terms
 
 RULES = Rules(15, block_disposable_emails=False, block_public_emails=False)
 AT_ONCE = Terms((), {}, None, invite=False)

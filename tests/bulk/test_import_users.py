@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, update
 from user_files import ARGON2, BCRYPT, CSV, address, ndjson, refusals
 
 from tenantry.db.statements import Statement
-from tenantry.users.model import users
+from tenantry.tenants.users.model import users
 
 CHOOSE = Statement(
     update(users)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from apis import rest_error, unique
 
-from tenantry.bulk import importing
-from tenantry.imports.contract import Contract
-from tenantry.users.joining import Rules
+from tenantry.data.bulk import importing
+from tenantry.doors.imports.contract import Contract
+from tenantry.tenants.users.joining import Rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     import httpx
 
-    from tenantry.bulk.report import Report
     from tenantry.call import Call
+    from tenantry.data.bulk.report import Report
 
 MASTER_KEY = b"m" * 32
 BCRYPT = "$2b$12$" + "abcdefghijklmnopqrstuv" + "abcdefghijklmnopqrstuvwxyz01234"

@@ -8,10 +8,10 @@ from protobuf import DescFieldValueList, DescFieldValueMap, DescFieldValueMessag
 from served import SERVICES
 
 from tenantry.caller import Caller, Kind
+from tenantry.doors.transport import visible
 from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationMembership
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.users import users_pb
-from tenantry.transport import visible
 
 METADATA = {"stripe_customer": "cus_1", "plan": "gold"}
 READS = frozenset({"organizations_read"})

@@ -24,10 +24,10 @@ from signins import SignIns
 
 from tenantry import errors
 from tenantry.caller import Caller, Kind
-from tenantry.oauth import api_scopes
-from tenantry.oauth.authenticate import PORTAL_READ, PORTAL_WRITE
-from tenantry.transport import messages, policy
-from tenantry.transport.methods import of_service
+from tenantry.doors.oauth import api_scopes
+from tenantry.doors.oauth.authenticate import PORTAL_READ, PORTAL_WRITE
+from tenantry.doors.transport import messages, policy
+from tenantry.doors.transport.methods import of_service
 
 
 class Nothing:

@@ -12,10 +12,10 @@ from sqlalchemy import select
 from tenantry.db.schema import events
 from tenantry.db.statements import Statement
 from tenantry.event import PUBLISHED
-from tenantry.event_log import verification
-from tenantry.event_log.model import event_log
-from tenantry.organizations.model import Organization, organizations
-from tenantry.webhooks.model import webhook_attempts, webhook_deliveries
+from tenantry.events.event_log import verification
+from tenantry.events.event_log.model import event_log
+from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries
+from tenantry.tenants.organizations.model import Organization, organizations
 
 if TYPE_CHECKING:
     from receiver import Receiver

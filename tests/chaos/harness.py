@@ -18,8 +18,8 @@ from tenantry import master_key, settings
 from tenantry.db.opening import open_database
 from tenantry.db.schema import events
 from tenantry.db.statements import Statement
-from tenantry.event_log.model import event_log
-from tenantry.webhooks.model import webhook_deliveries
+from tenantry.events.event_log.model import event_log
+from tenantry.events.webhooks.model import webhook_deliveries
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from sqlalchemy import text as sql
 from tenantry import master_key, settings
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.event_log import sealing
+from tenantry.events.event_log import sealing
 
 pytestmark = pytest.mark.one_database
 

@@ -95,7 +95,7 @@ def test_the_default_database_lies_in_the_data_folder(tmp_path, monkeypatch):
 
 
 def test_nothing_that_is_written_holds_a_secret(tmp_path):
-    from tenantry import certificates
+    from tenantry.launcher import certificates
 
     settings = load(
         {

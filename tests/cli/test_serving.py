@@ -23,7 +23,7 @@ import httpx
 import pytest
 from servers import TENANTRY, LiveServer
 
-from tenantry import certificates
+from tenantry.launcher import certificates
 from tenantry.launcher.envoy import PATH_PATTERN
 from tenantry.settings import load
 

@@ -6,9 +6,9 @@ import pytest
 from protobuf.wkt import BoolValue, FieldMask
 from rooms import database_url, db, empty_postgresql, empty_sqlite  # noqa: F401 - fixtures
 
+from tenantry.access.clients.rpc import ClientService
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.clients.rpc import ClientService
 from tenantry.gen.scalekit.v1.clients import clients_pb as pb
 
 

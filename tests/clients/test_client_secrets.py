@@ -12,7 +12,7 @@ from apis import access_token, moment, refused, unique
 from holders import MOST, Holder
 from sqlalchemy import bindparam, select
 
-from tenantry.clients.model import client_secrets, clients
+from tenantry.access.clients.model import client_secrets, clients
 from tenantry.db.schema import events as events_table
 from tenantry.db.schema import replies
 from tenantry.db.statements import Statement

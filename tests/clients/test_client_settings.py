@@ -8,8 +8,8 @@ import pytest
 from apis import ApiError, refused
 from joserfc import jwk
 
-from tenantry.keys import service as keys
-from tenantry.keys.model import State
+from tenantry.access.keys import service as keys
+from tenantry.access.keys.model import State
 
 RSA = jwk.RSAKey.generate_key(2048, {"kid": "r"}).as_dict(private=False)
 EC = jwk.ECKey.generate_key("P-256", {"kid": "e"}).as_dict(private=False)

@@ -9,9 +9,9 @@ import pytest
 from apis import access_token, refused
 
 from tenantry import errors
+from tenantry.access.clients import service as clients
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.clients import service as clients
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
 

@@ -24,7 +24,7 @@ from servers import free_port
 from sqlalchemy import bindparam, update
 
 from tenantry import master_key, settings
-from tenantry.clients.model import clients
+from tenantry.access.clients.model import clients
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 

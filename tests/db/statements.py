@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, text, update
 
-from tenantry.clients.model import clients
+from tenantry.access.clients.model import clients
 from tenantry.db.statements import Statement
 from tenantry.event import Event
-from tenantry.organizations.model import organizations
+from tenantry.tenants.organizations.model import organizations
 from tenantry.times import now
 
 INSERT_CLIENT = Statement(

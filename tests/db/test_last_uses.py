@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import insert, select
 
-from tenantry.clients.model import client_secrets, clients
+from tenantry.access.clients.model import client_secrets, clients
 from tenantry.db.engine import Unavailable
 from tenantry.db.last_uses import LastUses
 from tenantry.db.records import named, rows_of, spelled

@@ -15,8 +15,8 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.opening import open_database
-from tenantry.organizations import listing, service
-from tenantry.organizations.service import Identity
+from tenantry.tenants.organizations import listing, service
+from tenantry.tenants.organizations.service import Identity
 
 NAMES = ["Acme", "acme two", "Ümlaut GmbH", "ab\"c 'd%_", "100% é🐘", "xyz"]
 PARTS = ["acm", "ACME", "ümlaut", "100%", "%_", "b\"c 'd", "é🐘", "org_", "ext-1", "xyz", "***"]
@@ -261,7 +261,7 @@ async def test_a_filter_is_answered_by_its_index_and_a_page_by_the_ids(plan):
 
 async def test_what_is_found_by_key_is_found_by_an_index(lite_plan):
     from tenantry.db import log, replies
-    from tenantry.portal_links import service as portal_links
+    from tenantry.tenants.portal_links import service as portal_links
 
     for statement in (
         service._FIND_BY_ID,

@@ -23,24 +23,6 @@ from sqlalchemy import Column, Index, MetaData, Text, create_engine, inspect, te
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from statements import INSERT_CLIENT, event
 
-import tenantry.api_tokens.model
-import tenantry.app
-import tenantry.attempts.model
-import tenantry.connections.model
-import tenantry.domains.model
-import tenantry.event_log.model
-import tenantry.grants.model
-import tenantry.interceptors.model
-import tenantry.log_streams.model
-import tenantry.mail.model
-import tenantry.passkeys.model
-import tenantry.passwordless.model
-import tenantry.roles.model
-import tenantry.sessions.model
-import tenantry.sign_in.model
-import tenantry.totp.model
-import tenantry.users.model
-import tenantry.webhooks.model  # noqa: F401
 from tenantry.db import migrate
 from tenantry.db.opening import open_database, schema_version
 from tenantry.db.schema import metadata

@@ -12,13 +12,13 @@ from sqlalchemy import func, select
 from statements import INSERT_CLIENT, INSERT_ORGANIZATION, count, event, names, organization, sql
 
 from tenantry import errors
-from tenantry.clients.model import clients
+from tenantry.access.clients.model import clients
 from tenantry.db import postgresql
 from tenantry.db.engine import DuplicateKey, OutcomeUnknown, Unavailable
 from tenantry.db.opening import OpenError, open_database, schema_version
 from tenantry.db.pool import MOST_WAITING
 from tenantry.db.statements import Statement
-from tenantry.transport import details
+from tenantry.doors.transport import details
 
 KEY = b"m" * 32
 SLEEP = sql("SELECT pg_sleep(0.05)")

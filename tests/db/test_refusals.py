@@ -16,7 +16,7 @@ from tenantry.db import pool
 from tenantry.db.budget import Budget
 from tenantry.db.engine import Unavailable
 from tenantry.db.opening import OpenError, open_database
-from tenantry.transport import details
+from tenantry.doors.transport import details
 
 KEY = b"m" * 32
 

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import Text, bindparam, insert, select
 from statements import INSERT_ORGANIZATION, count, event, organization
 
-from tenantry.clients.model import client_secrets, clients
+from tenantry.access.clients.model import client_secrets, clients
 from tenantry.db import log
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.organizations.model import organizations
+from tenantry.tenants.organizations.model import organizations
 
 _secret = client_secrets.c
 CLIENT_WITH_SECRETS = Statement(

@@ -9,8 +9,8 @@ from apis import Api, unique
 from sqlalchemy import bindparam, update
 
 from tenantry.db.statements import Statement
-from tenantry.domains.model import domains
-from tenantry.domains.verification import Resolver
+from tenantry.tenants.domains.model import domains
+from tenantry.tenants.domains.verification import Resolver
 from tenantry.times import now
 
 _AGE = Statement(

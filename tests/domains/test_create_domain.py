@@ -9,7 +9,7 @@ from apis import ApiError, moment, refused, unique
 from sqlalchemy import bindparam, insert
 
 from tenantry.db.statements import Statement
-from tenantry.domains.model import domains
+from tenantry.tenants.domains.model import domains
 
 RPCS = ("connect", "grpc", "grpc-web")
 # No name of a domain.

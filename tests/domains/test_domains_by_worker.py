@@ -10,8 +10,8 @@ from apis import refused, unique
 from sqlalchemy import select, update
 
 from tenantry.db.statements import Statement
-from tenantry.domains.model import domains
-from tenantry.domains.verification import IDLE_SECONDS, Resolver, run_due
+from tenantry.tenants.domains.model import domains
+from tenantry.tenants.domains.verification import IDLE_SECONDS, Resolver, run_due
 from tenantry.times import now
 
 pytestmark = pytest.mark.wires("rest")

@@ -8,8 +8,8 @@ import sys
 import pytest
 from apis import unique
 
-from tenantry.domains import email_domains
-from tenantry.domains.service import organizations_for_email
+from tenantry.tenants.domains import email_domains
+from tenantry.tenants.domains.service import organizations_for_email
 
 PUBLIC = (
     "gmail.com",

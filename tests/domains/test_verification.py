@@ -8,7 +8,7 @@ import time
 import pytest
 from apis import moment, refused, unique
 
-from tenantry.domains.verification import LOOKUP_SECONDS, Resolver
+from tenantry.tenants.domains.verification import LOOKUP_SECONDS, Resolver
 
 
 async def test_the_record_proves_the_domain(customer, name_server, events):

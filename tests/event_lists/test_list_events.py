@@ -9,7 +9,7 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM, Caller, Kind
 from tenantry.errors import PermissionDenied
 from tenantry.event import PUBLISHED, Event
-from tenantry.event_log import listing
+from tenantry.events.event_log import listing
 
 
 def ids_of(page):

@@ -12,8 +12,8 @@ import pytest
 
 from tenantry import ids
 from tenantry.db import migrate
-from tenantry.event_log import listing
-from tenantry.event_log.listing import Filter
+from tenantry.events.event_log import listing
+from tenantry.events.event_log.listing import Filter
 
 # Frequent, rare and absent types, and an organization that is hardly there.
 FILTERS = {

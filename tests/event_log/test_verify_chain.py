@@ -13,8 +13,8 @@ from logs import MASTER_KEY, ONLY_POSTGRESQL, entries, run, seal_all, write, wri
 
 from tenantry.db.opening import open_database
 from tenantry.db.schema import to_json
-from tenantry.event_log import erasure
-from tenantry.event_log.verification import Kind, verify
+from tenantry.events.event_log import erasure
+from tenantry.events.event_log.verification import Kind, verify
 
 _NUMBERS = itertools.count(1)
 

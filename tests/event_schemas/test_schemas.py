@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from valid_events import ENVIRONMENT, PUBLIC_URL, assert_all_valid, problems
 
 from tenantry.event import LATER, PUBLISHED
-from tenantry.webhooks import catalogue
-from tenantry.webhooks.shapes import OURS
+from tenantry.events.webhooks import catalogue
+from tenantry.events.webhooks.shapes import OURS
 
 NOW = int(time.time() * 1e6)
 

@@ -17,7 +17,7 @@ from tenantry import master_key, settings
 from tenantry.db import log
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.organizations.model import Organization, organizations
+from tenantry.tenants.organizations.model import Organization, organizations
 
 _ALL = Statement(select(organizations))
 

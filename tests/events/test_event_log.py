@@ -13,14 +13,14 @@ import pytest
 from apis import access_token, moment, refused, unique
 
 from tenantry import errors, ids
+from tenantry.access.clients import service as clients
+from tenantry.access.keys import service as keys
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.clients import service as clients
 from tenantry.db import engine, log
 from tenantry.event import OBJECT
-from tenantry.keys import service as keys
-from tenantry.organizations import service as organizations
-from tenantry.organizations.service import Identity
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.service import Identity
 
 FEATURES = {"features": [{"name": "dir_sync", "enabled": True}]}
 # What each driver says to an event without a type.

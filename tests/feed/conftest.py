@@ -16,8 +16,8 @@ from tenantry.db import log, migrate
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.event import Event
-from tenantry.event_log import following, sealing
-from tenantry.event_log.model import event_log
+from tenantry.events.event_log import following, sealing
+from tenantry.events.event_log.model import event_log
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session

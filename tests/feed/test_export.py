@@ -19,7 +19,7 @@ from servers import without_settings
 
 from tenantry.caller import SYSTEM
 from tenantry.event import Event
-from tenantry.event_log import chain, exporting, following, sealing
+from tenantry.events.event_log import chain, exporting, following, sealing
 
 # Attack case 55: what a spreadsheet would run, in a name that a customer chose.
 FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\tx", "\rx", "＝1", '"quoted", x']

@@ -12,16 +12,16 @@ from feeds import STREAM, lines, names_of, reading, record
 from servers import LiveServer
 from sqlalchemy import bindparam, update
 
+from tenantry.access.clients import service as clients
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.clients import service as clients
 from tenantry.db import log
 from tenantry.db.sqlite import SQLite
 from tenantry.db.statements import Statement
+from tenantry.doors.feed import web
 from tenantry.errors import InvalidArgument
-from tenantry.event_log import following, sealing
-from tenantry.event_log.model import event_log_state
-from tenantry.feed import web
+from tenantry.events.event_log import following, sealing
+from tenantry.events.event_log.model import event_log_state
 from tenantry.rate_limits.rates import Rates
 from tenantry.web import Request
 

@@ -16,25 +16,25 @@ from hypothesis import strategies as st
 from served import SERVICES
 
 from tenantry import addresses, domain_names, email_addresses, errors, strict_json
-from tenantry.account import words as account_words
-from tenantry.bulk import formats
-from tenantry.clients import redirect_uris
+from tenantry.access.clients import redirect_uris
+from tenantry.data.bulk import formats
 from tenantry.db.page_tokens import PageTokens
+from tenantry.doors.account import words as account_words
+from tenantry.doors.login import words as login_words
+from tenantry.doors.oauth import client_assertion, compact
+from tenantry.doors.oauth import words as oauth_words
+from tenantry.doors.transport import call, messages
+from tenantry.doors.transport.address import Addresses
+from tenantry.doors.transport.methods import of_service
+from tenantry.doors.transport.rest import Transcoder
+from tenantry.doors.transport.router import Router
+from tenantry.events.interceptors import answers
+from tenantry.events.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
 from tenantry.gen.scalekit.v1.auth import auth_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.users import users_pb
-from tenantry.interceptors import answers
-from tenantry.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
-from tenantry.login import words as login_words
-from tenantry.oauth import client_assertion, compact
-from tenantry.oauth import words as oauth_words
-from tenantry.passwords.service import Passwords
-from tenantry.sessions import devices
-from tenantry.transport import call, messages
-from tenantry.transport.address import Addresses
-from tenantry.transport.methods import of_service
-from tenantry.transport.rest import Transcoder
-from tenantry.transport.router import Router
+from tenantry.identity.proofs.passwords.service import Passwords
+from tenantry.identity.sessions import devices
 from tenantry.web import MAX_ANONYMOUS, Request, cookie
 
 if TYPE_CHECKING:

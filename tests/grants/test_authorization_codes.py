@@ -20,9 +20,9 @@ from signins import (
     is_refused,
 )
 
-from tenantry.connections import service as connections
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import REVOKED
+from tenantry.identity.connections import service as connections
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import REVOKED
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from signins import ALL, SignIns, claims_of, is_refused
 
 from tenantry import vault
-from tenantry.grants import refresh_tokens
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import LOGOUT, REVOKED, Bounds
+from tenantry.identity.grants import refresh_tokens
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import LOGOUT, REVOKED, Bounds
 
 MINUTE = 60_000_000
 

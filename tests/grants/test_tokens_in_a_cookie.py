@@ -17,11 +17,11 @@ from scalekit.middleware import session_crypto
 from scalekit.middleware.session_manager import SessionRefreshManager
 from signins import ALL, claims_of, half_hash
 
-from tenantry.clients.directory import Directory
-from tenantry.grants import claims as grants
-from tenantry.grants import subjects
-from tenantry.oauth.id_tokens import IdTokens
-from tenantry.oauth.key_ring import KeyRing
+from tenantry.access.clients.directory import Directory
+from tenantry.doors.oauth.id_tokens import IdTokens
+from tenantry.doors.oauth.key_ring import KeyRing
+from tenantry.identity.grants import claims as grants
+from tenantry.identity.grants import subjects
 
 LIMIT = 3800  # of the middleware
 TARGET = 3400

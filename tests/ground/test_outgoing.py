@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tenantry import addresses
-from tenantry.certificates.authority import Authority
+from tenantry.launcher.certificates.authority import Authority
 from tenantry.outgoing import Outgoing, Refused, Unanswered, check_url
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")

@@ -11,20 +11,20 @@ SRC = Path(tenantry.__file__).parent
 # The standard library takes NaN, Infinity and half a surrogate pair, and recurses without a bound.
 LAX = re.compile(r"\bjson\.loads?\(")
 OF_OURS = {
-    "certificates/__init__.py": "the data folder's server.json",
+    "launcher/certificates/__init__.py": "the data folder's server.json",
     "cli/interceptors.py": "the operator's sample",
     "credentials.py": "the data folder's credentials",
     "db/copies.py": "the data folder's stamp",
     "db/page_tokens.py": "what a page token of ours holds, once its MAC holds",
     "launcher/whereabouts.py": "where the data folder's server is",
-    "oauth/client_assertion.py": "a key set that was checked when it was registered",
-    "reference/comments.py": "what `make gen` wrote",
-    "reference/examples.py": "what protobuf-py wrote",
+    "doors/oauth/client_assertion.py": "a key set that was checked when it was registered",
+    "doors/reference/comments.py": "what `make gen` wrote",
+    "doors/reference/examples.py": "what protobuf-py wrote",
     "strict_json.py": "the members' names, once all of it was parsed strictly",
     "structs.py": "what protobuf-py wrote",
-    "transport/call.py": "what protobuf-py wrote",
-    "transport/messages.py": "what the strict parser has taken or refused, for its error",
-    "transport/rpc.py": "what connectrpc wrote",
+    "doors/transport/call.py": "what protobuf-py wrote",
+    "doors/transport/messages.py": "what the strict parser has taken or refused, for its error",
+    "doors/transport/rpc.py": "what connectrpc wrote",
 }
 
 

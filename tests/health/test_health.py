@@ -16,7 +16,7 @@ from tenantry.db import migrate, readiness
 from tenantry.db.opening import open_database
 from tenantry.db.readiness import Readiness
 from tenantry.db.statements import Statement
-from tenantry.health import web as health
+from tenantry.doors.health import web as health
 from tenantry.web import Request
 
 PATHS = ["/livez", "/readyz", "/healthz"]

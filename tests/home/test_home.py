@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tenantry import errors
-from tenantry.home.web import refusal
+from tenantry.doors.home.web import refusal
 from tenantry.web import Request
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}

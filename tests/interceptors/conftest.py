@@ -11,7 +11,7 @@ from interceptor_receivers import LOOPBACK, Receiver, configured
 
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
-from tenantry.interceptors.service import Interceptors
+from tenantry.events.interceptors.service import Interceptors
 
 _NUMBERS = itertools.count(1)
 _MASTER_KEY = b"m" * 32

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tenantry.interceptors import answers
-from tenantry.interceptors.model import PRE_M2M_TOKEN_CREATION
-from tenantry.interceptors.service import merged
+from tenantry.events.interceptors import answers
+from tenantry.events.interceptors.model import PRE_M2M_TOKEN_CREATION
+from tenantry.events.interceptors.service import merged
 
 
 def claims(**given: object):

@@ -12,8 +12,8 @@ from interceptor_receivers import a_call, interceptor
 from scalekit import ScalekitClient
 from turns import install_node_packages
 
-from tenantry.interceptors import registry, signing
-from tenantry.interceptors.model import PRE_SESSION_CREATION
+from tenantry.events.interceptors import registry, signing
+from tenantry.events.interceptors.model import PRE_SESSION_CREATION
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -27,13 +27,13 @@ from tenantry import errors
 from tenantry.caller import Origin
 from tenantry.db import log
 from tenantry.db.statements import Statement
-from tenantry.interceptors import breakers, registry, service
-from tenantry.interceptors.model import (
+from tenantry.events.interceptors import breakers, registry, service
+from tenantry.events.interceptors.model import (
     PRE_M2M_TOKEN_CREATION,
     PRE_SESSION_CREATION,
     PRE_SIGNUP,
 )
-from tenantry.interceptors.service import Interceptors
+from tenantry.events.interceptors.service import Interceptors
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"
 JANE = {"user_email": "jane@acme.com", "user_id": "usr_1", "organization_id": "org_1"}

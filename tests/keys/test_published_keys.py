@@ -10,10 +10,10 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tenantry import ids
-from tenantry.grants.claims import CLAIMS
-from tenantry.keys import service as keys
-from tenantry.keys.model import State
-from tenantry.oauth.authorize import PROMPTS
+from tenantry.access.keys import service as keys
+from tenantry.access.keys.model import State
+from tenantry.doors.oauth.authorize import PROMPTS
+from tenantry.identity.grants.claims import CLAIMS
 
 DISCOVERY = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]
 

@@ -14,15 +14,15 @@ from joserfc.jwk import RSAKey
 from sqlalchemy import bindparam, select, update
 
 from tenantry import app, settings
+from tenantry.access.keys import service as keys
+from tenantry.access.keys.model import State, signing_keys
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import log, migrate
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.keys import service as keys
-from tenantry.keys.model import State, signing_keys
-from tenantry.oauth import key_ring
-from tenantry.oauth.key_ring import KeyRing
+from tenantry.doors.oauth import key_ring
+from tenantry.doors.oauth.key_ring import KeyRing
 from tenantry.times import now
 
 _RETIRE = Statement(

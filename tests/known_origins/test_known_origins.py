@@ -9,12 +9,12 @@ from tenantry import vault
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Origin
 from tenantry.db.statements import Statement
-from tenantry.known_origins import cookies, service
-from tenantry.known_origins.cookies import DeviceCookie
-from tenantry.known_origins.model import known_origins
-from tenantry.organizations import service as organizations
-from tenantry.users import service as users_service
-from tenantry.users.joining import Rules, Terms
+from tenantry.identity.known_origins import cookies, service
+from tenantry.identity.known_origins.cookies import DeviceCookie
+from tenantry.identity.known_origins.model import known_origins
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.users import service as users_service
+from tenantry.tenants.users.joining import Rules, Terms
 
 URL = "https://tenantry.example"
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)

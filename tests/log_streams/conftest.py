@@ -11,8 +11,8 @@ from log_of_events import MASTER_KEY, certificates
 
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
-from tenantry.log_streams import streaming
-from tenantry.log_streams.targets import parse
+from tenantry.events.log_streams import streaming
+from tenantry.events.log_streams.targets import parse
 
 _NUMBERS = itertools.count(1)
 

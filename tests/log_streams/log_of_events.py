@@ -13,8 +13,8 @@ from sqlalchemy import bindparam, select, update
 
 from tenantry.db.statements import Statement
 from tenantry.event import Event
-from tenantry.event_log import sealing
-from tenantry.log_streams.model import log_streams
+from tenantry.events.event_log import sealing
+from tenantry.events.log_streams.model import log_streams
 
 MASTER_KEY = b"m" * 32
 ACTOR = {"type": "management_client", "id": "skc_1"}

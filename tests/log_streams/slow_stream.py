@@ -9,9 +9,9 @@ import time
 from log_of_events import MASTER_KEY
 
 from tenantry.db.opening import open_database
-from tenantry.log_streams.files import FileSink
-from tenantry.log_streams.streaming import Stream
-from tenantry.log_streams.targets import parse
+from tenantry.events.log_streams.files import FileSink
+from tenantry.events.log_streams.streaming import Stream
+from tenantry.events.log_streams.targets import parse
 
 
 class Slow(FileSink):

@@ -16,7 +16,7 @@ from log_of_events import drain, happen, hasten, numbers, row
 from log_receivers import OtlpServer, SyslogServer
 from servers import free_port
 
-from tenantry.log_streams import otlp, service, sinks, streaming, syslog
+from tenantry.events.log_streams import otlp, service, sinks, streaming, syslog
 
 LINES = 1200  # more than two pages
 

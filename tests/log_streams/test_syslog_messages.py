@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from log_receivers import read_message
 
 from tenantry.db.schema import to_json
-from tenantry.log_streams.lines import Line
-from tenantry.log_streams.syslog import framed, message
+from tenantry.events.log_streams.lines import Line
+from tenantry.events.log_streams.syslog import framed, message
 
 TIME = 1_793_887_500_123_456  # 2026-11-05 14:05:00.123456 UTC
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantry.log_streams.targets import Target, parse, parse_all
+from tenantry.events.log_streams.targets import Target, parse, parse_all
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from sqlalchemy import bindparam, update
 from tenantry import master_key, settings, worker
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
+from tenantry.events.mail import service as mail_service
 from tenantry.gen.scalekit.v1.auth import totp_pb
-from tenantry.mail import service as mail_service
-from tenantry.sign_in.model import auth_requests
+from tenantry.identity.sign_in.model import auth_requests
 from tenantry.times import now
 
 if TYPE_CHECKING:

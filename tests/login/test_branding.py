@@ -7,8 +7,8 @@ import re
 import pytest
 from hosted import heading
 
-from tenantry.login.branding import Brand, contrast, icon, shown_logo, style
-from tenantry.organizations.model import Branding, Organization
+from tenantry.doors.login.branding import Brand, contrast, icon, shown_logo, style
+from tenantry.tenants.organizations.model import Branding, Organization
 
 DATABASES = ("sqlite",)  # it makes no difference here
 

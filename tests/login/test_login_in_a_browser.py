@@ -29,9 +29,9 @@ from software_authenticator import Authenticator
 
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.passkeys import service as passkeys
-from tenantry.passkeys.relying_party import RelyingParty
-from tenantry.users import reading
+from tenantry.identity.proofs.passkeys import service as passkeys
+from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+from tenantry.tenants.users import reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -342,7 +342,7 @@ def _forget():
     from sqlalchemy import bindparam, delete
 
     from tenantry.db.statements import Statement
-    from tenantry.passkeys.model import passkeys as table
+    from tenantry.identity.proofs.passkeys.model import passkeys as table
 
     return Statement(delete(table).where(table.c.id == bindparam("p_id")).returning(table.c.id))
 

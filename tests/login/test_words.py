@@ -8,13 +8,13 @@ from importlib.resources import files
 
 import pytest
 
-from tenantry.login import words
-from tenantry.login.words import LANGUAGES, choose
-from tenantry.security_notices.service import ACTIVITIES
+from tenantry.doors.login import words
+from tenantry.doors.login.words import LANGUAGES, choose
+from tenantry.identity.security_notices.service import ACTIVITIES
 
 DATABASES = ("sqlite",)  # it makes no difference here
 
-_FOLDER = files("tenantry.login")
+_FOLDER = files("tenantry.doors.login")
 _SOURCES = [
     each.read_text()
     for folder in (_FOLDER, _FOLDER / "templates")

@@ -14,8 +14,8 @@ from playwright.async_api import async_playwright
 
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
-from tenantry.dev import web as development
-from tenantry.transport.router import Router
+from tenantry.doors.dev import web as development
+from tenantry.doors.transport.router import Router
 from tenantry.web import Request
 
 CHROMIUM = Path("/usr/bin/chromium")

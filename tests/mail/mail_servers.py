@@ -21,9 +21,9 @@ from sqlalchemy import bindparam, update
 
 from tenantry import settings
 from tenantry.db.statements import Statement
-from tenantry.mail import service
-from tenantry.mail.delivery import Delivery
-from tenantry.mail.model import mail
+from tenantry.events.mail import service
+from tenantry.events.mail.delivery import Delivery
+from tenantry.events.mail.model import mail
 from tenantry.times import now
 
 MASTER_KEY = b"m" * 32

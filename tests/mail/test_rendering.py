@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mail_servers import LINK, VARIABLES, deliver, delivery, hasten, invite, state
 
-from tenantry.mail.model import QUEUED, Mail
-from tenantry.mail.rendering import RenderError, Templates, message
+from tenantry.events.mail.model import QUEUED, Mail
+from tenantry.events.mail.rendering import RenderError, Templates, message
 
 HEADERS = [
     *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version"),

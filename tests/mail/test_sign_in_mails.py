@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mail_servers import ENDS
 
-from tenantry.mail import rendering
-from tenantry.mail.rendering import Templates
-from tenantry.passwordless.mails import NO_ACCOUNT_MAIL, SIGN_IN_CODE, SIGN_UP_CODE
-from tenantry.security_notices import service as security_notices
+from tenantry.events.mail import rendering
+from tenantry.events.mail.rendering import Templates
+from tenantry.identity.proofs.passwordless.mails import NO_ACCOUNT_MAIL, SIGN_IN_CODE, SIGN_UP_CODE
+from tenantry.identity.security_notices import service as security_notices
 
 HEIGHT = 760
 LINK = "https://app.example/magic?next=%2Fhome&link_token=pwl_1575221404796719104.c2VjcmV0"

@@ -16,8 +16,8 @@ from tenantry.db.engine import DuplicateKey
 from tenantry.db.schema import tallies
 from tenantry.db.statements import Statement
 from tenantry.event import of
-from tenantry.mail import service
-from tenantry.mail.model import mail
+from tenantry.events.mail import service
+from tenantry.events.mail.model import mail
 from tenantry.times import now
 
 ADDRESS = "https://tenants.example:8443"

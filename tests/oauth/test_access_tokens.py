@@ -21,8 +21,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 from machines import parts_of
 
-from tenantry.keys import service as keys
-from tenantry.keys.model import State
+from tenantry.access.keys import service as keys
+from tenantry.access.keys.model import State
 
 pytestmark = pytest.mark.wires("rest", "grpc")  # it is one step for all of them
 

@@ -15,8 +15,8 @@ import pytest
 from apis import refused
 from machines import Endpoint, basic, by_assertion, is_error, jwks, key_for, says, signed
 
-from tenantry.oauth import client_authentication
-from tenantry.oauth.client_assertion import JWS_ALGORITHMS
+from tenantry.doors.oauth import client_authentication
+from tenantry.doors.oauth.client_assertion import JWS_ALGORITHMS
 
 ENDPOINTS = ["/oauth/token", "/oauth/introspect", "/oauth/revoke"]
 UNKNOWN = "m2morg_1234567890123456789"

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from tenantry.access.clients import directory as directory_module
+from tenantry.access.clients import revocations
+from tenantry.access.clients.directory import Directory
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.clients import directory as directory_module
-from tenantry.clients import revocations
-from tenantry.clients.directory import Directory
 
 
 class Counted:

@@ -11,10 +11,10 @@ import pytest
 from machines import by_assertion, claims_of, jwks, key_for, says, signed
 
 from tenantry import worker
+from tenantry.access.clients import assertions, revocations, token_events
+from tenantry.access.clients.token_events import TokenEvents
 from tenantry.call import Call
 from tenantry.caller import Caller, Kind
-from tenantry.clients import assertions, revocations, token_events
-from tenantry.clients.token_events import TokenEvents
 from tenantry.settings import load
 from tenantry.times import now
 

@@ -25,7 +25,7 @@ from user_agent import Callback, Page, UserAgent
 from tenantry import master_key, settings, worker
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.mail import service as mail_service
+from tenantry.events.mail import service as mail_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,13 +10,13 @@ from rooms import call_from, clock, database_url, db, empty_postgresql, empty_sq
 from software_authenticator import Authenticator
 
 from tenantry.caller import Caller, Kind, Origin
-from tenantry.organizations import service as organizations
-from tenantry.passkeys import service
-from tenantry.passkeys.relying_party import RelyingParty
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import Bounds
-from tenantry.users import service as users
-from tenantry.users.joining import Rules, Terms
+from tenantry.identity.proofs.passkeys import service
+from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import Bounds
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.joining import Rules, Terms
 
 __all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
 

@@ -7,9 +7,9 @@ from rooms import call_from
 
 from tenantry import errors
 from tenantry.db import log
-from tenantry.passkeys import ceremonies, service
-from tenantry.sessions import freshness
-from tenantry.users.blanking import Person
+from tenantry.identity.proofs.passkeys import ceremonies, service
+from tenantry.identity.sessions import freshness
+from tenantry.tenants.users.blanking import Person
 
 FRESH = freshness.Freshness(10)
 

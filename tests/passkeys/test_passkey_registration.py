@@ -19,8 +19,8 @@ from software_authenticator import (
 
 from tenantry import errors
 from tenantry.db import log
-from tenantry.passkeys import ceremonies, challenges, service
-from tenantry.sessions.freshness import Freshness
+from tenantry.identity.proofs.passkeys import ceremonies, challenges, service
+from tenantry.identity.sessions.freshness import Freshness
 
 
 async def test_the_options_ask_for_a_passkey_that_can_be_found(db, new_person, relying_party):

@@ -6,7 +6,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 from tenantry import settings, worker
-from tenantry.mail import service as mail_service
+from tenantry.events.mail import service as mail_service
 
 CODE = re.compile(r"^\d{6}$", re.MULTILINE)
 URL = re.compile(r"^\S+://?\S+$", re.MULTILINE)

@@ -10,12 +10,12 @@ from rooms import call_from
 from sqlalchemy import select
 
 from tenantry import errors
-from tenantry.attempts import service as attempts
-from tenantry.attempts.model import attempts as attempts_table
 from tenantry.db.statements import Statement
-from tenantry.mail.model import mail
-from tenantry.passwordless import mails, proofs, service
-from tenantry.passwordless.model import NO_ACCOUNT, SIGNUP, passwordless_requests
+from tenantry.events.mail.model import mail
+from tenantry.identity.attempts import service as attempts
+from tenantry.identity.attempts.model import attempts as attempts_table
+from tenantry.identity.proofs.passwordless import mails, proofs, service
+from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNUP, passwordless_requests
 
 EMAIL = "Ann@Example.com"
 PAGE = "https://app.example/magic"

@@ -10,12 +10,12 @@ from sqlalchemy import bindparam, select, update
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.statements import Statement
-from tenantry.organizations import service as organizations
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import Bounds
-from tenantry.users import service as users_service
-from tenantry.users.joining import Rules, Terms
-from tenantry.users.model import User, users
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import Bounds
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.users import service as users_service
+from tenantry.tenants.users.joining import Rules, Terms
+from tenantry.tenants.users.model import User, users
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 EMAIL = "Ann@Example.com"

@@ -17,17 +17,17 @@ from rooms import call_from
 from valid_events import assert_all_valid
 
 from tenantry import errors
-from tenantry.attempts import service as attempts
 from tenantry.caller import Caller, Kind
 from tenantry.db import log
-from tenantry.mail import service as mail_service
-from tenantry.mail.rendering import Templates
-from tenantry.passwordless import service as passwordless
-from tenantry.passwordless.proofs import code
-from tenantry.passwords import hashes, service
-from tenantry.passwords.service import Passwords
-from tenantry.security_notices import service as security_notices
-from tenantry.sessions import service as sessions
+from tenantry.events.mail import service as mail_service
+from tenantry.events.mail.rendering import Templates
+from tenantry.identity.attempts import service as attempts
+from tenantry.identity.proofs.passwordless import service as passwordless
+from tenantry.identity.proofs.passwordless.proofs import code
+from tenantry.identity.proofs.passwords import hashes, service
+from tenantry.identity.proofs.passwords.service import Passwords
+from tenantry.identity.security_notices import service as security_notices
+from tenantry.identity.sessions import service as sessions
 from tenantry.settings import load
 
 

@@ -11,8 +11,8 @@ from people_with_passwords import EMAIL, HOME, PASSWORD, imported
 from rooms import call_from
 
 from tenantry import errors
-from tenantry.passwords import pool as pool_module
-from tenantry.passwords.pool import WAITING_FOR_EACH_THREAD, Pool
+from tenantry.identity.proofs.passwords import pool as pool_module
+from tenantry.identity.proofs.passwords.pool import WAITING_FOR_EACH_THREAD, Pool
 
 FLOOD = "198.51.100.7"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from tenantry.db.statements import Statement
-from tenantry.roles.model import role_ancestors, roles
+from tenantry.tenants.roles.model import role_ancestors, roles
 
 _ROLES = Statement(select(roles.c.id, roles.c.base_id))
 _ANCESTORS = Statement(select(role_ancestors))

@@ -8,10 +8,10 @@ from sqlalchemy import Text, bindparam, or_, select
 
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.domains.model import domains
-from tenantry.mail.model import mail
-from tenantry.organizations.model import organizations
-from tenantry.roles.model import (
+from tenantry.events.mail.model import mail
+from tenantry.tenants.domains.model import domains
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.roles.model import (
     default_member_roles,
     permissions,
     role_ancestors,
@@ -19,7 +19,7 @@ from tenantry.roles.model import (
     role_permissions,
     roles,
 )
-from tenantry.users.model import memberships, users
+from tenantry.tenants.users.model import memberships, users
 
 if TYPE_CHECKING:
     from rpcs import World

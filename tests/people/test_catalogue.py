@@ -7,7 +7,7 @@ import asyncio
 from sqlalchemy import select
 
 from tenantry.db.statements import Statement
-from tenantry.roles import catalogue
+from tenantry.tenants.roles import catalogue
 
 _VERSION = Statement(select(catalogue.version.label("version")))
 

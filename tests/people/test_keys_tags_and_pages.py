@@ -16,9 +16,9 @@ from sqlalchemy import Text, bindparam, func, select
 from states import state_of
 
 from tenantry.db.statements import Statement
+from tenantry.events.mail.model import mail
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.tenantry.v1 import options_pb
-from tenantry.mail.model import mail
 
 POSTS = [
     rpc

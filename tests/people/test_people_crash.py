@@ -26,9 +26,9 @@ from tenantry.db import log
 from tenantry.db.opening import open_database
 from tenantry.db.schema import tallies
 from tenantry.db.statements import Statement
-from tenantry.mail.model import mail
-from tenantry.roles.model import permissions, role_holders, role_permissions, roles
-from tenantry.users.model import User, member_tallies, memberships, users
+from tenantry.events.mail.model import mail
+from tenantry.tenants.roles.model import permissions, role_holders, role_permissions, roles
+from tenantry.tenants.users.model import User, member_tallies, memberships, users
 
 _USERS = Statement(select(users))
 _MEMBERSHIPS = Statement(select(memberships))

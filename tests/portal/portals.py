@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, update
 
 from tenantry.db.statements import Statement
-from tenantry.portal_links.model import portal_links, portal_sessions
+from tenantry.tenants.portal_links.model import portal_links, portal_sessions
 from tenantry.times import now
 
 

@@ -11,7 +11,7 @@ from portals import expire_link, expire_session
 from sqlalchemy import select
 
 from tenantry.db.statements import Statement
-from tenantry.portal_links.model import portal_sessions
+from tenantry.tenants.portal_links.model import portal_sessions
 from tenantry.vault import digest
 
 _SESSIONS = Statement(select(portal_sessions))

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from tenantry.db.statements import Statement
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
-from tenantry.portal_links.model import portal_sessions
+from tenantry.tenants.portal_links.model import portal_sessions
 
 READ = "GetOrganization"
 (SERVICE,) = organizations_pb.desc().services

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from served import SERVICES
 
-from tenantry.reference import openapi, operations, web
-from tenantry.transport.methods import of_service
+from tenantry.doors.reference import openapi, operations, web
+from tenantry.doors.transport.methods import of_service
 from tenantry.web import Request
 
 PUBLIC_URL = "https://tenantry.example.com"

@@ -12,9 +12,9 @@ from importlib.resources import files
 import httpx
 import pytest
 
-from tenantry.reference import web
-from tenantry.reference.highlight import highlight
-from tenantry.reference.languages import CLIENT, LANGUAGES, samples
+from tenantry.doors.reference import web
+from tenantry.doors.reference.highlight import highlight
+from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
 from tenantry.web import Request
 
 VOID = {"meta", "link", "input", "wbr", "br"}
@@ -164,7 +164,7 @@ def test_the_document_is_the_one_of_the_operations(get, document):
 
 
 def test_style_and_script_know_the_languages():
-    templates = files("tenantry.reference") / "templates"
+    templates = files("tenantry.doors.reference") / "templates"
     style, script = (templates / "page.css").read_text(), (templates / "page.js").read_text()
     keys = [language.key for language in LANGUAGES]
     assert re.findall(r'html\[data-language="(\w+)"\]', style) == keys
@@ -203,7 +203,7 @@ def luminance(colour):
 
 def test_text_stands_out_in_light_and_dark():
     """WCAG 2.2, 1.4.3: 4.5 to 1."""
-    style = (files("tenantry.reference") / "templates" / "page.css").read_text()
+    style = (files("tenantry.doors.reference") / "templates" / "page.css").read_text()
     colours = {
         name: (light, dark)
         for name, light, dark in re.findall(r"--(\w+): light-dark\((#\w+), (#\w+)\)", style)

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from test_docs_page import Page
 
+from tenantry.doors.reference import event_types
 from tenantry.event import OURS, PUBLISHED
-from tenantry.reference import event_types
-from tenantry.webhooks import catalogue
+from tenantry.events.webhooks import catalogue
 
 ROOT = Path(__file__).parent.parent.parent
 PUBLIC_URL = "https://tenantry.example.com"

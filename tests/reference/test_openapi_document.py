@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from tenantry.reference.languages import LANGUAGES, samples
+from tenantry.doors.reference.languages import LANGUAGES, samples
 
 VERBS = {"get", "put", "post", "patch", "delete"}
 

@@ -6,8 +6,8 @@ from itertools import groupby
 
 import pytest
 
-from tenantry.reference import failures
-from tenantry.reference.comments import comment, first_sentence
+from tenantry.doors.reference import failures
+from tenantry.doors.reference.comments import comment, first_sentence
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from served import SERVICES
 
+from tenantry.doors.reference import rules
 from tenantry.gen.buf.validate import validate_pb as pb
-from tenantry.reference import rules
 
 
 def told(kind, **given: object):

@@ -33,27 +33,27 @@ from software_authenticator import Authenticator
 from sqlalchemy import delete
 
 from tenantry import master_key, settings, vault
-from tenantry.attempts.model import attempts
+from tenantry.access.clients.directory import Directory
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.clients.directory import Directory
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
-from tenantry.grants import subjects
-from tenantry.oauth.key_ring import KeyRing
-from tenantry.oauth.signed_tokens import SignedTokens
-from tenantry.oauth.user_tokens import UserTokens
-from tenantry.passkeys import service as passkeys
-from tenantry.passkeys.relying_party import RelyingParty
-from tenantry.passwordless import proofs
-from tenantry.reference.languages import CLIENT, LANGUAGES, samples
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import Bounds
-from tenantry.sign_in import refusals, requests
-from tenantry.sign_in.browsers import BrowserCookies
-from tenantry.sign_in.model import Params
-from tenantry.totp import service as totp
-from tenantry.users import reading as users
+from tenantry.doors.oauth.key_ring import KeyRing
+from tenantry.doors.oauth.signed_tokens import SignedTokens
+from tenantry.doors.oauth.user_tokens import UserTokens
+from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
+from tenantry.identity.attempts.model import attempts
+from tenantry.identity.grants import subjects
+from tenantry.identity.proofs.passkeys import service as passkeys
+from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+from tenantry.identity.proofs.passwordless import proofs
+from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import Bounds
+from tenantry.identity.sign_in import refusals, requests
+from tenantry.identity.sign_in.browsers import BrowserCookies
+from tenantry.identity.sign_in.model import Params
+from tenantry.tenants.users import reading as users
 
 _FORGET_ATTEMPTS = Statement(delete(attempts))
 

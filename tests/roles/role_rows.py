@@ -6,12 +6,12 @@ from sqlalchemy import bindparam, insert, select
 
 from tenantry import ids
 from tenantry.db.statements import Statement
-from tenantry.organizations import service as organizations
-from tenantry.roles import listing, service
-from tenantry.roles.listing import Include
-from tenantry.roles.model import role_ancestors, role_holders, roles
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.roles import listing, service
+from tenantry.tenants.roles.listing import Include
+from tenantry.tenants.roles.model import role_ancestors, role_holders, roles
+from tenantry.tenants.users.model import memberships, users
 from tenantry.times import now
-from tenantry.users.model import memberships, users
 
 
 def _insert(table):

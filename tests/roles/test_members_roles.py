@@ -12,9 +12,9 @@ from role_rows import hold, join, organization, role
 
 from tenantry import errors
 from tenantry.db.engine import ForeignKey
-from tenantry.roles import listing, permissions, service
-from tenantry.roles.changes import Reference
-from tenantry.roles.listing import Include
+from tenantry.tenants.roles import listing, permissions, service
+from tenantry.tenants.roles.changes import Reference
+from tenantry.tenants.roles.listing import Include
 
 
 @pytest.fixture

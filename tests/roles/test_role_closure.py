@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from role_rows import closure, organization, permitted, role, walk
 
 from tenantry import errors
-from tenantry.roles import listing, permissions, service
-from tenantry.roles.changes import Reference
-from tenantry.roles.listing import Include
+from tenantry.tenants.roles import listing, permissions, service
+from tenantry.tenants.roles.changes import Reference
+from tenantry.tenants.roles.listing import Include
 
 NUMBERS = st.integers(0, 7)
 CREATE = st.tuples(st.just("create"), st.booleans(), NUMBERS | st.none())

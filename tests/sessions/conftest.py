@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import pytest
 from signed_in import CHROME, MASTER_KEY, Newest, is_postgresql, rows
 
+from tenantry.access.clients import service as clients
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Origin
-from tenantry.clients import service as clients
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
 from tenantry.db.schema import to_json
-from tenantry.organizations import service as organizations
-from tenantry.users import memberships
-from tenantry.users import service as users
-from tenantry.users.joining import Rules, Terms
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.users import memberships
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.joining import Rules, Terms
 
 if TYPE_CHECKING:
-    from tenantry.organizations.model import Organization
+    from tenantry.tenants.organizations.model import Organization
 
 _NUMBERS = itertools.count(1)
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)

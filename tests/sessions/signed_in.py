@@ -12,8 +12,8 @@ from tenantry.db import log
 from tenantry.db.postgresql import PostgreSQL
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.statements import Statement
-from tenantry.sessions import service
-from tenantry.sessions.model import Bounds, Session, sessions
+from tenantry.identity.sessions import service
+from tenantry.identity.sessions.model import Bounds, Session, sessions
 
 MASTER_KEY = b"m" * 32
 CHROME = (

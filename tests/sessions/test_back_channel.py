@@ -18,10 +18,10 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from signed_in import MASTER_KEY, begun, hasten, notices, rows
 
-from tenantry.keys import service as keys
-from tenantry.oauth.key_ring import KeyRing
-from tenantry.sessions import back_channel, service
-from tenantry.sessions.model import LOGOUT, REVOKED
+from tenantry.access.keys import service as keys
+from tenantry.doors.oauth.key_ring import KeyRing
+from tenantry.identity.sessions import back_channel, service
+from tenantry.identity.sessions.model import LOGOUT, REVOKED
 
 PROGRAM = Path(__file__).with_name("telling_worker.py")
 

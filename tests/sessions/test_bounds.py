@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from tenantry import errors, settings
-from tenantry.organizations import service as organizations
-from tenantry.organizations.model import Organization, SessionPolicy
-from tenantry.organizations.service import ApplicationPolicy
-from tenantry.sessions.model import Bounds
-from tenantry.sessions.policies import bounds_of
+from tenantry.identity.sessions.model import Bounds
+from tenantry.identity.sessions.policies import bounds_of
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.model import Organization, SessionPolicy
+from tenantry.tenants.organizations.service import ApplicationPolicy
 from tenantry.times import now
 
 ACME = Organization(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from signed_in import CHROME
 
-from tenantry.sessions.devices import describe
+from tenantry.identity.sessions.devices import describe
 
 WEBKIT = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
 

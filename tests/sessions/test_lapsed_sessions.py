@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from signed_in import MINUTE, age, begun, copied, notices, rows
 
-from tenantry.sessions import ending, lapsing, service
-from tenantry.sessions.model import EXPIRED, LOGOUT, Bounds
+from tenantry.identity.sessions import ending, lapsing, service
+from tenantry.identity.sessions.model import EXPIRED, LOGOUT, Bounds
 
 
 async def test_what_has_lapsed_expires_at_its_time(db, call, new_member, new_application, newest):

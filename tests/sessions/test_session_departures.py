@@ -9,15 +9,15 @@ from signed_in import begun, copied, entered, notices, rows
 from sqlalchemy import bindparam, update
 
 from tenantry.db.statements import Statement
-from tenantry.event_log import sealing
-from tenantry.organizations import service as organizations
-from tenantry.sessions import departures, ending, service
-from tenantry.sessions.model import ACTIVE, REVOKED, session_departures
+from tenantry.events.event_log import sealing
+from tenantry.identity.sessions import departures, ending, service
+from tenantry.identity.sessions.model import ACTIVE, REVOKED, session_departures
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.users import departures as user_departures
+from tenantry.tenants.users import memberships
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.joining import Rules, Terms
 from tenantry.times import now
-from tenantry.users import departures as user_departures
-from tenantry.users import memberships
-from tenantry.users import service as users
-from tenantry.users.joining import Rules, Terms
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 TERMS = Terms(roles=[], metadata={}, inviter_email=None, invite=False)

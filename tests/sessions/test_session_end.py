@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from signed_in import age, begun, entered, notices, rows
 
-from tenantry.sessions import ending, service
-from tenantry.sessions.model import EXPIRED, LOGOUT, REVOKED, Bounds
-from tenantry.users import service as users
+from tenantry.identity.sessions import ending, service
+from tenantry.identity.sessions.model import EXPIRED, LOGOUT, REVOKED, Bounds
+from tenantry.tenants.users import service as users
 
 LOGOUT_URI = "https://app.example.com/logout"
 

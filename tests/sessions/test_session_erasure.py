@@ -10,10 +10,10 @@ from signed_in import CHROME, begun, notices, rows
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Origin
 from tenantry.db.schema import from_json
-from tenantry.sessions import erasure as sessions_erasure
-from tenantry.sessions import service
-from tenantry.sessions.model import LOGOUT, REVOKED
-from tenantry.users import erasure, reading
+from tenantry.identity.sessions import erasure as sessions_erasure
+from tenantry.identity.sessions import service
+from tenantry.identity.sessions.model import LOGOUT, REVOKED
+from tenantry.tenants.users import erasure, reading
 
 
 async def forget(call, key):

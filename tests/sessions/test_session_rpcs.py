@@ -16,9 +16,9 @@ from signed_in import CHROME, age, begun, entered
 
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Origin
-from tenantry.sessions import service
-from tenantry.sessions.model import LOGOUT, Bounds
-from tenantry.users import reading
+from tenantry.identity.sessions import service
+from tenantry.identity.sessions.model import LOGOUT, Bounds
+from tenantry.tenants.users import reading
 
 COOKIE = "__Host-tenantry_session"
 NOBODY, NO_SESSION = "usr_1234567890123456789", "ses_1234567890123456789"

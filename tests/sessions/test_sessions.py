@@ -11,12 +11,12 @@ from signed_in import MINUTE, WORKDAY, age, begun, entered, rows, set_status
 from tenantry import vault
 from tenantry.caller import Caller, Kind, Origin
 from tenantry.errors import NotFound
-from tenantry.sessions import service
-from tenantry.sessions.model import EXPIRED, LOGOUT, REVOKED, Bounds
-from tenantry.sessions.service import SessionOver
+from tenantry.identity.sessions import service
+from tenantry.identity.sessions.model import EXPIRED, LOGOUT, REVOKED, Bounds
+from tenantry.identity.sessions.service import SessionOver
+from tenantry.tenants.users import memberships
+from tenantry.tenants.users import service as users
 from tenantry.times import now
-from tenantry.users import memberships
-from tenantry.users import service as users
 
 
 async def test_a_session_is_found_by_its_secret_and_its_id(db, call, new_member):

@@ -6,7 +6,7 @@ import pytest
 from rooms import clock, database_url, db, empty_postgresql, empty_sqlite, other
 from visitors import Place, configured
 
-from tenantry.connections import service as connections
+from tenantry.identity.connections import service as connections
 
 __all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
 

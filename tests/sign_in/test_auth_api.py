@@ -9,9 +9,9 @@ from apis import Api, refused, unique
 from visitors import REDIRECT_URI, Browser, Place
 
 from tenantry import settings
-from tenantry.sessions.cookies import SessionCookie
-from tenantry.sign_in import refusals, states
-from tenantry.sign_in.refusals import Refusal
+from tenantry.identity.sessions.cookies import SessionCookie
+from tenantry.identity.sign_in import refusals, states
+from tenantry.identity.sign_in.refusals import Refusal
 
 FOREIGN = [{"sec_fetch_site": "cross-site"}, {"origin": "https://evil.example"}]
 

@@ -9,9 +9,9 @@ from visitors import Browser, Place
 
 from tenantry import settings
 from tenantry.db.statements import Statement
-from tenantry.sign_in import erasure, listing, requests, retention
-from tenantry.sign_in.listing import Filter
-from tenantry.sign_in.model import auth_requests
+from tenantry.identity.sign_in import erasure, listing, requests, retention
+from tenantry.identity.sign_in.listing import Filter
+from tenantry.identity.sign_in.model import auth_requests
 from tenantry.times import now
 
 _ALL = Statement(select(auth_requests).order_by(auth_requests.c.id))

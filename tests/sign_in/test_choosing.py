@@ -7,8 +7,8 @@ from valid_events import assert_all_valid
 from visitors import Browser, code_of, error_of
 
 from tenantry import errors
-from tenantry.organizations import service as organizations
-from tenantry.sign_in import states
+from tenantry.identity.sign_in import states
+from tenantry.tenants.organizations import service as organizations
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def test_where_the_organization_is_named_who_is_invited_accepts_by_signing
 
 
 async def test_an_invitation_that_has_expired_is_none(new_place, clock):
-    from tenantry.users import reading, signing_in
+    from tenantry.tenants.users import reading, signing_in
 
     place = await new_place(sign_up=False)
     user = await place.member(await place.organization(), invited=True)

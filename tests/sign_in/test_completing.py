@@ -12,15 +12,15 @@ from visitors import Browser, Deciding, code_of, error_of
 from tenantry import vault
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
-from tenantry.grants.model import authorization_codes
-from tenantry.organizations import service as organizations
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import session_organizations
-from tenantry.sign_in import requests, states
-from tenantry.sign_in.model import auth_requests
-from tenantry.users import memberships
-from tenantry.users import service as users
-from tenantry.users.model import users as people
+from tenantry.identity.grants.model import authorization_codes
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import session_organizations
+from tenantry.identity.sign_in import requests, states
+from tenantry.identity.sign_in.model import auth_requests
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.users import memberships
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.model import users as people
 
 _CODES = Statement(select(authorization_codes))
 _UNVERIFY = Statement(

@@ -15,8 +15,8 @@ from visitors import (
 )
 
 from tenantry import errors
-from tenantry.connections import service as connections
-from tenantry.sign_in import proving, states
+from tenantry.identity.connections import service as connections
+from tenantry.identity.sign_in import proving, states
 
 PASSWORD = "correct horse battery staple"
 
@@ -230,7 +230,7 @@ async def test_methods_that_are_off_are_refused(new_place):
 
 
 async def test_an_account_that_goes_away_in_between(place, user):
-    from tenantry.users import service as users
+    from tenantry.tenants.users import service as users
 
     app, _ = await register_totp(place, user)
     browser = Browser(place)

@@ -9,13 +9,13 @@ from valid_events import assert_all_valid
 from visitors import Browser, Deciding, code_of, register_totp
 
 from tenantry import errors
-from tenantry.clients.ways_on import WayOn
-from tenantry.organizations import service as organizations
-from tenantry.sign_in import states
-from tenantry.users import invitations as users_invitations
-from tenantry.users import memberships, reading, signing_in
-from tenantry.users import service as users
-from tenantry.users.joining import NamedRole
+from tenantry.access.clients.ways_on import WayOn
+from tenantry.identity.sign_in import states
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.users import invitations as users_invitations
+from tenantry.tenants.users import memberships, reading, signing_in
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.joining import NamedRole
 
 HOME = "https://app.example/login"
 
@@ -131,7 +131,7 @@ async def test_one_of_a_deleted_organization_is_over(place, organization, browse
 
 
 async def test_one_that_has_expired_is_over(place, organization, browser, clock):
-    from tenantry.sign_in import invitations
+    from tenantry.identity.sign_in import invitations
 
     user = await place.member(organization, invited=True)
     token = await token_to(place, user.email)
@@ -150,7 +150,7 @@ async def test_an_invitation_makes_a_member_of_nobody_else(place, organization, 
     await accept(browser, token)
     assert (await browser.session()).user_id == user.id
     assert (await place.user(other.id)).membership_in(organization.id) is None
-    from tenantry.sessions import service as sessions
+    from tenantry.identity.sessions import service as sessions
 
     assert await sessions.find_live(place.db, before.id) is None
 

@@ -17,11 +17,11 @@ from visitors import (
 
 from tenantry import errors
 from tenantry.caller import Kind
-from tenantry.mail import service as mail_service
-from tenantry.passkeys import service as passkeys
-from tenantry.security_notices import links, service
-from tenantry.sign_in.contexts import as_user
-from tenantry.totp import service as totp
+from tenantry.events.mail import service as mail_service
+from tenantry.identity.proofs.passkeys import service as passkeys
+from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.security_notices import links, service
+from tenantry.identity.sign_in.contexts import as_user
 
 PASSWORD = "correct horse"
 ELSEWHERE = "198.51.100.66"

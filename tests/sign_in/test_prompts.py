@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from visitors import MINUTE, Browser, code_of, error_of
 
-from tenantry.sessions import service as sessions
-from tenantry.sign_in import beginning, completing, states
-from tenantry.sign_in.model import AuthRequest
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sign_in import beginning, completing, states
+from tenantry.identity.sign_in.model import AuthRequest
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import pytest
 from visitors import Browser, code_of, next_code, register_totp
 
 from tenantry import errors
-from tenantry.attempts import service as attempts
-from tenantry.passwordless import service as passwordless
-from tenantry.passwords import service as passwords
-from tenantry.sign_in import proving, states
-from tenantry.totp import service as totp
+from tenantry.identity.attempts import service as attempts
+from tenantry.identity.proofs.passwordless import service as passwordless
+from tenantry.identity.proofs.passwords import service as passwords
+from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.sign_in import proving, states
 
 HOME = "192.0.2.7"
 PASSWORD = "correct horse"

@@ -11,11 +11,11 @@ from visitors import PUBLIC_URL, Browser, code_of, error_of, next_code, register
 
 from tenantry import errors, vault
 from tenantry.caller import Origin
-from tenantry.passwordless import service as passwordless
-from tenantry.sign_in import proving, refusals, states
-from tenantry.sign_in.browsers import ForeignPage, check_page
-from tenantry.sign_in.refusals import Refusal
-from tenantry.users import service as users
+from tenantry.identity.proofs.passwordless import service as passwordless
+from tenantry.identity.sign_in import proving, refusals, states
+from tenantry.identity.sign_in.browsers import ForeignPage, check_page
+from tenantry.identity.sign_in.refusals import Refusal
+from tenantry.tenants.users import service as users
 
 
 async def test_known_and_unknown_addresses_are_answered_alike(place):

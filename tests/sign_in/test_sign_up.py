@@ -9,7 +9,7 @@ from valid_events import assert_all_valid
 from visitors import Browser, Deciding, code_of, error_of
 
 from tenantry import errors
-from tenantry.sign_in import states
+from tenantry.identity.sign_in import states
 
 
 async def newcomer(place, email="ann@new.example", **params: object):
@@ -163,7 +163,7 @@ async def test_an_interceptor_may_forbid_it(new_place):
 
 @pytest.mark.parametrize("key", ["organization_id", "external_organization_id"])
 async def test_an_interceptor_may_know_a_place(new_place, key):
-    from tenantry.organizations import service as organizations
+    from tenantry.tenants.organizations import service as organizations
 
     place = await new_place(outgoing_allow="127.0.0.0/8")
     there = await organizations.create(

@@ -21,11 +21,11 @@ from rooms import MASTER_KEY
 from visitors import Browser, Place, configured, next_code, register_totp
 
 from tenantry import errors
-from tenantry.connections import service as connections
 from tenantry.db.opening import open_database
 from tenantry.gen.scalekit.v1.auth.auth_pb import AuthState
-from tenantry.sign_in import states
-from tenantry.sign_in.model import FAILED, INITIATED, PENDING, SUCCESS, AuthRequest
+from tenantry.identity.connections import service as connections
+from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.model import FAILED, INITIATED, PENDING, SUCCESS, AuthRequest
 
 FIRST_FACTORS = {
     states.OTP_VERIFIED,

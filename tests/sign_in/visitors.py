@@ -14,30 +14,30 @@ from aiohttp import web
 from software_authenticator import Authenticator
 
 from tenantry import settings, worker
+from tenantry.access.clients import applications
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS, SYSTEM, Origin
-from tenantry.clients import applications
 from tenantry.db import log
-from tenantry.interceptors import registry
-from tenantry.interceptors.service import Interceptors
-from tenantry.known_origins.cookies import DeviceCookie
-from tenantry.mail import service as mail_service
-from tenantry.organizations import service as organizations
-from tenantry.organizations.service import ApplicationPolicy
-from tenantry.passkeys import service as passkeys
-from tenantry.passkeys.relying_party import RelyingParty
-from tenantry.passwords.service import Passwords
-from tenantry.sessions import service as sessions
-from tenantry.sign_in import states
-from tenantry.sign_in.model import Answer, AuthRequest, Params
-from tenantry.sign_in.service import SignIn
-from tenantry.totp import service as totp
-from tenantry.users import memberships
-from tenantry.users import service as users
-from tenantry.users.joining import Rules, Terms
+from tenantry.events.interceptors import registry
+from tenantry.events.interceptors.service import Interceptors
+from tenantry.events.mail import service as mail_service
+from tenantry.identity.known_origins.cookies import DeviceCookie
+from tenantry.identity.proofs.passkeys import service as passkeys
+from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+from tenantry.identity.proofs.passwords.service import Passwords
+from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
+from tenantry.identity.sign_in.service import SignIn
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.service import ApplicationPolicy
+from tenantry.tenants.users import memberships
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.joining import Rules, Terms
 
 if TYPE_CHECKING:
-    from tenantry.organizations.model import Organization
+    from tenantry.tenants.organizations.model import Organization
 
 PUBLIC_URL = "https://sign-in.example:8443"
 REDIRECT_URI = "https://app.example/callback"

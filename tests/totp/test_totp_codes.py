@@ -8,9 +8,9 @@ import pytest
 from rooms import call_from
 
 from tenantry import errors
-from tenantry.attempts import service as attempts
 from tenantry.db import log
-from tenantry.totp import recovery, service
+from tenantry.identity.attempts import service as attempts
+from tenantry.identity.proofs.totp import recovery, service
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from tenantry import errors
 from tenantry.db import log
 from tenantry.db.statements import Statement
-from tenantry.totp import service
-from tenantry.totp.model import recovery_codes, totp_registrations
+from tenantry.identity.proofs.totp import service
+from tenantry.identity.proofs.totp.model import recovery_codes, totp_registrations
 
 
 async def of_type(db, *types: str):

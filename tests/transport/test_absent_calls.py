@@ -11,8 +11,8 @@ import httpx
 import pytest
 from served import SERVICES
 
+from tenantry.doors.transport import absent
 from tenantry.gen.google.rpc.status_pb import Status
-from tenantry.transport import absent
 
 CALLS = list(absent.calls())
 CREATE = "/scalekit.v1.connections.ConnectionService/CreateConnection"

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tenantry import errors, web
-from tenantry.transport import entry as entry_module
+from tenantry.doors.transport import entry as entry_module
 from tenantry.web import Response, Route
 
 

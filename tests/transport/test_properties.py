@@ -26,7 +26,7 @@ from protobuf import (
 from protobuf.wkt import Struct
 
 from tenantry import errors
-from tenantry.transport import messages
+from tenantry.doors.transport import messages
 
 DEPTH = 2
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -224,7 +224,7 @@ sys.path.insert(0, {tests!r})
 import trial
 from pathlib import Path
 from tenantry import errors
-from tenantry.transport import messages
+from tenantry.doors.transport import messages
 pb = trial.load(Path({compiled!r}))
 for opening, closing in [
     ('{{"child_shape":', '}}'), ('{{"childShape":', '}}'), ('{{"any_object":{{"a":', '}}}}'),

@@ -14,11 +14,11 @@ import pytest
 from protobuf.wkt import Struct
 
 from tenantry import errors
+from tenantry.doors.transport import bounds, messages
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.users import users_pb
-from tenantry.transport import bounds, messages
 from tenantry.web import MAX_ANONYMOUS, MAX_BODY
 
 SIZE = MAX_BODY - 100

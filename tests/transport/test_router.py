@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry import errors
-from tenantry.transport.router import Router
+from tenantry.doors.transport.router import Router
 
 TEMPLATES = [
     ("GET", "/organizations"),

@@ -7,11 +7,11 @@ import asyncio
 import pytest
 from in_process import Door
 
+from tenantry.doors.transport.call import Pipeline
+from tenantry.doors.transport.entry import Entry, _CutOff
+from tenantry.doors.transport.router import Router
+from tenantry.doors.transport.rpc import RpcDoor
 from tenantry.rate_limits.rates import Rates
-from tenantry.transport.call import Pipeline
-from tenantry.transport.entry import Entry, _CutOff
-from tenantry.transport.router import Router
-from tenantry.transport.rpc import RpcDoor
 from tenantry.web import Request, Route, StreamingResponse
 
 

@@ -22,13 +22,13 @@ from protobuf.wkt import FieldMask
 from tenantry import errors, log
 from tenantry.caller import ANONYMOUS, Caller, Kind
 from tenantry.db.engine import DuplicateKey, OutcomeUnknown, Unavailable
-from tenantry.health import web as health
+from tenantry.doors.health import web as health
+from tenantry.doors.transport import methods, rest
+from tenantry.doors.transport.call import Pipeline
+from tenantry.doors.transport.entry import Entry
+from tenantry.doors.transport.router import Router
+from tenantry.doors.transport.rpc import RpcDoor
 from tenantry.rate_limits.rates import Rates
-from tenantry.transport import methods, rest
-from tenantry.transport.call import Pipeline
-from tenantry.transport.entry import Entry
-from tenantry.transport.router import Router
-from tenantry.transport.rpc import RpcDoor
 from tenantry.web import Response, Route
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from signins import ALL, App, claims_of, is_refused
 
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import REVOKED
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import REVOKED
 
 
 @pytest.fixture

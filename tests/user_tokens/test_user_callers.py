@@ -8,8 +8,8 @@ import pytest
 from apis import Api, over_https, refused
 from signins import ALL, claims_of
 
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import REVOKED
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import REVOKED
 
 COOKIE = "__Host-tenantry_session"
 WIRES = ("rest", "connect", "grpc", "grpc-web")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tenantry.sessions import service as sessions
-from tenantry.sessions.model import REVOKED
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import REVOKED
 
 ORIGIN = "https://spa.example"
 

@@ -9,8 +9,8 @@ from apis import ApiError, unique
 from sqlalchemy import bindparam, select, update
 
 from tenantry.db.statements import Statement
-from tenantry.mail.model import mail
-from tenantry.users.model import memberships
+from tenantry.events.mail.model import mail
+from tenantry.tenants.users.model import memberships
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable

@@ -12,22 +12,22 @@ from sqlalchemy import Text, bindparam, cast, insert, select, update
 from valid_events import problems
 
 from tenantry import errors
-from tenantry.api_tokens import service as api_tokens
+from tenantry.access.api_tokens import service as api_tokens
 from tenantry.db.schema import Json, from_json, metadata, to_json
 from tenantry.db.schema import events as event_table
 from tenantry.db.statements import Statement
 from tenantry.event import PUBLISHED
-from tenantry.event_log import erasure as event_erasure
-from tenantry.event_log import sealing, verification
-from tenantry.event_log.envelopes import envelope
-from tenantry.mail import service as mail_service
-from tenantry.organizations import service as organizations
-from tenantry.users import blanking, erasure, memberships, service
-from tenantry.users.blanking import ADDRESS, Person
-from tenantry.users.joining import Rules, Terms
-from tenantry.users.service import Identity
-from tenantry.webhooks import queue
-from tenantry.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
+from tenantry.events.event_log import erasure as event_erasure
+from tenantry.events.event_log import sealing, verification
+from tenantry.events.event_log.envelopes import envelope
+from tenantry.events.mail import service as mail_service
+from tenantry.events.webhooks import queue
+from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.users import blanking, erasure, memberships, service
+from tenantry.tenants.users.blanking import ADDRESS, Person
+from tenantry.tenants.users.joining import Rules, Terms
+from tenantry.tenants.users.service import Identity
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 EMAIL = "Ada.L@Example.com"

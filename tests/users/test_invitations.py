@@ -13,9 +13,9 @@ from people import expire, invited, mail_to
 from sqlalchemy import bindparam, select, update
 
 from tenantry.db.statements import Statement
-from tenantry.mail.model import Mail
-from tenantry.users import invitations
-from tenantry.users.model import memberships
+from tenantry.events.mail.model import Mail
+from tenantry.tenants.users import invitations
+from tenantry.tenants.users.model import memberships
 
 ROW = Statement(select(memberships).where(memberships.c.user_id == bindparam("p_user_id")))
 ACCEPT = Statement(

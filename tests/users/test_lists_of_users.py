@@ -12,12 +12,20 @@ from sqlalchemy.sql import func
 
 from tenantry import errors, ids
 from tenantry.db.statements import Statement
-from tenantry.organizations import service as organizations
-from tenantry.roles.model import role_holders
-from tenantry.users import departures, joining, listing, memberships, reading, search, service
-from tenantry.users import model as users_model
-from tenantry.users.joining import Rules, Terms
-from tenantry.users.service import Identity
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.roles.model import role_holders
+from tenantry.tenants.users import (
+    departures,
+    joining,
+    listing,
+    memberships,
+    reading,
+    search,
+    service,
+)
+from tenantry.tenants.users import model as users_model
+from tenantry.tenants.users.joining import Rules, Terms
+from tenantry.tenants.users.service import Identity
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 EMAILS = ["ada@x.io", "ADA.B@gmail.com", "bob+1@gmail.com", "o'neil@x-y.example", "a_b%c@x.io"]

@@ -17,9 +17,9 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.statements import Statement
 from tenantry.event import Event
-from tenantry.event_log import sealing
-from tenantry.webhooks import service
-from tenantry.webhooks.delivery import Pump
+from tenantry.events.event_log import sealing
+from tenantry.events.webhooks import service
+from tenantry.events.webhooks.delivery import Pump
 
 MASTER_KEY = b"m" * 32
 KEY = base64.b64encode(MASTER_KEY).decode()

@@ -10,10 +10,10 @@ from receivers import Worker, attempts, configured, deliveries, endpoint, hasten
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.schema import from_json
-from tenantry.mail import service as mail
-from tenantry.mail.delivery import Delivery
+from tenantry.events.mail import service as mail
+from tenantry.events.mail.delivery import Delivery
+from tenantry.events.webhooks import disabling, service
 from tenantry.times import now
-from tenantry.webhooks import disabling, service
 
 DAY = 24 * 3600 * 1_000_000
 ALERT = "ops@example.com"

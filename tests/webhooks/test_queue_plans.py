@@ -8,7 +8,7 @@ import pytest
 from receivers import MASTER_KEY, Worker, endpoint, event, rows
 
 from tenantry.db.opening import open_database
-from tenantry.webhooks import pruning
+from tenantry.events.webhooks import pruning
 
 ROWS = 20_000
 _READ = (

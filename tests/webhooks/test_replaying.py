@@ -19,9 +19,9 @@ from receivers import (
 from tenantry import errors
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
+from tenantry.events.webhooks import on_demand, pruning, replaying, service
+from tenantry.events.webhooks.model import webhook_deliveries
 from tenantry.times import now
-from tenantry.webhooks import on_demand, pruning, replaying, service
-from tenantry.webhooks.model import webhook_deliveries
 
 HOUR = 3600 * 1_000_000
 DAY = 24 * HOUR

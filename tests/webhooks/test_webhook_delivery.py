@@ -27,8 +27,8 @@ from scalekit import ScalekitClient
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.engine import Unavailable
-from tenantry.organizations import service as organizations
-from tenantry.webhooks import results, service
+from tenantry.events.webhooks import results, service
+from tenantry.tenants.organizations import service as organizations
 
 
 async def test_an_event_arrives_as_the_contract_says(db, receiver, worker, eventually):
@@ -118,7 +118,7 @@ async def test_an_event_is_in_the_log_together_with_its_deliveries_or_not_at_all
     async def fail(_db, _rows):
         raise ValueError
 
-    monkeypatch.setattr("tenantry.webhooks.queue.insert_rows", fail)
+    monkeypatch.setattr("tenantry.events.webhooks.queue.insert_rows", fail)
     await publish(db, "Acme")
     with pytest.raises(ValueError):
         await worker._sealing.run(db)

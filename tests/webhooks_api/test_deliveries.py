@@ -11,8 +11,8 @@ from sqlalchemy import insert
 from tenantry import ids
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.statements import Statement
+from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries
 from tenantry.times import now
-from tenantry.webhooks.model import webhook_attempts, webhook_deliveries
 
 _NOBODY = "dlv_1234567890123456789"
 _COLUMNS = named(webhook_deliveries)

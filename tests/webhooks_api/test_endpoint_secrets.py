@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 
 from tenantry.db.schema import replies
 from tenantry.db.statements import Statement
-from tenantry.webhooks.model import webhook_endpoints
+from tenantry.events.webhooks.model import webhook_endpoints
 
 ROW = Statement(select(webhook_endpoints).where(webhook_endpoints.c.id == bindparam("p_id")))
 REPLIES = Statement(select(replies))

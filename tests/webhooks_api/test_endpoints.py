@@ -9,7 +9,7 @@ from apis import moment, refused, unique
 from sqlalchemy import bindparam, update
 
 from tenantry.db.statements import Statement
-from tenantry.webhooks.model import webhook_deliveries, webhook_endpoints
+from tenantry.events.webhooks.model import webhook_deliveries, webhook_endpoints
 
 NOBODY = "whe_1234567890123456789"
 _e = webhook_endpoints.c

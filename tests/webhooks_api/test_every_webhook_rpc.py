@@ -14,9 +14,9 @@ from apis import ApiError, Rest, access_token, refused, snake_case, unique
 from sqlalchemy import select
 
 from tenantry.db.statements import Statement
+from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.tenantry.v1 import webhooks_pb
-from tenantry.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
 
 if TYPE_CHECKING:
     from apis import Api

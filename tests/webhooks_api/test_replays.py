@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apis import refused, unique
 
-from tenantry.event_log import sealing
+from tenantry.events.event_log import sealing
 
 
 def now():

@@ -9,7 +9,7 @@ import pytest
 from apis import unique
 from standardwebhooks import Webhook
 
-from tenantry.event_log import sealing
+from tenantry.events.event_log import sealing
 
 pytestmark = [pytest.mark.wires("rest"), pytest.mark.one_database]
 

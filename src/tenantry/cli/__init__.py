@@ -57,8 +57,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def serve() -> None:
     """Serve until stopped; a first start makes everything that is missing."""
     from tenantry import launcher
+    from tenantry.events.log_streams import targets
     from tenantry.launcher.envoy import StartError
-    from tenantry.log_streams import targets
 
     settings = load()
     targets.of(settings)

@@ -17,9 +17,9 @@ from tenantry.settings import load
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
-    from tenantry.bulk.formats import Format
-    from tenantry.bulk.report import Report
     from tenantry.call import Call
+    from tenantry.data.bulk.formats import Format
+    from tenantry.data.bulk.report import Report
 
 app = typer.Typer(no_args_is_help=True, help="Bring users in, or a whole environment.")
 
@@ -65,9 +65,9 @@ def users(
 
     Ends with 1 where rows were refused. The columns are in docs/import-export.md.
     """
-    from tenantry.bulk import importing
-    from tenantry.imports.contract import Contract
-    from tenantry.users.joining import Rules
+    from tenantry.data.bulk import importing
+    from tenantry.doors.imports.contract import Contract
+    from tenantry.tenants.users.joining import Rules
 
     settings = load()
     order = importing.Order(
@@ -115,7 +115,7 @@ def users(
 @app.command("environment")
 def environment(file: File, *, as_json: AsJson = False) -> None:
     """Import what `tenantry export` wrote, into a fresh database; stop the server meanwhile."""
-    from tenantry.bulk import restore
+    from tenantry.data.bulk import restore
 
     with ExitStack() as stack:
         source = stack.enter_context(_opened(file))
@@ -153,7 +153,7 @@ def export(
     Not in it: clients and their secrets, signing keys, portal links, mail, past events.
     """
     from tenantry import atomic
-    from tenantry.bulk import dump
+    from tenantry.data.bulk import dump
     from tenantry.db.engine import Database
 
     async def work(call: Call) -> None:
@@ -185,7 +185,7 @@ def _size(file: Path) -> int | None:
 
 def _kind(file: Path) -> Format | None:
     """Return the format that a name says; the content says it else."""
-    from tenantry.bulk.formats import Format
+    from tenantry.data.bulk.formats import Format
 
     return {".csv": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON}.get(
         file.suffix.lower()

@@ -12,8 +12,8 @@ from tenantry.cli import running
 from tenantry.settings import load
 
 if TYPE_CHECKING:
+    from tenantry.access.clients.model import Client
     from tenantry.call import Call
-    from tenantry.clients.model import Client
 
 app = typer.Typer(no_args_is_help=True, help="Clients: who may call the API, or get access tokens.")
 
@@ -53,9 +53,9 @@ def create(
         running.fail("an application that signs people in needs a --redirect-uri")
 
     async def work(call: Call) -> tuple[Client, str]:
-        from tenantry.clients import applications, redirect_uris, secrets, service
-        from tenantry.clients.model import WEB_APP
-        from tenantry.clients.reading import Identity
+        from tenantry.access.clients import applications, redirect_uris, secrets, service
+        from tenantry.access.clients.model import WEB_APP
+        from tenantry.access.clients.reading import Identity
 
         if not redirect_uri:
             return await service.create(call, name=name)
@@ -87,7 +87,7 @@ def list_(*, as_json: AsJson = False) -> None:
     """List all clients, whose they are, and the last characters of their secrets."""
 
     async def work(call: Call) -> list[Client]:
-        from tenantry.clients import service
+        from tenantry.access.clients import service
 
         return await service.list_all(call.db)
 
@@ -122,7 +122,7 @@ def rotate(
     """Give a client a new secret and print it, this once."""
 
     async def work(call: Call) -> str:
-        from tenantry.clients import service
+        from tenantry.access.clients import service
 
         overlap = 0 if now else service.OVERLAP_SECONDS
         return await service.rotate(call, client_id, overlap_seconds=overlap)
@@ -147,7 +147,7 @@ def delete(
         typer.confirm(f"Delete {client_id}?", abort=True)
 
     async def work(call: Call) -> None:
-        from tenantry.clients import service
+        from tenantry.access.clients import service
 
         await service.remove(call, client_id)
 

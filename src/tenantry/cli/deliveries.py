@@ -10,8 +10,8 @@ from tenantry.cli import running
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.webhooks.listing import Filter
-    from tenantry.webhooks.records import Attempt, Delivery
+    from tenantry.events.webhooks.listing import Filter
+    from tenantry.events.webhooks.records import Attempt, Delivery
 
 _SHOWN = 20
 _PAGE = 100
@@ -43,7 +43,7 @@ def send_test(
     """Send an example of an event."""
 
     async def work(call: Call) -> tuple[Delivery, dict[str, Any]]:
-        from tenantry.webhooks import on_demand
+        from tenantry.events.webhooks import on_demand
 
         return await on_demand.send_test_event(call, endpoint_id, event_type)
 
@@ -72,7 +72,7 @@ def deliveries(
     start, end = _microseconds(since, "--since"), _microseconds(until, "--until")
 
     async def work(call: Call) -> list[Delivery]:
-        from tenantry.webhooks import listing
+        from tenantry.events.webhooks import listing
 
         narrow = listing.Filter(
             state=_one_of_states(state),
@@ -107,7 +107,7 @@ def attempts(endpoint_id: EndpointId, delivery_id: DeliveryId, *, as_json: AsJso
     """List the attempts of a delivery, the first one first."""
 
     async def work(call: Call) -> list[Attempt]:
-        from tenantry.webhooks import listing
+        from tenantry.events.webhooks import listing
 
         return await listing.attempts(call.db, endpoint_id, delivery_id)
 
@@ -150,12 +150,12 @@ def replay(
         running.fail("name a delivery, or a time by --since")
 
     async def one(call: Call) -> Delivery:
-        from tenantry.webhooks import on_demand
+        from tenantry.events.webhooks import on_demand
 
         return await on_demand.replay_delivery(call, endpoint_id, delivery_id)
 
     async def many(call: Call) -> int:
-        from tenantry.webhooks import on_demand
+        from tenantry.events.webhooks import on_demand
 
         assert start is not None
         return await on_demand.replay_events(
@@ -182,7 +182,7 @@ def replay(
 
 
 async def _newest(call: Call, endpoint_id: str, narrow: Filter, limit: int) -> list[Delivery]:
-    from tenantry.webhooks import listing
+    from tenantry.events.webhooks import listing
 
     found: list[Delivery] = []
     token = ""
@@ -201,7 +201,7 @@ async def _newest(call: Call, endpoint_id: str, narrow: Filter, limit: int) -> l
 
 
 def _one_of_states(text: str) -> str:
-    from tenantry.webhooks.listing import STATES
+    from tenantry.events.webhooks.listing import STATES
 
     if text and text.upper() not in STATES:
         running.fail(f"--state must be {', '.join(STATES)}")

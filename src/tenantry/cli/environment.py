@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry import certificates, credentials
+from tenantry import credentials
 from tenantry.cli import running
-from tenantry.launcher import whereabouts
+from tenantry.launcher import certificates, whereabouts
 
 if TYPE_CHECKING:
     from tenantry.settings import Settings

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.event_log.verification import Problem, Verified
+    from tenantry.events.event_log.verification import Problem, Verified
 
 app = typer.Typer(no_args_is_help=True, help="The record of every change.")
 
@@ -37,7 +37,7 @@ def tail(
 
     async def work(call: Call) -> None:
         from tenantry.db import log
-        from tenantry.event_log import following
+        from tenantry.events.event_log import following
 
         position = await following.head(call.db)
         newest = await log.last(call.db, limit=lines)
@@ -59,7 +59,7 @@ async def _follow(
     import asyncio
 
     from tenantry.db import log
-    from tenantry.event_log import following
+    from tenantry.events.event_log import following
 
     while True:
         part = await following.part(db, following.Narrow(), position)
@@ -83,7 +83,7 @@ def verify(
     from dataclasses import asdict
 
     from tenantry.db.engine import Database
-    from tenantry.event_log import verification
+    from tenantry.events.event_log import verification
 
     problems: list[dict[str, Any]] = []
 

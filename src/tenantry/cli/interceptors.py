@@ -15,8 +15,8 @@ from tenantry.settings import load
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.interceptors.model import Interceptor
-    from tenantry.interceptors.service import Trial
+    from tenantry.events.interceptors.model import Interceptor
+    from tenantry.events.interceptors.service import Trial
 
 app = typer.Typer(no_args_is_help=True, help="Interceptors: who is asked before something happens.")
 
@@ -52,7 +52,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create an interceptor, disabled, and print the secret that signs requests, this once."""
-    from tenantry.interceptors.model import FAIL_CLOSED, FAIL_OPEN
+    from tenantry.events.interceptors.model import FAIL_CLOSED, FAIL_OPEN
 
     members = {
         "display_name": name,
@@ -64,7 +64,7 @@ def create(
     }
 
     async def work(call: Call) -> tuple[Interceptor, str]:
-        from tenantry.interceptors import registry
+        from tenantry.events.interceptors import registry
 
         made, secret = await registry.create(call, members, allow=load().outgoing_allow)
         return (await registry.enable(call, made.id) if enabled else made), secret
@@ -77,7 +77,7 @@ def list_(*, as_json: AsJson = False) -> None:
     """List all interceptors, the newest first."""
 
     async def work(call: Call) -> list[Interceptor]:
-        from tenantry.interceptors import listing
+        from tenantry.events.interceptors import listing
 
         page = await listing.page(
             call, trigger_point=None, enabled=None, page_size=_PAGE, page_token=""
@@ -108,7 +108,7 @@ def enable(interceptor_id: InterceptorId) -> None:
     """Ask an interceptor from now on; a running server does within a second."""
 
     async def work(call: Call) -> None:
-        from tenantry.interceptors import registry
+        from tenantry.events.interceptors import registry
 
         await registry.enable(call, interceptor_id)
 
@@ -121,7 +121,7 @@ def disable(interceptor_id: InterceptorId) -> None:
     """Ask an interceptor no more; a running server stops within a second."""
 
     async def work(call: Call) -> None:
-        from tenantry.interceptors import registry
+        from tenantry.events.interceptors import registry
 
         await registry.disable(call, interceptor_id)
 
@@ -140,7 +140,7 @@ def delete(
         typer.confirm(f"Delete {interceptor_id}?", abort=True)
 
     async def work(call: Call) -> None:
-        from tenantry.interceptors import registry
+        from tenantry.events.interceptors import registry
 
         await registry.remove(call, interceptor_id)
 
@@ -153,7 +153,7 @@ def rotate_secret(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> 
     """Give an interceptor a new secret and print it, this once; the old one is good for a day."""
 
     async def work(call: Call) -> tuple[Interceptor, str]:
-        from tenantry.interceptors import registry
+        from tenantry.events.interceptors import registry
 
         return await registry.rotate_secret(call, interceptor_id)
 
@@ -183,8 +183,8 @@ def try_out(
         running.fail(f"{sample}: is no JSON object")
 
     async def work(call: Call) -> Trial:
-        from tenantry.interceptors import registry
-        from tenantry.interceptors.service import Interceptors
+        from tenantry.events.interceptors import registry
+        from tenantry.events.interceptors.service import Interceptors
 
         interceptor = await registry.get(call.db, interceptor_id)
         interceptors = Interceptors(call.db, load())

@@ -24,7 +24,7 @@ def rotate(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
     """Sign with the next keys, which are published already, and publish new next ones."""
 
     async def work(call: Call) -> dict[str, str]:
-        from tenantry.keys import service
+        from tenantry.access.keys import service
 
         return await service.rotate(call)
 

@@ -12,8 +12,8 @@ from tenantry.cli import running
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.mail.model import Mail
-    from tenantry.mail.service import Content
+    from tenantry.events.mail.model import Mail
+    from tenantry.events.mail.service import Content
 
 app = typer.Typer(no_args_is_help=True, help="Mail: what went out, and what waits.")
 
@@ -29,7 +29,7 @@ def list_(
     """List mail, the newest first."""
 
     async def work(call: Call) -> list[Mail]:
-        from tenantry.mail import service
+        from tenantry.events.mail import service
 
         return await service.newest(call.db, limit=limit)
 
@@ -58,7 +58,7 @@ def show(
 
     async def work(call: Call) -> tuple[Mail, Content | None]:
         from tenantry import errors
-        from tenantry.mail import service
+        from tenantry.events.mail import service
 
         found = await service.find(call.db, mail_id)
         if found is None:
@@ -112,7 +112,7 @@ def _headers(mail: Mail, content: Content | None) -> list[tuple[str, str]]:
 
 
 def _to(mail: Mail) -> str:
-    from tenantry.mail.rendering import one_line
+    from tenantry.events.mail.rendering import one_line
 
     return one_line(mail.recipient)  # it need not be an address
 

@@ -35,10 +35,10 @@ def erase(
     """
 
     async def work(call: Call) -> tuple[list[str], int]:
-        from tenantry.passwordless import service as passwordless
-        from tenantry.sessions import erasure as sessions
-        from tenantry.sign_in import erasure as sign_ins
-        from tenantry.users import erasure
+        from tenantry.identity.proofs.passwordless import service as passwordless
+        from tenantry.identity.sessions import erasure as sessions
+        from tenantry.identity.sign_in import erasure as sign_ins
+        from tenantry.tenants.users import erasure
 
         found = await erasure.find(call, key)
         named = sorted(found.person.ids)

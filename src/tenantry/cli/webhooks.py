@@ -18,7 +18,7 @@ from tenantry.settings import load
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.webhooks.records import Endpoint
+    from tenantry.events.webhooks.records import Endpoint
 
 app = typer.Typer(no_args_is_help=True, help="Webhook endpoints, and what is sent to them.")
 
@@ -44,7 +44,7 @@ def create(
     """Create an endpoint and print the secret that signs what is sent to it, this once."""
 
     async def work(call: Call) -> tuple[Endpoint, str]:
-        from tenantry.webhooks import service
+        from tenantry.events.webhooks import service
 
         members = {
             "url": url,
@@ -65,7 +65,7 @@ def list_(*, organization: OrganizationId = "", as_json: AsJson = False) -> None
     """List all endpoints, the newest first."""
 
     async def work(call: Call) -> list[Endpoint]:
-        from tenantry.webhooks import listing
+        from tenantry.events.webhooks import listing
 
         found: list[Endpoint] = []
         token = ""
@@ -101,7 +101,7 @@ def show(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
     """Print what is known of an endpoint, but its secret."""
 
     async def work(call: Call) -> Endpoint:
-        from tenantry.webhooks import service
+        from tenantry.events.webhooks import service
 
         return await service.get(call.db, endpoint_id)
 
@@ -132,7 +132,7 @@ def update(
         members["event_types"] = event_type
 
     async def work(call: Call) -> Endpoint:
-        from tenantry.webhooks import service
+        from tenantry.events.webhooks import service
 
         return await service.change(call, endpoint_id, members, allow=load().outgoing_allow)
 
@@ -144,7 +144,7 @@ def enable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
     """Send to an endpoint again, what waits for it first."""
 
     async def work(call: Call) -> Endpoint:
-        from tenantry.webhooks import service
+        from tenantry.events.webhooks import service
 
         return await service.enable(call, endpoint_id)
 
@@ -156,7 +156,7 @@ def disable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
     """Send nothing to an endpoint until it is enabled."""
 
     async def work(call: Call) -> Endpoint:
-        from tenantry.webhooks import service
+        from tenantry.events.webhooks import service
 
         return await service.disable(call, endpoint_id)
 
@@ -174,7 +174,7 @@ def delete(
         typer.confirm(f"Delete {endpoint_id}?", abort=True)
 
     async def work(call: Call) -> None:
-        from tenantry.webhooks import service
+        from tenantry.events.webhooks import service
 
         await service.remove(call, endpoint_id)
 
@@ -187,7 +187,7 @@ def rotate_secret(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
     """Give an endpoint a new secret and print it, this once; the old one is good for a day."""
 
     async def work(call: Call) -> tuple[Endpoint, str]:
-        from tenantry.webhooks import service
+        from tenantry.events.webhooks import service
 
         return await service.rotate_secret(call, endpoint_id)
 

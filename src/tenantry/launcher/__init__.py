@@ -14,8 +14,8 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
-from tenantry import certificates, data_folder, master_key
-from tenantry.launcher import envoy, whereabouts
+from tenantry import data_folder, master_key
+from tenantry.launcher import certificates, envoy, whereabouts
 from tenantry.settings import SettingError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from tenantry import atomic, web
 from tenantry.errors import Code
 
 if TYPE_CHECKING:
-    from tenantry import certificates
+    from tenantry.launcher import certificates
     from tenantry.settings import Settings
 
 APP = "tenantry.launcher.worker:app"

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry import certificates, launcher, web
-from tenantry.launcher import banner, draining, envoy
+from tenantry import launcher, web
+from tenantry.launcher import banner, certificates, draining, envoy
 from tenantry.settings import SettingError
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry import atomic, certificates
+from tenantry import atomic
+from tenantry.launcher import certificates
 
 if TYPE_CHECKING:
     from pathlib import Path

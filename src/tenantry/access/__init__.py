@@ -1,0 +1,1 @@
+"""Programs that call: clients and their secrets, signing keys, API keys."""

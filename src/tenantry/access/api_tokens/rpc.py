@@ -1,0 +1,126 @@
+"""ApiTokenService: message in, message out. No SQL, no rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protobuf.wkt import Empty
+
+from tenantry import errors
+from tenantry.access.api_tokens import listing, service
+from tenantry.gen.scalekit.v1.tokens import tokens_pb as pb
+from tenantry.times import timestamp
+
+if TYPE_CHECKING:
+    from protobuf.wkt import Timestamp
+
+    from tenantry.access.api_tokens.known import Known
+    from tenantry.access.api_tokens.model import ApiToken
+    from tenantry.call import Call
+    from tenantry.db.last_uses import LastUses
+
+_LAST_SECOND = 253_402_300_799  # of the year 9999: where a Timestamp ends
+
+
+class ApiTokenService:
+    """One async method per rpc."""
+
+    def __init__(self, known: Known, uses: LastUses, *, prefix: str) -> None:
+        self._known = known
+        self._uses = uses
+        self._prefix = prefix
+
+    async def create_token(
+        self, request: pb.CreateTokenRequest, call: Call
+    ) -> pb.CreateTokenResponse:
+        new = request.token
+        if new is None:
+            raise errors.InvalidArgument.field("token", "required", "value is required")
+        if not new.organization_id:
+            raise errors.InvalidArgument.field(
+                "token.organization_id", "required", "value is required"
+            )
+        token, text = await service.create(
+            call,
+            prefix=self._prefix,
+            organization_id=new.organization_id,
+            user_id=new.user_id or None,
+            custom_claims=new.custom_claims,
+            expire_time=_microseconds(new.expiry),
+            description=new.description,
+        )
+        return pb.CreateTokenResponse(token=text, token_id=token.id, token_info=_message(token))
+
+    async def validate_token(
+        self, request: pb.ValidateTokenRequest, _call: Call
+    ) -> pb.ValidateTokenResponse:
+        token = await self._known.find(request.token)
+        if token is None:
+            raise errors.NotFound("token")
+        self._uses.note(token.id)
+        return pb.ValidateTokenResponse(token_info=_message(token))
+
+    async def update_token(
+        self, request: pb.UpdateTokenRequest, call: Call
+    ) -> pb.UpdateTokenResponse:
+        token = await service.change(
+            call,
+            request.token,
+            description=request.description if request.has_field("description") else None,
+            custom_claims=request.custom_claims,
+        )
+        self._known.forget(token)
+        return pb.UpdateTokenResponse(token_info=_message(token))
+
+    async def invalidate_token(self, request: pb.InvalidateTokenRequest, call: Call) -> Empty:
+        token = await service.invalidate(call, request.token)
+        if token is not None:
+            self._known.forget(token)
+        return Empty()
+
+    async def list_tokens(self, request: pb.ListTokensRequest, call: Call) -> pb.ListTokensResponse:
+        page = await listing.page(
+            call,
+            request.organization_id,
+            request.user_id or None,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return pb.ListTokensResponse(
+            tokens=[_message(token) for token in page.tokens],
+            total_count=page.total_count,
+            next_page_token=page.next_page_token,
+            prev_page_token=page.prev_page_token,
+        )
+
+
+def _microseconds(moment: Timestamp | None) -> int | None:
+    if moment is None:
+        return None
+    if not 0 <= moment.seconds <= _LAST_SECOND or not 0 <= moment.nanos < 1_000_000_000:
+        raise errors.InvalidArgument.field(
+            "token.expiry", "timestamp", "must be a time from now to the year 9999"
+        )
+    return moment.seconds * 1_000_000 + moment.nanos // 1000
+
+
+def _message(token: ApiToken) -> pb.Token:
+    message = pb.Token(
+        token_id=token.id,
+        organization_id=token.organization_id,
+        organization_external_id=token.organization_external_id or "",
+        custom_claims=dict(token.custom_claims),
+        created_at=timestamp(token.create_time),
+        token_suffix=token.suffix,
+        roles=list(token.roles),
+    )
+    if token.user_id is not None:
+        message.user_id = token.user_id
+        message.email = token.email or ""
+        if token.user_external_id is not None:
+            message.user_external_id = token.user_external_id
+    if token.description:
+        message.description = token.description
+    if token.expire_time is not None:
+        message.expiry = timestamp(token.expire_time)
+    return message

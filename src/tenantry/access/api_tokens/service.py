@@ -1,0 +1,229 @@
+"""The rules of API tokens: making, changing, ending."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Text, bindparam, delete, insert, or_, select, update
+
+from tenantry import errors, ids, vault
+from tenantry.access.api_tokens import format as format_
+from tenantry.access.api_tokens import reading
+from tenantry.access.api_tokens.model import ApiToken, api_tokens
+from tenantry.db.engine import ForeignKey
+from tenantry.db.schema import from_json, json_list, to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.users.model import ACTIVE, memberships, users
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import ColumnElement
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Row, Session
+
+_SUFFIX = 4
+_KEPT_MICROSECONDS = 30 * 24 * 3600 * 1_000_000  # after it expired
+_AT_ONCE = 1000  # rows of a pruning
+
+_t, _o, _m, _u = api_tokens.c, organizations.c, memberships.c, users.c
+_KEY: ColumnElement[str] = bindparam("p_key", type_=Text)
+
+_OWNER = Statement(
+    select(
+        _o.external_id,
+        select(
+            json_list(
+                *(_m.status, _u.external_id, _u.email),
+                reading.roles_of(_m.organization_id, _m.user_id),
+            )
+        )
+        .select_from(memberships.join(users, _u.id == _m.user_id))
+        .where(
+            _m.organization_id == _o.id,
+            _m.user_id == bindparam("p_user_id", type_=Text),
+        )
+        .scalar_subquery()
+        .label("member"),
+    ).where(_o.id == bindparam("p_organization_id"))
+)
+_INSERT = Statement(
+    insert(api_tokens)
+    .values({name: bindparam(f"p_{name}") for name in _t.keys()})  # noqa: SIM118 - columns
+    .returning(_t.id)
+)
+_this = or_(_t.digest == _KEY, _t.id == _KEY)
+_HOLD = Statement(select(_t.id).where(_this).with_for_update())
+_UPDATE = Statement(
+    update(api_tokens)
+    .where(_t.id == bindparam("p_id"))
+    .values(
+        {
+            name: bindparam(f"p_{name}")
+            for name in ("description", "custom_claims", "revision", "update_time")
+        }
+    )
+    .returning(_t.id)
+)
+_DELETE = Statement(delete(api_tokens).where(_this, reading.UNEXPIRED).returning(api_tokens))
+_PRUNE = Statement(
+    delete(api_tokens)
+    .where(
+        _t.id.in_(
+            select(_t.id)
+            .where(_t.expire_time < bindparam("p_before"))
+            .order_by(_t.expire_time)
+            .limit(_AT_ONCE)
+        )
+    )
+    .returning(_t.id)
+)
+
+
+async def create(
+    call: Call,
+    *,
+    prefix: str,
+    organization_id: str,
+    user_id: str | None,
+    custom_claims: Mapping[str, str],
+    expire_time: int | None,
+    description: str,
+) -> tuple[ApiToken, str]:
+    """Make a token, and return it with its text, which nobody can show again.
+
+    Raises:
+        errors.NotFound: there is no such organization.
+        errors.InvalidArgument: the user is no active member of it, or the time is not to come.
+
+    """
+    at = now()
+    if expire_time is not None and expire_time <= at:
+        raise errors.InvalidArgument.field("token.expiry", "timestamp.gt_now", "is over already")
+    owner = await call.db.fetch_one(_OWNER, p_organization_id=organization_id, p_user_id=user_id)
+    if owner is None:
+        raise errors.NotFound("organization")
+    status, user_external_id, email, held = from_json(owner["member"] or "[null,null,null,null]")
+    if user_id is not None and status != ACTIVE:
+        raise _no_member()
+    text = format_.new(prefix)
+    new = ApiToken(
+        id=call.db.new_id(ids.API_TOKEN),
+        organization_id=organization_id,
+        organization_external_id=owner["external_id"],
+        user_id=user_id,
+        user_external_id=user_external_id,
+        email=email,
+        roles=reading.names_of(held),
+        digest=vault.digest(text),
+        suffix=text[-_SUFFIX:],
+        description=description,
+        custom_claims=dict(custom_claims),
+        expire_time=expire_time,
+        last_used_time=None,
+        revision=1,
+        create_time=at,
+        update_time=at,
+    )
+    event = call.event("api_token.created", organization_id=organization_id, after=new.shown())
+    row = {f"p_{name}": getattr(new, name) for name in _t.keys()}  # noqa: SIM118 - columns
+    row["p_custom_claims"] = to_json(new.custom_claims)
+    try:
+        await call.db.apply(_INSERT, event, **row)
+    except ForeignKey:  # gone since we looked
+        raise errors.NotFound("organization") if user_id is None else _no_member() from None
+    return new, text
+
+
+async def change(
+    call: Call, text: str, *, description: str | None, custom_claims: Mapping[str, str]
+) -> ApiToken:
+    """Change a token in force; None keeps the description, and no claims keep those there are.
+
+    Raises:
+        errors.NotFound: it is dead.
+
+    """
+    key = reading.key_of(text)
+    if key is None:
+        raise errors.NotFound("token")
+    async with call.db.transaction() as db:
+        await db.fetch_one(_HOLD, p_key=key)
+        before = (await reading.read(db, [key])).get(key)
+        if before is None:
+            raise errors.NotFound("token")
+        after = replace(
+            before,
+            description=before.description if description is None else description,
+            custom_claims=dict(custom_claims) or before.custom_claims,
+        )
+        if after == before:
+            return before
+        after = replace(
+            after,
+            revision=before.revision + 1,
+            update_time=max(now(), before.update_time + 1),
+        )
+        await db.fetch_one(
+            _UPDATE,
+            p_id=after.id,
+            p_description=after.description,
+            p_custom_claims=to_json(after.custom_claims),
+            p_revision=after.revision,
+            p_update_time=after.update_time,
+        )
+        await db.record(
+            call.event(
+                "api_token.updated",
+                organization_id=after.organization_id,
+                before=before.shown(),
+                after=after.shown(),
+            )
+        )
+    return after
+
+
+async def invalidate(call: Call, text: str) -> ApiToken | None:
+    """End a token for good, and return it; None if there is nothing to end.
+
+    One that rests, because its member does, ends as well. Of its owner only the ids are told.
+    """
+    key = reading.key_of(text)
+    if key is None:
+        return None
+    async with call.db.transaction() as db:
+        row = await db.fetch_one(_DELETE, p_key=key, p_at=now())
+        if row is None:
+            return None
+        gone = _from_row(row)
+        await db.record(
+            call.event(
+                "api_token.invalidated",
+                organization_id=gone.organization_id,
+                before=gone.shown(),
+            )
+        )
+    return gone
+
+
+async def prune(db: Session) -> int:
+    """Delete some that expired 30 days ago, and return how many these were."""
+    return len(await db.fetch_all(_PRUNE, p_before=now() - _KEPT_MICROSECONDS))
+
+
+def _no_member() -> errors.InvalidArgument:
+    return errors.InvalidArgument.field(
+        "token.user_id", "member", "must be an active member of the organization"
+    )
+
+
+def _from_row(row: Row) -> ApiToken:
+    own = {name: row[name] for name in _t.keys()}  # noqa: SIM118 - columns
+    own["custom_claims"] = from_json(row["custom_claims"])
+    return ApiToken(
+        organization_external_id=None, user_external_id=None, email=None, roles=(), **own
+    )

@@ -1,0 +1,142 @@
+"""Every change of a client: one transaction, in which its row is held, with its event.
+
+Whoever changes a client calls `reading.hold`, decides by what that returns, and calls `save` or
+`remove`. Changes of its secrets are changes of the client: they raise its revision as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, insert, update
+
+from tenantry import errors, ids, vault
+from tenantry.access.clients import reading
+from tenantry.access.clients.model import ACTIVE, Client, Secret, client_secrets, clients
+from tenantry.db.engine import ForeignKey
+from tenantry.db.statements import Statement
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.access.clients.reading import Identity
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+
+_SUFFIX = 4  # characters of a secret that are shown
+_FIXED = {"id", "client_type", "organization_id", "create_time"}
+
+_c, _s = clients.c, client_secrets.c
+INSERT = insert(clients).values({name: bindparam(f"p_{name}") for name in _c.keys()})  # noqa: SIM118 - columns
+INSERT_SECRET = insert(client_secrets).values(
+    {name: bindparam(f"secret_{name}") for name in _s.keys()}  # noqa: SIM118 - columns
+)
+_CREATE = Statement(INSERT.returning(_c.id))
+_CREATE_WITH_SECRET = Statement(INSERT.returning(_c.id), INSERT_SECRET)
+_UPDATE = Statement(
+    update(clients)
+    .where(_c.id == bindparam("p_id"))
+    .values({name: bindparam(f"p_{name}") for name in _c.keys() if name not in _FIXED})  # noqa: SIM118
+    .returning(_c.id)
+)
+_DELETE = Statement(delete(clients).where(_c.id == bindparam("p_id")).returning(_c.id))
+
+
+def new_secret(call: Call, *, expire_time: int | None = None) -> tuple[Secret, str]:
+    """Return a new secret to be inserted, and the secret itself, which is not kept."""
+    plain, at = vault.new_secret(), now()
+    secret = Secret(
+        id=call.db.new_id(ids.CLIENT_SECRET),
+        digest=vault.digest(plain),
+        suffix=plain[-_SUFFIX:],
+        status=ACTIVE,
+        created_by=call.caller.id,
+        create_time=at,
+        update_time=at,
+        expire_time=expire_time,
+        last_used_time=None,
+    )
+    return secret, plain
+
+
+async def create(call: Call, client: Client) -> None:
+    """Insert a client with its first secret, if it has one.
+
+    Raises:
+        errors.NotFound: its organization is not there.
+
+    """
+    event = call.event(
+        "client.created",
+        organization_id=client.organization_id,
+        after=client.shown(),
+    )
+    statement, params = _CREATE, _row(client)
+    for secret in client.secrets:
+        statement = _CREATE_WITH_SECRET
+        params |= secret_row(client.id, secret)
+    try:
+        await call.db.apply(statement, event, **params)
+    except ForeignKey:
+        raise errors.NotFound("organization") from None
+
+
+async def hold(call: Call, db: Session, identity: Identity) -> Client:
+    """Return a client as nobody else changes it until this transaction ends.
+
+    Raises:
+        errors.NotFound: there is none such, or it is somebody else's.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    client = await reading.hold(db, identity)
+    if call.if_match is not None and client.revision not in call.if_match:
+        raise errors.PreconditionFailed(client.revision)
+    return client
+
+
+async def save(
+    call: Call, db: Session, before: Client, after: Client, type_: str = "client.updated"
+) -> Client:
+    """Write a client that is held, and the event of this type; return it as it is now.
+
+    Nothing is done where nothing has changed.
+    """
+    if after == before:
+        return before
+    after = replace(
+        after,
+        revision=before.revision + 1,
+        update_time=max(now(), before.update_time + 1),
+    )
+    event = call.event(
+        type_,
+        organization_id=before.organization_id,
+        before=before.shown(),
+        after=after.shown(),
+    )
+    await db.fetch_all(_UPDATE, **_row(after))
+    await db.record(event)
+    return after
+
+
+async def remove(call: Call, db: Session, client: Client) -> None:
+    """Delete a client that is held, with its secrets."""
+    await db.fetch_all(_DELETE, p_id=client.id)
+    await db.record(
+        call.event(
+            "client.deleted",
+            organization_id=client.organization_id,
+            before=client.shown(),
+        )
+    )
+
+
+def secret_row(client_id: str, secret: Secret) -> dict[str, Any]:
+    """Return the parameters of `INSERT_SECRET`."""
+    row = {f"secret_{name}": getattr(secret, name) for name in Secret.__slots__}
+    return {**row, "secret_client_id": client_id}
+
+
+def _row(client: Client) -> dict[str, Any]:
+    return {f"p_{name}": value for name, value in client.to_row().items()}

@@ -1,0 +1,84 @@
+"""Settings of a client of any type: keys in place of secrets, and how its tokens are signed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.access.clients import changes, key_sets, reading
+from tenantry.access.clients.model import PUBLIC, Client
+from tenantry.access.clients.reading import Identity
+from tenantry.access.keys import service as keys
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+
+
+async def get(call: Call, client_id: str) -> Client:
+    """Return a client of the environment or of any organization.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+
+    """
+    return await reading.get(call.db, Identity(client_id, anywhere=True))
+
+
+async def update(
+    call: Call,
+    client_id: str,
+    *,
+    jwks: dict[str, Any] | None = None,
+    token_endpoint_auth_method: str | None = None,
+    access_token_signing_alg: str | None = None,
+) -> Client:
+    """Change what is not None; a key set without keys removes the client's.
+
+    The first client that asks for another signing algorithm has its keys made.
+
+    Raises:
+        errors.NotFound: there is no client of this id.
+        errors.PreconditionFailed: If-Match names another revision.
+        errors.InvalidArgument: a value cannot be taken; the field is named.
+
+    """
+    changed: dict[str, Any] = {}
+    if jwks is not None:
+        _check_key_set(jwks)
+        changed["jwks"] = jwks if jwks["keys"] else None
+    if token_endpoint_auth_method is not None:
+        changed["token_endpoint_auth_method"] = token_endpoint_auth_method
+    if access_token_signing_alg is not None:
+        changed["access_token_signing_alg"] = access_token_signing_alg
+    async with call.db.transaction() as db:
+        before = await changes.hold(call, db, Identity(client_id, anywhere=True))
+        after = replace(before, **changed)
+        _check_credentials(after, changed)
+        if after.access_token_signing_alg != before.access_token_signing_alg:
+            await keys.ensure_algorithm(db, after.access_token_signing_alg)
+        return await changes.save(call, db, before, after)
+
+
+def _check_key_set(jwks: dict[str, Any]) -> None:
+    try:
+        key_sets.check(jwks)
+    except key_sets.UnfitKeySet as problem:
+        field = f"settings.jwks.{problem.where}".removesuffix(".")
+        raise errors.InvalidArgument.field(field, "jwks", problem.text) from None
+
+
+def _check_credentials(client: Client, changed: dict[str, Any]) -> None:
+    """Refuse a way to authenticate that the client does not have."""
+    method = client.token_endpoint_auth_method
+    if client.client_type in PUBLIC and (client.jwks or method):
+        raise errors.InvalidArgument.field(
+            "settings.jwks" if client.jwks else "settings.token_endpoint_auth_method",
+            "const",
+            f"a client of the type {client.client_type} is public: it does not authenticate",
+        )
+    if method == "private_key_jwt" and not client.jwks:
+        field = "jwks" if "jwks" in changed else "token_endpoint_auth_method"
+        raise errors.InvalidArgument.field(
+            f"settings.{field}", "required", "private_key_jwt needs a key in jwks"
+        )

@@ -1,0 +1,458 @@
+"""ClientService and ClientSettingsService: message in, message out. No SQL, no rules."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from protobuf.wkt import Empty, Struct
+
+from tenantry import errors, structs
+from tenantry.access.clients import (
+    applications,
+    client_settings,
+    listing,
+    organization_clients,
+    scopes,
+    secrets,
+    service,
+)
+from tenantry.access.clients.model import ACTIVE, INACTIVE, Client, Scope, Secret
+from tenantry.access.clients.reading import Identity
+from tenantry.gen.scalekit.v1.clients import clients_pb as pb
+from tenantry.gen.tenantry.v1 import client_settings_pb as settings_pb
+from tenantry.times import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tenantry.call import Call
+
+_DAY = 86_400  # seconds
+_IP_VERSIONS = {pb.CidrType.UNSPECIFIED: None, pb.CidrType.IPV4: 4, pb.CidrType.IPV6: 6}
+_STATUSES = {pb.ClientSecretStatus.ACTIVE: ACTIVE, pb.ClientSecretStatus.INACTIVE: INACTIVE}
+
+
+class ClientService:
+    """One async method per rpc; ``production`` is the deployment, see `redirect_uris`.
+
+    ``api_access``: whether an application may call this API where nothing is said.
+    """
+
+    def __init__(self, *, production: bool, api_access: bool) -> None:
+        self._production = production
+        self._api_access = api_access
+
+    async def create_client(
+        self, request: pb.CreateClientRequest, call: Call
+    ) -> pb.CreateClientResponse:
+        assert request.client is not None
+        client = await applications.create(
+            call,
+            client_type=request.client.client_type,
+            members={name: self._member(request.client, name) for name in applications.MEMBERS},
+            production=self._production,
+        )
+        return pb.CreateClientResponse(client=_answer(call, client))
+
+    async def get_client(self, request: pb.GetClientRequest, call: Call) -> pb.GetClientResponse:
+        client = await applications.get(call, request.client_id)
+        return pb.GetClientResponse(client=_answer(call, client))
+
+    async def list_client(
+        self, request: pb.ListClientsRequest, call: Call
+    ) -> pb.ListClientsResponse:
+        page = await listing.of_environment(
+            call,
+            request.filter.client_type if request.filter else (),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return pb.ListClientsResponse(
+            total_size=page.total_size,
+            clients=[_client(client) for client in page.clients],
+            next_page_token=page.next_page_token,
+            prev_page_token=page.prev_page_token,
+        )
+
+    async def update_client(
+        self, request: pb.UpdateClientRequest, call: Call
+    ) -> pb.UpdateClientResponse:
+        assert request.client is not None
+        paths = request.mask.paths if request.mask else ()
+        names = list(_masked(paths)) or _given(request.client)
+        client = await applications.update(
+            call,
+            request.client_id,
+            {name: self._member(request.client, name) for name in names},
+            production=self._production,
+        )
+        return pb.UpdateClientResponse(client=_answer(call, client))
+
+    async def delete_client(self, request: pb.DeleteClientRequest, call: Call) -> Empty:
+        await applications.remove(call, request.client_id)
+        return Empty()
+
+    def _member(self, given: Any, name: str) -> Any:
+        if name == "disallow_scalekit_api_access" and given.disallow_scalekit_api_access is None:
+            return not self._api_access
+        return _member(given, name)
+
+    async def create_client_secret(
+        self, request: pb.CreateClientSecretRequest, call: Call
+    ) -> pb.CreateClientSecretResponse:
+        secret, plain = await _add_secret(call, Identity(request.client_id))
+        return pb.CreateClientSecretResponse(plain_secret=plain, secret=_secret(secret))
+
+    async def update_client_secret(
+        self, request: pb.UpdateClientSecretRequest, call: Call
+    ) -> pb.UpdateClientSecretResponse:
+        assert request.secret is not None
+        status = _STATUSES.get(request.secret.status)
+        if status is None:
+            raise errors.InvalidArgument.field(
+                "secret.status", "enum.defined_only", "must be ACTIVE or INACTIVE"
+            )
+        identity = Identity(request.client_id)
+        secret = await secrets.set_status(call, identity, request.secret_id, status)
+        return pb.UpdateClientSecretResponse(secret=_secret(secret))
+
+    async def delete_client_secret(
+        self, request: pb.DeleteClientSecretRequest, call: Call
+    ) -> Empty:
+        await secrets.remove(call, Identity(request.client_id), request.secret_id)
+        return Empty()
+
+    async def create_organization_client(
+        self, request: pb.CreateOrganizationClientRequest, call: Call
+    ) -> pb.CreateOrganizationClientResponse:
+        client, plain = await organization_clients.create(
+            call, request.organization_id, **_machine(request.client)
+        )
+        call.tag(client.revision)
+        return pb.CreateOrganizationClientResponse(client=_m2m_client(client), plain_secret=plain)
+
+    async def get_organization_client(
+        self, request: pb.GetOrganizationClientRequest, call: Call
+    ) -> pb.GetOrganizationClientResponse:
+        client = await organization_clients.get(call, request.organization_id, request.client_id)
+        call.tag(client.revision)
+        return pb.GetOrganizationClientResponse(client=_m2m_client(client))
+
+    async def list_organization_clients(
+        self, request: pb.ListOrganizationClientsRequest, call: Call
+    ) -> pb.ListOrganizationClientsResponse:
+        page = await listing.of_organization(
+            call,
+            request.organization_id,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return pb.ListOrganizationClientsResponse(
+            next_page_token=page.next_page_token,
+            total_size=page.total_size,
+            clients=[_m2m_client(client) for client in page.clients],
+            prev_page_token=page.prev_page_token,
+        )
+
+    async def update_organization_client(
+        self, request: pb.UpdateOrganizationClientRequest, call: Call
+    ) -> pb.UpdateOrganizationClientResponse:
+        client = await organization_clients.update(
+            call, request.organization_id, request.client_id, **_machine(request.client)
+        )
+        call.tag(client.revision)
+        return pb.UpdateOrganizationClientResponse(client=_m2m_client(client))
+
+    async def delete_organization_client(
+        self, request: pb.DeleteOrganizationClientRequest, call: Call
+    ) -> Empty:
+        await organization_clients.remove(call, request.organization_id, request.client_id)
+        return Empty()
+
+    async def create_organization_client_secret(
+        self, request: pb.CreateOrganizationClientSecretRequest, call: Call
+    ) -> pb.CreateOrganizationClientSecretResponse:
+        identity = Identity(request.client_id, request.organization_id)
+        secret, plain = await _add_secret(call, identity)
+        return pb.CreateOrganizationClientSecretResponse(plain_secret=plain, secret=_secret(secret))
+
+    async def delete_organization_client_secret(
+        self, request: pb.DeleteOrganizationClientSecretRequest, call: Call
+    ) -> Empty:
+        identity = Identity(request.client_id, request.organization_id)
+        await secrets.remove(call, identity, request.secret_id)
+        return Empty()
+
+    async def create_scope(
+        self, request: pb.CreateScopeRequest, call: Call
+    ) -> pb.CreateScopeResponse:
+        assert request.scope is not None
+        _check_environment(call, request.env_id)
+        scope = await scopes.create(
+            call, name=request.scope.name, description=request.scope.description
+        )
+        return pb.CreateScopeResponse(scope=_scope(scope))
+
+    async def list_scopes(self, request: pb.ListScopesRequest, call: Call) -> pb.ListScopesResponse:
+        _check_environment(call, request.env_id)
+        return pb.ListScopesResponse(scopes=[_scope(s) for s in await scopes.list_all(call)])
+
+    async def update_scope(
+        self, request: pb.UpdateScopeRequest, call: Call
+    ) -> pb.UpdateScopeResponse:
+        assert request.scope is not None
+        enabled = request.scope.enabled
+        scope = await scopes.change(
+            call,
+            request.id,
+            description=request.scope.description,
+            enabled=None if enabled is None else enabled.value,
+        )
+        return pb.UpdateScopeResponse(scope=_scope(scope))
+
+    async def delete_scope(self, request: pb.DeleteScopeRequest, call: Call) -> Empty:
+        await scopes.remove(call, request.id)
+        return Empty()
+
+    async def add_environment_redirect_uri(
+        self, request: pb.AddEnvironmentRedirectUriRequest, call: Call
+    ) -> pb.EnvironmentLoginUrisResponse:
+        return _login_uris(
+            await service.add_redirect_uri(call, request.redirect_uri, production=self._production)
+        )
+
+    async def remove_environment_redirect_uri(
+        self, request: pb.RemoveEnvironmentRedirectUriRequest, call: Call
+    ) -> pb.EnvironmentLoginUrisResponse:
+        return _login_uris(await service.remove_redirect_uri(call, request.redirect_uri))
+
+    async def set_environment_initiate_login_uri(
+        self, request: pb.SetEnvironmentInitiateLoginUriRequest, call: Call
+    ) -> pb.EnvironmentLoginUrisResponse:
+        return _login_uris(
+            await service.set_initiate_login_uri(
+                call, request.initiate_login_uri, production=self._production
+            )
+        )
+
+
+class ClientSettingsService:
+    """One async method per rpc."""
+
+    async def get_client_settings(
+        self, request: settings_pb.GetClientSettingsRequest, call: Call
+    ) -> settings_pb.GetClientSettingsResponse:
+        client = await client_settings.get(call, request.client_id)
+        call.tag(client.revision)
+        return settings_pb.GetClientSettingsResponse(settings=_settings(client))
+
+    async def update_client_settings(
+        self, request: settings_pb.UpdateClientSettingsRequest, call: Call
+    ) -> settings_pb.UpdateClientSettingsResponse:
+        given = request.settings
+        assert given is not None
+        client = await client_settings.update(
+            call,
+            request.client_id,
+            jwks=None if given.jwks is None else structs.plain(given.jwks, "settings.jwks"),
+            **{
+                name: getattr(given, name)
+                for name in ("token_endpoint_auth_method", "access_token_signing_alg")
+                if given.has_field(name)
+            },
+        )
+        call.tag(client.revision)
+        return settings_pb.UpdateClientSettingsResponse(settings=_settings(client))
+
+
+def _member(given: Any, name: str) -> Any:
+    """Return a member of an application as its rules take it."""
+    value = getattr(given, name)
+    match name:
+        case "custom_claims":
+            return _pairs(value)
+        case "disallow_scalekit_api_access" | "enforce_pkce":
+            return value is not None and value.value
+        case "ip_allowlist":
+            return None if value is None else _networks(value)
+    return value
+
+
+def _given(client: pb.UpdateClient) -> list[str]:
+    """Return the names of the members that are not empty; a switch that is off is not empty."""
+    return [name for name in applications.MEMBERS if _is_given(getattr(client, name))]
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value not in ("", 0) and value != []
+
+
+def _masked(paths: Iterable[str]) -> Iterable[str]:
+    for path in paths:
+        name = path.removeprefix("client.")
+        if name not in applications.MEMBERS:
+            raise errors.InvalidArgument.field(
+                "mask",
+                "in",
+                f"{path[:60]!r} cannot be updated; there are {', '.join(applications.MEMBERS)}",
+            )
+        yield name
+
+
+def _machine(given: pb.OrganizationClient | None) -> dict[str, Any]:
+    assert given is not None
+    return {
+        "name": given.name,
+        "description": given.description,
+        "scopes": given.scopes,
+        "audience": given.audience,
+        "custom_claims": _pairs(given.custom_claims),
+        "expiry": given.expiry,
+    }
+
+
+def _pairs(claims: Sequence[pb.CustomClaim]) -> list[tuple[str, str]]:
+    return [(claim.key, claim.value) for claim in claims]
+
+
+def _networks(given: pb.IpAllowlist) -> dict[str, Any]:
+    cidrs = []
+    for index, cidr in enumerate(given.cidrs):
+        if cidr.type not in _IP_VERSIONS:
+            raise errors.InvalidArgument.field(
+                f"client.ip_allowlist.cidrs[{index}].type",
+                "enum.defined_only",
+                "must be IPV4 or IPV6",
+            )
+        cidrs.append((cidr.value, _IP_VERSIONS[cidr.type]))
+    return {"opted_in": given.opted_in, "cidrs": cidrs}
+
+
+async def _add_secret(call: Call, identity: Identity) -> tuple[Secret, str]:
+    return await secrets.add(
+        call,
+        identity,
+        overlap_seconds=_extra(call, "overlap_seconds", range(366 * _DAY + 1)),
+        expires_in=_extra(call, "expires_in", range(1, 3660 * _DAY + 1)),
+    )
+
+
+def _extra(call: Call, name: str, seconds: range) -> int | None:
+    """Return a query member of ours, a number of seconds; None where it is not given."""
+    given = call.extra.get(name, [])
+    if len(given) > 1:
+        raise errors.InvalidArgument.field(name, "once", "is given more than once")
+    for text in given:
+        digits = text.isascii() and text.isdecimal() and len(text) <= 12
+        if not digits or int(text) not in seconds:
+            low, high = seconds[0], seconds[-1]
+            raise errors.InvalidArgument.field(
+                name, "range", f"must be {low} to {high} seconds, got {text[:60]!r}"
+            )
+        return int(text)
+    return None
+
+
+def _check_environment(call: Call, environment_id: str) -> None:
+    if environment_id not in {"", call.db.environment_id}:
+        raise errors.NotFound("environment")
+
+
+def _answer(call: Call, client: Client) -> pb.Client:
+    call.tag(client.revision)
+    return _client(client)
+
+
+def _client(client: Client) -> pb.Client:
+    message = pb.Client(
+        id=client.id,
+        keyId=client.id,
+        create_time=timestamp(client.create_time),
+        update_time=timestamp(client.update_time),
+        secrets=[_secret(secret) for secret in client.secrets],
+        post_logout_redirect_uris=list(client.post_logout_redirect_uris),
+        back_channel_logout_uris=list(client.back_channel_logout_uris),
+        initiate_login_uri=client.initiate_login_uri or "",
+        post_login_uris=list(client.post_login_uris),
+        name=client.name,
+        scopes=list(client.scopes),
+        custom_claims=_claims(client),
+        disallow_scalekit_api_access=not client.api_access,
+        grant_types=list(client.grant_types),
+        client_type=client.client_type,
+        enforce_pkce=client.enforce_pkce,
+    )
+    if client.expiry is not None:
+        message.access_token_expiry = client.expiry
+    if client.ip_allowlist is not None:
+        message.ip_allowlist = pb.IpAllowlist(
+            opted_in=client.ip_allowlist["opted_in"],
+            cidrs=[
+                pb.CidrEntry(value=cidr, type=pb.CidrType.IPV6 if ":" in cidr else pb.CidrType.IPV4)
+                for cidr in client.ip_allowlist["cidrs"]
+            ],
+        )
+    return message
+
+
+def _m2m_client(client: Client) -> pb.M2MClient:
+    return pb.M2MClient(
+        client_id=client.id,
+        secrets=[_secret(secret) for secret in client.secrets],
+        name=client.name,
+        description=client.description,
+        organization_id=client.organization_id or "",
+        create_time=timestamp(client.create_time),
+        update_time=timestamp(client.update_time),
+        scopes=list(client.scopes),
+        audience=list(client.audience),
+        custom_claims=_claims(client),
+        expiry=client.expiry or 0,
+    )
+
+
+def _claims(client: Client) -> list[pb.CustomClaim]:
+    return [pb.CustomClaim(key=key, value=value) for key, value in client.custom_claims]
+
+
+def _secret(secret: Secret) -> pb.ClientSecret:
+    message = pb.ClientSecret(
+        id=secret.id,
+        create_time=timestamp(secret.create_time),
+        update_time=timestamp(secret.update_time),
+        secret_suffix=secret.suffix,
+        status=pb.ClientSecretStatus[secret.status],
+    )
+    if secret.created_by is not None:
+        message.created_by = secret.created_by
+    if secret.expire_time is not None:
+        message.expire_time = timestamp(secret.expire_time)
+    if secret.last_used_time is not None:
+        message.last_used_time = timestamp(secret.last_used_time)
+    return message
+
+
+def _scope(scope: Scope) -> pb.Scope:
+    return pb.Scope(
+        id=scope.id, name=scope.name, description=scope.description, enabled=scope.enabled
+    )
+
+
+def _login_uris(client: Client) -> pb.EnvironmentLoginUrisResponse:
+    return pb.EnvironmentLoginUrisResponse(
+        client_id=client.id,
+        redirect_uris=list(client.post_login_uris),
+        post_logout_redirect_uris=list(client.post_logout_redirect_uris),
+        initiate_login_uri=client.initiate_login_uri or "",
+    )
+
+
+def _settings(client: Client) -> settings_pb.ClientSettings:
+    message = settings_pb.ClientSettings(
+        token_endpoint_auth_method=client.token_endpoint_auth_method,
+        access_token_signing_alg=client.access_token_signing_alg,
+    )
+    if client.jwks is not None:
+        message.jwks = Struct.from_json(json.dumps(client.jwks))
+    return message

@@ -1,0 +1,117 @@
+"""The catalogue of scopes: what a name stands for, and whether new access tokens may hold it.
+
+A client may ask for scopes that are not in it; one that is, and is switched off, nobody gets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from tenantry import errors, ids
+from tenantry.access.clients.model import Scope, scopes
+from tenantry.db.engine import DuplicateKey
+from tenantry.db.statements import Statement
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+
+SCOPES_MAX = 1000  # they are listed all at once
+
+_s = scopes.c
+_COUNT = Statement(select(func.count().label("n")).select_from(scopes))
+_ALL = Statement(select(scopes).order_by(_s.name))
+_HOLD = Statement(select(scopes).where(_s.id == bindparam("p_id")).with_for_update())
+_INSERT = Statement(
+    insert(scopes)
+    .values({name: bindparam(f"p_{name}") for name in _s.keys()})  # noqa: SIM118 - columns
+    .returning(_s.id)
+)
+_UPDATE = Statement(
+    update(scopes)
+    .where(_s.id == bindparam("p_id"))
+    .values(
+        description=bindparam("p_description"),
+        enabled=bindparam("p_enabled"),
+        update_time=bindparam("p_update_time"),
+    )
+    .returning(_s.id)
+)
+_DELETE = Statement(delete(scopes).where(_s.id == bindparam("p_id")).returning(scopes))
+
+
+async def create(call: Call, *, name: str, description: str) -> Scope:
+    """Add a scope, switched on.
+
+    Raises:
+        errors.Duplicate: there is one of this name.
+        errors.InvalidArgument: there are as many as may be.
+
+    """
+    at = now()
+    scope = Scope(call.db.new_id(ids.SCOPE), name, description, True, at, at)
+    try:
+        async with call.db.transaction() as db:
+            await db.serialize("scopes")
+            row = await db.fetch_one(_COUNT)
+            if row is not None and row["n"] >= SCOPES_MAX:
+                raise errors.InvalidArgument(f"there are {SCOPES_MAX} scopes, which is the limit")
+            event = call.event("scope.created", after=scope.shown())
+            await db.apply(_INSERT, event, **_row(scope))
+    except DuplicateKey:
+        raise errors.Duplicate("name", name) from None
+    return scope
+
+
+async def list_all(call: Call) -> list[Scope]:
+    """Return all scopes by name."""
+    return [Scope.from_row(row) for row in await call.db.fetch_all(_ALL)]
+
+
+async def change(
+    call: Call, scope_id: str, *, description: str = "", enabled: bool | None = None
+) -> Scope:
+    """Describe a scope anew, unless with "", and switch it on or off, unless with None.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+
+    """
+    async with call.db.transaction() as db:
+        row = await db.fetch_one(_HOLD, p_id=scope_id)
+        if row is None:
+            raise errors.NotFound("scope")
+        before = Scope.from_row(row)
+        after = replace(
+            before,
+            description=description or before.description,
+            enabled=before.enabled if enabled is None else enabled,
+        )
+        if after == before:
+            return before
+        after = replace(after, update_time=max(now(), before.update_time + 1))
+        event = call.event("scope.updated", before=before.shown(), after=after.shown())
+        await db.apply(_UPDATE, event, **_row(after))
+    return after
+
+
+async def remove(call: Call, scope_id: str) -> None:
+    """Take a scope out of the catalogue; clients keep the name.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+
+    """
+    async with call.db.transaction() as db:
+        row = await db.fetch_one(_DELETE, p_id=scope_id)
+        if row is None:
+            raise errors.NotFound("scope")
+        gone = Scope.from_row(row)
+        await db.record(call.event("scope.deleted", before=gone.shown()))
+
+
+def _row(scope: Scope) -> dict[str, object]:
+    return {f"p_{name}": value for name, value in scope.to_row().items()}

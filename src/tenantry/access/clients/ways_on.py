@@ -1,0 +1,72 @@
+"""Where somebody goes on who is at a page of ours that leads nowhere else: to an application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sqlalchemy import Text, bindparam, select
+
+from tenantry.access.clients.model import ENV, clients
+from tenantry.db.schema import from_json
+from tenantry.db.statements import Statement
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row, Session
+
+_MOST = 50  # applications that are looked at
+
+_c = clients.c
+COLUMNS = (_c.client_type, _c.name, _c.initiate_login_uri, _c.post_login_uris)
+_ALL = Statement(
+    select(*COLUMNS)
+    .where(_c.organization_id.is_(None))
+    .order_by(_c.initiate_login_uri.is_(None), _c.id)
+    .limit(bindparam("p_most"))
+)
+_ONE = Statement(select(*COLUMNS).where(_c.id == bindparam("p_id", type_=Text)))
+
+
+@dataclass(frozen=True, slots=True)
+class WayOn:
+    """Where to, and what the application there is called, "" where nobody has named it.
+
+    ``begins`` says that a sign-in begins there (OpenID Connect Core section 4).
+    """
+
+    uri: str
+    app: str
+    begins: bool
+
+
+async def of_environment(db: Session) -> WayOn | None:
+    """Return the way to the oldest application that says where a sign-in begins, else to any."""
+    for row in await db.fetch_all(_ALL, p_most=_MOST):
+        way = of_row(row)
+        if way is not None:
+            return way
+    return None
+
+
+async def of_client(db: Session, client_id: str) -> WayOn | None:
+    """Return the way to this application, if it has told any."""
+    row = await db.fetch_one(_ONE, p_id=client_id)
+    return None if row is None else of_row(row)
+
+
+def of_row(row: Row) -> WayOn | None:
+    """Return the way to the application of a row with `COLUMNS`.
+
+    That is its initiate_login_uri, else the origin of the first of its post_login_uris that is the
+    address of a page: none of a native application, and none that differs by organization.
+    """
+    app = "" if row["client_type"] == ENV else row["name"]
+    begins = row["initiate_login_uri"]
+    if begins and "{{" not in begins:
+        return WayOn(begins, app, begins=True)
+    for uri in from_json(row["post_login_uris"]):
+        url = urlsplit(uri)
+        if url.scheme in {"https", "http"} and not {"*", "{"} & set(url.netloc):
+            return WayOn(f"{url.scheme}://{url.netloc}/", app, begins=False)
+    return None

@@ -1,0 +1,164 @@
+"""Making, loading and rotating signing keys: for each algorithm a current and a next one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from tenantry import ids
+from tenantry.access.keys.model import SigningKey, State, signing_keys
+from tenantry.db.statements import Statement
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Row, Session
+
+# No token lives longer: a key that retired this long ago verifies nothing any more.
+LONGEST_TOKEN_SECONDS = 24 * 3600
+RS256, ES256 = "RS256", "ES256"
+ALGORITHMS = (RS256, ES256)  # RFC 7518 section 3.1
+_BITS = 2048
+_WORD = "signing keys"  # what only one process makes at a time
+
+_k = signing_keys.c
+_ALL = Statement(select(signing_keys).order_by(_k.id))
+_OF_ALGORITHM = Statement(select(_k.id).where(_k.algorithm == bindparam("p_algorithm")).limit(1))
+_INSERT = Statement(
+    insert(signing_keys)
+    .values({name: bindparam(f"p_{name}") for name in _k.keys()})  # noqa: SIM118 - columns
+    .returning(_k.id)
+)
+_MOVE = Statement(
+    update(signing_keys)
+    .where(_k.id == bindparam("p_id"), _k.state == bindparam("p_from"))
+    .values(state=bindparam("p_state"), retire_time=bindparam("p_retire_time"))
+    .returning(_k.id)
+)
+_PRUNE = Statement(
+    delete(signing_keys)
+    .where(_k.state == State.RETIRED.value, _k.retire_time < bindparam("p_before"))
+    .returning(_k.id)
+)
+
+
+async def load(db: Session) -> list[SigningKey]:
+    """Return all keys that are published, the oldest first."""
+    oldest = now() - LONGEST_TOKEN_SECONDS * 1_000_000
+    keys = [_from_row(db, row) for row in await db.fetch_all(_ALL)]
+    return [key for key in keys if key.retire_time is None or key.retire_time >= oldest]
+
+
+async def ensure(db: Session) -> None:
+    """Make the keys of a fresh database: those that every deployment has."""
+    await ensure_algorithm(db, RS256)
+
+
+async def ensure_algorithm(db: Session, algorithm: str) -> None:
+    """Make the current and the next key of an algorithm, unless there are some.
+
+    However many do it at once, one pair is made.
+    """
+    if await db.fetch_one(_OF_ALGORITHM, p_algorithm=algorithm) is not None:
+        return
+    async with db.transaction() as session:
+        await session.serialize(_WORD)
+        if await session.fetch_one(_OF_ALGORITHM, p_algorithm=algorithm) is None:
+            await _insert(session, algorithm, State.CURRENT)
+            await _insert(session, algorithm, State.NEXT)
+
+
+async def rotate(call: Call) -> dict[str, str]:
+    """Let the next key of each algorithm sign from now on, and make a new next one.
+
+    Returns the id of the new current key by algorithm.
+
+    Raises:
+        RuntimeError: another rotation came between; nothing was changed.
+
+    """
+    async with call.db.transaction() as db:
+        at = now()
+        alive = [key for key in await load(db) if key.state is not State.RETIRED]
+        current = {}
+        for algorithm in ALGORITHMS:
+            keys = {key.state: key for key in alive if key.algorithm == algorithm}
+            if keys:
+                current[algorithm] = await _rotate(call, db, keys, at)
+        await db.fetch_all(_PRUNE, p_before=at - LONGEST_TOKEN_SECONDS * 1_000_000)
+    return current
+
+
+async def _rotate(call: Call, db: Session, keys: Mapping[State, SigningKey], at: int) -> str:
+    former, current = keys[State.CURRENT], keys[State.NEXT]
+    moved = [
+        await _move(db, former, State.RETIRED, retire_time=at),
+        await _move(db, current, State.CURRENT, retire_time=None),
+    ]
+    if not all(moved):
+        raise RuntimeError("another rotation is under way")
+    following = await _insert(db, current.algorithm, State.NEXT)
+    await db.record(
+        call.event(
+            "signing_key.rotated",
+            before={"algorithm": current.algorithm, "current": former.id, "next": current.id},
+            after={"algorithm": current.algorithm, "current": current.id, "next": following},
+        )
+    )
+    return current.id
+
+
+async def _move(db: Session, key: SigningKey, to: State, *, retire_time: int | None) -> bool:
+    moved = await db.fetch_one(
+        _MOVE,
+        p_id=key.id,
+        p_from=key.state.value,
+        p_state=to.value,
+        p_retire_time=retire_time,
+    )
+    return moved is not None
+
+
+async def _insert(db: Session, algorithm: str, state: State) -> str:
+    private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+    if algorithm == RS256:
+        private = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
+    else:
+        private = ec.generate_private_key(ec.SECP256R1())
+    key_id = db.new_id(ids.SIGNING_KEY)
+    private_pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    public_pem = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    await db.fetch_all(
+        _INSERT,
+        p_id=key_id,
+        p_algorithm=algorithm,
+        p_state=state.value,
+        p_public_pem=public_pem.decode(),
+        p_private_sealed=db.vault.encrypt(private_pem, key_id),
+        p_create_time=now(),
+        p_retire_time=None,
+    )
+    return key_id
+
+
+def _from_row(db: Session, row: Row) -> SigningKey:
+    return SigningKey(
+        id=row["id"],
+        algorithm=row["algorithm"],
+        state=State(row["state"]),
+        public_pem=row["public_pem"],
+        private_pem=db.vault.decrypt(row["private_sealed"], row["id"]).decode(),
+        create_time=row["create_time"],
+        retire_time=row["retire_time"],
+    )

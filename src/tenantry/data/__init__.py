@@ -1,0 +1,1 @@
+"""Rows of many organizations in and out at once."""

@@ -1,0 +1,71 @@
+"""The file of a whole environment: one JSON object a line, each a row, owners before the owned.
+
+A line has the columns of its row by their names, those that are null left out, and ``type``. Times
+are microseconds since 1970, UTC. The first line says what the file is, the last one that it is
+whole. The order of lines and members depends on nothing but the content, so two files are compared
+by their bytes.
+
+Secrets of clients and API tokens are in it as they are kept, by their digests: programs go on with
+what they have.
+
+Not in it, because it belongs to the deployment or is over soon: management clients and their
+secrets, signing keys, revoked tokens and spent assertions, portal links and sessions, mail, replies
+that are kept, and the events of the past.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry import ids
+from tenantry.access.api_tokens.model import api_tokens
+from tenantry.access.clients.model import client_secrets, clients, scopes
+from tenantry.db.records import named
+from tenantry.tenants.domains.model import domains
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.roles.model import default_member_roles, permissions, roles
+from tenantry.tenants.users.model import memberships, users
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, Table
+
+FORMAT = 1
+START, END = "environment", "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One type of line: a table, and what of other tables belongs to a row of it."""
+
+    type: str
+    table: Table
+    prefix: str = ""  # of its id, where all have the same
+    references: str = ""  # a member that lists ids
+    derived: tuple[str, ...] = ()  # columns that are not in the file
+
+    @property
+    def columns(self) -> list[Column[Any]]:
+        """The columns that a line has."""
+        return [column for column in named(self.table) if column.name not in self.derived]
+
+
+PERMISSION = Kind("permission", permissions, ids.PERMISSION)
+ROLE = Kind("role", roles, ids.ROLE, references="permission_ids")
+SCOPE = Kind("scope", scopes, ids.SCOPE)
+ORGANIZATION = Kind("organization", organizations, ids.ORGANIZATION)
+DEFAULT_MEMBER_ROLE = Kind("default_member_role", default_member_roles)
+DOMAIN = Kind("domain", domains, ids.DOMAIN)
+CLIENT = Kind("client", clients)  # of the environment, but for management; or of an organization
+CLIENT_SECRET = Kind("client_secret", client_secrets, ids.CLIENT_SECRET)
+USER = Kind("user", users, ids.USER, derived=("email_key",))
+MEMBERSHIP = Kind("membership", memberships, ids.MEMBERSHIP, references="role_ids")
+API_TOKEN = Kind("api_token", api_tokens, ids.API_TOKEN)
+KINDS = {
+    kind.type: kind
+    for kind in (
+        *(PERMISSION, ROLE, SCOPE, CLIENT, CLIENT_SECRET),
+        *(ORGANIZATION, DEFAULT_MEMBER_ROLE, DOMAIN),
+        *(USER, MEMBERSHIP, API_TOKEN),
+    )
+}

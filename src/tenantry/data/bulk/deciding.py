@@ -1,0 +1,294 @@
+"""What a batch of rows changes, by the rules that one call has.
+
+A row is taken as a whole or refused as a whole, in the order of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors, ids
+from tenantry.data.bulk import writing
+from tenantry.data.bulk.report import Report
+from tenantry.data.bulk.rows import Refusal, refusals
+from tenantry.data.bulk.standing import Person, Place
+from tenantry.tenants.users import joining, last_admin, values
+from tenantry.tenants.users.joining import Terms
+from tenantry.tenants.users.model import ACTIVE, User
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.data.bulk.organizations import Offer, Offers
+    from tenantry.data.bulk.rows import Row
+    from tenantry.data.bulk.standing import Standing
+    from tenantry.db.engine import Session
+    from tenantry.tenants.organizations.model import Organization
+    from tenantry.tenants.roles.catalogue import HeldRole
+    from tenantry.tenants.users.joining import Rules
+    from tenantry.tenants.users.model import Membership
+
+
+@dataclass(slots=True)  # not frozen: that doubles the time to make one
+class Join:
+    """A membership to be written: whose, and where."""
+
+    place: Place
+    person: Person
+    organization: Organization
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be written for a batch, and what is to be said of it."""
+
+    report: Report
+    people: dict[str, Person] = field(default_factory=dict)  # by id
+    joins: dict[str, Join] = field(default_factory=dict)  # by the membership's id
+    first_organizations: dict[str, str] = field(default_factory=dict)  # of new people, by id
+    # Whose members nobody else may change from before they were read.
+    to_hold: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The organizations whose rows are held, each with the seats it has left; None for no limit."""
+
+    seats: dict[str, int | None] = field(default_factory=dict)
+
+
+async def decide(
+    db: Session,
+    rows: Sequence[Row],
+    standing: Standing,
+    offers: Offers,
+    held: Held,
+    *,
+    rules: Rules,
+    at: int,
+    dry_run: bool,
+) -> Plan:
+    """Return the plan for rows; it holds only if all of its ``to_hold`` were held."""
+    plan = Plan(Report(dry_run))
+    seats = dict(held.seats)
+    deciding = _Deciding(db, standing, offers, plan, seats, rules, at)
+    for row in rows:
+        try:
+            await deciding.take(row)
+        except errors.InvalidArgument as problem:
+            plan.report.refuse(refusals(row.line, problem))
+        except _Refused as refused:
+            plan.report.refuse(refused.refusals)
+    return plan
+
+
+class _Refused(Exception):
+    def __init__(self, refusals: list[Refusal]) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+
+# What most rows say; roles are looked up apart.
+_AT_ONCE = Terms((), {}, None, invite=False)
+
+
+@dataclass(slots=True)
+class _Deciding:
+    db: Session
+    standing: Standing
+    offers: Offers
+    plan: Plan
+    seats: dict[str, int | None]
+    rules: Rules
+    at: int
+
+    async def take(self, row: Row) -> None:
+        """Enter what a row changes into the plan.
+
+        Raises:
+            errors.InvalidArgument: it is refused.
+
+        """
+        offer = self.offers.of(row)
+        if row.organization is not None and offer is None:
+            raise _Refused(self.offers.refusals(row))
+        person = self._person(row)
+        user = self._new_user(row) if person is None else self._changed_user(person.user, row)
+        place = membership = None
+        if offer is not None:
+            place = self.standing.places.get((offer.organization.id, user.id))
+            if place is None:
+                membership = self._joined(offer, user, row)
+                if not row.invite and not user.email_verified and row.email_verified is None:
+                    # Whom the file vouches for has the e-mail address, as in a call.
+                    user = replace(user, email_verified=True)
+            else:
+                membership = await self._changed_membership(place, offer, row)
+        # From here on nothing is refused.
+        person = self._enter_person(row, person, user, offer)
+        if offer is not None and membership is not None:
+            self._enter_membership(place, membership, person, offer.organization)
+
+    def _person(self, row: Row) -> Person | None:
+        """Return who is meant: by the external id, else by the e-mail address."""
+        by_email = self.standing.by_email.get(row.email_key)
+        if row.external_id is None:
+            return by_email
+        person = self.standing.by_external_id.get(row.external_id)
+        if person is None and by_email is not None and by_email.user.external_id is not None:
+            raise errors.InvalidArgument.field(
+                "email",
+                "unique",
+                f"the user of this address has the external id {by_email.user.external_id!r}",
+            )
+        if person is not None and person is not by_email:
+            raise errors.InvalidArgument.field(
+                "email",
+                "immutable",
+                "the user of this external id has another address, which cannot change",
+            )
+        return by_email
+
+    def _new_user(self, row: Row) -> User:
+        verified = row.organization is not None and not row.invite
+        return User(
+            id=self.db.new_id(ids.USER),
+            email=row.email,
+            external_id=row.external_id,
+            profile=row.profile,
+            metadata=row.metadata,
+            email_verified=verified if row.email_verified is None else row.email_verified,
+            last_login_time=None,
+            revision=1,
+            create_time=self.at,
+            update_time=self.at,
+        )
+
+    def _changed_user(self, user: User, row: Row) -> User:
+        changes: dict[str, Any] = {}
+        if row.external_id is not None:
+            changes["external_id"] = row.external_id
+        if row.profile:
+            changes["profile"] = values.profile(user.profile, row.profile, "user_profile")
+        if row.metadata:
+            changes["metadata"] = row.metadata
+        if row.email_verified is not None:
+            changes["email_verified"] = row.email_verified
+        if all(getattr(user, name) == value for name, value in changes.items()):
+            return user
+        return replace(user, **changes)
+
+    def _joined(self, offer: Offer, user: User, row: Row) -> Membership:
+        organization = offer.organization
+        joining.check_address(self.rules, user.email, "email")
+        held = self._roles(offer, row)
+        if not held:
+            default = offer.default_role_id or self.standing.roles.member
+            held = self.standing.roles.all([default])
+        if organization.max_allowed_users:
+            self._take_seat(organization)
+        terms = _AT_ONCE
+        if row.membership_metadata or row.inviter_email or row.invite:
+            terms = Terms((), row.membership_metadata, row.inviter_email, row.invite)
+        return joining.membership(
+            self.db, organization, user.id, held, terms, rules=self.rules, at=self.at
+        )
+
+    def _take_seat(self, organization: Organization) -> None:
+        self.plan.to_hold.add(organization.id)
+        left = self.seats.get(organization.id)
+        if left is None:
+            return
+        if left <= 0:
+            raise errors.InvalidArgument(
+                f"organization has reached its limit of {organization.max_allowed_users} users"
+            )
+        self.seats[organization.id] = left - 1
+
+    async def _changed_membership(self, place: Place, offer: Offer, row: Row) -> Membership:
+        before = place.membership
+        roles = self._roles(offer, row) or before.roles
+        after = replace(before, roles=roles, metadata=row.membership_metadata or before.metadata)
+        if after == before:
+            return before
+        organization_id = offer.organization.id
+        if place.before is not None:
+            self.plan.to_hold.add(organization_id)
+        if organization_id in self.seats and self._demoted(before, after):
+            await self._check_last_admin(before, after)
+        return after
+
+    def _roles(self, offer: Offer, row: Row) -> tuple[HeldRole, ...]:
+        found = {}
+        for index, name in enumerate(row.roles):
+            role = self.standing.roles.find(offer.organization.id, name)
+            if role is None:
+                raise errors.InvalidArgument.field(
+                    f"roles[{index}]", "exists", f"there is no role {name[:100]!r}"
+                )
+            found[role.id] = role
+        return tuple(found[id_] for id_ in sorted(found))
+
+    def _demoted(self, before: Membership, after: Membership) -> bool:
+        creator = self.standing.roles.creator
+        was, is_ = (any(role.id == creator for role in m.roles) for m in (before, after))
+        return before.status == ACTIVE and was and not is_
+
+    async def _check_last_admin(self, before: Membership, after: Membership) -> None:
+        creator = self.standing.roles.creator
+        for join in self.plan.joins.values():
+            other = join.place.membership
+            if (
+                other.organization_id == before.organization_id
+                and other.user_id != before.user_id
+                and other.status == ACTIVE
+                and any(role.id == creator for role in other.roles)
+            ):
+                return
+        kept = {role.id for role in after.roles}
+        await last_admin.check(self.db, before.user_id, before.organization_id, kept=kept)
+        # The next one who is to be demoted must find this one demoted.
+        await writing.drop_roles(self.db, [(before, {role.id for role in before.roles} - kept)])
+
+    def _enter_person(
+        self, row: Row, person: Person | None, user: User, offer: Offer | None
+    ) -> Person:
+        counts = self.plan.report.users
+        hash_ = row.password_hash
+        if person is not None and person.password_time is not None:
+            hash_ = None  # theirs is newer than that of any file
+        if person is None:
+            person = Person(user, hash_)
+            if offer is not None:
+                self.plan.first_organizations[user.id] = offer.organization.id
+            counts.created += 1
+        elif user is person.user and hash_ in {None, person.password_hash}:
+            counts.unchanged += 1
+            return person
+        else:
+            person.user, person.password_hash = user, hash_ or person.password_hash
+            counts.updated += 1
+        self.plan.people[user.id] = person
+        self.standing.add(person)
+        return person
+
+    def _enter_membership(
+        self,
+        place: Place | None,
+        membership: Membership,
+        person: Person,
+        organization: Organization,
+    ) -> None:
+        counts = self.plan.report.memberships
+        if place is None:
+            place = Place(membership)
+            self.standing.places[organization.id, membership.user_id] = place
+            counts.created += 1
+        elif membership is place.membership:
+            counts.unchanged += 1
+            return
+        else:
+            place.membership = membership
+            counts.updated += 1
+        self.plan.joins[membership.id] = Join(place, person, organization)

@@ -1,0 +1,206 @@
+"""Exporting the environment: one snapshot, read by key, a page at a time."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import Boolean, Text, bindparam, or_, select, tuple_
+
+from tenantry.access.api_tokens.model import api_tokens
+from tenantry.access.clients.model import APPLICATIONS, client_secrets, clients, scopes
+from tenantry.data.bulk import archive
+from tenantry.db.schema import Json, environment, from_json, json_rows, json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.domains.model import domains
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.roles.model import (
+    default_member_roles,
+    permissions,
+    role_holders,
+    role_permissions,
+    roles,
+)
+from tenantry.tenants.users.model import memberships, users
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Column, Select
+
+    from tenantry.data.bulk.archive import Kind
+    from tenantry.db.engine import Row, Session
+
+_PAGE = 1000
+_ORGANIZATIONS = 200  # on a page, each with all that it owns but its members
+
+_ENVIRONMENT = Statement(select(environment.c.id, environment.c.create_time))
+_permission_ids = (
+    select(json_rows(role_permissions.c.permission_id))
+    .where(role_permissions.c.role_id == roles.c.id)
+    .scalar_subquery()
+    .label("permission_ids")
+)
+_role_ids = (
+    select(json_rows(role_holders.c.role_id))
+    .where(
+        role_holders.c.organization_id == memberships.c.organization_id,
+        role_holders.c.user_id == memberships.c.user_id,
+    )
+    .scalar_subquery()
+    .label("role_ids")
+)
+_roles = select(roles, _permission_ids)
+_ROLES_OF_ENVIRONMENT = Statement(_roles.where(roles.c.organization_id.is_(None)))
+
+
+def _page(rows: Select[Any], *key: Column[Any]) -> Statement:
+    """Return the rows that follow a key, in its order."""
+    after = tuple_(*(bindparam(f"after_{column.name}", type_=Text) for column in key))
+    return Statement(rows.where(tuple_(*key) > after).order_by(*key).limit(bindparam("take")))
+
+
+def _of_organizations(rows: Select[Any], organization_id: Column[Any]) -> Statement:
+    return Statement(rows.where(organization_id.in_(json_values(bindparam("ids", type_=Text)))))
+
+
+_secrets = select(client_secrets, clients.c.organization_id).join(
+    clients, clients.c.id == client_secrets.c.client_id
+)
+_PERMISSIONS = _page(select(permissions), permissions.c.id)
+_SCOPES = _page(select(scopes), scopes.c.id)
+_APPLICATIONS = _page(
+    select(clients).where(or_(*(clients.c.client_type == type_ for type_ in APPLICATIONS))),
+    clients.c.id,
+)
+_SECRETS = Statement(
+    select(client_secrets)
+    .where(client_secrets.c.client_id.in_(json_values(bindparam("ids", type_=Text))))
+    .order_by(client_secrets.c.id)
+)
+_ORGANIZATIONS_PAGE = _page(select(organizations), organizations.c.id)
+_USERS = _page(select(users), users.c.id)
+_MEMBERSHIPS = _page(
+    select(memberships, _role_ids), memberships.c.organization_id, memberships.c.user_id
+)
+_API_TOKENS = _page(select(api_tokens), api_tokens.c.id)
+_OWNED = (
+    (archive.ROLE, _of_organizations(_roles, roles.c.organization_id)),
+    (
+        archive.DEFAULT_MEMBER_ROLE,
+        _of_organizations(select(default_member_roles), default_member_roles.c.organization_id),
+    ),
+    (archive.DOMAIN, _of_organizations(select(domains), domains.c.organization_id)),
+    (archive.CLIENT, _of_organizations(select(clients), clients.c.organization_id)),
+    (archive.CLIENT_SECRET, _of_organizations(_secrets, clients.c.organization_id)),
+)
+
+
+async def dump(db: Session, *, with_password_hashes: bool) -> AsyncIterator[list[bytes]]:
+    """Yield the lines of the environment; the session is a snapshot."""
+    count = 0
+    async for lines in _lines(db, with_password_hashes=with_password_hashes):
+        count += len(lines)
+        yield lines
+    yield [_line({"type": archive.END, "lines": count})]
+
+
+async def _lines(db: Session, *, with_password_hashes: bool) -> AsyncIterator[list[bytes]]:
+    start = await db.fetch_one(_ENVIRONMENT)
+    assert start is not None
+    yield [
+        _line(
+            {
+                "type": archive.START,
+                "format": archive.FORMAT,
+                "id": start["id"],
+                "create_time": start["create_time"],
+            }
+        )
+    ]
+    async for page in _pages(db, _PERMISSIONS, "id"):
+        yield [_written(archive.PERMISSION, row) for row in page]
+    found = await db.fetch_all(_ROLES_OF_ENVIRONMENT)
+    yield [_written(archive.ROLE, row) for row in _bases_first(found)]
+    async for page in _pages(db, _SCOPES, "id"):
+        yield [_written(archive.SCOPE, row) for row in page]
+    async for page in _pages(db, _APPLICATIONS, "id"):
+        yield [_written(archive.CLIENT, row) for row in page]
+        secrets = await db.fetch_all(_SECRETS, ids=to_json([row["id"] for row in page]))
+        yield [_written(archive.CLIENT_SECRET, row) for row in secrets]
+    async for page in _pages(db, _ORGANIZATIONS_PAGE, "id", take=_ORGANIZATIONS):
+        yield await _organizations(db, page)
+    without = () if with_password_hashes else ("password_hash",)
+    async for page in _pages(db, _USERS, "id"):
+        yield [_written(archive.USER, row, without) for row in page]
+    async for page in _pages(db, _MEMBERSHIPS, "organization_id", "user_id"):
+        yield [_written(archive.MEMBERSHIP, row) for row in page]
+    async for page in _pages(db, _API_TOKENS, "id"):
+        yield [_written(archive.API_TOKEN, row) for row in page]
+
+
+async def _pages(
+    db: Session, statement: Statement, *key: str, take: int = _PAGE
+) -> AsyncIterator[Sequence[Row]]:
+    after = dict.fromkeys(key, "")
+    while True:
+        given = {f"after_{name}": value for name, value in after.items()}
+        page = await db.fetch_all(statement, take=take, **given)
+        if page:
+            yield page
+        if len(page) < take:
+            return
+        after = {name: page[-1][name] for name in key}
+
+
+async def _organizations(db: Session, page: Sequence[Row]) -> list[bytes]:
+    """Return the lines of organizations, each followed by what it owns."""
+    ids = to_json([row["id"] for row in page])
+    owned: dict[str, list[bytes]] = {row["id"]: [] for row in page}
+    for kind, statement in _OWNED:
+        rows = sorted(await db.fetch_all(statement, ids=ids), key=itemgetter("organization_id"))
+        for organization_id, some in groupby(rows, key=itemgetter("organization_id")):
+            owned[organization_id] += [_written(kind, row) for row in _in_order(kind, some)]
+    return [
+        line for row in page for line in (_written(archive.ORGANIZATION, row), *owned[row["id"]])
+    ]
+
+
+def _in_order(kind: Kind, rows: Iterable[Row]) -> list[Row]:
+    if kind is archive.ROLE:
+        return _bases_first(rows)
+    return sorted(rows, key=itemgetter("id")) if "id" in kind.table.c else list(rows)
+
+
+def _bases_first(rows: Iterable[Row]) -> list[Row]:
+    """Return roles in an order in which each follows the one that it extends."""
+    by_id = {row["id"]: row for row in rows}
+
+    def depth(row: Row) -> int:
+        base = by_id.get(row["base_id"])  # an organization's role may extend the environment's
+        return 0 if base is None else 1 + depth(base)
+
+    return sorted(by_id.values(), key=lambda row: (depth(row), row["id"]))
+
+
+def _written(kind: Kind, row: Row, without: Iterable[str] = ()) -> bytes:
+    members: dict[str, Any] = {"type": kind.type}
+    for column in kind.columns:
+        value = row[column.name]
+        if value is None or column.name in without:
+            continue
+        if isinstance(column.type, Json):
+            value = from_json(value)
+        elif isinstance(column.type, Boolean):
+            value = bool(value)
+        members[str(column.name)] = value
+    if kind.references:
+        members[kind.references] = sorted(from_json(row[kind.references] or "[]"))
+    return _line(members)
+
+
+def _line(members: Mapping[str, Any]) -> bytes:
+    # The databases do not agree on the order of members within a column.
+    return orjson.dumps(members, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,73 @@
+"""Holding the organizations whose members change: what `users.seats` does, for many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Text, bindparam, case, cast, func, or_, select
+
+from tenantry.db.schema import json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.organizations.model import Organization, organizations
+from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, member_tallies, memberships
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tenantry.data.bulk.notes import Notes
+    from tenantry.data.bulk.organizations import Offers
+    from tenantry.db.engine import Session
+
+_o, _m, _t = organizations.c, memberships.c, member_tallies.c
+_wanted = _o.id.in_(json_values(bindparam("ids", type_=Text)))
+# In one order, so that two imports do not wait for each other.
+_HOLD = Statement(
+    select(organizations).where(_wanted).order_by(_o.id).with_for_update(key_share=True)
+)
+_members = (
+    select(func.coalesce(cast(func.sum(_t.n), BigInteger), 0))
+    .where(_t.organization_id == _o.id)
+    .scalar_subquery()
+)
+_seated = (
+    select(func.count())
+    .select_from(memberships)
+    .where(
+        _m.organization_id == _o.id,
+        or_(
+            _m.status == ACTIVE,
+            (_m.status == PENDING_INVITE) & (_m.expire_time > bindparam("p_now")),
+        ),
+    )
+    .scalar_subquery()
+)
+# Far from the limit nobody needs to be counted one by one.
+_TAKEN = Statement(
+    select(
+        _o.id,
+        case(
+            (_members + bindparam("coming") <= _o.max_allowed_users, _members), else_=_seated
+        ).label("taken"),
+    ).where(_wanted, _o.max_allowed_users > 0)
+)
+
+
+async def hold(
+    db: Session, ids: Iterable[str], offers: Offers, *, coming: int, notes: Notes | None
+) -> dict[str, int | None]:
+    """Hold organizations up to the end of the transaction; return the seats left, None: no limit.
+
+    ``coming`` is how many may join at most. What was read of the organizations is read again.
+    """
+    wanted = to_json(sorted(ids))
+    seats: dict[str, int | None] = {}
+    for row in await db.fetch_all(_HOLD, ids=wanted):
+        organization = Organization.from_row(row)
+        offers.by_id[organization.id].organization = organization
+        seats[organization.id] = None
+    for row in await db.fetch_all(_TAKEN, ids=wanted, coming=coming, p_now=now()):
+        limit = offers.by_id[row["id"]].organization.max_allowed_users
+        noted = 0 if notes is None else notes.seats[row["id"]]
+        seats[row["id"]] = (limit or 0) - row["taken"] - noted
+    return seats

@@ -1,0 +1,174 @@
+"""The organizations that rows name: found, or founded where that is asked for.
+
+They are founded before their members come, in a transaction of their own: so two batches that
+are written side by side do not found one organization twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, insert, select
+
+from tenantry import errors
+from tenantry.data.bulk import recording
+from tenantry.data.bulk.recording import Happened
+from tenantry.data.bulk.rows import Refusal, refusals
+from tenantry.db.records import named, rows_of, spelled
+from tenantry.db.schema import json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.organizations import service
+from tenantry.tenants.organizations.model import Organization, organizations
+from tenantry.tenants.roles.model import default_member_roles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tenantry.call import Call
+    from tenantry.data.bulk.notes import Notes
+    from tenantry.data.bulk.rows import Contract, Row
+    from tenantry.db.engine import Session
+
+_o = organizations.c
+_COLUMNS = named(organizations)
+_found = select(organizations, default_member_roles.c.role_id.label("default_role_id")).outerjoin(
+    default_member_roles, default_member_roles.c.organization_id == _o.id
+)
+_keys = json_values(bindparam("keys", type_=Text))
+_FIND = {
+    key: Statement(_found.where(column.in_(_keys)))
+    for key, column in (("id", _o.id), ("external_id", _o.external_id))
+}
+_INSERT = Statement(
+    insert(organizations).from_select(
+        [column.name for column in _COLUMNS], rows_of("new_organizations", _COLUMNS)
+    )
+)
+
+
+@dataclass(slots=True)
+class Offer:
+    """An organization, and the role that it gives to new members by itself, if any."""
+
+    organization: Organization
+    default_role_id: str | None = None
+
+
+@dataclass(slots=True)
+class Offers:
+    """The organizations of a batch, by what its rows call them."""
+
+    by_key: dict[tuple[str, str], Offer] = field(default_factory=dict)
+    by_id: dict[str, Offer] = field(default_factory=dict)
+    created: int = 0
+    refused: dict[tuple[str, str], errors.InvalidArgument] = field(default_factory=dict)
+
+    def add(self, offer: Offer) -> None:
+        """Enter an organization."""
+        organization = offer.organization
+        self.by_id[organization.id] = self.by_key["id", organization.id] = offer
+        if organization.external_id is not None:
+            self.by_key["external_id", organization.external_id] = offer
+
+    def of(self, row: Row) -> Offer | None:
+        """Return the organization of a row; None where it has none, or that is not there."""
+        return None if row.organization is None else self.by_key.get(row.organization)
+
+    def refusals(self, row: Row) -> list[Refusal]:
+        """Return why a row has no organization to go to."""
+        assert row.organization is not None
+        problem = self.refused.get(row.organization)
+        if problem is not None:
+            return refusals(row.line, problem)
+        return [Refusal(row.line, f"organization_{row.organization[0]}", "organization not found")]
+
+    @property
+    def ids(self) -> Iterable[str]:
+        """The ids of all."""
+        return self.by_id.keys()
+
+    @property
+    def default_role_ids(self) -> set[str]:
+        """The roles that they give by themselves."""
+        return {o.default_role_id for o in self.by_id.values() if o.default_role_id is not None}
+
+
+async def offered(
+    call: Call,
+    rows: Sequence[Row],
+    *,
+    contract: Contract,
+    region_code: str,
+    create: bool,
+    notes: Notes | None,
+) -> Offers:
+    """Return the organizations that rows name; those that are missing are founded if asked for.
+
+    Raises:
+        DuplicateKey: another one took an external id at the same moment.
+
+    """
+    offers = Offers()
+    async with call.db.transaction() as db:
+        await db.expect_growth()
+        for row in await _find(db, rows, notes):
+            offers.add(Offer(Organization.from_row(row), row["default_role_id"]))
+        if not create:
+            return offers
+        founded = _founded(db, rows, offers, contract=contract, region_code=region_code)
+        offers.created = len(founded)
+        if notes is not None:
+            notes.note_organizations(founded)
+        elif founded:
+            given = spelled(_COLUMNS, (one.to_row() for one in founded))
+            await db.fetch_all(_INSERT, new_organizations=given)
+            created = [_created(one) for one in founded]
+            await recording.record(db, call, created)
+    return offers
+
+
+async def _find(db: Session, rows: Sequence[Row], notes: Notes | None) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for key, statement in _FIND.items():
+        wanted = {
+            row.organization[1] for row in rows if row.organization and row.organization[0] == key
+        }
+        if wanted:
+            found += await db.fetch_all(statement, keys=to_json(sorted(wanted)))
+        if wanted and notes is not None and key == "external_id":
+            found += notes.organizations(wanted)
+    return found
+
+
+def _founded(
+    db: Session, rows: Sequence[Row], offers: Offers, *, contract: Contract, region_code: str
+) -> list[Organization]:
+    """Return those that are to be founded: each by the first of its rows that has a name for it."""
+    founded = []
+    for row in rows:
+        if row.organization is None or row.organization[0] != "external_id":
+            continue
+        if row.organization in offers.by_key:
+            continue
+        name, external_id = row.organization_name, row.organization[1]
+        try:
+            if not name:
+                raise errors.InvalidArgument.field(
+                    "organization_name", "required", "is required for a new organization"
+                )
+            contract.organization({"display_name": name, "external_id": external_id})
+            organization = service.new(
+                db, region_code=region_code, display_name=name, external_id=external_id
+            )
+        except errors.InvalidArgument as problem:
+            offers.refused[row.organization] = problem
+            continue
+        offers.refused.pop(row.organization, None)
+        offers.add(Offer(organization))
+        founded.append(organization)
+    return founded
+
+
+def _created(founded: Organization) -> Happened:
+    return Happened("organization.created", founded.id, None, founded.shown())

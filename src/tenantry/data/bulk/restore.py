@@ -1,0 +1,324 @@
+"""Importing a whole environment into a fresh database: all of the file, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Boolean, Integer, Text, bindparam, delete, func, insert, or_, select, update
+
+from tenantry import email_addresses, errors, ids
+from tenantry.access.clients.model import APPLICATIONS, ENV, M2M, client_secrets, clients, scopes
+from tenantry.access.keys import service as keys
+from tenantry.data.bulk import archive, formats
+from tenantry.data.bulk.archive import KINDS, Kind
+from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.records import named, rows_of, spelled
+from tenantry.db.schema import Json, environment, json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.roles.model import (
+    permissions,
+    role_ancestors,
+    role_holders,
+    role_permissions,
+    roles,
+)
+from tenantry.tenants.users.model import users
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Column, Table
+
+    from tenantry.call import Call
+    from tenantry.data.bulk.formats import Record
+    from tenantry.db.engine import Session
+
+_BATCH = 1000
+_MAX_LINE = 16 << 20  # bytes
+_NOT_FRESH = "the database is not fresh: it has {} already; import into a new one"
+
+_r = roles.c
+_of_environment = _r.organization_id.is_(None)
+_fresh = _of_environment & or_(_r.name == "admin", _r.name == "member")
+_ALREADY = {
+    "organizations": Statement(select(organizations.c.id).limit(1)),
+    "users": Statement(select(users.c.id).limit(1)),
+    "permissions of its own": Statement(
+        select(permissions.c.id).where(~permissions.c.built_in).limit(1)
+    ),
+    "scopes": Statement(select(scopes.c.id).limit(1)),
+    "applications": Statement(select(clients.c.id).where(clients.c.client_type != ENV).limit(1)),
+    "roles of its own": Statement(select(_r.id).where(or_(~_fresh, _r.revision > 1)).limit(1)),
+}
+_CLEAR = (Statement(delete(roles)), Statement(delete(permissions)))
+_NAME = Statement(
+    update(environment).values(id=bindparam("p_id"), create_time=bindparam("p_create_time"))
+)
+_DEFAULTS = Statement(
+    select(
+        *(
+            func.count().filter(default).label(default.name)
+            for default in (_r.default_creator, _r.default_member)
+        )
+    ).where(_of_environment)
+)
+
+# Secrets of management clients: those were there before, and are of no file.
+_STRAY = Statement(
+    select(client_secrets.c.id)
+    .join(clients, clients.c.id == client_secrets.c.client_id)
+    .where(
+        client_secrets.c.id.in_(json_values(bindparam("ids", type_=Text))),
+        clients.c.client_type == ENV,
+    )
+    .limit(1)
+)
+
+
+def _insert(table: Table, columns: Sequence[Column[Any]]) -> Statement:
+    names = [column.name for column in columns]
+    return Statement(insert(table).from_select(names, rows_of("given", columns)))
+
+
+_INSERT = {kind.type: _insert(kind.table, named(kind.table)) for kind in KINDS.values()}
+# Where the ids go that a line lists: the table, and which of its columns is the listed id.
+_LISTED: dict[str, tuple[Table, str]] = {
+    archive.ROLE.type: (role_permissions, "permission_id"),
+    archive.MEMBERSHIP.type: (role_holders, "role_id"),
+}
+_INSERT_LISTED = {
+    type_: _insert(table, named(table)) for type_, (table, _listed) in _LISTED.items()
+}
+_up = (
+    select(_r.id.label("role_id"), _r.id.label("ancestor_id"))
+    .where(_r.id.in_(json_values(bindparam("ids", type_=Text))))
+    .cte("up", recursive=True)
+)
+_up = _up.union(
+    select(_up.c.role_id, _r.base_id).where(_r.id == _up.c.ancestor_id, _r.base_id.is_not(None))
+)
+_INSERT_ANCESTORS = Statement(
+    insert(role_ancestors).from_select(["role_id", "ancestor_id"], select(_up))
+)
+
+
+async def restore(
+    call: Call,
+    pieces: AsyncIterator[bytes],
+    *,
+    told: Callable[[Mapping[str, int]], None] = lambda _counts: None,
+) -> dict[str, int]:
+    """Import the file of an environment, and return how many of each type there were.
+
+    ``told`` gets the same while it goes on.
+
+    Raises:
+        errors.InvalidArgument: the database is not fresh, or the file is not one of an
+            environment, or not whole; the line is named.
+
+    """
+    async with call.db.transaction() as db:
+        await db.expect_growth()
+        for what, statement in _ALREADY.items():
+            if await db.fetch_one(statement):
+                raise errors.InvalidArgument(_NOT_FRESH.format(what))
+        for statement in _CLEAR:
+            await db.fetch_all(statement)
+        restoring = _Restoring(db, told)
+        reader = formats.ndjson(_MAX_LINE)
+        async for piece in pieces:
+            for record in reader.feed(piece):
+                await restoring.take(record)
+        for record in reader.end():
+            await restoring.take(record)
+        await restoring.finish()
+        await db.record(call.event("environment.imported", after=dict(restoring.counts)))
+    return restoring.counts
+
+
+@dataclass(slots=True)
+class _Restoring:
+    db: Session
+    told: Callable[[Mapping[str, int]], None]
+    counts: dict[str, int] = field(default_factory=dict)
+    lines: int = 0
+    ended: bool = False
+    kind: Kind | None = None
+    batch: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    algorithms: set[str] = field(default_factory=set)  # that clients have their tokens signed by
+
+    async def take(self, record: Record) -> None:
+        """Take one line; it is written with others of its type."""
+        members, number = record.members, record.line
+        if members is None:
+            raise _wrong(number, record.problem)
+        if self.ended:
+            raise _wrong(number, "comes after the end of the environment")
+        type_ = members.pop("type", None)
+        if (type_ == archive.START) != (self.lines == 0):
+            raise _wrong(number, "is not the first line of an environment that was exported")
+        if type_ == archive.END:
+            self._end(number, members)
+            return
+        self.lines += 1
+        if type_ == archive.START:
+            await self._start(number, members)
+            return
+        kind = KINDS.get(type_) if isinstance(type_, str) else None
+        if kind is None:
+            raise _wrong(number, f"type: there is no {str(type_)[:60]!r}")
+        if kind is not self.kind or len(self.batch) == _BATCH:
+            await self._write()
+            self.kind = kind
+        self.batch.append((number, _row(kind, number, members)))
+
+    async def finish(self) -> None:
+        """Make sure that the file was whole."""
+        await self._write()
+        if not self.ended:
+            raise errors.InvalidArgument("the file ends before the environment does")
+        row = await self.db.fetch_one(_DEFAULTS)
+        assert row is not None
+        for name in ("default_creator", "default_member"):
+            if row[name] != 1:
+                raise errors.InvalidArgument(
+                    f"{name}: {row[name]} roles of the environment are it, one has to be"
+                )
+        for algorithm in self.algorithms - {keys.RS256}:  # which every deployment has
+            await keys.ensure_algorithm(self.db, algorithm)
+
+    async def _start(self, number: int, members: dict[str, Any]) -> None:
+        if members.get("format") != archive.FORMAT:
+            raise _wrong(number, f"format: must be {archive.FORMAT}, export it again")
+        id_, at = members.get("id"), members.get("create_time")
+        if not isinstance(id_, str) or not ids.well_formed(ids.ENVIRONMENT, id_):
+            raise _wrong(number, "id: is not the id of an environment")
+        if not _fits(environment.c.create_time, at):
+            raise _wrong(number, "create_time: must be a whole number")
+        await self.db.fetch_all(_NAME, p_id=id_, p_create_time=at)
+
+    def _end(self, number: int, members: dict[str, Any]) -> None:
+        if members.get("lines") != self.lines:
+            raise _wrong(number, f"lines: must be {self.lines}, as many as came before")
+        self.ended = True
+
+    async def _write(self) -> None:
+        if not self.batch or self.kind is None:
+            return
+        kind, batch = self.kind, self.batch
+        self.batch = []
+        first, last = batch[0][0], batch[-1][0]
+        rows = [row for _, row in batch]
+        try:
+            await self._insert(kind, batch, rows)
+        except DuplicateKey as problem:
+            raise _wrong(
+                f"{first} to {last}", f"{problem.field}: a value that must be unique is there twice"
+            ) from None
+        except ForeignKey:
+            raise _wrong(
+                f"{first} to {last}", "a line refers to one that does not come before it"
+            ) from None
+        self.counts[kind.type] = self.counts.get(kind.type, 0) + len(batch)
+        self.told(self.counts)
+
+    async def _insert(
+        self, kind: Kind, batch: Sequence[tuple[int, dict[str, Any]]], rows: list[dict[str, Any]]
+    ) -> None:
+        if kind is archive.ROLE:
+            _check_bases(batch)
+        await self.db.fetch_all(_INSERT[kind.type], given=spelled(named(kind.table), rows))
+        if kind is archive.ROLE:
+            await self.db.fetch_all(_INSERT_ANCESTORS, ids=to_json([row["id"] for row in rows]))
+        if kind is archive.CLIENT:
+            self.algorithms |= {row["access_token_signing_alg"] for row in rows}
+        if kind is archive.CLIENT_SECRET:
+            stray = await self.db.fetch_one(_STRAY, ids=to_json([row["id"] for row in rows]))
+            if stray is not None:
+                raise _wrong(
+                    f"{batch[0][0]} to {batch[-1][0]}",
+                    f"{stray['id']}: is a secret of a client that is not in the file",
+                )
+        if kind.references:
+            table, listed = _LISTED[kind.type]
+            further = [
+                {**row, "role_id": row.get("id"), listed: id_}
+                for row in rows
+                for id_ in row[kind.references]
+            ]
+            if further:
+                given = spelled(named(table), further)
+                await self.db.fetch_all(_INSERT_LISTED[kind.type], given=given)
+
+
+def _check_bases(batch: Iterable[tuple[int, dict[str, Any]]]) -> None:
+    """Refuse a role that extends a later one: so no circle comes in."""
+    waiting = {row["id"] for _, row in batch}
+    for number, row in batch:
+        if row["base_id"] in waiting:
+            raise _wrong(number, "base_id: the role that it extends has to come before it")
+        waiting.discard(row["id"])
+
+
+def _row(kind: Kind, number: int, members: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a line."""
+    row: dict[str, Any] = {}
+    for column in kind.columns:
+        value = members.pop(column.name, None)
+        if value is None and not column.nullable:
+            raise _wrong(number, f"{column.name}: is required")
+        if value is not None and not _fits(column, value):
+            raise _wrong(number, f"{column.name}: is not of its type")
+        is_json = isinstance(column.type, Json) and value is not None
+        row[column.name] = to_json(value) if is_json else value
+    if kind.prefix and not ids.well_formed(kind.prefix, row["id"]):
+        raise _wrong(number, f"id: is not {kind.prefix} followed by digits")
+    if kind.references:
+        listed = members.pop(kind.references, None)
+        if not isinstance(listed, list) or not all(isinstance(id_, str) for id_ in listed):
+            raise _wrong(number, f"{kind.references}: must be a list of ids")
+        row[kind.references] = listed
+    if members:
+        raise _wrong(number, f"{next(iter(members))[:60]}: is not a member of a {kind.type}")
+    if kind is archive.CLIENT:
+        _check_client(number, row)
+    if kind is archive.USER:
+        row["email_key"] = email_addresses.key(row["email"])
+    return row
+
+
+def _check_client(number: int, row: Mapping[str, Any]) -> None:
+    """Refuse what is no client of an environment: one for management would open all of it."""
+    type_, owner = row["client_type"], row["organization_id"]
+    if type_ not in (*APPLICATIONS, M2M):
+        raise _wrong(number, f"client_type: must be one of {', '.join((*APPLICATIONS, M2M))}")
+    if (owner is None) == (type_ == M2M):
+        raise _wrong(number, "organization_id: M2M clients have one, applications have none")
+    prefix = ids.ENVIRONMENT_CLIENT if owner is None else ids.ORGANIZATION_CLIENT
+    if not ids.well_formed(prefix, row["id"]):
+        raise _wrong(number, f"id: is not {prefix} followed by digits")
+    if row["access_token_signing_alg"] not in keys.ALGORITHMS:
+        raise _wrong(
+            number, f"access_token_signing_alg: must be one of {', '.join(keys.ALGORITHMS)}"
+        )
+    expiry = row["expiry"]
+    if expiry is not None and not 0 < expiry <= keys.LONGEST_TOKEN_SECONDS:
+        raise _wrong(number, f"expiry: must be 1 to {keys.LONGEST_TOKEN_SECONDS} seconds")
+
+
+def _fits(column: Column[Any], value: Any) -> bool:
+    if isinstance(column.type, Json):
+        return isinstance(value, dict | list)
+    if isinstance(column.type, Boolean):
+        return isinstance(value, bool)
+    if isinstance(column.type, Integer):
+        bits = 63 if column.type.__visit_name__ == "big_integer" else 31
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        return is_number and -(2**bits) <= value < 2**bits
+    return isinstance(value, str)
+
+
+def _wrong(line: int | str, problem: str) -> errors.InvalidArgument:
+    return errors.InvalidArgument(f"line {line}: {problem}")

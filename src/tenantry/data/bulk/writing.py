@@ -1,0 +1,204 @@
+"""Writing the plan of a batch: one statement for each table, and all its events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Column, delete, insert, tuple_, update
+
+from tenantry.data.bulk import recording
+from tenantry.data.bulk.recording import Happened
+from tenantry.db.records import named, records, rows_of, spelled
+from tenantry.db.statements import Statement
+from tenantry.events.mail.model import mail
+from tenantry.tenants.roles.model import role_holders
+from tenantry.tenants.users import invitations
+from tenantry.tenants.users.model import PENDING_INVITE, User, memberships, users
+from tenantry.tenants.users.service import revised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Table
+
+    from tenantry.call import Call
+    from tenantry.data.bulk.deciding import Join, Plan
+    from tenantry.data.bulk.standing import Person
+    from tenantry.db.engine import Session
+    from tenantry.tenants.organizations.model import Organization
+    from tenantry.tenants.users.model import Membership
+
+_USERS, _MEMBERSHIPS, _HOLDERS, _MAIL = map(named, (users, memberships, role_holders, mail))
+_CHANGED = (
+    *("external_id", "profile", "metadata", "email_verified", "password_hash"),
+    *("revision", "update_time"),
+)
+_SEEN: Column[int] = Column("seen", users.c.revision.type)
+_REVISED = [*named(users, "id", *_CHANGED), _SEEN]
+_LABELLED = named(memberships, "organization_id", "user_id", "metadata")
+
+
+def _insert(table: Table, columns: Sequence[Column[Any]]) -> Statement:
+    names = [column.name for column in columns]
+    return Statement(insert(table).from_select(names, rows_of("given", columns)))
+
+
+_INSERT_USERS = _insert(users, _USERS)
+_INSERT_MEMBERSHIPS = _insert(memberships, _MEMBERSHIPS)
+_INSERT_HOLDERS = _insert(role_holders, _HOLDERS)
+_INSERT_MAIL = _insert(mail, _MAIL)
+_revised = records("given", _REVISED).c
+_UPDATE_USERS = Statement(
+    update(users)
+    .values({name: _revised[name] for name in _CHANGED})
+    .where(users.c.id == _revised.id, users.c.revision == _revised.seen)
+    .returning(users.c.id)
+)
+_labelled = records("given", _LABELLED).c
+_UPDATE_MEMBERSHIPS = Statement(
+    update(memberships)
+    .values(metadata=_labelled.metadata)
+    .where(
+        memberships.c.organization_id == _labelled.organization_id,
+        memberships.c.user_id == _labelled.user_id,
+    )
+)
+_DROP_HOLDERS = Statement(
+    delete(role_holders).where(tuple_(*_HOLDERS).in_(rows_of("given", _HOLDERS)))
+)
+
+
+class Overtaken(Exception):
+    """Somebody else changed a user since it was read; the batch is to be decided again."""
+
+
+async def write(call: Call, db: Session, plan: Plan, at: int) -> None:
+    """Write a plan in a transaction.
+
+    Raises:
+        Overtaken: see there.
+        DuplicateKey, ForeignKey: somebody else made or deleted something meanwhile.
+
+    """
+    people = [person for person in plan.people.values() if person.changed]
+    joins = [join for join in plan.joins.values() if join.place.changed]
+    for person in people:
+        if person.before is not None:
+            person.user = _next_revision(person.before, person.user, at)
+    await _write_users(db, people)
+    await _write_memberships(db, joins)
+    shown = _Shown()
+    happened = [_of_person(person, plan, shown) for person in people]
+    happened += [_of_join(join, shown) for join in joins]
+    await recording.record(db, call, happened)
+
+
+async def drop_roles(db: Session, held: Iterable[tuple[Membership, set[str]]]) -> None:
+    """Take these roles from members."""
+    rows = [_holder(membership, id_) for membership, ids in held for id_ in sorted(ids)]
+    await _run(db, _DROP_HOLDERS, _HOLDERS, rows)
+
+
+async def _write_users(db: Session, people: Iterable[Person]) -> None:
+    new, old = [], []
+    for person in people:
+        row = {**person.user.to_row(), "password_hash": person.password_hash}
+        if person.before is None:
+            new.append({**row, "password_time": None})
+        else:
+            old.append({**row, "seen": person.before.revision})
+    await _run(db, _INSERT_USERS, _USERS, new)
+    if len(await _run(db, _UPDATE_USERS, _REVISED, old)) != len(old):
+        raise Overtaken
+
+
+async def _write_memberships(db: Session, joins: Iterable[Join]) -> None:
+    new, labelled, mails = [], [], []
+    given, dropped = [], []
+    for join in joins:
+        after, before = join.place.membership, join.place.before
+        if before is None:
+            new.append({**after.to_row(), "invite_digest": invitations.digest(db, after)})
+            given += [_holder(after, role.id) for role in after.roles]
+            if after.status == PENDING_INVITE:
+                mails.append(_mail(db, join.person.user, after))
+            continue
+        if after.metadata != before.metadata:
+            labelled.append(after.to_row())
+        held, had = ({role.id for role in one.roles} for one in (after, before))
+        given += [_holder(after, id_) for id_ in sorted(held - had)]
+        dropped.append((after, had - held))
+    await _run(db, _INSERT_MEMBERSHIPS, _MEMBERSHIPS, new)
+    await _run(db, _UPDATE_MEMBERSHIPS, _LABELLED, labelled)
+    await drop_roles(db, dropped)
+    await _run(db, _INSERT_HOLDERS, _HOLDERS, given)
+    await _run(db, _INSERT_MAIL, _MAIL, mails)
+
+
+async def _run(
+    db: Session, statement: Statement, columns: Sequence[Column[Any]], rows: list[dict[str, Any]]
+) -> Sequence[Any]:
+    return await db.fetch_all(statement, given=spelled(columns, rows)) if rows else ()
+
+
+def _holder(membership: Membership, role_id: str) -> dict[str, Any]:
+    return {
+        "organization_id": membership.organization_id,
+        "user_id": membership.user_id,
+        "role_id": role_id,
+    }
+
+
+def _mail(db: Session, user: User, membership: Membership) -> dict[str, Any]:
+    row = invitations.mail_row(db, user, membership)
+    return {name.removeprefix("mail_"): value for name, value in row.items()}
+
+
+def _next_revision(before: User, user: User, at: int) -> User:
+    return revised(
+        before,
+        at=at,
+        external_id=user.external_id,
+        profile=user.profile,
+        metadata=user.metadata,
+        email_verified=user.email_verified,
+    )
+
+
+class _Shown:
+    """What events say of users and organizations, made once for all events of a batch."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, dict[str, Any]] = {}
+
+    def __call__(self, thing: User | Organization) -> dict[str, Any]:
+        found = self._made.get(thing.id)
+        if found is None:
+            found = self._made[thing.id] = thing.shown()
+        return found
+
+
+def _of_person(person: Person, plan: Plan, shown: _Shown) -> Happened:
+    user, before = person.user, person.before
+    if before is None:
+        organization_id = plan.first_organizations.get(user.id)
+        return Happened("user.created", organization_id, None, shown(user))
+    return Happened("user.updated", None, before.shown(), shown(user))
+
+
+def _of_join(join: Join, shown: _Shown) -> Happened:
+    after, before = join.place.membership, join.place.before
+    # As `tenantry.tenants.users.model.shown_together` has it.
+    about = {"organization": shown(join.organization), "user": shown(join.person.user)}
+    if before is not None:
+        type_ = "user.organization_membership_updated"
+    elif after.status == PENDING_INVITE:
+        type_ = "user.organization_invitation"
+    else:
+        type_ = "user.organization_membership_created"
+    return Happened(
+        type_,
+        join.organization.id,
+        None if before is None else {**about, "membership": before.shown()},
+        {**about, "membership": after.shown()},
+    )

@@ -1,0 +1,1 @@
+"""How requests come in: the API on its three wires, the OpenID Provider, pages, files."""

@@ -1,0 +1,130 @@
+"""`/ui/profile/confirm`: a person shows once more who they are, and goes back to where they were.
+
+By a code that is sent to their address, or by their password: whatever signs people in here. Who
+has an authenticator app is asked for its code where it is needed, and not here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from tenantry import errors
+from tenantry.doors.account.door import Visit, registration_of
+from tenantry.identity.proofs.passwordless import service as passwordless
+from tenantry.identity.proofs.passwordless.model import OTP
+from tenantry.identity.sessions import service as sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.doors.account.door import Door
+    from tenantry.identity.proofs.passwords.service import Passwords
+    from tenantry.settings import Settings
+    from tenantry.web import Response
+
+PATH = "/ui/profile/confirm"
+# Where one may have come from: nothing else is a way on.
+_NEXT = ("passkeys", "security")
+
+
+class ConfirmPages:
+    """Handlers of the routes."""
+
+    def __init__(self, door: Door, settings: Settings, passwords: Passwords) -> None:
+        self._door = door
+        self._methods = settings.sign_in_methods
+        self._seconds = settings.email_code_seconds
+        self._passwords = passwords
+
+    async def show(self, visit: Visit) -> Response:
+        """Show how it can be done; with the id of a mail, also where its code goes."""
+        way_on = _next(visit.query("next"))
+        if visit.proof(await registration_of(visit)) != "sign_in":
+            return self._door.redirect(f"/ui/profile/{way_on}")
+        return self._page(visit, way_on, visit.query("request"))
+
+    async def mail(self, visit: Visit) -> Response:
+        """Send a code."""
+        way_on = _next(visit.request.form().get("next", ""))
+        if "email" not in self._methods:
+            raise errors.InvalidArgument("there is no sign-in by email here")
+        sent = await passwordless.send(
+            visit.call,
+            email=visit.person.email,
+            type_=OTP,
+            link_uri=None,
+            seconds=self._seconds,
+            auth_request_id=visit.session.id,
+        )
+        return self._door.redirect(f"{PATH}?{urlencode({'next': way_on, 'request': sent.id})}")
+
+    async def confirm(self, visit: Visit) -> Response:
+        """Take the code or the password."""
+        form = visit.request.form()
+        way_on, request_id = _next(form.get("next", "")), form.get("request", "")
+        if await registration_of(visit) is not None:  # neither is enough without its code
+            return self._door.redirect(f"/ui/profile/{way_on}")
+        try:
+            if "password" in form:
+                await self._check_password(visit, form["password"])
+            else:
+                await self._check_code(visit, request_id, form.get("code", ""))
+        except (errors.InvalidArgument, errors.NotFound):
+            name = "password" if "password" in form else "code"
+            text = visit.words.plain("problem.password" if name == "password" else "problem.mail")
+            return self._page(visit, way_on, request_id, {name: text})
+        await sessions.authenticated(visit.call, visit.session)
+        return self._door.redirect(f"/ui/profile/{way_on}")
+
+    async def _check_code(self, visit: Visit, request_id: str, code: str) -> None:
+        """Use up a code that was sent for this session.
+
+        Raises:
+            errors.InvalidArgument: it is wrong or has expired.
+            errors.NotFound: there was no such mail of this session.
+            errors.RateLimited: there were too many wrong ones.
+
+        """
+        sent = await passwordless.find(visit.call.db, request_id)
+        if sent is None or sent.auth_request_id != visit.session.id:
+            raise errors.NotFound("mail")
+        await passwordless.verify_code(visit.call, request_id, code)
+
+    async def _check_password(self, visit: Visit, password: str) -> None:
+        """Check the person's password.
+
+        Raises:
+            errors.InvalidArgument: it is wrong, or nobody signs in by one.
+            errors.RateLimited: there were too many wrong ones.
+
+        """
+        if "password" not in self._methods:
+            raise errors.InvalidArgument("there is no sign-in by password here")
+        found = await self._passwords.sign_in(
+            visit.call, email=visit.person.email, password=password
+        )
+        if found != visit.person.id:
+            raise errors.InvalidArgument("this password is another's")
+
+    def _page(
+        self,
+        visit: Visit,
+        way_on: str,
+        request_id: str,
+        problems: Mapping[str, str] | None = None,
+    ) -> Response:
+        return self._door.render(
+            visit,
+            "confirm.html",
+            page=way_on,
+            status=400 if problems else 200,
+            problems=problems or {},
+            request_id=request_id,
+            by_mail="email" in self._methods,
+            by_password="password" in self._methods,
+        )
+
+
+def _next(name: str) -> str:
+    return name if name in _NEXT else _NEXT[0]

@@ -1,0 +1,68 @@
+"""The HTTP routes of a signed-in person's pages.
+
+A form is posted below its page; when it is taken, the browser is sent back to the page, which says
+what was done; when it is not, the same page comes again and says why.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.doors.account import confirm, passkeys, security
+from tenantry.doors.account.confirm import ConfirmPages
+from tenantry.doors.account.door import Door
+from tenantry.doors.account.pages import HEADERS, SCRIPT, STYLE
+from tenantry.doors.account.passkeys import PasskeyPages
+from tenantry.doors.account.security import SecurityPages
+from tenantry.web import Response, Route
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Database
+    from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+    from tenantry.identity.proofs.passwords.service import Passwords
+    from tenantry.identity.sessions.cookies import SessionCookie
+    from tenantry.settings import Settings
+    from tenantry.web import Request
+
+
+def routes(
+    db: Database,
+    settings: Settings,
+    *,
+    session_cookie: SessionCookie,
+    relying_party: RelyingParty,
+    passwords: Passwords,
+) -> list[Route]:
+    """Return what this door serves."""
+    door = Door(db, settings, session_cookie)
+    keys = PasskeyPages(door, relying_party)
+    safety = SecurityPages(door, issuer=relying_party.name)
+    again = ConfirmPages(door, settings, passwords)
+    page, form = door.page, door.form
+    return [
+        Route("GET", STYLE, door.pages.asset),
+        Route("GET", SCRIPT, door.pages.asset),
+        *(Route("GET", path, _to_passkeys) for path in ("/ui", "/ui/", "/ui/profile")),
+        Route("GET", passkeys.PATH, page(keys.show)),
+        Route("POST", passkeys.PATH, form(keys.add)),
+        Route("POST", f"{passkeys.PATH}/options", form(keys.options)),
+        Route("POST", f"{passkeys.PATH}/{{id}}/rename", form(keys.rename)),
+        Route("POST", f"{passkeys.PATH}/{{id}}/delete", form(keys.delete)),
+        Route("GET", confirm.PATH, page(again.show)),
+        Route("POST", confirm.PATH, form(again.confirm)),
+        Route("POST", f"{confirm.PATH}/mail", form(again.mail)),
+        Route("GET", security.PATH, page(safety.show)),
+        Route("POST", f"{security.PATH}/totp", form(safety.set_up)),
+        Route("GET", f"{security.PATH}/totp/{{id}}", page(safety.setup)),
+        Route("GET", f"{security.PATH}/totp/{{id}}/qr.svg", page(safety.picture)),
+        Route("POST", f"{security.PATH}/totp/{{id}}/enable", form(safety.enable)),
+        Route("POST", f"{security.PATH}/totp/{{id}}/disable", form(safety.disable)),
+        Route("POST", f"{security.PATH}/sessions/{{id}}/revoke", form(safety.revoke)),
+        Route("POST", f"{security.PATH}/sessions/revoke-others", form(safety.revoke_others)),
+    ]
+
+
+async def _to_passkeys(_request: Request) -> Response:
+    response = Response.redirect(passkeys.PATH)
+    response.headers |= HEADERS
+    return response

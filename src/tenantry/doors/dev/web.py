@@ -1,0 +1,127 @@
+"""The HTTP routes of this door: `/dev/mail` lists the newest mail, `/dev/mail/{id}` shows one.
+
+The list is up to date by itself: a script asks for it again, without one the page loads anew.
+"""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tenantry import errors
+from tenantry.events.mail import service as mail
+from tenantry.web import Request, Response, Route
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from tenantry.db.engine import Database
+
+_SHOWN = 100
+_CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# A mail's style is inline, and its frame inherits this policy; scripts run in neither.
+_CSP_OF_ONE = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "cache-control": "no-store",
+}
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+# What a proxy in front says of itself (RFC 7239, and what came before it).
+_OF_A_PROXY = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host")
+
+
+def routes(db: Database, public_url: str, *, local: bool = False) -> list[Route]:
+    """Return what this door serves; a ``local`` server is for this machine alone."""
+    door = Development(db, public_url, local=local)
+    return [
+        Route("GET", "/dev/mail", door.listing),
+        Route("GET", "/dev/mail/dev.css", door.style),
+        Route("GET", "/dev/mail/dev.js", door.script),
+        Route("GET", "/dev/mail/{id}", door.one),
+    ]
+
+
+class Development:
+    """Handlers of the routes."""
+
+    def __init__(self, db: Database, public_url: str, *, local: bool) -> None:
+        self._db = db
+        self._local = local
+        self._hosts = {*_LOOPBACK, urlsplit(public_url).hostname}
+
+    async def listing(self, request: Request) -> Response:
+        """List the newest mail, each with the code or link that it holds."""
+        self._check(request)
+        found = await mail.newest_said(self._db, limit=_SHOWN)
+        return _page("list.html", _CSP, found=found, shown=_SHOWN)
+
+    async def one(self, request: Request) -> Response:
+        """Show one mail: what is known of it, its text, and its HTML in a frame of its own."""
+        self._check(request)
+        found = await mail.find(self._db, request.params["id"])
+        if found is None:
+            raise errors.NotFound("mail")
+        return _page("mail.html", _CSP_OF_ONE, mail=found[0], content=found[1])
+
+    async def style(self, request: Request) -> Response:
+        """Return the style sheet."""
+        self._check(request)
+        return Response(200, _asset("dev.css"), {"content-type": "text/css; charset=utf-8"})
+
+    async def script(self, request: Request) -> Response:
+        """Return the script that keeps the list up to date."""
+        self._check(request)
+        return Response(200, _asset("dev.js"), {"content-type": "text/javascript; charset=utf-8"})
+
+    def _check(self, request: Request) -> None:
+        """Refuse a name that is not ours: a page elsewhere can give its own our address.
+
+        A proxy that somebody has put before a server on localhost brings strangers: it is refused
+        where it says that it is one.
+        """
+        if self._local and any(name in request.headers for name in _OF_A_PROXY):
+            raise errors.RouteNotFound
+        try:
+            host = urlsplit(f"//{request.headers.get('host', '')}").hostname
+        except ValueError:
+            host = None
+        if host not in self._hosts:
+            raise errors.RouteNotFound
+
+
+def _page(template: str, policy: str, **values: object) -> Response:
+    response = Response.html(_environment().get_template(template).render(values))
+    response.headers |= {**_HEADERS, "content-security-policy": policy}
+    return response
+
+
+def _asset(name: str) -> bytes:
+    return files("tenantry.doors.dev").joinpath("templates", name).read_bytes()
+
+
+@functools.cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader  # start time: most processes never need it
+
+    environment = Environment(
+        loader=PackageLoader("tenantry.doors.dev"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["moment"] = _moment
+    return environment
+
+
+def _moment(microseconds: int) -> str:
+    return f"{datetime.fromtimestamp(microseconds // 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"

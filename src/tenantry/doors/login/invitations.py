@@ -1,0 +1,50 @@
+"""The page of an invitation: whose it is, from whom, and a button."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+
+if TYPE_CHECKING:
+    from tenantry.doors.login.door import Door
+    from tenantry.identity.sign_in.service import SignIn
+    from tenantry.web import Request, Response
+
+
+class Invitations:
+    """Handlers of `/invitations/{token}`."""
+
+    def __init__(self, door: Door, sign_in: SignIn) -> None:
+        self._door = door
+        self._sign_in = sign_in
+
+    async def show(self, request: Request) -> Response:
+        """Show whose invitation it is, and a button: opening the link changes nothing."""
+        found = await self._sign_in.invitation(self._door.db, request.params["token"])
+        if found is None:
+            return await self._door.leaving(request, "invitation_over", status=410)
+        words = self._door.words(request)
+        return self._door.pages.render("invitation.html", words, path="", invitation=found)
+
+    async def accept(self, request: Request) -> Response:
+        """Accept it: whoever has the link has the inbox that it was sent to."""
+        door = self._door
+        session = await door.session(request)
+        try:
+            accepted = await self._sign_in.accept_invitation(
+                door.call(request), request.params["token"], session=session
+            )
+        except errors.NotFound:
+            return await door.leaving(request, "invitation_over", status=410)
+        except errors.InvalidArgument:
+            return door.message(request, "invitation_full", status=409, back=request.path)
+        way = accepted.way
+        if way is not None and way.begins:
+            response = door.redirect(way.uri)
+        else:
+            response = door.message(request, "invitation_accepted", way=way)
+        if accepted.secret:
+            response.cookies.append(door.session_cookie.issue(accepted.secret))
+            response.cookies.append(door.device_cookie.issue(accepted.devices))
+        return response

@@ -1,0 +1,50 @@
+"""The page behind "this was not me" in a mail: what it was, a button, and what to do after it.
+
+It takes no sign-in: whoever holds the link has the mailbox. Opening it changes nothing, as programs
+that look into mails open links too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.access.clients import ways_on
+from tenantry.identity.security_notices import service as security_notices
+
+if TYPE_CHECKING:
+    from tenantry.doors.login.door import Door
+    from tenantry.web import Request, Response
+
+
+class NotMe:
+    """Handlers of `/not-me/{token}`."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def show(self, request: Request) -> Response:
+        """Say what the mail was about, and ask."""
+        try:
+            notice = await security_notices.find(self._door.db, request.params["token"])
+        except errors.NotFound:
+            return await self._door.leaving(request, "not_me_over", status=410)
+        words = self._door.words(request)
+        return self._door.pages.render("not_me.html", words, path="", notice=notice)
+
+    async def disown(self, request: Request) -> Response:
+        """End all sessions of the person, and say what to do next."""
+        door = self._door
+        try:
+            notice = await security_notices.disown(door.call(request), request.params["token"])
+        except errors.NotFound:
+            return await door.leaving(request, "not_me_over", status=410)
+        response = door.pages.render(
+            "not_me_done.html",
+            door.words(request),
+            path="",
+            notice=notice,
+            way=await ways_on.of_environment(door.db),
+        )
+        response.cookies.append(door.session_cookie.clear())
+        return response

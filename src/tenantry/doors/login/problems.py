@@ -1,0 +1,45 @@
+"""What is wrong with what a person typed, as a page says it: beside the field, in its language."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry import errors
+    from tenantry.doors.login.words import Words
+
+# By the step that was refused: the field beside which it is said ("" for none), and the words.
+_STEPS: Mapping[str, tuple[str, str]] = {
+    "email": ("email", "problem.email"),
+    "password": ("password", "problem.credentials"),
+    "passkey": ("passkey", "problem.passkey"),
+    "code": ("code", "problem.code"),
+    "link": ("", "problem.link"),
+    "second-factor": ("code", "problem.second_factor"),
+    "recovery": ("code", "problem.recovery_code"),
+    "new-password": ("password", "problem.password"),
+    "organization": ("", "problem.organization"),
+    "sign-up": ("", "problem.limit"),
+}
+# Where more is known: by step, and by the field and the rule that the error names.
+_RULES: Mapping[tuple[str, str, str], tuple[str, str]] = {
+    ("password", "email", "string.email"): ("email", "problem.email"),
+    ("new-password", "password", "string.min_len"): ("password", "problem.password_short"),
+    ("new-password", "password", "string.max_len"): ("password", "problem.password_long"),
+    ("new-password", "password", "not_email"): ("password", "problem.password_email"),
+    ("new-password", "password", "not_breached"): ("password", "problem.password_breached"),
+    ("sign-up", "organization_name", "string.len"): ("organization_name", "problem.name"),
+    ("sign-up", "first_name", "string.max_len"): ("first_name", "problem.name_long"),
+    ("sign-up", "last_name", "string.max_len"): ("last_name", "problem.name_long"),
+}
+
+
+def of(step: str, error: errors.InvalidArgument, words: Words) -> dict[str, str]:
+    """Return what to say, by the field to say it at."""
+    field, key = _STEPS[step]
+    for violation in error.violations:
+        rule = (step, violation.field, violation.constraint)
+        field, key = _RULES.get(rule, (field, key))
+    return {field: words(key)}

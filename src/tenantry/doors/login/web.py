@@ -1,0 +1,365 @@
+"""The HTTP routes of the sign-in pages.
+
+`/login/{id}` shows what the auth request waits for. A step is a form that is posted below it: when
+it is taken, the browser is sent back to `/login/{id}`, or on to the application; when it is not,
+the same page comes again and says why. No GET of a link from a mail changes anything, so programs
+that follow it do no harm.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from tenantry import errors
+from tenantry.access.clients import applications, ways_on
+from tenantry.doors.login import branding, problems
+from tenantry.doors.login.door import Door
+from tenantry.doors.login.invitations import Invitations
+from tenantry.doors.login.not_me import NotMe
+from tenantry.doors.login.pages import COUNTDOWN, HEADERS, ICON, SCRIPT, STYLE
+from tenantry.doors.login.steps import STEPS, Given, page_of
+from tenantry.identity.security_notices import links
+from tenantry.identity.sign_in import answers, refusals, states, ways_back
+from tenantry.identity.sign_in.refusals import Refusal
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.service import Identity
+from tenantry.web import Request, Response, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Database
+    from tenantry.doors.login.branding import Brand
+    from tenantry.doors.login.words import Words
+    from tenantry.identity.sessions.cookies import SessionCookie
+    from tenantry.identity.sign_in.browsers import BrowserCookies
+    from tenantry.identity.sign_in.model import Answer, AuthRequest
+    from tenantry.identity.sign_in.service import SignIn
+    from tenantry.settings import Settings
+
+# The pages of each state: the first one, unless the query member `page` names another.
+_PAGES = {
+    states.IN_PROGRESS: ("sign_in", "sign_up", "reset"),
+    states.LINK_OTP_SENT: ("code", "sign_in", "sign_up", "reset"),
+    states.SECOND_FACTOR_PENDING: ("second_factor", "recovery"),
+    states.PASSWORD_CHOICE: ("new_password",),
+    states.ORGANIZATION_SWITCHER: ("organizations",),
+    states.ORGANIZATION_SWITCHER_SIGNUP: ("organizations", "organization"),
+    states.ORGANIZATION_SIGNUP: ("organization",),
+}
+# Pages that share a template.
+_TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
+
+
+def routes(
+    db: Database,
+    sign_in: SignIn,
+    settings: Settings,
+    *,
+    session_cookie: SessionCookie,
+    browser_cookies: BrowserCookies,
+) -> list[Route]:
+    """Return what this door serves."""
+    door = Door(db, settings, session_cookie)
+    login = Login(door, sign_in, settings, browser_cookies)
+    invitations = Invitations(door, sign_in)
+    not_me = NotMe(door)
+    page, form = door.page, door.form
+    return [
+        Route("GET", STYLE, door.pages.style),
+        Route("GET", SCRIPT, door.pages.script),
+        Route("GET", COUNTDOWN, door.pages.countdown),
+        Route("GET", ICON, door.pages.icon),
+        Route("GET", "/login/error/{error_id}", page(login.error)),
+        Route("GET", "/login/{id}", page(login.show)),
+        *(
+            Route("POST", f"/login/{{id}}/{name}", form(functools.partial(login.step, name)))
+            for name in STEPS
+        ),
+        Route("POST", "/login/{id}/passkey/options", form(login.passkey_options)),
+        Route("POST", "/login/{id}/resend", form(login.resend)),
+        Route("POST", "/login/{id}/cancel", form(login.cancel)),
+        Route("GET", "/login/{id}/link", page(login.link)),
+        Route("POST", "/login/{id}/link", form(login.open_link)),
+        Route("GET", "/invitations/{token}", page(invitations.show)),
+        Route("POST", "/invitations/{token}", form(invitations.accept)),
+        Route("GET", f"{links.PATH}{{token}}", page(not_me.show)),
+        Route("POST", f"{links.PATH}{{token}}", form(not_me.disown)),
+    ]
+
+
+class Login:
+    """Handlers of what is below `/login`."""
+
+    def __init__(
+        self, door: Door, sign_in: SignIn, settings: Settings, browser_cookies: BrowserCookies
+    ) -> None:
+        self._door = door
+        self._sign_in = sign_in
+        self._browser_cookies = browser_cookies
+        self._methods = settings.sign_in_methods
+        # A passkey is added to an account, and never the start of one.
+        self._may_sign_up = settings.sign_up and self._methods != ("passkey",)
+        self._same_browser = settings.email_same_browser
+        self._development = settings.development
+
+    async def show(self, request: Request) -> Response:
+        """Show what the auth request waits for; one that waits for nothing is completed."""
+        found = await self._find(request)
+        if found is None:
+            # A browser that keeps no cookies would come back for ever: it gets the page.
+            kept = self._browser_cookies.secrets(request.headers.get("cookie", ""))
+            return await self._gone(request, moves_on=bool(kept))
+        if found.state != states.ORGANIZATION_SELECTED:
+            return await self._page(request, found)
+        if request.verb == "HEAD":
+            return Response(200, b"", dict(HEADERS))
+        return await self._complete(request, found)
+
+    async def step(self, name: str, request: Request) -> Response:
+        """Take a step: what was posted is proof of something, or a choice."""
+        found = await self._find(request)
+        if found is None:
+            return await self._gone(request)
+        given = Given(request.form())
+        try:
+            found = await STEPS[name].take(self._sign_in, self._door.call(request), found, given)
+        except states.OutOfStep:
+            raise
+        except errors.InvalidArgument as problem:
+            page = page_of(name, given)
+            kind = "recovery" if page == "recovery" else name
+            said = problems.of(kind, problem, self._words(request, found))
+            return await self._page(request, found, page=page, said=said, given=given, status=400)
+        except errors.RateLimited as problem:
+            # The other ways are counted by themselves: they are on the same page.
+            key = "problem.password_limit" if name == "password" else "problem.limited"
+            said = {"": self._words(request, found)(key)}
+            response = await self._page(
+                request,
+                found,
+                page=page_of(name, given),
+                said=said,
+                given=given,
+                status=429,
+                wait=int(problem.headers["retry-after"]),
+            )
+            response.headers |= problem.headers
+            return response
+        return await self._proceed(request, found)
+
+    async def passkey_options(self, request: Request) -> Response:
+        """Answer, to our script, with what a browser asks for a passkey with."""
+        found = await self._find(request)
+        if found is None:
+            raise errors.NotFound("auth request")
+        call = self._door.call(request)
+        challenge_id, options = await self._sign_in.passkey_options(call, found)
+        return Response.json({"challenge_id": challenge_id, "options": options})
+
+    async def resend(self, request: Request) -> Response:
+        """Send the mail again."""
+        found = await self._find(request)
+        if found is None:
+            return await self._gone(request)
+        await self._sign_in.resend_email(self._door.call(request), found)
+        return self._door.redirect(f"{_path(found)}?sent=again")
+
+    async def cancel(self, request: Request) -> Response:
+        """End it, and tell the application."""
+        found = await self._find(request)
+        if found is None:
+            return await self._gone(request)
+        answer = await self._sign_in.cancel(self._door.call(request), found)
+        return self._back(request, answer, found)
+
+    async def link(self, request: Request) -> Response:
+        """Show a button: what looks into mails before people do follows links, and presses none."""
+        found = await self._find(request)
+        if found is None and self._same_browser:
+            return self._door.message(request, "other_browser")
+        if found is not None and found.state != states.LINK_OTP_SENT:
+            return self._door.redirect(_path(found))
+        return self._link_page(request, found, _query(request, "link_token"))
+
+    async def open_link(self, request: Request) -> Response:
+        """Take the link from a mail for a proof; where that is allowed, in whatever browser."""
+        found = await self._find(request)
+        token, call = request.form().get("token", ""), self._door.call(request)
+        try:
+            if found is not None:
+                proved = await self._sign_in.verify_link(call, found, token)
+            else:
+                elsewhere = await self._sign_in.verify_link_elsewhere(
+                    call, request.params["id"], token
+                )
+                if elsewhere is None:
+                    return self._door.message(request, "other_browser", status=410)
+                proved = elsewhere
+        except states.OutOfStep:
+            raise
+        except errors.InvalidArgument as problem:
+            said = problems.of("link", problem, self._words(request, found))
+            return self._link_page(request, found, token, said=said, status=400)
+        return await self._proceed(request, proved)
+
+    async def error(self, request: Request) -> Response:
+        """Say why an application's request was refused."""
+        error_id = request.params["error_id"]
+        found = refusals.find(self._door.db, error_id)
+        if found is None:
+            return await self._door.leaving(request, "gone", status=404)
+        said = found.refusal.description
+        more: dict[str, Any] = {"status": 400, "said": said, "quoted": error_id}
+        way = None
+        if found.client_id is not None:
+            way = await ways_on.of_client(self._door.db, found.client_id)
+            if self._development and found.refusal is Refusal.REDIRECT_URI_UNKNOWN:
+                client = await applications.get(self._door.call(request), found.client_id)
+                more["came"] = _query(request, "redirect_uri")
+                more["registered"] = client.post_login_uris
+        if way is None:
+            return await self._door.leaving(request, "failed", **more)
+        return self._door.message(request, "failed", way=way, **more)
+
+    async def _find(self, request: Request) -> AuthRequest | None:
+        request_id = request.params["id"]
+        secret = self._browser_cookies.read(request.headers.get("cookie", ""), request_id)
+        return await self._sign_in.find(self._door.db, request_id, secret)
+
+    async def _proceed(self, request: Request, found: AuthRequest) -> Response:
+        if found.state in {states.ORGANIZATION_SELECTED, states.FAILED}:
+            response = await self._complete(request, found)
+        else:
+            response = self._door.redirect(_path(found))
+        response.cookies += self._browser_cookies.issue(found)
+        return response
+
+    async def _complete(self, request: Request, found: AuthRequest) -> Response:
+        session = await self._door.session(request)
+        done = await self._sign_in.complete(self._door.call(request), found, session=session)
+        response = self._back(request, done.answer, found)
+        if done.secret is not None:
+            response.cookies.append(self._door.session_cookie.issue(done.secret))
+        if done.devices:
+            response.cookies.append(self._door.device_cookie.issue(done.devices))
+        return response
+
+    def _back(self, request: Request, answer: Answer, found: AuthRequest) -> Response:
+        words = self._words(request, found)
+        return answers.response(
+            answer,
+            lang=words.language,
+            title=words.plain("page.answer_title"),
+            button=words.plain("page.answer_button"),
+        )
+
+    async def _gone(self, request: Request, *, moves_on: bool = False) -> Response:
+        """Return the page of a sign-in that is over, or the way to where one begins again."""
+        way = await ways_back.find(self._door.db, request.params["id"])
+        if way is None:
+            return await self._door.leaving(request, "gone", status=410)
+        if way.begins and moves_on:
+            return self._door.redirect(way.uri)
+        return self._door.message(request, "gone", status=410, way=way)
+
+    async def _page(
+        self,
+        request: Request,
+        found: AuthRequest,
+        *,
+        page: str = "",
+        said: Mapping[str, str] | None = None,
+        given: Given | None = None,
+        status: int = 200,
+        wait: int = 0,
+    ) -> Response:
+        given = Given() if given is None else given
+        page = self._which(found, page or _query(request, "page"))
+        values: dict[str, Any] = {
+            "path": _path(found),
+            "page": page,
+            "problems": said or {},
+            "wait": wait,
+            "given": given,
+            "email": given["email"] or found.email or _hint(found),
+            "notice": found.facts.get("notice", "").lower(),
+            "methods": self._methods,
+            "may_sign_up": self._may_sign_up,
+            "sent_again": _query(request, "sent") == "again",
+        }
+        logos: list[str] = []
+        if page == "organizations":
+            choices = await self._sign_in.organizations(self._door.call(request), found)
+            logos = [logo for choice in choices if (logo := branding.shown_logo(choice.logo_url))]
+            values["choices"] = choices
+            values["may_sign_up"] = found.state == states.ORGANIZATION_SWITCHER_SIGNUP
+        elif page == "organization":
+            values["may_choose"] = found.state == states.ORGANIZATION_SWITCHER_SIGNUP
+        return self._door.pages.render(
+            f"{_TEMPLATES.get(page, page)}.html",
+            self._words(request, found),
+            brand=await self._brand(request, found),
+            status=status,
+            logos=logos,
+            **values,
+        )
+
+    def _which(self, found: AuthRequest, wanted: str) -> str:
+        there = _PAGES[found.state]
+        if not wanted and found.state == states.IN_PROGRESS and found.params is not None:
+            wanted = "sign_up" if "create" in found.params.prompt else ""
+        off = {"sign_up": not self._may_sign_up, "reset": "password" not in self._methods}
+        return wanted if wanted in there and not off.get(wanted) else there[0]
+
+    def _link_page(
+        self,
+        request: Request,
+        found: AuthRequest | None,
+        token: str,
+        *,
+        said: Mapping[str, str] | None = None,
+        status: int = 200,
+    ) -> Response:
+        return self._door.pages.render(
+            "link.html",
+            self._words(request, found),
+            status=status,
+            action=f"/login/{request.params['id']}/link",
+            token=token,
+            problems=said or {},
+            path="",
+            code_path="" if found is None else _path(found),
+        )
+
+    def _words(self, request: Request, found: AuthRequest | None) -> Words:
+        wanted = found.params.ui_locales if found is not None and found.params is not None else ()
+        return self._door.words(request, wanted)
+
+    async def _brand(self, request: Request, found: AuthRequest) -> Brand:
+        """Return the brand of the organization that the application named, if it has its own."""
+        named = found.params.organization_id if found.params is not None else None
+        if named is None:
+            return self._door.brand
+        try:
+            organization = await organizations.get(self._door.call(request), Identity(named))
+        except errors.NotFound:
+            return self._door.brand
+        return self._door.brand.within(organization)
+
+
+def _path(found: AuthRequest) -> str:
+    return f"/login/{found.id}"
+
+
+def _hint(found: AuthRequest) -> str:
+    return (found.params.login_hint or "") if found.params is not None else ""
+
+
+def _query(request: Request, name: str) -> str:
+    try:
+        return parse_qs(request.query, max_num_fields=20).get(name, [""])[0]
+    except ValueError:
+        return ""

@@ -1,0 +1,92 @@
+"""What the pages say, in each language: one catalogue a language, and which one a person gets.
+
+A catalogue is `words/{language}.toml`: sections of keys, each one sentence. `{name}` in it is
+filled with a value, which is text whatever it holds. A key that ends in `_one` stands beside one
+in `_other`; which is used, a number says.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from markupsafe import Markup
+
+LANGUAGES = ("en", "de")  # the first one for whoever understands none of them
+_HEADER_MAX = 1000  # characters that are read of Accept-Language
+# A language and its weight (RFC 9110 section 12.5.4).
+_RANGE = re.compile(
+    r"\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*[qQ]=([01](?:\.\d{0,3})?)\s*)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The sentences of one language."""
+
+    language: str
+    sentences: Mapping[str, str]
+
+    def __call__(self, key: str, **values: object) -> Markup:
+        """Return a sentence for a page; a value is text, kept from turning what is around it."""
+        from markupsafe import Markup
+
+        isolated = {name: Markup("<bdi>{}</bdi>").format(value) for name, value in values.items()}
+        return Markup(self.sentences[key]).format(**isolated)  # noqa: S704 - ours, not a visitor's
+
+    def plain(self, key: str, **values: object) -> str:
+        """Return a sentence where no markup can stand: a title, an attribute."""
+        return self.sentences[key].format(**values)
+
+    def count(self, key: str, number: int) -> Markup:
+        """Return the sentence that fits a number, which it names `{number}`."""
+        return self(f"{key}_one" if number == 1 else f"{key}_other", number=number)
+
+    def has(self, key: str) -> bool:
+        """Whether there is such a sentence."""
+        return key in self.sentences
+
+
+@functools.cache
+def of(language: str) -> Words:
+    """Return the words of one of `LANGUAGES`."""
+    source = files("tenantry.doors.login").joinpath("words", f"{language}.toml")
+    sections = tomllib.loads(source.read_text(encoding="utf-8"))
+    sentences = {
+        f"{section}.{key}": sentence
+        for section, keys in sections.items()
+        for key, sentence in keys.items()
+    }
+    return Words(language, sentences)
+
+
+def choose(accepted: str, wanted: Sequence[str] = ()) -> Words:
+    """Return the words of the language that a person understands best.
+
+    ``wanted`` is ui_locales, the best first (OpenID Connect Core 1.0 section 3.1.2.1); it goes
+    before ``accepted``, the browser's Accept-Language. Of a tag such as de-AT the language counts.
+    """
+    for tag in (*(tag.partition("-")[0].lower() for tag in wanted), *_ranked(accepted)):
+        if tag in LANGUAGES:
+            return of(tag)
+        if tag == "*":
+            break
+    return of(LANGUAGES[0])
+
+
+def _ranked(accepted: str) -> Iterator[str]:
+    found = []
+    for part in accepted[:_HEADER_MAX].split(","):
+        read = _RANGE.fullmatch(part)
+        weight = float(read[2] or 1) if read else 0.0
+        if read and 0 < weight <= 1:
+            found.append((-weight, read[1].lower()))
+    for _, language in sorted(found, key=lambda each: each[0]):
+        yield language

@@ -1,0 +1,141 @@
+"""Access tokens of clients: JWTs (RFC 7519), issued and verified here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors, ids
+from tenantry.access.clients.model import ENV, M2M, WEB_APP
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.access.clients.directory import Directory
+    from tenantry.access.clients.model import Client
+    from tenantry.db.engine import Database
+    from tenantry.doors.oauth.key_ring import KeyRing
+    from tenantry.doors.oauth.signed_tokens import SignedTokens
+
+# Seconds, where a client has no lifetime of its own; keys.service.LONGEST_TOKEN_SECONDS at most.
+LIFETIME_SECONDS = {M2M: 3600}
+_LONGEST_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new access token, its id, and its lifetime in seconds as the token endpoint states it."""
+
+    token: str
+    id: str
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A token of ours that is good: what it says, and the client whose it is."""
+
+    client: Client
+    claims: Mapping[str, Any]
+
+    @property
+    def client_id(self) -> str:
+        """The client whose it is."""
+        return self.client.id
+
+    @property
+    def id(self) -> str:
+        """Its jti."""
+        return str(self.claims["jti"])
+
+    @property
+    def expires(self) -> int:
+        """The Unix time at which it ends."""
+        return int(self.claims["exp"])
+
+
+class AccessTokens:
+    """Issues and verifies them."""
+
+    def __init__(
+        self,
+        db: Database,
+        directory: Directory,
+        ring: KeyRing,
+        signed: SignedTokens,
+        *,
+        issuer: str,
+    ) -> None:
+        self._db = db
+        self._directory = directory
+        self._ring = ring
+        self._signed = signed
+        self._issuer = issuer
+
+    def claims(self, client: Client, scopes: Sequence[str]) -> dict[str, Any]:
+        """Return what a token of a client says beside who issued it to whom and for how long."""
+        claims: dict[str, Any] = {
+            "aud": self._audience(client),
+            "scope": " ".join(scopes),
+            "scopes": scopes,
+        }
+        if client.organization_id is not None:
+            claims["oid"] = client.organization_id
+        if client.custom_claims or client.client_type == M2M:
+            claims["custom_claims"] = dict(client.custom_claims)
+        return claims
+
+    async def issue(self, client: Client, claims: Mapping[str, Any]) -> Issued:
+        """Return a new token of a client, with these claims (see `claims`)."""
+        sign = await self._ring.signer(client.access_token_signing_alg)
+        at = int(time.time())
+        lifetime = client.expiry or LIFETIME_SECONDS.get(client.client_type, _LONGEST_SECONDS)
+        token_id = self._db.new_id(ids.TOKEN)
+        fixed = {
+            "iss": self._issuer,
+            "sub": client.id,
+            "client_id": client.id,
+            "iat": at,
+            "nbf": at,
+            "exp": at + lifetime,
+            "jti": token_id,
+        }
+        return Issued(sign({**claims, **fixed}), token_id, lifetime - 1)
+
+    async def verify(self, token: str) -> AccessToken:
+        """Return a client's token that is in force, whatever it is for.
+
+        Raises:
+            errors.Unauthenticated: it is none of ours, has expired or was revoked, or its client
+                is gone or may not use it any more.
+
+        """
+        claims = await self._signed.claims(token)
+        invalid = errors.Unauthenticated("Token invalid")
+        client_id, token_id = claims.get("client_id"), claims.get("jti")
+        if (
+            not isinstance(client_id, str)
+            or claims.get("sub") != client_id
+            or not isinstance(claims.get("aud"), list)
+            or not isinstance(token_id, str)
+            or not ids.well_formed(ids.TOKEN, token_id)
+        ):
+            raise invalid
+        client = await self._directory.in_force(client_id, token_id)
+        if client is None or not self._is_its(client, claims):
+            raise invalid
+        return AccessToken(client, claims)
+
+    def _audience(self, client: Client) -> list[str]:
+        if client.client_type == M2M:
+            return list(client.audience) or [client.id]
+        return [self._issuer]
+
+    def _is_its(self, client: Client, claims: Mapping[str, Any]) -> bool:
+        """Whether a client of this type has such access tokens."""
+        if client.client_type == M2M:
+            return bool(claims.get("oid") == client.organization_id)
+        # The audience is what tells an access token for this API from any other token.
+        of_management = client.client_type in {ENV, WEB_APP} and client.api_access
+        return bool(of_management and claims["aud"] == [self._issuer] and "oid" not in claims)

@@ -1,0 +1,151 @@
+"""Who is calling, from the headers of a request: a client, a person, or a portal's visitor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.access.clients.model import M2M
+from tenantry.caller import ANONYMOUS, Caller, Kind
+from tenantry.doors.oauth import addresses, api_scopes
+from tenantry.identity.grants import subjects
+from tenantry.tenants.portal_links import service as portal_links
+from tenantry.web import cookie
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.access.clients.model import Client
+    from tenantry.db.engine import Database
+    from tenantry.doors.oauth.access_tokens import AccessTokens
+    from tenantry.doors.oauth.user_tokens import UserToken, UserTokens
+    from tenantry.identity.grants.subjects import Subject
+    from tenantry.identity.sessions.cookies import SessionCookie
+
+# What the customer's IT admin may do: see their own organization, and set up what the link is for.
+PORTAL_READ = frozenset({"organizations_read"})
+PORTAL_WRITE = PORTAL_READ | {"organizations_write"}
+_MOST_TOKENS = 4  # looked at in one request
+
+
+class Authenticator:
+    """Finds the caller: by an access token, else by the cookie of a session or of the portal."""
+
+    def __init__(
+        self,
+        db: Database,
+        tokens: AccessTokens,
+        user_tokens: UserTokens,
+        *,
+        session_cookie: SessionCookie,
+        portal_cookie: str,
+        public_url: str,
+    ) -> None:
+        self._db = db
+        self._tokens = tokens
+        self._user_tokens = user_tokens
+        self._session_cookie = session_cookie
+        self._portal_cookie = portal_cookie
+        self._public_url = public_url
+
+    async def __call__(self, headers: Mapping[str, str], address: str) -> Caller:
+        """Return the caller; without credentials that is nobody.
+
+        One of several `authorization` values has to be good: after a refresh the Python SDK
+        sends the stale token beside the fresh one for good.
+
+        Raises:
+            errors.Unauthenticated: there are access tokens and all of them are bad.
+            errors.PermissionDenied: the client may not be used from this address.
+
+        """
+        authorization = headers.get("authorization")
+        if authorization is not None:
+            return await self._by_token(authorization, address)
+        cookies = headers.get("cookie", "")
+        if not cookies or not self._is_own_page(headers):
+            return ANONYMOUS
+        found = ANONYMOUS
+        if self._session_cookie.name in cookies:
+            found = await self._by_session(cookies)
+        if found is ANONYMOUS and self._portal_cookie in cookies:
+            found = await self._by_portal(cookies)
+        return found
+
+    async def _by_token(self, authorization: str, address: str) -> Caller:
+        problem = errors.Unauthenticated()
+        values = authorization.split(",")
+        if len(values) > _MOST_TOKENS:
+            raise errors.Unauthenticated
+        for value in values:
+            scheme, _, token = value.strip().partition(" ")
+            if scheme.lower() != "bearer" or not token.strip():
+                continue
+            try:
+                if await self._user_tokens.is_one(token.strip()):
+                    return _bearer(await self._user_tokens.verify(token.strip()))
+                client = (await self._tokens.verify(token.strip())).client
+            except errors.Unauthenticated as bad:
+                problem = bad
+                continue
+            if not addresses.allows(client, address):
+                raise errors.PermissionDenied(addresses.REFUSAL)
+            return caller_of(client)
+        raise problem
+
+    async def _by_session(self, cookies: str) -> Caller:
+        secret = self._session_cookie.read(cookies)
+        subject = await subjects.find_of_cookie(self._db, secret)
+        return ANONYMOUS if subject is None else _person(subject)
+
+    async def _by_portal(self, cookies: str) -> Caller:
+        secret = cookie(cookies, self._portal_cookie)
+        session = await portal_links.find_session(self._db, secret) if secret else None
+        if session is None:
+            return ANONYMOUS
+        writes = "domain_verification" in session.features
+        permissions = PORTAL_WRITE if writes else PORTAL_READ
+        return Caller(Kind.PORTAL_SESSION, session.id, session.organization_id, permissions)
+
+    def _is_own_page(self, headers: Mapping[str, str]) -> bool:
+        """Whether a call comes from a page of ours, as browsers say, or from no page at all.
+
+        SameSite lets a page of a sibling domain send the cookie, too, and not every call of one
+        asks first (CORS).
+        """
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site in {"same-origin", "none"}
+        return headers.get("origin", self._public_url) == self._public_url
+
+
+def _bearer(token: UserToken) -> Caller:
+    """Return the person whom an application speaks for, who may do what the token is for at most.
+
+    An application hands its tokens to other APIs. So one that is not for us as well, by its aud
+    (RFC 9068 section 4), tells us who somebody is and permits nothing.
+    """
+    person = _person(token.subject)
+    scopes = frozenset(token.scopes) if token.is_for_us else frozenset[str]()
+    assert person.permissions is not None
+    return replace(person, permissions=person.permissions & scopes, token_scopes=scopes)
+
+
+def _person(subject: Subject) -> Caller:
+    of = api_scopes.OF_PERMISSION
+    permissions = {of[name] for name in subject.permissions if name in of}
+    return Caller(
+        Kind.USER_SESSION,
+        subject.user.id,
+        subject.organization_id,
+        frozenset(permissions),
+        subject.session_id,
+    )
+
+
+def caller_of(client: Client) -> Caller:
+    """Return a client as a caller: one of an organization may make no call of this API."""
+    if client.client_type == M2M:
+        return Caller(Kind.ORGANIZATION_CLIENT, client.id, client.organization_id, frozenset())
+    return Caller(Kind.MANAGEMENT_CLIENT, client.id)

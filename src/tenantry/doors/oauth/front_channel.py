@@ -1,0 +1,65 @@
+"""The HTTP routes of this door that browsers come to, sent by an application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.access.clients import redirect_uris
+from tenantry.doors.oauth import authorize, logout
+from tenantry.doors.oauth.authorize import AuthorizationEndpoint
+from tenantry.doors.oauth.id_token_hints import IdTokenHints
+from tenantry.doors.oauth.logout import LogoutEndpoint
+from tenantry.doors.oauth.registered_uris import RegisteredUris
+from tenantry.identity.sign_in import answers
+from tenantry.web import Request, Response, Route
+
+if TYPE_CHECKING:
+    from tenantry.access.clients.directory import Directory
+    from tenantry.db.engine import Database
+    from tenantry.doors.oauth.key_ring import KeyRing
+    from tenantry.identity.sessions.cookies import SessionCookie
+    from tenantry.identity.sign_in.browsers import BrowserCookies
+    from tenantry.identity.sign_in.service import SignIn
+    from tenantry.rate_limits.rates import Rates
+    from tenantry.settings import Settings
+
+
+def routes(
+    db: Database,
+    sign_in: SignIn,
+    settings: Settings,
+    *,
+    directory: Directory,
+    ring: KeyRing,
+    rates: Rates,
+    session_cookie: SessionCookie,
+    browser_cookies: BrowserCookies,
+) -> list[Route]:
+    """Return what is served to browsers."""
+    issuer = settings.public_url
+    production = redirect_uris.is_production(issuer, development=settings.development)
+    registered, hints = RegisteredUris(directory, production=production), IdTokenHints(ring, issuer)
+    authorization = AuthorizationEndpoint(
+        db,
+        registered,
+        sign_in,
+        hints,
+        issuer=issuer,
+        development=settings.development,
+        rates=rates,
+        session_cookie=session_cookie,
+        browser_cookies=browser_cookies,
+    )
+    end_session = LogoutEndpoint(db, registered, hints, settings, session_cookie=session_cookie)
+    return [
+        Route("GET", authorize.PATH, authorization),
+        Route("POST", authorize.PATH, authorization.post),
+        Route("GET", answers.SCRIPT, _script),
+        Route("GET", logout.PATH, end_session),
+        Route("POST", logout.PATH, end_session.post),
+    ]
+
+
+async def _script(_request: Request) -> Response:
+    headers = {"content-type": "text/javascript; charset=utf-8", "cache-control": "max-age=3600"}
+    return Response(200, answers.script(), headers)

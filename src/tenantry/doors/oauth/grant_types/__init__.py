@@ -1,0 +1,39 @@
+"""What clients may be granted tokens for: one file for each grant_type.
+
+`oauth.token` does what is the same for all of them, and cannot be made to forget it; a grant says
+what is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.access.clients.model import Client
+    from tenantry.call import Call
+    from tenantry.doors.oauth.access_tokens import Issued
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a client gets."""
+
+    access_token: Issued
+    scopes: Sequence[str]
+    id_token: str | None = None
+    refresh_token: str | None = None
+
+
+class Grant(Protocol):
+    """One grant_type."""
+
+    async def __call__(self, call: Call, client: Client, form: Mapping[str, str], /) -> Granted:
+        """Return what an authenticated client, registered for this grant, gets.
+
+        Raises:
+            OAuthError: it gets nothing.
+
+        """

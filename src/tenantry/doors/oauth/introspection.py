@@ -1,0 +1,137 @@
+"""Introspection (RFC 7662): what a token means, for whoever it may be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tenantry import errors, ids
+from tenantry.access.clients.model import ENV
+from tenantry.doors.oauth.errors import NO_STORE, OAuthError
+from tenantry.identity.grants import refresh_tokens
+from tenantry.web import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from tenantry.access.api_tokens.model import ApiToken
+    from tenantry.access.clients.model import Client
+    from tenantry.db.engine import Session
+    from tenantry.doors.oauth.access_tokens import AccessTokens
+    from tenantry.doors.oauth.client_authentication import ClientAuthentication
+    from tenantry.doors.oauth.user_tokens import UserTokens
+    from tenantry.rate_limits.rates import Rates
+    from tenantry.web import Request
+
+    FindApiToken = Callable[[str], Awaitable[ApiToken | None]]
+
+_HEADERS = {"content-type": "application/json", **NO_STORE}
+_INACTIVE = b'{"active":false}'  # section 2.2: and not a word more
+_SHOWN = (
+    *("scope", "client_id", "exp", "iat", "nbf", "sub", "aud", "iss", "jti"),
+    *("oid", "sid", "xoid", "xuid", "roles", "permissions", "custom_claims"),
+)
+
+
+class IntrospectionEndpoint:
+    """POST /oauth/introspect."""
+
+    def __init__(
+        self,
+        authenticate: ClientAuthentication,
+        db: Session,
+        tokens: AccessTokens,
+        user_tokens: UserTokens,
+        *,
+        find_api_token: FindApiToken,
+        rates: Rates,
+        issuer: str,
+    ) -> None:
+        self._authenticate = authenticate
+        self._db = db
+        self._tokens = tokens
+        self._user_tokens = user_tokens
+        self._find_api_token = find_api_token
+        self._rates = rates
+        self._issuer = issuer
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer whether a token is active, and what it says."""
+        try:
+            form = request.form()
+            authenticated = await self._authenticate(request, form)
+            request.tell(await self._rates.take_client(authenticated.client.id))
+            token = form.get("token")
+            if not token:
+                raise OAuthError("invalid_request", "token is required")  # noqa: TRY301
+            # Told apart by its looks: a token_type_hint is not needed, and may be wrong.
+            if token.count(".") == 2:
+                shown = await self._access_token(authenticated.client, token)
+            elif token.startswith(refresh_tokens.PREFIX):
+                shown = await self._refresh_token(authenticated.client, token)
+            else:
+                shown = await self._api_token(authenticated.client, token)
+        except OAuthError as problem:
+            return problem.response()
+        except OAuthError.TRANSLATED as problem:
+            return OAuthError.of(problem).response()
+        body = _INACTIVE if shown is None else orjson.dumps({"active": True, **shown})
+        return Response(200, body, dict(_HEADERS))
+
+    async def _access_token(self, client: Client, text: str) -> dict[str, Any] | None:
+        try:
+            if await self._user_tokens.is_one(text):
+                claims = (await self._user_tokens.verify(text)).claims
+            else:
+                claims = (await self._tokens.verify(text)).claims
+        except errors.Unauthenticated:
+            return None
+        if not _may_know(client, claims):
+            return None
+        shown = {name: claims[name] for name in _SHOWN if name in claims}
+        return {"token_type": "Bearer", **shown}
+
+    async def _refresh_token(self, client: Client, text: str) -> dict[str, Any] | None:
+        token = await refresh_tokens.find(self._db, text)
+        if token is None or not token.is_good:
+            return None
+        if client.client_type != ENV and client.id != token.client_id:
+            return None
+        return {
+            "scope": token.scope,
+            "client_id": token.client_id,
+            "sub": token.user_id,
+            "aud": [token.client_id],
+            "iss": self._issuer,
+            "iat": token.rotate_time // 1_000_000,
+            "exp": token.lapse_time // 1_000_000,
+            "oid": token.organization_id,
+            "sid": token.session_id,
+        }
+
+    async def _api_token(self, client: Client, text: str) -> dict[str, Any] | None:
+        # By its id a token may be asked for elsewhere; here that would make the id a token.
+        if client.client_type != ENV or ids.well_formed(ids.API_TOKEN, text):
+            return None
+        token = await self._find_api_token(text)
+        if token is None:
+            return None
+        shown: dict[str, Any] = {
+            "token_type": "Bearer",
+            "sub": token.user_id or token.organization_id,
+            "iss": self._issuer,
+            "jti": token.id,
+            "iat": token.create_time // 1_000_000,
+            "oid": token.organization_id,
+            "custom_claims": dict(token.custom_claims),
+        }
+        if token.expire_time is not None:
+            shown["exp"] = token.expire_time // 1_000_000
+        return shown
+
+
+def _may_know(client: Client, claims: Mapping[str, Any]) -> bool:
+    """Whether the token is the client's, or meant for it, or the client is the operator's own."""
+    own = client.id == claims["client_id"] or client.id in claims["aud"]
+    return own or client.client_type == ENV

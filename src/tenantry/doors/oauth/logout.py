@@ -1,0 +1,234 @@
+"""The end session endpoint (OpenID Connect RP-Initiated Logout 1.0).
+
+It ends the session of the browser's cookie, with all applications that are in it. The ID token of
+just that session says that the application knows whose it is; whatever else sends a browser here
+may be a link in anybody's page, so the person is asked first. Nobody is sent to an address that is
+not registered (section 3).
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tenantry import errors, ids
+from tenantry.access.clients import ways_on
+from tenantry.call import Call
+from tenantry.caller import ANONYMOUS, Caller, Kind
+from tenantry.doors.oauth import parameters
+from tenantry.doors.oauth.parameters import Parameters
+from tenantry.doors.oauth.words import WORDS, language
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import LOGOUT
+from tenantry.identity.sign_in import answers
+from tenantry.identity.sign_in.model import Answer
+from tenantry.web import Response
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from tenantry.access.clients.ways_on import WayOn
+    from tenantry.caller import Origin
+    from tenantry.db.engine import Database
+    from tenantry.doors.oauth.id_token_hints import Hint, IdTokenHints
+    from tenantry.doors.oauth.registered_uris import RegisteredUris
+    from tenantry.identity.sessions.cookies import SessionCookie
+    from tenantry.identity.sessions.model import Session
+    from tenantry.settings import Settings
+    from tenantry.web import Request
+
+PATH = "/oidc/logout"
+STATE_MAX = 2000
+_CONFIRM = "confirm"
+_KEPT = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales")
+# No form-action, since browsers hold that against the redirect to the application as well. The
+# referrer goes to ourselves only: without any, a form of this page would come from nowhere.
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "cache-control": "no-store",
+}
+
+
+class _Wrong(Exception):
+    """What is asked for cannot be done; the text is for the application's developer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that holds: whose logout is meant, and where the browser goes then."""
+
+    hint: Hint | None
+    location: str | None
+
+
+class LogoutEndpoint:
+    """GET and POST /oidc/logout."""
+
+    def __init__(
+        self,
+        db: Database,
+        registered: RegisteredUris,
+        hints: IdTokenHints,
+        settings: Settings,
+        *,
+        session_cookie: SessionCookie,
+    ) -> None:
+        self._db = db
+        self._registered = registered
+        self._hints = hints
+        self._public_url = settings.public_url
+        self._name = settings.app_name or urlsplit(settings.public_url).netloc
+        self._cookie = session_cookie
+
+    async def __call__(self, request: Request) -> Response:
+        """End the session, or ask whether to."""
+        if request.verb == "HEAD":
+            return Response()  # a preview: it ends nothing
+        try:
+            asked = parameters.of_query(request)
+        except errors.InvalidArgument as problem:
+            way = await ways_on.of_environment(self._db)
+            nothing = Parameters({}, frozenset())
+            return self._page(request, nothing, "wrong", said=problem.message, way=way)
+        return await self._answer(request, asked, confirmed=False)
+
+    async def post(self, request: Request) -> Response:
+        """End the session that the person has said is to end, on our page; else go on by GET."""
+        asked = parameters.of_form(request)
+        if asked.first.pop(_CONFIRM, None) and _is_own_page(request.origin, self._public_url):
+            return await self._answer(request, asked, confirmed=True)
+        return Response.redirect(parameters.as_query(asked, PATH), referrer_policy="no-referrer")
+
+    async def _answer(self, request: Request, asked: Parameters, *, confirmed: bool) -> Response:
+        call = Call(ANONYMOUS, self._db, request.request_id, origin=request.origin)
+        secret = self._cookie.read(request.origin.cookies)
+        session = await sessions.find(self._db, secret)
+        try:
+            found = await self._check(call, asked, session)
+        except _Wrong as problem:
+            asks, way = session is not None, await self._way_on(asked.get("client_id"))
+            return self._page(request, asked, "wrong", said=str(problem), asks=asks, way=way)
+        if session is not None:
+            if not (confirmed or _is_of(found.hint, session)):
+                kind = "ask" if found.hint is None else "other"
+                return self._page(request, asked, kind, asks=True)
+            await sessions.end(_as(session, call), session.id, status=LOGOUT)
+        if found.location is None:
+            client_id = asked.get("client_id") if found.hint is None else found.hint.client_id
+            response = self._page(request, asked, "done", way=await self._way_on(client_id))
+        else:
+            response = Response.redirect(found.location, referrer_policy="no-referrer")
+        if secret:
+            response.cookies.append(self._cookie.clear())
+        return response
+
+    async def _check(self, call: Call, asked: Parameters, session: Session | None) -> _Asked:
+        """Return what is asked for.
+
+        Raises:
+            _Wrong: it does not hold.
+
+        """
+        for name in _KEPT:
+            if name in asked.repeated:
+                raise _Wrong(f"{name} is given more than once")
+        state = asked.get("state")
+        if len(state or "") > STATE_MAX:
+            raise _Wrong(f"state may have {STATE_MAX} characters at most")
+        token, hint = asked.get("id_token_hint"), None
+        if token is not None:
+            hint = await self._hints.verify(token)
+            if hint is None:
+                raise _Wrong("id_token_hint is no ID token of this server")
+        client_id = asked.get("client_id")
+        if hint is not None and client_id not in {None, hint.client_id}:
+            raise _Wrong("client_id is not the one that the id_token_hint is for")
+        uri = asked.get("post_logout_redirect_uri")
+        if uri is None:
+            return _Asked(hint, None)
+        client_id = hint.client_id if hint is not None else client_id
+        if client_id is None:
+            raise _Wrong("post_logout_redirect_uri needs an id_token_hint or a client_id")
+        client = await self._registered.client(
+            call,
+            client_id,
+            uri,
+            of=lambda client: client.post_logout_redirect_uris,
+            organization_id=None if session is None else session.organization_id,
+        )
+        if client is None:
+            raise _Wrong("this post_logout_redirect_uri is not registered for the application")
+        answer = Answer(uri, answers.QUERY, {} if state is None else {"state": state})
+        return _Asked(hint, answers.location(answer))
+
+    async def _way_on(self, client_id: str | None) -> WayOn | None:
+        """Return the way to the application that is named, else to any."""
+        way = None
+        if client_id is not None and ids.well_formed(ids.ENVIRONMENT_CLIENT, client_id):
+            way = await ways_on.of_client(self._db, client_id)
+        return way or await ways_on.of_environment(self._db)
+
+    def _page(
+        self,
+        request: Request,
+        asked: Parameters,
+        kind: str,
+        *,
+        said: str = "",
+        asks: bool = False,
+        way: WayOn | None = None,
+    ) -> Response:
+        lang = language(asked.get("ui_locales") or "", request.headers.get("accept-language", ""))
+        # What does not hold is not asked again.
+        kept = {} if kind == "wrong" else {n: v for n, v in asked.first.items() if n in _KEPT}
+        page = _environment().get_template("logout.html")
+        text = page.render(
+            kind=kind,
+            lang=lang,
+            words=WORDS[lang],
+            name=self._name,
+            path=PATH,
+            said=said,
+            asks=asks,
+            kept=kept,
+            way=way,
+        )
+        response = Response.html(text, 400 if kind == "wrong" else 200)
+        response.headers |= _HEADERS
+        return response
+
+
+def _is_of(hint: Hint | None, session: Session) -> bool:
+    """Whether an ID token is of just this session."""
+    found = hint and (hint.user_id, hint.session_id)
+    return found == (session.user_id, session.id)
+
+
+def _as(session: Session, call: Call) -> Call:
+    """Return the call as the person makes it."""
+    person = Caller(
+        Kind.USER_SESSION,
+        session.user_id,
+        session.organization_id,
+        frozenset(),
+        session_id=session.id,
+    )
+    return Call(person, call.db, call.request_id, origin=call.origin)
+
+
+def _is_own_page(origin: Origin, public_url: str) -> bool:
+    """Whether a page of ours has posted this, as browsers say."""
+    return origin.site == "same-origin" if origin.site else origin.page == public_url
+
+
+@functools.cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader  # start time: many processes never need it
+
+    return Environment(loader=PackageLoader("tenantry.doors.oauth"), autoescape=True)

@@ -1,0 +1,207 @@
+"""Access tokens of people: JWTs that an application gets for a person in a session.
+
+Other APIs take one until it expires. Our own endpoints look up, at most 0.9 s ago, whether its
+session is live and its person still a member, so that what ends is refused here within a second.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors, ids
+from tenantry.doors.oauth import api_scopes
+from tenantry.doors.oauth.access_tokens import Issued
+from tenantry.identity.grants import claims as claims_of
+from tenantry.identity.grants import subjects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.access.clients.model import Client
+    from tenantry.db.engine import Database
+    from tenantry.doors.oauth.key_ring import KeyRing
+    from tenantry.doors.oauth.signed_tokens import SignedTokens
+    from tenantry.identity.grants.subjects import Subject
+
+FRESH_SECONDS = 0.9
+_MOST = 20_000  # subjects that are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A token that is about to be issued: what is known before whom it is for."""
+
+    id: str
+    issue_time: int  # Unix time
+    seconds: int
+
+    @property
+    def expire_time(self) -> int:
+        """When it ends, in microseconds since 1970."""
+        return (self.issue_time + self.seconds) * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class UserToken:
+    """A token of ours that is good: what it says, and whom it is about, as that is now."""
+
+    claims: Mapping[str, Any]
+    subject: Subject
+
+    @property
+    def id(self) -> str:
+        """Its jti."""
+        return str(self.claims["jti"])
+
+    @property
+    def client_id(self) -> str:
+        """The application that it was given to."""
+        return str(self.claims["client_id"])
+
+    @property
+    def is_for_us(self) -> bool:
+        """Whether it is for our own API as well, and not for the application's alone."""
+        return self.claims["iss"] in self.claims["aud"]
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What it is good for."""
+        return tuple(self.claims["scopes"])
+
+    @property
+    def expires(self) -> int:
+        """The Unix time at which it ends."""
+        return int(self.claims["exp"])
+
+
+class UserTokens:
+    """Issues and verifies them."""
+
+    def __init__(
+        self,
+        db: Database,
+        ring: KeyRing,
+        signed: SignedTokens,
+        *,
+        issuer: str,
+        minutes: int,
+        compact: bool,
+    ) -> None:
+        self._db = db
+        self._ring = ring
+        self._signed = signed
+        self._issuer = issuer
+        self._seconds = minutes * 60
+        self._compact = compact
+        # By jti, in the order in which they were read: the oldest is the first to go.
+        self._subjects: dict[str, tuple[float, Subject]] = {}
+
+    def draft(self, client: Client) -> Draft:
+        """Begin a token for an application."""
+        token_id = self._db.new_id(ids.TOKEN)
+        return Draft(token_id, int(time.time()), client.expiry or self._seconds)
+
+    async def issue(
+        self, draft: Draft, client: Client, subject: Subject, scopes: Sequence[str]
+    ) -> Issued:
+        """Return the token, about this subject and with these scopes."""
+        sign = await self._ring.signer(client.access_token_signing_alg)
+        at = draft.issue_time
+        # A refresh token may have a scope that the application has lost since.
+        for_us = [name for name in api_scopes.NAMES if name in scopes and name in client.scopes]
+        scopes = [name for name in scopes if name not in api_scopes.NAMES or name in for_us]
+        claims = {
+            **claims_of.access_token(
+                subject,
+                issuer=self._issuer,
+                also_for=[self._issuer] if for_us else [],
+                client_id=client.id,
+                scopes=scopes,
+                compact=self._compact,
+            ),
+            "iat": at,
+            "nbf": at,
+            "exp": at + draft.seconds,
+            "jti": draft.id,
+        }
+        return Issued(sign(claims), draft.id, draft.seconds - 1)
+
+    async def is_one(self, token: str) -> bool:
+        """Whether a token is of this kind, in force or not.
+
+        Raises:
+            errors.Unauthenticated: it is none of ours, or has expired.
+
+        """
+        return _are_of_person(await self._signed.claims(token))
+
+    async def verify(self, token: str) -> UserToken:
+        """Return a token that is in force.
+
+        Raises:
+            errors.Unauthenticated: it is no access token of a person, has expired or was revoked,
+                its session is over, or its person, organization or application is gone.
+
+        """
+        claims = await self._signed.claims(token)
+        invalid = errors.Unauthenticated("Token invalid")
+        if not _are_of_person(claims):
+            raise invalid
+        subject = await self._subject(claims)
+        if subject is None:
+            raise invalid
+        return UserToken(claims, subject)
+
+    def forget(self, token_id: str) -> None:
+        """Look a token up the next time: it was revoked just now."""
+        self._subjects.pop(token_id, None)
+
+    def forget_all(self) -> None:
+        """Look every token up the next time: some were revoked just now."""
+        self._subjects.clear()
+
+    async def _subject(self, claims: Mapping[str, Any]) -> Subject | None:
+        token_id, at = claims["jti"], time.monotonic()
+        known = self._subjects.get(token_id)
+        if known is not None and known[0] >= at - FRESH_SECONDS:
+            return known[1]
+        subject = await subjects.find_of_token(
+            self._db,
+            session_id=claims["sid"],
+            organization_id=claims["oid"],
+            user_id=claims["sub"],
+            client_id=claims["client_id"],
+            token_id=token_id,
+            made=ids.made(token_id),
+        )
+        self._subjects.pop(token_id, None)
+        if subject is not None:
+            self._subjects[token_id] = (at, subject)
+        oldest = at - FRESH_SECONDS
+        while len(self._subjects) > _MOST or (
+            self._subjects and next(iter(self._subjects.values()))[0] < oldest
+        ):
+            del self._subjects[next(iter(self._subjects))]
+        return subject
+
+
+def _are_of_person(claims: Mapping[str, Any]) -> bool:
+    """Whether claims that we signed are those of a person's access token, and of no other kind."""
+    user_id, client_id = claims.get("sub"), claims.get("client_id")
+    return (
+        isinstance(user_id, str)
+        and ids.well_formed(ids.USER, user_id)
+        and isinstance(client_id, str)
+        and claims.get("aud") in ([client_id], [client_id, claims["iss"]])
+        and isinstance(claims.get("scopes"), list)
+        and _is_id(claims, "jti", ids.TOKEN)
+        and _is_id(claims, "sid", ids.SESSION)
+        and _is_id(claims, "oid", ids.ORGANIZATION)
+    )
+
+
+def _is_id(claims: Mapping[str, Any], name: str, prefix: str) -> bool:
+    value = claims.get(name)
+    return isinstance(value, str) and ids.well_formed(prefix, value)

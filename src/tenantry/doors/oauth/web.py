@@ -1,0 +1,96 @@
+"""The HTTP routes of this door for programs: the endpoints of clients, keys, discovery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.doors.oauth import authorize, id_tokens, logout
+from tenantry.doors.oauth.client_assertion import ALGORITHMS
+from tenantry.doors.oauth.client_authentication import METHODS, NONE
+from tenantry.doors.oauth.userinfo import PATH as USERINFO
+from tenantry.identity.grants import claims, pkce
+from tenantry.identity.sign_in import answers
+from tenantry.web import Request, Response, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tenantry.doors.oauth.introspection import IntrospectionEndpoint
+    from tenantry.doors.oauth.key_ring import KeyRing
+    from tenantry.doors.oauth.revocation import RevocationEndpoint
+    from tenantry.doors.oauth.token import TokenEndpoint
+    from tenantry.doors.oauth.userinfo import UserInfoEndpoint
+
+# RFC 5861: what is stale is better than nothing while we cannot be reached.
+_CACHE = "public, max-age=60, stale-if-error=86400"
+
+
+def routes(
+    ring: KeyRing,
+    token: TokenEndpoint,
+    introspection: IntrospectionEndpoint,
+    revocation: RevocationEndpoint,
+    userinfo: UserInfoEndpoint,
+    *,
+    issuer: str,
+) -> list[Route]:
+    """Return what this door serves."""
+    metadata = discovery(issuer, token.grant_types)
+
+    async def keys(_request: Request) -> Response:
+        published = await ring.published()
+        # RFC 9111 section 5.1: more than a second or two while the database is away.
+        return Response.json(published, cache_control=_CACHE, age=str(ring.age))
+
+    async def discovered(_request: Request) -> Response:
+        return Response.json(metadata, cache_control=_CACHE)
+
+    return [
+        # Pages of applications fetch their tokens themselves: no cookie counts here.
+        Route("POST", "/oauth/token", token, public=True),
+        Route("POST", "/oauth/introspect", introspection),
+        Route("POST", "/oauth/revoke", revocation),
+        Route("GET", USERINFO, userinfo, public=True),
+        Route("POST", USERINFO, userinfo, public=True),
+        Route("GET", "/keys", keys, public=True),
+        Route("GET", "/.well-known/openid-configuration", discovered, public=True),
+        Route("GET", "/.well-known/oauth-authorization-server", discovered, public=True),
+    ]
+
+
+def discovery(issuer: str, grant_types: Iterable[str]) -> dict[str, object]:
+    """Return the metadata of RFC 8414 section 2, and of OpenID Connect: only what is served."""
+    metadata: dict[str, object] = {
+        "issuer": issuer,
+        "authorization_endpoint": issuer + authorize.PATH,
+        "token_endpoint": f"{issuer}/oauth/token",
+        "introspection_endpoint": f"{issuer}/oauth/introspect",
+        "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "userinfo_endpoint": issuer + USERINFO,
+        "end_session_endpoint": issuer + logout.PATH,
+        "jwks_uri": f"{issuer}/keys",
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(answers.RESPONSE_MODES),
+        "grant_types_supported": list(grant_types),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [id_tokens.ALGORITHM],
+        "scopes_supported": list(claims.SCOPES),
+        "claims_supported": list(claims.CLAIMS),
+        "code_challenge_methods_supported": [pkce.METHOD],
+        "prompt_values_supported": list(authorize.PROMPTS),
+        # RFC 9207
+        "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "ui_locales_supported": ["en", "de"],
+        "service_documentation": f"{issuer}/docs",
+    }
+    for endpoint in ("token", "introspection", "revocation"):
+        metadata[f"{endpoint}_endpoint_auth_methods_supported"] = list(METHODS)
+        metadata[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = list(ALGORITHMS)
+    # By its name alone a public client may get tokens, and nothing else.
+    metadata["token_endpoint_auth_methods_supported"] = [*METHODS, NONE]
+    return metadata

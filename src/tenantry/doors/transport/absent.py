@@ -1,0 +1,72 @@
+"""Calls of the contract that this version does not serve: they are told so, on every wire.
+
+An SDK then raises its "not implemented", and nobody looks for a misspelled path. The list is
+`absent.txt` beside this module; a call that is served leaves it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.web import MAX_ANONYMOUS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tenantry.doors.transport.router import Router
+    from tenantry.web import Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """One binding of a call that is not served."""
+
+    path: str  # on gRPC, gRPC-Web and Connect
+    verb: str
+    template: str
+    feature: str  # what it belongs to
+
+    @property
+    def name(self) -> str:
+        """The rpc's name."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def body_limit(self) -> int:
+        """The bytes that its body may have."""
+        return MAX_ANONYMOUS
+
+    async def __call__(self, _request: Request) -> Response:
+        """Refuse a request over REST.
+
+        Raises:
+            errors.NotInThisVersion: always.
+
+        """
+        raise errors.NotInThisVersion(self.name, self.feature)
+
+
+def calls() -> Iterator[Absent]:
+    """Yield every binding of the list."""
+    text = files("tenantry.doors.transport").joinpath("absent.txt").read_text(encoding="utf-8")
+    feature = ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            feature = line.strip("[]")
+        elif line and not line.startswith("#"):
+            rpc, verb, template = line.split()
+            yield Absent(f"/{rpc}", verb, template, feature)
+
+
+def add_routes(router: Router) -> None:
+    """Register them all over REST.
+
+    Raises:
+        ValueError: one of them is served.
+
+    """
+    for call in calls():
+        router.add(call.verb, call.template, call)

@@ -1,0 +1,177 @@
+"""The pipeline of every call: who is it, may they, is the request sound, run, keep the reply.
+
+Every wire goes through `Pipeline.admit` and `Pipeline.run`. The answer is encoded only after
+everything is committed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.call import Call
+from tenantry.caller import Kind
+from tenantry.db import replies
+from tenantry.doors.transport import messages, policy, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Mapping
+
+    from protobuf import Message
+
+    from tenantry.caller import Caller, Origin
+    from tenantry.db.engine import Database
+    from tenantry.doors.transport.methods import Method
+    from tenantry.rate_limits.rates import Rates
+    from tenantry.web import Request
+
+    Authenticate = Callable[[Mapping[str, str], str], Awaitable[Caller]]
+
+_ETAG = re.compile(r'"(\d{1,18})"')
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A caller who may make this call, and what its headers say beside."""
+
+    caller: Caller
+    request_id: str
+    if_match: frozenset[int] | None
+    idempotency_key: str | None
+    extra: dict[str, list[str]]
+    origin: Origin
+
+
+class Pipeline:
+    """Runs rpcs on one database, for callers whom `authenticate` finds by headers and address.
+
+    ``visible_metadata`` are the keys of metadata that others than management clients see.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        authenticate: Authenticate,
+        rates: Rates,
+        *,
+        visible_metadata: Collection[str] = (),
+    ) -> None:
+        self._database = database
+        self._authenticate = authenticate
+        self._rates = rates
+        self._visible_metadata = visible_metadata
+
+    async def admit(self, method: Method, request: Request) -> Admission:
+        """Find out who calls and whether they may; before the body is even parsed.
+
+        Raises:
+            errors.Unauthenticated: the access token is missing or bad.
+            errors.RateLimited: the client makes too many calls.
+            errors.PermissionDenied: the caller may not make this call.
+            errors.InvalidArgument: a header is malformed.
+
+        """
+        headers = request.headers
+        caller = await self._authenticate(headers, request.address)
+        if caller.is_client:
+            request.tell(await self._rates.take_client(caller.id))
+        policy.check(method, caller)
+        # Nothing is kept for just anybody, who would share their keys with everybody, too.
+        keeps = method.keeps_replies and caller.kind is not Kind.ANONYMOUS
+        key = headers.get("idempotency-key") if keeps else None
+        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+            raise errors.InvalidArgument.field(
+                "idempotency-key", "pattern", "must be 1 to 255 visible ASCII characters"
+            )
+        if_match = _revisions(headers.get("if-match")) if method.if_match else None
+        return Admission(
+            caller, request.request_id, if_match, key, _extra(method, headers), request.origin
+        )
+
+    async def run(
+        self,
+        method: Method,
+        admission: Admission,
+        message: Message[Any],
+        *,
+        spelled: bytes | None = None,
+        extra: dict[str, list[str]] | None = None,
+    ) -> tuple[Message[Any], dict[str, str]]:
+        """Check the request, run the rpc, and return its response and headers.
+
+        ``spelled`` is the body as it came; ``extra`` are query members beyond the message, which
+        go before those that came as headers.
+
+        Raises:
+            errors.PermissionDenied: the caller may not send a field of the request.
+            errors.Error: see the rpc.
+
+        """
+        beyond = {**admission.extra, **(extra or {})}
+        policy.check_fields(method, admission.caller, message, beyond)
+        messages.check(message, spelled=spelled)
+        call = Call(
+            admission.caller,
+            self._database,
+            admission.request_id,
+            if_match=admission.if_match,
+            extra=beyond,
+            origin=admission.origin,
+        )
+        if method.before is not None:
+            await method.before(message, call)
+        if admission.idempotency_key is None:
+            response, headers = await method.function(message, call), call.headers
+        else:
+            response, headers = await self._run_once(
+                method, call, message, admission.idempotency_key
+            )
+        visible.hide(response, admission.caller, self._visible_metadata)
+        return response, headers
+
+    async def _run_once(
+        self, method: Method, call: Call, message: Message[Any], key: str
+    ) -> tuple[Message[Any], dict[str, str]]:
+        # By JSON with its members in order: a map has none, and each wire writes it as it likes.
+        try:
+            members = json.dumps(json.loads(message.to_json()), sort_keys=True)
+        except messages.UNREADABLE as problem:  # what the binary form alone can spell, as NaN
+            raise errors.InvalidArgument(f"the message cannot be read: {problem}") from None
+        beside = f"\n{json.dumps(call.extra, sort_keys=True)}" if call.extra else ""
+        request = hashlib.sha256(f"{method.path}\n{members}{beside}".encode()).hexdigest()
+        async with self._database.transaction() as session:
+            kept = await replies.claim(session, caller_id=call.caller.id, key=key, request=request)
+            if kept is not None:
+                return method.output.from_binary(kept[0]), kept[1] | {"idempotent-replayed": "true"}
+            call.db = session
+            response = await method.function(message, call)
+            await replies.keep(
+                session,
+                caller_id=call.caller.id,
+                key=key,
+                response=response.to_binary(),
+                headers=call.headers,
+            )
+        return response, call.headers
+
+
+def _extra(method: Method, headers: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what the call takes beyond its message: `force` from `x-force`, as from a query."""
+    names = [name for name in method.query if not name.endswith(".*")]
+    return {name: [headers[f"x-{name}"]] for name in names if f"x-{name}" in headers}
+
+
+def _revisions(if_match: str | None) -> frozenset[int] | None:
+    """Return the revisions that If-Match allows; None for any.
+
+    What is no ETag of ours, a weak one included, matches nothing (RFC 9110 section 13.1.1).
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tags = [_ETAG.fullmatch(tag.strip()) for tag in if_match.split(",")]
+    return frozenset(int(tag[1]) for tag in tags if tag)

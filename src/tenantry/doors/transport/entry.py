@@ -1,0 +1,406 @@
+"""Where every request comes in: read whole within limits, sent to its door, answered once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.doors.transport import details, grpc, rpc
+from tenantry.doors.transport.address import Addresses
+from tenantry.doors.transport.router import Router, allow
+from tenantry.web import (
+    MAX_ANONYMOUS,
+    MAX_STREAM,
+    Request,
+    Response,
+    StreamingResponse,
+    strict_transport,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Mapping,
+        MutableMapping,
+    )
+
+    from tenantry.rate_limits.rates import Rates
+    from tenantry.web import Route
+
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_CORS_HEADERS = (
+    "authorization, content-type, if-match, idempotency-key, x-force, x-sdk-version, "
+    "x-api-version, connect-protocol-version, connect-timeout-ms, grpc-timeout, x-grpc-web, "
+    "x-user-agent"
+)
+# For a whole body; one that a route takes piece by piece has the server's own limit, an hour.
+BODY_SECONDS = 30.0
+DRAIN_SECONDS = 10.0
+_CORS_EXPOSED = (
+    "etag, x-request-id, grpc-status, grpc-message, grpc-status-details-bin, "
+    "retry-after, ratelimit, ratelimit-policy"
+)
+# What asks whether the server is well is no client.
+_UNLIMITED = {"/livez", "/readyz", "/healthz"}
+
+
+class Entry:
+    """The ASGI application of one process, for plain HTTP requests.
+
+    ``cors_origins`` are the origins whose pages may call the API, ``trusted_proxies`` the networks
+    of proxies that say who the client is; ``refusal`` makes an error into a page for browsers.
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        door: rpc.RpcDoor,
+        rates: Rates,
+        *,
+        cors_origins: tuple[str, ...] = (),
+        trusted_proxies: tuple[str, ...] = (),
+        refusal: Callable[[errors.Error, Request], Response] | None = None,
+        public_url: str = "",
+    ) -> None:
+        self._router = router
+        self._door = door
+        self._rates = rates
+        self._cors_origins = cors_origins
+        self._addresses = Addresses(trusted_proxies)
+        self._refusal = refusal
+        self._strict_transport = strict_transport(public_url)
+        self._public: set[str] = set()
+        self._streaming: set[tuple[str, str]] = set()
+
+    def add_routes(self, routes: Iterable[Route]) -> None:
+        """Register what a door serves."""
+        for route in routes:
+            self._router.add(route.verb, route.template, route)
+            if route.public:
+                self._public.add(route.template)
+            if route.streams:
+                self._streaming.add((route.verb, route.template))
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request; nothing it holds makes this raise.
+
+        Only a stream that fails half way does: the server around us cuts it off then.
+        """
+        with contextlib.suppress(_ClientGone):
+            await self._answer(scope, receive, _until_gone(send))
+
+    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        request, pieces = self._request(scope), None
+        response: Response | StreamingResponse
+        try:
+            _check_host(request, scope.get("http_version"))
+            if request.path not in _UNLIMITED:
+                request.tell(await self._rates.take_address(request.address))
+            if (request.verb, request.path) in self._streaming:
+                request.pieces = pieces = _Pieces(request, receive)
+            else:
+                request.body = await _read_body(request, receive, self._limit(request))
+            if request.verb == "POST" and self._door.has(request.path):
+                await self._door(scope, request, self._finish(request, send))
+                return
+            if rpc.is_grpc(request):
+                raise errors.Unimplemented  # noqa: TRY301 - answered with all other errors
+            response = await self._respond(request)
+        except _ClientGone:
+            raise
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
+            error = details.translate(problem, request.request_id)
+            if rpc.is_grpc(request):
+                await grpc.send_error(self._finish(request, send), request, error)
+                return
+            response = self._refused(error, request)
+        if pieces is not None:
+            await pieces.drain()
+        await self._send(request, response, send)
+
+    def _refused(self, error: errors.Error, request: Request) -> Response:
+        """Return an error as who asked reads it: Connect, a person in a browser, REST."""
+        if request.verb == "POST" and self._door.has(request.path):
+            return rpc.connect_response(error, request)
+        # What is there for programs answers as such, be it in a browser.
+        missing = isinstance(error, errors.RouteNotFound)
+        for_people = request.is_navigation and (missing or not request.path.startswith("/api/"))
+        if self._refusal is not None and for_people:
+            return self._refusal(error, request)
+        return error_response(error, request)
+
+    def _request(self, scope: Mapping[str, Any]) -> Request:
+        request = _request(scope)
+        peer = scope.get("client") or ("",)
+        request.address = self._addresses.client(peer[0], request.headers.get("x-forwarded-for"))
+        return request
+
+    def _limit(self, request: Request) -> int:
+        """Return how many bytes the body may have; where nothing is, as few as anybody may send."""
+        if request.verb == "POST" and self._door.has(request.path):
+            return self._door.limit(request.path)
+        try:
+            target, _ = self._router.match(request.verb, request.path)
+        except errors.Error:  # which is answered once the body is read
+            return MAX_ANONYMOUS
+        limit: int = target.body_limit
+        return limit
+
+    async def _respond(self, request: Request) -> Response | StreamingResponse:
+        if request.verb == "OPTIONS":
+            return self._options(request)
+        if self._door.has(request.path):
+            raise errors.MethodNotAllowed("POST, OPTIONS")
+        handler, request.params = self._router.match(request.verb, request.path)
+        response: Response | StreamingResponse = await handler(request)
+        return response
+
+    def _options(self, request: Request) -> Response:
+        verbs = ["POST"] if self._door.has(request.path) else self._router.verbs(request.path)
+        if not verbs:
+            raise errors.RouteNotFound
+        headers = {"allow": allow(verbs)}
+        if "access-control-request-method" in request.headers and self._allows(request):
+            headers["access-control-allow-methods"] = allow(verbs)
+            headers["access-control-allow-headers"] = _CORS_HEADERS
+            headers["access-control-max-age"] = "600"
+        return Response(204, b"", headers)
+
+    def _allows(self, request: Request) -> bool:
+        origin = request.headers.get("origin")
+        return origin is not None and (origin in self._cors_origins or request.path in self._public)
+
+    def _cors(self, request: Request) -> dict[str, str]:
+        if "origin" not in request.headers:
+            return {"vary": "origin"} if self._cors_origins else {}
+        if not self._allows(request):
+            return {"vary": "origin"}
+        return {
+            "access-control-allow-origin": request.headers["origin"],
+            "access-control-expose-headers": _CORS_EXPOSED,
+            "vary": "origin",
+        }
+
+    def _finish(self, request: Request, send: Send) -> Send:
+        """Add to what the rpc door sends the headers that every answer has."""
+
+        async def sent(event: MutableMapping[str, Any]) -> None:
+            if event["type"] == "http.response.start":
+                extra = {
+                    "x-request-id": request.request_id,
+                    **self._strict_transport,
+                    **request.limits,
+                    **self._cors(request),
+                }
+                headers = [(name.encode(), value.encode()) for name, value in extra.items()]
+                event["headers"] = [*event["headers"], *headers]
+            await send(event)
+
+        return sent
+
+    async def _send(
+        self, request: Request, response: Response | StreamingResponse, send: Send
+    ) -> None:
+        headers = {
+            **response.headers,
+            "x-request-id": request.request_id,
+            "x-content-type-options": "nosniff",
+            **self._strict_transport,
+        }
+        if not isinstance(response, StreamingResponse):
+            headers["content-length"] = str(len(response.body))
+        for name, value in (*request.limits.items(), *self._cors(request).items()):
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        if response.status in {204, 304}:
+            del headers["content-length"]
+        headers.setdefault("cache-control", "no-store")
+        fields = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
+        if isinstance(response, Response):
+            fields += [(b"set-cookie", cookie.encode("latin-1")) for cookie in response.cookies]
+        await send({"type": "http.response.start", "status": response.status, "headers": fields})
+        if isinstance(response, StreamingResponse):
+            await _stream(request, response, send)
+            return
+        body = b"" if request.verb == "HEAD" else response.body
+        await send({"type": "http.response.body", "body": body})
+
+
+def error_response(error: errors.Error, request: Request) -> Response:
+    """Return an error as REST answers it."""
+    headers = {"content-type": "application/json", **error.headers}
+    if error.code is errors.Code.UNAUTHENTICATED and error.status == 401:
+        # RFC 6750 section 3: no error code where no token came.
+        came = "authorization" in request.headers
+        headers["www-authenticate"] = 'Bearer error="invalid_token"' if came else "Bearer"
+    body = json.dumps(details.envelope(error, request.request_id), ensure_ascii=False)
+    return Response(error.status, body.encode(errors="replace"), headers)
+
+
+async def _stream(request: Request, response: StreamingResponse, send: Send) -> None:
+    async with contextlib.aclosing(response.pieces) as pieces:
+        if request.verb != "HEAD":
+            # The server around us sends the headers with the first piece: that may take a while.
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
+            try:
+                async for piece in pieces:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            except _ClientGone:
+                raise
+            except Exception as problem:  # noqa: BLE001 - whatever it is, the rest cannot follow
+                details.translate(problem, request.request_id)  # logs it
+                raise _CutOff from None
+    await send({"type": "http.response.body", "body": b""})
+
+
+class _CutOff(Exception):
+    """Half of an answer is sent, and the rest cannot be: the server around us has to break off."""
+
+
+class _ClientGone(Exception):
+    """The client went away before its request, or the answer to it, was complete."""
+
+
+def _until_gone(send: Send) -> Send:
+    async def sent(event: MutableMapping[str, Any]) -> None:
+        try:
+            await send(event)
+        except OSError as problem:
+            # pyvoy raises one object each time: what it collects would never be let go.
+            problem.__traceback__ = None
+            raise _ClientGone from None
+
+    return sent
+
+
+def _request(scope: Mapping[str, Any]) -> Request:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    raw_path = scope.get("raw_path") or scope["path"].encode()
+    path = raw_path.partition(b"?")[0].decode("latin-1")
+    if path.startswith("//"):
+        # A base URL with a trailing slash: the SDKs then ask for //oauth/token.
+        path = "/" + path.lstrip("/")
+    return Request(
+        verb=scope["method"],
+        path=path,
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=b"",
+        # Unique is enough, nobody must guess it: the system's random numbers cost 4 % of a call.
+        request_id=f"req_{random.getrandbits(96):024x}",
+        scheme=scope.get("scheme", "https"),
+    )
+
+
+def _check_host(request: Request, version: str | None) -> None:
+    """Refuse a request for two hosts, of which a proxy may have looked at the other one.
+
+    Envoy joins what came: two Host headers (RFC 9112 section 3.2), or Host beside :authority, which
+    may say the same twice (RFC 9113 section 8.3.1).
+    """
+    host = request.headers.get("host")
+    if host is None or (host and "," not in host):
+        return
+    hosts = host.split(",")
+    if not host or version == "1.1" or len(set(hosts)) > 1:
+        raise errors.InvalidArgument("a request is for one host: send one Host header")
+
+
+async def _read_body(request: Request, receive: Receive, limit: int) -> bytes:
+    pieces: list[bytes] = []
+    size, more, until = 0, True, 0.0
+    try:
+        _check_length(request, limit)
+        while more:
+            # Where nothing comes at all, the server around us gives up: the first piece needs no
+            # timer.
+            left = until - time.monotonic()
+            piece, more = _piece(await (_received(receive, left) if pieces else receive()))
+            until = until or time.monotonic() + BODY_SECONDS
+            size += len(piece)
+            _check_size(size, limit)
+            pieces.append(piece)
+    except errors.PayloadTooLarge:
+        if more:
+            await _drain(receive)
+        raise
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _drain(receive: Receive) -> None:
+    """Throw away what is left of a body, for some seconds.
+
+    There are clients that only listen then; over HTTP/2 they wait for room to send it.
+    """
+    until, more = time.monotonic() + DRAIN_SECONDS, True
+    with contextlib.suppress(errors.RequestTimeout):
+        while more:
+            _, more = _piece(await _received(receive, until - time.monotonic()))
+
+
+class _Pieces:
+    """A body as it comes: asked for, or it stays with the client."""
+
+    def __init__(self, request: Request, receive: Receive) -> None:
+        self._request = request
+        self._receive = receive
+        self._size = 0
+        self._more = True
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._more:
+            raise StopAsyncIteration
+        if self._size == 0:
+            _check_length(self._request, MAX_STREAM)
+        piece, self._more = _piece(await self._receive())
+        self._size += len(piece)
+        _check_size(self._size, MAX_STREAM)
+        return piece
+
+    async def drain(self) -> None:
+        """Throw away what is left."""
+        if self._more:
+            await _drain(self._receive)
+            self._more = False
+
+
+def _check_length(request: Request, limit: int) -> None:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal():
+        _check_size(int(declared) if len(declared) <= 18 else limit + 1, limit)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise errors.PayloadTooLarge.over(limit)
+
+
+def _piece(event: Mapping[str, Any]) -> tuple[bytes, bool]:
+    if event["type"] == "http.disconnect":
+        raise _ClientGone
+    piece: bytes = event.get("body", b"")
+    return piece, bool(event.get("more_body", False))
+
+
+async def _received(receive: Receive, seconds: float) -> Mapping[str, Any]:
+    # Not cancelled when the time is over: the server would stumble over what it still holds.
+    waiting = asyncio.ensure_future(receive())
+    done, _ = await asyncio.wait({waiting}, timeout=max(seconds, 0))
+    if not done:
+        raise errors.RequestTimeout
+    return waiting.result()

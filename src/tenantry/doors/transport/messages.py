@@ -1,0 +1,344 @@
+"""Messages from JSON, and the checks that every message passes before its rpc sees it."""
+
+from __future__ import annotations
+
+import functools
+import json
+from json import JSONDecodeError
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import protovalidate
+from protobuf import (
+    DescEnum,
+    DescFieldValueEnum,
+    DescFieldValueList,
+    DescFieldValueMap,
+    DescFieldValueMessage,
+    DescFieldValueScalar,
+    DescMessage,
+    Message,
+    ScalarType,
+    message_from_json_value,
+)
+
+from tenantry import errors, strict_json
+from tenantry.doors.transport import bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from protobuf import DescField
+
+M = TypeVar("M", bound=Message[Any])
+
+# What the parser raises for what it does not take.
+UNREADABLE = (ValueError, TypeError, RecursionError, OverflowError)
+
+
+def from_json(kind: type[M], text: bytes) -> M:
+    """Return the message that this JSON object spells, in snake_case or camelCase.
+
+    Raises:
+        errors.InvalidArgument: it is not UTF-8 or JSON, nests too deep, holds too much, has an
+            unknown field, two members of a oneof, or a value of the wrong type; the field is named.
+
+    """
+    _check_bounds(text)
+    try:
+        message = kind.from_json(text)
+    except JSONDecodeError as problem:
+        raise errors.InvalidArgument(f"the body is not JSON: {problem}") from None
+    except UNREADABLE as problem:
+        raise unreadable(kind.desc(), _loaded(text), str(problem)) from None
+    bounds.check_elements(message, len(text))
+    if _has_oneofs(kind.desc()):
+        check_oneofs(kind.desc(), _loaded(text))
+    return message
+
+
+def from_binary(kind: type[M], data: bytes | bytearray) -> M:
+    """Return the message in protobuf's binary form; unknown fields are left aside, as usual.
+
+    Raises:
+        errors.InvalidArgument: it cannot be read, or holds too much.
+
+    """
+    bounds.check_binary(kind.desc(), data)
+    try:
+        message = kind.from_binary(data)
+    except (*UNREADABLE, EOFError) as problem:
+        raise errors.InvalidArgument(f"the message cannot be read: {problem}") from None
+    bounds.check_elements(message, len(data))
+    return message
+
+
+def from_json_member(kind: type[M], field: DescField, text: bytes) -> Any:
+    """Return the value of a field that is no message, a list mostly, that this JSON spells.
+
+    Raises:
+        errors.InvalidArgument: see `from_json`.
+
+    """
+    _check_bounds(text)
+    try:
+        value = strict_json.loads(text)
+    except ValueError as problem:
+        raise errors.InvalidArgument(f"the body is not JSON: {problem}") from None
+    members = {field.name: value}
+    check_oneofs(kind.desc(), members)
+    message = from_members(kind, members)
+    bounds.check_elements(message, len(text))
+    return message[field]
+
+
+def from_members(kind: type[M], members: dict[str, Any]) -> M:
+    """Return the message that has these members, in the types of JSON.
+
+    Raises:
+        errors.InvalidArgument: a value is of the wrong type; the field is named.
+
+    """
+    try:
+        return message_from_json_value(kind, members)
+    except UNREADABLE as problem:
+        raise unreadable(kind.desc(), members, str(problem)) from None
+
+
+def check_oneofs(desc: DescMessage, members: object, path: str = "") -> None:
+    """Refuse two members of one oneof: the parser would let the last one win.
+
+    Raises:
+        errors.InvalidArgument: there are two.
+
+    """
+    if not isinstance(members, dict):
+        return
+    fields = {name: f for f in desc.fields for name in (f.name, f.json_name)}
+    given: dict[str, str] = {}
+    for name, value in members.items():
+        if value is None or name not in fields:
+            continue
+        field = fields[name]
+        where = f"{path}.{field.name}" if path else field.name
+        oneof = getattr(field.value, "oneof", None)
+        if oneof and given.setdefault(oneof.name, where) != where:
+            raise both(where, given[oneof.name])
+        inner = _message_of(field)
+        if inner is not None and isinstance(value, list):
+            for index, one in enumerate(value):
+                check_oneofs(inner, one, f"{where}[{index}]")
+        elif inner is not None:
+            check_oneofs(inner, value, where)
+
+
+def both(name: str, other: str) -> errors.InvalidArgument:
+    """Return the error of two members of one oneof."""
+    return errors.InvalidArgument.field(name, "oneof", f"cannot be given together with {other}")
+
+
+@functools.cache
+def _has_oneofs(desc: DescMessage) -> bool:
+    """Whether a message, or one within it, has a oneof."""
+    seen: set[str] = set()
+    waiting = [desc]
+    while waiting:
+        one = waiting.pop()
+        if one.oneofs:
+            return True
+        seen.add(one.type_name)
+        inner = (_message_of(field) for field in one.fields)
+        waiting += [found for found in inner if found and found.type_name not in seen]
+    return False
+
+
+def _check_bounds(text: bytes) -> None:
+    try:
+        strict_json.check(text)
+    except ValueError as problem:
+        raise errors.InvalidArgument(f"the body {problem}") from None
+
+
+def unreadable(
+    desc: DescMessage, members: object, problem: str, path: str = ""
+) -> errors.InvalidArgument:
+    """Return the error of the first member that this message does not take, found by trying."""
+    if not isinstance(members, dict):
+        return errors.InvalidArgument.field(path or "body", "type", "must be a JSON object")
+    fields = {name: f for f in desc.fields for name in (f.name, f.json_name)}
+    for name, value in members.items():
+        if _takes(desc, {name: value}):
+            continue
+        field = fields.get(name)
+        where = ".".join(filter(None, (path, field.name if field else _shown(name))))
+        if field is None:
+            return errors.InvalidArgument.field(
+                where, "unknown_field", "is not a field of this call"
+            )
+        inner = _message_of(field)
+        repeated = isinstance(field.value, DescFieldValueList)
+        if inner is not None and not repeated and isinstance(value, dict):
+            return unreadable(inner, value, problem, where)
+        if inner is not None and repeated and isinstance(value, list):
+            for index, item in enumerate(value[: bounds.MAX_ELEMENTS]):
+                if not _takes(desc, {name: [item]}):
+                    return unreadable(inner, item, problem, f"{where}[{index}]")
+        came = json.dumps(value, ensure_ascii=False)
+        return errors.InvalidArgument.field(
+            where, "type", f"must be {_expected(field)}, got {_shown(came)}"
+        )
+    return errors.InvalidArgument(f"the body cannot be read: {problem[:200]}")
+
+
+def _loaded(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}
+
+
+def _takes(desc: DescMessage, members: dict[str, Any]) -> bool:
+    try:
+        message_from_json_value(desc.type, members)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def _message_of(field: DescField) -> DescMessage | None:
+    """Return the message of a field or of its elements, unless JSON spells it by other means."""
+    match field.value:
+        case DescFieldValueMessage(message=inner):
+            pass
+        case DescFieldValueList(element=DescMessage() as inner):
+            pass
+        case _:
+            return None
+    return None if inner.type_name.startswith("google.protobuf.") else inner
+
+
+_SCALARS = {
+    ScalarType.STRING: "a string",
+    ScalarType.BOOL: "true or false",
+    ScalarType.BYTES: "bytes in base64",
+}
+
+
+def _expected(field: DescField) -> str:
+    match field.value:
+        case DescFieldValueScalar(scalar=scalar):
+            return _SCALARS.get(scalar, f"a number of the type {scalar.name.lower()}")
+        case DescFieldValueEnum(enum=enum):
+            return "one of " + ", ".join(value.name for value in enum.values)
+        case DescFieldValueMap():
+            return "an object of strings"
+        case DescFieldValueList():
+            return "a list of " + _element(field)
+        case DescFieldValueMessage(message=message):
+            return _WRAPPED.get(message.name, f"a {message.name}")
+    return "something else"
+
+
+def _element(field: DescField) -> str:
+    match field.value:
+        case DescFieldValueList(element=DescEnum() as enum):
+            return ", ".join(value.name for value in enum.values)
+        case DescFieldValueList(element=DescMessage()):
+            return "objects"
+    return "strings"
+
+
+_WRAPPED = {
+    "Int32Value": "a whole number of 32 bits",
+    "BoolValue": "true or false",
+    "StringValue": "a string",
+    "Timestamp": "a time such as 2026-01-05T14:48:00Z",
+    "FieldMask": "field names separated by commas",
+    "Struct": "an object",
+}
+
+
+def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
+    """Hold a request against the rules of the contract.
+
+    ``spelled`` is the body it came from, where there was one: only if that holds a NUL are the
+    strings searched for it, which the database could not keep.
+
+    Raises:
+        errors.InvalidArgument: with every broken rule, or the first of very many: field, rule,
+            and what came.
+
+    """
+    if spelled is None or b"\x00" in spelled or b"\\u0000" in spelled:
+        for path, text in _strings(message):
+            if "\x00" in text:
+                raise errors.InvalidArgument.field(path, "string.nul", "may not hold a NUL")
+    try:
+        protovalidate.validate(message)
+    except protovalidate.ValidationError as problem:
+        violations = tuple(_first(problem.violations))
+        summary = "; ".join(f"{v.field}: {v.description}" for v in violations)
+        if more := len(problem.violations) - len(violations):
+            summary += f"; and {more} more"
+        raise errors.InvalidArgument(summary, violations=violations) from None
+
+
+# gRPC has an error in its trailers, where clients take 8 KiB: there it is said twice, once
+# percent-encoded and once in base64.
+_TOLD_BYTES = 1000
+
+
+def _first(violations: Sequence[Any]) -> Iterator[errors.Violation]:
+    told = 0
+    for one in map(_violation, violations):
+        size = len(f"{one.field}{one.description}".encode())
+        if told and told + size > _TOLD_BYTES:
+            return
+        told += size
+        yield one
+
+
+def _violation(violation: Any) -> errors.Violation:
+    proto = violation.proto
+    path = ""
+    for element in proto.field.elements if proto.field else ():
+        path += f".{element.field_name}" if path else element.field_name
+        if element.subscript is not None:
+            value = element.subscript.value
+            path += f"[{value}]" if isinstance(value, int) else f'["{_shown(str(value))}"]'
+    description = proto.message + (" (the key)" if proto.for_key else "")
+    came = violation.field_value
+    if isinstance(came, str | int | float | bool) and came != "":
+        shown = _shown(came) if isinstance(came, str) else came
+        description += f", got {shown!r}"
+        if isinstance(came, str) and len(came) > _SHOWN:
+            description += f" of {len(came)} characters"
+    return errors.Violation(path, proto.rule_id, description)
+
+
+_SHOWN = 60  # characters of a value that an error repeats
+
+
+def _shown(text: str) -> str:
+    return text[:_SHOWN] + "…" if len(text) > _SHOWN else text
+
+
+def _strings(message: Message[Any], path: str = "") -> Iterator[tuple[str, str]]:
+    for field in message:
+        if field not in message:
+            continue
+        where = f"{path}.{field.name}" if path else field.name
+        yield from _strings_of(message[field], where)
+
+
+def _strings_of(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, Message):
+        yield from _strings(value, where)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _strings_of(item, f"{where}[{index}]")
+    elif hasattr(value, "items"):
+        for key, item in value.items():
+            yield from _strings_of(key, f"{where} (a key)")
+            yield from _strings_of(item, f"{where}[{key!r}]")

@@ -1,0 +1,134 @@
+"""Who may make a call, and what they may send with it: read off the contract's options.
+
+An rpc without the contract's auth option is for nobody. A management client sends what it likes;
+any other caller only the fields that are listed for it (`tenantry.v1.rpc`), and makes no call for
+which nothing is.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from protobuf import DescFieldValueMessage
+from protobuf.wkt import FieldMask
+
+from tenantry import errors
+from tenantry.caller import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from protobuf import Message
+
+    from tenantry.caller import Caller
+    from tenantry.doors.transport.methods import Method
+
+_TOLD = 100  # characters of a path that an error repeats: a mask's is whatever came
+_COOKIE_NEEDED = (
+    "a person's access token will not do for this call: it takes the session's cookie, from one "
+    "of our own pages"
+)
+
+
+def check(method: Method, caller: Caller) -> None:
+    """Let this caller make this call, or raise.
+
+    Raises:
+        errors.Unauthenticated: the call needs an access token and there is none.
+        errors.PermissionDenied: this kind of caller, or this one, may not make it.
+
+    """
+    if not method.allowed & (caller.kind.value | Kind.ANONYMOUS.value):
+        if caller.kind is Kind.ANONYMOUS and method.allowed:
+            raise errors.Unauthenticated
+        raise errors.PermissionDenied
+    if caller.kind is not Kind.MANAGEMENT_CLIENT and _fields(method, caller) is None:
+        raise errors.PermissionDenied
+    if caller.kind is Kind.USER_SESSION:
+        # A person needs a permission where others need none, unless anybody may call.
+        if _is_for_anybody(method):
+            return
+        if caller.token_scopes is not None and not method.token:
+            raise errors.PermissionDenied(_COOKIE_NEEDED)
+        if method.own:
+            return
+    elif caller.permissions is None or not method.permissions:
+        return
+    assert caller.permissions is not None
+    if caller.permissions.isdisjoint(method.permissions):
+        raise errors.PermissionDenied(_missing(method, caller))
+
+
+def check_fields(
+    method: Method, caller: Caller, message: Message[Any], extra: Collection[str] = ()
+) -> None:
+    """Let this caller send what is in this request, or raise.
+
+    ``extra`` are the names of what comes beyond the message.
+
+    Raises:
+        errors.PermissionDenied: there is a field that it may not send, which is named.
+
+    """
+    if caller.kind is Kind.MANAGEMENT_CLIENT:
+        return
+    allowed = _fields(method, caller) or ()
+    beyond = (name for name in extra if name not in allowed)
+    path = next(chain(beyond, _foreign(message, allowed)), None)
+    if path is not None:
+        named, description = path[:_TOLD], "is not among what this caller may send"
+        raise errors.PermissionDenied(
+            f"{named}: {description}", violations=(errors.Violation(named, "caller", description),)
+        )
+
+
+def _is_for_anybody(method: Method) -> bool:
+    return bool(method.allowed & Kind.ANONYMOUS.value) and not method.permissions
+
+
+def _fields(method: Method, caller: Caller) -> tuple[str, ...] | None:
+    """Return the paths of what a caller may send; None where it may not call at all."""
+    own = method.fields.get(caller.kind)
+    return method.fields.get(Kind.ANONYMOUS) if own is None else own
+
+
+def _foreign(message: Message[Any], allowed: tuple[str, ...], path: str = "") -> Iterator[str]:
+    """Yield the paths of what is in a message beside the allowed; it looks into nothing else."""
+    for field in message:
+        if field not in message:
+            continue
+        where = f"{path}{field.name}"
+        value = message[field]
+        if where in allowed:
+            if isinstance(value, FieldMask):
+                yield from _masked(message, value, allowed)
+        elif isinstance(field.value, DescFieldValueMessage) and any(
+            one.startswith(f"{where}.") for one in allowed
+        ):
+            yield from _foreign(value, allowed, f"{where}.")
+        else:
+            yield where
+
+
+def _masked(message: Message[Any], mask: FieldMask, allowed: tuple[str, ...]) -> Iterator[str]:
+    """Yield what a mask names beside the allowed.
+
+    It clears what it names and the request leaves out. What it names is inside a field of the
+    message, with that field's name before it or without: beside those is only what is meant.
+    """
+    within = [f"{field.name}." for field in message.desc().fields]
+    for path in mask.paths:
+        inside = "." in path and path in allowed
+        if not inside and not any(f"{name}{path}" in allowed for name in within):
+            yield path
+
+
+def _missing(method: Method, caller: Caller) -> str:
+    needed = f"one of the permissions {', '.join(method.permissions)}"
+    if caller.token_scopes is None:
+        return f"this caller needs {needed}"
+    return (
+        f"the access token needs the issuer in its aud, and in its scope {needed}, which the "
+        "person has to have as well"
+    )

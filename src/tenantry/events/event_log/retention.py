@@ -1,0 +1,142 @@
+"""How long events are kept: on PostgreSQL in whole months, on SQLite in days.
+
+What goes is first made known: `pruned_before` is set, sealed and recorded as an event. From then on
+events with smaller ids may be gone, and the work can be cut off anywhere and gone on with. Entries
+of the log go from its start; the anchors of the chains keep what the rest links to.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select
+
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
+from tenantry.db import months, snapshots
+from tenantry.db.engine import Unavailable
+from tenantry.db.schema import events
+from tenantry.db.statements import Statement
+from tenantry.events.event_log import heads
+from tenantry.events.event_log.heads import Heads
+from tenantry.events.event_log.model import event_log, event_log_state
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+
+PAUSE_SECONDS = 3600.0
+# Between two pages: whoever seals events has its turn.
+_PAGE_SECONDS = 0.05
+AWAY_SECONDS = 60.0
+_PAGE = 1000
+
+_l = event_log.c
+_before = bindparam("before", type_=Text)
+_STATE = Statement(select(event_log_state))
+_ANY_BEFORE = Statement(select(events.c.id).where(events.c.id < _before).limit(1))
+_OLDEST = Statement(
+    select(_l.position, _l.event_id, _l.chain, _l.number, _l.hash)
+    .order_by(_l.position)
+    .limit(bindparam("take"))
+)
+_DELETE_ENTRIES = Statement(
+    delete(event_log).where(_l.position <= bindparam("position", type_=BigInteger))
+)
+_some = select(events.c.id).where(events.c.id < _before).order_by(events.c.id)
+_DELETE_EVENTS = Statement(
+    delete(events)
+    .where(events.c.id.in_(_some.limit(literal_column(str(_PAGE)))))
+    .returning(events.c.id)
+)
+
+
+async def run(db: Session, *, days: int) -> float:
+    """Make the months ahead, and let some go of what is older than these days; 0 keeps all.
+
+    Return the seconds to wait.
+    """
+    known = await months.there(db)
+    moment = datetime.fromtimestamp(now() / 1_000_000, UTC)
+    try:
+        if known is not None:
+            ahead = months.around(moment, ahead=months.AHEAD)
+            await months.add(db, [month for month in ahead if month not in known])
+        if not days:
+            return PAUSE_SECONDS
+        return await _prune(db, moment - timedelta(days=days), known)
+    except Unavailable:
+        return AWAY_SECONDS
+
+
+async def _prune(db: Session, moment: datetime, known: list[months.Month] | None) -> float:
+    if known is None:
+        start = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    else:
+        start = months.around(moment)[0].start
+    bound = months.first_id(start)
+    state = await db.fetch_one(_STATE)
+    assert state is not None
+    pruned_before = state["pruned_before"] or ""
+    if (
+        pruned_before < bound
+        and await db.fetch_one(_ANY_BEFORE, before=bound)
+        and await _announce(db, bound, start)
+    ):
+        pruned_before = bound
+    if not pruned_before:
+        return PAUSE_SECONDS
+    for month in known or ():
+        if month.end_id <= pruned_before:
+            await months.drop(db, month)
+    # What is left is where there are no months, or went where there was none for it.
+    more = len(await _delete_events(db, pruned_before)) == _PAGE
+    more = await _delete_entries(db, pruned_before) or more
+    return _PAGE_SECONDS if more else PAUSE_SECONDS
+
+
+async def _announce(db: Session, bound: str, start: datetime) -> bool:
+    """Let everything before this go, if all of it is in the log; return whether it is."""
+    async with db.transaction() as session:
+        await session.expect_growth()
+        state = await heads.hold(session)
+        if not await snapshots.has_sealed_before(session, bound):
+            return False
+        sealed = await Heads.load(session, state, ())
+        await sealed.save(session, position=state["position"], pruned_before=bound)
+        await snapshots.prune_before(session, bound)
+        after = {"before": f"{start:%Y-%m-%dT%H:%M:%SZ}", "before_id": bound}
+        call = Call(SYSTEM, session, request_id="worker")
+        await session.record(call.event("event_log.pruned", after=after))
+    return True
+
+
+async def _delete_events(db: Session, before: str) -> list[str]:
+    async with db.transaction() as session:
+        await session.expect_growth()
+        rows = await session.fetch_all(_DELETE_EVENTS, before=before)
+    return [row["id"] for row in rows]
+
+
+async def _delete_entries(db: Session, before: str) -> bool:
+    """Delete a page of the oldest entries, and move the anchors; return whether it was full."""
+    oldest = await db.fetch_one(_OLDEST, take=1)
+    if oldest is None or oldest["event_id"] >= before:
+        return False
+    async with db.transaction() as session:
+        await session.expect_growth()
+        state = await heads.hold(session)
+        rows = await session.fetch_all(_OLDEST, take=_PAGE)
+        # One of a slow transaction stands behind younger ones, and goes with them.
+        young = [at for at, row in enumerate(rows) if row["event_id"] >= before]
+        gone = rows[: young[0]] if young else rows
+        if not gone:
+            return False
+        sealed = await Heads.load(session, state, {row["chain"] for row in gone})
+        for row in gone:
+            anchor = {"anchor_number": row["number"], "anchor_hash": row["hash"]}
+            sealed[row["chain"]].update(anchor)
+        await session.fetch_all(_DELETE_ENTRIES, position=gone[-1]["position"])
+        await sealed.save(session, position=state["position"], pruned_before=state["pruned_before"])
+    return len(gone) == _PAGE

@@ -1,0 +1,119 @@
+"""Giving events their place in the log: a position, and a link in the chain of their organization.
+
+One transaction at a time does it, in whichever worker holds the row of the log's state; it takes
+what was committed since the last look. What has to happen exactly once for each event, such as the
+queueing of its deliveries, hangs on as a hook and commits with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select
+
+from tenantry.db import snapshots
+from tenantry.db.engine import Session
+from tenantry.db.records import named, rows_of, spelled
+from tenantry.db.statements import Statement
+from tenantry.events.event_log import chain
+from tenantry.events.event_log.heads import Heads
+from tenantry.events.event_log.model import event_log, event_log_state
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row
+
+PAGE = 1000
+WAIT_SECONDS = 0.05
+IDLE_SECONDS = 0.1
+_IDLE_LOOKS = 100  # without an event, then the looks become rarer
+
+_COLUMNS = named(event_log)
+# A worker passes by what another one holds.
+_TRY = Statement(select(event_log_state).with_for_update(skip_locked=True))
+_INSERT = Statement(
+    insert(event_log).from_select([column.name for column in _COLUMNS], rows_of("given", _COLUMNS))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An event that has got its position in the log."""
+
+    position: int
+    id: str
+    type: str
+    organization_id: str | None
+
+
+# Runs within the transaction, and records no event itself: the look would have seen it already.
+Hook = Callable[[Session, Sequence[Sealed]], Awaitable[object]]
+
+
+class Sealing:
+    """The worker's job, with what has to be done for each event."""
+
+    def __init__(self, *after: Hook) -> None:
+        self._after = after
+        self._idle = 0
+
+    async def run(self, db: Session) -> float:
+        """Put some events into the log; return the seconds to wait, 0 while there are more."""
+        sealed = await _seal(db, self._after)
+        self._idle = 0 if sealed else self._idle + 1
+        return IDLE_SECONDS if self._idle > _IDLE_LOOKS else _wait(sealed)
+
+
+async def seal(db: Session, *after: Hook) -> float:
+    """Put a page of new events into the log; return the seconds to wait, 0 if it was full."""
+    return _wait(await _seal(db, after))
+
+
+def _wait(sealed: int) -> float:
+    return 0.0 if sealed == PAGE else WAIT_SECONDS
+
+
+async def _seal(db: Session, after: Sequence[Hook]) -> int:
+    if not await snapshots.is_due(db):
+        return 0
+    async with db.transaction() as session:
+        await session.expect_growth()
+        state = await session.fetch_one(_TRY)
+        page = None if state is None else await snapshots.page(session, state, size=PAGE)
+        if state is None or page is None:
+            return 0
+        sealed = await _append(session, state, page.events) if page.events else []
+        await snapshots.save(session, state["position"] + len(sealed), page)
+        if sealed:
+            for hook in after:
+                await hook(session, sealed)
+    return len(sealed)
+
+
+async def _append(db: Session, state: Row, events: Sequence[Row]) -> list[Sealed]:
+    """Write the entries of these events and the new heads of their chains."""
+    heads = await Heads.load(db, state, {chain.of(event) for event in events})
+    entries: list[dict[str, Any]] = []
+    for position, event in enumerate(events, state["position"] + 1):
+        head = heads[chain.of(event)]
+        salt = chain.new_salt()
+        entry = {
+            "position": position,
+            "event_id": event["id"],
+            "chain": head["chain"],
+            "number": head["number"] + 1,
+            "salt": salt,
+            "content_hash": chain.content_hash(salt, chain.canonical(event)),
+            "erasure": None,
+        }
+        entry["hash"] = chain.link(head["hash"], entry)
+        head |= {"number": entry["number"], "hash": entry["hash"]}
+        entries.append(entry)
+    await db.fetch_all(_INSERT, given=spelled(_COLUMNS, entries))
+    last = state["position"] + len(entries)
+    await heads.save(db, position=last, pruned_before=state["pruned_before"])
+    return [
+        Sealed(entry["position"], event["id"], event["type"], event["organization_id"])
+        for entry, event in zip(entries, events, strict=True)
+    ]

@@ -1,0 +1,127 @@
+"""How an interceptor is told who asks, beside the signature: by an API key or by an access token.
+
+What is needed for it is kept sealed. A token (RFC 6749 section 4.4) is fetched through the same
+guarded client as everything that a tenant chose the address of, and is used until it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import math
+import re
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, urlencode
+
+import orjson
+
+from tenantry import strict_json
+from tenantry.events.interceptors.model import API_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.events.interceptors.model import Interceptor
+    from tenantry.outgoing import Outgoing
+    from tenantry.vault import Vault
+
+_PURPOSE = "interceptor-auth-config"
+_ANSWER_BYTES = 64 * 1024
+_EARLY_SECONDS = 30  # before its end a token is not used any more
+_UNSTATED_SECONDS = 60  # of a token that does not say how long it is good for
+_LONGEST_SECONDS = 24 * 3600
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
+
+
+class Unauthorized(Exception):
+    """There is no access token to be had; the text says why, without a secret."""
+
+
+def seal(vault: Vault, config: Mapping[str, Any]) -> str:
+    """Return a configuration as it is stored."""
+    return vault.encrypt(orjson.dumps(config), _PURPOSE)
+
+
+def unseal(vault: Vault, interceptor: Interceptor) -> dict[str, Any] | None:
+    """Return the configuration of an interceptor; None if it has none.
+
+    Raises:
+        vault.WrongKey: it cannot be decrypted.
+
+    """
+    if interceptor.auth_config_sealed is None:
+        return None
+    config: dict[str, Any] = orjson.loads(vault.decrypt(interceptor.auth_config_sealed, _PURPOSE))
+    return config
+
+
+class Authorization:
+    """Makes the headers; remembers access tokens, each for the configuration that it came by."""
+
+    def __init__(self, client: Outgoing, vault: Vault) -> None:
+        self._client = client
+        self._vault = vault
+        self._tokens: dict[str, tuple[str, str, float]] = {}  # sealed, token, monotonic end
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def headers(self, interceptor: Interceptor, *, seconds: float) -> dict[str, str]:
+        """Return the headers of a request to an interceptor, within so many seconds.
+
+        Raises:
+            Unauthorized: there is no access token to be had.
+            outgoing.Unanswered: nobody answers at the address for tokens.
+            vault.WrongKey: the configuration cannot be decrypted.
+
+        """
+        config = unseal(self._vault, interceptor)
+        if config is None:
+            return {}
+        if config["type"] == API_KEY:
+            return {config["header_name"]: config["api_key"]}
+        # One fetches the token that the others wait for.
+        async with self._locks.setdefault(interceptor.id, asyncio.Lock()):
+            known = self._tokens.get(interceptor.id)
+            sealed = interceptor.auth_config_sealed or ""
+            if known is None or known[0] != sealed or known[2] <= time.monotonic():
+                token, lifetime = await self._fetch(config, seconds)
+                known = (sealed, token, time.monotonic() + lifetime - _EARLY_SECONDS)
+                self._tokens[interceptor.id] = known
+        return {"authorization": f"Bearer {known[1]}"}
+
+    def refused(self, interceptor: Interceptor) -> None:
+        """Fetch another token the next time: this one is taken for a bad one."""
+        self._tokens.pop(interceptor.id, None)
+
+    async def _fetch(self, config: Mapping[str, str], seconds: float) -> tuple[str, float]:
+        """Return a new token and the seconds for which it is good."""
+        form = {"grant_type": "client_credentials"}
+        if config["scope"]:
+            form["scope"] = config["scope"]
+        # RFC 6749 section 2.3.1: each is form-encoded first.
+        pair = f"{quote_plus(config['client_id'])}:{quote_plus(config['client_secret'])}"
+        answer = await self._client.send(
+            "POST",
+            config["token_url"],
+            headers={
+                "accept": "application/json",
+                "authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
+                "content-type": "application/x-www-form-urlencoded",
+            },
+            body=urlencode(form).encode(),
+            seconds=seconds,
+            most_bytes=_ANSWER_BYTES,
+        )
+        if answer.status != 200:
+            raise Unauthorized(f"the token_url answered {answer.status}")
+        try:
+            content = strict_json.loads(answer.body)
+        except ValueError:
+            content = None
+        token = content.get("access_token") if isinstance(content, dict) else None
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise Unauthorized("the token_url answered without an access_token")
+        lifetime = content.get("expires_in", _UNSTATED_SECONDS)
+        if not isinstance(lifetime, int | float) or not math.isfinite(lifetime):
+            lifetime = _UNSTATED_SECONDS
+        return token, min(max(lifetime, 0), _LONGEST_SECONDS)

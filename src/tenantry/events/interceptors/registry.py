@@ -1,0 +1,246 @@
+"""The rules of interceptors: one transaction for each change, in which the row is held.
+
+A secret is handed out once, when it is made, and kept encrypted. After a rotation the one before
+signs as well for a day, so that the receiver may change over meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from tenantry import errors, ids
+from tenantry.db.statements import Statement
+from tenantry.events.interceptors import authorization, signing, values
+from tenantry.events.interceptors.model import FAIL_CLOSED, Interceptor, interceptors
+from tenantry.events.webhooks.values import new_secret
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+
+OVERLAP_SECONDS = 24 * 3600
+MOST = 10  # of one trigger: people wait for all of them
+UPDATABLE = (
+    *("display_name", "description", "trigger_point", "api_url", "timeout_ms"),
+    *("failure_policy", "auth_config"),
+)
+_SUFFIX = 4
+# The last is written by those who ask, at any time.
+_FIXED = {"id", "create_time", "last_executed_time"}
+
+_i = interceptors.c
+_COLUMNS = tuple(_i.keys())
+_FIND = Statement(select(interceptors).where(_i.id == bindparam("p_id")))
+_HOLD = Statement(select(interceptors).where(_i.id == bindparam("p_id")).with_for_update())
+_COUNT = Statement(
+    select(func.count().label("n"))
+    .select_from(interceptors)
+    .where(_i.trigger_point == bindparam("p_trigger_point"))
+)
+_INSERT = Statement(
+    insert(interceptors)
+    .values({name: bindparam(f"p_{name}") for name in _COLUMNS})
+    .returning(_i.id)
+)
+_UPDATE = Statement(
+    update(interceptors)
+    .where(_i.id == bindparam("p_id"))
+    .values({name: bindparam(f"p_{name}") for name in _COLUMNS if name not in _FIXED})
+    .returning(_i.id)
+)
+_DELETE = Statement(delete(interceptors).where(_i.id == bindparam("p_id")).returning(_i.id))
+
+
+async def create(
+    call: Call, members: Mapping[str, Any], *, allow: tuple[str, ...]
+) -> tuple[Interceptor, str]:
+    """Create an interceptor, disabled, and return it with its secret, which is not shown again.
+
+    ``members`` are its members by their names in `UPDATABLE`; ``allow`` are the private networks
+    that may be asked.
+
+    Raises:
+        errors.InvalidArgument: a value cannot be taken, or the trigger has as many as it may.
+
+    """
+    plain, at = new_secret(), now()
+    given = {
+        "display_name": "",
+        "trigger_point": "",
+        "api_url": "",
+        "timeout_ms": values.TIMEOUT_DEFAULT,
+        "failure_policy": FAIL_CLOSED,
+        **members,
+    }
+    interceptor = Interceptor(
+        id=call.db.new_id(ids.INTERCEPTOR),
+        **_checked(call.db, given, allow),
+        **_secret(call.db, plain),
+        create_time=at,
+        update_time=at,
+    )
+    event = call.event("interceptor.created", after=interceptor.shown())
+    async with call.db.transaction() as db:
+        await _check_limit(db, interceptor.trigger_point)
+        await db.apply(_INSERT, event, **_row(interceptor))
+    return interceptor, plain
+
+
+async def get(db: Session, interceptor_id: str) -> Interceptor:
+    """Return an interceptor.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+
+    """
+    return _found(await db.fetch_one(_FIND, p_id=interceptor_id))
+
+
+async def change(
+    call: Call, interceptor_id: str, members: Mapping[str, Any], *, allow: tuple[str, ...]
+) -> Interceptor:
+    """Change the given members, by their names in `UPDATABLE`.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+        errors.InvalidArgument: a value cannot be taken; the field is named. Or the trigger has as
+            many as it may.
+
+    """
+    checked = _checked(call.db, members, allow)
+    async with call.db.transaction() as db:
+        before = await _hold(db, interceptor_id)
+        after = replace(before, **checked)
+        if after.trigger_point != before.trigger_point:
+            await _check_limit(db, after.trigger_point)
+        return await _save(call, db, before, after, "interceptor.updated")
+
+
+async def enable(call: Call, interceptor_id: str) -> Interceptor:
+    """Ask an interceptor from now on.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+
+    """
+    async with call.db.transaction() as db:
+        before = await _hold(db, interceptor_id)
+        return await _save(call, db, before, replace(before, enabled=True), "interceptor.enabled")
+
+
+async def disable(call: Call, interceptor_id: str) -> Interceptor:
+    """Ask an interceptor no more.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+
+    """
+    async with call.db.transaction() as db:
+        before = await _hold(db, interceptor_id)
+        return await _save(call, db, before, replace(before, enabled=False), "interceptor.disabled")
+
+
+async def rotate_secret(call: Call, interceptor_id: str) -> tuple[Interceptor, str]:
+    """Give an interceptor a new secret, and return it with the secret, which is not shown again.
+
+    Requests are signed by the one before as well for 24 hours from now; one that was the one
+    before already ends at once.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+
+    """
+    plain = new_secret()
+    async with call.db.transaction() as db:
+        before = await _hold(db, interceptor_id)
+        after = replace(
+            before,
+            **_secret(db, plain),
+            previous_secret_sealed=before.secret_sealed,
+            previous_secret_expire_time=now() + OVERLAP_SECONDS * 1_000_000,
+        )
+        after = await _save(call, db, before, after, "interceptor.updated")
+    return after, plain
+
+
+async def remove(call: Call, interceptor_id: str) -> None:
+    """Delete an interceptor.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+
+    """
+    async with call.db.transaction() as db:
+        interceptor = await _hold(db, interceptor_id)
+        event = call.event("interceptor.deleted", before=interceptor.shown())
+        await db.apply(_DELETE, event, p_id=interceptor_id)
+
+
+async def _check_limit(db: Session, trigger_point: str) -> None:
+    """Refuse one more than may be, also of two that are made at once."""
+    await db.serialize("interceptors")
+    row = await db.fetch_one(_COUNT, p_trigger_point=trigger_point)
+    if row is not None and row["n"] >= MOST:
+        raise errors.InvalidArgument(
+            f"{trigger_point} has {MOST} interceptors, which is the most that it may have: "
+            "delete one first"
+        )
+
+
+async def _hold(db: Session, interceptor_id: str) -> Interceptor:
+    """Return an interceptor as nobody else changes it until this transaction ends."""
+    return _found(await db.fetch_one(_HOLD, p_id=interceptor_id))
+
+
+async def _save(
+    call: Call, db: Session, before: Interceptor, after: Interceptor, type_: str
+) -> Interceptor:
+    if after == before:
+        return before
+    after = replace(after, update_time=max(now(), before.update_time + 1))
+    event = call.event(type_, before=before.shown(), after=after.shown())
+    await db.apply(_UPDATE, event, **_row(after))
+    return after
+
+
+def _found(row: Any) -> Interceptor:
+    if row is None:
+        raise errors.NotFound("interceptor")
+    return Interceptor.from_row(row)
+
+
+def _checked(db: Session, members: Mapping[str, Any], allow: tuple[str, ...]) -> dict[str, Any]:
+    """Return members as columns; those that are not given are left out."""
+    checked = dict(members)
+    for name in ("display_name", "description", "trigger_point"):
+        if name in checked:
+            checked[name] = getattr(values, name)(checked[name])
+    if "api_url" in checked:
+        checked["api_url"] = values.api_url(checked["api_url"], allow=allow)
+    if "auth_config" in checked:
+        config = checked.pop("auth_config")
+        if config is not None:
+            config = values.auth_config(config, allow=allow)
+        checked["auth_config_type"] = None if config is None else config["type"]
+        checked["auth_config_sealed"] = (
+            None if config is None else authorization.seal(db.vault, config)
+        )
+    return checked
+
+
+def _secret(db: Session, plain: str) -> dict[str, Any]:
+    return {
+        "secret_id": db.new_id(ids.CLIENT_SECRET),
+        "secret_suffix": plain[-_SUFFIX:],
+        "secret_sealed": signing.seal(db.vault, plain),
+    }
+
+
+def _row(interceptor: Interceptor) -> dict[str, Any]:
+    return {f"p_{name}": value for name, value in interceptor.to_row().items()}

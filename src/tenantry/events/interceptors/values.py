@@ -1,0 +1,133 @@
+"""What the members of an interceptor may be; what cannot be is refused by the name of its field."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors, outgoing
+from tenantry.events.interceptors.model import API_KEY, OAUTH2, TRIGGERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME_MAX, DESCRIPTION_MAX, URL_MAX = 255, 1024, 6000
+TIMEOUT_LEAST, TIMEOUT_MOST, TIMEOUT_DEFAULT = 100, 30_000, 10_000  # milliseconds
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,255}")  # RFC 9110 section 5.1
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+# What the request itself says; another value would break it, or the proof of who sends it.
+_OURS = {
+    *("accept-encoding", "connection", "content-encoding", "content-length", "content-type"),
+    *("cookie", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+}
+_OURS_PREFIXES = ("interceptor-", "webhook-", "proxy-")
+
+
+def display_name(value: str, field: str = "interceptor.display_name") -> str:
+    """Return a name: 1 to 255 characters.
+
+    Raises:
+        errors.InvalidArgument: it is empty or longer.
+
+    """
+    if not value.strip():
+        raise errors.InvalidArgument.field(field, "string.min_len", "must not be empty")
+    return _short(value, NAME_MAX, field)
+
+
+def description(value: str, field: str = "interceptor.description") -> str:
+    """Return a description: any text of up to 1024 characters.
+
+    Raises:
+        errors.InvalidArgument: it is longer.
+
+    """
+    return _short(value, DESCRIPTION_MAX, field)
+
+
+def trigger_point(value: str, field: str = "interceptor.trigger_point") -> str:
+    """Return a point at which interceptors run.
+
+    Raises:
+        errors.InvalidArgument: none runs there, so that one would look as if it kept watch.
+
+    """
+    if value not in TRIGGERS:
+        raise errors.InvalidArgument.field(
+            field, "in", f"is not one of those that run: {', '.join(TRIGGERS)}"
+        )
+    return value
+
+
+def api_url(value: str, *, allow: tuple[str, ...], field: str = "interceptor.api_url") -> str:
+    """Return an address that may be asked; ``allow`` are the private networks that may be.
+
+    Raises:
+        errors.InvalidArgument: it is no such address.
+
+    """
+    if not value:
+        raise errors.InvalidArgument.field(field, "required", "is required")
+    _short(value, URL_MAX, field)
+    try:
+        return outgoing.check_url(value, allow)
+    except ValueError as problem:
+        raise errors.InvalidArgument.field(field, "uri", str(problem)) from None
+
+
+def auth_config(
+    value: Mapping[str, Any],
+    *,
+    allow: tuple[str, ...],
+    field: str = "interceptor.config.auth_config",
+) -> Mapping[str, Any]:
+    """Return how an interceptor is told who asks: the members of `API_KEY` or of `OAUTH2`.
+
+    Raises:
+        errors.InvalidArgument: a member cannot be taken; it is named, and never quoted.
+
+    """
+    type_ = value["type"]
+    if type_ == API_KEY:
+        name = value["header_name"].lower()
+        where = f"{field}.api_key"
+        if not _HEADER_NAME.fullmatch(name) or name in _OURS or name.startswith(_OURS_PREFIXES):
+            raise errors.InvalidArgument.field(
+                f"{where}.header_name", "pattern", "is no name of a header that may be set here"
+            )
+        if not _HEADER_VALUE.fullmatch(value["api_key"]):
+            raise errors.InvalidArgument.field(
+                f"{where}.api_key",
+                "pattern",
+                "must be visible ASCII characters, as the value of a header is",
+            )
+        return {"type": API_KEY, "header_name": name, "api_key": value["api_key"]}
+    where = f"{field}.oauth2"
+    api_url(value["token_url"], allow=allow, field=f"{where}.token_url")
+    return {
+        "type": OAUTH2,
+        **{name: value[name] for name in ("token_url", "client_id", "client_secret", "scope")},
+    }
+
+
+def no_template(value: str, field: str) -> None:
+    """Refuse a template: requests and answers have the one form that is documented.
+
+    Raises:
+        errors.InvalidArgument: it is not empty.
+
+    """
+    if value.strip():
+        raise errors.InvalidArgument.field(
+            field, "string.max_len", "is not supported: leave it empty"
+        )
+
+
+def _short(value: str, most: int, field: str) -> str:
+    if len(value) > most:
+        raise errors.InvalidArgument.field(
+            field, "string.max_len", f"must be at most {most} characters, got {len(value)}"
+        )
+    if "\0" in value:
+        raise errors.InvalidArgument.field(field, "pattern", "must not hold a NUL character")
+    return value

@@ -1,0 +1,272 @@
+"""What the worker does with a mail that is due: renders it, and sends it or keeps it here.
+
+Sending is by SMTP, on one connection for all that is due. What a mail server refuses for good
+(5xx) has failed; whatever else goes wrong is tried again for a day.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import random
+import re
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import unquote, urlsplit
+
+from tenantry import domain_names
+from tenantry.db.engine import Failure
+from tenantry.events.mail import rendering, service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from email.message import EmailMessage
+
+    import aiosmtplib
+
+    from tenantry.db.engine import Session
+    from tenantry.events.mail.model import Mail
+    from tenantry.events.mail.rendering import Prepare
+    from tenantry.events.mail.service import Content
+    from tenantry.settings import Settings
+
+IDLE_SECONDS = 1.0
+TIMEOUT_SECONDS = 10.0  # of one command
+_MAIL_SECONDS = 60.0  # of one mail, connecting included: less than it is claimed for
+_TAKEN_SECONDS = 0.05  # another worker is at the only one that is due
+_AWAY_SECONDS = 5.0
+# From the first, second... attempt to the next; after the last one it has failed.
+RETRY_SECONDS = (5, 60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600, 12 * 3600)
+_JITTER = 0.2
+_PROBLEM_CHARACTERS = 300
+# A server may quote what it refuses: a word this long could be a link with its token.
+_LONG_WORD = re.compile(r"\S{32,}")
+# The server goes away (RFC 5321 section 3.8), or does not know who we are, which the operator can
+# put right (RFC 4954 section 6).
+_NOT_THE_MAIL = {421, 530, 534, 535, 538}
+
+_log = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """The mail server will never take this mail."""
+
+
+class Unsent(Exception):
+    """The mail server does not take this mail now."""
+
+
+class Away(Unsent):
+    """The mail server takes no mail now."""
+
+
+class Delivery:
+    """Delivers what is due, one mail at a time; ``prepare`` has a function for each template."""
+
+    def __init__(self, settings: Settings, prepare: Mapping[str, Prepare]) -> None:
+        self._prepare = prepare
+        self._templates = rendering.Templates(settings.mail_templates)
+        self._sender = settings.mail_from
+        self._told = settings.development
+        self._server = None
+        if settings.smtp_url:
+            host = urlsplit(settings.public_url).hostname or ""
+            self._server = _Server(settings.smtp_url, _greeting(host))
+
+    async def run(self, db: Session) -> float:
+        """Deliver one mail, if one is due; return the seconds until the next look."""
+        seconds = await service.seconds_until_due(db)
+        if seconds is None or seconds > 0:
+            await self.close()
+            return IDLE_SECONDS if seconds is None else min(seconds, IDLE_SECONDS)
+        claimed = await service.claim(db)
+        return _TAKEN_SECONDS if claimed is None else await self._deliver(db, claimed)
+
+    async def close(self) -> None:
+        """End the connection to the mail server."""
+        if self._server is not None:
+            await self._server.quit()
+
+    async def _deliver(self, db: Session, mail: Mail) -> float:
+        """Make one attempt; return the seconds until the next mail."""
+        try:
+            await self._attempt(db, mail)
+        except (Refused, rendering.NoAddress) as problem:
+            await self._failed(db, mail, str(problem))
+        except Away as problem:
+            await self._again(db, mail, str(problem))
+            return _AWAY_SECONDS  # the others would find it so, too
+        except (Unsent, rendering.RenderError) as problem:
+            await self._again(db, mail, str(problem))
+        except Failure:
+            raise
+        except Exception as problem:  # noqa: BLE001 - logged, and kept with the mail
+            # Ours to repair, and no concern of the other mails.
+            fields = {"mail": mail.id, "template": mail.template}
+            _log.exception("a mail could not be made", extra={"fields": fields})
+            await self._again(db, mail, type(problem).__name__)
+        return 0.0
+
+    async def _attempt(self, db: Session, mail: Mail) -> None:
+        if mail.attempts > len(RETRY_SECONDS) + 1:
+            # Each attempt ended with the worker's death.
+            raise Refused(mail.problem or "given up")
+        prepare = self._prepare.get(mail.template)
+        if prepare is None:
+            raise rendering.RenderError(f"there is no template {mail.template}")
+        variables = await prepare(db, mail)
+        if variables is None:
+            await service.dropped(db, mail)
+            return
+        # Beside the loop that calls run on: the first one reads templates and imports much.
+        content = await asyncio.to_thread(self._templates.render, mail.template, variables)
+        if self._server is None:
+            await service.kept(db, mail, content)
+            if self._told:
+                _tell(mail, content)
+            return
+        message = await asyncio.to_thread(self._message, mail, content)
+        await self._server.send(message)
+        await service.sent(db, mail)
+
+    def _message(self, mail: Mail, content: Content) -> EmailMessage:
+        import aiosmtplib  # noqa: F401 - 30 ms, here where nobody waits
+
+        return rendering.message(mail, content, sender=self._sender)
+
+    async def _again(self, db: Session, mail: Mail, problem: str) -> None:
+        if mail.attempts > len(RETRY_SECONDS):
+            await self._failed(db, mail, problem)
+            return
+        seconds = RETRY_SECONDS[mail.attempts - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311
+        await service.retry(db, mail, _shown(problem), seconds=seconds)
+        fields = {"mail": mail.id, "attempts": mail.attempts, "problem": _shown(problem)}
+        _log.warning("mail was not sent, it is tried again", extra={"fields": fields})
+
+    async def _failed(self, db: Session, mail: Mail, problem: str) -> None:
+        await service.failed(db, mail, _shown(problem))
+        fields = {"mail": mail.id, "attempts": mail.attempts, "problem": _shown(problem)}
+        _log.error("mail has failed", extra={"fields": fields})
+
+
+def _tell(mail: Mail, content: Content) -> None:
+    """Log what lets the reader of a mail in: for development, where the reader is the developer."""
+    fields = {"mail": mail.id, "to": mail.recipient, "subject": content.subject}
+    said = {"code": content.code, "link": content.link}
+    fields |= {name: value for name, value in said.items() if value}
+    _log.info("mail is kept, TENANTRY_DEVELOPMENT", extra={"fields": fields})
+
+
+class _Server:
+    """The mail server, and the connection to it while there is mail."""
+
+    def __init__(self, url: str, greeting: str) -> None:
+        self._url = urlsplit(url)
+        self._greeting = greeting
+        self._connection: aiosmtplib.SMTP | None = None
+
+    async def send(self, message: EmailMessage) -> None:
+        """Hand over one message.
+
+        Raises:
+            Refused: the server will never take it.
+            Unsent: it may take it later.
+            Away: it may later take any.
+
+        """
+        import aiosmtplib
+
+        try:
+            async with asyncio.timeout(_MAIL_SECONDS):
+                await (await self._connected()).send_message(message)
+        except aiosmtplib.SMTPRecipientsRefused as problem:
+            self._raise(problem.recipients[0])
+        except aiosmtplib.SMTPResponseException as problem:
+            self._raise(problem)
+        except Away:
+            raise
+        except aiosmtplib.SMTPNotSupported:
+            raise Refused("the mail server takes addresses in ASCII only") from None
+        except (aiosmtplib.SMTPException, OSError) as problem:
+            self._drop()
+            raise Away(str(problem) or "the mail server took too long") from None
+        except ValueError:
+            raise rendering.NoAddress from None
+        except BaseException:
+            self._drop()  # cut off in the middle of who knows which command
+            raise
+
+    async def quit(self) -> None:
+        """Hang up politely."""
+        if self._connection is not None:
+            with contextlib.suppress(Exception):
+                await self._connection.quit()
+            self._drop()
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        import aiosmtplib
+
+        if self._connection is not None and self._connection.is_connected:
+            return self._connection
+        url, host = self._url, self._url.hostname or ""
+        tls, loopback = url.scheme == "smtps", _is_loopback(host)
+        connection = aiosmtplib.SMTP(
+            hostname=host,
+            port=url.port,
+            username=None if url.username is None else unquote(url.username),
+            password=None if url.password is None else unquote(url.password),
+            local_hostname=self._greeting,
+            timeout=TIMEOUT_SECONDS,
+            use_tls=tls,
+            # None: where it is offered. Then it is not there to prove who the server is.
+            start_tls=False if tls or url.query else None if loopback else True,
+            validate_certs=tls or not loopback,
+        )
+        try:
+            await connection.connect()
+        except aiosmtplib.SMTPResponseException as problem:
+            # Whatever it says, it is not about the mail.
+            raise Away(f"{problem.code} {problem.message}") from None
+        except ValueError as problem:
+            # A certificate that is not to be trusted is one, too.
+            raise Away(str(problem)) from None
+        self._connection = connection
+        return connection
+
+    def _raise(self, problem: aiosmtplib.SMTPResponseException) -> NoReturn:
+        """Raise what an answer to one mail means."""
+        said = f"{problem.code} {problem.message}"
+        if problem.code in _NOT_THE_MAIL:
+            self._drop()
+            raise Away(said) from None
+        raise (Refused if problem.code >= 500 else Unsent)(said) from None
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _greeting(host: str) -> str:
+    """Return how this host introduces itself (RFC 5321 section 4.1.3)."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            return domain_names.to_ascii(host) or "localhost"
+        except ValueError:
+            return "localhost"
+    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(problem: str) -> str:
+    """Return a problem as it is kept and logged: one line, not long, without a secret."""
+    return _LONG_WORD.sub("…", rendering.one_line(problem))[:_PROBLEM_CHARACTERS]

@@ -1,0 +1,180 @@
+"""From a mail's template to what goes out: subject, text and HTML, then the whole message.
+
+A template `x` is three files: `x.subject.txt`, `x.txt` and `x.html`. A file of the same name in the
+operator's folder (TENANTRY_MAIL_TEMPLATES) stands in for ours.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tenantry import email_addresses
+from tenantry.events.mail.service import Content
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from email.message import EmailMessage
+    from pathlib import Path
+
+    from jinja2 import Environment
+
+    from tenantry.db.engine import Session
+    from tenantry.events.mail.model import Mail
+
+    # What the template shows, from the mail's own variables and what must not be stored (a link
+    # with a token). None: the mail has become pointless.
+    Prepare = Callable[[Session, Mail], Awaitable[dict[str, Any] | None]]
+
+
+class RenderError(Exception):
+    """A template, most likely the operator's, cannot be rendered; says which and why."""
+
+
+class NoAddress(Exception):
+    """The recipient cannot be written as an address."""
+
+    def __init__(self) -> None:
+        super().__init__("the recipient is not an address")
+
+
+class Templates:
+    """The templates, read when the first mail goes out; start time must not pay for them."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._environment: Environment | None = None
+
+    def render(self, name: str, variables: Mapping[str, Any]) -> Content:
+        """Return what a mail says.
+
+        Raises:
+            RenderError: a template is missing, is no template, or asks for what there is not.
+
+        """
+        # No value is more than one line: a name must not look like a paragraph of its own.
+        values = {k: one_line(v) if isinstance(v, str) else v for k, v in variables.items()}
+        values["subject"] = one_line(self._file(f"{name}.subject.txt", values))
+        return Content(
+            subject=values["subject"],
+            text=_paragraphs(self._file(f"{name}.txt", values)),
+            html=self._file(f"{name}.html", values).strip() + "\n",
+            code=values.get("otp") or "",
+            link=values.get("link") or "",
+        )
+
+    def _file(self, name: str, values: Mapping[str, Any]) -> str:
+        if self._environment is None:
+            self._environment = _environment(self._folder)
+        try:
+            return self._environment.get_template(name).render(values)
+        except Exception as problem:  # noqa: BLE001 - a template of the operator's can raise any
+            line = getattr(problem, "lineno", None)
+            place = f"{getattr(problem, 'name', None) or name}" + (f" line {line}" if line else "")
+            raise RenderError(f"{place}: {problem}") from None
+
+
+def _environment(folder: Path | None) -> Environment:
+    from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    ours = PackageLoader("tenantry.events.mail")
+    environment = ImmutableSandboxedEnvironment(
+        loader=ChoiceLoader([FileSystemLoader(folder), ours]) if folder else ours,
+        autoescape=lambda name: bool(name and name.endswith(".html")),
+        undefined=StrictUndefined,  # a name misspelled must not leave a hole in the mail
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["date"] = _date
+    return environment
+
+
+def _date(microseconds: int) -> str:
+    """Return a time of the database for people: 5 November 2026, 14:05 UTC."""
+    at = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+# What turns the direction of all that follows: left open in a name, it would reverse our words.
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+def one_line(text: str) -> str:
+    """Return a text with every break and run of blanks as one blank, and no control characters."""
+    shown = "".join(
+        c
+        for c in " ".join(text.split())
+        if unicodedata.category(c) != "Cc" and unicodedata.bidirectional(c) not in _TURNS
+    )
+    return shown.encode(errors="replace").decode()  # half a surrogate pair cannot be sent
+
+
+def _paragraphs(text: str) -> str:
+    """Return a text without blank lines at its ends and with one at most in between."""
+    lines: list[str] = []
+    for line in text.strip().splitlines():
+        if line.strip() or (lines and lines[-1]):
+            lines.append(line.rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def message(mail: Mail, content: Content, *, sender: str) -> EmailMessage:
+    """Return a mail as it is sent.
+
+    Raises:
+        NoAddress: the recipient cannot be written as an address.
+
+    """
+    from email.headerregistry import Address
+    from email.message import EmailMessage
+    from email.policy import SMTP
+    from email.utils import format_datetime
+
+    made = EmailMessage(policy=SMTP)
+    name, address = split_mailbox(sender)
+    address = email_addresses.envelope(address)
+    made["From"] = Address(_unencoded(name), addr_spec=address)
+    made["To"] = recipient(mail.recipient)
+    made["Subject"] = _unencoded(content.subject)
+    made["Date"] = format_datetime(datetime.now(UTC))
+    # The same each time it is tried: a mailbox that gets it twice can show it once.
+    made["Message-ID"] = f"<{mail.id}@{address.rpartition('@')[2]}>"
+    made["Auto-Submitted"] = "auto-generated"
+    made.set_content(content.text)
+    made.add_alternative(content.html, subtype="html")
+    return made
+
+
+def _unencoded(text: str) -> str:
+    """Return a text for a header without what would be read as an encoded word (RFC 2047).
+
+    The library decodes one, and writes a line break that was in it as a line break.
+    """
+    return text.replace("=?", "= ?")
+
+
+def recipient(text: str) -> Any:
+    """Return an address for a header, its domain in ASCII.
+
+    Raises:
+        NoAddress: it cannot be written as one.
+
+    """
+    from email.headerregistry import Address
+
+    odd = any(c.isspace() or c in '<>"' or unicodedata.category(c)[0] == "C" for c in text)
+    try:
+        if odd:
+            raise NoAddress
+        local, _, domain = email_addresses.envelope(text).rpartition("@")
+        return Address(username=local, domain=domain)
+    except (ValueError, LookupError):
+        raise NoAddress from None
+
+
+def split_mailbox(text: str) -> tuple[str, str]:
+    """Return name and address of `Name <address>`, or of an address alone."""
+    name, bracket, address = text.rpartition("<")
+    return (name.strip(), address.rstrip(">")) if bracket else ("", text)

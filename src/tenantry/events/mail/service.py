@@ -1,0 +1,301 @@
+"""The outbox: queueing a mail with the change that causes it, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+
+from tenantry import ids
+from tenantry.db.records import records, spelled
+from tenantry.db.schema import from_json, to_json
+from tenantry.db.statements import Statement
+from tenantry.events.mail.model import DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Row, Session
+
+# Whoever has claimed a mail has it for this long; after that it is thought dead.
+LEASE_SECONDS = 90
+
+KEEP_DAYS = 30
+_PRUNED_AT_ONCE = 1000
+_AT_ONCE = 500  # mails that are read to be forgotten
+
+_m = mail.c
+# Spelled out: the index of what is due is only for this state, and a parameter could be any.
+_QUEUED = _m.state == literal_column(f"'{QUEUED}'")
+
+# For a statement of another room, `Statement(its_own, ..., INSERT)`, run with `row(...)` beside
+# its own parameters: the mail is there when the change is.
+INSERT = insert(mail).values({name: bindparam(f"mail_{name}") for name in _m.keys()})  # noqa: SIM118
+_INSERT = Statement(INSERT.returning(_m.id))
+_FIND = Statement(select(mail).where(_m.id == bindparam("p_id")))
+_NEWEST = Statement(select(mail).order_by(_m.id.desc()).limit(bindparam("take")))
+_NEXT_DUE = Statement(select(func.min(_m.due_time).label("due_time")).where(_QUEUED))
+# The one that waits the longest and nobody else is at: workers pass each other by.
+_due = (
+    select(_m.id)
+    .where(_QUEUED, _m.due_time <= bindparam("p_now"))
+    .order_by(_m.due_time)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_CLAIM = Statement(
+    update(mail)
+    .where(_m.id.in_(select(_due.c.id)))
+    .values(due_time=bindparam("p_lease_end"), attempts=_m.attempts + 1)
+    .returning(mail)
+)
+# Whoever lost its claim to another must not undo what that one did: attempts tell.
+_RETRY = Statement(
+    update(mail)
+    .where(_m.id == bindparam("p_id"), _QUEUED, _m.attempts == bindparam("p_attempts"))
+    .values(due_time=bindparam("p_due_time"), problem=bindparam("p_problem"))
+    .returning(_m.id)
+)
+_END = Statement(
+    update(mail)
+    .where(_m.id == bindparam("p_id"), _QUEUED)
+    .values(
+        {
+            name: bindparam(f"p_{name}")
+            for name in ("state", "problem", "content_sealed", "sent_time")
+        }
+    )
+    .returning(_m.id)
+)
+_PRUNE = Statement(
+    delete(mail)
+    .where(
+        _m.id.in_(
+            select(_m.id)
+            .where(_m.id < bindparam("p_before"), ~_QUEUED)
+            .order_by(_m.id)
+            .limit(bindparam("take"))
+        )
+    )
+    .returning(_m.id)
+)
+
+_ADDRESS = bindparam("p_address", type_=Text)
+_FORGET = Statement(delete(mail).where(func.lower(_m.recipient) == _ADDRESS).returning(_m.id))
+# Where an address can be although it is not that of who gets the mail.
+_TELLING = Statement(
+    select(_m.id, _m.variables, _m.content_sealed)
+    .where(
+        _m.id > bindparam("after", type_=Text),
+        or_(
+            _m.content_sealed.is_not(None),
+            func.lower(cast(_m.variables, Text)).like(bindparam("pattern", type_=Text), escape="~"),
+        ),
+    )
+    .order_by(_m.id)
+    .limit(literal_column(str(_AT_ONCE)))
+)
+_UNSAID = [_m.id, _m.variables]
+_less = records("less", _UNSAID)
+_UNSAY = Statement(
+    update(mail)
+    .where(_m.id == _less.c.id)
+    .values(variables=_less.c.variables, content_sealed=None)
+    .returning(_m.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a mail says, once rendered; ``code`` and ``link`` are what lets its reader in."""
+
+    subject: str
+    text: str
+    html: str
+    code: str = ""
+    link: str = ""
+
+
+def row(
+    db: Session,
+    *,
+    template: str,
+    recipient: str,
+    variables: Mapping[str, Any],
+    organization_id: str | None = None,
+) -> dict[str, Any]:
+    """Return the parameters of `INSERT` for a new mail that is due at once."""
+    at = now()
+    return {
+        "mail_id": db.new_id(ids.MAIL),
+        "mail_organization_id": organization_id,
+        "mail_recipient": recipient,
+        "mail_template": template,
+        "mail_variables": to_json(dict(variables)),
+        "mail_state": QUEUED,
+        "mail_attempts": 0,
+        "mail_due_time": at,
+        "mail_problem": None,
+        "mail_content_sealed": None,
+        "mail_create_time": at,
+        "mail_sent_time": None,
+    }
+
+
+async def queue(db: Session, **members: Any) -> str:
+    """Put one mail into the outbox, as `row` takes it, and return its id."""
+    params = row(db, **members)
+    await db.fetch_all(_INSERT, **params)
+    mail_id: str = params["mail_id"]
+    return mail_id
+
+
+async def newest(db: Session, *, limit: int) -> list[Mail]:
+    """Return the newest mail first."""
+    return [Mail.from_row(found) for found in await db.fetch_all(_NEWEST, take=limit)]
+
+
+async def newest_said(db: Session, *, limit: int) -> list[tuple[Mail, Content | None]]:
+    """Return the newest mail first, with what each says if that is kept here."""
+    rows = await db.fetch_all(_NEWEST, take=limit)
+    return [(Mail.from_row(found), _content(db, found)) for found in rows]
+
+
+async def find(db: Session, mail_id: str) -> tuple[Mail, Content | None] | None:
+    """Return one mail, with what it says if that is kept here."""
+    found = await db.fetch_one(_FIND, p_id=mail_id)
+    if found is None:
+        return None
+    return Mail.from_row(found), _content(db, found)
+
+
+async def seconds_until_due(db: Session) -> float | None:
+    """Return when the next mail goes out, 0 or less for now; None when there is none."""
+    found = await db.fetch_one(_NEXT_DUE)
+    if found is None or found["due_time"] is None:
+        return None
+    return float(found["due_time"] - now()) / 1_000_000
+
+
+async def claim(db: Session) -> Mail | None:
+    """Take the mail that is due the longest, for `LEASE_SECONDS`, and count the attempt.
+
+    It is taken until it is ended or tried again: one whose worker died comes back by itself.
+    """
+    at = now()
+    found = await db.fetch_one(_CLAIM, p_now=at, p_lease_end=at + LEASE_SECONDS * 1_000_000)
+    return Mail.from_row(found) if found else None
+
+
+async def sent(db: Session, claimed: Mail) -> None:
+    """Note that a mail server took it."""
+    await _end(db, claimed, SENT)
+
+
+async def kept(db: Session, claimed: Mail, content: Content) -> None:
+    """Keep what it says, sealed: it may hold a link that lets somebody in."""
+    sealed = db.vault.encrypt(to_json(asdict(content)).encode(), _purpose(claimed.id))
+    await _end(db, claimed, KEPT, content_sealed=sealed)
+
+
+async def failed(db: Session, claimed: Mail, problem: str) -> None:
+    """Give it up."""
+    await _end(db, claimed, FAILED, problem=problem)
+
+
+async def dropped(db: Session, claimed: Mail) -> None:
+    """Note that it has become pointless."""
+    await _end(db, claimed, DROPPED)
+
+
+async def retry(db: Session, claimed: Mail, problem: str, *, seconds: float) -> None:
+    """Have it tried again after some time."""
+    await db.fetch_all(
+        _RETRY,
+        p_id=claimed.id,
+        p_attempts=claimed.attempts,
+        p_due_time=now() + int(seconds * 1_000_000),
+        p_problem=problem,
+    )
+
+
+async def prune(db: Session) -> bool:
+    """Forget some mail that ended more than `KEEP_DAYS` ago; return whether there may be more."""
+    before = ids.at(ids.MAIL, now() - KEEP_DAYS * 24 * 3600 * 1_000_000)
+    return len(await db.fetch_all(_PRUNE, p_before=before, take=_PRUNED_AT_ONCE)) > 0
+
+
+async def forget(db: Session, address: str) -> None:
+    """Delete all mail to an address, given in lower case, and its mention in mail to others.
+
+    What such mail says goes as well, where it is kept; one that is still to go out names nobody.
+    """
+    await db.fetch_all(_FORGET, p_address=address)
+    part = to_json(address)[1:-1]
+    for char in "~%_":
+        part = part.replace(char, f"~{char}")
+    after = ""
+    while rows := await db.fetch_all(_TELLING, after=after, pattern=f'%"{part}"%'):
+        after = rows[-1]["id"]
+        less = []
+        for row in rows:
+            variables = from_json(row["variables"])
+            left = _without(address, variables)
+            if left != variables or address in _said(db, row).lower():
+                less.append({"id": row["id"], "variables": to_json(left)})
+        if less:
+            await db.fetch_all(_UNSAY, less=spelled(_UNSAID, less))
+
+
+def _without(address: str, variables: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: None if isinstance(value, str) and value.lower() == address else value
+        for name, value in variables.items()
+    }
+
+
+def _content(db: Session, row: Row) -> Content | None:
+    said = _said(db, row)
+    return Content(**from_json(said)) if said else None
+
+
+def _said(db: Session, row: Row) -> str:
+    """Return what the mail of a row says, as JSON; nothing where that is not kept."""
+    sealed = row["content_sealed"]
+    return db.vault.decrypt(sealed, _purpose(row["id"])).decode() if sealed else ""
+
+
+async def _end(
+    db: Session,
+    claimed: Mail,
+    state: str,
+    *,
+    problem: str | None = None,
+    content_sealed: str | None = None,
+) -> None:
+    await db.fetch_all(
+        _END,
+        p_id=claimed.id,
+        p_state=state,
+        p_problem=problem,
+        p_content_sealed=content_sealed,
+        p_sent_time=now() if state in {SENT, KEPT} else None,
+    )
+
+
+def _purpose(mail_id: str) -> str:
+    return f"mail:{mail_id}"

@@ -1,0 +1,125 @@
+"""Endpoints that are disabled because nothing arrives there any more: with an event and a mail."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sqlalchemy import bindparam, select, update
+
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
+from tenantry.db.statements import Statement
+from tenantry.events.mail import rendering
+from tenantry.events.mail import service as mail
+from tenantry.events.webhooks.model import webhook_endpoints
+from tenantry.events.webhooks.records import Endpoint
+from tenantry.times import DAY, now
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tenantry.db.engine import Session
+    from tenantry.events.mail.model import Mail
+
+TEMPLATE = "webhook_disabled"
+UNWANTED = "The endpoint answered 410 Gone."
+
+_log = logging.getLogger(__name__)
+
+_e = webhook_endpoints.c
+_HOLD = Statement(
+    select(webhook_endpoints).where(_e.id == bindparam("p_id")).with_for_update(key_share=True)
+)
+_CHANGED = ("enabled", "disabled_reason", "revision", "update_time")
+_DISABLE = Statement(
+    update(webhook_endpoints)
+    .where(_e.id == bindparam("p_id"))
+    .values({name: bindparam(f"p_{name}") for name in _CHANGED})
+    .returning(_e.id)
+)
+
+
+async def disable_unwanted(db: Session, seen: Endpoint, *, alert_mail: str) -> bool:
+    """Disable an endpoint that answered 410, unless it has another address by now."""
+
+    def reason(endpoint: Endpoint) -> str | None:
+        return UNWANTED if endpoint.url == seen.url else None
+
+    return await _disable(db, seen.id, reason, alert_mail)
+
+
+async def disable_failing(db: Session, endpoint_id: str, *, days: int, alert_mail: str) -> bool:
+    """Disable an endpoint if it has failed for so many days without a success; 0 for never."""
+
+    def reason(endpoint: Endpoint) -> str | None:
+        if not is_overdue(endpoint, days):
+            return None
+        return f"Every attempt has failed for {days} {'day' if days == 1 else 'days'}."
+
+    return await _disable(db, endpoint_id, reason, alert_mail)
+
+
+def is_overdue(endpoint: Endpoint, days: int) -> bool:
+    """Whether an endpoint has failed for so many days; 0 for never."""
+    since = endpoint.failing_since
+    return days > 0 and since is not None and since <= now() - days * DAY
+
+
+async def _disable(db: Session, endpoint_id: str, reason: Any, alert_mail: str) -> bool:
+    """Disable an endpoint, with its event and a mail, for what the held row gives as reason."""
+    async with db.transaction() as session:
+        row = await session.fetch_one(_HOLD, p_id=endpoint_id)
+        before = None if row is None else Endpoint.from_row(row)
+        why = reason(before) if before is not None and before.enabled else None
+        if before is None or why is None:
+            return False
+        after = replace(
+            before,
+            enabled=False,
+            disabled_reason=why,
+            revision=before.revision + 1,
+            update_time=max(now(), before.update_time + 1),
+        )
+        event = Call(SYSTEM, session, request_id="worker").event(
+            "webhook_endpoint.disabled",
+            organization_id=before.organization_id,
+            before=before.shown(),
+            after=after.shown(),
+        )
+        await session.apply(
+            _DISABLE,
+            event,
+            p_id=endpoint_id,
+            **{f"p_{name}": getattr(after, name) for name in _CHANGED},
+        )
+        if alert_mail:
+            await mail.queue(
+                session,
+                template=TEMPLATE,
+                recipient=rendering.split_mailbox(alert_mail)[1],
+                organization_id=before.organization_id,
+                variables=_variables(after),
+            )
+    fields = {"endpoint": endpoint_id, "reason": why}
+    _log.warning("a webhook endpoint was disabled", extra={"fields": fields})
+    return True
+
+
+def _variables(endpoint: Endpoint) -> dict[str, Any]:
+    url = urlsplit(endpoint.url)
+    return {
+        "endpoint_id": endpoint.id,
+        "organization_id": endpoint.organization_id,
+        # Its query may be what lets somebody in.
+        "url": url._replace(query="", fragment="").geturl(),
+        "reason": endpoint.disabled_reason,
+        "failing_since": endpoint.failing_since,
+    }
+
+
+async def mail_variables(_db: Session, queued: Mail) -> dict[str, Any]:
+    """Return what the mail shows: how it was when the endpoint was disabled."""
+    return queued.variables

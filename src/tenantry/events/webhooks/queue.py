@@ -1,0 +1,123 @@
+"""The queue of deliveries: who gets an event, and the rows that say so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, insert, or_, select
+
+from tenantry import ids
+from tenantry.db.records import named, records, spelled
+from tenantry.db.schema import from_json, json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.event import PUBLISHED
+from tenantry.events.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.db.engine import Session
+    from tenantry.events.event_log.sealing import Sealed
+
+_e = webhook_endpoints.c
+COLUMNS = named(webhook_deliveries)
+# Held, so that none of them is deleted before its deliveries are there; in the order of their ids,
+# in which others hold them too.
+_ENDPOINTS = Statement(
+    select(_e.id, _e.event_types, _e.organization_id)
+    .where(
+        _e.enabled == bindparam("p_enabled"),
+        or_(
+            _e.organization_id.is_(None),
+            _e.organization_id.in_(json_values(bindparam("organizations", type_=Text))),
+        ),
+    )
+    .order_by(_e.id)
+    .with_for_update(read=True, key_share=True, of=webhook_endpoints)
+)
+_given = records("given", COLUMNS)
+_INSERT = Statement(
+    insert(webhook_deliveries).from_select([c.name for c in COLUMNS], select(*_given.c))
+)
+
+
+async def add(db: Session, sealed: Sequence[Sealed], *, wait_seconds: int = 0) -> int:
+    """Queue events for every endpoint that takes them; return how many deliveries that made.
+
+    To be called in the transaction that gives the events their positions in the log, so that none
+    is in the log without its deliveries. They are due after so many seconds.
+    """
+    organizations = {one.organization_id for one in sealed if one.organization_id is not None}
+    endpoints = await db.fetch_all(
+        _ENDPOINTS, p_enabled=True, organizations=to_json(sorted(organizations))
+    )
+    takes = [
+        (row["id"], row["organization_id"], from_json(row["event_types"])) for row in endpoints
+    ]
+    at = now()
+    due_time = at + wait_seconds * 1_000_000
+    rows = [
+        new_row(
+            db,
+            endpoint_id,
+            event_id=event.id,
+            event_type=event.type,
+            organization_id=event.organization_id,
+            position=event.position,
+            at=at,
+            due_time=due_time,
+        )
+        for event in sealed
+        for endpoint_id, only, types in takes
+        if takes_type(types, event.type) and only in {None, event.organization_id}
+    ]
+    await insert_rows(db, rows)
+    return len(rows)
+
+
+def takes_type(event_types: Sequence[str], type_: str) -> bool:
+    """Whether an endpoint of these types takes an event of this one; no types: all published."""
+    return type_ in (event_types or PUBLISHED)
+
+
+def new_row(
+    db: Session,
+    endpoint_id: str,
+    *,
+    event_id: str,
+    event_type: str,
+    organization_id: str | None,
+    position: int,
+    at: int,
+    due_time: int,
+    replay: bool = False,
+) -> dict[str, Any]:
+    """Return the row of a new delivery; times in microseconds since 1970."""
+    return {
+        "id": db.new_id(ids.WEBHOOK_DELIVERY),
+        "endpoint_id": endpoint_id,
+        "event_id": event_id,
+        "event_type": event_type,
+        "organization_id": organization_id,
+        "position": position,
+        "state": PENDING,
+        "attempts": 0,
+        "due_time": due_time,
+        "last_status": None,
+        "body": None,
+        "replay": replay,
+        "create_time": at,
+        "end_time": None,
+    }
+
+
+async def insert_rows(db: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows of deliveries, by one statement.
+
+    Raises:
+        ForeignKey: an endpoint is gone.
+
+    """
+    if rows:
+        await db.fetch_all(_INSERT, given=spelled(COLUMNS, rows))

@@ -1,0 +1,116 @@
+"""Endpoints, deliveries and attempts as the room knows them; times in microseconds since 1970."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry.db.schema import from_json, to_json
+from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
+from tenantry.times import rfc3339
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row
+
+_ENDPOINT = tuple(webhook_endpoints.c.keys())
+_DELIVERY = tuple(webhook_deliveries.c.keys())
+_ATTEMPT = tuple(webhook_attempts.c.keys())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An address that events are sent to, and what is known of it."""
+
+    id: str
+    url: str
+    description: str = ""
+    event_types: tuple[str, ...] = ()  # every published type when empty
+    organization_id: str | None = None
+    enabled: bool = True
+    ordered: bool = False
+    secret_sealed: str
+    previous_secret_sealed: str | None = None
+    previous_secret_expire_time: int | None = None
+    failing_since: int | None = None
+    disabled_reason: str | None = None
+    revision: int = 1
+    create_time: int
+    update_time: int
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        row = {name: getattr(self, name) for name in _ENDPOINT}
+        return {**row, "event_types": to_json(self.event_types)}
+
+    @classmethod
+    def from_row(cls, row: Row) -> Endpoint:
+        """Return the endpoint of one row."""
+        members = {name: row[name] for name in _ENDPOINT}
+        for name in ("enabled", "ordered"):
+            members[name] = bool(members[name])
+        return cls(**{**members, "event_types": tuple(from_json(row["event_types"]))})
+
+    def shown(self) -> dict[str, Any]:
+        """Return what events show: no secret, sealed or not."""
+        return {
+            "id": self.id,
+            "url": self.url,
+            "description": self.description,
+            "event_types": list(self.event_types),
+            "organization_id": self.organization_id,
+            "enabled": self.enabled,
+            "ordered": self.ordered,
+            "disabled_reason": self.disabled_reason,
+            "failing_since": _moment(self.failing_since),
+            "previous_secret_expire_time": _moment(self.previous_secret_expire_time),
+            "create_time": rfc3339(self.create_time),
+            "update_time": rfc3339(self.update_time),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event on its way to one endpoint; a test event brings its body along."""
+
+    id: str
+    endpoint_id: str
+    event_id: str
+    event_type: str
+    organization_id: str | None
+    position: int
+    state: str
+    attempts: int
+    due_time: int | None
+    last_status: int | None
+    body: str | None
+    replay: bool
+    create_time: int
+    end_time: int | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> Delivery:
+        """Return the delivery of one row."""
+        members = {name: row[name] for name in _DELIVERY}
+        return cls(**{**members, "replay": bool(row["replay"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt of a delivery: what was answered, or what went wrong; ``duration`` likewise."""
+
+    delivery_id: str
+    number: int
+    attempt_time: int
+    duration: int
+    status_code: int | None
+    problem: str | None
+    response: str | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> Attempt:
+        """Return the attempt of one row."""
+        return cls(**{name: row[name] for name in _ATTEMPT})
+
+
+def _moment(microseconds: int | None) -> str | None:
+    return None if microseconds is None else rfc3339(microseconds)

@@ -1,0 +1,307 @@
+"""The rules of endpoints: one transaction for each change, in which the row is held.
+
+A secret is handed out once, when it is made, and kept encrypted. A rotation leaves the previous
+one in force for a day, so that receivers may change over while both sign what is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
+
+from tenantry import errors, ids
+from tenantry.db.engine import ForeignKey
+from tenantry.db.statements import Statement
+from tenantry.events.webhooks import signing, values
+from tenantry.events.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
+from tenantry.events.webhooks.records import Endpoint
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+
+OVERLAP_SECONDS = 24 * 3600
+# Each event is looked at for all of these, so their number is bounded.
+ENVIRONMENT_MAX = 100
+ORGANIZATION_MAX = 20
+UPDATABLE = ("url", "description", "event_types", "ordered")
+_FIXED = {"id", "organization_id", "create_time"}
+# What is due within this may be under way, and would be sent twice.
+_UNDER_WAY_MICROSECONDS = 60 * 1_000_000
+
+_e = webhook_endpoints.c
+_COLUMNS = tuple(_e.keys())
+_FIND = Statement(select(webhook_endpoints).where(_e.id == bindparam("p_id")))
+_HOLD = Statement(
+    select(webhook_endpoints)
+    .where(_e.id == bindparam("p_id"))
+    # Not against new deliveries, which refer to the row.
+    .with_for_update(key_share=True)
+)
+_COUNT = {
+    "environment": Statement(
+        select(func.count().label("n"))
+        .select_from(webhook_endpoints)
+        .where(_e.organization_id.is_(None))
+    ),
+    "organization": Statement(
+        select(func.count().label("n"))
+        .select_from(webhook_endpoints)
+        .where(_e.organization_id == bindparam("p_organization_id"))
+    ),
+}
+_INSERT = Statement(
+    insert(webhook_endpoints)
+    .values({name: bindparam(f"p_{name}") for name in _COLUMNS})
+    .returning(_e.id)
+)
+_UPDATE = Statement(
+    update(webhook_endpoints)
+    .where(_e.id == bindparam("p_id"))
+    .values({name: bindparam(f"p_{name}") for name in _COLUMNS if name not in _FIXED})
+    .returning(_e.id)
+)
+_d = webhook_deliveries.c
+_HASTEN = Statement(
+    update(webhook_deliveries)
+    .where(
+        _d.endpoint_id == bindparam("p_id"),
+        # Spelled out: the index is only for this state.
+        _d.state == literal_column(f"'{PENDING}'"),
+        _d.due_time > bindparam("p_later"),
+    )
+    .values(due_time=bindparam("p_at"))
+)
+_DELETE = Statement(delete(webhook_endpoints).where(_e.id == bindparam("p_id")).returning(_e.id))
+
+
+async def create(
+    call: Call,
+    members: Mapping[str, Any],
+    *,
+    organization_id: str | None = None,
+    enabled: bool = True,
+    allow: tuple[str, ...],
+) -> tuple[Endpoint, str]:
+    """Create an endpoint and return it with its secret, which is not shown again.
+
+    ``members`` are its members by their names in `UPDATABLE`; ``allow`` are the private networks
+    that may be sent to.
+
+    Raises:
+        errors.NotFound: there is no such organization.
+        errors.InvalidArgument: a value cannot be taken, or there are as many as may be.
+
+    """
+    plain, at = values.new_secret(), now()
+    endpoint = Endpoint(
+        id=call.db.new_id(ids.WEBHOOK_ENDPOINT),
+        **_checked({"url": "", **members}, allow),
+        organization_id=organization_id,
+        enabled=enabled,
+        secret_sealed=signing.seal(call.db.vault, plain),
+        create_time=at,
+        update_time=at,
+    )
+    event = call.event(
+        "webhook_endpoint.created",
+        organization_id=organization_id,
+        after=endpoint.shown(),
+    )
+    try:
+        async with call.db.transaction() as db:
+            await _check_limit(db, organization_id)
+            await db.apply(_INSERT, event, **_row(endpoint))
+    except ForeignKey:
+        raise errors.NotFound("organization") from None
+    return endpoint, plain
+
+
+async def get(db: Session, endpoint_id: str) -> Endpoint:
+    """Return an endpoint.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+
+    """
+    return _found(await db.fetch_one(_FIND, p_id=endpoint_id))
+
+
+async def get_enabled(db: Session, endpoint_id: str) -> Endpoint:
+    """Return an endpoint that something is to be sent to.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+        errors.InvalidArgument: it is disabled.
+
+    """
+    endpoint = await get(db, endpoint_id)
+    if not endpoint.enabled:
+        raise errors.InvalidArgument("endpoint is disabled: enable it first")
+    return endpoint
+
+
+async def change(
+    call: Call, endpoint_id: str, members: Mapping[str, Any], *, allow: tuple[str, ...]
+) -> Endpoint:
+    """Change the given members, by their names in `UPDATABLE`.
+
+    Another address starts with a clean record: it has not failed yet.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+        errors.PreconditionFailed: If-Match names another revision.
+        errors.InvalidArgument: a value cannot be taken; the field is named.
+
+    """
+    checked = _checked(members, allow)
+    async with call.db.transaction() as db:
+        before = await _hold(call, db, endpoint_id)
+        after = replace(before, **checked)
+        if after.url != before.url:
+            after = replace(after, failing_since=None)
+        return await _save(call, db, before, after, "webhook_endpoint.updated")
+
+
+async def enable(call: Call, endpoint_id: str) -> Endpoint:
+    """Send to an endpoint again, at once what waits for it; that it failed is forgiven.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await _hold(call, db, endpoint_id)
+        after = replace(before, enabled=True, disabled_reason=None, failing_since=None)
+        saved = await _save(call, db, before, after, "webhook_endpoint.enabled")
+        if saved is not before:
+            await db.expect_growth()
+            at = now()
+            await db.fetch_all(
+                _HASTEN, p_id=endpoint_id, p_at=at, p_later=at + _UNDER_WAY_MICROSECONDS
+            )
+    return saved
+
+
+async def disable(call: Call, endpoint_id: str) -> Endpoint:
+    """Send nothing to an endpoint; what is queued for it waits, as long as deliveries are kept.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await _hold(call, db, endpoint_id)
+        if not before.enabled:
+            return before
+        after = replace(before, enabled=False)
+        return await _save(call, db, before, after, "webhook_endpoint.disabled")
+
+
+async def rotate_secret(call: Call, endpoint_id: str) -> tuple[Endpoint, str]:
+    """Give an endpoint a new secret, and return it with the secret, which is not shown again.
+
+    What is sent is signed by the previous one as well until `previous_secret_expire_time`, 24
+    hours from now; one that was previous already ends at once.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    plain = values.new_secret()
+    async with call.db.transaction() as db:
+        before = await _hold(call, db, endpoint_id)
+        after = replace(
+            before,
+            secret_sealed=signing.seal(db.vault, plain),
+            previous_secret_sealed=before.secret_sealed,
+            previous_secret_expire_time=now() + OVERLAP_SECONDS * 1_000_000,
+        )
+        after = await _save(call, db, before, after, "webhook_endpoint.secret_rotated")
+    return after, plain
+
+
+async def remove(call: Call, endpoint_id: str) -> None:
+    """Delete an endpoint, with all that is queued for it and what became of what was sent.
+
+    Raises:
+        errors.NotFound: there is none of this id.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        endpoint = await _hold(call, db, endpoint_id)
+        await db.expect_growth()
+        event = call.event(
+            "webhook_endpoint.deleted",
+            organization_id=endpoint.organization_id,
+            before=endpoint.shown(),
+        )
+        await db.apply(_DELETE, event, p_id=endpoint_id)
+
+
+async def _check_limit(db: Session, organization_id: str | None) -> None:
+    """Refuse one more than may be, also of two that are made at once."""
+    await db.serialize("webhook endpoints")
+    place = "environment" if organization_id is None else "organization"
+    most = ENVIRONMENT_MAX if organization_id is None else ORGANIZATION_MAX
+    row = await db.fetch_one(_COUNT[place], p_organization_id=organization_id)
+    if row is not None and row["n"] >= most:
+        raise errors.InvalidArgument(
+            f"{place} has {most} endpoints, which is the most that it may have: delete one first"
+        )
+
+
+async def _hold(call: Call, db: Session, endpoint_id: str) -> Endpoint:
+    """Return an endpoint as nobody else changes it until this transaction ends."""
+    endpoint = _found(await db.fetch_one(_HOLD, p_id=endpoint_id))
+    if call.if_match is not None and endpoint.revision not in call.if_match:
+        raise errors.PreconditionFailed(endpoint.revision)
+    return endpoint
+
+
+async def _save(call: Call, db: Session, before: Endpoint, after: Endpoint, type_: str) -> Endpoint:
+    if after == before:
+        return before
+    after = replace(
+        after,
+        revision=before.revision + 1,
+        update_time=max(now(), before.update_time + 1),
+    )
+    event = call.event(
+        type_,
+        organization_id=before.organization_id,
+        before=before.shown(),
+        after=after.shown(),
+    )
+    await db.apply(_UPDATE, event, **_row(after))
+    return after
+
+
+def _found(row: Any) -> Endpoint:
+    if row is None:
+        raise errors.NotFound("endpoint")
+    return Endpoint.from_row(row)
+
+
+def _checked(members: Mapping[str, Any], allow: tuple[str, ...]) -> dict[str, Any]:
+    checked = dict(members)
+    if "url" in checked:
+        checked["url"] = values.url(checked["url"], allow=allow)
+    if "description" in checked:
+        checked["description"] = values.description(checked["description"])
+    if "event_types" in checked:
+        checked["event_types"] = values.event_types(checked["event_types"])
+    return checked
+
+
+def _row(endpoint: Endpoint) -> dict[str, Any]:
+    return {f"p_{name}": value for name, value in endpoint.to_row().items()}

@@ -1,0 +1,1 @@
+"""People who sign in: the steps of a sign-in, proofs, sessions, codes and refresh tokens."""

@@ -1,0 +1,162 @@
+"""What tokens say of a person: pure functions from a subject to claims.
+
+The names and forms are those of the wire contract. Where they differ from OpenID Connect Core
+section 5.1, it is because clients of the contract decode `updated_at` and `metadata` as text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tenantry.db.schema import to_json
+from tenantry.times import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.identity.grants.subjects import Subject
+    from tenantry.tenants.users.model import User
+
+# In the order of OpenID Connect Core section 5.4; the claims that a scope asks for.
+SCOPES = ("openid", "profile", "email", "phone", "offline_access")
+# The members of a profile that are claims as they are.
+_PROFILE = (
+    *("name", "given_name", "family_name", "preferred_username", "picture", "gender", "locale"),
+)
+# Kept as attributes of the product's own, where it has them; clients read one name or the other.
+_ATTRIBUTES = (
+    ("birthdate", ("birthdate", "birth_date")),
+    ("zoneinfo", ("zoneinfo", "zone_info")),
+    ("profile", ("profile",)),
+)
+CLAIMS = (
+    *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "azp", "at_hash", "c_hash"),
+    *("sid", "oid", "xoid", "client_id"),
+    *(*_PROFILE, *(name for _, names in _ATTRIBUTES for name in names), "updated_at", "metadata"),
+    *("email", "email_verified", "phone_number", "phone_number_verified"),
+)
+_EMAIL = ("email", "email_verified")
+# How many bytes of claims compact tokens have at most, beside the id and the times. Applications
+# keep both tokens, and once more the claims of the access token, in one encrypted cookie of 3,800
+# bytes: the session middleware of the official SDKs does.
+ACCESS_TOKEN_BYTES = 440
+ID_TOKEN_BYTES = 370
+
+
+def access_token(
+    subject: Subject,
+    *,
+    issuer: str,
+    client_id: str,
+    scopes: Sequence[str],
+    compact: bool,
+    also_for: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return what an access token says beside its id and its times.
+
+    Its audience is the application, and whom it is ``also_for``. Of permissions it has only those
+    that the product has named: the built-in ones are for our own pages, which read them anew.
+    Where ``compact`` and they make it too long, none of them is in it, and `permissions_omitted`
+    says so; ListUserPermissions tells them.
+    """
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "sub": subject.user.id,
+        "aud": [client_id, *also_for],
+        "client_id": client_id,
+        "oid": subject.organization_id,
+        "sid": subject.session_id,
+        "scope": " ".join(scopes),
+        "scopes": list(scopes),
+    }
+    claims |= _present(
+        roles=list(subject.roles),
+        xoid=subject.organization_external_id,
+        xuid=subject.user.external_id,
+        custom_claims=dict(subject.custom_claims),
+    )
+    if not subject.own_permissions:
+        return claims
+    whole = {**claims, "permissions": list(subject.own_permissions)}
+    if not compact or _size(whole) <= ACCESS_TOKEN_BYTES:
+        return whole
+    return {**claims, "permissions_omitted": True}
+
+
+def id_token(
+    subject: Subject, *, issuer: str, client_id: str, scopes: Sequence[str], compact: bool
+) -> dict[str, Any]:
+    """Return what an ID token says beside its times, its nonce and its hashes.
+
+    Where ``compact``, what makes it too long is left out, from the end of the list that scopes ask
+    for; the UserInfo endpoint tells all of it (OpenID Connect Core section 5.4).
+    """
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "sub": subject.user.id,
+        "aud": [client_id],
+        "oid": subject.organization_id,
+        "sid": subject.session_id,
+        "amr": list(subject.amr),
+        **_present(xoid=subject.organization_external_id),
+    }
+    if not compact:
+        claims |= {"azp": client_id, "client_id": client_id}
+        if "profile" in scopes:
+            claims["updated_at"] = rfc3339(subject.user.update_time)
+    asked = _of_scopes(subject.user, scopes)
+    for name, value in asked.items():
+        longer = {**claims, name: value}
+        if not compact or name in _EMAIL or _size(longer) <= ID_TOKEN_BYTES:
+            claims = longer
+    return claims
+
+
+def userinfo(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
+    """Return what the UserInfo endpoint tells (OpenID Connect Core section 5.3.2)."""
+    claims: dict[str, Any] = {
+        "sub": subject.user.id,
+        "oid": subject.organization_id,
+        "sid": subject.session_id,
+        **_of_scopes(subject.user, scopes),
+    }
+    if subject.organization_external_id:
+        claims["xoid"] = subject.organization_external_id
+    if "profile" in scopes:
+        claims["updated_at"] = subject.user.update_time // 1_000_000  # a number, as of section 5.1
+    return claims
+
+
+def _of_scopes(user: User, scopes: Sequence[str]) -> dict[str, Any]:
+    """Return the claims that scopes ask for (section 5.4), the most wanted first.
+
+    What is not known is left out.
+    """
+    claims: dict[str, Any] = {}
+    if "email" in scopes:
+        claims |= {"email": user.email, "email_verified": user.email_verified}
+    if "profile" in scopes:
+        claims |= {name: user.profile[name] for name in _PROFILE if user.profile.get(name)}
+    if "phone" in scopes and user.profile.get("phone_number"):
+        claims["phone_number"] = user.profile["phone_number"]
+        claims["phone_number_verified"] = False  # nothing proves one yet
+    if "profile" in scopes:
+        if user.metadata:
+            claims["metadata"] = to_json(user.metadata)
+        attributes = user.profile.get("custom_attributes") or {}
+        for attribute, names in _ATTRIBUTES:
+            if attributes.get(attribute):
+                claims |= dict.fromkeys(names, attributes[attribute])
+    return claims
+
+
+def _present(**claims: Any) -> dict[str, Any]:
+    """Return those that say something."""
+    return {name: value for name, value in claims.items() if value}
+
+
+def _size(claims: Mapping[str, Any]) -> int:
+    """Return how many bytes claims are in a token, before it is base64."""
+    return len(orjson.dumps(claims))

@@ -1,0 +1,201 @@
+"""Authorization codes (RFC 6749 section 4.1): given once, redeemed once, within ten minutes.
+
+A code is bound to its client, redirect_uri, PKCE challenge and session. One that comes a second
+time was stolen, or what it gave was: all of that is revoked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, update
+
+from tenantry import vault
+from tenantry.access.clients import revocations
+from tenantry.access.clients.model import PUBLIC
+from tenantry.db.statements import Statement
+from tenantry.identity.grants import pkce, refresh_tokens
+from tenantry.identity.grants.model import InvalidGrant, authorization_codes
+from tenantry.identity.grants.subjects import Subject, subject_of, with_subject
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.access.clients.model import Client
+    from tenantry.call import Call
+    from tenantry.db import engine
+    from tenantry.db.engine import Row
+    from tenantry.identity.sessions.model import Session
+
+SECONDS = 600
+_KEPT_SECONDS = 24 * 3600  # after its end, for a code that comes again to be known
+_PRUNED_AT_ONCE = 1000
+
+_c = authorization_codes.c
+_DIGEST = bindparam("p_digest", type_=Text)
+_INSERT = Statement(
+    insert(authorization_codes)
+    .values({name: bindparam(f"p_{name}") for name in _c.keys()})  # noqa: SIM118 - columns
+    .returning(_c.digest)
+)
+_FIND = Statement(with_subject(authorization_codes).where(_c.digest == _DIGEST))
+_USE = Statement(
+    update(authorization_codes)
+    .where(_c.digest == _DIGEST, _c.use_time.is_(None))
+    .values(
+        use_time=bindparam("p_now", type_=BigInteger),
+        refresh_token_id=bindparam("p_refresh_token_id", type_=Text),
+        token_id=bindparam("p_token_id", type_=Text),
+        token_expire_time=bindparam("p_token_expire_time", type_=BigInteger),
+    )
+    .returning(_c.digest)
+)
+_PRUNE = Statement(
+    delete(authorization_codes)
+    .where(
+        _c.digest.in_(
+            select(_c.digest)
+            .where(_c.expire_time < bindparam("p_before"))
+            .order_by(_c.expire_time)
+            .limit(_PRUNED_AT_ONCE)
+        )
+    )
+    .returning(_c.digest)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What a code was good for."""
+
+    subject: Subject
+    scopes: tuple[str, ...]
+    nonce: str | None
+    auth_time: int  # microseconds since 1970, UTC
+    refresh_token: str | None
+
+
+async def issue(
+    db: engine.Session,
+    *,
+    session: Session,
+    client_id: str,
+    redirect_uri: str,
+    scope: str,
+    nonce: str | None,
+    code_challenge: str | None,
+) -> str:
+    """Return a new code, which a client may redeem for tokens of the session's organization.
+
+    ``code_challenge`` is one of the method S256. ``db`` may be a transaction.
+    """
+    code, at = vault.new_secret(), now()
+    given: dict[str, Any] = {
+        "digest": vault.digest(code),
+        "session_id": session.id,
+        "client_id": client_id,
+        "user_id": session.user_id,
+        "organization_id": session.organization_id,
+        "redirect_uri": redirect_uri,
+        "scope": scope,
+        "nonce": nonce,
+        "code_challenge": code_challenge,
+        "auth_time": session.auth_time,
+        "create_time": at,
+        "expire_time": at + SECONDS * 1_000_000,
+        "use_time": None,
+        "refresh_token_id": None,
+        "token_id": None,
+        "token_expire_time": None,
+    }
+    await db.fetch_all(_INSERT, **{f"p_{name}": value for name, value in given.items()})
+    return code
+
+
+async def redeem(
+    call: Call,
+    client: Client,
+    code: str,
+    *,
+    redirect_uri: str,
+    code_verifier: str,
+    token_id: str,
+    token_expire_time: int,
+    may_refresh: bool,
+) -> Redeemed:
+    """Use a code up, for an access token of this id that ends at this time in microseconds.
+
+    With a refresh token if the code's scope has `offline_access` and the client may use one.
+
+    Raises:
+        InvalidGrant: there is no such code for this client, it has expired or was used before,
+            it was given for another redirect_uri or another verifier, or its session is over.
+
+    """
+    digest, at = vault.digest(code), now()
+    row = await call.db.fetch_one(_FIND, p_digest=digest, p_now=at)
+    if row is None or row["client_id"] != client.id:
+        # Another client does not use it up: it is still good for the right one.
+        raise InvalidGrant("the code is unknown, or was given to another client")
+    if row["use_time"] is not None:
+        await _take_back(call, client, row)
+    if row["expire_time"] <= at:
+        raise InvalidGrant("the code has expired")
+    if row["redirect_uri"] != redirect_uri:
+        raise InvalidGrant("redirect_uri is not the one that the code was sent to")
+    _check_verifier(client, row["code_challenge"], code_verifier)
+    subject = await subject_of(call.db, row)
+    if subject is None:
+        raise InvalidGrant("the session is over, or its person is no member any more")
+    scopes = tuple(row["scope"].split())
+    family = None
+    used = {"p_digest": digest, "p_now": at, "p_token_id": token_id}
+    used["p_token_expire_time"] = token_expire_time
+    if may_refresh and "offline_access" in scopes:
+        async with call.db.transaction() as db:
+            family = refresh_tokens.new_id(db)
+            won = await db.fetch_one(_USE, **used, p_refresh_token_id=family)
+            if won is not None:
+                await refresh_tokens.begin(db, family, client, subject, scope=row["scope"])
+    else:
+        won = await call.db.fetch_one(_USE, **used, p_refresh_token_id=None)
+    if won is None:
+        again = await call.db.fetch_one(_FIND, p_digest=digest, p_now=at)
+        await _take_back(call, client, again or row)
+    return Redeemed(
+        subject=subject,
+        scopes=scopes,
+        nonce=row["nonce"],
+        auth_time=row["auth_time"],
+        refresh_token=None if family is None else refresh_tokens.first(call.db, family),
+    )
+
+
+def _check_verifier(client: Client, challenge: str | None, verifier: str) -> None:
+    if challenge is None:
+        if client.client_type in PUBLIC:
+            # Nothing else tells who brings the code (RFC 9700 section 2.1.1).
+            raise InvalidGrant("this client must ask for its codes with a code_challenge")
+        # Somebody left the challenge out of the request (RFC 9700 section 4.8.2).
+        if verifier:
+            raise InvalidGrant("code_verifier: the code was asked for without a code_challenge")
+    elif not verifier:
+        raise InvalidGrant("code_verifier is required: the code has a code_challenge")
+    elif not pkce.verifies(verifier, challenge):
+        raise InvalidGrant("code_verifier is not the one of the code_challenge")
+
+
+async def _take_back(call: Call, client: Client, row: Row) -> None:
+    """Revoke what a code gave, and refuse it (RFC 6749 section 4.1.2)."""
+    if row["refresh_token_id"] is not None:
+        await refresh_tokens.revoke(call, client, row["refresh_token_id"])
+    if row["token_id"] is not None and row["token_expire_time"] > now():
+        expires = -(-row["token_expire_time"] // 1_000_000)
+        await revocations.revoke(call, client, jti=row["token_id"], expires=expires)
+    raise InvalidGrant("the code was used before; what it gave is revoked")
+
+
+async def prune(db: engine.Session) -> bool:
+    """Forget some that have long expired; return whether there may be more."""
+    before = now() - _KEPT_SECONDS * 1_000_000
+    return len(await db.fetch_all(_PRUNE, p_before=before)) == _PRUNED_AT_ONCE

@@ -1,0 +1,216 @@
+"""Whom a token is about: a person in an organization, in a session, as all three are now.
+
+Read by one statement, together with the code or the family of refresh tokens that is presented,
+so that no token is given for a session that is over or to somebody who has left. What a role is
+called and permits, is remembered by `tenantry.tenants.roles.catalogue`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, literal_column, select, true
+
+from tenantry import vault
+from tenantry.access.clients import revocations
+from tenantry.access.clients.model import clients
+from tenantry.db.schema import from_json, json_rows
+from tenantry.db.statements import Statement
+from tenantry.identity.grants.model import refresh_tokens
+from tenantry.identity.sessions.model import session_organizations, sessions
+from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.roles import catalogue
+from tenantry.tenants.roles.model import role_holders
+from tenantry.tenants.users import reading
+from tenantry.tenants.users.model import ACTIVE as MEMBER
+from tenantry.tenants.users.model import User, memberships, users
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import ColumnElement, Select, Table
+
+    from tenantry.db.engine import Row, Session
+
+_s, _so, _u, _m = sessions.c, session_organizations.c, users.c, memberships.c
+_h, _o, _r = role_holders.c, organizations.c, refresh_tokens.c
+
+_PREFIX = "subject_"
+_USER = [column for column in reading.COLUMNS if column is not _u.password_time]
+
+# A session that is signed in to an organization, by a person who is a member of it.
+_everybody = (
+    sessions.join(session_organizations, _so.session_id == _s.id)
+    .join(users, _u.id == _s.user_id)
+    .join(
+        memberships,
+        (_m.organization_id == _so.organization_id)
+        & (_m.user_id == _s.user_id)
+        & (_m.status == literal_column(f"'{MEMBER}'")),
+    )
+    .join(organizations, _o.id == _so.organization_id)
+)
+_is_live = IS_ACTIVE & (_s.lapse_time > NOW)
+_held = (
+    select(json_rows(_h.role_id))
+    .where(_h.organization_id == _m.organization_id, _h.user_id == _m.user_id)
+    .correlate(memberships)
+    .scalar_subquery()
+)
+_COLUMNS: list[ColumnElement[Any]] = [
+    column.label(f"{_PREFIX}{name}")
+    for name, column in {
+        "session_id": _s.id,
+        "auth_time": _s.auth_time,
+        "lapse_time": _s.lapse_time,
+        "amr": _s.amr,
+        "organization_id": _o.id,
+        "organization_external_id": _o.external_id,
+        "custom_claims": _so.custom_claims,
+        "roles": _held,
+        "roles_version": catalogue.version,
+        **{f"user_{column.name}": column for column in _USER},
+    }.items()
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A person in an organization, in a session; times in microseconds since 1970, UTC."""
+
+    user: User  # without memberships
+    organization_id: str
+    organization_external_id: str | None
+    session_id: str
+    auth_time: int
+    amr: tuple[str, ...]  # ids of the connections by which the person signed in
+    roles: tuple[str, ...]  # names, the oldest role first
+    permissions: tuple[str, ...]  # names of all that the roles permit, in order
+    own_permissions: tuple[str, ...]  # those of them that the product has named
+    custom_claims: Mapping[str, Any]
+
+
+def with_subject(grants: Table) -> Select[Any]:
+    """Return all rows of a table of grants, to be narrowed, each with its subject.
+
+    For `subject_of`; takes the parameter `p_now`.
+    """
+    g = grants.c
+    # Each table by its own key, whatever the database knows of the others.
+    is_its = (
+        (_s.id == g.session_id)
+        & (_so.session_id == g.session_id)
+        & (_so.organization_id == g.organization_id)
+        & (_m.organization_id == g.organization_id)
+        & (_m.user_id == g.user_id)
+        & (_u.id == g.user_id)
+        & (_o.id == g.organization_id)
+        & _is_live
+    )
+    return select(grants, *_COLUMNS).select_from(grants.outerjoin(_everybody, is_its))
+
+
+async def subject_of(db: Session, row: Row) -> Subject | None:
+    """Return the subject of a row; None if the session is over or somebody is gone."""
+    if row[f"{_PREFIX}session_id"] is None:
+        return None
+    user = {column.name: row[f"{_PREFIX}user_{column.name}"] for column in _USER}
+    held = from_json(row[f"{_PREFIX}roles"] or "[]")
+    known = await catalogue.look_up(db, held, row[f"{_PREFIX}roles_version"])
+    roles = reading.in_order(known.values())
+    return Subject(
+        user=User.from_row(user),
+        organization_id=row[f"{_PREFIX}organization_id"],
+        organization_external_id=row[f"{_PREFIX}organization_external_id"],
+        session_id=row[f"{_PREFIX}session_id"],
+        auth_time=row[f"{_PREFIX}auth_time"],
+        amr=tuple(from_json(row[f"{_PREFIX}amr"])),
+        roles=tuple(role.name for role in roles),
+        permissions=tuple(catalogue.effective(roles)),
+        own_permissions=tuple(catalogue.effective_own(roles)),
+        custom_claims=from_json(row[f"{_PREFIX}custom_claims"]),
+    )
+
+
+_SESSION_ID = bindparam("p_session_id", type_=Text)
+_ORGANIZATION_ID = bindparam("p_organization_id", type_=Text)
+_USER_ID = bindparam("p_user_id", type_=Text)
+_CLIENT_ID = bindparam("p_client_id", type_=Text)
+_JTI = bindparam("p_jti", type_=Text)
+# The same client, session and organization had a refresh token that was revoked after this access
+# token was made: what came of it goes with it (RFC 7009 section 2.1).
+_gone_with_family = (
+    select(_r.id)
+    .where(
+        _r.session_id == _s.id,
+        _r.client_id == _CLIENT_ID,
+        _r.organization_id == _so.organization_id,
+        _r.revoke_time >= bindparam("p_made"),
+    )
+    .correlate(sessions, session_organizations)
+    .exists()
+)
+_OF_TOKEN = Statement(
+    select(*_COLUMNS)
+    .select_from(_everybody.join(clients, true()))
+    .where(
+        _s.id == _SESSION_ID,
+        _so.session_id == _SESSION_ID,
+        _so.organization_id == _ORGANIZATION_ID,
+        _m.organization_id == _ORGANIZATION_ID,
+        _m.user_id == _USER_ID,
+        _u.id == _USER_ID,
+        clients.c.id == _CLIENT_ID,
+        _is_live,
+        ~revocations.is_revoked(_JTI),
+        ~_gone_with_family,
+    )
+)
+_OF_COOKIE = Statement(
+    select(*_COLUMNS)
+    .select_from(_everybody)
+    .where(
+        _s.digest == bindparam("p_digest", type_=Text),
+        _so.organization_id == _s.organization_id,
+        _is_live,
+    )
+)
+
+
+async def find_of_token(
+    db: Session,
+    *,
+    session_id: str,
+    organization_id: str,
+    user_id: str,
+    client_id: str,
+    token_id: str,
+    made: int,
+) -> Subject | None:
+    """Return the subject of an access token that says this, while all of it holds.
+
+    ``made`` is when the token was made, in microseconds since 1970. None: the session is over, a
+    party is gone, or the token was revoked, by itself or with the refresh tokens beside it.
+    """
+    row = await db.fetch_one(
+        _OF_TOKEN,
+        p_session_id=session_id,
+        p_organization_id=organization_id,
+        p_user_id=user_id,
+        p_client_id=client_id,
+        p_jti=token_id,
+        p_made=made,
+        p_now=now(),
+    )
+    return None if row is None else await subject_of(db, row)
+
+
+async def find_of_cookie(db: Session, secret: str) -> Subject | None:
+    """Return who a browser is signed in as, by the secret of its session's cookie."""
+    if not secret:
+        return None
+    row = await db.fetch_one(_OF_COOKIE, p_digest=vault.digest(secret), p_now=now())
+    return None if row is None else await subject_of(db, row)

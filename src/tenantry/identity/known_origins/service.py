@@ -1,0 +1,129 @@
+"""Noting from where somebody signs in, and recognizing it later."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_update
+
+from tenantry import vault
+from tenantry.addresses import network
+from tenantry.db.schema import json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.identity.known_origins import cookies
+from tenantry.identity.known_origins.model import DEVICE, NETWORK, known_origins
+from tenantry.tenants.users.model import users
+from tenantry.times import DAY, now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.caller import Origin
+    from tenantry.db.engine import Row, Session
+
+MOST = 20  # of each kind, for a person
+KEPT_DAYS = 400  # after it was last used
+
+_k = known_origins.c
+_USER_ID = bindparam("p_user_id", type_=Text)
+_KIND = bindparam("p_kind", type_=Text)
+_NOW = bindparam("p_now", type_=BigInteger)
+_here = (
+    select(_k.kind, _k.digest)
+    .where(
+        _k.digest.in_(json_values(bindparam("p_digests", type_=Text))),
+        _k.last_use_time > bindparam("p_since", type_=BigInteger),
+    )
+    .order_by(_k.kind, _k.digest)  # a device before a network
+)
+_OF_USER = Statement(_here.where(_k.user_id == _USER_ID))
+_OF_MAILBOX = Statement(
+    _here.join(users, users.c.id == _k.user_id).where(
+        users.c.email_key == bindparam("p_email_key", type_=Text)
+    )
+)
+_NOTE = Statement(
+    insert_or_update(known_origins)
+    .values(
+        user_id=_USER_ID,
+        digest=bindparam("p_digest", type_=Text),
+        kind=_KIND,
+        create_time=_NOW,
+        last_use_time=_NOW,
+    )
+    .on_conflict_do_update(index_elements=[_k.user_id, _k.digest], set_={"last_use_time": _NOW})
+)
+_newest = (
+    select(_k.digest)
+    .where(_k.user_id == _USER_ID, _k.kind == _KIND)
+    .order_by(_k.last_use_time.desc(), _k.digest)
+    .limit(literal_column(str(MOST)))
+)
+_TRIM = Statement(
+    delete(known_origins).where(_k.user_id == _USER_ID, _k.kind == _KIND, _k.digest.not_in(_newest))
+)
+_FORGET = Statement(delete(known_origins).where(_k.user_id == _USER_ID))
+
+
+class Noted(NamedTuple):
+    """Whether a person had signed in on this device before, and what its cookie is to hold."""
+
+    is_known: bool
+    secrets: tuple[str, ...]
+
+
+async def note(db: Session, origin: Origin, user_id: str) -> Noted:
+    """Note from where a person signs in; within the transaction of it."""
+    given, at = cookies.read(origin.cookies), now()
+    known = {row["digest"] for row in await _known(db, _OF_USER, origin, p_user_id=user_id)}
+    own = next((one for one in given if _digest(db, DEVICE, one) in known), None)
+    if own is None:
+        secret = vault.new_secret()
+        secrets = (secret, *given)[: cookies.MOST_SECRETS]
+    else:
+        secret, secrets = own, (own, *(one for one in given if one != own))
+    found = {DEVICE: secret}
+    if origin.address:
+        found[NETWORK] = network(origin.address)
+    for kind, value in found.items():
+        what = {"p_user_id": user_id, "p_kind": kind}
+        await db.fetch_all(_NOTE, **what, p_digest=_digest(db, kind, value), p_now=at)
+        await db.fetch_all(_TRIM, **what)
+    return Noted(own is not None, secrets)
+
+
+async def of_user(db: Session, origin: Origin, user_id: str) -> str:
+    """Return what stands for a device or network that this person has signed in from, else ""."""
+    return _shown(await _known(db, _OF_USER, origin, p_user_id=user_id))
+
+
+async def of_mailbox(db: Session, origin: Origin, email_key: str) -> str:
+    """Return what stands for one that the person of this address has signed in from, else "".
+
+    It is looked for whether anybody has the address or not.
+    """
+    return _shown(await _known(db, _OF_MAILBOX, origin, p_email_key=email_key))
+
+
+async def forget(db: Session, user_id: str) -> None:
+    """Have a person be new everywhere."""
+    await db.fetch_all(_FORGET, p_user_id=user_id)
+
+
+async def _known(db: Session, statement: Statement, origin: Origin, **whose: str) -> Sequence[Row]:
+    digests = [_digest(db, DEVICE, one) for one in cookies.read(origin.cookies)]
+    if origin.address:
+        digests.append(_digest(db, NETWORK, network(origin.address)))
+    since = now() - KEPT_DAYS * DAY
+    return await db.fetch_all(statement, p_digests=to_json(digests), p_since=since, **whose)
+
+
+def _shown(rows: Sequence[Row]) -> str:
+    return f"{rows[0]['kind']} {rows[0]['digest']}" if rows else ""
+
+
+def _digest(db: Session, kind: str, value: str) -> str:
+    key = db.vault.derive("known-origins")
+    return hmac.digest(key, f"{kind}|{value}".encode(), "sha256").hex()

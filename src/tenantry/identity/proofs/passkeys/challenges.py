@@ -1,0 +1,127 @@
+"""Challenges: what an authenticator has to sign, each good once and for five minutes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Text, bindparam, delete, func, insert, select
+
+from tenantry import errors, ids, vault
+from tenantry.db.statements import Statement
+from tenantry.identity.proofs.passkeys.ceremonies import CHALLENGE_SECONDS
+from tenantry.identity.proofs.passkeys.model import webauthn_challenges
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+
+REGISTRATION, AUTHENTICATION = "registration", "authentication"
+_PRUNED_AT_ONCE = 1000
+
+_c = webauthn_challenges.c
+_INSERT = Statement(
+    insert(webauthn_challenges)
+    .values({name: bindparam(f"p_{name}") for name in _c.keys()})  # noqa: SIM118 - columns
+    .returning(_c.id)
+)
+_LIVE = (_c.kind == bindparam("p_kind")) & (_c.expire_time > bindparam("p_now"))
+# Whoever answers for another sign-in must not use it up either.
+_OF = bindparam("p_auth_request_id", type_=Text)
+_IS_OF = func.coalesce(_c.auth_request_id, "") == func.coalesce(_OF, "")
+_TAKE = Statement(
+    delete(webauthn_challenges)
+    .where(_c.id == bindparam("p_id"), _LIVE, _IS_OF)
+    .returning(_c.challenge)
+)
+_TAKE_OF_USER = Statement(
+    delete(webauthn_challenges)
+    .where(_c.challenge == bindparam("p_challenge"), _c.user_id == bindparam("p_user_id"), _LIVE)
+    .returning(_c.challenge)
+)
+_PRUNE = Statement(
+    delete(webauthn_challenges)
+    .where(
+        _c.id.in_(
+            select(_c.id)
+            .where(_c.expire_time < bindparam("p_now"))
+            .order_by(_c.expire_time)
+            .limit(_PRUNED_AT_ONCE)
+        )
+    )
+    .returning(_c.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One challenge: its id, and 256 random bits in base64url."""
+
+    id: str
+    text: str
+
+
+async def issue(
+    db: Session, kind: str, *, user_id: str | None = None, auth_request_id: str | None = None
+) -> Challenge:
+    """Return a new challenge, for a registration of a user or for an authentication."""
+    challenge = Challenge(db.new_id(ids.CHALLENGE), vault.new_secret())
+    await db.fetch_one(
+        _INSERT,
+        p_id=challenge.id,
+        p_kind=kind,
+        p_challenge=challenge.text,
+        p_user_id=user_id,
+        p_auth_request_id=auth_request_id,
+        p_expire_time=now() + CHALLENGE_SECONDS * 1_000_000,
+    )
+    return challenge
+
+
+async def take(db: Session, challenge_id: str, *, auth_request_id: str | None) -> str:
+    """Use up the challenge of an authentication, and return its text.
+
+    Raises:
+        errors.InvalidArgument: there is none, or it is of another auth request.
+
+    """
+    row = await db.fetch_one(
+        _TAKE,
+        p_id=challenge_id,
+        p_auth_request_id=auth_request_id,
+        p_kind=AUTHENTICATION,
+        p_now=now(),
+    )
+    if row is None:
+        raise _over()
+    text: str = row["challenge"]
+    return text
+
+
+async def take_of_user(db: Session, challenge: str, *, user_id: str) -> None:
+    """Use up the challenge of a registration, which the answer names itself.
+
+    Raises:
+        errors.InvalidArgument: this user was given none like this, or it is over.
+
+    """
+    row = await db.fetch_one(
+        _TAKE_OF_USER,
+        p_challenge=challenge,
+        p_user_id=user_id,
+        p_kind=REGISTRATION,
+        p_now=now(),
+    )
+    if row is None:
+        raise _over()
+
+
+async def prune(db: Session) -> bool:
+    """Forget some that have expired; return whether there may be more."""
+    return len(await db.fetch_all(_PRUNE, p_now=now())) == _PRUNED_AT_ONCE
+
+
+def _over() -> errors.InvalidArgument:
+    return errors.InvalidArgument.field(
+        "challenge", "live", "is over, was used already or was given to another: begin again"
+    )

@@ -1,0 +1,112 @@
+"""The mails of passwordless requests: code and link are made when one goes out.
+
+What an application sends as template_variables is there for templates of the operator's, under the
+names it gives; ours show none of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, select
+
+from tenantry import errors
+from tenantry.db.statements import Statement
+from tenantry.events.mail import branding
+from tenantry.events.mail import service as mail_service
+from tenantry.identity.proofs.passwordless import proofs
+from tenantry.identity.proofs.passwordless.model import (
+    NO_ACCOUNT,
+    SIGNUP,
+    Request,
+    passwordless_requests,
+)
+from tenantry.tenants.organizations.model import organizations
+from tenantry.times import MINUTE, now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Session
+    from tenantry.events.mail.model import Mail
+    from tenantry.settings import Settings
+
+SIGN_IN_CODE, SIGN_UP_CODE, NO_ACCOUNT_MAIL = "sign_in_code", "sign_up_code", "no_account"
+TEMPLATES = (SIGN_IN_CODE, SIGN_UP_CODE, NO_ACCOUNT_MAIL)
+# What a request says itself.
+RESERVED = {"otp", "link", "expire_time", "expiry_time", "expiry_time_relative"}
+
+_FILES = {SIGNUP: SIGN_UP_CODE, NO_ACCOUNT: NO_ACCOUNT_MAIL}
+
+_r = passwordless_requests.c
+_FIND = Statement(
+    select(passwordless_requests, organizations.c.display_name)
+    .join_from(
+        passwordless_requests,
+        organizations,
+        organizations.c.id == _r.organization_id,
+        isouter=True,
+    )
+    .where(_r.id == bindparam("p_id"), _r.generation == bindparam("p_generation"))
+)
+
+
+def check_variables(variables: Mapping[str, str]) -> None:
+    """Check the names that an application gives to its variables.
+
+    Raises:
+        errors.InvalidArgument: one is the name of what we say ourselves.
+
+    """
+    for name in variables:
+        if name in RESERVED:
+            raise errors.InvalidArgument.field(
+                f'template_variables["{name}"]',
+                "reserved",
+                f"is a reserved name, as are {', '.join(sorted(RESERVED - {name}))}",
+            )
+
+
+def row(db: Session, request: Request) -> dict[str, Any]:
+    """Return the parameters of `tenantry.events.mail.service.INSERT` for the mail of a request."""
+    return mail_service.row(
+        db,
+        template=_FILES.get(request.template, SIGN_IN_CODE),
+        recipient=request.email,
+        organization_id=request.organization_id,
+        variables={"request_id": request.id, "generation": request.generation},
+    )
+
+
+async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[str, Any] | None:
+    """Return what the mail of a request shows; None if it is used or over, or was replaced."""
+    found = await db.fetch_one(
+        _FIND, p_id=mail.variables["request_id"], p_generation=mail.variables["generation"]
+    )
+    at = now()
+    request = None if found is None else Request.from_row(found)
+    if found is None or request is None or not request.is_good(at):
+        return None
+    shown: dict[str, Any] = {
+        **request.template_variables,
+        **branding.variables(settings),
+        "organization_name": found["display_name"],
+        "user_email": request.email,
+        "otp": None,
+        "link": None,
+        "expire_time": request.expire_time,
+        "expiry_time": request.expire_time,
+        "expiry_time_relative": _relative(request.expire_time - at),
+    }
+    if request.has_code:
+        shown["otp"] = proofs.code(db, request.id, request.generation)
+    if request.has_link and request.link_uri is not None:
+        token = proofs.link_token(db, request.id, request.generation)
+        shown["link"] = proofs.link(request.link_uri, token)
+    return shown
+
+
+def _relative(microseconds: int) -> str:
+    """Return how long that is, for people: 5 minutes."""
+    minutes = max(1, round(microseconds / MINUTE))
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"

@@ -1,0 +1,75 @@
+"""TOTPService: message in, message out. No SQL, no rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from protobuf import Oneof
+from protobuf.wkt import Empty
+
+from tenantry.gen.scalekit.v1.auth import totp_pb as pb
+from tenantry.identity.proofs.totp import service
+from tenantry.times import timestamp
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.identity.proofs.totp.model import Registration
+
+    _User = Oneof[Literal["user_id"], str]
+    _Account = Oneof[Literal["account_name"], str]
+
+
+class TOTPService:
+    """One async method per rpc."""
+
+    def __init__(self, *, issuer: str) -> None:
+        self._issuer = issuer
+
+    async def register_totp(
+        self, request: pb.TOTPRegistrationRequest, call: Call
+    ) -> pb.TOTPRegistrationResponse:
+        given = request.totp_registration
+        whose = given.UserIdOrAccountName if given else None
+        made = await service.register(
+            call,
+            user_id=whose.value if whose and whose.field == "user_id" else None,
+            account_name=whose.value if whose and whose.field == "account_name" else None,
+        )
+        registration = pb.TOTPRegistration(
+            id=made.id,
+            create_time=timestamp(made.create_time),
+            update_time=timestamp(made.update_time),
+            qr_code_uri=service.uri(call.db, made, self._issuer),
+        )
+        registration.UserIdOrAccountName = _whose(made)
+        return pb.TOTPRegistrationResponse(totp_registration=registration)
+
+    async def enable_totp(
+        self, request: pb.EnableRegistrationTOTPRequest, call: Call
+    ) -> pb.EnableRegistrationTOTPResponse:
+        enabled, codes = await service.enable(call, request.registration_id, request.code)
+        return pb.EnableRegistrationTOTPResponse(id=enabled.id, backup_codes=codes)
+
+    async def verify_user_code(
+        self, request: pb.VerifyUserCodeRequest, call: Call
+    ) -> pb.VerifyCodeResponse:
+        valid = await service.verify(call, request.user_id, request.code)
+        return pb.VerifyCodeResponse(valid=valid)
+
+    async def verify_registration_code(
+        self, request: pb.VerifyRegistrationCodeRequest, call: Call
+    ) -> pb.VerifyCodeResponse:
+        valid = await service.verify_registration(call, request.registration_id, request.code)
+        return pb.VerifyCodeResponse(valid=valid)
+
+    async def disable_totp(self, request: pb.DisableRegistrationTOTPRequest, call: Call) -> Empty:
+        await service.disable(call, request.registration_id, request.code)
+        return Empty()
+
+
+def _whose(registration: Registration) -> _User | _Account:
+    if registration.user_id is not None:
+        user: _User = Oneof("user_id", registration.user_id)
+        return user
+    account: _Account = Oneof("account_name", registration.account_name)
+    return account

@@ -1,0 +1,33 @@
+"""Before a change that an open browser alone must not make: the person has just shown who they are.
+
+By signing in, a few minutes ago at most, or by a code of their second factor now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.identity.proofs.totp import service
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.identity.sessions.freshness import Freshness
+    from tenantry.identity.sessions.model import Session
+
+
+async def check(call: Call, session: Session, freshness: Freshness, code: str = "") -> None:
+    """Let the person of a session make such a change.
+
+    Raises:
+        errors.ReauthenticationRequired: the sign-in is too long ago, and there is no code.
+        errors.InvalidArgument: the code is wrong.
+        errors.RateLimited: there were too many wrong codes.
+
+    """
+    if freshness.has(session):
+        return
+    if not code or not await service.is_enabled(call.db, session.user_id):
+        raise errors.ReauthenticationRequired
+    if not await service.verify(call, session.user_id, code):
+        raise service.wrong_code()

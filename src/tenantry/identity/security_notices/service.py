@@ -1,0 +1,160 @@
+"""Telling a person what happened to their account, and what "that was not me" does."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, select
+
+from tenantry import errors
+from tenantry.caller import Caller, Kind
+from tenantry.db.statements import Statement
+from tenantry.events.mail import branding
+from tenantry.events.mail import service as mail_service
+from tenantry.identity.attempts import service as attempts
+from tenantry.identity.known_origins import service as known_origins
+from tenantry.identity.security_notices import links
+from tenantry.identity.sessions import devices
+from tenantry.identity.sessions import service as sessions
+from tenantry.tenants.users import reading
+from tenantry.tenants.users.model import users
+from tenantry.times import SECOND, now, rfc3339
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.events.mail.model import Mail
+    from tenantry.settings import Settings
+    from tenantry.tenants.users.model import User
+
+# What happened.
+NEW_DEVICE = "new_device"
+PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of event
+PASSKEY_ADDED, PASSKEY_REMOVED = "passkey_added", "passkey_removed"
+APP_ADDED, APP_REMOVED = "authenticator_app_added", "authenticator_app_removed"
+RECOVERY_CODE_USED = "recovery_code_used"
+# Templates of the first two are by their names, the others share one.
+ACCOUNT_CHANGED = "account_changed"
+TEMPLATES = (NEW_DEVICE, PASSWORD_CHANGED, ACCOUNT_CHANGED)
+ACTIVITIES = (
+    *(NEW_DEVICE, PASSWORD_CHANGED, PASSKEY_ADDED, PASSKEY_REMOVED),
+    *(APP_ADDED, APP_REMOVED, RECOVERY_CODE_USED),
+)
+
+# To one person about one kind of activity: of more of them there are events alone.
+MAILS, MAILS_SECONDS = 10, 3600
+LINK_SECONDS = 7 * 24 * 3600
+_LONGEST_USER_AGENT = 512
+
+_EMAIL = Statement(select(users.c.email).where(users.c.id == bindparam("p_id", type_=Text)))
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a mail told a person of; ``time`` in microseconds since 1970, UTC."""
+
+    mail_id: str
+    person: User
+    activity: str
+    time: int
+
+
+async def queue(call: Call, user_id: str, activity: str, *, name: str = "") -> None:
+    """Tell a person what was just done to their account; within the transaction of it.
+
+    ``name`` is that of the passkey. From where it came is told as well, unless it is a program
+    that called.
+    """
+    db, at = call.db, now()
+    row = await db.fetch_one(_EMAIL, p_id=user_id)
+    if row is None:
+        return
+    n, _ = await attempts.count(db, f"mails about {activity}", user_id, seconds=MAILS_SECONDS)
+    if n > MAILS:
+        return
+    variables = {"user_id": user_id, "activity": activity, "change_time": at, "name": name}
+    if not call.caller.is_client:
+        variables["user_agent"] = call.origin.user_agent[:_LONGEST_USER_AGENT]
+        variables["address"] = call.origin.address
+    await mail_service.queue(
+        db,
+        template=activity if activity in TEMPLATES else ACCOUNT_CHANGED,
+        recipient=row["email"],
+        variables=variables,
+    )
+
+
+async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[str, Any] | None:
+    """Return what such a mail shows; None if its person is gone."""
+    known = mail.variables
+    user_id = known.get("user_id")  # one that an older version queued has none
+    if user_id is not None and await db.fetch_one(_EMAIL, p_id=user_id) is None:
+        return None
+    agent, address = known.get("user_agent") or "", known.get("address") or ""
+    # The parser compiles its rules at its first use, which takes half a second.
+    device = await asyncio.to_thread(devices.describe, agent, address)
+    link = f"{settings.public_url}{links.PATH}{links.token(db, mail.id)}" if user_id else ""
+    return {
+        **branding.variables(settings),
+        "user_email": mail.recipient,
+        "activity": known.get("activity", mail.template),
+        "change_time": known["change_time"],
+        "name": known.get("name") or "",
+        "browser": device["browser"],
+        "os": device["os"],
+        "address": address,
+        "not_me_link": link,
+    }
+
+
+async def find(db: Session, token: str) -> Notice:
+    """Return what the mail with this link told of.
+
+    Raises:
+        errors.NotFound: there is no such link, its time is over, or its person is gone.
+
+    """
+    mail_id = links.mail_of(db, token)
+    found = await mail_service.find(db, mail_id) if mail_id is not None else None
+    if found is None:
+        raise errors.NotFound("link")
+    mail = found[0]
+    user_id = mail.variables.get("user_id")
+    is_good = mail.template in TEMPLATES and mail.create_time + LINK_SECONDS * SECOND > now()
+    if not is_good or user_id is None:
+        raise errors.NotFound("link")
+    person = await reading.find(db, id_=user_id, external_id=None)
+    if person is None:
+        raise errors.NotFound("link")
+    return Notice(mail.id, person, mail.variables["activity"], mail.variables["change_time"])
+
+
+async def disown(call: Call, token: str) -> Notice:
+    """Take the person's word that it was not them: all their sessions end, and what hangs on them.
+
+    Every device is new to them from then on. It is done once: whoever finds the link later ends
+    nothing more by it.
+
+    Raises:
+        errors.NotFound: as `find` says.
+
+    """
+    notice = await find(call.db, token)
+    person = notice.person
+    caller = Caller(Kind.USER_SESSION, person.id, permissions=frozenset())
+    async with call.db.transaction() as db:
+        n, _ = await attempts.count(db, "not me", notice.mail_id, seconds=2 * LINK_SECONDS)
+        if n > 1:
+            return notice
+        acting = replace(call, caller=caller, db=db)
+        told = {
+            "user": person.shown(),
+            "activity": notice.activity,
+            "activity_time": rfc3339(notice.time),
+        }
+        await db.record(acting.event("user.activity_disowned", after=told))
+        await known_origins.forget(db, person.id)
+        await sessions.end_all(acting, person.id)
+    return notice

@@ -1,0 +1,33 @@
+"""Forgetting a person: their sessions end, and nothing stays of the devices they were on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Text, bindparam, literal, update
+
+from tenantry.db.schema import Json
+from tenantry.db.statements import Statement
+from tenantry.identity.sessions import service
+from tenantry.identity.sessions.model import sessions
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+
+_s = sessions.c
+_BLANK = Statement(
+    update(sessions)
+    .where(_s.user_id == bindparam("p_user_id", type_=Text))
+    .values(device=literal("{}", type_=Json()))
+    .returning(_s.id)
+)
+
+
+async def forget(call: Call, user_id: str) -> None:
+    """End the sessions of a person, and blank what is kept of their devices; done again, as well.
+
+    Their applications are told of the end. To be called before the user is deleted and the events
+    are blanked: those of the end tell of the devices, too.
+    """
+    await service.end_all(call, user_id)
+    await call.db.fetch_all(_BLANK, p_user_id=user_id)

@@ -1,0 +1,45 @@
+"""How long ago a person showed who they are: what an open browser alone must not do asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.caller import Kind
+from tenantry.identity.sessions import service
+from tenantry.times import MINUTE, now
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.identity.sessions.model import Session
+    from tenantry.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """For how many minutes after a sign-in nothing more is asked of a person."""
+
+    minutes: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Freshness:
+        """Return what the settings say."""
+        return cls(settings.fresh_sign_in_minutes)
+
+    def has(self, session: Session) -> bool:
+        """Whether the person of a session showed so lately who they are."""
+        return now() - session.auth_time <= self.minutes * MINUTE
+
+    async def check(self, call: Call) -> None:
+        """Let a person go on who did so lately, and every program.
+
+        Raises:
+            errors.ReauthenticationRequired: the person did not.
+
+        """
+        if call.caller.kind is not Kind.USER_SESSION:
+            return
+        session = await service.find_live(call.db, call.caller.session_id or "")
+        if session is None or not self.has(session):
+            raise errors.ReauthenticationRequired

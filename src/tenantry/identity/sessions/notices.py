@@ -1,0 +1,152 @@
+"""Notices to applications that a session has ended, until they are sent.
+
+They are queued with the end itself, and claimed by workers: one whose worker died is due again by
+itself, and what that worker would still have to say of it has the wrong number of attempts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, select, update
+
+from tenantry import ids
+from tenantry.access.clients.model import clients
+from tenantry.db.records import named, rows_of, spelled
+from tenantry.db.schema import from_json, json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.identity.sessions.model import logout_notices, session_clients, sessions
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tenantry.db.engine import Session
+
+# Longer than an attempt may take: whoever claimed a notice and is not done by then is thought dead.
+LEASE_SECONDS = 30
+AT_AN_ADDRESS = 10  # that are claimed at once
+
+_n, _s, _k, _c = logout_notices.c, sessions.c, session_clients.c, clients.c
+_ID = bindparam("p_id", type_=Text)
+_NOW = bindparam("p_now", type_=BigInteger)
+_ATTEMPTS = bindparam("p_attempts", type_=Integer)
+
+_TO_TELL = Statement(
+    select(_s.id, _s.user_id, _c.id.label("client_id"), _c.back_channel_logout_uris)
+    .join(session_clients, _k.session_id == _s.id)
+    .join(clients, _c.id == _k.client_id)
+    .where(
+        _s.id.in_(json_values(bindparam("p_ids", type_=Text))),
+        _c.back_channel_logout_uris != "[]",
+    )
+    .distinct()
+    .order_by(_s.id, _c.id)
+)
+_COLUMNS = named(logout_notices)
+_QUEUE = Statement(
+    insert(logout_notices).from_select([c.name for c in _COLUMNS], rows_of("given", _COLUMNS))
+)
+
+# A few of each address, the longest due first, so that none is behind another one's line.
+_lines = (
+    select(
+        _n.id,
+        _n.due_time,
+        func.row_number().over(partition_by=_n.uri, order_by=_n.due_time).label("place"),
+    )
+    .where(
+        _n.due_time <= _NOW,
+        _n.uri.not_in(json_values(bindparam("p_full", type_=Text))),
+    )
+    .subquery("lines")
+)
+_next = (
+    select(_lines.c.id)
+    .where(_lines.c.place <= AT_AN_ADDRESS)
+    .order_by(_lines.c.due_time)
+    .limit(bindparam("take"))
+)
+# Asked once more whether it is due, of the row that is held: another worker may have had it.
+_due = (
+    select(_n.id)
+    .where(_n.id.in_(_next), _n.due_time <= _NOW)
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_CLAIM = Statement(
+    update(logout_notices)
+    .where(_n.id.in_(select(_due.c.id)))
+    .values(due_time=bindparam("p_lease_end", type_=BigInteger), attempts=_n.attempts + 1)
+    .returning(logout_notices)
+)
+_mine = (_n.id == _ID) & (_n.attempts == _ATTEMPTS)
+_DONE = Statement(delete(logout_notices).where(_mine).returning(_n.id))
+_AGAIN = Statement(
+    update(logout_notices)
+    .where(_mine)
+    .values(due_time=bindparam("p_due_time", type_=BigInteger))
+    .returning(_n.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice that is to be sent now; ``attempts`` counts this one."""
+
+    id: str
+    session_id: str
+    user_id: str
+    client_id: str
+    uri: str
+    attempts: int
+
+
+async def queue(db: Session, session_ids: str) -> None:
+    """Queue a notice for each address of each application of these sessions, a JSON list."""
+    at = now()
+    queued = [
+        {
+            "id": db.new_id(ids.LOGOUT_NOTICE),
+            "session_id": row["id"],
+            "user_id": row["user_id"],
+            "client_id": row["client_id"],
+            "uri": uri,
+            "attempts": 0,
+            "due_time": at,
+            "create_time": at,
+        }
+        for row in await db.fetch_all(_TO_TELL, p_ids=session_ids)
+        for uri in dict.fromkeys(from_json(row["back_channel_logout_uris"]))
+    ]
+    if queued:
+        await db.fetch_all(_QUEUE, given=spelled(_COLUMNS, queued))
+
+
+async def claim(db: Session, *, most: int, full: Iterable[str]) -> list[Notice]:
+    """Take some notices that are due, none to the addresses that are full, for `LEASE_SECONDS`."""
+    at = now()
+    rows = await db.fetch_all(
+        _CLAIM,
+        p_now=at,
+        p_lease_end=at + LEASE_SECONDS * 1_000_000,
+        p_full=to_json(sorted(full)),
+        take=most,
+    )
+    return [Notice(**{name: row[name] for name in Notice.__slots__}) for row in rows]
+
+
+async def done(db: Session, notice: Notice) -> None:
+    """Forget a notice that was taken, or given up."""
+    await db.fetch_all(_DONE, p_id=notice.id, p_attempts=notice.attempts)
+
+
+async def again(db: Session, notice: Notice, *, seconds: float) -> None:
+    """Have a notice sent again after some time."""
+    await db.fetch_all(
+        _AGAIN,
+        p_id=notice.id,
+        p_attempts=notice.attempts,
+        p_due_time=now() + int(seconds * 1_000_000),
+    )

@@ -1,0 +1,368 @@
+"""Sessions: beginning, entering with another application or organization, finding, ending."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as insert_or_replace
+
+from tenantry import errors, ids, vault
+from tenantry.db.schema import Json, to_json
+from tenantry.db.statements import Statement
+from tenantry.identity.sessions import devices, ending
+from tenantry.identity.sessions.model import (
+    ACTIVE,
+    REVOKED,
+    Session,
+    session_clients,
+    session_organizations,
+    sessions,
+)
+from tenantry.identity.sessions.reading import IS_ACTIVE, IS_LIVE, NOW, sessions_with_places
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.model import ACTIVE as MEMBER
+from tenantry.tenants.users.model import memberships
+from tenantry.times import MINUTE, now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import ColumnElement
+
+    from tenantry.call import Call
+    from tenantry.db import engine
+    from tenantry.identity.sessions.model import Bounds
+
+
+_s, _o, _c = sessions.c, session_organizations.c, session_clients.c
+_ID = bindparam("p_id", type_=Text)
+_ORGANIZATION_ID = bindparam("p_organization_id", type_=Text)
+_CLIENT_ID = bindparam("p_client_id", type_=Text)
+_CLAIMS = bindparam("p_custom_claims", type_=Json)
+
+_begin = (
+    insert(sessions)
+    .values({name: bindparam(f"p_{name}") for name in _s.keys()})  # noqa: SIM118 - columns
+    .returning(_s.id)
+)
+_first_organization = insert(session_organizations).values(
+    session_id=_ID, organization_id=_ORGANIZATION_ID, custom_claims=_CLAIMS, create_time=NOW
+)
+_first_client = insert(session_clients).values(
+    session_id=_ID, client_id=_CLIENT_ID, organization_id=_ORGANIZATION_ID, create_time=NOW
+)
+_BEGIN = Statement(_begin, _first_organization)
+_BEGIN_WITH_CLIENT = Statement(_begin, _first_organization, _first_client)
+
+
+def _earlier(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the smaller of two values; NULL is one that does not count."""
+    return case((one.is_(None), other), (other < one, other), else_=one)
+
+
+_idle_minutes = _earlier(_s.idle_minutes, bindparam("p_idle_minutes", type_=Integer))
+# Cast: PostgreSQL would multiply in 32 bits, which 36 minutes are too many for.
+_idle_expire_time = NOW + cast(_idle_minutes, BigInteger) * MINUTE
+_absolute_expire_time = _earlier(
+    _s.absolute_expire_time, bindparam("p_absolute_expire_time", type_=BigInteger)
+)
+_slid = NOW + cast(_s.idle_minutes, BigInteger) * MINUTE
+_given_time = bindparam("p_auth_time", type_=BigInteger)
+_given_amr = bindparam("p_amr", type_=Json)
+_is_member = (
+    select(memberships.c.id)
+    .where(
+        memberships.c.organization_id == _ORGANIZATION_ID,
+        memberships.c.user_id == _s.user_id,
+        memberships.c.status == MEMBER,
+    )
+    .correlate(sessions)
+    .exists()
+)
+_may_enter = (_s.id == _ID) & IS_ACTIVE & (_s.lapse_time > NOW) & _is_member
+_enter = (
+    update(sessions)
+    .where(_may_enter)
+    .values(
+        organization_id=_ORGANIZATION_ID,
+        update_time=NOW,
+        last_active_time=NOW,
+        absolute_expire_time=_absolute_expire_time,
+        idle_minutes=_idle_minutes,
+        idle_expire_time=_idle_expire_time,
+        lapse_time=_earlier(_absolute_expire_time, _idle_expire_time),
+        digest=func.coalesce(bindparam("p_digest", type_=Text), _s.digest),
+        auth_time=func.coalesce(_given_time, _s.auth_time),
+        amr=func.coalesce(_given_amr, _s.amr),
+    )
+    .returning(sessions)
+)
+# On PostgreSQL further changes are made also where the first one matches nothing.
+_entering = select(_s.id).where(_may_enter)
+_further_organization = insert_or_replace(session_organizations).from_select(
+    ["session_id", "organization_id", "custom_claims", "create_time"],
+    _entering.with_only_columns(_s.id, _ORGANIZATION_ID, _CLAIMS, NOW),
+)
+_keep_claims = _further_organization.on_conflict_do_nothing()
+_replace_claims = _further_organization.on_conflict_do_update(
+    index_elements=[_o.session_id, _o.organization_id],
+    set_={"custom_claims": _further_organization.excluded.custom_claims},
+)
+_further_client = (
+    insert_or_replace(session_clients)
+    .from_select(
+        ["session_id", "client_id", "organization_id", "create_time"],
+        _entering.with_only_columns(_s.id, _CLIENT_ID, _ORGANIZATION_ID, NOW).where(
+            _CLIENT_ID.is_not(None)
+        ),
+    )
+    .on_conflict_do_nothing()
+)
+# By whether the claims are given.
+_ENTER = {
+    False: Statement(_enter, _keep_claims, _further_client),
+    True: Statement(_enter, _replace_claims, _further_client),
+}
+_TOUCH = Statement(
+    update(sessions)
+    .where(_s.id == _ID, IS_ACTIVE, _s.lapse_time > NOW)
+    .values(
+        last_active_time=NOW,
+        idle_expire_time=_slid,
+        lapse_time=_earlier(_s.absolute_expire_time, _slid),
+    )
+    .returning(_s.id)
+)
+_AUTHENTICATED = Statement(
+    update(sessions)
+    .where(_s.id == _ID, IS_ACTIVE, _s.lapse_time > NOW)
+    .values(auth_time=NOW, update_time=NOW)
+    .returning(_s.id)
+)
+_FIND_BY_SECRET = Statement(
+    sessions_with_places().where(_s.digest == bindparam("p_digest", type_=Text), IS_LIVE)
+)
+_FIND_LIVE = Statement(sessions_with_places().where(_s.id == _ID, IS_LIVE))
+_FIND = Statement(sessions_with_places().where(_s.id == _ID))
+_ACTIVE_OF_USER = Statement(
+    select(_s.id)
+    .where(_s.user_id == bindparam("p_user_id", type_=Text), IS_ACTIVE, _s.lapse_time > NOW)
+    .order_by(_s.id)
+)
+
+
+class SessionOver(errors.Error):
+    """The session has ended, or its person is no member of the organization (any more)."""
+
+    code = errors.Code.FAILED_PRECONDITION
+    error_code = "SESSION_OVER"
+    sentence = "this session is over, sign in again"
+
+
+async def begin(
+    call: Call,
+    *,
+    user_id: str,
+    organization_id: str,
+    client_id: str | None,
+    amr: Sequence[str],
+    bounds: Bounds,
+    custom_claims: Mapping[str, Any],
+) -> tuple[Session, str]:
+    """Begin a session; return it with the secret of its cookie, which is kept nowhere.
+
+    The secret is always a new one: what a browser brought along never becomes a session. ``amr``
+    are the ids of the connections by which the person has signed in. ``call.db`` may be a
+    transaction; that the person is a member of the organization is the caller's to know.
+    """
+    at, secret = now(), vault.new_secret()
+    absolute = at + bounds.absolute * MINUTE
+    idle = None if bounds.idle is None else at + bounds.idle * MINUTE
+    # The parser compiles its rules at its first use, which takes half a second.
+    device = await asyncio.to_thread(devices.describe, call.origin.user_agent, call.origin.address)
+    session = Session(
+        id=call.db.new_id(ids.SESSION),
+        user_id=user_id,
+        organization_id=organization_id,
+        status=ACTIVE,
+        device=device,
+        amr=tuple(amr),
+        auth_time=at,
+        create_time=at,
+        update_time=at,
+        last_active_time=at,
+        absolute_expire_time=absolute,
+        idle_minutes=bounds.idle,
+        idle_expire_time=idle,
+        expire_time=None,
+        logout_time=None,
+        organizations=(organization_id,),
+        clients=((client_id, organization_id),) if client_id else (),
+    )
+    row = {name: getattr(session, name) for name in _s.keys() if name != "digest"}  # noqa: SIM118
+    row |= {"digest": vault.digest(secret), "device": to_json(device), "amr": to_json(session.amr)}
+    await call.db.apply(
+        _BEGIN_WITH_CLIENT if client_id else _BEGIN,
+        **{f"p_{name}": value for name, value in row.items()},
+        p_client_id=client_id,
+        p_custom_claims=to_json(dict(custom_claims)),
+        p_now=at,
+    )
+    return session, secret
+
+
+async def enter(
+    call: Call,
+    session: Session,
+    *,
+    organization_id: str,
+    client_id: str | None,
+    bounds: Bounds,
+    custom_claims: Mapping[str, Any] | None,
+    amr: Sequence[str] | None = None,
+    secret: str | None = None,
+) -> Session:
+    """Let another application or organization into a session, or the same one once more.
+
+    It is the same session. Its limits only become tighter. With ``amr`` the person has
+    authenticated just now. With ``secret`` that is its cookie's from here on. Without
+    ``custom_claims`` those of before are kept.
+
+    Raises:
+        SessionOver: it has ended, or the person is no active member of the organization.
+
+    """
+    at = now()
+    row = await call.db.apply(
+        _ENTER[custom_claims is not None],
+        p_id=session.id,
+        p_organization_id=organization_id,
+        p_client_id=client_id,
+        p_custom_claims=to_json(dict(custom_claims or {})),
+        p_absolute_expire_time=session.create_time + bounds.absolute * MINUTE,
+        p_idle_minutes=bounds.idle,
+        p_digest=None if secret is None else vault.digest(secret),
+        p_auth_time=None if amr is None else at,
+        p_amr=None if amr is None else to_json(tuple(amr)),
+        p_now=at,
+    )
+    if row is None:
+        raise SessionOver
+    clients = session.clients
+    if client_id is not None and (client_id, organization_id) not in clients:
+        clients = (*clients, (client_id, organization_id))
+    organizations = session.organizations
+    if organization_id not in organizations:
+        organizations = (*organizations, organization_id)
+    return replace(
+        session,
+        **{
+            name: row[name]
+            for name in (
+                *("organization_id", "auth_time", "update_time", "last_active_time"),
+                *("absolute_expire_time", "idle_minutes", "idle_expire_time"),
+            )
+        },
+        amr=session.amr if amr is None else tuple(amr),
+        organizations=organizations,
+        clients=clients,
+    )
+
+
+async def authenticated(call: Call, session: Session) -> None:
+    """Note that the person of a session has shown just now, once more, who they are.
+
+    Raises:
+        SessionOver: it has ended.
+
+    """
+    if await call.db.fetch_one(_AUTHENTICATED, p_id=session.id, p_now=now()) is None:
+        raise SessionOver
+
+
+async def touch(db: engine.Session, session_id: str) -> bool:
+    """Note that a session is in use: its idle time begins anew. Return whether it is active."""
+    return await db.fetch_one(_TOUCH, p_id=session_id, p_now=now()) is not None
+
+
+async def find(db: engine.Session, secret: str) -> Session | None:
+    """Return the live session whose cookie has this secret."""
+    if not secret:
+        return None
+    row = await db.fetch_one(_FIND_BY_SECRET, p_digest=vault.digest(secret), p_now=now())
+    return Session.from_row(row) if row else None
+
+
+async def find_live(db: engine.Session, session_id: str) -> Session | None:
+    """Return a session that has not ended, and whose person still is where it is signed in."""
+    row = await db.fetch_one(_FIND_LIVE, p_id=session_id, p_now=now())
+    return Session.from_row(row) if row else None
+
+
+async def get(call: Call, session_id: str) -> Session:
+    """Return a session, live or not.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+
+    """
+    row = await call.db.fetch_one(_FIND, p_id=session_id)
+    session = Session.from_row(row) if row else None
+    if session is None or not ending.is_visible(call, session):
+        raise errors.NotFound("session")
+    return session
+
+
+async def revoke(call: Call, session_id: str) -> Session:
+    """Revoke a session; return it, also if it had ended before, as it is then.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+
+    """
+    session = await get(call, session_id)
+    return await end(call, session.id, status=REVOKED) or await get(call, session_id)
+
+
+async def revoke_all(call: Call, user_id: str) -> list[Session]:
+    """Revoke all active sessions of a user; return them.
+
+    Raises:
+        errors.NotFound: there is no such user that this caller may see.
+
+    """
+    user = await users.get(call, users.Identity(user_id))
+    return await end_all(call, user.id)
+
+
+async def end(call: Call, session_id: str, *, status: str) -> Session | None:
+    """End a session: LOGOUT, REVOKED or EXPIRED. Return it, or None if it was not active.
+
+    In one transaction with what is told of it: the event, and the notices to its applications.
+    """
+    ended = await ending.end(call, [session_id], status=status)
+    return ended[0] if ended else None
+
+
+async def end_all(call: Call, user_id: str, *, but: str | None = None) -> list[Session]:
+    """Revoke the active sessions of a person, all but one if that is named; return them."""
+    rows = await call.db.fetch_all(_ACTIVE_OF_USER, p_user_id=user_id, p_now=now())
+    left = [row["id"] for row in rows if row["id"] != but]
+    ended: list[Session] = []
+    for start in range(0, len(left), ending.AT_ONCE):
+        ended += await ending.end(call, left[start : start + ending.AT_ONCE], status=REVOKED)
+    return ended

@@ -1,0 +1,318 @@
+"""Choosing the organization: one that somebody is in or invited to, or a new one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, literal_column, or_, select
+
+from tenantry import errors, ids
+from tenantry.db.statements import Statement
+from tenantry.events.interceptors.model import PRE_SIGNUP
+from tenantry.identity.sign_in import placing, requests, states
+from tenantry.identity.sign_in.contexts import as_user, connection_details, context_of, person
+from tenantry.identity.sign_in.core import EMAIL, RESET_PASSWORD, SIGN_UP, Core, problem
+from tenantry.tenants.organizations import service as organizations_service
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.users import joining, reading, signing_in, values
+from tenantry.tenants.users.joining import NamedRole
+from tenantry.tenants.users.model import ACTIVE, DIRECT_PROVISION, PENDING_INVITE, memberships
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.identity.sign_in.model import AuthRequest
+    from tenantry.tenants.users.model import User
+
+_MOST_LISTED = 1000
+_SWITCHERS = (states.ORGANIZATION_SWITCHER, states.ORGANIZATION_SWITCHER_SIGNUP)
+_SIGN_UPS = (states.ORGANIZATION_SIGNUP, states.ORGANIZATION_SWITCHER_SIGNUP)
+_NAME_MAX = 200
+
+_m, _o = memberships.c, organizations.c
+_LIST = Statement(
+    select(
+        *(_o.id, _o.display_name, _o.logo_url, _m.status, _m.inviter_email),
+        *(_m.create_time, _m.accept_time, _m.expire_time),
+    )
+    .join_from(memberships, organizations)
+    .where(
+        _m.user_id == bindparam("user_id", type_=Text),
+        or_(
+            _m.status == ACTIVE,
+            (_m.status == PENDING_INVITE) & (_m.expire_time > bindparam("p_now")),
+        ),
+    )
+    .order_by(_m.id)
+    .limit(literal_column(str(_MOST_LISTED)))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An organization that somebody may choose; times in microseconds since 1970, UTC."""
+
+    id: str
+    name: str
+    logo_url: str | None
+    membership_status: str
+    inviter_email: str | None
+    create_time: int
+    accept_time: int | None
+    expire_time: int | None  # of the invitation
+
+
+class Choosing(Core):
+    """From the proof of who it is to an organization."""
+
+    async def organizations(self, call: Call, request: AuthRequest) -> list[Choice]:
+        """Return the organizations to choose from, the oldest membership first.
+
+        Raises:
+            states.OutOfStep: nobody has signed in yet.
+
+        """
+        if request.state not in states.PROVED:
+            raise states.OutOfStep("sign in first")
+        if request.user_id is None:
+            return []
+        rows = await call.db.fetch_all(_LIST, user_id=request.user_id, p_now=now())
+        return [
+            Choice(
+                row["id"],
+                row["display_name"],
+                row["logo_url"],
+                row["status"],
+                row["inviter_email"],
+                row["create_time"],
+                row["accept_time"],
+                row["expire_time"] if row["status"] == PENDING_INVITE else None,
+            )
+            for row in rows
+        ]
+
+    async def choose_organization(
+        self, call: Call, request: AuthRequest, organization_id: str
+    ) -> AuthRequest:
+        """Choose an organization; one that has invited the person is joined by it.
+
+        Raises:
+            errors.NotFound: it is none that there is to choose.
+            errors.InvalidArgument: it has no free seat.
+            states.OutOfStep: there is nothing to choose now.
+
+        """
+        states.expect(request, *_SWITCHERS)
+        assert request.user_id is not None
+        user = await reading.find(
+            call.db, id_=request.user_id, external_id=None, organization_id=organization_id
+        )
+        place = user.membership_in(organization_id) if user is not None else None
+        if place is None or place.status not in {ACTIVE, PENDING_INVITE}:
+            raise errors.NotFound("organization")
+        async with call.db.transaction() as db:
+            moved = await requests.move(
+                db, request, states.ORGANIZATION_SELECTED, organization_id=organization_id
+            )
+            if place.status == PENDING_INVITE:
+                await self._accept(call, db, request, organization_id)
+        return moved
+
+    async def sign_up(
+        self,
+        call: Call,
+        request: AuthRequest,
+        *,
+        organization_name: str,
+        first_name: str = "",
+        last_name: str = "",
+        full_name: str = "",
+        phone_number: str = "",
+    ) -> AuthRequest:
+        """Found an organization, unless an interceptor forbids it or knows a place in another one.
+
+        The user is made by it where there was none.
+
+        Raises:
+            errors.InvalidArgument: a value cannot be taken; the field is named.
+            errors.Intercepted: an interceptor forbids it.
+            states.OutOfStep: there is nothing to found now.
+
+        """
+        states.expect(request, *_SIGN_UPS)
+        name = organization_name.strip()
+        if not 1 <= len(name) <= _NAME_MAX:
+            raise errors.InvalidArgument.field(
+                "organization_name", "string.len", f"must be 1 to {_NAME_MAX} characters"
+            )
+        assert request.email is not None
+        user = None
+        if request.user_id is not None:
+            user = await reading.find(call.db, id_=request.user_id, external_id=None)
+        self._check_founding(user)
+        profile = _profile(first_name, last_name, full_name, phone_number)
+        membership = await self._before_sign_up(call, request, user)
+        further = (
+            states.PASSWORD_CHOICE
+            if self._needs_password(request)
+            else states.ORGANIZATION_SELECTED
+        )
+        async with call.db.transaction() as db:
+            await requests.hold(db, request)
+            user_id = user.id if user is not None else db.new_id(ids.USER)
+            held = as_user(call, db, user_id)
+            if user is None:
+                user = await signing_in.create(held, user_id, email=request.email, profile=profile)
+            else:
+                user = await signing_in.change_profile(held, user, profile)
+                self._check_founding(user)  # as it is now, held
+            if membership is None:
+                organization, _ = await signing_in.found(
+                    held, user, display_name=name, region_code=self._settings.region
+                )
+                organization_id = organization.id
+            else:
+                organization_id = await _join_another(held, user, membership)
+            return await requests.move(
+                db,
+                request,
+                states.ORG_USER_CREATED,
+                further,
+                user_id=user.id,
+                organization_id=organization_id,
+            )
+
+    async def _before_sign_up(
+        self, call: Call, request: AuthRequest, user: User | None
+    ) -> dict[str, Any] | None:
+        """Ask the interceptors; return the membership that is to be made instead, if any."""
+        assert request.params is not None
+        params = request.params
+        details = await connection_details(call.db, request)
+        context = context_of(call, request, details) | {
+            "auth_request": {
+                "connection_id": params.connection_id or "",
+                "organization_id": params.organization_id or "",
+                "domain": params.domain_hint or "",
+                "login_hint": params.login_hint or "",
+                "state": params.state or "",
+            }
+        }
+        data = {} if user is None else {"user": person(user)}
+        verdict = await self._interceptors.run(call, PRE_SIGNUP, context=context, data=data)
+        return verdict.membership
+
+    async def _place(
+        self,
+        call: Call,
+        request: AuthRequest,
+        *way: str,
+        user: User | None,
+        **changes: Any,
+    ) -> AuthRequest:
+        """Take somebody whose proofs are complete to where they belong, as far as that is clear."""
+        assert request.params is not None
+        facts: Mapping[str, Any] = changes.get("facts", request.facts)
+        if facts["intent"] == RESET_PASSWORD and states.PASSWORD_CHOSEN not in way:
+            return await requests.move(call.db, request, *way, states.PASSWORD_CHOICE, **changes)
+        found = placing.place(
+            user.memberships if user else [],
+            named=request.params.organization_id,
+            may_found=self._may_found(user),
+            wants_to_found=facts["intent"] == SIGN_UP,
+        )
+        if found.state == states.ORGANIZATION_SIGNUP:
+            found = self._checked(found, changes.get("email") or request.email or "")
+        if found.problem:
+            return await requests.move(
+                call.db, request, *way, found.state, error=problem(found.problem), **changes
+            )
+        async with call.db.transaction() as db:
+            moved = await requests.move(
+                db,
+                request,
+                *way,
+                found.state,
+                organization_id=found.organization_id,
+                **changes,
+            )
+            if found.accepts:
+                assert found.organization_id is not None
+                await self._accept(call, db, moved, found.organization_id)
+        return moved
+
+    def _checked(self, found: placing.Placement, email: str) -> placing.Placement:
+        """Let nobody sign up whose address may not join."""
+        settings = self._settings
+        rules = joining.Rules(
+            settings.invitation_days,
+            settings.block_disposable_emails,
+            settings.block_public_emails,
+        )
+        try:
+            joining.check_address(rules, email, "email")
+        except errors.InvalidArgument as refusal:
+            return placing.Placement(states.FAILED, problem=refusal.message)
+        return found
+
+    async def _accept(
+        self, call: Call, db: Session, request: AuthRequest, organization_id: str
+    ) -> None:
+        user_id = request.user_id
+        assert user_id is not None
+        verified = bool(request.facts.get("email_proved"))
+        acting = as_user(call, db, user_id)
+        await signing_in.accept(acting, organization_id, user_id, verified=verified)
+
+    def _check_founding(self, user: User | None) -> None:
+        if not self._may_found(user):
+            raise errors.InvalidArgument("you may not found any more organizations")
+
+    def _needs_password(self, request: AuthRequest) -> bool:
+        """Whether somebody who signs up has to choose a password: where nothing else would do."""
+        methods = self._settings.sign_in_methods
+        return EMAIL not in methods and bool(request.facts.get("email_proved"))
+
+
+async def _join_another(call: Call, user: User, membership: Mapping[str, Any]) -> str:
+    """Make a user a member of the organization that an interceptor knows for it."""
+    identity = organizations_service.Identity(
+        membership.get("organization_id"), membership.get("external_organization_id")
+    )
+    organization = await organizations_service.get(call, identity)
+    roles = [
+        NamedRole(f"roles[{number}]", "", name)
+        for number, name in enumerate(membership.get("roles") or ())
+    ]
+    await signing_in.join(call, user, organization.id, roles, provisioning_method=DIRECT_PROVISION)
+    return organization.id
+
+
+def _profile(first: str, last: str, full: str, phone: str) -> dict[str, Any]:
+    """Return what somebody tells of themselves as members of a profile; "" says nothing."""
+    given = {
+        "first_name": ("given_name", first.strip()),
+        "last_name": ("family_name", last.strip()),
+        "full_name": ("name", full.strip()),
+        "phone_number": ("phone_number", re.sub(r"[\s().-]", "", phone)),
+    }
+    profile: dict[str, Any] = {}
+    for field, (name, value) in given.items():
+        if name in {"given_name", "family_name"} and len(value) > _NAME_MAX:
+            raise errors.InvalidArgument.field(
+                field, "string.max_len", f"must be at most {_NAME_MAX} characters"
+            )
+        try:
+            profile |= values.profile({}, {name: value}, field)
+        except errors.InvalidArgument as refusal:
+            # Named as it was given.
+            (broken,) = refusal.violations
+            raise errors.InvalidArgument.field(
+                field, broken.constraint, broken.description
+            ) from None
+    return profile

@@ -1,0 +1,86 @@
+"""What interceptors and events are told of a sign-in (the published members)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tenantry.caller import Caller, Kind
+from tenantry.identity.connections import service as connections
+from tenantry.times import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.identity.sign_in.model import AuthRequest
+    from tenantry.tenants.users.model import User
+
+
+async def amr_of(db: Session, proofs: Sequence[str]) -> list[str]:
+    """Return the ids of the connections by which somebody has signed in, each once."""
+    known = await connections.of_environment(db)
+    return list(dict.fromkeys(known[type_].id for type_ in proofs if type_ in known))
+
+
+async def connection_details(db: Session, request: AuthRequest) -> list[dict[str, str]]:
+    """Return the connections by which somebody has signed in, as interceptors see them."""
+    known = await connections.of_environment(db)
+    return [
+        {"id": known[type_].id, "type": type_, "provider": known[type_].provider}
+        for type_ in dict.fromkeys(request.facts.get("proofs", ()))
+        if type_ in known
+    ]
+
+
+def context_of(
+    call: Call, request: AuthRequest, details: Sequence[dict[str, str]]
+) -> dict[str, Any]:
+    """Return the context of a sign-in, as far as it is known by now."""
+    context: dict[str, Any] = {
+        "user_email": request.email or "",
+        "connection_details": list(details),
+        "ip_address": call.origin.address,
+    }
+    if request.user_id is not None:
+        context["user_id"] = request.user_id
+    if request.organization_id is not None:
+        context["organization_id"] = request.organization_id
+    return context
+
+
+def person(user: User) -> dict[str, Any]:
+    """Return a user with its memberships, as interceptors see it."""
+    profile = user.profile
+    given, family = profile.get("given_name", ""), profile.get("family_name", "")
+    return {
+        "id": user.id,
+        "name": profile.get("name") or f"{given} {family}".strip(),
+        "email": user.email,
+        "email_verified": user.email_verified,
+        "created_at": rfc3339(user.create_time),
+        "updated_at": rfc3339(user.update_time),
+        "given_name": given,
+        "family_name": family,
+        # Two names for one value, as everywhere.
+        "first_name": given,
+        "last_name": family,
+        "metadata": user.metadata,
+        "memberships": [
+            {
+                "organization_id": place.organization_id,
+                "organization_name": place.organization_name,
+                "status": place.status,
+                "roles": [role.name for role in place.roles],
+                "metadata": place.metadata,
+            }
+            for place in user.memberships
+        ],
+    }
+
+
+def as_user(call: Call, db: Session, user_id: str, session_id: str | None = None) -> Call:
+    """Return the call as one that this person makes, for what is told of it."""
+    caller = Caller(Kind.USER_SESSION, user_id, permissions=frozenset(), session_id=session_id)
+    return replace(call, caller=caller, db=db)

@@ -1,0 +1,240 @@
+"""The log of sign-ins: auth requests, newest first, a page at a time, counted up to a limit.
+
+Each list goes by the index of what it is narrowed to: an address, an application with statuses, or
+statuses alone. What has one of several statuses is read as one list for each, merged.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, func, literal_column, select, true
+
+from tenantry import email_addresses, errors, ids
+from tenantry.access.clients.model import clients
+from tenantry.db import key_ranges
+from tenantry.db.schema import from_json
+from tenantry.db.statements import Statement
+from tenantry.identity.sign_in.model import FAILED, INITIATED, PENDING, SUCCESS, auth_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Select
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Row
+
+DEFAULT_PAGE = 10
+MAX_PAGE = 100
+MOST_COUNTED = 10_000
+STATUSES = (INITIATED, PENDING, SUCCESS, FAILED)
+_LAST_TIME = 2**63 - 1
+
+_a = auth_requests.c
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is narrowed to; everything that is set must hold."""
+
+    email: str = ""
+    statuses: tuple[str, ...] = ()  # () for all
+    client_id: str = ""
+    start_time: int | None = None  # microseconds since 1970, both included
+    end_time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the log; its time in microseconds since 1970, UTC."""
+
+    id: str
+    status: str
+    email: str
+    user_id: str
+    organization_id: str
+    connection_id: str
+    client_id: str
+    client_name: str
+    client_type: str
+    intent: str
+    proofs: tuple[str, ...]
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the log; a token is "" where there is no page."""
+
+    entries: list[Entry]
+    total_size: int  # MOST_COUNTED at most
+    next_page_token: str
+    prev_page_token: str
+
+
+async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -> Page:
+    """Return one page of the log; ``page_size`` 0 is the default of 10, more than 100 is 100.
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this list and filter, a status is not
+            known, or the time ends before it starts.
+        errors.PermissionDenied: the caller is bound to one organization.
+
+    """
+    if call.caller.organization_id is not None:
+        raise errors.PermissionDenied
+    statuses = _known(narrow)
+    size = min(page_size or DEFAULT_PAGE, MAX_PAGE)
+    listing = "auth requests" + json.dumps(
+        [narrow.email, statuses, narrow.client_id, narrow.start_time, narrow.end_time]
+    )
+    low, high = key_ranges.between(ids.AUTH_REQUEST, narrow.start_time, narrow.end_time)
+    bounds = {"low": low, "high": high, "all_low": low, "all_high": high}
+    backward = False
+    if page_token:
+        backward, start = call.db.page_tokens.decode(listing, page_token)
+        bounds["low" if backward else "high"] = start
+    shape = _Shape(
+        statuses=len(statuses),
+        by_email=bool(narrow.email),
+        by_client=bool(narrow.client_id),
+        timed=narrow.start_time is not None or narrow.end_time is not None,
+    )
+    rows = await call.db.fetch_all(
+        _statement(shape, backward=backward),
+        take=size + 1,
+        **bounds,
+        email_key=email_addresses.key(narrow.email),
+        client_id=narrow.client_id,
+        since=0 if narrow.start_time is None else narrow.start_time,
+        until=_LAST_TIME if narrow.end_time is None else narrow.end_time,
+        **{f"status_{number}": status for number, status in enumerate(statuses)},
+    )
+    total = int(rows[0]["total"])
+    rows = [row for row in rows if row["id"] is not None]
+    more, rows = len(rows) > size, rows[:size]
+    if backward:
+        rows = rows[::-1]
+    token = functools.partial(call.db.page_tokens.encode, listing)
+    has_next = more or backward
+    has_previous = more if backward else bool(page_token)
+    return Page(
+        [_entry(row) for row in rows],
+        total,
+        token(backward=False, id_=rows[-1]["id"]) if rows and has_next else "",
+        token(backward=True, id_=rows[0]["id"]) if rows and has_previous else "",
+    )
+
+
+def _known(narrow: Filter) -> tuple[str, ...]:
+    """Return the statuses to look for in order, each once; all of them is none in particular."""
+    if (
+        narrow.start_time is not None
+        and narrow.end_time is not None
+        and narrow.end_time < narrow.start_time
+    ):
+        raise errors.InvalidArgument.field(
+            "end_time", "timestamp.gte", "must not be before start_time"
+        )
+    for index, status in enumerate(narrow.statuses):
+        if status not in STATUSES:
+            raise errors.InvalidArgument.field(
+                f"status[{index}]", "in", f"must be one of {', '.join(STATUSES)}"
+            )
+    statuses = tuple(sorted(set(narrow.statuses)))
+    if narrow.client_id and not narrow.email:
+        return statuses or STATUSES
+    return () if len(statuses) == len(STATUSES) else statuses
+
+
+def _entry(row: Row) -> Entry:
+    facts = from_json(row["facts"])
+    return Entry(
+        **{
+            name: row[name] or ""
+            for name in (
+                *("id", "status", "email", "user_id", "organization_id", "connection_id"),
+                *("client_id", "client_name", "client_type"),
+            )
+        },
+        intent=facts.get("intent", ""),
+        proofs=tuple(facts.get("proofs", ())),
+        time=row["create_time"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a statement looks like; there are few, and each is built and compiled once."""
+
+    statuses: int
+    by_email: bool
+    by_client: bool
+    timed: bool
+
+
+@functools.cache
+def _statement(shape: _Shape, *, backward: bool) -> Statement:
+    """Return the statement of a page; it has one row with the total at least."""
+    keys = _keys(shape, backward=backward, most=MAX_PAGE + 1).subquery("keys")
+    order = keys.c.id if backward else keys.c.id.desc()
+    # Planned for as few as this, and read no further than asked: see `users.listing`.
+    few = select(keys.c.id).order_by(order).limit(literal_column(str(MAX_PAGE + 1)))
+    some = select(few.subquery("few")).limit(bindparam("take")).subquery("page")
+    every = _keys(shape, prefix="all_", most=MOST_COUNTED)
+    limited = every.limit(literal_column(str(MOST_COUNTED))).subquery("every")
+    total = select(func.count().label("total")).select_from(limited).subquery("counted")
+    shown = select(
+        total.c.total,
+        *(column for column in _a if column.name not in {"params", "error"}),
+        clients.c.name.label("client_name"),
+        clients.c.client_type,
+    ).select_from(
+        total.outerjoin(some, true())
+        .outerjoin(auth_requests, _a.id == some.c.id)
+        .outerjoin(clients, clients.c.id == _a.client_id)
+    )
+    return Statement(shown.order_by(some.c.id if backward else some.c.id.desc()))
+
+
+def _keys(
+    shape: _Shape, *, most: int, backward: bool = False, prefix: str = ""
+) -> Select[tuple[str]]:
+    """Return the ids of so many requests, each list found by its index."""
+    given: list[tuple[ColumnElement[Any], ColumnElement[Any]]] = []
+    keyed = select(_a.id)
+    statuses: Sequence[ColumnElement[Any]] = [
+        bindparam(f"status_{number}", type_=Text) for number in range(shape.statuses)
+    ]
+    client_id = bindparam("client_id", type_=Text)
+    if shape.by_email:
+        given.append((_a.email_key, bindparam("email_key", type_=Text)))
+        if shape.by_client:
+            keyed = keyed.where(_a.client_id == client_id)
+        if statuses:
+            keyed = keyed.where(_a.status.in_(statuses))
+            statuses = []
+    elif shape.by_client:
+        given.append((_a.client_id, client_id))
+    if shape.timed:
+        # Not by an index: ids bring us near (see `key_ranges`).
+        keyed = keyed.where(
+            _a.create_time + 0 >= bindparam("since"), _a.create_time + 0 <= bindparam("until")
+        )
+    paths = [[*given, (_a.status, status)] for status in statuses] or [given]
+    return key_ranges.merged(
+        key_ranges.nearest(
+            keyed,
+            *path,
+            (_a.id, None),
+            low=f"{prefix}low",
+            high=f"{prefix}high",
+            most=most,
+            backward=backward,
+        )
+        for path in paths
+    )

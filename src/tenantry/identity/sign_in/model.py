@@ -1,0 +1,115 @@
+"""The table of auth requests, and one of them as the room knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Column, Index, Table, Text
+
+from tenantry.db.schema import Json, metadata, time_column
+
+# Of the log of sign-ins.
+INITIATED, PENDING, SUCCESS, FAILED = "INITIATED", "PENDING", "SUCCESS", "FAILED"
+
+auth_requests = Table(
+    "auth_requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # of `tenantry.identity.sign_in.states`
+    Column("status", Text, nullable=False),
+    Column("browser_digest", Text),
+    Column("client_id", Text),
+    Column("params", Json, nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("email", Text),
+    Column("email_key", Text),
+    Column("user_id", Text),
+    Column("organization_id", Text),
+    Column("connection_id", Text),
+    Column("error", Json),  # {"error": ..., "error_description": ...}
+    time_column("create_time"),
+    time_column("update_time"),
+    time_column("expire_time"),
+)
+_a = auth_requests.c
+_of_a_browser = _a.browser_digest.is_not(None)
+Index(
+    "ix_auth_requests__browser_digest_id",
+    _a.browser_digest,
+    _a.id,
+    postgresql_where=_of_a_browser,
+    sqlite_where=_of_a_browser,
+)
+# Nobody has shown who they are: neither by a session nor by a way to sign in.
+UNPROVED = _a.user_id.is_(None) & _a.connection_id.is_(None)
+Index(
+    "ix_auth_requests__unproved",
+    _a.id,
+    postgresql_where=UNPROVED,
+    sqlite_where=UNPROVED,
+)
+Index("ix_auth_requests__email_key_id", _a.email_key, _a.id)
+Index("ix_auth_requests__status_id", _a.status, _a.id)
+Index("ix_auth_requests__client_id_status_id", _a.client_id, _a.status, _a.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """What an authorization request asks for, checked (OpenID Connect Core 1.0 section 3.1.2.1)."""
+
+    redirect_uri: str
+    response_mode: str = "query"  # or form_post
+    scope: str = "openid"
+    state: str | None = None
+    nonce: str | None = None
+    code_challenge: str | None = None  # of S256
+    prompt: tuple[str, ...] = ()
+    max_age: int | None = None  # seconds
+    login_hint: str | None = None
+    domain_hint: str | None = None
+    organization_id: str | None = None
+    connection_id: str | None = None
+    provider: str | None = None
+    ui_locales: tuple[str, ...] = ()
+    id_token_user: str | None = None  # the sub of an id_token_hint that holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthRequest:
+    """One auth request; times in microseconds since 1970, UTC."""
+
+    id: str
+    state: str
+    status: str
+    client_id: str | None
+    params: Params | None  # None: it was refused before it could be trusted
+    email: str | None
+    user_id: str | None
+    organization_id: str | None
+    connection_id: str | None
+    facts: dict[str, Any] = field(default_factory=dict, hash=False)
+    error: dict[str, str] | None = field(default=None, hash=False)
+    create_time: int
+    update_time: int
+    expire_time: int
+    # What its browser has to keep from now on; None where that is what it has already.
+    secret: str | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the application, at its redirect_uri: a code, or an error."""
+
+    redirect_uri: str
+    response_mode: str
+    members: dict[str, str] = field(hash=False)  # code or error, state, iss (RFC 9207)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to the application, and what the browser is to keep from now on."""
+
+    answer: Answer
+    secret: str | None = None  # of the session, if one has begun
+    devices: tuple[str, ...] = ()  # of the cookie that it is known by, if somebody has signed in

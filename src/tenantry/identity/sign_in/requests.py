@@ -1,0 +1,244 @@
+"""Auth requests: making them, finding them, moving them from state to state.
+
+A request lives for ten minutes from its last step, and half an hour in all. It belongs to the
+browser that began it, which a cookie's secret tells. A move is made only from the very state and
+time that was seen: of two steps at once, one is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Text, bindparam, insert, literal_column, select, update
+
+from tenantry import email_addresses, ids, vault
+from tenantry.db.schema import from_json, json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.model import AuthRequest, Params, auth_requests
+from tenantry.times import SECOND, now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.db.engine import Row, Session
+
+STEP_SECONDS = 600
+MOST_SECONDS = 1800
+
+_PARAMS = tuple(field.name for field in fields(Params))
+
+_a = auth_requests.c
+# What a move may change, beside the state.
+_MOVED = (
+    *("state", "status", "facts", "email", "email_key", "user_id"),
+    *("organization_id", "connection_id", "error", "update_time", "expire_time"),
+)
+INSERT = (
+    insert(auth_requests)
+    .values({name: bindparam(f"a_{name}") for name in _a.keys()})  # noqa: SIM118 - columns
+    .returning(_a.id)
+)
+_INSERT = Statement(INSERT)
+_NOW = bindparam("p_now", type_=BigInteger)
+_DIGESTS = bindparam("p_digests", type_=Text)
+_live = (
+    _a.expire_time > _NOW,
+    *(_a.state != literal_column(f"'{state}'") for state in sorted(states.FINAL)),
+)
+_FIND = Statement(select(auth_requests).where(_a.id == bindparam("p_id", type_=Text), *_live))
+_NEWEST = Statement(
+    select(auth_requests)
+    .where(_a.browser_digest.in_(json_values(_DIGESTS)), *_live)
+    .order_by(_a.id.desc())
+    .limit(literal_column("1"))
+)
+_as_seen = (
+    _a.id == bindparam("p_id", type_=Text),
+    _a.state == bindparam("seen_state", type_=Text),
+    _a.update_time == bindparam("seen_time", type_=BigInteger),
+    _a.expire_time > _NOW,
+)
+_HOLD = Statement(select(_a.id).where(*_as_seen).with_for_update())
+
+
+def _move(*columns: str) -> Statement:
+    return Statement(
+        update(auth_requests)
+        .where(*_as_seen)
+        .values({name: bindparam(f"a_{name}") for name in columns})
+        .returning(_a.id)
+    )
+
+
+_MOVE = _move(*_MOVED)
+_MOVE_BY_PROOF = _move(*_MOVED, "browser_digest")
+
+
+def new(
+    db: Session,
+    *way: str,
+    secret: str | None,
+    client_id: str,
+    params: Params,
+    facts: Mapping[str, Any] | None = None,
+    **members: Any,
+) -> tuple[AuthRequest, dict[str, Any]]:
+    """Return a request that has come this far, from its first state on, and its parameters.
+
+    Those are for `INSERT`. Without a ``secret`` no browser comes back to it.
+    """
+    states.check(states.IN_PROGRESS, *way)
+    at = now()
+    state = way[-1] if way else states.IN_PROGRESS
+    request = AuthRequest(
+        id=db.new_id(ids.AUTH_REQUEST),
+        state=state,
+        status=states.status(state),
+        client_id=client_id,
+        params=params,
+        facts=dict(facts or {}),
+        create_time=at,
+        update_time=at,
+        expire_time=at + STEP_SECONDS * SECOND,
+        secret=secret,
+        **{"email": None, "user_id": None, "organization_id": None, "connection_id": None}
+        | members,
+    )
+    return request, _row(request) | {"a_browser_digest": vault.digest(secret) if secret else None}
+
+
+async def add(db: Session, row: Mapping[str, Any]) -> None:
+    """Store a new request, of the parameters that `new` returned."""
+    await db.fetch_all(_INSERT, **row)
+
+
+async def find(db: Session, request_id: str, secret: str) -> AuthRequest | None:
+    """Return a request that goes on, if this is the secret of its browser."""
+    if not secret or not ids.well_formed(ids.AUTH_REQUEST, request_id):
+        return None
+    row = await db.fetch_one(_FIND, p_id=request_id, p_now=now())
+    if row is None or not row["browser_digest"] or not vault.matches(secret, row["browser_digest"]):
+        return None
+    return from_row(row)
+
+
+async def find_of_any(db: Session, request_id: str) -> AuthRequest | None:
+    """Return a request that goes on, whichever browser's it is."""
+    if not ids.well_formed(ids.AUTH_REQUEST, request_id):
+        return None
+    row = await db.fetch_one(_FIND, p_id=request_id, p_now=now())
+    return from_row(row) if row else None
+
+
+async def newest(db: Session, secrets: Sequence[str]) -> AuthRequest | None:
+    """Return the newest request that goes on, of those that a browser has the secrets of."""
+    if not secrets:
+        return None
+    digests = to_json([vault.digest(secret) for secret in secrets])
+    row = await db.fetch_one(_NEWEST, p_digests=digests, p_now=now())
+    return from_row(row) if row else None
+
+
+async def hold(db: Session, request: AuthRequest) -> None:
+    """Let nobody else move a request before this transaction ends.
+
+    Raises:
+        states.OutOfStep: another step was faster, or time is up.
+
+    """
+    seen = {"seen_state": request.state, "seen_time": request.update_time}
+    if await db.fetch_one(_HOLD, p_id=request.id, **seen, p_now=now()) is None:
+        raise states.OutOfStep
+
+
+async def move(
+    db: Session, request: AuthRequest, *way: str, is_proof: bool = False, **changes: Any
+) -> AuthRequest:
+    """Take a request along this way, and return it as it is then.
+
+    With a proof it has a new secret from here on, which the browser that gave the proof is told
+    alone: whoever else knew the old one has no part in what follows.
+
+    Raises:
+        states.OutOfStep: the table has no such way, or another step was faster, or time is up.
+
+    """
+    states.check(request.state, *way)
+    at, secret = now(), vault.new_secret() if is_proof else None
+    most = request.create_time + MOST_SECONDS * SECOND
+    moved = replace(
+        request,
+        state=way[-1],
+        status=states.status(way[-1]),
+        update_time=max(at, request.update_time + 1),
+        expire_time=min(at + STEP_SECONDS * SECOND, most),
+        secret=secret or request.secret,
+        **changes,
+    )
+    done = await db.apply(
+        _MOVE if secret is None else _MOVE_BY_PROOF,
+        **_row(moved),
+        a_browser_digest=vault.digest(secret) if secret else None,
+        p_id=request.id,
+        seen_state=request.state,
+        seen_time=request.update_time,
+        p_now=at,
+    )
+    if done is None:
+        raise states.OutOfStep
+    return moved
+
+
+def from_row(row: Row) -> AuthRequest:
+    """Return the request of one row."""
+    params = from_json(row["params"])
+    error = row["error"]
+    return AuthRequest(
+        **{
+            name: row[name]
+            for name in (
+                *("id", "state", "status", "client_id", "email", "user_id", "organization_id"),
+                *("connection_id", "create_time", "update_time", "expire_time"),
+            )
+        },
+        params=_params(params) if params else None,
+        facts=from_json(row["facts"]),
+        error=from_json(error) if error else None,
+    )
+
+
+def _params(members: Mapping[str, Any]) -> Params:
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in members.items()
+    }
+    return Params(**given)
+
+
+def _members(params: Params) -> dict[str, Any]:
+    """Return what is set: most of it never is, and what is not is not stored."""
+    members = ((name, getattr(params, name)) for name in _PARAMS)
+    return {name: value for name, value in members if value not in (None, ())}
+
+
+def _row(request: AuthRequest) -> dict[str, Any]:
+    params = request.params
+    email = request.email
+    return {
+        "a_id": request.id,
+        "a_state": request.state,
+        "a_status": request.status,
+        "a_client_id": request.client_id,
+        "a_params": to_json({} if params is None else _members(params)),
+        "a_facts": to_json(request.facts),
+        "a_email": email,
+        "a_email_key": email_addresses.key(email) if email else None,
+        "a_user_id": request.user_id,
+        "a_organization_id": request.organization_id,
+        "a_connection_id": request.connection_id,
+        "a_error": None if request.error is None else to_json(request.error),
+        "a_create_time": request.create_time,
+        "a_update_time": request.update_time,
+        "a_expire_time": request.expire_time,
+    }

@@ -1,0 +1,61 @@
+"""How long the log of sign-ins goes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, literal_column, select
+
+from tenantry import ids
+from tenantry.db.statements import Statement
+from tenantry.identity.sign_in.model import UNPROVED, auth_requests
+from tenantry.times import DAY, now
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+
+UNPROVED_SECONDS = 3600
+_PRUNED_AT_ONCE = 1000
+
+_a = auth_requests.c
+_PRUNE = Statement(
+    delete(auth_requests)
+    .where(
+        _a.id.in_(
+            select(_a.id)
+            .where(_a.id < bindparam("p_before"))
+            .order_by(_a.id)
+            .limit(literal_column(str(_PRUNED_AT_ONCE)))
+        )
+    )
+    .returning(_a.id)
+)
+
+
+_PRUNE_UNPROVED = Statement(
+    delete(auth_requests)
+    .where(
+        _a.id.in_(
+            select(_a.id)
+            .where(UNPROVED, _a.id < bindparam("p_before"))
+            .order_by(_a.id)
+            .limit(literal_column(str(_PRUNED_AT_ONCE)))
+        )
+    )
+    .returning(_a.id)
+)
+
+
+async def prune(db: Session, *, days: int) -> bool:
+    """Delete some requests that began so many days ago; return whether there may be more."""
+    before = ids.at(ids.AUTH_REQUEST, now() - days * DAY)
+    return len(await db.fetch_all(_PRUNE, p_before=before)) == _PRUNED_AT_ONCE
+
+
+async def prune_unproved(db: Session) -> bool:
+    """Delete some requests that an hour ago began and nobody proved; whether there may be more.
+
+    Anybody can begin as many as they like.
+    """
+    before = ids.at(ids.AUTH_REQUEST, now() - UNPROVED_SECONDS * 1_000_000)
+    return len(await db.fetch_all(_PRUNE_UNPROVED, p_before=before)) == _PRUNED_AT_ONCE

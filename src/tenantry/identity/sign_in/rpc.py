@@ -1,0 +1,338 @@
+"""AuthService and AuditLogsService: message in, message out. No SQL, no rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from protobuf.wkt import Empty, Struct
+
+from tenantry import errors
+from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb as log_pb
+from tenantry.gen.scalekit.v1.auth import auth_pb as pb
+from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationCustomizations
+from tenantry.gen.scalekit.v1.connections.connections_pb import ConnectionType, PasswordlessType
+from tenantry.identity.connections import service as connections
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import LOGOUT
+from tenantry.identity.sign_in import listing, methods, refusals, states
+from tenantry.identity.sign_in.browsers import check_page
+from tenantry.identity.sign_in.core import EMAIL, PASSKEY, SIGN_IN, SIGN_UP
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.users import service as users
+from tenantry.times import timestamp
+
+if TYPE_CHECKING:
+    from protobuf.wkt import Timestamp
+
+    from tenantry.call import Call
+    from tenantry.identity.sessions.cookies import SessionCookie
+    from tenantry.identity.sign_in.browsers import BrowserCookies
+    from tenantry.identity.sign_in.choosing import Choice
+    from tenantry.identity.sign_in.methods import Method
+    from tenantry.identity.sign_in.model import AuthRequest
+    from tenantry.identity.sign_in.service import SignIn
+    from tenantry.settings import Settings
+
+_CODE_LENGTH = 6
+_INTENTS = {SIGN_IN: pb.Intent.sign_in, SIGN_UP: pb.Intent.sign_up}
+_NAMES = {intent: name for name, intent in _INTENTS.items()}
+
+
+class AuthService:
+    """One async method per rpc. The newest sign-in that the browser has a cookie of is meant."""
+
+    def __init__(
+        self,
+        sign_in: SignIn,
+        settings: Settings,
+        *,
+        browser_cookies: BrowserCookies,
+        session_cookie: SessionCookie,
+    ) -> None:
+        self._sign_in = sign_in
+        self._settings = settings
+        self._browser_cookies = browser_cookies
+        self._session_cookie = session_cookie
+
+    async def list_auth_methods(
+        self, request: pb.ListAuthMethodsRequest, call: Call
+    ) -> pb.ListAuthMethodsResponse:
+        begun = await self._begun(call)
+        offered = await methods.offered(call.db, self._settings, request.intent)
+        return pb.ListAuthMethodsResponse(
+            auth_methods=[self._method(method, begun) for method in offered]
+        )
+
+    async def discovery_auth_method(
+        self, request: pb.DiscoveryAuthMethodRequest, call: Call
+    ) -> pb.DiscoveryAuthMethodResponse:
+        check_page(call.origin, self._settings.public_url)
+        given = request.discovery_request
+        if given is None:
+            raise errors.InvalidArgument.field("discovery_request", "required", "is required")
+        begun, intent = await self._begun(call), _NAMES.get(given.intent, SIGN_IN)
+        offered = await methods.offered(call.db, self._settings, intent)
+        if not offered:
+            # A passkey is added to an account, and never the start of one.
+            raise errors.InvalidArgument.field(
+                "discovery_request.intent",
+                "in",
+                "nobody can sign up here: there are passkeys alone",
+            )
+        method = offered[0]
+        if method.name == EMAIL:
+            begun = await self._sign_in.start_email(call, begun, email=given.email, intent=intent)
+        return pb.DiscoveryAuthMethodResponse(auth_method=self._method(method, begun))
+
+    async def verify_password_less_otp(
+        self, request: pb.VerifyPasswordLessOtpRequest, call: Call
+    ) -> pb.VerifyPasswordLessOtpResponse:
+        check_page(call.origin, self._settings.public_url)
+        if request.otp_req is None:
+            raise errors.InvalidArgument.field("otp_req", "required", "is required")
+        begun = await self._begun(call)
+        proved = await self._sign_in.verify_code(call, begun, request.otp_req.code_challenge)
+        for cookie in self._browser_cookies.issue(proved):
+            call.headers["set-cookie"] = cookie
+        if proved.error is not None:
+            raise errors.PermissionDenied(proved.error["error_description"])
+        return pb.VerifyPasswordLessOtpResponse()
+
+    async def resend_auth_passwordless(
+        self, _request: pb.ResendAuthPasswordlessRequest, call: Call
+    ) -> Empty:
+        check_page(call.origin, self._settings.public_url)
+        await self._sign_in.resend_email(call, await self._begun(call))
+        return Empty()
+
+    async def list_user_organizations(
+        self, _request: Empty, call: Call
+    ) -> pb.ListUserOrganizationsResponse:
+        begun = await self._begun(call)
+        choices = await self._sign_in.organizations(call, begun)
+        return pb.ListUserOrganizationsResponse(
+            organizations=[_organization(choice) for choice in choices],
+            user=await _details(call, begun),
+            intent=_INTENTS.get(begun.facts["intent"], pb.Intent.sign_in),
+        )
+
+    async def signup_organization(
+        self, request: pb.SignupOrganizationRequest, call: Call
+    ) -> pb.SignupOrganizationResponse:
+        check_page(call.origin, self._settings.public_url)
+        founded = await self._sign_in.sign_up(
+            call,
+            await self._begun(call),
+            organization_name=request.organization_name,
+            first_name=request.first_name,
+            last_name=request.last_name,
+            full_name=request.full_name,
+            phone_number=request.phone_number,
+        )
+        organization = await organizations.get(call, Identity(founded.organization_id))
+        return pb.SignupOrganizationResponse(
+            organization_id=organization.id, organization_name=organization.display_name
+        )
+
+    async def get_auth_state(
+        self, _request: pb.GetAuthStateRequest, call: Call
+    ) -> pb.GetAuthStateResponse:
+        begun = await self._begun(call)
+        shown = states.IN_PROGRESS if begun.state in states.OURS else begun.state
+        return pb.GetAuthStateResponse(
+            auth_state=pb.AuthState[shown],
+            user=await _details(call, begun),
+            login_hint=(begun.params.login_hint or "") if begun.params else "",
+        )
+
+    async def get_auth_error(
+        self, request: pb.GetAuthErrorRequest, call: Call
+    ) -> pb.GetAuthErrorResponse:
+        found = refusals.find(call.db, request.error_id)
+        if found is None:
+            raise errors.NotFound("error")
+        said = found.refusal
+        return pb.GetAuthErrorResponse(error=said.error, error_description=said.description)
+
+    async def logout(self, _request: Empty, call: Call) -> Empty:
+        check_page(call.origin, self._settings.public_url)
+        secret = self._session_cookie.read(call.origin.cookies)
+        session = await sessions.find(call.db, secret) if secret else None
+        if session is not None:
+            await sessions.end(call, session.id, status=LOGOUT)
+        call.headers["set-cookie"] = self._session_cookie.clear()
+        return Empty()
+
+    async def get_auth_customizations(
+        self, _request: pb.GetAuthCustomizationsRequest, call: Call
+    ) -> pb.GetAuthCustomizationsResponse:
+        known = self._settings
+        answer = pb.GetAuthCustomizationsResponse(
+            customization_settings=Struct.from_python(
+                {
+                    "app_name": known.app_name,
+                    "logo_url": known.app_logo_url,
+                    "color": known.app_color,
+                    "support_email": known.support_email,
+                }
+            ),
+            settings=pb.PortalSettings(custom_branding=bool(known.app_name)),
+        )
+        begun = await self._find(call)
+        named = begun.params.organization_id if begun and begun.params else None
+        if named is not None:
+            try:
+                found = await organizations.get(call, Identity(named))
+            except errors.NotFound:
+                return answer
+            shown = OrganizationCustomizations(
+                organization_logo_branding=found.branding is not None and found.branding.custom,
+                display_name=found.display_name,
+            )
+            if found.logo_url is not None:
+                shown.logo_url = found.logo_url
+            answer.organization_customizations = shown
+        return answer
+
+    async def get_auth_features(self, _request: Empty, _call: Call) -> pb.GetAuthFeaturesResponse:
+        known = self._settings
+        return pb.GetAuthFeaturesResponse(
+            features=Struct.from_python(
+                {"sign_up": known.sign_up, "sign_in_methods": list(known.sign_in_methods)}
+            )
+        )
+
+    async def _find(self, call: Call) -> AuthRequest | None:
+        secrets = self._browser_cookies.secrets(call.origin.cookies)
+        return await self._sign_in.newest(call.db, secrets)
+
+    async def _begun(self, call: Call) -> AuthRequest:
+        found = await self._find(call)
+        if found is None:
+            raise errors.NotFound("auth request")
+        return found
+
+    def _method(self, method: Method, begun: AuthRequest) -> pb.AuthMethod:
+        message = pb.AuthMethod(
+            connection_id=method.connection_id,
+            connection_type=ConnectionType[method.connection_type],
+            provider=method.provider,
+            auth_initiation_uri=f"{self._settings.public_url}/login/{begun.id}",
+        )
+        if method.name == EMAIL:
+            message.passwordless_type = PasswordlessType.LINK_OTP
+            message.code_challenge_length = _CODE_LENGTH
+        if method.name == PASSKEY:
+            message.show_passkey_button = True
+            message.enable_webauthn_conditional_login = True
+        return message
+
+
+class AuditLogsService:
+    """One async method per rpc."""
+
+    async def list_auth_requests(
+        self, request: log_pb.ListAuthLogRequest, call: Call
+    ) -> log_pb.ListAuthLogResponse:
+        if request.resource_id or request.connected_account_identifier:
+            return log_pb.ListAuthLogResponse()  # there is no sign-in to either
+        page = await listing.page(
+            call,
+            listing.Filter(
+                email=request.email,
+                statuses=tuple(request.status),
+                client_id=request.client_id,
+                start_time=_microseconds(request.start_time, "start_time", up=True),
+                end_time=_microseconds(request.end_time, "end_time", up=False),
+            ),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        known = await connections.of_environment(call.db)
+        of_connection = {one.id: (one.type, one.provider) for one in known.values()}
+        return log_pb.ListAuthLogResponse(
+            next_page_token=page.next_page_token,
+            prev_page_token=page.prev_page_token,
+            total_size=page.total_size,
+            authRequests=[
+                _entry(entry, call.db.environment_id, known, of_connection)
+                for entry in page.entries
+            ],
+        )
+
+
+def _entry(
+    entry: listing.Entry,
+    environment_id: str,
+    known: dict[str, Any],
+    of_connection: dict[str, tuple[str, str]],
+) -> log_pb.AuthLogRequest:
+    type_, provider = of_connection.get(entry.connection_id, ("", ""))
+    return log_pb.AuthLogRequest(
+        organization_id=entry.organization_id,
+        environment_id=environment_id,
+        connection_id=entry.connection_id,
+        auth_request_id=entry.id,
+        email=entry.email,
+        connection_type=type_,
+        connection_provider=provider,
+        status=entry.status,
+        timestamp=timestamp(entry.time),
+        connection_details=[
+            log_pb.ConnectionDetails(
+                connection_id=known[proof].id,
+                organization_id=entry.organization_id,
+                connection_type=proof,
+                connection_provider=known[proof].provider,
+            )
+            for proof in entry.proofs
+            if proof in known
+        ],
+        workflow=entry.intent,
+        client_id=entry.client_id,
+        client_name=entry.client_name,
+        client_type=entry.client_type,
+    )
+
+
+async def _details(call: Call, begun: AuthRequest) -> pb.UserDetails:
+    """Return who signs in; the names of a person only once it is proved to be this one."""
+    details = pb.UserDetails(email=begun.email or "")
+    if begun.user_id is not None and begun.state in states.PROVED:
+        profile = (await users.get(call, users.Identity(begun.user_id))).profile
+        details.first_name = profile.get("given_name", "")
+        details.last_name = profile.get("family_name", "")
+    return details
+
+
+def _organization(choice: Choice) -> pb.Organization:
+    message = pb.Organization(
+        id=choice.id, name=choice.name, membership_status=choice.membership_status
+    )
+    if choice.inviter_email is not None:
+        message.invitation_inviter_email = choice.inviter_email
+    if choice.expire_time is not None:
+        message.invitation_created_at = timestamp(choice.create_time)
+        message.invitation_expires_at = timestamp(choice.expire_time)
+    elif choice.accept_time is not None:
+        message.invitation_accepted_at = timestamp(choice.accept_time)
+    if choice.logo_url is not None:
+        message.logo_url = choice.logo_url
+    return message
+
+
+def _microseconds(moment: Timestamp | None, name: str, *, up: bool) -> int | None:
+    """Return a time as the log has it, rounded towards the inside of the filter."""
+    if moment is None:
+        return None
+    nanos = moment.nanos + 999 if up else moment.nanos
+    microseconds = moment.seconds * 1_000_000 + nanos // 1000
+    if not _FIRST_SECOND <= moment.seconds <= _LAST_SECOND or not 0 <= moment.nanos < 10**9:
+        raise errors.InvalidArgument.field(
+            name, "timestamp", "must be a time of the years 1 to 9999"
+        )
+    return microseconds
+
+
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # where a Timestamp starts and ends

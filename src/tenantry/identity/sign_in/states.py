@@ -1,0 +1,133 @@
+"""The states of an auth request, and the one table of the ways between them.
+
+Names are those of the contract's AuthState where it has one; ours are shown over the API as
+AUTHENTICATION_IN_PROGRESS. A step may pass through several states at once, as from the proof of an
+inbox straight to the only organization: each part of its way is looked up, only its end is stored.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.identity.sign_in.model import FAILED as STATUS_FAILED
+from tenantry.identity.sign_in.model import INITIATED, PENDING, SUCCESS
+
+if TYPE_CHECKING:
+    from tenantry.identity.sign_in.model import AuthRequest
+
+IN_PROGRESS = "AUTHENTICATION_IN_PROGRESS"
+LINK_OTP_SENT = "LINK_SENT_OTP_VERIFICATION_PENDING"
+OTP_VERIFIED = "OTP_VERIFIED"
+LINK_VERIFIED = "LINK_VERIFIED"
+WEBAUTHN_VERIFIED = "WEBAUTHN_VERIFIED"
+ORGANIZATION_SWITCHER = "ORGANIZATION_SWITCHER"
+ORGANIZATION_SWITCHER_SIGNUP = "ORGANIZATION_SWITCHER_SIGNUP"  # or a new one may be founded
+ORGANIZATION_SIGNUP = "ORGANIZATION_SIGNUP"
+ORG_USER_CREATED = "ORG_USER_CREATED"
+ORGANIZATION_SELECTED = "ORGANIZATION_SELECTED"
+COMPLETED = "AUTHENTICATION_COMPLETED"
+FAILED = "AUTHENTICATION_FAILED"
+# Ours.
+SESSION_FOUND = "SESSION_FOUND"
+PASSWORD_VERIFIED = "PASSWORD_VERIFIED"  # noqa: S105 - a name, no secret
+SECOND_FACTOR_PENDING = "SECOND_FACTOR_PENDING"
+SECOND_FACTOR_VERIFIED = "SECOND_FACTOR_VERIFIED"
+PASSWORD_CHOICE = "PASSWORD_CHOICE"  # noqa: S105 - a name, no secret
+PASSWORD_CHOSEN = "PASSWORD_CHOSEN"  # noqa: S105 - a name, no secret
+
+OURS = frozenset(
+    {
+        SESSION_FOUND,
+        PASSWORD_VERIFIED,
+        SECOND_FACTOR_PENDING,
+        SECOND_FACTOR_VERIFIED,
+        PASSWORD_CHOICE,
+        PASSWORD_CHOSEN,
+    }
+)
+
+_UNPROVED = {
+    LINK_OTP_SENT,
+    OTP_VERIFIED,
+    LINK_VERIFIED,
+    PASSWORD_VERIFIED,
+    WEBAUTHN_VERIFIED,
+    FAILED,
+}
+_PLACES = {
+    ORGANIZATION_SWITCHER,
+    ORGANIZATION_SWITCHER_SIGNUP,
+    ORGANIZATION_SIGNUP,
+    ORGANIZATION_SELECTED,
+    FAILED,
+}
+TABLE: dict[str, set[str]] = {
+    IN_PROGRESS: {*_UNPROVED, SESSION_FOUND},
+    LINK_OTP_SENT: _UNPROVED,
+    # A first factor was given.
+    OTP_VERIFIED: {SECOND_FACTOR_PENDING, PASSWORD_CHOICE, *_PLACES},
+    LINK_VERIFIED: {SECOND_FACTOR_PENDING, PASSWORD_CHOICE, *_PLACES},
+    PASSWORD_VERIFIED: {SECOND_FACTOR_PENDING, *_PLACES},
+    WEBAUTHN_VERIFIED: {SECOND_FACTOR_PENDING, *_PLACES},
+    SECOND_FACTOR_PENDING: {SECOND_FACTOR_VERIFIED, FAILED},
+    SECOND_FACTOR_VERIFIED: {PASSWORD_CHOICE, *_PLACES},
+    PASSWORD_CHOICE: {PASSWORD_CHOSEN, FAILED},
+    PASSWORD_CHOSEN: _PLACES,
+    # Or there was a session already, which chooses among organizations only.
+    SESSION_FOUND: {ORGANIZATION_SWITCHER, ORGANIZATION_SELECTED, FAILED},
+    # Who it is, is known: for which organization?
+    ORGANIZATION_SWITCHER: {ORGANIZATION_SELECTED, FAILED},
+    ORGANIZATION_SWITCHER_SIGNUP: {ORGANIZATION_SELECTED, ORG_USER_CREATED, FAILED},
+    ORGANIZATION_SIGNUP: {ORG_USER_CREATED, FAILED},
+    ORG_USER_CREATED: {PASSWORD_CHOICE, ORGANIZATION_SELECTED},
+    ORGANIZATION_SELECTED: {COMPLETED, FAILED},
+    COMPLETED: set(),
+    FAILED: set(),
+}
+# Nothing follows, and nobody finds the request any more.
+FINAL = frozenset(state for state, following in TABLE.items() if not following)
+# Whoever is in one of these has been recognized.
+PROVED = frozenset(TABLE) - {IN_PROGRESS, LINK_OTP_SENT, FAILED}
+
+
+class OutOfStep(errors.InvalidArgument):
+    """The step does not follow from the state that the sign-in is in.
+
+    Or another tab or a second click has taken it further meanwhile.
+    """
+
+    sentence = "this sign-in has gone on meanwhile"
+
+
+def check(*way: str) -> None:
+    """Look up a way through the table, from the state it starts in.
+
+    Raises:
+        OutOfStep: a part of it is not in the table.
+
+    """
+    for state, following in itertools.pairwise(way):
+        if following not in TABLE[state]:
+            raise OutOfStep(f"this step does not follow: the sign-in is at {state}")
+
+
+def expect(request: AuthRequest, *states: str) -> None:
+    """Make sure that a request is in one of these states.
+
+    Raises:
+        OutOfStep: it is not.
+
+    """
+    if request.state not in states:
+        raise OutOfStep(f"this step does not follow: the sign-in is at {request.state}")
+
+
+def status(state: str) -> str:
+    """Return what the log of sign-ins says of a state."""
+    if state == COMPLETED:
+        return SUCCESS
+    if state == FAILED:
+        return STATUS_FAILED
+    return PENDING if state in PROVED else INITIATED

@@ -1,0 +1,1 @@
+"""Organizations and what they hold: domains, users, roles, links into the admin portal."""

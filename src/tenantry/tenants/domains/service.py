@@ -1,0 +1,330 @@
+"""The rules of domains: claiming, finding, proving, deleting.
+
+What a management client says is taken as proven: the application vouches for it. Everybody else
+makes a claim, which waits for its TXT record. Claims of several organizations stand side by side,
+so nobody keeps the owner out; proven is a domain for one organization only. Who has proven it by
+DNS keeps it from a later claim only as long as the record is there: names are sold.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, func, insert, or_, select
+
+from tenantry import domain_names, email_addresses, errors, ids, vault
+from tenantry.caller import Kind
+from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.statements import Statement
+from tenantry.tenants.domains import email_domains, verification
+from tenantry.tenants.domains.model import (
+    ADMIN,
+    ALLOWED_EMAIL_DOMAIN,
+    DNS,
+    NOT_APPLICABLE,
+    ORGANIZATION_DOMAIN,
+    PENDING,
+    PROVEN,
+    VERIFIED,
+    Domain,
+    domains,
+)
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.model import organizations as organizations_table
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.tenants.domains.verification import Resolver
+    from tenantry.tenants.organizations.service import Identity
+
+MAX_DOMAINS = 1000  # of one organization
+DEFAULT_PAGE = 30
+MAX_PAGE = 100
+
+_SECRET_PREFIX = "tn_dom_verify_"  # noqa: S105 - a prefix, no secret
+_MAX_ORGANIZATIONS = 100  # that one e-mail address leads to
+
+_d, _o = domains.c, organizations_table.c
+_is_proven = or_(*(_d.verification_status == status for status in PROVEN))
+_HELD = (
+    select(func.count())
+    .select_from(domains)
+    .where(_d.organization_id == bindparam("p_organization_id"))
+)
+_OWNERS = (
+    select(func.count())
+    .select_from(domains)
+    .where(_d.domain == bindparam("p_domain"), _d.domain_type == ORGANIZATION_DOMAIN, _is_proven)
+)
+_STANDING = Statement(
+    select(
+        _HELD.scalar_subquery().label("held"),
+        _OWNERS.scalar_subquery().label("owners"),
+        _OWNERS.where(_d.verification_method != DNS).scalar_subquery().label("vouched_for"),
+    )
+)
+_INSERT = Statement(
+    insert(domains)
+    .values({name: bindparam(f"p_{name}") for name in _d.keys()})  # noqa: SIM118 - columns
+    .returning(_d.id)
+)
+_FIND = (
+    select(domains)
+    .join(organizations_table, _o.id == _d.organization_id)
+    .where(_d.id == bindparam("p_id"))
+)
+_FIND_BY_ID = Statement(_FIND.where(_o.id == bindparam("key")))
+_FIND_BY_EXTERNAL_ID = Statement(_FIND.where(_o.external_id == bindparam("key")))
+_DELETE = Statement(
+    delete(domains)
+    .where(_d.organization_id == bindparam("p_organization_id"), _d.id == bindparam("p_id"))
+    .returning(domains)
+)
+_FOR_EMAIL = Statement(
+    select(_d.organization_id)
+    .where(
+        _d.domain == bindparam("p_domain"),
+        or_(_d.domain_type == ALLOWED_EMAIL_DOMAIN, _is_proven),
+    )
+    .distinct()
+    .order_by(_d.organization_id)
+    .limit(_MAX_ORGANIZATIONS)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of an organization's domains, by its number from 0."""
+
+    domains: list[Domain]
+    size: int
+    number: int
+
+
+async def create(
+    call: Call, identity: Identity, *, domain: str, domain_type: str, txt_label: str
+) -> Domain:
+    """Register a domain; one that must be proven gets a TXT record of its own, under the label.
+
+    Raises:
+        errors.NotFound: there is no such organization that this caller may see.
+        errors.Duplicate: the organization has it already, or another one has it: proven, or for a
+            claim, vouched for by the application.
+        errors.InvalidArgument: it is no domain that belongs to somebody, or the organization has
+            too many.
+
+    """
+    organization = await organizations.get(call, identity)
+    name = _name(domain)
+    standing = await call.db.fetch_one(_STANDING, p_organization_id=organization.id, p_domain=name)
+    assert standing is not None
+    if standing["held"] >= MAX_DOMAINS:
+        raise errors.InvalidArgument(f"organization has reached its limit of {MAX_DOMAINS} domains")
+    is_claim = domain_type == ORGANIZATION_DOMAIN and call.caller.kind is not Kind.MANAGEMENT_CLIENT
+    if domain_type == ORGANIZATION_DOMAIN and standing["vouched_for" if is_claim else "owners"]:
+        raise errors.Duplicate("domain", name)
+    at = now()
+    new = Domain(
+        id=call.db.new_id(ids.DOMAIN),
+        organization_id=organization.id,
+        domain=name,
+        domain_type=domain_type,
+        verification_status=VERIFIED,
+        verification_method=ADMIN if domain_type == ORGANIZATION_DOMAIN else NOT_APPLICABLE,
+        txt_record_key="",
+        txt_record_secret="",
+        check_time=None,
+        expire_time=None,
+        revision=1,
+        create_time=at,
+        update_time=at,
+    )
+    if is_claim:
+        new = _claim(new, txt_label)
+    event = call.event(
+        "organization.domain_created",
+        organization_id=organization.id,
+        after=new.shown(call.db.environment_id),
+    )
+    params = {f"p_{name}": value for name, value in new.to_row().items()}
+    try:
+        await call.db.apply(_INSERT, event, **params)
+    except DuplicateKey:
+        raise errors.Duplicate("domain", name) from None
+    except ForeignKey:
+        raise errors.NotFound("organization") from None
+    return new
+
+
+async def get(call: Call, identity: Identity, domain_id: str) -> Domain:
+    """Return one domain of an organization.
+
+    Raises:
+        errors.NotFound: the organization has none such, or this caller may not see it.
+
+    """
+    by_id = identity.id is not None
+    row = await call.db.fetch_one(
+        _FIND_BY_ID if by_id else _FIND_BY_EXTERNAL_ID,
+        p_id=domain_id,
+        key=identity.id if by_id else identity.external_id,
+    )
+    bound = call.caller.organization_id
+    if row is None or (bound is not None and row["organization_id"] != bound):
+        raise errors.NotFound("domain")
+    return Domain.from_row(row)
+
+
+async def page(
+    call: Call, identity: Identity, *, domain_type: str | None, size: int, number: int
+) -> Page:
+    """Return one page of an organization's domains, the newest first.
+
+    ``size`` 0 is the default of 30, more than 100 is 100; ``domain_type`` None means all.
+
+    Raises:
+        errors.NotFound: there is no such organization that this caller may see.
+        errors.InvalidArgument: size or number is negative.
+
+    """
+    for field, value in (("page_size", size), ("page_number", number)):
+        if value < 0:
+            raise errors.InvalidArgument.field(
+                field, "int32.gte", f"must be 0 or more, got {value}"
+            )
+    organization = await organizations.get(call, identity)
+    size = min(size or DEFAULT_PAGE, MAX_PAGE)
+    rows = await call.db.fetch_all(
+        _page_statement(domain_type is not None),
+        p_organization_id=organization.id,
+        p_domain_type=domain_type,
+        take=size,
+        skip=size * number,
+    )
+    return Page([Domain.from_row(row) for row in rows], size, number)
+
+
+async def update(call: Call, identity: Identity, domain_id: str) -> Domain:
+    """Return a domain as it is: the contract knows nothing of it that can change.
+
+    Raises:
+        errors.NotFound: the organization has none such, or this caller may not see it.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    domain = await get(call, identity, domain_id)
+    _check_revision(call, domain)
+    return domain
+
+
+async def remove(call: Call, identity: Identity, domain_id: str) -> None:
+    """Delete a domain.
+
+    Raises:
+        errors.NotFound: the organization has none such, or this caller may not see it.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    domain = await get(call, identity, domain_id)
+    async with call.db.transaction() as db:
+        row = await db.fetch_one(_DELETE, p_organization_id=domain.organization_id, p_id=domain.id)
+        if row is None:
+            raise errors.NotFound("domain")
+        gone = Domain.from_row(row)
+        _check_revision(call, gone)
+        await db.record(
+            call.event(
+                "organization.domain_deleted",
+                organization_id=gone.organization_id,
+                before=gone.shown(db.environment_id),
+            )
+        )
+
+
+async def verify(call: Call, identity: Identity, domain_id: str, resolver: Resolver) -> bool:
+    """Look for the TXT record of a claim now; return whether the domain is proven.
+
+    Raises:
+        errors.NotFound: the organization has none such, or this caller may not see it.
+        errors.PreconditionFailed: If-Match names another revision.
+        errors.InvalidArgument: the claim has failed.
+
+    """
+    domain = await get(call, identity, domain_id)
+    _check_revision(call, domain)
+    if domain.verification_status == PENDING:
+        if not await verification.look(call, domain, resolver):
+            return False
+        # Who decided it, and how, only the row tells: a worker may have been faster.
+        domain = await get(call, identity, domain_id)
+    elif domain.verification_status not in PROVEN:
+        raise errors.InvalidArgument(
+            "domain could not be proven in time, or another organization has proven it: "
+            "delete it and add it again"
+        )
+    return domain.verification_status in PROVEN
+
+
+async def organizations_for_email(db: Session, email: str) -> list[str]:
+    """Return the ids of the organizations whose people have such an address, 100 at most.
+
+    Those that have proven the very domain of it, and those that let it join.
+    """
+    rows = await db.fetch_all(_FOR_EMAIL, p_domain=email_addresses.domain_of(email))
+    return [row["organization_id"] for row in rows]
+
+
+@functools.cache
+def _page_statement(by_type: bool) -> Statement:
+    statement = select(domains).where(_d.organization_id == bindparam("p_organization_id"))
+    if by_type:
+        statement = statement.where(_d.domain_type == bindparam("p_domain_type"))
+    # The contract pages this list by number. It is no longer than MAX_DOMAINS.
+    return Statement(
+        statement.order_by(_d.id.desc()).limit(bindparam("take")).offset(bindparam("skip"))
+    )
+
+
+def _check_revision(call: Call, domain: Domain) -> None:
+    if call.if_match is not None and domain.revision not in call.if_match:
+        raise errors.PreconditionFailed(domain.revision)
+
+
+def _claim(domain: Domain, txt_label: str) -> Domain:
+    """Return a domain as its organization has to prove it."""
+    key = f"{txt_label}.{domain.domain}"
+    if len(key) > domain_names.MAX_CHARACTERS:
+        raise errors.InvalidArgument.field(
+            "domain.domain", "string.max_len", "is too long to have a TXT record"
+        )
+    return replace(
+        domain,
+        verification_status=PENDING,
+        verification_method=DNS,
+        txt_record_key=key,
+        txt_record_secret=vault.new_secret(_SECRET_PREFIX),
+        check_time=domain.create_time + verification.FIRST_LOOK_SECONDS * 1_000_000,
+        expire_time=domain.create_time + verification.WINDOW_SECONDS * 1_000_000,
+    )
+
+
+def _name(text: str) -> str:
+    try:
+        name = domain_names.normalized(text)
+    except ValueError as problem:
+        raise errors.InvalidArgument.field("domain.domain", "domain", str(problem)) from None
+    if email_domains.is_public_suffix(name):
+        raise errors.InvalidArgument.field(
+            "domain.domain", "not_public", f"{name} is a public suffix: it belongs to nobody alone"
+        )
+    if email_domains.is_public(name) or email_domains.is_disposable(name):
+        raise errors.InvalidArgument.field(
+            "domain.domain",
+            "not_public",
+            f"{name} is of a public or disposable mail service: it belongs to nobody alone",
+        )
+    return name

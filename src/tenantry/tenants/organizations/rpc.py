@@ -1,0 +1,392 @@
+"""OrganizationService: message in, message out. No SQL, no rules."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+from protobuf.wkt import BoolValue, Empty, Int32Value, Struct
+
+from tenantry import errors, structs
+from tenantry.gen.scalekit.v1.commons.commons_pb import RegionCode, TimeUnit
+from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
+from tenantry.tenants.organizations import listing, service
+from tenantry.tenants.organizations.model import FEATURES, Organization, SessionPolicy
+from tenantry.tenants.organizations.service import ApplicationPolicy, Identity
+from tenantry.tenants.portal_links import service as portal_links
+from tenantry.tenants.users import departures
+from tenantry.times import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tenantry.call import Call
+    from tenantry.tenants.portal_links.model import PortalLink
+
+_MINUTES = {
+    TimeUnit.SESSION_TIME_UNIT_UNSPECIFIED: 1,
+    TimeUnit.MINUTES: 1,
+    TimeUnit.HOURS: 60,
+    TimeUnit.DAYS: 24 * 60,
+}
+_UPDATABLE: tuple[Literal["display_name", "external_id", "metadata", "slug", "logo_url"], ...] = (
+    "display_name",
+    "external_id",
+    "metadata",
+    "slug",
+    "logo_url",
+)
+
+
+class OrganizationService:
+    """One async method per rpc."""
+
+    def __init__(
+        self, *, region_code: str, public_url: str, session_policy: ApplicationPolicy
+    ) -> None:
+        self._region = RegionCode[region_code]
+        self._public_url = public_url
+        self._session_policy = session_policy
+
+    async def create_organization(
+        self, request: pb.CreateOrganizationRequest, call: Call
+    ) -> pb.CreateOrganizationResponse:
+        new = request.organization
+        assert new is not None
+        if new.region_code not in {RegionCode.UNSPECIFIED, self._region}:
+            raise errors.InvalidArgument.field(
+                "organization.region_code", "in", f"this deployment holds {self._region.name} data"
+            )
+        organization = await service.create(
+            call,
+            region_code=self._region.name,
+            display_name=new.display_name,
+            external_id=new.external_id,
+            metadata=new.metadata,
+            slug=new.slug,
+            logo_url=new.logo_url,
+        )
+        return pb.CreateOrganizationResponse(organization=_answer(call, organization))
+
+    async def update_organization(
+        self, request: pb.UpdateOrganizationRequest, call: Call
+    ) -> pb.UpdateOrganizationResponse:
+        organization = await service.update(call, _identity(request), _changes(request))
+        return pb.UpdateOrganizationResponse(organization=_answer(call, organization))
+
+    async def get_organization(
+        self, request: pb.GetOrganizationRequest, call: Call
+    ) -> pb.GetOrganizationResponse:
+        organization = await service.get(call, _identity(request))
+        return pb.GetOrganizationResponse(organization=_answer(call, organization))
+
+    async def get_organization_by_external_id(
+        self, request: pb.GetOrganizationRequest, call: Call
+    ) -> pb.GetOrganizationResponse:
+        return await self.get_organization(request, call)
+
+    async def list_organization(
+        self, request: pb.ListOrganizationsRequest, call: Call
+    ) -> pb.ListOrganizationsResponse:
+        metadata = sorted(
+            (name.removeprefix("metadata."), value)
+            for name, values in call.extra.items()
+            for value in values
+        )
+        page = await listing.page(
+            call,
+            listing.Filter(
+                external_id=request.external_id if request.has_field("external_id") else None,
+                metadata=tuple(metadata),
+            ),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return pb.ListOrganizationsResponse(
+            next_page_token=page.next_page_token,
+            prev_page_token=page.prev_page_token,
+            total_size=page.total_size,
+            organizations=[to_message(organization) for organization in page.organizations],
+        )
+
+    async def search_organization(
+        self, request: pb.SearchOrganizationsRequest, call: Call
+    ) -> pb.SearchOrganizationsResponse:
+        page = await listing.page(
+            call,
+            listing.Filter(query=request.query),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return pb.SearchOrganizationsResponse(
+            next_page_token=page.next_page_token,
+            prev_page_token=page.prev_page_token,
+            total_size=page.total_size,
+            organizations=[to_message(organization) for organization in page.organizations],
+        )
+
+    async def delete_organization(self, request: pb.DeleteOrganizationRequest, call: Call) -> Empty:
+        await departures.of_organization(call, _identity(request))
+        return Empty()
+
+    async def update_organization_settings(
+        self, request: pb.UpdateOrganizationSettingsRequest, call: Call
+    ) -> pb.GetOrganizationResponse:
+        assert request.settings is not None
+        features = [(feature.name, feature.enabled) for feature in request.settings.features]
+        organization = await service.set_features(call, request.id, features)
+        return pb.GetOrganizationResponse(organization=_answer(call, organization))
+
+    async def upsert_user_management_settings(
+        self, request: pb.UpsertUserManagementSettingsRequest, call: Call
+    ) -> pb.UpsertUserManagementSettingsResponse:
+        assert request.settings is not None
+        given = request.settings.max_allowed_users
+        organization = await service.set_max_allowed_users(
+            call, request.organization_id, None if given is None else given.value
+        )
+        call.tag(organization.revision)
+        return pb.UpsertUserManagementSettingsResponse(settings=_user_management(organization))
+
+    async def get_organization_user_management_setting(
+        self, request: pb.GetOrganizationUserManagementSettingsRequest, call: Call
+    ) -> pb.GetOrganizationUserManagementSettingsResponse:
+        organization = await service.get(call, Identity(request.organization_id))
+        call.tag(organization.revision)
+        return pb.GetOrganizationUserManagementSettingsResponse(
+            settings=_user_management(organization)
+        )
+
+    async def update_organization_session_policy(
+        self, request: pb.UpdateOrganizationSessionPolicyRequest, call: Call
+    ) -> pb.UpdateOrganizationSessionPolicyResponse:
+        if request.policy_source == pb.SessionPolicyType.APPLICATION:
+            organization = await service.use_application_session_policy(
+                call, request.organization_id
+            )
+        elif request.policy_source == pb.SessionPolicyType.CUSTOM:
+            enabled = request.idle_session_timeout_enabled
+            organization = await service.set_session_policy(
+                call,
+                request.organization_id,
+                application=self._session_policy,
+                absolute=_minutes(
+                    "absolute_session_timeout",
+                    request.absolute_session_timeout,
+                    request.absolute_session_timeout_unit,
+                ),
+                idle_enabled=None if enabled is None else enabled.value,
+                idle=_minutes(
+                    "idle_session_timeout",
+                    request.idle_session_timeout,
+                    request.idle_session_timeout_unit,
+                ),
+            )
+        else:
+            raise errors.InvalidArgument.field(
+                "policy_source", "enum.defined_only", "must be APPLICATION or CUSTOM"
+            )
+        call.tag(organization.revision)
+        return pb.UpdateOrganizationSessionPolicyResponse(
+            policy=_session_policy(organization.session_policy)
+        )
+
+    async def get_organization_session_policy(
+        self, request: pb.GetOrganizationSessionPolicyRequest, call: Call
+    ) -> pb.GetOrganizationSessionPolicyResponse:
+        organization = await service.get(call, Identity(request.organization_id))
+        call.tag(organization.revision)
+        return pb.GetOrganizationSessionPolicyResponse(
+            policy=_session_policy(organization.session_policy)
+        )
+
+    async def get_application_session_policy(
+        self, request: pb.GetApplicationSessionPolicyRequest, call: Call
+    ) -> pb.GetApplicationSessionPolicyResponse:
+        await service.get(call, Identity(request.organization_id))
+        policy = self._session_policy
+        return pb.GetApplicationSessionPolicyResponse(
+            application_policy=pb.ApplicationSessionPolicySettings(
+                absolute_session_timeout=policy.absolute,
+                absolute_session_timeout_unit=TimeUnit.MINUTES,
+                idle_session_timeout_enabled=policy.idle_enabled,
+                idle_session_timeout=policy.idle,
+                idle_session_timeout_unit=TimeUnit.MINUTES,
+                access_token_expiry=policy.access_token,
+            )
+        )
+
+    async def get_organization_branding(
+        self, request: pb.GetOrganizationBrandingRequest, call: Call
+    ) -> pb.GetOrganizationBrandingResponse:
+        organization = await service.get(call, Identity(request.organization_id))
+        call.tag(organization.revision)
+        return pb.GetOrganizationBrandingResponse(branding=_branding(organization))
+
+    async def update_organization_branding(
+        self, request: pb.UpdateOrganizationBrandingRequest, call: Call
+    ) -> pb.UpdateOrganizationBrandingResponse:
+        given = request.customization_settings
+        organization = await service.set_branding(
+            call,
+            request.organization_id,
+            custom=request.source == pb.BrandingSource.CUSTOM,
+            settings=None if given is None else structs.plain(given, "customization_settings"),
+        )
+        call.tag(organization.revision)
+        return pb.UpdateOrganizationBrandingResponse(branding=_branding(organization))
+
+    async def generate_portal_link(
+        self, request: pb.GeneratePortalLinkRequest, call: Call
+    ) -> pb.GeneratePortalLinkResponse:
+        asked = [f.name for f in request.features if f != pb.Feature.FEATURE_UNSPECIFIED]
+        # Deprecated spellings of the same.
+        asked += ["sso"] if request.sso else []
+        asked += ["dir_sync"] if request.directory_sync else []
+        link = await portal_links.create(call, request.id, asked)
+        return pb.GeneratePortalLinkResponse(link=self._link(call, link))
+
+    async def get_portal_links(
+        self, request: pb.GetPortalLinkRequest, call: Call
+    ) -> pb.GetPortalLinksResponse:
+        links = await portal_links.list_all(call, request.id)
+        return pb.GetPortalLinksResponse(links=[self._link(call, link) for link in links])
+
+    async def delete_portal_link(self, request: pb.DeletePortalLinkRequest, call: Call) -> Empty:
+        await portal_links.remove_all(call, request.id)
+        return Empty()
+
+    async def delete_portal_link_by_id(
+        self, request: pb.DeletePortalLinkByIdRequest, call: Call
+    ) -> Empty:
+        await portal_links.remove(call, request.id, request.link_id)
+        return Empty()
+
+    def _link(self, call: Call, link: PortalLink) -> pb.Link:
+        return pb.Link(
+            id=link.id,
+            location=f"{self._public_url}/magicLink/{portal_links.token(call.db, link.id)}",
+            expire_time=timestamp(link.expire_time),
+        )
+
+
+def to_message(organization: Organization) -> pb.Organization:
+    """Return an organization as the contract shows it."""
+    created = updated = timestamp(organization.create_time)
+    if organization.update_time != organization.create_time:
+        updated = timestamp(organization.update_time)
+    message = pb.Organization(
+        id=organization.id,
+        create_time=created,
+        update_time=updated,
+        display_name=organization.display_name,
+        region_code=RegionCode[organization.region_code],
+        metadata=organization.metadata,
+        settings=_settings(organization.features),
+    )
+    if organization.external_id is not None:
+        message.external_id = organization.external_id
+    if organization.slug is not None:
+        message.slug = organization.slug
+    if organization.logo_url is not None:
+        message.logo_url = organization.logo_url
+    return message
+
+
+@functools.cache
+def _settings(features: frozenset[str]) -> pb.OrganizationSettings:
+    # One message for each combination, shared by all answers; nothing changes it.
+    return pb.OrganizationSettings(
+        features=[
+            pb.OrganizationSettingsFeature(name=name, enabled=name in features) for name in FEATURES
+        ]
+    )
+
+
+def _answer(call: Call, organization: Organization) -> pb.Organization:
+    call.tag(organization.revision)
+    return to_message(organization)
+
+
+def _identity(request: Any) -> Identity:
+    given = request.identities
+    return Identity() if given is None else Identity(**{given.field: given.value})
+
+
+def _changes(request: pb.UpdateOrganizationRequest) -> dict[str, Any]:
+    """Return the members to change: those that are present, or exactly those of the mask."""
+    given = request.organization
+    assert given is not None
+    if request.update_mask is not None and request.update_mask.paths:
+        return {name: getattr(given, name) for name in _masked(request.update_mask.paths)}
+    changes: dict[str, Any] = {
+        name: getattr(given, name) for name in _UPDATABLE if given.has_field(name)
+    }
+    if not given.metadata:
+        # A map has no presence: an empty one is "not given".
+        changes.pop("metadata", None)
+    return changes
+
+
+def _masked(paths: Iterable[str]) -> Iterable[str]:
+    for path in paths:
+        name = path.removeprefix("organization.")
+        if name not in _UPDATABLE:
+            raise errors.InvalidArgument.field(
+                "update_mask",
+                "in",
+                f"{path[:60]!r} cannot be updated; there are {', '.join(_UPDATABLE)}",
+            )
+        yield name
+
+
+def _minutes(name: str, timeout: Int32Value | None, unit: TimeUnit) -> int | None:
+    if timeout is None:
+        return None
+    if unit not in _MINUTES:
+        raise errors.InvalidArgument.field(
+            f"{name}_unit", "enum.defined_only", "must be MINUTES, HOURS or DAYS"
+        )
+    if timeout.value < 1:
+        raise errors.InvalidArgument.field(
+            name, "int32.gte", f"must be 1 or more, got {timeout.value}"
+        )
+    return timeout.value * _MINUTES[unit]
+
+
+def _session_policy(policy: SessionPolicy | None) -> pb.OrganizationSessionPolicySettings:
+    if policy is None:
+        return pb.OrganizationSessionPolicySettings(policy_source=pb.SessionPolicyType.APPLICATION)
+    message = pb.OrganizationSessionPolicySettings(
+        policy_source=pb.SessionPolicyType.CUSTOM,
+        absolute_session_timeout=Int32Value(value=policy.absolute),
+        absolute_session_timeout_unit=TimeUnit.MINUTES,
+        idle_session_timeout_enabled=BoolValue(value=policy.idle is not None),
+    )
+    if policy.idle is not None:
+        message.idle_session_timeout = Int32Value(value=policy.idle)
+        message.idle_session_timeout_unit = TimeUnit.MINUTES
+    return message
+
+
+def _user_management(organization: Organization) -> pb.OrganizationUserManagementSettings:
+    maximum = organization.max_allowed_users
+    return pb.OrganizationUserManagementSettings(
+        max_allowed_users=None if maximum is None else Int32Value(value=maximum)
+    )
+
+
+def _branding(organization: Organization) -> pb.OrganizationBranding:
+    branding = organization.branding
+    if branding is None:
+        return pb.OrganizationBranding(source=pb.BrandingSource.ENVIRONMENT)
+    return pb.OrganizationBranding(
+        source=pb.BrandingSource.CUSTOM if branding.custom else pb.BrandingSource.ENVIRONMENT,
+        customization_settings=_struct(branding.settings),
+        update_time=timestamp(branding.update_time),
+    )
+
+
+def _struct(plain: dict[str, Any]) -> Struct:
+    return Struct.from_json(json.dumps(plain))

@@ -1,0 +1,508 @@
+"""The rules of organizations: creating, finding, changing, deleting.
+
+A change is optimistic: read, compute, write if the revision is still the one that was read. So a
+change is two round trips whatever it does, and If-Match is the same check. Only one that loses
+against others again and again locks the row.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from tenantry import errors, ids
+from tenantry.caller import Kind
+from tenantry.db.engine import DuplicateKey
+from tenantry.db.schema import to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.organizations.model import (
+    FEATURES,
+    Branding,
+    Organization,
+    SessionPolicy,
+    organizations,
+)
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.settings import Settings
+
+EXTERNAL_ID_MAX = 255
+METADATA_MAX_PAIRS = 10
+BRANDING_MAX_BYTES = 32 * 1024
+ABSOLUTE_MINUTES = range(1, 525_600 + 1)
+IDLE_MINUTES = range(1, 10_080 + 1)
+
+_FEATURE_NAMES = {name: name for name in FEATURES} | {
+    "directory_sync": "dir_sync",
+    "scim": "dir_sync",
+}
+# A host, and nowhere what could end an attribute or a header line.
+_LOGO_URL = re.compile(r"https://[^\x00-\x20\x7f\"'<>\\/?#][^\x00-\x20\x7f\"'<>\\]*")
+# A change that loses this often against others takes a lock.
+_ATTEMPTS = 3
+
+_o = organizations.c
+_FIND_BY_ID = Statement(sa.select(organizations).where(_o.id == bindparam("key")))
+_FIND_BY_EXTERNAL_ID = Statement(sa.select(organizations).where(_o.external_id == bindparam("key")))
+_HOLD = Statement(sa.select(_o.id).where(_o.id == bindparam("key")).with_for_update())
+_INSERT = Statement(
+    sa.insert(organizations)
+    .values({name: bindparam(f"p_{name}") for name in _o.keys()})  # noqa: SIM118 - columns
+    .returning(_o.id)
+)
+_unchanged = (_o.id == bindparam("p_id")) & (_o.revision == bindparam("p_seen"))
+_UPDATE = Statement(
+    sa.update(organizations)
+    .where(_unchanged)
+    .values(
+        {
+            name: bindparam(f"p_{name}")
+            for name in _o.keys()  # noqa: SIM118 - columns
+            if name not in {"id", "create_time", "region_code"}
+        }
+    )
+    .returning(_o.id)
+)
+_DELETE = Statement(sa.delete(organizations).where(_unchanged).returning(_o.id))
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationPolicy:
+    """The deployment's own session policy, in minutes; ``idle`` holds where it is enabled."""
+
+    absolute: int
+    idle: int
+    idle_enabled: bool
+    access_token: int  # that one of a person is good
+
+    @classmethod
+    def of(cls, settings: Settings) -> ApplicationPolicy:
+        """Return what the settings say; an idle timeout that is off is shown as an hour."""
+        idle = settings.session_idle_minutes
+        return cls(
+            absolute=settings.session_absolute_minutes,
+            idle=idle or 60,
+            idle_enabled=idle > 0,
+            access_token=settings.access_token_minutes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which organization is meant: by our id or by the application's own."""
+
+    id: str | None = None
+    external_id: str | None = None
+
+
+async def create(
+    call: Call,
+    *,
+    region_code: str,
+    display_name: str,
+    external_id: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+    slug: str | None = None,
+    logo_url: str | None = None,
+) -> Organization:
+    """Create an organization; single sign-on starts switched on, the other features off.
+
+    Raises:
+        errors.Duplicate: another one has this external id or slug.
+        errors.InvalidArgument: a value cannot be taken; the field is named.
+
+    """
+    organization = new(
+        call.db,
+        region_code=region_code,
+        display_name=display_name,
+        external_id=external_id,
+        metadata=metadata,
+        slug=slug,
+        logo_url=logo_url,
+    )
+    event = call.event(
+        "organization.created",
+        organization_id=organization.id,
+        after=organization.shown(),
+    )
+    try:
+        await call.db.apply(_INSERT, event, **_prefixed(organization.to_row()))
+    except DuplicateKey as problem:
+        raise _duplicate(problem, organization) from None
+    return organization
+
+
+def new(
+    db: Session,
+    *,
+    region_code: str,
+    display_name: str,
+    external_id: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+    slug: str | None = None,
+    logo_url: str | None = None,
+) -> Organization:
+    """Return an organization to be inserted, as `create` does it.
+
+    Raises:
+        errors.InvalidArgument: a value cannot be taken; the field is named.
+
+    """
+    at = now()
+    return Organization(
+        id=db.new_id(ids.ORGANIZATION),
+        display_name=display_name,
+        external_id=_external_id(external_id),
+        slug=slug or None,
+        logo_url=_logo_url(logo_url),
+        region_code=region_code,
+        metadata=dict(metadata or {}),
+        features=frozenset({"sso"}),
+        max_allowed_users=None,
+        session_policy=None,
+        branding=None,
+        revision=1,
+        create_time=at,
+        update_time=at,
+    )
+
+
+async def get(call: Call, identity: Identity) -> Organization:
+    """Return an organization.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.InvalidArgument: neither id is given.
+
+    """
+    if identity.id:
+        row = await call.db.fetch_one(_FIND_BY_ID, key=identity.id)
+    elif identity.external_id:
+        row = await call.db.fetch_one(_FIND_BY_EXTERNAL_ID, key=identity.external_id)
+    else:
+        raise errors.InvalidArgument.field("id", "required", "id or external_id is required")
+    bound = call.caller.organization_id
+    if row is None or (bound is not None and row["id"] != bound):
+        raise errors.NotFound("organization")
+    return Organization.from_row(row)
+
+
+async def update(call: Call, identity: Identity, changes: Mapping[str, Any]) -> Organization:
+    """Change the given members: display_name, external_id, metadata, slug, logo_url.
+
+    None or "" clears external_id, slug and logo_url; metadata replaces the whole map.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.PreconditionFailed: If-Match names another revision.
+        errors.Duplicate: another one has this external id or slug.
+        errors.InvalidArgument: a value cannot be taken; the field is named.
+
+    """
+    clean = dict(changes)
+    if "display_name" in clean and not clean["display_name"]:
+        raise errors.InvalidArgument.field(
+            "organization.display_name", "string.min_len", "cannot be cleared"
+        )
+    if "external_id" in clean:
+        clean["external_id"] = _external_id(clean["external_id"])
+    if "logo_url" in clean:
+        clean["logo_url"] = _logo_url(clean["logo_url"])
+    if "slug" in clean:
+        clean["slug"] = clean["slug"] or None
+    if "metadata" in clean:
+        clean["metadata"] = dict(clean["metadata"] or {})
+    return await _revise(call, identity, lambda _before: clean)
+
+
+async def remove(call: Call, identity: Identity) -> None:
+    """Delete an organization with all that it holds.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+
+    async def attempt(call: Call) -> Organization | None:
+        before = await get(call, identity)
+        _check_revision(call, before)
+        event = call.event(
+            "organization.deleted",
+            organization_id=before.id,
+            before=before.shown(),
+        )
+        gone = await call.db.apply(_DELETE, event, p_id=before.id, p_seen=before.revision)
+        return before if gone else None
+
+    await _undisturbed(call, identity, attempt)
+
+
+async def set_features(
+    call: Call, organization_id: str, features: Sequence[tuple[str, bool]]
+) -> Organization:
+    """Switch the named features on or off; the others keep their value.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.InvalidArgument: there is no such feature.
+
+    """
+    switched: dict[str, bool] = {}
+    for index, (name, enabled) in enumerate(features):
+        known = _FEATURE_NAMES.get(name)
+        if known is None:
+            raise errors.InvalidArgument.field(
+                f"settings.features[{index}].name",
+                "in",
+                f"{name[:60]!r} is not a feature; there are {', '.join(FEATURES)}",
+            )
+        switched[known] = enabled
+    on = {name for name, enabled in switched.items() if enabled}
+    off = switched.keys() - on
+    return await _revise(
+        call,
+        Identity(organization_id),
+        lambda before: {"features": (before.features | on) - off},
+    )
+
+
+async def set_max_allowed_users(
+    call: Call, organization_id: str, maximum: int | None
+) -> Organization:
+    """Set how many members it may have; None and 0 mean no limit.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.InvalidArgument: the number is negative.
+
+    """
+    if maximum is not None and maximum < 0:
+        raise errors.InvalidArgument.field(
+            "settings.max_allowed_users", "int32.gte", f"must be 0 or more, got {maximum}"
+        )
+    return await _revise(
+        call,
+        Identity(organization_id),
+        lambda _before: {"max_allowed_users": maximum},
+    )
+
+
+async def use_application_session_policy(call: Call, organization_id: str) -> Organization:
+    """Let the application's session policy apply again.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+
+    """
+    return await _revise(call, Identity(organization_id), lambda _before: {"session_policy": None})
+
+
+async def set_session_policy(
+    call: Call,
+    organization_id: str,
+    *,
+    application: ApplicationPolicy,
+    absolute: int | None,
+    idle_enabled: bool | None,
+    idle: int | None,
+) -> Organization:
+    """Give an organization its own session policy, in minutes.
+
+    What is None keeps its value, which at first is that of the application.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.InvalidArgument: a timeout is out of range, or the idle one not below the absolute;
+            or the organization's own people loosen what the application says.
+
+    """
+    if call.caller.kind is not Kind.MANAGEMENT_CLIENT:
+        _check_tightens(application, absolute=absolute, idle_enabled=idle_enabled, idle=idle)
+
+    def revise(before: Organization) -> dict[str, Any]:
+        kept = before.session_policy or SessionPolicy(
+            application.absolute, application.idle if application.idle_enabled else None
+        )
+        on = idle_enabled
+        if on is None:
+            on = idle is not None or kept.idle is not None
+        policy = SessionPolicy(
+            absolute if absolute is not None else kept.absolute,
+            (idle if idle is not None else kept.idle or application.idle) if on else None,
+        )
+        _check_session_policy(policy, access_token=application.access_token)
+        return {"session_policy": policy}
+
+    return await _revise(call, Identity(organization_id), revise)
+
+
+async def set_branding(
+    call: Call, organization_id: str, *, custom: bool, settings: dict[str, Any] | None
+) -> Organization:
+    """Set where an organization's branding comes from, and its own settings if given.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.InvalidArgument: the settings are too large.
+
+    """
+    if settings is not None and len(to_json(settings)) > BRANDING_MAX_BYTES:
+        raise errors.InvalidArgument.field(
+            "customization_settings", "max_bytes", f"may take {BRANDING_MAX_BYTES} bytes at most"
+        )
+
+    def revise(before: Organization) -> dict[str, Any]:
+        kept = before.branding.settings if before.branding else {}
+        branding = Branding(kept if settings is None else settings, custom, now())
+        return {"branding": branding}
+
+    return await _revise(call, Identity(organization_id), revise)
+
+
+async def _revise(
+    call: Call, identity: Identity, revise: Callable[[Organization], Mapping[str, Any]]
+) -> Organization:
+    async def attempt(call: Call) -> Organization | None:
+        before = await get(call, identity)
+        _check_revision(call, before)
+        changes = revise(before)
+        if all(getattr(before, name) == value for name, value in changes.items()):
+            return before
+        after = replace(
+            before,
+            **changes,
+            revision=before.revision + 1,
+            update_time=max(now(), before.update_time + 1),
+        )
+        event = call.event(
+            "organization.updated",
+            organization_id=before.id,
+            before=before.shown(),
+            after=after.shown(),
+        )
+        params = _prefixed(after.to_row())
+        try:
+            changed = await call.db.apply(_UPDATE, event, p_seen=before.revision, **params)
+        except DuplicateKey as problem:
+            raise _duplicate(problem, after) from None
+        return after if changed else None
+
+    return await _undisturbed(call, identity, attempt)
+
+
+async def _undisturbed(
+    call: Call, identity: Identity, attempt: Callable[[Call], Awaitable[Organization | None]]
+) -> Organization:
+    """Run an attempt until nothing came between its read and its write.
+
+    Where others were faster several times, it waits in line for the row instead.
+    """
+    for _ in range(_ATTEMPTS):
+        if done := await attempt(call):
+            return done
+    async with call.db.transaction() as db:
+        held = replace(call, db=db)
+        organization = await get(held, identity)
+        await db.fetch_one(_HOLD, key=organization.id)
+        if done := await attempt(held):
+            return done
+    raise errors.Busy  # the external id went over to another organization meanwhile
+
+
+def _check_revision(call: Call, organization: Organization) -> None:
+    if call.if_match is not None and organization.revision not in call.if_match:
+        raise errors.PreconditionFailed(organization.revision)
+
+
+def _check_session_policy(policy: SessionPolicy, *, access_token: int) -> None:
+    if policy.absolute not in ABSOLUTE_MINUTES:
+        raise errors.InvalidArgument.field(
+            "absolute_session_timeout",
+            "range",
+            f"must be 1 to {ABSOLUTE_MINUTES[-1]} minutes, got {policy.absolute}",
+        )
+    if policy.absolute <= access_token:
+        raise errors.InvalidArgument.field(
+            "absolute_session_timeout",
+            "range",
+            f"must be longer than an access token lives, {access_token} minutes",
+        )
+    if policy.idle is None:
+        return
+    if policy.idle not in IDLE_MINUTES:
+        raise errors.InvalidArgument.field(
+            "idle_session_timeout",
+            "range",
+            f"must be 1 to {IDLE_MINUTES[-1]} minutes, got {policy.idle}",
+        )
+    if not access_token < policy.idle < policy.absolute:
+        raise errors.InvalidArgument.field(
+            "idle_session_timeout",
+            "range",
+            f"must be between an access token's life, {access_token} minutes, and the "
+            f"absolute timeout, {policy.absolute} minutes",
+        )
+
+
+def _check_tightens(
+    application: ApplicationPolicy,
+    *,
+    absolute: int | None,
+    idle_enabled: bool | None,
+    idle: int | None,
+) -> None:
+    """Refuse what is longer than the application's: a session would not live so long anyway."""
+    longest = {"absolute_session_timeout": (absolute, application.absolute)}
+    if application.idle_enabled:
+        longest["idle_session_timeout"] = (idle, application.idle)
+        if idle_enabled is False:
+            raise errors.InvalidArgument.field(
+                "idle_session_timeout_enabled",
+                "const",
+                "cannot be off: sessions of this application end when they are not used",
+            )
+    for field, (asked, most) in longest.items():
+        if asked is not None and asked > most:
+            raise errors.InvalidArgument.field(
+                field,
+                "range",
+                f"must be at most what the application allows, {most} minutes, got {asked}",
+            )
+
+
+def _external_id(value: str | None) -> str | None:
+    if value and len(value) > EXTERNAL_ID_MAX:
+        raise errors.InvalidArgument.field(
+            "organization.external_id",
+            "string.max_len",
+            f"must be at most {EXTERNAL_ID_MAX} characters, got {len(value)}",
+        )
+    return value or None
+
+
+def _logo_url(value: str | None) -> str | None:
+    if value and not _LOGO_URL.fullmatch(value):
+        raise errors.InvalidArgument.field(
+            "organization.logo_url", "string.uri", "must be a URL that begins with https://"
+        )
+    return value or None
+
+
+def _duplicate(problem: DuplicateKey, organization: Organization) -> errors.Duplicate:
+    value = getattr(organization, problem.field, None)
+    return errors.Duplicate(problem.field, value if isinstance(value, str) else "")
+
+
+def _prefixed(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"p_{name}": value for name, value in row.items()}

@@ -1,0 +1,224 @@
+"""Making, listing, deleting and opening portal links; finding the session of a browser."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from tenantry import errors, ids, vault
+from tenantry.caller import Caller, Kind
+from tenantry.db.schema import from_json, to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.portal_links.model import (
+    PortalLink,
+    PortalSession,
+    portal_links,
+    portal_sessions,
+)
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+
+LINK_SECONDS = 60
+SESSION_SECONDS = 6 * 3600
+# What can be asked for: the contract's enum, and what some of its samples pass beside.
+FEATURES = ("sso", "dir_sync", "domain_verification")
+
+_MAC = 18  # bytes
+_l, _s = portal_links.c, portal_sessions.c
+_OPENABLE = (_l.open_time.is_(None)) & (_l.expire_time > bindparam("p_now"))
+_INSERT = Statement(
+    insert(portal_links)
+    .values({name: bindparam(f"p_{name}") for name in _l.keys()})  # noqa: SIM118 - columns
+    .returning(_l.id)
+)
+_LIST = Statement(
+    select(portal_links)
+    .where(_l.organization_id == bindparam("p_organization_id"), _OPENABLE)
+    .order_by(_l.id.desc())
+)
+_DELETE = Statement(
+    delete(portal_links)
+    .where(_l.organization_id == bindparam("p_organization_id"), _l.id == bindparam("p_id"))
+    .returning(portal_links)
+)
+_OPEN = Statement(
+    update(portal_links)
+    .where(_l.id == bindparam("p_id"), _OPENABLE)
+    .values(open_time=bindparam("p_now"))
+    .returning(portal_links)
+)
+_FIND = Statement(select(portal_links).where(_l.id == bindparam("p_id"), _OPENABLE))
+_PRUNE_LINKS = Statement(
+    delete(portal_links)
+    .where(
+        _l.organization_id == bindparam("p_organization_id"),
+        _l.expire_time < bindparam("p_now"),
+    )
+    .returning(_l.id)
+)
+_PRUNE_SESSIONS = Statement(
+    delete(portal_sessions)
+    .where(
+        _s.organization_id == bindparam("p_organization_id"),
+        _s.expire_time < bindparam("p_now"),
+    )
+    .returning(_s.id)
+)
+_INSERT_SESSION = Statement(
+    insert(portal_sessions)
+    .values({name: bindparam(f"p_{name}") for name in _s.keys()})  # noqa: SIM118 - columns
+    .returning(_s.id)
+)
+_FIND_SESSION = Statement(
+    select(portal_sessions).where(
+        _s.digest == bindparam("p_digest"), _s.expire_time > bindparam("p_now")
+    )
+)
+
+
+async def create(call: Call, organization_id: str, features: Sequence[str]) -> PortalLink:
+    """Make a link; without features it is for those that the organization has switched on.
+
+    Raises:
+        errors.NotFound: there is no such organization.
+        errors.InvalidArgument: a feature is switched off.
+
+    """
+    organization = await organizations.get(call, Identity(organization_id))
+    asked = tuple(dict.fromkeys(features))
+    for name in asked:
+        if not organization.has_feature(name):
+            raise errors.InvalidArgument.field(
+                "features", "feature_enabled", f"{name} is switched off for this organization"
+            )
+    at = now()
+    link = PortalLink(
+        call.db.new_id(ids.PORTAL_LINK),
+        organization.id,
+        asked or tuple(name for name in FEATURES if organization.has_feature(name)),
+        at,
+        at + LINK_SECONDS * 1_000_000,
+    )
+    event = call.event("portal_link.created", organization_id=organization.id, after=link.shown())
+    await call.db.fetch_all(_PRUNE_LINKS, p_organization_id=organization.id, p_now=at)
+    await call.db.apply(
+        _INSERT,
+        event,
+        p_id=link.id,
+        p_organization_id=link.organization_id,
+        p_features=to_json(link.features),
+        p_create_time=link.create_time,
+        p_expire_time=link.expire_time,
+        p_open_time=None,
+    )
+    return link
+
+
+async def list_all(call: Call, organization_id: str) -> list[PortalLink]:
+    """Return the organization's links that can still be opened, the newest first.
+
+    Raises:
+        errors.NotFound: there is no such organization.
+
+    """
+    await organizations.get(call, Identity(organization_id))
+    rows = await call.db.fetch_all(_LIST, p_organization_id=organization_id, p_now=now())
+    return [PortalLink.from_row(row) for row in rows]
+
+
+async def remove(call: Call, organization_id: str, link_id: str) -> None:
+    """Delete one link.
+
+    Raises:
+        errors.NotFound: the organization has no such link.
+
+    """
+    async with call.db.transaction() as db:
+        row = await db.fetch_one(_DELETE, p_organization_id=organization_id, p_id=link_id)
+        if row is None:
+            raise errors.NotFound("portal link")
+        link = PortalLink.from_row(row)
+        await db.record(
+            call.event("portal_link.deleted", organization_id=organization_id, before=link.shown())
+        )
+
+
+async def remove_all(call: Call, organization_id: str) -> None:
+    """Delete all links of an organization that can still be opened.
+
+    Raises:
+        errors.NotFound: there is no such organization.
+
+    """
+    for link in await list_all(call, organization_id):
+        await remove(call, organization_id, link.id)
+
+
+def token(db: Session, link_id: str) -> str:
+    """Return what opens a link: its id and a proof that we made it."""
+    mac = hmac.digest(db.vault.derive("portal-link"), link_id.encode(), "sha256")[:_MAC]
+    return f"{link_id}.{base64.urlsafe_b64encode(mac).decode()}"
+
+
+async def find(db: Session, given: str) -> PortalLink | None:
+    """Return the link of a token, if it can still be opened."""
+    link_id = given.partition(".")[0]
+    if not hmac.compare_digest(given.encode(), token(db, link_id).encode()):
+        return None
+    row = await db.fetch_one(_FIND, p_id=link_id, p_now=now())
+    return PortalLink.from_row(row) if row else None
+
+
+async def open_link(call: Call, given: str) -> tuple[PortalSession, str] | None:
+    """Open a link, once; return the session and its secret, or None if it cannot be opened."""
+    link = await find(call.db, given)
+    if link is None:
+        return None
+    at, secret = now(), vault.new_secret()
+    session = PortalSession(
+        call.db.new_id(ids.PORTAL_SESSION),
+        link.organization_id,
+        link.features,
+        at + SESSION_SECONDS * 1_000_000,
+    )
+    async with call.db.transaction() as db:
+        opener = Caller(Kind.PORTAL_SESSION, session.id, session.organization_id)
+        event = replace(call, caller=opener).event(
+            "portal_link.opened",
+            organization_id=link.organization_id,
+            after=link.shown(),
+        )
+        if await db.apply(_OPEN, event, p_id=link.id, p_now=at) is None:
+            return None
+        await db.fetch_all(_PRUNE_SESSIONS, p_organization_id=link.organization_id, p_now=at)
+        await db.fetch_all(
+            _INSERT_SESSION,
+            p_id=session.id,
+            p_organization_id=session.organization_id,
+            p_digest=vault.digest(secret),
+            p_features=to_json(session.features),
+            p_create_time=at,
+            p_expire_time=session.expire_time,
+        )
+    return session, secret
+
+
+async def find_session(db: Session, secret: str) -> PortalSession | None:
+    """Return the live session that has this secret."""
+    row = await db.fetch_one(_FIND_SESSION, p_digest=vault.digest(secret), p_now=now())
+    if row is None:
+        return None
+    return PortalSession(
+        row["id"], row["organization_id"], tuple(from_json(row["features"])), row["expire_time"]
+    )

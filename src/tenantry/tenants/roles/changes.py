@@ -1,0 +1,185 @@
+"""What all changes of roles have in common: one at a time, revisions, events.
+
+Changes are rare, and each depends on what others are there: names, bases, defaults.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import Text, bindparam
+from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+
+from tenantry import errors
+from tenantry.db.schema import json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.roles import listing
+from tenantry.tenants.roles.listing import Include, Listed
+from tenantry.tenants.roles.model import Role, permissions, role_permissions, roles
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.event import Event
+
+_r = roles.c
+_role = bindparam("p_role_id", type_=Text)
+_HOLD_ORGANIZATION = Statement(
+    sa.select(organizations.c.id)
+    .where(organizations.c.id == bindparam("p_organization_id"))
+    .with_for_update(read=True, key_share=True)
+)
+_UPDATE = Statement(
+    sa.update(roles)
+    .where(_r.id == _role)
+    .values(
+        {
+            name: bindparam(f"p_{name}")
+            for name in ("display_name", "description", "base_id", "revision", "update_time")
+        }
+    )
+)
+_GIVE = Statement(
+    insert_or_leave(role_permissions)
+    .from_select(
+        ["role_id", "permission_id"],
+        sa.select(_role, permissions.c.id).where(
+            permissions.c.id.in_(json_values(bindparam("p_permission_ids")))
+        ),
+    )
+    .on_conflict_do_nothing()
+)
+_TAKE = Statement(
+    sa.delete(role_permissions).where(
+        role_permissions.c.role_id == _role,
+        role_permissions.c.permission_id.in_(json_values(bindparam("p_permission_ids"))),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A role that another one is told of, by name or by id; the field is for the error."""
+
+    field: str
+    name: str | None = None
+    id: str | None = None
+
+
+@asynccontextmanager
+async def changing(call: Call, organization_id: str | None) -> AsyncIterator[Session]:
+    """Change roles of the environment or of an organization, while nobody else changes any.
+
+    Raises:
+        errors.NotFound: there is no such organization that this caller may see.
+        errors.PermissionDenied: the environment's are changed by who is bound to one organization.
+
+    """
+    bound = call.caller.organization_id
+    if bound is not None and organization_id is None:
+        raise errors.PermissionDenied
+    if bound is not None and organization_id != bound:
+        raise errors.NotFound("organization")
+    async with call.db.transaction() as db:
+        await db.serialize("roles")
+        # Its deletion locks it first too: so neither waits for the other in a circle.
+        if organization_id is not None and not await db.fetch_one(
+            _HOLD_ORGANIZATION, p_organization_id=organization_id
+        ):
+            raise errors.NotFound("organization")
+        yield db
+
+
+async def changeable(call: Call, db: Session, organization_id: str | None, name: str) -> Listed:
+    """Return the role of this very scope, with its own permissions.
+
+    Raises:
+        errors.NotFound: there is none.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    found = await listing.find(db, organization_id, Include.OWN, name=name)
+    if found is None or found.role.organization_id != organization_id:
+        raise errors.NotFound("role")
+    if call.if_match is not None and found.role.revision not in call.if_match:
+        raise errors.PreconditionFailed(found.role.revision)
+    return found
+
+
+async def revise(
+    call: Call,
+    db: Session,
+    before: Listed,
+    changes: Mapping[str, Any],
+    given: Mapping[str, str] | None = None,
+) -> Listed:
+    """Write what changes of a role, its permissions too if they are given, by name and id."""
+    role, has = before.role, given_by(before)
+    given = has if given is None else given
+    if given == has and all(getattr(role, name) == value for name, value in changes.items()):
+        return before
+    await db.fetch_all(_UPDATE, **row_of(revised(role, **changes)), p_role_id=role.id)
+    await give(db, role, {name: id_ for name, id_ in given.items() if name not in has})
+    taken = to_json([id_ for name, id_ in has.items() if name not in given])
+    await db.fetch_all(_TAKE, p_role_id=role.id, p_permission_ids=taken)
+    after = await listing.find(db, role.organization_id, Include.OWN, id=role.id)
+    assert after is not None
+    event = event_of(call, "role.updated", role, before=before.shown(), after=after.shown())
+    await db.record(event)
+    return after
+
+
+async def give(db: Session, role: Role, given: Mapping[str, str]) -> None:
+    """Give a role permissions, by name and id."""
+    given_ids = to_json([*given.values()])
+    await db.fetch_all(_GIVE, p_role_id=role.id, p_permission_ids=given_ids)
+
+
+async def referred(db: Session, organization_id: str | None, reference: Reference) -> Role:
+    """Return the role that is referred to, of those that the environment or organization has.
+
+    Raises:
+        errors.InvalidArgument: there is none; the field is named.
+
+    """
+    found = await listing.find(
+        db, organization_id, Include.NONE, name=reference.name, id=reference.id
+    )
+    # Both are given where an older client sends both.
+    if found is None or reference.name not in {None, found.role.name}:
+        raise errors.InvalidArgument.field(
+            reference.field, "exists", f"there is no role {reference.name or reference.id!r}"
+        )
+    return found.role
+
+
+def given_by(listed: Listed) -> dict[str, str]:
+    """Return the names and ids of the permissions that were read with a role."""
+    return {grant.permission.name: grant.permission.id for grant in listed.grants}
+
+
+def revised(role: Role, **changes: Any) -> Role:
+    """Return the next revision of a role."""
+    return replace(
+        role,
+        **changes,
+        revision=role.revision + 1,
+        update_time=max(now(), role.update_time + 1),
+    )
+
+
+def row_of(role: Role) -> dict[str, Any]:
+    """Return the bind parameters of a role's row."""
+    return {f"p_{name}": getattr(role, name) for name in _r.keys()}  # noqa: SIM118 - columns
+
+
+def event_of(call: Call, type_: str, role: Role, **states: dict[str, Any]) -> Event:
+    """Return the event of a role that this call causes."""
+    return call.event(type_, organization_id=role.organization_id, **states)

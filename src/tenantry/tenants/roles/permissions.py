@@ -1,0 +1,247 @@
+"""The rules of permissions: creating, finding, listing, changing, deleting.
+
+The built-in ones are what the admin portal and the widgets check: nobody changes them.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, false, func, insert, select, true, update
+
+from tenantry import errors, ids
+from tenantry.db.engine import DuplicateKey
+from tenantry.db.schema import json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.roles.model import Permission, permissions
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+
+DEFAULT_PAGE = 10
+MAX_PAGE = 100
+
+_p = permissions.c
+_FIND = Statement(select(permissions).where(_p.name == bindparam("p_name")))
+_NAMED = Statement(select(_p.id, _p.name).where(_p.name.in_(json_values(bindparam("p_names")))))
+_INSERT = Statement(
+    insert(permissions)
+    .values({name: bindparam(f"p_{name}") for name in _p.keys()})  # noqa: SIM118 - columns
+    .returning(_p.id)
+)
+_UPDATE = Statement(
+    update(permissions)
+    .where(_p.id == bindparam("p_id"))
+    .values(
+        description=bindparam("p_description"),
+        revision=bindparam("p_revision"),
+        update_time=bindparam("p_update_time"),
+    )
+    .returning(_p.id)
+)
+_DELETE = Statement(delete(permissions).where(_p.id == bindparam("p_id")).returning(_p.id))
+
+
+class Kind(Enum):
+    """Which permissions a list holds."""
+
+    ALL = "all"
+    BUILT_IN = "built in"
+    OWN = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list; a token is "" where there is no page."""
+
+    permissions: list[Permission]
+    total_size: int
+    next_page_token: str
+    prev_page_token: str
+
+
+async def create(call: Call, *, name: str, description: str) -> Permission:
+    """Create a permission.
+
+    Raises:
+        errors.Duplicate: another one has this name.
+        errors.PermissionDenied: the caller is bound to one organization.
+
+    """
+    _check_caller(call)
+    at = now()
+    permission = Permission(
+        id=call.db.new_id(ids.PERMISSION),
+        name=name,
+        description=description,
+        built_in=False,
+        revision=1,
+        create_time=at,
+        update_time=at,
+    )
+    event = call.event("permission.created", after=permission.shown())
+    row = {f"p_{column}": getattr(permission, column) for column in permission.__slots__}
+    try:
+        await call.db.apply(_INSERT, event, **row)
+    except DuplicateKey:
+        raise errors.Duplicate("name", name) from None
+    return permission
+
+
+async def get(call: Call, name: str) -> Permission:
+    """Return a permission.
+
+    Raises:
+        errors.NotFound: none has this name.
+        errors.PermissionDenied: the caller is bound to one organization.
+
+    """
+    _check_caller(call)
+    return await _find(call.db, name)
+
+
+async def describe(call: Call, name: str, description: str) -> Permission:
+    """Change what a permission says about itself.
+
+    Raises:
+        errors.NotFound: none has this name.
+        errors.PreconditionFailed: If-Match names another revision.
+        errors.InvalidArgument: it is built in.
+        errors.PermissionDenied: the caller is bound to one organization.
+
+    """
+    _check_caller(call)
+    async with call.db.transaction() as db:
+        await db.serialize("roles")
+        before = await _changeable(call, db, name)
+        if before.description == description:
+            return before
+        after = replace(
+            before,
+            description=description,
+            revision=before.revision + 1,
+            update_time=max(now(), before.update_time + 1),
+        )
+        await db.apply(
+            _UPDATE,
+            call.event("permission.updated", before=before.shown(), after=after.shown()),
+            p_id=after.id,
+            p_description=after.description,
+            p_revision=after.revision,
+            p_update_time=after.update_time,
+        )
+    return after
+
+
+async def remove(call: Call, name: str) -> None:
+    """Delete a permission, and take it from the roles that hold it.
+
+    Raises:
+        errors.NotFound: none has this name.
+        errors.PreconditionFailed: If-Match names another revision.
+        errors.InvalidArgument: it is built in.
+        errors.PermissionDenied: the caller is bound to one organization.
+
+    """
+    _check_caller(call)
+    async with call.db.transaction() as db:
+        await db.serialize("roles")
+        gone = await _changeable(call, db, name)
+        event = call.event("permission.deleted", before=gone.shown())
+        await db.apply(_DELETE, event, p_id=gone.id)
+
+
+async def page(call: Call, kind: Kind, *, page_size: int, page_token: str) -> Page:
+    """Return one page of permissions, the newest first.
+
+    ``page_size`` 0 is the default of 10.
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this list and filter.
+        errors.PermissionDenied: the caller is bound to one organization.
+
+    """
+    _check_caller(call)
+    size = min(page_size or DEFAULT_PAGE, MAX_PAGE)
+    listing = f"permissions {kind.value}"
+    backward, start = False, ""
+    if page_token:
+        backward, start = call.db.page_tokens.decode(listing, page_token)
+    direction = ("backward" if backward else "forward") if page_token else "first"
+    rows: Sequence[Any] = await call.db.fetch_all(
+        _page_statement(kind, direction), start=start, take=size + 1
+    )
+    total = await call.db.fetch_one(_total_statement(kind))
+    assert total is not None
+    more, rows = len(rows) > size, rows[:size]
+    if backward:
+        rows = rows[::-1]
+    token = functools.partial(call.db.page_tokens.encode, listing)
+    has_next = more or backward
+    has_previous = more if backward else bool(page_token)
+    return Page(
+        [Permission.from_row(row) for row in rows],
+        total["total"],
+        token(backward=False, id_=rows[-1]["id"]) if rows and has_next else "",
+        token(backward=True, id_=rows[0]["id"]) if rows and has_previous else "",
+    )
+
+
+async def ids_of(db: Session, names: Iterable[str]) -> dict[str, str]:
+    """Return the ids of the permissions of these names, as far as there are any."""
+    rows = await db.fetch_all(_NAMED, p_names=to_json(sorted(set(names))))
+    return {row["name"]: row["id"] for row in rows}
+
+
+def _check_caller(call: Call) -> None:
+    if call.caller.organization_id is not None:
+        raise errors.PermissionDenied
+
+
+async def _find(db: Session, name: str) -> Permission:
+    row = await db.fetch_one(_FIND, p_name=name)
+    if row is None:
+        raise errors.NotFound("permission")
+    return Permission.from_row(row)
+
+
+async def _changeable(call: Call, db: Session, name: str) -> Permission:
+    permission = await _find(db, name)
+    if permission.built_in:
+        raise errors.InvalidArgument(
+            f"permission {name} is built in: it cannot be changed or deleted"
+        )
+    if call.if_match is not None and permission.revision not in call.if_match:
+        raise errors.PreconditionFailed(permission.revision)
+    return permission
+
+
+_CONDITIONS = {
+    Kind.ALL: true(),
+    Kind.BUILT_IN: _p.built_in == true(),
+    Kind.OWN: _p.built_in == false(),
+}
+
+
+@functools.cache
+def _page_statement(kind: Kind, direction: str) -> Statement:
+    statement = select(permissions).where(_CONDITIONS[kind])
+    if direction == "forward":
+        statement = statement.where(_p.id < bindparam("start"))
+    if direction == "backward":
+        statement = statement.where(_p.id > bindparam("start"))
+    order = _p.id if direction == "backward" else _p.id.desc()
+    return Statement(statement.order_by(order).limit(bindparam("take")))
+
+
+@functools.cache
+def _total_statement(kind: Kind) -> Statement:
+    counted = select(func.count().label("total")).select_from(permissions)
+    return Statement(counted.where(_CONDITIONS[kind]))

@@ -1,0 +1,177 @@
+"""Invitations: the token in the link, the mail that carries it, sending it again.
+
+The token is derived from the membership and the end of its invitation, and only its digest is
+stored: so no secret lies in the outbox, and a new end makes a new token.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, select, update
+
+from tenantry import errors, vault
+from tenantry.db.statements import Statement
+from tenantry.events.mail import service as mail_service
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.users import reading, seats
+from tenantry.tenants.users.model import (
+    INVITE_EXPIRED,
+    PENDING_INVITE,
+    Membership,
+    User,
+    memberships,
+    shown_together,
+)
+from tenantry.times import DAY, now
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.events.mail.model import Mail
+
+TEMPLATE = "invitation"
+
+_m = memberships.c
+_IN_QUESTION = (
+    _m.organization_id == bindparam("organization_id", type_=Text),
+    _m.user_id == bindparam("user_id", type_=Text),
+)
+_FIND = Statement(
+    select(_m.id, _m.inviter_email, organizations.c.display_name)
+    .join_from(memberships, organizations)
+    .where(
+        *_IN_QUESTION,
+        _m.status == PENDING_INVITE,
+        _m.invite_digest == bindparam("digest"),
+        _m.expire_time > bindparam("p_now"),
+    )
+)
+_RESEND = Statement(
+    update(memberships)
+    .where(*_IN_QUESTION)
+    .values(
+        {
+            name: bindparam(f"p_{name}")
+            for name in (
+                "expire_time",
+                "invite_digest",
+                "invite_resend_time",
+                "invite_resend_count",
+            )
+        }
+    )
+    .returning(_m.id),
+    mail_service.INSERT,
+)
+
+
+def end(at: int, days: int) -> int:
+    """Return when an invitation of this time ends."""
+    return at + days * DAY
+
+
+def token(db: Session, membership_id: str, expire_time: int) -> str:
+    """Return what proves that somebody got this invitation."""
+    key = db.vault.derive("invitation")
+    mac = hmac.digest(key, f"{membership_id}.{expire_time}".encode(), "sha256")
+    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def digest(db: Session, membership: Membership) -> str | None:
+    """Return what is stored of the token; None where nobody is invited."""
+    if membership.expire_time is None:
+        return None
+    return vault.digest(token(db, membership.id, membership.expire_time))
+
+
+def mail_row(
+    db: Session, user: User, membership: Membership, *, reminder: bool = False
+) -> dict[str, Any]:
+    """Return the parameters of `mail.service.INSERT` for the mail of an invitation."""
+    return mail_service.row(
+        db,
+        template=TEMPLATE,
+        recipient=user.email,
+        organization_id=membership.organization_id,
+        variables={
+            "user_id": user.id,
+            "membership_id": membership.id,
+            "expire_time": membership.expire_time,
+            "reminder": reminder,
+        },
+    )
+
+
+async def mail_variables(db: Session, mail: Mail, public_url: str) -> dict[str, Any] | None:
+    """Return what the mail of an invitation shows; None if that is over or was replaced."""
+    given = mail.variables
+    secret = token(db, given["membership_id"], given["expire_time"])
+    row = await db.fetch_one(
+        _FIND,
+        organization_id=mail.organization_id,
+        user_id=given["user_id"],
+        digest=vault.digest(secret),
+        p_now=now(),
+    )
+    if row is None:
+        return None
+    return {
+        "organization_name": row["display_name"],
+        "inviter_email": row["inviter_email"],
+        "expire_time": given["expire_time"],
+        "reminder": given["reminder"],
+        "link": f"{public_url}/invitations/{secret}",
+    }
+
+
+async def resend(call: Call, organization_id: str, user_id: str, *, days: int) -> Membership:
+    """Send an invitation again: a reminder while it holds, a new one when it has expired.
+
+    Raises:
+        errors.NotFound: there is no such member of an organization that this caller may see.
+        errors.InvalidArgument: the member is not invited any more, or a new invitation finds no
+            free seat.
+
+    """
+    reading.check_scope(call, organization_id)
+    async with call.db.transaction() as db:
+        organization = await seats.hold(db, organization_id)
+        user = await reading.find(
+            db, id_=user_id, external_id=None, organization_id=organization_id
+        )
+        if user is None or not user.memberships:
+            raise errors.NotFound("membership")
+        (before,) = user.memberships
+        if before.status not in {PENDING_INVITE, INVITE_EXPIRED}:
+            raise errors.InvalidArgument(
+                f"membership is {before.status}: there is no invitation to send again"
+            )
+        at = now()
+        after = replace(before, resend_time=at, resend_count=before.resend_count + 1)
+        expired = before.status == INVITE_EXPIRED
+        if expired:
+            await seats.check(db, organization)
+            after = replace(after, status=PENDING_INVITE, expire_time=end(at, days))
+        resent = await db.apply(
+            _RESEND,
+            call.event(
+                "user.invitation_resent",
+                organization_id=organization_id,
+                before=shown_together(organization, user, before),
+                after=shown_together(organization, user, after),
+            ),
+            organization_id=organization_id,
+            user_id=user.id,
+            p_expire_time=after.expire_time,
+            p_invite_digest=digest(db, after),
+            p_invite_resend_time=after.resend_time,
+            p_invite_resend_count=after.resend_count,
+            **mail_row(db, user, after, reminder=not expired),
+        )
+        if resent is None:
+            raise errors.NotFound("membership")  # with its user, meanwhile
+    return after

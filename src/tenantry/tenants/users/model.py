@@ -1,0 +1,256 @@
+"""The tables of users and memberships, and one of each as the room knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
+
+from tenantry import email_addresses, ids
+from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
+from tenantry.times import rfc3339
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row
+    from tenantry.tenants.organizations.model import Organization
+    from tenantry.tenants.roles.catalogue import HeldRole
+
+# The migration adds the search text, of e-mail and external id, and the indexes over it.
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False),  # `email_addresses.key`: what is unique
+    Column("external_id", Text),
+    Column("profile", Json, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("email_verified", Boolean, nullable=False),
+    # As an import brought it, for sign-in: PHC or modular crypt format.
+    Column("password_hash", Text),
+    time_column("password_time", nullable=True),  # when the person last chose it
+    time_column("last_login_time", nullable=True),
+    Column("revision", BigInteger, nullable=False),
+    time_column("create_time"),
+    time_column("update_time"),
+    info={"prefix": ids.USER},
+)
+Index("uq_users__email", users.c.email_key, unique=True)
+Index("uq_users__external_id", users.c.external_id, unique=True)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column(
+        "organization_id",
+        Text,
+        ForeignKey("organizations.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", Text, nullable=False),  # gives lists their order
+    Column("status", Text, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("inviter_email", Text),
+    Column("provisioning_method", Text, nullable=False),
+    time_column("create_time"),
+    time_column("accept_time", nullable=True),
+    time_column("join_time", nullable=True),
+    time_column("expire_time", nullable=True),  # of the invitation
+    Column("invite_digest", Text),
+    time_column("invite_resend_time", nullable=True),
+    Column("invite_resend_count", Integer, nullable=False),
+)
+Index("uq_memberships__id", memberships.c.organization_id, memberships.c.id, unique=True)
+Index("ix_memberships__user_id_id", memberships.c.user_id, memberships.c.id)
+_invited = memberships.c.invite_digest.is_not(None)
+Index(
+    "uq_memberships__invite_digest",
+    memberships.c.invite_digest,
+    unique=True,
+    postgresql_where=_invited,
+    sqlite_where=_invited,
+)
+
+# How many members an organization has; see `tallies`.
+member_tallies = Table(
+    "member_tallies",
+    metadata,
+    Column(
+        "organization_id",
+        Text,
+        ForeignKey("organizations.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("slot", Integer, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
+ACTIVE = "ACTIVE"
+INACTIVE = "INACTIVE"
+PENDING_INVITE = "PENDING_INVITE"
+INVITE_EXPIRED = "INVITE_EXPIRED"
+
+# How somebody became a member.
+INVITATION = "invitation"
+DIRECT_PROVISION = "direct_provision"
+
+
+@dataclass(slots=True)
+class Membership:
+    """A user's place in one organization; times in microseconds since 1970, UTC."""
+
+    id: str
+    organization_id: str
+    organization_name: str
+    user_id: str
+    status: str  # INVITE_EXPIRED once a pending one's time is over; it is never stored
+    metadata: dict[str, str]
+    inviter_email: str | None
+    provisioning_method: str
+    create_time: int
+    accept_time: int | None
+    join_time: int | None
+    expire_time: int | None
+    resend_time: int | None
+    resend_count: int
+    roles: tuple[HeldRole, ...]  # the oldest first
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row, but for the digest of its invitation."""
+        pending = self.status == INVITE_EXPIRED
+        return {
+            "organization_id": self.organization_id,
+            "user_id": self.user_id,
+            "id": self.id,
+            "status": PENDING_INVITE if pending else self.status,
+            "metadata": to_json(self.metadata),
+            "inviter_email": self.inviter_email,
+            "provisioning_method": self.provisioning_method,
+            "create_time": self.create_time,
+            "accept_time": self.accept_time,
+            "join_time": self.join_time,
+            "expire_time": self.expire_time,
+            "invite_resend_time": self.resend_time,
+            "invite_resend_count": self.resend_count,
+        }
+
+    def shown(self) -> dict[str, Any]:
+        """Return what its events say."""
+        event: dict[str, Any] = {
+            "organization_id": self.organization_id,
+            "membership_status": self.status,
+            "roles": [
+                {"id": role.id, "name": role.name, "display_name": role.display_name}
+                for role in self.roles
+            ],
+            "metadata": self.metadata,
+            "provisioning_method": self.provisioning_method,
+            "created_at": rfc3339(self.create_time),
+        }
+        if self.inviter_email is not None:
+            event["inviter_email"] = self.inviter_email
+        for name, moment in (
+            ("accepted_at", self.accept_time),
+            ("join_time", self.join_time),
+            ("expires_at", self.expire_time),
+            ("resent_at", self.resend_time),
+        ):
+            if moment is not None:
+                event[name] = rfc3339(moment)
+        if self.resend_count:
+            event["resent_count"] = self.resend_count
+        return event
+
+
+@dataclass(slots=True)
+class User:
+    """One person; times in microseconds since 1970, UTC."""
+
+    id: str
+    email: str
+    external_id: str | None
+    profile: dict[str, Any]  # the members that are set, by the contract's newer names
+    metadata: dict[str, str]
+    email_verified: bool
+    last_login_time: int | None
+    revision: int
+    create_time: int
+    update_time: int
+    memberships: list[Membership] = field(default_factory=list)  # the oldest first
+
+    @classmethod
+    def from_row(cls, row: Row) -> User:
+        """Return the user of one row, without memberships."""
+        return cls(
+            id=row["id"],
+            email=row["email"],
+            external_id=row["external_id"],
+            profile=from_json(row["profile"]),
+            metadata=from_json(row["metadata"]),
+            email_verified=bool(row["email_verified"]),
+            last_login_time=row["last_login_time"],
+            revision=row["revision"],
+            create_time=row["create_time"],
+            update_time=row["update_time"],
+        )
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row, but for the password's hash."""
+        return {
+            "id": self.id,
+            "email": self.email,
+            "email_key": email_addresses.key(self.email),
+            "external_id": self.external_id,
+            "profile": to_json(self.profile),
+            "metadata": to_json(self.metadata),
+            "email_verified": self.email_verified,
+            "last_login_time": self.last_login_time,
+            "revision": self.revision,
+            "create_time": self.create_time,
+            "update_time": self.update_time,
+        }
+
+    @property
+    def profile_id(self) -> str:
+        """The id of the profile: it lives and dies with its user, whose number it has."""
+        return ids.USER_PROFILE + self.id.removeprefix(ids.USER)
+
+    def membership_in(self, organization_id: str) -> Membership | None:
+        """Return its place in an organization."""
+        for membership in self.memberships:
+            if membership.organization_id == organization_id:
+                return membership
+        return None
+
+    def shown(self) -> dict[str, Any]:
+        """Return what its events say, memberships aside."""
+        event: dict[str, Any] = {
+            "id": self.id,
+            "email": self.email,
+            "create_time": rfc3339(self.create_time),
+            "update_time": rfc3339(self.update_time),
+            "metadata": self.metadata,
+            "user_profile": {
+                "id": self.profile_id,
+                **self.profile,
+                "email_verified": self.email_verified,
+            },
+        }
+        if self.external_id is not None:
+            event["external_id"] = self.external_id
+        if self.last_login_time is not None:
+            event["last_login_time"] = rfc3339(self.last_login_time)
+        return event
+
+
+def shown_together(
+    organization: Organization, user: User, membership: Membership
+) -> dict[str, Any]:
+    """Return what events of a membership say: the published members, and the membership itself."""
+    return {
+        "organization": organization.shown(),
+        "user": user.shown(),
+        "membership": membership.shown(),
+    }

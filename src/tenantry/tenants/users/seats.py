@@ -1,0 +1,78 @@
+"""Seats: how many members an organization may have, also when many join at once.
+
+Who holds the organization's row is the only one to change its members, but for those who join where
+there is no limit. So a seat that is counted as free stays free.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Text, bindparam, case, cast, func, or_, select
+
+from tenantry import errors
+from tenantry.db.statements import Statement
+from tenantry.tenants.organizations.model import Organization, organizations
+from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, member_tallies, memberships
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+
+_m = memberships.c
+_ORGANIZATION_ID = bindparam("organization_id", type_=Text)
+# A lock that lets others refer to the row meanwhile.
+_HOLD = Statement(
+    select(organizations)
+    .where(organizations.c.id == _ORGANIZATION_ID)
+    .with_for_update(key_share=True)
+)
+_members = (
+    select(cast(func.sum(member_tallies.c.n), BigInteger))
+    .where(member_tallies.c.organization_id == _ORGANIZATION_ID)
+    .scalar_subquery()
+)
+_seated = (
+    select(func.count())
+    .select_from(memberships)
+    .where(
+        _m.organization_id == _ORGANIZATION_ID,
+        or_(
+            _m.status == ACTIVE,
+            (_m.status == PENDING_INVITE) & (_m.expire_time > bindparam("p_now")),
+        ),
+    )
+    .scalar_subquery()
+)
+# Far from the limit nobody needs to be counted one by one.
+_TAKEN = Statement(
+    select(case((_members < bindparam("p_limit"), _members), else_=_seated).label("taken"))
+)
+
+
+async def hold(db: Session, organization_id: str) -> Organization:
+    """Return an organization whose members nobody else changes before this transaction ends.
+
+    Raises:
+        errors.NotFound: there is no such organization.
+
+    """
+    row = await db.fetch_one(_HOLD, organization_id=organization_id)
+    if row is None:
+        raise errors.NotFound("organization")
+    return Organization.from_row(row)
+
+
+async def check(db: Session, organization: Organization) -> None:
+    """Make sure that an organization that is held has a free seat.
+
+    Raises:
+        errors.InvalidArgument: it has as many members as it may have.
+
+    """
+    limit = organization.max_allowed_users
+    if not limit:
+        return
+    row = await db.fetch_one(_TAKEN, organization_id=organization.id, p_limit=limit, p_now=now())
+    if row is not None and row["taken"] >= limit:
+        raise errors.InvalidArgument(f"organization has reached its limit of {limit} users")
