@@ -1,4 +1,4 @@
-"""Addresses and URLs that requests of ours may go to: the public ones, and what is allowed."""
+"""Addresses and URLs that requests of ours may go to: public ones, and those that are allowed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST_URL = 2048
 
-# What the registries of special-purpose addresses (RFC 6890 and its updates) keep from the public.
+# Not of the public, by the registries of special-purpose addresses (RFC 6890 and its updates).
 _NOT_PUBLIC_4 = [
     IPv4Network(network)
     for network in (
@@ -44,7 +44,7 @@ _PRIVATE_NAMES = ("test", "example", "invalid", "local", "internal", "home.arpa"
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a host of a URL is the machine itself, whoever reads it."""
+    """Whether a host of a URL is the machine itself, by any reading of it."""
     host = host.strip("[]").removesuffix(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -69,7 +69,7 @@ def is_public_host(host: str) -> bool:
 
 @functools.lru_cache(maxsize=10_000)
 def network(address: str) -> str:
-    """Return what is limited as one: an IPv4 address, the /64 of an IPv6 address."""
+    """Return the network that is limited as one: an IPv4 address, the /64 of an IPv6 address."""
     if ":" not in address:
         return address
     return str(ipaddress.ip_network((address, 64), strict=False))
@@ -136,7 +136,7 @@ def checked(url: str, allow: Sequence[Network]) -> URL:
 
 
 def _check_host(host: str, allow: Sequence[Network], *, tls: bool) -> None:
-    """Refuse an address that is refused, and what would be read as one."""
+    """Refuse an address that is not allowed, and text that would be read as one."""
     name = host.lower().rstrip(".")
     try:
         addresses = [ipaddress.ip_address(name)]

@@ -110,7 +110,7 @@ _log = logging.getLogger(__name__)
 
 
 def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
-    """Return the application on an open database; what is to be done at its end is pushed."""
+    """Return the application on an open database; what its end has to do is pushed."""
     ring = KeyRing(db)
     directory = Directory(db)
     signed = SignedTokens(ring, settings.public_url)
@@ -377,7 +377,7 @@ class Application:
             raise OpenError(f"the database cannot be used: {problem}") from problem
         self._entry = wire(settings, db, self._open)
         await self._open.enter_async_context(worker.beside(db, settings))
-        # What is here now stays: the collector need not look at it again. A call leaves next to
+        # All objects of now stay: the collector need not look at it again. A call leaves next to
         # no cycles, and looking for them every 700 objects was 6 % of a PATCH.
         gc.collect()
         gc.freeze()

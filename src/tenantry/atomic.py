@@ -25,7 +25,7 @@ def writing(path: Path, *, mode: int) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as problem:
-        problem.filename = str(path)  # the other name says nothing to who asked for this one
+        problem.filename = str(path)  # the other name says nothing to the caller
         raise
     try:
         with os.fdopen(descriptor, "wb") as file:

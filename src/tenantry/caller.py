@@ -22,7 +22,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: its kind, its id, and where it is bound to one organization, which."""
+    """The caller: its kind, its id, and the organization where it is bound to one."""
 
     kind: Kind
     id: str
@@ -30,7 +30,7 @@ class Caller:
     # None: every permission. Else the permissions it holds.
     permissions: frozenset[str] | None = None
     session_id: str | None = None  # of a USER_SESSION, whose id is that of the user
-    # Of a USER_SESSION: what the access token is good for here that speaks for the person. None:
+    # Of a USER_SESSION: the scopes of the access token that speaks for the person. None:
     # it is a page of ours that calls, with the session's cookie.
     token_scopes: frozenset[str] | None = None
 

@@ -23,7 +23,7 @@ class Credentials:
 
 
 def read(data_dir: Path) -> Credentials | None:
-    """Return what is kept; None where nothing is."""
+    """Return the kept credentials; None where nothing is."""
     try:
         content = json.loads((data_dir / _NAME).read_bytes())
         return Credentials(content["client_id"], content["client_secret"])

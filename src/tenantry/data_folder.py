@@ -17,7 +17,7 @@ _OURS = ("tenantry.db*", "master.key", "*.json", "tls/*", "tls/.lock", "run/*.js
 
 
 def make(settings: Settings) -> None:
-    """Make the folder where it is missing; take our files in it from others who could read them.
+    """Make the folder where it is missing; take our files in it from others that could read them.
 
     Raises:
         SettingError: it cannot be made, or others may put files into it, as ours or in the place

@@ -1,4 +1,4 @@
-"""What `tenantry doctor` looks at: everything that a start needs, each with what to do about it."""
+"""The checks of `tenantry doctor`: everything that a start needs, each with its remedy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _CLOCK_SECONDS = 5.0
 _SEALED_SECONDS = 60.0  # it takes 0.1 while a worker runs
 _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # this program is not older
-# What the mail of an invitation shows, with and without what may be absent.
+# Shown by the mail of an invitation, with and without its optional parts.
 _INVITATION: dict[str, Any] = {
     "organization_name": "Acme",
     "expire_time": 1_767_225_600_000_000,
@@ -65,7 +65,7 @@ _HAPPENED = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found; ``advice`` says what to do where it is not well."""
+    """The result of a check; ``advice`` is the remedy where it is not well."""
 
     check: str
     ok: bool
@@ -84,7 +84,7 @@ class Finding:
 
 
 class Problem(Exception):
-    """A check failed: what is wrong, and what to do."""
+    """A check failed: the problem, and its remedy."""
 
     def __init__(self, text: str, advice: str) -> None:
         super().__init__(text)
@@ -354,7 +354,7 @@ def _address(settings: Settings) -> str:
 
 
 def _answers(settings: Settings) -> bool:
-    """Whether what listens there answers as our server does."""
+    """Whether the listener there answers as our server does."""
     host = launcher.reachable(settings.host)
     shown = f"[{host}]" if ":" in host else host
     trusting = ssl.create_default_context()

@@ -9,17 +9,17 @@ from __future__ import annotations
 import unicodedata
 
 MAX_CHARACTERS = 253
-# Before the name is read at all: what is longer is not worth the work.
+# Before the name is read at all: a longer one is not worth the work.
 _MAX_TEXT = 255
 
 
 def to_ascii(text: str) -> str:
     """Return a name in A-labels and lower case, with no dot at its end.
 
-    What is ASCII is a name already, whatever its labels stand for: DNS compares no more than that.
+    ASCII is a name already, for whatever its labels stand: DNS compares no more than that.
 
     Raises:
-        ValueError: it is none; the text says why.
+        ValueError: it is not such a name; the text says why.
 
     """
     if len(text) > _MAX_TEXT:
@@ -42,7 +42,7 @@ def normalized(text: str) -> str:
     """Return a name that may be registered, in A-labels and lower case.
 
     Raises:
-        ValueError: it is none; the text says why.
+        ValueError: it is not such a name; the text says why.
 
     """
     import idna  # only here, and where a name is not ASCII

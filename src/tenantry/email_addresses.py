@@ -1,7 +1,7 @@
 """E-mail addresses: which ones we take, what they are known by, and how mail servers read them.
 
 An address that we take is one of the contract's e-mail rule, which is that of HTML's fields: ASCII,
-no quoting, a domain in A-labels. Older rows hold others, so what is stored is read more widely.
+no quoting, a domain in A-labels. Older rows hold others, so stored ones are read more widely.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def checked(text: str, field: str = "email") -> str:
     """Return an e-mail address that mail can reach.
 
     Raises:
-        errors.InvalidArgument: it is none, or too long; the field is named.
+        errors.InvalidArgument: not an address, or too long; the field is named.
 
     """
     if len(text) > MAX:
@@ -43,7 +43,7 @@ def key(address: str) -> str:
     """Return what an address is found, counted and unique by.
 
     Only the letters of ASCII lose their case: no other one becomes one of them, so that nothing
-    which is not ASCII is found as what is.
+    which is not ASCII is found as ASCII.
     """
     local, at, domain = address.rpartition("@")
     try:

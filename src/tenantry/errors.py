@@ -1,6 +1,6 @@
 """Every error: its name, gRPC code, error_code and sentence; one table from code to HTTP status.
 
-Raised anywhere, translated by the doors. The text is for the person who called: it names the
+Raised anywhere, translated by the doors. The text is for the caller's eyes: it names the
 field and never holds a secret.
 """
 
@@ -53,7 +53,7 @@ HTTP_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken field rule: the field's path, the rule, and what is wrong with what came."""
+    """One broken field rule: the field's path, the rule, and the fault of the value."""
 
     field: str
     constraint: str
@@ -247,7 +247,7 @@ class Damaged(Busy):
 
 
 class OutcomeUnknown(Error):
-    """The database went away before it said what became of a change: made, or not."""
+    """The database went away before it said whether a change was made."""
 
     code = Code.DEADLINE_EXCEEDED
     error_code = "OUTCOME_UNKNOWN"

@@ -1,4 +1,4 @@
-"""Every event: what happened, to which object. One row each, written with the change itself.
+"""Every event: its type, and the kind of its object. One row each, written with the change itself.
 
 The types are the published ones of the wire contract where it has one; the others are ours, for
 the audit log, and reach a list or a webhook only where they are asked for by name.

@@ -1,6 +1,6 @@
 """Logs: one JSON object a line, on standard error.
 
-By the standard library: structlog imports rich with it, 190 ms and 5 MB in every process. What is
+By the standard library: structlog imports rich with it, 190 ms and 5 MB in every process. Fields
 logged beside the sentence is given as ``extra={"fields": {...}}``; locals are never logged, since
 they hold access tokens.
 """
@@ -34,7 +34,7 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # It reports each of its own steps; what was applied, we say ourselves.
+    # It reports each of its own steps; the applied ones, we say ourselves.
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
@@ -47,7 +47,7 @@ _untold: dict[tuple[str, str], int] = {}
 def seldom(logger: logging.Logger, message: str, kind: str, fields: dict[str, Any]) -> None:
     """Warn of something once a second at most, and of how often it was since (``times``).
 
-    ``kind`` is what makes two of them the same, one of a few words; ``fields`` are of the last.
+    Two of one ``kind`` are the same, one of a few words; ``fields`` are of the last.
     """
     key, now = (message, kind), time.monotonic()
     with _lock:

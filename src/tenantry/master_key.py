@@ -71,7 +71,7 @@ def _create(path: Path) -> None:
         new.flush()
         os.fsync(descriptor)
     try:
-        path.hardlink_to(temporary)  # unlike a move, it does not replace what is there
+        path.hardlink_to(temporary)  # unlike a move, it does not replace a file that is there
     except FileExistsError:
         pass
     finally:

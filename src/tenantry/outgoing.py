@@ -1,8 +1,8 @@
 """Requests to addresses that a tenant chose: one client, which goes to public addresses only.
 
 A name is looked up here, each address that it has is judged, and the connection goes to one of
-those very addresses: what a name server says a moment later makes no difference. Whatever is not
-global unicast is refused, unless it is within a network that the operator allows
+those very addresses: a name server's answer of a moment later makes no difference. An address that
+is not global unicast is refused, unless it is within a network that the operator allows
 (TENANTRY_OUTGOING_ALLOW); only there may a request go without TLS. No redirect is followed, no
 proxy of the environment is used, no cookie is kept, and time and size of an answer are limited.
 """
@@ -44,12 +44,12 @@ class Refused(Unanswered):
 
 
 class _RefusedAddress(OSError):
-    """What the connector can pass on."""
+    """An error that the connector can pass on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; ``cut`` says that the body went on after the bytes that are here."""
+    """An answer; ``cut`` says that the body went on after the bytes that are here."""
 
     status: int
     headers: Mapping[str, str]
@@ -81,7 +81,7 @@ class Outgoing:
         its end or to ``most_bytes``.
 
         Raises:
-            Refused: the URL or an address of its host is none that we go to.
+            Refused: we do not go to the URL or to an address of its host.
             Unanswered: there is no complete answer, for whatever reason.
 
         """
@@ -128,7 +128,7 @@ class Outgoing:
             await session.close()
 
     def _session(self, scheme: str) -> aiohttp.ClientSession:
-        """Return the session of a scheme: what is allowed to each differs."""
+        """Return the session of a scheme: each is allowed other addresses."""
         session = self._sessions.get(scheme)
         if session is None:
             session = self._sessions[scheme] = self._new_session(scheme)
@@ -185,7 +185,7 @@ class _Guard:
             raise _RefusedAddress("the host has an address that is not public")
 
     def socket(self, info: Any) -> socket.socket:
-        """Return a socket to connect to what was looked up."""
+        """Return a socket to connect to the looked-up address."""
         family, kind, proto, _, address = info
         self.check(address[0])
         made = socket.socket(family, kind, proto)
@@ -208,7 +208,7 @@ class _Guard:
     def _ended(self, key: tuple[str, int], task: asyncio.Task[list[Any]]) -> None:
         del self._running[key]
         if not task.cancelled():
-            task.exception()  # whoever waited for it may have gone
+            task.exception()  # its caller may have gone
 
     async def _found(self, host: str, port: int, family: int) -> list[Any]:
         look = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-# Parsers recurse, and so does what reads their result: nothing of ours nests so deep.
+# Parsers recurse, and so do readers of their result: nothing of ours nests so deep.
 MAX_DEPTH = 64
-# A value costs more than its bytes: what parses and checks it takes some microseconds for each.
+# A value costs more than its bytes: parsing and checking takes some microseconds for each.
 MAX_VALUES = 4000
 # A string may be a list too, as a FieldMask is.
 MAX_STRING = 256 << 10
@@ -26,7 +26,7 @@ def check(text: bytes, *, values: int = MAX_VALUES) -> None:
 
     """
     brackets = text.count(b"[") + text.count(b"{")
-    # A value takes two bytes at least: itself, and what divides it from the next.
+    # A value takes two bytes at least: itself, and a comma or bracket.
     if len(text) <= 2 * values and brackets <= MAX_DEPTH:
         return
     plain = text.replace(rb"\\", b"").replace(rb"\"", b"")  # now each quote opens or closes
@@ -44,7 +44,7 @@ def check(text: bytes, *, values: int = MAX_VALUES) -> None:
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             raise ValueError(f"nests deeper than {MAX_DEPTH} levels")
-        if depth < 0:  # one too many: no parser takes what follows
+        if depth < 0:  # one too many: no parser takes the rest
             return
 
 
@@ -52,8 +52,8 @@ def loads(text: bytes | str, *, bounded: bool = True, unique: bool = False) -> A
     """Return what this JSON says.
 
     Numbers are finite: NaN, Infinity and 1e400 are no JSON. An integer beyond 64 bits is a float.
-    ``unique`` refuses an object with two members of one name. It is not ``bounded`` where who
-    asks has taken few bytes, and looks at the depth itself.
+    ``unique`` refuses an object with two members of one name. Not ``bounded`` is for a
+    caller that has taken few bytes, and looks at the depth itself.
 
     Raises:
         ValueError: it is not UTF-8 or JSON, has half a surrogate pair, or see `check`.

@@ -1,6 +1,6 @@
 """Secrets: made at random, kept as hashes where they are only compared, encrypted where not.
 
-Pure functions over bytes; who stores what is the rooms' concern.
+Pure functions over bytes; storing them is the rooms' concern.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NONCE = 12  # bytes, NIST SP 800-38D section 8.2.2
 
 
 class WrongKey(Exception):
-    """What is stored was encrypted under another key, or was changed."""
+    """A stored secret was encrypted under another key, or was changed."""
 
 
 def new_secret(prefix: str = "") -> str:
@@ -36,7 +36,7 @@ def matches(secret: str, stored: str) -> bool:
 
 
 class Vault:
-    """Encrypts with AES-256-GCM under one key; what it is for is bound as associated data."""
+    """Encrypts with AES-256-GCM under one key; its purpose is bound as associated data."""
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)
@@ -49,7 +49,7 @@ class Vault:
         return base64.b64encode(sealed).decode()
 
     def decrypt(self, sealed: str, purpose: str) -> bytes:
-        """Return what was encrypted.
+        """Return the encrypted bytes in the clear.
 
         Raises:
             WrongKey: it was encrypted under another key or for another purpose, or was changed.

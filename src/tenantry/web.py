@@ -49,7 +49,7 @@ class Request:
     # The body of a route that takes it piece by piece, in the place of `body`: the client sends
     # no faster than it is read. Too large a one raises `errors.PayloadTooLarge` on the way.
     pieces: AsyncIterator[bytes] | None = None
-    # Headers that its answer has whatever becomes of it: how it stands with the rate limits.
+    # Headers that its answer has in any case: how it stands with the rate limits.
     limits: dict[str, str] = field(default_factory=dict)
 
     def tell(self, headers: Mapping[str, str]) -> None:
@@ -76,7 +76,7 @@ class Request:
 
     @property
     def is_navigation(self) -> bool:
-        """Whether a browser asks for a page to show; a page's own requests are none.
+        """Whether a browser asks for a page to show; a page's own requests do not.
 
         Browsers say so (https://www.w3.org/TR/fetch-metadata/), and older ones ask for HTML, as
         some programs do: those bring their token.
@@ -158,7 +158,7 @@ class StreamingResponse:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a door answers at one verb and path; `{name}` in the path is one segment."""
+    """A door's answer at one verb and path; `{name}` in the path is one segment."""
 
     verb: str
     template: str

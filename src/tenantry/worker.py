@@ -1,7 +1,7 @@
-"""The work beside the calls: mail that is due, and whatever else comes up by the clock.
+"""The work beside the calls: mail that is due, and all else that comes up by the clock.
 
 Done by `tenantry worker`, or beside the requests of a server (TENANTRY_BACKGROUND). Any number of
-processes may do it at once: what a job does, it takes from the database.
+processes may do it at once: a job takes its work from the database.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from tenantry.identity.sessions.back_channel import Sign
     from tenantry.settings import Settings
 
-_STOP_SECONDS = 5.0  # for what is under way
+_STOP_SECONDS = 5.0  # for jobs under way
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # after an error
-_AWAY_SECONDS = 1.0  # while the database is away: what it holds up is due as soon as it is back
+_AWAY_SECONDS = 1.0  # while the database is away: held up work is due as soon as it is back
 _PRUNE_SECONDS = 3600.0
 _HELD_SECONDS = 1.0  # until a hold is looked at again
 _ANYBODYS_SECONDS = 60.0  # of what anybody can have stored
@@ -134,7 +134,7 @@ def _sealing(pump: Pump) -> Callable[[Session], Awaitable[float]]:
 
 
 def _signing() -> Sign:
-    """Return what signs logout tokens, as ID tokens are signed."""
+    """Return the signer of logout tokens, which signs them as ID tokens are."""
     ring: KeyRing | None = None
 
     async def sign(db: Session, claims: dict[str, Any], typ: str) -> str:
@@ -149,7 +149,7 @@ def _signing() -> Sign:
 def _pruning(
     some: Callable[[Session], Awaitable[object]], *, every: float = _PRUNE_SECONDS
 ) -> Callable[[Session], Awaitable[float]]:
-    """Return a job that deletes some of what is old, again at once while there was any."""
+    """Return a job that deletes some old rows, again at once while there was any."""
 
     async def run(db: Session) -> float:
         return 0.0 if await some(db) else every
@@ -158,7 +158,7 @@ def _pruning(
 
 
 async def run(db: Session, todo: Sequence[Job], stop: asyncio.Event) -> None:
-    """Do the jobs, each in its own time, until told to stop; finish what is under way."""
+    """Do the jobs, each in its own time, until told to stop; finish those under way."""
     tasks = [asyncio.create_task(_repeat(db, job, stop), name=job.name) for job in todo]
     try:
         await stop.wait()

@@ -1,6 +1,6 @@
 """The command `tenantry`: starts the server and looks after it, on the same settings.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting. What is asked for goes to standard
+Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting. Answers go to standard
 output (as JSON with ``--json``), remarks and problems go to standard error. A command imports what
 it needs when it runs: `serve` must not wait for the database library.
 """

@@ -148,7 +148,7 @@ def export(
         ),
     ] = False,
 ) -> None:
-    """Write the whole environment as NDJSON: what `tenantry import environment` takes.
+    """Write the whole environment as NDJSON, for `tenantry import environment`.
 
     Not in it: clients and their secrets, signing keys, portal links, mail, past events.
     """
@@ -200,7 +200,7 @@ async def _pieces(source: BinaryIO, progress: Progress) -> AsyncIterator[bytes]:
 
 
 async def _from_pipe(source: BinaryIO) -> bytes:
-    """Wait for what comes next; in a thread that nobody waits for when the command is to end."""
+    """Wait for the next one; in a thread that nobody waits for when the command is to end."""
     import asyncio
     import threading
 

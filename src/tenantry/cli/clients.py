@@ -142,7 +142,7 @@ def delete(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a client: what runs with it is refused from now on."""
+    """Delete a client: programs that run with it are refused from now on."""
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Delete {client_id}?", abort=True)
 

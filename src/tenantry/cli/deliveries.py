@@ -1,4 +1,4 @@
-"""What was sent to a webhook endpoint, and sending it once more: the rest of `tenantry webhook`."""
+"""Deliveries to a webhook endpoint, and sending one once more: the rest of `tenantry webhook`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def deliveries(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = _SHOWN,
     as_json: AsJson = False,
 ) -> None:
-    """List what was sent to an endpoint or waits for it, the newest first."""
+    """List an endpoint's deliveries, sent and waiting, the newest first."""
     start, end = _microseconds(since, "--since"), _microseconds(until, "--until")
 
     async def work(call: Call) -> list[Delivery]:

@@ -11,7 +11,7 @@ from tenantry.launcher import certificates, whereabouts
 if TYPE_CHECKING:
     from tenantry.settings import Settings
 
-# Whoever reads them takes one file in the place of the system's roots.
+# Programs that read them take one file in the place of the system's roots.
 _BUNDLES = (
     "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",  # gRPC in Python
     "REQUESTS_CA_BUNDLE",  # HTTP in Python
@@ -31,7 +31,7 @@ def variables(settings: Settings) -> dict[str, str]:
             "`tenantry client create` and export SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET "
             "yourself"
         )
-    # What runs is right; the settings of this shell may be others.
+    # A running server is right; the settings of this shell may be others.
     server = whereabouts.find(settings) or whereabouts.of(settings)
     exported = {
         "SCALEKIT_ENVIRONMENT_URL": server.public_url,

@@ -1,4 +1,4 @@
-"""`tenantry events`: what was changed, when, by whom."""
+"""`tenantry events`: changes, with their time and their actor."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def tail(
 async def _follow(
     db: Session, position: int, printed: set[str], show: Callable[[dict[str, Any]], str]
 ) -> None:
-    """Print what gets a place in the log behind this one, but for what was printed already."""
+    """Print events that get a place in the log behind this one, each once."""
     import asyncio
 
     from tenantry.db import log

@@ -1,4 +1,4 @@
-"""`tenantry events export`: the event log as a file, with what proves it."""
+"""`tenantry events export`: the event log as a file, with its proof."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What the file is written as."""
+    """The format of the file."""
 
     ndjson = "ndjson"
     csv = "csv"
@@ -63,7 +63,7 @@ def export(
                 file.write(piece)
 
     with ExitStack() as stack:
-        # What events tell of people is for its owner's eyes.
+        # Events tell of people: the file is for its owner's eyes.
         file = (
             stack.enter_context(atomic.writing(output, mode=0o600)) if output else sys.stdout.buffer
         )

@@ -135,7 +135,7 @@ def delete(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete an interceptor; what it watched over happens without it."""
+    """Delete an interceptor; its trigger goes on without it."""
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Delete {interceptor_id}?", abort=True)
 

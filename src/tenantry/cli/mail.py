@@ -1,4 +1,4 @@
-"""`tenantry mail`: what went out, what waits, and what is kept here to be read."""
+"""`tenantry mail`: mails that went out, that wait, and that are kept here to be read."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def show(
     html: Annotated[bool, typer.Option("--html", help="Print the HTML alone.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print one mail. What it says is kept only while no mail server is set."""
+    """Print one mail. Its text is kept only while no mail server is set."""
 
     async def work(call: Call) -> tuple[Mail, Content | None]:
         from tenantry import errors

@@ -1,4 +1,4 @@
-"""What all commands share: the open database, how they print and how they fail."""
+"""Shared by all commands: the open database, how they print and how they fail."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def look(settings: Settings) -> None:
 
 
 def say(line: str) -> None:
-    """Print what was asked for."""
+    """Print the answer."""
     print(line, flush=True)  # noqa: T201 - this is the command line
 
 
@@ -68,7 +68,7 @@ def remark(line: str) -> None:
 
 
 def fail(line: str) -> NoReturn:
-    """End the command with one line on what is wrong."""
+    """End the command with one line about the problem."""
     remark(f"tenantry: {line}")
     raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""`tenantry user`: what only the operator does with people."""
+"""`tenantry user`: for the operator alone, about people."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def erase(
 ) -> None:
     """Forget a person: delete the user, and blank their data in events, mail and deliveries.
 
-    Also of one who was deleted before. What happened and when stays in the event log, and proven.
+    Also of a person that was deleted before. The events stay in the log with their time, and
+    proven.
     """
 
     async def work(call: Call) -> tuple[list[str], int]:

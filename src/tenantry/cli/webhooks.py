@@ -1,4 +1,4 @@
-"""`tenantry webhook`: where events are sent, what became of them, and sending them once more."""
+"""`tenantry webhook`: where events are sent, their deliveries, and sending them once more."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def create(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create an endpoint and print the secret that signs what is sent to it, this once."""
+    """Create an endpoint and print the secret that signs its deliveries, this once."""
 
     async def work(call: Call) -> tuple[Endpoint, str]:
         from tenantry.events.webhooks import service
@@ -98,7 +98,7 @@ def list_(*, organization: OrganizationId = "", as_json: AsJson = False) -> None
 
 @app.command()
 def show(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
-    """Print what is known of an endpoint, but its secret."""
+    """Print an endpoint with all but its secret."""
 
     async def work(call: Call) -> Endpoint:
         from tenantry.events.webhooks import service
@@ -123,7 +123,7 @@ def update(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is given of an endpoint."""
+    """Change the given members of an endpoint."""
     if event_type and all_event_types:
         running.fail("--event-type and --all-event-types cannot be given together")
     given: dict[str, Any] = {"url": url, "description": description, "ordered": ordered}
@@ -141,7 +141,7 @@ def update(
 
 @app.command()
 def enable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
-    """Send to an endpoint again, what waits for it first."""
+    """Send to an endpoint again, waiting deliveries first."""
 
     async def work(call: Call) -> Endpoint:
         from tenantry.events.webhooks import service

@@ -10,7 +10,7 @@ class Budget:
     """How many connections the pools of one process may have together.
 
     Each event loop has a pool: TLS and cleartext are served by two. Each may have a quarter in
-    any case, and whoever comes first has the rest.
+    any case, and the first one to ask has the rest.
     """
 
     def __init__(self, size: int) -> None:

@@ -1,4 +1,4 @@
-"""A database that was copied or put back: noticed, and what would go out of it held until told.
+"""A database that was copied or put back: noticed, and its outgoing work held until told.
 
 It would send again what its original has sent, to the same people and receivers. See
 docs/decisions/0011-restored-copies.md.
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tenantry.settings import Settings
 
 BEAT_SECONDS = 60.0
-_KNOWN_SECONDS = 1.0  # what is remembered of a hold is no older
-# What a standby may be behind when it takes over is no reason to hold: minutes, where it lags.
+_KNOWN_SECONDS = 1.0  # a remembered hold is no older
+# A standby that takes over may be behind, by minutes where it lags: no reason to hold.
 _BEHIND = 10 * 60 * 1_000_000
 _STAMP = "stamp.json"
 _COPIED = "it was copied from elsewhere"
@@ -56,7 +56,7 @@ _BEAT = Statement(
 )
 _MOVED = Statement(update(environment).values(place=bindparam("place")).returning(_c.id))
 # The server, by a number that it got when it was made, and the database in it: the same for
-# everybody who connects, and for a standby that takes over.
+# everybody that connects, and for a standby that takes over.
 _PLACE = Statement(
     text(
         "SELECT system_identifier::text || '/' || (SELECT oid FROM pg_database "

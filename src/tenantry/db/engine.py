@@ -79,8 +79,8 @@ class Session(ABC):
     environment_id: str
     vault: Vault
     page_tokens: PageTokens
-    # What a room keeps in this process, by a key of its own; None within a transaction, where what
-    # is read may never come to be.
+    # Kept by a room in this process, by a key of its own; None within a transaction, where a
+    # read row may never come to be.
     remembered: dict[Any, Any] | None
 
     @abstractmethod
@@ -188,7 +188,7 @@ def event_params(*happened: Event) -> dict[str, Any]:
 
 
 def _event_row(event: Event) -> dict[str, Any]:
-    """Return what is given of a new row in `events`."""
+    """Return the given columns of a new row in `events`."""
     return {
         "type": event.type,
         "object": event.object,

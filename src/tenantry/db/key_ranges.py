@@ -1,6 +1,6 @@
 """Lists by key that narrow by time or by one of several values, without a sort of all that fits.
 
-An id holds its time, so a span of time is a range of ids. What has one of several values is read
+An id holds its time, so a span of time is a range of ids. A list of one of several values is read
 as one short list for each value, in order, and these are merged.
 """
 
@@ -28,7 +28,7 @@ _LARGEST = "9" * 19  # as many digits as ids have
 
 
 def between(prefix: str, start: int | None, end: int | None) -> tuple[str, str]:
-    """Return two ids: whatever was made from ``start`` to ``end`` lies between them.
+    """Return two ids: all that was made from ``start`` to ``end`` lies between them.
 
     Times are microseconds since 1970; None is no bound. A row's own time has to be looked at too.
     """
@@ -94,7 +94,8 @@ def _within_sqlite(element: _within, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 def _thirds(element: _within, compiler: SQLCompiler, **kw: Any) -> list[list[str]]:
-    # What is not written would still be bound: on SQLite the upper values but the last are not.
+    # A value that is not written would still be bound: on SQLite the upper values but the last are
+    # not.
     clauses = list(element.clauses)
     third = len(clauses) // 3
     skipped = set(range(2 * third, len(clauses) - 1)) if compiler.dialect.name == "sqlite" else ()

@@ -34,7 +34,7 @@ async def last(db: Session, *, limit: int) -> list[dict[str, Any]]:
 
 
 def parsed(row: Row) -> dict[str, Any]:
-    """Return the event of a row, what is JSON in it read."""
+    """Return the event of a row, its JSON read."""
     event = {name: row[name] for name in events.c.keys()}  # noqa: SIM118 - columns
     for name in ("actor", "before", "after", "context"):
         event[name] = from_json(event[name]) if event[name] is not None else None

@@ -21,10 +21,10 @@ HEAD = "0009"
 _ADVISORY_LOCK = 7_305_771_102
 
 _CONNECT_SECONDS = 10.0
-# One wait for a lock. Less than PostgreSQL's deadlock_timeout of a second: whoever holds one and
-# wants another gets it before the server ends either of us, and who only queues behind us hardly
-# notices. Where that leads nowhere, since some take two tables in one order and some in the other,
-# we wait for longer: the server then rolls back who is in the way, and says so to them.
+# One wait for a lock. Less than PostgreSQL's deadlock_timeout of a second: a transaction that holds
+# one and wants another gets it before the server ends either of us, and one that only queues behind
+# us hardly notices. Where that leads nowhere, since some take two tables in one order and some in
+# the other, we wait for longer: the server then rolls back those in the way, and says so to them.
 _POLITE_MILLISECONDS, _POLITE_SECONDS = 500, 10.0
 _PATIENT_MILLISECONDS = 5000
 _LOCK_SECONDS = 60.0  # for all tries

@@ -29,7 +29,7 @@ _IN_DEFAULT = Spelled(
     postgresql="SELECT 1 FROM events_default WHERE id >= :start AND id < :end LIMIT 1",
     sqlite="SELECT 1 LIMIT 0",
 )
-# Whoever waits for the table holds up all who come behind: better tried again later.
+# A wait for the table holds up all that come behind: better tried again later.
 _BRIEFLY = Spelled(postgresql="SELECT set_config('lock_timeout', '1s', true)", sqlite="SELECT 1")
 
 

@@ -33,7 +33,7 @@ _PURPOSE = "data-key"
 class OpenError(Exception):
     """The database cannot be used; the text is one line for the operator.
 
-    ``answer`` is what calls would be answered, where they could be made later.
+    ``answer`` is the error for calls, where they could be made later.
     """
 
     def __init__(self, text: str, answer: type[errors.Busy] | None = None) -> None:
@@ -89,7 +89,7 @@ async def open_database(
 
 @asynccontextmanager
 async def alone(database: Database) -> AsyncIterator[Session]:
-    """Open a transaction that no other process is in: for what is made once, at the first start."""
+    """Open a transaction that no other process is in: for the rows of the first start."""
     async with database.transaction() as db:
         await db.fetch_all(_LOCK)
         yield db

@@ -20,13 +20,13 @@ NAME = "pgbouncer"
 SESSION, TRANSACTION = "session", "transaction"
 MODES = (SESSION, TRANSACTION)
 
-# What tells that it is there although the URL does not say so.
+# A sign that it is there although the URL does not say so.
 _PARAMETER = "unsupported startup parameter"
 _ADVICE_SESSION = (
     f"PgBouncer is in between: add ?{NAME}={SESSION} or ?{NAME}={TRANSACTION} to "
     "TENANTRY_DATABASE_URL, as its pool_mode says"
 )
-# What its transaction mode makes of prepared statements where the URL names no mode, or session.
+# Errors of its transaction mode about prepared statements where the URL names no mode, or session.
 MIXED_UP = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
 ADVICE_TRANSACTION = (
     f"PgBouncer is in between, in transaction mode: say ?{NAME}={TRANSACTION} in "

@@ -1,8 +1,8 @@
 """Connections to PostgreSQL that are lent out, within one budget for the whole process.
 
 Our own pool because asyncpg's takes 25 of the 40 microseconds of a read by key: it guards each
-loan by timers. Here a statement has a time limit, so whoever waits gets its turn, and a timer
-runs for those alone who have to wait.
+loan by timers. Here a statement has a time limit, so each that waits gets its turn, and a timer
+runs for those alone that have to wait.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ACQUIRE_SECONDS = 3.0  # from asking for a connection to having one, or an answer
 MOST_WAITING = 1000
 _REFUSED_SECONDS = 1.0  # before a further connection is tried again, while there are others
-_IDLE_SECONDS = 10.0  # after which others of the process may have what is not used
+_IDLE_SECONDS = 10.0  # after which others of the process may have unused room
 _LEAST_SECONDS = 0.1  # for connecting, however late it is
 
 _NOT_CONNECTED = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError)
@@ -178,9 +178,9 @@ class Pool:
             over.cancel()
 
     def _pass_on(self, connection: Connection | None) -> None:
-        """Hand a connection, or with None the room for a new one, to who waits the longest.
+        """Hand a connection, or the room for a new one (None), to the one that waits the longest.
 
-        From hand to hand, so that nobody who comes later gets it first.
+        From hand to hand, so that no later one gets it first.
         """
         while self._waiting:
             turn = self._waiting.popleft()

@@ -1,4 +1,4 @@
-"""PostgreSQL by asyncpg: one round trip for a change with its event, and what comes of its loss."""
+"""PostgreSQL by asyncpg: one round trip for a change with its event, and the answer to its loss."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ _SESSION = {
     # one with LIMIT anew each time, which is two thirds of a list's cost.
     "plan_cache_mode": "force_generic_plan",
     "statement_timeout": f"{_STATEMENT_SECONDS:.0f}s",
-    # Less than others wait for a connection: who waits for a lock gives its own back in time.
+    # Less than others wait for a connection: one that waits for a lock gives its own back in time.
     "lock_timeout": "2s",
     # A process that stands still within a transaction holds up others for so long at most.
     "idle_in_transaction_session_timeout": "60s",
 }
-# What is left is a loop over what is given, with a look into an index for each.
+# The rest is a loop over the given values, with a look into an index for each.
 _EXPECT_GROWTH = "SELECT " + ", ".join(
     f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "hashjoin", "mergejoin")
 )
 _SERIALIZE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 # One transaction of three statements: a lock that every change takes, and a commit that has to
-# reach the disk. What holds the lock for longer holds up every change.
+# reach the disk. A longer hold of the lock holds up every change.
 _PROBE = (
     "SELECT set_config('lock_timeout', '500ms', true);"
     "LOCK TABLE ONLY events IN ROW EXCLUSIVE MODE;"
@@ -161,8 +161,8 @@ class PostgreSQL(Database):
                 raise
             await _commit(connection, transaction)
         except (asyncio.CancelledError, TimeoutError):
-            # Cut off before who knows which reply: the next to use the connection could find
-            # itself within this transaction. The server undoes what is open when we hang up.
+            # Cut off before an unknown reply: the next to use the connection could find
+            # itself within this transaction. The server undoes an open transaction when we hang up.
             connection.terminate()
             raise
         except Unavailable as problem:
@@ -191,7 +191,7 @@ class PostgreSQL(Database):
             raise
 
     async def probe(self) -> None:
-        """See `Database.probe`: before whoever waits for a connection, for a second at most."""
+        """See `Database.probe`: before those that wait for a connection, for a second at most."""
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
                 connection = await self._pool.acquire(first=True)
@@ -297,7 +297,7 @@ async def _roll_back(connection: Connection, transaction: Any) -> None:
     try:
         await transaction.rollback()
     except (asyncpg.PostgresError, *_LOST, asyncpg.InternalClientError):
-        connection.terminate()  # the server undoes what is open when we hang up
+        connection.terminate()  # the server undoes an open transaction when we hang up
 
 
 def _meant(problem: Exception, connection: Connection, *, undone: bool) -> Exception:

@@ -38,7 +38,7 @@ class Readiness:
             raise self._found
 
     async def _look_again(self) -> None:
-        # Not cut off when the time is over: what hangs goes on to hang, and is looked at no
+        # Not cut off when the time is over: a call that hangs goes on to hang, and is looked at no
         # second time meanwhile.
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(self._probe())

@@ -1,4 +1,4 @@
-"""What PostgreSQL refuses, and the answer to each: nothing was changed, and it can be tried again.
+"""PostgreSQL's refusals, and the answer to each: nothing was changed, and it can be tried again.
 
 The kinds are those of https://www.postgresql.org/docs/current/errcodes-appendix.html.
 """
@@ -31,5 +31,5 @@ ANSWERED = tuple(kind for kind, _ in _ANSWERS)
 
 
 def answer_to(problem: BaseException) -> type[errors.Busy]:
-    """Return what is answered; whatever is not known here is a database that is not there."""
+    """Return the answer; an error that is not known here is a database that is not there."""
     return next((answer for kind, answer in _ANSWERS if isinstance(problem, kind)), errors.Away)

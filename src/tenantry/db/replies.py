@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _KEPT_MICROSECONDS = 24 * 3600 * 1_000_000
 _PURPOSE = "reply"
-# No message begins with it; what does not either was kept in the clear by an earlier version.
+# No message begins with it; other texts were kept in the clear by an earlier version.
 _ENCRYPTED = b"\0"
 
 _mine = (replies.c.caller_id == bindparam("p_caller_id")) & (replies.c.key == bindparam("p_key"))

@@ -268,7 +268,7 @@ events = Table(
     Column("before", Json),
     Column("after", Json),
     Column("request_id", Text, nullable=False),
-    # What the event can be found by beside these: a flat object of texts, NULL for none.
+    # Values that find the event beside these: a flat object of texts, NULL for none.
     Column("context", Json),
 )
 Index(None, events.c.type, events.c.id)
@@ -283,7 +283,7 @@ tallies = Table(
     Column("n", BigInteger, nullable=False),
 )
 
-# What was answered to a request with an Idempotency-Key, for 24 hours.
+# Answers to requests with an Idempotency-Key, for 24 hours.
 replies = Table(
     "replies",
     metadata,

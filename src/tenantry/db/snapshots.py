@@ -1,7 +1,7 @@
 """Which events are new since the last look, in the database's own terms.
 
 PostgreSQL: a transaction takes its number when it first writes and shows when it commits, so
-neither ids nor numbers tell what is new. Snapshots do: an event is new if the snapshot of this look
+neither ids nor numbers tell new events. Snapshots do: an event is new if the snapshot of this look
 sees its transaction and that of the last look did not. So no event is passed over however late its
 transaction commits, and none waits for another's.
 
@@ -89,7 +89,7 @@ _ANY = Spelled(
     ),
 )
 # A statement of its own, after the row is held: a snapshot from before could be older than what
-# the one who held it last has looked at.
+# the last holder has looked at.
 _SEEN = Spelled(
     postgresql=f"SELECT {_NOW}::text AS seen, {_STRAY} AS is_stray FROM event_log_state s",
     sqlite="SELECT CAST(coalesce(max(number), 0) AS TEXT) AS seen, 0 AS is_stray FROM events",
@@ -218,7 +218,7 @@ async def page(db: Session, state: Row, *, size: int) -> Page | None:
     None if there are none, and nothing to remember either.
 
     Those of one look come in the order of their ids, which is that of changes to one row; a look
-    that finds more than a page is gone on with by the next call, from what was saved.
+    that finds more than a page is gone on with by the next call, from the saved place.
     """
     now = await db.fetch_one(_SEEN)
     assert now is not None

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _READERS = 3
-# Whatever it says of these, a transaction that it was said in can only be rolled back
+# After each of these, its transaction can only be rolled back
 # (https://www.sqlite.org/rescode.html).
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: errors.Locked,
@@ -63,7 +63,7 @@ def _commit(connection: sqlite3.Connection) -> None:
     try:
         connection.execute("COMMIT")
     except sqlite3.OperationalError as problem:
-        # What the disk has of it, only the next one to open the file will see.
+        # Only the next one to open the file will see the part that the disk has.
         if problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
             raise OutcomeUnknown(problem) from problem
         raise
@@ -132,12 +132,12 @@ class SQLite(Database):
         return await asyncio.get_running_loop().run_in_executor(pool, run)
 
     async def run_writer(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run this on the writing thread; whoever calls holds the lock."""
+        """Run this on the writing thread; the caller holds the lock."""
         return await self._run(self._writer, work)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """Be the one who writes, of this process."""
+        """Be the one writer of this process."""
         if self._writing.locked():  # else there is nothing to wait for, and no timer needed
             try:
                 async with asyncio.timeout(_TURN_SECONDS):
@@ -212,7 +212,7 @@ class SQLite(Database):
             reader.shutdown(wait=False)
 
     async def probe(self) -> None:
-        """See `Database.probe`: between the statements of whoever writes, not before or after."""
+        """See `Database.probe`: between the statements of a writer, not before or after."""
 
         def work(connection: sqlite3.Connection) -> None:
             self._look_for_room()

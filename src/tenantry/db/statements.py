@@ -26,7 +26,7 @@ _DIALECTS: dict[str, Any] = {
     "sqlite": sqlite_dialect(paramstyle="qmark"),
 }
 
-# What a writer gives of an event; the database makes its id and its time.
+# A writer gives these of an event; the database makes its id and its time.
 EVENT_GIVEN = [column for column in events.columns if column.name not in {"id", "occurred_at"}]
 _EVENT_COLUMNS = ["id", "occurred_at", *(column.name for column in EVENT_GIVEN)]
 

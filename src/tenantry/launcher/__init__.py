@@ -21,7 +21,7 @@ from tenantry.settings import SettingError
 if TYPE_CHECKING:
     from tenantry.settings import Settings
 
-# Both are blocked before Envoy starts, which would drop what is in flight: see `housekeeping`.
+# Both are blocked before Envoy starts, which would drop requests in flight: see `housekeeping`.
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
@@ -58,7 +58,7 @@ def serve(settings: Settings, app: str = envoy.APP) -> int:
 def ignore_other_signals() -> None:
     """Ignore what other servers rotate logs or reload by: here it would end the process.
 
-    What is ignored stays so over exec.
+    An ignored signal stays so over exec.
     """
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""What a start prints once the server answers: where it is, who may call, what to run next."""
+"""Printed by a start once the server answers: its URL, its credentials, the next command."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from tenantry import launcher, web
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REQUEST_SECONDS = 7.0  # for what is in flight; containers are killed after 10 s, unless told
+REQUEST_SECONDS = 7.0  # for requests in flight; containers are killed after 10 s, unless told
 _IDLE_SECONDS = 1.0  # for open connections without a request
 _HANDSHAKE_SECONDS = 0.2  # for connections that are half open
 _POLL_SECONDS = 0.05
@@ -35,7 +35,7 @@ _FIGURES = r"^(http\.ingress_http\.|listener\.[^a]).*_active$"
 
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 _TCP_INFO_QUEUED = struct.Struct("=24xI")  # linux/tcp.h: of a listener, tcpi_unacked
-# Classic BPF over a TCP header (linux/filter.h): drop what has SYN and not ACK, take all else.
+# Classic BPF over a TCP header (linux/filter.h): drop packets with SYN and not ACK, take all else.
 _NO_NEW_CONNECTIONS = (
     (0x30, 0, 0, 13),  # A = the byte of flags
     (0x54, 0, 0, 0x12),  # A &= SYN | ACK

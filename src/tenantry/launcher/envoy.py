@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 APP = "tenantry.launcher.worker:app"
 ADMIN_VARIABLE = "ENVOY_ADMIN_SOCKET"
 
-# A client has this long for a TLS handshake, the headers, the whole request. Whoever reads an
+# A client has this long for a TLS handshake, the headers, the whole request. A client that reads an
 # answer or sends a body too slowly is dropped after a minute without a byte. An hour is for a file
 # of users, which is read no faster than it is written; `transport.entry` gives other bodies less.
 HANDSHAKE_SECONDS = 10
@@ -41,7 +41,7 @@ HEADERS_KB = 32
 CONNECTIONS = 20_000  # of one worker; more are closed at once
 _FILES_OF_ITS_OWN = 512
 
-# What the path of a request may be: percent-encoded UTF-8 (RFC 3629 section 4). pyvoy would never
+# The paths that a request may have: percent-encoded UTF-8 (RFC 3629 section 4). pyvoy would never
 # answer another one.
 _NEXT = "%[89AB][0-9A-F]"
 _UTF8 = "|".join(
@@ -62,8 +62,8 @@ _PATTERN_STEPS = 200  # of the compiled pattern; Envoy refuses more than 100 unl
 _SOCKET_PATH_BYTES = 107  # of sockaddr_un
 _TYPE = "type.googleapis.com/envoy.extensions"
 
-# What Envoy answers by itself, before the application sees the request.
-# What a browser gets in the place of JSON; `%` would be a command of Envoy's.
+# Answers of Envoy itself, before the application sees the request.
+# For browsers, in the place of JSON; `%` would be a command of Envoy's.
 _PAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -231,7 +231,7 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
         "envoy.reloadable_features.http2_discard_host_header": False,
     }
     config["layered_runtime"] = {"layers": [{"name": "ours", "static_layer": runtime}]}
-    # What `draining` asks for: requests, connections, and those of which nothing is known yet.
+    # Asked for by `draining`: requests, connections, and those of which nothing is known yet.
     active = [{"suffix": f"downstream_{what}_active"} for what in ("rq", "cx", "pre_cx")]
     config["stats_config"] = {"stats_matcher": {"inclusion_list": {"patterns": active}}}
     config["overload_manager"] = _overload_manager()
@@ -317,7 +317,7 @@ def _limit(http: dict[str, Any], public_url: str) -> None:
             "override_stream_error_on_invalid_http_message": True,
         },
         "server_header_transformation": "PASS_THROUGH",
-        # The client's address is the connection's; what it says of itself is not believed.
+        # The client's address is the connection's; its own word about itself is not believed.
         "use_remote_address": True,
         "skip_xff_append": True,
         # The application knows what `//oauth/token` means, and what `%2F` does.
@@ -342,7 +342,7 @@ def _only_paths_in_utf8() -> dict[str, Any]:
 
 
 def _mappers(public_url: str) -> list[dict[str, Any]]:
-    """Return what shapes Envoy's own answers; those to gRPC keep their trailers and text."""
+    """Return the shape of Envoy's own answers; those to gRPC keep their trailers and text."""
     not_grpc = {
         "header_filter": {
             "header": {

@@ -41,7 +41,7 @@ def _keep(settings: Settings) -> None:
         shown.refresh()
     web.DRAINING.set()
     if admin := os.environ.get(envoy.ADMIN_VARIABLE):
-        # Who presses Ctrl-C waits for it, and no balancer does.
+        # A person at Ctrl-C waits for it, and no balancer does.
         seconds = 0 if stop.si_signo == signal.SIGINT else settings.drain_seconds
         draining.drain(Path(admin), settings.port, seconds)
     web.STOPPING.set()
@@ -71,7 +71,7 @@ class _Shown:
         self._read = self._state()
 
     def refresh(self) -> None:
-        """Renew what is due; let Envoy read the files again if they are others than before."""
+        """Renew files that are due; let Envoy read them again if they are others than before."""
         try:
             certificates.ensure(self._settings)
             state = self._state()

@@ -126,7 +126,7 @@ class Supervisor:
                     worker.start()
 
     def _stop(self, number: signal.Signals) -> None:
-        """Stop all workers together, and kill what does not end; hand on a further stop signal."""
+        """Stop all workers together, and kill those that go on; hand on a further stop signal."""
         running = [w.process for w in self._workers if w.process is not None]
         until = time.monotonic() + self._stop_seconds
         for process in running:

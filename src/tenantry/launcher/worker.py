@@ -1,4 +1,4 @@
-"""What Envoy imports: the application, once for each event loop, and the housekeeping thread."""
+"""Imported by Envoy: the application, once for each event loop, and the housekeeping thread."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
 Counted by windows that slide: the last one weighs in by the share of it that is not yet a window
 ago. That is two numbers for each client or address, where a log of its requests would hold as many
-times as the limit allows, 6000 for 6000/minute. It is exact for requests that come evenly. Who
-saves all of them for the end of a window can make up to twice as many in the time of one, but the
-second half only little by little.
+times as the limit allows, 6000 for 6000/minute. It is exact for requests that come evenly. A client
+that saves all of them for the end of a window can make up to twice as many in the time of one, but
+the second half only little by little.
 
 In memory a process counts by itself, all of its event loops together. In Redis all processes
 count together, by the scripts of the library `limits`. Of its storages the one in memory belongs to

@@ -1,4 +1,4 @@
-"""What is counted of one client or address, and the interface of where it is kept."""
+"""The counts of one client or address, and the interface of where they are kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 
 class Count(NamedTuple):
-    """What came in the last window, and in this one, which ends in ``left`` seconds.
+    """Requests of the last window and of this one, which ends in ``left`` seconds.
 
     The first window begins with the first request.
     """

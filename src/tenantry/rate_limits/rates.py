@@ -23,7 +23,7 @@ _memories: dict[str, Memory] = {}  # by limit: all windows in one are of one len
 class Rates:
     """The limits of this server. Each may be off, and then costs nothing.
 
-    What `take_*` return are headers of the answer (draft-ietf-httpapi-ratelimit-headers-11).
+    `take_*` return headers of the answer (draft-ietf-httpapi-ratelimit-headers-11).
     """
 
     def __init__(self, limits: Mapping[str, Limit]) -> None:

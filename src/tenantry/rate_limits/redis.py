@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 class Redis:
     """Counts in Redis, for all processes.
 
-    What the requests of one turn of the event loop ask goes there in one message, and there is one
+    The questions of one turn of the event loop go there in one message, and there is one
     under way at a time. While Redis does not answer, requests go through uncounted, and it is
     asked again once a second.
     """
@@ -54,7 +54,7 @@ class Redis:
             "return {redis.call('get', KEYS[1]), redis.call('get', KEYS[2]),"
             " redis.call('pttl', KEYS[2]), acquired}"
         )
-        # Keys and arguments of the script, and who waits for what it returns.
+        # Keys and arguments of the script, and the future of its result.
         self._waiting: list[tuple[tuple[str | int, ...], asyncio.Future[Any]]] = []
         self._talk: asyncio.Task[None] | None = None
         self._missed = 0

@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, on the connection that `tenantry.db.migrate` opened."""
+"""Run by Alembic: the migrations, on the connection that `tenantry.db.migrate` opened."""
 
 from __future__ import annotations
 

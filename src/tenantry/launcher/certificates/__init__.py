@@ -1,7 +1,7 @@
 """The server's certificate: from the settings, else issued by a private CA in the data folder.
 
 ``tls/`` in the data folder holds the CA (``ca.pem``, ``ca-key.pem``), what the server shows
-(``server.pem``, ``server-key.pem``), what was issued (``server.json``) and ``bundle.pem``: the
+(``server.pem``, ``server-key.pem``), the names issued for (``server.json``) and ``bundle.pem``: the
 system's roots with ours, for clients that take one file instead of the system's roots. Keys are
 readable by their owner alone. Every file is replaced whole, so that a reader never sees half.
 """
@@ -41,7 +41,7 @@ _ROOTS = (
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What the server shows, and what a client needs to trust it: None where that is not ours."""
+    """The server's certificate, and its CA for clients: None where that is not ours."""
 
     chain: Path
     key: Path
@@ -60,7 +60,7 @@ def files(settings: Settings) -> Files:
 
 
 def ensure(settings: Settings) -> Files:
-    """Make, or renew, what is missing or due, and return where the files are.
+    """Make missing files, renew those that are due, and return where they are.
 
     Raises:
         SettingError: the certificate of the settings cannot be used, or the folder not written.
@@ -142,7 +142,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def _is_current(folder: Path, names: list[str]) -> bool:
-    """Whether what was issued is for these names and not due; without reading certificates.
+    """Whether the issued certificate is for these names and not due; without reading certificates.
 
     Reading them takes a library that loads longer than all else that starts the server.
     """

@@ -1,4 +1,4 @@
-"""Users, memberships, roles, permissions, domains, mail; what a fresh environment has of them.
+"""Users, memberships, roles, permissions, domains, mail; those that a fresh environment has.
 
 Revision: 0002, after 0001
 """
@@ -21,7 +21,7 @@ revision = "0002"
 down_revision = "0001"
 
 _TALLY_SLOTS = 8
-# What the admin portal and the widgets check. A member may see the settings and who else is there.
+# Checked by the admin portal and the widgets. A member may see settings and the other members.
 _PERMISSIONS = {
     "sk_org_settings_read": "See the organization's settings",
     "sk_org_settings_manage": "Change the organization's settings",
@@ -276,7 +276,7 @@ def _on_postgresql() -> None:
         "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_tally()",
         "CREATE TRIGGER users_deleted AFTER DELETE ON users REFERENCING OLD TABLE AS changed "
         "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_tally()",
-        # Any slot that nobody holds, or a new one: whoever waited for a slot while holding a row
+        # Any slot that nobody holds, or a new one: a wait for a slot while holding a row
         # that the slot's holder waits for would wait for ever.
         """
         CREATE OR REPLACE FUNCTION tenantry_tally() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -320,7 +320,7 @@ def _on_postgresql() -> None:
         "CREATE TRIGGER memberships_deleted AFTER DELETE ON memberships "
         "REFERENCING OLD TABLE AS changed "
         "FOR EACH STATEMENT EXECUTE FUNCTION tenantry_members_changed()",
-        # What a process remembers of roles, it remembers under this number.
+        # A process remembers roles under this number.
         """
         CREATE FUNCTION tenantry_roles_changed() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN

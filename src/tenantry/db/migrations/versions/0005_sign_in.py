@@ -208,7 +208,7 @@ def _sessions() -> None:
         sa.Column("position", sa.BigInteger, nullable=False),
         _time("due_time"),
     )
-    # Whatever happened before there were sessions is of no concern to them.
+    # Events from before there were sessions are of no concern to them.
     op.execute(
         'INSERT INTO session_departures ("only", position, due_time)'
         " SELECT 1, position, 0 FROM event_log_state"

@@ -1,4 +1,4 @@
-"""Keys of e-mail addresses that are not ASCII: what is unique was found by folding all letters.
+"""Keys of e-mail addresses that are not ASCII: their uniqueness was found by folding all letters.
 
 Such an address could be given to the pages of a sign-in alone. Its code may have gone to another
 domain (of IDNA 2003) or have been asked for by another spelling, so that it proves nothing.
@@ -32,7 +32,7 @@ def upgrade() -> None:
             new = email_addresses.key(email)
             if table == "users":
                 _prove_again(connection, id_)
-                # Whose key another one has is found by id alone.
+                # An address is found by id alone where another one has its key.
                 new = id_ if _is_taken(connection, new, id_) else new
             if new != old:
                 connection.execute(

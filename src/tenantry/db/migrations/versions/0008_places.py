@@ -1,4 +1,4 @@
-"""Who made the schema, where the database lies, whether its outgoing work is held.
+"""The program that made the schema, the database's place, whether outgoing work is held.
 
 Revision: 0008, after 0007
 """
