@@ -89,10 +89,10 @@ from tenantry.identity.sign_in.service import SignIn
 from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.domains.rpc import DomainService
 from tenantry.tenants.domains.verification import Resolver
+from tenantry.tenants.memberships.joining import Rules
 from tenantry.tenants.organizations.rpc import OrganizationService
 from tenantry.tenants.organizations.service import ApplicationPolicy
 from tenantry.tenants.roles.rpc import RolesService
-from tenantry.tenants.users.joining import Rules
 from tenantry.tenants.users.rpc import UserService
 
 if TYPE_CHECKING:

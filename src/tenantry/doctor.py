@@ -235,7 +235,7 @@ def _mail(settings: Settings) -> str:
     from tenantry.events.mail import rendering
     from tenantry.identity.proofs.passwordless import mails as passwordless
     from tenantry.identity.security_notices import service as security_notices
-    from tenantry.tenants.users import invitations
+    from tenantry.tenants.memberships import invitations
 
     templates = rendering.Templates(settings.mail_templates)
     cases = [(invitations.TEMPLATE, variables) for variables in _CASES]

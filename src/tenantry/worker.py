@@ -39,7 +39,7 @@ from tenantry.identity.sign_in import retention as sign_ins
 from tenantry.log import seldom
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver
-from tenantry.tenants.users import invitations
+from tenantry.tenants.memberships import invitations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

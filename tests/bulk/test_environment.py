@@ -23,7 +23,8 @@ from tenantry.data.bulk import archive, dump, restore
 from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
-from tenantry.tenants.users import memberships, search
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.users import search
 
 # Tables that no export has, each for a reason: see `tenantry.data.bulk.archive`.
 LEFT_OUT = {

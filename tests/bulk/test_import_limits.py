@@ -13,12 +13,13 @@ from tenantry import errors
 from tenantry.data.bulk import importing
 from tenantry.db import log
 from tenantry.db.engine import Unavailable
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.roles import service as roles
-from tenantry.tenants.users import listing, memberships, reading
+from tenantry.tenants.users import listing, reading
 from tenantry.tenants.users import service as users
-from tenantry.tenants.users.joining import Rules, Terms
 
 RULES = Rules(15, block_disposable_emails=False, block_public_emails=False)
 AT_ONCE = Terms((), {}, None, invite=False)

@@ -12,9 +12,9 @@ from tenantry.db.statements import Statement
 from tenantry.identity.known_origins import cookies, service
 from tenantry.identity.known_origins.cookies import DeviceCookie
 from tenantry.identity.known_origins.model import known_origins
+from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import service as users_service
-from tenantry.tenants.users.joining import Rules, Terms
 
 URL = "https://tenantry.example"
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)

@@ -14,9 +14,9 @@ from tenantry.identity.proofs.passkeys import service
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
+from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import service as users
-from tenantry.tenants.users.joining import Rules, Terms
 
 __all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
 

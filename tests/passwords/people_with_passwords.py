@@ -12,9 +12,9 @@ from tenantry.caller import SYSTEM
 from tenantry.db.statements import Statement
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
+from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import service as users_service
-from tenantry.tenants.users.joining import Rules, Terms
 from tenantry.tenants.users.model import User, users
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)

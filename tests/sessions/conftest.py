@@ -16,10 +16,10 @@ from tenantry.caller import SYSTEM, Origin
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
 from tenantry.db.schema import to_json
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.users import memberships
 from tenantry.tenants.users import service as users
-from tenantry.tenants.users.joining import Rules, Terms
 
 if TYPE_CHECKING:
     from tenantry.tenants.organizations.model import Organization

@@ -12,11 +12,11 @@ from tenantry.db.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.identity.sessions import departures, ending, service
 from tenantry.identity.sessions.model import ACTIVE, REVOKED, session_departures
+from tenantry.tenants.memberships import leaving as user_departures
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.users import departures as user_departures
-from tenantry.tenants.users import memberships
 from tenantry.tenants.users import service as users
-from tenantry.tenants.users.joining import Rules, Terms
 from tenantry.times import now
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)

@@ -14,7 +14,7 @@ from tenantry.errors import NotFound
 from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import EXPIRED, LOGOUT, REVOKED, Bounds
 from tenantry.identity.sessions.service import SessionOver
-from tenantry.tenants.users import memberships
+from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.users import service as users
 from tenantry.times import now
 

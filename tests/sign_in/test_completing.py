@@ -17,8 +17,8 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import session_organizations
 from tenantry.identity.sign_in import requests, states
 from tenantry.identity.sign_in.model import auth_requests
+from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.users import memberships
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import users as people
 

@@ -11,11 +11,13 @@ from visitors import Browser, Deciding, code_of, register_totp
 from tenantry import errors
 from tenantry.access.clients.ways_on import WayOn
 from tenantry.identity.sign_in import states
+from tenantry.tenants.memberships import invitations as users_invitations
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships import signing_in
+from tenantry.tenants.memberships.joining import NamedRole
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.users import invitations as users_invitations
-from tenantry.tenants.users import memberships, reading, signing_in
+from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
-from tenantry.tenants.users.joining import NamedRole
 
 HOME = "https://app.example/login"
 

@@ -30,11 +30,11 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sign_in import states
 from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
 from tenantry.identity.sign_in.service import SignIn
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import ApplicationPolicy
-from tenantry.tenants.users import memberships
 from tenantry.tenants.users import service as users
-from tenantry.tenants.users.joining import Rules, Terms
 
 if TYPE_CHECKING:
     from tenantry.tenants.organizations.model import Organization

@@ -9,9 +9,9 @@ import pytest
 from rooms import call_from, clock, database_url, db, empty_postgresql, empty_sqlite, other
 
 from tenantry.identity.proofs.totp import service
+from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import service as users
-from tenantry.tenants.users.joining import Rules, Terms
 
 __all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
 

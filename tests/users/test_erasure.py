@@ -23,10 +23,11 @@ from tenantry.events.event_log.envelopes import envelope
 from tenantry.events.mail import service as mail_service
 from tenantry.events.webhooks import queue
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.users import blanking, erasure, memberships, service
+from tenantry.tenants.users import blanking, erasure, service
 from tenantry.tenants.users.blanking import ADDRESS, Person
-from tenantry.tenants.users.joining import Rules, Terms
 from tenantry.tenants.users.service import Identity
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)

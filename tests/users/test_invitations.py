@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, select, update
 
 from tenantry.db.statements import Statement
 from tenantry.events.mail.model import Mail
-from tenantry.tenants.users import invitations
+from tenantry.tenants.memberships import invitations
 from tenantry.tenants.users.model import memberships
 
 ROW = Statement(select(memberships).where(memberships.c.user_id == bindparam("p_user_id")))

@@ -12,19 +12,13 @@ from sqlalchemy.sql import func
 
 from tenantry import errors, ids
 from tenantry.db.statements import Statement
+from tenantry.tenants.memberships import joining, leaving
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.roles.model import role_holders
-from tenantry.tenants.users import (
-    departures,
-    joining,
-    listing,
-    memberships,
-    reading,
-    search,
-    service,
-)
+from tenantry.tenants.users import listing, reading, search, service
 from tenantry.tenants.users import model as users_model
-from tenantry.tenants.users.joining import Rules, Terms
 from tenantry.tenants.users.service import Identity
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
@@ -163,7 +157,7 @@ async def test_lists_are_right_after_any_changes(call, changes, size):
             read = await walk(of(search.of_organization, place, part), size)
             assert [user.id for user in read] == found, part
     for place in places:
-        await departures.of_organization(call, organizations.Identity(place))
+        await leaving.of_organization(call, organizations.Identity(place))
     for user in (await listing.of_environment(call, page_size=100, page_token="")).users:
         await service.remove(call, Identity(user.id), forced=False)
     page = await listing.of_environment(call, page_size=1, page_token="")
@@ -348,7 +342,7 @@ async def test_no_read_walks_all_users_or_members(plan, crowd):
         joining._READ_DEFAULT,
         joining._READ_NAMED,
         memberships._ANY,
-        departures._NEXT_MEMBERS,
+        leaving._NEXT_MEMBERS,
     ]
     for statement in statements:
         for place in crowd:

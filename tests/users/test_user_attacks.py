@@ -12,8 +12,10 @@ from tenantry import errors
 from tenantry.call import Call
 from tenantry.caller import Caller, Kind
 from tenantry.gen.scalekit.v1.users import users_pb as pb
-from tenantry.tenants.users import invitations, listing, memberships, search, service
-from tenantry.tenants.users.joining import Rules, Terms
+from tenantry.tenants.memberships import invitations
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.users import listing, search, service
 from tenantry.tenants.users.service import Identity
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)

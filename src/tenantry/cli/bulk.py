@@ -67,7 +67,7 @@ def users(
     """
     from tenantry.data.bulk import importing
     from tenantry.doors.imports.contract import Contract
-    from tenantry.tenants.users.joining import Rules
+    from tenantry.tenants.memberships.joining import Rules
 
     settings = load()
     order = importing.Order(

@@ -13,8 +13,9 @@ from tenantry.data.bulk import writing
 from tenantry.data.bulk.report import Report
 from tenantry.data.bulk.rows import Refusal, refusals
 from tenantry.data.bulk.standing import Person, Place
-from tenantry.tenants.users import joining, last_admin, values
-from tenantry.tenants.users.joining import Terms
+from tenantry.tenants.memberships import administrators, joining
+from tenantry.tenants.memberships.joining import Terms
+from tenantry.tenants.users import values
 from tenantry.tenants.users.model import ACTIVE, User
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from tenantry.data.bulk.rows import Row
     from tenantry.data.bulk.standing import Standing
     from tenantry.db.engine import Session
+    from tenantry.tenants.memberships.joining import Rules
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
-    from tenantry.tenants.users.joining import Rules
     from tenantry.tenants.users.model import Membership
 
 
@@ -247,7 +248,7 @@ class _Deciding:
             ):
                 return
         kept = {role.id for role in after.roles}
-        await last_admin.check(self.db, before.user_id, before.organization_id, kept=kept)
+        await administrators.check(self.db, before.user_id, before.organization_id, kept=kept)
         # The next one who is to be demoted must find this one demoted.
         await writing.drop_roles(self.db, [(before, {role.id for role in before.roles} - kept)])
 

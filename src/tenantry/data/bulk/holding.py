@@ -1,4 +1,4 @@
-"""Holding the organizations whose members change: what `users.seats` does, for many."""
+"""Holding the organizations whose members change: as `memberships.seats` does it, for many."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tenantry.data.bulk.importing import Order
     from tenantry.db.engine import Database
     from tenantry.rate_limits.rates import Rates
-    from tenantry.tenants.users.joining import Rules
+    from tenantry.tenants.memberships.joining import Rules
 
     Authenticate = Callable[[Mapping[str, str], str], Awaitable[Caller]]
 

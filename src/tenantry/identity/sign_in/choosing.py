@@ -14,10 +14,11 @@ from tenantry.events.interceptors.model import PRE_SIGNUP
 from tenantry.identity.sign_in import placing, requests, states
 from tenantry.identity.sign_in.contexts import as_user, connection_details, context_of, person
 from tenantry.identity.sign_in.core import EMAIL, RESET_PASSWORD, SIGN_UP, Core, problem
+from tenantry.tenants.memberships import joining, signing_in
+from tenantry.tenants.memberships.joining import NamedRole
 from tenantry.tenants.organizations import service as organizations_service
 from tenantry.tenants.organizations.model import organizations
-from tenantry.tenants.users import joining, reading, signing_in, values
-from tenantry.tenants.users.joining import NamedRole
+from tenantry.tenants.users import reading, values
 from tenantry.tenants.users.model import ACTIVE, DIRECT_PROVISION, PENDING_INVITE, memberships
 from tenantry.times import now
 

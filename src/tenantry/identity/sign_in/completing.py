@@ -23,9 +23,10 @@ from tenantry.identity.sign_in.contexts import (
 )
 from tenantry.identity.sign_in.core import Core, problem
 from tenantry.identity.sign_in.model import Completion
+from tenantry.tenants.memberships import signing_in
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
-from tenantry.tenants.users import reading, signing_in
+from tenantry.tenants.users import reading
 from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.identity.sign_in.model import Answer
-from tenantry.tenants.users.signing_in import ORG_CREATOR
+from tenantry.tenants.memberships.signing_in import ORG_CREATOR
 
 if TYPE_CHECKING:
     from tenantry.events.interceptors.service import Interceptors

@@ -26,8 +26,9 @@ from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in.completing import record_login
 from tenantry.identity.sign_in.contexts import as_user, person
 from tenantry.identity.sign_in.core import EMAIL, Core
+from tenantry.tenants.memberships import signing_in
 from tenantry.tenants.organizations.model import organizations
-from tenantry.tenants.users import reading, signing_in
+from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import PENDING_INVITE, memberships, users
 from tenantry.times import now
 

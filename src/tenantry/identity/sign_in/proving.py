@@ -35,7 +35,8 @@ from tenantry.identity.sign_in.core import (
     SIGN_UP,
     problem,
 )
-from tenantry.tenants.users import reading, signing_in
+from tenantry.tenants.memberships import signing_in
+from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import users
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from protobuf.wkt import BoolValue, Empty, Int32Value, Struct
 from tenantry import errors, structs
 from tenantry.gen.scalekit.v1.commons.commons_pb import RegionCode, TimeUnit
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
+from tenantry.tenants.memberships import leaving
 from tenantry.tenants.organizations import listing, service
 from tenantry.tenants.organizations.model import FEATURES, Organization, SessionPolicy
 from tenantry.tenants.organizations.service import ApplicationPolicy, Identity
 from tenantry.tenants.portal_links import service as portal_links
-from tenantry.tenants.users import departures
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class OrganizationService:
         )
 
     async def delete_organization(self, request: pb.DeleteOrganizationRequest, call: Call) -> Empty:
-        await departures.of_organization(call, _identity(request))
+        await leaving.of_organization(call, _identity(request))
         return Empty()
 
     async def update_organization_settings(

@@ -13,17 +13,11 @@ from tenantry.gen.scalekit.v1.commons.commons_pb import (
     UserProfile,
 )
 from tenantry.gen.scalekit.v1.users import users_pb as pb
+from tenantry.tenants.memberships import interception, invitations
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships.joining import NamedRole, Rules, Terms
 from tenantry.tenants.roles import catalogue
-from tenantry.tenants.users import (
-    interception,
-    invitations,
-    listing,
-    memberships,
-    search,
-    service,
-    support_hash,
-)
-from tenantry.tenants.users.joining import NamedRole, Rules, Terms
+from tenantry.tenants.users import listing, search, service, support_hash
 from tenantry.tenants.users.service import Identity
 from tenantry.times import timestamp
 

@@ -15,7 +15,8 @@ from tenantry import email_addresses, errors, ids
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
-from tenantry.tenants.users import departures, joining, last_admin, reading, values
+from tenantry.tenants.memberships import administrators, joining, leaving
+from tenantry.tenants.users import reading, values
 from tenantry.tenants.users.model import User, memberships, users
 from tenantry.times import now
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.tenants.users.joining import Rules, Terms
+    from tenantry.tenants.memberships.joining import Rules, Terms
 
 # A change that loses this often against others takes a lock.
 _ATTEMPTS = 3
@@ -196,18 +197,18 @@ def revised(before: User, *, at: int, **changes: Any) -> User:
 async def _remove(call: Call, user_id: str, *, forced: bool) -> bool:
     """Delete a user, unless it became the admin of one more organization meanwhile."""
     async with call.db.transaction() as db:
-        checked = set() if forced else await last_admin.check_everywhere(db, user_id)
+        checked = set() if forced else await administrators.check_everywhere(db, user_id)
         await hold(db, user_id)
         # One that others end or change at this moment has ended or changed when it is read.
         await db.fetch_all(_HOLD_MEMBERSHIPS, p_id=user_id)
         # Not held, there the other admin could go at this moment. It cannot be held now: who
         # changes members holds the organization first.
-        if not forced and not await last_admin.organizations_of(db, user_id) <= checked:
+        if not forced and not await administrators.organizations_of(db, user_id) <= checked:
             return False
         held = replace(call, db=db)
         user = await get(held, Identity(user_id))
         _check_revision(call, user)
-        await departures.of_user(held, user)
+        await leaving.of_user(held, user)
     return True
 
 

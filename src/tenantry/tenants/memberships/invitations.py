@@ -16,8 +16,9 @@ from sqlalchemy import Text, bindparam, select, update
 from tenantry import errors, vault
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
+from tenantry.tenants.memberships import seats
 from tenantry.tenants.organizations.model import organizations
-from tenantry.tenants.users import reading, seats
+from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import (
     INVITE_EXPIRED,
     PENDING_INVITE,

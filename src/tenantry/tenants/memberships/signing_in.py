@@ -11,11 +11,12 @@ from tenantry import email_addresses, errors, ids
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
+from tenantry.tenants.memberships import joining, seats
 from tenantry.tenants.organizations import service as organizations_service
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.roles.model import roles
-from tenantry.tenants.users import joining, reading, seats, values
+from tenantry.tenants.users import reading, values
 from tenantry.tenants.users.model import (
     ACTIVE,
     PENDING_INVITE,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.tenants.users.joining import NamedRole
+    from tenantry.tenants.memberships.joining import NamedRole
 
 # How somebody became a member, beside those of `users.model`.
 ORG_CREATOR = "org_creator"

@@ -13,10 +13,11 @@ from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.domains import email_domains
+from tenantry.tenants.memberships import invitations, seats
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.roles.model import default_member_roles, role_holders, roles
-from tenantry.tenants.users import invitations, reading, seats
+from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import (
     ACTIVE,
     DIRECT_PROVISION,

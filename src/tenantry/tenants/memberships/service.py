@@ -16,9 +16,10 @@ from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
+from tenantry.tenants.memberships import administrators, joining, leaving, seats
 from tenantry.tenants.roles import service as roles_service
 from tenantry.tenants.roles.model import role_holders
-from tenantry.tenants.users import departures, joining, last_admin, reading, seats, service
+from tenantry.tenants.users import reading, service
 from tenantry.tenants.users.model import Membership, User, memberships, shown_together, users
 from tenantry.tenants.users.service import Identity
 from tenantry.times import now
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.tenants.memberships.joining import NamedRole, Rules, Terms
     from tenantry.tenants.roles.catalogue import HeldRole
     from tenantry.tenants.roles.model import Permission
-    from tenantry.tenants.users.joining import NamedRole, Rules, Terms
 
     Revise = Callable[[Session, Membership], Awaitable[Membership]]
 
@@ -200,7 +201,7 @@ async def remove(
         organization = await seats.hold(db, organization_id)
         user, place = await _member(db, organization_id, identity)
         if not forced:
-            await last_admin.check(db, user.id, organization_id)
+            await administrators.check(db, user.id, organization_id)
         if cascade:
             await service.hold(db, user.id)
         event = call.event(
@@ -212,7 +213,7 @@ async def remove(
         if await db.apply(_DELETE, event, **key) is None:
             raise errors.NotFound("membership")  # with its user, meanwhile
         if cascade and await db.fetch_one(_ANY, m_user_id=user.id) is None:
-            await departures.of_user(held, replace(user, memberships=[]))
+            await leaving.of_user(held, replace(user, memberships=[]))
 
 
 async def roles_of(call: Call, organization_id: str, user_id: str) -> list[HeldRole]:
@@ -255,7 +256,7 @@ async def _change(
             return before
         old, new = ({role.id for role in one.roles} for one in (before, after))
         if old - new and not forced:
-            await last_admin.check(db, user.id, organization_id, kept=new)
+            await administrators.check(db, user.id, organization_id, kept=new)
         event = call.event(
             "user.organization_membership_updated",
             organization_id=organization_id,

@@ -1,0 +1,1 @@
+"""Memberships: joining an organization, invitations, seats, the last administrator, leaving."""
