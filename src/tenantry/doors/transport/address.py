@@ -23,11 +23,11 @@ class Addresses:
         self._trusted = [ipaddress.ip_network(network) for network in trusted_proxies]
 
     def client(self, peer: str, forwarded_for: str | None) -> str:
-        """Return the address of the client of a connection from ``peer``; "" where that is none.
+        """Return the address of the client of a connection from ``peer``; "" where it has none.
 
-        X-Forwarded-For is read from its end, where the last proxy has added who called it, and
-        only as long as a trusted one has written. What is no address ends the walk: the one found
-        so far is the client's then.
+        X-Forwarded-For is read from its end, where the last proxy has added its caller, and
+        only as long as a trusted one has written. Text that is no address ends the walk: the one
+        found so far is the client's then.
         """
         found = _read(peer)
         if found is None:
@@ -46,7 +46,7 @@ class Addresses:
 
 
 def _read(text: str) -> Address | None:
-    """Return an address that may come with brackets, a port or a zone; None if it is none.
+    """Return an address that may come with brackets, a port or a zone; None if it is no address.
 
     An IPv4 address mapped into IPv6 (RFC 4291 section 2.5.5.2) is the IPv4 address.
     """

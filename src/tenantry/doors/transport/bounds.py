@@ -22,12 +22,12 @@ from tenantry.strict_json import MAX_VALUES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# In all lists and maps of a message together; no list of the contract takes more than 100. What
-# checks the rules takes tens of microseconds for each.
+# In all lists and maps of a message together; no list of the contract takes more than 100. Checking
+# the rules takes tens of microseconds for each.
 MAX_ELEMENTS = 500
 
 _VARINT, _BYTES = 0, 2  # wire types
-_FIXED = {1: 8, 5: 4}  # those of as many bytes; what is left, groups, has no bytes of its own
+_FIXED = {1: 8, 5: 4}  # those of as many bytes; the rest, groups, has no bytes of its own
 _LONGEST_VARINT = 10
 # Fields whose bytes hold values: a message, the entry of a map of messages, or packed numbers.
 _PACKED = "packed"
@@ -37,7 +37,7 @@ _Inner = DescMessage | tuple[DescMessage] | str
 def check_binary(desc: DescMessage, data: bytes | bytearray) -> None:
     """Refuse the binary form of a message with more values than one takes.
 
-    What cannot be read is left to the parser, which refuses it where this stops to count.
+    Bytes that cannot be read are left to the parser, which refuses them where this stops to count.
 
     Raises:
         errors.InvalidArgument: there are more than `MAX_VALUES`.

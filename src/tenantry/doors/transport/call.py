@@ -1,4 +1,4 @@
-"""The pipeline of every call: who is it, may they, is the request sound, run, keep the reply.
+"""The pipeline of every call: the caller, its rights, the request's rules, the rpc, the kept reply.
 
 Every wire goes through `Pipeline.admit` and `Pipeline.run`. The answer is encoded only after
 everything is committed.
@@ -37,7 +37,7 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A caller who may make this call, and what its headers say beside."""
+    """A caller that may make this call, and the rest of its headers."""
 
     caller: Caller
     request_id: str
@@ -67,7 +67,7 @@ class Pipeline:
         self._visible_metadata = visible_metadata
 
     async def admit(self, method: Method, request: Request) -> Admission:
-        """Find out who calls and whether they may; before the body is even parsed.
+        """Find the caller and whether it may call; before the body is even parsed.
 
         Raises:
             errors.Unauthenticated: the access token is missing or bad.
@@ -81,7 +81,7 @@ class Pipeline:
         if caller.is_client:
             request.tell(await self._rates.take_client(caller.id))
         policy.check(method, caller)
-        # Nothing is kept for just anybody, who would share their keys with everybody, too.
+        # Nothing is kept for anonymous callers: all of them would share their keys.
         keeps = method.keeps_replies and caller.kind is not Kind.ANONYMOUS
         key = headers.get("idempotency-key") if keeps else None
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
@@ -169,7 +169,7 @@ def _extra(method: Method, headers: Mapping[str, str]) -> dict[str, list[str]]:
 def _revisions(if_match: str | None) -> frozenset[int] | None:
     """Return the revisions that If-Match allows; None for any.
 
-    What is no ETag of ours, a weak one included, matches nothing (RFC 9110 section 13.1.1).
+    Anything but an ETag of ours matches nothing, a weak one included (RFC 9110 section 13.1.1).
     """
     if if_match is None or if_match.strip() == "*":
         return None

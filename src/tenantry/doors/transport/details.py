@@ -18,7 +18,7 @@ _TYPE_URL = "type.googleapis.com/scalekit.v1.errdetails.ErrorInfo"
 
 
 def translate(problem: BaseException, request_id: str) -> errors.Error:
-    """Return the error that the caller may see; what was not expected is logged with its id."""
+    """Return the error that the caller may see; an unexpected one is logged with its id."""
     if isinstance(problem, errors.Error):
         return problem
     if isinstance(problem, DuplicateKey):

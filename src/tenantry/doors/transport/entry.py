@@ -50,7 +50,7 @@ _CORS_EXPOSED = (
     "etag, x-request-id, grpc-status, grpc-message, grpc-status-details-bin, "
     "retry-after, ratelimit, ratelimit-policy"
 )
-# What asks whether the server is well is no client.
+# A balancer that asks whether the server is well is no client.
 _UNLIMITED = {"/livez", "/readyz", "/healthz"}
 
 
@@ -129,10 +129,10 @@ class Entry:
         await self._send(request, response, send)
 
     def _refused(self, error: errors.Error, request: Request) -> Response:
-        """Return an error as who asked reads it: Connect, a person in a browser, REST."""
+        """Return an error as its caller reads it: Connect, a person in a browser, REST."""
         if request.verb == "POST" and self._door.has(request.path):
             return rpc.connect_response(error, request)
-        # What is there for programs answers as such, be it in a browser.
+        # A path for programs answers as such, be it in a browser.
         missing = isinstance(error, errors.RouteNotFound)
         for_people = request.is_navigation and (missing or not request.path.startswith("/api/"))
         if self._refusal is not None and for_people:
@@ -307,7 +307,7 @@ def _request(scope: Mapping[str, Any]) -> Request:
 def _check_host(request: Request, version: str | None) -> None:
     """Refuse a request for two hosts, of which a proxy may have looked at the other one.
 
-    Envoy joins what came: two Host headers (RFC 9112 section 3.2), or Host beside :authority, which
+    Envoy joins them: two Host headers (RFC 9112 section 3.2), or Host beside :authority, which
     may say the same twice (RFC 9113 section 8.3.1).
     """
     host = request.headers.get("host")
@@ -340,7 +340,7 @@ async def _read_body(request: Request, receive: Receive, limit: int) -> bytes:
 
 
 async def _drain(receive: Receive) -> None:
-    """Throw away what is left of a body, for some seconds.
+    """Throw away the rest of a body, for some seconds.
 
     There are clients that only listen then; over HTTP/2 they wait for room to send it.
     """
@@ -373,7 +373,7 @@ class _Pieces:
         return piece
 
     async def drain(self) -> None:
-        """Throw away what is left."""
+        """Throw away the rest."""
         if self._more:
             await _drain(self._receive)
             self._more = False

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Message[Any])
 
-# What the parser raises for what it does not take.
+# Errors of the parser for text that it does not take.
 UNREADABLE = (ValueError, TypeError, RecursionError, OverflowError)
 
 
@@ -264,8 +264,8 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
     strings searched for it, which the database could not keep.
 
     Raises:
-        errors.InvalidArgument: with every broken rule, or the first of very many: field, rule,
-            and what came.
+        errors.InvalidArgument: with every broken rule, or the first of very many: field, rule, and
+        value.
 
     """
     if spelled is None or b"\x00" in spelled or b"\\u0000" in spelled:

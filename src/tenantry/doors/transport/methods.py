@@ -46,15 +46,15 @@ class Method:
     flatten: str  # response field whose members REST also answers at the top level
     success_status: int
     query: tuple[str, ...]  # query members beyond the message's fields
-    etag: bool  # the answer carries the revision of what it shows
+    etag: bool  # the answer carries the revision of its object
     if_match: bool  # another revision than this stops the call
-    own: bool  # a signed-in person may make it for what is their own
+    own: bool  # a signed-in person may make it about themselves
     keyless: bool  # an Idempotency-Key is passed over
-    # The fields that other callers than management clients may send, by the caller; who is not
+    # The fields that other callers than management clients may send, by the caller; one that is not
     # here may not make the call.
     fields: Mapping[Kind, tuple[str, ...]]
     token: bool  # a person's access token will do in place of their session's cookie
-    # What is done before the call, and never within its transaction.
+    # Work before the call, and never within its transaction.
     before: Callable[[Any, Call], Awaitable[None]] | None
     desc: DescMethod
 

@@ -1,4 +1,4 @@
-"""Who may make a call, and what they may send with it: read off the contract's options.
+"""Callers that may make a call, and the fields that they may send: read off the contract's options.
 
 An rpc without the contract's auth option is for nobody. A management client sends what it likes;
 any other caller only the fields that are listed for it (`tenantry.v1.rpc`), and makes no call for
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tenantry.caller import Caller
     from tenantry.doors.transport.methods import Method
 
-_TOLD = 100  # characters of a path that an error repeats: a mask's is whatever came
+_TOLD = 100  # characters of a path that an error repeats: a mask's may be any text
 _COOKIE_NEEDED = (
     "a person's access token will not do for this call: it takes the session's cookie, from one "
     "of our own pages"
@@ -63,9 +63,9 @@ def check(method: Method, caller: Caller) -> None:
 def check_fields(
     method: Method, caller: Caller, message: Message[Any], extra: Collection[str] = ()
 ) -> None:
-    """Let this caller send what is in this request, or raise.
+    """Let this caller send the fields of this request, or raise.
 
-    ``extra`` are the names of what comes beyond the message.
+    ``extra`` are the names of values beyond the message.
 
     Raises:
         errors.PermissionDenied: there is a field that it may not send, which is named.
@@ -94,7 +94,7 @@ def _fields(method: Method, caller: Caller) -> tuple[str, ...] | None:
 
 
 def _foreign(message: Message[Any], allowed: tuple[str, ...], path: str = "") -> Iterator[str]:
-    """Yield the paths of what is in a message beside the allowed; it looks into nothing else."""
+    """Yield the paths of fields in a message beside the allowed; it looks into nothing else."""
     for field in message:
         if field not in message:
             continue
@@ -114,8 +114,8 @@ def _foreign(message: Message[Any], allowed: tuple[str, ...], path: str = "") ->
 def _masked(message: Message[Any], mask: FieldMask, allowed: tuple[str, ...]) -> Iterator[str]:
     """Yield what a mask names beside the allowed.
 
-    It clears what it names and the request leaves out. What it names is inside a field of the
-    message, with that field's name before it or without: beside those is only what is meant.
+    It clears fields that it names and the request leaves out. Its paths lie inside a field of the
+    message, with that field's name before them or without.
     """
     within = [f"{field.name}." for field in message.desc().fields]
     for path in mask.paths:

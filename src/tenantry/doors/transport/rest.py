@@ -1,8 +1,8 @@
 """REST by transcoding: the routes and bodies of google.api.http, the same rpcs behind them.
 
-Follows https://google.aip.dev/127 and the mapping in google/api/http.proto. What comes in may be
-spelled in snake_case or camelCase, what goes out is snake_case; empty strings, maps and zero
-enums are written, unset messages and optionals are not.
+Follows https://google.aip.dev/127 and the mapping in google/api/http.proto. A request may be
+spelled in snake_case or camelCase, an answer is snake_case; empty strings, maps and zero enums are
+written, unset messages and optionals are not.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ class RpcDoor:
         Raises:
             errors.NotInThisVersion: the rpc is not served.
             errors.UnsupportedMediaType: its content type is of no protocol.
-            errors.Error: who calls may not, as `Pipeline.admit` says.
+            errors.Error: the caller may not, as `Pipeline.admit` says.
 
         """
         if (absent := self._absent.get(request.path)) is not None:
@@ -147,7 +147,7 @@ class RpcDoor:
                 "content-type must be application/json, application/proto, application/grpc or "
                 "application/grpc-web, the last two with +proto or +json"
             )
-        # connectrpc decodes before it calls: whoever may not call is refused before that.
+        # connectrpc decodes before it calls: a caller that may not call is refused before that.
         _current.set(_Current(method, request, await self._pipeline.admit(method, request)))
         body = request.body
         done: asyncio.Future[Any] | None = None
@@ -161,7 +161,7 @@ class RpcDoor:
                 return {"type": "http.request", "body": body, "more_body": False}
             return await done  # type: ignore[no-any-return]
 
-        # What a client accepts compressed is never so large that compressing it would pay.
+        # An answer is never so large that compressing it would pay.
         headers = [pair for pair in scope["headers"] if pair[0] not in _ACCEPT_ENCODING]
         await self._application(
             {**scope, "path": request.path, "headers": headers},  # type: ignore[arg-type]
@@ -260,7 +260,7 @@ class _Application(ConnectASGIApplication[RpcDoor]):
 
 
 class _Binary(Codec[Message[Any], Any]):
-    """Protobuf's binary form; what cannot be read is our error."""
+    """Protobuf's binary form; bytes that cannot be read are our error."""
 
     def __init__(self) -> None:
         self._codec = proto_binary_codec()

@@ -1,4 +1,4 @@
-"""What answers leave out for callers other than management clients: the product's metadata.
+"""Left out of answers for callers other than management clients: the product's metadata.
 
 The product keeps in it what it likes: the id of a customer elsewhere, a note on a person. So people
 see of it, in whatever answer, the keys that a setting names, where they may read settings at all.

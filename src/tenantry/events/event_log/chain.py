@@ -30,7 +30,7 @@ _COLUMNS = [(str(column.name), isinstance(column.type, Json)) for column in even
 
 
 def new_salt() -> str:
-    """Return what is hashed with an event, so that its content cannot be guessed from the hash."""
+    """Return the salt hashed with an event, so that its content cannot be guessed."""
     return secrets.token_hex(_SALT)
 
 
@@ -89,11 +89,11 @@ class Seals:
         return hmac.compare_digest(self.head(head, state).encode(), head["mac"].encode())
 
     def erasure(self, entry: Mapping[str, Any], content: bytes) -> str:
-        """Return the seal of what is left of an erased event."""
+        """Return the seal of the rest of an erased event."""
         return self._seal("erasure", [entry["event_id"], entry["content_hash"], content.decode()])
 
     def is_intact(self, entry: Mapping[str, Any], event: Any) -> bool:
-        """Whether an event is what was sealed, or what an erasure of ours left of it."""
+        """Whether an event is as it was sealed, or as an erasure of ours left it."""
         content = canonical(event)
         if entry["erasure"] is None:
             return content_hash(entry["salt"], content) == str(entry["content_hash"])

@@ -1,7 +1,7 @@
 """Blanking what events hold of a person, so that the log still proves what it did before.
 
 The hash of the content that was sealed stays in its chain; its salt goes, so that nobody can find
-out by it what the content was. What is left of the event is sealed instead, under our key: so a
+out by it what the content was. The rest of the event is sealed instead, under our key: so a
 blanked event is as safe from hands as any other, and nobody else can pass a change off as one.
 """
 
@@ -50,7 +50,7 @@ _NOTE = Statement(
 
 
 async def blank(db: Session, left: Sequence[Mapping[str, Any]]) -> None:
-    """Put into events what is to be left of them: rows of ``id``, ``before`` and ``after`` (JSON).
+    """Put into events the rest that stays of them: rows of ``id``, ``before`` and ``after`` (JSON).
 
     An event that somebody else has changed is blanked too, and stays one that was changed.
     """
@@ -61,7 +61,7 @@ async def blank(db: Session, left: Sequence[Mapping[str, Any]]) -> None:
 
 async def _blank(db: Session, left: Sequence[Mapping[str, Any]]) -> None:
     await db.expect_growth()
-    # What is being sealed meanwhile would be sealed as it was before.
+    # An event that is being sealed meanwhile would be sealed as it was before.
     await heads.hold(db)
     seals = chain.Seals(db.vault)
     sealed = await db.fetch_all(_SEALED, ids=to_json([row["id"] for row in left]))

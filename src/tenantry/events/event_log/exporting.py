@@ -1,4 +1,4 @@
-"""The event log as a file: oldest first by position, with what proves it, as NDJSON or CSV."""
+"""The event log as a file: oldest first by position, with its proof, as NDJSON or CSV."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLUMNS = (
     *("actor", "before", "after", "context", "request_id"),
     *("salt", "content_hash", "hash", "erasure"),
 )
-# What a spreadsheet takes for the start of a formula, also behind a line break.
+# Characters that a spreadsheet takes for the start of a formula, also behind a line break.
 _FORMULA = re.compile("[=+\\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,7 +62,7 @@ _POSITIONS = Statement(
 
 
 class Format(Enum):
-    """What an export is written as; the value is its media type."""
+    """The format of an export; the value is its media type."""
 
     NDJSON = "application/x-ndjson"
     CSV = "text/csv"
@@ -75,7 +75,7 @@ class Format(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to export, and how; everything that is set narrows it."""
+    """The filters and the format of an export; all filters that are set hold."""
 
     format: Format = Format.NDJSON
     types: tuple[str, ...] = ()  # () for all, those of the audit log too
@@ -102,7 +102,7 @@ class Order:
 
 
 async def pieces(db: Session, order: Order) -> AsyncGenerator[bytes]:
-    """Yield the file, some rows at a time: what is in the log when it begins.
+    """Yield the file, some rows at a time: all that is in the log when it begins.
 
     Nothing is held but these: an export of any size takes little memory.
     """
@@ -193,7 +193,7 @@ def parsed_time(text: str, field: str) -> int:
     """Return a time in RFC 3339 as microseconds since 1970.
 
     Raises:
-        errors.InvalidArgument: it is none; it is named by this field.
+        errors.InvalidArgument: not such a time; it is named by this field.
 
     """
     try:

@@ -75,7 +75,7 @@ class Part:
 
 
 async def part(db: Session, narrow: Narrow, position: int) -> Part:
-    """Return what follows a position: rows of `events` and of `event_log`.
+    """Return the entries behind a position: rows of `events` and of `event_log`.
 
     A part looks at 500 events at most, however few are wanted: no statement takes long.
     """
@@ -184,7 +184,7 @@ class Follower:
     async def follow(
         self, narrow: Narrow, position: int, *, seconds: float
     ) -> AsyncGenerator[Sequence[Row]]:
-        """Yield what follows a position, some at a time, and what comes within these seconds.
+        """Yield the entries behind a position, and those that come within these seconds.
 
         Nothing is yielded each second, as a sign that it goes on. It ends once the time is over
         and all there is was told, or the server is to stop.
@@ -220,7 +220,7 @@ class Follower:
                 return
 
     async def close(self) -> None:
-        """Let whoever follows come to an end, and stop asking."""
+        """Let all followers come to an end, and stop asking."""
         self._closing = True
         for turn in self._waiting:
             if not turn.done():
@@ -252,7 +252,7 @@ class Follower:
     async def _poll(self) -> None:
         """Ask how far the log is while somebody waits."""
         while self._waiting:
-            with suppress(Unavailable):  # who reads next will say so
+            with suppress(Unavailable):  # the next read will say so
                 self._tell(await head(self._db))
             await asyncio.sleep(_POLL_SECONDS)
 

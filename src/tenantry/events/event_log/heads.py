@@ -1,4 +1,4 @@
-"""The rows of chains: read, changed and sealed anew by who holds the log's state.
+"""The rows of chains: read, changed and sealed anew by the holder of the log's state.
 
 A row whose seal does not fit was changed by somebody else. Its chain goes on, for no event may wait
 for that, but is never sealed again: `verification` tells of it from then on.

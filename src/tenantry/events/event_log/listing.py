@@ -45,7 +45,7 @@ _e = events.c
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to; everything that is set must hold."""
+    """The filters of a list; everything that is set must hold."""
 
     types: tuple[str, ...] = ()  # () for all that are published
     start_time: int | None = None  # microseconds since 1970, both included
@@ -177,7 +177,7 @@ _LAST_TIME = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What a statement looks like; there are few, and each is built and compiled once."""
+    """The shape of a statement; there are few, and each is built and compiled once."""
 
     types: int
     timed: bool

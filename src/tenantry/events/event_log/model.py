@@ -14,7 +14,8 @@ event_log_state = Table(
     Column("position", BigInteger, nullable=False),  # of the newest event in the log
     # What the last look saw: a snapshot of PostgreSQL, or the number of an event on SQLite.
     Column("looked", Text, nullable=False),
-    # What the look that is under way sees, and the event up to which its pages are in the log.
+    # The snapshot of the look that is under way, and the event up to which its pages are in the
+    # log.
     Column("target", Text),
     Column("cursor", Text),
     # Events with smaller ids may be gone by retention.

@@ -1,8 +1,8 @@
 """How long events are kept: on PostgreSQL in whole months, on SQLite in days.
 
-What goes is first made known: `pruned_before` is set, sealed and recorded as an event. From then on
-events with smaller ids may be gone, and the work can be cut off anywhere and gone on with. Entries
-of the log go from its start; the anchors of the chains keep what the rest links to.
+The end of events is first made known: `pruned_before` is set, sealed and recorded as an event. From
+then on events with smaller ids may be gone, and the work can be cut off anywhere and gone on with.
+Entries of the log go from its start; the anchors of the chains keep what the rest links to.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 PAUSE_SECONDS = 3600.0
-# Between two pages: whoever seals events has its turn.
+# Between two pages: the sealing of events has its turn.
 _PAGE_SECONDS = 0.05
 AWAY_SECONDS = 60.0
 _PAGE = 1000
@@ -53,7 +53,7 @@ _DELETE_EVENTS = Statement(
 
 
 async def run(db: Session, *, days: int) -> float:
-    """Make the months ahead, and let some go of what is older than these days; 0 keeps all.
+    """Make the months ahead, and let some go that are older than these days; 0 keeps all.
 
     Return the seconds to wait.
     """
@@ -90,7 +90,7 @@ async def _prune(db: Session, moment: datetime, known: list[months.Month] | None
     for month in known or ():
         if month.end_id <= pruned_before:
             await months.drop(db, month)
-    # What is left is where there are no months, or went where there was none for it.
+    # The rest is where there are no months, or went where there was none for it.
     more = len(await _delete_events(db, pruned_before)) == _PAGE
     more = await _delete_entries(db, pruned_before) or more
     return _PAGE_SECONDS if more else PAUSE_SECONDS

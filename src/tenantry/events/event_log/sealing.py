@@ -1,8 +1,8 @@
 """Giving events their place in the log: a position, and a link in the chain of their organization.
 
 One transaction at a time does it, in whichever worker holds the row of the log's state; it takes
-what was committed since the last look. What has to happen exactly once for each event, such as the
-queueing of its deliveries, hangs on as a hook and commits with it.
+the events that were committed since the last look. Work that has to happen exactly once for each
+event, such as the queueing of its deliveries, hangs on as a hook and commits with it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Hook = Callable[[Session, Sequence[Sealed]], Awaitable[object]]
 
 
 class Sealing:
-    """The worker's job, with what has to be done for each event."""
+    """The worker's job, with the hooks of each event."""
 
     def __init__(self, *after: Hook) -> None:
         self._after = after

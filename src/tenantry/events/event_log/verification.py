@@ -1,7 +1,7 @@
-"""Looking for what somebody did to the log who writes to the database past us.
+"""Looking for changes of the log by somebody that writes to the database past us.
 
 Every entry is linked to the one before it in its chain, from the anchor that retention has left to
-the head; heads and anchors are sealed under a key outside the database. What is found is told and
+the head; heads and anchors are sealed under a key outside the database. A finding is told and
 passed by, so that one finding does not hide the next.
 """
 
@@ -48,7 +48,7 @@ _HEADS = Statement(
 
 
 class Kind(StrEnum):
-    """What can have been done to the log."""
+    """The kinds of harm to the log."""
 
     CHANGED_EVENT = "changed event"
     MISSING_EVENT = "missing event"

@@ -33,7 +33,7 @@ class FileSink(BlockingSink):
         data = b"".join(line.text().encode() + _NEWLINE for line in lines)
         size = os.fstat(self._file).st_size
         if size and os.pread(self._file, 1, size - 1) != _NEWLINE:
-            # Whoever wrote last was killed within a line: what follows must not hang on it.
+            # The last writer was killed within a line: the next one must not hang on it.
             data = _NEWLINE + data
         try:
             rest = memoryview(data)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 PAGE = 500
-# Longer than a batch may take: whoever holds a stream and is not done by then is thought dead.
+# Longer than a batch may take: a holder of a stream that is not done by then is thought dead.
 LEASE_SECONDS = SEND_SECONDS + 5
 
 _s, _l = log_streams.c, event_log.c
@@ -58,7 +58,7 @@ _PAGE = Statement(
     .order_by(_l.position)
     .limit(PAGE)
 )
-# Only by who still holds it: after its time somebody else may have come further.
+# Only the lease holder writes: after its time another worker may have come further.
 _RELEASE = Statement(
     update(log_streams)
     .where(_s.name == _NAME, _s.due_time == bindparam("p_held", type_=BigInteger))

@@ -1,4 +1,4 @@
-"""What all kinds of streams have in common: sending a batch within a time limit, or not."""
+"""Shared by all kinds of streams: sending a batch within a time limit, or not."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class BlockingSink(Sink):
 
     @abstractmethod
     def drop(self) -> None:
-        """Close what is open, in the thread."""
+        """Close the connection or file, in the thread."""
 
     def _give_up(self) -> None:
         """Have everything closed as soon as the thread comes back."""

@@ -1,4 +1,4 @@
-"""What the worker does for one stream: sends what is new, and remembers how far it has come."""
+"""The worker's job for one stream: send new events, remember how far it has come."""
 
 from __future__ import annotations
 

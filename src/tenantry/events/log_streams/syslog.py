@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _FACILITY = 13  # log audit
 _INFORMATIONAL, _WARNING = 6, 4
 _APP_NAME = "tenantry"
-# Under the number that RFC 5612 sets aside for whoever has none of its own.
+# Under the number that RFC 5612 sets aside for those without one of their own.
 _SD_ID = "tenantry@32473"
 _MSGID_CHARACTERS = 32
 _HOSTNAME_CHARACTERS = 255
@@ -85,7 +85,7 @@ class SyslogSink(BlockingSink):
         open_ = self._socket
         if open_ is not None:
             with suppress(OSError):
-                # Of the plain socket below TLS: whoever waits for it wakes up.
+                # Of the plain socket below TLS: a thread that waits for it wakes up.
                 socket.socket.shutdown(open_, socket.SHUT_RDWR)
 
     def drop(self) -> None:
@@ -131,7 +131,7 @@ class SyslogSink(BlockingSink):
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if target.scheme == SYSLOG_TLS:
             plain.settimeout(_left(until))
-            # The greeting comes when whoever gives up can already hang up.
+            # The greeting comes when a caller that gives up can already hang up.
             wrapped = self._socket = target.tls.context().wrap_socket(
                 plain, server_hostname=target.host, do_handshake_on_connect=False
             )
@@ -161,7 +161,7 @@ def _has_ended(connection: socket.socket) -> bool:
 
 
 def _unacknowledged(connection: socket.socket) -> bool:
-    """Whether some of what was sent has not arrived yet, where the system can say so."""
+    """Whether some sent bytes have not arrived yet, where the system can say so."""
     if sys.platform != "linux":
         return False
     left = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, struct.pack("i", 0))

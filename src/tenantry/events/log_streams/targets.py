@@ -1,6 +1,6 @@
 """Where log streams go: the URLs of the setting, taken apart and checked.
 
-What is wrong with one is said without quoting it: it may hold a password or a token.
+A fault in one is said without quoting it: it may hold a password or a token.
 """
 
 from __future__ import annotations

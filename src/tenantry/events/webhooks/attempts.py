@@ -1,4 +1,4 @@
-"""One attempt of a delivery: signed, sent, and what is kept of the answer."""
+"""One attempt of a delivery: signed, sent, and its answer as it is kept."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of an attempt; times in microseconds."""
+    """The result of an attempt; times in microseconds."""
 
     claimed: Claimed
     attempt_time: int
@@ -67,7 +67,7 @@ class Result:
 
 
 async def attempt(client: Outgoing, claimed: Claimed, *, seconds: float) -> Result:
-    """Make one attempt within so many seconds; whatever goes wrong is in the result."""
+    """Make one attempt within so many seconds; a failure is in the result."""
     at, started = now(), time.perf_counter()
     status, problem, response = None, None, None
     if claimed.body is None:
@@ -106,7 +106,7 @@ def _kept(body: bytes, claimed: Claimed) -> str | None:
     """Return the start of an answer, without the secret or the query of the URL in it."""
     if not body:
         return None
-    # Cut after what is hidden: half of a secret would not be found.
+    # Cut after secrets are hidden: half of a secret would not be found.
     text = body.decode(errors="replace").replace("\0", "\ufffd")
     if claimed.signer is not None:
         text = claimed.signer.without_secrets(text)

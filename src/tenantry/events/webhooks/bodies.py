@@ -1,4 +1,4 @@
-"""What deliveries bring: the events' envelopes as they are sent, rendered when they are due."""
+"""The bodies of deliveries: the events' envelopes as they are sent, rendered when they are due."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _WITHOUT_ORGANIZATION = ("role.", "permission.")
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One type of event: the kind of object it is about, its data, and what has happened."""
+    """One type of event: the kind of object it is about, its data, and a sentence."""
 
     name: str
     group: str  # all of one group have data of one kind
@@ -163,7 +163,7 @@ TYPES = {
     for name, summary in summaries.items()
 }
 
-# What an example of one type says otherwise than the example in its schema.
+# Members in which the example of a type differs from the example in its schema.
 _AT = "now"
 _OFF = {"enabled": False}
 _OTHERWISE: dict[str, dict[str, Any]] = {
@@ -270,7 +270,7 @@ class _Example:
     time: str
 
     def of(self, asked: Schema, otherwise: Any = None) -> Any:
-        """Return an example of what is asked for, but for what is said ``otherwise``."""
+        """Return an example of a schema, with the members of ``otherwise`` in place of its own."""
         if "properties" in asked:
             changes = otherwise or {}
             return {

@@ -84,7 +84,7 @@ def _line_sqlite(element: _line, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 _d, _e = webhook_deliveries.c, webhook_endpoints.c
-# Spelled out: the indexes of what is due are only for this state.
+# Spelled out: the indexes of due rows are only for this state.
 _PENDING = _d.state == literal_column(f"'{PENDING}'")
 _now: ColumnElement[int] = bindparam("p_now")
 
@@ -104,7 +104,7 @@ _taken = {"due_time": bindparam("p_lease_end"), "attempts": _d.attempts + 1}
 
 
 def _due(of: type[_line]) -> Select[tuple[str]]:
-    """Return the ids of what is due for each of the endpoints given."""
+    """Return the ids of due deliveries for each of the endpoints given."""
     line = of(_given.c.endpoint_id, _now, _given.c.room).table_valued(
         Column("value", Text), Column("key", Integer), name="line"
     )
@@ -162,7 +162,7 @@ async def with_work(db: Session) -> dict[str, bool]:
 
 
 async def claim(db: Session, rooms: Mapping[str, int], *, lease_seconds: float) -> Sequence[Row]:
-    """Take what is due for each of these endpoints, up to its room."""
+    """Take due deliveries of each of these endpoints, up to its room."""
     return await db.fetch_all(_CLAIM, **_params(rooms, lease_seconds), p_ordered=False)
 
 
@@ -177,7 +177,7 @@ async def claim_heads(
     held = await db.fetch_all(_HOLD, p_enabled=True, p_ordered=True, given=_spelled(rooms))
     if not held:
         return []
-    # In statements of their own: they see what was done before the rows were held.
+    # In statements of their own: they see all changes from before the rows were held.
     params = _params(dict.fromkeys((row["id"] for row in held), MOST), lease_seconds)
     heads = await db.fetch_all(_CLAIM_HEADS, **params)
     return [*heads, *await db.fetch_all(_CLAIM_TESTS, **params, p_ordered=True)]

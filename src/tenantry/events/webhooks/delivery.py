@@ -1,8 +1,8 @@
-"""The pump of deliveries, one in each worker process: takes what is due, sends it, notes the rest.
+"""The pump of deliveries, one in each worker process: takes due ones, sends them, notes the rest.
 
 An endpoint has room for so many at a time, whatever the others do; one that fails has less, so
-that many that hang do not take all there is. Attempts run beside the pump: it writes what has come
-of them, some at once, and then takes what there is room for. Any number of processes may do this.
+that many that hang do not take all there is. Attempts run beside the pump: it writes their results,
+some at once, and then takes what there is room for. Any number of processes may do this.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tenantry.events.webhooks.records import Endpoint
     from tenantry.settings import Settings
 
-_LOOK_SECONDS = 0.5  # from one look for what is due to the next, unless somebody says so
+_LOOK_SECONDS = 0.5  # from one look for due deliveries to the next, unless somebody says so
 # Results are written together; the more are under way, the more are worth waiting for.
 _COLLECT_SECONDS, _COLLECT_MANY_SECONDS, _MANY = 0.01, 0.04, 100
 _LEASE_EXTRA_SECONDS = 5.0  # beyond the longest attempt
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 
 class Pump:
-    """Delivers what is due, as the settings say."""
+    """Sends due deliveries, as the settings say."""
 
     def __init__(self, settings: Settings) -> None:
         self._schedule = settings.webhook_retries
@@ -69,7 +69,7 @@ class Pump:
         self._queued += await queue.add(db, sealed, wait_seconds=self._schedule[0])
 
     def nudge(self) -> None:
-        """Look at once for what was queued, if anything was: after that transaction."""
+        """Look at once for queued deliveries, if there are any: after that transaction."""
         if self._queued:
             self._queued = 0
             self._next_look = 0.0
@@ -90,7 +90,7 @@ class Pump:
         return 0.0
 
     async def close(self) -> None:
-        """Let attempts end that are about to, and write what came of them.
+        """Let attempts end that are about to, and write their results.
 
         The others are due again when their claim is over.
         """
@@ -117,7 +117,7 @@ class Pump:
         self._wake.clear()
 
     async def _write(self, db: Session) -> None:
-        """Write what has come of attempts; kept for the next time if that cannot be done now."""
+        """Write results of attempts; kept for the next time if that cannot be done now."""
         done = list(self._results)
         if not done:
             return
@@ -144,7 +144,7 @@ class Pump:
             )
 
     async def _take(self, db: Session) -> None:
-        """Claim what is due as far as there is room, and start its attempts."""
+        """Claim due deliveries as far as there is room, and start its attempts."""
         look = time.monotonic() >= self._next_look
         if not look and not any(self._room(one) > 0 for one in self._hot):
             return

@@ -35,8 +35,8 @@ STATES = (PENDING, SUCCEEDED, FAILED)
 DEFAULT_PAGE = 10
 MAX_PAGE = 100
 MAX_ATTEMPTS = 100
-# An id is made within this of the time at which its delivery is said to be queued: what lies
-# outside need not be looked at.
+# An id is made within this of the time at which its delivery is said to be queued: rows outside
+# need not be looked at.
 _SLACK_MICROSECONDS = 60 * 1_000_000
 _LAST_MICROSECONDS = (ids.EPOCH_MILLISECONDS + (1 << 41) - 1) * 1000  # that an id can hold
 
@@ -75,7 +75,7 @@ class Deliveries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What a list of deliveries is narrowed to; times in microseconds since 1970, both included."""
+    """The filters of a list of deliveries; times in microseconds since 1970, both included."""
 
     state: str = ""  # one of `STATES`
     event_type: str = ""

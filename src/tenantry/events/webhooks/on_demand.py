@@ -1,4 +1,4 @@
-"""What is sent because somebody asks for it: an example of an event, or events once more."""
+"""Deliveries that somebody asks for: an example of an event, or events once more."""
 
 from __future__ import annotations
 

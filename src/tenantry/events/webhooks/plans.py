@@ -1,8 +1,8 @@
 """Statements over the queue that PostgreSQL plans by index whatever it believes of its size.
 
 A queue is empty at one moment and has a million rows at the next. A join may begin with either
-side, and with the queue while that is thought to be empty; what is spelled as below has one plan
-only, a look into an index for each row that is sought (with `Session.expect_growth`).
+side, and with the queue while that is thought to be empty; a statement spelled as below has one
+plan only, a look into an index for each row that is sought (with `Session.expect_growth`).
 """
 
 from __future__ import annotations

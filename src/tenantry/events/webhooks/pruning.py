@@ -1,4 +1,4 @@
-"""What becomes of old deliveries: they go, and what they kept of erased people goes at once."""
+"""The end of old deliveries, and at once of all that they kept of erased people."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _old = (
         _d.id < bindparam("p_before"),
         or_(
             and_(~_pending, _d.end_time < bindparam("p_end_time")),
-            # What waits for an endpoint that nobody enables.
+            # Deliveries that wait for an endpoint that nobody enables.
             and_(
                 _pending,
                 _d.endpoint_id.in_(select(_e.id).where(_e.enabled == bindparam("p_enabled"))),
@@ -67,7 +67,7 @@ _BLANK_BODIES = Statement(
 async def prune(db: Session, *, days: int) -> bool:
     """Delete some deliveries that ended so many days ago; return whether there may be more.
 
-    What was queued so long ago for an endpoint that is disabled goes as well.
+    Those queued so long ago for a disabled endpoint go as well.
     """
     before = now() - days * DAY
     async with db.transaction() as page:

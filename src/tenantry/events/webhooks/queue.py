@@ -1,4 +1,4 @@
-"""The queue of deliveries: who gets an event, and the rows that say so."""
+"""The queue of deliveries: the endpoints that get an event, and the rows that say so."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _ATTEMPT = tuple(webhook_attempts.c.keys())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """An address that events are sent to, and what is known of it."""
+    """An address that events are sent to, with its settings and its state."""
 
     id: str
     url: str
@@ -96,7 +96,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One attempt of a delivery: what was answered, or what went wrong; ``duration`` likewise."""
+    """One attempt of a delivery: its answer, or its failure; ``duration`` likewise."""
 
     delivery_id: str
     number: int

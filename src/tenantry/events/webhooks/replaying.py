@@ -1,7 +1,7 @@
-"""Sending once more what was sent before, by new deliveries of the same events.
+"""Sending events once more, by new deliveries of the same events.
 
 A replay has the id of the event as its webhook-id: a receiver that has it already may ignore it.
-Where deliveries are in order, what is replayed stands behind all that is in the line.
+Where deliveries are in order, replayed ones stand behind all that is in the line.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PAGE = 2000
 _SLACK_MICROSECONDS = 1_000_000
 
 _d, _ev = webhook_deliveries.c, events.c
-# What is not in the log yet is about to be delivered for the first time.
+# An event that is not in the log yet is about to be delivered for the first time.
 _EVENTS = Statement(
     select(_ev.id, _ev.type, _ev.organization_id, _ev.occurred_at)
     .join(event_log, event_log.c.event_id == _ev.id)

@@ -1,4 +1,4 @@
-"""What attempts came to, written for many at once."""
+"""Results of attempts, written for many at once."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ _INSERT = Statement(
     .on_conflict_do_nothing()
 )
 
-# Outcomes are an object by the deliveries' ids. Whoever lost its claim to another must not undo
-# what that one did: attempts tell.
+# Outcomes are an object by the deliveries' ids. A worker that lost its claim to another must not
+# undo that one's work: attempts tell.
 _UPDATE = Spelled(
     postgresql="""
         WITH given AS MATERIALIZED (SELECT CAST(:outcomes AS JSONB) AS each)
@@ -93,7 +93,7 @@ _FAILING = Statement(
 
 
 async def write(db: Session, results: Sequence[Result], schedule: Sequence[int]) -> None:
-    """Write attempts, and what becomes of their deliveries by the schedule of waits in seconds."""
+    """Write attempts, and the next state of deliveries by the schedule of waits in seconds."""
     attempts = spelled(_ATTEMPT, [_attempt_row(result) for result in results])
     outcomes = to_json({one.claimed.id: _outcome(one, schedule) for one in results})
     for left in reversed(range(_TRIES)):

@@ -1,7 +1,7 @@
 """The rules of endpoints: one transaction for each change, in which the row is held.
 
 A secret is handed out once, when it is made, and kept encrypted. A rotation leaves the previous
-one in force for a day, so that receivers may change over while both sign what is sent.
+one in force for a day, so that receivers may change over while both sign.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ENVIRONMENT_MAX = 100
 ORGANIZATION_MAX = 20
 UPDATABLE = ("url", "description", "event_types", "ordered")
 _FIXED = {"id", "organization_id", "create_time"}
-# What is due within this may be under way, and would be sent twice.
+# A delivery that is due within this may be under way, and would be sent twice.
 _UNDER_WAY_MICROSECONDS = 60 * 1_000_000
 
 _e = webhook_endpoints.c
@@ -169,7 +169,7 @@ async def change(
 
 
 async def enable(call: Call, endpoint_id: str) -> Endpoint:
-    """Send to an endpoint again, at once what waits for it; that it failed is forgiven.
+    """Send to an endpoint again, waiting deliveries at once; its failures are forgiven.
 
     Raises:
         errors.NotFound: there is none of this id.
@@ -190,7 +190,7 @@ async def enable(call: Call, endpoint_id: str) -> Endpoint:
 
 
 async def disable(call: Call, endpoint_id: str) -> Endpoint:
-    """Send nothing to an endpoint; what is queued for it waits, as long as deliveries are kept.
+    """Send nothing to an endpoint; its queue waits, as long as deliveries are kept.
 
     Raises:
         errors.NotFound: there is none of this id.
@@ -208,7 +208,7 @@ async def disable(call: Call, endpoint_id: str) -> Endpoint:
 async def rotate_secret(call: Call, endpoint_id: str) -> tuple[Endpoint, str]:
     """Give an endpoint a new secret, and return it with the secret, which is not shown again.
 
-    What is sent is signed by the previous one as well until `previous_secret_expire_time`, 24
+    Deliveries are signed by the previous one as well until `previous_secret_expire_time`, 24
     hours from now; one that was previous already ends at once.
 
     Raises:
@@ -230,7 +230,7 @@ async def rotate_secret(call: Call, endpoint_id: str) -> tuple[Endpoint, str]:
 
 
 async def remove(call: Call, endpoint_id: str) -> None:
-    """Delete an endpoint, with all that is queued for it and what became of what was sent.
+    """Delete an endpoint, with its queue and its past deliveries.
 
     Raises:
         errors.NotFound: there is none of this id.

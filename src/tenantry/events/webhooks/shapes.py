@@ -1,7 +1,7 @@
-"""What `data` of a published event holds, each kind once: JSON Schema with an example a member.
+"""The `data` of published events, each kind once: JSON Schema with an example a member.
 
-What is not of the wire contract, and so is not sent by others who speak it, has `OURS` as its
-comment. A member without an example is one that is seldom there.
+A member that is not of the wire contract, and so is not sent by others that speak it, has `OURS` as
+its comment. A member without an example is one that is seldom there.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Signer:
         self._webhooks = [Webhook(secret) for secret in self._secrets]
 
     def headers(self, event_id: str, body: str, at: int) -> dict[str, str]:
-        """Return the headers that prove who sends a body, at a time in microseconds since 1970.
+        """Return the headers that prove the sender of a body, at a time in microseconds since 1970.
 
         They are in lower case: receivers look for them so.
         """

@@ -1,4 +1,4 @@
-"""What the members of an endpoint may be; what cannot be is refused by the name of its field."""
+"""Values that members of an endpoint may have; others are refused by their field's name."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def span(start_time: int | None, end_time: int | None) -> None:
 
 
 def new_secret() -> str:
-    """Return a new secret that signs what is sent: 256 random bits in standard base64.
+    """Return a new secret that signs deliveries: 256 random bits in standard base64.
 
-    Receivers take what stands behind the one underscore, so it must not be of the URL-safe kind.
+    Receivers take the part behind the one underscore, so it must not be of the URL-safe kind.
     """
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
