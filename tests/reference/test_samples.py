@@ -52,7 +52,7 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
 from tenantry.identity.sign_in import refusals, requests
 from tenantry.identity.sign_in.browsers import BrowserCookies
-from tenantry.identity.sign_in.model import Params
+from tenantry.identity.sign_in.model import Facts, Params
 from tenantry.tenants.users import reading as users
 
 _FORGET_ATTEMPTS = Statement(delete(attempts))
@@ -88,7 +88,7 @@ async def at_sign_in(server, api):
                 secret=vault.new_secret(),
                 client_id=server.client_id,
                 params=Params(redirect_uri="https://app.example.com/callback"),
-                facts={"intent": "sign_in"},
+                facts=Facts(intent="sign_in"),
             )
             await requests.add(db, row)
             cookie, code = cookies.issue(request)[0].partition(";")[0], ""
@@ -98,7 +98,7 @@ async def at_sign_in(server, api):
                 answer.raise_for_status()
                 cookie = answer.headers.get("set-cookie", cookie).partition(";")[0]
                 asked = await requests.find_of_any(db, request.id)
-                code = proofs.code(db, asked.facts["passwordless"], 1)
+                code = proofs.code(db, asked.facts.passwordless, 1)
             return cookie, code
 
         mail = ("auth:discovery", lambda _code, request: {"email": f"{request.id}@globex.com"})

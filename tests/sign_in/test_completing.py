@@ -10,7 +10,7 @@ from valid_events import assert_all_valid
 from visitors import Browser, Deciding, code_of, error_of
 
 from tenantry import vault
-from tenantry.db.schema import from_json
+from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.grants.model import authorization_codes
 from tenantry.identity.sessions import service as sessions
@@ -27,6 +27,12 @@ _UNVERIFY = Statement(
     update(people).where(people.c.id == bindparam("p_id")).values(email_verified=false())
 )
 _CLAIMS = Statement(select(session_organizations.c.custom_claims))
+_REWRITE = Statement(
+    update(auth_requests)
+    .where(auth_requests.c.id == bindparam("p_id"))
+    .values(facts=bindparam("p_facts"))
+    .returning(auth_requests.c.id)
+)
 
 
 async def proved(place, user, **params: object):
@@ -267,3 +273,15 @@ async def test_what_is_stored_holds_no_secret(place):
     stored = str([[row[name] for name in auth_requests.c.keys()] for row in rows])  # noqa: SIM118
     for secret in (*browser.secrets.values(), browser.session_secret, code):
         assert secret not in stored
+
+
+async def test_what_another_version_stored_is_read(place):
+    """An earlier one spelled out members that say nothing, a later one may know more of them."""
+    user = await place.member()
+    browser, request = await proved(place, user)
+    members = {**request.facts.to_row(), "session_id": "", "another": ["member"]}
+    assert await place.db.fetch_all(_REWRITE, p_id=request.id, p_facts=to_json(members))
+    found = await browser.again(request)
+    assert (found.facts.intent, found.facts.proofs) == ("sign_in", ("PASSWORDLESS",))
+    assert (found.facts.email_proved, found.facts.notice) == (True, "")
+    assert code_of(await browser.complete(found))

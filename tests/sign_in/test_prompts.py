@@ -103,7 +103,7 @@ async def test_a_login_hint_of_another(place, user, browser):
 async def test_create_is_a_sign_up(browser):
     request = await browser.begin(prompt=("create",))
     assert is_anew(request)
-    assert request.facts["intent"] == "sign_up"
+    assert request.facts.intent == "sign_up"
 
 
 async def test_select_account_with_one_organization_is_silent(browser):
@@ -169,7 +169,7 @@ async def test_another_organization_is_for_its_members(place, user, browser):
     foreign = await place.organization("Foreign")
     request = await browser.begin(organization_id=foreign.id)
     assert is_anew(request)
-    assert request.facts["notice"] == "NOT_A_MEMBER"
+    assert request.facts.notice == "NOT_A_MEMBER"
     answer = await browser.begin(organization_id=foreign.id, prompt=("none",))
     assert error_of(answer) == "access_denied"
     answer = await browser.begin(organization_id="org_1", prompt=("none",))
@@ -209,7 +209,7 @@ async def test_the_policy_of_the_other_organization_counts(place, user, browser,
     before = await browser.session()
     request = await browser.begin(organization_id=strict.id)
     assert is_anew(request)
-    assert request.facts["notice"] == "AUTHENTICATE_AGAIN"
+    assert request.facts.notice == "AUTHENTICATE_AGAIN"
     request = await browser.prove(request, user.email)
     assert code_of(await browser.complete(request))
     after = await browser.session()

@@ -26,7 +26,7 @@ async def test_known_and_unknown_addresses_are_answered_alike(place):
         browser = Browser(place)
         request = await browser.begin()
         request = await browser.sign_in.start_email(browser.call, request, email=email)
-        seen.append((request.state, request.status, set(request.facts), request.user_id))
+        seen.append((request.state, request.status, set(request.facts.to_row()), request.user_id))
         with pytest.raises(errors.InvalidArgument) as problem:
             await browser.sign_in.verify_code(browser.call, request, "x")
         seen[-1] += (problem.value.message,)
@@ -41,7 +41,7 @@ async def test_also_where_nobody_may_sign_up(new_place):
         browser = Browser(place)
         request = await browser.begin()
         request = await browser.sign_in.start_email(browser.call, request, email=email)
-        seen.append((request.state, request.status, set(request.facts), request.user_id))
+        seen.append((request.state, request.status, set(request.facts.to_row()), request.user_id))
         request = await browser.sign_in.resend_email(browser.call, request)
         with pytest.raises(errors.RateLimited):
             await browser.sign_in.resend_email(browser.call, request)

@@ -214,7 +214,7 @@ class SignInMachine(RuleBasedStateMachine):
     @rule(data=st.data(), right=st.booleans(), link=st.booleans())
     def prove(self, data, right, link) -> None:
         request = self.pick(data)
-        if request.email is None or "passwordless" not in request.facts:
+        if request.email is None or not request.facts.passwordless:
             return
         sign_in, call = self.place.sign_in, self.call(request)
         if not right:

@@ -285,7 +285,7 @@ class Login:
             "wait": wait,
             "given": given,
             "email": given["email"] or found.email or _hint(found),
-            "notice": found.facts.get("notice", "").lower(),
+            "notice": found.facts.notice.lower(),
             "methods": self._methods,
             "may_sign_up": self._may_sign_up,
             "sent_again": _query(request, "sent") == "again",

@@ -25,7 +25,8 @@ from tenantry.identity.sign_in.completing import (
     record_login,
 )
 from tenantry.identity.sign_in.contexts import as_user
-from tenantry.identity.sign_in.core import SIGN_IN, SIGN_UP, problem
+from tenantry.identity.sign_in.core import problem
+from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP, Facts
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, memberships, users
@@ -140,15 +141,13 @@ class Beginning(Completing):
         params = wanted.params
         if wanted.is_silent:
             return self._error(params, error, _SAYS[error])
-        facts: dict[str, Any] = {"intent": SIGN_UP if "create" in params.prompt else SIGN_IN}
-        if notice:
-            facts["notice"] = notice
+        intent = SIGN_UP if "create" in params.prompt else SIGN_IN
         request, row = requests.new(
             call.db,
             secret=vault.new_secret(),
             client_id=wanted.client.id,
             params=params,
-            facts=facts,
+            facts=Facts(intent=intent, notice=notice),
         )
         await requests.add(call.db, row)
         return request
@@ -185,7 +184,7 @@ class Beginning(Completing):
             secret=vault.new_secret(),
             client_id=wanted.client.id,
             params=wanted.params,
-            facts={"intent": SIGN_IN, "proofs": [SESSION], "session_id": session.id},
+            facts=Facts(intent=SIGN_IN, proofs=(SESSION,), session_id=session.id),
             email=email,
             user_id=session.user_id,
         )
@@ -211,7 +210,7 @@ class Beginning(Completing):
             secret=None,
             client_id=wanted.client.id,
             params=params,
-            facts={"intent": SIGN_IN, "proofs": [SESSION], "session_id": session.id},
+            facts=Facts(intent=SIGN_IN, proofs=(SESSION,), session_id=session.id),
             email=email,
             user_id=session.user_id,
             organization_id=organization.id,

@@ -13,7 +13,8 @@ from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_SIGNUP
 from tenantry.identity.sign_in import placing, requests, states
 from tenantry.identity.sign_in.contexts import as_user, connection_details, context_of, person
-from tenantry.identity.sign_in.core import EMAIL, RESET_PASSWORD, SIGN_UP, Core, problem
+from tenantry.identity.sign_in.core import EMAIL, Core, problem
+from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_UP
 from tenantry.tenants.memberships import joining, signing_in
 from tenantry.tenants.memberships.joining import NamedRole
 from tenantry.tenants.organizations import service as organizations_service
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.identity.sign_in.model import AuthRequest
+    from tenantry.identity.sign_in.model import AuthRequest, Facts
     from tenantry.tenants.users.model import User
 
 _MOST_LISTED = 1000
@@ -192,7 +193,6 @@ class Choosing(Core):
         self, call: Call, request: AuthRequest, user: User | None
     ) -> dict[str, Any] | None:
         """Ask the interceptors; return the membership that is to be made instead, if any."""
-        assert request.params is not None
         params = request.params
         details = await connection_details(call.db, request)
         context = context_of(call, request, details) | {
@@ -217,15 +217,14 @@ class Choosing(Core):
         **changes: Any,
     ) -> AuthRequest:
         """Take somebody whose proofs are complete to where they belong, as far as that is clear."""
-        assert request.params is not None
-        facts: Mapping[str, Any] = changes.get("facts", request.facts)
-        if facts["intent"] == RESET_PASSWORD and states.PASSWORD_CHOSEN not in way:
+        facts: Facts = changes.get("facts", request.facts)
+        if facts.intent == RESET_PASSWORD and states.PASSWORD_CHOSEN not in way:
             return await requests.move(call.db, request, *way, states.PASSWORD_CHOICE, **changes)
         found = placing.place(
             user.memberships if user else [],
             named=request.params.organization_id,
             may_found=self._may_found(user),
-            wants_to_found=facts["intent"] == SIGN_UP,
+            wants_to_found=facts.intent == SIGN_UP,
         )
         if found.state == states.ORGANIZATION_SIGNUP:
             found = self._checked(found, changes.get("email") or request.email or "")
@@ -266,7 +265,7 @@ class Choosing(Core):
     ) -> None:
         user_id = request.user_id
         assert user_id is not None
-        verified = bool(request.facts.get("email_proved"))
+        verified = request.facts.email_proved
         acting = as_user(call, db, user_id)
         await signing_in.accept(acting, organization_id, user_id, verified=verified)
 
@@ -277,7 +276,7 @@ class Choosing(Core):
     def _needs_password(self, request: AuthRequest) -> bool:
         """Whether somebody who signs up has to choose a password: where nothing else would do."""
         methods = self._settings.sign_in_methods
-        return EMAIL not in methods and bool(request.facts.get("email_proved"))
+        return EMAIL not in methods and request.facts.email_proved
 
 
 async def _join_another(call: Call, user: User, membership: Mapping[str, Any]) -> str:

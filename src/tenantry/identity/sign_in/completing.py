@@ -85,7 +85,6 @@ class Completing(Core):
         self, call: Call, request: AuthRequest, session: Session | None
     ) -> Completion:
         params = request.params
-        assert params is not None
         assert request.user_id is not None
         assert request.organization_id is not None
         user = await reading.find(call.db, id_=request.user_id, external_id=None)
@@ -99,14 +98,14 @@ class Completing(Core):
             # OpenID Connect Core 1.0 section 3.1.2.2.
             raise _Refused("somebody else has signed in than id_token_hint says", _LOGIN_REQUIRED)
         bounds = policies.bounds_of(self._settings, organization)
-        proofs = [proof for proof in request.facts["proofs"] if proof != SESSION]
+        proofs = [proof for proof in request.facts.proofs if proof != SESSION]
         enters = (
             session is not None
             and session.user_id == user.id
             and is_within(session, bounds, anew=bool(proofs))
         )
         if not proofs and not (
-            enters and session is not None and session.id == request.facts.get("session_id")
+            enters and session is not None and session.id == request.facts.session_id
         ):
             raise _Refused("the session has ended meanwhile: sign in again", _LOGIN_REQUIRED)
         try:
@@ -134,17 +133,15 @@ class Completing(Core):
         claims: Mapping[str, Any],
         is_first: bool,
     ) -> Completion:
-        assert request.params is not None
         assert request.user_id is not None
         assert request.organization_id is not None
-        assert request.client_id is not None
         secret: str | None = None
         devices: tuple[str, ...] = ()
         async with call.db.transaction() as db:
             # The first one of two at once; and then all that may have gone away meanwhile.
             await requests.move(db, request, states.COMPLETED)
             held = as_user(call, db, request.user_id)
-            verified = bool(request.facts.get("email_proved"))
+            verified = request.facts.email_proved
             user = await signing_in.signed_in(held, request.user_id, verified=verified)
             organization = await signing_in.hold_place(db, request.organization_id, request.user_id)
             if user is None or organization is None:
@@ -187,8 +184,6 @@ class Completing(Core):
 
     async def _issue(self, call: Call, request: AuthRequest, session: Session) -> str:
         params = request.params
-        assert params is not None
-        assert request.client_id is not None
         return await codes.issue(
             call.db,
             session=session,

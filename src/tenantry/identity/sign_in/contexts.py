@@ -29,7 +29,7 @@ async def connection_details(db: Session, request: AuthRequest) -> list[dict[str
     known = await connections.of_environment(db)
     return [
         {"id": known[type_].id, "type": type_, "provider": known[type_].provider}
-        for type_ in dict.fromkeys(request.facts.get("proofs", ()))
+        for type_ in dict.fromkeys(request.facts.proofs)
         if type_ in known
     ]
 

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from tenantry.settings import Settings
     from tenantry.tenants.users.model import User
 
-# What somebody came for.
-SIGN_IN, SIGN_UP, RESET_PASSWORD = "sign_in", "sign_up", "reset_password"
-INTENTS = (SIGN_IN, SIGN_UP, RESET_PASSWORD)
 EMAIL, PASSKEY, PASSWORD = "email", "passkey", "password"
 
 
@@ -56,7 +53,6 @@ class Core:
 
     def _refusal(self, request: AuthRequest) -> Answer:
         """Return the answer of a request that has failed."""
-        assert request.params is not None
         assert request.error is not None
         return self._error(
             request.params, request.error["error"], request.error["error_description"]

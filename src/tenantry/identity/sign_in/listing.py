@@ -18,7 +18,14 @@ from tenantry.access.clients.model import clients
 from tenantry.db import key_ranges
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
-from tenantry.identity.sign_in.model import FAILED, INITIATED, PENDING, SUCCESS, auth_requests
+from tenantry.identity.sign_in.model import (
+    FAILED,
+    INITIATED,
+    PENDING,
+    SUCCESS,
+    Facts,
+    auth_requests,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,7 +159,7 @@ def _known(narrow: Filter) -> tuple[str, ...]:
 
 
 def _entry(row: Row) -> Entry:
-    facts = from_json(row["facts"])
+    facts = Facts.stored(from_json(row["facts"]))
     return Entry(
         **{
             name: row[name] or ""
@@ -161,8 +168,8 @@ def _entry(row: Row) -> Entry:
                 *("client_id", "client_name", "client_type"),
             )
         },
-        intent=facts.get("intent", ""),
-        proofs=tuple(facts.get("proofs", ())),
+        intent=facts.intent,
+        proofs=facts.proofs,
         time=row["create_time"],
     )
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Column, Index, Table, Text
 
 from tenantry.db.schema import Json, metadata, time_column
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What somebody came for.
+SIGN_IN, SIGN_UP, RESET_PASSWORD = "sign_in", "sign_up", "reset_password"
+INTENTS = (SIGN_IN, SIGN_UP, RESET_PASSWORD)
 # Of the log of sign-ins.
 INITIATED, PENDING, SUCCESS, FAILED = "INITIATED", "PENDING", "SUCCESS", "FAILED"
 
@@ -76,19 +82,44 @@ class Params:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a sign-in has come to know on its way; a member that is not set says nothing."""
+
+    intent: str = ""  # of INTENTS
+    notice: str = ""  # why somebody with a session sees the sign-in page: of `beginning`
+    passwordless: str = ""  # the id of what was mailed
+    proofs: tuple[str, ...] = ()  # types of connections, and the second factor
+    email_proved: bool = False
+    session_id: str = ""  # of the session that it began in
+
+    @classmethod
+    def stored(cls, members: Mapping[str, Any]) -> Self:
+        """Return those of a row, without what another version may know beside them."""
+        known = {name: members[name] for name in _FACTS if name in members}
+        return cls(**known | {"proofs": tuple(known.get("proofs", ()))})
+
+    def to_row(self) -> dict[str, Any]:
+        """Return what is set, as it is stored."""
+        return {name: value for name in _FACTS if (value := getattr(self, name))}
+
+
+_FACTS = tuple(field.name for field in fields(Facts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthRequest:
     """One auth request; times in microseconds since 1970, UTC."""
 
     id: str
     state: str
     status: str
-    client_id: str | None
-    params: Params | None  # None: it was refused before it could be trusted
+    client_id: str
+    params: Params
     email: str | None
     user_id: str | None
     organization_id: str | None
     connection_id: str | None
-    facts: dict[str, Any] = field(default_factory=dict, hash=False)
+    facts: Facts
     error: dict[str, str] | None = field(default=None, hash=False)
     create_time: int
     update_time: int

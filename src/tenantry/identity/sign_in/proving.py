@@ -6,6 +6,7 @@ looked up and written, and what differs is only in the mail.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
@@ -25,16 +26,8 @@ from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sign_in import requests, states
 from tenantry.identity.sign_in.choosing import Choosing
 from tenantry.identity.sign_in.contexts import as_user
-from tenantry.identity.sign_in.core import (
-    EMAIL,
-    INTENTS,
-    PASSKEY,
-    PASSWORD,
-    RESET_PASSWORD,
-    SIGN_IN,
-    SIGN_UP,
-    problem,
-)
+from tenantry.identity.sign_in.core import EMAIL, PASSKEY, PASSWORD, problem
+from tenantry.identity.sign_in.model import INTENTS, RESET_PASSWORD, SIGN_IN, SIGN_UP
 from tenantry.tenants.memberships import signing_in
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import users
@@ -97,7 +90,7 @@ class Proving(Choosing):
             request,
             states.LINK_OTP_SENT,
             email=address,  # as it was typed: the stored one would tell who has an account
-            facts=request.facts | {"intent": intent, "passwordless": sent.id},
+            facts=replace(request.facts, intent=intent, passwordless=sent.id),
         )
 
     async def resend_email(self, call: Call, request: AuthRequest) -> AuthRequest:
@@ -111,7 +104,7 @@ class Proving(Choosing):
         states.expect(request, states.LINK_OTP_SENT)
         assert request.email is not None
         await self._take_mail(call, email_addresses.key(request.email))
-        await passwordless.resend(call, request.facts["passwordless"])
+        await passwordless.resend(call, request.facts.passwordless)
         return await requests.move(call.db, request, states.LINK_OTP_SENT)
 
     async def verify_code(self, call: Call, request: AuthRequest, code: str) -> AuthRequest:
@@ -124,7 +117,7 @@ class Proving(Choosing):
 
         """
         states.expect(request, states.LINK_OTP_SENT)
-        proof = await passwordless.verify_code(call, request.facts["passwordless"], code)
+        proof = await passwordless.verify_code(call, request.facts.passwordless, code)
         return await self._inbox_proved(call, request, states.OTP_VERIFIED, proof)
 
     async def verify_link(self, call: Call, request: AuthRequest, link_token: str) -> AuthRequest:
@@ -136,7 +129,7 @@ class Proving(Choosing):
 
         """
         states.expect(request, states.LINK_OTP_SENT)
-        proof = await passwordless.verify_link(call, link_token, request.facts["passwordless"])
+        proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
         return await self._inbox_proved(call, request, states.LINK_VERIFIED, proof)
 
     async def verify_link_elsewhere(
@@ -155,7 +148,7 @@ class Proving(Choosing):
         request = await requests.find_of_any(call.db, request_id)
         if request is None or request.state != states.LINK_OTP_SENT:
             return None
-        proof = await passwordless.verify_link(call, link_token, request.facts["passwordless"])
+        proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
         return await self._inbox_proved(call, request, states.LINK_VERIFIED, proof)
 
     async def verify_password(
@@ -266,7 +259,7 @@ class Proving(Choosing):
             raise errors.InvalidArgument.field("code", "valid", "is wrong or was used")
         await attempts.clear(db, "second factor of a person from a network", origin)
         user = await self._user(call, user_id)
-        facts = request.facts | {"proofs": [*request.facts["proofs"], TOTP]}
+        facts = replace(request.facts, proofs=(*request.facts.proofs, TOTP))
         return await self._place(
             call, request, states.SECOND_FACTOR_VERIFIED, user=user, facts=facts, is_proof=True
         )
@@ -305,7 +298,7 @@ class Proving(Choosing):
             proof=PASSWORDLESS,
             email=proof.email,
             user=await signing_in.find_by_email(call.db, proof.email),
-            intent=request.facts["intent"],
+            intent=request.facts.intent,
             email_proved=True,
         )
 
@@ -324,11 +317,7 @@ class Proving(Choosing):
     ) -> AuthRequest:
         """Note a first factor, and go on: to the second one, or to the organization."""
         known = await connections.of_environment(call.db)
-        facts = request.facts | {
-            "intent": intent,
-            "proofs": [proof],
-            "email_proved": email_proved,
-        }
+        facts = replace(request.facts, intent=intent, proofs=(proof,), email_proved=email_proved)
         changes: dict[str, Any] = {
             "facts": facts,
             "email": email,

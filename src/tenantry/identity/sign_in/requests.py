@@ -16,7 +16,7 @@ from tenantry import email_addresses, ids, vault
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.sign_in import states
-from tenantry.identity.sign_in.model import AuthRequest, Params, auth_requests
+from tenantry.identity.sign_in.model import AuthRequest, Facts, Params, auth_requests
 from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def new(
     secret: str | None,
     client_id: str,
     params: Params,
-    facts: Mapping[str, Any] | None = None,
+    facts: Facts,
     **members: Any,
 ) -> tuple[AuthRequest, dict[str, Any]]:
     """Return a request that has come this far, from its first state on, and its parameters.
@@ -98,7 +98,7 @@ def new(
         status=states.status(state),
         client_id=client_id,
         params=params,
-        facts=dict(facts or {}),
+        facts=facts,
         create_time=at,
         update_time=at,
         expire_time=at + STEP_SECONDS * SECOND,
@@ -193,7 +193,6 @@ async def move(
 
 def from_row(row: Row) -> AuthRequest:
     """Return the request of one row."""
-    params = from_json(row["params"])
     error = row["error"]
     return AuthRequest(
         **{
@@ -203,8 +202,8 @@ def from_row(row: Row) -> AuthRequest:
                 *("connection_id", "create_time", "update_time", "expire_time"),
             )
         },
-        params=_params(params) if params else None,
-        facts=from_json(row["facts"]),
+        params=_params(from_json(row["params"])),
+        facts=Facts.stored(from_json(row["facts"])),
         error=from_json(error) if error else None,
     )
 
@@ -223,15 +222,14 @@ def _members(params: Params) -> dict[str, Any]:
 
 
 def _row(request: AuthRequest) -> dict[str, Any]:
-    params = request.params
     email = request.email
     return {
         "a_id": request.id,
         "a_state": request.state,
         "a_status": request.status,
         "a_client_id": request.client_id,
-        "a_params": to_json({} if params is None else _members(params)),
-        "a_facts": to_json(request.facts),
+        "a_params": to_json(_members(request.params)),
+        "a_facts": to_json(request.facts.to_row()),
         "a_email": email,
         "a_email_key": email_addresses.key(email) if email else None,
         "a_user_id": request.user_id,

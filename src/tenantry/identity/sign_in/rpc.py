@@ -16,7 +16,8 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import listing, methods, refusals, states
 from tenantry.identity.sign_in.browsers import check_page
-from tenantry.identity.sign_in.core import EMAIL, PASSKEY, SIGN_IN, SIGN_UP
+from tenantry.identity.sign_in.core import EMAIL, PASSKEY
+from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.users import service as users
@@ -114,7 +115,7 @@ class AuthService:
         return pb.ListUserOrganizationsResponse(
             organizations=[_organization(choice) for choice in choices],
             user=await _details(call, begun),
-            intent=_INTENTS.get(begun.facts["intent"], pb.Intent.sign_in),
+            intent=_INTENTS.get(begun.facts.intent, pb.Intent.sign_in),
         )
 
     async def signup_organization(
@@ -143,7 +144,7 @@ class AuthService:
         return pb.GetAuthStateResponse(
             auth_state=pb.AuthState[shown],
             user=await _details(call, begun),
-            login_hint=(begun.params.login_hint or "") if begun.params else "",
+            login_hint=begun.params.login_hint or "",
         )
 
     async def get_auth_error(
@@ -180,7 +181,7 @@ class AuthService:
             settings=pb.PortalSettings(custom_branding=bool(known.app_name)),
         )
         begun = await self._find(call)
-        named = begun.params.organization_id if begun and begun.params else None
+        named = begun.params.organization_id if begun else None
         if named is not None:
             try:
                 found = await organizations.get(call, Identity(named))
