@@ -1,5 +1,5 @@
 """The event log over HTTP as it grows, and as a file: `events:stream` and `events:export`.
 
-Owns the two routes and how they are written (NDJSON, Server-Sent Events). What is in the log, and
-in which order, is `tenantry.events.event_log`'s.
+Owns the two routes and how they are written (NDJSON, Server-Sent Events). The log's content and
+order are `tenantry.events.event_log`'s.
 """

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 STREAM, EXPORT = "/api/v1/events:stream", "/api/v1/events:export"
 DEFAULT_WAIT, MAX_WAIT = 30, 300  # seconds
 LATEST = "latest"
-# Proxies, and our own server, drop what is silent for a minute.
+# Proxies, and our own server, drop connections that are silent for a minute.
 ALIVE_SECONDS = 15.0
 _RETRY_MILLISECONDS = 500  # after which a client of Server-Sent Events comes back
 _PERMISSION = "events:read"
@@ -158,7 +158,7 @@ class Feed:
         def rows(given: Sequence[Row]) -> bytes:
             return b"".join(self._event(row) + b"\n" for row in given)
 
-        # Whoever reads NDJSON skips an empty line.
+        # Readers of NDJSON skip an empty line.
         return _Writer(b"", rows, b"\n")
 
     def _sse(self, after: str) -> _Writer:

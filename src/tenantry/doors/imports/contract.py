@@ -19,7 +19,7 @@ class Contract:
             errors.InvalidArgument: it breaks one; the field is named.
 
         """
-        # Whoever read the file has looked for what a text may not hold.
+        # The reader of the file has looked for characters that a text may not hold.
         messages.check(messages.from_members(CreateUser, members), spelled=b"")
 
     def organization(self, members: dict[str, Any]) -> None:

@@ -104,10 +104,10 @@ class AccessTokens:
         return Issued(sign({**claims, **fixed}), token_id, lifetime - 1)
 
     async def verify(self, token: str) -> AccessToken:
-        """Return a client's token that is in force, whatever it is for.
+        """Return a client's token that is in force, for any audience.
 
         Raises:
-            errors.Unauthenticated: it is none of ours, has expired or was revoked, or its client
+            errors.Unauthenticated: it is not ours, has expired or was revoked, or its client
                 is gone or may not use it any more.
 
         """
@@ -136,6 +136,6 @@ class AccessTokens:
         """Whether a client of this type has such access tokens."""
         if client.client_type == M2M:
             return bool(claims.get("oid") == client.organization_id)
-        # The audience is what tells an access token for this API from any other token.
+        # The audience tells an access token for this API from any other token.
         of_management = client.client_type in {ENV, WEB_APP} and client.api_access
         return bool(of_management and claims["aud"] == [self._issuer] and "oid" not in claims)

@@ -6,8 +6,8 @@ then has the issuer in its aud, and makes the calls that the scope names, as far
 
 from __future__ import annotations
 
-# What a person may do here by the permissions of their roles: those that the contract's rpcs ask
-# for, of the organization that they are signed in to.
+# Scopes of a person by the permissions of their roles: those that the contract's rpcs ask for, of
+# the organization that they are signed in to.
 OF_PERMISSION = {
     "sk_org_settings_read": "organizations_read",
     "sk_org_settings_manage": "organizations_write",

@@ -1,4 +1,4 @@
-"""Who is calling, from the headers of a request: a client, a person, or a portal's visitor."""
+"""The caller, from the headers of a request: a client, a person, or a portal's visitor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tenantry.identity.grants.subjects import Subject
     from tenantry.identity.sessions.cookies import SessionCookie
 
-# What the customer's IT admin may do: see their own organization, and set up what the link is for.
+# Permissions of the customer's IT admin: to see their own organization, and to set up the link's
+# features.
 PORTAL_READ = frozenset({"organizations_read"})
 PORTAL_WRITE = PORTAL_READ | {"organizations_write"}
 _MOST_TOKENS = 4  # looked at in one request
@@ -121,10 +122,10 @@ class Authenticator:
 
 
 def _bearer(token: UserToken) -> Caller:
-    """Return the person whom an application speaks for, who may do what the token is for at most.
+    """Return the person whom an application speaks for, with the scopes of the token at most.
 
     An application hands its tokens to other APIs. So one that is not for us as well, by its aud
-    (RFC 9068 section 4), tells us who somebody is and permits nothing.
+    (RFC 9068 section 4), names a person and permits nothing.
     """
     person = _person(token.subject)
     scopes = frozenset(token.scopes) if token.is_for_us else frozenset[str]()

@@ -1,4 +1,4 @@
-"""The authorization endpoint: checks what is asked for, then hands it to `sign_in`.
+"""The authorization endpoint: checks the parameters, then hands them to `sign_in`.
 
 RFC 6749 section 3.1, OpenID Connect Core 1.0 section 3.1.2, RFC 7636 (PKCE, S256 only), RFC 8707
 (resource), RFC 9207 (iss). Before the client and its redirect_uri are known to belong together,
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
 PATH = "/oauth/authorize"
 PROMPTS = ("none", "login", "create", "select_account", "consent")
-DEFAULT_SCOPE = "openid profile email"  # of who asks for none, as the official SDKs do
+DEFAULT_SCOPE = "openid profile email"  # for requests without any, as the official SDKs make them
 STATE_MAX = 2000
 _SHOWN_MAX = 500  # characters of a redirect_uri that is not registered
 
-# In characters: what is kept has a limit.
+# In characters: kept values have a limit.
 _LONGEST = {
     "scope": 1000,
     "nonce": 500,
@@ -197,7 +197,7 @@ class AuthorizationEndpoint:
         error_id = refusals.issue(self._db, problem.refusal, problem.client_id)
         location = f"/login/error/{error_id}"
         if self._development and problem.refusal is Refusal.REDIRECT_URI_UNKNOWN:
-            # For the page to show beside what is registered.
+            # For the page to show beside the registered ones.
             location += "?" + urlencode({"redirect_uri": redirect_uri[:_SHOWN_MAX]})
         return Response.redirect(location, referrer_policy="no-referrer")
 
@@ -217,7 +217,7 @@ class AuthorizationEndpoint:
         )
 
     async def _params(self, client: Client, redirect_uri: str, asked: Parameters) -> Params:
-        """Return what is asked for.
+        """Return the parameters.
 
         Raises:
             _Failed: it cannot be given.
@@ -293,7 +293,7 @@ def _mode_problem(redirect_uri: str, asked: Parameters) -> str | None:
 
 
 def _check_form(asked: Parameters) -> None:
-    """Check what holds for parameters whatever they mean."""
+    """Check the rules of all parameters alike."""
     for name in sorted(asked.repeated - _MANY):
         if name in _KNOWN:
             raise _Failed("invalid_request", f"{name} is given more than once")
@@ -321,7 +321,7 @@ def _check_response_type(client: Client, asked: Parameters) -> None:
 
 
 def _scope(client: Client, text: str | None) -> str:
-    """Return the scopes that we know, in our order; who knows none of ours is told so.
+    """Return the scopes that we know, in our order; a request without a known one is told so.
 
     Those of our own API only where the application is registered for them.
     """
@@ -385,7 +385,7 @@ def _organization_id(text: str | None) -> str | None:
 
 
 def _locales(text: str | None) -> tuple[str, ...]:
-    """Return the languages that the person reads, the best first; what is none is left out."""
+    """Return the languages that the person reads, the best first; other texts are left out."""
     found = [one for one in (text or "").split() if _LOCALE.fullmatch(one)]
     return tuple(dict.fromkeys(found))[:_LOCALES_MAX]
 

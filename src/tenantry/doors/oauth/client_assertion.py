@@ -1,7 +1,7 @@
 """Assertions by which a client authenticates: `private_key_jwt` (RFC 7523, OIDC Core section 9).
 
-Pure functions. What an assertion says is checked before its client is looked up, so those checks
-may name what is wrong; whether there is such a client and its key signed it is one answer.
+Pure functions. The claims of an assertion are checked before its client is looked up, so those
+checks may name the fault; whether there is such a client and its key signed it is one answer.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _ALGORITHMS = {
     "EdDSA": _by_name["Ed25519"],  # and before that, in RFC 8037
 }
 ALGORITHMS = tuple(_ALGORITHMS)
-_PUBLIC = ("kty", "n", "e", "crv", "x", "y")  # what makes a key, RFC 7518 section 6
+_PUBLIC = ("kty", "n", "e", "crv", "x", "y")  # the members of a key, RFC 7518 section 6
 _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 
 
@@ -51,7 +51,7 @@ class InvalidAssertion(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """An assertion that says what it must; who signed it, is not known yet."""
+    """An assertion that says what it must; its signer is not known yet."""
 
     client_id: str
     jti: str

@@ -1,4 +1,4 @@
-"""Who is the client: the first step of every endpoint that clients call (RFC 6749 section 2.3)."""
+"""Client authentication: the first step of endpoints that clients call (RFC 6749 section 2.3)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Authenticated:
 
 @dataclass(frozen=True, slots=True)
 class _Credentials:
-    """What a request says of its client: with a secret, or with an assertion."""
+    """A request's word about its client: with a secret, or with an assertion."""
 
     method: str
     client_id: str
@@ -163,7 +163,7 @@ def by_basic(encoded: str, form: Mapping[str, str]) -> _Credentials:
 
 
 def _proof(client: Client | None, credentials: _Credentials) -> str | None:
-    """Return what proves it: the id of the secret, or the jti of the assertion; else None.
+    """Return its proof: the id of the secret, or the jti of the assertion; else None.
 
     The work is the same for a client that is not there.
     """

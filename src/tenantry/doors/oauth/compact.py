@@ -29,7 +29,7 @@ def members(part: bytes) -> dict[str, Any]:
     """Return the object that a part of a JWT spells; no member comes twice (RFC 7519 section 4).
 
     Raises:
-        ValueError: it is none.
+        ValueError: it spells no object.
 
     """
     content = strict_json.loads(urlsafe_b64decode(part), unique=True)

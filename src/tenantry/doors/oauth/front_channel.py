@@ -35,7 +35,7 @@ def routes(
     session_cookie: SessionCookie,
     browser_cookies: BrowserCookies,
 ) -> list[Route]:
-    """Return what is served to browsers."""
+    """Return the answer to browsers."""
     issuer = settings.public_url
     production = redirect_uris.is_production(issuer, development=settings.development)
     registered, hints = RegisteredUris(directory, production=production), IdTokenHints(ring, issuer)

@@ -1,4 +1,4 @@
-"""ID tokens (OpenID Connect Core section 2): who has signed in, told to the application."""
+"""ID tokens (OpenID Connect Core section 2): the signed-in person, told to the application."""
 
 from __future__ import annotations
 

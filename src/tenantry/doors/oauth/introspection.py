@@ -1,4 +1,4 @@
-"""Introspection (RFC 7662): what a token means, for whoever it may be told."""
+"""Introspection (RFC 7662): what a token means, for those that it may be told."""
 
 from __future__ import annotations
 

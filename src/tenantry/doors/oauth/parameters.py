@@ -18,7 +18,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What came: of each name its first value, and which names came more than once.
+    """Parameters of a request: of each name its first value, and names that came more than once.
 
     One without a value counts as left out (RFC 6749 section 3.1).
     """
@@ -45,7 +45,7 @@ def of_form(request: Request) -> Parameters:
     """Return the parameters of a form.
 
     Raises:
-        errors.UnsupportedMediaType: the body is none.
+        errors.UnsupportedMediaType: the body is not a form.
         errors.InvalidArgument: it is not UTF-8, or has too many of them.
 
     """
@@ -65,7 +65,7 @@ def as_query(parameters: Parameters, path: str) -> str:
 
     """
     pairs = list(parameters.first.items())
-    # So that what is wrong stays so.
+    # So that a faulty value stays faulty.
     pairs += [(name, parameters.first[name]) for name in sorted(parameters.repeated)]
     location = f"{path}?{urlencode(pairs, quote_via=quote)}"
     if len(location) > MAX_CHARACTERS:

@@ -1,9 +1,9 @@
 """Whether a URI is one that a client has registered (pure functions).
 
-By its characters (RFC 9700 section 2.1), nothing is rewritten or decoded first. What a registered
-URI may leave open, and only that, is open: one `*` as the first label of the host, outside of
-production; a `{{template}}`, which stands for a value of one organization; and for native apps the
-port of a loopback address (RFC 8252 section 7.3). What may be registered is the concern of
+By its characters (RFC 9700 section 2.1), nothing is rewritten or decoded first. Only these parts of
+a registered URI may be open: one `*` as the first label of the host, outside of production; a
+`{{template}}`, which stands for a value of one organization; and for native apps the port of a
+loopback address (RFC 8252 section 7.3). The rules of registered ones are those of
 `clients.redirect_uris`.
 """
 

@@ -101,6 +101,6 @@ class RevocationEndpoint:
         if client.id == owner_id:
             return client
         if client.client_type != ENV:
-            # Section 2.1: who has another client's token is told that it may not end it.
+            # Section 2.1: a client with another client's token is told that it may not end it.
             raise OAuthError("unauthorized_client", "the token was issued to another client")
         return await self._directory.find(owner_id)

@@ -31,10 +31,10 @@ class SignedTokens:
     async def claims(self, token: str) -> Mapping[str, Any]:
         """Return the claims of a token of this issuer that is in time.
 
-        What kind of token it is, and whether it was revoked, is for the caller to see.
+        The caller looks at the kind of token, and whether it was revoked.
 
         Raises:
-            errors.Unauthenticated: it is none of ours, or has expired.
+            errors.Unauthenticated: it is not ours, or has expired.
 
         """
         claims = self._known.get(token)

@@ -46,7 +46,7 @@ class TokenEndpoint:
 
     @property
     def grant_types(self) -> tuple[str, ...]:
-        """What may be asked for."""
+        """The values of grant_type that are served."""
         return tuple(self._grants)
 
     async def __call__(self, request: Request) -> Response:
@@ -59,7 +59,7 @@ class TokenEndpoint:
             return OAuthError.of(problem).response()
 
     async def _answer(self, request: Request) -> Response:
-        # 1. What is asked for.
+        # 1. The parameters.
         form = request.form()
         grant_type = form.get("grant_type")
         if not grant_type:
@@ -69,7 +69,7 @@ class TokenEndpoint:
             raise OAuthError(
                 "unsupported_grant_type", f"grant_type must be {' or '.join(self._grants)}"
             )
-        # 2. Who asks.
+        # 2. The client.
         authenticated = await self._authenticate(request, form, public=True)
         client = authenticated.client
         # 3. Whether this client may.
@@ -85,7 +85,7 @@ class TokenEndpoint:
                 status=401,
                 basic=authenticated.basic,
             )
-        # 4. What it gets.
+        # 4. The answer.
         call = Call(caller_of(client), self._db, request.request_id, origin=request.origin)
         granted = await grant(call, client, form)
         # 5. On the record, before it is handed out.

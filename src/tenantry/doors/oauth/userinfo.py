@@ -31,7 +31,7 @@ class UserInfoEndpoint:
         except errors.InvalidArgument as problem:
             return _refusal("invalid_request", problem.message, 400)
         if not text:
-            # Section 3.1: who brings no token at all is told no error.
+            # Section 3.1: a request without any token is told no error.
             return Response(401, b"", {"www-authenticate": "Bearer", **NO_STORE})
         try:
             token = await self._tokens.verify(text)
@@ -52,7 +52,7 @@ def _token_of(request: Request) -> str:
     """Return the token that a header or a form brings (RFC 6750 section 2), "" without one.
 
     Raises:
-        errors.InvalidArgument: both bring one, or the form is none.
+        errors.InvalidArgument: both bring one, or the body is not a form.
 
     """
     scheme, _, text = request.headers.get("authorization", "").partition(" ")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tenantry.doors.oauth.token import TokenEndpoint
     from tenantry.doors.oauth.userinfo import UserInfoEndpoint
 
-# RFC 5861: what is stale is better than nothing while we cannot be reached.
+# RFC 5861: a stale answer is better than nothing while we cannot be reached.
 _CACHE = "public, max-age=60, stale-if-error=86400"
 
 
@@ -59,7 +59,7 @@ def routes(
 
 
 def discovery(issuer: str, grant_types: Iterable[str]) -> dict[str, object]:
-    """Return the metadata of RFC 8414 section 2, and of OpenID Connect: only what is served."""
+    """Return the metadata of RFC 8414 section 2, and of OpenID Connect: only served features."""
     metadata: dict[str, object] = {
         "issuer": issuer,
         "authorization_endpoint": issuer + authorize.PATH,

@@ -1,4 +1,4 @@
-"""What the pages of this door say, in each language; the sign-in pages have words of their own."""
+"""The words of this door's pages, in each language; the sign-in pages have words of their own."""
 
 from __future__ import annotations
 

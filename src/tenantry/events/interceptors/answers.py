@@ -1,4 +1,4 @@
-"""What an interceptor may answer: ALLOW or DENY, and what goes with it. Pure functions.
+"""Answers of interceptors: ALLOW or DENY, and their members. Pure functions.
 
 A member that the contract does not know is passed over.
 """
@@ -27,8 +27,8 @@ CODE_MAX, MESSAGE_MAX = 50, 500
 NESTED_MOST = 32
 _ROLES_MAX = 50
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # one name, RFC 6749 section 3.3
-# Of a token of a client: who issued it to whom and for how long, and what makes it one of another
-# kind. These are ours to say.
+# Of a token of a client: its issuer, subject and lifetime, and the marks of another kind of token.
+# These are ours to say.
 RESERVED_CLAIMS = frozenset(
     {
         *("iss", "sub", "exp", "iat", "nbf", "jti", "client_id", "oid", "azp", "act", "cnf"),
@@ -38,7 +38,7 @@ RESERVED_CLAIMS = frozenset(
 
 
 class Invalid(Exception):
-    """An answer breaks a rule: the member, the rule, and what is wrong with it."""
+    """An answer breaks a rule: the member, the rule, and its fault."""
 
     def __init__(self, member: str, constraint: str, description: str) -> None:
         super().__init__(f"{member} {description}")
@@ -49,7 +49,7 @@ class Invalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was decided. ``code`` and ``message`` are of a DENY, "" where it gives none.
+    """A decision. ``code`` and ``message`` are of a DENY, "" where it gives none.
 
     ``membership`` names an organization, by `organization_id` or `external_organization_id`, and
     the names of `roles` there.
@@ -63,10 +63,10 @@ class Answer:
 
 
 def read(body: bytes, trigger: str) -> tuple[dict[str, Any], Answer]:
-    """Return what was answered at a trigger, as it came and as it is understood.
+    """Return the answer at a trigger, as it came and as it is understood.
 
     Raises:
-        Invalid: it breaks a rule. A DENY never does: it stands, whatever else is said.
+        Invalid: it breaks a rule. A DENY never does: it stands beside any other fault.
 
     """
     try:
@@ -99,7 +99,7 @@ def read(body: bytes, trigger: str) -> tuple[dict[str, Any], Answer]:
 
 
 def problem_of_error(content: Mapping[str, Any]) -> Invalid | None:
-    """Return what is wrong with the `error` of a DENY, which then says nothing to the person."""
+    """Return the fault of a DENY's `error`, which then says nothing to the person."""
     error = content.get("error")
     if error is None:
         return None

@@ -1,6 +1,6 @@
-"""How an interceptor is told who asks, beside the signature: by an API key or by an access token.
+"""Authorization of a request to an interceptor, beside its signature: an API key or a token.
 
-What is needed for it is kept sealed. A token (RFC 6749 section 4.4) is fetched through the same
+Its secrets are kept sealed. A token (RFC 6749 section 4.4) is fetched through the same
 guarded client as everything that a tenant chose the address of, and is used until it ends.
 """
 

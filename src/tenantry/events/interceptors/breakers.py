@@ -1,4 +1,4 @@
-"""Not asking for a while what has not answered, again and again: in this process, by id."""
+"""Not asking an interceptor for a while that fails again and again: in this process, by id."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Breakers:
         self._states: dict[str, _State] = {}
 
     def enter(self, key: str) -> bool:
-        """Whether to ask now; whoever may, says `leave` in the end."""
+        """Whether to ask now; a caller that may, says `leave` in the end."""
         state = self._states.setdefault(key, _State())
         if state.under_way >= AT_ONCE or time.monotonic() < state.open_until:
             return False
@@ -35,7 +35,7 @@ class Breakers:
         return True
 
     def leave(self, key: str, *, answered: bool | None) -> None:
-        """Note how a request ended; None for one that was given up by who made the call."""
+        """Note how a request ended; None for one that its caller gave up."""
         state = self._states[key]
         state.under_way -= 1
         if answered:

@@ -52,7 +52,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an interceptor answered: as it came, and as it is understood."""
+    """The answer of an interceptor: as it came, and as it is understood."""
 
     content: dict[str, Any]
     answer: Answer
@@ -117,7 +117,7 @@ class Exchange:
 def body(
     call: Call, interceptor: Interceptor, context: Mapping[str, Any], data: Mapping[str, Any]
 ) -> bytes:
-    """Return the bytes to send; what is given of the context goes before what is known here."""
+    """Return the bytes to send; given members of the context go before those known here."""
     origin, at = call.origin, datetime.fromtimestamp(now() / 1_000_000, UTC)
     known: dict[str, Any] = {
         "environment_id": call.db.environment_id,

@@ -50,7 +50,7 @@ _COLUMNS = tuple(interceptors.c.keys())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interceptor:
-    """An address that is asked before something happens, and what is known of it."""
+    """An address that is asked before something happens, with its settings and its state."""
 
     id: str
     display_name: str

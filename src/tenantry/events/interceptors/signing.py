@@ -1,4 +1,4 @@
-"""Signatures of what is asked, as the Standard Webhooks make them, and the secrets behind them.
+"""Signatures of requests, as the Standard Webhooks make them, and the secrets behind them.
 
 Every request carries them under two sets of names: some SDKs look for the one, some for the other.
 """
@@ -26,7 +26,7 @@ def seal(vault: Vault, plain: str) -> str:
 def headers(
     vault: Vault, interceptor: Interceptor, message_id: str, body: str, at: int
 ) -> dict[str, str]:
-    """Return the headers that prove who sends a body, at a time in microseconds since 1970.
+    """Return the headers that prove the sender of a body, at a time in microseconds since 1970.
 
     For a day after a rotation there are two signatures: by the new secret and by the one before.
 

@@ -1,4 +1,4 @@
-"""What the members of an interceptor may be; what cannot be is refused by the name of its field."""
+"""Values that members of an interceptor may have; others are refused by their field's name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME_MAX, DESCRIPTION_MAX, URL_MAX = 255, 1024, 6000
 TIMEOUT_LEAST, TIMEOUT_MOST, TIMEOUT_DEFAULT = 100, 30_000, 10_000  # milliseconds
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,255}")  # RFC 9110 section 5.1
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
-# What the request itself says; another value would break it, or the proof of who sends it.
+# Headers of the request itself; another value would break it, or the proof of its sender.
 _OURS = {
     *("accept-encoding", "connection", "content-encoding", "content-length", "content-type"),
     *("cookie", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
@@ -81,7 +81,7 @@ def auth_config(
     allow: tuple[str, ...],
     field: str = "interceptor.config.auth_config",
 ) -> Mapping[str, Any]:
-    """Return how an interceptor is told who asks: the members of `API_KEY` or of `OAUTH2`.
+    """Return the authorization of requests to an interceptor: members of `API_KEY` or `OAUTH2`.
 
     Raises:
         errors.InvalidArgument: a member cannot be taken; it is named, and never quoted.

@@ -1,4 +1,4 @@
-"""What the settings say of the product: for mails that people get from it, not from us."""
+"""The settings' words about the product: for mails that people get from it, not from us."""
 
 from __future__ import annotations
 

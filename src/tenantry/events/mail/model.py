@@ -1,4 +1,4 @@
-"""The table of mail: what is to go out, and what became of it."""
+"""The table of mail: to go out, gone out, failed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ mail = Table(
     Column("organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE")),
     Column("recipient", Text, nullable=False),
     Column("template", Text, nullable=False),
-    # What the template shows; never a secret, which is derived when the mail goes out.
+    # The variables of the template; never a secret, which is derived when the mail goes out.
     Column("variables", Json, nullable=False),
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),

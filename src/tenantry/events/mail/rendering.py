@@ -1,4 +1,4 @@
-"""From a mail's template to what goes out: subject, text and HTML, then the whole message.
+"""From a mail's template to the mail itself: subject, text and HTML, then the whole message.
 
 A template `x` is three files: `x.subject.txt`, `x.txt` and `x.html`. A file of the same name in the
 operator's folder (TENANTRY_MAIL_TEMPLATES) stands in for ours.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.events.mail.model import Mail
 
-    # What the template shows, from the mail's own variables and what must not be stored (a link
+    # All variables of the template, from the mail's own and those that must not be stored (a link
     # with a token). None: the mail has become pointless.
     Prepare = Callable[[Session, Mail], Awaitable[dict[str, Any] | None]]
 
@@ -97,7 +97,7 @@ def _date(microseconds: int) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
-# What turns the direction of all that follows: left open in a name, it would reverse our words.
+# These turn the direction of all that follows: left open in a name, one would reverse our words.
 _TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
@@ -148,7 +148,7 @@ def message(mail: Mail, content: Content, *, sender: str) -> EmailMessage:
 
 
 def _unencoded(text: str) -> str:
-    """Return a text for a header without what would be read as an encoded word (RFC 2047).
+    """Return a text for a header without parts that would be read as an encoded word (RFC 2047).
 
     The library decodes one, and writes a line break that was in it as a line break.
     """

@@ -1,7 +1,7 @@
-"""What clients may be granted tokens for: one file for each grant_type.
+"""Grants that clients get tokens for: one file for each grant_type.
 
-`oauth.token` does what is the same for all of them, and cannot be made to forget it; a grant says
-what is given.
+`oauth.token` does the part that is the same for all of them, so that no grant can forget it; a
+grant says what it gives.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a client gets."""
+    """The answer that a client gets."""
 
     access_token: Issued
     scopes: Sequence[str]

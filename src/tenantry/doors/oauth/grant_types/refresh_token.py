@@ -1,4 +1,4 @@
-"""`refresh_token`: an application goes on for somebody who is signed in (RFC 6749 section 6)."""
+"""`refresh_token`: an application goes on for a signed-in person (RFC 6749 section 6)."""
 
 from __future__ import annotations
 
