@@ -6,10 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from apis import unique
 
 from tenantry.tenants.domains import email_domains
-from tenantry.tenants.domains.service import organizations_for_email
 
 PUBLIC = (
     "gmail.com",
@@ -78,21 +76,3 @@ def test_the_lists_are_loaded_when_they_are_asked():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
-
-
-async def test_the_organizations_of_an_address(database, new_customer, make, rest):
-    name = f"{unique()}.com"
-    owner, allowing = await make.organization(), await make.organization()
-    claiming = await new_customer()
-    await claiming.claim(name)
-    for organization, kind in (
-        (owner, "ORGANIZATION_DOMAIN"),
-        (owner, "ALLOWED_EMAIL_DOMAIN"),
-        (allowing, "ALLOWED_EMAIL_DOMAIN"),
-    ):
-        await rest.domains.create_domain(
-            organization_id=organization["id"], domain={"domain": name, "domain_type": kind}
-        )
-    found = await organizations_for_email(database, f"Ann@{name.upper()}")
-    assert found == [owner["id"], allowing["id"]]
-    assert await organizations_for_email(database, f"ann@mail.{name}") == []

@@ -2,8 +2,8 @@
 
 What a management client says is taken as proven: the application vouches for it. Everybody else
 makes a claim, which waits for its TXT record. Claims of several organizations stand side by side,
-so nobody keeps the owner out; proven is a domain for one organization only. Who has proven it by
-DNS keeps it from a later claim only as long as the record is there: names are sold.
+so nobody keeps the owner out; a domain is proven for one organization only. A proof by DNS keeps
+later claims out only as long as the record is there: names are sold.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select
 
-from tenantry import domain_names, email_addresses, errors, ids, vault
+from tenantry import domain_names, errors, ids, vault
 from tenantry.caller import Kind
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.statements import Statement
 from tenantry.tenants.domains import email_domains, verification
 from tenantry.tenants.domains.model import (
     ADMIN,
-    ALLOWED_EMAIL_DOMAIN,
     DNS,
     NOT_APPLICABLE,
     ORGANIZATION_DOMAIN,
@@ -37,7 +36,6 @@ from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.db.engine import Session
     from tenantry.tenants.domains.verification import Resolver
     from tenantry.tenants.organizations.service import Identity
 
@@ -46,7 +44,6 @@ DEFAULT_PAGE = 30
 MAX_PAGE = 100
 
 _SECRET_PREFIX = "tn_dom_verify_"  # noqa: S105 - a prefix, no secret
-_MAX_ORGANIZATIONS = 100  # that one e-mail address leads to
 
 _d, _o = domains.c, organizations_table.c
 _is_proven = or_(*(_d.verification_status == status for status in PROVEN))
@@ -83,16 +80,6 @@ _DELETE = Statement(
     delete(domains)
     .where(_d.organization_id == bindparam("p_organization_id"), _d.id == bindparam("p_id"))
     .returning(domains)
-)
-_FOR_EMAIL = Statement(
-    select(_d.organization_id)
-    .where(
-        _d.domain == bindparam("p_domain"),
-        or_(_d.domain_type == ALLOWED_EMAIL_DOMAIN, _is_proven),
-    )
-    .distinct()
-    .order_by(_d.organization_id)
-    .limit(_MAX_ORGANIZATIONS)
 )
 
 
@@ -259,7 +246,7 @@ async def verify(call: Call, identity: Identity, domain_id: str, resolver: Resol
     if domain.verification_status == PENDING:
         if not await verification.look(call, domain, resolver):
             return False
-        # Who decided it, and how, only the row tells: a worker may have been faster.
+        # Read anew: a worker may have been faster, and have decided otherwise.
         domain = await get(call, identity, domain_id)
     elif domain.verification_status not in PROVEN:
         raise errors.InvalidArgument(
@@ -267,15 +254,6 @@ async def verify(call: Call, identity: Identity, domain_id: str, resolver: Resol
             "delete it and add it again"
         )
     return domain.verification_status in PROVEN
-
-
-async def organizations_for_email(db: Session, email: str) -> list[str]:
-    """Return the ids of the organizations whose people have such an address, 100 at most.
-
-    Those that have proven the very domain of it, and those that let it join.
-    """
-    rows = await db.fetch_all(_FOR_EMAIL, p_domain=email_addresses.domain_of(email))
-    return [row["organization_id"] for row in rows]
 
 
 @functools.cache
