@@ -89,9 +89,11 @@ from tenantry.identity.sign_in.service import SignIn
 from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.domains.rpc import DomainService
 from tenantry.tenants.domains.verification import Resolver
+from tenantry.tenants.memberships import leaving
 from tenantry.tenants.memberships.joining import Rules
+from tenantry.tenants.organizations.model import ApplicationPolicy
 from tenantry.tenants.organizations.rpc import OrganizationService
-from tenantry.tenants.organizations.service import ApplicationPolicy
+from tenantry.tenants.portal_links.rpc import PortalLinkService
 from tenantry.tenants.roles.rpc import RolesService
 from tenantry.tenants.users.rpc import UserService
 
@@ -156,9 +158,10 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
             organizations_pb.desc().services[0],
             OrganizationService(
                 region_code=settings.region,
-                public_url=settings.public_url,
                 session_policy=ApplicationPolicy.of(settings),
+                dismiss_members=leaving.dismiss_members,
             ),
+            PortalLinkService(public_url=settings.public_url),
         ),
         *methods.of_service(
             domains_pb.desc().services[0],

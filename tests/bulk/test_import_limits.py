@@ -15,6 +15,7 @@ from tenantry.db import log
 from tenantry.db.engine import Unavailable
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.roles import service as roles
@@ -232,7 +233,7 @@ async def test_what_goes_away_meanwhile_is_decided_anew(call, acme, monkeypatch)
     async def then_gone(*args: object, **kwargs: object):
         offers = await offered(*args, **kwargs)
         if left and left.pop():
-            await organizations.remove(call, Identity(acme.id))
+            await organizations.remove(call, Identity(acme.id), dismiss_members)
         return offers
 
     monkeypatch.setattr(importing.organizations, "offered", then_gone)

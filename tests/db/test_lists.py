@@ -15,6 +15,7 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.opening import open_database
+from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import listing, service
 from tenantry.tenants.organizations.service import Identity
 
@@ -60,7 +61,7 @@ async def play(call, changes):
             at = arguments[0] % len(there)
             identity = Identity(there[at].id)
             if kind == "delete":
-                await service.remove(call, identity)
+                await service.remove(call, identity, dismiss_members)
                 del there[at]
                 continue
             change = {
@@ -148,7 +149,7 @@ async def clear(db):
 async def test_what_is_deleted_is_found_by_nothing(db):
     call = Call(SYSTEM, db, "req_1")
     (made,) = await play(call, [("create", "Acme", {"plan": "x"}, 1)])
-    await service.remove(call, Identity(made.id))
+    await service.remove(call, Identity(made.id), dismiss_members)
     for narrow in (
         listing.Filter(),
         listing.Filter(query="acme"),

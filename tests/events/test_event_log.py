@@ -19,6 +19,7 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import engine, log
 from tenantry.event import OBJECT
+from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 
@@ -320,7 +321,7 @@ async def test_a_change_whose_event_cannot_be_kept_is_not_made(database, make, m
     with pytest.raises(UNRECORDABLE):
         await organizations.update(system, Identity(made["id"]), {"display_name": "Umbrella"})
     with pytest.raises(UNRECORDABLE):
-        await organizations.remove(system, Identity(made["id"]))
+        await organizations.remove(system, Identity(made["id"]), dismiss_members)
     monkeypatch.undo()
     kept = await organizations.get(system, Identity(made["id"]))
     assert (kept.display_name, kept.revision) == ("Acme", 1)

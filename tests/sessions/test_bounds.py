@@ -9,9 +9,8 @@ import pytest
 from tenantry import errors, settings
 from tenantry.identity.sessions.model import Bounds
 from tenantry.identity.sessions.policies import bounds_of
-from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.model import Organization, SessionPolicy
-from tenantry.tenants.organizations.service import ApplicationPolicy
+from tenantry.tenants.organizations import session_policies
+from tenantry.tenants.organizations.model import ApplicationPolicy, Organization, SessionPolicy
 from tenantry.times import now
 
 ACME = Organization(
@@ -89,9 +88,7 @@ async def test_an_organizations_policy_starts_from_the_applications(call, new_or
     async def give(**members: object):
         given = {"absolute": None, "idle_enabled": None, "idle": None, **members}
         acme = await new_organization()
-        changed = await organizations.set_session_policy(
-            call, acme.id, application=application, **given
-        )
+        changed = await session_policies.set_own(call, acme.id, application=application, **given)
         return changed.session_policy
 
     assert await give() == SessionPolicy(120, 40)

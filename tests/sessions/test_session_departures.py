@@ -12,9 +12,9 @@ from tenantry.db.statements import Statement
 from tenantry.events.event_log import sealing
 from tenantry.identity.sessions import departures, ending, service
 from tenantry.identity.sessions.model import ACTIVE, REVOKED, session_departures
-from tenantry.tenants.memberships import leaving as user_departures
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import service as users
 from tenantry.times import now
@@ -80,7 +80,7 @@ async def test_an_organization_that_is_deleted_takes_its_sessions(
     elsewhere, _ = await begun(call, user, one.id)
     elsewhere = await entered(call, elsewhere, other.id)
     theirs, _ = await begun(call, colleague, one.id)
-    await user_departures.of_organization(call, organizations.Identity(one.id))
+    await organizations.remove(call, organizations.Identity(one.id), dismiss_members)
     await follow(db)
     assert (await service.get(call, here.id)).status == REVOKED
     assert (await service.get(call, theirs.id)).status == REVOKED

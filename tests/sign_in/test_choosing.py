@@ -8,6 +8,7 @@ from visitors import Browser, code_of, error_of
 
 from tenantry import errors
 from tenantry.identity.sign_in import states
+from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import service as organizations
 
 
@@ -145,7 +146,7 @@ async def test_a_deleted_organization_is_not_offered(place, browser):
     kept, gone = await place.organization("Kept"), await place.organization("Gone")
     user = await place.member(kept, gone)
     request = await arrived(browser, user)
-    await organizations.remove(place.operator, organizations.Identity(gone.id))
+    await organizations.remove(place.operator, organizations.Identity(gone.id), dismiss_members)
     assert [one.id for one in await browser.sign_in.organizations(browser.call, request)] == [
         kept.id
     ]

@@ -18,6 +18,7 @@ from tenantry.identity.sessions.model import session_organizations
 from tenantry.identity.sign_in import requests, states
 from tenantry.identity.sign_in.model import auth_requests
 from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import users as people
@@ -94,7 +95,9 @@ async def test_nor_one_of_an_organization_that_was_deleted(place):
     organization, other = await place.organization(), await place.organization()
     user = await place.member(organization, other)
     browser, request = await proved(place, user, organization_id=organization.id)
-    await organizations.remove(place.operator, organizations.Identity(organization.id))
+    await organizations.remove(
+        place.operator, organizations.Identity(organization.id), dismiss_members
+    )
     assert error_of(await browser.complete(request)) == "access_denied"
     assert await place.db.fetch_all(_CODES) == []
 

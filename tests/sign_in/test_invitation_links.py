@@ -15,6 +15,7 @@ from tenantry.tenants.memberships import invitations as users_invitations
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships import signing_in
 from tenantry.tenants.memberships.joining import NamedRole
+from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
@@ -127,7 +128,9 @@ async def test_one_of_a_deleted_organization_is_over(place, organization, browse
     user = await place.member(other)
     await place.join(organization, user, invited=True)
     token = await token_to(place, user.email)
-    await organizations.remove(place.operator, organizations.Identity(organization.id))
+    await organizations.remove(
+        place.operator, organizations.Identity(organization.id), dismiss_members
+    )
     with pytest.raises(errors.NotFound):
         await accept(browser, token)
 

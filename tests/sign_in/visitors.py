@@ -33,7 +33,8 @@ from tenantry.identity.sign_in.service import SignIn
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.organizations.service import ApplicationPolicy
+from tenantry.tenants.organizations import session_policies
+from tenantry.tenants.organizations.model import ApplicationPolicy
 from tenantry.tenants.users import service as users
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Place:
     async def limit(self, organization, *, absolute: int) -> None:
         """Give an organization a session policy of its own, in minutes."""
         await organizations.set_features(self.operator, organization.id, [("session_policy", True)])
-        await organizations.set_session_policy(
+        await session_policies.set_own(
             self.operator,
             organization.id,
             application=ApplicationPolicy.of(self.settings),

@@ -157,7 +157,7 @@ async def test_lists_are_right_after_any_changes(call, changes, size):
             read = await walk(of(search.of_organization, place, part), size)
             assert [user.id for user in read] == found, part
     for place in places:
-        await leaving.of_organization(call, organizations.Identity(place))
+        await organizations.remove(call, organizations.Identity(place), leaving.dismiss_members)
     for user in (await listing.of_environment(call, page_size=100, page_token="")).users:
         await service.remove(call, Identity(user.id), forced=False)
     page = await listing.of_environment(call, page_size=1, page_token="")

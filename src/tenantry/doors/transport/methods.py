@@ -74,14 +74,18 @@ class Method:
         return not self.keyless and any(route.verb == "POST" for route in self.routes)
 
 
-def of_service(service: DescService, implementation: object) -> Iterator[Method]:
+def of_service(service: DescService, *implementations: object) -> Iterator[Method]:
     """Yield the service's rpcs, each bound to the method of its name in snake_case.
 
+    Where rooms share a service, each implementation has some of the methods.
+
     Raises:
-        AttributeError: the implementation lacks one.
+        AttributeError: one is missing.
 
     """
     for desc in service.methods:
+        name = _snake(desc.name)
+        room = next((one for one in implementations if hasattr(one, name)), implementations[0])
         options = desc.proto.options
         auth = options[options_pb.ext_auth_option] if options else None
         own = options[own_options_pb.ext_rpc] if options else None
@@ -90,7 +94,7 @@ def of_service(service: DescService, implementation: object) -> Iterator[Method]
             name=desc.name,
             input=desc.input.type,
             output=desc.output.type,
-            function=getattr(implementation, _snake(desc.name)),
+            function=getattr(room, name),
             allowed=int(auth.authentication_type) if auth else 0,
             permissions=tuple(auth.permissions) if auth else (),
             routes=tuple(_routes(desc)),
@@ -103,7 +107,7 @@ def of_service(service: DescService, implementation: object) -> Iterator[Method]
             keyless=own.keyless if own else False,
             fields=dict(_fields(own)) if own else {},
             token=own.token if own else False,
-            before=getattr(implementation, f"before_{_snake(desc.name)}", None),
+            before=getattr(room, f"before_{name}", None),
             desc=desc,
         )
 

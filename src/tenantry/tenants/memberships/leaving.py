@@ -9,9 +9,7 @@ from sqlalchemy import Text, bindparam, delete, exists, select
 
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.organizations import service as organizations_service
 from tenantry.tenants.organizations.model import Organization, organizations
-from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import Membership, User, memberships, shown_together, users
 
@@ -31,9 +29,6 @@ _DELETE_USERS = Statement(delete(users).where(_u.id.in_(_IDS)))
 _LEAVE = Statement(delete(memberships).where(_m.user_id == _USER_ID, _m.organization_id.in_(_IDS)))
 _SEND_AWAY = Statement(
     delete(memberships).where(_m.organization_id == _ORGANIZATION_ID, _m.user_id.in_(_IDS))
-)
-_HOLD_ORGANIZATION = Statement(
-    select(organizations.c.id).where(organizations.c.id == _ORGANIZATION_ID).with_for_update()
 )
 _NEXT_MEMBERS = Statement(
     select(_m.user_id)
@@ -60,33 +55,22 @@ async def of_user(call: Call, user: User) -> None:
     await db.apply(_DELETE_USER, deleted, user_id=user.id)
 
 
-async def of_organization(call: Call, identity: Identity) -> None:
-    """Delete an organization, and with it the users whose only one it was.
+async def dismiss_members(call: Call, organization_id: str) -> None:
+    """End all memberships of an organization that is held, and delete the users only it had.
 
-    In one transaction, a bounded number of them at a time.
-
-    Raises:
-        errors.NotFound: there is no such organization that this caller may see.
-        errors.PreconditionFailed: If-Match names another revision.
-
+    Within a transaction, a bounded number of them at a time.
     """
-    async with call.db.transaction() as db:
-        held = replace(call, db=db)
-        organization = await organizations_service.get(held, identity)
-        # Who joins from here on waits, and then finds it gone.
-        await db.fetch_one(_HOLD_ORGANIZATION, organization_id=organization.id)
-        after = ""
-        while members := await db.fetch_all(
-            _NEXT_MEMBERS, organization_id=organization.id, after=after
-        ):
-            after = members[-1]["user_id"]
-            await _send_away(held, organization.id, to_json([row["user_id"] for row in members]))
-        await organizations_service.remove(held, Identity(organization.id))
+    after = ""
+    while members := await call.db.fetch_all(
+        _NEXT_MEMBERS, organization_id=organization_id, after=after
+    ):
+        after = members[-1]["user_id"]
+        await _send_away(call, organization_id, to_json([row["user_id"] for row in members]))
 
 
 async def _send_away(call: Call, organization_id: str, user_ids: str) -> None:
     db = call.db
-    # First held, then asked where else they are: who joins another one meanwhile stays.
+    # First held, then asked where else they are: a user who joins another one meanwhile stays.
     await db.fetch_all(_HOLD_USERS, ids=user_ids)
     rows = await db.fetch_all(_ONLY_HERE, ids=user_ids, organization_id=organization_id)
     gone = [User.from_row(row) for row in rows]

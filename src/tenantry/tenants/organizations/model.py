@@ -14,6 +14,7 @@ from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
+    from tenantry.settings import Settings
 
 # The migration adds what only one database knows: the search text and the indexes over it and
 # over the metadata (docs/decisions/0002-search.md).
@@ -49,6 +50,27 @@ class SessionPolicy:
 
     absolute: int
     idle: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationPolicy:
+    """The deployment's own session policy, in minutes; ``idle`` holds where it is enabled."""
+
+    absolute: int
+    idle: int
+    idle_enabled: bool
+    access_token: int  # that one of a person is good
+
+    @classmethod
+    def of(cls, settings: Settings) -> ApplicationPolicy:
+        """Return what the settings say; an idle timeout that is off is shown as an hour."""
+        idle = settings.session_idle_minutes
+        return cls(
+            absolute=settings.session_absolute_minutes,
+            idle=idle or 60,
+            idle_enabled=idle > 0,
+            access_token=settings.access_token_minutes,
+        )
 
 
 @dataclass(frozen=True, slots=True)

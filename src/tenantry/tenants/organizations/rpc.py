@@ -11,18 +11,20 @@ from protobuf.wkt import BoolValue, Empty, Int32Value, Struct
 from tenantry import errors, structs
 from tenantry.gen.scalekit.v1.commons.commons_pb import RegionCode, TimeUnit
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
-from tenantry.tenants.memberships import leaving
-from tenantry.tenants.organizations import listing, service
-from tenantry.tenants.organizations.model import FEATURES, Organization, SessionPolicy
-from tenantry.tenants.organizations.service import ApplicationPolicy, Identity
-from tenantry.tenants.portal_links import service as portal_links
+from tenantry.tenants.organizations import listing, service, session_policies
+from tenantry.tenants.organizations.model import (
+    FEATURES,
+    ApplicationPolicy,
+    Organization,
+    SessionPolicy,
+)
+from tenantry.tenants.organizations.service import Identity
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from tenantry.call import Call
-    from tenantry.tenants.portal_links.model import PortalLink
 
 _MINUTES = {
     TimeUnit.SESSION_TIME_UNIT_UNSPECIFIED: 1,
@@ -40,14 +42,18 @@ _UPDATABLE: tuple[Literal["display_name", "external_id", "metadata", "slug", "lo
 
 
 class OrganizationService:
-    """One async method per rpc."""
+    """One async method per rpc; those of portal links are in `portal_links.rpc`."""
 
     def __init__(
-        self, *, region_code: str, public_url: str, session_policy: ApplicationPolicy
+        self,
+        *,
+        region_code: str,
+        session_policy: ApplicationPolicy,
+        dismiss_members: Callable[[Call, str], Awaitable[None]],
     ) -> None:
         self._region = RegionCode[region_code]
-        self._public_url = public_url
         self._session_policy = session_policy
+        self._dismiss_members = dismiss_members
 
     async def create_organization(
         self, request: pb.CreateOrganizationRequest, call: Call
@@ -127,7 +133,7 @@ class OrganizationService:
         )
 
     async def delete_organization(self, request: pb.DeleteOrganizationRequest, call: Call) -> Empty:
-        await leaving.of_organization(call, _identity(request))
+        await service.remove(call, _identity(request), self._dismiss_members)
         return Empty()
 
     async def update_organization_settings(
@@ -162,12 +168,10 @@ class OrganizationService:
         self, request: pb.UpdateOrganizationSessionPolicyRequest, call: Call
     ) -> pb.UpdateOrganizationSessionPolicyResponse:
         if request.policy_source == pb.SessionPolicyType.APPLICATION:
-            organization = await service.use_application_session_policy(
-                call, request.organization_id
-            )
+            organization = await session_policies.use_application(call, request.organization_id)
         elif request.policy_source == pb.SessionPolicyType.CUSTOM:
             enabled = request.idle_session_timeout_enabled
-            organization = await service.set_session_policy(
+            organization = await session_policies.set_own(
                 call,
                 request.organization_id,
                 application=self._session_policy,
@@ -236,39 +240,6 @@ class OrganizationService:
         )
         call.tag(organization.revision)
         return pb.UpdateOrganizationBrandingResponse(branding=_branding(organization))
-
-    async def generate_portal_link(
-        self, request: pb.GeneratePortalLinkRequest, call: Call
-    ) -> pb.GeneratePortalLinkResponse:
-        asked = [f.name for f in request.features if f != pb.Feature.FEATURE_UNSPECIFIED]
-        # Deprecated spellings of the same.
-        asked += ["sso"] if request.sso else []
-        asked += ["dir_sync"] if request.directory_sync else []
-        link = await portal_links.create(call, request.id, asked)
-        return pb.GeneratePortalLinkResponse(link=self._link(call, link))
-
-    async def get_portal_links(
-        self, request: pb.GetPortalLinkRequest, call: Call
-    ) -> pb.GetPortalLinksResponse:
-        links = await portal_links.list_all(call, request.id)
-        return pb.GetPortalLinksResponse(links=[self._link(call, link) for link in links])
-
-    async def delete_portal_link(self, request: pb.DeletePortalLinkRequest, call: Call) -> Empty:
-        await portal_links.remove_all(call, request.id)
-        return Empty()
-
-    async def delete_portal_link_by_id(
-        self, request: pb.DeletePortalLinkByIdRequest, call: Call
-    ) -> Empty:
-        await portal_links.remove(call, request.id, request.link_id)
-        return Empty()
-
-    def _link(self, call: Call, link: PortalLink) -> pb.Link:
-        return pb.Link(
-            id=link.id,
-            location=f"{self._public_url}/magicLink/{portal_links.token(call.db, link.id)}",
-            expire_time=timestamp(link.expire_time),
-        )
 
 
 def to_message(organization: Organization) -> pb.Organization:

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from tenantry import errors, ids
-from tenantry.caller import Kind
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -23,7 +22,6 @@ from tenantry.tenants.organizations.model import (
     FEATURES,
     Branding,
     Organization,
-    SessionPolicy,
     organizations,
 )
 from tenantry.times import now
@@ -33,13 +31,9 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.settings import Settings
 
 EXTERNAL_ID_MAX = 255
-METADATA_MAX_PAIRS = 10
 BRANDING_MAX_BYTES = 32 * 1024
-ABSOLUTE_MINUTES = range(1, 525_600 + 1)
-IDLE_MINUTES = range(1, 10_080 + 1)
 
 _FEATURE_NAMES = {name: name for name in FEATURES} | {
     "directory_sync": "dir_sync",
@@ -53,16 +47,15 @@ _ATTEMPTS = 3
 _o = organizations.c
 _FIND_BY_ID = Statement(sa.select(organizations).where(_o.id == bindparam("key")))
 _FIND_BY_EXTERNAL_ID = Statement(sa.select(organizations).where(_o.external_id == bindparam("key")))
-_HOLD = Statement(sa.select(_o.id).where(_o.id == bindparam("key")).with_for_update())
+_HOLD = Statement(sa.select(organizations).where(_o.id == bindparam("key")).with_for_update())
 _INSERT = Statement(
     sa.insert(organizations)
     .values({name: bindparam(f"p_{name}") for name in _o.keys()})  # noqa: SIM118 - columns
     .returning(_o.id)
 )
-_unchanged = (_o.id == bindparam("p_id")) & (_o.revision == bindparam("p_seen"))
 _UPDATE = Statement(
     sa.update(organizations)
-    .where(_unchanged)
+    .where(_o.id == bindparam("p_id"), _o.revision == bindparam("p_seen"))
     .values(
         {
             name: bindparam(f"p_{name}")
@@ -72,28 +65,7 @@ _UPDATE = Statement(
     )
     .returning(_o.id)
 )
-_DELETE = Statement(sa.delete(organizations).where(_unchanged).returning(_o.id))
-
-
-@dataclass(frozen=True, slots=True)
-class ApplicationPolicy:
-    """The deployment's own session policy, in minutes; ``idle`` holds where it is enabled."""
-
-    absolute: int
-    idle: int
-    idle_enabled: bool
-    access_token: int  # that one of a person is good
-
-    @classmethod
-    def of(cls, settings: Settings) -> ApplicationPolicy:
-        """Return what the settings say; an idle timeout that is off is shown as an hour."""
-        idle = settings.session_idle_minutes
-        return cls(
-            absolute=settings.session_absolute_minutes,
-            idle=idle or 60,
-            idle_enabled=idle > 0,
-            access_token=settings.access_token_minutes,
-        )
+_DELETE = Statement(sa.delete(organizations).where(_o.id == bindparam("key")).returning(_o.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,30 +194,32 @@ async def update(call: Call, identity: Identity, changes: Mapping[str, Any]) -> 
         clean["slug"] = clean["slug"] or None
     if "metadata" in clean:
         clean["metadata"] = dict(clean["metadata"] or {})
-    return await _revise(call, identity, lambda _before: clean)
+    return await revise(call, identity, lambda _before: clean)
 
 
-async def remove(call: Call, identity: Identity) -> None:
+async def remove(
+    call: Call, identity: Identity, dismiss_members: Callable[[Call, str], Awaitable[None]]
+) -> None:
     """Delete an organization with all that it holds.
+
+    Its members are dismissed first, by the function that is given: `memberships.leaving` has it.
 
     Raises:
         errors.NotFound: there is none that this caller may see.
         errors.PreconditionFailed: If-Match names another revision.
 
     """
-
-    async def attempt(call: Call) -> Organization | None:
-        before = await get(call, identity)
+    async with call.db.transaction() as db:
+        held = replace(call, db=db)
+        # A user who joins from here on waits, and then finds it gone.
+        row = await db.fetch_one(_HOLD, key=(await get(held, identity)).id)
+        if row is None:
+            raise errors.NotFound("organization")
+        before = Organization.from_row(row)
         _check_revision(call, before)
-        event = call.event(
-            "organization.deleted",
-            organization_id=before.id,
-            before=before.shown(),
-        )
-        gone = await call.db.apply(_DELETE, event, p_id=before.id, p_seen=before.revision)
-        return before if gone else None
-
-    await _undisturbed(call, identity, attempt)
+        await dismiss_members(held, before.id)
+        event = call.event("organization.deleted", organization_id=before.id, before=before.shown())
+        await db.apply(_DELETE, event, key=before.id)
 
 
 async def set_features(
@@ -270,7 +244,7 @@ async def set_features(
         switched[known] = enabled
     on = {name for name, enabled in switched.items() if enabled}
     off = switched.keys() - on
-    return await _revise(
+    return await revise(
         call,
         Identity(organization_id),
         lambda before: {"features": (before.features | on) - off},
@@ -291,60 +265,11 @@ async def set_max_allowed_users(
         raise errors.InvalidArgument.field(
             "settings.max_allowed_users", "int32.gte", f"must be 0 or more, got {maximum}"
         )
-    return await _revise(
+    return await revise(
         call,
         Identity(organization_id),
         lambda _before: {"max_allowed_users": maximum},
     )
-
-
-async def use_application_session_policy(call: Call, organization_id: str) -> Organization:
-    """Let the application's session policy apply again.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-
-    """
-    return await _revise(call, Identity(organization_id), lambda _before: {"session_policy": None})
-
-
-async def set_session_policy(
-    call: Call,
-    organization_id: str,
-    *,
-    application: ApplicationPolicy,
-    absolute: int | None,
-    idle_enabled: bool | None,
-    idle: int | None,
-) -> Organization:
-    """Give an organization its own session policy, in minutes.
-
-    What is None keeps its value, which at first is that of the application.
-
-    Raises:
-        errors.NotFound: there is none that this caller may see.
-        errors.InvalidArgument: a timeout is out of range, or the idle one not below the absolute;
-            or the organization's own people loosen what the application says.
-
-    """
-    if call.caller.kind is not Kind.MANAGEMENT_CLIENT:
-        _check_tightens(application, absolute=absolute, idle_enabled=idle_enabled, idle=idle)
-
-    def revise(before: Organization) -> dict[str, Any]:
-        kept = before.session_policy or SessionPolicy(
-            application.absolute, application.idle if application.idle_enabled else None
-        )
-        on = idle_enabled
-        if on is None:
-            on = idle is not None or kept.idle is not None
-        policy = SessionPolicy(
-            absolute if absolute is not None else kept.absolute,
-            (idle if idle is not None else kept.idle or application.idle) if on else None,
-        )
-        _check_session_policy(policy, access_token=application.access_token)
-        return {"session_policy": policy}
-
-    return await _revise(call, Identity(organization_id), revise)
 
 
 async def set_branding(
@@ -362,123 +287,73 @@ async def set_branding(
             "customization_settings", "max_bytes", f"may take {BRANDING_MAX_BYTES} bytes at most"
         )
 
-    def revise(before: Organization) -> dict[str, Any]:
+    def changes(before: Organization) -> dict[str, Any]:
         kept = before.branding.settings if before.branding else {}
         branding = Branding(kept if settings is None else settings, custom, now())
         return {"branding": branding}
 
-    return await _revise(call, Identity(organization_id), revise)
+    return await revise(call, Identity(organization_id), changes)
 
 
-async def _revise(
-    call: Call, identity: Identity, revise: Callable[[Organization], Mapping[str, Any]]
+async def revise(
+    call: Call,
+    identity: Identity,
+    changes_of: Callable[[Organization], Mapping[str, Any]],
 ) -> Organization:
-    async def attempt(call: Call) -> Organization | None:
-        before = await get(call, identity)
-        _check_revision(call, before)
-        changes = revise(before)
-        if all(getattr(before, name) == value for name, value in changes.items()):
-            return before
-        after = replace(
-            before,
-            **changes,
-            revision=before.revision + 1,
-            update_time=max(now(), before.update_time + 1),
-        )
-        event = call.event(
-            "organization.updated",
-            organization_id=before.id,
-            before=before.shown(),
-            after=after.shown(),
-        )
-        params = _prefixed(after.to_row())
-        try:
-            changed = await call.db.apply(_UPDATE, event, p_seen=before.revision, **params)
-        except DuplicateKey as problem:
-            raise _duplicate(problem, after) from None
-        return after if changed else None
-
-    return await _undisturbed(call, identity, attempt)
-
-
-async def _undisturbed(
-    call: Call, identity: Identity, attempt: Callable[[Call], Awaitable[Organization | None]]
-) -> Organization:
-    """Run an attempt until nothing came between its read and its write.
+    """Change an organization by what a function makes of it: the members to set.
 
     Where others were faster several times, it waits in line for the row instead.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+        errors.PreconditionFailed: If-Match names another revision.
+        errors.Duplicate: another one has this external id or slug.
+
     """
     for _ in range(_ATTEMPTS):
-        if done := await attempt(call):
+        if done := await _attempt(call, identity, changes_of):
             return done
     async with call.db.transaction() as db:
         held = replace(call, db=db)
         organization = await get(held, identity)
         await db.fetch_one(_HOLD, key=organization.id)
-        if done := await attempt(held):
+        if done := await _attempt(held, identity, changes_of):
             return done
     raise errors.Busy  # the external id went over to another organization meanwhile
+
+
+async def _attempt(
+    call: Call, identity: Identity, changes_of: Callable[[Organization], Mapping[str, Any]]
+) -> Organization | None:
+    """Change it, unless another change came between the read and the write."""
+    before = await get(call, identity)
+    _check_revision(call, before)
+    changes = changes_of(before)
+    if all(getattr(before, name) == value for name, value in changes.items()):
+        return before
+    after = replace(
+        before,
+        **changes,
+        revision=before.revision + 1,
+        update_time=max(now(), before.update_time + 1),
+    )
+    event = call.event(
+        "organization.updated",
+        organization_id=before.id,
+        before=before.shown(),
+        after=after.shown(),
+    )
+    params = _prefixed(after.to_row())
+    try:
+        changed = await call.db.apply(_UPDATE, event, p_seen=before.revision, **params)
+    except DuplicateKey as problem:
+        raise _duplicate(problem, after) from None
+    return after if changed else None
 
 
 def _check_revision(call: Call, organization: Organization) -> None:
     if call.if_match is not None and organization.revision not in call.if_match:
         raise errors.PreconditionFailed(organization.revision)
-
-
-def _check_session_policy(policy: SessionPolicy, *, access_token: int) -> None:
-    if policy.absolute not in ABSOLUTE_MINUTES:
-        raise errors.InvalidArgument.field(
-            "absolute_session_timeout",
-            "range",
-            f"must be 1 to {ABSOLUTE_MINUTES[-1]} minutes, got {policy.absolute}",
-        )
-    if policy.absolute <= access_token:
-        raise errors.InvalidArgument.field(
-            "absolute_session_timeout",
-            "range",
-            f"must be longer than an access token lives, {access_token} minutes",
-        )
-    if policy.idle is None:
-        return
-    if policy.idle not in IDLE_MINUTES:
-        raise errors.InvalidArgument.field(
-            "idle_session_timeout",
-            "range",
-            f"must be 1 to {IDLE_MINUTES[-1]} minutes, got {policy.idle}",
-        )
-    if not access_token < policy.idle < policy.absolute:
-        raise errors.InvalidArgument.field(
-            "idle_session_timeout",
-            "range",
-            f"must be between an access token's life, {access_token} minutes, and the "
-            f"absolute timeout, {policy.absolute} minutes",
-        )
-
-
-def _check_tightens(
-    application: ApplicationPolicy,
-    *,
-    absolute: int | None,
-    idle_enabled: bool | None,
-    idle: int | None,
-) -> None:
-    """Refuse what is longer than the application's: a session would not live so long anyway."""
-    longest = {"absolute_session_timeout": (absolute, application.absolute)}
-    if application.idle_enabled:
-        longest["idle_session_timeout"] = (idle, application.idle)
-        if idle_enabled is False:
-            raise errors.InvalidArgument.field(
-                "idle_session_timeout_enabled",
-                "const",
-                "cannot be off: sessions of this application end when they are not used",
-            )
-    for field, (asked, most) in longest.items():
-        if asked is not None and asked > most:
-            raise errors.InvalidArgument.field(
-                field,
-                "range",
-                f"must be at most what the application allows, {most} minutes, got {asked}",
-            )
 
 
 def _external_id(value: str | None) -> str | None:

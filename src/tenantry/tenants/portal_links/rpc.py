@@ -1,0 +1,55 @@
+"""The rpcs of OrganizationService that are about portal links: message in, message out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protobuf.wkt import Empty
+
+from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
+from tenantry.tenants.portal_links import service
+from tenantry.times import timestamp
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.tenants.portal_links.model import PortalLink
+
+
+class PortalLinkService:
+    """One async method per rpc."""
+
+    def __init__(self, *, public_url: str) -> None:
+        self._public_url = public_url
+
+    async def generate_portal_link(
+        self, request: pb.GeneratePortalLinkRequest, call: Call
+    ) -> pb.GeneratePortalLinkResponse:
+        asked = [f.name for f in request.features if f != pb.Feature.FEATURE_UNSPECIFIED]
+        # Deprecated spellings of the same.
+        asked += ["sso"] if request.sso else []
+        asked += ["dir_sync"] if request.directory_sync else []
+        link = await service.create(call, request.id, asked)
+        return pb.GeneratePortalLinkResponse(link=self._link(call, link))
+
+    async def get_portal_links(
+        self, request: pb.GetPortalLinkRequest, call: Call
+    ) -> pb.GetPortalLinksResponse:
+        links = await service.list_all(call, request.id)
+        return pb.GetPortalLinksResponse(links=[self._link(call, link) for link in links])
+
+    async def delete_portal_link(self, request: pb.DeletePortalLinkRequest, call: Call) -> Empty:
+        await service.remove_all(call, request.id)
+        return Empty()
+
+    async def delete_portal_link_by_id(
+        self, request: pb.DeletePortalLinkByIdRequest, call: Call
+    ) -> Empty:
+        await service.remove(call, request.id, request.link_id)
+        return Empty()
+
+    def _link(self, call: Call, link: PortalLink) -> pb.Link:
+        return pb.Link(
+            id=link.id,
+            location=f"{self._public_url}/magicLink/{service.token(call.db, link.id)}",
+            expire_time=timestamp(link.expire_time),
+        )
