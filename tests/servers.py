@@ -20,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import commands
 import psutil
 from turns import turn
 
@@ -124,15 +125,7 @@ class LiveServer:
 
     def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a command of ours with this server's settings, and those given on top."""
-        return subprocess.run(
-            [TENANTRY, *arguments],
-            cwd=self.folder,
-            env=self.environment | settings,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return commands.run(*arguments, cwd=self.folder, environment=self.environment | settings)
 
     @cached_property
     def env(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""Nothing acknowledged is lost, whoever is killed: `make chaos` does the same for longer.
+"""Nothing acknowledged is lost, whichever process is killed: `make chaos` goes on for longer.
 
-`make test` kills fewer than `make test-all`.
+`make test` kills a tenth of them.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ SEED = 7
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("database", "kills"), [("postgresql", 180), ("sqlite", 30)])
-async def test_nothing_is_lost_or_out_of_order_whoever_is_killed(
+async def test_nothing_is_lost_or_out_of_order_whichever_process_is_killed(
     request, tmp_path, database, kills
 ):
     if not request.config.getoption("thorough"):
-        kills //= 6
+        kills //= 10
     url = request.getfixturevalue("postgresql_url") if database == "postgresql" else None
     found = await run(tmp_path, url, kills=kills, seed=SEED)
     print("\n".join(f"{count:>8,} {name}" for name, count in found.counts.items()))
     assert found.problems == []
     assert found.counts["kills"] == kills
-    # How many there are says how fast the machine is.
+    # How many there are says how fast the machine is; each goes to two endpoints.
     assert found.counts["acknowledged changes"] > kills // 2
-    assert found.counts["requests"] >= found.counts["deliveries"] > 2 * kills
+    assert found.counts["requests"] >= found.counts["deliveries"] > kills

@@ -6,9 +6,11 @@ import asyncio
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
+import commands
 import httpx
 import pytest
 from servers import TENANTRY, LiveServer, without_settings
@@ -58,12 +60,22 @@ def token(server, client_id, secret):
     return httpx.post(f"{server.url}/oauth/token", data=form, verify=server.trust)
 
 
-@pytest.fixture
-def own_server(tmp_path):
-    """A server whose first client a test may rotate or delete."""
-    server = LiveServer(tmp_path).start()
-    yield server
+@pytest.fixture(scope="module")
+def started_once(tmp_path_factory):
+    """The data folder that a first start leaves."""
+    server = LiveServer(tmp_path_factory.mktemp("once")).start()
+    assert server.env
     server.stop()
+    shutil.rmtree(server.data_dir / "run")
+    return server.data_dir
+
+
+@pytest.fixture
+def own_server(started_once, tmp_path):
+    """A server that does not run; a test may do as it likes with its folder and first client."""
+    server = LiveServer(tmp_path)
+    shutil.copytree(started_once, server.data_dir)
+    return server
 
 
 @pytest.mark.parametrize(
@@ -75,17 +87,15 @@ def own_server(tmp_path):
         *(["worker"], ["mail"], ["mail", "list"], ["mail", "show"]),
     ],
 )
-def test_every_command_has_help(command):
-    done = subprocess.run(
-        [TENANTRY, *command, "--help"], capture_output=True, text=True, check=False
-    )
+def test_every_command_has_help(command, tmp_path):
+    done = commands.run(*command, "--help", cwd=tmp_path, environment=without_settings())
     assert done.returncode == 0
     assert "Usage: tenantry" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [["bogus"], ["client", "bogus"], ["serve", "--bogus"], []])
-def test_wrong_usage_is_2(arguments):
-    done = subprocess.run([TENANTRY, *arguments], capture_output=True, text=True, check=False)
+def test_wrong_usage_is_2(arguments, tmp_path):
+    done = commands.run(*arguments, cwd=tmp_path, environment=without_settings())
     assert done.returncode == 2
 
 
@@ -137,21 +147,18 @@ def test_env_survives_its_own_output(live_server):
     assert bundle.count(live_server.ca.read_bytes()) == 1
 
 
-def test_env_quotes_for_the_shell(tmp_path):
+def test_env_quotes_for_the_shell(started_once, tmp_path):
     folder = tmp_path / "it's $HOME"
-    folder.mkdir()
-    server = LiveServer(folder).start()
-    try:
-        lines = server.run("env").stdout
-        done = subprocess.run(
-            ["bash", "-c", f'{lines}\nprintf %s "$TENANTRY_CA"'],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stdout == str(server.ca)
-    finally:
-        server.stop()
+    server = LiveServer(folder)
+    shutil.copytree(started_once, server.data_dir)
+    lines = server.run("env").stdout
+    done = subprocess.run(
+        ["bash", "-c", f'{lines}\nprintf %s "$TENANTRY_CA"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == str(server.ca)
 
 
 def test_env_before_the_first_start_says_what_to_do(tmp_path):
@@ -200,7 +207,9 @@ def test_a_rotated_secret_overlaps_with_the_former_one(live_server):
     second = output(live_server, "client", "rotate", client_id)["client_secret"]
     assert {token(live_server, client_id, s).status_code for s in (first, second)} == {200}
     third = output(live_server, "client", "rotate", client_id, "--now")["client_secret"]
-    time.sleep(1)  # what a server remembers of a client is no older
+    until = time.monotonic() + 1  # what a server remembers of a client is no older
+    while token(live_server, client_id, first).status_code == 200:
+        assert time.monotonic() < until
     codes = [token(live_server, client_id, s).status_code for s in (first, second, third)]
     assert codes == [401, 401, 200]
     assert live_server.run("client", "delete", client_id).returncode == 0
@@ -256,20 +265,22 @@ def test_the_tail_shows_events(live_server):
 
 @BOTH
 def test_the_tail_follows(live_server):
+    output(live_server, "client", "create", "Zero")
     with_database(live_server, seal)
-    command = [TENANTRY, "events", "tail", "--follow", "-n", "0", "--json"]
+    command = [TENANTRY, "events", "tail", "--follow", "-n", "1", "--json"]
     following = subprocess.Popen(
         command, env=live_server.environment, stdout=subprocess.PIPE, text=True
     )
     try:
-        time.sleep(2)
+        shown = [following.stdout.readline()]
         for name in ("One", "Two"):
             output(live_server, "client", "create", name)
         with_database(live_server, seal)
-        time.sleep(2)
+        shown += [following.stdout.readline() for _ in range(2)]
         following.send_signal(signal.SIGINT)
-        shown, _ = following.communicate(timeout=10)
-        assert [json.loads(line)["after"]["name"] for line in shown.splitlines()] == ["One", "Two"]
+        rest, _ = following.communicate(timeout=10)
+        names = [json.loads(line)["after"]["name"] for line in [*shown, *rest.splitlines()]]
+        assert names == ["Zero", "One", "Two"]
         assert following.returncode == 130
     finally:
         following.kill()
@@ -420,6 +431,11 @@ def test_the_doctor_sees_a_certificate_for_another_name(own_server):
     }
 
 
+def is_taken(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_the_doctor_sees_a_stranger_on_the_port(tmp_path):
     with (tmp_path / "log").open("w") as log:
         server = LiveServer(tmp_path)
@@ -430,7 +446,10 @@ def test_the_doctor_sees_a_stranger_on_the_port(tmp_path):
             env=without_settings(),
         )
     try:
-        time.sleep(1)
+        until = time.monotonic() + 20
+        while not is_taken(server.port):
+            assert time.monotonic() < until
+            time.sleep(0.02)
         assert "is in use" in problems(server)["address"]
     finally:
         stranger.kill()
@@ -466,14 +485,7 @@ def test_a_database_that_is_away_cannot_be_migrated(tmp_path):
 def test_a_wrong_setting_stops_every_command(tmp_path):
     environment = without_settings() | {"TENANTRY_LOG_LEVEL": "loud"}
     for command in (["client", "list"], ["key", "rotate"], ["events", "tail"], ["migrate"]):
-        done = subprocess.run(
-            [TENANTRY, *command],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = commands.run(*command, cwd=tmp_path, environment=environment)
         assert done.returncode == 2
         assert done.stderr.startswith("tenantry: TENANTRY_LOG_LEVEL: ")
     assert not list(tmp_path.iterdir())

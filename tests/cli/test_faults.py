@@ -93,13 +93,20 @@ def run(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    """A database whose schema is current, to be copied."""
+    path = tmp_path_factory.mktemp("faults") / "tenantry.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def migrated(tmp_path):
-    """A data folder with a database that was opened once, as a copy for each fault."""
+def migrated(tmp_path, empty):
+    """A data folder with a fresh database for each fault."""
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
-    url = f"sqlite:///{folder / 'tenantry.db'}"
-    migrate.upgrade(url)
+    shutil.copy(empty, folder)
     return folder
 
 
