@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import credentials, data_folder, log, worker
 from tenantry import settings as settings_module
-from tenantry.access.api_tokens import service as api_token_service
 from tenantry.access.api_tokens.known import Known as KnownApiTokens
 from tenantry.access.api_tokens.model import api_tokens
 from tenantry.access.api_tokens.rpc import ApiTokenService
@@ -40,16 +39,10 @@ from tenantry.doors.oauth import front_channel
 from tenantry.doors.oauth import web as oauth
 from tenantry.doors.oauth.access_tokens import AccessTokens
 from tenantry.doors.oauth.authenticate import Authenticator
-from tenantry.doors.oauth.client_authentication import ClientAuthentication
-from tenantry.doors.oauth.grant_types import authorization_code, client_credentials, refresh_token
-from tenantry.doors.oauth.id_tokens import IdTokens
-from tenantry.doors.oauth.introspection import IntrospectionEndpoint
 from tenantry.doors.oauth.key_ring import KeyRing
-from tenantry.doors.oauth.revocation import RevocationEndpoint
 from tenantry.doors.oauth.signed_tokens import SignedTokens
-from tenantry.doors.oauth.token import TokenEndpoint
 from tenantry.doors.oauth.user_tokens import UserTokens
-from tenantry.doors.oauth.userinfo import UserInfoEndpoint
+from tenantry.doors.parts import Parts
 from tenantry.doors.portal import web as portal
 from tenantry.doors.reference import web as reference
 from tenantry.doors.transport import absent, methods, rest
@@ -90,7 +83,6 @@ from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.domains.rpc import DomainService
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.memberships import leaving
-from tenantry.tenants.memberships.joining import Rules
 from tenantry.tenants.organizations.model import ApplicationPolicy
 from tenantry.tenants.organizations.rpc import OrganizationService
 from tenantry.tenants.portal_links.rpc import PortalLinkService
@@ -99,11 +91,11 @@ from tenantry.tenants.users.rpc import UserService
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
+    from types import ModuleType
 
-    from tenantry.access.api_tokens.model import ApiToken
     from tenantry.db.engine import Database, Session
-    from tenantry.doors.oauth.grant_types import Grant
     from tenantry.settings import Settings
+    from tenantry.web import Route
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -111,219 +103,165 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+# A door is one line here; a service of the contract is one of `_services`.
+_DOORS: tuple[Callable[[Parts], list[Route]], ...] = (
+    oauth.routes,
+    front_channel.routes,
+    login.routes,
+    account.routes,
+    home.routes,
+    portal.routes,
+    imports.routes,
+    feed.routes,
+    dev.routes,
+    health.routes,
+)
+
+
 def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     """Return the application on an open database; what its end has to do is pushed."""
-    ring = KeyRing(db)
-    directory = Directory(db)
-    signed = SignedTokens(ring, settings.public_url)
-    tokens = AccessTokens(db, directory, ring, signed, issuer=settings.public_url)
-    user_tokens = UserTokens(
-        db,
-        ring,
-        signed,
-        issuer=settings.public_url,
-        minutes=settings.access_token_minutes,
-        compact=settings.compact_tokens,
-    )
-    session_cookie = SessionCookie.of(settings)
-    authenticate = Authenticator(
-        db,
-        tokens,
-        user_tokens,
-        session_cookie=session_cookie,
-        portal_cookie=portal.cookie_name(settings.public_url),
-        public_url=settings.public_url,
-    )
-    rates = Rates.of(settings)
-    pipeline = Pipeline(
-        db, authenticate, rates, visible_metadata=frozenset(settings.visible_metadata)
-    )
-    browser_cookies = BrowserCookies.of(settings.public_url)
-    relying_party = RelyingParty.of(settings)
-    passwords = Passwords(breached=settings.breached_passwords)
-    interceptors = Interceptors(db, settings)
-    for open_one in (rates, passwords, interceptors):
-        closing.push_async_callback(open_one.aclose)
-    sign_in = SignIn(
-        settings, passwords=passwords, interceptors=interceptors, relying_party=relying_party
-    )
-    known_api_tokens = KnownApiTokens(db)
-    api_token_uses, secret_uses = LastUses(db, api_tokens), LastUses(db, client_secrets)
-    token_events = TokenEvents(db, settings.token_events)
-    for written_later in (api_token_uses, secret_uses, token_events):
-        closing.push_async_callback(written_later.close)
-
+    parts = _parts(settings, db, closing)
     rpcs = [
-        *methods.of_service(
-            organizations_pb.desc().services[0],
-            OrganizationService(
-                region_code=settings.region,
-                session_policy=ApplicationPolicy.of(settings),
-                dismiss_members=leaving.dismiss_members,
-            ),
-            PortalLinkService(public_url=settings.public_url),
-        ),
-        *methods.of_service(
-            domains_pb.desc().services[0],
-            DomainService(Resolver(settings.dns_resolver), txt_label=settings.domain_txt_label),
-        ),
-        *methods.of_service(roles_pb.desc().services[0], RolesService()),
-        *methods.of_service(
-            users_pb.desc().services[0],
-            UserService(
-                invitation_days=settings.invitation_days,
-                block_disposable_emails=settings.block_disposable_emails,
-                block_public_emails=settings.block_public_emails,
-                interceptors=interceptors,
-            ),
-        ),
-        *methods.of_service(
-            clients_pb.desc().services[0],
-            ClientService(
-                production=redirect_uris.is_production(
-                    settings.public_url, development=settings.development
-                ),
-                api_access=settings.application_api_access,
-            ),
-        ),
-        *methods.of_service(client_settings_pb.desc().services[0], ClientSettingsService()),
-        *methods.of_service(
-            tokens_pb.desc().services[0],
-            ApiTokenService(known_api_tokens, api_token_uses, prefix=settings.api_token_prefix),
-        ),
-        *methods.of_service(events_pb.desc().services[0], EventsService()),
-        *methods.of_service(
-            webhooks_pb.desc().services[0], WebhookService(allow=settings.outgoing_allow)
-        ),
-        *methods.of_service(sessions_pb.desc().services[0], SessionService()),
-        *methods.of_service(
-            passwordless_pb.desc().services[0],
-            PasswordlessService(code_seconds=settings.email_code_seconds),
-        ),
-        *methods.of_service(
-            webauthn_pb.desc().services[0], WebAuthnService(relying_party, Freshness.of(settings))
-        ),
-        *methods.of_service(totp_pb.desc().services[0], TOTPService(issuer=relying_party.name)),
-        *methods.of_service(
-            auth_pb.desc().services[0],
-            AuthService(
-                sign_in,
-                settings,
-                browser_cookies=browser_cookies,
-                session_cookie=session_cookie,
-            ),
-        ),
-        *methods.of_service(auditlogs_pb.desc().services[0], AuditLogsService()),
-        *methods.of_service(interceptors_pb.desc().services[0], InterceptorService(interceptors)),
-        *methods.of_service(
-            interceptor_secrets_pb.desc().services[0], InterceptorSecretService(interceptors)
-        ),
+        method
+        for contract, *implementations in _services(parts)
+        for method in methods.of_service(contract.desc().services[0], *implementations)
     ]
+    pipeline = Pipeline(
+        db, parts.authenticate, parts.rates, visible_metadata=frozenset(settings.visible_metadata)
+    )
     router = Router()
     rest.add_routes(router, rpcs, pipeline)
     absent.add_routes(router)
     entry = Entry(
         router,
         RpcDoor(rpcs, pipeline, absent.calls()),
-        rates,
+        parts.rates,
         public_url=settings.public_url,
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         refusal=home.refusal,
     )
-
-    async def api_token(text: str) -> ApiToken | None:
-        token = await known_api_tokens.find(text)
-        if token is not None:
-            api_token_uses.note(token.id)
-        return token
-
-    async def end_api_token(call: Call, text: str) -> None:
-        token = await api_token_service.invalidate(call, text)
-        if token is not None:
-            known_api_tokens.forget(token)
-
-    of_client = ClientAuthentication(db, directory, secret_uses, rates, issuer=settings.public_url)
-    grants: dict[str, Grant] = {
-        authorization_code.GRANT_TYPE: authorization_code.AuthorizationCode(
-            user_tokens,
-            IdTokens(ring, settings.public_url, compact=settings.compact_tokens),
-        ),
-        refresh_token.GRANT_TYPE: refresh_token.RefreshToken(user_tokens),
-        client_credentials.GRANT_TYPE: client_credentials.ClientCredentials(
-            directory, tokens, interceptors
-        ),
-    }
-    entry.add_routes(
-        oauth.routes(
-            ring,
-            TokenEndpoint(db, of_client, grants, token_events=token_events, rates=rates),
-            IntrospectionEndpoint(
-                of_client,
-                db,
-                tokens,
-                user_tokens,
-                find_api_token=api_token,
-                rates=rates,
-                issuer=settings.public_url,
-            ),
-            RevocationEndpoint(
-                db,
-                of_client,
-                directory,
-                tokens,
-                user_tokens,
-                end_api_token=end_api_token,
-                rates=rates,
-            ),
-            UserInfoEndpoint(user_tokens, rates),
-            issuer=settings.public_url,
-        )
-    )
-    entry.add_routes(
-        front_channel.routes(
-            db,
-            sign_in,
-            settings,
-            directory=directory,
-            ring=ring,
-            rates=rates,
-            session_cookie=session_cookie,
-            browser_cookies=browser_cookies,
-        )
-    )
-    entry.add_routes(
-        login.routes(
-            db, sign_in, settings, session_cookie=session_cookie, browser_cookies=browser_cookies
-        )
-    )
-    entry.add_routes(
-        account.routes(
-            db,
-            settings,
-            session_cookie=session_cookie,
-            relying_party=relying_party,
-            passwords=passwords,
-        )
-    )
-    entry.add_routes(home.routes(settings))
-    entry.add_routes(portal.routes(db, settings.public_url))
-    entry.add_routes(reference.routes(rpcs, settings.public_url))
-    rules = Rules(
-        settings.invitation_days, settings.block_disposable_emails, settings.block_public_emails
-    )
-    entry.add_routes(imports.routes(db, authenticate, rates, rules, region_code=settings.region))
-    follower = Follower(db)
-    closing.push_async_callback(follower.close)
-    entry.add_routes(feed.routes(db, follower, authenticate, rates))
-    if settings.development:
-        entry.add_routes(dev.routes(db, settings.public_url, local=settings.is_local))
-    entry.add_routes(health.routes(db))
+    for routes in _DOORS:
+        entry.add_routes(routes(parts))
+    entry.add_routes(reference.routes(rpcs, settings.public_url))  # it shows all that is served
     return entry
 
 
+def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
+    """Make all that lives once in a process, and push its closing."""
+    issuer = settings.public_url
+    ring, directory, rates = KeyRing(db), Directory(db), Rates.of(settings)
+    signed = SignedTokens(ring, issuer)
+    tokens = AccessTokens(db, directory, ring, signed, issuer=issuer)
+    user_tokens = UserTokens(
+        db,
+        ring,
+        signed,
+        issuer=issuer,
+        minutes=settings.access_token_minutes,
+        compact=settings.compact_tokens,
+    )
+    session_cookie = SessionCookie.of(settings)
+    relying_party = RelyingParty.of(settings)
+    passwords = Passwords(breached=settings.breached_passwords)
+    interceptors = Interceptors(db, settings)
+    parts = Parts(
+        settings=settings,
+        db=db,
+        rates=rates,
+        ring=ring,
+        directory=directory,
+        tokens=tokens,
+        user_tokens=user_tokens,
+        authenticate=Authenticator(
+            db,
+            tokens,
+            user_tokens,
+            session_cookie=session_cookie,
+            portal_cookie=portal.cookie_name(issuer),
+            public_url=issuer,
+        ),
+        api_tokens=KnownApiTokens(db),
+        api_token_uses=LastUses(db, api_tokens),
+        secret_uses=LastUses(db, client_secrets),
+        token_events=TokenEvents(db, settings.token_events),
+        session_cookie=session_cookie,
+        browser_cookies=BrowserCookies.of(issuer),
+        relying_party=relying_party,
+        passwords=passwords,
+        sign_in=SignIn(
+            settings, passwords=passwords, interceptors=interceptors, relying_party=relying_party
+        ),
+        interceptors=interceptors,
+        follower=Follower(db),
+    )
+    for close in (
+        rates.aclose,
+        passwords.aclose,
+        interceptors.aclose,
+        parts.api_token_uses.close,
+        parts.secret_uses.close,
+        parts.token_events.close,
+        parts.follower.close,
+    ):
+        closing.push_async_callback(close)
+    return parts
+
+
+def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
+    """Return the files of the contract, each with the objects whose methods are its rpcs."""
+    s = parts.settings
+    production = redirect_uris.is_production(s.public_url, development=s.development)
+    return [
+        (
+            organizations_pb,
+            OrganizationService(
+                region_code=s.region,
+                session_policy=ApplicationPolicy.of(s),
+                dismiss_members=leaving.dismiss_members,
+            ),
+            PortalLinkService(public_url=s.public_url),
+        ),
+        (domains_pb, DomainService(Resolver(s.dns_resolver), txt_label=s.domain_txt_label)),
+        (roles_pb, RolesService()),
+        (
+            users_pb,
+            UserService(
+                invitation_days=s.invitation_days,
+                block_disposable_emails=s.block_disposable_emails,
+                block_public_emails=s.block_public_emails,
+                interceptors=parts.interceptors,
+            ),
+        ),
+        (clients_pb, ClientService(production=production, api_access=s.application_api_access)),
+        (client_settings_pb, ClientSettingsService()),
+        (
+            tokens_pb,
+            ApiTokenService(parts.api_tokens, parts.api_token_uses, prefix=s.api_token_prefix),
+        ),
+        (events_pb, EventsService()),
+        (webhooks_pb, WebhookService(allow=s.outgoing_allow)),
+        (sessions_pb, SessionService()),
+        (passwordless_pb, PasswordlessService(code_seconds=s.email_code_seconds)),
+        (webauthn_pb, WebAuthnService(parts.relying_party, Freshness.of(s))),
+        (totp_pb, TOTPService(issuer=parts.relying_party.name)),
+        (
+            auth_pb,
+            AuthService(
+                parts.sign_in,
+                s,
+                browser_cookies=parts.browser_cookies,
+                session_cookie=parts.session_cookie,
+            ),
+        ),
+        (auditlogs_pb, AuditLogsService()),
+        (interceptors_pb, InterceptorService(parts.interceptors)),
+        (interceptor_secrets_pb, InterceptorSecretService(parts.interceptors)),
+    ]
+
+
 class Application:
-    """The ASGI application: lifespan, then requests to what `wire` returned."""
+    """The ASGI application: lifespan, then requests to the entry that `wire` returned."""
 
     def __init__(self) -> None:
         self._entry: Entry | None = None

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sqlite3
 import time
+from types import SimpleNamespace
 
 import pytest
 from rooms import MASTER_KEY
@@ -35,7 +36,7 @@ def ask(db, looking_each_time):
 
 
 def asking(db):
-    routes = {route.template: route.handler for route in health.routes(db)}
+    routes = {route.template: route.handler for route in health.routes(SimpleNamespace(db=db))}
 
     async def ask(path):
         request = Request("GET", path, "", {}, b"", "req_test")

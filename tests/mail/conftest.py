@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mail_servers import MASTER_KEY, MailServer
@@ -94,7 +95,10 @@ def get(db):
 
     async def answer(path, host="tenants.example:8443", *, local=False, **headers: str):
         router = Router()
-        for route in development.routes(db, "https://tenants.example:8443", local=local):
+        settings = SimpleNamespace(
+            development=True, public_url="https://tenants.example:8443", is_local=local
+        )
+        for route in development.routes(SimpleNamespace(db=db, settings=settings)):
             router.add(route.verb, route.template, route.handler)
         handler, params = router.match("GET", path)
         given = {"host": host} | {name.replace("_", "-"): v for name, v in headers.items()}

@@ -15,6 +15,7 @@ import sys
 import sysconfig
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import FieldMask
@@ -209,7 +210,7 @@ def wire(
             Route("GET", "/trial/hello", hello, public=True),
             Route("GET", "/trial/count", count),
             Route("GET", "/trial/address", address),
-            *health.routes(database),
+            *health.routes(SimpleNamespace(db=database)),
         ]
     )
     return entry

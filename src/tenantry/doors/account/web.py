@@ -17,27 +17,16 @@ from tenantry.doors.account.security import SecurityPages
 from tenantry.web import Response, Route
 
 if TYPE_CHECKING:
-    from tenantry.db.engine import Database
-    from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
-    from tenantry.identity.proofs.passwords.service import Passwords
-    from tenantry.identity.sessions.cookies import SessionCookie
-    from tenantry.settings import Settings
+    from tenantry.doors.parts import Parts
     from tenantry.web import Request
 
 
-def routes(
-    db: Database,
-    settings: Settings,
-    *,
-    session_cookie: SessionCookie,
-    relying_party: RelyingParty,
-    passwords: Passwords,
-) -> list[Route]:
+def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
-    door = Door(db, settings, session_cookie)
-    keys = PasskeyPages(door, relying_party)
-    safety = SecurityPages(door, issuer=relying_party.name)
-    again = ConfirmPages(door, settings, passwords)
+    door = Door(parts.db, parts.settings, parts.session_cookie)
+    keys = PasskeyPages(door, parts.relying_party)
+    safety = SecurityPages(door, issuer=parts.relying_party.name)
+    again = ConfirmPages(door, parts.settings, parts.passwords)
     page, form = door.page, door.form
     return [
         Route("GET", STYLE, door.pages.asset),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from tenantry.db.engine import Database
+    from tenantry.doors.parts import Parts
 
 _SHOWN = 100
 _CSP = (
@@ -40,9 +41,12 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _OF_A_PROXY = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host")
 
 
-def routes(db: Database, public_url: str, *, local: bool = False) -> list[Route]:
-    """Return what this door serves; a ``local`` server is for this machine alone."""
-    door = Development(db, public_url, local=local)
+def routes(parts: Parts) -> list[Route]:
+    """Return what this door serves: nothing, unless the server is for development."""
+    settings = parts.settings
+    if not settings.development:
+        return []
+    door = Development(parts.db, settings.public_url, local=settings.is_local)
     return [
         Route("GET", "/dev/mail", door.listing),
         Route("GET", "/dev/mail/dev.css", door.style),
@@ -52,7 +56,7 @@ def routes(db: Database, public_url: str, *, local: bool = False) -> list[Route]
 
 
 class Development:
-    """Handlers of the routes."""
+    """Handlers of the routes; a ``local`` server is for this machine alone."""
 
     def __init__(self, db: Database, public_url: str, *, local: bool) -> None:
         self._db = db

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tenantry.caller import Caller
     from tenantry.db.engine import Database, Row
+    from tenantry.doors.parts import Parts
     from tenantry.events.event_log.following import Follower
     from tenantry.rate_limits.rates import Rates
 
@@ -45,11 +46,9 @@ _SSE = "text/event-stream"
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
-def routes(
-    db: Database, follower: Follower, authenticate: Authenticate, rates: Rates
-) -> list[Route]:
+def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
-    door = Feed(db, follower, authenticate, rates)
+    door = Feed(parts.db, parts.follower, parts.authenticate, parts.rates)
     return [Route("GET", STREAM, door.stream), Route("GET", EXPORT, door.export)]
 
 

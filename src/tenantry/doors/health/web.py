@@ -9,12 +9,12 @@ from tenantry.db.readiness import Readiness
 from tenantry.web import DRAINING, STOPPING, Request, Response, Route
 
 if TYPE_CHECKING:
-    from tenantry.db.engine import Database
+    from tenantry.doors.parts import Parts
 
 
-def routes(db: Database) -> list[Route]:
+def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
-    readiness = Readiness(db)
+    readiness = Readiness(parts.db)
 
     async def ready(_request: Request) -> Response:
         if DRAINING.is_set() or STOPPING.is_set():

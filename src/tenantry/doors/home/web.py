@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from tenantry import errors
+    from tenantry.doors.parts import Parts
     from tenantry.settings import Settings
 
 _CSP = (
@@ -49,9 +50,9 @@ _WORDS = {
 _OTHER = ("Something went wrong", "Try again; if it stays, tell whoever runs this server.")
 
 
-def routes(settings: Settings) -> list[Route]:
+def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
-    home = Home(settings)
+    home = Home(parts.settings)
     return [
         Route("GET", "/", home.page),
         *(Route("GET", path, home.asset) for path in _ASSETS),

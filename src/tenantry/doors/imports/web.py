@@ -11,6 +11,7 @@ from tenantry.caller import Caller, Kind
 from tenantry.data.bulk import importing
 from tenantry.data.bulk.formats import Format
 from tenantry.doors.imports.contract import Contract
+from tenantry.tenants.memberships.joining import Rules
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     from tenantry.data.bulk.importing import Order
     from tenantry.db.engine import Database
+    from tenantry.doors.parts import Parts
     from tenantry.rate_limits.rates import Rates
-    from tenantry.tenants.memberships.joining import Rules
 
     Authenticate = Callable[[Mapping[str, str], str], Awaitable[Caller]]
 
@@ -30,11 +31,11 @@ _MOST_QUERY = 1000  # characters that are looked at
 _SWITCHES = ("dry_run", "create_organizations")
 
 
-def routes(
-    db: Database, authenticate: Authenticate, rates: Rates, rules: Rules, *, region_code: str
-) -> list[Route]:
+def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
-    door = Imports(db, authenticate, rates, rules, region_code)
+    s = parts.settings
+    rules = Rules(s.invitation_days, s.block_disposable_emails, s.block_public_emails)
+    door = Imports(parts.db, parts.authenticate, parts.rates, rules, s.region)
     return [Route("POST", PATH, door.users, streams=True)]
 
 

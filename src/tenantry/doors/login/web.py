@@ -30,10 +30,9 @@ from tenantry.web import Request, Response, Route
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.db.engine import Database
     from tenantry.doors.login.branding import Brand
     from tenantry.doors.login.words import Words
-    from tenantry.identity.sessions.cookies import SessionCookie
+    from tenantry.doors.parts import Parts
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.model import Answer, AuthRequest
     from tenantry.identity.sign_in.service import SignIn
@@ -53,18 +52,11 @@ _PAGES = {
 _TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 
 
-def routes(
-    db: Database,
-    sign_in: SignIn,
-    settings: Settings,
-    *,
-    session_cookie: SessionCookie,
-    browser_cookies: BrowserCookies,
-) -> list[Route]:
+def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
-    door = Door(db, settings, session_cookie)
-    login = Login(door, sign_in, settings, browser_cookies)
-    invitations = Invitations(door, sign_in)
+    door = Door(parts.db, parts.settings, parts.session_cookie)
+    login = Login(door, parts.sign_in, parts.settings, parts.browser_cookies)
+    invitations = Invitations(door, parts.sign_in)
     not_me = NotMe(door)
     page, form = door.page, door.form
     return [

@@ -14,43 +14,30 @@ from tenantry.identity.sign_in import answers
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
-    from tenantry.access.clients.directory import Directory
-    from tenantry.db.engine import Database
-    from tenantry.doors.oauth.key_ring import KeyRing
-    from tenantry.identity.sessions.cookies import SessionCookie
-    from tenantry.identity.sign_in.browsers import BrowserCookies
-    from tenantry.identity.sign_in.service import SignIn
-    from tenantry.rate_limits.rates import Rates
-    from tenantry.settings import Settings
+    from tenantry.doors.parts import Parts
 
 
-def routes(
-    db: Database,
-    sign_in: SignIn,
-    settings: Settings,
-    *,
-    directory: Directory,
-    ring: KeyRing,
-    rates: Rates,
-    session_cookie: SessionCookie,
-    browser_cookies: BrowserCookies,
-) -> list[Route]:
-    """Return the answer to browsers."""
+def routes(parts: Parts) -> list[Route]:
+    """Return the routes that browsers use."""
+    db, settings = parts.db, parts.settings
     issuer = settings.public_url
     production = redirect_uris.is_production(issuer, development=settings.development)
-    registered, hints = RegisteredUris(directory, production=production), IdTokenHints(ring, issuer)
+    registered = RegisteredUris(parts.directory, production=production)
+    hints = IdTokenHints(parts.ring, issuer)
     authorization = AuthorizationEndpoint(
         db,
         registered,
-        sign_in,
+        parts.sign_in,
         hints,
         issuer=issuer,
         development=settings.development,
-        rates=rates,
-        session_cookie=session_cookie,
-        browser_cookies=browser_cookies,
+        rates=parts.rates,
+        session_cookie=parts.session_cookie,
+        browser_cookies=parts.browser_cookies,
     )
-    end_session = LogoutEndpoint(db, registered, hints, settings, session_cookie=session_cookie)
+    end_session = LogoutEndpoint(
+        db, registered, hints, settings, session_cookie=parts.session_cookie
+    )
     return [
         Route("GET", authorize.PATH, authorization),
         Route("POST", authorize.PATH, authorization.post),

@@ -13,18 +13,17 @@ from tenantry.identity.grants import refresh_tokens
 from tenantry.web import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
-    from tenantry.access.api_tokens.model import ApiToken
+    from tenantry.access.api_tokens.known import Known as KnownApiTokens
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Session
+    from tenantry.db.last_uses import LastUses
     from tenantry.doors.oauth.access_tokens import AccessTokens
     from tenantry.doors.oauth.client_authentication import ClientAuthentication
     from tenantry.doors.oauth.user_tokens import UserTokens
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
-
-    FindApiToken = Callable[[str], Awaitable[ApiToken | None]]
 
 _HEADERS = {"content-type": "application/json", **NO_STORE}
 _INACTIVE = b'{"active":false}'  # section 2.2: and not a word more
@@ -44,7 +43,8 @@ class IntrospectionEndpoint:
         tokens: AccessTokens,
         user_tokens: UserTokens,
         *,
-        find_api_token: FindApiToken,
+        api_tokens: KnownApiTokens,
+        api_token_uses: LastUses,
         rates: Rates,
         issuer: str,
     ) -> None:
@@ -52,7 +52,8 @@ class IntrospectionEndpoint:
         self._db = db
         self._tokens = tokens
         self._user_tokens = user_tokens
-        self._find_api_token = find_api_token
+        self._api_tokens = api_tokens
+        self._api_token_uses = api_token_uses
         self._rates = rates
         self._issuer = issuer
 
@@ -114,9 +115,10 @@ class IntrospectionEndpoint:
         # By its id a token may be asked for elsewhere; here that would make the id a token.
         if client.client_type != ENV or ids.well_formed(ids.API_TOKEN, text):
             return None
-        token = await self._find_api_token(text)
+        token = await self._api_tokens.find(text)
         if token is None:
             return None
+        self._api_token_uses.note(token.id)
         shown: dict[str, Any] = {
             "token_type": "Bearer",
             "sub": token.user_id or token.organization_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import errors, ids
+from tenantry.access.api_tokens import service
 from tenantry.access.clients import revocations
 from tenantry.access.clients.model import ENV
 from tenantry.call import Call
@@ -14,8 +15,7 @@ from tenantry.identity.grants import refresh_tokens
 from tenantry.web import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
+    from tenantry.access.api_tokens.known import Known as KnownApiTokens
     from tenantry.access.clients.directory import Directory
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from tenantry.doors.oauth.user_tokens import UserToken, UserTokens
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
-
-    EndApiToken = Callable[[Call, str], Awaitable[None]]
 
 
 class RevocationEndpoint:
@@ -39,7 +37,7 @@ class RevocationEndpoint:
         tokens: AccessTokens,
         user_tokens: UserTokens,
         *,
-        end_api_token: EndApiToken,
+        api_tokens: KnownApiTokens,
         rates: Rates,
     ) -> None:
         self._db = db
@@ -47,7 +45,7 @@ class RevocationEndpoint:
         self._directory = directory
         self._tokens = tokens
         self._user_tokens = user_tokens
-        self._end_api_token = end_api_token
+        self._api_tokens = api_tokens
         self._rates = rates
 
     async def __call__(self, request: Request) -> Response:
@@ -65,7 +63,7 @@ class RevocationEndpoint:
             elif token.startswith(refresh_tokens.PREFIX):
                 await self._refresh_token(call, client, token)
             elif client.client_type == ENV and not ids.well_formed(ids.API_TOKEN, token):
-                await self._end_api_token(call, token)
+                await self._api_token(call, token)
         except OAuthError as problem:
             return problem.response()
         except OAuthError.TRANSLATED as problem:
@@ -95,6 +93,11 @@ class RevocationEndpoint:
         if owner is not None:
             await refresh_tokens.revoke(call, owner, token.id)
             self._user_tokens.forget_all()
+
+    async def _api_token(self, call: Call, text: str) -> None:
+        token = await service.invalidate(call, text)
+        if token is not None:
+            self._api_tokens.forget(token)
 
     async def _owner(self, client: Client, owner_id: str) -> Client | None:
         """Return whose token it is, if this client may end it; None if that client is gone."""

@@ -44,11 +44,6 @@ class TokenEndpoint:
         self._token_events = token_events
         self._rates = rates
 
-    @property
-    def grant_types(self) -> tuple[str, ...]:
-        """The values of grant_type that are served."""
-        return tuple(self._grants)
-
     async def __call__(self, request: Request) -> Response:
         """Answer one token request; every failure in the form of RFC 6749."""
         try:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.doors.oauth import authorize, id_tokens, logout
+from tenantry.doors.oauth import authorize, logout
 from tenantry.doors.oauth.client_assertion import ALGORITHMS
-from tenantry.doors.oauth.client_authentication import METHODS, NONE
+from tenantry.doors.oauth.client_authentication import METHODS, NONE, ClientAuthentication
+from tenantry.doors.oauth.grant_types import authorization_code, client_credentials, refresh_token
+from tenantry.doors.oauth.id_tokens import ALGORITHM, IdTokens
+from tenantry.doors.oauth.introspection import IntrospectionEndpoint
+from tenantry.doors.oauth.revocation import RevocationEndpoint
+from tenantry.doors.oauth.token import TokenEndpoint
 from tenantry.doors.oauth.userinfo import PATH as USERINFO
+from tenantry.doors.oauth.userinfo import UserInfoEndpoint
 from tenantry.identity.grants import claims, pkce
 from tenantry.identity.sign_in import answers
 from tenantry.web import Request, Response, Route
@@ -15,27 +21,48 @@ from tenantry.web import Request, Response, Route
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tenantry.doors.oauth.introspection import IntrospectionEndpoint
-    from tenantry.doors.oauth.key_ring import KeyRing
-    from tenantry.doors.oauth.revocation import RevocationEndpoint
-    from tenantry.doors.oauth.token import TokenEndpoint
-    from tenantry.doors.oauth.userinfo import UserInfoEndpoint
+    from tenantry.doors.oauth.grant_types import Grant
+    from tenantry.doors.parts import Parts
 
 # RFC 5861: a stale answer is better than nothing while we cannot be reached.
 _CACHE = "public, max-age=60, stale-if-error=86400"
 
 
-def routes(
-    ring: KeyRing,
-    token: TokenEndpoint,
-    introspection: IntrospectionEndpoint,
-    revocation: RevocationEndpoint,
-    userinfo: UserInfoEndpoint,
-    *,
-    issuer: str,
-) -> list[Route]:
-    """Return what this door serves."""
-    metadata = discovery(issuer, token.grant_types)
+def routes(parts: Parts) -> list[Route]:
+    """Return the routes that programs use."""
+    db, ring, rates, issuer = parts.db, parts.ring, parts.rates, parts.settings.public_url
+    tokens, user_tokens = parts.tokens, parts.user_tokens
+    of_client = ClientAuthentication(db, parts.directory, parts.secret_uses, rates, issuer=issuer)
+    id_tokens = IdTokens(ring, issuer, compact=parts.settings.compact_tokens)
+    grants: dict[str, Grant] = {
+        authorization_code.GRANT_TYPE: authorization_code.AuthorizationCode(user_tokens, id_tokens),
+        refresh_token.GRANT_TYPE: refresh_token.RefreshToken(user_tokens),
+        client_credentials.GRANT_TYPE: client_credentials.ClientCredentials(
+            parts.directory, tokens, parts.interceptors
+        ),
+    }
+    token = TokenEndpoint(db, of_client, grants, token_events=parts.token_events, rates=rates)
+    introspection = IntrospectionEndpoint(
+        of_client,
+        db,
+        tokens,
+        user_tokens,
+        api_tokens=parts.api_tokens,
+        api_token_uses=parts.api_token_uses,
+        rates=rates,
+        issuer=issuer,
+    )
+    revocation = RevocationEndpoint(
+        db,
+        of_client,
+        parts.directory,
+        tokens,
+        user_tokens,
+        api_tokens=parts.api_tokens,
+        rates=rates,
+    )
+    userinfo = UserInfoEndpoint(user_tokens, rates)
+    metadata = discovery(issuer, grants)
 
     async def keys(_request: Request) -> Response:
         published = await ring.published()
@@ -73,7 +100,7 @@ def discovery(issuer: str, grant_types: Iterable[str]) -> dict[str, object]:
         "response_modes_supported": list(answers.RESPONSE_MODES),
         "grant_types_supported": list(grant_types),
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [id_tokens.ALGORITHM],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
         "scopes_supported": list(claims.SCOPES),
         "claims_supported": list(claims.CLAIMS),
         "code_challenge_methods_supported": [pkce.METHOD],

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from tenantry.db.engine import Database
+    from tenantry.doors.parts import Parts
 
 # What this version has no page for is said, and not left out: the link was made for it.
 _MISSING = {
@@ -56,9 +57,9 @@ def cookie_name(public_url: str) -> str:
     return "__Host-tenantry_portal" if public_url.startswith("https:") else "tenantry_portal"
 
 
-def routes(db: Database, public_url: str) -> list[Route]:
+def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
-    door = Portal(db, public_url)
+    door = Portal(parts.db, parts.settings.public_url)
     return [
         Route("GET", "/magicLink/{token}", door.open),
         Route("GET", "/portal", door.page),

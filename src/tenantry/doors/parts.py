@@ -1,0 +1,54 @@
+"""The record of all that lives once in a process, for doors to pick from; app.py makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tenantry.access.api_tokens.known import Known as KnownApiTokens
+    from tenantry.access.clients.directory import Directory
+    from tenantry.access.clients.token_events import TokenEvents
+    from tenantry.db.engine import Database
+    from tenantry.db.last_uses import LastUses
+    from tenantry.doors.oauth.access_tokens import AccessTokens
+    from tenantry.doors.oauth.authenticate import Authenticator
+    from tenantry.doors.oauth.key_ring import KeyRing
+    from tenantry.doors.oauth.user_tokens import UserTokens
+    from tenantry.events.event_log.following import Follower
+    from tenantry.events.interceptors.service import Interceptors
+    from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+    from tenantry.identity.proofs.passwords.service import Passwords
+    from tenantry.identity.sessions.cookies import SessionCookie
+    from tenantry.identity.sign_in.browsers import BrowserCookies
+    from tenantry.identity.sign_in.service import SignIn
+    from tenantry.rate_limits.rates import Rates
+    from tenantry.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """All that several doors or services of one process share."""
+
+    settings: Settings
+    db: Database
+    rates: Rates
+    # Credentials of programs, some of them remembered.
+    ring: KeyRing
+    directory: Directory
+    tokens: AccessTokens
+    user_tokens: UserTokens
+    authenticate: Authenticator
+    api_tokens: KnownApiTokens
+    api_token_uses: LastUses
+    secret_uses: LastUses
+    token_events: TokenEvents
+    # People signing in.
+    session_cookie: SessionCookie
+    browser_cookies: BrowserCookies
+    relying_party: RelyingParty
+    passwords: Passwords
+    sign_in: SignIn
+    interceptors: Interceptors
+    # The event log as it grows.
+    follower: Follower
