@@ -15,7 +15,6 @@ from tenantry.caller import SYSTEM
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.schema import tallies
 from tenantry.db.statements import Statement
-from tenantry.event import of
 from tenantry.events.mail import service
 from tenantry.events.mail.model import mail
 from tenantry.times import now
@@ -69,7 +68,7 @@ async def test_a_mail_is_queued_with_the_change_that_causes_it(db):
     both = Statement(
         tallies.insert().values(name="trial", slot=0, n=1).returning(tallies.c.n), service.INSERT
     )
-    event = of(Call(SYSTEM, db, request_id="test"), "client.created", after={})
+    event = Call(SYSTEM, db, request_id="test").event("client.created", after={})
     row = service.row(db, template="invitation", recipient="ann@example.com", variables={})
     made = await db.apply(both, event, **row)
     assert made["n"] == 1
