@@ -49,7 +49,7 @@ class Callers:
         self._management = server.credentials()
 
     def targets(self, call: str) -> list[str]:
-        """Return what is sent for a call: path, media type and body of each request."""
+        """Return the requests of a call: path, media type and body of each request."""
         match call:
             case "introspect":
                 of_all = [one for clients in self._clients.values() for one in clients]

@@ -98,7 +98,7 @@ class Events:
         return Filled(self._count, seconds)
 
     def targets(self, call: str) -> list[str]:
-        """Return what is sent for a call: path, media type and body of each request."""
+        """Return the requests of a call: path, media type and body of each request."""
         paginated, counted = "/api/v1/events/paginated?page_size=30", "/api/v1/events?page_size=30"
         numbers = range(_SAMPLE)
         match call:

@@ -39,7 +39,7 @@ _CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured: rates a second, times in milliseconds."""
+    """Measures: rates a second, times in milliseconds."""
 
     threads: int
     bound: float
@@ -73,7 +73,7 @@ async def bound(seconds: float) -> tuple[str, float]:
 
 
 class SignIns:
-    """A server with so many people who have the same password, and the application they use."""
+    """A server with so many people of the same password, and the application they use."""
 
     def __init__(self, server: Server, count: int, known: str) -> None:
         self._server = server

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from serving import Server
 
 FEW = 1000
-HEAVY = 10_000  # organizations of the one user who is in many
+HEAVY = 10_000  # organizations of the one user with many
 HEAVY_CALL = "get heavy user"
-_SAMPLE = 5000  # of what is asked for
+_SAMPLE = 5000  # requests
 _FEW_TARGETS = 500  # where each has to be looked up first
 _DOMAINS = 5000
 _NAMES = ("ada", "grace", "edsger", "barbara", "alan", "margaret", "donald", "frances", "niklaus")
@@ -161,5 +161,5 @@ class People:
 
 
 def _address(number: int) -> str:
-    """Return what begins the e-mail address of one user and of no other."""
+    """Return the beginning of the e-mail address of one user and of no other."""
     return f"{_NAMES[number % len(_NAMES)]}.{number:x}@"

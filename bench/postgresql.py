@@ -1,6 +1,6 @@
 """A PostgreSQL of our own, and the floor: the server's statements run by pgbench alone.
 
-The floor is what is left when there is no server in between: the same statements, as many
+The floor is the rest when there is no server in between: the same statements, as many
 clients, prepared, on the same data, over the same socket. It runs on a copy of the seeded
 database whose organizations are numbered in a row, so that a script can name one of them without
 asking for it.
@@ -33,7 +33,7 @@ SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes",
 
 @dataclass(frozen=True)
 class Floor:
-    """What pgbench measured for the statements of one request."""
+    """pgbench's measure of the statements of one request."""
 
     rps: float
     p50_ms: float
@@ -71,7 +71,7 @@ class PostgreSQL:
         return self._server.get_uri(database="tenantry")
 
     def usage(self) -> Usage:
-        """What all of its processes have used."""
+        """The processor time of all of its processes."""
         pid = self._server.get_pid()
         assert pid is not None
         return usage(pid)
@@ -85,7 +85,7 @@ class PostgreSQL:
         self._query("tenantry", sql)
 
     def settle(self) -> None:
-        """Do now what would come later by itself after a large load."""
+        """Do now the work that would come later by itself after a large load."""
         self._query("tenantry", "VACUUM ANALYZE")
 
     def copy_for_floor(self) -> None:

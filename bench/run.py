@@ -193,7 +193,7 @@ class Subject:
 
 
 class Sample:
-    """What everybody has used up to one moment."""
+    """The processor time of all processes up to one moment."""
 
     def __init__(self, of: Subject) -> None:
         self.time = time.perf_counter()
@@ -498,7 +498,7 @@ def print_people(pairs: list[tuple[Row, Row]]) -> None:
 
 
 def say(text: str) -> None:
-    """Tell what is going on, apart from the results."""
+    """Tell of the progress, apart from the results."""
     print(text, file=sys.stderr, flush=True)
 
 

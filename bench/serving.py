@@ -112,7 +112,7 @@ class Server:
             time.sleep(0.005)
 
     def stop(self) -> None:
-        """Ask it to end; what is left of its session then is killed."""
+        """Ask it to end; the rest of its session is killed then."""
         if self.process is None:
             return
         self.process.terminate()
@@ -155,7 +155,7 @@ class Server:
         return answer.raise_for_status().json()["access_token"]
 
     def seed(self, count: int) -> list[str]:
-        """Create organizations; check on the last that what is written can be read back."""
+        """Create organizations; check on the last that it can be read back."""
         headers = {"authorization": f"Bearer {self.token()}"}
         ids = []
         for number in range(count):

@@ -1,6 +1,6 @@
 """Measure people: refreshes of their access tokens, and applications let into their sessions.
 
-``python bench/run.py --sign-ins`` makes as many people who are signed in to one application, each
+``python bench/run.py --sign-ins`` makes as many signed-in people of one application, each
 with a role, on a PostgreSQL of its own; every other session has an idle limit, which each refresh
 puts off. A refresh is one of `POST /oauth/token` with the token that
 the refresh before it has given. An authorization is one of `GET /oauth/authorize` with the
@@ -41,7 +41,7 @@ _CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 class SignIns:
-    """A server with an application and so many people who are signed in to it."""
+    """A server with an application and so many people signed in to it."""
 
     def __init__(self, server: Server, count: int) -> None:
         self._server = server
@@ -61,7 +61,7 @@ class SignIns:
         asyncio.run(self._sign_in([one["user"] for one in people]))
 
     def targets(self, call: str) -> list[str]:
-        """Return what is sent for a call."""
+        """Return the requests of a call."""
         if call.startswith("refresh"):
             form = urlencode({"grant_type": "refresh_token", **self._credentials})
             tokens = self._tokens[call == "refresh, idle limit" :: 2]

@@ -48,7 +48,7 @@ _UNLOGGED = (
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured; times in milliseconds."""
+    """Measures; times in milliseconds."""
 
     deliveries: int
     deliveries_per_second: float
@@ -147,7 +147,7 @@ class Webhooks:
         asyncio.run(self._subscribe(number, 9))
 
     def catch_up(self) -> None:
-        """Have a worker put into the log what was written meanwhile, for nobody to get."""
+        """Have a worker put events of meanwhile into the log, for nobody to get."""
         asyncio.run(self._catch_up())
 
     def paced(self, number: int, organization_id: str) -> Paced:

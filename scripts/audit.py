@@ -81,7 +81,7 @@ def _in_a_range(version: str, affected: dict[str, Any]) -> bool:
 
 
 def main() -> int:
-    """Print what is known; return the exit code."""
+    """Print known advisories; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="a copy of the advisory database")
     folder = parser.parse_args().folder

@@ -1,4 +1,4 @@
-"""What the docs show in five languages as programs, run the way a reader would."""
+"""The docs' samples in five languages as programs, run the way a reader would."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from turns import install_node_packages
 
 CONFORMANCE = Path(__file__).parent / "conformance"
-# What the docs call their organizations, users, roles and permissions.
+# Names of the docs' organizations, users, roles and permissions.
 ORGANIZATIONS = (
     *("my_unique_id", "acme_in_our_app"),
     *("initech_in_our_app", "globex_in_our_app"),
@@ -43,7 +43,7 @@ _IMPORTS = {
 
 
 def missing(reason: str) -> NoReturn:
-    """What a developer may lack, CI may not."""
+    """A developer may lack it, CI may not."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -130,7 +130,7 @@ def without_imports(language: str, parts: list[str]) -> tuple[str, list[str]]:
 
 
 def settings_for(language: str, server) -> dict[str, str]:
-    """What a program in this language has in its environment to find the server."""
+    """The environment in which a program in this language finds the server."""
     url = server.url
     if language == "java":
         if not server.url_443:

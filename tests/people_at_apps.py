@@ -61,7 +61,7 @@ def answers(url):
 
 
 class Mailbox:
-    """What the server has sent, as its database keeps it without a mail server."""
+    """The server's mails, as its database keeps them without a mail server."""
 
     def __init__(self, server) -> None:
         named = {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
@@ -84,7 +84,7 @@ class Mailbox:
         async with open_database(known.database, master_key.load(known), pool_size=1) as database:
             for one in await mail.newest(database, limit=200):
                 if one.template in security_notices.TEMPLATES:
-                    continue  # of what happened; what was asked for may still be on its way
+                    continue  # notices; a mail that was asked for may still be on its way
                 if one.recipient == email and one.id not in self._seen:
                     found = await mail.find(database, one.id)
                     if found is not None and found[1] is not None:

@@ -39,7 +39,7 @@ def free_port() -> int:
 
 
 def without_settings() -> dict[str, str]:
-    """The environment of this process without what would reach the server."""
+    """The environment of this process without variables that would reach the server."""
     return {name: value for name, value in os.environ.items() if not name.startswith("TENANTRY_")}
 
 
@@ -67,7 +67,7 @@ class LiveServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a command of this server needs to find it."""
+        """The environment in which a command finds this server."""
         named = {f"TENANTRY_{name.upper()}": str(v) for name, v in self._settings.items()}
         return without_settings() | named
 
@@ -129,7 +129,7 @@ class LiveServer:
 
     @cached_property
     def env(self) -> dict[str, str]:
-        """What `tenantry env` exports."""
+        """The exports of `tenantry env`."""
         done = self.run("env", "--json")
         assert done.returncode == 0, done.stderr
         exported: dict[str, str] = json.loads(done.stdout)

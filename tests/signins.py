@@ -1,4 +1,4 @@
-"""Applications, people who are signed in, and the codes and tokens that both get."""
+"""Applications, signed-in people, and the codes and tokens that both get."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def challenge_of(verifier: str) -> str:
 
 
 def half_hash(value: str) -> str:
-    """What at_hash and c_hash are (OpenID Connect Core section 3.3.2.11)."""
+    """The value of at_hash and c_hash (OpenID Connect Core section 3.3.2.11)."""
     half = hashlib.sha256(value.encode()).digest()[:16]
     return base64.urlsafe_b64encode(half).rstrip(b"=").decode()
 
@@ -154,7 +154,7 @@ class SignIns:
     async def tokens(
         self, app: App | None = None, session: Session | None = None, **members: Any
     ) -> dict[str, Any]:
-        """What an application gets for a session, both new ones if none is named."""
+        """An application's tokens in a session, both new ones if none is named."""
         app = app or await self.application()
         session = session or (await self.session(await self.make.user()))[0]
         answer = await self.redeem(app, await self.code(app, session, **members))
@@ -163,7 +163,7 @@ class SignIns:
         return found
 
     async def refreshed(self, app: App, refresh_token: str, **form: str | None) -> dict[str, Any]:
-        """What an application gets for a refresh token."""
+        """An application's answer for a refresh token."""
         answer = await self.refresh(app, refresh_token, **form)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
@@ -174,7 +174,7 @@ class SignIns:
         return await self.http.get("/userinfo", headers={"authorization": f"Bearer {access_token}"})
 
     async def introspect(self, app: App, token: str) -> dict[str, Any]:
-        """What the introspection endpoint tells an application."""
+        """The introspection endpoint's answer to an application."""
         answer = await self.http.post("/oauth/introspect", data={**app.form, "token": token})
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()

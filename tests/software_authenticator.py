@@ -1,6 +1,6 @@
 """An authenticator in software: makes passkeys and signs with them as WebAuthn section 6 says.
 
-What it and its browser say can be bent, to be what an attacker would send.
+Its answers, and its browser's, can be bent into those of an attacker.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the docs say of this version is what it does: they deny nothing that works."""
+"""The docs are true of this version: they deny nothing that works."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ PAGES = [
     *ROOT.glob("docs/guides/*.md"),
     *ROOT.glob("examples/*/README.md"),
 ]
-# What is not there is said in one place, the README's table of what comes: elsewhere it grows old.
+# Missing features are said in one place, the README's table of the next ones: elsewhere it grows
+# old.
 DENIAL = re.compile(
     r"\b(does|do|has|have) (not|neither)\b[^.|]{0,40}\byet\b|\bhas neither\b|\bcoming soon\b"
     r"|\bnot (available|built|have|implemented|served|supported) yet\b"

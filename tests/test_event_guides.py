@@ -1,4 +1,4 @@
-"""The guides about events do what they say, with a receiver that takes what is sent."""
+"""The guides about events do as they say, with a receiver that takes all deliveries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ENDPOINTS = "/api/v1/webhooks/endpoints"
 
 
 class Receiver:
-    """Takes whatever comes, and keeps it."""
+    """Takes all requests, and keeps them."""
 
     def __init__(self) -> None:
         self.requests = []
@@ -130,7 +130,7 @@ def shell(run, guide, folder):
 
 
 def assert_received(api, receiver):
-    """What the first guide leaves: one endpoint, a test event that was taken, a new secret."""
+    """The state after the first guide: one endpoint, a test event that was taken, a new secret."""
     (endpoint,) = api.get(ENDPOINTS).raise_for_status().json()["endpoints"]
     assert (endpoint["url"], endpoint["description"]) == (receiver.url, "Our application")
     assert "previous_secret_expire_time" in endpoint

@@ -1,4 +1,4 @@
-"""The example APIs let in who may come in, and tell the others why not, as RFC 6750 says."""
+"""The example APIs let in callers that may come in, and refuse others as RFC 6750 says."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Customer:
         form = {"grant_type": "client_credentials", "scope": " ".join(scopes)}
         asked = time.monotonic()
         while True:
-            # What a process remembers of a client is up to a second old.
+            # A process's memory of a client is up to a second old.
             answer = self.admin.post(
                 "/oauth/token", data=form, auth=(client_id, secret), headers={"authorization": ""}
             )

@@ -44,7 +44,7 @@ def api(sending_server):
 
 @pytest.fixture
 def variables(api, sending_server):
-    """What "Model your tenants" leaves: an organization and Jane in it, who has signed in."""
+    """The state after "Model your tenants": an organization and Jane in it, signed in."""
 
     def create(path, **fields: object):
         made = api.post(f"/api/v1/{path}", json=fields).raise_for_status().json()

@@ -1,4 +1,4 @@
-"""What only one process of a test run may do at a time, and what is done once for all of them."""
+"""Work that only one process of a test run may do at a time, and work that is done once for all."""
 
 from __future__ import annotations
 

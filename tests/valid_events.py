@@ -27,7 +27,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 @functools.cache
 def checked(event_type: str) -> tuple[dict[str, Any], jsonschema_rs.Draft202012Validator]:
-    """The schema of a type and what checks an envelope by it, formats included."""
+    """The schema of a type and the validator of envelopes by it, formats included."""
     schema = catalogue.schema(event_type, PUBLIC_URL)
     # A server takes more domains than the library's own check knows, such as xn--a.
     formats = {"email": lambda text: _EMAIL.fullmatch(text) is not None}
@@ -37,7 +37,7 @@ def checked(event_type: str) -> tuple[dict[str, Any], jsonschema_rs.Draft202012V
 
 
 def problems(sent: Mapping[str, Any]) -> list[str]:
-    """What is wrong with an envelope, each with its place; members that no schema names as well.
+    """The faults of an envelope, each with its place; members that no schema names as well.
 
     The schemas leave room for members to come, so those alone would let a spelling error pass.
     """

@@ -68,7 +68,7 @@ def of_api_key(key: str) -> Caller:
 
 
 def caller(request: Request, required: SecurityScopes) -> Caller:
-    """Who calls, if they may. Not `async`: FastAPI then runs it in a thread, as the SDK waits."""
+    """The caller, if they may. Not `async`: FastAPI then runs it in a thread, as the SDK waits."""
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     key = request.headers.get("x-api-key", "")
     credentials = key or (bearer.strip() if scheme.lower() == "bearer" else "")

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: it checks who sends, keeps each event once, answers, and works later."""
+"""A receiver of webhooks: it checks the sender, keeps each event once, answers, and works later."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ app = FastAPI(lifespan=lifespan)
 @app.post("/webhooks", status_code=201)
 async def receive(request: Request, response: Response) -> None:
     """Answer as soon as the event is on disk: Tenantry waits ten seconds at most."""
-    body = await request.body()  # its bytes are what is signed: parse it only afterwards
+    body = await request.body()  # its bytes are signed: parse it only afterwards
     try:
         sdk.verify_webhook_payload(SECRET, dict(request.headers), body)
     except (WebhookVerificationError, ValueError):
@@ -67,7 +67,7 @@ def keep(event_id: str, event: str) -> bool:
 
 
 async def work() -> None:
-    """Handle what is in the inbox, also what was left there when this program ended."""
+    """Handle events of the inbox, also those left there when this program ended."""
     while True:
         arrived.clear()
         try:

@@ -106,7 +106,7 @@ class InvalidArgument(Error):
 class Duplicate(Error):
     """Another object already has this value of a field that is unique.
 
-    Clients read it as a bad request and look for these words (behaviours: conflicts are 400).
+    Clients read it as a bad request and look for these words.
     """
 
     code = Code.INVALID_ARGUMENT

@@ -40,7 +40,7 @@ _SIGNED_IN_AT = Statement(
 
 
 class Person:
-    """Somebody who is signed in at a running server."""
+    """A signed-in person at a running server."""
 
     def __init__(self, server: LiveServer, database: Database, user: dict[str, Any]) -> None:
         self.server = server
@@ -129,7 +129,7 @@ class Visitor:
 
 
 def text_of(page: httpx.Response) -> str:
-    """What a page says, in one line."""
+    """The words of a page, in one line."""
     body = re.sub(r"(?s)^.*<body[^>]*>", "", page.text)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 

@@ -108,7 +108,7 @@ def visit(browser, person):
         await page.goto(f"{person.server.url}/ui/profile/{path}")
         yield page
         await context.close()
-        # What the server refused on purpose, the browser has to say.
+        # A refusal of the server, the browser has to say.
         assert [c for c in complaints if "Failed to load resource" not in c] == []
 
     return visited

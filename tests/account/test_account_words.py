@@ -27,7 +27,7 @@ def test_every_sentence_is_shown_somewhere():
         path.read_text(encoding="utf-8")
         for path in (*FOLDER.glob("*.py"), *FOLDER.glob("templates/*.html"))
     )
-    # Of messages and of what was done, the name is put together.
+    # Of messages, the name is put together.
     built = re.compile(r"(closed|gone|not_same_origin|limited|busy|broken|refused)\.|\w+\.done_")
     unused = [key for key in ENGLISH if f'"{key}"' not in sources and f"'{key}'" not in sources]
     assert [key for key in unused if not built.match(key)] == []

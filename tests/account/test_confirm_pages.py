@@ -1,4 +1,4 @@
-"""`/ui/profile/confirm`: whoever signed in too long ago shows again who they are, and goes on."""
+"""`/ui/profile/confirm`: a person that signed in too long ago proves it again, and goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process knows of tokens: never old, bounded, read many at once."""
+"""A process's memory of tokens: never old, bounded, read many at once."""
 
 from __future__ import annotations
 

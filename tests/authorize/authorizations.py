@@ -54,7 +54,7 @@ class Application:
         return urlencode({k: v for k, v in whole.items() if v is not None}, doseq=True)
 
     async def authorize(self, *, cookies: str = "", **members: Any) -> httpx.Response:
-        """What a browser gets for an authorization request."""
+        """A browser's answer to an authorization request."""
         return await self.http.get(
             f"/oauth/authorize?{self.query(**members)}", headers=with_cookies(cookies)
         )
@@ -82,7 +82,7 @@ class Applications:
 
 
 class SignedIn:
-    """Makes people who have signed in: their session, and the cookie of their browser."""
+    """Makes signed-in people: their session, and the cookie of their browser."""
 
     def __init__(self, make: Any, database: Any) -> None:
         self._make = make
@@ -129,7 +129,7 @@ def with_cookies(cookies: str) -> dict[str, str]:
 
 
 def answer_of(response: httpx.Response, redirect_uri: str = REDIRECT_URI) -> dict[str, str]:
-    """What the application is told at its redirect_uri by a redirect."""
+    """The parameters of a redirect to the application's redirect_uri."""
     assert response.status_code == 303, response.text
     location = response.headers["location"]
     assert location.startswith(f"{redirect_uri}?"), location
@@ -141,7 +141,7 @@ def answer_of(response: httpx.Response, redirect_uri: str = REDIRECT_URI) -> dic
 
 
 def form_of(response: httpx.Response, redirect_uri: str = REDIRECT_URI) -> dict[str, str]:
-    """What the application is told at its redirect_uri by a form."""
+    """The parameters of a form to the application's redirect_uri."""
     assert response.status_code == 200, response.text
     (action,) = re.findall(r'<form method="post" action="([^"]*)">', response.text)
     assert html.unescape(action) == redirect_uri

@@ -1,4 +1,4 @@
-"""Applications, and people who have signed in."""
+"""Applications, and signed-in people."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ async def application(new_application):
 
 @pytest.fixture
 def signed_in(make, database):
-    """Makes people who have signed in."""
+    """Makes signed-in people."""
     return SignedIn(make, database)

@@ -35,9 +35,9 @@ async def browser():
 
 @pytest.fixture
 async def visit(browser, server):
-    """Open a page of the server; what the browser complains of fails the test.
+    """Open a page of the server; a complaint of the browser fails the test.
 
-    The application's own pages are answered here, and what came to them is kept.
+    The application's own pages are answered here, and requests to them are kept.
     """
     contexts, complaints = [], []
 

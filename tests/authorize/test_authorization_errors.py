@@ -1,4 +1,4 @@
-"""What an authorization request may not ask for: the application is told, at its redirect_uri."""
+"""Authorization requests that are refused: the application is told, at its redirect_uri."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_told(response, server, error, says, *, state="s"):
     assert told["error"] == error, told
     assert says in told["error_description"], told
     assert told.get("state") == state
-    assert told["iss"] == server.url  # RFC 9207, attack case 26
+    assert told["iss"] == server.url  # RFC 9207
     assert set(told) == {"error", "error_description", "iss"} | ({"state"} if state else set())
     assert "set-cookie" not in response.headers
     return True
@@ -109,7 +109,7 @@ async def test_who_may_not_get_codes_is_told_so(server, new_application):
     assert is_told(told, server, "unauthorized_client", "authorization_code")
 
 
-# PKCE, attack case 24.
+# PKCE (RFC 7636).
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ async def test_a_form_is_told_by_a_form(server, application):
     assert "default-src 'none'" in policy
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
-    assert "<button" in response.text  # for who has no JavaScript
+    assert "<button" in response.text  # for people without JavaScript
 
 
 async def test_the_form_is_posted_by_a_script_of_ours(http, application):
@@ -210,7 +210,7 @@ async def test_an_id_token_hint_is_one_of_this_application(
         {"sub": None},
         {"sub": 1},
         {"sub": application.id},
-        {"jti": "tkn_1"},  # an access token: attack case 28
+        {"jti": "tkn_1"},  # an access token in the place of an ID token
         {"events": {}},  # a logout token
     ):
         response = await told(**claims)
@@ -221,7 +221,7 @@ async def test_an_id_token_hint_is_one_of_this_application(
         f"{head}.{said}.",
         f"{head}.{said}.{signature[:-4]}AAAA",
         f"{head}.{said[:-4]}AAAA.{signature}",
-        f"eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{said}.",  # alg none: attack case 27
+        f"eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{said}.",  # alg none
     ]
     for token in forged:
         response = await application.authorize(id_token_hint=token)

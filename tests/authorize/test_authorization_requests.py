@@ -31,7 +31,7 @@ async def params_of(database, response):
     return from_json(row["params"])
 
 
-# Whom nothing is sent to: attack case 23.
+# Addresses that nothing is sent to.
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,6 @@ async def test_what_cannot_be_read_is_refused(server, http, application):
 
 
 async def test_where_it_leads_does_not_hang_on_headers(server, http, application):
-    """Attack case 54."""
     headers = {
         "x-forwarded-host": "evil.example.com",
         "x-forwarded-proto": "http",
@@ -106,7 +105,6 @@ async def test_where_it_leads_does_not_hang_on_headers(server, http, application
 
 
 async def test_it_is_at_one_path_and_by_two_verbs(server, http, application):
-    """Attack case 54."""
     query = application.query()
     # A base URL that ends in a slash.
     request_of(await http.get(f"{server.url}//oauth/authorize?{query}"))
@@ -127,7 +125,6 @@ async def test_it_is_at_one_path_and_by_two_verbs(server, http, application):
 
 
 async def test_the_host_that_a_request_names_is_not_believed(server, http, application):
-    """Attack case 54."""
     headers = {"host": "evil.example.com"}
     request_of(await http.get(f"/oauth/authorize?{application.query()}", headers=headers))
     told = await http.get(f"/oauth/authorize?{application.query(scope='none')}", headers=headers)
@@ -150,7 +147,7 @@ async def test_it_leads_to_the_sign_in_pages_of_this_browser(database, applicati
 
 @pytest.mark.parametrize("secret", ["", "short", "a" * 43, "a" * 42 + "+", "x" * 4000, "é" * 43])
 async def test_a_planted_cookie_has_no_part_in_a_new_request(database, application, secret):
-    """Attack case 58: session fixation."""
+    """Session fixation."""
     planted = f"{BROWSER_COOKIE[:-1]}={secret}; {BROWSER_COOKIE}1={secret}".encode()
     response = await application.http.get(
         f"/oauth/authorize?{application.query()}", headers={"cookie": planted}

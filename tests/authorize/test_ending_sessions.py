@@ -1,4 +1,4 @@
-"""RP-initiated logout: whose session ends, who is asked, and where the browser goes."""
+"""RP-initiated logout: the session that ends, the question, and where the browser goes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def logout(http):
 
 @pytest.fixture
 async def person(database, server, signed_in, application):
-    """A person who has signed in to the application: session, cookie, and ID token."""
+    """A person that has signed in to the application: session, cookie, and ID token."""
     session, cookie = await signed_in(client_id=application.id)
     return session, cookie, await id_token(database, server.url, session, application.id)
 
@@ -88,7 +88,7 @@ async def test_without_an_address_the_person_sees_that_it_is_done(database, logo
     assert is_page(await logout(), "You are signed out")
 
 
-# Attack case 37.
+# Redirects to places that are not registered.
 
 
 async def test_a_link_ends_nothing_before_the_person_says_so(database, http, logout, person):

@@ -1,4 +1,4 @@
-"""Whatever a query holds: an answer of the application's, a page, or a refusal, and never a 500."""
+"""Any query gets an answer of the application's, a page, or a refusal, and never a 500."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = [
     *("resource", "request", "request_uri", "registration", "claims", "display", "confirm"),
     *("post_logout_redirect_uri", "logout_hint", "unknown"),
 ]
-# Good values too: only who passes one check meets the next.
+# Good values too: only a request that passes one check meets the next.
 VALUES = st.one_of(
     st.text(max_size=30),
     st.text(st.characters(max_codepoint=0x7F), max_size=30),
@@ -84,7 +84,7 @@ async def test_any_logout_request_is_answered(application, pairs):
 @given(raw=st.binary(max_size=60), cookies=st.text(st.characters(max_codepoint=0xFF), max_size=40))
 @_RELAXED
 async def test_any_bytes_are_answered(application, raw, cookies):
-    """Percent-encoding that is none, and cookies that are odd."""
+    """Faulty percent-encoding, and odd cookies."""
     query = quote(raw, safe="%&=+;/?:@!$'()*,~[]{}|^`\\")
     kept = "".join(c for c in cookies if c.isprintable())
     headers = {"cookie": f"__Host-tenantry_session={kept}".strip().encode("latin-1")}

@@ -62,7 +62,7 @@ def test_a_uri_stands_for_itself(production):
     assert stands("com.example.app:/done", "com.example.app:/done", production=production)
 
 
-# Attack case 23: every form of "almost".
+# Every form of "almost".
 ALMOST = [
     "https://app.example.com/callback/",  # suffix
     "https://app.example.com/callbac",  # prefix

@@ -1,4 +1,4 @@
-"""What an anonymous visitor can have the database keep, by sending authorization requests."""
+"""Rows that an anonymous visitor can have the database keep, by sending authorization requests."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def limited(tmp_path_factory):
 
 
 async def test_sign_ins_that_begin_are_limited_by_network(limited):
-    """A /64 of IPv6 is one network; whoever is signed in is not counted, nor what is not kept."""
+    """A /64 of IPv6 is one network; signed-in people do not count, nor refused requests."""
     wire = WIRES["rest"](limited)
     token = await access_token(wire.http, limited.client_id, limited.client_secret)
     rest = Api(wire, (("authorization", f"Bearer {token}"),))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tenantry.data.bulk import archive
 
-# What a text may hold: anything but a NUL and half a character.
+# The characters of a text: anything but a NUL and half a character.
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=20)
 NAME = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=3, max_size=12)
 MOMENT = st.integers(0, 2**52)
@@ -23,7 +23,7 @@ VALUE = st.recursive(
 
 
 def written(lines: list[dict[str, Any]]) -> bytes:
-    """Lines as an export writes them: without what is null, members in order."""
+    """Lines as an export writes them: without nulls, members in order."""
     return b"".join(
         json.dumps(
             {name: value for name, value in line.items() if value is not None},

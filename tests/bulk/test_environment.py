@@ -66,7 +66,7 @@ async def imported(db, content, *, piece=1000):
 
 
 async def through(url, content):
-    """What comes out of a database after a file went in."""
+    """The export of a database after a file went in."""
     async with open_database(url, MASTER_KEY, pool_size=2) as db:
         await imported(db, content)
         return await exported(db)
@@ -106,7 +106,7 @@ async def test_hashes_are_exported_only_when_asked_for(call, db):
 
 
 async def test_an_export_shows_one_moment(call, db):
-    """What is committed while it goes on is not in it."""
+    """A commit of meanwhile is not in it."""
     await run(call, {"email": address()})
     async with db.snapshot() as snapshot:
         pages = dump.dump(snapshot, with_password_hashes=False)

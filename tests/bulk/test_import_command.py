@@ -148,7 +148,7 @@ def test_a_terminal_shows_how_far_it_is(place):
 
 
 def test_one_that_was_killed_is_run_again(place):
-    """What it had done stays done, what is left is done, and each user has one event."""
+    """Done rows stay done, the rest is done, and each user has one event."""
     rows = [
         {
             "email": f"ada{n}@example.com",

@@ -1,4 +1,4 @@
-"""What one call may not do, a file may not either; also beside other calls, and in many batches."""
+"""A file may not do more than one call may; also beside other calls, and in many batches."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ async def test_the_same_file_twice_at_once_is_imported_once(call):
 
 
 async def test_calls_beside_an_import_lose_nothing(call, acme):
-    """Whoever changes a user meanwhile keeps what the file does not say."""
+    """A change of a user meanwhile keeps members that the file does not have."""
     rows = [
         {"email": f"ada{n}@example.com", "external_id": f"u{n}", "organization_id": acme.id}
         for n in range(30)

@@ -1,4 +1,4 @@
-"""Importing users over REST: what goes in, what a second run does, what is refused."""
+"""Importing users over REST: rows, a second run, refusals."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_a_row_creates_a_user_who_is_a_member(importer, rest, organization
 
 
 async def test_an_imported_user_is_one_as_any_other(importer, rest, organization):
-    """The same as the one that a call creates, but for what makes it another."""
+    """The same as the one that a call creates, but for its id and times."""
     email, other = address(), address()
     await importer({"email": email, "organization_id": organization["id"], "given_name": "Ada"})
     await rest.users.create_user_and_membership(

@@ -47,7 +47,7 @@ class Importer:
     async def __call__(
         self, *rows: dict[str, Any], content: Any = None, media_type: str = NDJSON, **switches: bool
     ) -> dict[str, Any]:
-        """Import rows, or a file as it is; raise what is no report."""
+        """Import rows, or a file as it is; raise an answer that is no report."""
         answer = await self.http.post(
             "/api/v1/users:import",
             params={name: json.dumps(value) for name, value in switches.items()},

@@ -26,7 +26,7 @@ def calls(api, session):
 
 
 async def test_no_access_token_changes_how_its_person_signs_in(wire, person, signins):
-    """Whatever its scope: an application passes it on."""
+    """With any scope: an application passes it on."""
     _, session, _ = person
     app = await signins.application(scopes=list(api_scopes.NAMES))
     for scope in ("openid", ALL, " ".join((ALL, *api_scopes.NAMES))):

@@ -1,6 +1,6 @@
 """Every rpc of the contract, and what each caller but a management client may send with it.
 
-Mass assignment: cases 45 to 47 of the attacks that this server must survive.
+Mass assignment: fields that only the server or the product may set.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CALLERS = {
     kind: Caller(kind, "someone", "org_1", permissions, "ses_1")
     for kind, permissions in PERMISSIONS.items()
 }
-# What these kinds may change, whatever else they send only says what is meant.
+# Fields that these kinds may change; all else that they send only names the object.
 WRITES = {
     ("UpdateOrganization", Kind.USER_SESSION): {"display_name", "logo_url"},
 }
@@ -266,7 +266,7 @@ def call(api, method, request):
     "changes", [{"external_id": "other"}, {"slug": ""}, {"metadata": {"a": "b"}}]
 )
 async def test_an_organizations_own_admin_writes_its_name_and_logo_only(wire, rest, admin, changes):
-    """What belongs to the product says in tokens whose organization it is."""
+    """The product's own members say in tokens whose organization it is."""
     organization_id, cookies = admin
     api = Api(wire).sending(cookie=cookies[Kind.USER_SESSION])
     before = (await rest.organizations.get_organization(id=organization_id))["organization"]

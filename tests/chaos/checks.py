@@ -1,4 +1,4 @@
-"""What must hold after the killing, asked of the database and of the receiver."""
+"""Conditions that hold after the killing, asked of the database and of the receiver."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ATTEMPTS = Statement(
 
 
 class Findings:
-    """Counts, and what should not be."""
+    """Counts, and the faults."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
@@ -48,7 +48,7 @@ class Findings:
 async def check(
     db: Database, ledger: Ledger, receiver: Receiver, ordered: set[str], schedule: list[int]
 ) -> Findings:
-    """Return what is there and what is wrong with it."""
+    """Return the counts and the faults."""
     found = Findings()
     kept = [dict(row) for row in await db.fetch_all(_EVENTS)]
     positions = {row["event_id"]: row["position"] for row in await db.fetch_all(_LOG)}

@@ -1,4 +1,4 @@
-"""Writes under load while servers and workers are killed; then asks what became of it all."""
+"""Writes under load while servers and workers are killed; then looks for every one of them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _FAILS = 0.04  # of all requests
 
 @dataclass
 class Endpoint:
-    """What came to one address, in the order in which it was taken."""
+    """The requests to one address, in the order in which they were taken."""
 
     taken: list[str] = field(default_factory=list)  # ids of events, repeats left out
     requests: int = 0
@@ -56,7 +56,7 @@ class Receiver:
         await self._runner.cleanup()
 
     def open(self, name: str, secret: str) -> None:
-        """Take what is signed by this secret."""
+        """Take requests signed by this secret."""
         self._secrets[name] = secret
         self.endpoints[name] = Endpoint()
 

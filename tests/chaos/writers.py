@@ -1,4 +1,4 @@
-"""Clients that change organizations meanwhile, and note what was answered."""
+"""Clients that change organizations meanwhile, and note the answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAUSE_SECONDS = 0.1
 
 @dataclass
 class Ledger:
-    """Each change by a name of its own, by what became of it."""
+    """Each change by a name of its own, by its outcome."""
 
     acknowledged: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""What Envoy is told, by the settings."""
+"""Envoy's configuration, by the settings."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_worker_gets_every_setting_and_no_relative_path(tmp_path, monkeypatch)
             "TENANTRY_DATABASE_URL": "sqlite:///other.db",
         }
     )
-    monkeypatch.setenv("TENANTRY_WORKERS", "7")  # not what was loaded
+    monkeypatch.setenv("TENANTRY_WORKERS", "7")  # not the loaded ones
     environment = envoy.environment(settings)
     there = load(environment)
     assert there.data_dir == tmp_path / "data"

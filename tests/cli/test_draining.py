@@ -1,4 +1,4 @@
-"""A stop under load: whoever has reached the server gets an answer, whatever protocol it speaks."""
+"""A stop under load: each request that has reached the server gets an answer, on every protocol."""
 
 from __future__ import annotations
 

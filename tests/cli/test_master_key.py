@@ -1,4 +1,4 @@
-"""The master key: one, whoever makes it, and only whole."""
+"""The master key: one for all that make it at once, and only whole."""
 
 from __future__ import annotations
 

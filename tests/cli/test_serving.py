@@ -363,7 +363,7 @@ def test_a_restart_keeps_everything(tmp_path):
 
 
 def test_a_new_certificate_is_shown_without_a_restart(tmp_path, monkeypatch):
-    """What housekeeping does once a minute."""
+    """Housekeeping, once a minute."""
     from tenantry.launcher import housekeeping
 
     own = certificates.ensure(load({"TENANTRY_DATA_DIR": str(tmp_path / "own")}))

@@ -13,7 +13,7 @@ MOST = {"M2M": 5, "WEB_APP": 2}  # secrets in force
 
 
 class Holder:
-    """One client and what can be done about its secrets."""
+    """One client and the calls about its secrets."""
 
     def __init__(self, api: Api, kind: str, key: dict[str, str]) -> None:
         self.api, self.kind, self.key = api, kind, key
@@ -37,7 +37,7 @@ class Holder:
         return client
 
     async def secrets(self) -> list[dict[str, Any]]:
-        """What is known of its secrets."""
+        """Its secrets, as the API shows them."""
         found: list[dict[str, Any]] = (await self.shown())["secrets"]
         return found
 

@@ -30,7 +30,7 @@ async def test_a_setting_decides_whether_a_new_applications_secret_may_call_the_
         wanted = application(disallow_scalekit_api_access=BoolValue(value=said))
         client = (await service.create_client(wanted, call)).client
         assert client.disallow_scalekit_api_access is said
-    # What is cleared is what a new one has.
+    # A cleared member is as in a new one.
     cleared = pb.UpdateClientRequest(
         client_id=client.id,
         client=pb.UpdateClient(),

@@ -1,4 +1,4 @@
-"""Applications, the clients of the environment: behaviours section 14, on every wire."""
+"""Applications, the clients of the environment, on every wire."""
 
 from __future__ import annotations
 

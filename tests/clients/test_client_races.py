@@ -132,7 +132,7 @@ async def test_a_client_that_is_deleted_meanwhile_leaves_nothing(api, make, even
 
 
 async def test_an_organization_goes_while_clients_are_made(api, make):
-    """None is left behind: whatever came too late was not found."""
+    """None is left behind: a late one was not found."""
     for _ in range(5):
         organization = (await make.organization())["id"]
         client_id, _ = await make.client(organization)

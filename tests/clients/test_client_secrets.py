@@ -1,4 +1,4 @@
-"""Secrets of clients: behaviours section 14, rotation, and how they are kept (attack case 38)."""
+"""Secrets of clients: their rules, rotation, and how they are kept."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_there_is_a_limit_to_secrets_in_force(holder, events):
     assert await events.new() == []
     # Where the others are out of force at once there is room.
     await holder.add(overlap_seconds=0)
-    # And what has expired is forgotten.
+    # And an expired one is forgotten.
     await holder.add()
     assert len(await holder.secrets()) == 2
 
@@ -183,7 +183,7 @@ async def test_a_public_client_keeps_no_secret(api):
 
 @pytest.mark.wires("rest", "grpc")
 async def test_a_management_client_keeps_a_secret_in_force(api, server):
-    """What the server was started with: nothing of it may change here."""
+    """The secrets that the server was started with: none of them may change here."""
     key = {"client_id": server.client_id}
     (secret,) = (await api.clients.get_client(**key))["client"]["secrets"]
     with refused("INVALID_ARGUMENT", says=LAST):

@@ -1,6 +1,6 @@
-"""What holds for every rpc of clients and their settings at once: callers, ids, organizations.
+"""Rules of every rpc of clients and their settings at once: callers, ids, organizations.
 
-Cases 45, 46, 47 and 63 of the attacks that this server must survive.
+Against other tenants' ids, fields of the server, and floods.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class World:
         )
 
     def request(self, rpc: str) -> dict[str, Any]:
-        """What is asked of this rpc here."""
+        """The request for this rpc."""
         machine = {
             "organization_id": self.organization,
             "client_id": self.machine["client_id"],
@@ -166,7 +166,7 @@ def test_these_are_all():
 
 @pytest.mark.everywhere
 async def test_every_request_here_is_answered(api, world, rest):
-    """Or what is refused below could be refused for another reason."""
+    """Or a refusal below could have another reason."""
     uri = {"redirect_uri": f"https://{unique()}.example.com/cb"}
     for rpc in METHODS:
         request = world.request(rpc) | (uri if "environment_redirect_uri" in rpc else {})
@@ -303,7 +303,7 @@ async def test_nor_of_a_query_and_no_body_says_another_id_than_the_path(api, wor
 
 @pytest.mark.wires("grpc")
 async def test_nor_has_it_an_effect_by_its_number(api, world):
-    """What an answer has under a number that the request does not know is left aside."""
+    """A member of an answer whose number the request does not know is left aside."""
     inner = field_of(1, "Mine") + field_of(7, "x") + field_of(12, "res_1") + bytes([15 << 3, 1])
     request = field_of(1, world.organization) + field_of(2, inner) + field_of(5, "x")
     made = await api.wire.send(METHODS["create_organization_client"], request, api.headers)

@@ -1,4 +1,4 @@
-"""Clients of an organization's machines: what behaviours section 14 says of them, on every wire."""
+"""Clients of an organization's machines, on every wire."""
 
 from __future__ import annotations
 

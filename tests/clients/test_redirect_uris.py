@@ -1,4 +1,4 @@
-"""Which redirect URIs may be registered (attack case 23, of what is registered)."""
+"""Which redirect URIs may be registered."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ RUNS = [
 
 
 def missing(reason: str) -> NoReturn:
-    """What a developer may lack, CI may not."""
+    """A developer may lack it, CI may not."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -135,7 +135,7 @@ def page(browser):
 
 
 def person_of(page):
-    """What the application knows of who is signed in."""
+    """The application's view of the signed-in person."""
     expect(page.get_by_text(re.compile(r"\bsub\b"))).to_be_visible()
     return json.loads(json.loads(page.inner_text("body"))["user"])
 

@@ -60,7 +60,7 @@ OWN_RULES: dict[str, Callable[[validate_pb2.FieldRules], None]] = {
     },
 }
 
-# What 2.21.0 of the SDK knows; another number means that the extraction below lost something.
+# The count in 2.21.0 of the SDK; another number means that the extraction below lost something.
 ALL_SERVICES = 36
 ALL_RPCS = 444
 
@@ -73,7 +73,7 @@ def modules(package: ModuleType, suffix: str) -> Iterator[Any]:
 
 
 def own_files() -> list[FileDescriptorProto]:
-    """What our .proto files declare."""
+    """The declarations of our .proto files."""
     return [
         FileDescriptorProto.FromString(module.desc().proto.to_binary())
         for module in modules(tenantry.gen.scalekit.v1, "_pb")
@@ -81,7 +81,7 @@ def own_files() -> list[FileDescriptorProto]:
 
 
 def sdk_files() -> list[FileDescriptorProto]:
-    """What the SDK declares."""
+    """The declarations of the SDK."""
     files = []
     for module in modules(scalekit.v1, "_pb2"):
         file = FileDescriptorProto()
@@ -205,7 +205,7 @@ def test_type_is_equal(name: str) -> None:
 
 @pytest.mark.parametrize("name", OWN_RPCS)
 def test_rpc_is_equal(name: str) -> None:
-    """Request, response, routes and who may call."""
+    """Request, response, routes and callers."""
     sdk = {name: SDK_RPCS[name]} if name in SDK_RPCS else {}
     lines = differences({name: OWN_RPCS[name]}, sdk)
     assert not lines, "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Each rpc answers alike over every wire, on each database, to whoever calls it with nothing."""
+"""Each rpc answers alike over every wire, on each database, to each caller, without parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def least(method: DescMethod) -> dict[str, str]:
 
 
 async def answered(service: Service, rpc: str) -> tuple[str, str, list[str]]:
-    """What an rpc says to it: its code, our code, the fields that it names."""
+    """The answer of an rpc: its code, our code, the fields that it names."""
     try:
         await getattr(service, rpc)(**least(service.methods[rpc]))
     except ApiError as problem:
@@ -52,5 +52,5 @@ async def test_to_the_management_client(server, wires, token, subtests, service)
             }
             assert by_wire["grpc"][0] not in {"INTERNAL", "UNKNOWN", "UNIMPLEMENTED"}
             assert len({code for code, *_ in by_wire.values()}) == 1, by_wire
-            # REST has no place for what is no variable and not in a body: it may name less.
+            # REST has no place for a field that is no variable and not in a body: it may name less.
             assert by_wire["grpc"] == by_wire["grpc-web"] == by_wire["connect"], by_wire

@@ -61,7 +61,7 @@ async def db(database_url):
 
 @pytest.fixture
 async def other(db, database_url):
-    """The same database as another process has it open: it sees what was committed alone."""
+    """The same database as another process has it open: it sees commits alone."""
     async with open_database(database_url, MASTER_KEY, pool_size=1) as opened:
         yield opened
 

@@ -41,7 +41,8 @@ class PgBouncer:
             f"default_pool_size = {size}\n"
             "server_round_robin = 1\n"
         )
-        # As root it refuses to run: it is whoever may enter the folder of the server's socket.
+        # As root it refuses to run: its user is one that may enter the folder of the server's
+        # socket.
         owner = pwd.getpwuid(Path(host).stat().st_uid).pw_name
         user = ["-u", owner] if os.getuid() == 0 else []
         self._process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A change and its event are one; what is undone is undone whole. Alike on both databases."""
+"""A change and its event are one; undone whole or not at all. Alike on both databases."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tenantry.db import engine, log
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.schema import metadata
 
-# What each driver says to an event without a type.
+# The error of each driver for an event without a type.
 UNRECORDABLE = (sqlite3.IntegrityError, asyncpg.NotNullViolationError)
 
 

@@ -1,4 +1,4 @@
-"""Lists: every page is right whatever was written before, and filters are answered by an index."""
+"""Lists: every page is right after any writes before, and filters are answered by an index."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CHANGES = st.lists(
 
 
 async def play(call, changes):
-    """Make these changes; return what must be there then, the newest first."""
+    """Make these changes; return the rows that must be there then, the newest first."""
     there = []
     for kind, *arguments in changes:
         try:

@@ -1,4 +1,4 @@
-"""The schema: what the migrations make is what the tables declare, whoever runs them."""
+"""The schema: the migrations make the declared tables, run by any user."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ischema_names["xid8"] = Text  # SQLAlchemy does not know it
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 KEY = b"m" * 32
 
-# What only one database knows, for searching: docs/decisions/0002-search.md.
+# Known to one database only, for searching: docs/decisions/0002-search.md.
 EXTRAS = {
     "organizations.search_text",
     "ix_organizations__search_text",
@@ -39,7 +39,7 @@ EXTRAS = {
     "organizations_metadata",
     "users.search_text",
     "ix_users__search_text",
-    # What the event log looks for: docs/decisions/0008-event-log.md.
+    # Read by the event log: docs/decisions/0008-event-log.md.
     "events.xid",
     "events.number",
     "uq_events__id",
@@ -131,7 +131,7 @@ def test_what_the_migrations_forgot_is_noticed(database_url):
 
 
 def foreign_keys(engine, table):
-    """Columns, the table that they refer to, and what happens when its row goes."""
+    """Columns, the table that they refer to, and the rule for when its row goes."""
     if engine.dialect.name == "postgresql":
         return {
             (
@@ -185,7 +185,7 @@ def test_keys_and_unique_rules_are_what_the_tables_declare(database_url):
 
 
 def test_a_foreign_key_has_an_index(database_url):
-    """Deleting an organization must not walk whole tables for what hangs on it."""
+    """Deleting an organization must not walk whole tables for its rows."""
     inspector = inspect(engine := engine_of(database_url))
     for table in metadata.sorted_tables:
         leading = {index["column_names"][0] for index in inspector.get_indexes(table.name)}
@@ -259,7 +259,8 @@ async def test_a_database_in_use_can_be_upgraded(database_url):
         await writing
 
 
-# What the pages took before, by the key that it had; what it is found by, and whether it is proved.
+# Addresses that pages took before, by their key of then; their key of now, and whether they are
+# proved.
 OLD_ADDRESSES = [
     ("usr_1", "Ann@Example.com", "ann@example.com", "ann@example.com", True),
     ("usr_2", "mi\u212ae@example.com", "mike@example.com", "mi\u212ae@example.com", False),

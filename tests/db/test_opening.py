@@ -1,4 +1,4 @@
-"""Opening a database: who may, what the first one makes, and which number each process gets."""
+"""Opening a database: its user, the rows of the first start, and the number of each process."""
 
 from __future__ import annotations
 

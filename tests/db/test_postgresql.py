@@ -1,4 +1,4 @@
-"""The pool, and a PostgreSQL that goes away: what was not done is said, and all comes back."""
+"""The pool, and a PostgreSQL that goes away: undone calls are told so, and all comes back."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ async def test_a_statement_that_takes_too_long_is_ended_by_the_server(
 async def test_a_change_that_a_server_does_not_answer_has_an_unknown_outcome(
     postgresql_migrated, monkeypatch
 ):
-    """One that hangs says nothing; a read may be made again, whatever became of it."""
+    """One that hangs says nothing; a read may be made again in any case."""
     monkeypatch.setattr(postgresql, "_ANSWER_SECONDS", 0.2)
     async with open_database(postgresql_migrated, KEY, pool_size=1) as db:
         with pytest.raises(Unavailable):

@@ -1,4 +1,4 @@
-"""What a database refuses: each has an answer of its own, in bounded time, and changes nothing."""
+"""Refusals of a database: each has an answer of its own, in bounded time, and changes nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def client(name):
 
 @asynccontextmanager
 async def refused(answer):
-    """What is done within is refused with this answer, which says when to come again."""
+    """Calls within are refused with this answer, which says when to come again."""
     with pytest.raises(Unavailable) as problem:
         yield
     error = details.translate(problem.value, "req_1")
@@ -106,7 +106,7 @@ async def test_a_full_disk_of_postgresql_is_named(pg):
 
 @pytest.fixture
 def limited(postgresql, postgresql_migrated):
-    """The URL of a database as a user who gets two connections."""
+    """The URL of a database as a user with two connections."""
     name = postgresql_migrated.partition("?")[0].rpartition("/")[2]
     user = f"limited_{name}"
     postgresql._server.psql(

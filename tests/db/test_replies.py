@@ -14,7 +14,7 @@ HOUR = 3600 * 1_000_000
 
 
 async def once(db, *, request="r", key="k", caller_id="skc_1", name="a"):
-    """What the pipeline does with an Idempotency-Key; returns the reply and whether it is old."""
+    """Keep a reply as the pipeline does for an Idempotency-Key; return it and whether it is old."""
     async with db.transaction() as tx:
         kept = await replies.claim(tx, caller_id=caller_id, key=key, request=request)
         if kept is not None:

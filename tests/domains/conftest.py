@@ -51,7 +51,7 @@ class Customer:
 
 @pytest.fixture
 def resolver(name_server):
-    """What the worker asks."""
+    """The worker's resolver."""
     return Resolver([name_server.address])
 
 

@@ -59,7 +59,7 @@ COMMON = (
     "duckdns.org",
     "公司.cn",
 )
-# What is given, and how DNS spells it.
+# A name as it is given, and as DNS spells it.
 SPELLINGS = {
     "Example-{}.COM": "example-{}.com",
     "example-{}.com.": "example-{}.com",

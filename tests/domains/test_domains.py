@@ -226,7 +226,7 @@ async def test_an_unknown_type_is_refused(api, make):
 
 
 async def test_no_page_may_frame_ours(api, server):
-    """Whoever asks: it says nothing of who uses this deployment."""
+    """To any caller: it names no customer of this deployment."""
     nobody = api.sending(authorization=())
     for origin in ("https://app.example.com", "null", server.url):
         answer = await nobody.domains.list_authorized_domains(origin=origin, link_id="lnk_1")

@@ -1,4 +1,4 @@
-"""What a customer does to the domains of their own organization, and to no other."""
+"""A customer changes the domains of their own organization, and of no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Old events go, all of them and nothing else; what stays is still proven."""
+"""Old events go, all of them and nothing else; the rest is still proven."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ async def test_who_uses_the_table_for_long_only_delays_it(db, partitions):
     await seal_all(db)
     async with db.transaction() as session:
         await session.record(event("slow"))
-        # Long before it, whoever writes would have waited for the one who waits.
+        # Long before it, a writer would have waited for the one that waits.
         assert await retention.run(db, days=DAYS) == retention.AWAY_SECONDS
         await write(db, "meanwhile")
     await prune(db)

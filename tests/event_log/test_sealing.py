@@ -61,7 +61,7 @@ async def test_a_transaction_of_many_events_is_sealed_in_pages_in_their_order(db
         calls.append(len(sealed))
 
     assert await sealing.seal(db, hook) == 0
-    # What is written meanwhile comes after all that this look has seen.
+    # Events written meanwhile come after all that this look has seen.
     await write(db, "meanwhile")
     await seal_all(db, hook)
     await seal_all(db, hook)

@@ -1,4 +1,4 @@
-"""Whoever changes, removes or adds something in the database is found out."""
+"""A change, a removal or an addition in the database is found out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NUMBERS = itertools.count(1)
 
 
 async def problems(db, organization_id=None):
-    """The kinds of what is found, each once."""
+    """The kinds of findings, each once."""
     told = []
     counts = await verify(db, organization_id, found=told.append)
     assert counts.problems == len(told)

@@ -132,7 +132,7 @@ _CONNECTION = {
 _ROLE = dict.fromkeys(("id", "name", "display_name", "description", "extends"), "string")
 _PERMISSION = dict.fromkeys(("id", "name", "description"), "string")
 
-# The members of data, those it always has, the object, and what happens to it.
+# The members of data, those it always has, the object, and its change.
 _OF_KIND = (
     (_ORGANIZATION, "id display_name", "Organization", "organization", "created updated deleted"),
     (

@@ -27,7 +27,7 @@ def sample(event_type, **changes: object):
 
 
 def said(asked):
-    """What a schema says, in the words of the facts; what is ours and what explains is left out."""
+    """A schema in the words of the facts; our own members and explanations are left out."""
     if "properties" in asked:
         return {
             name: said(inner)
@@ -113,7 +113,7 @@ def test_a_sample_keeps_to_its_schema(event_type):
     assert problems(made) == []
     assert (made["id"], made["environment_id"]) == ("evt_5", ENVIRONMENT)
     text = json.dumps(made)
-    # Whatever it says of an organization, an environment or a time is the event's own.
+    # Organization, environment and times in it are the event's own.
     assert "org_2123312131125533123" not in text
     assert text.count('"env_') == text.count(f'"{ENVIRONMENT}"')
     assert "2026-01-05" not in text

@@ -34,7 +34,7 @@ def doomed(request, tmp_path):
 
 
 async def write_until_it_dies(http, headers, answered):
-    """Create, change and delete; note what was answered."""
+    """Create, change and delete; note the answers."""
     number = 0
     while True:
         number += 1

@@ -24,7 +24,7 @@ from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 
 FEATURES = {"features": [{"name": "dir_sync", "enabled": True}]}
-# What each driver says to an event without a type.
+# The error of each driver for an event without a type.
 UNRECORDABLE = (sqlite3.IntegrityError, asyncpg.NotNullViolationError)
 CUSTOM = {"policy_source": "CUSTOM", "absolute_session_timeout": 480, "idle_session_timeout": 60}
 # Every rpc that changes an organization: key of its id, request, and what the event then shows.
@@ -58,7 +58,7 @@ CHANGES = {
 
 
 def published(organization):
-    """What an event says of an organization: OrganizationEventData of the wire contract."""
+    """An event's word of an organization: OrganizationEventData of the wire contract."""
     names = {"id", "display_name", "external_id", "region_code", "create_time", "update_time"}
     names |= {"metadata", "settings", "slug", "logo_url"}
     shown = {name: value for name, value in organization.items() if name in names}

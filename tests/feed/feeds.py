@@ -1,4 +1,4 @@
-"""What a client of the stream does: read lines as they come, and come back with the last id."""
+"""A client of the stream: reads lines as they come, and comes back with the last id."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lines(text: str) -> list[dict[str, Any]]:
 
 
 def names_of(found: list[dict[str, Any]]) -> list[str | None]:
-    """What tells the events of a test apart."""
+    """A mark that tells the events of a test apart."""
     return [event["data"].get("display_name") for event in found]
 
 

@@ -1,4 +1,4 @@
-"""The export of the log: oldest first, with what proves it, and safe to open in a spreadsheet."""
+"""The export of the log: oldest first, with its proof, and safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tenantry.caller import SYSTEM
 from tenantry.event import Event
 from tenantry.events.event_log import chain, exporting, following, sealing
 
-# Attack case 55: what a spreadsheet would run, in a name that a customer chose.
+# A formula that a spreadsheet would run, in a name that a customer chose.
 FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\tx", "\rx", "＝1", '"quoted", x']
 
 

@@ -93,7 +93,7 @@ async def test_the_latest_is_where_it_starts_on_request(client, start, happen, s
         back = read.headers["x-after"]
         await happen("org_1", "behind")
         assert names_of(await read.have(1)) == ["behind"]
-    # Who was told nothing comes back with the id from the header, and misses nothing.
+    # A reader that was told nothing comes back with the id from the header, and misses nothing.
     again = await client.get(STREAM, params={"after": back, "wait": 0})
     assert names_of(lines(again.text)) == ["behind"]
 
@@ -147,7 +147,7 @@ async def test_what_a_slow_writer_commits_last_is_told_last(client, database, st
             assert names_of([quick]) == ["quick"]
         told = await read.have(2)
         assert names_of(told) == ["quick", "slow"]
-        assert told[1]["id"] < quick["id"]  # who went by ids would have skipped it
+        assert told[1]["id"] < quick["id"]  # a reader by ids would have skipped it
     back = await client.get(STREAM, params={"after": quick["id"], "wait": 0})
     assert names_of(lines(back.text)) == ["slow"]
 
@@ -234,7 +234,7 @@ async def test_server_sent_events_have_ids_and_resume_by_them(client, start, hap
 
 
 async def test_a_silent_stream_gives_signs_of_life(database, start, monkeypatch):
-    """A blank line, or a comment: proxies drop what is silent for a minute."""
+    """A blank line, or a comment: proxies drop a connection that is silent for a minute."""
     monkeypatch.setattr(web, "ALIVE_SECONDS", 0.9)
 
     async def authenticate(_headers, _address):

@@ -1,6 +1,6 @@
 """`make fuzz`: the properties of parsers and normalizers, for as long as asked for.
 
-What it finds, and what led there, is kept in `build/fuzz` and tried first the next time.
+Findings, and the way to them, are kept in `build/fuzz` and tried first the next time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What parses or normalizes what others wrote, with texts to try it on: read, or refused, and soon.
+"""Parsers and normalizers of others' texts, with texts to try: read, or refused, and soon.
 
 A property takes one example. It raises nothing but what its docstring allows, whatever it is given.
 """
@@ -60,7 +60,7 @@ JSON = VALUES.map(json.dumps) | TEXT | st.builds(str.__add__, VALUES.map(json.du
 
 
 def joined(separator: str, *parts: str) -> st.SearchStrategy[str]:
-    """Texts that look like what is meant: these parts, and others, in any order."""
+    """Texts that look like good ones: these parts, and others, in any order."""
     return (
         st.lists(st.sampled_from(parts) | st.text(max_size=6), max_size=40).map(separator.join)
         | TEXT

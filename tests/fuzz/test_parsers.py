@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from properties import PROPERTIES
 
-# What once did not hold.
+# Texts on which a property once failed.
 FOUND = [("domains", "example.."), ("queries", (0, "%" * 30_000))]
 
 

@@ -1,4 +1,4 @@
-"""Applications and people who are signed in."""
+"""Applications and signed-in people."""
 
 from __future__ import annotations
 

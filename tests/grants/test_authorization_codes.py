@@ -314,7 +314,7 @@ GONE = {
 @pytest.mark.parametrize("case", GONE)
 async def test_attack_25_a_code_is_worth_nothing_once_somebody_is_gone(signins, app, make, case):
     organization = await make.organization()
-    await make.user(organization["id"])  # who stays
+    await make.user(organization["id"])  # the one that stays
     session, _ = await signins.session(await make.user(organization["id"]))
     code = await signins.code(app, session)
     await GONE[case](signins, session)

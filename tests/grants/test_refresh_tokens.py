@@ -1,4 +1,4 @@
-"""The refresh_token grant: another token after each use, and what ends a family."""
+"""The refresh_token grant: another token after each use, and the end of a family."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ async def test_attack_31_a_refresh_narrows_the_scope_and_never_widens_it(signins
     for scope in ('"', "openid  email", "openid\nemail"):
         answer = await signins.refresh(app, tokens["refresh_token"], scope=scope)
         assert is_refused(answer, "invalid_scope")
-    # None of it has used the token up, and what was granted stays granted (RFC 6749 section 6).
+    # None of it has used the token up, and the granted scopes stay granted (RFC 6749 section 6).
     tokens = await signins.refreshed(app, tokens["refresh_token"])
     assert tokens["scope"] == "openid email offline_access"
 
@@ -343,7 +343,7 @@ async def test_a_revocation_that_comes_meanwhile_wins(signins, app, session, fir
 
 
 async def test_refreshes_while_the_session_is_revoked(signins, make, app):
-    """Whatever the order, nothing of it works afterwards, and nothing fails in another way."""
+    """In any order, nothing of it works afterwards, and nothing fails in another way."""
     for _ in range(3):
         session, _ = await signins.session(await make.user())
         first = (await signins.tokens(app, session))["refresh_token"]

@@ -31,7 +31,7 @@ ADA = {"given_name": "Ada", "family_name": "Lovelace", "name": "Ada Lovelace"}
 
 @pytest.fixture(autouse=True)
 def _any_size(monkeypatch):
-    """The middleware refuses what is too long; here we want to see by how much."""
+    """The middleware refuses a cookie that is too long; here we want to see by how much."""
     assert session_crypto._MAX_COOKIE_VALUE_BYTES == LIMIT
     monkeypatch.setattr(session_crypto, "_MAX_COOKIE_VALUE_BYTES", 100_000)
 

@@ -1,4 +1,4 @@
-"""One normaliser of e-mail addresses: what is taken, and what an address is known by."""
+"""One normaliser of e-mail addresses: those that are taken, and the key of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids: never twice, never smaller than before, and told apart from what is none."""
+"""Ids: never twice, never smaller than before, and told apart from other texts."""
 
 from __future__ import annotations
 

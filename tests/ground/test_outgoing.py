@@ -94,7 +94,7 @@ async def post(client, url, *, seconds=5.0, most_bytes=1000, headers=None, body=
 
 @pytest.fixture
 def names(monkeypatch):
-    """What names mean: a list of addresses each, or a list of such lists for one look each."""
+    """Names in this DNS: a list of addresses each, or a list of such lists for one look each."""
     known = {}
     real = socket.getaddrinfo
     asked = []

@@ -1,4 +1,4 @@
-"""Page tokens: what was put in comes out, for this list alone, and nobody else can make one."""
+"""Page tokens: a sealed value comes out, for this list alone, and nobody else can make one."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_token_opens_no_other_list(listing, other, id_):
 
 
 def test_a_list_and_its_token_are_not_run_together():
-    """What is cut off the name of the list and put before the id is another token."""
+    """A part cut off the list's name and put before the id makes another token."""
     token = TOKENS.encode("organizations", backward=False, id_="org_1")
     raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     moved = raw[:12] + b"s" + raw[12:]

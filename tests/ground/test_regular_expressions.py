@@ -2,7 +2,7 @@
 
 Python's engine goes back to try again: where an expression may take the same characters in several
 ways, it does so again and again. Each is pumped: long texts of what it itself repeats, with an end
-that does not fit. The lengths grow, so that what is exponential is seen at the shortest.
+that does not fit. The lengths grow, so that an exponential one is seen at the shortest.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tenantry import email_addresses
 SRC = Path(tenantry.__file__).parent
 ON = {"match", "fullmatch", "search", "sub", "split", "finditer", "findall"}
 LENGTHS = (14, 20, 26, 200, 1000, 8000)
-SECONDS = 0.03  # what is quadratic takes tenths of a second for 8,000 characters
-# What only ever reads texts of ours, at start or while a page is made.
+SECONDS = 0.03  # a quadratic one takes tenths of a second for 8,000 characters
+# Modules that only ever read texts of ours, at start or while a page is made.
 OF_OURS = {"reference", "settings.py", "gen", "cli", "db", "webhooks", "certificates", "launcher"}
 
 
@@ -103,7 +103,7 @@ def of(kind, value) -> list[str]:  # noqa: PLR0911 - one for each kind
         case op.NOT_LITERAL:
             return [chr(value + 1)]
         case op.ANY:
-            return ["a", '"', "\n"]  # a quote, for it may begin what is looked for anew
+            return ["a", '"', "\n"]  # a quote, for it may begin the match anew
         case op.IN:
             return members(value)
         case op.BRANCH:
@@ -129,7 +129,7 @@ def members(value) -> list[str]:
 
 
 def repeated(items, before=""):
-    """Yield what is repeated in an expression, each after a text that leads there."""
+    """Yield the repeated parts of an expression, each after a text that leads there."""
     for kind, value in items:
         if kind in {op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT}:
             yield from ((before, text) for text in samples(value[2]) if text)

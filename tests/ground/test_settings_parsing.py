@@ -1,4 +1,4 @@
-"""Whatever the environment and the file say: settings, or one line that names the wrong one."""
+"""Any environment and file give settings, or one line that names the wrong one."""
 
 from __future__ import annotations
 

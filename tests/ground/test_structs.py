@@ -1,4 +1,4 @@
-"""What a Struct of a request holds, as plain JSON."""
+"""The value of a request's Struct, as plain JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets at rest: what was sealed comes out for its purpose alone; a change is noticed."""
+"""Secrets at rest: a sealed one comes out for its purpose alone; a change is noticed."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _NUMBERS = itertools.count(1)
 
 
 def look(url, tmp_path):
-    """What it finds of a database."""
+    """Its findings about a database."""
     known = settings.load(
         {
             "TENANTRY_DATABASE_URL": url,
@@ -31,7 +31,7 @@ def look(url, tmp_path):
 
 @pytest.fixture
 def own(postgresql, empty_postgresql):
-    """The URL of a PostgreSQL database of the test's own, and what runs SQL in it."""
+    """The URL of a PostgreSQL database of the test's own, and a function that runs SQL in it."""
     name = f"doctored_{next(_NUMBERS)}"
     postgresql._server.psql(f"CREATE DATABASE {name} TEMPLATE {empty_postgresql}")
     url = postgresql._server.get_uri(database=name)

@@ -150,7 +150,7 @@ async def test_readyz_says_that_postgresql_is_read_only_or_locked_or_full(
         await holds(ask, 200)
 
 
-# What the server says when a file cannot grow (https://www.postgresql.org/docs/current/
+# The server's words when a file cannot grow (https://www.postgresql.org/docs/current/
 # errcodes-appendix.html), said by a trigger.
 FULL = [
     "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "

@@ -39,7 +39,7 @@ def unsteady_server(unsteady_postgresql, tmp_path_factory):
 
 @dataclass
 class Ledger:
-    """What was answered."""
+    """The answers."""
 
     made: list[str] = field(default_factory=list)
     refused: list[ApiError] = field(default_factory=list)
@@ -143,7 +143,7 @@ async def external_ids(server):
 
 
 def waits(server):
-    """What the worker has logged of its waiting."""
+    """The worker's log lines about its waiting."""
     lines = [line for line in server.log.read_text().splitlines() if line.startswith("{")]
     found = [json.loads(line) for line in lines]
     return [one for one in found if one["message"] == "the worker waits for the database"]
@@ -178,7 +178,7 @@ async def test_a_worker_goes_on_as_soon_as_its_database_is_back(
 async def test_keys_are_published_with_their_age_while_the_database_is_away(
     unsteady_postgresql, unsteady_server, trouble
 ):
-    """So that whoever verifies tokens by them goes on; and discovery, which leads to them."""
+    """So that verifiers of tokens by them go on; and discovery, which leads to them."""
     async with over_https(unsteady_server) as http:
         before = await http.get("/keys")
         assert before.status_code == 200

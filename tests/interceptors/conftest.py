@@ -53,7 +53,7 @@ async def receiver():
 
 @pytest.fixture
 async def interceptors(db):
-    """What asks them, loopback allowed."""
+    """The service that asks them, loopback allowed."""
     running = Interceptors(db, configured())
     yield running
     await running.aclose()

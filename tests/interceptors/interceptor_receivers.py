@@ -45,9 +45,9 @@ class Got:
 
 
 class Receiver:
-    """A server that notes what comes; ``answers`` says what a path gets.
+    """A server that notes requests; ``answers`` has the answer of a path.
 
-    An answer is what is sent as JSON, bytes, a status, or a function of the request; ALLOW
+    An answer is a value to send as JSON, bytes, a status, or a function of the request; ALLOW
     without one.
     """
 
@@ -76,7 +76,7 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def at(self, path: str = "/ask") -> list[Got]:
-        """What came at a path."""
+        """The requests to a path."""
         return [one for one in self.got if one.path == path]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

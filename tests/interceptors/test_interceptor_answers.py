@@ -1,4 +1,4 @@
-"""What an answer may say of a client's token, and what it may not."""
+"""Claims that an answer may give a client's token, and those that it may not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The official SDKs take what is sent, and nothing else."""
+"""The official SDKs take our requests, and nothing else."""
 
 from __future__ import annotations
 

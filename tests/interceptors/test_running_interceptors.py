@@ -1,4 +1,4 @@
-"""Interceptors are asked as documented, and what they say, or fail to say, is what happens."""
+"""Interceptors are asked as documented, and their answers, or failures, decide."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def sdk():
 
 
 async def executed(db):
-    """The events of what was asked, the oldest first."""
+    """The events of requests to interceptors, the oldest first."""
     found = await log.after(db, "", limit=1000)
     return [event for event in found if event["type"] == "interceptor.executed"]
 
@@ -191,7 +191,7 @@ async def test_the_first_that_denies_stops_the_chain(interceptors, db, receiver)
 async def test_a_denial_without_a_good_message_is_told_in_our_words(
     interceptors, db, receiver, error
 ):
-    # Also where failures are passed over: it is none.
+    # Also where failures are passed over: a DENY is not a failure.
     await interceptor(db, receiver.url(), failure_policy="FAIL_OPEN")
     receiver.answers["/ask"] = {"decision": "DENY", "error": error}
     with pytest.raises(errors.Intercepted, match=r"does not allow this.*help@example\.com"):

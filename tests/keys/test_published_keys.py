@@ -1,4 +1,4 @@
-"""What verifiers read: /keys and the discovery documents."""
+"""Read by verifiers: /keys and the discovery documents."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def system(database):
 
 @pytest.fixture
 async def process(server, database):
-    """What another process of this deployment answers; each call starts one."""
+    """The answer of another process of this deployment; each call starts one."""
     environment = {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
     async with AsyncExitStack() as closing:
 

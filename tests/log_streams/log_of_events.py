@@ -1,4 +1,4 @@
-"""What the tests of log streams share: events in the log, rows of streams, certificates."""
+"""Shared by the tests of log streams: events in the log, rows of streams, certificates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TENANTRY_LOG_STREAMS: a server sends what happens to all that is named, or says what is wrong."""
+"""TENANTRY_LOG_STREAMS: a server sends events to all named streams, or names the fault."""
 
 from __future__ import annotations
 

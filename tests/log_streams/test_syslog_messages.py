@@ -1,4 +1,4 @@
-"""What an event looks like as a syslog message, whatever names and ids hold."""
+"""An event as a syslog message, with any names and ids."""
 
 from __future__ import annotations
 

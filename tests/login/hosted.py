@@ -147,7 +147,7 @@ class Application:
         return "/oauth/authorize?" + urlencode({k: v for k, v in whole.items() if v is not None})
 
     async def tokens(self, http: httpx.AsyncClient, code: str) -> dict[str, Any]:
-        """What it gets for a code."""
+        """Its tokens for a code."""
         answer = await http.post(
             "/oauth/token",
             data={
@@ -187,7 +187,7 @@ class Visitor:
         return await self.post(f"{self.path}/{name}", **form)
 
     async def page(self, query: str = "") -> httpx.Response:
-        """What the sign-in waits for."""
+        """The step that the sign-in waits for."""
         return await self.get(self.path + query)
 
     async def begin(self, application: Application, **members: Any) -> httpx.Response:
@@ -236,7 +236,7 @@ async def deployment(server: LiveServer):
 
 
 def answered(response: httpx.Response, redirect_uri: str = REDIRECT_URI) -> dict[str, str]:
-    """What the application is told at its redirect_uri."""
+    """The parameters that the application gets at its redirect_uri."""
     assert response.status_code == 303, response.text
     location = urlsplit(response.headers["location"])
     assert location._replace(query="").geturl() == redirect_uri, response.headers["location"]
@@ -250,7 +250,7 @@ def heading(response: httpx.Response) -> str:
 
 
 def problems(response: httpx.Response) -> list[str]:
-    """What the page says is wrong."""
+    """The error that the page shows."""
     return [
         html.unescape(re.sub(r"<[^>]+>", "", found))
         for found in re.findall(r'role="alert"[^>]*>(.*?)</p>', response.text, re.DOTALL)

@@ -1,4 +1,4 @@
-"""What the pages do not let anybody do to somebody else (attack cases 54, 55 and 58)."""
+"""Visitors that try to harm others: cross-site posts, injected texts, fixed sessions."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ async def test_a_cookie_tossed_from_a_sibling_is_not_read(visitor, application):
 
 
 async def test_who_signs_in_gets_a_fresh_session(place, application, visitor):
-    """A session cookie that somebody planted does not become that of who signs in."""
+    """A session cookie that somebody planted does not become that of the person signing in."""
     user = await place.make.user()
     async with place.visitor() as attacker:
         await attacker.begin(application)
@@ -126,7 +126,7 @@ async def test_who_signs_in_gets_a_fresh_session(place, application, visitor):
 
 
 async def test_a_planted_login_cookie_gives_nothing_to_who_planted_it(place, application):
-    """Attack case 58: a sign-in that somebody began, and has somebody else go on with."""
+    """A sign-in that one person began, and has somebody else go on with."""
     user = await place.make.user()
     async with place.visitor() as thief, place.visitor() as victim:
         await thief.begin(application)

@@ -13,7 +13,7 @@ SESSION = "__Host-tenantry_session"
 
 @pytest.fixture
 async def invited(place):
-    """Somebody who is invited, and the path of the link that they got."""
+    """An invited person, and the path of the link that they got."""
     organization = await place.make.organization("Globex <Ltd>")
     email = f"{unique('invited')}@example.com"
     await place.api.users.create_user_and_membership(
@@ -42,7 +42,7 @@ async def test_it_says_whose_it_is_and_waits_for_a_button(place, visitor, invite
     done = await visitor.post(path)
     assert done.status_code in {200, 303}
     assert await status(place, organization, email) == "ACTIVE"
-    assert SESSION in visitor.cookies  # who has never signed in need not prove the inbox again
+    assert SESSION in visitor.cookies  # a person new to sign-ins need not prove the inbox again
 
 
 async def test_it_is_good_once(place, visitor, invited):

@@ -57,7 +57,7 @@ async def test_not_me_takes_no_sign_in_asks_and_then_ends_sessions_and_refresh_t
 ):
     path, tokens = told
     async with place.visitor() as mailbox:
-        for _ in range(2):  # opening it changes nothing, whoever does
+        for _ in range(2):  # opening it changes nothing
             page = await mailbox.get(path)
             assert page.status_code == 200
             assert heading(page) == "Was this not you?"
@@ -70,7 +70,7 @@ async def test_not_me_takes_no_sign_in_asks_and_then_ends_sessions_and_refresh_t
         assert "/ui/profile/passkeys" in done.text
         assert (await visitor.get("/ui/profile/security")).status_code == 401
         assert await refreshed(application, mailbox.http, tokens) == 400
-        # Once: who has signed in again since stays so.
+        # Once: a person that has signed in again since stays so.
         again = await sign_in(visitor, application, email)
         assert heading(await mailbox.post(path)) == "You are signed out everywhere"
         assert await refreshed(application, mailbox.http, again) == 200

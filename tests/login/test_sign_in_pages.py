@@ -20,7 +20,7 @@ def new_email() -> str:
 
 @pytest.fixture
 async def member(place):
-    """Somebody who is in one organization, with a password that they have chosen."""
+    """A member of one organization, with a password that they have chosen."""
     user = await place.make.user()
     async with place.visitor() as browser:
         chosen = password()
@@ -80,7 +80,7 @@ async def test_mail_goes_to_the_stored_address_and_never_to_what_was_typed(
 
 
 async def test_a_link_waits_for_a_button(place, application, visitor):
-    """What looks into mails follows links: only the button takes it for a proof."""
+    """Scanners of mail follow links: only the button takes it for a proof."""
     user = await place.make.user()
     await visitor.begin(application)
     await visitor.step("email", email=user["email"])
@@ -400,7 +400,7 @@ async def test_what_has_ended_leads_back_to_where_the_application_begins(place, 
     await place.expire(visitor.path.removeprefix("/login/"))
     sent = await visitor.page()
     assert (sent.status_code, sent.headers["location"]) == (303, uri)
-    # What was typed is not lost without a word; and without cookies there would be no end to it.
+    # A typed text is not lost without a word; and without cookies there would be no end to it.
     for page in (await visitor.step("code", code="1"), await visitor.http.get(visitor.path)):
         assert page.status_code == 410
         assert f'<a class="button" href="{uri}">Start again</a>' in page.text

@@ -1,4 +1,4 @@
-"""Who has tried too often waits, and then goes on where they were."""
+"""A person that has tried too often waits, and then goes on in the same place."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_who_has_tried_too_often_keeps_the_step_and_what_they_typed(
     shown = re.search(r"data-wait[^>]*>(\d+):(\d\d)<", page.text)
     assert int(shown[1]) * 60 + int(shown[2]) == wait
     assert "/login/countdown.js" in page.text
-    # By itself it goes nowhere: what was typed would be lost.
+    # By itself it goes nowhere: typed text would be lost.
     assert "http-equiv" not in page.text
 
 

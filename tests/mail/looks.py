@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# The contrast of each text with what is behind it, the lowest first (WCAG 2.2, 1.4.3).
+# The contrast of each text with its background, the lowest first (WCAG 2.2, 1.4.3).
 CONTRASTS = """() => {
   const channel = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
   const parse = text => text.match(/[\\d.]+/g).map(Number);
@@ -32,7 +32,7 @@ GROUND = "getComputedStyle(document.body).backgroundColor"
 
 
 async def check(page):
-    """What holds for every page: nothing is cut off or hard to read."""
+    """On every page nothing is cut off or hard to read."""
     assert not await page.evaluate(SCROLLS)
     contrasts = await page.evaluate(CONTRASTS)
     assert len(contrasts) > 3

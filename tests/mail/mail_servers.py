@@ -165,7 +165,7 @@ def configured(**values: object) -> settings.Settings:
 
 
 async def prepared(_db, queued):
-    """What a room adds when the mail goes out."""
+    """Values that a room adds when the mail goes out."""
     return {**queued.variables, "link": LINK}
 
 

@@ -1,4 +1,4 @@
-"""Delivery to a real mail server: once, later, or never, and whatever happens in between."""
+"""Delivery to a real mail server: once, later, or never, with any fault in between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mail says: in every client, whatever a name holds, and as the operator wants it."""
+"""The words of a mail: in every client, with any name, and as the operator wants them."""
 
 from __future__ import annotations
 

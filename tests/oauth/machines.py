@@ -121,7 +121,7 @@ def signed(claims, key, algorithm="ES256", **header: Any):
 
 
 def says(client_id, audience, **claims: Any):
-    """What an assertion says (RFC 7523 section 3); None leaves a claim out."""
+    """The claims of an assertion (RFC 7523 section 3); None leaves a claim out."""
     at = int(time.time())
     whole = {
         "iss": client_id,

@@ -35,7 +35,7 @@ async def signing(database):
 
 @pytest.fixture
 def claims(server):
-    """What a good token says."""
+    """The claims of a good token."""
     at = int(time.time())
     return {
         "iss": server.url,
@@ -124,7 +124,7 @@ async def test_an_id_token_of_ours_is_no_access_token(api, claims, signing, serv
 
 @pytest.mark.wires("rest")
 async def test_a_token_is_of_its_clients_kind(api, claims, signing, new, make):
-    """Attack case 28: signed by us, and of no kind that its client has."""
+    """Signed by us, and of no kind that its client has."""
     current = signing[State.CURRENT]
     organization, other = await make.organization(), await make.organization()
     machine, spa = await new.machine(organization["id"]), await new.application("SPA")
@@ -152,7 +152,7 @@ async def test_a_token_is_of_its_clients_kind(api, claims, signing, new, make):
 
 @pytest.mark.wires("rest")
 async def test_a_token_of_another_deployment_is_refused(api, oauth, claims):
-    """Attack case 28: its key has a kid of ours, or its token an issuer of ours."""
+    """Its key has a kid of ours, or its token an issuer of ours."""
     ours = parts_of(await oauth.get_token(oauth.management))[0]
     tokens = [
         signed(claims | {"iss": "https://b.example", "aud": ["https://b.example"]}, OTHER_KEY, kid)

@@ -22,7 +22,7 @@ METHODS = {
 
 @pytest.fixture
 async def metadata(http, server):
-    """What the discovery document says, checked by Authlib."""
+    """The discovery document, checked by Authlib."""
     answer = await http.get(get_well_known_url(server.url, external=True))
     found = answer.json()
     AuthorizationServerMetadata(found).validate()

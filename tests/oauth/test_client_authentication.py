@@ -126,7 +126,7 @@ async def test_a_description_is_of_the_characters_that_the_rfc_allows(http):
 
 
 async def test_two_secrets_work_side_by_side_until_one_goes(rest, make, new, oauth):
-    """Attack case 36: two secrets in rotation."""
+    """Two secrets in rotation."""
     organization = await make.organization()
     place = {"organization_id": organization["id"]}
     client = await new.machine(organization["id"])
@@ -157,7 +157,6 @@ async def test_a_secret_that_is_inactive_or_expired_is_wrong(rest, new, oauth):
 
 
 async def test_an_unknown_client_and_a_wrong_secret_are_one_answer(endpoint, new):
-    """Attack case 56, as far as clients go."""
     client = await new.machine()
     assert (await endpoint(client)).status_code == 200
     answers = [
@@ -195,7 +194,7 @@ def work(monkeypatch, database):
 async def test_an_unknown_client_takes_the_work_of_a_wrong_secret(
     server, process, work, rest, make
 ):
-    """Counted, not timed; attack case 36."""
+    """Counted, not timed."""
     here = process()
     organization = await make.organization()
     client_id, secret = await make.client(organization["id"])
@@ -244,7 +243,7 @@ async def test_an_application_may_be_kept_to_addresses(process, new, rest):
     for there in outside:
         answer = await there.token(client)
         assert is_error(answer, "invalid_client", 401)
-        # What a caller writes of its own address does not count.
+        # A caller's own word about its address does not count.
         for spoofed in ({}, {"x-forwarded-for": "203.0.113.7"}, {"forwarded": "for=203.0.113.7"}):
             answer = await there.http.get(path, params=page, headers=headers | spoofed)
             assert answer.status_code == 403
@@ -254,7 +253,7 @@ async def test_an_application_may_be_kept_to_addresses(process, new, rest):
 
 
 async def test_wrong_credentials_are_counted_by_the_real_address(process, new):
-    """Attack case 57: neither a header nor another client id gets around it."""
+    """Neither a header nor another client id gets around it."""
     client = await new.machine()
 
     mine = f"2001:db8:{random.getrandbits(16):x}:{random.getrandbits(16):x}::1"
@@ -270,14 +269,13 @@ async def test_wrong_credentials_are_counted_by_the_real_address(process, new):
     assert answer.status_code == 429
     assert answer.json()["error"] == "temporarily_unavailable"
     assert int(answer.headers["retry-after"]) >= 1
-    # Nobody is locked out by it: not who is behind the same address, nor who is elsewhere.
+    # Nobody is locked out by it: neither behind the same address, nor elsewhere.
     elsewhere = process("198.51.100.2", rate_limit_failures="5/hour")
     for there in (here, elsewhere):
         assert (await there.token(client)).status_code == 200
 
 
 async def test_no_answer_or_log_has_a_secret(server, endpoint, new, events):
-    """Attack case 63."""
     client = await new.machine()
     assertion = signed(says(client.id, "https://else.example"), key_for("ES256"))
     answers = [

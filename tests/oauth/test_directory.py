@@ -1,4 +1,4 @@
-"""What a process remembers of clients and tokens: not for long, not without bound, read at once."""
+"""A process's memory of clients and tokens: not for long, not without bound, read at once."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_who_asks_while_it_is_read_waits_for_that(directory, counted, new)
         asked.append(asyncio.create_task(directory.find(client.id)))
         asked.append(asyncio.create_task(directory.in_force(client.id, "tkn_1")))
         await asyncio.sleep(0.01)
-    # One who gives up ends it for nobody else.
+    # A caller that gives up ends it for nobody else.
     asked[0].cancel()
     counted.slow.set()
     found = await asyncio.gather(*asked, return_exceptions=True)
@@ -93,7 +93,7 @@ async def test_it_is_remembered_for_less_than_a_second_from_before_it_was_read(
         read.append(counted.statements)
     # The first time the client and then its token, later both by one statement or the other's.
     assert read == [2, 2, 4, 4, 6]
-    # What was read before a moment is not good enough for who names the moment.
+    # A read from before a moment is not good enough for a caller that names the moment.
     before = counted.statements
     await directory.find(client.id, since=clock[0])
     assert counted.statements == before

@@ -1,4 +1,4 @@
-"""Introspection (RFC 7662): who is told what of a token, and who is told nothing."""
+"""Introspection (RFC 7662): the claims that a client is told of a token, and no others."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_a_token_is_told_as_it_is(oauth, new, make):
 
 
 async def test_whom_it_is_not_for_is_told_nothing(oauth, new):
-    """Attack case 28: of client A at client B, and of organization A at organization B."""
+    """A token of client A at client B, and of organization A at organization B."""
     resource, stranger, app = await new.machine(), await new.machine(), await new.application()
     for_resource = await oauth.get_token(await new.machine(audience=[resource.id, "x"]))
     assert (await told(oauth, resource, for_resource))["active"]

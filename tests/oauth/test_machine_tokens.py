@@ -1,4 +1,4 @@
-"""Tokens of clients of every kind: what they say, how long they live, and who gets none."""
+"""Tokens of clients of every kind: their claims, their lifetime, and clients that get no token."""
 
 from __future__ import annotations
 
@@ -85,7 +85,6 @@ async def test_an_application_has_a_token_for_this_api(server, new, oauth, rest)
 
 
 async def test_less_may_be_asked_for_but_never_more(new, oauth):
-    """Attack case 31."""
     client = await new.machine(scopes=["a:read", "a:write", "b"])
     for asked, got in (("b a:read", "b a:read"), ("b b", "b"), ("", "a:read a:write b")):
         answer = await oauth.token(client, scope=asked)
@@ -131,7 +130,7 @@ async def test_a_client_may_have_its_tokens_signed_by_es256(http, rest, new, oau
 
 @pytest.mark.wires("rest", "grpc")
 async def test_an_organizations_client_may_make_no_call_here(server, api, make, new, oauth):
-    """Not even with this server as its audience: attack case 28."""
+    """Not even with this server as its audience."""
     organization = await make.organization()
     for audience in ([], [server.url], [server.url, server.client_id]):
         client = await new.machine(organization["id"], audience=audience)

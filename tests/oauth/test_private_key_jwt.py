@@ -76,7 +76,7 @@ async def test_each_endpoint_takes_it_for_the_issuer_the_token_endpoint_and_itse
 
 
 async def test_each_is_good_once(oauth, second, client, audience):
-    """Attack case 36: at no endpoint and in no process again."""
+    """An assertion is good once: at no endpoint and in no process again."""
     assertion = by_assertion(signed(says(client.id, audience), KEY))
     assert (await oauth.token(**assertion)).status_code == 200
     for again in (oauth.token, oauth.introspect, second.token):
@@ -166,7 +166,7 @@ async def test_a_clock_may_be_a_little_off(oauth, client, audience):
 
 
 async def test_only_a_registered_key_counts(oauth, client, audience):
-    """Attack case 27: a key that the header brings or points to is nobody's."""
+    """A key that the header brings or points to is nobody's."""
     other = key_for("ES256", 1)
     public = other.as_dict(private=False)
     for header in (
@@ -182,7 +182,7 @@ async def test_only_a_registered_key_counts(oauth, client, audience):
     ):
         forged = signed(says(client.id, audience), other, **header)
         assert is_error(await oauth.token(**by_assertion(forged)), "invalid_client", 401)
-    # Its own key signs all the same, whatever else the header brings; and needs no kid.
+    # Its own key signs all the same, with any other header; and needs no kid.
     for header in ({"jwk": public}, {"x5c": ["AAAA"]}, {"kid": None}, {"typ": "JWT"}):
         good = signed(says(client.id, audience), KEY, **header)
         assert (await oauth.token(**by_assertion(good))).status_code == 200
@@ -191,7 +191,7 @@ async def test_only_a_registered_key_counts(oauth, client, audience):
 
 
 async def test_there_is_no_signature_by_what_everybody_knows(oauth, new, audience):
-    """Attack case 27: `none`, and HMAC with the public key or the secret."""
+    """Algorithms: `none`, and HMAC with the public key or the secret."""
     client, key = await new.machine(), key_for("RS256")
     await new.set_up(client, jwks=jwks(key))
     said = says(client.id, audience)
@@ -274,7 +274,7 @@ async def test_the_form_goes_with_it(oauth, client, audience):
 
 
 async def test_an_assertion_of_one_client_is_not_anothers(oauth, new, client, audience):
-    """Attack case 28: both have keys, and the header names the right kid."""
+    """Both have keys, and the header names the right kid."""
     other, key = await new.machine(), key_for("ES256", 1)
     await new.set_up(other, jwks=jwks(key))
     forged = signed(says(client.id, audience), key)

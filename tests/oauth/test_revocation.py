@@ -77,7 +77,7 @@ async def test_an_unknown_token_is_no_error(oauth, new):
 async def test_the_management_revokes_api_tokens(rest, make, oauth, new, is_active):
     organization = await make.organization()
     made = await rest.tokens.create_token(token={"organization_id": organization["id"]})
-    # Neither another client of the organization, nor who knows its id alone.
+    # Neither another client of the organization, nor one that knows its id alone.
     assert (
         await oauth.revoke(await new.machine(organization["id"]), token=made["token"])
     ).status_code == 200
@@ -90,7 +90,7 @@ async def test_the_management_revokes_api_tokens(rest, make, oauth, new, is_acti
 
 
 async def refused_within_a_second(ask):
-    """What is asked for again and again, is refused before a second is over."""
+    """A token that is asked for again and again is refused before a second is over."""
     until = time.monotonic() + 1.0
     while await ask():
         assert time.monotonic() < until

@@ -18,7 +18,7 @@ from tenantry.caller import Caller, Kind
 from tenantry.settings import load
 from tenantry.times import now
 
-WAIT = 1.6  # for what is written about a second later
+WAIT = 1.6  # for rows that are written about a second later
 
 
 async def issued(events, client):

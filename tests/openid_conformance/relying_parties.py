@@ -62,7 +62,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the library is to hold the answer against."""
+    """The checks that the library holds the answer against."""
 
     state: str
     nonce: str | None = None
@@ -75,7 +75,7 @@ class Party(ABC):
 
     @abstractmethod
     async def discover(self) -> dict[str, Any]:
-        """What the discovery document says, as the library takes it."""
+        """The discovery document, as the library takes it."""
 
     @abstractmethod
     async def authorization_url(self, client: Client, parameters: dict[str, str]) -> str:
@@ -95,7 +95,7 @@ class Party(ABC):
 
     @abstractmethod
     async def userinfo(self, client: Client, access_token: str, subject: str) -> dict[str, Any]:
-        """What the UserInfo endpoint says of somebody."""
+        """The UserInfo endpoint's claims about somebody."""
 
     @abstractmethod
     async def end_session_url(self, client: Client, parameters: dict[str, str]) -> str:

@@ -47,7 +47,7 @@ def unsigned(claims):
 
 
 def is_error_page(found, *says: str):
-    """The person is shown what is wrong, and the application is told nothing."""
+    """The person is shown the fault, and the application is told nothing."""
     assert isinstance(found, Page), found
     assert urlsplit(found.url).path.startswith("/login/error/err_")
     assert found.status == 400, found.status
@@ -56,7 +56,7 @@ def is_error_page(found, *says: str):
 
 
 def is_same_authentication(second, first):
-    """Two ID tokens are of the same person, who has authenticated once."""
+    """Two ID tokens are of the same person and the same authentication."""
     assert second.claims["sub"] == first.claims["sub"]
     assert second.claims["auth_time"] == first.claims["auth_time"]
     return True
@@ -138,7 +138,7 @@ async def test_request_without_nonce_succeeds_for_code_flow(trial):
 
 
 async def told(trial, scope, expected):
-    """What UserInfo and the ID token say of somebody whose profile is known (section 5.4)."""
+    """UserInfo and the ID token of somebody whose profile is known (section 5.4)."""
     email = (await trial.person(user_profile=PROFILE))["email"]
     done = await trial.signed_in(await trial.ask(scope=scope))
     claims = await trial.party.userinfo(done.client, done.access_token, done.claims["sub"])
@@ -280,13 +280,13 @@ async def test_max_age_10000(trial):
 
 @drives("oidcc-ensure-request-with-unknown-parameter-succeeds", *BOTH)
 async def test_request_with_unknown_parameter_succeeds(trial):
-    """Section 3.1.2.1: what is not understood is ignored."""
+    """Section 3.1.2.1: an unknown parameter is ignored."""
     await trial.signed_in(await trial.ask(extra="foobar"))
 
 
 @drives("oidcc-id-token-hint", *BOTH)
 async def test_id_token_hint(trial):
-    """Section 3.1.2.1: the hint is of who is signed in."""
+    """Section 3.1.2.1: the hint is of the signed-in person."""
     first = await trial.signed_in()
     asked = await trial.ask(prompt="none", id_token_hint=first.id_token)
     assert is_same_authentication(await trial.silently(asked), first)
@@ -294,7 +294,7 @@ async def test_id_token_hint(trial):
 
 @drives("oidcc-login-hint", *BOTH)
 async def test_login_hint(trial):
-    """Section 3.1.2.1: the page knows who is meant."""
+    """Section 3.1.2.1: the page knows the person by the hint."""
     email = (await trial.person())["email"]
     done = await trial.signed_in(await trial.ask(login_hint=email))
     form = done.pages[0].form("email")

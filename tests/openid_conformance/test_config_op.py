@@ -1,4 +1,4 @@
-"""What the discovery documents of the profiles must say."""
+"""Members that the discovery documents of the profiles must have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of Dynamic OP is served: by clients that the management API has made.
+"""The served part of Dynamic OP: by clients that the management API has made.
 
 The functions have the names of the suite's test modules; more of them are in `test_basic_op`.
 """
@@ -19,7 +19,7 @@ from signins import header_of
 
 @drives("oidcc-redirect-uri-regfrag", DYNAMIC)
 async def test_redirect_uri_regfrag(trial):
-    """RFC 6749 section 3.1.2: an address with a fragment is none to be registered."""
+    """RFC 6749 section 3.1.2: an address with a fragment cannot be registered."""
     with refused("INVALID_ARGUMENT", says="fragment"):
         await trial.new_client(post_login_uris=["https://app.example.com/callback#foobar"])
 
@@ -43,7 +43,7 @@ async def test_server_rotate_keys(trial):
     assert not any({"d", "p", "q", "k"} & set(key) for key in new)
     after = await trial.silently(await trial.ask(prompt="none"))
     assert header_of(after.id_token)["kid"] != header_of(before.id_token)["kid"]
-    # What the old key has signed is as good as before.
+    # Tokens signed by the old key are as good as before.
     await trial.party.userinfo(before.client, before.access_token, before.claims["sub"])
 
 

@@ -121,7 +121,7 @@ async def test_only_state(trial):
 
 @drives("oidcc-rp-initiated-logout-no-id-token-hint", RP_INITIATED)
 async def test_no_id_token_hint(trial):
-    """Section 3: nobody is sent anywhere for who knows whom."""
+    """Section 3: nobody is sent anywhere for an unknown application."""
     done = await trial.signed_in()
     metadata = await trial.party.discover()
     uri = done.client.logout_uri
@@ -198,7 +198,7 @@ async def test_bad_id_token_hint(trial):
 
 @pytest.fixture
 async def application():
-    """An application that is told of logouts: its address, and what came there."""
+    """An application that is told of logouts: its address, and the requests to it."""
     got: list[tuple[str, dict[str, list[str]]]] = []
 
     async def take(request: web.Request) -> web.Response:

@@ -44,7 +44,7 @@ def test_form_post_is_all_of_basic():
 
 
 async def test_what_is_not_driven_is_not_promised_either(sqlite_place):
-    """The reasons hold: whoever serves more one day has tests to write."""
+    """The reasons hold: a feature that is served one day needs its tests."""
     async with over_https(sqlite_place.server) as http:
         metadata = (await http.get("/.well-known/openid-configuration")).json()
     for member, holds in _SAYS_SO.items():

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from servers import LiveServer
 
 _CODE = re.compile(r"^\d{6}$", re.MULTILINE)
-# What RFC 6749 appendix A.12 and A.17 let a token be made of.
+# The characters of a token by RFC 6749 appendix A.12 and A.17.
 _TOKEN = re.compile(r"[\x20-\x7e]+")
 # OpenID Connect Core section 5.1: what each of the standard claims is.
 _TEXTS = (
@@ -110,7 +110,7 @@ class Place:
         )
 
     async def mailed_code(self, email: str) -> str:
-        """The code of the newest mail to an address; whatever is due is delivered first."""
+        """The code of the newest mail to an address; due mail is delivered first."""
         job = self._job("mail")
         while (seconds := await mail_service.seconds_until_due(self.database)) is not None:
             if seconds > 0:
@@ -175,7 +175,7 @@ class Asked:
 
 @dataclass
 class SignedIn:
-    """What a client has after somebody signed in."""
+    """A client's tokens after somebody signed in."""
 
     client: Client
     answer: dict[str, Any]
@@ -337,7 +337,7 @@ class Trial:
         return found
 
     async def check_id_token(self, done: SignedIn, *, nonce: str | None) -> None:
-        """What the suite checks of every ID token (OpenID Connect Core 2, 3.1.3.7 and 5.1)."""
+        """The suite's checks of every ID token (OpenID Connect Core 2, 3.1.3.7 and 5.1)."""
         header, claims = header_of(done.id_token), claims_of(done.id_token)
         assert {**done.claims} == claims
         assert header["alg"] == "RS256"

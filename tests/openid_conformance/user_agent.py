@@ -31,7 +31,7 @@ class Form:
 
 @dataclass
 class Page:
-    """What the person sees."""
+    """The page that the person sees."""
 
     url: str
     status: int
@@ -60,7 +60,7 @@ class Page:
 
 @dataclass
 class Callback:
-    """What the application is sent: a GET of the URL, or a POST with this body."""
+    """The request to the application: a GET of the URL, or a POST with this body."""
 
     url: str
     body: str | None = None
@@ -72,7 +72,7 @@ class Callback:
 
     @property
     def members(self) -> dict[str, str]:
-        """What it was told."""
+        """The parameters that it got."""
         told = urlsplit(self.url).query if self.body is None else self.body
         pairs = parse_qsl(told, keep_blank_values=True, strict_parsing=bool(told))
         assert len(dict(pairs)) == len(pairs), told

@@ -187,7 +187,7 @@ def varint(number):
 async def test_metadata_may_have_far_too_many_pairs(api, pairs):
     with refused("INVALID_ARGUMENT") as it:
         await create(api, metadata={f"ключ {n}": "x" for n in range(pairs)})
-    # What is far too much is refused before anything is looked at.
+    # Far too large a request is refused before anything is looked at.
     assert pairs == 10_000 or "organization.metadata" in it.value.fields
 
 

@@ -1,4 +1,4 @@
-"""Creating organizations: what is echoed, what may be left out, what is refused."""
+"""Creating organizations: the answer, optional members, refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for all rpcs of OrganizationService: callers, ids, errors, routes."""
+"""Rules of all rpcs of OrganizationService: callers, ids, errors, routes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REQUESTS = {
     "get_application_session_policy": ("organization_id", {}),
 }
 OF_ONE = [rpc for rpc, (key, _) in REQUESTS.items() if key]
-# What a new organization has no object for.
+# Rpcs about an object that a new organization does not have.
 ANSWERED = [
     rpc
     for rpc in REQUESTS

@@ -1,4 +1,4 @@
-"""Updating organizations: what is present changes, or exactly what the mask names."""
+"""Updating organizations: present members change, or exactly those that the mask names."""
 
 from __future__ import annotations
 

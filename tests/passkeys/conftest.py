@@ -88,7 +88,7 @@ def register(relying_party, authenticator):
 
 @pytest.fixture
 def sign_in(db, relying_party, authenticator):
-    """Sign in by a passkey, as somebody who is not known before."""
+    """Sign in by a passkey, as somebody not known before."""
 
     async def signed_in(device=None, key=None, **bent: object):
         call = call_from(db)

@@ -1,4 +1,4 @@
-"""A person registers a passkey: what is asked for, what is kept, what is refused."""
+"""A person registers a passkey: the challenge, the row, the refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody signs in by a passkey, and what an attacker tries with one (attack case 59)."""
+"""Somebody signs in by a passkey, and the attempts of an attacker with one."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ async def test_a_person_registers_and_signs_in(api, nobody, person, device):
 
 
 async def test_the_operator_lists_renames_and_deletes(api, person, device):
-    """Behaviours: the list shows id, user_id, authenticator; a rename shows in a later list."""
+    """The list shows id, user_id, authenticator; a rename shows in a later list."""
     user, _ = person
     passkey = await registered(api, person, device)
     listed = await api.webauthn.list_credentials(user_id=user["id"])

@@ -27,7 +27,7 @@ async def deliver(db, **values: object) -> None:
 
 
 async def received(db, **values: object) -> list:
-    """Deliver, and return what has arrived so far, the oldest first."""
+    """Deliver, and return all mail so far, the oldest first."""
     await deliver(db, **values)
     found = [
         await mail_service.find(db, one.id) for one in await mail_service.newest(db, limit=1000)

@@ -39,14 +39,14 @@ async def person(db, email: str = EMAIL) -> User:
 
 
 async def imported(db, hash_: str | None, email: str = EMAIL) -> User:
-    """A member who has this hash."""
+    """A member with this hash."""
     user = await person(db, email)
     await db.fetch_all(_SET, p_id=user.id, p_hash=hash_)
     return user
 
 
 async def row(db, user: User) -> Any:
-    """What is stored of a user."""
+    """The stored row of a user."""
     return await db.fetch_one(_ROW, p_id=user.id)
 
 

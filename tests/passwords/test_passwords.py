@@ -36,7 +36,7 @@ async def sign_in(passwords, db, password=PASSWORD, *, email=EMAIL, address=HOME
 
 
 async def refused(attempt):
-    """What is said of one that fails."""
+    """The sentence about one that fails."""
     with pytest.raises((errors.InvalidArgument, errors.RateLimited)) as problem:
         await attempt
     return problem.value
@@ -86,7 +86,7 @@ async def test_a_password_is_the_same_however_its_characters_are_typed(passwords
     known = await passwords.hash(apart)
     for given_ in (composed, apart):
         assert await passwords.verify(given_, known)
-    # Who made an imported hash did not normalize.
+    # The maker of an imported hash did not normalize.
     old = bcrypt.hashpw(apart.encode(), bcrypt.gensalt(4)).decode()
     assert await passwords.verify(apart, old)
     assert not await passwords.verify(composed, old)

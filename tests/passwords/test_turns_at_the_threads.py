@@ -1,4 +1,4 @@
-"""Threads that hash are shared out by network, and who waits for one is served in turn."""
+"""Threads that hash are shared out by network, and those that wait for one are served in turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the event log says there is: every change follows the one before it."""
+"""The state by the event log: every change follows the one before it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OF_MEMBERSHIPS = {
 
 
 def replayed(events):
-    """What is there by the events: users, roles of members, roles; and how many mails."""
+    """The rows by the events: users, roles of members, roles; and how many mails."""
     people, members, made, mails = {}, {}, {}, Counter()
     for event in events:
         kind, before, after = event["type"], event["before"], event["after"]

@@ -1,4 +1,4 @@
-"""What roles inherit, as it is kept and as a walk from base to base finds it."""
+"""Inheritance of roles, as it is kept and as a walk from base to base finds it."""
 
 from __future__ import annotations
 

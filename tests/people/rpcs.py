@@ -32,11 +32,11 @@ _SERVICES = [module.desc().services[0] for module in (users_pb, roles_pb, domain
 METHODS: dict[str, DescMethod] = {
     snake_case(method.name): method for service in _SERVICES for method in service.methods
 }
-# Whoever asks these has signed in.
+# The caller of these has signed in.
 OF_SESSIONS = {"get_current_user", "get_support_hash"}
 # The members of requests that name the organization.
 ORGANIZATION = {"organization_id", "org_id"}
-# What a portal session may have; which of them depends on what its link was for.
+# The permissions that a portal session may have; which of them depends on what its link was for.
 PORTAL_READS, PORTAL_WRITES = "organizations_read", "organizations_write"
 _PORTAL, _ANYBODY = 32, 1
 
@@ -110,7 +110,7 @@ class World:
         )
 
     def request(self, rpc: str) -> dict[str, Any]:
-        """What is asked of this rpc here; a new text wherever something must be unique."""
+        """The request for this rpc; a new text wherever something must be unique."""
         organization = {"organization_id": self.organization["id"]}
         org = {"org_id": self.organization["id"]}
         user = {"id": self.user["id"]}

@@ -1,4 +1,4 @@
-"""What the database holds of an organization and its people, to be compared."""
+"""The rows of an organization and its people, to be compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process remembers of roles is of one version, however reads overtake each other."""
+"""A process's memory of roles is of one version, however reads overtake each other."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_what_is_heard_late_is_not_taken_for_what_is_known_by_now(database
 
 
 async def test_an_answer_that_overtakes_does_not_grow_old(database, make, rest):
-    """The id came with an older version than is known by now: what is answered is of the newer."""
+    """The id came with an older version than is known by now: the answer is of the newer."""
     database.remembered.clear()
     role, permission = await make.role(), await make.permission()
     seen = await version(database)

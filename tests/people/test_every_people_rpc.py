@@ -1,6 +1,6 @@
-"""What holds for every rpc of users, roles and domains at once: callers, ids, organizations.
+"""Rules of every rpc of users, roles and domains at once: callers, ids, organizations.
 
-Cases 45 and 47 of the attacks that this server must survive.
+Against other tenants' ids and callers with fewer rights.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ UNKNOWN_ID = {
     "user": "usr_1234567890123456789",
     "domain": "dom_1234567890123456789",
 }
-# What each of them may not look like; the contract has no rule, or one of length alone, for some.
+# Texts that each of them may not be; the contract has no rule, or one of length alone, for some.
 MALFORMED = {
     "organization_id": ("acme", "ORG_1234567890123456789", "org_" + "1" * 30),
     "org_id": ("acme", "ORG_1234567890123456789", "org_" + "1" * 30),
@@ -62,7 +62,7 @@ PROTECTED = [rpc for rpc in METHODS if not is_public(rpc)]
 
 @pytest.fixture(scope="session")
 async def worlds(wires, token):
-    """Two that no test changes: whatever is refused leaves them as they are."""
+    """Two that no test changes: a refusal leaves them as they are."""
     api = Api(wires["rest"], (("authorization", f"Bearer {token}"),))
     return [await World.made(Make(api), api) for _ in range(2)]
 
@@ -92,7 +92,7 @@ def test_these_are_all(server):
 
 @pytest.mark.wires("rest", "grpc-web")
 async def test_every_request_here_is_answered(api, make, rest):
-    """Or what is refused below could be refused for another reason."""
+    """Or a refusal below could have another reason."""
     world = await World.made(make, rest)
     for rpc in RPCS:
         await ask(api, world, rpc)
@@ -167,7 +167,7 @@ async def test_what_is_in_one_organization_is_not_reached_through_another(
 
 
 async def test_a_request_takes_nothing_from_another_organization(api, world, other, database):
-    """A role that is named beside the organization: for a member, as a base, as what takes over."""
+    """A role named beside the organization: for a member, as a base, as the one to take over."""
     before = [await state_of(database, one) for one in (world, other)]
     foreign = {"id": other.own_role["id"], "name": other.own_role["name"]}
     by_id, by_name = {"id": foreign["id"]}, {"name": foreign["name"]}
@@ -220,7 +220,7 @@ async def test_a_portal_may_what_the_contract_says_in_its_own_organization_alone
                 with about(rpc), refused("PERMISSION_DENIED"):
                     await ask(visitor, one, rpc)
     assert [await state_of(database, one) for one in (world, other)] == before
-    # What removes goes last.
+    # Removals go last.
     for rpc in sorted(PROTECTED, key=lambda rpc: rpc.startswith("delete")):
         if portal_permissions(rpc) & permits:
             with about(rpc):

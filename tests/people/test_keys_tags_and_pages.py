@@ -1,6 +1,6 @@
 """Idempotency-Key, If-Match and page tokens: for every rpc that takes one.
 
-Cases 45 and 53 of the attacks that this server must survive.
+Against tokens, keys and tags of another list, caller or object.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ async def test_of_many_changes_of_one_revision_one_is_made(api, world, events):
             assert len(await events.new()) == 1
 
 
-# Every list that has page tokens, and what makes it another list.
+# Every list that has page tokens, and the parameters that make it another list.
 def lists_of(world: World, other: World) -> list[tuple[str, dict[str, Any]]]:
     here = {"organization_id": world.organization["id"]}
     there = {"organization_id": other.organization["id"]}

@@ -1,6 +1,6 @@
 """The server is killed while people come and go: what it answered is kept, no half of anything is.
 
-Case 64 of the attacks that this server must survive, for users, memberships, mail and roles.
+A kill in the middle of writes: users, memberships, mail and roles.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def doomed(request, tmp_path):
 
 
 class Writer:
-    """Makes changes one after the other until there is no answer; notes what was answered."""
+    """Makes changes one after the other until there is no answer; notes the answers."""
 
     def __init__(self, http, headers, organizations, permission_names) -> None:
         self._http, self._headers = http, headers

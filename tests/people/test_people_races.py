@@ -1,6 +1,6 @@
 """Two changes at once: each is told of as it was made, once, and none is half made.
 
-Cases 48, 64 and 65 of the attacks that this server must survive.
+Against changes at the same moment, by all orders.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ async def test_who_joins_at_once_is_told_of_as_it_is(api, make, events):
 
 
 async def test_a_membership_ends_once(api, make, events):
-    """Whoever ends it: the member leaves, is deleted, or the organization is."""
+    """By any end: the member leaves, is deleted, or the organization is."""
     home = await make.organization()
     for number in range(ROUNDS):
         place = await make.organization()

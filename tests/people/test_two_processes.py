@@ -1,6 +1,6 @@
 """Two processes on one PostgreSQL: what one has changed, the other knows; races have one winner.
 
-Cases 44, 48 and 49 of the attacks that this server must survive.
+Against a process that still believes a removed right, and double use.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ async def outcomes(calls):
 
 
 async def shown(api, organization):
-    """What each member of an organization may, as its list shows it, and its roles' names."""
+    """The permissions of each member, as the organization's list shows them, and roles' names."""
     page = await api.users.list_organization_users(
         organization_id=organization["id"], page_size=100
     )

@@ -1,6 +1,6 @@
-"""What the server sets cannot be given: in no body, at no depth, in no query, by no number.
+"""Fields of the server cannot be given: in no body, at no depth, in no query, by no number.
 
-Case 46 of the attacks that this server must survive, for every rpc of users, roles and domains.
+Mass assignment, tried on every rpc of users, roles and domains.
 """
 
 from __future__ import annotations

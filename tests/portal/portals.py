@@ -1,4 +1,4 @@
-"""What time does to links and sessions, done at once; and pages to look at."""
+"""Links and sessions that are made older at once; and pages to look at."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class RedisServer:
             time.sleep(0.02)
 
     def ask(self, command: bytes) -> bytes:
-        """Send one command; return what comes back at once, b"" where nobody listens."""
+        """Send one command; return the reply that comes at once, b"" where nobody listens."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
                 connection.sendall(command + b"\r\n")

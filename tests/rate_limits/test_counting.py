@@ -1,4 +1,4 @@
-"""What a limit admits, what it says, and how it recovers; in memory and in Redis alike."""
+"""A limit's admissions, its headers, and how it recovers; in memory and in Redis alike."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_requests_at_once_are_not_more_than_the_quota(counts):
 
 
 async def test_who_waits_as_told_is_admitted(counts):
-    """Also who goes on trying meanwhile: what is refused is not counted."""
+    """Also for a client that goes on trying: a refused request is not counted."""
     limit = Limit("client", "3/second", counts)
     await taken(limit, "a", 3)
     with pytest.raises(errors.RateLimited) as refused:
@@ -117,7 +117,7 @@ async def test_memory_keeps_a_bounded_number_of_keys(monkeypatch):
         await limit.take(f"10.0.{n >> 8}.{n & 255}")
         assert await taken(limit, "busy", 9) == (2 if n == 0 else 0)
         assert len(kept) <= 100
-    # What does not count any more goes as others come.
+    # A count that is over goes as others come.
     now = 610.0
     for n in range(60):
         await limit.take(f"new {n}")

@@ -1,4 +1,4 @@
-"""Wrong credentials: who sends too many waits, and nobody else (attack case 57)."""
+"""Wrong credentials: a sender of too many waits, and nobody else."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_nothing_is_taken_from_a_victim(rates):
     assert await failures(rates, VICTIM, 3) == 3
     for limited in (rates.take_client, rates.take_token):
         assert await limited("skc_of_the_victim") == {}
-    assert await rates.take_address(ATTACKER) == {}  # what is no credential goes on
+    assert await rates.take_address(ATTACKER) == {}  # a header without credentials goes on
 
 
 async def test_the_addresses_of_one_network_guess_together(rates):
@@ -53,6 +53,6 @@ async def test_the_addresses_of_one_network_guess_together(rates):
 
 
 async def test_mistakes_that_arrive_three_times_are_borne(rates):
-    """Some SDKs repeat every call that fails twice at once (behaviours section 1)."""
+    """Some SDKs repeat every call that fails twice at once."""
     for _ in range(33):
         assert await failures(rates, VICTIM, 3) == 3

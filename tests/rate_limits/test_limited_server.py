@@ -75,7 +75,7 @@ async def test_all_wires_share_the_count_of_a_client(limited, token):
 
 @pytest.mark.usefixtures("token")
 async def test_who_guesses_secrets_locks_out_nobody(limited):
-    """Attack case 57: neither who is behind the same address, nor the client whose id it uses."""
+    """Neither others behind the same address, nor the client whose id it uses."""
     right = {
         "grant_type": "client_credentials",
         "client_id": limited.client_id,

@@ -1,6 +1,6 @@
 """The samples of one language as one program: a client, then each sample in a scope of its own.
 
-What a reader sees is the sample; a program adds what they have around it: the client of
+A reader sees the sample; a program adds what they have around it: the client of
 `samples/Client.md`, the ids, and imports at the top of the file where a language wants them there.
 Each program prints `ran NAME` after a sample that succeeded and goes on after one that failed.
 """
@@ -76,7 +76,7 @@ _DELETES = (
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """What creates comes first and what deletes last: samples live on what others made."""
+    """Samples that create come first, those that delete last: they live on each other's objects."""
     names = list(names)
     between = [n for n in names if n not in _CREATES and n not in _DELETES]
     return [

@@ -21,7 +21,7 @@ VOID = {"meta", "link", "input", "wbr", "br"}
 
 
 class Page(HTMLParser):
-    """What stands on the page: ids, links, loaded files, radio groups, text by article."""
+    """The parts of the page: ids, links, loaded files, radio groups, text by article."""
 
     def __init__(self, source) -> None:
         super().__init__()

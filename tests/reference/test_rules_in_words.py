@@ -13,7 +13,7 @@ from tenantry.gen.buf.validate import validate_pb as pb
 
 
 def told(kind, **given: object):
-    """What is told of these rules."""
+    """The words for these rules."""
     return rules._of(pb.FieldRules.from_json(json.dumps({kind: given})), "a.b")
 
 
@@ -89,5 +89,5 @@ def test_what_must_be_sent_is_known():
     assert "SearchOrganizationsRequest.query" in required
     assert "UpdateOrganizationBrandingRequest.source" in required  # 0 is refused
     assert "UpdateOrganization.display_name" not in required
-    assert "CreateUser.email" in required  # an empty text is none
+    assert "CreateUser.email" in required  # an empty text does not count
     assert "CreateMembership.inviter_email" not in required

@@ -33,7 +33,7 @@ def eventually(holds, seconds=30):
 
 @pytest.fixture
 def received():
-    """What a webhook receiver of this machine got, and its URL."""
+    """The requests to a webhook receiver of this machine, and its URL."""
     got = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

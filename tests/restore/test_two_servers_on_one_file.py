@@ -1,4 +1,4 @@
-"""A second server on one SQLite file: both answer, and what is due is done once."""
+"""A second server on one SQLite file: both answer, and due work is done once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of roles share."""
+"""Shared by the tests of roles."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ async def effective(api, role_name):
 
 
 def holding(*role_names: str):
-    """The members of a new user who holds these roles."""
+    """The members of a new user with these roles."""
     return {"membership": {"roles": [{"name": name} for name in role_names]}}

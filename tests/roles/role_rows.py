@@ -1,4 +1,4 @@
-"""Rows that tests of the service write themselves: who is where, and holds what."""
+"""Rows that tests of the service write themselves: members and their roles."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def role(call, organization_id, name, *, extends=None, permissions=()):
 
 
 async def join(db, organization_id, *role_ids: str):
-    """The id of a new user who is an active member and holds these roles."""
+    """The id of a new user, an active member with these roles."""
     at = now()
     user_id = db.new_id(ids.USER)
     empty = {f"p_{c.name}": None for c in (*users.columns, *memberships.columns)}

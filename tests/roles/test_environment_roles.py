@@ -1,4 +1,4 @@
-"""Roles of the environment: what is written is what is read, and what cannot be."""
+"""Roles of the environment: written, read alike, and refused."""
 
 from __future__ import annotations
 

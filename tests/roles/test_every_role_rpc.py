@@ -1,4 +1,4 @@
-"""What holds for all rpcs of RolesService: callers, ids, errors, routes."""
+"""Rules of all rpcs of RolesService: callers, ids, errors, routes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOBODY = "nobody_has_this_name"
 NOWHERE = "org_1234567890123456789"
 PERMISSION = {"permission": {"name": NOBODY, "description": ""}}
 CHANGE = {"role": {"display_name": "Changed"}}
-# A request for each rpc, about what is not there.
+# A request for each rpc, about an object that is not there.
 REQUESTS = {
     "create_role": {"role": {"name": "admin", "display_name": "Admin"}},
     "update_role": {"role_name": NOBODY, **CHANGE},
@@ -47,7 +47,7 @@ REQUESTS = {
 OF_ROLE = [rpc for rpc, request in REQUESTS.items() if "role_name" in request]
 OF_ORGANIZATION = [rpc for rpc, request in REQUESTS.items() if "org_id" in request]
 OF_PERMISSION = [rpc for rpc, request in REQUESTS.items() if "permission_name" in request]
-# What the portal of an organization may read.
+# The rpcs that the portal of an organization may read by.
 OF_PORTAL = {"get_organization_role", "list_organization_roles"}
 
 

@@ -1,4 +1,4 @@
-"""What members may do: all that their roles permit and inherit, by one query that uses indexes."""
+"""The permissions of members: all of their roles and bases, by one query that uses indexes."""
 
 from __future__ import annotations
 

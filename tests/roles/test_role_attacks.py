@@ -1,4 +1,4 @@
-"""What may not be reached from the outside: foreign roles, fields of the server, old holders."""
+"""Out of reach from the outside: foreign roles, fields of the server, old holders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is done to roles: the closure is what walking over bases finds, never a circle."""
+"""After any changes of roles the closure is as a walk over bases finds it, never a circle."""
 
 from __future__ import annotations
 

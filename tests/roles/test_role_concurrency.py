@@ -164,7 +164,7 @@ async def test_a_role_goes_while_20_come_to_hold_it(api, make):
     made, codes = await at_once(
         [*joining[: MANY // 2], api.roles.delete_role(role_name=role), *joining[MANY // 2 :]]
     )
-    # Who loses the role in the middle of joining is told to try again.
+    # A person that loses the role in the middle of joining is told to try again.
     assert codes <= {"INVALID_ARGUMENT", "BUSY"}
     holders = [answer for answer in made if "user" in answer]
     there = role in names((await api.roles.list_roles())["roles"])

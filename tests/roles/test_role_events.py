@@ -7,7 +7,7 @@ from role_names import fresh
 
 
 def told(event):
-    """What an event says, but for its id, time and request."""
+    """An event without its id, time and request."""
     return {name: event[name] for name in ("type", "object", "organization_id", "before", "after")}
 
 

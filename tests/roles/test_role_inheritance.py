@@ -112,7 +112,7 @@ async def test_no_role_comes_to_extend_itself(api, family):
             with refused("INVALID_ARGUMENT", "role.extends", says="inherits"):
                 await api.roles.update_role(role_name=role, role={"extends": base})
         assert await effective(api, role) == sorted(given[: number + 1])
-    # What is extended already may be said again.
+    # A base that is extended already may be named again.
     answer = await api.roles.update_role(role_name=roles[2], role={"extends": roles[1]})
     assert answer.etag == '"1"'
 

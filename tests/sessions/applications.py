@@ -34,7 +34,7 @@ class Got:
 
 @dataclass
 class Application:
-    """A server that notes what comes; ``answers`` says what a path gets, 200 otherwise.
+    """A server that notes requests; ``answers`` has the answer of a path, 200 otherwise.
 
     An answer is a status, a list of them of which the last one stays, or a coroutine function.
     """
@@ -64,7 +64,7 @@ class Application:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def at(self, path: str) -> list[Got]:
-        """What came at a path."""
+        """The requests to a path."""
         return [one for one in self.got if one.path == path]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -101,7 +101,7 @@ def telling(known: settings.Settings) -> list[Job]:
 
 
 class Worker:
-    """What a worker process does with notices, as a task of this one."""
+    """A worker's job of notices, as a task of this process."""
 
     def __init__(self, db, **values: object) -> None:
         self._db = db

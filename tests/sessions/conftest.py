@@ -73,7 +73,7 @@ def new_organization(call):
 
 @pytest.fixture
 def new_member(call, new_organization):
-    """Make a user who is an active member of these organizations, of a new one if none is given."""
+    """Make an active member of these organizations, of a new one if none is given."""
     numbers = itertools.count(1)
 
     async def joined(*in_organizations: Organization):
@@ -111,7 +111,7 @@ def new_application(call):
 
 @pytest.fixture
 async def newest(db):
-    """What happened since the test was prepared: the types of events, and the last of each."""
+    """The events since the test was prepared: the types of events, and the last of each."""
     return Newest(db)
 
 

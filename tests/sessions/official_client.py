@@ -1,4 +1,4 @@
-"""Use SessionService by the official Python SDK, of one user and one session; print what is seen.
+"""Use SessionService by the official Python SDK, of one user and one session; print the answers.
 
 The user has signed in three times and out once.
 """

@@ -47,7 +47,7 @@ async def entered(call, session, organization_id="", **members: Any) -> Session:
 
 
 async def rows(db, sql: str, **params: Any) -> list[Any]:
-    """Run a statement as somebody does who has the database's password."""
+    """Run a statement as a holder of the database's password does."""
     statement = Statement(text(sql))
     statement.is_read = sql.lstrip().upper().startswith("SELECT")
     return list(await db.fetch_all(statement, **params))

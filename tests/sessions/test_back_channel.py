@@ -55,7 +55,7 @@ pytestmark = pytest.mark.usefixtures("signing")
 
 
 async def said(db, token):
-    """What a logout token says, verified as an application does it."""
+    """The claims of a logout token, verified as an application does it."""
     published = KeySet.import_key_set(await KeyRing(db).published())
     return jwt.decode(token, published, algorithms=["RS256"])
 

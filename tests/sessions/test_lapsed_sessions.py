@@ -1,4 +1,4 @@
-"""What the worker does by the clock: sessions that have lapsed end, and old ones are forgotten."""
+"""The worker's jobs by the clock: sessions that have lapsed end, and old ones are forgotten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sessions of users, members and organizations that are gone end; the log says who is."""
+"""The sessions of users, members and organizations that are gone end; the log tells of them."""
 
 from __future__ import annotations
 

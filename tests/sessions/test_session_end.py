@@ -1,4 +1,4 @@
-"""What is told of the end of a session: an event, and notices to its applications."""
+"""Told of the end of a session: an event, and notices to its applications."""
 
 from __future__ import annotations
 

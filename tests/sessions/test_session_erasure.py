@@ -1,4 +1,4 @@
-"""A person who is forgotten leaves no device behind, neither in sessions nor in events."""
+"""A forgotten person leaves no device behind, neither in sessions nor in events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tenantry.tenants.users import erasure, reading
 
 
 async def forget(call, key):
-    """What `tenantry user erase` does."""
+    """The work of `tenantry user erase`."""
     found = await erasure.find(call, key)
     for user_id in sorted(found.person.ids):
         await sessions_erasure.forget(call, user_id)

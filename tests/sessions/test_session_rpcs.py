@@ -27,7 +27,7 @@ OFFICIAL = Path(__file__).with_name("official_client.py")
 
 @pytest.fixture
 def call(database):
-    """What the sign-in would call the service with."""
+    """The call by which the sign-in would use the service."""
     return Call(SYSTEM, database, "req_1", origin=Origin("192.0.2.7", CHROME))
 
 

@@ -186,7 +186,7 @@ async def test_without_the_cookie_there_is_no_sign_in(page):
 
 @pytest.mark.parametrize("headers", FOREIGN)
 async def test_a_page_of_somebody_else_may_change_nothing(page, headers):
-    """Attack case 58: cross-site request forgery, with the cookies that the browser has."""
+    """Cross-site request forgery, with the cookies that the browser has."""
     await page.come()
     auth = page.of(**headers)
     for call in (

@@ -1,4 +1,4 @@
-"""The log of sign-ins: listed, kept for a while, and without those who are to be forgotten."""
+"""The log of sign-ins: listed, kept for a while, and without people that are to be forgotten."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def listed(place, page_size=100, page_token="", **narrow: object):
 
 
 async def several(place):
-    """A sign-in of each status, the oldest first, and the user who has signed in."""
+    """A sign-in of each status, the oldest first, and the user that has signed in."""
     user = await place.member()
     begun = await Browser(place).begin()
     waiting = Browser(place)
@@ -152,7 +152,7 @@ async def test_what_is_old_goes_some_at_a_time(place, clock, monkeypatch):
 
 
 async def test_unproved_requests_live_an_hour_and_proved_ones_stay(place, clock):
-    """Whoever comes can begin as many as they like, and cancel them."""
+    """A stranger can begin as many as they like, and cancel them."""
     user = await place.member()
     begun, mailed, cancelled, proved = [await Browser(place).begin() for _ in range(4)]
     browser = Browser(place)

@@ -1,4 +1,4 @@
-"""The end of a sign-in: what may have changed since the proof, and what interceptors say."""
+"""The end of a sign-in: changes since the proof, and answers of interceptors."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_a_member_who_is_removed_this_very_moment(place):
             ),
         )
         assert ("code" in answer.members) == bool(browser.session_secret)
-        # And a session of somebody who is gone is none.
+        # And a session of a deleted user is not live.
         assert await browser.session() is None
 
 
@@ -143,7 +143,7 @@ async def test_the_session_of_somebody_else_ends(place):
 
 
 async def test_a_browser_without_the_cookie_begins_a_session_of_its_own(place):
-    """A secret that a browser brings along never becomes a session's (attack case 58)."""
+    """A secret that a browser brings along never becomes a session's."""
     user = await place.member()
     browser, request = await proved(place, user)
     browser.session_secret = "chosen-by-the-attacker"

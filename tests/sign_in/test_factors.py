@@ -57,7 +57,6 @@ async def test_a_password_signs_in(place, user):
 
 
 async def test_a_wrong_password_and_an_unknown_address_look_the_same(place, user):
-    """Attack case 56."""
     said = []
     for email, password in ((user.email, "wrong"), ("who@new.example", PASSWORD)):
         browser = Browser(place)
@@ -130,7 +129,7 @@ async def test_a_passkey_that_knew_the_person_is_both_factors(place, user):
 
 
 async def test_and_one_that_did_not_is_one(place, user):
-    """Attack case 59: user verification skipped."""
+    """User verification skipped."""
     app, _ = await register_totp(place, user)
     device = await register_passkey(place, user)
     browser = Browser(place)
@@ -141,7 +140,7 @@ async def test_and_one_that_did_not_is_one(place, user):
 
 
 async def test_second_factors_are_counted_for_the_request(place, user):
-    """Attack case 57: guessed in parallel, and nobody else is locked out by it."""
+    """Guessed in parallel, and nobody else is locked out by it."""
     app, _ = await register_totp(place, user)
     browser = Browser(place)
     request = await by_password(browser, user)
@@ -171,7 +170,7 @@ async def test_a_forgotten_password_is_chosen_anew(place, user):
     new = "a new one that is long"
     request = await browser.sign_in.choose_password(browser.call, request, new)
     assert code_of(await browser.complete(request))
-    # All sessions from before have ended (attack case 58).
+    # All sessions from before have ended.
     assert await other.session() is None
     with pytest.raises(errors.InvalidArgument):
         await by_password(Browser(place), user)

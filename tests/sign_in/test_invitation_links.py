@@ -1,4 +1,4 @@
-"""The link of an invitation: a membership, once (attack cases 49 and 58)."""
+"""The link of an invitation: a membership, once."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ async def test_one_that_has_expired_is_over(place, organization, browser, clock)
 
 
 async def test_an_invitation_makes_a_member_of_nobody_else(place, organization, browser):
-    """Whoever is signed in meanwhile stays who they are, and is signed out of this browser."""
+    """Another person signed in meanwhile stays that person, and is signed out of this browser."""
     user, other = await place.member(organization, invited=True), await place.member()
     token = await token_to(place, user.email)
     await browser.sign_in_as(other)

@@ -47,7 +47,7 @@ async def browser(place, ann):
 
 
 async def notices(place):
-    """The mails about what happened to somebody, the oldest first."""
+    """The notices to somebody, the oldest first."""
     await place.mails()
     found = []
     for mail in reversed(await mail_service.newest(place.db, limit=200)):

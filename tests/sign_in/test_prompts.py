@@ -1,4 +1,4 @@
-"""What an application may ask for, against the session that a browser has."""
+"""Parameters of an application, against the session that a browser has."""
 
 from __future__ import annotations
 

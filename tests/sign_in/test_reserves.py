@@ -1,4 +1,4 @@
-"""What strangers use up is not a person's own: limits by network, a reserve for known origins."""
+"""Strangers do not use up a person's own share: limits by network, a reserve for known origins."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def ann(place):
 
 @pytest.fixture
 async def at_home(place, ann, clock):
-    """The browser of a person who has signed in there, a minute ago."""
+    """The browser of a person that has signed in there, a minute ago."""
     clock.of(attempts)
     browser = Browser(place, address=HOME)
     code_of(await browser.sign_in_as(ann))
@@ -67,7 +67,7 @@ async def test_one_ipv6_network_asks_for_as_many_mails_as_one_address(place):
 
 
 async def test_spellings_of_one_mailbox_are_one_mailbox(place, ann):
-    """Each from a network of its own: what is limited is what goes to the mailbox."""
+    """Each from a network of its own: the limit is that of the mailbox."""
     name, _, domain = ann.email.partition("@")
     spellings = {
         f"{name}@{''.join(c.upper() if bits >> n & 1 else c for n, c in enumerate(domain))}"
@@ -184,7 +184,7 @@ async def test_wrong_app_codes_from_elsewhere_do_not_lock_a_person_out(place, an
 
 
 class _Verify:
-    """Instead of a hash: what was asked."""
+    """Instead of a hash: the question."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -1,4 +1,4 @@
-"""What attackers try at the sign-in (attack cases 26, 47, 50, 56, 57 and 58)."""
+"""Attacks on the sign-in: forged states, enumeration, guessing, recycled ids, fixed sessions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tenantry.tenants.users import service as users
 
 
 async def test_known_and_unknown_addresses_are_answered_alike(place):
-    """Attack case 56: the same answer, and the same trace in the log."""
+    """Enumeration: the same answer, and the same trace in the log."""
     user = await place.member()
     seen = []
     for email in (user.email, "who@new.example"):
@@ -49,7 +49,7 @@ async def test_also_where_nobody_may_sign_up(new_place):
 
 
 async def test_and_take_as_long(place):
-    """The same statements: what differs is only in the mail. A median of many, and a wide bound."""
+    """The same statements, only the mail differs. A median of many, and a wide bound."""
     user = await place.member()
     taken: dict[str, list[float]] = {"known": [], "unknown": []}
     for number in range(12):
@@ -68,7 +68,7 @@ async def test_and_take_as_long(place):
 
 
 async def test_a_code_is_good_in_the_browser_that_asked_for_it(place):
-    """Attack case 26: a state from another browser."""
+    """A state from another browser."""
     user = await place.member()
     browser, thief = Browser(place), Browser(place)
     request = await browser.begin()
@@ -152,7 +152,6 @@ async def test_a_code_is_used_once(place):
 
 
 async def test_codes_are_guessed_in_parallel_in_vain(place):
-    """Attack case 57."""
     user = await place.member()
     browser = Browser(place)
     request = await browser.begin()
@@ -173,7 +172,7 @@ async def test_codes_are_guessed_in_parallel_in_vain(place):
 
 
 async def test_mail_to_a_victim_does_not_lock_the_victim_out(place):
-    """A stranger who asks all the time has spent what is the stranger's, not the owner's."""
+    """A stranger that asks all the time has spent the stranger's share, not the owner's."""
     user = await place.member()
     stranger = Browser(place, address="203.0.113.9")
     request = await stranger.begin()
@@ -198,7 +197,7 @@ async def test_one_address_does_not_send_mail_to_everybody(place):
 
 
 async def test_a_user_of_the_same_address_as_one_who_was_deleted_is_somebody_else(place):
-    """Attack case 50: ids are not recycled, and a session of before is none."""
+    """Ids are not recycled, and a session of before is over."""
     first = await place.member(email="ann@acme.example")
     browser = Browser(place)
     await browser.sign_in_as(first)
@@ -211,7 +210,7 @@ async def test_a_user_of_the_same_address_as_one_who_was_deleted_is_somebody_els
 
 
 async def test_the_caller_names_no_user(place):
-    """Attack case 47: who it is comes from the proof alone, whatever the request says."""
+    """The person comes from the proof alone, with anything in the request."""
     victim, thief = await place.member(), await place.member()
     browser = Browser(place)
     request = await browser.begin(login_hint=victim.email)
@@ -270,7 +269,6 @@ async def test_what_is_no_address_is_refused(place, email):
     ],
 )
 def test_a_page_of_somebody_else_is_refused(origin, refused):
-    """Attack case 58."""
     if not refused:
         check_page(origin, PUBLIC_URL)
         return

@@ -71,7 +71,7 @@ def test_no_way_leads_past_a_second_factor_that_is_asked_for():
 
 
 def test_a_proof_is_never_lost_nor_given_twice():
-    """Who has been recognized is never asked again who they are: a new request would be."""
+    """A recognized person is never asked for their name again: a new request would be."""
     for state in states.PROVED:
         assert not states.TABLE[state] & {states.IN_PROGRESS, states.LINK_OTP_SENT}
     for way in ways(states.IN_PROGRESS, states.COMPLETED):
@@ -139,7 +139,7 @@ PEOPLE = ("member", "two_factors", "invited", "stranger")
 class SignInMachine(RuleBasedStateMachine):
     """Steps in any order, from three browsers, with requests as they are and as they were.
 
-    What is proved is kept here, too, apart from the rooms: nobody gets a code without.
+    Proofs are kept here, too, apart from the rooms: nobody gets a code without.
     """
 
     ground: Ground

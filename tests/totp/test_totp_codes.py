@@ -79,7 +79,7 @@ async def test_wrong_codes_lock_the_app_for_an_hour(call, on, clock):
     ):
         with pytest.raises(errors.RateLimited):
             await step
-    # Whoever locked the app did not lock the person out.
+    # A stranger that locked the app did not lock the person out.
     assert await service.verify(call, registration.user_id, codes[0])
     clock.of(attempts, service).forward(3601)
     assert await service.verify(call, registration.user_id, app.code())
@@ -107,7 +107,7 @@ async def test_a_right_code_makes_the_count_begin_anew(call, on):
 
 
 async def test_a_used_code_does_not(call, on):
-    """Or whoever saw one could guess on for as long as it shows."""
+    """Or a person that saw one could guess on for as long as it shows."""
     registration, app, _ = on
     assert await service.verify(call, registration.user_id, app.code())
     for _ in range(service.MOST_ATTEMPTS):

@@ -1,4 +1,4 @@
-"""Requests that are known to be costly to read, where what reads them is not careful."""
+"""Requests that are known to be costly to read, where their reader is not careful."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def filled(start: str, unit: str, end: str, size: int) -> bytes:
 
 
 def json_bodies(size: int) -> Iterator[tuple[str, bytes]]:
-    """Bodies of this size in JSON, or what looks like it."""
+    """Bodies of this size in JSON, or in texts that look like it."""
     deep = '{"a":[' + "[]" * 65
     yield "deep lists", filled('{"a":', "[", "", size)
     yield "deep objects", filled("", '{"a":', "", size)

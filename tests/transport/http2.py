@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Stream:
-    """What came on one stream: blocks of headers in order, data, and how it ended."""
+    """The frames of one stream: blocks of headers in order, data, and how it ended."""
 
     blocks: list[dict[str, str]] = field(default_factory=list)
     data: bytes = b""
@@ -32,7 +32,7 @@ class Stream:
 
     @property
     def trailers(self) -> dict[str, str]:
-        """What gRPC calls trailers: the last block, in whatever form it came."""
+        """The trailers of gRPC: the last block, in any form."""
         return self.blocks[-1]
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass
 class Answer:
-    """What the application sent, as it sent it."""
+    """The messages of the application, as it sent them."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Answer:
 
 
 class Door:
-    """An application and who calls it, from which address."""
+    """An application and its caller, from which address."""
 
     def __init__(self, app: Any, *, peer: str = "127.0.0.1", **headers: str) -> None:
         self.app = app

@@ -20,7 +20,7 @@ def taken(entry):
     async def take(request):
         assert request.pieces is not None
         async for piece in request.pieces:
-            pieces.append(piece)  # noqa: PERF401 - what came before an error counts
+            pieces.append(piece)  # noqa: PERF401 - messages from before an error count
         return Response.json({"pieces": len(pieces)})
 
     entry.add_routes([Route("POST", "/trial/stream", take, streams=True)])
@@ -121,5 +121,5 @@ async def test_a_body_that_stops_is_given_up(entry, monkeypatch):
 
     status, _ = await asked(entry, receive)
     assert status == 408
-    assert not cancelled  # the server would log that it cannot hand over what comes late
+    assert not cancelled  # the server would log that it cannot hand over late bytes
     await asyncio.sleep(1)

@@ -54,7 +54,7 @@ async def test_what_a_stranger_says_changes_nothing(address):
 async def test_of_what_proxies_say_the_last_that_is_no_proxy_counts(address):
     proxy = "10.0.0.1"
     assert await address(proxy, "203.0.113.9") == "203.0.113.9"
-    # What the client sent itself is further left: the proxy has added where it came from.
+    # The client's own word is further left: the proxy has added where it came from.
     assert await address(proxy, "198.51.100.66, 203.0.113.9") == "203.0.113.9"
     assert await address(proxy, "10.0.0.99, 203.0.113.9") == "203.0.113.9"
     # Two proxies, one of them over IPv6.

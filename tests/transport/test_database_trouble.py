@@ -1,4 +1,4 @@
-"""What a call is answered when the database is in trouble: on every wire why, and when again."""
+"""The answer to a call when the database is in trouble: on every wire why, and when again."""
 
 from __future__ import annotations
 

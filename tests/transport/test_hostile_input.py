@@ -1,4 +1,4 @@
-"""What an attacker sends to the real server, on both databases: refused, never a crash."""
+"""An attacker's requests to the real server, on both databases: refused, never a crash."""
 
 from __future__ import annotations
 

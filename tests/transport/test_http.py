@@ -1,4 +1,4 @@
-"""HTTP around the calls: what is refused before any of them, CORS, and the shape of every error."""
+"""HTTP around the calls: refusals before any of them, CORS, and the shape of every error."""
 
 from __future__ import annotations
 
@@ -286,7 +286,7 @@ async def test_text_of_a_client_cannot_break_an_answer(ask):
         assert "set-cookie" not in answer.headers
 
 
-# Who calls
+# Callers
 
 
 async def test_without_credentials_no_error_is_named(ask_as_nobody):

@@ -1,6 +1,6 @@
-"""No request, whatever it holds, keeps the others waiting: of all known shapes, on every wire.
+"""No request keeps the others waiting, with anything in it: of all known shapes, on every wire.
 
-What is measured is the processor time that the loop's thread spends on a request, for the clock on
+The measure is the processor time that the loop's thread spends on a request, for the clock on
 the wall tells of the machine's other work as well.
 """
 
@@ -52,7 +52,7 @@ def client(doors):
 
 
 async def ask(door, verb, target, body=None, **headers: str):
-    """Ask, with somebody beside who asks whether the process is well; return the answer."""
+    """Ask, with a balancer beside that asks whether the process is well; return the answer."""
     costs = []
     for _ in range(3):
         began = time.thread_time()
@@ -65,7 +65,7 @@ async def ask(door, verb, target, body=None, **headers: str):
         assert answer.trailers.get("grpc-status") != "13", answer
         if costs[-1] < SECONDS:
             return answer
-        gc.collect()  # what others have left is none of this request's
+        gc.collect()  # garbage of others does not count for this request
     raise AssertionError(f"{min(costs):.3f} s for {verb} {target[:80]}")
 
 

@@ -1,4 +1,4 @@
-"""Whatever comes in: nothing is lost on the way, and nothing but our errors is raised."""
+"""Of any request nothing is lost on the way, and nothing but our errors is raised."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_message_comes_back_from_its_json_in_either_spelling(pb, snake):
 
 
 def test_a_message_comes_back_through_the_door(pb, entry):
-    """What REST answers, REST takes."""
+    """REST takes its own answers."""
     door = Door(entry, authorization="Bearer client")
 
     @examples()

@@ -1,4 +1,4 @@
-"""Rate limits at the door: what is counted, what an answer says of it, and what is refused."""
+"""Rate limits at the door: counts, headers of answers, and refusals."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ async def test_errors_have_the_headers_too(limited):
 
 
 async def test_an_address_is_refused_before_anything_is_read(limited, service):
-    """Whoever it is, with credentials or without, at whatever path but those of balancers."""
+    """Any caller, with credentials or without, at any path but those of balancers."""
     caller = limited(address="1/hour")
     await caller(authorization="Bearer nobody")("GET", SHAPE)
     for door in (caller(), caller(authorization="Bearer nobody")):
@@ -172,7 +172,7 @@ async def test_the_count_of_a_client_is_its_own_wherever_it_calls_from(limited):
 
 
 async def test_an_invented_address_does_not_escape_the_limit(limited):
-    """Attack case 57; nor does it use up what another address may do."""
+    """Nor does it use up another address's share."""
     caller = limited(address="2/hour", trusted_proxies=("10.0.0.0/8",))
     statuses = []
     for n in range(4):

@@ -1,4 +1,4 @@
-"""What a verb and a path mean: templates, `:verb`, percent-encoding, and what is not there."""
+"""The meaning of a verb and a path: templates, `:verb`, percent-encoding, and unknown ones."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_what_is_not_there_is_not_found(router, path):
     [
         ("/organizations", "GET, HEAD, OPTIONS, POST"),
         ("/organizations/org_1", "GET, HEAD, OPTIONS, PATCH"),
-        # What either of the templates that fit has.
+        # The members of either of the templates that fit.
         ("/organizations/search", "GET, HEAD, OPTIONS, PATCH, POST"),
         ("/organizations/org_1:refresh", "GET, HEAD, OPTIONS, PATCH, POST"),
         ("/organizations/org_1/links/lnk_1", "DELETE, OPTIONS"),
@@ -260,7 +260,7 @@ def sdk_routes():
 
 
 def test_every_route_of_the_whole_api_leads_where_it_should():
-    """Those that we do not serve yet too: the router must not be what keeps us from them."""
+    """Those that we do not serve yet too: the router must not stand in their way."""
     routes = list(sdk_routes())
     assert len(routes) > 400
     router = Router()

@@ -76,7 +76,7 @@ def error_of(trailers):
     return Code(code).name, message, detail_of(code, message, packed)
 
 
-# Errors, one of each kind: what is asked, in which headers, and what is answered.
+# Errors, one of each kind: the request, its headers, and the answer.
 
 
 def message(pb, **members: object):

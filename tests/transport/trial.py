@@ -46,7 +46,7 @@ FILE = "trial/v1/trial.proto"
 SERVICE = "trial.v1.TrialService"
 # Where a server process finds what the tests compiled; no name of a setting of ours.
 COMPILED = "TRIAL_COMPILED"
-# What it imports is not compiled again: messages and options must be those that the code knows.
+# Its imports are not compiled again: messages and options must be those that the code knows.
 SHARED = (
     "google/api/annotations_pb",
     "scalekit/v1/options/options_pb",

@@ -1,4 +1,4 @@
-"""Attack case 36 for clients that keep no secret: what their name alone is good for."""
+"""Clients that keep no secret: the use of their name alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attack cases 27, 28 and 29: tokens that were forged, or are for something or somebody else."""
+"""Tokens that were forged, or are for something or somebody else."""
 
 from __future__ import annotations
 

@@ -17,13 +17,13 @@ WIRES = ("rest", "connect", "grpc", "grpc-web")
 
 @pytest.fixture
 async def admin(signins, make):
-    """A user who may change the settings of their organization."""
+    """A user that may change the settings of their organization."""
     return await make.user(membership={"roles": [{"name": "admin"}]})
 
 
 @pytest.fixture
 async def member(signins, make):
-    """A user who may see them."""
+    """A user that may see them."""
     return await make.user(membership={"roles": [{"name": "member"}]})
 
 
@@ -68,7 +68,7 @@ async def test_by_a_token_a_person_reads_what_is_their_own(with_token, member, o
 
 @pytest.mark.parametrize("over", WIRES)
 async def test_by_a_token_a_person_does_and_reads_nothing_more(with_token, admin, over):
-    """Whatever the roles permit: an application hands its tokens to other APIs."""
+    """With any roles: an application hands its tokens to other APIs."""
     api, session = await with_token(admin, over)
     mine = session.organization_id
     organization = {"display_name": "Taken"}

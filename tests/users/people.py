@@ -1,4 +1,4 @@
-"""What the tests of users share: short ways to say who is where."""
+"""Shared by the tests of users: short ways to make members."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def address() -> str:
 
 
 async def invited(api: Any, organization: dict[str, Any], **members: Any) -> dict[str, Any]:
-    """A new user who is invited by mail."""
+    """A new user, invited by mail."""
     answer = await api.users.create_user_and_membership(
         organization_id=organization["id"], user={"email": address(), **members}
     )

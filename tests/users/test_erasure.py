@@ -32,7 +32,7 @@ from tenantry.tenants.users.service import Identity
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 EMAIL = "Ada.L@Example.com"
-# Whose addresses hold hers, or look like it.
+# People whose addresses hold hers, or look like it.
 SIMILAR = [
     "bada.l@example.com",
     "ada.l@example.com.au",

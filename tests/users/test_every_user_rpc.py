@@ -1,4 +1,4 @@
-"""What holds for all rpcs of UserService: callers, ids, errors, routes."""
+"""Rules of all rpcs of UserService: callers, ids, errors, routes."""
 
 from __future__ import annotations
 

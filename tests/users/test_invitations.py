@@ -47,7 +47,7 @@ async def row_of(database, user):
 
 
 async def shown(database, row):
-    """What the worker puts into the mail of one row of the outbox."""
+    """The worker's variables for the mail of one row of the outbox."""
     return await invitations.mail_variables(database, Mail.from_row(row), URL)
 
 

@@ -148,7 +148,7 @@ async def test_a_user_who_is_last_admin_in_one_of_many_is_not_deleted(api, make,
 
 @pytest.mark.wires("rest")
 async def test_a_new_admin_who_is_deleted_does_not_let_the_old_one_go(api, make):
-    """The three ways at once: whoever comes last finds that another one is no admin any more."""
+    """The three ways at once: the last one finds that another one is no admin any more."""
     for _ in range(40):
         place = await make.organization()
         old = await make.user(place["id"], membership={"roles": [{"name": "admin"}]})

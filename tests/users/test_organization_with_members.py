@@ -1,4 +1,4 @@
-"""Deleting an organization: its members leave, and who was only there is deleted too."""
+"""Deleting an organization: its members leave, and users without another one are deleted too."""
 
 from __future__ import annotations
 

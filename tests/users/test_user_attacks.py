@@ -1,4 +1,4 @@
-"""What somebody would try: ids of others, members of the server's, ids that come back."""
+"""Attacks on users: ids of others, members of the server's, ids that come back."""
 
 from __future__ import annotations
 

@@ -42,13 +42,13 @@ class Got:
 
     @property
     def name(self) -> str:
-        """What the event's organization is called."""
+        """The name of the event's organization."""
         name: str = self.event["data"]["display_name"]
         return name
 
 
 class Receiver:
-    """A server that notes what comes; ``answers`` says what a path gets.
+    """A server that notes requests; ``answers`` has the answer of a path.
 
     An answer is a status, a list of them of which the last one stays, or a function of the
     request; without one it is 200.
@@ -82,7 +82,7 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def at(self, path: str) -> list[Got]:
-        """What came at a path."""
+        """The requests to a path."""
         return [one for one in self.got if one.path == path]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -124,7 +124,7 @@ def configured(**values: object) -> settings.Settings:
 
 
 class Worker:
-    """What a worker process does with webhooks, as a task of this one."""
+    """A worker's job of webhooks, as a task of this process."""
 
     def __init__(self, db, **values: object) -> None:
         self.db = db
@@ -200,7 +200,7 @@ async def queue(db, *names: str, **members: Any) -> None:
 
 
 async def rows(db, sql: str, **params: Any) -> list[Any]:
-    """Run a statement as somebody does who has the database's password."""
+    """Run a statement as a holder of the database's password does."""
     statement = Statement(text(sql))
     statement.is_read = sql.lstrip().upper().startswith(("SELECT", "EXPLAIN"))
     return list(await db.fetch_all(statement, **params))

@@ -71,7 +71,7 @@ async def test_five_days_of_failure_disable_it_with_an_event_and_a_mail(db, rece
             return not (await get(db))["enabled"]
 
         await eventually(disabled)
-        # What is queued waits, and nothing new is queued.
+        # Queued deliveries wait, and nothing new is queued.
         await hasten(db)
         await publish(db, "later")
         await asyncio.sleep(0.8)

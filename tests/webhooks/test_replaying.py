@@ -1,4 +1,4 @@
-"""What was sent can be sent once more; what is old goes, and what is erased is forgotten."""
+"""Deliveries can be sent once more; old ones go, and erased people are forgotten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of webhook endpoints share: endpoints that are gone when a test ends."""
+"""Shared by the tests of webhook endpoints: endpoints that are gone when a test ends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Endpoints:
         return endpoint
 
     async def answer(self, **members: Any) -> Answer:
-        """What the creation of a new endpoint answers."""
+        """The answer to the creation of a new endpoint."""
         return self.noted(
             await self._rest.webhooks.create_endpoint(endpoint={"url": address(), **members})
         )
@@ -37,7 +37,7 @@ class Endpoints:
         return answer
 
     async def aclose(self) -> None:
-        """Delete what is left."""
+        """Delete the rest."""
         for endpoint_id in self._made:
             with suppress(ApiError):
                 await self._rest.webhooks.delete_endpoint(endpoint_id=endpoint_id)

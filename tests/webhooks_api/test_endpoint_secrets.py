@@ -38,7 +38,7 @@ def is_in(secret, text):
 
 
 async def test_a_secret_is_of_the_kind_that_the_sdks_read(api, endpoints):
-    """They split it at underscores and read what follows the first as standard base64."""
+    """They split it at underscores and read the part behind the first as standard base64."""
     seen = set()
     for _ in range(20):
         made = endpoints.noted(
@@ -54,7 +54,7 @@ async def test_a_secret_is_of_the_kind_that_the_sdks_read(api, endpoints):
 
 
 async def test_a_secret_is_in_no_answer_but_the_one_that_makes_it(api, endpoints, database, events):
-    """Nor in an event, nor in the clear in the database, whatever is done with the endpoint."""
+    """Nor in an event, nor in the clear in the database, after any call."""
     await events.new()
     keyed = api.sending(idempotency_key=unique("key"))
     made = endpoints.noted(
@@ -116,7 +116,7 @@ async def test_a_rotation_keeps_the_previous_secret_for_a_day(api, endpoints, da
 
 @pytest.mark.wires("rest", "grpc")
 async def test_rotations_at_once_follow_one_another(api, endpoints, database, events):
-    """The last two secrets are in force, and each was handed to who asked for it."""
+    """The last two secrets are in force, and each was handed to its caller."""
     made = await endpoints.answer()
     key = {"endpoint_id": made["endpoint"]["id"]}
     await events.new()

@@ -30,7 +30,7 @@ def address():
 
 
 async def fail(database, endpoint_id, *, reason=None, enabled=True):
-    """What the worker writes of an endpoint that takes nothing."""
+    """The worker's rows for an endpoint that takes nothing."""
     await database.fetch_all(
         FAIL, p_id=endpoint_id, p_since=1_700_000_000_000_000, p_reason=reason, p_enabled=enabled
     )

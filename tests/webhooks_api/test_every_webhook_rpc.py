@@ -1,4 +1,4 @@
-"""What holds for every rpc of webhooks at once: callers, ids, members, hostile texts."""
+"""Rules of every rpc of webhooks at once: callers, ids, members, hostile texts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 METHODS = {snake_case(method.name): method for method in webhooks_pb.desc().services[0].methods}
 NOWHERE = {"endpoint_id": "whe_1234567890123456789", "delivery_id": "dlv_1234567890123456789"}
-# What answers show, and what the table has beside.
+# The members of answers, and further columns of the table.
 NAMES = sorted(
     {
         field.name
@@ -42,7 +42,7 @@ class World:
     delivery: dict[str, Any]
 
     def request(self, rpc: str) -> dict[str, Any]:
-        """What is asked of this rpc here."""
+        """The request for this rpc."""
         key = {"endpoint_id": self.endpoint["id"]}
         of_delivery = {**key, "delivery_id": self.delivery["id"]}
         new = {"url": f"https://hooks.example.com/{unique()}", "event_types": ["role.created"]}
@@ -93,7 +93,7 @@ def test_these_are_all():
 
 @pytest.mark.everywhere
 async def test_every_request_here_is_answered(api, world, endpoints):
-    """Or what is refused below could be refused for another reason."""
+    """Or a refusal below could have another reason."""
     for rpc in sorted(
         METHODS, key=lambda rpc: (rpc == "delete_endpoint", rpc == "disable_endpoint")
     ):
@@ -104,7 +104,7 @@ async def test_every_request_here_is_answered(api, world, endpoints):
 
 @pytest.fixture
 async def strangers(http, make):
-    """Headers of those who may not call, with the code that each gets."""
+    """Headers of callers that may not call, with the code that each gets."""
     organization = (await make.organization())["id"]
     token = await access_token(http, *await make.client(organization))
     return [

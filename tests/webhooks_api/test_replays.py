@@ -16,7 +16,7 @@ def now():
 
 @pytest.fixture
 def sealed(database):
-    """Puts what has happened into the log, as a worker would."""
+    """Puts events into the log, as a worker would."""
 
     async def seal():
         for _ in range(100):

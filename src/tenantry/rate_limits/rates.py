@@ -91,7 +91,7 @@ class Rates:
         By client id nothing is counted: anybody may know that.
 
         The default bears one mistake that a client repeats on its own: a user action arrives
-        three times (behaviours section 1), so a hundred failures are some thirty mistakes.
+        three times by some SDKs, so a hundred failures are some thirty mistakes.
 
         Raises:
             errors.RateLimited: there were too many.

@@ -27,7 +27,7 @@ from scalekit.frameworks.django import get_session, login_required  # noqa: E402
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Who is signed in may sign out, and who is not may sign in."""
+    """A signed-in person may sign out, others may sign in."""
     signed_in = get_session(request) is not None
     link = '<a href="/logout">Sign out</a>' if signed_in else '<a href="/login">Sign in</a>'
     return HttpResponse(link)

@@ -23,7 +23,7 @@ auth.install(app)
 
 @app.get("/")
 def home(request: Request) -> HTMLResponse:
-    """Who is signed in may sign out, and who is not may sign in."""
+    """A signed-in person may sign out, others may sign in."""
     signed_in = auth.get_session(request) is not None
     link = '<a href="/logout">Sign out</a>' if signed_in else '<a href="/login">Sign in</a>'
     return HTMLResponse(link)

@@ -20,7 +20,7 @@ auth = ScalekitAuth(
 
 @app.route("/")
 def home() -> str:
-    """Who is signed in may sign out, and who is not may sign in."""
+    """A signed-in person may sign out, others may sign in."""
     signed_in = auth.get_session() is not None
     return '<a href="/logout">Sign out</a>' if signed_in else '<a href="/login">Sign in</a>'
 

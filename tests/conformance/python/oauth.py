@@ -1,4 +1,4 @@
-"""Use our server as an authorization server with Authlib, and say what was seen, step by step.
+"""Use our server as an authorization server with Authlib, and print each step's answer.
 
 Reads SCALEKIT_ENVIRONMENT_URL, SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET. Prints one line of
 JSON per step of ../steps.json; the first step that fails ends the program.

@@ -1,4 +1,4 @@
-"""What the programs share: where the server is, how a step is shown, how a refusal is looked at.
+"""Shared by the programs: where the server is, how a step is shown, how a refusal is looked at.
 
 A step is one line of JSON on standard output; the first one that fails ends the program.
 """
@@ -93,7 +93,7 @@ def _field_violations(error: ScalekitServerException):
 
 
 def soon(show):
-    """What was changed is in force within a second: then, at the latest, this holds."""
+    """A change is in force within a second: then, at the latest, this holds."""
     until = time.monotonic() + 1
     while True:
         last = time.monotonic() > until
