@@ -77,8 +77,8 @@ from tenantry.identity.sessions.cookies import SessionCookie
 from tenantry.identity.sessions.freshness import Freshness
 from tenantry.identity.sessions.rpc import SessionService
 from tenantry.identity.sign_in.browsers import BrowserCookies
+from tenantry.identity.sign_in.means import Means
 from tenantry.identity.sign_in.rpc import AuditLogsService, AuthService
-from tenantry.identity.sign_in.service import SignIn
 from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.domains.rpc import DomainService
 from tenantry.tenants.domains.verification import Resolver
@@ -189,8 +189,11 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         browser_cookies=BrowserCookies.of(issuer),
         relying_party=relying_party,
         passwords=passwords,
-        sign_in=SignIn(
-            settings, passwords=passwords, interceptors=interceptors, relying_party=relying_party
+        sign_in=Means(
+            settings=settings,
+            passwords=passwords,
+            interceptors=interceptors,
+            relying_party=relying_party,
         ),
         interceptors=interceptors,
         follower=Follower(db),
@@ -249,7 +252,6 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
             auth_pb,
             AuthService(
                 parts.sign_in,
-                s,
                 browser_cookies=parts.browser_cookies,
                 session_cookie=parts.session_cookie,
             ),

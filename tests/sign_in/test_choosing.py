@@ -26,7 +26,7 @@ async def test_of_several_organizations_one_is_chosen(place, browser):
     user = await place.member(first, second)
     request = await arrived(browser, user)
     assert request.state == states.ORGANIZATION_SWITCHER
-    choices = await browser.sign_in.organizations(browser.call, request)
+    choices = await browser.sign_in.choices(browser.call, request)
     assert [(one.id, one.membership_status) for one in choices] == [
         (first.id, "ACTIVE"),
         (second.id, "ACTIVE"),
@@ -68,7 +68,7 @@ async def test_an_invitation_is_shown_and_accepted_by_choosing_it(place, browser
     await place.events()
     request = await arrived(browser, user)
     assert request.state == states.ORGANIZATION_SWITCHER
-    _, choice = await browser.sign_in.organizations(browser.call, request)
+    _, choice = await browser.sign_in.choices(browser.call, request)
     assert (choice.id, choice.membership_status) == (inviting.id, "PENDING_INVITE")
     assert choice.inviter_email == "boss@acme.example"
     assert choice.expire_time > choice.create_time
@@ -147,9 +147,7 @@ async def test_a_deleted_organization_is_not_offered(place, browser):
     user = await place.member(kept, gone)
     request = await arrived(browser, user)
     await organizations.remove(place.operator, organizations.Identity(gone.id), dismiss_members)
-    assert [one.id for one in await browser.sign_in.organizations(browser.call, request)] == [
-        kept.id
-    ]
+    assert [one.id for one in await browser.sign_in.choices(browser.call, request)] == [kept.id]
     with pytest.raises(errors.NotFound):
         await browser.sign_in.choose_organization(browser.call, request, gone.id)
 
@@ -159,4 +157,4 @@ async def test_nobody_sees_organizations_before_the_proof(place, browser):
     request = await browser.begin()
     request = await browser.sign_in.start_email(browser.call, request, email=user.email)
     with pytest.raises(states.OutOfStep):
-        await browser.sign_in.organizations(browser.call, request)
+        await browser.sign_in.choices(browser.call, request)

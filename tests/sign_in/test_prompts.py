@@ -116,7 +116,7 @@ async def test_select_account_with_several_asks(place, user, browser):
     await place.events()
     request = await browser.begin(prompt=("select_account",))
     assert request.state == states.ORGANIZATION_SWITCHER
-    choices = await browser.sign_in.organizations(browser.call, request)
+    choices = await browser.sign_in.choices(browser.call, request)
     assert [choice.name for choice in choices] == ["Acme", "Other"]
     request = await browser.sign_in.choose_organization(browser.call, request, other.id)
     before = await browser.session()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import time
@@ -27,9 +28,17 @@ from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.proofs.passwords.service import Passwords
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in import (
+    beginning,
+    choosing,
+    completing,
+    invitations,
+    proving,
+    requests,
+    states,
+)
+from tenantry.identity.sign_in.means import Means
 from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
-from tenantry.identity.sign_in.service import SignIn
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
@@ -60,6 +69,35 @@ def configured(**values: object) -> settings.Settings:
     return settings.load({**named, "TENANTRY_CONFIG": "/dev/null"})
 
 
+class SignIn:
+    """The functions of the room, those that need the means of a deployment with these."""
+
+    find, newest = staticmethod(requests.find), staticmethod(requests.newest)
+    resend_email = staticmethod(proving.resend_email)
+    choices = staticmethod(choosing.choices)
+    choose_organization = staticmethod(choosing.choose_organization)
+    invitation = staticmethod(invitations.find)
+
+    def __init__(self, means: Means) -> None:
+        self.accept_invitation = functools.partial(invitations.accept, means)
+        for function in (
+            beginning.begin,
+            completing.cancel,
+            completing.complete,
+            choosing.sign_up,
+            proving.choose_password,
+            proving.passkey_options,
+            proving.start_email,
+            proving.verify_code,
+            proving.verify_link,
+            proving.verify_link_elsewhere,
+            proving.verify_passkey,
+            proving.verify_password,
+            proving.verify_second_factor,
+        ):
+            setattr(self, function.__name__, functools.partial(function, means))
+
+
 class Place:
     """A deployment: its rooms, its application, and what its operator does."""
 
@@ -69,10 +107,12 @@ class Place:
         self.passwords = Passwords(breached=None)
         self.interceptors = Interceptors(db, known)
         self.sign_in = SignIn(
-            known,
-            passwords=self.passwords,
-            interceptors=self.interceptors,
-            relying_party=RelyingParty.of(known),
+            Means(
+                settings=known,
+                passwords=self.passwords,
+                interceptors=self.interceptors,
+                relying_party=RelyingParty.of(known),
+            )
         )
         self.operator = Call(SYSTEM, db, "req_operator")
         self._seen = ""

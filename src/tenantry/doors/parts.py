@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tenantry.identity.proofs.passwords.service import Passwords
     from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sign_in.browsers import BrowserCookies
-    from tenantry.identity.sign_in.service import SignIn
+    from tenantry.identity.sign_in.means import Means
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
 
@@ -48,7 +48,7 @@ class Parts:
     browser_cookies: BrowserCookies
     relying_party: RelyingParty
     passwords: Passwords
-    sign_in: SignIn
+    sign_in: Means
     interceptors: Interceptors
     # The event log as it grows.
     follower: Follower

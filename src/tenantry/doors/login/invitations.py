@@ -5,23 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import errors
+from tenantry.identity.sign_in import invitations
 
 if TYPE_CHECKING:
     from tenantry.doors.login.door import Door
-    from tenantry.identity.sign_in.service import SignIn
+    from tenantry.identity.sign_in.means import Means
     from tenantry.web import Request, Response
 
 
 class Invitations:
     """Handlers of `/invitations/{token}`."""
 
-    def __init__(self, door: Door, sign_in: SignIn) -> None:
+    def __init__(self, door: Door, means: Means) -> None:
         self._door = door
-        self._sign_in = sign_in
+        self._means = means
 
     async def show(self, request: Request) -> Response:
         """Show whose invitation it is, and a button: opening the link changes nothing."""
-        found = await self._sign_in.invitation(self._door.db, request.params["token"])
+        found = await invitations.find(self._door.db, request.params["token"])
         if found is None:
             return await self._door.leaving(request, "invitation_over", status=410)
         words = self._door.words(request)
@@ -32,8 +33,8 @@ class Invitations:
         door = self._door
         session = await door.session(request)
         try:
-            accepted = await self._sign_in.accept_invitation(
-                door.call(request), request.params["token"], session=session
+            accepted = await invitations.accept(
+                self._means, door.call(request), request.params["token"], session=session
             )
         except errors.NotFound:
             return await door.leaving(request, "invitation_over", status=410)

@@ -1,30 +1,26 @@
-"""The steps that a form can take: which page it is on, and what it is proof or choice of."""
+"""The steps that a form can take: the page that it is on, and the function its members go to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry import errors, strict_json
+from tenantry.identity.sign_in import choosing, proving
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from tenantry.call import Call
+    from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import AuthRequest
-    from tenantry.identity.sign_in.service import SignIn
-
-    Take = Callable[
-        [SignIn, Call, AuthRequest, "Given"],
-        Awaitable[AuthRequest],
-    ]
 
 # The page of each thing that a mail may be asked for.
 _INTENTS = {"sign_in": "sign_in", "sign_up": "sign_up", "reset_password": "reset"}
 
 
 class Given(dict[str, str]):
-    """The members of a form; what is not among them is ""."""
+    """The members of a form; one that it does not have is ""."""
 
     def __missing__(self, name: str) -> str:
         return ""
@@ -32,10 +28,18 @@ class Given(dict[str, str]):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step, and the page that its form is on."""
+    """One step; ``members`` of the form are arguments of its function, by their names."""
 
-    take: Take
     page: str
+    function: Callable[..., Awaitable[AuthRequest]]
+    members: tuple[str, ...]
+
+    async def take(
+        self, means: Means, call: Call, request: AuthRequest, given: Given
+    ) -> AuthRequest:
+        """Take the step with what a form has given."""
+        arguments = {name: given[name] for name in self.members}
+        return await self.function(means, call, request, **arguments)
 
 
 def page_of(name: str, given: Given) -> str:
@@ -47,74 +51,38 @@ def page_of(name: str, given: Given) -> str:
     return STEPS[name].page
 
 
-async def _email(sign_in: SignIn, call: Call, found: AuthRequest, given: Given) -> AuthRequest:
-    intent = given["intent"] or "sign_in"
-    return await sign_in.start_email(call, found, email=given["email"], intent=intent)
-
-
-async def _password(sign_in: SignIn, call: Call, found: AuthRequest, given: Given) -> AuthRequest:
-    return await sign_in.verify_password(
-        call, found, email=given["email"], password=given["password"]
-    )
-
-
-async def _passkey(sign_in: SignIn, call: Call, found: AuthRequest, given: Given) -> AuthRequest:
-    credential = _object(given["credential"])
-    return await sign_in.verify_passkey(call, found, given["challenge_id"], credential)
-
-
-async def _code(sign_in: SignIn, call: Call, found: AuthRequest, given: Given) -> AuthRequest:
-    return await sign_in.verify_code(call, found, given["code"])
-
-
-async def _second_factor(
-    sign_in: SignIn, call: Call, found: AuthRequest, given: Given
-) -> AuthRequest:
-    return await sign_in.verify_second_factor(call, found, given["code"])
-
-
-async def _new_password(
-    sign_in: SignIn, call: Call, found: AuthRequest, given: Given
-) -> AuthRequest:
-    return await sign_in.choose_password(call, found, given["password"])
-
-
-async def _organization(
-    sign_in: SignIn, call: Call, found: AuthRequest, given: Given
+async def _verify_passkey(
+    means: Means, call: Call, request: AuthRequest, *, challenge_id: str, credential: str
 ) -> AuthRequest:
     try:
-        return await sign_in.choose_organization(call, found, given["organization_id"])
-    except errors.NotFound:
-        raise errors.InvalidArgument.field("organization_id", "in", "is none to choose") from None
-
-
-async def _sign_up(sign_in: SignIn, call: Call, found: AuthRequest, given: Given) -> AuthRequest:
-    return await sign_in.sign_up(
-        call,
-        found,
-        organization_name=given["organization_name"],
-        first_name=given["first_name"],
-        last_name=given["last_name"],
-    )
-
-
-def _object(text: str) -> Mapping[str, Any]:
-    try:
-        value = strict_json.loads(text)
+        value = strict_json.loads(credential)
     except ValueError:
         value = None
     if not isinstance(value, dict):
         raise errors.InvalidArgument.field("credential", "object", "must be a JSON object")
-    return value
+    return await proving.verify_passkey(means, call, request, challenge_id, value)
+
+
+async def _choose_organization(
+    _means: Means, call: Call, request: AuthRequest, *, organization_id: str
+) -> AuthRequest:
+    try:
+        return await choosing.choose_organization(call, request, organization_id)
+    except errors.NotFound:
+        raise errors.InvalidArgument.field(
+            "organization_id", "in", "must be one of those to choose from"
+        ) from None
 
 
 STEPS = {
-    "email": Step(_email, "sign_in"),
-    "password": Step(_password, "sign_in"),
-    "passkey": Step(_passkey, "sign_in"),
-    "code": Step(_code, "code"),
-    "second-factor": Step(_second_factor, "second_factor"),
-    "new-password": Step(_new_password, "new_password"),
-    "organization": Step(_organization, "organizations"),
-    "sign-up": Step(_sign_up, "organization"),
+    "email": Step("sign_in", proving.start_email, ("email", "intent")),
+    "password": Step("sign_in", proving.verify_password, ("email", "password")),
+    "passkey": Step("sign_in", _verify_passkey, ("challenge_id", "credential")),
+    "code": Step("code", proving.verify_code, ("code",)),
+    "second-factor": Step("second_factor", proving.verify_second_factor, ("code",)),
+    "new-password": Step("new_password", proving.choose_password, ("password",)),
+    "organization": Step("organizations", _choose_organization, ("organization_id",)),
+    "sign-up": Step(
+        "organization", choosing.sign_up, ("organization_name", "first_name", "last_name")
+    ),
 }

@@ -21,7 +21,16 @@ from tenantry.doors.login.not_me import NotMe
 from tenantry.doors.login.pages import COUNTDOWN, HEADERS, ICON, SCRIPT, STYLE
 from tenantry.doors.login.steps import STEPS, Given, page_of
 from tenantry.identity.security_notices import links
-from tenantry.identity.sign_in import answers, refusals, states, ways_back
+from tenantry.identity.sign_in import (
+    answers,
+    choosing,
+    completing,
+    proving,
+    refusals,
+    requests,
+    states,
+    ways_back,
+)
 from tenantry.identity.sign_in.refusals import Refusal
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
@@ -34,8 +43,8 @@ if TYPE_CHECKING:
     from tenantry.doors.login.words import Words
     from tenantry.doors.parts import Parts
     from tenantry.identity.sign_in.browsers import BrowserCookies
+    from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest
-    from tenantry.identity.sign_in.service import SignIn
     from tenantry.settings import Settings
 
 # The pages of each state: the first one, unless the query member `page` names another.
@@ -86,10 +95,10 @@ class Login:
     """Handlers of what is below `/login`."""
 
     def __init__(
-        self, door: Door, sign_in: SignIn, settings: Settings, browser_cookies: BrowserCookies
+        self, door: Door, means: Means, settings: Settings, browser_cookies: BrowserCookies
     ) -> None:
         self._door = door
-        self._sign_in = sign_in
+        self._means = means
         self._browser_cookies = browser_cookies
         self._methods = settings.sign_in_methods
         # A passkey is added to an account, and never the start of one.
@@ -117,7 +126,7 @@ class Login:
             return await self._gone(request)
         given = Given(request.form())
         try:
-            found = await STEPS[name].take(self._sign_in, self._door.call(request), found, given)
+            found = await STEPS[name].take(self._means, self._door.call(request), found, given)
         except states.OutOfStep:
             raise
         except errors.InvalidArgument as problem:
@@ -148,7 +157,7 @@ class Login:
         if found is None:
             raise errors.NotFound("auth request")
         call = self._door.call(request)
-        challenge_id, options = await self._sign_in.passkey_options(call, found)
+        challenge_id, options = await proving.passkey_options(self._means, call, found)
         return Response.json({"challenge_id": challenge_id, "options": options})
 
     async def resend(self, request: Request) -> Response:
@@ -156,7 +165,7 @@ class Login:
         found = await self._find(request)
         if found is None:
             return await self._gone(request)
-        await self._sign_in.resend_email(self._door.call(request), found)
+        await proving.resend_email(self._door.call(request), found)
         return self._door.redirect(f"{_path(found)}?sent=again")
 
     async def cancel(self, request: Request) -> Response:
@@ -164,7 +173,7 @@ class Login:
         found = await self._find(request)
         if found is None:
             return await self._gone(request)
-        answer = await self._sign_in.cancel(self._door.call(request), found)
+        answer = await completing.cancel(self._means, self._door.call(request), found)
         return self._back(request, answer, found)
 
     async def link(self, request: Request) -> Response:
@@ -182,10 +191,10 @@ class Login:
         token, call = request.form().get("token", ""), self._door.call(request)
         try:
             if found is not None:
-                proved = await self._sign_in.verify_link(call, found, token)
+                proved = await proving.verify_link(self._means, call, found, token)
             else:
-                elsewhere = await self._sign_in.verify_link_elsewhere(
-                    call, request.params["id"], token
+                elsewhere = await proving.verify_link_elsewhere(
+                    self._means, call, request.params["id"], token
                 )
                 if elsewhere is None:
                     return self._door.message(request, "other_browser", status=410)
@@ -219,7 +228,7 @@ class Login:
     async def _find(self, request: Request) -> AuthRequest | None:
         request_id = request.params["id"]
         secret = self._browser_cookies.read(request.headers.get("cookie", ""), request_id)
-        return await self._sign_in.find(self._door.db, request_id, secret)
+        return await requests.find(self._door.db, request_id, secret)
 
     async def _proceed(self, request: Request, found: AuthRequest) -> Response:
         if found.state in {states.ORGANIZATION_SELECTED, states.FAILED}:
@@ -231,7 +240,9 @@ class Login:
 
     async def _complete(self, request: Request, found: AuthRequest) -> Response:
         session = await self._door.session(request)
-        done = await self._sign_in.complete(self._door.call(request), found, session=session)
+        done = await completing.complete(
+            self._means, self._door.call(request), found, session=session
+        )
         response = self._back(request, done.answer, found)
         if done.secret is not None:
             response.cookies.append(self._door.session_cookie.issue(done.secret))
@@ -284,7 +295,7 @@ class Login:
         }
         logos: list[str] = []
         if page == "organizations":
-            choices = await self._sign_in.organizations(self._door.call(request), found)
+            choices = await choosing.choices(self._door.call(request), found)
             logos = [logo for choice in choices if (logo := branding.shown_logo(choice.logo_url))]
             values["choices"] = choices
             values["may_sign_up"] = found.state == states.ORGANIZATION_SWITCHER_SIGNUP

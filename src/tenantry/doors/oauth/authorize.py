@@ -22,7 +22,7 @@ from tenantry.identity.connections import service as connections
 from tenantry.identity.grants import pkce
 from tenantry.identity.grants.claims import SCOPES
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import answers, refusals
+from tenantry.identity.sign_in import answers, beginning, refusals
 from tenantry.identity.sign_in.model import Answer, Params
 from tenantry.identity.sign_in.refusals import Refusal
 from tenantry.web import Response
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sessions.model import Session
     from tenantry.identity.sign_in.browsers import BrowserCookies
-    from tenantry.identity.sign_in.service import SignIn
+    from tenantry.identity.sign_in.means import Means
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
 
@@ -98,7 +98,7 @@ class AuthorizationEndpoint:
         self,
         db: Database,
         registered: RegisteredUris,
-        sign_in: SignIn,
+        means: Means,
         hints: IdTokenHints,
         *,
         issuer: str,
@@ -110,7 +110,7 @@ class AuthorizationEndpoint:
         self._db = db
         self._rates = rates
         self._registered = registered
-        self._sign_in = sign_in
+        self._means = means
         self._hints = hints
         self._issuer = issuer
         self._development = development
@@ -148,7 +148,7 @@ class AuthorizationEndpoint:
         if session is None and "none" not in params.prompt:
             # Each is a row, and nobody has shown yet who they are.
             await self._rates.take_sign_in(call.origin.address)
-        begun = await self._sign_in.begin(call, client, params, session=session)
+        begun = await beginning.begin(self._means, call, client, params, session=session)
         if isinstance(begun, Answer):
             return answers.response(begun)
         response = Response.redirect(f"/login/{begun.id}", referrer_policy="no-referrer")

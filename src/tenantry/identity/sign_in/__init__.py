@@ -2,4 +2,9 @@
 
 Owns the auth requests, their states and the one table of transitions, and the log of sign-ins.
 Pages are `login`'s concern, proofs are those of `passwordless`, `passkeys`, `passwords` and `totp`.
+
+A step is a function over the `means` of a deployment: `beginning`, `proving`, `choosing` and
+`completing` have those of one sign-in, in this order, and `invitations` those of a link from a
+mail. Of each call that they get, ``origin`` is set. Which step may follow which is in `states`
+alone.
 """

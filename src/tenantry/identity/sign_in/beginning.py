@@ -16,16 +16,9 @@ from tenantry.db.statements import Statement
 from tenantry.identity.connections import service as connections
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import requests, states
-from tenantry.identity.sign_in.completing import (
-    SESSION,
-    Completing,
-    context_of_login,
-    is_within,
-    record_login,
-)
+from tenantry.identity.sign_in import completing, requests, states
+from tenantry.identity.sign_in.completing import SESSION
 from tenantry.identity.sign_in.contexts import as_user
-from tenantry.identity.sign_in.core import problem
 from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP, Facts
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users import reading
@@ -33,12 +26,11 @@ from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, memberships, us
 from tenantry.times import MINUTE, SECOND, now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
     from tenantry.db import engine
     from tenantry.identity.sessions.model import Session
+    from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
 
 # Why somebody who has a session sees the sign-in page all the same.
@@ -70,200 +62,198 @@ class _Wanted:
         return "none" in self.params.prompt
 
 
-class Beginning(Completing):
-    """From an authorization request to its answer, or to the sign-in page."""
+async def begin(
+    means: Means,
+    call: Call,
+    client: Client,
+    params: Params,
+    *,
+    session: Session | None,
+) -> Answer | AuthRequest:
+    """Answer an authorization request whose client and redirect_uri are trusted.
 
-    async def begin(
-        self,
-        call: Call,
-        client: Client,
-        params: Params,
-        *,
-        session: Session | None,
-    ) -> Answer | AuthRequest:
-        """Answer an authorization request whose client and redirect_uri are trusted.
-
-        At once, by a session that fits, or by an error (OpenID Connect Core 1.0 section 3.1.2.6);
-        else by a request that goes on at the sign-in page, in the browser that keeps its secret.
-        """
-        wanted = _Wanted(client, params)
-        if not await _is_known(call.db, params.connection_id):
-            return self._error(params, "invalid_request", "connection_id is not known")
-        if session is None or _asks_anew(params, session):
-            return await self._anew(call, wanted)
-        row = await call.db.fetch_one(
-            _PLACE,
-            user_id=session.user_id,
-            organization_id=params.organization_id or session.organization_id,
+    At once, by a session that fits, or by an error (OpenID Connect Core 1.0 section 3.1.2.6);
+    else by a request that goes on at the sign-in page, in the browser that keeps its secret.
+    """
+    wanted = _Wanted(client, params)
+    if not await _is_known(call.db, params.connection_id):
+        return completing.answer_error(
+            means, params, "invalid_request", "connection_id is not known"
         )
-        if row is None or not _is_hinted(params, row["email"]):
-            return await self._anew(call, wanted)
-        return await self._within(call, wanted, session, row)
+    if session is None or _asks_anew(params, session):
+        return await _anew(means, call, wanted)
+    row = await call.db.fetch_one(
+        _PLACE,
+        user_id=session.user_id,
+        organization_id=params.organization_id or session.organization_id,
+    )
+    if row is None or not _is_hinted(params, row["email"]):
+        return await _anew(means, call, wanted)
+    return await _within(means, call, wanted, session, row)
 
-    async def find(
-        self, db: engine.Session, auth_request_id: str, secret: str
-    ) -> AuthRequest | None:
-        """Return a request that goes on, if this is the secret of its browser."""
-        return await requests.find(db, auth_request_id, secret)
 
-    async def newest(self, db: engine.Session, secrets: Sequence[str]) -> AuthRequest | None:
-        """Return the newest request that goes on, of those that a browser has the secrets of."""
-        return await requests.newest(db, secrets)
+async def _within(
+    means: Means, call: Call, wanted: _Wanted, session: Session, row: engine.Row
+) -> Answer | AuthRequest:
+    """Answer somebody whose session may be what the request asks for."""
+    params = wanted.params
+    if "select_account" in params.prompt and params.organization_id is None:
+        switched = await _switcher(call, wanted, session)
+        if switched is not None:
+            return switched
+    if row["status"] != ACTIVE:
+        return await _outside(means, call, wanted, session, row)
+    organization = Organization.from_row(_organization(row))
+    bounds = policies.bounds_of(means.settings, organization)
+    is_new = organization.id not in session.organizations
+    if is_new and not completing.is_within(session, bounds, anew=False):
+        # The organization wants newer sessions than this one is.
+        return await _anew(means, call, wanted, "interaction_required", notice=AUTHENTICATE_AGAIN)
+    return await _silent(means, call, wanted, session, organization, email=row["email"])
 
-    async def _within(
-        self, call: Call, wanted: _Wanted, session: Session, row: engine.Row
-    ) -> Answer | AuthRequest:
-        """Answer somebody whose session may be what the request asks for."""
-        params = wanted.params
-        if "select_account" in params.prompt and params.organization_id is None:
-            switched = await self._switcher(call, wanted, session)
-            if switched is not None:
-                return switched
-        if row["status"] != ACTIVE:
-            return await self._outside(call, wanted, session, row)
-        organization = Organization.from_row(_organization(row))
-        bounds = policies.bounds_of(self._settings, organization)
-        is_new = organization.id not in session.organizations
-        if is_new and not is_within(session, bounds, anew=False):
-            # The organization wants newer sessions than this one is.
-            return await self._anew(call, wanted, "interaction_required", notice=AUTHENTICATE_AGAIN)
-        return await self._silent(call, wanted, session, organization, email=row["email"])
 
-    async def _anew(
-        self,
-        call: Call,
-        wanted: _Wanted,
-        error: str = "login_required",
-        *,
-        notice: str = "",
-    ) -> Answer | AuthRequest:
-        """Have somebody sign in, unless that must not be."""
-        params = wanted.params
-        if wanted.is_silent:
-            return self._error(params, error, _SAYS[error])
-        intent = SIGN_UP if "create" in params.prompt else SIGN_IN
-        request, row = requests.new(
-            call.db,
-            secret=vault.new_secret(),
-            client_id=wanted.client.id,
-            params=params,
-            facts=Facts(intent=intent, notice=notice),
+async def _anew(
+    means: Means,
+    call: Call,
+    wanted: _Wanted,
+    error: str = "login_required",
+    *,
+    notice: str = "",
+) -> Answer | AuthRequest:
+    """Have somebody sign in, unless that must not be."""
+    params = wanted.params
+    if wanted.is_silent:
+        return completing.answer_error(means, params, error, _SAYS[error])
+    intent = SIGN_UP if "create" in params.prompt else SIGN_IN
+    request, row = requests.new(
+        call.db,
+        secret=vault.new_secret(),
+        client_id=wanted.client.id,
+        params=params,
+        facts=Facts(intent=intent, notice=notice),
+    )
+    await requests.add(call.db, row)
+    return request
+
+
+async def _outside(
+    means: Means, call: Call, wanted: _Wanted, session: Session, row: engine.Row
+) -> Answer | AuthRequest:
+    """Answer somebody with a session who is not (yet) a member of the organization."""
+    invited = row["status"] == PENDING_INVITE and row["expire_time"] > now()
+    if invited and not wanted.is_silent:
+        # Nobody joins an organization by following a link: they are asked.
+        return await _asked(call, wanted, session, row["email"])
+    if invited:
+        return completing.answer_error(
+            means, wanted.params, "interaction_required", _SAYS["interaction_required"]
         )
-        await requests.add(call.db, row)
-        return request
+    return await _anew(means, call, wanted, "access_denied", notice=NOT_A_MEMBER)
 
-    async def _outside(
-        self, call: Call, wanted: _Wanted, session: Session, row: engine.Row
-    ) -> Answer | AuthRequest:
-        """Answer somebody with a session who is not (yet) a member of the organization."""
-        invited = row["status"] == PENDING_INVITE and row["expire_time"] > now()
-        if invited and not wanted.is_silent:
-            # Nobody joins an organization by following a link: they are asked.
-            return await self._asked(call, wanted, session, row["email"])
-        if invited:
-            return self._error(wanted.params, "interaction_required", _SAYS["interaction_required"])
-        return await self._anew(call, wanted, "access_denied", notice=NOT_A_MEMBER)
 
-    async def _switcher(self, call: Call, wanted: _Wanted, session: Session) -> AuthRequest | None:
-        """Have somebody choose an organization, if there is more than one to choose from."""
-        user = await reading.find(call.db, id_=session.user_id, external_id=None)
+async def _switcher(call: Call, wanted: _Wanted, session: Session) -> AuthRequest | None:
+    """Have somebody choose an organization, if there is more than one to choose from."""
+    user = await reading.find(call.db, id_=session.user_id, external_id=None)
+    if user is None:
+        return None
+    open_to = [one for one in user.memberships if one.status in {ACTIVE, PENDING_INVITE}]
+    if len(open_to) < 2:
+        return None
+    return await _asked(call, wanted, session, user.email)
+
+
+async def _asked(call: Call, wanted: _Wanted, session: Session, email: str) -> AuthRequest:
+    request, row = requests.new(
+        call.db,
+        states.SESSION_FOUND,
+        states.ORGANIZATION_SWITCHER,
+        secret=vault.new_secret(),
+        client_id=wanted.client.id,
+        params=wanted.params,
+        facts=Facts(intent=SIGN_IN, proofs=(SESSION,), session_id=session.id),
+        email=email,
+        user_id=session.user_id,
+    )
+    await requests.add(call.db, row)
+    return request
+
+
+async def _silent(
+    means: Means,
+    call: Call,
+    wanted: _Wanted,
+    session: Session,
+    organization: Organization,
+    *,
+    email: str,
+) -> Answer | AuthRequest:
+    """Issue a code in a session that is there."""
+    db, params = call.db, wanted.params
+    request, row = requests.new(
+        db,
+        states.SESSION_FOUND,
+        states.ORGANIZATION_SELECTED,
+        states.COMPLETED,
+        secret=None,
+        client_id=wanted.client.id,
+        params=params,
+        facts=Facts(intent=SIGN_IN, proofs=(SESSION,), session_id=session.id),
+        email=email,
+        user_id=session.user_id,
+        organization_id=organization.id,
+        connection_id=session.amr[0] if session.amr else None,
+    )
+    is_new = organization.id not in session.organizations
+    claims, user = None, None
+    if is_new:
+        user = await reading.find(db, id_=session.user_id, external_id=None)
         if user is None:
-            return None
-        open_to = [one for one in user.memberships if one.status in {ACTIVE, PENDING_INVITE}]
-        if len(open_to) < 2:
-            return None
-        return await self._asked(call, wanted, session, user.email)
-
-    async def _asked(
-        self, call: Call, wanted: _Wanted, session: Session, email: str
-    ) -> AuthRequest:
-        request, row = requests.new(
-            call.db,
-            states.SESSION_FOUND,
-            states.ORGANIZATION_SWITCHER,
-            secret=vault.new_secret(),
-            client_id=wanted.client.id,
-            params=wanted.params,
-            facts=Facts(intent=SIGN_IN, proofs=(SESSION,), session_id=session.id),
-            email=email,
-            user_id=session.user_id,
-        )
-        await requests.add(call.db, row)
-        return request
-
-    async def _silent(
-        self,
-        call: Call,
-        wanted: _Wanted,
-        session: Session,
-        organization: Organization,
-        *,
-        email: str,
-    ) -> Answer | AuthRequest:
-        """Issue a code in a session that is there."""
-        db, params = call.db, wanted.params
-        request, row = requests.new(
-            db,
-            states.SESSION_FOUND,
-            states.ORGANIZATION_SELECTED,
-            states.COMPLETED,
-            secret=None,
-            client_id=wanted.client.id,
-            params=params,
-            facts=Facts(intent=SIGN_IN, proofs=(SESSION,), session_id=session.id),
-            email=email,
-            user_id=session.user_id,
-            organization_id=organization.id,
-            connection_id=session.amr[0] if session.amr else None,
-        )
-        is_new = organization.id not in session.organizations
-        claims, user = None, None
-        if is_new:
-            user = await reading.find(db, id_=session.user_id, external_id=None)
-            if user is None:
-                return await self._anew(call, wanted)
-            try:
-                claims = await self._session_claims(call, request, user)
-            except errors.Intercepted as refusal:
-                return await self._denied(call, wanted, request, refusal.message)
+            return await _anew(means, call, wanted)
         try:
-            async with db.transaction() as held_db:
-                held = as_user(call, held_db, session.user_id, session.id)
-                await requests.add(held_db, row)
-                if is_new or _is_news(session, wanted.client.id, organization.id):
-                    session = await sessions.enter(
-                        held,
-                        session,
-                        organization_id=organization.id,
-                        client_id=wanted.client.id,
-                        bounds=policies.bounds_of(self._settings, organization),
-                        custom_claims=claims,
-                    )
-                code = await self._issue(held, request, session)
-                if user is not None:
-                    await record_login(held, user, session, context_of_login(request))
-        except sessions.SessionOver:
-            return await self._anew(call, wanted)
-        return self._answer(params, code=code)
+            claims = await completing.session_claims(means, call, request, user)
+        except errors.Intercepted as refusal:
+            return await _denied(means, call, wanted, request, refusal.message)
+    try:
+        async with db.transaction() as held_db:
+            held = as_user(call, held_db, session.user_id, session.id)
+            await requests.add(held_db, row)
+            if is_new or _is_news(session, wanted.client.id, organization.id):
+                session = await sessions.enter(
+                    held,
+                    session,
+                    organization_id=organization.id,
+                    client_id=wanted.client.id,
+                    bounds=policies.bounds_of(means.settings, organization),
+                    custom_claims=claims,
+                )
+            code = await completing.issue_code(held, request, session)
+            if user is not None:
+                await completing.record_login(
+                    held, user, session, completing.context_of_login(request)
+                )
+    except sessions.SessionOver:
+        return await _anew(means, call, wanted)
+    return completing.answer(means, params, code=code)
 
-    async def _denied(
-        self, call: Call, wanted: _Wanted, request: AuthRequest, message: str
-    ) -> Answer:
-        failed, row = requests.new(
-            call.db,
-            states.SESSION_FOUND,
-            states.FAILED,
-            secret=None,
-            client_id=wanted.client.id,
-            params=wanted.params,
-            facts=request.facts,
-            email=request.email,
-            user_id=request.user_id,
-            organization_id=request.organization_id,
-            error=problem(message),
-        )
-        await requests.add(call.db, row)
-        return self._refusal(failed)
+
+async def _denied(
+    means: Means, call: Call, wanted: _Wanted, request: AuthRequest, message: str
+) -> Answer:
+    failed, row = requests.new(
+        call.db,
+        states.SESSION_FOUND,
+        states.FAILED,
+        secret=None,
+        client_id=wanted.client.id,
+        params=wanted.params,
+        facts=request.facts,
+        email=request.email,
+        user_id=request.user_id,
+        organization_id=request.organization_id,
+        error=requests.problem(message),
+    )
+    await requests.add(call.db, row)
+    return completing.answer_failed(means, failed)
 
 
 _SAYS = {

@@ -13,10 +13,11 @@ from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_SIGNUP
 from tenantry.identity.sign_in import placing, requests, states
 from tenantry.identity.sign_in.contexts import as_user, connection_details, context_of, person
-from tenantry.identity.sign_in.core import EMAIL, Core, problem
+from tenantry.identity.sign_in.methods import EMAIL
 from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_UP
 from tenantry.tenants.memberships import joining, signing_in
 from tenantry.tenants.memberships.joining import NamedRole
+from tenantry.tenants.memberships.signing_in import ORG_CREATOR
 from tenantry.tenants.organizations import service as organizations_service
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import reading, values
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import AuthRequest, Facts
+    from tenantry.settings import Settings
     from tenantry.tenants.users.model import User
 
 _MOST_LISTED = 1000
@@ -69,214 +72,224 @@ class Choice:
     expire_time: int | None  # of the invitation
 
 
-class Choosing(Core):
-    """From the proof of who it is to an organization."""
+async def choices(call: Call, request: AuthRequest) -> list[Choice]:
+    """Return the organizations to choose from, the oldest membership first.
 
-    async def organizations(self, call: Call, request: AuthRequest) -> list[Choice]:
-        """Return the organizations to choose from, the oldest membership first.
+    Raises:
+        states.OutOfStep: nobody has signed in yet.
 
-        Raises:
-            states.OutOfStep: nobody has signed in yet.
-
-        """
-        if request.state not in states.PROVED:
-            raise states.OutOfStep("sign in first")
-        if request.user_id is None:
-            return []
-        rows = await call.db.fetch_all(_LIST, user_id=request.user_id, p_now=now())
-        return [
-            Choice(
-                row["id"],
-                row["display_name"],
-                row["logo_url"],
-                row["status"],
-                row["inviter_email"],
-                row["create_time"],
-                row["accept_time"],
-                row["expire_time"] if row["status"] == PENDING_INVITE else None,
-            )
-            for row in rows
-        ]
-
-    async def choose_organization(
-        self, call: Call, request: AuthRequest, organization_id: str
-    ) -> AuthRequest:
-        """Choose an organization; one that has invited the person is joined by it.
-
-        Raises:
-            errors.NotFound: it is none that there is to choose.
-            errors.InvalidArgument: it has no free seat.
-            states.OutOfStep: there is nothing to choose now.
-
-        """
-        states.expect(request, *_SWITCHERS)
-        assert request.user_id is not None
-        user = await reading.find(
-            call.db, id_=request.user_id, external_id=None, organization_id=organization_id
+    """
+    if request.state not in states.PROVED:
+        raise states.OutOfStep("sign in first")
+    if request.user_id is None:
+        return []
+    rows = await call.db.fetch_all(_LIST, user_id=request.user_id, p_now=now())
+    return [
+        Choice(
+            row["id"],
+            row["display_name"],
+            row["logo_url"],
+            row["status"],
+            row["inviter_email"],
+            row["create_time"],
+            row["accept_time"],
+            row["expire_time"] if row["status"] == PENDING_INVITE else None,
         )
-        place = user.membership_in(organization_id) if user is not None else None
-        if place is None or place.status not in {ACTIVE, PENDING_INVITE}:
-            raise errors.NotFound("organization")
-        async with call.db.transaction() as db:
-            moved = await requests.move(
-                db, request, states.ORGANIZATION_SELECTED, organization_id=organization_id
-            )
-            if place.status == PENDING_INVITE:
-                await self._accept(call, db, request, organization_id)
-        return moved
+        for row in rows
+    ]
 
-    async def sign_up(
-        self,
-        call: Call,
-        request: AuthRequest,
-        *,
-        organization_name: str,
-        first_name: str = "",
-        last_name: str = "",
-        full_name: str = "",
-        phone_number: str = "",
-    ) -> AuthRequest:
-        """Found an organization, unless an interceptor forbids it or knows a place in another one.
 
-        The user is made by it where there was none.
+async def choose_organization(
+    call: Call, request: AuthRequest, organization_id: str
+) -> AuthRequest:
+    """Choose an organization; one that has invited the person is joined by it.
 
-        Raises:
-            errors.InvalidArgument: a value cannot be taken; the field is named.
-            errors.Intercepted: an interceptor forbids it.
-            states.OutOfStep: there is nothing to found now.
+    Raises:
+        errors.NotFound: it is none that there is to choose.
+        errors.InvalidArgument: it has no free seat.
+        states.OutOfStep: there is nothing to choose now.
 
-        """
-        states.expect(request, *_SIGN_UPS)
-        name = organization_name.strip()
-        if not 1 <= len(name) <= _NAME_MAX:
-            raise errors.InvalidArgument.field(
-                "organization_name", "string.len", f"must be 1 to {_NAME_MAX} characters"
-            )
-        assert request.email is not None
-        user = None
-        if request.user_id is not None:
-            user = await reading.find(call.db, id_=request.user_id, external_id=None)
-        self._check_founding(user)
-        profile = _profile(first_name, last_name, full_name, phone_number)
-        membership = await self._before_sign_up(call, request, user)
-        further = (
-            states.PASSWORD_CHOICE
-            if self._needs_password(request)
-            else states.ORGANIZATION_SELECTED
+    """
+    states.expect(request, *_SWITCHERS)
+    assert request.user_id is not None
+    user = await reading.find(
+        call.db, id_=request.user_id, external_id=None, organization_id=organization_id
+    )
+    place = user.membership_in(organization_id) if user is not None else None
+    if place is None or place.status not in {ACTIVE, PENDING_INVITE}:
+        raise errors.NotFound("organization")
+    async with call.db.transaction() as db:
+        moved = await requests.move(
+            db, request, states.ORGANIZATION_SELECTED, organization_id=organization_id
         )
-        async with call.db.transaction() as db:
-            await requests.hold(db, request)
-            user_id = user.id if user is not None else db.new_id(ids.USER)
-            held = as_user(call, db, user_id)
-            if user is None:
-                user = await signing_in.create(held, user_id, email=request.email, profile=profile)
-            else:
-                user = await signing_in.change_profile(held, user, profile)
-                self._check_founding(user)  # as it is now, held
-            if membership is None:
-                organization, _ = await signing_in.found(
-                    held, user, display_name=name, region_code=self._settings.region
-                )
-                organization_id = organization.id
-            else:
-                organization_id = await _join_another(held, user, membership)
-            return await requests.move(
-                db,
-                request,
-                states.ORG_USER_CREATED,
-                further,
-                user_id=user.id,
-                organization_id=organization_id,
-            )
+        if place.status == PENDING_INVITE:
+            await _accept(call, db, request, organization_id)
+    return moved
 
-    async def _before_sign_up(
-        self, call: Call, request: AuthRequest, user: User | None
-    ) -> dict[str, Any] | None:
-        """Ask the interceptors; return the membership that is to be made instead, if any."""
-        params = request.params
-        details = await connection_details(call.db, request)
-        context = context_of(call, request, details) | {
-            "auth_request": {
-                "connection_id": params.connection_id or "",
-                "organization_id": params.organization_id or "",
-                "domain": params.domain_hint or "",
-                "login_hint": params.login_hint or "",
-                "state": params.state or "",
-            }
+
+async def sign_up(
+    means: Means,
+    call: Call,
+    request: AuthRequest,
+    *,
+    organization_name: str,
+    first_name: str = "",
+    last_name: str = "",
+    full_name: str = "",
+    phone_number: str = "",
+) -> AuthRequest:
+    """Found an organization, unless an interceptor forbids it or knows a place in another one.
+
+    The user is made by it where there was none.
+
+    Raises:
+        errors.InvalidArgument: a value cannot be taken; the field is named.
+        errors.Intercepted: an interceptor forbids it.
+        states.OutOfStep: there is nothing to found now.
+
+    """
+    states.expect(request, *_SIGN_UPS)
+    name = organization_name.strip()
+    if not 1 <= len(name) <= _NAME_MAX:
+        raise errors.InvalidArgument.field(
+            "organization_name", "string.len", f"must be 1 to {_NAME_MAX} characters"
+        )
+    assert request.email is not None
+    user = None
+    if request.user_id is not None:
+        user = await reading.find(call.db, id_=request.user_id, external_id=None)
+    _check_founding(means.settings, user)
+    profile = _profile(first_name, last_name, full_name, phone_number)
+    membership = await _before_sign_up(means, call, request, user)
+    further = (
+        states.PASSWORD_CHOICE
+        if _needs_password(means.settings, request)
+        else states.ORGANIZATION_SELECTED
+    )
+    async with call.db.transaction() as db:
+        await requests.hold(db, request)
+        user_id = user.id if user is not None else db.new_id(ids.USER)
+        held = as_user(call, db, user_id)
+        if user is None:
+            user = await signing_in.create(held, user_id, email=request.email, profile=profile)
+        else:
+            user = await signing_in.change_profile(held, user, profile)
+            _check_founding(means.settings, user)  # as it is now, held
+        if membership is None:
+            organization, _ = await signing_in.found(
+                held, user, display_name=name, region_code=means.settings.region
+            )
+            organization_id = organization.id
+        else:
+            organization_id = await _join_another(held, user, membership)
+        return await requests.move(
+            db,
+            request,
+            states.ORG_USER_CREATED,
+            further,
+            user_id=user.id,
+            organization_id=organization_id,
+        )
+
+
+async def _before_sign_up(
+    means: Means, call: Call, request: AuthRequest, user: User | None
+) -> dict[str, Any] | None:
+    """Ask the interceptors; return the membership that is to be made instead, if any."""
+    params = request.params
+    details = await connection_details(call.db, request)
+    context = context_of(call, request, details) | {
+        "auth_request": {
+            "connection_id": params.connection_id or "",
+            "organization_id": params.organization_id or "",
+            "domain": params.domain_hint or "",
+            "login_hint": params.login_hint or "",
+            "state": params.state or "",
         }
-        data = {} if user is None else {"user": person(user)}
-        verdict = await self._interceptors.run(call, PRE_SIGNUP, context=context, data=data)
-        return verdict.membership
+    }
+    data = {} if user is None else {"user": person(user)}
+    verdict = await means.interceptors.run(call, PRE_SIGNUP, context=context, data=data)
+    return verdict.membership
 
-    async def _place(
-        self,
-        call: Call,
-        request: AuthRequest,
-        *way: str,
-        user: User | None,
-        **changes: Any,
-    ) -> AuthRequest:
-        """Take somebody whose proofs are complete to where they belong, as far as that is clear."""
-        facts: Facts = changes.get("facts", request.facts)
-        if facts.intent == RESET_PASSWORD and states.PASSWORD_CHOSEN not in way:
-            return await requests.move(call.db, request, *way, states.PASSWORD_CHOICE, **changes)
-        found = placing.place(
-            user.memberships if user else [],
-            named=request.params.organization_id,
-            may_found=self._may_found(user),
-            wants_to_found=facts.intent == SIGN_UP,
+
+async def proceed(
+    means: Means,
+    call: Call,
+    request: AuthRequest,
+    *way: str,
+    user: User | None,
+    **changes: Any,
+) -> AuthRequest:
+    """Take somebody whose proofs are complete to where they belong, as far as that is clear."""
+    facts: Facts = changes.get("facts", request.facts)
+    if facts.intent == RESET_PASSWORD and states.PASSWORD_CHOSEN not in way:
+        return await requests.move(call.db, request, *way, states.PASSWORD_CHOICE, **changes)
+    found = placing.place(
+        user.memberships if user else [],
+        named=request.params.organization_id,
+        may_found=_may_found(means.settings, user),
+        wants_to_found=facts.intent == SIGN_UP,
+    )
+    if found.state == states.ORGANIZATION_SIGNUP:
+        found = _checked(means.settings, found, changes.get("email") or request.email or "")
+    if found.problem:
+        return await requests.move(
+            call.db, request, *way, found.state, error=requests.problem(found.problem), **changes
         )
-        if found.state == states.ORGANIZATION_SIGNUP:
-            found = self._checked(found, changes.get("email") or request.email or "")
-        if found.problem:
-            return await requests.move(
-                call.db, request, *way, found.state, error=problem(found.problem), **changes
-            )
-        async with call.db.transaction() as db:
-            moved = await requests.move(
-                db,
-                request,
-                *way,
-                found.state,
-                organization_id=found.organization_id,
-                **changes,
-            )
-            if found.accepts:
-                assert found.organization_id is not None
-                await self._accept(call, db, moved, found.organization_id)
-        return moved
-
-    def _checked(self, found: placing.Placement, email: str) -> placing.Placement:
-        """Let nobody sign up whose address may not join."""
-        settings = self._settings
-        rules = joining.Rules(
-            settings.invitation_days,
-            settings.block_disposable_emails,
-            settings.block_public_emails,
+    async with call.db.transaction() as db:
+        moved = await requests.move(
+            db,
+            request,
+            *way,
+            found.state,
+            organization_id=found.organization_id,
+            **changes,
         )
-        try:
-            joining.check_address(rules, email, "email")
-        except errors.InvalidArgument as refusal:
-            return placing.Placement(states.FAILED, problem=refusal.message)
-        return found
+        if found.accepts:
+            assert found.organization_id is not None
+            await _accept(call, db, moved, found.organization_id)
+    return moved
 
-    async def _accept(
-        self, call: Call, db: Session, request: AuthRequest, organization_id: str
-    ) -> None:
-        user_id = request.user_id
-        assert user_id is not None
-        verified = request.facts.email_proved
-        acting = as_user(call, db, user_id)
-        await signing_in.accept(acting, organization_id, user_id, verified=verified)
 
-    def _check_founding(self, user: User | None) -> None:
-        if not self._may_found(user):
-            raise errors.InvalidArgument("you may not found any more organizations")
+def _checked(settings: Settings, found: placing.Placement, email: str) -> placing.Placement:
+    """Let nobody sign up whose address may not join."""
+    rules = joining.Rules(
+        settings.invitation_days,
+        settings.block_disposable_emails,
+        settings.block_public_emails,
+    )
+    try:
+        joining.check_address(rules, email, "email")
+    except errors.InvalidArgument as refusal:
+        return placing.Placement(states.FAILED, problem=refusal.message)
+    return found
 
-    def _needs_password(self, request: AuthRequest) -> bool:
-        """Whether somebody who signs up has to choose a password: where nothing else would do."""
-        methods = self._settings.sign_in_methods
-        return EMAIL not in methods and request.facts.email_proved
+
+async def _accept(call: Call, db: Session, request: AuthRequest, organization_id: str) -> None:
+    user_id = request.user_id
+    assert user_id is not None
+    verified = request.facts.email_proved
+    acting = as_user(call, db, user_id)
+    await signing_in.accept(acting, organization_id, user_id, verified=verified)
+
+
+def _may_found(settings: Settings, user: User | None) -> bool:
+    """Whether somebody may found one more organization."""
+    if user is None or settings.organizations_per_user == 0:
+        return settings.sign_up
+    founded = sum(place.provisioning_method == ORG_CREATOR for place in user.memberships)
+    return settings.sign_up and founded < settings.organizations_per_user
+
+
+def _check_founding(settings: Settings, user: User | None) -> None:
+    if not _may_found(settings, user):
+        raise errors.InvalidArgument("you may not found any more organizations")
+
+
+def _needs_password(settings: Settings, request: AuthRequest) -> bool:
+    """Whether somebody who signs up has to choose a password: where nothing else would do."""
+    methods = settings.sign_in_methods
+    return EMAIL not in methods and request.facts.email_proved
 
 
 async def _join_another(call: Call, user: User, membership: Mapping[str, Any]) -> str:

@@ -21,8 +21,7 @@ from tenantry.identity.sign_in.contexts import (
     context_of,
     person,
 )
-from tenantry.identity.sign_in.core import Core, problem
-from tenantry.identity.sign_in.model import Completion
+from tenantry.identity.sign_in.model import Answer, Completion
 from tenantry.tenants.memberships import signing_in
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.identity.sessions.model import Bounds, Session
-    from tenantry.identity.sign_in.model import Answer, AuthRequest
+    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.model import AuthRequest, Params
     from tenantry.tenants.users.model import User
 
 # The proof of who has signed in before, and not anew.
@@ -43,179 +43,204 @@ _LOGIN_REQUIRED = "login_required"
 _GONE = "the account or its place in the organization is gone"
 
 
-class Completing(Core):
-    """From a chosen organization to a code."""
+async def complete(
+    means: Means, call: Call, request: AuthRequest, *, session: Session | None
+) -> Completion:
+    """Return the answer to the application, and what the browser is to keep.
 
-    async def complete(
-        self, call: Call, request: AuthRequest, *, session: Session | None
-    ) -> Completion:
-        """Return the answer to the application, and what the browser is to keep.
+    ``session`` is that of the browser. Somebody who authenticates again enters it; that of
+    somebody else ends. What has failed is answered by its error.
 
-        ``session`` is that of the browser. Somebody who authenticates again enters it; that of
-        somebody else ends. What has failed is answered by its error.
+    Raises:
+        states.OutOfStep: no organization is chosen yet, or it was completed already.
 
-        Raises:
-            states.OutOfStep: no organization is chosen yet, or it was completed already.
+    """
+    if request.state == states.FAILED:
+        return Completion(answer_failed(means, request))
+    states.expect(request, states.ORGANIZATION_SELECTED)
+    try:
+        return await _checked_and_completed(means, call, request, session)
+    except _Refused as refusal:
+        return Completion(await _fail(means, call, request, refusal.description, refusal.error))
 
-        """
-        if request.state == states.FAILED:
-            return Completion(self._refusal(request))
-        states.expect(request, states.ORGANIZATION_SELECTED)
-        try:
-            return await self._checked_and_completed(call, request, session)
-        except _Refused as refusal:
-            return Completion(await self._fail(call, request, refusal.description, refusal.error))
 
-    async def cancel(
-        self,
-        call: Call,
-        request: AuthRequest,
-        error: str = "access_denied",
-        description: str = "the sign-in was cancelled",
-    ) -> Answer:
-        """End a sign-in that somebody does not want to go on with.
+async def cancel(
+    means: Means,
+    call: Call,
+    request: AuthRequest,
+    error: str = "access_denied",
+    description: str = "the sign-in was cancelled",
+) -> Answer:
+    """End a sign-in that somebody does not want to go on with.
 
-        Raises:
-            states.OutOfStep: it has ended already.
+    Raises:
+        states.OutOfStep: it has ended already.
 
-        """
-        return await self._fail(call, request, description, error)
+    """
+    return await _fail(means, call, request, description, error)
 
-    async def _checked_and_completed(
-        self, call: Call, request: AuthRequest, session: Session | None
-    ) -> Completion:
-        params = request.params
-        assert request.user_id is not None
-        assert request.organization_id is not None
-        user = await reading.find(call.db, id_=request.user_id, external_id=None)
-        try:
-            organization = await organizations.get(call, Identity(request.organization_id))
-        except errors.NotFound:
-            raise _Refused(_GONE) from None
-        if user is None:
+
+async def _checked_and_completed(
+    means: Means, call: Call, request: AuthRequest, session: Session | None
+) -> Completion:
+    params = request.params
+    assert request.user_id is not None
+    assert request.organization_id is not None
+    user = await reading.find(call.db, id_=request.user_id, external_id=None)
+    try:
+        organization = await organizations.get(call, Identity(request.organization_id))
+    except errors.NotFound:
+        raise _Refused(_GONE) from None
+    if user is None:
+        raise _Refused(_GONE)
+    if params.id_token_user not in {None, user.id}:
+        # OpenID Connect Core 1.0 section 3.1.2.2.
+        raise _Refused("somebody else has signed in than id_token_hint says", _LOGIN_REQUIRED)
+    bounds = policies.bounds_of(means.settings, organization)
+    proofs = [proof for proof in request.facts.proofs if proof != SESSION]
+    enters = (
+        session is not None
+        and session.user_id == user.id
+        and is_within(session, bounds, anew=bool(proofs))
+    )
+    if not proofs and not (
+        enters and session is not None and session.id == request.facts.session_id
+    ):
+        raise _Refused("the session has ended meanwhile: sign in again", _LOGIN_REQUIRED)
+    try:
+        claims = await session_claims(means, call, request, user)
+    except errors.Intercepted as refusal:
+        raise _Refused(refusal.message) from None
+    return await _completed(
+        means,
+        call,
+        request,
+        session,
+        proofs=proofs,
+        enters=enters,
+        claims=claims,
+        is_first=user.last_login_time is None,
+    )
+
+
+async def _completed(
+    means: Means,
+    call: Call,
+    request: AuthRequest,
+    session: Session | None,
+    *,
+    proofs: Sequence[str],
+    enters: bool,
+    claims: Mapping[str, Any],
+    is_first: bool,
+) -> Completion:
+    assert request.user_id is not None
+    assert request.organization_id is not None
+    secret: str | None = None
+    devices: tuple[str, ...] = ()
+    async with call.db.transaction() as db:
+        # The first one of two at once; and then all that may have gone away meanwhile.
+        await requests.move(db, request, states.COMPLETED)
+        held = as_user(call, db, request.user_id)
+        verified = request.facts.email_proved
+        user = await signing_in.signed_in(held, request.user_id, verified=verified)
+        organization = await signing_in.hold_place(db, request.organization_id, request.user_id)
+        if user is None or organization is None:
             raise _Refused(_GONE)
-        if params.id_token_user not in {None, user.id}:
-            # OpenID Connect Core 1.0 section 3.1.2.2.
-            raise _Refused("somebody else has signed in than id_token_hint says", _LOGIN_REQUIRED)
-        bounds = policies.bounds_of(self._settings, organization)
-        proofs = [proof for proof in request.facts.proofs if proof != SESSION]
-        enters = (
-            session is not None
-            and session.user_id == user.id
-            and is_within(session, bounds, anew=bool(proofs))
-        )
-        if not proofs and not (
-            enters and session is not None and session.id == request.facts.session_id
-        ):
-            raise _Refused("the session has ended meanwhile: sign in again", _LOGIN_REQUIRED)
-        try:
-            claims = await self._session_claims(call, request, user)
-        except errors.Intercepted as refusal:
-            raise _Refused(refusal.message) from None
-        return await self._completed(
-            call,
-            request,
-            session,
-            proofs=proofs,
-            enters=enters,
-            claims=claims,
-            is_first=user.last_login_time is None,
-        )
-
-    async def _completed(
-        self,
-        call: Call,
-        request: AuthRequest,
-        session: Session | None,
-        *,
-        proofs: Sequence[str],
-        enters: bool,
-        claims: Mapping[str, Any],
-        is_first: bool,
-    ) -> Completion:
-        assert request.user_id is not None
-        assert request.organization_id is not None
-        secret: str | None = None
-        devices: tuple[str, ...] = ()
-        async with call.db.transaction() as db:
-            # The first one of two at once; and then all that may have gone away meanwhile.
-            await requests.move(db, request, states.COMPLETED)
-            held = as_user(call, db, request.user_id)
-            verified = request.facts.email_proved
-            user = await signing_in.signed_in(held, request.user_id, verified=verified)
-            organization = await signing_in.hold_place(db, request.organization_id, request.user_id)
-            if user is None or organization is None:
+        amr = await amr_of(db, proofs)
+        where = {"organization_id": organization.id, "client_id": request.client_id}
+        bounds = policies.bounds_of(means.settings, organization)
+        entered = None
+        if enters and session is not None:
+            # It can do more from here on: what was known of it before must not.
+            secret = vault.new_secret()
+            entered = await _entered(
+                held,
+                session,
+                **where,
+                bounds=bounds,
+                claims=claims,
+                amr=amr if proofs else None,
+                secret=secret,
+            )
+            if entered is None and not proofs:
                 raise _Refused(_GONE)
-            amr = await amr_of(db, proofs)
-            where = {"organization_id": organization.id, "client_id": request.client_id}
-            bounds = policies.bounds_of(self._settings, organization)
-            entered = None
-            if enters and session is not None:
-                # It can do more from here on: what was known of it before must not.
-                secret = vault.new_secret()
-                entered = await _entered(
-                    held,
-                    session,
-                    **where,
-                    bounds=bounds,
-                    claims=claims,
-                    amr=amr if proofs else None,
-                    secret=secret,
-                )
-                if entered is None and not proofs:
-                    raise _Refused(_GONE)
-            if entered is None:
-                if session is not None:
-                    await sessions.end(held, session.id, status=LOGOUT)
-                entered, secret = await sessions.begin(
-                    held, user_id=user.id, **where, amr=amr, bounds=bounds, custom_claims=claims
-                )
-            code = await self._issue(held, request, entered)
-            if proofs:
-                noted = await known_origins.note(db, call.origin, user.id)
-                devices = noted.secrets
-                # Whose session a browser still has, it is known to.
-                is_known = noted.is_known or (session is not None and session.user_id == user.id)
-                if not is_known and not is_first:
-                    await security_notices.queue(held, user.id, security_notices.NEW_DEVICE)
-            if proofs or session is None or organization.id not in session.organizations:
-                await record_login(held, user, entered, context_of_login(request))
-        return Completion(self._answer(request.params, code=code), secret, devices)
+        if entered is None:
+            if session is not None:
+                await sessions.end(held, session.id, status=LOGOUT)
+            entered, secret = await sessions.begin(
+                held, user_id=user.id, **where, amr=amr, bounds=bounds, custom_claims=claims
+            )
+        code = await issue_code(held, request, entered)
+        if proofs:
+            noted = await known_origins.note(db, call.origin, user.id)
+            devices = noted.secrets
+            # Whose session a browser still has, it is known to.
+            is_known = noted.is_known or (session is not None and session.user_id == user.id)
+            if not is_known and not is_first:
+                await security_notices.queue(held, user.id, security_notices.NEW_DEVICE)
+        if proofs or session is None or organization.id not in session.organizations:
+            await record_login(held, user, entered, context_of_login(request))
+    return Completion(answer(means, request.params, code=code), secret, devices)
 
-    async def _issue(self, call: Call, request: AuthRequest, session: Session) -> str:
-        params = request.params
-        return await codes.issue(
-            call.db,
-            session=session,
-            client_id=request.client_id,
-            redirect_uri=params.redirect_uri,
-            scope=params.scope,
-            nonce=params.nonce,
-            code_challenge=params.code_challenge,
-        )
 
-    async def _session_claims(
-        self, call: Call, request: AuthRequest, user: User
-    ) -> Mapping[str, Any]:
-        """Ask the interceptors; return the claims that they add.
+async def issue_code(call: Call, request: AuthRequest, session: Session) -> str:
+    params = request.params
+    return await codes.issue(
+        call.db,
+        session=session,
+        client_id=request.client_id,
+        redirect_uri=params.redirect_uri,
+        scope=params.scope,
+        nonce=params.nonce,
+        code_challenge=params.code_challenge,
+    )
 
-        Raises:
-            errors.Intercepted: one forbids it.
 
-        """
-        context = context_of(call, request, await connection_details(call.db, request))
-        verdict = await self._interceptors.run(
-            call, PRE_SESSION_CREATION, context=context, data={"user": person(user)}
-        )
-        return verdict.claims
+async def session_claims(
+    means: Means, call: Call, request: AuthRequest, user: User
+) -> Mapping[str, Any]:
+    """Ask the interceptors; return the claims that they add.
 
-    async def _fail(
-        self, call: Call, request: AuthRequest, description: str, error: str = "access_denied"
-    ) -> Answer:
-        failed = await requests.move(
-            call.db, request, states.FAILED, error=problem(description, error)
-        )
-        return self._refusal(failed)
+    Raises:
+        errors.Intercepted: one forbids it.
+
+    """
+    context = context_of(call, request, await connection_details(call.db, request))
+    verdict = await means.interceptors.run(
+        call, PRE_SESSION_CREATION, context=context, data={"user": person(user)}
+    )
+    return verdict.claims
+
+
+async def _fail(
+    means: Means, call: Call, request: AuthRequest, description: str, error: str = "access_denied"
+) -> Answer:
+    failed = await requests.move(
+        call.db, request, states.FAILED, error=requests.problem(description, error)
+    )
+    return answer_failed(means, failed)
+
+
+def answer(means: Means, params: Params, **members: str) -> Answer:
+    """Return an answer to the application, which names its issuer (RFC 9207)."""
+    if params.state is not None:
+        members["state"] = params.state
+    members["iss"] = means.settings.public_url
+    return Answer(params.redirect_uri, params.response_mode, members)
+
+
+def answer_error(means: Means, params: Params, code: str, description: str) -> Answer:
+    """Return an error as the answer to the application (RFC 6749 section 4.1.2.1)."""
+    return answer(means, params, error=code, error_description=description)
+
+
+def answer_failed(means: Means, request: AuthRequest) -> Answer:
+    """Return the answer of a request that has failed."""
+    assert request.error is not None
+    return answer_error(
+        means, request.params, request.error["error"], request.error["error_description"]
+    )
 
 
 class _Refused(Exception):

@@ -23,9 +23,9 @@ from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
-from tenantry.identity.sign_in.completing import record_login
+from tenantry.identity.sign_in import completing
 from tenantry.identity.sign_in.contexts import as_user, person
-from tenantry.identity.sign_in.core import EMAIL, Core
+from tenantry.identity.sign_in.methods import EMAIL
 from tenantry.tenants.memberships import signing_in
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import reading
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db import engine
     from tenantry.identity.sessions.model import Session
+    from tenantry.identity.sign_in.means import Means
     from tenantry.tenants.users.model import User
 
 _m, _o, _u = memberships.c, organizations.c, users.c
@@ -78,97 +79,94 @@ class Accepted:
     devices: tuple[str, ...]
 
 
-class Invitations(Core):
-    """From the link in a mail to a membership."""
+async def find(db: engine.Session, token: str) -> Invitation | None:
+    """Return the invitation of a link's token, if it holds."""
+    row = await db.fetch_one(_FIND, p_digest=vault.digest(token), p_now=now())
+    if row is None:
+        return None
+    return Invitation(
+        row["organization_id"],
+        row["display_name"],
+        row["user_id"],
+        row["email"],
+        row["inviter_email"],
+        row["expire_time"],
+    )
 
-    async def invitation(self, db: engine.Session, token: str) -> Invitation | None:
-        """Return the invitation of a link's token, if it holds."""
-        row = await db.fetch_one(_FIND, p_digest=vault.digest(token), p_now=now())
-        if row is None:
-            return None
-        return Invitation(
-            row["organization_id"],
-            row["display_name"],
-            row["user_id"],
-            row["email"],
-            row["inviter_email"],
-            row["expire_time"],
+
+async def accept(means: Means, call: Call, token: str, *, session: Session | None) -> Accepted:
+    """Accept an invitation by its link; ``session`` is that of the browser.
+
+    Raises:
+        errors.NotFound: there is no such invitation (any more).
+        errors.InvalidArgument: the organization has no free seat.
+        errors.Intercepted: an interceptor forbids the session; nothing is accepted then.
+
+    """
+    found = await find(call.db, token)
+    user = None
+    if found is not None:
+        user = await reading.find(call.db, id_=found.user_id, external_id=None)
+    if found is None or user is None:
+        raise errors.NotFound("invitation")
+    begins = await _begins_session(means, call, user)
+    claims: Mapping[str, Any] = {}
+    details = [
+        {"id": one.id, "type": one.type, "provider": one.provider}
+        for one in (await connections.of_environment(call.db)).values()
+        if one.type == PASSWORDLESS
+    ]
+    if begins:
+        context = {
+            "user_email": user.email,
+            "user_id": user.id,
+            "organization_id": found.organization_id,
+            "connection_details": details,
+            "ip_address": call.origin.address,
+        }
+        verdict = await means.interceptors.run(
+            call, PRE_SESSION_CREATION, context=context, data={"user": person(user)}
         )
-
-    async def accept_invitation(
-        self, call: Call, token: str, *, session: Session | None
-    ) -> Accepted:
-        """Accept an invitation by its link; ``session`` is that of the browser.
-
-        Raises:
-            errors.NotFound: there is no such invitation (any more).
-            errors.InvalidArgument: the organization has no free seat.
-            errors.Intercepted: an interceptor forbids the session; nothing is accepted then.
-
-        """
-        found = await self.invitation(call.db, token)
-        user = None
-        if found is not None:
-            user = await reading.find(call.db, id_=found.user_id, external_id=None)
-        if found is None or user is None:
-            raise errors.NotFound("invitation")
-        begins = await self._begins_session(call, user)
-        claims: Mapping[str, Any] = {}
-        details = [
-            {"id": one.id, "type": one.type, "provider": one.provider}
-            for one in (await connections.of_environment(call.db)).values()
-            if one.type == PASSWORDLESS
-        ]
+        claims = verdict.claims
+    secret: str | None = None
+    devices: tuple[str, ...] = ()
+    async with call.db.transaction() as db:
+        held = as_user(call, db, user.id)
+        await signing_in.accept(
+            held,
+            found.organization_id,
+            user.id,
+            verified=True,
+            digest=vault.digest(token),
+        )
         if begins:
-            context = {
-                "user_email": user.email,
-                "user_id": user.id,
-                "organization_id": found.organization_id,
-                "connection_details": details,
-                "ip_address": call.origin.address,
-            }
-            verdict = await self._interceptors.run(
-                call, PRE_SESSION_CREATION, context=context, data={"user": person(user)}
-            )
-            claims = verdict.claims
-        secret: str | None = None
-        devices: tuple[str, ...] = ()
-        async with call.db.transaction() as db:
-            held = as_user(call, db, user.id)
-            await signing_in.accept(
+            if session is not None:
+                await sessions.end(held, session.id, status=LOGOUT)
+            organization = await signing_in.hold_place(db, found.organization_id, user.id)
+            signed_in = await signing_in.signed_in(held, user.id, verified=True)
+            assert organization is not None
+            assert signed_in is not None
+            begun, secret = await sessions.begin(
                 held,
-                found.organization_id,
-                user.id,
-                verified=True,
-                digest=vault.digest(token),
+                user_id=user.id,
+                organization_id=organization.id,
+                client_id=None,
+                amr=[one["id"] for one in details],
+                bounds=policies.bounds_of(means.settings, organization),
+                custom_claims=claims,
             )
-            if begins:
-                if session is not None:
-                    await sessions.end(held, session.id, status=LOGOUT)
-                organization = await signing_in.hold_place(db, found.organization_id, user.id)
-                signed_in = await signing_in.signed_in(held, user.id, verified=True)
-                assert organization is not None
-                assert signed_in is not None
-                begun, secret = await sessions.begin(
-                    held,
-                    user_id=user.id,
-                    organization_id=organization.id,
-                    client_id=None,
-                    amr=[one["id"] for one in details],
-                    bounds=policies.bounds_of(self._settings, organization),
-                    custom_claims=claims,
-                )
-                about = {"connection_id": details[0]["id"]}
-                await record_login(held, signed_in, begun, about)
-                devices = (await known_origins.note(db, call.origin, user.id)).secrets
-        return Accepted(secret, await _way_on(call.db, found), devices)
+            about = {"connection_id": details[0]["id"]}
+            await completing.record_login(held, signed_in, begun, about)
+            devices = (await known_origins.note(db, call.origin, user.id)).secrets
+    return Accepted(secret, await _way_on(call.db, found), devices)
 
-    async def _begins_session(self, call: Call, user: User) -> bool:
-        return (
-            user.last_login_time is None
-            and EMAIL in self._settings.sign_in_methods
-            and not await totp.is_enabled(call.db, user.id)
-        )
+
+async def _begins_session(means: Means, call: Call, user: User) -> bool:
+    return (
+        user.last_login_time is None
+        and EMAIL in means.settings.sign_in_methods
+        and not await totp.is_enabled(call.db, user.id)
+    )
 
 
 async def _way_on(db: engine.Session, accepted: Invitation) -> WayOn | None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.model import PASSWORD as PASSWORD_CONNECTION
 from tenantry.identity.connections.model import PASSWORDLESS, WEBAUTHN
-from tenantry.identity.sign_in.core import EMAIL, PASSKEY, PASSWORD
 from tenantry.identity.sign_in.model import SIGN_UP
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.settings import Settings
 
+# Of the setting sign_in_methods.
+EMAIL, PASSKEY, PASSWORD = "email", "passkey", "password"
 _TYPES = {EMAIL: PASSWORDLESS, PASSWORD: PASSWORD_CONNECTION, PASSKEY: WEBAUTHN}
 
 

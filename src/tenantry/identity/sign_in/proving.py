@@ -23,10 +23,9 @@ from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.passwordless import service as passwordless
 from tenantry.identity.proofs.passwordless.model import LINK_OTP, NO_ACCOUNT, SIGNIN, SIGNUP
 from tenantry.identity.proofs.totp import service as totp
-from tenantry.identity.sign_in import requests, states
-from tenantry.identity.sign_in.choosing import Choosing
+from tenantry.identity.sign_in import choosing, requests, states
 from tenantry.identity.sign_in.contexts import as_user
-from tenantry.identity.sign_in.core import EMAIL, PASSKEY, PASSWORD, problem
+from tenantry.identity.sign_in.methods import EMAIL, PASSKEY, PASSWORD
 from tenantry.identity.sign_in.model import INTENTS, RESET_PASSWORD, SIGN_IN, SIGN_UP
 from tenantry.tenants.memberships import signing_in
 from tenantry.tenants.users import reading
@@ -37,7 +36,9 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.identity.proofs.passwordless.model import Request
+    from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import AuthRequest
+    from tenantry.settings import Settings
     from tenantry.tenants.users.model import User
 
 TOTP = "TOTP"
@@ -51,323 +52,343 @@ _UNPROVED = (states.IN_PROGRESS, states.LINK_OTP_SENT)
 _KNOWN = Statement(select(users.c.id).where(users.c.email_key == bindparam("key", type_=Text)))
 
 
-class Proving(Choosing):
-    """From the first page to the proof of who it is."""
+async def start_email(
+    means: Means, call: Call, request: AuthRequest, *, email: str, intent: str = ""
+) -> AuthRequest:
+    """Send a code and a link to an address, whether anybody has it or not.
 
-    async def start_email(
-        self, call: Call, request: AuthRequest, *, email: str, intent: str = SIGN_IN
-    ) -> AuthRequest:
-        """Send a code and a link to an address, whether anybody has it or not.
+    ``intent`` is one of `model.INTENTS`; "" stands for SIGN_IN.
 
-        Raises:
-            errors.InvalidArgument: it is no e-mail address, or there is no sign-in by mail.
-            errors.RateLimited: too many mails to this address, or from where this comes from.
-            states.OutOfStep: who it is, is known already.
+    Raises:
+        errors.InvalidArgument: it is no e-mail address, or there is no sign-in by mail.
+        errors.RateLimited: too many mails to this address, or from where this comes from.
+        states.OutOfStep: who it is, is known already.
 
-        """
-        states.expect(request, *_UNPROVED)
-        address = email_addresses.checked(email.strip())
-        self._check_intent(intent)
-        key = email_addresses.key(address)
-        await self._take_mail(call, key)
-        if await call.db.fetch_one(_KNOWN, key=key) is not None:
-            template = SIGNIN
-        elif self._settings.sign_up and intent != RESET_PASSWORD:
-            template = SIGNUP
-        else:
-            template = NO_ACCOUNT
-        sent = await passwordless.send(
-            call,
-            email=address,
-            type_=LINK_OTP,
-            template=template,
-            link_uri=f"{self._settings.public_url}/login/{request.id}/link",
-            seconds=self._settings.email_code_seconds,
-            auth_request_id=request.id,
-        )
+    """
+    states.expect(request, *_UNPROVED)
+    address = email_addresses.checked(email.strip())
+    intent = intent or SIGN_IN
+    _check_intent(means.settings, intent)
+    key = email_addresses.key(address)
+    await _take_mail(call, key)
+    if await call.db.fetch_one(_KNOWN, key=key) is not None:
+        template = SIGNIN
+    elif means.settings.sign_up and intent != RESET_PASSWORD:
+        template = SIGNUP
+    else:
+        template = NO_ACCOUNT
+    sent = await passwordless.send(
+        call,
+        email=address,
+        type_=LINK_OTP,
+        template=template,
+        link_uri=f"{means.settings.public_url}/login/{request.id}/link",
+        seconds=means.settings.email_code_seconds,
+        auth_request_id=request.id,
+    )
+    return await requests.move(
+        call.db,
+        request,
+        states.LINK_OTP_SENT,
+        email=address,  # as it was typed: the stored one would tell who has an account
+        facts=replace(request.facts, intent=intent, passwordless=sent.id),
+    )
+
+
+async def resend_email(call: Call, request: AuthRequest) -> AuthRequest:
+    """Send the last mail once more.
+
+    Raises:
+        errors.RateLimited: too many mails to this address.
+        states.OutOfStep: no mail was sent.
+
+    """
+    states.expect(request, states.LINK_OTP_SENT)
+    assert request.email is not None
+    await _take_mail(call, email_addresses.key(request.email))
+    await passwordless.resend(call, request.facts.passwordless)
+    return await requests.move(call.db, request, states.LINK_OTP_SENT)
+
+
+async def verify_code(means: Means, call: Call, request: AuthRequest, code: str) -> AuthRequest:
+    """Prove the inbox by the code of the mail.
+
+    Raises:
+        errors.InvalidArgument: it is wrong or has expired.
+        errors.RateLimited: too many wrong ones.
+        states.OutOfStep: no mail was sent.
+
+    """
+    states.expect(request, states.LINK_OTP_SENT)
+    proof = await passwordless.verify_code(call, request.facts.passwordless, code)
+    return await _inbox_proved(means, call, request, states.OTP_VERIFIED, proof)
+
+
+async def verify_link(
+    means: Means, call: Call, request: AuthRequest, link_token: str
+) -> AuthRequest:
+    """Prove the inbox by the link of the mail, in the browser that asked for it.
+
+    Raises:
+        errors.InvalidArgument: it is wrong, of another sign-in, or has expired.
+        states.OutOfStep: no mail was sent.
+
+    """
+    states.expect(request, states.LINK_OTP_SENT)
+    proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
+    return await _inbox_proved(means, call, request, states.LINK_VERIFIED, proof)
+
+
+async def verify_link_elsewhere(
+    means: Means, call: Call, request_id: str, link_token: str
+) -> AuthRequest | None:
+    """Prove the inbox by the link, in another browser, which the sign-in then goes over to.
+
+    None where that is not allowed, or there is no such sign-in.
+
+    Raises:
+        errors.InvalidArgument: the link is wrong, of another sign-in, or has expired.
+
+    """
+    if means.settings.email_same_browser:
+        return None
+    request = await requests.find_of_any(call.db, request_id)
+    if request is None or request.state != states.LINK_OTP_SENT:
+        return None
+    proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
+    return await _inbox_proved(means, call, request, states.LINK_VERIFIED, proof)
+
+
+async def verify_password(
+    means: Means, call: Call, request: AuthRequest, *, email: str, password: str
+) -> AuthRequest:
+    """Prove who it is by a password.
+
+    Raises:
+        errors.InvalidArgument: address or password is wrong: which, is not said.
+        errors.RateLimited: too many wrong ones.
+        states.OutOfStep: who it is, is known already.
+
+    """
+    states.expect(request, *_UNPROVED)
+    _check_method(means.settings, PASSWORD)
+    address = email_addresses.checked(email.strip())
+    user_id = await means.passwords.sign_in(call, email=address, password=password)
+    user = await _user(call, user_id)
+    return await _proved(
+        means,
+        call,
+        request,
+        states.PASSWORD_VERIFIED,
+        proof=PASSWORD_CONNECTION,
+        email=user.email,
+        user=user,
+        intent=SIGN_IN,
+    )
+
+
+async def passkey_options(
+    means: Means, call: Call, request: AuthRequest, *, email: str | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Return a challenge's id, and what a browser asks an authenticator with.
+
+    Raises:
+        errors.InvalidArgument: there is no sign-in by passkey.
+        states.OutOfStep: who it is, is known already.
+
+    """
+    states.expect(request, *_UNPROVED)
+    _check_method(means.settings, PASSKEY)
+    return await passkeys.begin_authentication(
+        call, means.relying_party, email=email, auth_request_id=request.id
+    )
+
+
+async def verify_passkey(
+    means: Means,
+    call: Call,
+    request: AuthRequest,
+    challenge_id: str,
+    credential: Mapping[str, Any],
+) -> AuthRequest:
+    """Prove who it is by a passkey; by one that knew the person, both factors at once.
+
+    Raises:
+        errors.InvalidArgument: the answer does not hold.
+        states.OutOfStep: who it is, is known already.
+
+    """
+    states.expect(request, *_UNPROVED)
+    _check_method(means.settings, PASSKEY)
+    passkey = await passkeys.finish_authentication(
+        call, means.relying_party, challenge_id, credential, auth_request_id=request.id
+    )
+    user = await _user(call, passkey.user_id)
+    return await _proved(
+        means,
+        call,
+        request,
+        states.WEBAUTHN_VERIFIED,
+        proof=WEBAUTHN,
+        email=user.email,
+        user=user,
+        intent=SIGN_IN,
+        is_whole=passkey.user_verified,
+    )
+
+
+async def verify_second_factor(
+    means: Means, call: Call, request: AuthRequest, code: str
+) -> AuthRequest:
+    """Give the second factor: a code of an authenticator app, or one to recover without.
+
+    Raises:
+        errors.InvalidArgument: it is wrong.
+        errors.RateLimited: too many wrong ones.
+        states.OutOfStep: none is asked for.
+
+    """
+    states.expect(request, states.SECOND_FACTOR_PENDING)
+    user_id, db = request.user_id, call.db
+    assert user_id is not None
+    # Counted for who guesses, not for whose code it is: nobody locks anybody out.
+    await attempts.take(
+        db,
+        "second factor of a sign-in",
+        request.id,
+        most=SECOND_FACTORS,
+        seconds=SECOND_FACTORS_SECONDS,
+    )
+    known = await known_origins.of_user(db, call.origin, user_id)
+    origin = f"{user_id} {known or network(call.origin.address)}"
+    await attempts.take(
+        db,
+        "second factor of a person from a network",
+        origin,
+        most=SECOND_FACTORS_OF_ORIGIN,
+        seconds=SECOND_FACTORS_OF_ORIGIN_SECONDS,
+    )
+    if not await totp.verify(call, user_id, code):
+        raise errors.InvalidArgument.field("code", "valid", "is wrong or was used")
+    await attempts.clear(db, "second factor of a person from a network", origin)
+    user = await _user(call, user_id)
+    facts = replace(request.facts, proofs=(*request.facts.proofs, TOTP))
+    return await choosing.proceed(
+        means, call, request, states.SECOND_FACTOR_VERIFIED, user=user, facts=facts, is_proof=True
+    )
+
+
+async def choose_password(
+    means: Means, call: Call, request: AuthRequest, password: str
+) -> AuthRequest:
+    """Choose a password, once the inbox was proved; all other sessions of the person end.
+
+    Raises:
+        errors.InvalidArgument: it is too weak.
+        states.OutOfStep: there is none to choose.
+
+    """
+    states.expect(request, states.PASSWORD_CHOICE)
+    user_id = request.user_id
+    assert user_id is not None
+    user = await _user(call, user_id)
+    acting = as_user(call, call.db, user_id)
+    await means.passwords.choose(acting, user_id, password)
+    if request.organization_id is None:
+        return await choosing.proceed(means, call, request, states.PASSWORD_CHOSEN, user=user)
+    return await requests.move(
+        call.db, request, states.PASSWORD_CHOSEN, states.ORGANIZATION_SELECTED
+    )
+
+
+async def _inbox_proved(
+    means: Means,
+    call: Call,
+    request: AuthRequest,
+    state: str,
+    proof: Request,
+) -> AuthRequest:
+    return await _proved(
+        means,
+        call,
+        request,
+        state,
+        proof=PASSWORDLESS,
+        email=proof.email,
+        user=await signing_in.find_by_email(call.db, proof.email),
+        intent=request.facts.intent,
+        email_proved=True,
+    )
+
+
+async def _proved(
+    means: Means,
+    call: Call,
+    request: AuthRequest,
+    state: str,
+    *,
+    proof: str,
+    email: str,
+    user: User | None,
+    intent: str,
+    is_whole: bool = False,
+    email_proved: bool = False,
+) -> AuthRequest:
+    """Note a first factor, and go on: to the second one, or to the organization."""
+    known = await connections.of_environment(call.db)
+    facts = replace(request.facts, intent=intent, proofs=(proof,), email_proved=email_proved)
+    changes: dict[str, Any] = {
+        "facts": facts,
+        "email": email,
+        "user_id": user.id if user else None,
+        "connection_id": known[proof].id,
+        "is_proof": True,
+    }
+    if user is None and not means.settings.sign_up:
         return await requests.move(
             call.db,
             request,
-            states.LINK_OTP_SENT,
-            email=address,  # as it was typed: the stored one would tell who has an account
-            facts=replace(request.facts, intent=intent, passwordless=sent.id),
-        )
-
-    async def resend_email(self, call: Call, request: AuthRequest) -> AuthRequest:
-        """Send the last mail once more.
-
-        Raises:
-            errors.RateLimited: too many mails to this address.
-            states.OutOfStep: no mail was sent.
-
-        """
-        states.expect(request, states.LINK_OTP_SENT)
-        assert request.email is not None
-        await self._take_mail(call, email_addresses.key(request.email))
-        await passwordless.resend(call, request.facts.passwordless)
-        return await requests.move(call.db, request, states.LINK_OTP_SENT)
-
-    async def verify_code(self, call: Call, request: AuthRequest, code: str) -> AuthRequest:
-        """Prove the inbox by the code of the mail.
-
-        Raises:
-            errors.InvalidArgument: it is wrong or has expired.
-            errors.RateLimited: too many wrong ones.
-            states.OutOfStep: no mail was sent.
-
-        """
-        states.expect(request, states.LINK_OTP_SENT)
-        proof = await passwordless.verify_code(call, request.facts.passwordless, code)
-        return await self._inbox_proved(call, request, states.OTP_VERIFIED, proof)
-
-    async def verify_link(self, call: Call, request: AuthRequest, link_token: str) -> AuthRequest:
-        """Prove the inbox by the link of the mail, in the browser that asked for it.
-
-        Raises:
-            errors.InvalidArgument: it is wrong, of another sign-in, or has expired.
-            states.OutOfStep: no mail was sent.
-
-        """
-        states.expect(request, states.LINK_OTP_SENT)
-        proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
-        return await self._inbox_proved(call, request, states.LINK_VERIFIED, proof)
-
-    async def verify_link_elsewhere(
-        self, call: Call, request_id: str, link_token: str
-    ) -> AuthRequest | None:
-        """Prove the inbox by the link, in another browser, which the sign-in then goes over to.
-
-        None where that is not allowed, or there is no such sign-in.
-
-        Raises:
-            errors.InvalidArgument: the link is wrong, of another sign-in, or has expired.
-
-        """
-        if self._settings.email_same_browser:
-            return None
-        request = await requests.find_of_any(call.db, request_id)
-        if request is None or request.state != states.LINK_OTP_SENT:
-            return None
-        proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
-        return await self._inbox_proved(call, request, states.LINK_VERIFIED, proof)
-
-    async def verify_password(
-        self, call: Call, request: AuthRequest, *, email: str, password: str
-    ) -> AuthRequest:
-        """Prove who it is by a password.
-
-        Raises:
-            errors.InvalidArgument: address or password is wrong: which, is not said.
-            errors.RateLimited: too many wrong ones.
-            states.OutOfStep: who it is, is known already.
-
-        """
-        states.expect(request, *_UNPROVED)
-        self._check_method(PASSWORD)
-        address = email_addresses.checked(email.strip())
-        user_id = await self._passwords.sign_in(call, email=address, password=password)
-        user = await self._user(call, user_id)
-        return await self._proved(
-            call,
-            request,
-            states.PASSWORD_VERIFIED,
-            proof=PASSWORD_CONNECTION,
-            email=user.email,
-            user=user,
-            intent=SIGN_IN,
-        )
-
-    async def passkey_options(
-        self, call: Call, request: AuthRequest, *, email: str | None = None
-    ) -> tuple[str, dict[str, Any]]:
-        """Return a challenge's id, and what a browser asks an authenticator with.
-
-        Raises:
-            errors.InvalidArgument: there is no sign-in by passkey.
-            states.OutOfStep: who it is, is known already.
-
-        """
-        states.expect(request, *_UNPROVED)
-        self._check_method(PASSKEY)
-        return await passkeys.begin_authentication(
-            call, self._relying_party, email=email, auth_request_id=request.id
-        )
-
-    async def verify_passkey(
-        self,
-        call: Call,
-        request: AuthRequest,
-        challenge_id: str,
-        credential: Mapping[str, Any],
-    ) -> AuthRequest:
-        """Prove who it is by a passkey; by one that knew the person, both factors at once.
-
-        Raises:
-            errors.InvalidArgument: the answer does not hold.
-            states.OutOfStep: who it is, is known already.
-
-        """
-        states.expect(request, *_UNPROVED)
-        self._check_method(PASSKEY)
-        passkey = await passkeys.finish_authentication(
-            call, self._relying_party, challenge_id, credential, auth_request_id=request.id
-        )
-        user = await self._user(call, passkey.user_id)
-        return await self._proved(
-            call,
-            request,
-            states.WEBAUTHN_VERIFIED,
-            proof=WEBAUTHN,
-            email=user.email,
-            user=user,
-            intent=SIGN_IN,
-            is_whole=passkey.user_verified,
-        )
-
-    async def verify_second_factor(
-        self, call: Call, request: AuthRequest, code: str
-    ) -> AuthRequest:
-        """Give the second factor: a code of an authenticator app, or one to recover without.
-
-        Raises:
-            errors.InvalidArgument: it is wrong.
-            errors.RateLimited: too many wrong ones.
-            states.OutOfStep: none is asked for.
-
-        """
-        states.expect(request, states.SECOND_FACTOR_PENDING)
-        user_id, db = request.user_id, call.db
-        assert user_id is not None
-        # Counted for who guesses, not for whose code it is: nobody locks anybody out.
-        await attempts.take(
-            db,
-            "second factor of a sign-in",
-            request.id,
-            most=SECOND_FACTORS,
-            seconds=SECOND_FACTORS_SECONDS,
-        )
-        known = await known_origins.of_user(db, call.origin, user_id)
-        origin = f"{user_id} {known or network(call.origin.address)}"
-        await attempts.take(
-            db,
-            "second factor of a person from a network",
-            origin,
-            most=SECOND_FACTORS_OF_ORIGIN,
-            seconds=SECOND_FACTORS_OF_ORIGIN_SECONDS,
-        )
-        if not await totp.verify(call, user_id, code):
-            raise errors.InvalidArgument.field("code", "valid", "is wrong or was used")
-        await attempts.clear(db, "second factor of a person from a network", origin)
-        user = await self._user(call, user_id)
-        facts = replace(request.facts, proofs=(*request.facts.proofs, TOTP))
-        return await self._place(
-            call, request, states.SECOND_FACTOR_VERIFIED, user=user, facts=facts, is_proof=True
-        )
-
-    async def choose_password(self, call: Call, request: AuthRequest, password: str) -> AuthRequest:
-        """Choose a password, once the inbox was proved; all other sessions of the person end.
-
-        Raises:
-            errors.InvalidArgument: it is too weak.
-            states.OutOfStep: there is none to choose.
-
-        """
-        states.expect(request, states.PASSWORD_CHOICE)
-        user_id = request.user_id
-        assert user_id is not None
-        user = await self._user(call, user_id)
-        acting = as_user(call, call.db, user_id)
-        await self._passwords.choose(acting, user_id, password)
-        if request.organization_id is None:
-            return await self._place(call, request, states.PASSWORD_CHOSEN, user=user)
-        return await requests.move(
-            call.db, request, states.PASSWORD_CHOSEN, states.ORGANIZATION_SELECTED
-        )
-
-    async def _inbox_proved(
-        self,
-        call: Call,
-        request: AuthRequest,
-        state: str,
-        proof: Request,
-    ) -> AuthRequest:
-        return await self._proved(
-            call,
-            request,
             state,
-            proof=PASSWORDLESS,
-            email=proof.email,
-            user=await signing_in.find_by_email(call.db, proof.email),
-            intent=request.facts.intent,
-            email_proved=True,
+            states.FAILED,
+            error=requests.problem("there is no account with this e-mail address"),
+            **changes,
+        )
+    if user is not None and not is_whole and await totp.is_enabled(call.db, user.id):
+        return await requests.move(call.db, request, state, states.SECOND_FACTOR_PENDING, **changes)
+    return await choosing.proceed(means, call, request, state, user=user, **changes)
+
+
+async def _user(call: Call, user_id: str) -> User:
+    user = await reading.find(call.db, id_=user_id, external_id=None)
+    if user is None:
+        raise errors.InvalidArgument("this account is gone")
+    return user
+
+
+async def _take_mail(call: Call, email_key: str) -> None:
+    # Mails to the people of one network are counted for each of them, as all are.
+    known = await known_origins.of_mailbox(call.db, call.origin, email_key)
+    if call.origin.address and not known:
+        await attempts.take(
+            call.db,
+            "mails of a sign-in",
+            network(call.origin.address),
+            most=MAILS_OF_ORIGIN,
+            seconds=MAILS_OF_ORIGIN_SECONDS,
         )
 
-    async def _proved(
-        self,
-        call: Call,
-        request: AuthRequest,
-        state: str,
-        *,
-        proof: str,
-        email: str,
-        user: User | None,
-        intent: str,
-        is_whole: bool = False,
-        email_proved: bool = False,
-    ) -> AuthRequest:
-        """Note a first factor, and go on: to the second one, or to the organization."""
-        known = await connections.of_environment(call.db)
-        facts = replace(request.facts, intent=intent, proofs=(proof,), email_proved=email_proved)
-        changes: dict[str, Any] = {
-            "facts": facts,
-            "email": email,
-            "user_id": user.id if user else None,
-            "connection_id": known[proof].id,
-            "is_proof": True,
-        }
-        if user is None and not self._settings.sign_up:
-            return await requests.move(
-                call.db,
-                request,
-                state,
-                states.FAILED,
-                error=problem("there is no account with this e-mail address"),
-                **changes,
-            )
-        if user is not None and not is_whole and await totp.is_enabled(call.db, user.id):
-            return await requests.move(
-                call.db, request, state, states.SECOND_FACTOR_PENDING, **changes
-            )
-        return await self._place(call, request, state, user=user, **changes)
 
-    async def _user(self, call: Call, user_id: str) -> User:
-        user = await reading.find(call.db, id_=user_id, external_id=None)
-        if user is None:
-            raise errors.InvalidArgument("this account is gone")
-        return user
+def _check_method(settings: Settings, method: str) -> None:
+    if method not in settings.sign_in_methods:
+        raise errors.InvalidArgument(f"there is no sign-in by {method} here")
 
-    async def _take_mail(self, call: Call, email_key: str) -> None:
-        # Mails to the people of one network are counted for each of them, as all are.
-        known = await known_origins.of_mailbox(call.db, call.origin, email_key)
-        if call.origin.address and not known:
-            await attempts.take(
-                call.db,
-                "mails of a sign-in",
-                network(call.origin.address),
-                most=MAILS_OF_ORIGIN,
-                seconds=MAILS_OF_ORIGIN_SECONDS,
-            )
 
-    def _check_method(self, method: str) -> None:
-        if method not in self._settings.sign_in_methods:
-            raise errors.InvalidArgument(f"there is no sign-in by {method} here")
-
-    def _check_intent(self, intent: str) -> None:
-        """Let mail be sent where it is a way to sign in, or proves the inbox for a password."""
-        methods = self._settings.sign_in_methods
-        if intent not in INTENTS:
-            raise errors.InvalidArgument.field("intent", "in", f"must be one of {INTENTS}")
-        if intent == RESET_PASSWORD:
-            self._check_method(PASSWORD)
-        elif EMAIL not in methods and not (intent == SIGN_UP and PASSWORD in methods):
-            raise errors.InvalidArgument("there is no sign-in by email here")
+def _check_intent(settings: Settings, intent: str) -> None:
+    """Let mail be sent where it is a way to sign in, or proves the inbox for a password."""
+    methods = settings.sign_in_methods
+    if intent not in INTENTS:
+        raise errors.InvalidArgument.field("intent", "in", f"must be one of {INTENTS}")
+    if intent == RESET_PASSWORD:
+        _check_method(settings, PASSWORD)
+    elif EMAIL not in methods and not (intent == SIGN_UP and PASSWORD in methods):
+        raise errors.InvalidArgument("there is no sign-in by email here")

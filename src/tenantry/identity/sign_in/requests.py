@@ -191,6 +191,11 @@ async def move(
     return moved
 
 
+def problem(description: str, error: str = "access_denied") -> dict[str, str]:
+    """Return the error that a request ends with."""
+    return {"error": error, "error_description": description[:500]}
+
+
 def from_row(row: Row) -> AuthRequest:
     """Return the request of one row."""
     error = row["error"]

@@ -14,9 +14,17 @@ from tenantry.gen.scalekit.v1.connections.connections_pb import ConnectionType, 
 from tenantry.identity.connections import service as connections
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
-from tenantry.identity.sign_in import listing, methods, refusals, states
+from tenantry.identity.sign_in import (
+    choosing,
+    listing,
+    methods,
+    proving,
+    refusals,
+    requests,
+    states,
+)
 from tenantry.identity.sign_in.browsers import check_page
-from tenantry.identity.sign_in.core import EMAIL, PASSKEY
+from tenantry.identity.sign_in.methods import EMAIL, PASSKEY
 from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
@@ -30,10 +38,9 @@ if TYPE_CHECKING:
     from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.choosing import Choice
+    from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.methods import Method
     from tenantry.identity.sign_in.model import AuthRequest
-    from tenantry.identity.sign_in.service import SignIn
-    from tenantry.settings import Settings
 
 _CODE_LENGTH = 6
 _INTENTS = {SIGN_IN: pb.Intent.sign_in, SIGN_UP: pb.Intent.sign_up}
@@ -45,14 +52,13 @@ class AuthService:
 
     def __init__(
         self,
-        sign_in: SignIn,
-        settings: Settings,
+        means: Means,
         *,
         browser_cookies: BrowserCookies,
         session_cookie: SessionCookie,
     ) -> None:
-        self._sign_in = sign_in
-        self._settings = settings
+        self._means = means
+        self._settings = means.settings
         self._browser_cookies = browser_cookies
         self._session_cookie = session_cookie
 
@@ -83,7 +89,9 @@ class AuthService:
             )
         method = offered[0]
         if method.name == EMAIL:
-            begun = await self._sign_in.start_email(call, begun, email=given.email, intent=intent)
+            begun = await proving.start_email(
+                self._means, call, begun, email=given.email, intent=intent
+            )
         return pb.DiscoveryAuthMethodResponse(auth_method=self._method(method, begun))
 
     async def verify_password_less_otp(
@@ -93,7 +101,7 @@ class AuthService:
         if request.otp_req is None:
             raise errors.InvalidArgument.field("otp_req", "required", "is required")
         begun = await self._begun(call)
-        proved = await self._sign_in.verify_code(call, begun, request.otp_req.code_challenge)
+        proved = await proving.verify_code(self._means, call, begun, request.otp_req.code_challenge)
         for cookie in self._browser_cookies.issue(proved):
             call.headers["set-cookie"] = cookie
         if proved.error is not None:
@@ -104,16 +112,16 @@ class AuthService:
         self, _request: pb.ResendAuthPasswordlessRequest, call: Call
     ) -> Empty:
         check_page(call.origin, self._settings.public_url)
-        await self._sign_in.resend_email(call, await self._begun(call))
+        await proving.resend_email(call, await self._begun(call))
         return Empty()
 
     async def list_user_organizations(
         self, _request: Empty, call: Call
     ) -> pb.ListUserOrganizationsResponse:
         begun = await self._begun(call)
-        choices = await self._sign_in.organizations(call, begun)
+        found = await choosing.choices(call, begun)
         return pb.ListUserOrganizationsResponse(
-            organizations=[_organization(choice) for choice in choices],
+            organizations=[_organization(choice) for choice in found],
             user=await _details(call, begun),
             intent=_INTENTS.get(begun.facts.intent, pb.Intent.sign_in),
         )
@@ -122,7 +130,8 @@ class AuthService:
         self, request: pb.SignupOrganizationRequest, call: Call
     ) -> pb.SignupOrganizationResponse:
         check_page(call.origin, self._settings.public_url)
-        founded = await self._sign_in.sign_up(
+        founded = await choosing.sign_up(
+            self._means,
             call,
             await self._begun(call),
             organization_name=request.organization_name,
@@ -206,7 +215,7 @@ class AuthService:
 
     async def _find(self, call: Call) -> AuthRequest | None:
         secrets = self._browser_cookies.secrets(call.origin.cookies)
-        return await self._sign_in.newest(call.db, secrets)
+        return await requests.newest(call.db, secrets)
 
     async def _begun(self, call: Call) -> AuthRequest:
         found = await self._find(call)
