@@ -203,18 +203,19 @@ async def test_idle_time_begins_anew_with_each_use_and_never_beyond_the_absolute
     session, secret = await begun(call, await new_member(), bounds=Bounds(60, 20))
     for _ in range(3):
         await age(db, session.id, 15)
-        assert await service.touch(db, session.id)
+        await entered(call, session)
         assert await service.find(db, secret)
     (row,) = await rows(db, "SELECT lapse_time, absolute_expire_time FROM sessions")
     assert row["lapse_time"] == row["absolute_expire_time"]
     await age(db, session.id, 15)
-    assert not await service.touch(db, session.id)
+    with pytest.raises(SessionOver):
+        await entered(call, session)
     assert await service.find(db, secret) is None
 
 
 async def test_idle_time_of_a_week_slides_too(db, call, new_member):
     session, secret = await begun(call, await new_member(), bounds=Bounds(525_600, 10_080))
-    assert await service.touch(db, session.id)
+    await entered(call, session)
     assert await service.find(db, secret)
 
 
@@ -269,7 +270,6 @@ async def test_ending_is_for_good(db, call, new_member):
     for status in (REVOKED, EXPIRED, LOGOUT):
         assert await service.end(call, session.id, status=status) is None
     assert await service.get(call, session.id) == ended
-    assert not await service.touch(db, session.id)
     with pytest.raises(SessionOver):
         await entered(call, session)
 

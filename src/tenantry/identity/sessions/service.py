@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sessions.model import Bounds
 
 
-_s, _o, _c = sessions.c, session_organizations.c, session_clients.c
+_s, _o = sessions.c, session_organizations.c
 _ID = bindparam("p_id", type_=Text)
 _ORGANIZATION_ID = bindparam("p_organization_id", type_=Text)
 _CLIENT_ID = bindparam("p_client_id", type_=Text)
@@ -80,7 +80,6 @@ _idle_expire_time = NOW + cast(_idle_minutes, BigInteger) * MINUTE
 _absolute_expire_time = _earlier(
     _s.absolute_expire_time, bindparam("p_absolute_expire_time", type_=BigInteger)
 )
-_slid = NOW + cast(_s.idle_minutes, BigInteger) * MINUTE
 _given_time = bindparam("p_auth_time", type_=BigInteger)
 _given_amr = bindparam("p_amr", type_=Json)
 _is_member = (
@@ -137,16 +136,6 @@ _ENTER = {
     False: Statement(_enter, _keep_claims, _further_client),
     True: Statement(_enter, _replace_claims, _further_client),
 }
-_TOUCH = Statement(
-    update(sessions)
-    .where(_s.id == _ID, IS_ACTIVE, _s.lapse_time > NOW)
-    .values(
-        last_active_time=NOW,
-        idle_expire_time=_slid,
-        lapse_time=_earlier(_s.absolute_expire_time, _slid),
-    )
-    .returning(_s.id)
-)
 _AUTHENTICATED = Statement(
     update(sessions)
     .where(_s.id == _ID, IS_ACTIVE, _s.lapse_time > NOW)
@@ -292,11 +281,6 @@ async def authenticated(call: Call, session: Session) -> None:
     """
     if await call.db.fetch_one(_AUTHENTICATED, p_id=session.id, p_now=now()) is None:
         raise SessionOver
-
-
-async def touch(db: engine.Session, session_id: str) -> bool:
-    """Note that a session is in use: its idle time begins anew. Return whether it is active."""
-    return await db.fetch_one(_TOUCH, p_id=session_id, p_now=now()) is not None
 
 
 async def find(db: engine.Session, secret: str) -> Session | None:

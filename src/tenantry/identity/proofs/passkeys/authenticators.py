@@ -5,8 +5,6 @@ Only for people to recognize a passkey by: nobody proves an AAGUID without attes
 
 from __future__ import annotations
 
-UNKNOWN = "00000000-0000-0000-0000-000000000000"
-
 _NAMES = {
     "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4": "Google Password Manager",
     "fbfc3007-154e-4ecc-8c0b-6e020557d7bd": "iCloud Keychain",

@@ -215,12 +215,6 @@ async def find(db: Session, request_id: str) -> Request | None:
     return await _find(db, request_id, by_application=False)
 
 
-async def find_link(db: Session, link_token: str) -> Request | None:
-    """Return the request of a link token that is good, and leave it so: programs open links too."""
-    found = await _find(db, proofs.request_id_of(link_token), by_application=False)
-    return found if found is not None and _opens(db, found, link_token, now()) else None
-
-
 async def verify_code(
     call: Call, request_id: str, code: str, *, by_application: bool = False
 ) -> Request:
