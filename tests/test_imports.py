@@ -22,7 +22,7 @@ def test_imports_go_down_only():
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("settings.py", "from tenantry.access.clients import service"),
+        ("settings/table.py", "from tenantry.access.clients import service"),
         ("access/clients/service.py", "from tenantry.gen.scalekit.v1.commons import commons_pb"),
         ("doors/transport/call.py", "from tenantry.tenants.organizations import service"),
         ("doors/portal/web.py", "from tenantry.doors.oauth import token"),

@@ -26,7 +26,7 @@ ON = {"match", "fullmatch", "search", "sub", "split", "finditer", "findall"}
 LENGTHS = (14, 20, 26, 200, 1000, 8000)
 SECONDS = 0.03  # a quadratic one takes tenths of a second for 8,000 characters
 # Modules that only ever read texts of ours, at start or while a page is made.
-OF_OURS = {"reference", "settings.py", "gen", "cli", "db", "webhooks", "certificates", "launcher"}
+OF_OURS = {"reference", "settings", "gen", "cli", "db", "webhooks", "certificates", "launcher"}
 
 
 def sources():

@@ -1,0 +1,376 @@
+"""The table of all settings, by subject."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tenantry.addresses import is_this_machine
+from tenantry.settings import values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PREFIX = "TENANTRY_"
+
+
+def _setting(default: str, parse: Callable[[str], Any], help_: str, *, secret: bool = False) -> Any:
+    """Declare one setting: its default as text, how text becomes its value, one line of help."""
+    return field(metadata={"default": default, "parse": parse, "help": help_, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one process, checked."""
+
+    # Serving
+    listen: str = _setting(
+        "127.0.0.1:8443", values.listen, "Address and port that every wire is served on."
+    )
+    public_url: str = _setting(
+        "https://localhost:8443",
+        values.public_url,
+        "The URL that clients use: issuer of tokens and start of every URL in an answer.",
+    )
+    data_dir: Path = _setting(
+        "./data",
+        lambda text: Path(text).expanduser(),
+        "Folder of the SQLite database, the certificates and the master key.",
+    )
+    tls_cert: Path | None = _setting(
+        "", values.file, "Certificate chain in PEM; empty for one from our own private CA."
+    )
+    tls_key: Path | None = _setting(
+        "", values.file, "Private key in PEM that belongs to the chain."
+    )
+    cleartext: bool = _setting(
+        "true",
+        values.switch,
+        "Also answer HTTP without TLS on the same port; from addresses outside loopback only "
+        "when the public URL is http:// (a TLS proxy in front).",
+    )
+    workers: int = _setting(
+        "1",
+        values.count(1, 64),
+        "Server processes that share the port; one for each core is enough.",
+    )
+    drain_seconds: int = _setting(
+        "2",
+        values.count(0, 300),
+        "Seconds that a server which got SIGTERM goes on answering while /readyz is 503 and "
+        "clients are asked to leave; more than a balancer takes to notice.",
+    )
+    background: bool = _setting(
+        "true",
+        values.switch,
+        "The server also does the work of `tenantry worker`: it sends mail and looks up domains.",
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        "",
+        values.networks,
+        "Networks in CIDR notation, separated by commas, whose X-Forwarded-For names the client.",
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        "",
+        values.origins,
+        "Origins, separated by commas, whose pages may call the API; none by default.",
+    )
+    log_level: str = _setting(
+        "info",
+        values.one_of("debug", "info", "warning", "error"),
+        "How much is logged: debug, info, warning or error.",
+    )
+    development: bool = _setting(
+        "",
+        values.switch_or_automatic,
+        "Show mail that was not sent at /dev/mail, and its codes and links in the log. Empty: on "
+        "where public URL and address are this machine's own and no mail server is set; true is "
+        "refused on a public name.",
+    )
+
+    # The database, and the key of its secrets
+    database_url: str = _setting(
+        "",
+        values.database_url,
+        "postgresql://user:password@host/name, or empty for SQLite in the data folder. By way of "
+        "PgBouncer with ?pgbouncer=session or ?pgbouncer=transaction.",
+        secret=True,
+    )
+    pool_size: int = _setting(
+        "10",
+        values.count(1, 1000),
+        "Connections to PostgreSQL that each process opens at most, TLS and cleartext together.",
+    )
+    master_key: str = _setting(
+        "",
+        values.master_key,
+        "32 bytes in base64 that wrap the key of all secrets at rest; empty for a file in the "
+        "data folder.",
+        secret=True,
+    )
+
+    # Mail
+    smtp_url: str = _setting(
+        "",
+        values.smtp_url,
+        "smtp://user:password@host:587 or smtps://..., the server that sends mail. TLS is a must "
+        "outside loopback, unless ?starttls=no is added. Empty keeps mail in the database: "
+        "`tenantry mail list`.",
+        secret=True,
+    )
+    mail_from: str = _setting(
+        "", values.mailbox, "Sender of mail, such as `Example <no-reply@example.com>`."
+    )
+    mail_templates: Path | None = _setting(
+        "", values.folder, "Folder of mail templates that replace ours of the same names."
+    )
+    alert_mail: str = _setting(
+        "",
+        values.mailbox,
+        "Address that gets mail when a webhook endpoint was disabled; nobody when empty.",
+    )
+
+    # Limits
+    rate_limit_client: str = _setting(
+        "",
+        values.rate,
+        "Calls that one client may make, such as 6000/minute; no limit when empty.",
+    )
+    rate_limit_address: str = _setting(
+        "",
+        values.rate,
+        "Requests that may come from one address, such as 1000/second; no limit when empty.",
+    )
+    rate_limit_token: str = _setting(
+        "",
+        values.rate,
+        "Access tokens that one client may get, such as 60/minute; no limit when empty.",
+    )
+    rate_limit_failures: str = _setting(
+        "100/minute",
+        values.rate,
+        "Wrong client credentials from one address that are looked at; right ones always are.",
+    )
+    rate_limit_sign_ins: str = _setting(
+        "600/minute",
+        values.rate,
+        "Sign-ins that may begin from one network without a session; no limit when empty.",
+    )
+    rate_limit_storage: str = _setting(
+        "",
+        values.redis_url,
+        "redis://host:6379 where all processes count together; each by itself when empty.",
+        secret=True,
+    )
+
+    # Tenants: organizations, domains, members
+    region: str = _setting(
+        "US", values.one_of("US", "EU"), "Region code of every organization in this deployment."
+    )
+    visible_metadata: tuple[str, ...] = _setting(
+        "",
+        lambda text: tuple(key.strip() for key in text.split(",") if key.strip()),
+        "Keys, separated by commas, of the metadata of organizations, memberships and users that "
+        "signed-in people and the admin portal may read by the API; none by default.",
+    )
+    domain_txt_label: str = _setting(
+        "_tenantry-domain-verification",
+        values.txt_label,
+        "Label, in front of a domain, of the TXT record that proves who owns it.",
+    )
+    dns_resolver: tuple[str, ...] = _setting(
+        "",
+        values.resolvers,
+        "HOST:PORT of the DNS servers, separated by commas, that are asked for TXT records; "
+        "empty for the system's.",
+    )
+    invitation_days: int = _setting(
+        "15", values.count(1, 30), "Days until an invitation that nobody accepts expires."
+    )
+    block_disposable_emails: bool = _setting(
+        "false", values.switch, "Refuse to invite or add people with a disposable e-mail address."
+    )
+    block_public_emails: bool = _setting(
+        "false",
+        values.switch,
+        "Refuse to invite or add people with an address of a public mail provider.",
+    )
+
+    # Access: clients and API tokens
+    application_api_access: bool = _setting(
+        "true",
+        values.switch,
+        "The secret of a new application may call the whole management API where its creation "
+        "does not say; false is safer, but Scalekit's Python SDK does not start with one then.",
+    )
+    token_events: str = _setting(
+        "first",
+        values.one_of("none", "first", "all"),
+        "Which access tokens leave an event: none, the first of a client on each day, or all.",
+    )
+    api_token_prefix: str = _setting(
+        "tnat_",
+        values.token_prefix,
+        "Beginning of every new API token, for secret scanners.",
+    )
+
+    # Events: the log, its streams, webhooks
+    event_retention_days: int = _setting(
+        "400", values.count(0, 36500), "Days that events are kept; 0 for ever."
+    )
+    log_streams: tuple[str, ...] = _setting(
+        "",
+        values.log_streams,
+        "URLs, separated by commas, that every event is copied to: file:///path, "
+        "syslog+tcp://host:601, syslog+udp://, syslog+tls://, otlp+https://host/v1/logs.",
+        secret=True,
+    )
+    outgoing_allow: tuple[str, ...] = _setting(
+        "",
+        values.networks,
+        "Networks in CIDR notation, separated by commas, that webhooks may go to although they "
+        "are not public, also by http://; none by default.",
+    )
+    webhook_retries: tuple[int, ...] = _setting(
+        "0,5,300,1800,7200,18000,36000,36000",
+        values.schedule,
+        "Seconds before each attempt of a delivery, separated by commas.",
+    )
+    webhook_timeout_seconds: int = _setting(
+        "10", values.count(1, 60), "Seconds that a webhook endpoint may take to answer."
+    )
+    webhook_disable_days: int = _setting(
+        "5",
+        values.count(0, 365),
+        "Days of failed attempts after which a webhook endpoint is disabled; 0 for never.",
+    )
+    delivery_retention_days: int = _setting(
+        "30", values.count(1, 3650), "Days that webhook deliveries which have ended are kept."
+    )
+
+    # Identity: pages, ways to sign in, sessions
+    app_name: str = _setting(
+        "",
+        values.line,
+        "Name of the product, on the sign-in pages and in their mail; none when empty.",
+    )
+    app_logo_url: str = _setting("", values.logo, "https:// URL of its logo on the sign-in pages.")
+    app_color: str = _setting(
+        "#1f5eff", values.color, "Colour of the buttons on the sign-in pages, such as #1f5eff."
+    )
+    support_email: str = _setting(
+        "",
+        values.mailbox,
+        "Address that people may write to when they cannot sign in; shown on the pages.",
+    )
+    sign_in_methods: tuple[str, ...] = _setting(
+        "email,passkey",
+        values.some_of("email", "passkey", "password"),
+        "Ways to sign in, separated by commas: email (code and link), passkey, password.",
+    )
+    sign_up: bool = _setting(
+        "true", values.switch, "People whom nobody invited may sign up and found an organization."
+    )
+    organizations_per_user: int = _setting(
+        "10",
+        values.count(0, 1000),
+        "Organizations that one person may found by sign-up; 0 for any.",
+    )
+    email_code_seconds: int = _setting(
+        "300",
+        values.count(60, 3600),
+        "Seconds that a code or link sent by mail is good to sign in.",
+    )
+    email_same_browser: bool = _setting(
+        "true", values.switch, "A link sent by mail signs in only in the browser that asked for it."
+    )
+    breached_passwords: Path | None = _setting(
+        "",
+        values.file,
+        "File of SHA-1 hashes in upper-case hex, sorted, one a line (HASH or HASH:COUNT), of "
+        "passwords that nobody may choose.",
+    )
+    passkey_origins: tuple[str, ...] = _setting(
+        "",
+        values.origins,
+        "Further origins, separated by commas, whose pages may use the passkeys of this one.",
+    )
+    access_token_minutes: int = _setting(
+        "5", values.count(1, 1440), "Minutes that the access token of a person is good."
+    )
+    compact_tokens: bool = _setting(
+        "true",
+        values.switch,
+        "Tokens of a person fit into a cookie: many permissions and a long profile are left out.",
+    )
+    fresh_sign_in_minutes: int = _setting(
+        "10",
+        values.count(1, 1440),
+        "Minutes after a sign-in in which a person may change how they sign in; after them they "
+        "show once more who they are.",
+    )
+    session_absolute_minutes: int = _setting(
+        "480", values.count(2, 525_600), "Minutes after which a session ends in any case."
+    )
+    session_idle_minutes: int = _setting(
+        "0",
+        values.count(0, 10_080),
+        "Minutes without activity after which a session ends; 0 for never.",
+    )
+    session_cookie_persistent: bool = _setting(
+        "true", values.switch, "The session outlives the browser: its cookie has an age."
+    )
+    session_cookie_same_site: str = _setting(
+        "lax", values.one_of("lax", "none"), "SameSite of the session's cookie: lax or none."
+    )
+    auth_log_retention_days: int = _setting(
+        "90", values.count(1, 3650), "Days that sign-ins and ended sessions are kept."
+    )
+
+    @property
+    def host(self) -> str:
+        """The address part of ``listen``."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port part of ``listen``."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it: its URL and its address are the machine's."""
+        url = urlsplit(self.public_url)
+        return is_this_machine(url.hostname or "") and ip_address(self.host).is_loopback
+
+    @property
+    def database(self) -> str:
+        """The database's URL, the default one spelled out."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'tenantry.db').resolve()}"
+
+    def table(self) -> list[tuple[str, str, str, str]]:
+        """Rows of (environment name, value with secrets hidden, default, help)."""
+        rows = []
+        for f in fields(self):
+            value = getattr(self, f.name)
+            shown = "(set)" if f.metadata["secret"] and value else spelled(value)
+            rows.append((PREFIX + f.name.upper(), shown, f.metadata["default"], f.metadata["help"]))
+        return rows
+
+    def environment(self) -> dict[str, str]:
+        """The same settings as environment variables, for a process started by this one."""
+        return {PREFIX + f.name.upper(): spelled(getattr(self, f.name)) for f in fields(self)}
+
+
+def spelled(value: object) -> str:
+    """Return a value as the text that gives it."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

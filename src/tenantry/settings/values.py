@@ -1,0 +1,250 @@
+"""Values of settings from their text: a function for each kind, which raises ValueError.
+
+Its text is one line that says how the value is wrong, after the name of the setting.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def listen(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    ip_address(host.strip("[]"))
+    return text
+
+
+def public_url(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in {"https", "http"} or not url.hostname:
+        raise ValueError(f"{text!r} is not an http(s) URL")
+    if url.path.strip("/") or url.query or url.fragment or url.username:
+        raise ValueError(f"{text!r} must be scheme, host and port only")
+    if url.port == 0:  # a port that is none raises here
+        raise ValueError("the port cannot be 0")
+    # Clients compare every URL that we return with theirs, character by character.
+    default = {"https": ":443", "http": ":80"}[url.scheme]
+    return text.rstrip("/").removesuffix(default)
+
+
+def database_url(text: str) -> str:
+    scheme = urlsplit(text).scheme
+    if text and scheme not in {"postgresql", "postgres", "sqlite"}:
+        raise ValueError("must start with postgresql:// or sqlite:///")
+    if scheme == "sqlite":
+        place = text.removeprefix("sqlite:///")
+        if place == text or not place or Path(place).is_dir():
+            raise ValueError("must name a file, as sqlite:///folder/tenantry.db or sqlite:////...")
+    pooler = dict(parse_qsl(text.partition("?")[2], keep_blank_values=True)).get("pgbouncer")
+    if pooler not in {None, "session", "transaction"}:
+        raise ValueError("?pgbouncer= is session or transaction, as its pool_mode")
+    return text
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def count(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def master_key(text: str) -> str:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raw = b""
+    if text and len(raw) != 32:
+        raise ValueError("is not 32 bytes in base64 (make one: openssl rand -base64 32)")
+    return text
+
+
+def resolvers(text: str) -> tuple[str, ...]:
+    servers = tuple(part.strip() for part in text.split(",") if part.strip())
+    for server in servers:
+        listen(server)
+    return servers
+
+
+def txt_label(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", text):
+        raise ValueError(f"{text!r} is not one label of a domain name, in lower case")
+    return text
+
+
+def file(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ValueError(f"no file at {text!r}")
+    return path
+
+
+def folder(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text).expanduser().absolute()
+    if not path.is_dir():
+        raise ValueError(f"no folder at {text!r}")
+    return path
+
+
+def smtp_url(text: str) -> str:
+    if not text:
+        return text
+    url = urlsplit(text)  # no error shows it: it holds a password
+    if url.scheme not in {"smtp", "smtps"} or not url.hostname:
+        raise ValueError("is not smtp://HOST:PORT or smtps://HOST:PORT")
+    odd = " " in url.netloc or not url.netloc.isprintable()
+    if odd or url.path.strip("/") or url.fragment:
+        raise ValueError("must be scheme, user, password, host and port only")
+    try:
+        port = url.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("the port is not from 1 to 65535")
+    if (url.username is None) != (url.password is None):
+        raise ValueError("user and password are set together (percent-encoded)")
+    if url.query and (url.query != "starttls=no" or url.scheme != "smtp"):
+        raise ValueError("only smtp:// takes an option, ?starttls=no")
+    if url.query and url.password:
+        raise ValueError("a password is never sent without TLS: leave ?starttls=no out")
+    return text
+
+
+# "Name <address>" or the address alone. The name is written as it is meant, without quotes.
+_MAILBOX = re.compile(r"""(?:[^<>"@\x00-\x1f\x7f]+<([^<>]+)>|([^<>]+))""")
+_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
+
+
+def mailbox(text: str) -> str:
+    if text:
+        parts = _MAILBOX.fullmatch(text)
+        if parts is None or not _ADDRESS.fullmatch(parts[1] or parts[2]):
+            raise ValueError(f"{text!r} is not an address such as Example <no-reply@example.com>")
+    return text
+
+
+def networks(text: str) -> tuple[str, ...]:
+    return tuple(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
+
+
+def schedule(text: str) -> tuple[int, ...]:
+    waits = tuple(part.strip() for part in text.split(","))
+    most = 7 * 24 * 3600
+    if not 1 <= len(waits) <= 20 or not all(w.isdecimal() and int(w) <= most for w in waits):
+        raise ValueError(f"{text!r} is not up to 20 numbers of seconds, separated by commas")
+    return tuple(int(wait) for wait in waits)
+
+
+_STREAM_SCHEMES = {
+    "file",
+    "syslog+udp",
+    "syslog+tcp",
+    "syslog+tls",
+    "otlp+http",
+    "otlp+https",
+}
+
+
+def log_streams(text: str) -> tuple[str, ...]:
+    streams = tuple(part for part in re.split(r"[,\s]+", text) if part)
+    for stream in streams:
+        scheme = urlsplit(stream).scheme
+        if scheme not in _STREAM_SCHEMES:
+            raise ValueError(f"{scheme!r} is not one of {', '.join(sorted(_STREAM_SCHEMES))}")
+    return streams
+
+
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
+
+
+def rate(text: str) -> str:
+    if text and not _RATE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a rate such as 100/minute")
+    return text
+
+
+def line(text: str) -> str:
+    if len(text) > 100 or not text.isprintable():
+        raise ValueError("must be one line of at most 100 characters")
+    return text
+
+
+def logo(text: str) -> str:
+    if text and not re.fullmatch(
+        r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[\w.~!$&()*+,;=:@%/-]*)?", text
+    ):
+        raise ValueError(f"{text!r} is not an https URL without a query")
+    return text
+
+
+def color(text: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise ValueError(f"{text!r} is not a colour such as #1f5eff")
+    return text
+
+
+def some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+        if not found or not set(found) <= set(words):
+            raise ValueError(f"{text!r} is not one or more of {', '.join(words)}")
+        return found
+
+    return parse
+
+
+def redis_url(text: str) -> str:
+    if text and (urlsplit(text).scheme not in {"redis", "rediss"} or not urlsplit(text).hostname):
+        raise ValueError("must start with redis:// or rediss:// and name a host")
+    return text
+
+
+def token_prefix(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9]{1,14}_", text):
+        raise ValueError(f"{text!r} is not 2 to 15 lower-case letters and digits, then _")
+    return text
+
+
+def switch(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.lower() not in words:
+        raise ValueError(f"{text!r} is not true or false")
+    return words[text.lower()]
+
+
+def switch_or_automatic(text: str) -> bool | None:
+    return switch(text) if text else None
+
+
+def origins(text: str) -> tuple[str, ...]:
+    origins = tuple(o.strip().rstrip("/") for o in text.split(",") if o.strip())
+    for origin in origins:
+        url = urlsplit(origin)
+        if url.scheme not in {"https", "http"} or not url.hostname or url.path or url.query:
+            raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
+    return origins
