@@ -37,7 +37,7 @@ class Step:
     async def take(
         self, means: Means, call: Call, request: AuthRequest, given: Given
     ) -> AuthRequest:
-        """Take the step with what a form has given."""
+        """Take the step with the members of a form."""
         arguments = {name: given[name] for name in self.members}
         return await self.function(means, call, request, **arguments)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 QUERY, FORM_POST = "query", "form_post"
 RESPONSE_MODES = (QUERY, FORM_POST)
-SCRIPT = "/oauth/form_post.js"  # what posts the form; without it there is a button
+SCRIPT = "/oauth/form_post.js"  # it posts the form; without it there is a button
 
 # A code is in the address or the page: neither is kept, or told to anybody by Referer.
 _REDIRECT = {"cache-control": "no-store", "pragma": "no-cache", "referrer-policy": "no-referrer"}
@@ -33,7 +33,7 @@ _PAGE = _REDIRECT | {
 
 
 def response(answer: Answer, *, lang: str = "en", title: str = "", button: str = "") -> Response:
-    """Return what takes a browser to the application with an answer.
+    """Return the response that takes a browser to the application with an answer.
 
     ``title`` and ``button`` are the words of the page that posts itself, in the language ``lang``.
     """

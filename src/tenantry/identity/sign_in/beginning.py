@@ -1,4 +1,4 @@
-"""The beginning: what an application asks for, against the session that a browser may have.
+"""The beginning: an application's request, against the session that a browser may have.
 
 A live session that fits answers at once, and nobody sees a page. That is the hot path: one read
 and one transaction.
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
 
-# Why somebody who has a session sees the sign-in page all the same.
+# The reasons why a person with a session sees the sign-in page all the same.
 NOT_A_MEMBER, AUTHENTICATE_AGAIN = "NOT_A_MEMBER", "AUTHENTICATE_AGAIN"
 
 _m, _o, _u = memberships.c, organizations.c, users.c
@@ -95,7 +95,7 @@ async def begin(
 async def _within(
     means: Means, call: Call, wanted: _Wanted, session: Session, row: engine.Row
 ) -> Answer | AuthRequest:
-    """Answer somebody whose session may be what the request asks for."""
+    """Answer a person whose session may satisfy the request."""
     params = wanted.params
     if "select_account" in params.prompt and params.organization_id is None:
         switched = await _switcher(call, wanted, session)
@@ -139,7 +139,7 @@ async def _anew(
 async def _outside(
     means: Means, call: Call, wanted: _Wanted, session: Session, row: engine.Row
 ) -> Answer | AuthRequest:
-    """Answer somebody with a session who is not (yet) a member of the organization."""
+    """Answer a person with a session, not (yet) a member of the organization."""
     invited = row["status"] == PENDING_INVITE and row["expire_time"] > now()
     if invited and not wanted.is_silent:
         # Nobody joins an organization by following a link: they are asked.

@@ -1,8 +1,8 @@
 """The cookies that bind auth requests to the browser that made them, and whose pages may use them.
 
-Each request has a cookie of its own, with a secret that is new then and again at each proof: what
-somebody planted in a browser, or copied from it before, opens nothing that is worth it. So sign-ins
-in several tabs go on side by side.
+Each request has a cookie of its own, so sign-ins in several tabs go on side by side. Its secret is
+new then and again at each proof: a cookie that somebody planted in a browser, or copied from it
+before, opens nothing of worth.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"[0-9]{1,20}")
 class BrowserCookies:
     """How a browser keeps the secrets of its requests: they are sent by links from mail, too.
 
-    Over TLS none is taken from another host, whatever it is to ours (RFC 6265bis section 4.1.3.2).
+    Over TLS none is taken from another host, not even a subdomain (RFC 6265bis section 4.1.3.2).
     """
 
     prefix: str
@@ -79,13 +79,13 @@ class BrowserCookies:
 
 
 class ForeignPage(errors.PermissionDenied):
-    """A page of somebody else has a browser send what only ours may."""
+    """A page of somebody else has a browser make a call that is for our pages alone."""
 
     sentence = "only pages of this origin may make this call"
 
 
 def check_page(origin: Origin, public_url: str) -> None:
-    """Refuse what a page of another origin has a browser send, with the cookies that it has.
+    """Refuse a call that a page of another origin has a browser make, with the browser's cookies.
 
     Browsers say so in Sec-Fetch-Site, older ones in Origin alone; other programs in neither, and
     have no cookies but their own.

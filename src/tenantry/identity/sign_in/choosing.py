@@ -105,7 +105,7 @@ async def choose_organization(
     """Choose an organization; one that has invited the person is joined by it.
 
     Raises:
-        errors.NotFound: it is none that there is to choose.
+        errors.NotFound: it is not one to choose from.
         errors.InvalidArgument: it has no free seat.
         states.OutOfStep: there is nothing to choose now.
 
@@ -287,7 +287,7 @@ def _check_founding(settings: Settings, user: User | None) -> None:
 
 
 def _needs_password(settings: Settings, request: AuthRequest) -> bool:
-    """Whether somebody who signs up has to choose a password: where nothing else would do."""
+    """Whether a person that signs up has to choose a password, with no other way to sign in."""
     methods = settings.sign_in_methods
     return EMAIL not in methods and request.facts.email_proved
 
@@ -307,7 +307,7 @@ async def _join_another(call: Call, user: User, membership: Mapping[str, Any]) -
 
 
 def _profile(first: str, last: str, full: str, phone: str) -> dict[str, Any]:
-    """Return what somebody tells of themselves as members of a profile; "" says nothing."""
+    """Return the names and number that a person gives as members of a profile; "" is not given."""
     given = {
         "first_name": ("given_name", first.strip()),
         "last_name": ("family_name", last.strip()),

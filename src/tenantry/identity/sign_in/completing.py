@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.model import AuthRequest, Params
     from tenantry.tenants.users.model import User
 
-# The proof of who has signed in before, and not anew.
+# The proof of a person that has signed in before, and not anew.
 SESSION = "SESSION"
 _LOGIN_REQUIRED = "login_required"
 _GONE = "the account or its place in the organization is gone"
@@ -46,10 +46,10 @@ _GONE = "the account or its place in the organization is gone"
 async def complete(
     means: Means, call: Call, request: AuthRequest, *, session: Session | None
 ) -> Completion:
-    """Return the answer to the application, and what the browser is to keep.
+    """Return the answer to the application, and secrets for the browser to keep.
 
     ``session`` is that of the browser. Somebody who authenticates again enters it; that of
-    somebody else ends. What has failed is answered by its error.
+    somebody else ends. A request that has failed is answered by its error.
 
     Raises:
         states.OutOfStep: no organization is chosen yet, or it was completed already.
@@ -152,7 +152,7 @@ async def _completed(
         bounds = policies.bounds_of(means.settings, organization)
         entered = None
         if enters and session is not None:
-            # It can do more from here on: what was known of it before must not.
+            # It can do more from here on: its secret from before must not.
             secret = vault.new_secret()
             entered = await _entered(
                 held,
@@ -261,7 +261,7 @@ def is_within(session: Session, bounds: Bounds, *, anew: bool) -> bool:
 
 
 async def record_login(call: Call, user: User, session: Session, context: dict[str, str]) -> None:
-    """Record that somebody has signed in, by what it can be found by; within a transaction."""
+    """Record that somebody has signed in, with a context to find it by; within a transaction."""
     event = call.event(
         "user.login",
         organization_id=session.organization_id,
@@ -271,7 +271,7 @@ async def record_login(call: Call, user: User, session: Session, context: dict[s
 
 
 def context_of_login(request: AuthRequest) -> dict[str, str]:
-    """Return what the event of a sign-in can be found by."""
+    """Return the context that the event of a sign-in can be found by."""
     context = {"auth_request_id": request.id}
     if request.connection_id is not None:
         context["connection_id"] = request.connection_id

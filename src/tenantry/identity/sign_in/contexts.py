@@ -1,4 +1,4 @@
-"""What interceptors and events are told of a sign-in (the published members)."""
+"""The context of a sign-in for interceptors and events (the published members)."""
 
 from __future__ import annotations
 
@@ -81,6 +81,6 @@ def person(user: User) -> dict[str, Any]:
 
 
 def as_user(call: Call, db: Session, user_id: str, session_id: str | None = None) -> Call:
-    """Return the call as one that this person makes, for what is told of it."""
+    """Return the call as one that this person makes, for its events."""
     caller = Caller(Kind.USER_SESSION, user_id, permissions=frozenset(), session_id=session_id)
     return replace(call, caller=caller, db=db)

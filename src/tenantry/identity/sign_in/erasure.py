@@ -49,12 +49,12 @@ _BLANK = Statement(
     .values(email=None, email_key=None, params=_left.c.params, error=_left.c.error)
     .returning(_a.id)
 )
-# What an application says of a person.
+# Parameters by which an application describes a person.
 _OF_THEM = ("login_hint", "domain_hint", "state")
 
 
 async def forget(db: Session, ids: Iterable[str], addresses: Iterable[str]) -> int:
-    """Blank what the log says of a person of these ids and addresses, in lower case.
+    """Blank all that the log says of a person of these ids and addresses, in lower case.
 
     Return how many sign-ins that were.
     """

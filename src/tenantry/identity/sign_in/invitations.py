@@ -1,4 +1,4 @@
-"""Invitations as links in mail: whoever has the link has the inbox that it was sent to.
+"""Invitations as links in mail: a person with the link has the inbox that it was sent to.
 
 It makes a member, once. It begins a session only for somebody who has never signed in and has no
 second factor: for everybody else a link that is good for days must not be a way in.
@@ -72,7 +72,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What comes of accepting: what the browser is to keep if a session began, and the way on."""
+    """The outcome of accepting: secrets for the browser if a session began, and the way on."""
 
     secret: str | None
     way: WayOn | None

@@ -1,7 +1,7 @@
 """The log of sign-ins: auth requests, newest first, a page at a time, counted up to a limit.
 
-Each list goes by the index of what it is narrowed to: an address, an application with statuses, or
-statuses alone. What has one of several statuses is read as one list for each, merged.
+Each list goes by the index of its filter: an address, an application with statuses, or statuses
+alone. With several statuses, a list of each is read, and they are merged.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _a = auth_requests.c
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to; everything that is set must hold."""
+    """The filter of a list; every member that is set must hold."""
 
     email: str = ""
     statuses: tuple[str, ...] = ()  # () for all
@@ -138,7 +138,7 @@ async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -
 
 
 def _known(narrow: Filter) -> tuple[str, ...]:
-    """Return the statuses to look for in order, each once; all of them is none in particular."""
+    """Return the statuses to look for in order, each once; () if all: no filter is needed then."""
     if (
         narrow.start_time is not None
         and narrow.end_time is not None
@@ -176,7 +176,7 @@ def _entry(row: Row) -> Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What a statement looks like; there are few, and each is built and compiled once."""
+    """The shape of a statement; there are few, and each is built and compiled once."""
 
     statuses: int
     by_email: bool

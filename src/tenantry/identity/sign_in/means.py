@@ -1,4 +1,4 @@
-"""The means of signing in: what every step has at hand, once in a process."""
+"""The means of signing in, which all steps have at hand; a process has them once."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from tenantry.db.schema import Json, metadata, time_column
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What somebody came for.
+# The purposes of a sign-in.
 SIGN_IN, SIGN_UP, RESET_PASSWORD = "sign_in", "sign_up", "reset_password"
 INTENTS = (SIGN_IN, SIGN_UP, RESET_PASSWORD)
 # Of the log of sign-ins.
@@ -47,7 +47,7 @@ Index(
     postgresql_where=_of_a_browser,
     sqlite_where=_of_a_browser,
 )
-# Nobody has shown who they are: neither by a session nor by a way to sign in.
+# Nobody is recognized yet: neither by a session nor by a way to sign in.
 UNPROVED = _a.user_id.is_(None) & _a.connection_id.is_(None)
 Index(
     "ix_auth_requests__unproved",
@@ -62,7 +62,7 @@ Index("ix_auth_requests__client_id_status_id", _a.client_id, _a.status, _a.id)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Params:
-    """What an authorization request asks for, checked (OpenID Connect Core 1.0 section 3.1.2.1)."""
+    """An authorization request's parameters, checked (OpenID Connect Core 1.0 section 3.1.2.1)."""
 
     redirect_uri: str
     response_mode: str = "query"  # or form_post
@@ -83,23 +83,23 @@ class Params:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a sign-in has come to know on its way; a member that is not set says nothing."""
+    """The findings of a sign-in on its way; a member that is not set says nothing."""
 
     intent: str = ""  # of INTENTS
     notice: str = ""  # why somebody with a session sees the sign-in page: of `beginning`
-    passwordless: str = ""  # the id of what was mailed
+    passwordless: str = ""  # the id of the request whose code and link were mailed
     proofs: tuple[str, ...] = ()  # types of connections, and the second factor
     email_proved: bool = False
     session_id: str = ""  # of the session that it began in
 
     @classmethod
     def stored(cls, members: Mapping[str, Any]) -> Self:
-        """Return those of a row, without what another version may know beside them."""
+        """Return those of a row, without further ones that another version may know."""
         known = {name: members[name] for name in _FACTS if name in members}
         return cls(**known | {"proofs": tuple(known.get("proofs", ()))})
 
     def to_row(self) -> dict[str, Any]:
-        """Return what is set, as it is stored."""
+        """Return the members that are set, as they are stored."""
         return {name: value for name in _FACTS if (value := getattr(self, name))}
 
 
@@ -124,13 +124,13 @@ class AuthRequest:
     create_time: int
     update_time: int
     expire_time: int
-    # What its browser has to keep from now on; None where that is what it has already.
+    # To be kept by its browser from now on; None if the browser has it already.
     secret: str | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back to the application, at its redirect_uri: a code, or an error."""
+    """A code or an error, on its way back to the application's redirect_uri."""
 
     redirect_uri: str
     response_mode: str
@@ -139,7 +139,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The answer to the application, and what the browser is to keep from now on."""
+    """The answer to the application, and secrets for the browser to keep from now on."""
 
     answer: Answer
     secret: str | None = None  # of the session, if one has begun

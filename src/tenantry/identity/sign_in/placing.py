@@ -1,4 +1,4 @@
-"""For which organization somebody signs in: a pure decision, once it is known who it is."""
+"""The organization that somebody signs in for: a pure decision, once the person is known."""
 
 from __future__ import annotations
 

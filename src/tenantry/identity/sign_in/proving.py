@@ -1,7 +1,7 @@
-"""Proving who it is: by e-mail, password or passkey, and where there is one, a second factor.
+"""Proving one's identity: by e-mail, password or passkey, and by a second factor if one is set.
 
 Answers are alike for addresses that are known and unknown, in text and in time: the same rows are
-looked up and written, and what differs is only in the mail.
+looked up and written, and only the mail differs.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ async def start_email(
     Raises:
         errors.InvalidArgument: it is no e-mail address, or there is no sign-in by mail.
         errors.RateLimited: too many mails to this address, or from where this comes from.
-        states.OutOfStep: who it is, is known already.
+        states.OutOfStep: the person is known already.
 
     """
     states.expect(request, *_UNPROVED)
@@ -90,7 +90,7 @@ async def start_email(
         call.db,
         request,
         states.LINK_OTP_SENT,
-        email=address,  # as it was typed: the stored one would tell who has an account
+        email=address,  # as it was typed: the stored spelling would show that there is an account
         facts=replace(request.facts, intent=intent, passwordless=sent.id),
     )
 
@@ -162,12 +162,12 @@ async def verify_link_elsewhere(
 async def verify_password(
     means: Means, call: Call, request: AuthRequest, *, email: str, password: str
 ) -> AuthRequest:
-    """Prove who it is by a password.
+    """Prove one's identity by a password.
 
     Raises:
         errors.InvalidArgument: address or password is wrong: which, is not said.
         errors.RateLimited: too many wrong ones.
-        states.OutOfStep: who it is, is known already.
+        states.OutOfStep: the person is known already.
 
     """
     states.expect(request, *_UNPROVED)
@@ -190,11 +190,11 @@ async def verify_password(
 async def passkey_options(
     means: Means, call: Call, request: AuthRequest, *, email: str | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """Return a challenge's id, and what a browser asks an authenticator with.
+    """Return a challenge's id, and the options that a browser hands to an authenticator.
 
     Raises:
         errors.InvalidArgument: there is no sign-in by passkey.
-        states.OutOfStep: who it is, is known already.
+        states.OutOfStep: the person is known already.
 
     """
     states.expect(request, *_UNPROVED)
@@ -211,11 +211,11 @@ async def verify_passkey(
     challenge_id: str,
     credential: Mapping[str, Any],
 ) -> AuthRequest:
-    """Prove who it is by a passkey; by one that knew the person, both factors at once.
+    """Prove one's identity by a passkey; one that verified its user is both factors at once.
 
     Raises:
         errors.InvalidArgument: the answer does not hold.
-        states.OutOfStep: who it is, is known already.
+        states.OutOfStep: the person is known already.
 
     """
     states.expect(request, *_UNPROVED)
@@ -245,13 +245,13 @@ async def verify_second_factor(
     Raises:
         errors.InvalidArgument: it is wrong.
         errors.RateLimited: too many wrong ones.
-        states.OutOfStep: none is asked for.
+        states.OutOfStep: no second factor is asked for.
 
     """
     states.expect(request, states.SECOND_FACTOR_PENDING)
     user_id, db = request.user_id, call.db
     assert user_id is not None
-    # Counted for who guesses, not for whose code it is: nobody locks anybody out.
+    # Counted for the guesser, not for the owner of the code: nobody locks anybody out.
     await attempts.take(
         db,
         "second factor of a sign-in",
@@ -285,7 +285,7 @@ async def choose_password(
 
     Raises:
         errors.InvalidArgument: it is too weak.
-        states.OutOfStep: there is none to choose.
+        states.OutOfStep: there is no password to choose.
 
     """
     states.expect(request, states.PASSWORD_CHOICE)

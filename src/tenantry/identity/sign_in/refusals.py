@@ -1,7 +1,7 @@
 """Authorization requests that cannot be trusted: nothing of them is stored.
 
-Anybody can send as many as they like. What the page about one says is in the id that its URL ends
-with: which refusal, of which application, and until when, with a MAC of ours.
+Anybody can send as many as they like. The text of the page about one follows from the id that its
+URL ends with: the refusal, the application and the time until when, with a MAC of ours.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def issue(db: Session, refusal: Refusal, client_id: str | None = None) -> str:
 
 
 def find(db: Session, error_id: str) -> Refused | None:
-    """Return what an id was issued for; None where it was not, or its time is over."""
+    """Return the refusal of an id; None if we have not issued it, or its time is over."""
     text = error_id.removeprefix(ids.AUTH_ERROR)
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -30,7 +30,7 @@ MOST_SECONDS = 1800
 _PARAMS = tuple(field.name for field in fields(Params))
 
 _a = auth_requests.c
-# What a move may change, beside the state.
+# The columns that a move may change.
 _MOVED = (
     *("state", "status", "facts", "email", "email_key", "user_id"),
     *("organization_id", "connection_id", "error", "update_time", "expire_time"),
@@ -158,8 +158,8 @@ async def move(
 ) -> AuthRequest:
     """Take a request along this way, and return it as it is then.
 
-    With a proof it has a new secret from here on, which the browser that gave the proof is told
-    alone: whoever else knew the old one has no part in what follows.
+    With a proof it has a new secret from here on, for the browser that gave the proof alone:
+    another that knew the old one has no part in the rest.
 
     Raises:
         states.OutOfStep: the table has no such way, or another step was faster, or time is up.
@@ -221,7 +221,7 @@ def _params(members: Mapping[str, Any]) -> Params:
 
 
 def _members(params: Params) -> dict[str, Any]:
-    """Return what is set: most of it never is, and what is not is not stored."""
+    """Return the parameters that are set, few of all; the others are not stored."""
     members = ((name, getattr(params, name)) for name in _PARAMS)
     return {name: value for name, value in members if value not in (None, ())}
 

@@ -307,7 +307,7 @@ def _entry(
 
 
 async def _details(call: Call, begun: AuthRequest) -> pb.UserDetails:
-    """Return who signs in; the names of a person only once it is proved to be this one."""
+    """Return the person that signs in; the names only once it is proved to be this one."""
     details = pb.UserDetails(email=begun.email or "")
     if begun.user_id is not None and begun.state in states.PROVED:
         profile = (await users.get(call, users.Identity(begun.user_id))).profile

@@ -77,7 +77,7 @@ TABLE: dict[str, set[str]] = {
     PASSWORD_CHOSEN: _PLACES,
     # Or there was a session already, which chooses among organizations only.
     SESSION_FOUND: {ORGANIZATION_SWITCHER, ORGANIZATION_SELECTED, FAILED},
-    # Who it is, is known: for which organization?
+    # The person is known: for which organization?
     ORGANIZATION_SWITCHER: {ORGANIZATION_SELECTED, FAILED},
     ORGANIZATION_SWITCHER_SIGNUP: {ORGANIZATION_SELECTED, ORG_USER_CREATED, FAILED},
     ORGANIZATION_SIGNUP: {ORG_USER_CREATED, FAILED},
@@ -88,7 +88,7 @@ TABLE: dict[str, set[str]] = {
 }
 # Nothing follows, and nobody finds the request any more.
 FINAL = frozenset(state for state, following in TABLE.items() if not following)
-# Whoever is in one of these has been recognized.
+# In each of these a person has been recognized.
 PROVED = frozenset(TABLE) - {IN_PROGRESS, LINK_OTP_SENT, FAILED}
 
 
@@ -125,7 +125,7 @@ def expect(request: AuthRequest, *states: str) -> None:
 
 
 def status(state: str) -> str:
-    """Return what the log of sign-ins says of a state."""
+    """Return the status of a state, for the log of sign-ins."""
     if state == COMPLETED:
         return SUCCESS
     if state == FAILED:
