@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import hypothesis
+import memory
 import pytest
 from name_servers import NameServer
 from servers import LiveServer, PostgreSQL
 from valid_events import assert_all_valid_of
 
 pytest_plugins = ["apis"]
+
+memory.use()
 
 # How long an example takes says more of the machine than of the code; what has a limit measures it.
 hypothesis.settings.register_profile(

