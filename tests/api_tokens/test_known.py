@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from tenantry import read_through
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import known as known_module
-from tenantry.access.api_tokens.known import FRESH_SECONDS, Known
+from tenantry.access.api_tokens.known import Known
 from tenantry.db.engine import Unavailable
 
 pytestmark = pytest.mark.wires("rest")
@@ -66,44 +69,17 @@ async def test_a_mistyped_token_is_not_looked_for(known, counting):
     assert counting.statements == 0
 
 
-async def test_nothing_is_older_than_it_may_be(known, counting, make_token):
+async def test_nothing_is_older_than_it_may_be(known, counting, make_token, monkeypatch):
     made, unknown = await make_token(), format_.new("tnat_")
     for _ in range(3):
         assert await known.find(made["token"])
         assert await known.find(unknown) is None
     assert counting.statements == 2
-    await asyncio.sleep(FRESH_SECONDS)
+    later = time.monotonic() + 1.0
+    monkeypatch.setattr(read_through, "time", SimpleNamespace(monotonic=lambda: later))
     await known.find(made["token"])
     await known.find(unknown)
     assert counting.statements == 4
-
-
-async def test_its_age_counts_from_before_the_read(known, counting, make_token):
-    made = await make_token()
-    counting.gate.clear()
-    asked = asyncio.create_task(known.find(made["token"]))
-    await counting.reading.wait()
-    await asyncio.sleep(FRESH_SECONDS)
-    counting.gate.set()
-    assert (await asked).id == made["token_id"]
-    await known.find(made["token"])
-    assert counting.statements == 2
-
-
-async def test_who_comes_late_to_a_slow_read_gets_one_of_its_own(known, counting, make_token):
-    made = await make_token()
-    counting.gate.clear()
-    first = asyncio.create_task(known.find(made["token"]))
-    await asyncio.sleep(FRESH_SECONDS / 2)
-    second = asyncio.create_task(known.find(made["token"]))
-    await asyncio.sleep(0.05)
-    assert counting.statements == 1
-    await asyncio.sleep(FRESH_SECONDS / 2)
-    third = asyncio.create_task(known.find(made["token"]))
-    await asyncio.sleep(0.05)
-    assert counting.statements == 2
-    counting.gate.set()
-    assert {(await one).id for one in (first, second, third)} == {made["token_id"]}
 
 
 async def test_what_is_forgotten_while_it_is_read_is_not_remembered(known, counting, make_token):
@@ -122,20 +98,6 @@ async def test_what_is_forgotten_while_it_is_read_is_not_remembered(known, count
     assert (await asked).id == (await later).id
     await known.find(made["token"])
     assert counting.statements == 3
-
-
-async def test_what_waits_to_be_read_is_read_once_though_it_is_forgotten(
-    known, counting, make_token
-):
-    made = await make_token()
-    token = await known.find(made["token"])
-    known.forget(token)
-    first = asyncio.create_task(known.find(made["token"]))
-    await asyncio.sleep(0)
-    known.forget(token)
-    second = asyncio.create_task(known.find(made["token"]))
-    assert (await first).id == (await second).id
-    assert counting.statements == 2
 
 
 async def test_who_goes_away_ends_it_for_nobody_else(known, counting, make_token):
@@ -159,8 +121,9 @@ async def test_a_database_that_does_not_answer_is_asked_again(known, counting, m
     assert await known.find(made["token"])
 
 
-async def test_guesses_push_out_no_token(known, counting, make_token, monkeypatch):
+async def test_guesses_push_out_no_token(counting, make_token, monkeypatch):
     monkeypatch.setattr(known_module, "_MOST", 3)
+    known = Known(counting)
     made = [await make_token() for _ in range(4)]
     for token in made[1:]:
         await known.find(token["token"])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from interceptor_receivers import (
@@ -23,7 +26,7 @@ from scalekit import ScalekitClient
 from sqlalchemy import text
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tenantry import errors
+from tenantry import errors, read_through
 from tenantry.caller import Origin
 from tenantry.db import log
 from tenantry.db.statements import Statement
@@ -348,28 +351,29 @@ async def test_when_it_was_last_asked_is_written_beside_the_request(interceptors
 
 
 async def test_what_is_disabled_elsewhere_is_asked_no_more_within_a_second(
-    interceptors, db, receiver
+    interceptors, db, receiver, monkeypatch
 ):
     made, _ = await interceptor(db, receiver.url())
     receiver.answers["/ask"] = denied("No.")
     with pytest.raises(errors.Intercepted):
         await run(interceptors, db)
     await registry.disable(a_call(db), made.id)
-    await asyncio.sleep(service.FRESH_SECONDS)
+    later = time.monotonic() + 1.0
+    monkeypatch.setattr(read_through, "time", SimpleNamespace(monotonic=lambda: later))
     await run(interceptors, db)
 
 
-async def test_many_at_once_look_once(interceptors, db, receiver):
+async def test_many_at_once_look_once(interceptors, db, receiver, monkeypatch):
     await interceptor(db, receiver.url())
     looks = 0
-    read = interceptors._read
+    fetch_all = db.fetch_all
 
-    async def counted():
+    async def counted(statement, **params: Any):
         nonlocal looks
-        looks += 1
-        await read()
+        looks += statement is service._ENABLED
+        return await fetch_all(statement, **params)
 
-    interceptors._read = counted
+    monkeypatch.setattr(db, "fetch_all", counted)
     await asyncio.gather(*(run(interceptors, db) for _ in range(20)))
     assert looks == 1
     assert len(receiver.got) == 20

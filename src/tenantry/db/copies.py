@@ -127,10 +127,11 @@ async def held(db: Session) -> str | None:
     if known is not None and known[0] > time.monotonic() - _KNOWN_SECONDS:
         reason: str | None = known[1]
         return reason
+    at = time.monotonic()
     row = await db.fetch_one(_READ)
     reason = row["hold_reason"] if row is not None and row["hold_time"] is not None else None
     if db.remembered is not None:
-        db.remembered[_KEY] = (time.monotonic(), reason)
+        db.remembered[_KEY] = (at, reason)
     return reason
 
 

@@ -81,7 +81,7 @@ class RevocationEndpoint:
         owner = await self._owner(client, token.client_id)
         if owner is not None:
             await revocations.revoke(call, owner, jti=token.id, expires=token.expires)
-            self._directory.forget_token(token.id)
+            self._directory.forget_token(token.client_id, token.id)
             self._user_tokens.forget(token.id)
 
     async def _refresh_token(self, call: Call, client: Client, text: str) -> None:

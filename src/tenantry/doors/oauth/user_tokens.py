@@ -7,7 +7,7 @@ session is live and its person still a member, so that what ends is refused here
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, ids
@@ -15,6 +15,7 @@ from tenantry.doors.oauth import api_scopes
 from tenantry.doors.oauth.access_tokens import Issued
 from tenantry.identity.grants import claims as claims_of
 from tenantry.identity.grants import subjects
+from tenantry.read_through import FRESH_SECONDS, ReadThrough
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
     from tenantry.doors.oauth.signed_tokens import SignedTokens
     from tenantry.identity.grants.subjects import Subject
 
-FRESH_SECONDS = 0.9
 _MOST = 20_000  # subjects that are remembered
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A token that is about to be issued: what is known before whom it is for."""
+    """A token that is about to be issued, before its subject is known."""
 
     id: str
     issue_time: int  # Unix time
@@ -45,7 +45,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class UserToken:
-    """A token of ours that is good: what it says, and whom it is about, as that is now."""
+    """A token of ours that is good: its claims, and its subject as that is now."""
 
     claims: Mapping[str, Any]
     subject: Subject
@@ -76,6 +76,14 @@ class UserToken:
         return int(self.claims["exp"])
 
 
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A token by its jti; its claims say where its subject is found."""
+
+    id: str
+    claims: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
 class UserTokens:
     """Issues and verifies them."""
 
@@ -95,8 +103,9 @@ class UserTokens:
         self._issuer = issuer
         self._seconds = minutes * 60
         self._compact = compact
-        # By jti, in the order in which they were read: the oldest is the first to go.
-        self._subjects: dict[str, tuple[float, Subject]] = {}
+        self._subjects: ReadThrough[_Token, Subject] = ReadThrough(
+            self._read, seconds=FRESH_SECONDS, most=_MOST
+        )
 
     def draft(self, client: Client) -> Draft:
         """Begin a token for an application."""
@@ -149,42 +158,32 @@ class UserTokens:
         invalid = errors.Unauthenticated("Token invalid")
         if not _are_of_person(claims):
             raise invalid
-        subject = await self._subject(claims)
+        subject = await self._subjects.get(_Token(claims["jti"], claims))
         if subject is None:
             raise invalid
         return UserToken(claims, subject)
 
     def forget(self, token_id: str) -> None:
         """Look a token up the next time: it was revoked just now."""
-        self._subjects.pop(token_id, None)
+        self._subjects.forget(_Token(token_id))
 
     def forget_all(self) -> None:
         """Look every token up the next time: some were revoked just now."""
-        self._subjects.clear()
+        self._subjects.forget_all()
 
-    async def _subject(self, claims: Mapping[str, Any]) -> Subject | None:
-        token_id, at = claims["jti"], time.monotonic()
-        known = self._subjects.get(token_id)
-        if known is not None and known[0] >= at - FRESH_SECONDS:
-            return known[1]
+    async def _read(self, tokens: Sequence[_Token]) -> dict[_Token, Subject]:
+        (token,) = tokens
+        claims = token.claims
         subject = await subjects.find_of_token(
             self._db,
             session_id=claims["sid"],
             organization_id=claims["oid"],
             user_id=claims["sub"],
             client_id=claims["client_id"],
-            token_id=token_id,
-            made=ids.made(token_id),
+            token_id=token.id,
+            made=ids.made(token.id),
         )
-        self._subjects.pop(token_id, None)
-        if subject is not None:
-            self._subjects[token_id] = (at, subject)
-        oldest = at - FRESH_SECONDS
-        while len(self._subjects) > _MOST or (
-            self._subjects and next(iter(self._subjects.values()))[0] < oldest
-        ):
-            del self._subjects[next(iter(self._subjects))]
-        return subject
+        return {} if subject is None else {token: subject}
 
 
 def _are_of_person(claims: Mapping[str, Any]) -> bool:

@@ -6,7 +6,6 @@ is a failure, and the interceptor's own policy says whether that stops what was 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from tenantry.events.interceptors.model import (
     Interceptor,
     interceptors,
 )
+from tenantry.read_through import FRESH_SECONDS, ReadThrough
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from tenantry.events.interceptors.exchange import Reply
     from tenantry.settings import Settings
 
-FRESH_SECONDS = 0.9
 ALL_SECONDS = 15.0  # of all interceptors of one trigger together
 SUCCEEDED, FAILED = "SUCCESS", "FAILURE"  # interceptor_status of an event
 
@@ -78,9 +77,10 @@ class Interceptors:
         self._exchange = Exchange(db, self.allow)
         self._breakers = Breakers()
         self._uses = LastUses(db, interceptors, column="last_executed_time")
-        self._known: dict[str, list[Interceptor]] = {}  # enabled, by trigger
-        self._read_at = float("-inf")  # monotonic time from before they were read
-        self._reading: asyncio.Task[None] | None = None
+        # All that are enabled, by their trigger: one value, read by one statement.
+        self._known: ReadThrough[None, dict[str, list[Interceptor]]] = ReadThrough(
+            self._read, seconds=FRESH_SECONDS, most=1
+        )
 
     async def runs(self, trigger: str) -> bool:
         """Whether there is anybody to ask."""
@@ -146,8 +146,7 @@ class Interceptors:
 
     def forget(self, interceptor_id: str) -> None:
         """Look interceptors up the next time, and be fair to this one: it has changed just now."""
-        self._read_at = float("-inf")
-        self._reading = None  # what is being read may be of before
+        self._known.forget(None)
         self._breakers.forget(interceptor_id)
 
     async def aclose(self) -> None:
@@ -156,27 +155,14 @@ class Interceptors:
         await self._exchange.aclose()
 
     async def _enabled(self, trigger: str) -> Sequence[Interceptor]:
-        while time.monotonic() - self._read_at > FRESH_SECONDS:
-            if self._reading is None:
-                self._reading = asyncio.create_task(self._read())
-            # One who goes away does not end it for the others.
-            await asyncio.shield(self._reading)
-        return self._known.get(trigger, ())
+        return (await self._known.get(None) or {}).get(trigger, ())
 
-    async def _read(self) -> None:
-        task, at = asyncio.current_task(), time.monotonic()
-        try:
-            rows = await self._db.fetch_all(_ENABLED)
-        finally:
-            current = self._reading is task
-            if current:
-                self._reading = None
-        if current:
-            known: dict[str, list[Interceptor]] = {}
-            for row in rows:
-                interceptor = Interceptor.from_row(row)
-                known.setdefault(interceptor.trigger_point, []).append(interceptor)
-            self._known, self._read_at = known, at
+    async def _read(self, keys: Sequence[None]) -> dict[None, dict[str, list[Interceptor]]]:
+        known: dict[str, list[Interceptor]] = {}
+        for row in await self._db.fetch_all(_ENABLED):
+            interceptor = Interceptor.from_row(row)
+            known.setdefault(interceptor.trigger_point, []).append(interceptor)
+        return dict.fromkeys(keys, known)
 
     async def _asked(
         self,
