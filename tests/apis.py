@@ -586,47 +586,6 @@ class Events:
         return [event for event in found if tokens or event["type"] != "client.token_issued"]
 
 
-# Each rule is tried on these; what is marked `everywhere` or `wires`, and each rpc once, on all.
-COMBINATIONS = {("sqlite", "rest"), ("sqlite", "grpc"), ("postgresql", "rest")}
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--thorough",
-        action="store_true",
-        help="run what is marked thorough too, and every test on each database over each wire",
-    )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "wires(*names): run over these wires only")
-    config.addinivalue_line("markers", "everywhere: run on each database over each wire")
-    config.addinivalue_line("markers", "thorough: run by `make test-all` only")
-    config.addinivalue_line("markers", "one_database: on PostgreSQL by `make test-all` only")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only `--thorough` runs."""
-    if config.getoption("thorough"):
-        return
-    kept = [item for item in items if not _is_thorough(item)]
-    config.hook.pytest_deselected(items=[item for item in items if _is_thorough(item)])
-    items[:] = kept
-
-
-def _is_thorough(item: pytest.Item) -> bool:
-    if item.get_closest_marker("thorough"):
-        return True
-    params = item.callspec.params if hasattr(item, "callspec") else {}
-    if item.get_closest_marker("one_database") and "postgresql" in params.values():
-        return True
-    if not {"live_server", "wire"} <= params.keys():
-        return False
-    if item.get_closest_marker("everywhere") or item.get_closest_marker("wires"):
-        return False
-    return (params["live_server"], params["wire"]) not in COMBINATIONS
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what asks for the server on each database, and what asks for `api` over each wire."""
     if "server" in metafunc.fixturenames:

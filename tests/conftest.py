@@ -11,7 +11,7 @@ from name_servers import NameServer
 from servers import LiveServer, PostgreSQL
 from valid_events import assert_all_valid_of
 
-pytest_plugins = ["apis"]
+pytest_plugins = ["apis", "selection"]
 
 memory.use()
 
