@@ -83,6 +83,8 @@ from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.domains.rpc import DomainService
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.memberships import leaving
+from tenantry.tenants.memberships.model import Rules
+from tenantry.tenants.memberships.rpc import MembershipService
 from tenantry.tenants.organizations.model import ApplicationPolicy
 from tenantry.tenants.organizations.rpc import OrganizationService
 from tenantry.tenants.portal_links.rpc import PortalLinkService
@@ -229,12 +231,8 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (roles_pb, RolesService()),
         (
             users_pb,
-            UserService(
-                invitation_days=s.invitation_days,
-                block_disposable_emails=s.block_disposable_emails,
-                block_public_emails=s.block_public_emails,
-                interceptors=parts.interceptors,
-            ),
+            UserService(),
+            MembershipService(Rules.of(s), parts.interceptors),
         ),
         (clients_pb, ClientService(production=production, api_access=s.application_api_access)),
         (client_settings_pb, ClientSettingsService()),

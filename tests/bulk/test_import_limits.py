@@ -13,9 +13,10 @@ from tenantry import errors
 from tenantry.data.bulk import importing
 from tenantry.db import log
 from tenantry.db.engine import Unavailable
+from tenantry.tenants.memberships import joining
 from tenantry.tenants.memberships import service as memberships
-from tenantry.tenants.memberships.joining import Rules, Terms
 from tenantry.tenants.memberships.leaving import dismiss_members
+from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.roles import service as roles
@@ -71,7 +72,7 @@ async def test_imports_and_calls_at_once_cannot_pass_the_limit(call, acme):
 
     async def joined():
         with suppress(errors.InvalidArgument):
-            await users.create(call, acme.id, AT_ONCE, rules=RULES, email=address())
+            await joining.create(call, acme.id, AT_ONCE, rules=RULES, email=address())
 
     rows = [[{"email": address(), "organization_id": acme.id} for _ in range(3)] for _ in range(6)]
     await asyncio.gather(*(run(call, *some) for some in rows), *(joined() for _ in range(10)))
@@ -211,7 +212,7 @@ async def test_calls_beside_an_import_lose_nothing(call, acme):
         identity = users.Identity(external_id=f"u{number}")
         await users.change(call, identity, {"metadata": {"by": "call"}})
         await memberships.change(
-            call, acme.id, identity, roles=(), metadata={"by": "call"}, forced=False
+            call, acme.id, identity, named=(), metadata={"by": "call"}, forced=False
         )
 
     named = [{**row, "given_name": "Ada", "roles": ["admin"]} for row in rows]
@@ -288,4 +289,4 @@ async def test_a_user_of_an_import_is_found_by_all_its_keys(call, acme):
     assert found is not None
     assert found.email == "Ada@Example.com"
     with pytest.raises(errors.Duplicate):
-        await users.create(call, acme.id, AT_ONCE, rules=RULES, email="ada@example.com")
+        await joining.create(call, acme.id, AT_ONCE, rules=RULES, email="ada@example.com")

@@ -9,7 +9,7 @@ from apis import rest_error, unique
 
 from tenantry.data.bulk import importing
 from tenantry.doors.imports.contract import Contract
-from tenantry.tenants.memberships.joining import Rules
+from tenantry.tenants.memberships.model import Rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

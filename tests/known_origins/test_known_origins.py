@@ -12,7 +12,8 @@ from tenantry.db.statements import Statement
 from tenantry.identity.known_origins import cookies, service
 from tenantry.identity.known_origins.cookies import DeviceCookie
 from tenantry.identity.known_origins.model import known_origins
-from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.memberships import joining, leaving
+from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import service as users_service
 
@@ -26,7 +27,7 @@ async def person(db, email):
     call = Call(SYSTEM, db, request_id="req_test")
     organization = await organizations.create(call, region_code="US", display_name="Acme")
     terms = Terms(roles=[], metadata={}, inviter_email=None, invite=False)
-    return await users_service.create(call, organization.id, terms, rules=RULES, email=email)
+    return await joining.create(call, organization.id, terms, rules=RULES, email=email)
 
 
 def at(address: str, *secrets: str) -> Origin:
@@ -116,7 +117,7 @@ async def test_neither_secret_nor_address_is_stored_and_all_goes_with_the_person
     kept = str([dict(row) for row in await db.fetch_all(_ALL)])
     assert secret not in kept
     assert HOME not in kept
-    await users_service.remove(
+    await leaving.remove_user(
         Call(SYSTEM, db, "req_test"), users_service.Identity(ann.id), forced=True
     )
     assert await db.fetch_all(_ALL) == []

@@ -14,9 +14,9 @@ from tenantry.identity.proofs.passkeys import service
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
-from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.memberships import joining
+from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.users import service as users
 
 __all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
 
@@ -45,7 +45,7 @@ def new_person(db):
         call = call_from(db)
         founded = await organizations.create(call, region_code="US", display_name="Acme")
         terms = Terms(roles=[], metadata={}, inviter_email=None, invite=False)
-        user = await users.create(
+        user = await joining.create(
             call,
             founded.id,
             terms,

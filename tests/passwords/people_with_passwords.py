@@ -12,9 +12,9 @@ from tenantry.caller import SYSTEM
 from tenantry.db.statements import Statement
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
-from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.memberships import joining
+from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.users import service as users_service
 from tenantry.tenants.users.model import User, users
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
@@ -35,7 +35,7 @@ async def person(db, email: str = EMAIL) -> User:
     call = Call(SYSTEM, db, request_id="req_test")
     organization = await organizations.create(call, region_code="US", display_name="Acme")
     terms = Terms(roles=[], metadata={}, inviter_email=None, invite=False)
-    return await users_service.create(call, organization.id, terms, rules=RULES, email=email)
+    return await joining.create(call, organization.id, terms, rules=RULES, email=email)
 
 
 async def imported(db, hash_: str | None, email: str = EMAIL) -> User:

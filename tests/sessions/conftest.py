@@ -16,8 +16,8 @@ from tenantry.caller import SYSTEM, Origin
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
 from tenantry.db.schema import to_json
-from tenantry.tenants.memberships import service as memberships
-from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.memberships import joining
+from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import service as users
 
@@ -79,13 +79,11 @@ def new_member(call, new_organization):
     async def joined(*in_organizations: Organization):
         first, *others = in_organizations or (await new_organization(),)
         terms = Terms(roles=[], metadata={}, inviter_email=None, invite=False)
-        user = await users.create(
+        user = await joining.create(
             call, first.id, terms, rules=RULES, email=f"user{next(numbers)}@example.com"
         )
         for organization in others:
-            await memberships.add(
-                call, organization.id, users.Identity(user.id), terms, rules=RULES
-            )
+            await joining.add(call, organization.id, users.Identity(user.id), terms, rules=RULES)
         return user
 
     return joined

@@ -14,7 +14,7 @@ from tenantry.errors import NotFound
 from tenantry.identity.sessions import service
 from tenantry.identity.sessions.model import EXPIRED, LOGOUT, REVOKED, Bounds
 from tenantry.identity.sessions.service import SessionOver
-from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships import leaving
 from tenantry.tenants.users import service as users
 from tenantry.times import now
 
@@ -245,7 +245,7 @@ async def test_who_is_no_member_any_more_has_no_live_session(db, call, new_membe
     assert await service.find(db, secret) is None
     await set_status(db, user.id, session.organization_id, "ACTIVE")
     assert await service.find(db, secret) == session
-    await memberships.remove(
+    await leaving.remove_member(
         call, session.organization_id, users.Identity(user.id), cascade=True, forced=True
     )
     assert await service.find(db, secret) is None
@@ -255,7 +255,7 @@ async def test_who_is_no_member_any_more_has_no_live_session(db, call, new_membe
 async def test_whose_user_is_gone_is_not_live(db, call, new_member):
     user = await new_member()
     session, secret = await begun(call, user)
-    await users.remove(call, users.Identity(user.id), forced=True)
+    await leaving.remove_user(call, users.Identity(user.id), forced=True)
     assert await service.find(db, secret) is None
     with pytest.raises(SessionOver):
         await entered(call, session)

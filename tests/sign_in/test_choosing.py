@@ -106,12 +106,12 @@ async def test_where_the_organization_is_named_who_is_invited_accepts_by_signing
 
 
 async def test_an_invitation_that_has_expired_is_none(new_place, clock):
-    from tenantry.tenants.memberships import signing_in
+    from tenantry.tenants.memberships import invitations
     from tenantry.tenants.users import reading
 
     place = await new_place(sign_up=False)
     user = await place.member(await place.organization(), invited=True)
-    clock.of(reading, signing_in).forward(16 * 24 * 3600)
+    clock.of(reading, invitations).forward(16 * 24 * 3600)
     browser = Browser(place)
     request = await arrived(browser, user)
     assert request.state == states.FAILED

@@ -17,7 +17,7 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import session_organizations
 from tenantry.identity.sign_in import requests, states
 from tenantry.identity.sign_in.model import auth_requests
-from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships import leaving
 from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import service as users
@@ -105,7 +105,7 @@ async def test_nor_one_of_an_organization_that_was_deleted(place):
 async def test_nor_one_who_was_deleted(place):
     user = await place.member()
     browser, request = await proved(place, user)
-    await users.remove(place.operator, users.Identity(user.id), forced=True)
+    await leaving.remove_user(place.operator, users.Identity(user.id), forced=True)
     assert error_of(await browser.complete(request)) == "access_denied"
 
 
@@ -117,7 +117,7 @@ async def test_a_member_who_is_removed_this_very_moment(place):
         browser, request = await proved(place, user)
         answer, _ = await asyncio.gather(
             browser.complete(request),
-            memberships.remove(
+            leaving.remove_member(
                 place.operator,
                 organization.id,
                 users.Identity(user.id),

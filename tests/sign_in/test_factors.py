@@ -17,6 +17,7 @@ from visitors import (
 from tenantry import errors
 from tenantry.identity.connections import service as connections
 from tenantry.identity.sign_in import proving, states
+from tenantry.tenants.memberships import leaving
 
 PASSWORD = "correct horse battery staple"
 
@@ -235,7 +236,7 @@ async def test_an_account_that_goes_away_in_between(place, user):
     browser = Browser(place)
     request = await by_password(browser, user)
     code = next_code(app)
-    await users.remove(place.operator, users.Identity(user.id), forced=True)
+    await leaving.remove_user(place.operator, users.Identity(user.id), forced=True)
     with pytest.raises(errors.InvalidArgument):
         await browser.sign_in.verify_second_factor(browser.call, request, code)
     answer = await browser.sign_in.cancel(browser.call, request)

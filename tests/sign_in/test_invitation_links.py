@@ -11,11 +11,11 @@ from visitors import Browser, Deciding, code_of, register_totp
 from tenantry import errors
 from tenantry.access.clients.ways_on import WayOn
 from tenantry.identity.sign_in import states
-from tenantry.tenants.memberships import invitations as users_invitations
+from tenantry.tenants.memberships import invitations as membership_invitations
+from tenantry.tenants.memberships import leaving
 from tenantry.tenants.memberships import service as memberships
-from tenantry.tenants.memberships import signing_in
-from tenantry.tenants.memberships.joining import NamedRole
 from tenantry.tenants.memberships.leaving import dismiss_members
+from tenantry.tenants.memberships.model import NamedRole
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
@@ -111,7 +111,7 @@ async def test_a_made_up_token_is_nothing(place, browser, token):
 async def test_one_that_was_withdrawn_is_over(place, organization, browser):
     user = await place.member(organization, invited=True)
     token = await token_to(place, user.email)
-    await memberships.remove(
+    await leaving.remove_member(
         place.operator, organization.id, users.Identity(user.id), cascade=False, forced=True
     )
     with pytest.raises(errors.NotFound):
@@ -140,7 +140,7 @@ async def test_one_that_has_expired_is_over(place, organization, browser, clock)
 
     user = await place.member(organization, invited=True)
     token = await token_to(place, user.email)
-    clock.of(invitations, reading, signing_in, users_invitations).forward(16 * 24 * 3600)
+    clock.of(invitations, reading, membership_invitations).forward(16 * 24 * 3600)
     assert await browser.sign_in.invitation(place.db, token) is None
     with pytest.raises(errors.NotFound):
         await accept(browser, token)
@@ -233,7 +233,7 @@ async def test_roles_are_those_of_the_moment_of_acceptance(place, organization, 
         place.operator,
         organization.id,
         users.Identity(user.id),
-        roles=[NamedRole("roles", "", "admin")],
+        named=[NamedRole("roles", "", "admin")],
         metadata=None,
         forced=True,
     )
@@ -241,7 +241,7 @@ async def test_roles_are_those_of_the_moment_of_acceptance(place, organization, 
         place.operator,
         organization.id,
         users.Identity(user.id),
-        roles=[NamedRole("roles", "", "member")],
+        named=[NamedRole("roles", "", "member")],
         metadata=None,
         forced=True,
     )

@@ -15,6 +15,7 @@ from tenantry.identity.proofs.passwordless import service as passwordless
 from tenantry.identity.sign_in import proving, refusals, states
 from tenantry.identity.sign_in.browsers import ForeignPage, check_page
 from tenantry.identity.sign_in.refusals import Refusal
+from tenantry.tenants.memberships import leaving
 from tenantry.tenants.users import service as users
 
 
@@ -201,7 +202,7 @@ async def test_a_user_of_the_same_address_as_one_who_was_deleted_is_somebody_els
     first = await place.member(email="ann@acme.example")
     browser = Browser(place)
     await browser.sign_in_as(first)
-    await users.remove(place.operator, users.Identity(first.id), forced=True)
+    await leaving.remove_user(place.operator, users.Identity(first.id), forced=True)
     second = await place.member(email="ann@acme.example")
     assert second.id != first.id
     assert await browser.session() is None

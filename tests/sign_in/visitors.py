@@ -39,8 +39,8 @@ from tenantry.identity.sign_in import (
 )
 from tenantry.identity.sign_in.means import Means
 from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
-from tenantry.tenants.memberships import service as memberships
-from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.memberships import joining, leaving
+from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations import session_policies
 from tenantry.tenants.organizations.model import ApplicationPolicy
@@ -145,7 +145,7 @@ class Place:
         """A user, an active member of these organizations, or invited to them."""
         first, *others = of or (await self.organization(),)
         terms = Terms(roles=[], metadata={}, inviter_email="boss@acme.example", invite=invited)
-        user = await users.create(
+        user = await joining.create(
             self.operator,
             first.id,
             terms,
@@ -158,7 +158,7 @@ class Place:
 
     async def join(self, organization, user, *, invited: bool = False) -> None:
         terms = Terms(roles=[], metadata={}, inviter_email="boss@acme.example", invite=invited)
-        await memberships.add(
+        await joining.add(
             self.operator, organization.id, users.Identity(user.id), terms, rules=_RULES
         )
 
@@ -175,7 +175,7 @@ class Place:
         )
 
     async def leave(self, organization, user) -> None:
-        await memberships.remove(
+        await leaving.remove_member(
             self.operator, organization.id, users.Identity(user.id), cascade=False, forced=True
         )
 

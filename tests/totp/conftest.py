@@ -9,9 +9,9 @@ import pytest
 from rooms import call_from, clock, database_url, db, empty_postgresql, empty_sqlite, other
 
 from tenantry.identity.proofs.totp import service
-from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.memberships import joining
+from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-from tenantry.tenants.users import service as users
 
 __all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
 
@@ -40,7 +40,7 @@ def new_user(call):
         founded = await organizations.create(call, region_code="US", display_name="Acme")
         terms = Terms(roles=[], metadata={}, inviter_email=None, invite=False)
         email = f"ana{next(numbers)}@example.com"
-        return await users.create(call, founded.id, terms, rules=_RULES, email=email)
+        return await joining.create(call, founded.id, terms, rules=_RULES, email=email)
 
     return made
 

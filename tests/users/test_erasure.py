@@ -23,8 +23,8 @@ from tenantry.events.event_log.envelopes import envelope
 from tenantry.events.mail import service as mail_service
 from tenantry.events.webhooks import queue
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
-from tenantry.tenants.memberships import service as memberships
-from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.memberships import joining, leaving
+from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import blanking, erasure, service
 from tenantry.tenants.users.blanking import ADDRESS, Person
@@ -86,7 +86,7 @@ def terms(inviter=None, *, note, invite=False):
 
 
 async def join(call, organization, email, inviter=None, *, invite=False, **members: object):
-    return await service.create(
+    return await joining.create(
         call,
         organization.id,
         terms(inviter, note=f"{email[:3]}'s", invite=invite),
@@ -163,7 +163,7 @@ async def ada(call, places):
         metadata={"title": "Countess"},
     )
     await service.change(call, Identity(user.id), {"metadata": {"title": "Countess", "n": "2"}})
-    await memberships.add(
+    await joining.add(
         call, places[1].id, Identity(user.id), terms(note="Bletchley", invite=True), rules=RULES
     )
     await api_tokens.create(
@@ -214,7 +214,7 @@ async def test_nothing_of_a_person_is_left_in_any_table(call, ada, places):
 @pytest.mark.parametrize("is_gone", [False, True])
 async def test_a_person_is_found_by_each_key_also_when_deleted_before(call, ada, key, is_gone):
     if is_gone:
-        await service.remove(call, Identity(ada.id), forced=True)
+        await leaving.remove_user(call, Identity(ada.id), forced=True)
     found = await erasure.find(call, ada.id if key == "id" else key)
     assert found.person == Person(frozenset({ada.id}), frozenset({EMAIL.lower()}))
     assert found.is_there is not is_gone
@@ -297,7 +297,7 @@ async def test_people_with_similar_addresses_are_not_touched(call, ada, places):
 
 
 async def test_who_has_the_address_now_is_another_person(call, ada, places):
-    await service.remove(call, Identity(ada.id), forced=True)
+    await leaving.remove_user(call, Identity(ada.id), forced=True)
     now_hers = await join(call, places[0], EMAIL, external_id="hr-7001")
     found = await erasure.find(call, ada.id)
     assert found.person == Person(frozenset({ada.id}), frozenset())
@@ -312,7 +312,7 @@ async def test_who_has_the_address_now_is_another_person(call, ada, places):
 
 
 async def test_who_had_the_address_before_is_the_same_person(call, ada, places):
-    await service.remove(call, Identity(ada.id), forced=True)
+    await leaving.remove_user(call, Identity(ada.id), forced=True)
     again = await join(call, places[0], EMAIL)
     found = await erasure.find(call, EMAIL)
     assert found.person.ids == {ada.id, again.id}
@@ -387,7 +387,7 @@ async def test_an_external_id_with_marks_of_patterns_and_json_is_meant_as_it_is(
     user = await join(call, places[0], "odd@example.com", external_id=odd)
     other = await join(call, places[0], "even@example.com", external_id='axb%~"\\é')
     for one in (user, other):
-        await service.remove(call, Identity(one.id), forced=True)
+        await leaving.remove_user(call, Identity(one.id), forced=True)
     assert (await erasure.find(call, odd)).person.ids == {user.id}
 
 

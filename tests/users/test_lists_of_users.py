@@ -12,9 +12,8 @@ from sqlalchemy.sql import func
 
 from tenantry import errors, ids
 from tenantry.db.statements import Statement
-from tenantry.tenants.memberships import joining, leaving
-from tenantry.tenants.memberships import service as memberships
-from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.memberships import joining, leaving, roles
+from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users import listing, reading, search, service
@@ -54,7 +53,7 @@ async def make(call, kind, arguments, places, there):
     """Make one change; `there` is what there is, by id of the user."""
     if kind == "create":
         place, address, number, invite = arguments
-        user = await service.create(
+        user = await joining.create(
             call,
             places[place],
             terms(invite=invite),
@@ -68,12 +67,14 @@ async def make(call, kind, arguments, places, there):
         return
     user_id = sorted(there)[arguments[0] % len(there)]
     if kind == "join":
-        there[user_id] = await memberships.add(
+        there[user_id] = await joining.add(
             call, places[arguments[1]], Identity(user_id), terms(invite=arguments[2]), rules=RULES
         )
     elif kind == "leave":
         place = places[arguments[1]]
-        await memberships.remove(call, place, Identity(user_id), cascade=arguments[2], forced=False)
+        await leaving.remove_member(
+            call, place, Identity(user_id), cascade=arguments[2], forced=False
+        )
         user = there[user_id]
         user.memberships = [one for one in user.memberships if one.organization_id != place]
         if arguments[2] and not user.memberships:
@@ -83,7 +84,7 @@ async def make(call, kind, arguments, places, there):
             call, Identity(user_id), {"external_id": external(arguments[1])}
         )
     else:
-        await service.remove(call, Identity(user_id), forced=False)
+        await leaving.remove_user(call, Identity(user_id), forced=False)
         del there[user_id]
 
 
@@ -159,7 +160,7 @@ async def test_lists_are_right_after_any_changes(call, changes, size):
     for place in places:
         await organizations.remove(call, organizations.Identity(place), leaving.dismiss_members)
     for user in (await listing.of_environment(call, page_size=100, page_token="")).users:
-        await service.remove(call, Identity(user.id), forced=False)
+        await leaving.remove_user(call, Identity(user.id), forced=False)
     page = await listing.of_environment(call, page_size=1, page_token="")
     assert (page.users, page.total_size) == ([], 0)
 
@@ -220,7 +221,7 @@ async def crowd(kind, call):
         rows = select(*map(text, values.values())).select_from(n.table)
         await db.fetch_all(Statement(insert(table).from_select(list(values), rows)))
     for number in (1, 2):
-        await memberships.add(
+        await joining.add(
             call, small, Identity(f"{ids.USER}{FIRST + number}"), terms(invite=False), rules=RULES
         )
     await db.fetch_all(Statement(text("ANALYZE")))
@@ -265,7 +266,7 @@ async def test_what_many_have_is_found_again_without_counting(call, crowd, monke
 async def test_a_count_is_remembered_for_seconds_only(call, crowd, monkeypatch):
     monkeypatch.setattr(search, "_REMEMBERED_MICROSECONDS", 0)
     first = await search.of_environment(call, "gmail", page_size=1, page_token="")
-    await service.remove(call, Identity(first.users[0].id), forced=True)
+    await leaving.remove_user(call, Identity(first.users[0].id), forced=True)
     second = await search.of_environment(call, "gmail", page_size=1, page_token="")
     assert second.total_size == first.total_size - 1
 
@@ -339,9 +340,9 @@ async def test_no_read_walks_all_users_or_members(plan, crowd):
             for direction in listing.DIRECTIONS
             for by_id in (False, True)
         ),
-        joining._READ_DEFAULT,
-        joining._READ_NAMED,
-        memberships._ANY,
+        roles._READ_DEFAULT,
+        roles._READ_NAMED,
+        leaving._ANY,
         leaving._NEXT_MEMBERS,
     ]
     for statement in statements:

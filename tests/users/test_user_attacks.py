@@ -12,9 +12,9 @@ from tenantry import errors
 from tenantry.call import Call
 from tenantry.caller import Caller, Kind
 from tenantry.gen.scalekit.v1.users import users_pb as pb
-from tenantry.tenants.memberships import invitations
+from tenantry.tenants.memberships import invitations, joining, leaving
 from tenantry.tenants.memberships import service as memberships
-from tenantry.tenants.memberships.joining import Rules, Terms
+from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.users import listing, search, service
 from tenantry.tenants.users.service import Identity
 
@@ -78,14 +78,14 @@ async def test_who_is_bound_to_one_organization_sees_no_other(database, api, min
     there, who = theirs["id"], Identity(victim["id"])
     for attempt in (
         service.get(call, who),
-        service.create(call, there, TERMS, rules=RULES, email=address()),
+        joining.create(call, there, TERMS, rules=RULES, email=address()),
         listing.of_organization(call, there, **page),
         search.of_organization(call, there, "ada", **page),
-        memberships.add(call, there, who, TERMS, rules=RULES),
-        memberships.add(call, mine["id"], who, TERMS, rules=RULES),
-        memberships.change(call, there, who, roles=(), metadata={"key": "x"}, forced=False),
-        memberships.change(call, mine["id"], who, roles=(), metadata={"key": "x"}, forced=False),
-        memberships.remove(call, there, who, cascade=True, forced=True),
+        joining.add(call, there, who, TERMS, rules=RULES),
+        joining.add(call, mine["id"], who, TERMS, rules=RULES),
+        memberships.change(call, there, who, named=(), metadata={"key": "x"}, forced=False),
+        memberships.change(call, mine["id"], who, named=(), metadata={"key": "x"}, forced=False),
+        leaving.remove_member(call, there, who, cascade=True, forced=True),
         memberships.add_roles(call, there, victim["id"], ()),
         memberships.remove_role(call, there, victim["id"], "member", forced=True),
         memberships.roles_of(call, there, victim["id"]),
@@ -96,7 +96,7 @@ async def test_who_is_bound_to_one_organization_sees_no_other(database, api, min
             await attempt
     for attempt in (
         service.change(call, Identity(ours["id"]), {"external_id": "x"}),
-        service.remove(call, Identity(ours["id"]), forced=True),
+        leaving.remove_user(call, Identity(ours["id"]), forced=True),
         listing.of_environment(call, **page),
         search.of_environment(call, "ada", **page),
     ):

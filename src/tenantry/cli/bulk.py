@@ -67,16 +67,12 @@ def users(
     """
     from tenantry.data.bulk import importing
     from tenantry.doors.imports.contract import Contract
-    from tenantry.tenants.memberships.joining import Rules
+    from tenantry.tenants.memberships.model import Rules
 
     settings = load()
     order = importing.Order(
         Contract(),
-        Rules(
-            settings.invitation_days,
-            settings.block_disposable_emails,
-            settings.block_public_emails,
-        ),
+        Rules.of(settings),
         settings.region,
         create_organizations=create_organizations,
         dry_run=dry_run,

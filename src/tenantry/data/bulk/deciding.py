@@ -14,7 +14,7 @@ from tenantry.data.bulk.report import Report
 from tenantry.data.bulk.rows import Refusal, refusals
 from tenantry.data.bulk.standing import Person, Place
 from tenantry.tenants.memberships import administrators, joining
-from tenantry.tenants.memberships.joining import Terms
+from tenantry.tenants.memberships.model import Terms
 from tenantry.tenants.users import values
 from tenantry.tenants.users.model import ACTIVE, User
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tenantry.data.bulk.rows import Row
     from tenantry.data.bulk.standing import Standing
     from tenantry.db.engine import Session
-    from tenantry.tenants.memberships.joining import Rules
+    from tenantry.tenants.memberships.model import Rules
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
     from tenantry.tenants.users.model import Membership
@@ -91,7 +91,7 @@ class _Refused(Exception):
 
 
 # What most rows say; roles are looked up apart.
-_AT_ONCE = Terms((), {}, None, invite=False)
+_AT_ONCE = Terms()
 
 
 @dataclass(slots=True)
@@ -153,17 +153,14 @@ class _Deciding:
 
     def _new_user(self, row: Row) -> User:
         verified = row.organization is not None and not row.invite
-        return User(
-            id=self.db.new_id(ids.USER),
-            email=row.email,
+        return User.new(
+            self.db.new_id(ids.USER),
+            row.email,
+            email_verified=verified if row.email_verified is None else row.email_verified,
+            at=self.at,
             external_id=row.external_id,
             profile=row.profile,
             metadata=row.metadata,
-            email_verified=verified if row.email_verified is None else row.email_verified,
-            last_login_time=None,
-            revision=1,
-            create_time=self.at,
-            update_time=self.at,
         )
 
     def _changed_user(self, user: User, row: Row) -> User:

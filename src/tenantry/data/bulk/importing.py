@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tenantry.data.bulk.organizations import Offers
     from tenantry.data.bulk.rows import Contract, Row
     from tenantry.db.engine import Session
-    from tenantry.tenants.memberships.joining import Rules
+    from tenantry.tenants.memberships.model import Rules
 
 _BATCH_BYTES = 2 << 20
 # Rows that are checked in one go: other calls of this process wait that long.

@@ -11,7 +11,7 @@ from tenantry.caller import Caller, Kind
 from tenantry.data.bulk import importing
 from tenantry.data.bulk.formats import Format
 from tenantry.doors.imports.contract import Contract
-from tenantry.tenants.memberships.joining import Rules
+from tenantry.tenants.memberships.model import Rules
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ _SWITCHES = ("dry_run", "create_organizations")
 def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
     s = parts.settings
-    rules = Rules(s.invitation_days, s.block_disposable_emails, s.block_public_emails)
-    door = Imports(parts.db, parts.authenticate, parts.rates, rules, s.region)
+    door = Imports(parts.db, parts.authenticate, parts.rates, Rules.of(s), s.region)
     return [Route("POST", PATH, door.users, streams=True)]
 
 

@@ -15,13 +15,13 @@ from tenantry.identity.sign_in import placing, requests, states
 from tenantry.identity.sign_in.contexts import as_user, connection_details, context_of, person
 from tenantry.identity.sign_in.methods import EMAIL
 from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_UP
-from tenantry.tenants.memberships import joining, signing_in
-from tenantry.tenants.memberships.joining import NamedRole
-from tenantry.tenants.memberships.signing_in import ORG_CREATOR
+from tenantry.tenants.memberships import invitations, joining
+from tenantry.tenants.memberships.model import NamedRole, Rules
 from tenantry.tenants.organizations import service as organizations_service
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import reading, values
-from tenantry.tenants.users.model import ACTIVE, DIRECT_PROVISION, PENDING_INVITE, memberships
+from tenantry.tenants.users import service as users_service
+from tenantry.tenants.users.model import ACTIVE, ORG_CREATOR, PENDING_INVITE, memberships
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -171,12 +171,12 @@ async def sign_up(
         user_id = user.id if user is not None else db.new_id(ids.USER)
         held = as_user(call, db, user_id)
         if user is None:
-            user = await signing_in.create(held, user_id, email=request.email, profile=profile)
+            user = await users_service.create(held, user_id, email=request.email, profile=profile)
         else:
-            user = await signing_in.change_profile(held, user, profile)
+            user = await users_service.change_profile(held, user, profile)
             _check_founding(means.settings, user)  # as it is now, held
         if membership is None:
-            organization, _ = await signing_in.found(
+            organization = await joining.found(
                 held, user, display_name=name, region_code=means.settings.region
             )
             organization_id = organization.id
@@ -253,13 +253,8 @@ async def proceed(
 
 def _checked(settings: Settings, found: placing.Placement, email: str) -> placing.Placement:
     """Let nobody sign up whose address may not join."""
-    rules = joining.Rules(
-        settings.invitation_days,
-        settings.block_disposable_emails,
-        settings.block_public_emails,
-    )
     try:
-        joining.check_address(rules, email, "email")
+        joining.check_address(Rules.of(settings), email, "email")
     except errors.InvalidArgument as refusal:
         return placing.Placement(states.FAILED, problem=refusal.message)
     return found
@@ -270,7 +265,7 @@ async def _accept(call: Call, db: Session, request: AuthRequest, organization_id
     assert user_id is not None
     verified = request.facts.email_proved
     acting = as_user(call, db, user_id)
-    await signing_in.accept(acting, organization_id, user_id, verified=verified)
+    await invitations.accept(acting, organization_id, user_id, verified=verified)
 
 
 def _may_found(settings: Settings, user: User | None) -> bool:
@@ -302,7 +297,7 @@ async def _join_another(call: Call, user: User, membership: Mapping[str, Any]) -
         NamedRole(f"roles[{number}]", "", name)
         for number, name in enumerate(membership.get("roles") or ())
     ]
-    await signing_in.join(call, user, organization.id, roles, provisioning_method=DIRECT_PROVISION)
+    await joining.join(call, user, organization.id, roles)
     return organization.id
 
 

@@ -22,10 +22,11 @@ from tenantry.identity.sign_in.contexts import (
     person,
 )
 from tenantry.identity.sign_in.model import Answer, Completion
-from tenantry.tenants.memberships import signing_in
+from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.users import reading
+from tenantry.tenants.users import service as users
 from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
@@ -143,8 +144,8 @@ async def _completed(
         await requests.move(db, request, states.COMPLETED)
         held = as_user(call, db, request.user_id)
         verified = request.facts.email_proved
-        user = await signing_in.signed_in(held, request.user_id, verified=verified)
-        organization = await signing_in.hold_place(db, request.organization_id, request.user_id)
+        user = await users.signed_in(held, request.user_id, verified=verified)
+        organization = await memberships.hold_place(db, request.organization_id, request.user_id)
         if user is None or organization is None:
             raise _Refused(_GONE)
         amr = await amr_of(db, proofs)

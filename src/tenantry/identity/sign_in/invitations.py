@@ -26,9 +26,11 @@ from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import completing
 from tenantry.identity.sign_in.contexts import as_user, person
 from tenantry.identity.sign_in.methods import EMAIL
-from tenantry.tenants.memberships import signing_in
+from tenantry.tenants.memberships import invitations
+from tenantry.tenants.memberships import service as memberships_service
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import reading
+from tenantry.tenants.users import service as users_service
 from tenantry.tenants.users.model import PENDING_INVITE, memberships, users
 from tenantry.times import now
 
@@ -132,7 +134,7 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
     devices: tuple[str, ...] = ()
     async with call.db.transaction() as db:
         held = as_user(call, db, user.id)
-        await signing_in.accept(
+        await invitations.accept(
             held,
             found.organization_id,
             user.id,
@@ -142,8 +144,8 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
         if begins:
             if session is not None:
                 await sessions.end(held, session.id, status=LOGOUT)
-            organization = await signing_in.hold_place(db, found.organization_id, user.id)
-            signed_in = await signing_in.signed_in(held, user.id, verified=True)
+            organization = await memberships_service.hold_place(db, found.organization_id, user.id)
+            signed_in = await users_service.signed_in(held, user.id, verified=True)
             assert organization is not None
             assert signed_in is not None
             begun, secret = await sessions.begin(

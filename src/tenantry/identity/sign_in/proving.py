@@ -27,7 +27,6 @@ from tenantry.identity.sign_in import choosing, requests, states
 from tenantry.identity.sign_in.contexts import as_user
 from tenantry.identity.sign_in.methods import EMAIL, PASSKEY, PASSWORD
 from tenantry.identity.sign_in.model import INTENTS, RESET_PASSWORD, SIGN_IN, SIGN_UP
-from tenantry.tenants.memberships import signing_in
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import users
 
@@ -315,7 +314,7 @@ async def _inbox_proved(
         state,
         proof=PASSWORDLESS,
         email=proof.email,
-        user=await signing_in.find_by_email(call.db, proof.email),
+        user=await reading.find_by_email(call.db, proof.email),
         intent=request.facts.intent,
         email_proved=True,
     )

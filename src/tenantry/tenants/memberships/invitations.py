@@ -1,4 +1,4 @@
-"""Invitations: the token in the link, the mail that carries it, sending it again.
+"""Invitations: the token in the link, the mail that carries it, sending it again, accepting.
 
 The token is derived from the membership and the end of its invitation, and only its digest is
 stored: so no secret lies in the outbox, and a new end makes a new token.
@@ -11,15 +11,20 @@ import hmac
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, select, update
+from sqlalchemy import BigInteger, Text, bindparam, or_, select, update
 
 from tenantry import errors, vault
 from tenantry.db.statements import Statement
+from tenantry.events.interceptors.model import PRE_USER_INVITATION
 from tenantry.events.mail import service as mail_service
 from tenantry.tenants.memberships import seats
+from tenantry.tenants.memberships.service import member
+from tenantry.tenants.organizations import service as organizations_service
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import reading
+from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import (
+    ACTIVE,
     INVITE_EXPIRED,
     PENDING_INVITE,
     Membership,
@@ -27,11 +32,13 @@ from tenantry.tenants.users.model import (
     memberships,
     shown_together,
 )
+from tenantry.tenants.users.service import Identity
 from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.events.interceptors.service import Interceptors
     from tenantry.events.mail.model import Mail
 
 TEMPLATE = "invitation"
@@ -68,6 +75,19 @@ _RESEND = Statement(
     .returning(_m.id),
     mail_service.INSERT,
 )
+_DIGEST = bindparam("p_digest", type_=Text)
+_NOW = bindparam("p_now", type_=BigInteger)
+_ACCEPT = Statement(
+    update(memberships)
+    .where(
+        *_IN_QUESTION,
+        _m.status == PENDING_INVITE,
+        _m.expire_time > _NOW,
+        or_(_DIGEST.is_(None), _m.invite_digest == _DIGEST),
+    )
+    .values(status=ACTIVE, accept_time=_NOW, join_time=_NOW, invite_digest=None)
+    .returning(_m.id)
+)
 
 
 def end(at: int, days: int) -> int:
@@ -76,14 +96,14 @@ def end(at: int, days: int) -> int:
 
 
 def token(db: Session, membership_id: str, expire_time: int) -> str:
-    """Return what proves that somebody got this invitation."""
+    """Return what proves that a person got this invitation."""
     key = db.vault.derive("invitation")
     mac = hmac.digest(key, f"{membership_id}.{expire_time}".encode(), "sha256")
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
 def digest(db: Session, membership: Membership) -> str | None:
-    """Return what is stored of the token; None where nobody is invited."""
+    """Return what is stored of the token; None for a member who is not invited."""
     if membership.expire_time is None:
         return None
     return vault.digest(token(db, membership.id, membership.expire_time))
@@ -129,6 +149,41 @@ async def mail_variables(db: Session, mail: Mail, public_url: str) -> dict[str, 
     }
 
 
+async def ask_interceptors(
+    call: Call,
+    interceptors: Interceptors,
+    organization_id: str,
+    *,
+    email: str = "",
+    identity: Identity | None = None,
+) -> None:
+    """Ask whether there may be an invitation: of an e-mail address that is new, or of a user.
+
+    Without an interceptor nothing is looked up.
+
+    Raises:
+        errors.Intercepted: an interceptor says no.
+        errors.NotFound: there is no such organization or user that this caller may see.
+
+    """
+    if not await interceptors.runs(PRE_USER_INVITATION):
+        return
+    reading.check_scope(call, organization_id)
+    organization = await organizations_service.get(
+        call, organizations_service.Identity(id=organization_id)
+    )
+    context = {"user_email": email, "organization_id": organization.id}
+    if identity is not None:
+        user = await users.get(call, identity)
+        context |= {"user_email": user.email, "user_id": user.id}
+    await interceptors.run(
+        call,
+        PRE_USER_INVITATION,
+        context=context,
+        data={"organization": {"id": organization.id, "name": organization.display_name}},
+    )
+
+
 async def resend(call: Call, organization_id: str, user_id: str, *, days: int) -> Membership:
     """Send an invitation again: a reminder while it holds, a new one when it has expired.
 
@@ -141,12 +196,7 @@ async def resend(call: Call, organization_id: str, user_id: str, *, days: int) -
     reading.check_scope(call, organization_id)
     async with call.db.transaction() as db:
         organization = await seats.hold(db, organization_id)
-        user = await reading.find(
-            db, id_=user_id, external_id=None, organization_id=organization_id
-        )
-        if user is None or not user.memberships:
-            raise errors.NotFound("membership")
-        (before,) = user.memberships
+        user, before = await member(db, organization_id, Identity(user_id))
         if before.status not in {PENDING_INVITE, INVITE_EXPIRED}:
             raise errors.InvalidArgument(
                 f"membership is {before.status}: there is no invitation to send again"
@@ -176,3 +226,53 @@ async def resend(call: Call, organization_id: str, user_id: str, *, days: int) -
         if resent is None:
             raise errors.NotFound("membership")  # with its user, meanwhile
     return after
+
+
+async def accept(
+    call: Call,
+    organization_id: str,
+    user_id: str,
+    *,
+    verified: bool,
+    digest: str | None = None,
+) -> User:
+    """Accept an invitation that holds, and return the user with this membership; in a transaction.
+
+    With ``digest`` it must be that of the token which was shown. With ``verified`` the person has
+    proved the e-mail address by it. A pending invitation holds a seat already; but where there
+    have become fewer seats since, the members who are there count.
+
+    Raises:
+        errors.NotFound: there is no such invitation (any more).
+        errors.InvalidArgument: the organization has no free seat.
+
+    """
+    db = call.db
+    organization = await seats.hold(db, organization_id)
+    await users.hold(db, user_id)
+    user = await reading.find(db, id_=user_id, external_id=None, organization_id=organization_id)
+    if user is None or not user.memberships or user.memberships[0].status != PENDING_INVITE:
+        raise errors.NotFound("invitation")
+    await seats.check_active(db, organization)
+    at = now()
+    place = replace(user.memberships[0], status=ACTIVE, accept_time=at, join_time=at)
+    if verified:
+        user = await users.verify(call, user)
+    user = replace(user, memberships=[place])
+    # Only now is it a member: that is what receivers of the event act on.
+    event = call.event(
+        "user.organization_membership_created",
+        organization_id=organization_id,
+        after=shown_together(organization, user, place),
+    )
+    done = await db.apply(
+        _ACCEPT,
+        event,
+        organization_id=organization_id,
+        user_id=user_id,
+        p_digest=digest,
+        p_now=at,
+    )
+    if done is None:
+        raise errors.NotFound("invitation")  # its time has run out this very moment
+    return user

@@ -1,33 +1,34 @@
-"""Becoming a member, for new users and for old ones: the rules, and the rows."""
+"""Becoming a member: as a new user or an old one, invited or at once, or as a founder."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, func, insert, or_, select
-from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+from sqlalchemy import bindparam, insert
 
 from tenantry import email_addresses, errors, ids
-from tenantry.db.engine import ForeignKey
-from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
+from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
+from tenantry.events.mail import service as mail_service
 from tenantry.tenants.domains import email_domains
-from tenantry.tenants.memberships import invitations, seats
-from tenantry.tenants.organizations.model import Organization, organizations
-from tenantry.tenants.roles import catalogue
-from tenantry.tenants.roles.model import default_member_roles, role_holders, roles
-from tenantry.tenants.users import reading
+from tenantry.tenants.memberships import invitations, roles, seats
+from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.users import reading, values
+from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import (
     ACTIVE,
-    DIRECT_PROVISION,
     INVITATION,
+    ORG_CREATOR,
     PENDING_INVITE,
     Membership,
     User,
     memberships,
     shown_together,
 )
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,75 +36,137 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.event import Event
+    from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
+    from tenantry.tenants.users.service import Identity
 
-_r, _o, _m = roles.c, organizations.c, memberships.c
-_ROLE_IDS = bindparam("role_ids", type_=Text)
-_ROLE_NAMES = bindparam("role_names", type_=Text)
+_m = memberships.c
+_insert = insert(memberships).values({name: bindparam(f"m_{name}") for name in _m.keys()})  # noqa: SIM118
+_first = _insert.returning(_m.id)
+_JOIN = Statement(_first, roles.GIVE)
+_JOIN_VERIFIED = Statement(_first, roles.GIVE, users.VERIFY)
+_INVITE = Statement(_first, roles.GIVE, mail_service.INSERT)
+_CREATE = Statement(users.INSERT, _insert, roles.GIVE)
+_CREATE_AND_INVITE = Statement(users.INSERT, _insert, roles.GIVE, mail_service.INSERT)
 
-_default = func.coalesce(
-    select(default_member_roles.c.role_id)
-    .where(default_member_roles.c.organization_id == _o.id)
-    .scalar_subquery(),
-    select(_r.id).where(_r.organization_id.is_(None), _r.default_member).scalar_subquery(),
-)
-_named = (
-    select(json_rows(json_list(_r.id, _r.name)))
-    .where(
-        or_(_r.organization_id.is_(None), _r.organization_id == _o.id),
-        or_(_r.id.in_(json_values(_ROLE_IDS)), _r.name.in_(json_values(_ROLE_NAMES))),
+
+async def create(
+    call: Call,
+    organization_id: str,
+    terms: Terms,
+    *,
+    rules: Rules,
+    email: str,
+    external_id: str | None = None,
+    profile: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> User:
+    """Create a user who is a member of an organization, invited by mail or at once.
+
+    Raises:
+        errors.Duplicate: another user has this e-mail address or external id.
+        errors.NotFound: there is no such organization that this caller may see.
+        errors.InvalidArgument: a value cannot be taken; the field is named. Or the organization
+            has no free seat.
+
+    """
+    reading.check_scope(call, organization_id)
+    at = now()
+    user = User.new(
+        call.db.new_id(ids.USER),
+        email_addresses.checked(email, "user.email"),
+        email_verified=not terms.invite,
+        at=at,
+        external_id=values.external_id(external_id, "user.external_id"),
+        profile=values.profile({}, profile or {}, "user.user_profile"),
+        metadata=metadata,
     )
-    .scalar_subquery()
-)
-_version = catalogue.version.label("version")
-_here = _o.id == bindparam("organization_id")
-_READ_DEFAULT = Statement(
-    select(organizations, _default.label("default_role_id"), _version).where(_here)
-)
-_READ_NAMED = Statement(select(organizations, _named.label("named"), _version).where(_here))
+    check_address(rules, user.email, "user.email")
+    organization, held = await roles.offered(call.db, organization_id, terms.roles)
+    place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
+    created = call.event("user.created", organization_id=organization.id, after=user.shown())
+    statement = _CREATE_AND_INVITE if terms.invite else _CREATE
+    row = users.prefixed(user.to_row())
+    await _join(call, statement, organization, user, place, created, **row)
+    user.memberships.append(place)
+    return user
 
-INSERT = insert(memberships).values({name: bindparam(f"m_{name}") for name in _m.keys()})  # noqa: SIM118
-_given = json_values(bindparam("m_role_ids", type_=Text)).subquery("given_roles")
-INSERT_HOLDERS = (
-    insert_or_leave(role_holders)
-    .from_select(
-        ["organization_id", "user_id", "role_id"],
-        select(
-            bindparam("m_organization_id", type_=Text),
-            bindparam("m_user_id", type_=Text),
-            _given.c.value,
-        ).where(_given.c.value.is_not(None)),  # or SQLite takes the next ON for that of a join
+
+async def add(
+    call: Call, organization_id: str, identity: Identity, terms: Terms, *, rules: Rules
+) -> User:
+    """Make an existing user a member, invited by mail or at once; return it with all it may show.
+
+    Raises:
+        errors.NotFound: there is no such organization or user that this caller may see.
+        errors.Duplicate: the user is a member already.
+        errors.InvalidArgument: there is no such role, the e-mail address is blocked, or the
+            organization has no free seat.
+
+    """
+    reading.check_scope(call, organization_id)
+    user = await users.get(call, identity)
+    check_address(rules, user.email, "user.email")
+    if terms.invite or user.email_verified:
+        return await _add(call, organization_id, user, terms, rules=rules)
+    # The user changes, too: held, so that what is told of it is what it was and is.
+    async with call.db.transaction() as db:
+        held = replace(call, db=db)
+        await seats.hold(db, organization_id)
+        await users.hold(db, user.id)
+        user = await users.get(held, users.Identity(user.id))
+        return await _add(held, organization_id, user, terms, rules=rules)
+
+
+async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, rules: Rules) -> User:
+    organization, held = await roles.offered(call.db, organization_id, terms.roles)
+    if user.membership_in(organization.id) is not None:
+        raise errors.Duplicate("membership", user.id)
+    at = now()
+    place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
+    if terms.invite:
+        await _join(call, _INVITE, organization, user, place)
+    elif user.email_verified:
+        await _join(call, _JOIN, organization, user, place)
+    else:
+        # The application vouches for the e-mail address: nobody needs to prove it any more.
+        before, user = user, users.revised(user, at=at, email_verified=True)
+        updated = call.event("user.updated", before=before.shown(), after=user.shown())
+        proof: dict[str, Any] = {"user_id": user.id, "p_update_time": user.update_time}
+        await _join(call, _JOIN_VERIFIED, organization, user, place, updated, **proof)
+    user.memberships.append(place)
+    return user
+
+
+async def join(call: Call, user: User, organization_id: str, named: Sequence[NamedRole]) -> None:
+    """Make a user a member at once; within a transaction.
+
+    Raises:
+        errors.NotFound: there is no such organization.
+        errors.Duplicate: the user is a member already.
+        errors.InvalidArgument: there is no such role, or no free seat.
+
+    """
+    organization, held = await roles.offered(call.db, organization_id, named)
+    place = membership(call.db, organization, user.id, held, Terms(), at=now())
+    await _join(call, _JOIN, organization, user, place)
+
+
+async def found(call: Call, user: User, *, display_name: str, region_code: str) -> Organization:
+    """Found an organization whose first member and admin this user is; within a transaction.
+
+    Raises:
+        errors.InvalidArgument: the name cannot be taken.
+
+    """
+    organization = await organizations.create(
+        call, region_code=region_code, display_name=display_name
     )
-    .on_conflict_do_nothing()
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Who may join, and how long one may think about it: settings of the deployment."""
-
-    invitation_days: int
-    block_disposable_emails: bool
-    block_public_emails: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NamedRole:
-    """A role as a request names it: by id, by name, or by both; the field is for errors."""
-
-    field: str
-    id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a new member is told before it joins: how it is to be a member."""
-
-    roles: Sequence[NamedRole]  # none: the default
-    metadata: Mapping[str, str]
-    inviter_email: str | None
-    invite: bool  # by mail; else it is a member at once
+    terms = Terms(provisioning_method=ORG_CREATOR)
+    held = await roles.of_creator(call.db)
+    place = membership(call.db, organization, user.id, held, terms, at=now())
+    await _join(call, _JOIN, organization, user, place, type_="user.signup")
+    return organization
 
 
 def check_address(rules: Rules, address: str, field: str) -> None:
@@ -124,52 +187,6 @@ def check_address(rules: Rules, address: str, field: str) -> None:
         )
 
 
-async def offered(
-    db: Session, organization_id: str, named: Sequence[NamedRole]
-) -> tuple[Organization, tuple[HeldRole, ...]]:
-    """Return an organization and its roles of these names, or its default role for no names.
-
-    Raises:
-        errors.NotFound: there is no such organization.
-        errors.InvalidArgument: neither the environment nor the organization has such a role.
-
-    """
-    row = await db.fetch_one(
-        _READ_NAMED if named else _READ_DEFAULT,
-        organization_id=organization_id,
-        role_ids=to_json([one.id for one in named if one.id]),
-        role_names=to_json([one.name for one in named if one.name]),
-    )
-    if row is None:
-        raise errors.NotFound("organization")
-    if named:
-        role_ids = _resolved(named, dict(from_json(row["named"] or "[]")))
-    else:
-        role_ids = {row["default_role_id"]}
-    held = await catalogue.look_up(db, role_ids, row["version"])
-    return Organization.from_row(row), reading.in_order(held.values())
-
-
-def _resolved(named: Sequence[NamedRole], known: Mapping[str, str]) -> set[str]:
-    """Return the ids of the roles meant, of those known: names by id."""
-    by_name = {name: id_ for id_, name in known.items()}
-    found = set()
-    for one in named:
-        if not one.id and not one.name:
-            raise errors.InvalidArgument.field(one.field, "required", "name or id is required")
-        id_ = one.id or by_name.get(one.name, "")
-        if id_ not in known:
-            raise errors.InvalidArgument.field(
-                one.field, "exists", f"there is no role {(one.id or one.name)[:100]!r}"
-            )
-        if one.name and known[id_] != one.name:
-            raise errors.InvalidArgument.field(
-                one.field, "exists", f"{id_} is the role {known[id_]!r}, not {one.name[:100]!r}"
-            )
-        found.add(id_)
-    return found
-
-
 def membership(
     db: Session,
     organization: Organization,
@@ -177,10 +194,15 @@ def membership(
     held: tuple[HeldRole, ...],
     terms: Terms,
     *,
-    rules: Rules,
     at: int,
+    rules: Rules | None = None,
 ) -> Membership:
-    """Return a new membership."""
+    """Return a new membership; the rules say how long an invitation holds."""
+    end = None
+    if terms.invite:
+        assert rules is not None
+        end = invitations.end(at, rules.invitation_days)
+    joined = None if terms.invite else at
     return Membership(
         id=db.new_id(ids.MEMBERSHIP),
         organization_id=organization.id,
@@ -189,34 +211,28 @@ def membership(
         status=PENDING_INVITE if terms.invite else ACTIVE,
         metadata=dict(terms.metadata),
         inviter_email=terms.inviter_email or None,
-        provisioning_method=INVITATION if terms.invite else DIRECT_PROVISION,
+        provisioning_method=INVITATION if terms.invite else terms.provisioning_method,
         create_time=at,
-        accept_time=None if terms.invite else at,
-        join_time=None if terms.invite else at,
-        expire_time=invitations.end(at, rules.invitation_days) if terms.invite else None,
+        accept_time=joined,
+        join_time=joined,
+        expire_time=end,
         resend_time=None,
         resend_count=0,
         roles=held,
     )
 
 
-async def join(
+async def _join(
     call: Call,
     statement: Statement,
     organization: Organization,
     user: User,
     place: Membership,
     *further: Event,
+    type_: str = "",
     **params: Any,
 ) -> None:
-    """Make somebody a member, by a statement that has `INSERT` and `INSERT_HOLDERS` in it.
-
-    Raises:
-        DuplicateKey: a value is taken that must be unique.
-        errors.NotFound: the organization or the user went away meanwhile.
-        errors.InvalidArgument: the organization has no free seat.
-
-    """
+    """Make a user a member, by a statement that inserts the membership and its roles."""
     db = call.db
     params |= {f"m_{name}": value for name, value in place.to_row().items()}
     params["m_invite_digest"] = invitations.digest(db, place)
@@ -224,10 +240,8 @@ async def join(
     if place.status == PENDING_INVITE:
         params |= invitations.mail_row(db, user, place)
         type_ = "user.organization_invitation"
-    else:
-        type_ = "user.organization_membership_created"
     event = call.event(
-        type_,
+        type_ or "user.organization_membership_created",
         organization_id=organization.id,
         after=shown_together(organization, user, place),
     )
@@ -238,15 +252,19 @@ async def join(
         async with db.transaction() as held:
             await seats.check(held, await seats.hold(held, organization.id))
             await held.apply(statement, *further, event, **params)
+    except DuplicateKey as problem:
+        if statement in {_CREATE, _CREATE_AND_INVITE}:
+            raise users.duplicate(problem, user) from None
+        raise errors.Duplicate("membership", user.id) from None
     except ForeignKey as problem:
         raise _gone(problem) from None
 
 
 def _gone(problem: ForeignKey) -> errors.Error:
-    what = {
+    gone = {
         "fk_memberships__organization_id": "organization",
         "fk_memberships__user_id": "user",
     }
-    if problem.constraint in what:
-        return errors.NotFound(what[problem.constraint])
-    return errors.Busy()  # a role; or SQLite, which does not say what: the next call will find out
+    if problem.constraint in gone:
+        return errors.NotFound(gone[problem.constraint])
+    return errors.Busy()  # a role; or SQLite, which does not say: the next call will find out

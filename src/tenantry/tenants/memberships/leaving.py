@@ -1,4 +1,7 @@
-"""Leaving for good: a user with all memberships, an organization with those who were only there."""
+"""Leaving: a member an organization, a user all of them, all members one that is deleted.
+
+No other member stays behind without an administrator, unless that is forced.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,34 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, delete, exists, select
 
+from tenantry import errors
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.organizations.model import Organization, organizations
+from tenantry.tenants.memberships import administrators, seats
+from tenantry.tenants.memberships.service import member
 from tenantry.tenants.users import reading
-from tenantry.tenants.users.model import Membership, User, memberships, shown_together, users
+from tenantry.tenants.users import service as users_service
+from tenantry.tenants.users.model import User, memberships, shown_together, users
 
 if TYPE_CHECKING:
     from tenantry.call import Call
+    from tenantry.tenants.users.service import Identity
 
 _AT_ONCE = 500
+# A user who becomes an administrator so often meanwhile is to be deleted later.
+_ATTEMPTS = 3
 
 _m, _u = memberships.c, users.c
 _USER_ID = bindparam("user_id", type_=Text)
 _ORGANIZATION_ID = bindparam("organization_id", type_=Text)
 _IDS = json_values(bindparam("ids", type_=Text))
 
-_ORGANIZATIONS = Statement(select(organizations).where(organizations.c.id.in_(_IDS)))
-_DELETE_USER = Statement(delete(users).where(_u.id == _USER_ID).returning(_u.id))
-_DELETE_USERS = Statement(delete(users).where(_u.id.in_(_IDS)))
-_LEAVE = Statement(delete(memberships).where(_m.user_id == _USER_ID, _m.organization_id.in_(_IDS)))
-_SEND_AWAY = Statement(
-    delete(memberships).where(_m.organization_id == _ORGANIZATION_ID, _m.user_id.in_(_IDS))
+_DELETE = Statement(
+    delete(memberships)
+    .where(_m.organization_id == _ORGANIZATION_ID, _m.user_id == _USER_ID)
+    .returning(_m.id)
 )
+_ANY = Statement(select(_m.id).where(_m.user_id == _USER_ID).limit(1))
 _NEXT_MEMBERS = Statement(
     select(_m.user_id)
     .where(_m.organization_id == _ORGANIZATION_ID, _m.user_id > bindparam("after", type_=Text))
@@ -39,20 +47,59 @@ _NEXT_MEMBERS = Statement(
 _HOLD_USERS = Statement(select(_u.id).where(_u.id.in_(_IDS)).order_by(_u.id).with_for_update())
 _elsewhere = exists().where(_m.user_id == _u.id, _m.organization_id != _ORGANIZATION_ID)
 _ONLY_HERE = Statement(select(*reading.COLUMNS).where(_u.id.in_(_IDS), ~_elsewhere))
+_DELETE_USERS = Statement(delete(users).where(_u.id.in_(_IDS)))
+_SEND_AWAY = Statement(
+    delete(memberships).where(_m.organization_id == _ORGANIZATION_ID, _m.user_id.in_(_IDS))
+)
 
 
-async def of_user(call: Call, user: User) -> None:
-    """Delete a user who is held, with all memberships."""
-    db = call.db
-    await _record_leaving(call, user, user.memberships)
-    while len(user.memberships) == reading.MOST_MEMBERSHIPS:  # and there may be more
-        left = [place.organization_id for place in user.memberships]
-        await db.fetch_all(_LEAVE, user_id=user.id, ids=to_json(left))
-        rest = await reading.find(db, id_=user.id, external_id=None)
-        user = replace(user, memberships=rest.memberships if rest else [])
-        await _record_leaving(call, user, user.memberships)
-    deleted = call.event("user.deleted", before=user.shown())
-    await db.apply(_DELETE_USER, deleted, user_id=user.id)
+async def remove_member(
+    call: Call, organization_id: str, identity: Identity, *, cascade: bool, forced: bool
+) -> None:
+    """End a membership; with cascade the user is deleted whose last one it was.
+
+    Raises:
+        errors.NotFound: there is no such member that this caller may see.
+        errors.InvalidArgument: it is the last admin of others, and this is not forced.
+
+    """
+    reading.check_scope(call, organization_id)
+    async with call.db.transaction() as db:
+        held = replace(call, db=db)
+        organization = await seats.hold(db, organization_id)
+        user, place = await member(db, organization_id, identity)
+        if not forced:
+            await administrators.check(db, user.id, organization_id)
+        if cascade:
+            await users_service.hold(db, user.id)
+        event = call.event(
+            "user.organization_membership_deleted",
+            organization_id=organization_id,
+            before=shown_together(organization, user, place),
+        )
+        gone = await db.apply(_DELETE, event, organization_id=organization_id, user_id=user.id)
+        if gone is None:
+            raise errors.NotFound("membership")  # with its user, meanwhile
+        if cascade and await db.fetch_one(_ANY, user_id=user.id) is None:
+            await users_service.delete_held(held, replace(user, memberships=[]))
+
+
+async def remove_user(call: Call, identity: Identity, *, forced: bool) -> None:
+    """Delete a user with all memberships.
+
+    Raises:
+        errors.NotFound: there is none.
+        errors.PreconditionFailed: If-Match names another revision.
+        errors.InvalidArgument: it is the last admin of others, and this is not forced.
+        errors.PermissionDenied: the caller is bound to one organization.
+
+    """
+    reading.check_scope(call)
+    user = await users_service.get(call, identity)
+    for _ in range(_ATTEMPTS):
+        if await _remove_user(call, user.id, forced=forced):
+            return
+    raise errors.Busy
 
 
 async def dismiss_members(call: Call, organization_id: str) -> None:
@@ -68,6 +115,21 @@ async def dismiss_members(call: Call, organization_id: str) -> None:
         await _send_away(call, organization_id, to_json([row["user_id"] for row in members]))
 
 
+async def _remove_user(call: Call, user_id: str, *, forced: bool) -> bool:
+    """Delete a user, unless it became the admin of one more organization meanwhile."""
+    async with call.db.transaction() as db:
+        held = replace(call, db=db)
+        checked = set() if forced else await administrators.check_everywhere(db, user_id)
+        user = await users_service.hold_with_memberships(held, user_id)
+        # In one that is not held, the other admin could go at this moment. It cannot be held now:
+        # a change of members holds the organization first.
+        if not forced and not await administrators.organizations_of(db, user_id) <= checked:
+            return False
+        users_service.check_revision(call, user)
+        await users_service.delete_held(held, user)
+    return True
+
+
 async def _send_away(call: Call, organization_id: str, user_ids: str) -> None:
     db = call.db
     # First held, then asked where else they are: a user who joins another one meanwhile stays.
@@ -81,20 +143,3 @@ async def _send_away(call: Call, organization_id: str, user_ids: str) -> None:
             for user in gone
         )
     await db.fetch_all(_SEND_AWAY, ids=user_ids, organization_id=organization_id)
-
-
-async def _record_leaving(call: Call, user: User, places: list[Membership]) -> None:
-    for start in range(0, len(places), _AT_ONCE):
-        left = places[start : start + _AT_ONCE]
-        wanted = to_json([place.organization_id for place in left])
-        rows = await call.db.fetch_all(_ORGANIZATIONS, ids=wanted)
-        known = {row["id"]: Organization.from_row(row) for row in rows}
-        await call.db.record_all(
-            call.event(
-                "user.organization_membership_deleted",
-                organization_id=place.organization_id,
-                before=shown_together(known[place.organization_id], user, place),
-            )
-            for place in left
-            if place.organization_id in known
-        )

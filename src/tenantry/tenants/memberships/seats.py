@@ -1,7 +1,7 @@
 """Seats: how many members an organization may have, also when many join at once.
 
-Who holds the organization's row is the only one to change its members, but for those who join where
-there is no limit. So a seat that is counted as free stays free.
+A change of an organization's members holds its row, but for joining where there is no limit. So a
+seat that is counted as free stays free.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, member_tallies,
 from tenantry.times import now
 
 if TYPE_CHECKING:
-    from tenantry.db.engine import Session
+    from tenantry.db.engine import Row, Session
 
 _m = memberships.c
 _ORGANIZATION_ID = bindparam("organization_id", type_=Text)
@@ -48,6 +48,11 @@ _seated = (
 _TAKEN = Statement(
     select(case((_members < bindparam("p_limit"), _members), else_=_seated).label("taken"))
 )
+_ACTIVE = Statement(
+    select(func.count().label("taken")).where(
+        _m.organization_id == _ORGANIZATION_ID, _m.status == ACTIVE
+    )
+)
 
 
 async def hold(db: Session, organization_id: str) -> Organization:
@@ -74,5 +79,22 @@ async def check(db: Session, organization: Organization) -> None:
     if not limit:
         return
     row = await db.fetch_one(_TAKEN, organization_id=organization.id, p_limit=limit, p_now=now())
+    _check(row, limit)
+
+
+async def check_active(db: Session, organization: Organization) -> None:
+    """Make sure that an organization that is held has a seat for one who was invited before.
+
+    Raises:
+        errors.InvalidArgument: it has as many active members as it may have.
+
+    """
+    limit = organization.max_allowed_users
+    if not limit:
+        return
+    _check(await db.fetch_one(_ACTIVE, organization_id=organization.id), limit)
+
+
+def _check(row: Row | None, limit: int) -> None:
     if row is not None and row["taken"] >= limit:
         raise errors.InvalidArgument(f"organization has reached its limit of {limit} users")

@@ -1,7 +1,7 @@
-"""The rules of memberships: joining, changing roles and metadata, leaving.
+"""The rules of memberships: what a member holds, and changes of it.
 
-All but joining hold the organization's row: one change of its members at a time, so that the last
-admin is still the last one when the change is made.
+A change holds the organization's row: one change of its members at a time, so that the last admin
+is still the last one when the change is made.
 """
 
 from __future__ import annotations
@@ -9,113 +9,54 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, delete, select, true, update
+from sqlalchemy import Text, bindparam, delete, select, update
 
 from tenantry import errors
-from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.events.mail import service as mail_service
-from tenantry.tenants.memberships import administrators, joining, leaving, seats
+from tenantry.tenants.memberships import administrators, roles, seats
+from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.roles import service as roles_service
 from tenantry.tenants.roles.model import role_holders
-from tenantry.tenants.users import reading, service
-from tenantry.tenants.users.model import Membership, User, memberships, shown_together, users
+from tenantry.tenants.users import reading
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.model import ACTIVE, Membership, memberships, shown_together
 from tenantry.tenants.users.service import Identity
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.tenants.memberships.joining import NamedRole, Rules, Terms
+    from tenantry.tenants.memberships.model import NamedRole
     from tenantry.tenants.roles.catalogue import HeldRole
     from tenantry.tenants.roles.model import Permission
+    from tenantry.tenants.users.model import User
 
     Revise = Callable[[Session, Membership], Awaitable[Membership]]
 
-_m, _u, _h = memberships.c, users.c, role_holders.c
+_m, _h = memberships.c, role_holders.c
 _MEMBER = (
-    _m.organization_id == bindparam("m_organization_id"),
-    _m.user_id == bindparam("m_user_id"),
+    _m.organization_id == bindparam("m_organization_id", type_=Text),
+    _m.user_id == bindparam("m_user_id", type_=Text),
 )
-_join = joining.INSERT.returning(_m.id)
-# Whom the application vouches for has the e-mail address: nobody needs to prove it any more.
-_verify = (
-    update(users)
-    .where(_u.id == bindparam("m_user_id"), ~_u.email_verified)
-    .values(
-        email_verified=true(),
-        revision=_u.revision + 1,
-        update_time=bindparam("p_update_time"),
-    )
-)
-_JOIN = Statement(_join, joining.INSERT_HOLDERS, _verify)
-_INVITE = Statement(_join, joining.INSERT_HOLDERS, mail_service.INSERT)
 _CHANGE = Statement(
     update(memberships).where(*_MEMBER).values(metadata=bindparam("m_metadata")).returning(_m.id),
     delete(role_holders).where(
-        _h.organization_id == bindparam("m_organization_id"),
-        _h.user_id == bindparam("m_user_id"),
+        _h.organization_id == bindparam("m_organization_id", type_=Text),
+        _h.user_id == bindparam("m_user_id", type_=Text),
         _h.role_id.in_(json_values(bindparam("dropped", type_=Text))),
     ),
-    joining.INSERT_HOLDERS,
+    roles.GIVE,
 )
-_DELETE = Statement(delete(memberships).where(*_MEMBER).returning(_m.id))
-_ANY = Statement(select(_m.id).where(_m.user_id == bindparam("m_user_id")).limit(1))
-
-
-async def add(
-    call: Call, organization_id: str, identity: Identity, terms: Terms, *, rules: Rules
-) -> User:
-    """Make an existing user a member, invited by mail or at once; return it with all it may show.
-
-    Raises:
-        errors.NotFound: there is no such organization or user that this caller may see.
-        errors.Duplicate: the user is a member already.
-        errors.InvalidArgument: there is no such role, the e-mail address is blocked, or the
-            organization has no free seat.
-
-    """
-    reading.check_scope(call, organization_id)
-    user = await service.get(call, identity)
-    joining.check_address(rules, user.email, "user.email")
-    if terms.invite or user.email_verified:
-        return await _add(call, organization_id, user, terms, rules=rules)
-    # The user changes, too: held, so that what is told of it is what it was and is.
-    async with call.db.transaction() as db:
-        held = replace(call, db=db)
-        await seats.hold(db, organization_id)
-        await service.hold(db, user.id)
-        user = await service.get(held, Identity(user.id))
-        return await _add(held, organization_id, user, terms, rules=rules)
-
-
-async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, rules: Rules) -> User:
-    organization, held = await joining.offered(call.db, organization_id, terms.roles)
-    if user.membership_in(organization.id) is not None:
-        raise errors.Duplicate("membership", user.id)
-    at = now()
-    place = joining.membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
-    further = []
-    if not terms.invite and not user.email_verified:
-        before, user = user, service.revised(user, at=at, email_verified=True)
-        further.append(call.event("user.updated", before=before.shown(), after=user.shown()))
-    try:
-        await joining.join(
-            call,
-            _INVITE if terms.invite else _JOIN,
-            organization,
-            user,
-            place,
-            *further,
-            p_update_time=user.update_time,
-        )
-    except DuplicateKey:
-        raise errors.Duplicate("membership", user.id) from None
-    user.memberships.append(place)
-    return user
+# Nobody ends the membership before the end of the transaction.
+_HOLD_PLACE = Statement(
+    select(organizations)
+    .join_from(memberships, organizations)
+    .where(*_MEMBER, _m.status == ACTIVE)
+    .with_for_update(read=True, of=memberships)
+)
 
 
 async def change(
@@ -123,7 +64,7 @@ async def change(
     organization_id: str,
     identity: Identity,
     *,
-    roles: Sequence[NamedRole],
+    named: Sequence[NamedRole],
     metadata: Mapping[str, str] | None,
     forced: bool,
 ) -> User:
@@ -138,12 +79,12 @@ async def change(
 
     async def revise(db: Session, before: Membership) -> Membership:
         held = before.roles
-        if roles:
-            _, held = await joining.offered(db, organization_id, roles)
+        if named:
+            _, held = await roles.offered(db, organization_id, named)
         return replace(before, roles=held, metadata=dict(metadata or before.metadata))
 
     place = await _change(call, organization_id, identity, revise, forced=forced)
-    return await service.get(call, Identity(place.user_id))
+    return await users.get(call, Identity(place.user_id))
 
 
 async def add_roles(
@@ -158,7 +99,7 @@ async def add_roles(
     """
 
     async def revise(db: Session, before: Membership) -> Membership:
-        _, added = await joining.offered(db, organization_id, named)
+        _, added = await roles.offered(db, organization_id, named)
         held = {role.id: role for role in (*before.roles, *added)}
         return replace(before, roles=reading.in_order(held.values()))
 
@@ -185,37 +126,6 @@ async def remove_role(
     await _change(call, organization_id, Identity(user_id), revise, forced=forced)
 
 
-async def remove(
-    call: Call, organization_id: str, identity: Identity, *, cascade: bool, forced: bool
-) -> None:
-    """End a membership; with cascade the user is deleted whose last one it was.
-
-    Raises:
-        errors.NotFound: there is no such member that this caller may see.
-        errors.InvalidArgument: it is the last admin of others, and this is not forced.
-
-    """
-    reading.check_scope(call, organization_id)
-    async with call.db.transaction() as db:
-        held = replace(call, db=db)
-        organization = await seats.hold(db, organization_id)
-        user, place = await _member(db, organization_id, identity)
-        if not forced:
-            await administrators.check(db, user.id, organization_id)
-        if cascade:
-            await service.hold(db, user.id)
-        event = call.event(
-            "user.organization_membership_deleted",
-            organization_id=organization_id,
-            before=shown_together(organization, user, place),
-        )
-        key = {"m_organization_id": organization_id, "m_user_id": user.id}
-        if await db.apply(_DELETE, event, **key) is None:
-            raise errors.NotFound("membership")  # with its user, meanwhile
-        if cascade and await db.fetch_one(_ANY, m_user_id=user.id) is None:
-            await leaving.of_user(held, replace(user, memberships=[]))
-
-
 async def roles_of(call: Call, organization_id: str, user_id: str) -> list[HeldRole]:
     """Return the roles that a member holds, the oldest first.
 
@@ -226,7 +136,7 @@ async def roles_of(call: Call, organization_id: str, user_id: str) -> list[HeldR
     reading.check_scope(call, organization_id)
     held = await roles_service.roles_of(call.db, organization_id, user_id)
     if not held:
-        await _member(call.db, organization_id, Identity(user_id))
+        await member(call.db, organization_id, Identity(user_id))
     return held
 
 
@@ -240,8 +150,33 @@ async def permissions_of(call: Call, organization_id: str, user_id: str) -> list
     reading.check_scope(call, organization_id)
     found = await roles_service.effective_permissions(call.db, organization_id, user_id)
     if not found:
-        await _member(call.db, organization_id, Identity(user_id))
+        await member(call.db, organization_id, Identity(user_id))
     return found
+
+
+async def hold_place(db: Session, organization_id: str, user_id: str) -> Organization | None:
+    """Return an organization of which a user is an active member, and stays one meanwhile."""
+    row = await db.fetch_one(_HOLD_PLACE, m_organization_id=organization_id, m_user_id=user_id)
+    return Organization.from_row(row) if row else None
+
+
+async def member(db: Session, organization_id: str, identity: Identity) -> tuple[User, Membership]:
+    """Return a member of an organization, and the membership.
+
+    Raises:
+        errors.NotFound: there is no such member.
+        errors.InvalidArgument: neither id is given.
+
+    """
+    user = await reading.find(
+        db,
+        id_=identity.id,
+        external_id=identity.external_id,
+        organization_id=organization_id,
+    )
+    if user is None or not user.memberships:
+        raise errors.NotFound("membership")
+    return user, user.memberships[0]
 
 
 async def _change(
@@ -250,7 +185,7 @@ async def _change(
     reading.check_scope(call, organization_id)
     async with call.db.transaction() as db:
         organization = await seats.hold(db, organization_id)
-        user, before = await _member(db, organization_id, identity)
+        user, before = await member(db, organization_id, identity)
         after = await revise(db, before)
         if after == before:
             return before
@@ -278,15 +213,3 @@ async def _change(
         if changed is None:
             raise errors.NotFound("membership")  # with its user, meanwhile
     return after
-
-
-async def _member(db: Session, organization_id: str, identity: Identity) -> tuple[User, Membership]:
-    user = await reading.find(
-        db,
-        id_=identity.id,
-        external_id=identity.external_id,
-        organization_id=organization_id,
-    )
-    if user is None or not user.memberships:
-        raise errors.NotFound("membership")
-    return user, user.memberships[0]

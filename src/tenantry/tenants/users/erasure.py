@@ -6,7 +6,7 @@ erasure that was interrupted is finished by the next one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, cast, exists, func, literal_column, or_, select, update
@@ -20,7 +20,6 @@ from tenantry.events.webhooks import pruning as webhooks
 from tenantry.tenants.users import service
 from tenantry.tenants.users.blanking import ADDRESS, Person
 from tenantry.tenants.users.model import memberships, users
-from tenantry.tenants.users.service import Identity
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -127,7 +126,10 @@ async def erase(call: Call, found: Found, progress: Callable[[int], object] | No
     """
     db, person = call.db, found.person
     for row in await db.fetch_all(_THERE, ids=to_json(sorted(person.ids))):
-        await service.remove(call, Identity(row["id"]), forced=True)
+        async with db.transaction() as held:
+            acting = replace(call, db=held)
+            user = await service.hold_with_memberships(acting, row["id"])
+            await service.delete_held(acting, user)
     await db.fetch_all(_FORGET_INVITER, addresses=to_json(sorted(person.addresses)))
     for address in sorted(person.addresses):
         await mail_service.forget(db, address)

@@ -12,6 +12,8 @@ from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenantry.db.engine import Row
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
@@ -95,6 +97,7 @@ INVITE_EXPIRED = "INVITE_EXPIRED"
 # How somebody became a member.
 INVITATION = "invitation"
 DIRECT_PROVISION = "direct_provision"
+ORG_CREATOR = "org_creator"
 
 
 @dataclass(slots=True)
@@ -179,6 +182,32 @@ class User:
     create_time: int
     update_time: int
     memberships: list[Membership] = field(default_factory=list)  # the oldest first
+
+    @classmethod
+    def new(
+        cls,
+        id_: str,
+        email: str,
+        *,
+        email_verified: bool,
+        at: int,
+        external_id: str | None = None,
+        profile: dict[str, Any] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> User:
+        """Return a user of this moment, to be inserted."""
+        return cls(
+            id=id_,
+            email=email,
+            external_id=external_id,
+            profile=profile or {},
+            metadata=dict(metadata or {}),
+            email_verified=email_verified,
+            last_login_time=None,
+            revision=1,
+            create_time=at,
+            update_time=at,
+        )
 
     @classmethod
     def from_row(cls, row: Row) -> User:

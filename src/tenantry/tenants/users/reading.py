@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import errors
+from tenantry import email_addresses, errors
 from tenantry.db.schema import from_json, json_list, json_rows
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
@@ -90,6 +90,10 @@ _FIND = {
     for of_one in (False, True)
 }
 
+_FIND_BY_EMAIL = Statement(
+    with_memberships(of_one=False).where(users.c.email_key == bindparam("key", type_=Text))
+)
+
 
 async def find(
     db: Session, *, id_: str | None, external_id: str | None, organization_id: str | None = None
@@ -108,6 +112,15 @@ async def find(
         key=id_ or external_id,
         organization_id=organization_id,
         most=MOST_MEMBERSHIPS,
+    )
+    found = await users_of(db, rows)
+    return found[0] if found else None
+
+
+async def find_by_email(db: Session, address: str) -> User | None:
+    """Return the user of an e-mail address, with all memberships."""
+    rows = await db.fetch_all(
+        _FIND_BY_EMAIL, key=email_addresses.key(address), most=MOST_MEMBERSHIPS
     )
     found = await users_of(db, rows)
     return found[0] if found else None

@@ -1,4 +1,4 @@
-"""The rules of users: creating one as a member, finding, changing, deleting.
+"""The rules of users: finding one, changing, proving the e-mail address, deleting.
 
 A change is optimistic, as with organizations: read, compute, write if the revision is still the one
 that was read; only one that loses again and again locks the row.
@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, true, update
 
-from tenantry import email_addresses, errors, ids
+from tenantry import email_addresses, errors
 from tenantry.db.engine import DuplicateKey
+from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.events.mail import service as mail_service
-from tenantry.tenants.memberships import administrators, joining, leaving
+from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users import reading, values
-from tenantry.tenants.users.model import User, memberships, users
+from tenantry.tenants.users.model import Membership, User, memberships, shown_together, users
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.tenants.memberships.joining import Rules, Terms
 
 # A change that loses this often against others takes a lock.
 _ATTEMPTS = 3
+_AT_ONCE = 500
 
-_u = users.c
-_insert = (
+_u, _m = users.c, memberships.c
+_USER_ID = bindparam("user_id", type_=Text)
+_IDS = json_values(bindparam("ids", type_=Text))
+INSERT = (
     insert(users)
     .values(
         {
@@ -42,8 +44,14 @@ _insert = (
     )
     .returning(_u.id)
 )
-_CREATE = Statement(_insert, joining.INSERT, joining.INSERT_HOLDERS)
-_CREATE_AND_INVITE = Statement(_insert, joining.INSERT, joining.INSERT_HOLDERS, mail_service.INSERT)
+_INSERT = Statement(INSERT)
+_next_revision = {"revision": _u.revision + 1, "update_time": bindparam("p_update_time")}
+VERIFY = (
+    update(users)
+    .where(_u.id == _USER_ID, ~_u.email_verified)
+    .values(email_verified=true(), **_next_revision)
+)
+_VERIFY = Statement(VERIFY.returning(_u.id))
 _UPDATE = Statement(
     update(users)
     .where(_u.id == bindparam("p_id"), _u.revision == bindparam("p_seen"))
@@ -55,10 +63,24 @@ _UPDATE = Statement(
     )
     .returning(_u.id)
 )
-_HOLD = Statement(select(_u.id).where(_u.id == bindparam("p_id")).with_for_update())
-_HOLD_MEMBERSHIPS = Statement(
-    select(memberships.c.id).where(memberships.c.user_id == bindparam("p_id")).with_for_update()
+_CHANGE_PROFILE = Statement(
+    update(users)
+    .where(_u.id == _USER_ID)
+    .values(profile=bindparam("p_profile"), email_verified=true(), **_next_revision)
+    .returning(_u.id)
 )
+# Not of its revision: nobody changes it who has read the user before.
+_SIGNED_IN = Statement(
+    update(users)
+    .where(_u.id == _USER_ID)
+    .values(last_login_time=bindparam("p_now", type_=BigInteger))
+    .returning(*reading.COLUMNS)
+)
+_HOLD = Statement(select(_u.id).where(_u.id == _USER_ID).with_for_update())
+_HOLD_MEMBERSHIPS = Statement(select(_m.id).where(_m.user_id == _USER_ID).with_for_update())
+_DELETE = Statement(delete(users).where(_u.id == _USER_ID).returning(_u.id))
+_LEAVE = Statement(delete(memberships).where(_m.user_id == _USER_ID, _m.organization_id.in_(_IDS)))
+_ORGANIZATIONS = Statement(select(organizations).where(organizations.c.id.in_(_IDS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,52 +91,26 @@ class Identity:
     external_id: str | None = None
 
 
-async def create(
-    call: Call,
-    organization_id: str,
-    terms: Terms,
-    *,
-    rules: Rules,
-    email: str,
-    external_id: str | None = None,
-    profile: Mapping[str, Any] | None = None,
-    metadata: Mapping[str, str] | None = None,
-) -> User:
-    """Create a user who is a member of an organization, invited by mail or at once.
+async def create(call: Call, user_id: str, *, email: str, profile: Mapping[str, Any]) -> User:
+    """Create a user who has proved this e-mail address, of a new id; within a transaction.
 
     Raises:
-        errors.Duplicate: another user has this e-mail address or external id.
-        errors.NotFound: there is no such organization that this caller may see.
-        errors.InvalidArgument: a value cannot be taken; the field is named. Or the organization
-            has no free seat.
+        errors.Duplicate: another one was created with it meanwhile.
+        errors.InvalidArgument: a member of the profile cannot be taken.
 
     """
-    reading.check_scope(call, organization_id)
-    at = now()
-    user = User(
-        id=call.db.new_id(ids.USER),
-        email=email_addresses.checked(email, "user.email"),
-        external_id=values.external_id(external_id, "user.external_id"),
-        profile=values.profile({}, profile or {}, "user.user_profile"),
-        metadata=dict(metadata or {}),
-        email_verified=not terms.invite,
-        last_login_time=None,
-        revision=1,
-        create_time=at,
-        update_time=at,
+    user = User.new(
+        user_id,
+        email_addresses.checked(email, "email"),
+        email_verified=True,
+        at=now(),
+        profile=values.profile({}, profile, "user_profile"),
     )
-    joining.check_address(rules, user.email, "user.email")
-    organization, held = await joining.offered(call.db, organization_id, terms.roles)
-    place = joining.membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
-    created = call.event("user.created", organization_id=organization.id, after=user.shown())
-    statement = _CREATE_AND_INVITE if terms.invite else _CREATE
+    event = call.event("user.created", after=user.shown())
     try:
-        await joining.join(
-            call, statement, organization, user, place, created, **_prefixed(user.to_row())
-        )
+        await call.db.apply(_INSERT, event, **prefixed(user.to_row()))
     except DuplicateKey as problem:
-        raise _duplicate(problem, user) from None
-    user.memberships.append(place)
+        raise duplicate(problem, user) from None
     return user
 
 
@@ -161,27 +157,89 @@ async def change(call: Call, identity: Identity, changes: Mapping[str, Any]) -> 
     raise errors.Busy  # the external id went over to another user meanwhile
 
 
-async def remove(call: Call, identity: Identity, *, forced: bool) -> None:
-    """Delete a user with all memberships.
+async def change_profile(call: Call, user: User, profile: Mapping[str, Any]) -> User:
+    """Give a user what it has told of itself, having proved its address; within a transaction.
 
     Raises:
-        errors.NotFound: there is none.
-        errors.PreconditionFailed: If-Match names another revision.
-        errors.InvalidArgument: it is the last admin of others, and this is not forced.
-        errors.PermissionDenied: the caller is bound to one organization.
+        errors.NotFound: it is gone.
+        errors.InvalidArgument: a member of the profile cannot be taken.
 
     """
-    reading.check_scope(call)
-    user = await get(call, identity)
-    for _ in range(_ATTEMPTS):
-        if await _remove(call, user.id, forced=forced):
-            return
-    raise errors.Busy
+    db = call.db
+    await hold(db, user.id)
+    before = await reading.find(db, id_=user.id, external_id=None)
+    if before is None:
+        raise errors.NotFound("user")
+    clean = values.profile(before.profile, profile, "user_profile")
+    if clean == before.profile and before.email_verified:
+        return before
+    after = revised(before, at=now(), profile=clean, email_verified=True)
+    await db.apply(
+        _CHANGE_PROFILE,
+        call.event("user.updated", before=before.shown(), after=after.shown()),
+        user_id=user.id,
+        p_profile=to_json(clean),
+        p_update_time=after.update_time,
+    )
+    return after
+
+
+async def signed_in(call: Call, user_id: str, *, verified: bool) -> User | None:
+    """Note that a user has signed in just now; return it, without memberships.
+
+    With ``verified`` the person has proved the e-mail address by it. Within a transaction, up to
+    whose end nobody else changes the user.
+    """
+    row = await call.db.apply(_SIGNED_IN, user_id=user_id, p_now=now())
+    if row is None:
+        return None
+    user = User.from_row(row)
+    return await verify(call, user) if verified else user
+
+
+async def verify(call: Call, before: User) -> User:
+    """Note that a user who is held has proved the e-mail address; return it as it is then."""
+    if before.email_verified:
+        return before
+    after = revised(before, at=now(), email_verified=True)
+    event = call.event("user.updated", before=before.shown(), after=after.shown())
+    await call.db.apply(_VERIFY, event, user_id=after.id, p_update_time=after.update_time)
+    return after
 
 
 async def hold(db: Session, user_id: str) -> None:
     """Let nobody else change or join this user before this transaction ends."""
-    await db.fetch_one(_HOLD, p_id=user_id)
+    await db.fetch_one(_HOLD, user_id=user_id)
+
+
+async def hold_with_memberships(call: Call, user_id: str) -> User:
+    """Return a user of whom nobody else changes anything before this transaction ends.
+
+    Raises:
+        errors.NotFound: there is none that this caller may see.
+
+    """
+    await hold(call.db, user_id)
+    # One that others end or change at this moment has ended or changed when it is read.
+    await call.db.fetch_all(_HOLD_MEMBERSHIPS, user_id=user_id)
+    return await get(call, Identity(user_id))
+
+
+async def delete_held(call: Call, user: User) -> None:
+    """Delete a user who is held, with all memberships.
+
+    It is not asked whether others stay behind without an administrator: `memberships.leaving` does.
+    """
+    db = call.db
+    await _record_leaving(call, user, user.memberships)
+    while len(user.memberships) == reading.MOST_MEMBERSHIPS:  # and there may be more
+        left = [place.organization_id for place in user.memberships]
+        await db.fetch_all(_LEAVE, user_id=user.id, ids=to_json(left))
+        rest = await reading.find(db, id_=user.id, external_id=None)
+        user = replace(user, memberships=rest.memberships if rest else [])
+        await _record_leaving(call, user, user.memberships)
+    deleted = call.event("user.deleted", before=user.shown())
+    await db.apply(_DELETE, deleted, user_id=user.id)
 
 
 def revised(before: User, *, at: int, **changes: Any) -> User:
@@ -194,27 +252,32 @@ def revised(before: User, *, at: int, **changes: Any) -> User:
     )
 
 
-async def _remove(call: Call, user_id: str, *, forced: bool) -> bool:
-    """Delete a user, unless it became the admin of one more organization meanwhile."""
-    async with call.db.transaction() as db:
-        checked = set() if forced else await administrators.check_everywhere(db, user_id)
-        await hold(db, user_id)
-        # One that others end or change at this moment has ended or changed when it is read.
-        await db.fetch_all(_HOLD_MEMBERSHIPS, p_id=user_id)
-        # Not held, there the other admin could go at this moment. It cannot be held now: who
-        # changes members holds the organization first.
-        if not forced and not await administrators.organizations_of(db, user_id) <= checked:
-            return False
-        held = replace(call, db=db)
-        user = await get(held, Identity(user_id))
-        _check_revision(call, user)
-        await leaving.of_user(held, user)
-    return True
+def check_revision(call: Call, user: User) -> None:
+    """Let a call go on that has seen this revision of a user.
+
+    Raises:
+        errors.PreconditionFailed: If-Match names another one.
+
+    """
+    if call.if_match is not None and user.revision not in call.if_match:
+        raise errors.PreconditionFailed(user.revision)
+
+
+def duplicate(problem: DuplicateKey, user: User) -> errors.Duplicate:
+    """Return the error for a user whose e-mail address or external id another one has."""
+    if problem.field == "external_id":
+        return errors.Duplicate("external_id", user.external_id or "")
+    return errors.Duplicate("email", user.email)
+
+
+def prefixed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of the table as the parameters of `INSERT`."""
+    return {f"p_{name}": value for name, value in row.items()}
 
 
 async def _attempt(call: Call, identity: Identity, changes: Mapping[str, Any]) -> User | None:
     before = await get(call, identity)
-    _check_revision(call, before)
+    check_revision(call, before)
     clean: dict[str, Any] = {}
     if "external_id" in changes:
         clean["external_id"] = values.external_id(changes["external_id"], "user.external_id")
@@ -228,23 +291,25 @@ async def _attempt(call: Call, identity: Identity, changes: Mapping[str, Any]) -
     event = call.event("user.updated", before=before.shown(), after=after.shown())
     try:
         changed = await call.db.apply(
-            _UPDATE, event, p_seen=before.revision, **_prefixed(after.to_row())
+            _UPDATE, event, p_seen=before.revision, **prefixed(after.to_row())
         )
     except DuplicateKey as problem:
-        raise _duplicate(problem, after) from None
+        raise duplicate(problem, after) from None
     return after if changed else None
 
 
-def _check_revision(call: Call, user: User) -> None:
-    if call.if_match is not None and user.revision not in call.if_match:
-        raise errors.PreconditionFailed(user.revision)
-
-
-def _duplicate(problem: DuplicateKey, user: User) -> errors.Duplicate:
-    if problem.field == "external_id":
-        return errors.Duplicate("external_id", user.external_id or "")
-    return errors.Duplicate("email", user.email)
-
-
-def _prefixed(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"p_{name}": value for name, value in row.items()}
+async def _record_leaving(call: Call, user: User, places: list[Membership]) -> None:
+    for start in range(0, len(places), _AT_ONCE):
+        left = places[start : start + _AT_ONCE]
+        wanted = to_json([place.organization_id for place in left])
+        rows = await call.db.fetch_all(_ORGANIZATIONS, ids=wanted)
+        known = {row["id"]: Organization.from_row(row) for row in rows}
+        await call.db.record_all(
+            call.event(
+                "user.organization_membership_deleted",
+                organization_id=place.organization_id,
+                before=shown_together(known[place.organization_id], user, place),
+            )
+            for place in left
+            if place.organization_id in known
+        )

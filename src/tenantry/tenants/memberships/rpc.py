@@ -1,0 +1,208 @@
+"""The rpcs of UserService by which users join and leave: message in, message out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from protobuf.wkt import Empty
+
+from tenantry.gen.scalekit.v1.users import users_pb as pb
+from tenantry.tenants.memberships import invitations, joining, leaving, service
+from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
+from tenantry.tenants.users.rpc import (
+    COLLECTIONS,
+    OLDER,
+    TEXTS,
+    answer,
+    identity_of,
+    role_messages,
+    shown,
+)
+from tenantry.times import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.call import Call
+    from tenantry.events.interceptors.service import Interceptors
+    from tenantry.gen.scalekit.v1.commons.commons_pb import Role
+    from tenantry.tenants.users.model import Membership
+
+
+class MembershipService:
+    """One async method per rpc."""
+
+    def __init__(self, rules: Rules, interceptors: Interceptors) -> None:
+        self._rules = rules
+        self._interceptors = interceptors
+
+    async def before_create_user_and_membership(
+        self, request: pb.CreateUserAndMembershipRequest, call: Call
+    ) -> None:
+        if _invites(request) and request.user is not None:
+            await invitations.ask_interceptors(
+                call, self._interceptors, request.organization_id, email=request.user.email
+            )
+
+    async def create_user_and_membership(
+        self, request: pb.CreateUserAndMembershipRequest, call: Call
+    ) -> pb.CreateUserAndMembershipResponse:
+        new = request.user
+        assert new is not None
+        user = await joining.create(
+            call,
+            request.organization_id,
+            _terms(new.membership or pb.CreateMembership(), request, "user.membership"),
+            rules=self._rules,
+            email=new.email,
+            external_id=new.external_id,
+            profile=_new_profile(new.user_profile or pb.CreateUserProfile()),
+            metadata=new.metadata,
+        )
+        return pb.CreateUserAndMembershipResponse(user=answer(call, user))
+
+    async def delete_user(self, request: pb.DeleteUserRequest, call: Call) -> Empty:
+        await leaving.remove_user(call, identity_of(request), forced=_forced(call))
+        return Empty()
+
+    async def before_create_membership(
+        self, request: pb.CreateMembershipRequest, call: Call
+    ) -> None:
+        if _invites(request):
+            await invitations.ask_interceptors(
+                call, self._interceptors, request.organization_id, identity=identity_of(request)
+            )
+
+    async def create_membership(
+        self, request: pb.CreateMembershipRequest, call: Call
+    ) -> pb.CreateMembershipResponse:
+        assert request.membership is not None
+        user = await joining.add(
+            call,
+            request.organization_id,
+            identity_of(request),
+            _terms(request.membership, request, "membership"),
+            rules=self._rules,
+        )
+        return pb.CreateMembershipResponse(user=shown(call, user))
+
+    async def update_membership(
+        self, request: pb.UpdateMembershipRequest, call: Call
+    ) -> pb.UpdateMembershipResponse:
+        given = request.membership
+        assert given is not None
+        user = await service.change(
+            call,
+            request.organization_id,
+            identity_of(request),
+            named=_named(given.roles, "membership.roles"),
+            metadata=given.metadata,
+            forced=_forced(call),
+        )
+        return pb.UpdateMembershipResponse(user=shown(call, user))
+
+    async def delete_membership(self, request: pb.DeleteMembershipRequest, call: Call) -> Empty:
+        await leaving.remove_member(
+            call,
+            request.organization_id,
+            identity_of(request),
+            cascade=request.cascade,
+            forced=_forced(call),
+        )
+        return Empty()
+
+    async def resend_invite(
+        self, request: pb.ResendInviteRequest, call: Call
+    ) -> pb.ResendInviteResponse:
+        membership = await invitations.resend(
+            call, request.organization_id, request.id, days=self._rules.invitation_days
+        )
+        return pb.ResendInviteResponse(invite=_invite(membership))
+
+    async def list_user_roles(
+        self, request: pb.ListUserRolesRequest, call: Call
+    ) -> pb.ListUserRolesResponse:
+        held = await service.roles_of(call, request.organization_id, request.user_id)
+        return pb.ListUserRolesResponse(roles=role_messages(held))
+
+    async def assign_user_roles(
+        self, request: pb.AssignUserRolesRequest, call: Call
+    ) -> pb.AssignUserRolesResponse:
+        named = [
+            NamedRole(f"roles[{index}].role_name", role.id, role.role_name)
+            for index, role in enumerate(request.roles)
+        ]
+        held = await service.add_roles(call, request.organization_id, request.user_id, named)
+        return pb.AssignUserRolesResponse(roles=role_messages(held))
+
+    async def remove_user_role(self, request: pb.RemoveUserRoleRequest, call: Call) -> Empty:
+        await service.remove_role(
+            call,
+            request.organization_id,
+            request.user_id,
+            request.role_name,
+            forced=_forced(call),
+        )
+        return Empty()
+
+    async def list_user_permissions(
+        self, request: pb.ListUserPermissionsRequest, call: Call
+    ) -> pb.ListUserPermissionsResponse:
+        found = await service.permissions_of(call, request.organization_id, request.user_id)
+        return pb.ListUserPermissionsResponse(
+            permissions=[
+                pb.Permission(id=one.id, name=one.name, description=one.description)
+                for one in found
+            ]
+        )
+
+
+def _invite(membership: Membership) -> pb.Invite:
+    invite = pb.Invite(
+        organization_id=membership.organization_id,
+        user_id=membership.user_id,
+        status=membership.status,
+        created_at=timestamp(membership.create_time),
+        resent_count=membership.resend_count,
+    )
+    if membership.inviter_email is not None:
+        invite.inviter_email = membership.inviter_email
+    if membership.expire_time is not None:
+        invite.expires_at = timestamp(membership.expire_time)
+    if membership.resend_time is not None:
+        invite.resent_at = timestamp(membership.resend_time)
+    return invite
+
+
+def _forced(call: Call) -> bool:
+    return call.extra.get("force") == ["true"]
+
+
+def _terms(
+    given: pb.CreateMembership,
+    request: pb.CreateUserAndMembershipRequest | pb.CreateMembershipRequest,
+    field: str,
+) -> Terms:
+    return Terms(
+        roles=_named(given.roles, f"{field}.roles"),
+        metadata=given.metadata,
+        inviter_email=given.inviter_email,
+        invite=_invites(request),
+    )
+
+
+def _invites(request: pb.CreateUserAndMembershipRequest | pb.CreateMembershipRequest) -> bool:
+    return not request.has_field("send_invitation_email") or request.send_invitation_email
+
+
+def _named(given: Sequence[Role], field: str) -> list[NamedRole]:
+    return [
+        NamedRole(f"{field}[{index}].name", role.id, role.name) for index, role in enumerate(given)
+    ]
+
+
+def _new_profile(given: pb.CreateUserProfile) -> dict[str, Any]:
+    profile = {name: getattr(given, name) for name in (*TEXTS, *COLLECTIONS)}
+    for name, older in OLDER.items():
+        profile[name] = profile[name] or getattr(given, older)
+    return profile
