@@ -135,5 +135,5 @@ def text_of(page: httpx.Response) -> str:
 
 
 def heading(page: httpx.Response) -> str:
-    (found,) = re.findall(r"<h1>(.*?)</h1>", page.text)
+    (found,) = re.findall(r"<h1[^>]*>(.*?)</h1>", page.text)
     return html.unescape(found)

@@ -19,10 +19,7 @@ from tenantry import addresses, domain_names, email_addresses, errors, strict_js
 from tenantry.access.clients import redirect_uris
 from tenantry.data.bulk import formats
 from tenantry.db.page_tokens import PageTokens
-from tenantry.doors.account import words as account_words
-from tenantry.doors.login import words as login_words
 from tenantry.doors.oauth import client_assertion, compact
-from tenantry.doors.oauth import words as oauth_words
 from tenantry.doors.transport import call, messages
 from tenantry.doors.transport.address import Addresses
 from tenantry.doors.transport.methods import of_service
@@ -35,6 +32,7 @@ from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.identity.proofs.passwords.service import Passwords
 from tenantry.identity.sessions import devices
+from tenantry.pages import words
 from tenantry.web import MAX_ANONYMOUS, Request, cookie
 
 if TYPE_CHECKING:
@@ -150,9 +148,8 @@ def _url(text: str) -> None:
 def _headers(text: str) -> None:
     for name in ("a", "session", ""):
         assert cookie(text, name) in text
-    login_words.choose(text)
-    account_words.choose(text)
-    oauth_words.language(text, text)
+    for door in ("login", "account", "oauth"):
+        words.choose(door, text, text.split())
     call._revisions(text)
     for peer in ("10.0.0.1", "192.0.2.1", ""):
         assert len(PROXIES.client(peer, text)) < 50

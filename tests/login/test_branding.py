@@ -7,7 +7,7 @@ import re
 import pytest
 from hosted import heading
 
-from tenantry.doors.login.branding import Brand, contrast, icon, shown_logo, style
+from tenantry.pages.branding import Brand, contrast, icon, shown_logo, style
 from tenantry.tenants.organizations.model import Branding, Organization
 
 DATABASES = ("sqlite",)  # it makes no difference here

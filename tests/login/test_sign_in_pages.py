@@ -439,3 +439,14 @@ async def test_no_page_needs_more_than_a_get(application, visitor):
     await visitor.begin(application)
     for path in (visitor.path, "/login/error/err_1", "/login/style.css", "/invitations/x"):
         assert (await visitor.http.head(path)).status_code in {200, 404, 410}
+
+
+async def test_the_page_is_in_the_language_of_who_reads_it(application, place):
+    async with place.visitor(**{"accept-language": "de-CH, en;q=0.5"}) as visitor:
+        page = await visitor.begin(application)
+        assert '<html lang="de">' in page.text
+        assert "Bei <bdi>Acme Projects</bdi> anmelden" in page.text
+        page = await visitor.begin(application, ui_locales="fr en de")
+        assert '<html lang="en">' in page.text
+        page = await visitor.get("/login/areq_1")
+        assert "Diese Anmeldung ist zu Ende" in page.text

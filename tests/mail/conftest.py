@@ -100,9 +100,10 @@ def get(db):
         )
         for route in development.routes(SimpleNamespace(db=db, settings=settings)):
             router.add(route.verb, route.template, route.handler)
+        path, _, query = path.partition("?")
         handler, params = router.match("GET", path)
         given = {"host": host} | {name.replace("_", "-"): v for name, v in headers.items()}
-        request = Request("GET", path, "", given, b"", "req_test", params=params)
+        request = Request("GET", path, query, given, b"", "req_test", params=params)
         return await handler(request)
 
     return answer

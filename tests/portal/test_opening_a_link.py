@@ -238,7 +238,8 @@ async def test_every_page_keeps_its_address_to_itself_and_is_framed_by_nobody(ht
 async def test_the_page_loads_nothing_from_elsewhere_and_its_style_is_there(http, make):
     cookie = await make.portal_session(http, (await make.organization())["id"])
     page = (await http.get("/portal", headers={"cookie": cookie})).text
-    assert re.findall(r'(?:href|src)="([^"]*)"', page) == ["/portal/portal.css"]
+    loaded = re.findall(r'(?:href|src)="([^"?]*)[^"]*"', page)
+    assert loaded == ["/favicon.svg", "/portal/portal.css"]
     style = await http.get("/portal/portal.css")
     assert style.status_code == 200
     assert style.headers["content-type"] == "text/css; charset=utf-8"

@@ -46,7 +46,8 @@ def get(methods):
 
     def answer(path, **headers: str):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = Request("GET", path, "", named, b"", "req_test")
+        path, _, query = path.partition("?")
+        request = Request("GET", path, query, named, b"", "req_test")
         return asyncio.run(handlers[path](request))
 
     return answer

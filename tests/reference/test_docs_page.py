@@ -111,8 +111,10 @@ def test_nothing_is_loaded_from_elsewhere(get, page):
     assert "unsafe" not in policy
 
 
-def test_files_may_be_kept_and_the_page_is_asked_for_again(get):
-    assert "immutable" in get("/docs/page.css").headers["cache-control"]
+def test_files_may_be_kept_and_the_page_is_asked_for_again(get, page):
+    for url in (url for url in page.loaded if not url.startswith("data:")):
+        assert "immutable" in get(url).headers["cache-control"]
+    assert get("/docs/page.css").headers["cache-control"] == "no-cache"
     assert get("/docs/page.js").headers["content-type"].startswith("text/javascript")
     assert get("/docs").headers["cache-control"] == "public, max-age=300"
 
@@ -164,8 +166,8 @@ def test_the_document_is_the_one_of_the_operations(get, document):
 
 
 def test_style_and_script_know_the_languages():
-    templates = files("tenantry.doors.reference") / "templates"
-    style, script = (templates / "page.css").read_text(), (templates / "page.js").read_text()
+    static = files("tenantry.doors.reference") / "static"
+    style, script = (static / "page.css").read_text(), (static / "page.js").read_text()
     keys = [language.key for language in LANGUAGES]
     assert re.findall(r'html\[data-language="(\w+)"\]', style) == keys
     assert f"({'|'.join(keys)})" in script
@@ -203,7 +205,7 @@ def luminance(colour):
 
 def test_text_stands_out_in_light_and_dark():
     """WCAG 2.2, 1.4.3: 4.5 to 1."""
-    style = (files("tenantry.doors.reference") / "templates" / "page.css").read_text()
+    style = (files("tenantry.doors.reference") / "static" / "page.css").read_text()
     colours = {
         name: (light, dark)
         for name, light, dark in re.findall(r"--(\w+): light-dark\((#\w+), (#\w+)\)", style)

@@ -12,11 +12,12 @@ from tenantry.access.clients import ways_on
 from tenantry.call import Call
 from tenantry.caller import Caller, Kind
 from tenantry.db.engine import Failure
-from tenantry.doors.account import words
-from tenantry.doors.account.pages import HEADERS, Pages
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.freshness import Freshness
+from tenantry.pages import words
+from tenantry.pages.assets import Asset
+from tenantry.pages.rendering import HEADERS, Look, Pages
 from tenantry.tenants.users import service as users
 from tenantry.web import Request, Response
 
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tenantry.db.engine import Database
-    from tenantry.doors.account.words import Words
     from tenantry.identity.proofs.totp.model import Registration
     from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sessions.model import Session
+    from tenantry.pages.words import Words
     from tenantry.settings import Settings
     from tenantry.tenants.users.model import User
 
@@ -67,7 +68,16 @@ class Door:
 
     def __init__(self, db: Database, settings: Settings, session_cookie: SessionCookie) -> None:
         self.db = db
-        self.pages = Pages(settings)
+        self.style = Asset.of_files("/ui/account.css", "doors/account/static/account.css")
+        self.script = Asset.of_files("/ui/account.js", "doors/account/static/account.js")
+        self.pages = Pages(
+            "account",
+            Look.of(settings),
+            layout="account/templates/layout.html",
+            styles=(self.style,),
+            scripts=(self.script,),
+            defaults={"person": None, "page": ""},
+        )
         self.freshness = Freshness.of(settings)
         self._session_cookie = session_cookie
         self._public_url = settings.public_url
@@ -92,7 +102,9 @@ class Door:
 
         async def checked(request: Request) -> Response:
             if not self._is_ours(request):
-                return self._message(request, "not_same_origin", status=403, **_back(request))
+                return self.pages.message(
+                    "not_same_origin", self._words(request), status=403, back=_back(request)
+                )
             return await answered(request)
 
         return checked
@@ -139,16 +151,12 @@ class Door:
 
     async def _closed(self, request: Request) -> Response:
         way = await ways_on.of_environment(self.db)
-        if way is None:
-            return self._message(request, "closed", status=401)
-        return self._message(
-            request,
-            "closed",
-            status=401,
-            next_url=way.uri,
-            next_key="closed.sign_in" if way.begins else "page.continue_to",
-            app=way.app,
-        )
+        said_in = self._words(request)
+        link = None
+        if way is not None:
+            key = "closed.sign_in" if way.begins else "page.continue_to"
+            link = way.uri, said_in(key, app=way.app or self.pages.look.brand.name)
+        return self.pages.message("closed", said_in, status=401, link=link)
 
     def _is_ours(self, request: Request) -> bool:
         """Whether a page of this origin sent a form.
@@ -162,35 +170,10 @@ class Door:
         return request.headers.get("origin") == self._public_url
 
     def _words(self, request: Request) -> Words:
-        return words.choose(request.headers.get("accept-language", ""))
-
-    def _message(
-        self,
-        request: Request,
-        key: str,
-        *,
-        status: int,
-        wait: int = 0,
-        quoted: str = "",
-        next_url: str = "",
-        next_key: str = "",
-        app: str = "",
-    ) -> Response:
-        """Return a page that says one thing, which the words have under this key."""
-        return self.pages.render(
-            "message.html",
-            self._words(request),
-            status=status,
-            key=key,
-            wait=wait,
-            quoted=quoted,
-            next_url=next_url,
-            next_key=next_key,
-            app=app,
-        )
+        return words.choose("account", request.headers.get("accept-language", ""))
 
     def _refusal(self, request: Request, problem: Exception) -> Response:
-        more: dict[str, Any] = _back(request)
+        more: dict[str, Any] = {}
         if isinstance(problem, Failure):
             problem = problem.error()
         match problem:
@@ -207,7 +190,9 @@ class Door:
                 _log.error("unexpected error", exc_info=problem, extra={"fields": fields})
                 key, more["quoted"] = "broken", request.request_id
         status = problem.status if isinstance(problem, errors.Error) else 500
-        response = self._message(request, key, status=status, **more)
+        response = self.pages.message(
+            key, self._words(request), status=status, back=_back(request), **more
+        )
         if isinstance(problem, errors.Error):
             response.headers |= problem.headers
         return response
@@ -218,6 +203,6 @@ async def registration_of(visit: Visit) -> Registration | None:
     return await totp.of_user(visit.call.db, visit.person.id)
 
 
-def _back(request: Request) -> dict[str, Any]:
-    """Return the way back to a form's page: `/ui/profile/passkeys` or `/ui/profile/security`."""
-    return {"next_url": "/".join(request.path.split("/")[:4]), "next_key": "page.back"}
+def _back(request: Request) -> str:
+    """Return the page of a form: `/ui/profile/passkeys` or `/ui/profile/security`."""
+    return "/".join(request.path.split("/")[:4])

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, strict_json
 from tenantry.doors.account.door import Visit, registration_of
-from tenantry.doors.account.pages import HEADERS
 from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.totp import step_up
+from tenantry.pages.rendering import HEADERS
 from tenantry.web import Response
 
 if TYPE_CHECKING:

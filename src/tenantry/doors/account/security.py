@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.account.door import Visit, registration_of
-from tenantry.doors.account.pages import HEADERS
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.proofs.totp import step_up
 from tenantry.identity.sessions import listing as session_list
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import ACTIVE
+from tenantry.pages.rendering import HEADERS
 from tenantry.web import Response
 
 if TYPE_CHECKING:

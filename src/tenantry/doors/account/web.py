@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from tenantry.doors.account import confirm, passkeys, security
 from tenantry.doors.account.confirm import ConfirmPages
 from tenantry.doors.account.door import Door
-from tenantry.doors.account.pages import HEADERS, SCRIPT, STYLE
 from tenantry.doors.account.passkeys import PasskeyPages
 from tenantry.doors.account.security import SecurityPages
+from tenantry.pages.rendering import HEADERS
 from tenantry.web import Response, Route
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def routes(parts: Parts) -> list[Route]:
     again = ConfirmPages(door, parts.settings, parts.passwords)
     page, form = door.page, door.form
     return [
-        Route("GET", STYLE, door.pages.asset),
-        Route("GET", SCRIPT, door.pages.asset),
+        door.style.route,
+        door.script.route,
         *(Route("GET", path, _to_passkeys) for path in ("/ui", "/ui/", "/ui/profile")),
         Route("GET", passkeys.PATH, page(keys.show)),
         Route("POST", passkeys.PATH, form(keys.add)),

@@ -5,19 +5,17 @@ The list is up to date by itself: a script asks for it again, without one the pa
 
 from __future__ import annotations
 
-import functools
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tenantry import errors
 from tenantry.events.mail import service as mail
+from tenantry.pages.assets import Asset
+from tenantry.pages.rendering import PLAIN_HEADERS, PLAIN_STYLE, page
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from tenantry.db.engine import Database
     from tenantry.doors.parts import Parts
 
@@ -31,11 +29,8 @@ _CSP_OF_ONE = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-    "cache-control": "no-store",
-}
+_STYLE = Asset.of_files("/dev/mail/dev.css", PLAIN_STYLE, "doors/dev/static/dev.css")
+_SCRIPT = Asset.of_files("/dev/mail/dev.js", "doors/dev/static/dev.js")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # What a proxy in front says of itself (RFC 7239, and what came before it).
 _OF_A_PROXY = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host")
@@ -49,8 +44,8 @@ def routes(parts: Parts) -> list[Route]:
     door = Development(parts.db, settings.public_url, local=settings.is_local)
     return [
         Route("GET", "/dev/mail", door.listing),
-        Route("GET", "/dev/mail/dev.css", door.style),
-        Route("GET", "/dev/mail/dev.js", door.script),
+        Route("GET", _STYLE.path, door.style),
+        Route("GET", _SCRIPT.path, door.script),
         Route("GET", "/dev/mail/{id}", door.one),
     ]
 
@@ -80,12 +75,12 @@ class Development:
     async def style(self, request: Request) -> Response:
         """Return the style sheet."""
         self._check(request)
-        return Response(200, _asset("dev.css"), {"content-type": "text/css; charset=utf-8"})
+        return await _STYLE.answer(request)
 
     async def script(self, request: Request) -> Response:
         """Return the script that keeps the list up to date."""
         self._check(request)
-        return Response(200, _asset("dev.js"), {"content-type": "text/javascript; charset=utf-8"})
+        return await _SCRIPT.answer(request)
 
     def _check(self, request: Request) -> None:
         """Refuse a name that is not ours: a page elsewhere can give its own our address.
@@ -104,27 +99,9 @@ class Development:
 
 
 def _page(template: str, policy: str, **values: object) -> Response:
-    response = Response.html(_environment().get_template(template).render(values))
-    response.headers |= {**_HEADERS, "content-security-policy": policy}
-    return response
-
-
-def _asset(name: str) -> bytes:
-    return files("tenantry.doors.dev").joinpath("templates", name).read_bytes()
-
-
-@functools.cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader  # start time: most processes never need it
-
-    environment = Environment(
-        loader=PackageLoader("tenantry.doors.dev"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["moment"] = _moment
-    return environment
+    headers = PLAIN_HEADERS | {"content-security-policy": policy}
+    values |= {"style_url": _STYLE.url, "script_url": _SCRIPT.url, "moment": _moment}
+    return page(f"dev/templates/{template}", values, headers=headers)
 
 
 def _moment(microseconds: int) -> str:

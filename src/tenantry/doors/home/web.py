@@ -5,35 +5,25 @@ A program reads its errors as JSON. A browser that somebody uses gets them as a 
 
 from __future__ import annotations
 
-import functools
 from importlib.metadata import version
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from tenantry.web import Request, Response, Route
+from tenantry.pages.assets import Asset
+from tenantry.pages.rendering import PLAIN_STYLE, page
+from tenantry.web import Route
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from tenantry import errors
     from tenantry.doors.parts import Parts
     from tenantry.settings import Settings
+    from tenantry.web import Request, Response
 
-_CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-_HEADERS = {
-    "content-security-policy": _CSP,
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-}
-_ASSETS = {
-    "/home.css": "text/css; charset=utf-8",
-    "/favicon.svg": "image/svg+xml",
-    "/favicon.ico": "image/vnd.microsoft.icon",
-}
 _FOR_A_DAY = "max-age=86400"
+_STYLE = Asset.of_files("/home.css", PLAIN_STYLE, "doors/home/static/home.css", cache=_FOR_A_DAY)
+_ICONS = [
+    Asset.of_files(f"/{name}", f"doors/home/static/{name}", cache=_FOR_A_DAY)
+    for name in ("favicon.svg", "favicon.ico")
+]
 # By status: what it is called, and what a person can do about it.
 _WORDS = {
     400: ("This request cannot be read", "Go back and try again."),
@@ -47,7 +37,7 @@ _WORDS = {
     501: ("This is not in this version", "Nothing here can be done about it."),
     503: ("The server is busy", "Wait for a moment, then try again."),
 }
-_OTHER = ("Something went wrong", "Try again; if it stays, tell whoever runs this server.")
+_OTHER = ("Something went wrong", "Try again; if it stays, tell the people who run this server.")
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -55,7 +45,7 @@ def routes(parts: Parts) -> list[Route]:
     home = Home(parts.settings)
     return [
         Route("GET", "/", home.page),
-        *(Route("GET", path, home.asset) for path in _ASSETS),
+        *(asset.route for asset in (_STYLE, *_ICONS)),
     ]
 
 
@@ -77,11 +67,6 @@ class Home:
         response.headers["cache-control"] = "no-cache"
         return response
 
-    async def asset(self, request: Request) -> Response:
-        """Return what the pages load."""
-        headers = {"content-type": _ASSETS[request.path], "cache-control": _FOR_A_DAY}
-        return Response(200, _read(request.path[1:]), headers)
-
 
 def refusal(error: errors.Error, request: Request) -> Response:
     """Return an error as the page that a browser shows."""
@@ -99,24 +84,5 @@ def refusal(error: errors.Error, request: Request) -> Response:
 
 
 def _page(template: str, status: int, **values: object) -> Response:
-    page = _environment().get_template(template).render(values, status=status)
-    response = Response.html(page, status)
-    response.headers |= _HEADERS
-    return response
-
-
-@functools.cache
-def _read(name: str) -> bytes:
-    return files("tenantry.doors.home").joinpath("templates", name).read_bytes()
-
-
-@functools.cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader  # start time: most processes never need it
-
-    return Environment(
-        loader=PackageLoader("tenantry.doors.home"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    values |= {"status": status, "style_url": _STYLE.url}
+    return page(f"home/templates/{template}", values, status=status)

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from tenantry import errors
 from tenantry.access.clients import ways_on
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
 from tenantry.db.engine import Failure
-from tenantry.doors.login import words
-from tenantry.doors.login.branding import Brand
-from tenantry.doors.login.pages import HEADERS, Pages
 from tenantry.identity.known_origins.cookies import DeviceCookie
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sign_in import states
+from tenantry.pages import words
+from tenantry.pages.assets import Asset
+from tenantry.pages.rendering import HEADERS, Look, Pages
 from tenantry.web import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
+
+    from markupsafe import Markup
 
     from tenantry.access.clients.ways_on import WayOn
     from tenantry.db.engine import Database
-    from tenantry.doors.login.words import Words
     from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sessions.model import Session
+    from tenantry.pages.words import Words
     from tenantry.settings import Settings
 
     Handler = Callable[[Request], Awaitable[Response]]
@@ -42,9 +43,13 @@ class Door:
         self.session_cookie = session_cookie
         self.device_cookie = DeviceCookie.of(settings.public_url)
         self.public_url = settings.public_url
-        self.brand = Brand.of(settings, urlsplit(settings.public_url).hostname or "")
+        self.script = Asset.of_files("/login/login.js", "doors/login/static/login.js")
         self.pages = Pages(
-            self.brand, color=settings.app_color, support=_address(settings.support_email)
+            "login",
+            Look.of(settings),
+            layout="login/templates/layout.html",
+            scripts=(self.script,),
+            defaults={"path": ""},
         )
 
     def page(self, handler: Handler) -> Handler:
@@ -82,7 +87,7 @@ class Door:
 
     def words(self, request: Request, wanted: tuple[str, ...] = ()) -> Words:
         """Return the words for who reads the answer; ``wanted`` are languages named elsewhere."""
-        return words.choose(request.headers.get("accept-language", ""), wanted)
+        return words.choose("login", request.headers.get("accept-language", ""), wanted)
 
     def message(
         self,
@@ -95,30 +100,27 @@ class Door:
         quoted: str = "",
         way: WayOn | None = None,
         back: str = "",
-        came: str = "",
-        registered: Sequence[str] = (),
     ) -> Response:
-        """Return a page that says one thing, which the words have under this key.
-
-        ``wait`` is the number of seconds in it, ``said`` what somebody else says about it,
-        ``quoted`` what to quote to support, ``way`` where to go on, and ``back`` the page of ours
-        to go back to, or to be taken to after the wait. ``came`` is a redirect_uri that is none of
-        those ``registered``, for the developer.
-        """
-        return self.pages.render(
-            "message.html",
-            self.words(request),
+        """Return a page that says one thing, as `Pages.message`; ``way`` is where to go on."""
+        said_in, link = self.words(request), None
+        if way is not None:
+            link = self.link(way, said_in, starts_again=key in {"gone", "denied"})
+        return self.pages.message(
+            key,
+            said_in,
             status=status,
-            path="",
-            key=key,
             wait=wait,
             said=said,
             quoted=quoted,
-            way=way,
             back=back,
-            came=came,
-            registered=registered,
+            link=link,
         )
+
+    def link(self, way: WayOn, said_in: Words, *, starts_again: bool) -> tuple[str, Markup]:
+        """Return the address of an application, and the text of a link to it."""
+        if way.begins and starts_again:
+            return way.uri, said_in("page.start_again")
+        return way.uri, said_in("page.continue_to", app=way.app or self.pages.look.brand.name)
 
     async def leaving(self, request: Request, key: str, *, status: int, **more: Any) -> Response:
         """Return a page that says one thing, and leads on to an application."""
@@ -173,9 +175,3 @@ def _above(request: Request) -> str:
     if request.verb == "GET":
         return f"{request.path}?{request.query}" if request.query else request.path
     return "/".join(request.path.split("/")[:3])
-
-
-def _address(mailbox: str) -> str:
-    """Return the address of `Name <address>`."""
-    _, bracket, address = mailbox.rpartition("<")
-    return address.rstrip(">") if bracket else mailbox

@@ -26,7 +26,7 @@ class Invitations:
         if found is None:
             return await self._door.leaving(request, "invitation_over", status=410)
         words = self._door.words(request)
-        return self._door.pages.render("invitation.html", words, path="", invitation=found)
+        return self._door.pages.render("invitation.html", words, invitation=found)
 
     async def accept(self, request: Request) -> Response:
         """Accept it: whoever has the link has the inbox that it was sent to."""

@@ -30,7 +30,7 @@ class NotMe:
         except errors.NotFound:
             return await self._door.leaving(request, "not_me_over", status=410)
         words = self._door.words(request)
-        return self._door.pages.render("not_me.html", words, path="", notice=notice)
+        return self._door.pages.render("not_me.html", words, notice=notice)
 
     async def disown(self, request: Request) -> Response:
         """End all sessions of the person, and say what to do next."""
@@ -42,7 +42,6 @@ class NotMe:
         response = door.pages.render(
             "not_me_done.html",
             door.words(request),
-            path="",
             notice=notice,
             way=await ways_on.of_environment(door.db),
         )

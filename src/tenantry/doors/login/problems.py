@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry import errors
-    from tenantry.doors.login.words import Words
+    from tenantry.pages.words import Words
 
 # By the step that was refused: the field beside which it is said ("" for none), and the words.
 _STEPS: Mapping[str, tuple[str, str]] = {

@@ -14,15 +14,13 @@ from urllib.parse import parse_qs
 
 from tenantry import errors
 from tenantry.access.clients import applications, ways_on
-from tenantry.doors.login import branding, problems
+from tenantry.doors.login import problems
 from tenantry.doors.login.door import Door
 from tenantry.doors.login.invitations import Invitations
 from tenantry.doors.login.not_me import NotMe
-from tenantry.doors.login.pages import COUNTDOWN, HEADERS, ICON, SCRIPT, STYLE
 from tenantry.doors.login.steps import STEPS, Given, page_of
 from tenantry.identity.security_notices import links
 from tenantry.identity.sign_in import (
-    answers,
     choosing,
     completing,
     proving,
@@ -32,6 +30,9 @@ from tenantry.identity.sign_in import (
     ways_back,
 )
 from tenantry.identity.sign_in.refusals import Refusal
+from tenantry.pages import answers as answer_pages
+from tenantry.pages import branding
+from tenantry.pages.rendering import HEADERS
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.web import Request, Response, Route
@@ -39,12 +40,12 @@ from tenantry.web import Request, Response, Route
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tenantry.doors.login.branding import Brand
-    from tenantry.doors.login.words import Words
     from tenantry.doors.parts import Parts
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest
+    from tenantry.pages.branding import Brand
+    from tenantry.pages.words import Words
     from tenantry.settings import Settings
 
 # The pages of each state: the first one, unless the query member `page` names another.
@@ -66,13 +67,10 @@ def routes(parts: Parts) -> list[Route]:
     door = Door(parts.db, parts.settings, parts.session_cookie)
     login = Login(door, parts.sign_in, parts.settings, parts.browser_cookies)
     invitations = Invitations(door, parts.sign_in)
-    not_me = NotMe(door)
+    not_me, look = NotMe(door), door.pages.look
     page, form = door.page, door.form
     return [
-        Route("GET", STYLE, door.pages.style),
-        Route("GET", SCRIPT, door.pages.script),
-        Route("GET", COUNTDOWN, door.pages.countdown),
-        Route("GET", ICON, door.pages.icon),
+        *(asset.route for asset in (look.style, look.icon, look.countdown, door.script)),
         Route("GET", "/login/error/{error_id}", page(login.error)),
         Route("GET", "/login/{id}", page(login.show)),
         *(
@@ -212,18 +210,28 @@ class Login:
         found = refusals.find(self._door.db, error_id)
         if found is None:
             return await self._door.leaving(request, "gone", status=404)
-        said = found.refusal.description
-        more: dict[str, Any] = {"status": 400, "said": said, "quoted": error_id}
         way = None
+        came = ""
+        registered: tuple[str, ...] = ()
         if found.client_id is not None:
             way = await ways_on.of_client(self._door.db, found.client_id)
             if self._development and found.refusal is Refusal.REDIRECT_URI_UNKNOWN:
                 client = await applications.get(self._door.call(request), found.client_id)
-                more["came"] = _query(request, "redirect_uri")
-                more["registered"] = client.post_login_uris
-        if way is None:
-            return await self._door.leaving(request, "failed", **more)
-        return self._door.message(request, "failed", way=way, **more)
+                came, registered = _query(request, "redirect_uri"), client.post_login_uris
+        way = way or await ways_on.of_environment(self._door.db)
+        said_in = self._door.words(request)
+        return self._door.pages.render(
+            "failed.html",
+            said_in,
+            status=400,
+            key="failed",
+            back="",
+            said=found.refusal.description,
+            quoted=error_id,
+            link=way and self._door.link(way, said_in, starts_again=True),
+            came=came,
+            registered=registered,
+        )
 
     async def _find(self, request: Request) -> AuthRequest | None:
         request_id = request.params["id"]
@@ -251,13 +259,8 @@ class Login:
         return response
 
     def _back(self, request: Request, answer: Answer, found: AuthRequest) -> Response:
-        words = self._words(request, found)
-        return answers.response(
-            answer,
-            lang=words.language,
-            title=words.plain("page.answer_title"),
-            button=words.plain("page.answer_button"),
-        )
+        accepted = request.headers.get("accept-language", "")
+        return answer_pages.response(answer, accepted, _wanted(found))
 
     async def _gone(self, request: Request, *, moves_on: bool = False) -> Response:
         """Return the page of a sign-in that is over, or the way to where one begins again."""
@@ -333,28 +336,32 @@ class Login:
             action=f"/login/{request.params['id']}/link",
             token=token,
             problems=said or {},
-            path="",
             code_path="" if found is None else _path(found),
         )
 
     def _words(self, request: Request, found: AuthRequest | None) -> Words:
-        wanted = found.params.ui_locales if found is not None and found.params is not None else ()
-        return self._door.words(request, wanted)
+        return self._door.words(request, () if found is None else _wanted(found))
 
     async def _brand(self, request: Request, found: AuthRequest) -> Brand:
         """Return the brand of the organization that the application named, if it has its own."""
+        brand = self._door.pages.look.brand
         named = found.params.organization_id if found.params is not None else None
         if named is None:
-            return self._door.brand
+            return brand
         try:
             organization = await organizations.get(self._door.call(request), Identity(named))
         except errors.NotFound:
-            return self._door.brand
-        return self._door.brand.within(organization)
+            return brand
+        return brand.within(organization)
 
 
 def _path(found: AuthRequest) -> str:
     return f"/login/{found.id}"
+
+
+def _wanted(found: AuthRequest) -> tuple[str, ...]:
+    """Return the languages that the application asked for."""
+    return found.params.ui_locales if found.params is not None else ()
 
 
 def _hint(found: AuthRequest) -> str:

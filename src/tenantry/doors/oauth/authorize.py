@@ -25,6 +25,7 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sign_in import answers, beginning, refusals
 from tenantry.identity.sign_in.model import Answer, Params
 from tenantry.identity.sign_in.refusals import Refusal
+from tenantry.pages import answers as answer_pages
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class AuthorizationEndpoint:
         if request.verb == "HEAD":
             return Response()  # a preview: it begins nothing
         call = Call(ANONYMOUS, self._db, request.request_id, origin=request.origin)
+        accepted = request.headers.get("accept-language", "")
         try:
             asked = parameters.of_query(request)
             client, redirect_uri = await self._trusted(call, asked)
@@ -136,21 +138,22 @@ class AuthorizationEndpoint:
             return self._refuse(problem, asked.get("redirect_uri") or "")
         try:
             params = await self._params(client, redirect_uri, asked)
-            return await self._begin(call, client, params)
+            return await self._begin(call, client, params, accepted)
         except _Failed as problem:
             error, description = problem.error, problem.description
         except (errors.RateLimited, errors.Busy, Failure):
             error, description = "temporarily_unavailable", "try again in a moment"
-        return answers.response(self._error(redirect_uri, asked, error, description))
+        answer = self._error(redirect_uri, asked, error, description)
+        return answer_pages.response(answer, accepted)
 
-    async def _begin(self, call: Call, client: Client, params: Params) -> Response:
+    async def _begin(self, call: Call, client: Client, params: Params, accepted: str) -> Response:
         session = await self._session(call)
         if session is None and "none" not in params.prompt:
             # Each is a row, and nobody has shown yet who they are.
             await self._rates.take_sign_in(call.origin.address)
         begun = await beginning.begin(self._means, call, client, params, session=session)
         if isinstance(begun, Answer):
-            return answers.response(begun)
+            return answer_pages.response(begun, accepted)
         response = Response.redirect(f"/login/{begun.id}", referrer_policy="no-referrer")
         cookies = self._browser_cookies
         response.cookies = cookies.make_room(call.origin.cookies) + cookies.issue(begun)

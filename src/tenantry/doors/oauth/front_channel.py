@@ -10,8 +10,8 @@ from tenantry.doors.oauth.authorize import AuthorizationEndpoint
 from tenantry.doors.oauth.id_token_hints import IdTokenHints
 from tenantry.doors.oauth.logout import LogoutEndpoint
 from tenantry.doors.oauth.registered_uris import RegisteredUris
-from tenantry.identity.sign_in import answers
-from tenantry.web import Request, Response, Route
+from tenantry.pages import answers
+from tenantry.web import Route
 
 if TYPE_CHECKING:
     from tenantry.doors.parts import Parts
@@ -41,12 +41,7 @@ def routes(parts: Parts) -> list[Route]:
     return [
         Route("GET", authorize.PATH, authorization),
         Route("POST", authorize.PATH, authorization.post),
-        Route("GET", answers.SCRIPT, _script),
+        answers.SCRIPT.route,
         Route("GET", logout.PATH, end_session),
         Route("POST", logout.PATH, end_session.post),
     ]
-
-
-async def _script(_request: Request) -> Response:
-    headers = {"content-type": "text/javascript; charset=utf-8", "cache-control": "max-age=3600"}
-    return Response(200, answers.script(), headers)

@@ -8,10 +8,8 @@ not registered (section 3).
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from tenantry import errors, ids
 from tenantry.access.clients import ways_on
@@ -19,16 +17,15 @@ from tenantry.call import Call
 from tenantry.caller import ANONYMOUS, Caller, Kind
 from tenantry.doors.oauth import parameters
 from tenantry.doors.oauth.parameters import Parameters
-from tenantry.doors.oauth.words import WORDS, language
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import answers
 from tenantry.identity.sign_in.model import Answer
+from tenantry.pages import words
+from tenantry.pages.rendering import Look, Pages
 from tenantry.web import Response
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from tenantry.access.clients.ways_on import WayOn
     from tenantry.caller import Origin
     from tenantry.db.engine import Database
@@ -43,16 +40,6 @@ PATH = "/oidc/logout"
 STATE_MAX = 2000
 _CONFIRM = "confirm"
 _KEPT = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales")
-# No form-action, since browsers hold that against the redirect to the application as well. The
-# referrer goes to ourselves only: without any, a form of this page would come from nowhere.
-_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "referrer-policy": "same-origin",
-    "x-frame-options": "DENY",
-    "cache-control": "no-store",
-}
 
 
 class _Wrong(Exception):
@@ -83,7 +70,7 @@ class LogoutEndpoint:
         self._registered = registered
         self._hints = hints
         self._public_url = settings.public_url
-        self._name = settings.app_name or urlsplit(settings.public_url).netloc
+        self._pages = Pages("oauth", Look.of(settings))
         self._cookie = session_cookie
 
     async def __call__(self, request: Request) -> Response:
@@ -184,24 +171,23 @@ class LogoutEndpoint:
         asks: bool = False,
         way: WayOn | None = None,
     ) -> Response:
-        lang = language(asked.get("ui_locales") or "", request.headers.get("accept-language", ""))
         # What does not hold is not asked again.
         kept = {} if kind == "wrong" else {n: v for n, v in asked.first.items() if n in _KEPT}
-        page = _environment().get_template("logout.html")
-        text = page.render(
+        return self._pages.render(
+            "logout.html",
+            words.choose(
+                "oauth",
+                request.headers.get("accept-language", ""),
+                (asked.get("ui_locales") or "").split(),
+            ),
+            status=400 if kind == "wrong" else 200,
             kind=kind,
-            lang=lang,
-            words=WORDS[lang],
-            name=self._name,
             path=PATH,
             said=said,
             asks=asks,
             kept=kept,
             way=way,
         )
-        response = Response.html(text, 400 if kind == "wrong" else 200)
-        response.headers |= _HEADERS
-        return response
 
 
 def _is_of(hint: Hint | None, session: Session) -> bool:
@@ -225,10 +211,3 @@ def _as(session: Session, call: Call) -> Call:
 def _is_own_page(origin: Origin, public_url: str) -> bool:
     """Whether a page of ours has posted this, as browsers say."""
     return origin.site == "same-origin" if origin.site else origin.page == public_url
-
-
-@functools.cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader  # start time: many processes never need it
-
-    return Environment(loader=PackageLoader("tenantry.doors.oauth"), autoescape=True)

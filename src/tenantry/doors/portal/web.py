@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS, Caller, Kind
+from tenantry.pages.assets import Asset
+from tenantry.pages.rendering import PLAIN_HEADERS, PLAIN_STYLE, page
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.domains.model import (
     AUTO_VERIFIED,
@@ -22,8 +23,6 @@ from tenantry.tenants.portal_links import service as portal_links
 from tenantry.web import Request, Response, Route, cookie
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from tenantry.db.engine import Database
     from tenantry.doors.parts import Parts
 
@@ -38,14 +37,9 @@ _STATES = {
     PENDING: "Waits for its TXT record",
     FAILED: "Not proven in time",
 }
-_CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-# The address of a link is a credential: it goes to nobody by Referer, and nobody frames the page.
-_HEADERS = {
-    "content-security-policy": _CSP,
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-    "cache-control": "no-store",
-}
+_STYLE = Asset.of_files(
+    "/portal/portal.css", PLAIN_STYLE, "doors/portal/static/portal.css", cache="max-age=300"
+)
 
 
 def cookie_name(public_url: str) -> str:
@@ -63,7 +57,7 @@ def routes(parts: Parts) -> list[Route]:
     return [
         Route("GET", "/magicLink/{token}", door.open),
         Route("GET", "/portal", door.page),
-        Route("GET", "/portal/portal.css", door.style),
+        _STYLE.route,
     ]
 
 
@@ -79,30 +73,30 @@ class Portal:
         """Open a link and go on to the page, leaving the link's address behind."""
         if request.verb == "HEAD":
             # A preview or a scanner: it must not use up the link.
-            return Response(200, b"", dict(_HEADERS))
+            return Response(200, b"", dict(PLAIN_HEADERS))
         call = Call(ANONYMOUS, self._db, request.request_id)
         opened = await portal_links.open_link(call, request.params["token"])
         if opened is None:
-            return self._render("closed.html", 410)
+            return _page("closed.html", 410)
         _, secret = opened
         issued = (
             f"{self._cookie}={secret}; Path=/; Max-Age={portal_links.SESSION_SECONDS}; "
             f"HttpOnly; SameSite=Lax{'; Secure' if self._secure else ''}"
         )
-        return Response(303, b"", {**_HEADERS, "location": "/portal", "set-cookie": issued})
+        return Response(303, b"", {**PLAIN_HEADERS, "location": "/portal", "set-cookie": issued})
 
     async def page(self, request: Request) -> Response:
         """Show whose portal it is, its domains with how each is proven, and what is missing."""
         secret = cookie(request.headers.get("cookie", ""), self._cookie)
         session = await portal_links.find_session(self._db, secret) if secret else None
         if session is None:
-            return self._render("closed.html", 401)
+            return _page("closed.html", 401)
         caller = Caller(Kind.PORTAL_SESSION, session.id, session.organization_id)
         call = Call(caller, self._db, request.request_id)
         try:
             organization = await organizations.get(call, Identity(session.organization_id))
         except errors.NotFound:
-            return self._render("closed.html", 410)
+            return _page("closed.html", 410)
         features = [name for name in session.features if organization.has_feature(name)]
         claimed = None
         if "domain_verification" in features:
@@ -110,7 +104,7 @@ class Portal:
             claimed = await domains.page(
                 call, identity, domain_type=ORGANIZATION_DOMAIN, size=domains.MAX_PAGE, number=0
             )
-        return self._render(
+        return _page(
             "portal.html",
             200,
             organization=organization,
@@ -119,20 +113,7 @@ class Portal:
             states=_STATES,
         )
 
-    async def style(self, _request: Request) -> Response:
-        """Return the style sheet."""
-        source = _environment().get_template("portal.css").render()
-        headers = {"content-type": "text/css; charset=utf-8", "cache-control": "max-age=300"}
-        return Response(200, source.encode(), headers)
 
-    def _render(self, template: str, status: int, **values: object) -> Response:
-        response = Response.html(_environment().get_template(template).render(values), status)
-        response.headers.update(_HEADERS)
-        return response
-
-
-@functools.cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader  # start time: most processes never need it
-
-    return Environment(loader=PackageLoader("tenantry.doors.portal"), autoescape=True)
+def _page(template: str, status: int, **values: object) -> Response:
+    values["style_url"] = _STYLE.url
+    return page(f"portal/templates/{template}", values, status=status)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
 from tenantry.doors.reference import examples
@@ -17,6 +17,7 @@ from tenantry.doors.reference.failures import EXAMPLE, failures
 from tenantry.doors.reference.highlight import highlight
 from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
 from tenantry.doors.reference.openapi import access
+from tenantry.pages import rendering
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -118,12 +119,6 @@ def _listed(names: Iterable[str]) -> Markup:
 @functools.cache
 def environment() -> Environment:
     """Return what the templates of this door are rendered by."""
-    made = Environment(
-        loader=PackageLoader("tenantry.doors.reference"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(prose=_prose, path=_path, listed=_listed)
+    made = rendering.environment().overlay(loader=PackageLoader("tenantry.doors.reference"))
+    made.filters = made.filters | {"prose": _prose, "path": _path, "listed": _listed}
     return made

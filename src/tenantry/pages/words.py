@@ -1,8 +1,8 @@
-"""What the pages say, in each language: one catalogue a language, and which one a person gets.
+"""What pages say, in each language, and which one a person gets.
 
 A catalogue is `words/{language}.toml`: sections of keys, each one sentence. `{name}` in it is
 filled with a value, which is text whatever it holds. A key that ends in `_one` stands beside one
-in `_other`; which is used, a number says.
+in `_other`; which is used, a number says. A door has a catalogue of its own beside that of all.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import functools
 import re
 import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING
+
+from tenantry.pages.assets import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from markupsafe import Markup
 
-LANGUAGES = ("en", "de")  # the first one for whoever understands none of them
+LANGUAGES = ("en", "de")  # the first one where nobody understands another
 _HEADER_MAX = 1000  # characters that are read of Accept-Language
-# A language and its weight (RFC 9110 section 12.5.4).
+# A language and its weight (RFC 9110 sections 12.4.2 and 12.5.4).
 _RANGE = re.compile(
     r"\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*[qQ]=([01](?:\.\d{0,3})?)\s*)?"
 )
@@ -55,30 +56,31 @@ class Words:
 
 
 @functools.cache
-def of(language: str) -> Words:
-    """Return the words of one of `LANGUAGES`."""
-    source = files("tenantry.doors.login").joinpath("words", f"{language}.toml")
-    sections = tomllib.loads(source.read_text(encoding="utf-8"))
-    sentences = {
-        f"{section}.{key}": sentence
-        for section, keys in sections.items()
-        for key, sentence in keys.items()
-    }
+def of(door: str, language: str) -> Words:
+    """Return the words of a door in one of `LANGUAGES`; its own go before those of all pages.
+
+    Without a door, "", it returns those of all pages.
+    """
+    sentences: dict[str, str] = {}
+    for folder in ("pages", f"doors/{door}") if door else ("pages",):
+        sections = tomllib.loads(read(f"{folder}/words/{language}.toml").decode())
+        for section, keys in sections.items():
+            sentences |= {f"{section}.{key}": sentence for key, sentence in keys.items()}
     return Words(language, sentences)
 
 
-def choose(accepted: str, wanted: Sequence[str] = ()) -> Words:
-    """Return the words of the language that a person understands best.
+def choose(door: str, accepted: str, wanted: Sequence[str] = ()) -> Words:
+    """Return a door's words in the language that a person understands best.
 
     ``wanted`` is ui_locales, the best first (OpenID Connect Core 1.0 section 3.1.2.1); it goes
     before ``accepted``, the browser's Accept-Language. Of a tag such as de-AT the language counts.
     """
     for tag in (*(tag.partition("-")[0].lower() for tag in wanted), *_ranked(accepted)):
         if tag in LANGUAGES:
-            return of(tag)
+            return of(door, tag)
         if tag == "*":
             break
-    return of(LANGUAGES[0])
+    return of(door, LANGUAGES[0])
 
 
 def _ranked(accepted: str) -> Iterator[str]:

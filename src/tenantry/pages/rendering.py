@@ -1,0 +1,216 @@
+"""Pages as HTML, with the headers that all of them have."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tenantry.pages import assets, branding
+from tenantry.pages.assets import Asset
+from tenantry.pages.branding import Brand
+from tenantry.times import clock, plainly, rfc3339
+from tenantry.web import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jinja2 import Environment
+
+    from tenantry.pages.words import Words
+    from tenantry.settings import Settings
+
+# Addresses of these pages hold what opens a sign-in: they are told to no other site, but to us, or
+# a browser would send the Origin `null` with a form. No form-action: browsers hold it against the
+# redirects that follow a form as well, and those lead to the application.
+HEADERS = {
+    "referrer-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "cache-control": "no-store",
+}
+_CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; img-src "
+)
+# Of pages without forms, for developers and operators.
+PLAIN_HEADERS = HEADERS | {
+    "referrer-policy": "no-referrer",
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    ),
+}
+PLAIN_STYLE = "pages/static/plain.css"  # what a door with plain pages puts before its own style
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The brand of a deployment and what all of its pages load."""
+
+    brand: Brand
+    support: str  # the address that people may write to, "" for none
+    style: Asset
+    icon: Asset
+    countdown: Asset  # the script of pages that have people wait
+
+    @classmethod
+    def of(cls, settings: Settings) -> Look:
+        """Return that of a deployment."""
+        brand = Brand.of(settings, urlsplit(settings.public_url).hostname or "")
+        color = settings.app_color
+
+        def style() -> bytes:
+            return branding.style(color).encode() + assets.read("pages/static/style.css")
+
+        return cls(
+            brand,
+            _address(settings.support_email),
+            Asset("/login/style.css", style),
+            Asset("/login/icon.svg", lambda: branding.icon(brand.name, color).encode()),
+            Asset.of_files("/login/countdown.js", "pages/static/countdown.js"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Renders the pages of one door; its folder has `templates/`, of which `layout` is the frame.
+
+    ``styles`` and ``scripts`` are what the door's pages load beside what all do, and ``defaults``
+    the values of its layout that not every page gives.
+    """
+
+    door: str
+    look: Look
+    layout: str = "base.html"
+    styles: tuple[Asset, ...] = ()
+    scripts: tuple[Asset, ...] = ()
+    defaults: Mapping[str, object] = field(default_factory=dict)
+
+    def render(
+        self,
+        template: str,
+        words: Words,
+        *,
+        brand: Brand | None = None,
+        status: int = 200,
+        logos: Iterable[str] = (),
+        **values: object,
+    ) -> Response:
+        """Return a page of the deployment, or of another brand.
+
+        ``template`` is one of the door's; ``logos`` are shown beside that of the brand.
+        """
+        return self._render(
+            f"{self.door}/templates/{template}",
+            words,
+            values,
+            brand=brand or self.look.brand,
+            status=status,
+            logos=logos,
+        )
+
+    def message(
+        self,
+        key: str,
+        words: Words,
+        *,
+        status: int = 200,
+        wait: int = 0,
+        said: str = "",
+        quoted: str = "",
+        back: str = "",
+        link: tuple[str, object] | None = None,
+    ) -> Response:
+        """Return a page that says one thing, which the words have under this key.
+
+        ``wait`` is the number of seconds in it, ``said`` what somebody else says about it, and
+        ``quoted`` what to quote to support. ``link`` leads on: an address and its text. ``back`` is
+        the page of ours to go back to without one, or to be taken to after the wait.
+        """
+        values = {
+            "key": key,
+            "wait": wait,
+            "said": said,
+            "quoted": quoted,
+            "back": back,
+            "link": link or (back and (back, words("page.back"))),
+        }
+        return self._render("message.html", words, values, brand=self.look.brand, status=status)
+
+    def _render(
+        self,
+        template: str,
+        words: Words,
+        values: Mapping[str, object],
+        *,
+        brand: Brand,
+        status: int,
+        logos: Iterable[str] = (),
+    ) -> Response:
+        look = self.look
+        shared = {
+            "layout": self.layout,
+            "t": words,
+            "brand": brand,
+            "support": look.support,
+            "icon": look.icon,
+            "styles": (look.style, *self.styles),
+            "scripts": self.scripts,
+            "countdown": look.countdown,
+        }
+        origins = {branding.origin(logo) for logo in (brand.logo_url, *logos) if logo}
+        policy = _CSP + " ".join(["'self'", *sorted(origins)])
+        return page(
+            template,
+            {"problems": {}, "wait": 0, **self.defaults, **values, **shared},
+            status=status,
+            headers=HEADERS | {"content-security-policy": policy},
+        )
+
+
+def page(
+    template: str,
+    values: Mapping[str, object],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] = PLAIN_HEADERS,
+) -> Response:
+    """Return a page with these headers.
+
+    ``template`` is a shared one, such as message.html, or one of a door, such as
+    home/templates/home.html.
+    """
+    response = Response.html(environment().get_template(template).render(values), status)
+    response.headers |= headers
+    return response
+
+
+@functools.cache
+def environment() -> Environment:
+    """Return what all templates are rendered by."""
+    # Start time: many processes never need it.
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader("tenantry.pages"), PackageLoader("tenantry", "doors")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "clock": clock,
+        "iso": rfc3339,
+        "plainly": plainly,
+        "initial": branding.initial,
+        "shown_logo": branding.shown_logo,
+    }
+    return made
+
+
+def _address(mailbox: str) -> str:
+    """Return the address of `Name <address>`."""
+    _, bracket, address = mailbox.rpartition("<")
+    return address.rstrip(">") if bracket else mailbox

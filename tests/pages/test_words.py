@@ -1,0 +1,118 @@
+"""Every sentence is there in every language, and every one is used."""
+
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+import tenantry
+from tenantry.identity.security_notices.service import ACTIVITIES
+from tenantry.pages import words
+from tenantry.pages.words import LANGUAGES, choose
+
+DOORS = ("login", "account", "oauth")
+_ROOT = Path(tenantry.__file__).parent
+_SAME_IN_GERMAN = {
+    *("field.code", "setup.code"),
+    *("page.passkeys", "passkeys.title", "passkeys.name", "passkeys.list"),
+}
+# What a template puts together of values that the rooms have.
+_BUILT = {
+    *("sign_in.not_a_member", "sign_in.authenticate_again"),
+    *(f"activity.{activity}" for activity in ACTIVITIES),
+}
+
+
+def sources(*folders: str) -> str:
+    found = (
+        path.read_text(encoding="utf-8")
+        for folder in folders
+        for pattern in ("*.py", "templates/*.html")
+        for path in (_ROOT / folder).glob(pattern)
+    )
+    return "\n".join(found)
+
+
+def fields(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
+
+
+@pytest.mark.parametrize("door", ["", *DOORS])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_all_languages_say_the_same(door, language):
+    first, other = words.of(door, LANGUAGES[0]).sentences, words.of(door, language).sentences
+    assert list(first) == list(other)
+    for key, sentence in first.items():
+        assert fields(sentence) == fields(other[key]), key
+        assert "<" not in other[key], key
+        if language != LANGUAGES[0]:
+            assert sentence != other[key] or key in _SAME_IN_GERMAN, key
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_all_that_is_asked_for_is_there(door):
+    written = sources("pages", f"doors/{door}")
+    calls = re.findall(r"\b(?:t|words|said_in)(?:\.plain|\.count)?\([\"']([a-z_.]+)[\"']", written)
+    assert len(calls) > 10
+    there = words.of(door, "en")
+    assert {key for key in calls if "." in key and not key.endswith(".")} <= set(there.sentences)
+    messages = re.findall(r"(?:message|leaving)\(\s*(?:request, )?\"([a-z_]+)\"", written)
+    assert all(there.has(f"{key}.title") and there.has(f"{key}.lead") for key in messages)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_all_that_is_there_is_asked_for(door):
+    written = sources("pages", f"doors/{door}")
+    keys = set(re.findall(r"[\"']([a-z_]+\.[a-z_]+)[\"']", written))
+    sections = set(re.findall(r"[\"']([a-z_]+)[\"']", written))
+    # A message and what was done are put together of a section and a name.
+    unused = [
+        key
+        for key in words.of(door, "en").sentences.keys() - words.of("", "en").sentences.keys()
+        if key not in keys
+        and not re.fullmatch(rf"({'|'.join(sections)})\.(title|lead|done_[a-z]+)", key)
+    ]
+    assert sorted(unused) == sorted(_BUILT if door == "login" else ())
+
+
+def test_all_that_all_pages_say_is_asked_for():
+    written = sources("pages", *(f"doors/{door}" for door in DOORS))
+    for key in words.of("", "en").sentences:
+        section, _, name = key.partition(".")
+        assert f'"{key}"' in written or (f'"{section}"' in written and name in {"title", "lead"})
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("accepted", "wanted", "chosen"),
+    [
+        ("", (), "en"),
+        ("de", (), "de"),
+        ("de-AT,de;q=0.9,en;q=0.8", (), "de"),
+        ("en;q=0.5, de;q=0.6", (), "de"),
+        ("en;q=0.5, de;q=0", (), "en"),
+        ("fr, de;q=0.1", (), "de"),
+        ("fr, es", (), "en"),
+        ("fr, *;q=0.5, de;q=0.1", (), "en"),
+        ("DE", (), "de"),
+        ("de", ("en",), "en"),
+        ("en", ("fr", "de-CH"), "de"),
+        ("de", ("fr",), "de"),
+        ("de;q=nonsense", (), "en"),
+        ("de;q=1.0001", (), "en"),
+        (";;;,,,=", (), "en"),
+        ("x" * 100_000 + ",de", (), "en"),
+        ("de;level=1", (), "en"),
+        ("en-GB,de", (), "en"),
+    ],
+)
+def test_people_get_their_language(door, accepted, wanted, chosen):
+    assert choose(door, accepted, wanted).language == chosen
+
+
+def test_a_value_is_text_and_turns_nothing_around():
+    said = words.of("login", "en")("organizations.lead", email="<b>\u202e{0}{who}")
+    assert "<bdi>&lt;b&gt;\u202e{0}{who}</bdi>" in said
