@@ -266,7 +266,7 @@ async def told(changed, database):
         page_token="",
         counted=False,
     )
-    return [row["id"] for row in found.rows], narrow, mark
+    return [row["id"] for row in found.items], narrow, mark
 
 
 @pytest.mark.parametrize(
@@ -388,8 +388,8 @@ async def test_a_caller_of_one_organization_sees_that_one_alone(database, change
     caller = Caller(Kind.PORTAL_SESSION, "pss_1", own, frozenset({"events:read"}))
     call = Call(caller, database, "req_test")
     page = await listing.page(call, listing.Filter(), page_size=0, page_token="", counted=True)
-    assert {row["organization_id"] for row in page.rows} == {own}
-    assert (len(page.rows), page.total_size) == (3, 3)
+    assert {row["organization_id"] for row in page.items} == {own}
+    assert (len(page.items), page.total_size) == (3, 3)
     with pytest.raises(PermissionDenied):
         await listing.page(
             call,

@@ -39,10 +39,10 @@ async def several(place):
 async def test_the_newest_come_first(place):
     begun, pending, failed, user = await several(place)
     page = await listed(place)
-    assert [one.status for one in page.entries] == ["FAILED", "SUCCESS", "PENDING", "INITIATED"]
-    assert [page.entries[n].id for n in (0, 2, 3)] == [failed.id, pending.id, begun.id]
+    assert [one.status for one in page.items] == ["FAILED", "SUCCESS", "PENDING", "INITIATED"]
+    assert [page.items[n].id for n in (0, 2, 3)] == [failed.id, pending.id, begun.id]
     assert page.total_size == 4
-    signed_in = page.entries[1]
+    signed_in = page.items[1]
     assert (signed_in.email, signed_in.user_id) == (user.email, user.id)
     assert signed_in.organization_id == user.memberships[0].organization_id
     assert (signed_in.client_name, signed_in.client_type) == ("App", "WEB_APP")
@@ -56,7 +56,7 @@ async def test_a_silent_sign_in_is_listed_as_well(place):
     await browser.begin()
     await browser.begin(prompt=("none",))
     page = await listed(place, email=user.email)
-    assert [(one.status, one.proofs) for one in page.entries] == [
+    assert [(one.status, one.proofs) for one in page.items] == [
         ("SUCCESS", ("SESSION",)),
         ("SUCCESS", ("SESSION",)),
         ("SUCCESS", ("PASSWORDLESS",)),
@@ -89,7 +89,7 @@ async def test_each_filter_narrows(place):
         ({"end_time": 0}, []),
     ):
         page = await listed(place, **narrow)
-        assert [one.status for one in page.entries] == statuses, narrow
+        assert [one.status for one in page.items] == statuses, narrow
         assert page.total_size == len(statuses), narrow
     assert begun.id
 
@@ -111,13 +111,13 @@ async def test_pages_lead_there_and_back(place, narrow):
             )
         elif number % 3 == 0:
             await browser.sign_in.cancel(browser.call, request)
-    every = [one.id for one in (await listed(place, **narrow)).entries]
+    every = [one.id for one in (await listed(place, **narrow)).items]
     assert len(every) == 7
     seen, token, backward = [], "", []
     while True:
         page = await listed(place, page_size=3, page_token=token, **narrow)
         assert page.total_size == 7
-        seen += [one.id for one in page.entries]
+        seen += [one.id for one in page.items]
         backward.append(page.prev_page_token)
         token = page.next_page_token
         if not token:
@@ -166,7 +166,7 @@ async def test_unproved_requests_live_an_hour_and_proved_ones_stay(place, clock)
     assert (await listed(place)).total_size == 5
     clock.forward(20)
     assert not await retention.prune_unproved(place.db)
-    left = {entry.id for entry in (await listed(place)).entries}
+    left = {entry.id for entry in (await listed(place)).items}
     assert len(left) == 2
     assert left.isdisjoint({begun.id, mailed.id, cancelled.id})
 

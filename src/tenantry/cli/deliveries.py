@@ -194,7 +194,7 @@ async def _newest(call: Call, endpoint_id: str, narrow: Filter, limit: int) -> l
             page_size=min(limit - len(found), _PAGE),
             page_token=token,
         )
-        found += page.deliveries
+        found += page.items
         token = page.next_page_token
         if not token or len(found) >= limit:
             return found

@@ -82,7 +82,7 @@ def list_(*, as_json: AsJson = False) -> None:
         page = await listing.page(
             call, trigger_point=None, enabled=None, page_size=_PAGE, page_token=""
         )
-        return page.interceptors
+        return page.items
 
     found = running.with_call(work)
     if as_json:

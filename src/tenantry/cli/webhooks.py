@@ -73,7 +73,7 @@ def list_(*, organization: OrganizationId = "", as_json: AsJson = False) -> None
             page = await listing.endpoints(
                 call, organization or None, page_size=_PAGE, page_token=token
             )
-            found += page.endpoints
+            found += page.items
             token = page.next_page_token
             if not token:
                 return found

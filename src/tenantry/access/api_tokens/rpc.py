@@ -87,8 +87,8 @@ class ApiTokenService:
             page_token=request.page_token,
         )
         return pb.ListTokensResponse(
-            tokens=[_message(token) for token in page.tokens],
-            total_count=page.total_count,
+            tokens=[_message(token) for token in page.items],
+            total_count=page.total_size,
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
         )

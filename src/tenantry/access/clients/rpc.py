@@ -70,7 +70,7 @@ class ClientService:
         )
         return pb.ListClientsResponse(
             total_size=page.total_size,
-            clients=[_client(client) for client in page.clients],
+            clients=[_client(client) for client in page.items],
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
         )
@@ -151,7 +151,7 @@ class ClientService:
         return pb.ListOrganizationClientsResponse(
             next_page_token=page.next_page_token,
             total_size=page.total_size,
-            clients=[_m2m_client(client) for client in page.clients],
+            clients=[_m2m_client(client) for client in page.items],
             prev_page_token=page.prev_page_token,
         )
 

@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from tenantry import errors
+from tenantry.db.pages import MAX_SIZE
 from tenantry.doors.account.door import Visit, registration_of
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.proofs.totp import step_up
@@ -146,7 +147,7 @@ class SecurityPages:
             visit.call,
             visit.person.id,
             session_list.Filter(statuses=(ACTIVE,)),
-            page_size=session_list.MAX_PAGE,
+            page_size=MAX_SIZE,
             page_token="",
         )
         done = visit.query("done")
@@ -164,7 +165,7 @@ class SecurityPages:
             codes_left=await totp.recovery_codes_left(visit.call.db, registration.id)
             if registration
             else 0,
-            sessions=listed.sessions,
+            sessions=listed.items,
             current=visit.session.id,
-            more=listed.total_size > len(listed.sessions),
+            more=listed.total_size > len(listed.items),
         )

@@ -13,7 +13,6 @@ from sqlalchemy import (
     bindparam,
     case,
     false,
-    func,
     literal_column,
     not_,
     or_,
@@ -22,7 +21,7 @@ from sqlalchemy import (
 )
 
 from tenantry import errors, ids
-from tenantry.db import key_ranges
+from tenantry.db import key_ranges, pages
 from tenantry.db.schema import events, json_has, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.event import KNOWN, PUBLISHED
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Row
 
-DEFAULT_PAGE = 10
-MAX_PAGE = 100
-MOST_COUNTED = 10_000
 DIRECTORY = "DIR_SYNC"  # the one source that an event names
 
 _e = events.c
@@ -55,19 +51,9 @@ class Filter:
     context: tuple[tuple[str, str], ...] = ()  # members of the event's context
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list: rows of `events`. A token is "" where there is no page."""
-
-    rows: Sequence[Row]
-    total_size: int  # MOST_COUNTED at most; 0 unless asked for
-    next_page_token: str
-    prev_page_token: str
-
-
 async def page(
     call: Call, narrow: Filter, *, page_size: int, page_token: str, counted: bool
-) -> Page:
+) -> pages.Page[Row]:
     """Return one page; ``counted`` asks for the total as well.
 
     ``page_size`` 0 is the default of 10; more than 100 is 100. A caller that is bound to an
@@ -80,14 +66,9 @@ async def page(
 
     """
     narrow = _for(call, replace(narrow, types=known_types(narrow.types)))
-    size = min(page_size or DEFAULT_PAGE, MAX_PAGE)
     listing = "events" + json.dumps(_spelled(narrow))
-    low, high = key_ranges.between(ids.EVENT, narrow.start_time, narrow.end_time)
-    bounds = {"low": low, "high": high, "all_low": low, "all_high": high}
-    backward = False
-    if page_token:
-        backward, start = call.db.page_tokens.decode(listing, page_token)
-        bounds["low" if backward else "high"] = start
+    position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)
+    bounds = position.bounds(*key_ranges.between(ids.EVENT, narrow.start_time, narrow.end_time))
     shape = _Shape(
         types=len(narrow.types),
         timed=narrow.start_time is not None or narrow.end_time is not None,
@@ -95,26 +76,13 @@ async def page(
         from_directory=narrow.from_directory,
         members=len(narrow.context),
     )
-    rows: Sequence[Row] = await call.db.fetch_all(
-        _statement(shape, backward=backward, counted=counted),
-        take=size + 1,
+    rows = await call.db.fetch_all(
+        _statement(shape, backward=position.backward, counted=counted),
+        **position.params,
         **bounds,
         **_params(narrow),
     )
-    total = int(rows[0]["total"]) if counted else 0
-    rows = [row for row in rows if row["id"] is not None]
-    more, rows = len(rows) > size, rows[:size]
-    if backward:
-        rows = rows[::-1]
-    token = functools.partial(call.db.page_tokens.encode, listing)
-    has_next = more or backward
-    has_previous = more if backward else bool(page_token)
-    return Page(
-        rows,
-        total,
-        token(backward=False, id_=rows[-1]["id"]) if rows and has_next else "",
-        token(backward=True, id_=rows[0]["id"]) if rows and has_previous else "",
-    )
+    return position.page(rows, rows[0]["total"] if counted else 0)
 
 
 def known_types(types: Sequence[str], field: str = "filter.event_types") -> tuple[str, ...]:
@@ -196,19 +164,15 @@ def _statement(shape: _Shape, *, backward: bool, counted: bool) -> Statement:
         )
         every = select(found.c.id)
     else:
-        keys = _by_type(shape, backward=backward, most=MAX_PAGE + 1)
-        every = _by_type(shape, prefix="all_", most=MOST_COUNTED)
+        keys = _by_type(shape, backward=backward, most=pages.MAX_SIZE + 1)
+        every = _by_type(shape, prefix="all_", most=pages.MOST_COUNTED)
     listed = keys.subquery("keys")
-    order = listed.c.id if backward else listed.c.id.desc()
-    # Planned for as few as this, and read no further than asked: see `users.listing`.
-    few = select(listed.c.id).order_by(order).limit(literal_column(str(MAX_PAGE + 1)))
-    some = select(few.subquery("few")).limit(bindparam("take")).subquery("page")
-    last = some.c.id if backward else some.c.id.desc()
+    some = pages.few(select(listed.c.id).order_by(pages.order(listed.c.id, backward=backward)))
+    last = pages.order(some.c.id, backward=backward)
     if not counted:
         shown = select(events).select_from(some.join(events, _e.id == some.c.id))
         return Statement(shown.order_by(last))
-    limited = every.limit(literal_column(str(MOST_COUNTED))).subquery("every")
-    total = select(func.count().label("total")).select_from(limited).subquery("counted")
+    total = pages.counted(every)
     shown = select(total.c.total, events).select_from(
         total.outerjoin(some, true()).outerjoin(events, _e.id == some.c.id)
     )

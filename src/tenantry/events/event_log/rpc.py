@@ -42,7 +42,7 @@ class EventsService:
             counted=True,
         )
         return pb.ListEventsResponse(
-            events=[_message(row, call) for row in page.rows],
+            events=[_message(row, call) for row in page.items],
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
             total_size=page.total_size,
@@ -59,7 +59,7 @@ class EventsService:
             counted=False,
         )
         return pb.ListEventsPaginatedResponse(
-            events=[_message(row, call) for row in page.rows],
+            events=[_message(row, call) for row in page.items],
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
         )

@@ -63,7 +63,7 @@ class InterceptorService:
             page_token=request.page_token,
         )
         return pb.ListInterceptorsResponse(
-            interceptors=[to_message(call, one) for one in page.interceptors],
+            interceptors=[to_message(call, one) for one in page.items],
             next_page_token=page.next_page_token,
             total_size=page.total_size,
             prev_page_token=page.prev_page_token,

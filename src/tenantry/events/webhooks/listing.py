@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, literal_column, select
 
 from tenantry import errors, ids
+from tenantry.db import pages
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.webhooks import bodies, service, values
@@ -24,16 +25,12 @@ from tenantry.events.webhooks.model import (
 from tenantry.events.webhooks.records import Attempt, Delivery, Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlalchemy import ColumnElement, Select
 
     from tenantry.call import Call
-    from tenantry.db.engine import Row, Session
+    from tenantry.db.engine import Session
 
 STATES = (PENDING, SUCCEEDED, FAILED)
-DEFAULT_PAGE = 10
-MAX_PAGE = 100
 MAX_ATTEMPTS = 100
 # An id is made within this of the time at which its delivery is said to be queued: rows outside
 # need not be looked at.
@@ -52,25 +49,6 @@ _ATTEMPTS = Statement(
     .order_by(_a.number.desc())
     .limit(MAX_ATTEMPTS)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """One page of endpoints; a token is "" where there is no page."""
-
-    endpoints: list[Endpoint]
-    total_size: int
-    next_page_token: str
-    prev_page_token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deliveries:
-    """One page of deliveries; a token is "" where there is no page."""
-
-    deliveries: list[Delivery]
-    next_page_token: str
-    prev_page_token: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +88,7 @@ class Filter:
 
 async def endpoints(
     call: Call, organization_id: str | None, *, page_size: int, page_token: str
-) -> Endpoints:
+) -> pages.Page[Endpoint]:
     """Return one page of endpoints, of one organization's if it is named.
 
     Raises:
@@ -120,25 +98,21 @@ async def endpoints(
     of_organization = organization_id is not None
     params = {"p_organization_id": organization_id}
     listing = "webhook endpoints" + json.dumps(organization_id)
-    rows, following, previous = await _page(
-        call,
-        listing,
-        functools.partial(_endpoints_statement, of_organization),
-        page_size=page_size,
-        page_token=page_token,
-        **params,
+    position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)
+    rows = await call.db.fetch_all(
+        _endpoints_statement(of_organization, position.direction), **position.params, **params
     )
     if rows:
         total = rows[0]["total"]
     else:
         row = await call.db.fetch_one(_endpoints_total(of_organization), **params)
         total = row["total"] if row else 0
-    return Endpoints([Endpoint.from_row(row) for row in rows], total, following, previous)
+    return position.page(rows, total).of(Endpoint.from_row)
 
 
 async def deliveries(
     call: Call, endpoint_id: str, narrow: Filter, *, page_size: int, page_token: str
-) -> Deliveries:
+) -> pages.Page[Delivery]:
     """Return one page of the deliveries to an endpoint.
 
     Raises:
@@ -150,18 +124,17 @@ async def deliveries(
     if narrow.event_type:
         values.event_type(narrow.event_type)
     values.span(narrow.start_time, narrow.end_time)
-    rows, following, previous = await _page(
-        call,
-        "webhook deliveries" + json.dumps([endpoint_id, narrow.state, narrow.params]),
-        functools.partial(_deliveries_statement, narrow.state, narrow.shape),
-        page_size=page_size,
-        page_token=page_token,
+    listing = "webhook deliveries" + json.dumps([endpoint_id, narrow.state, narrow.params])
+    position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)
+    rows = await call.db.fetch_all(
+        _deliveries_statement(narrow.state, narrow.shape, position.direction),
         p_endpoint_id=endpoint_id,
+        **position.params,
         **narrow.params,
     )
     if not rows:
         await service.get(call.db, endpoint_id)
-    return Deliveries([Delivery.from_row(row) for row in rows], following, previous)
+    return position.page(rows).of(Delivery.from_row)
 
 
 async def delivery(db: Session, endpoint_id: str, delivery_id: str) -> Delivery:
@@ -199,43 +172,13 @@ async def payload(db: Session, delivery: Delivery) -> dict[str, Any] | None:
     return None if body is None else from_json(body)
 
 
-async def _page(
-    call: Call,
-    listing: str,
-    statement: functools.partial[Statement],
-    *,
-    page_size: int,
-    page_token: str,
-    **params: Any,
-) -> tuple[Sequence[Row], str, str]:
-    """Return the rows of one page, and the tokens of the next and the previous one."""
-    size = min(page_size or DEFAULT_PAGE, MAX_PAGE)
-    backward, start = False, ""
-    if page_token:
-        backward, start = call.db.page_tokens.decode(listing, page_token)
-    direction = ("backward" if backward else "forward") if page_token else "first"
-    # One more than is shown tells whether there is a further page.
-    rows = await call.db.fetch_all(statement(direction), start=start, take=size + 1, **params)
-    more, rows = len(rows) > size, rows[:size]
-    if backward:
-        rows = rows[::-1]
-    token = functools.partial(call.db.page_tokens.encode, listing)
-    has_next = more or backward
-    has_previous = more if backward else bool(page_token)
-    return (
-        rows,
-        token(backward=False, id_=rows[-1]["id"]) if rows and has_next else "",
-        token(backward=True, id_=rows[0]["id"]) if rows and has_previous else "",
-    )
-
-
 @functools.cache
 def _endpoints_statement(of_organization: bool, direction: str) -> Statement:
     total = _count(of_organization).scalar_subquery().label("total")
     statement = select(webhook_endpoints, total)
     if of_organization:
         statement = statement.where(_e.organization_id == bindparam("p_organization_id"))
-    return Statement(_paged(statement, _e.id, direction))
+    return Statement(pages.part(statement, _e.id, direction).limit(bindparam("take")))
 
 
 @functools.cache
@@ -267,16 +210,7 @@ def _deliveries_statement(state: str, shape: tuple[str, ...], direction: str) ->
         statement = statement.where(_IN_STATE[state])
     for name in shape:
         statement = statement.where(*conditions[name])
-    return Statement(_paged(statement, _d.id, direction))
-
-
-def _paged(statement: Select[Any], key: ColumnElement[str], direction: str) -> Select[Any]:
-    if direction == "forward":
-        statement = statement.where(key < bindparam("start"))
-    if direction == "backward":
-        statement = statement.where(key > bindparam("start"))
-    order = key if direction == "backward" else key.desc()
-    return statement.order_by(order).limit(bindparam("take"))
+    return Statement(pages.part(statement, _d.id, direction).limit(bindparam("take")))
 
 
 def _id_at(microseconds: int) -> str:

@@ -64,7 +64,7 @@ class WebhookService:
             page_token=request.page_token,
         )
         return pb.ListEndpointsResponse(
-            endpoints=[_endpoint(endpoint) for endpoint in page.endpoints],
+            endpoints=[_endpoint(endpoint) for endpoint in page.items],
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
             total_size=page.total_size,
@@ -128,7 +128,7 @@ class WebhookService:
             page_token=request.page_token,
         )
         return pb.ListDeliveriesResponse(
-            deliveries=[_delivery(delivery) for delivery in page.deliveries],
+            deliveries=[_delivery(delivery) for delivery in page.items],
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
         )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Text, bindparam, case, func, select, true
 
 from tenantry import errors
 from tenantry.caller import Kind
+from tenantry.db import pages
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.sessions.model import ACTIVE, EXPIRED, LOGOUT, REVOKED, Session, sessions
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
 
-DEFAULT_PAGE = 10
-MAX_PAGE = 100
 STATUSES = (ACTIVE, EXPIRED, REVOKED, LOGOUT)
 _LARGEST = 2**63 - 1
 
@@ -46,16 +44,6 @@ class Filter:
     end_time: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list; a token is "" where there is no page."""
-
-    sessions: list[Session]
-    total_size: int
-    next_page_token: str
-    prev_page_token: str
-
-
 def check_visible(call: Call, user_id: str) -> None:
     """Let the caller see a person's sessions: a person only their own.
 
@@ -72,7 +60,7 @@ def check_visible(call: Call, user_id: str) -> None:
 
 async def of_user(
     call: Call, user_id: str, narrow: Filter, *, page_size: int, page_token: str
-) -> Page:
+) -> pages.Page[Session]:
     """Return one page; ``page_size`` 0 is the default of 10, more than 100 is 100.
 
     Raises:
@@ -86,38 +74,20 @@ async def of_user(
     statuses = _known(narrow.statuses)
     if narrow.start_time is not None and narrow.end_time is not None:
         _check_times(narrow.start_time, narrow.end_time)
-    size = min(page_size or DEFAULT_PAGE, MAX_PAGE)
     listing = "sessions" + json.dumps([user_id, statuses, narrow.start_time, narrow.end_time])
-    backward, start = False, ""
-    if page_token:
-        backward, start = call.db.page_tokens.decode(listing, page_token)
-    direction = ("backward" if backward else "forward") if page_token else "first"
-    rows: Sequence[Any] = await call.db.fetch_all(
-        _LIST[direction],
+    position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)
+    rows = await call.db.fetch_all(
+        _LIST[position.direction],
         p_user_id=user_id,
         p_statuses=to_json(statuses),
         p_since=0 if narrow.start_time is None else narrow.start_time,
         p_until=_LARGEST if narrow.end_time is None else narrow.end_time,
         p_now=now(),
-        start=start,
-        take=size + 1,
+        **position.params,
     )
     if not rows:
         raise errors.NotFound("user")
-    total = int(rows[0]["total"])
-    rows = [row for row in rows if row["id"] is not None]
-    more, rows = len(rows) > size, rows[:size]
-    if backward:
-        rows = rows[::-1]
-    token = functools.partial(call.db.page_tokens.encode, listing)
-    has_next = more or backward
-    has_previous = more if backward else bool(page_token)
-    return Page(
-        [Session.from_row(row) for row in rows],
-        total,
-        token(backward=False, id_=rows[-1]["id"]) if rows and has_next else "",
-        token(backward=True, id_=rows[0]["id"]) if rows and has_previous else "",
-    )
+    return position.page(rows, rows[0]["total"]).of(Session.from_row)
 
 
 def _known(statuses: Sequence[str]) -> tuple[str, ...]:
@@ -148,13 +118,7 @@ def _list(direction: str) -> Statement:
         _status.in_(json_values(bindparam("p_statuses", type_=Text))),
     )
     total = select(func.count()).select_from(sessions).where(*wanted).scalar_subquery()
-    page = sessions_with_places().where(*wanted)
-    start = bindparam("start", type_=Text)
-    if direction == "forward":
-        page = page.where(_s.id < start)
-    if direction == "backward":
-        page = page.where(_s.id > start)
-    page = page.order_by(_s.id if direction == "backward" else _s.id.desc())
+    page = pages.part(sessions_with_places().where(*wanted), _s.id, direction)
     few = page.limit(bindparam("take")).subquery("page")
     # A row for the user at least: without one, there is no such user.
     statement = (
@@ -162,7 +126,7 @@ def _list(direction: str) -> Statement:
         .select_from(users.outerjoin(few, true()))
         .where(users.c.id == _USER_ID)
     )
-    return Statement(statement.order_by(few.c.id if direction == "backward" else few.c.id.desc()))
+    return Statement(statement.order_by(pages.order(few.c.id, backward=direction == "backward")))
 
 
-_LIST = {direction: _list(direction) for direction in ("first", "forward", "backward")}
+_LIST = {direction: _list(direction) for direction in pages.DIRECTIONS}

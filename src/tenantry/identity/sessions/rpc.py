@@ -41,7 +41,7 @@ class SessionService:
             page_token=request.page_token,
         )
         return pb.UserSessionDetails(
-            sessions=[_details(session) for session in page.sessions],
+            sessions=[_details(session) for session in page.items],
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
             total_size=page.total_size,

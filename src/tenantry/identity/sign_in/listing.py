@@ -11,11 +11,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, func, literal_column, select, true
+from sqlalchemy import Text, bindparam, select, true
 
 from tenantry import email_addresses, errors, ids
 from tenantry.access.clients.model import clients
-from tenantry.db import key_ranges
+from tenantry.db import key_ranges, pages
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.identity.sign_in.model import (
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Row
 
-DEFAULT_PAGE = 10
-MAX_PAGE = 100
-MOST_COUNTED = 10_000
 STATUSES = (INITIATED, PENDING, SUCCESS, FAILED)
 _LAST_TIME = 2**63 - 1
 
@@ -73,17 +70,7 @@ class Entry:
     time: int
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of the log; a token is "" where there is no page."""
-
-    entries: list[Entry]
-    total_size: int  # MOST_COUNTED at most
-    next_page_token: str
-    prev_page_token: str
-
-
-async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -> Page:
+async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -> pages.Page[Entry]:
     """Return one page of the log; ``page_size`` 0 is the default of 10, more than 100 is 100.
 
     Raises:
@@ -95,16 +82,13 @@ async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -
     if call.caller.organization_id is not None:
         raise errors.PermissionDenied
     statuses = _known(narrow)
-    size = min(page_size or DEFAULT_PAGE, MAX_PAGE)
     listing = "auth requests" + json.dumps(
         [narrow.email, statuses, narrow.client_id, narrow.start_time, narrow.end_time]
     )
-    low, high = key_ranges.between(ids.AUTH_REQUEST, narrow.start_time, narrow.end_time)
-    bounds = {"low": low, "high": high, "all_low": low, "all_high": high}
-    backward = False
-    if page_token:
-        backward, start = call.db.page_tokens.decode(listing, page_token)
-        bounds["low" if backward else "high"] = start
+    position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)
+    bounds = position.bounds(
+        *key_ranges.between(ids.AUTH_REQUEST, narrow.start_time, narrow.end_time)
+    )
     shape = _Shape(
         statuses=len(statuses),
         by_email=bool(narrow.email),
@@ -112,8 +96,8 @@ async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -
         timed=narrow.start_time is not None or narrow.end_time is not None,
     )
     rows = await call.db.fetch_all(
-        _statement(shape, backward=backward),
-        take=size + 1,
+        _statement(shape, backward=position.backward),
+        **position.params,
         **bounds,
         email_key=email_addresses.key(narrow.email),
         client_id=narrow.client_id,
@@ -121,20 +105,7 @@ async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -
         until=_LAST_TIME if narrow.end_time is None else narrow.end_time,
         **{f"status_{number}": status for number, status in enumerate(statuses)},
     )
-    total = int(rows[0]["total"])
-    rows = [row for row in rows if row["id"] is not None]
-    more, rows = len(rows) > size, rows[:size]
-    if backward:
-        rows = rows[::-1]
-    token = functools.partial(call.db.page_tokens.encode, listing)
-    has_next = more or backward
-    has_previous = more if backward else bool(page_token)
-    return Page(
-        [_entry(row) for row in rows],
-        total,
-        token(backward=False, id_=rows[-1]["id"]) if rows and has_next else "",
-        token(backward=True, id_=rows[0]["id"]) if rows and has_previous else "",
-    )
+    return position.page(rows, rows[0]["total"]).of(_entry)
 
 
 def _known(narrow: Filter) -> tuple[str, ...]:
@@ -187,14 +158,9 @@ class _Shape:
 @functools.cache
 def _statement(shape: _Shape, *, backward: bool) -> Statement:
     """Return the statement of a page; it has one row with the total at least."""
-    keys = _keys(shape, backward=backward, most=MAX_PAGE + 1).subquery("keys")
-    order = keys.c.id if backward else keys.c.id.desc()
-    # Planned for as few as this, and read no further than asked: see `users.listing`.
-    few = select(keys.c.id).order_by(order).limit(literal_column(str(MAX_PAGE + 1)))
-    some = select(few.subquery("few")).limit(bindparam("take")).subquery("page")
-    every = _keys(shape, prefix="all_", most=MOST_COUNTED)
-    limited = every.limit(literal_column(str(MOST_COUNTED))).subquery("every")
-    total = select(func.count().label("total")).select_from(limited).subquery("counted")
+    keys = _keys(shape, backward=backward, most=pages.MAX_SIZE + 1).subquery("keys")
+    some = pages.few(select(keys.c.id).order_by(pages.order(keys.c.id, backward=backward)))
+    total = pages.counted(_keys(shape, prefix="all_", most=pages.MOST_COUNTED))
     shown = select(
         total.c.total,
         *(column for column in _a if column.name not in {"params", "error"}),
@@ -205,7 +171,7 @@ def _statement(shape: _Shape, *, backward: bool) -> Statement:
         .outerjoin(auth_requests, _a.id == some.c.id)
         .outerjoin(clients, clients.c.id == _a.client_id)
     )
-    return Statement(shown.order_by(some.c.id if backward else some.c.id.desc()))
+    return Statement(shown.order_by(pages.order(some.c.id, backward=backward)))
 
 
 def _keys(

@@ -266,8 +266,7 @@ class AuditLogsService:
             prev_page_token=page.prev_page_token,
             total_size=page.total_size,
             authRequests=[
-                _entry(entry, call.db.environment_id, known, of_connection)
-                for entry in page.entries
+                _entry(entry, call.db.environment_id, known, of_connection) for entry in page.items
             ],
         )
 

@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, cast, func, select
 
 from tenantry import errors
+from tenantry.db import pages
 from tenantry.db.schema import json_has, tallies, text_has
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import Organization, organizations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sqlalchemy import ColumnElement, ScalarSelect, Select
+    from sqlalchemy import ColumnElement, ScalarSelect
 
     from tenantry.call import Call
 
-DEFAULT_PAGE = 10
-MAX_PAGE = 100
 MAX_METADATA_FILTERS = 10
 
 _o = organizations.c
@@ -37,17 +34,9 @@ class Filter:
     query: str | None = None  # a part of name, id or external id, 3 characters or more
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list; a token is "" where there is no page."""
-
-    organizations: list[Organization]
-    total_size: int
-    next_page_token: str
-    prev_page_token: str
-
-
-async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -> Page:
+async def page(
+    call: Call, narrow: Filter, *, page_size: int, page_token: str
+) -> pages.Page[Organization]:
     """Return one page.
 
     ``page_size`` 0 is the default of 10; more than 100 is 100.
@@ -64,12 +53,8 @@ async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -
         raise errors.InvalidArgument.field(
             "metadata", "max_items", f"at most {MAX_METADATA_FILTERS} members can be filtered by"
         )
-    size = min(page_size or DEFAULT_PAGE, MAX_PAGE)
     listing = "organizations" + json.dumps([narrow.external_id, narrow.metadata, narrow.query])
-    backward, start = False, ""
-    if page_token:
-        backward, start = call.db.page_tokens.decode(listing, page_token)
-    direction = ("backward" if backward else "forward") if page_token else "first"
+    position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)
     shape = (narrow.external_id is not None, len(narrow.metadata), narrow.query is not None)
     params: dict[str, Any] = {
         "external_id": narrow.external_id,
@@ -77,22 +62,11 @@ async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -
         **{f"key_{n}": key for n, (key, _) in enumerate(narrow.metadata)},
         **{f"value_{n}": value for n, (_, value) in enumerate(narrow.metadata)},
     }
-    rows: Sequence[Any] = await call.db.fetch_all(
-        _page_statement(*shape, direction), start=start, take=size + 1, **params
+    rows = await call.db.fetch_all(
+        _page_statement(*shape, position.direction), **position.params, **params
     )
     total = rows[0]["total"] if rows else await _total(call, shape, params)
-    more, rows = len(rows) > size, rows[:size]
-    if backward:
-        rows = rows[::-1]
-    token = functools.partial(call.db.page_tokens.encode, listing)
-    has_next = more or backward
-    has_previous = more if backward else bool(page_token)
-    return Page(
-        [Organization.from_row(row) for row in rows],
-        int(total or 0),
-        token(backward=False, id_=rows[-1]["id"]) if rows and has_next else "",
-        token(backward=True, id_=rows[0]["id"]) if rows and has_previous else "",
-    )
+    return position.page(rows, int(total or 0)).of(Organization.from_row)
 
 
 async def _total(call: Call, shape: tuple[bool, int, bool], params: dict[str, Any]) -> int:
@@ -109,27 +83,16 @@ def _page_statement(
 ) -> Statement:
     conditions = _conditions(by_external_id, metadata_filters, by_text)
     if not conditions:
-        statement = _paged(select(organizations, _tally().label("total")), _o.id, direction)
-        return Statement(statement)
+        statement = select(organizations, _tally().label("total"))
+        return Statement(pages.part(statement, _o.id, direction).limit(bindparam("take")))
     # Found once, by the filter's index; then counted, and one page of it is read. A limit right
     # on the table would tempt the planner to walk all of it in the order of the ids.
     found = select(_o.id).where(*conditions).cte("found")
     total = select(func.count()).select_from(found).scalar_subquery().label("total")
-    page = _paged(select(found.c.id), found.c.id, direction).subquery("page")
+    keys = pages.part(select(found.c.id), found.c.id, direction)
+    page = keys.limit(bindparam("take")).subquery("page")
     statement = select(organizations, total).join(page, page.c.id == _o.id)
-    return Statement(statement.order_by(_order(_o.id, direction)))
-
-
-def _paged(statement: Select[Any], key: ColumnElement[str], direction: str) -> Select[Any]:
-    if direction == "forward":
-        statement = statement.where(key < bindparam("start"))
-    if direction == "backward":
-        statement = statement.where(key > bindparam("start"))
-    return statement.order_by(_order(key, direction)).limit(bindparam("take"))
-
-
-def _order(key: ColumnElement[str], direction: str) -> ColumnElement[str]:
-    return key if direction == "backward" else key.desc()
+    return Statement(statement.order_by(pages.order(_o.id, backward=direction == "backward")))
 
 
 @functools.cache

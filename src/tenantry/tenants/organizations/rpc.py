@@ -113,7 +113,7 @@ class OrganizationService:
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
             total_size=page.total_size,
-            organizations=[to_message(organization) for organization in page.organizations],
+            organizations=[to_message(organization) for organization in page.items],
         )
 
     async def search_organization(
@@ -129,7 +129,7 @@ class OrganizationService:
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
             total_size=page.total_size,
-            organizations=[to_message(organization) for organization in page.organizations],
+            organizations=[to_message(organization) for organization in page.items],
         )
 
     async def delete_organization(self, request: pb.DeleteOrganizationRequest, call: Call) -> Empty:

@@ -6,13 +6,14 @@ The built-in ones are what the admin portal and the widgets check: nobody change
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, false, func, insert, select, true, update
 
 from tenantry import errors, ids
+from tenantry.db import pages
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -20,13 +21,10 @@ from tenantry.tenants.roles.model import Permission, permissions
 from tenantry.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-
-DEFAULT_PAGE = 10
-MAX_PAGE = 100
 
 _p = permissions.c
 _FIND = Statement(select(permissions).where(_p.name == bindparam("p_name")))
@@ -55,16 +53,6 @@ class Kind(Enum):
     ALL = "all"
     BUILT_IN = "built in"
     OWN = "own"
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list; a token is "" where there is no page."""
-
-    permissions: list[Permission]
-    total_size: int
-    next_page_token: str
-    prev_page_token: str
 
 
 async def create(call: Call, *, name: str, description: str) -> Permission:
@@ -158,7 +146,9 @@ async def remove(call: Call, name: str) -> None:
         await db.apply(_DELETE, event, p_id=gone.id)
 
 
-async def page(call: Call, kind: Kind, *, page_size: int, page_token: str) -> Page:
+async def page(
+    call: Call, kind: Kind, *, page_size: int, page_token: str
+) -> pages.Page[Permission]:
     """Return one page of permissions, the newest first.
 
     ``page_size`` 0 is the default of 10.
@@ -169,29 +159,13 @@ async def page(call: Call, kind: Kind, *, page_size: int, page_token: str) -> Pa
 
     """
     _check_caller(call)
-    size = min(page_size or DEFAULT_PAGE, MAX_PAGE)
-    listing = f"permissions {kind.value}"
-    backward, start = False, ""
-    if page_token:
-        backward, start = call.db.page_tokens.decode(listing, page_token)
-    direction = ("backward" if backward else "forward") if page_token else "first"
-    rows: Sequence[Any] = await call.db.fetch_all(
-        _page_statement(kind, direction), start=start, take=size + 1
+    position = pages.position(
+        call.db, f"permissions {kind.value}", page_size=page_size, page_token=page_token
     )
+    rows = await call.db.fetch_all(_page_statement(kind, position.direction), **position.params)
     total = await call.db.fetch_one(_total_statement(kind))
     assert total is not None
-    more, rows = len(rows) > size, rows[:size]
-    if backward:
-        rows = rows[::-1]
-    token = functools.partial(call.db.page_tokens.encode, listing)
-    has_next = more or backward
-    has_previous = more if backward else bool(page_token)
-    return Page(
-        [Permission.from_row(row) for row in rows],
-        total["total"],
-        token(backward=False, id_=rows[-1]["id"]) if rows and has_next else "",
-        token(backward=True, id_=rows[0]["id"]) if rows and has_previous else "",
-    )
+    return position.page(rows, total["total"]).of(Permission.from_row)
 
 
 async def ids_of(db: Session, names: Iterable[str]) -> dict[str, str]:
@@ -232,13 +206,8 @@ _CONDITIONS = {
 
 @functools.cache
 def _page_statement(kind: Kind, direction: str) -> Statement:
-    statement = select(permissions).where(_CONDITIONS[kind])
-    if direction == "forward":
-        statement = statement.where(_p.id < bindparam("start"))
-    if direction == "backward":
-        statement = statement.where(_p.id > bindparam("start"))
-    order = _p.id if direction == "backward" else _p.id.desc()
-    return Statement(statement.order_by(order).limit(bindparam("take")))
+    statement = pages.part(select(permissions).where(_CONDITIONS[kind]), _p.id, direction)
+    return Statement(statement.limit(bindparam("take")))
 
 
 @functools.cache

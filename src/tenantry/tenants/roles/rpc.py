@@ -183,7 +183,7 @@ class RolesService:
             page_token=request.page_token,
         )
         return pb.ListPermissionsResponse(
-            permissions=[_permission(one) for one in page.permissions],
+            permissions=[_permission(one) for one in page.items],
             prev_page_token=page.prev_page_token,
             next_page_token=page.next_page_token,
             total_size=page.total_size,

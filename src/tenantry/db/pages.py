@@ -1,0 +1,140 @@
+"""Pages of a list: by key, the newest first, in both directions, never by offset.
+
+A room has the statement and the record. Here is where a page starts, how much it takes, and the
+tokens of its neighbours. A page is read in one of three directions: ``first``, ``forward`` (older
+than the row it starts behind) or ``backward`` (newer than that row, the nearest first).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sqlalchemy import Text, bindparam, func, literal_column, select
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import ColumnElement, Select, Subquery
+
+    from tenantry.db.engine import Row, Session
+
+DEFAULT_SIZE = 10
+MAX_SIZE = 100
+MOST_COUNTED = 10_000  # of a list whose total would take a walk
+DIRECTIONS = ("first", "forward", "backward")
+
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_Item]):
+    """One page of a list; a token is "" where there is no page."""
+
+    items: list[_Item]
+    total_size: int  # of the list; 0 where it is not counted
+    next_page_token: str
+    prev_page_token: str
+
+    def of(self, make: Callable[[_Item], _Made]) -> Page[_Made]:
+        """Return the page of what is made of each item."""
+        items = [make(item) for item in self.items]
+        return Page(items, self.total_size, self.next_page_token, self.prev_page_token)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page starts in a list, and how many rows it shows."""
+
+    db: Session
+    listing: str
+    size: int
+    direction: str  # one of `DIRECTIONS`
+    start: str  # the key of the row next to it; "" for the first page
+
+    @property
+    def backward(self) -> bool:
+        """Whether the page is read from its end."""
+        return self.direction == "backward"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The bind parameters of `part` and `few`."""
+        # One more than is shown tells whether there is a further page.
+        return {"start": self.start, "take": self.size + 1}
+
+    def bounds(self, low: str, high: str) -> dict[str, str]:
+        """Return the bind parameters of a list between two keys, and of the page within it."""
+        bounds = {"low": low, "high": high, "all_low": low, "all_high": high}
+        if self.start:
+            bounds["low" if self.backward else "high"] = self.start
+        return bounds
+
+    def page(self, rows: Sequence[Row], total: int = 0, *, key: str = "id") -> Page[Row]:
+        """Return the page of these rows, but of those without a key, which hold a total alone."""
+        rows = [row for row in rows if row[key] is not None]
+        more, rows = len(rows) > self.size, rows[: self.size]
+        if self.backward:
+            rows = rows[::-1]
+        has_next = more or self.backward
+        has_previous = more if self.backward else self.direction == "forward"
+        return Page(
+            rows,
+            total,
+            self._token(rows[-1][key], backward=False) if rows and has_next else "",
+            self._token(rows[0][key], backward=True) if rows and has_previous else "",
+        )
+
+    def _token(self, key: str, *, backward: bool) -> str:
+        return self.db.page_tokens.encode(self.listing, backward=backward, id_=key)
+
+
+def position(
+    db: Session, listing: str, *, page_size: int, page_token: str, most: int = MAX_SIZE
+) -> Position:
+    """Return the position that a page token holds; without one, that of the first page.
+
+    ``listing`` says which list with which filter: a token opens no other. ``page_size`` 0 is the
+    default of 10, and more than ``most`` is ``most``.
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this list and filter.
+
+    """
+    backward, start, direction = False, "", "first"
+    if page_token:
+        backward, start = db.page_tokens.decode(listing, page_token)
+        direction = "backward" if backward else "forward"
+    return Position(db, listing, min(page_size or DEFAULT_SIZE, most), direction, start)
+
+
+def part(keyed: Select[Any], key: ColumnElement[str], direction: str) -> Select[Any]:
+    """Narrow a statement to what follows in this direction, the nearest first."""
+    start = bindparam("start", type_=Text)
+    if direction == "forward":
+        keyed = keyed.where(key < start)
+    if direction == "backward":
+        keyed = keyed.where(key > start)
+    return keyed.order_by(order(key, backward=direction == "backward"))
+
+
+def order(key: ColumnElement[str], *, backward: bool) -> ColumnElement[str]:
+    """Return what rows are ordered by."""
+    return key if backward else key.desc()
+
+
+def few(keys: Select[Any], most: int = MAX_SIZE) -> Subquery:
+    """Return so many of these ordered keys as a page takes, of ``most`` and one at the most.
+
+    Read no further than `take`, but planned for as few as this: for a number that it does not know
+    yet, PostgreSQL takes a tenth of the table, and would read all of it at once.
+    """
+    planned = keys.limit(literal_column(str(most + 1))).subquery("few")
+    return select(planned).limit(bindparam("take")).subquery("page")
+
+
+def counted(found: Select[Any]) -> Subquery:
+    """Return one row with the `total` of what is found, `MOST_COUNTED` at the most."""
+    limited = found.limit(literal_column(str(MOST_COUNTED))).subquery("every")
+    return select(func.count().label("total")).select_from(limited).subquery("counted")
