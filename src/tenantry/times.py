@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from protobuf.wkt import Timestamp
 
+from tenantry import errors
+
 SECOND = 1_000_000  # microseconds
 MINUTE = 60 * SECOND
 DAY = 24 * 60 * MINUTE
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 to 9999
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, written without offset
 
 
@@ -33,6 +36,39 @@ def timestamp(microseconds: int) -> Timestamp:
     """Return a time as messages hold it."""
     seconds, rest = divmod(microseconds, 1_000_000)
     return Timestamp(seconds=seconds, nanos=rest * 1000)
+
+
+def microseconds(
+    moment: Timestamp | None,
+    field: str,
+    *,
+    up: bool = False,
+    first: int = _FIRST_SECOND,
+    refusal: str = "must be a time of the years 1 to 9999",
+) -> int | None:
+    """Return a time of a message in microseconds since 1970, rounded down or ``up``; None for none.
+
+    Raises:
+        errors.InvalidArgument: the time of this field is before the second ``first``, or is no
+            Timestamp as the contract has them.
+
+    """
+    if moment is None:
+        return None
+    if not first <= moment.seconds <= _LAST_SECOND or not 0 <= moment.nanos < 1_000_000_000:
+        raise errors.InvalidArgument.field(field, "timestamp", refusal)
+    return moment.seconds * SECOND + (moment.nanos + (999 if up else 0)) // 1000
+
+
+def check_span(start: int | None, end: int | None, field: str = "end_time") -> None:
+    """Refuse a span of time that ends before it starts; None is an open end.
+
+    Raises:
+        errors.InvalidArgument: it does; the end is named by this field.
+
+    """
+    if start is not None and end is not None and end < start:
+        raise errors.InvalidArgument.field(field, "timestamp.gte", "must not be before start_time")
 
 
 def plainly(microseconds: int) -> str:

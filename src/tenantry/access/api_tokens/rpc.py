@@ -9,17 +9,13 @@ from protobuf.wkt import Empty
 from tenantry import errors
 from tenantry.access.api_tokens import listing, service
 from tenantry.gen.scalekit.v1.tokens import tokens_pb as pb
-from tenantry.times import timestamp
+from tenantry.times import microseconds, timestamp
 
 if TYPE_CHECKING:
-    from protobuf.wkt import Timestamp
-
     from tenantry.access.api_tokens.known import Known
     from tenantry.access.api_tokens.model import ApiToken
     from tenantry.call import Call
     from tenantry.db.last_uses import LastUses
-
-_LAST_SECOND = 253_402_300_799  # of the year 9999: where a Timestamp ends
 
 
 class ApiTokenService:
@@ -46,7 +42,12 @@ class ApiTokenService:
             organization_id=new.organization_id,
             user_id=new.user_id or None,
             custom_claims=new.custom_claims,
-            expire_time=_microseconds(new.expiry),
+            expire_time=microseconds(
+                new.expiry,
+                "token.expiry",
+                first=0,
+                refusal="must be a time from now to the year 9999",
+            ),
             description=new.description,
         )
         return pb.CreateTokenResponse(token=text, token_id=token.id, token_info=_message(token))
@@ -92,16 +93,6 @@ class ApiTokenService:
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
         )
-
-
-def _microseconds(moment: Timestamp | None) -> int | None:
-    if moment is None:
-        return None
-    if not 0 <= moment.seconds <= _LAST_SECOND or not 0 <= moment.nanos < 1_000_000_000:
-        raise errors.InvalidArgument.field(
-            "token.expiry", "timestamp", "must be a time from now to the year 9999"
-        )
-    return moment.seconds * 1_000_000 + moment.nanos // 1000
 
 
 def _message(token: ApiToken) -> pb.Token:

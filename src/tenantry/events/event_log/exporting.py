@@ -21,7 +21,7 @@ from tenantry.events.event_log import following
 from tenantry.events.event_log.following import Narrow
 from tenantry.events.event_log.listing import known_types
 from tenantry.events.event_log.model import event_log
-from tenantry.times import rfc3339
+from tenantry.times import check_span, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -91,14 +91,7 @@ class Order:
 
         """
         known_types(self.types, "event_types")
-        if (
-            self.start_time is not None
-            and self.end_time is not None
-            and self.end_time < self.start_time
-        ):
-            raise errors.InvalidArgument.field(
-                "end_time", "timestamp.gte", "must not be before start_time"
-            )
+        check_span(self.start_time, self.end_time)
 
 
 async def pieces(db: Session, order: Order) -> AsyncGenerator[bytes]:

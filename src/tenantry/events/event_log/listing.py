@@ -25,6 +25,7 @@ from tenantry.db import key_ranges, pages
 from tenantry.db.schema import events, json_has, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.event import KNOWN, PUBLISHED
+from tenantry.times import check_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,14 +102,7 @@ def known_types(types: Sequence[str], field: str = "filter.event_types") -> tupl
 
 
 def _for(call: Call, narrow: Filter) -> Filter:
-    if (
-        narrow.start_time is not None
-        and narrow.end_time is not None
-        and narrow.end_time < narrow.start_time
-    ):
-        raise errors.InvalidArgument.field(
-            "filter.end_time", "timestamp.gte", "must not be before start_time"
-        )
+    check_span(narrow.start_time, narrow.end_time, "filter.end_time")
     bound = call.caller.organization_id
     if bound is None:
         return narrow

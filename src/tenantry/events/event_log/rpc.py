@@ -10,14 +10,11 @@ from tenantry import errors
 from tenantry.events.event_log import listing
 from tenantry.events.event_log.envelopes import envelope
 from tenantry.gen.scalekit.v1.events import events_pb as pb
-from tenantry.times import timestamp
+from tenantry.times import microseconds, timestamp
 
 if TYPE_CHECKING:
-    from protobuf.wkt import Timestamp
-
     from tenantry.call import Call
 
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # where a Timestamp starts and ends
 _IN_CONTEXT = (
     "auth_request_id",
     "interceptor_id",
@@ -71,8 +68,8 @@ def _filter(given: pb.EventFilter | None) -> listing.Filter:
     members = ((name, getattr(given, name)) for name in _IN_CONTEXT)
     return listing.Filter(
         types=tuple(given.event_types),
-        start_time=_microseconds(given.start_time, "start_time", up=True),
-        end_time=_microseconds(given.end_time, "end_time", up=False),
+        start_time=microseconds(given.start_time, "filter.start_time", up=True),
+        end_time=microseconds(given.end_time, "filter.end_time"),
         organization_id=given.organization_id or None,
         from_directory=_source(given.source),
         context=tuple((name, value) for name, value in members if value),
@@ -83,18 +80,6 @@ def _source(source: pb.Source) -> bool | None:
     if source and source not in _FROM_DIRECTORY:
         raise errors.InvalidArgument.field("filter.source", "enum", "is no known source")
     return _FROM_DIRECTORY.get(source)
-
-
-def _microseconds(moment: Timestamp | None, name: str, *, up: bool) -> int | None:
-    """Return a time as events have it, rounded towards the inside of the filter."""
-    if moment is None:
-        return None
-    if not _FIRST_SECOND <= moment.seconds <= _LAST_SECOND or not 0 <= moment.nanos < 1_000_000_000:
-        raise errors.InvalidArgument.field(
-            f"filter.{name}", "timestamp", "must be a time of the years 1 to 9999"
-        )
-    nanos = moment.nanos + 999 if up else moment.nanos
-    return moment.seconds * 1_000_000 + nanos // 1000
 
 
 def _message(row: Any, call: Call) -> pb.ScalekitEvent:

@@ -10,7 +10,7 @@ from protobuf.wkt import Duration, Empty, Struct
 from tenantry import errors
 from tenantry.events.webhooks import listing, on_demand, service
 from tenantry.gen.tenantry.v1 import webhooks_pb as pb
-from tenantry.times import timestamp
+from tenantry.times import microseconds, timestamp
 
 if TYPE_CHECKING:
     from protobuf.wkt import Timestamp
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.events.webhooks.records import Attempt, Delivery, Endpoint
 
-
-# What a Timestamp may hold.
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+_NO_TIME = "is not within the years 1 to 9999"
 
 
 class WebhookService:
@@ -121,8 +119,8 @@ class WebhookService:
                 state="" if request.state == pb.DeliveryState.UNSPECIFIED else request.state.name,
                 event_type=request.event_type,
                 organization_id=request.organization_id,
-                start_time=_microseconds(request.start_time, "start_time"),
-                end_time=_microseconds(request.end_time, "end_time"),
+                start_time=microseconds(request.start_time, "start_time", refusal=_NO_TIME),
+                end_time=microseconds(request.end_time, "end_time", refusal=_NO_TIME),
             ),
             page_size=request.page_size,
             page_token=request.page_token,
@@ -158,13 +156,13 @@ class WebhookService:
     async def replay_events(
         self, request: pb.ReplayEventsRequest, call: Call
     ) -> pb.ReplayEventsResponse:
-        start = _microseconds(request.start_time, "start_time")
+        start = microseconds(request.start_time, "start_time", refusal=_NO_TIME)
         assert start is not None
         queued = await on_demand.replay_events(
             call,
             request.endpoint_id,
             start=start,
-            end=_microseconds(request.end_time, "end_time"),
+            end=microseconds(request.end_time, "end_time", refusal=_NO_TIME),
             event_types=request.event_types,
             organization_id=(
                 request.organization_id if request.has_field("organization_id") else None
@@ -243,14 +241,6 @@ def _attempt(attempt: Attempt) -> pb.WebhookAttempt:
 
 def _timestamp(microseconds: int | None) -> Timestamp | None:
     return None if microseconds is None else timestamp(microseconds)
-
-
-def _microseconds(moment: Timestamp | None, field: str) -> int | None:
-    if moment is None:
-        return None
-    if not (_FIRST_SECOND <= moment.seconds <= _LAST_SECOND and 0 <= moment.nanos < 10**9):
-        raise errors.InvalidArgument.field(field, "timestamp", "is not within the years 1 to 9999")
-    return moment.seconds * 1_000_000 + moment.nanos // 1000
 
 
 def _struct(plain: dict[str, Any]) -> Struct:

@@ -17,7 +17,7 @@ from tenantry.identity.sessions.model import ACTIVE, EXPIRED, LOGOUT, REVOKED, S
 from tenantry.identity.sessions.reading import NOW, sessions_with_places
 from tenantry.tenants.users import reading as users_reading
 from tenantry.tenants.users.model import users
-from tenantry.times import now
+from tenantry.times import check_span, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,8 +72,7 @@ async def of_user(
     """
     check_visible(call, user_id)
     statuses = _known(narrow.statuses)
-    if narrow.start_time is not None and narrow.end_time is not None:
-        _check_times(narrow.start_time, narrow.end_time)
+    check_span(narrow.start_time, narrow.end_time, "filter.end_time")
     listing = "sessions" + json.dumps([user_id, statuses, narrow.start_time, narrow.end_time])
     position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)
     rows = await call.db.fetch_all(
@@ -101,13 +100,6 @@ def _known(statuses: Sequence[str]) -> tuple[str, ...]:
             )
     wanted = {status.lower() for status in statuses} or set(STATUSES)
     return tuple(status for status in STATUSES if status in wanted)
-
-
-def _check_times(start_time: int, end_time: int) -> None:
-    if end_time < start_time:
-        raise errors.InvalidArgument.field(
-            "filter.end_time", "timestamp.gte", "must not be before start_time"
-        )
 
 
 def _list(direction: str) -> Statement:

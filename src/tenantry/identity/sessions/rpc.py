@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
 from tenantry.gen.scalekit.v1.sessions import sessions_pb as pb
 from tenantry.identity.sessions import listing, service
-from tenantry.times import now, timestamp
+from tenantry.times import microseconds, now, timestamp
 
 if TYPE_CHECKING:
-    from protobuf.wkt import Timestamp
-
     from tenantry.call import Call
     from tenantry.identity.sessions.model import Session
-
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of a Timestamp
 
 
 class SessionService:
@@ -61,21 +56,9 @@ def _filter(given: pb.UserSessionFilter | None) -> listing.Filter:
         return listing.Filter()
     return listing.Filter(
         statuses=tuple(given.status),
-        start_time=_microseconds(given.start_time, "start_time", up=True),
-        end_time=_microseconds(given.end_time, "end_time", up=False),
+        start_time=microseconds(given.start_time, "filter.start_time", up=True),
+        end_time=microseconds(given.end_time, "filter.end_time"),
     )
-
-
-def _microseconds(moment: Timestamp | None, name: str, *, up: bool) -> int | None:
-    """Return a time as sessions have it, rounded towards the inside of the filter."""
-    if moment is None:
-        return None
-    if not _FIRST_SECOND <= moment.seconds <= _LAST_SECOND or not 0 <= moment.nanos < 1_000_000_000:
-        raise errors.InvalidArgument.field(
-            f"filter.{name}", "timestamp", "must be a time of the years 1 to 9999"
-        )
-    nanos = moment.nanos + 999 if up else moment.nanos
-    return moment.seconds * 1_000_000 + nanos // 1000
 
 
 def _details(session: Session) -> pb.SessionDetails:

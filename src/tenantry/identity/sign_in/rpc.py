@@ -29,11 +29,9 @@ from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.users import service as users
-from tenantry.times import timestamp
+from tenantry.times import microseconds, timestamp
 
 if TYPE_CHECKING:
-    from protobuf.wkt import Timestamp
-
     from tenantry.call import Call
     from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sign_in.browsers import BrowserCookies
@@ -253,8 +251,8 @@ class AuditLogsService:
                 email=request.email,
                 statuses=tuple(request.status),
                 client_id=request.client_id,
-                start_time=_microseconds(request.start_time, "start_time", up=True),
-                end_time=_microseconds(request.end_time, "end_time", up=False),
+                start_time=microseconds(request.start_time, "start_time", up=True),
+                end_time=microseconds(request.end_time, "end_time"),
             ),
             page_size=request.page_size,
             page_token=request.page_token,
@@ -329,19 +327,3 @@ def _organization(choice: Choice) -> pb.Organization:
     if choice.logo_url is not None:
         message.logo_url = choice.logo_url
     return message
-
-
-def _microseconds(moment: Timestamp | None, name: str, *, up: bool) -> int | None:
-    """Return a time as the log has it, rounded towards the inside of the filter."""
-    if moment is None:
-        return None
-    nanos = moment.nanos + 999 if up else moment.nanos
-    microseconds = moment.seconds * 1_000_000 + nanos // 1000
-    if not _FIRST_SECOND <= moment.seconds <= _LAST_SECOND or not 0 <= moment.nanos < 10**9:
-        raise errors.InvalidArgument.field(
-            name, "timestamp", "must be a time of the years 1 to 9999"
-        )
-    return microseconds
-
-
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # where a Timestamp starts and ends
