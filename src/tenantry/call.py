@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tenantry import errors
 from tenantry.caller import NOWHERE, Caller, Origin
 from tenantry.event import Event
 
@@ -27,6 +28,16 @@ class Call:
     def tag(self, revision: int) -> None:
         """Give the answer the ETag of what it shows."""
         self.headers["etag"] = f'"{revision}"'
+
+    def expect(self, revision: int) -> None:
+        """Stop a change of what has another revision than the caller's If-Match allows.
+
+        Raises:
+            errors.PreconditionFailed: it has (RFC 9110 section 13.1.1).
+
+        """
+        if self.if_match is not None and revision not in self.if_match:
+            raise errors.PreconditionFailed(revision)
 
     def event(
         self,

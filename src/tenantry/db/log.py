@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
+from tenantry.db.rows import cells
 from tenantry.db.schema import events, from_json
 from tenantry.db.statements import Statement
 
@@ -35,7 +36,7 @@ async def last(db: Session, *, limit: int) -> list[dict[str, Any]]:
 
 def parsed(row: Row) -> dict[str, Any]:
     """Return the event of a row, its JSON read."""
-    event = {name: row[name] for name in events.c.keys()}  # noqa: SIM118 - columns
+    event = cells(row, events)
     for name in ("actor", "before", "after", "context"):
         event[name] = from_json(event[name]) if event[name] is not None else None
     return event

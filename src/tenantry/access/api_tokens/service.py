@@ -12,6 +12,7 @@ from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import reading
 from tenantry.access.api_tokens.model import ApiToken, api_tokens
 from tenantry.db.engine import ForeignKey
+from tenantry.db.rows import bound, cells, prefixed, revised, row_of
 from tenantry.db.schema import from_json, json_list, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
@@ -51,22 +52,13 @@ _OWNER = Statement(
         .label("member"),
     ).where(_o.id == bindparam("p_organization_id"))
 )
-_INSERT = Statement(
-    insert(api_tokens)
-    .values({name: bindparam(f"p_{name}") for name in _t.keys()})  # noqa: SIM118 - columns
-    .returning(_t.id)
-)
+_INSERT = Statement(insert(api_tokens).values(bound(api_tokens)).returning(_t.id))
 _this = or_(_t.digest == _KEY, _t.id == _KEY)
 _HOLD = Statement(select(_t.id).where(_this).with_for_update())
 _UPDATE = Statement(
     update(api_tokens)
     .where(_t.id == bindparam("p_id"))
-    .values(
-        {
-            name: bindparam(f"p_{name}")
-            for name in ("description", "custom_claims", "revision", "update_time")
-        }
-    )
+    .values(bound(("description", "custom_claims", "revision", "update_time")))
     .returning(_t.id)
 )
 _DELETE = Statement(delete(api_tokens).where(_this, reading.UNEXPIRED).returning(api_tokens))
@@ -130,7 +122,7 @@ async def create(
         update_time=at,
     )
     event = call.event("api_token.created", organization_id=organization_id, after=new.shown())
-    row = {f"p_{name}": getattr(new, name) for name in _t.keys()}  # noqa: SIM118 - columns
+    row = prefixed(row_of(new, api_tokens))
     row["p_custom_claims"] = to_json(new.custom_claims)
     try:
         await call.db.apply(_INSERT, event, **row)
@@ -163,10 +155,8 @@ async def change(
         )
         if after == before:
             return before
-        after = replace(
+        after = revised(
             after,
-            revision=before.revision + 1,
-            update_time=max(now(), before.update_time + 1),
         )
         await db.fetch_one(
             _UPDATE,
@@ -222,7 +212,7 @@ def _no_member() -> errors.InvalidArgument:
 
 
 def _from_row(row: Row) -> ApiToken:
-    own = {name: row[name] for name in _t.keys()}  # noqa: SIM118 - columns
+    own = cells(row, api_tokens)
     own["custom_claims"] = from_json(row["custom_claims"])
     return ApiToken(
         organization_external_id=None, user_external_id=None, email=None, roles=(), **own

@@ -6,7 +6,6 @@ Whoever changes a client calls `reading.hold`, decides by what that returns, and
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, update
@@ -15,6 +14,7 @@ from tenantry import errors, ids, vault
 from tenantry.access.clients import reading
 from tenantry.access.clients.model import ACTIVE, Client, Secret, client_secrets, clients
 from tenantry.db.engine import ForeignKey
+from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
 from tenantry.times import now
 
@@ -27,16 +27,14 @@ _SUFFIX = 4  # characters of a secret that are shown
 _FIXED = {"id", "client_type", "organization_id", "create_time"}
 
 _c, _s = clients.c, client_secrets.c
-INSERT = insert(clients).values({name: bindparam(f"p_{name}") for name in _c.keys()})  # noqa: SIM118 - columns
-INSERT_SECRET = insert(client_secrets).values(
-    {name: bindparam(f"secret_{name}") for name in _s.keys()}  # noqa: SIM118 - columns
-)
+INSERT = insert(clients).values(bound(clients))
+INSERT_SECRET = insert(client_secrets).values(bound(client_secrets, "secret_"))
 _CREATE = Statement(INSERT.returning(_c.id))
 _CREATE_WITH_SECRET = Statement(INSERT.returning(_c.id), INSERT_SECRET)
 _UPDATE = Statement(
     update(clients)
     .where(_c.id == bindparam("p_id"))
-    .values({name: bindparam(f"p_{name}") for name in _c.keys() if name not in _FIXED})  # noqa: SIM118
+    .values(bound(clients, but=_FIXED))
     .returning(_c.id)
 )
 _DELETE = Statement(delete(clients).where(_c.id == bindparam("p_id")).returning(_c.id))
@@ -71,7 +69,7 @@ async def create(call: Call, client: Client) -> None:
         organization_id=client.organization_id,
         after=client.shown(),
     )
-    statement, params = _CREATE, _row(client)
+    statement, params = _CREATE, prefixed(client.to_row())
     for secret in client.secrets:
         statement = _CREATE_WITH_SECRET
         params |= secret_row(client.id, secret)
@@ -90,8 +88,7 @@ async def hold(call: Call, db: Session, identity: Identity) -> Client:
 
     """
     client = await reading.hold(db, identity)
-    if call.if_match is not None and client.revision not in call.if_match:
-        raise errors.PreconditionFailed(client.revision)
+    call.expect(client.revision)
     return client
 
 
@@ -104,10 +101,8 @@ async def save(
     """
     if after == before:
         return before
-    after = replace(
+    after = revised(
         after,
-        revision=before.revision + 1,
-        update_time=max(now(), before.update_time + 1),
     )
     event = call.event(
         type_,
@@ -115,7 +110,7 @@ async def save(
         before=before.shown(),
         after=after.shown(),
     )
-    await db.fetch_all(_UPDATE, **_row(after))
+    await db.fetch_all(_UPDATE, **prefixed(after.to_row()))
     await db.record(event)
     return after
 
@@ -136,7 +131,3 @@ def secret_row(client_id: str, secret: Secret) -> dict[str, Any]:
     """Return the parameters of `INSERT_SECRET`."""
     row = {f"secret_{name}": getattr(secret, name) for name in Secret.__slots__}
     return {**row, "secret_client_id": client_id}
-
-
-def _row(client: Client) -> dict[str, Any]:
-    return {f"p_{name}": value for name, value in client.to_row().items()}

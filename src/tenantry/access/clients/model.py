@@ -18,6 +18,7 @@ from sqlalchemy import (
     true,
 )
 
+from tenantry.db.rows import cells, row_of
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
 from tenantry.times import rfc3339
 
@@ -188,7 +189,7 @@ class Client:
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
-        row = {name: getattr(self, name) for name in clients.c.keys()}  # noqa: SIM118 - columns
+        row = row_of(self, clients)
         for column in clients.c:
             if isinstance(column.type, Json) and row[column.name] is not None:
                 row[column.name] = to_json(row[column.name])
@@ -197,7 +198,7 @@ class Client:
     @classmethod
     def from_row(cls, row: Row, secrets: tuple[Secret, ...] = ()) -> Client:
         """Return the client of one row."""
-        values = {name: row[name] for name in clients.c.keys()}  # noqa: SIM118 - columns
+        values = cells(row, clients)
         for column in clients.c:
             value = values[column.name]
             if isinstance(column.type, Json) and value is not None:

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from tenantry import errors, ids
 from tenantry.access.clients.model import Scope, scopes
 from tenantry.db.engine import DuplicateKey
+from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.times import now
 
@@ -25,11 +26,7 @@ _s = scopes.c
 _COUNT = Statement(select(func.count().label("n")).select_from(scopes))
 _ALL = Statement(select(scopes).order_by(_s.name))
 _HOLD = Statement(select(scopes).where(_s.id == bindparam("p_id")).with_for_update())
-_INSERT = Statement(
-    insert(scopes)
-    .values({name: bindparam(f"p_{name}") for name in _s.keys()})  # noqa: SIM118 - columns
-    .returning(_s.id)
-)
+_INSERT = Statement(insert(scopes).values(bound(scopes)).returning(_s.id))
 _UPDATE = Statement(
     update(scopes)
     .where(_s.id == bindparam("p_id"))
@@ -60,7 +57,7 @@ async def create(call: Call, *, name: str, description: str) -> Scope:
             if row is not None and row["n"] >= SCOPES_MAX:
                 raise errors.InvalidArgument(f"there are {SCOPES_MAX} scopes, which is the limit")
             event = call.event("scope.created", after=scope.shown())
-            await db.apply(_INSERT, event, **_row(scope))
+            await db.apply(_INSERT, event, **prefixed(scope.to_row()))
     except DuplicateKey:
         raise errors.Duplicate("name", name) from None
     return scope
@@ -94,7 +91,7 @@ async def change(
             return before
         after = replace(after, update_time=max(now(), before.update_time + 1))
         event = call.event("scope.updated", before=before.shown(), after=after.shown())
-        await db.apply(_UPDATE, event, **_row(after))
+        await db.apply(_UPDATE, event, **prefixed(after.to_row()))
     return after
 
 
@@ -111,7 +108,3 @@ async def remove(call: Call, scope_id: str) -> None:
             raise errors.NotFound("scope")
         gone = Scope.from_row(row)
         await db.record(call.event("scope.deleted", before=gone.shown()))
-
-
-def _row(scope: Scope) -> dict[str, object]:
-    return {f"p_{name}": value for name, value in scope.to_row().items()}

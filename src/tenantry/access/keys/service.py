@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from tenantry import ids
 from tenantry.access.keys.model import SigningKey, State, signing_keys
+from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.times import now
 
@@ -29,11 +30,7 @@ _WORD = "signing keys"  # what only one process makes at a time
 _k = signing_keys.c
 _ALL = Statement(select(signing_keys).order_by(_k.id))
 _OF_ALGORITHM = Statement(select(_k.id).where(_k.algorithm == bindparam("p_algorithm")).limit(1))
-_INSERT = Statement(
-    insert(signing_keys)
-    .values({name: bindparam(f"p_{name}") for name in _k.keys()})  # noqa: SIM118 - columns
-    .returning(_k.id)
-)
+_INSERT = Statement(insert(signing_keys).values(bound(signing_keys)).returning(_k.id))
 _MOVE = Statement(
     update(signing_keys)
     .where(_k.id == bindparam("p_id"), _k.state == bindparam("p_from"))

@@ -12,6 +12,7 @@ from sqlalchemy import Boolean, Text, bindparam, or_, select, tuple_
 from tenantry.access.api_tokens.model import api_tokens
 from tenantry.access.clients.model import APPLICATIONS, client_secrets, clients, scopes
 from tenantry.data.bulk import archive
+from tenantry.db.rows import prefixed
 from tenantry.db.schema import Json, environment, from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.domains.model import domains
@@ -146,7 +147,7 @@ async def _pages(
 ) -> AsyncIterator[Sequence[Row]]:
     after = dict.fromkeys(key, "")
     while True:
-        given = {f"after_{name}": value for name, value in after.items()}
+        given = prefixed(after, "after_")
         page = await db.fetch_all(statement, take=take, **given)
         if page:
             yield page

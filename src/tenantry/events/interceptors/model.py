@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
 
+from tenantry.db.rows import cells, row_of
 from tenantry.db.schema import metadata, time_column
 from tenantry.times import rfc3339
 
@@ -45,8 +46,6 @@ interceptors = Table(
 )
 Index("ix_interceptors__trigger_point_id", interceptors.c.trigger_point, interceptors.c.id)
 
-_COLUMNS = tuple(interceptors.c.keys())
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interceptor:
@@ -73,12 +72,12 @@ class Interceptor:
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
-        return {name: getattr(self, name) for name in _COLUMNS}
+        return row_of(self, interceptors)
 
     @classmethod
     def from_row(cls, row: Row) -> Interceptor:
         """Return the interceptor of one row."""
-        members = {name: row[name] for name in _COLUMNS}
+        members = cells(row, interceptors)
         return cls(**{**members, "enabled": bool(row["enabled"])})
 
     def shown(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from tenantry import errors, ids
+from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors import authorization, signing, values
 from tenantry.events.interceptors.model import FAIL_CLOSED, Interceptor, interceptors
@@ -35,7 +36,6 @@ _SUFFIX = 4
 _FIXED = {"id", "create_time", "last_executed_time"}
 
 _i = interceptors.c
-_COLUMNS = tuple(_i.keys())
 _FIND = Statement(select(interceptors).where(_i.id == bindparam("p_id")))
 _HOLD = Statement(select(interceptors).where(_i.id == bindparam("p_id")).with_for_update())
 _COUNT = Statement(
@@ -43,15 +43,11 @@ _COUNT = Statement(
     .select_from(interceptors)
     .where(_i.trigger_point == bindparam("p_trigger_point"))
 )
-_INSERT = Statement(
-    insert(interceptors)
-    .values({name: bindparam(f"p_{name}") for name in _COLUMNS})
-    .returning(_i.id)
-)
+_INSERT = Statement(insert(interceptors).values(bound(interceptors)).returning(_i.id))
 _UPDATE = Statement(
     update(interceptors)
     .where(_i.id == bindparam("p_id"))
-    .values({name: bindparam(f"p_{name}") for name in _COLUMNS if name not in _FIXED})
+    .values(bound(interceptors, but=_FIXED))
     .returning(_i.id)
 )
 _DELETE = Statement(delete(interceptors).where(_i.id == bindparam("p_id")).returning(_i.id))
@@ -88,7 +84,7 @@ async def create(
     event = call.event("interceptor.created", after=interceptor.shown())
     async with call.db.transaction() as db:
         await _check_limit(db, interceptor.trigger_point)
-        await db.apply(_INSERT, event, **_row(interceptor))
+        await db.apply(_INSERT, event, **prefixed(interceptor.to_row()))
     return interceptor, plain
 
 
@@ -205,7 +201,7 @@ async def _save(
         return before
     after = replace(after, update_time=max(now(), before.update_time + 1))
     event = call.event(type_, before=before.shown(), after=after.shown())
-    await db.apply(_UPDATE, event, **_row(after))
+    await db.apply(_UPDATE, event, **prefixed(after.to_row()))
     return after
 
 
@@ -240,7 +236,3 @@ def _secret(db: Session, plain: str) -> dict[str, Any]:
         "secret_suffix": plain[-_SUFFIX:],
         "secret_sealed": signing.seal(db.vault, plain),
     }
-
-
-def _row(interceptor: Interceptor) -> dict[str, Any]:
-    return {f"p_{name}": value for name, value in interceptor.to_row().items()}

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from tenantry import ids
 from tenantry.db.records import records, spelled
+from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail.model import DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
@@ -43,7 +44,7 @@ _QUEUED = _m.state == literal_column(f"'{QUEUED}'")
 
 # For a statement of another room, `Statement(its_own, ..., INSERT)`, run with `row(...)` beside
 # its own parameters: the mail is there when the change is.
-INSERT = insert(mail).values({name: bindparam(f"mail_{name}") for name in _m.keys()})  # noqa: SIM118
+INSERT = insert(mail).values(bound(mail, "mail_"))
 _INSERT = Statement(INSERT.returning(_m.id))
 _FIND = Statement(select(mail).where(_m.id == bindparam("p_id")))
 _NEWEST = Statement(select(mail).order_by(_m.id.desc()).limit(bindparam("take")))
@@ -73,12 +74,7 @@ _RETRY = Statement(
 _END = Statement(
     update(mail)
     .where(_m.id == bindparam("p_id"), _QUEUED)
-    .values(
-        {
-            name: bindparam(f"p_{name}")
-            for name in ("state", "problem", "content_sealed", "sent_time")
-        }
-    )
+    .values(bound(("state", "problem", "content_sealed", "sent_time")))
     .returning(_m.id)
 )
 _PRUNE = Statement(

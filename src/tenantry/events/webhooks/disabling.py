@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from sqlalchemy import bindparam, select, update
 
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
+from tenantry.db.rows import bound, prefixed, revised, row_of
 from tenantry.db.statements import Statement
 from tenantry.events.mail import rendering
 from tenantry.events.mail import service as mail
@@ -37,7 +37,7 @@ _CHANGED = ("enabled", "disabled_reason", "revision", "update_time")
 _DISABLE = Statement(
     update(webhook_endpoints)
     .where(_e.id == bindparam("p_id"))
-    .values({name: bindparam(f"p_{name}") for name in _CHANGED})
+    .values(bound(_CHANGED))
     .returning(_e.id)
 )
 
@@ -76,12 +76,10 @@ async def _disable(db: Session, endpoint_id: str, reason: Any, alert_mail: str) 
         why = reason(before) if before is not None and before.enabled else None
         if before is None or why is None:
             return False
-        after = replace(
+        after = revised(
             before,
             enabled=False,
             disabled_reason=why,
-            revision=before.revision + 1,
-            update_time=max(now(), before.update_time + 1),
         )
         event = Call(SYSTEM, session, request_id="worker").event(
             "webhook_endpoint.disabled",
@@ -93,7 +91,7 @@ async def _disable(db: Session, endpoint_id: str, reason: Any, alert_mail: str) 
             _DISABLE,
             event,
             p_id=endpoint_id,
-            **{f"p_{name}": getattr(after, name) for name in _CHANGED},
+            **prefixed(row_of(after, _CHANGED)),
         )
         if alert_mail:
             await mail.queue(

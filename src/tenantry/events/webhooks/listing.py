@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, func, literal_column, select
 
 from tenantry import errors, ids
 from tenantry.db import pages
+from tenantry.db.rows import prefixed
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.webhooks import bodies, service, values
@@ -78,7 +79,7 @@ class Filter:
     @property
     def params(self) -> dict[str, Any]:
         """The bind parameters of the members that are set."""
-        params = {f"p_{name}": value for name, value in self._given.items()}
+        params = prefixed(self._given)
         if self.start_time is not None:
             params["p_first_id"] = _id_at(self.start_time - _SLACK_MICROSECONDS)
         if self.end_time is not None:

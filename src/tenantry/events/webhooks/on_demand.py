@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import insert
 
 from tenantry import errors, ids
 from tenantry.db.engine import ForeignKey
+from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.events.webhooks import catalogue, replaying, service, values
@@ -25,9 +26,7 @@ _NOWHERE = 0  # before all that the log has: an example waits for nothing
 
 _d = webhook_deliveries.c
 _INSERT = Statement(
-    insert(webhook_deliveries)
-    .values({name: bindparam(f"p_{name}") for name in _d.keys()})  # noqa: SIM118 - columns
-    .returning(webhook_deliveries)
+    insert(webhook_deliveries).values(bound(webhook_deliveries)).returning(webhook_deliveries)
 )
 
 
@@ -75,9 +74,7 @@ async def send_test_event(
         "end_time": None,
     }
     try:
-        made = await call.db.fetch_one(
-            _INSERT, **{f"p_{name}": value for name, value in row.items()}
-        )
+        made = await call.db.fetch_one(_INSERT, **prefixed(row))
     except ForeignKey:  # it was deleted just now
         raise errors.NotFound("endpoint") from None
     return Delivery.from_row(made), payload

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, insert, literal_column, select
 
 from tenantry import errors, ids
 from tenantry.db.engine import ForeignKey
+from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import events
 from tenantry.db.statements import Statement
 from tenantry.events.event_log.model import event_log, event_log_state
@@ -46,9 +47,7 @@ _DELIVERY = Statement(
 )
 _EVENT = Statement(select(_ev.id).where(_ev.id == bindparam("p_id")))
 _INSERT = Statement(
-    insert(webhook_deliveries)
-    .values({name: bindparam(f"p_{name}") for name in _d.keys()})  # noqa: SIM118 - columns
-    .returning(webhook_deliveries)
+    insert(webhook_deliveries).values(bound(webhook_deliveries)).returning(webhook_deliveries)
 )
 
 
@@ -77,7 +76,7 @@ async def replay_delivery(db: Session, endpoint_id: str, delivery_id: str) -> Ro
     )
     row["body"] = found["body"]
     try:
-        return await db.fetch_one(_INSERT, **{f"p_{name}": value for name, value in row.items()})
+        return await db.fetch_one(_INSERT, **prefixed(row))
     except ForeignKey:  # the endpoint was deleted just now
         return None
 

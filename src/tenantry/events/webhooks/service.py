@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, func, insert, literal_column, select, 
 
 from tenantry import errors, ids
 from tenantry.db.engine import ForeignKey
+from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
 from tenantry.events.webhooks import signing, values
 from tenantry.events.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
@@ -35,7 +36,6 @@ _FIXED = {"id", "organization_id", "create_time"}
 _UNDER_WAY_MICROSECONDS = 60 * 1_000_000
 
 _e = webhook_endpoints.c
-_COLUMNS = tuple(_e.keys())
 _FIND = Statement(select(webhook_endpoints).where(_e.id == bindparam("p_id")))
 _HOLD = Statement(
     select(webhook_endpoints)
@@ -55,15 +55,11 @@ _COUNT = {
         .where(_e.organization_id == bindparam("p_organization_id"))
     ),
 }
-_INSERT = Statement(
-    insert(webhook_endpoints)
-    .values({name: bindparam(f"p_{name}") for name in _COLUMNS})
-    .returning(_e.id)
-)
+_INSERT = Statement(insert(webhook_endpoints).values(bound(webhook_endpoints)).returning(_e.id))
 _UPDATE = Statement(
     update(webhook_endpoints)
     .where(_e.id == bindparam("p_id"))
-    .values({name: bindparam(f"p_{name}") for name in _COLUMNS if name not in _FIXED})
+    .values(bound(webhook_endpoints, but=_FIXED))
     .returning(_e.id)
 )
 _d = webhook_deliveries.c
@@ -116,7 +112,7 @@ async def create(
     try:
         async with call.db.transaction() as db:
             await _check_limit(db, organization_id)
-            await db.apply(_INSERT, event, **_row(endpoint))
+            await db.apply(_INSERT, event, **prefixed(endpoint.to_row()))
     except ForeignKey:
         raise errors.NotFound("organization") from None
     return endpoint, plain
@@ -263,18 +259,15 @@ async def _check_limit(db: Session, organization_id: str | None) -> None:
 async def _hold(call: Call, db: Session, endpoint_id: str) -> Endpoint:
     """Return an endpoint as nobody else changes it until this transaction ends."""
     endpoint = _found(await db.fetch_one(_HOLD, p_id=endpoint_id))
-    if call.if_match is not None and endpoint.revision not in call.if_match:
-        raise errors.PreconditionFailed(endpoint.revision)
+    call.expect(endpoint.revision)
     return endpoint
 
 
 async def _save(call: Call, db: Session, before: Endpoint, after: Endpoint, type_: str) -> Endpoint:
     if after == before:
         return before
-    after = replace(
+    after = revised(
         after,
-        revision=before.revision + 1,
-        update_time=max(now(), before.update_time + 1),
     )
     event = call.event(
         type_,
@@ -282,7 +275,7 @@ async def _save(call: Call, db: Session, before: Endpoint, after: Endpoint, type
         before=before.shown(),
         after=after.shown(),
     )
-    await db.apply(_UPDATE, event, **_row(after))
+    await db.apply(_UPDATE, event, **prefixed(after.to_row()))
     return after
 
 
@@ -301,7 +294,3 @@ def _checked(members: Mapping[str, Any], allow: tuple[str, ...]) -> dict[str, An
     if "event_types" in checked:
         checked["event_types"] = values.event_types(checked["event_types"])
     return checked
-
-
-def _row(endpoint: Endpoint) -> dict[str, Any]:
-    return {f"p_{name}": value for name, value in endpoint.to_row().items()}

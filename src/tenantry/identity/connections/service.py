@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import insert, select
 
 from tenantry import ids
+from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import TYPES, Connection, connections
 from tenantry.times import now
@@ -15,11 +16,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 _c = connections.c
-_INSERT = Statement(
-    insert(connections)
-    .values({name: bindparam(f"p_{name}") for name in _c.keys()})  # noqa: SIM118 - columns
-    .returning(_c.id)
-)
+_INSERT = Statement(insert(connections).values(bound(connections)).returning(_c.id))
 _LIST = Statement(select(connections).where(_c.organization_id.is_(None)))
 _KEY = "connections.of_environment"
 

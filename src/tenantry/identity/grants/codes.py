@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, upda
 from tenantry import vault
 from tenantry.access.clients import revocations
 from tenantry.access.clients.model import PUBLIC
+from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.grants import pkce, refresh_tokens
 from tenantry.identity.grants.model import InvalidGrant, authorization_codes
@@ -34,9 +35,7 @@ _PRUNED_AT_ONCE = 1000
 _c = authorization_codes.c
 _DIGEST = bindparam("p_digest", type_=Text)
 _INSERT = Statement(
-    insert(authorization_codes)
-    .values({name: bindparam(f"p_{name}") for name in _c.keys()})  # noqa: SIM118 - columns
-    .returning(_c.digest)
+    insert(authorization_codes).values(bound(authorization_codes)).returning(_c.digest)
 )
 _FIND = Statement(with_subject(authorization_codes).where(_c.digest == _DIGEST))
 _USE = Statement(
@@ -108,7 +107,7 @@ async def issue(
         "token_id": None,
         "token_expire_time": None,
     }
-    await db.fetch_all(_INSERT, **{f"p_{name}": value for name, value in given.items()})
+    await db.fetch_all(_INSERT, **prefixed(given))
     return code
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Integer, Text, bindparam, case, cast, insert, select, update
 
 from tenantry import errors, ids
+from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.identity.grants.model import InvalidGrant, refresh_tokens
 from tenantry.identity.grants.subjects import Subject, subject_of, with_subject
@@ -44,11 +45,7 @@ _TRIES = 5
 _r, _s = refresh_tokens.c, sessions.c
 _ID = bindparam("p_id", type_=Text)
 _SESSION_ID = bindparam("p_session_id", type_=Text)
-_BEGIN = Statement(
-    insert(refresh_tokens)
-    .values({name: bindparam(f"p_{name}") for name in _r.keys()})  # noqa: SIM118 - columns
-    .returning(_r.id)
-)
+_BEGIN = Statement(insert(refresh_tokens).values(bound(refresh_tokens)).returning(_r.id))
 _FIND = Statement(with_subject(refresh_tokens).where(_r.id == _ID))
 # The session's row is held meanwhile: one that ends it has come before, and then nothing matches,
 # or comes after, and then the token is worth nothing.

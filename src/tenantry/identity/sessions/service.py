@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as insert_or_replace
 
 from tenantry import errors, ids, vault
+from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import Json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.sessions import devices, ending
@@ -54,11 +55,7 @@ _ORGANIZATION_ID = bindparam("p_organization_id", type_=Text)
 _CLIENT_ID = bindparam("p_client_id", type_=Text)
 _CLAIMS = bindparam("p_custom_claims", type_=Json)
 
-_begin = (
-    insert(sessions)
-    .values({name: bindparam(f"p_{name}") for name in _s.keys()})  # noqa: SIM118 - columns
-    .returning(_s.id)
-)
+_begin = insert(sessions).values(bound(sessions)).returning(_s.id)
 _first_organization = insert(session_organizations).values(
     session_id=_ID, organization_id=_ORGANIZATION_ID, custom_claims=_CLAIMS, create_time=NOW
 )
@@ -206,7 +203,7 @@ async def begin(
     row |= {"digest": vault.digest(secret), "device": to_json(device), "amr": to_json(session.amr)}
     await call.db.apply(
         _BEGIN_WITH_CLIENT if client_id else _BEGIN,
-        **{f"p_{name}": value for name, value in row.items()},
+        **prefixed(row),
         p_client_id=client_id,
         p_custom_claims=to_json(dict(custom_claims)),
         p_now=at,

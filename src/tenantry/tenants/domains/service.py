@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select
 from tenantry import domain_names, errors, ids, vault
 from tenantry.caller import Kind
 from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.tenants.domains import email_domains, verification
 from tenantry.tenants.domains.model import (
@@ -64,11 +65,7 @@ _STANDING = Statement(
         _OWNERS.where(_d.verification_method != DNS).scalar_subquery().label("vouched_for"),
     )
 )
-_INSERT = Statement(
-    insert(domains)
-    .values({name: bindparam(f"p_{name}") for name in _d.keys()})  # noqa: SIM118 - columns
-    .returning(_d.id)
-)
+_INSERT = Statement(insert(domains).values(bound(domains)).returning(_d.id))
 _FIND = (
     select(domains)
     .join(organizations_table, _o.id == _d.organization_id)
@@ -137,7 +134,7 @@ async def create(
         organization_id=organization.id,
         after=new.shown(call.db.environment_id),
     )
-    params = {f"p_{name}": value for name, value in new.to_row().items()}
+    params = prefixed(new.to_row())
     try:
         await call.db.apply(_INSERT, event, **params)
     except DuplicateKey:
@@ -204,7 +201,7 @@ async def update(call: Call, identity: Identity, domain_id: str) -> Domain:
 
     """
     domain = await get(call, identity, domain_id)
-    _check_revision(call, domain)
+    call.expect(domain.revision)
     return domain
 
 
@@ -222,7 +219,7 @@ async def remove(call: Call, identity: Identity, domain_id: str) -> None:
         if row is None:
             raise errors.NotFound("domain")
         gone = Domain.from_row(row)
-        _check_revision(call, gone)
+        call.expect(gone.revision)
         await db.record(
             call.event(
                 "organization.domain_deleted",
@@ -242,7 +239,7 @@ async def verify(call: Call, identity: Identity, domain_id: str, resolver: Resol
 
     """
     domain = await get(call, identity, domain_id)
-    _check_revision(call, domain)
+    call.expect(domain.revision)
     if domain.verification_status == PENDING:
         if not await verification.look(call, domain, resolver):
             return False
@@ -265,11 +262,6 @@ def _page_statement(by_type: bool) -> Statement:
     return Statement(
         statement.order_by(_d.id.desc()).limit(bindparam("take")).offset(bindparam("skip"))
     )
-
-
-def _check_revision(call: Call, domain: Domain) -> None:
-    if call.if_match is not None and domain.revision not in call.if_match:
-        raise errors.PreconditionFailed(domain.revision)
 
 
 def _claim(domain: Domain, txt_label: str) -> Domain:

@@ -21,6 +21,7 @@ from sqlalchemy import bindparam, func, literal_column, or_, select, update
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.engine import DuplicateKey
+from tenantry.db.rows import revised
 from tenantry.db.statements import Statement
 from tenantry.tenants.domains.model import (
     DNS,
@@ -194,12 +195,10 @@ async def _take_over(call: Call, claim: Domain, resolver: Resolver) -> bool:
 
 
 async def _decide(call: Call, claim: Domain, status: str) -> None:
-    after = replace(
+    after = revised(
         claim,
         verification_status=status,
         check_time=None,
-        revision=claim.revision + 1,
-        update_time=max(now(), claim.update_time + 1),
     )
     environment = call.db.environment_id
     event = call.event(

@@ -16,6 +16,7 @@ from sqlalchemy import bindparam
 
 from tenantry import errors, ids
 from tenantry.db.engine import DuplicateKey
+from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import (
@@ -48,21 +49,11 @@ _o = organizations.c
 _FIND_BY_ID = Statement(sa.select(organizations).where(_o.id == bindparam("key")))
 _FIND_BY_EXTERNAL_ID = Statement(sa.select(organizations).where(_o.external_id == bindparam("key")))
 _HOLD = Statement(sa.select(organizations).where(_o.id == bindparam("key")).with_for_update())
-_INSERT = Statement(
-    sa.insert(organizations)
-    .values({name: bindparam(f"p_{name}") for name in _o.keys()})  # noqa: SIM118 - columns
-    .returning(_o.id)
-)
+_INSERT = Statement(sa.insert(organizations).values(bound(organizations)).returning(_o.id))
 _UPDATE = Statement(
     sa.update(organizations)
     .where(_o.id == bindparam("p_id"), _o.revision == bindparam("p_seen"))
-    .values(
-        {
-            name: bindparam(f"p_{name}")
-            for name in _o.keys()  # noqa: SIM118 - columns
-            if name not in {"id", "create_time", "region_code"}
-        }
-    )
+    .values(bound(organizations, but={"id", "create_time", "region_code"}))
     .returning(_o.id)
 )
 _DELETE = Statement(sa.delete(organizations).where(_o.id == bindparam("key")).returning(_o.id))
@@ -108,7 +99,7 @@ async def create(
         after=organization.shown(),
     )
     try:
-        await call.db.apply(_INSERT, event, **_prefixed(organization.to_row()))
+        await call.db.apply(_INSERT, event, **prefixed(organization.to_row()))
     except DuplicateKey as problem:
         raise _duplicate(problem, organization) from None
     return organization
@@ -216,7 +207,7 @@ async def remove(
         if row is None:
             raise errors.NotFound("organization")
         before = Organization.from_row(row)
-        _check_revision(call, before)
+        call.expect(before.revision)
         await dismiss_members(held, before.id)
         event = call.event("organization.deleted", organization_id=before.id, before=before.shown())
         await db.apply(_DELETE, event, key=before.id)
@@ -327,33 +318,23 @@ async def _attempt(
 ) -> Organization | None:
     """Change it, unless another change came between the read and the write."""
     before = await get(call, identity)
-    _check_revision(call, before)
+    call.expect(before.revision)
     changes = changes_of(before)
     if all(getattr(before, name) == value for name, value in changes.items()):
         return before
-    after = replace(
-        before,
-        **changes,
-        revision=before.revision + 1,
-        update_time=max(now(), before.update_time + 1),
-    )
+    after = revised(before, **changes)
     event = call.event(
         "organization.updated",
         organization_id=before.id,
         before=before.shown(),
         after=after.shown(),
     )
-    params = _prefixed(after.to_row())
+    params = prefixed(after.to_row())
     try:
         changed = await call.db.apply(_UPDATE, event, p_seen=before.revision, **params)
     except DuplicateKey as problem:
         raise _duplicate(problem, after) from None
     return after if changed else None
-
-
-def _check_revision(call: Call, organization: Organization) -> None:
-    if call.if_match is not None and organization.revision not in call.if_match:
-        raise errors.PreconditionFailed(organization.revision)
 
 
 def _external_id(value: str | None) -> str | None:
@@ -377,7 +358,3 @@ def _logo_url(value: str | None) -> str | None:
 def _duplicate(problem: DuplicateKey, organization: Organization) -> errors.Duplicate:
     value = getattr(organization, problem.field, None)
     return errors.Duplicate(problem.field, value if isinstance(value, str) else "")
-
-
-def _prefixed(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"p_{name}": value for name, value in row.items()}

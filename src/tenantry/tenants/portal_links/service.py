@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from tenantry import errors, ids, vault
 from tenantry.caller import Caller, Kind
+from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations import service as organizations
@@ -37,11 +38,7 @@ FEATURES = ("sso", "dir_sync", "domain_verification")
 _MAC = 18  # bytes
 _l, _s = portal_links.c, portal_sessions.c
 _OPENABLE = (_l.open_time.is_(None)) & (_l.expire_time > bindparam("p_now"))
-_INSERT = Statement(
-    insert(portal_links)
-    .values({name: bindparam(f"p_{name}") for name in _l.keys()})  # noqa: SIM118 - columns
-    .returning(_l.id)
-)
+_INSERT = Statement(insert(portal_links).values(bound(portal_links)).returning(_l.id))
 _LIST = Statement(
     select(portal_links)
     .where(_l.organization_id == bindparam("p_organization_id"), _OPENABLE)
@@ -75,11 +72,7 @@ _PRUNE_SESSIONS = Statement(
     )
     .returning(_s.id)
 )
-_INSERT_SESSION = Statement(
-    insert(portal_sessions)
-    .values({name: bindparam(f"p_{name}") for name in _s.keys()})  # noqa: SIM118 - columns
-    .returning(_s.id)
-)
+_INSERT_SESSION = Statement(insert(portal_sessions).values(bound(portal_sessions)).returning(_s.id))
 _FIND_SESSION = Statement(
     select(portal_sessions).where(
         _s.digest == bindparam("p_digest"), _s.expire_time > bindparam("p_now")

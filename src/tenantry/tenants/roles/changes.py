@@ -6,7 +6,7 @@ Changes are rare, and each depends on what others are there: names, bases, defau
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,13 +14,13 @@ from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors
+from tenantry.db.rows import bound, prefixed, revised, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles import listing
 from tenantry.tenants.roles.listing import Include, Listed
 from tenantry.tenants.roles.model import Role, permissions, role_permissions, roles
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -39,12 +39,7 @@ _HOLD_ORGANIZATION = Statement(
 _UPDATE = Statement(
     sa.update(roles)
     .where(_r.id == _role)
-    .values(
-        {
-            name: bindparam(f"p_{name}")
-            for name in ("display_name", "description", "base_id", "revision", "update_time")
-        }
-    )
+    .values(bound(("display_name", "description", "base_id", "revision", "update_time")))
 )
 _GIVE = Statement(
     insert_or_leave(role_permissions)
@@ -108,8 +103,7 @@ async def changeable(call: Call, db: Session, organization_id: str | None, name:
     found = await listing.find(db, organization_id, Include.OWN, name=name)
     if found is None or found.role.organization_id != organization_id:
         raise errors.NotFound("role")
-    if call.if_match is not None and found.role.revision not in call.if_match:
-        raise errors.PreconditionFailed(found.role.revision)
+    call.expect(found.role.revision)
     return found
 
 
@@ -125,7 +119,7 @@ async def revise(
     given = has if given is None else given
     if given == has and all(getattr(role, name) == value for name, value in changes.items()):
         return before
-    await db.fetch_all(_UPDATE, **row_of(revised(role, **changes)), p_role_id=role.id)
+    await db.fetch_all(_UPDATE, **params(revised(role, **changes)), p_role_id=role.id)
     await give(db, role, {name: id_ for name, id_ in given.items() if name not in has})
     taken = to_json([id_ for name, id_ in has.items() if name not in given])
     await db.fetch_all(_TAKE, p_role_id=role.id, p_permission_ids=taken)
@@ -165,19 +159,9 @@ def given_by(listed: Listed) -> dict[str, str]:
     return {grant.permission.name: grant.permission.id for grant in listed.grants}
 
 
-def revised(role: Role, **changes: Any) -> Role:
-    """Return the next revision of a role."""
-    return replace(
-        role,
-        **changes,
-        revision=role.revision + 1,
-        update_time=max(now(), role.update_time + 1),
-    )
-
-
-def row_of(role: Role) -> dict[str, Any]:
+def params(role: Role) -> dict[str, Any]:
     """Return the bind parameters of a role's row."""
-    return {f"p_{name}": getattr(role, name) for name in _r.keys()}  # noqa: SIM118 - columns
+    return prefixed(row_of(role, roles))
 
 
 def event_of(call: Call, type_: str, role: Role, **states: dict[str, Any]) -> Event:

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_replace
 
+from tenantry.db.rows import bound, revised
 from tenantry.db.statements import Statement
 from tenantry.tenants.roles import listing
-from tenantry.tenants.roles.changes import Reference, changing, referred, revised, row_of
+from tenantry.tenants.roles.changes import Reference, changing, params, referred
 from tenantry.tenants.roles.listing import Include
 from tenantry.tenants.roles.model import Role, default_member_roles, roles
 
@@ -22,12 +23,7 @@ _role = bindparam("p_role_id", type_=Text)
 _SET_FLAGS = Statement(
     sa.update(roles)
     .where(roles.c.id == _role)
-    .values(
-        {
-            name: bindparam(f"p_{name}")
-            for name in ("default_creator", "default_member", "revision", "update_time")
-        }
-    )
+    .values(bound(("default_creator", "default_member", "revision", "update_time")))
 )
 _set_default = insert_or_replace(default_member_roles).values(
     organization_id=bindparam("p_organization_id"), role_id=_role
@@ -62,7 +58,7 @@ async def set_defaults(
             if flags == (role.default_creator, role.default_member):
                 continue
             changed = revised(role, default_creator=flags[0], default_member=flags[1])
-            await db.fetch_all(_SET_FLAGS, **row_of(changed), p_role_id=role.id)
+            await db.fetch_all(_SET_FLAGS, **params(changed), p_role_id=role.id)
             after[role.id] = changed
         if (old_creator.id, old_member.id) != (new_creator.id, new_member.id):
             event = call.event(

@@ -6,7 +6,6 @@ The built-in ones are what the admin portal and the widgets check: nobody change
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from sqlalchemy import bindparam, delete, false, func, insert, select, true, upd
 from tenantry import errors, ids
 from tenantry.db import pages
 from tenantry.db.engine import DuplicateKey
+from tenantry.db.rows import bound, prefixed, revised, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.roles.model import Permission, permissions
@@ -29,19 +29,11 @@ if TYPE_CHECKING:
 _p = permissions.c
 _FIND = Statement(select(permissions).where(_p.name == bindparam("p_name")))
 _NAMED = Statement(select(_p.id, _p.name).where(_p.name.in_(json_values(bindparam("p_names")))))
-_INSERT = Statement(
-    insert(permissions)
-    .values({name: bindparam(f"p_{name}") for name in _p.keys()})  # noqa: SIM118 - columns
-    .returning(_p.id)
-)
+_INSERT = Statement(insert(permissions).values(bound(permissions)).returning(_p.id))
 _UPDATE = Statement(
     update(permissions)
     .where(_p.id == bindparam("p_id"))
-    .values(
-        description=bindparam("p_description"),
-        revision=bindparam("p_revision"),
-        update_time=bindparam("p_update_time"),
-    )
+    .values(bound(("description", "revision", "update_time")))
     .returning(_p.id)
 )
 _DELETE = Statement(delete(permissions).where(_p.id == bindparam("p_id")).returning(_p.id))
@@ -75,9 +67,8 @@ async def create(call: Call, *, name: str, description: str) -> Permission:
         update_time=at,
     )
     event = call.event("permission.created", after=permission.shown())
-    row = {f"p_{column}": getattr(permission, column) for column in permission.__slots__}
     try:
-        await call.db.apply(_INSERT, event, **row)
+        await call.db.apply(_INSERT, event, **prefixed(row_of(permission, permissions)))
     except DuplicateKey:
         raise errors.Duplicate("name", name) from None
     return permission
@@ -111,19 +102,14 @@ async def describe(call: Call, name: str, description: str) -> Permission:
         before = await _changeable(call, db, name)
         if before.description == description:
             return before
-        after = replace(
+        after = revised(
             before,
             description=description,
-            revision=before.revision + 1,
-            update_time=max(now(), before.update_time + 1),
         )
         await db.apply(
             _UPDATE,
             call.event("permission.updated", before=before.shown(), after=after.shown()),
-            p_id=after.id,
-            p_description=after.description,
-            p_revision=after.revision,
-            p_update_time=after.update_time,
+            **prefixed(row_of(after, permissions)),
         )
     return after
 
@@ -192,8 +178,7 @@ async def _changeable(call: Call, db: Session, name: str) -> Permission:
         raise errors.InvalidArgument(
             f"permission {name} is built in: it cannot be changed or deleted"
         )
-    if call.if_match is not None and permission.revision not in call.if_match:
-        raise errors.PreconditionFailed(permission.revision)
+    call.expect(permission.revision)
     return permission
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors, ids
 from tenantry.db.engine import ForeignKey
+from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.tenants.roles import catalogue, inheritance, listing
 from tenantry.tenants.roles import permissions as permission_rules
@@ -20,9 +21,9 @@ from tenantry.tenants.roles.changes import (
     event_of,
     give,
     given_by,
+    params,
     referred,
     revise,
-    row_of,
 )
 from tenantry.tenants.roles.listing import Include, Listed
 from tenantry.tenants.roles.model import (
@@ -52,11 +53,7 @@ _NAME_TAKEN = Statement(_name_taken)
 _NAME_TAKEN_IN_ORGANIZATION = Statement(
     _name_taken.where(sa.or_(_r.organization_id.is_(None), _r.organization_id == _organization))
 )
-_INSERT = Statement(
-    sa.insert(roles)
-    .values({name: bindparam(f"p_{name}") for name in _r.keys()})  # noqa: SIM118 - columns
-    .returning(_r.id)
-)
+_INSERT = Statement(sa.insert(roles).values(bound(roles)).returning(_r.id))
 _DELETE = Statement(sa.delete(roles).where(_r.id == _role).returning(_r.id))
 _HELD = Statement(sa.select(_h.user_id).where(_h.role_id == _role).limit(1))
 # A role may be a million members': as many are moved at once as a statement has time for.
@@ -143,7 +140,7 @@ async def create(
         )
         after = role.shown() | {"permissions": sorted(given)}
         event = event_of(call, "role.created", role, after=after)
-        await db.apply(_INSERT, event, **row_of(role))
+        await db.apply(_INSERT, event, **params(role))
         await inheritance.begin(db, role.id, role.base_id)
         await give(db, role, given)
     return role

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, delete, func, insert, select
 
 from tenantry import errors, ids, vault
+from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.identity.proofs.passkeys.ceremonies import CHALLENGE_SECONDS
 from tenantry.identity.proofs.passkeys.model import webauthn_challenges
@@ -20,11 +21,7 @@ REGISTRATION, AUTHENTICATION = "registration", "authentication"
 _PRUNED_AT_ONCE = 1000
 
 _c = webauthn_challenges.c
-_INSERT = Statement(
-    insert(webauthn_challenges)
-    .values({name: bindparam(f"p_{name}") for name in _c.keys()})  # noqa: SIM118 - columns
-    .returning(_c.id)
-)
+_INSERT = Statement(insert(webauthn_challenges).values(bound(webauthn_challenges)).returning(_c.id))
 _LIVE = (_c.kind == bindparam("p_kind")) & (_c.expire_time > bindparam("p_now"))
 # Whoever answers for another sign-in must not use it up either.
 _OF = bindparam("p_auth_request_id", type_=Text)

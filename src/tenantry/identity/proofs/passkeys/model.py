@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text
 
+from tenantry.db.rows import cells, row_of
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
 from tenantry.identity.proofs.passkeys import authenticators
 from tenantry.times import rfc3339
@@ -84,7 +85,7 @@ class Passkey:
     @classmethod
     def from_row(cls, row: Row) -> Passkey:
         """Return the passkey of one row."""
-        columns = {name: row[name] for name in passkeys.c.keys()}  # noqa: SIM118 - columns
+        columns = cells(row, passkeys)
         for name in ("transports", "user_agent", "client_info"):
             columns[name] = from_json(columns[name])
         for name in ("user_verified", "backup_eligible", "backup_state"):
@@ -94,7 +95,7 @@ class Passkey:
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
-        row = {name: getattr(self, name) for name in passkeys.c.keys()}  # noqa: SIM118 - columns
+        row = row_of(self, passkeys)
         for name in ("transports", "user_agent", "client_info"):
             row[name] = to_json(row[name])
         return row

@@ -12,6 +12,7 @@ from tenantry import errors, ids
 from tenantry.addresses import network
 from tenantry.caller import Kind
 from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.proofs.passkeys import authenticators, ceremonies, challenges
@@ -40,11 +41,7 @@ _MINUTE = 60
 _log = logging.getLogger(__name__)
 
 _p = passkeys.c
-_INSERT = Statement(
-    insert(passkeys)
-    .values({name: bindparam(f"p_{name}") for name in _p.keys()})  # noqa: SIM118 - columns
-    .returning(_p.id)
-)
+_INSERT = Statement(insert(passkeys).values(bound(passkeys)).returning(_p.id))
 _LIST = Statement(
     select(passkeys).where(_p.user_id == bindparam("p_user_id")).order_by(_p.id).limit(MOST)
 )
@@ -65,12 +62,7 @@ _USE = Statement(
             (_p.sign_count == 0) & (bindparam("p_sign_count") == 0),
         ),
     )
-    .values(
-        {
-            name: bindparam(f"p_{name}")
-            for name in ("sign_count", "user_verified", "backup_state", "last_used_time")
-        }
-    )
+    .values(bound(("sign_count", "user_verified", "backup_state", "last_used_time")))
     .returning(passkeys)
 )
 _RENAME = Statement(
@@ -154,7 +146,7 @@ async def finish_registration(
         last_used_time=None,
     )
     created = call.event("passkey.created", after=passkey.shown())
-    row = {f"p_{name}": value for name, value in passkey.to_row().items()}
+    row = prefixed(passkey.to_row())
     try:
         async with call.db.transaction() as db:
             await db.serialize(f"passkeys of {user_id}")

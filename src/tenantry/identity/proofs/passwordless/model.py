@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, Index, Integer, Table, Text
 
 from tenantry import email_addresses
+from tenantry.db.rows import prefixed
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Request:
             "wrong_digest": None,
             "wrong_time": None,
         }
-        return {f"p_{name}": value for name, value in row.items()}
+        return prefixed(row)
 
     def is_good(self, at: int) -> bool:
         """Whether its code and link are good at this time."""

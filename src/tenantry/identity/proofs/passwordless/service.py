@@ -24,6 +24,7 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, insert, literal_colu
 from tenantry import email_addresses, errors, ids
 from tenantry.addresses import network
 from tenantry.db.engine import ForeignKey
+from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
 from tenantry.identity.attempts import service as attempts
@@ -62,9 +63,7 @@ _r = passwordless_requests.c
 _ID = bindparam("p_id", type_=Text)
 _NOW = bindparam("p_now", type_=BigInteger)
 _INSERT = Statement(
-    insert(passwordless_requests)
-    .values({name: bindparam(f"p_{name}") for name in _r.keys()})  # noqa: SIM118 - columns
-    .returning(_r.id),
+    insert(passwordless_requests).values(bound(passwordless_requests)).returning(_r.id),
     mail_service.INSERT,
 )
 _STORED = Statement(select(users.c.email).where(users.c.email_key == bindparam("key", type_=Text)))

@@ -10,6 +10,7 @@ from sqlalchemy import Text, bindparam, delete, func, insert, select, update
 
 from tenantry import errors, ids
 from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
@@ -38,11 +39,7 @@ _CODE = re.compile(r"[0-9]{6}")
 _t, _r = totp_registrations.c, recovery_codes.c
 _ENABLED = _t.enabled.is_(True)
 _USER = Statement(select(users.c.email).where(users.c.id == bindparam("p_id")))
-_INSERT = Statement(
-    insert(totp_registrations)
-    .values({name: bindparam(f"p_{name}") for name in _t.keys()})  # noqa: SIM118 - columns
-    .returning(_t.id)
-)
+_INSERT = Statement(insert(totp_registrations).values(bound(totp_registrations)).returning(_t.id))
 _FORGET_PENDING = Statement(
     delete(totp_registrations)
     .where(_t.user_id == bindparam("p_user_id"), _t.enabled.is_(False))
@@ -122,7 +119,7 @@ async def register(
         create_time=at,
         update_time=at,
     )
-    row = {f"p_{name}": getattr(registration, name) for name in _t.keys()}  # noqa: SIM118
+    row = prefixed(row_of(registration, totp_registrations))
     try:
         await call.db.fetch_one(_INSERT, **row)
     except ForeignKey:
