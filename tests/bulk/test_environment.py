@@ -132,7 +132,7 @@ async def test_what_was_imported_goes_on_living(call, db, fresh_url):
             there = Call(SYSTEM, other, "req_1")
             page = await search.of_environment(there, email[:8], page_size=10, page_token="")
             assert page.total_size == 1
-            (user,) = page.users
+            (user,) = page.items
             (place,) = user.memberships
             held = await memberships.permissions_of(there, place.organization_id, user.id)
             assert len(held) == 12

@@ -37,8 +37,8 @@ async def acme(call):
 
 async def members(call, organization):
     page = await listing.of_organization(call, organization.id, page_size=100, page_token="")
-    assert page.total_size == len(page.users)
-    return page.users
+    assert page.total_size == len(page.items)
+    return page.items
 
 
 def reasons(report):

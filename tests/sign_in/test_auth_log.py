@@ -125,9 +125,9 @@ async def test_pages_lead_there_and_back(place, narrow):
     assert seen == every
     assert backward[0] == ""
     back = await listed(place, page_size=3, page_token=backward[-1], **narrow)
-    assert [one.id for one in back.entries] == every[3:6]
+    assert [one.id for one in back.items] == every[3:6]
     back = await listed(place, page_size=3, page_token=back.prev_page_token, **narrow)
-    assert [one.id for one in back.entries] == every[:3]
+    assert [one.id for one in back.items] == every[:3]
     assert back.prev_page_token == ""
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import column, insert, select, text
 from sqlalchemy.sql import func
 
 from tenantry import errors, ids
+from tenantry.db import pages
 from tenantry.db.statements import Statement
 from tenantry.tenants.memberships import joining, leaving, roles
 from tenantry.tenants.memberships.model import Rules, Terms
@@ -93,7 +94,7 @@ async def walk(read, size):
     forward, token, backs = [], "", []
     while True:
         page = await read(page_size=size, page_token=token)
-        forward.append(page.users)
+        forward.append(page.items)
         assert bool(page.prev_page_token) == bool(token)
         backs.append(page.prev_page_token)
         token = page.next_page_token
@@ -104,7 +105,7 @@ async def walk(read, size):
         back = await read(page_size=size, page_token=token)
         assert back.total_size == page.total_size
         assert back.next_page_token
-        backward.insert(0, back.users)
+        backward.insert(0, back.items)
         token = back.prev_page_token
     assert backward == forward
     found = [user for users in forward for user in users]
@@ -159,10 +160,10 @@ async def test_lists_are_right_after_any_changes(call, changes, size):
             assert [user.id for user in read] == found, part
     for place in places:
         await organizations.remove(call, organizations.Identity(place), leaving.dismiss_members)
-    for user in (await listing.of_environment(call, page_size=100, page_token="")).users:
+    for user in (await listing.of_environment(call, page_size=100, page_token="")).items:
         await leaving.remove_user(call, Identity(user.id), forced=False)
     page = await listing.of_environment(call, page_size=1, page_token="")
-    assert (page.users, page.total_size) == ([], 0)
+    assert (page.items, page.total_size) == ([], 0)
 
 
 MEMBERS = 5_000
@@ -247,16 +248,16 @@ async def test_what_many_have_is_found_again_without_counting(call, crowd, monke
         for _ in range(5):
             page = await read(page_size=30, page_token=token)
             assert page.total_size == len(expected)
-            walked += [int(user.id.removeprefix(ids.USER)) - FIRST for user in page.users]
+            walked += [int(user.id.removeprefix(ids.USER)) - FIRST for user in page.items]
             back, token = page.prev_page_token, page.next_page_token
         assert walked == expected[:150]
         page = await read(page_size=30, page_token=back)
-        walked = [int(user.id.removeprefix(ids.USER)) - FIRST for user in page.users]
+        walked = [int(user.id.removeprefix(ids.USER)) - FIRST for user in page.items]
         assert walked == expected[90:120]
     newest = [
         search._among_newest(of_one, direction)
         for of_one in (False, True)
-        for direction in listing.DIRECTIONS
+        for direction in pages.DIRECTIONS
     ]
     assert sum(statement in newest for statement in asked) == 10  # all but the first of each
     page = await search.of_organization(call, small, "GMAIL", page_size=10, page_token="")
@@ -266,19 +267,19 @@ async def test_what_many_have_is_found_again_without_counting(call, crowd, monke
 async def test_a_count_is_remembered_for_seconds_only(call, crowd, monkeypatch):
     monkeypatch.setattr(search, "_REMEMBERED_MICROSECONDS", 0)
     first = await search.of_environment(call, "gmail", page_size=1, page_token="")
-    await leaving.remove_user(call, Identity(first.users[0].id), forced=True)
+    await leaving.remove_user(call, Identity(first.items[0].id), forced=True)
     second = await search.of_environment(call, "gmail", page_size=1, page_token="")
     assert second.total_size == first.total_size - 1
 
 
 async def test_the_last_page_of_what_many_have_is_right(call, crowd):
     page = await search.of_environment(call, "gmail", page_size=30, page_token="")
-    seen, total = len(page.users), page.total_size
+    seen, total = len(page.items), page.total_size
     while page.next_page_token:
         page = await search.of_environment(
             call, "gmail", page_size=30, page_token=page.next_page_token
         )
-        seen += len(page.users)
+        seen += len(page.items)
     assert seen == total
 
 
@@ -337,7 +338,7 @@ async def test_no_read_walks_all_users_or_members(plan, crowd):
         *(
             search._found(how, how.startswith("members"), direction, by_id=by_id)
             for how in ("users by index", "members by index", "members one by one")
-            for direction in listing.DIRECTIONS
+            for direction in pages.DIRECTIONS
             for by_id in (False, True)
         ),
         roles._READ_DEFAULT,

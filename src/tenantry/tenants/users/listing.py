@@ -6,18 +6,18 @@ that of the membership.
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal_column, select, true
+from sqlalchemy import BigInteger, Text, bindparam, cast, func, select, true
 
 from tenantry import errors
+from tenantry.db import pages
 from tenantry.db.schema import tallies
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import reading
-from tenantry.tenants.users.model import User, member_tallies, memberships, users
+from tenantry.tenants.users.model import member_tallies, memberships, users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,66 +25,14 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, ScalarSelect, Select, Subquery
 
     from tenantry.call import Call
-    from tenantry.db.engine import Row
-
-DEFAULT_PAGE = 10
-MAX_PAGE = 100
-DIRECTIONS = ("first", "forward", "backward")
+    from tenantry.db.engine import Row, Session
+    from tenantry.tenants.users.model import User
 
 ORGANIZATION_ID: ColumnElement[str] = bindparam("organization_id", type_=Text)
 _m, _u = memberships.c, users.c
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list; a token is "" where there is no page."""
-
-    users: list[User]
-    total_size: int
-    next_page_token: str
-    prev_page_token: str
-
-
-class Position:
-    """Which page of a list: read off its token; its neighbours have tokens of their own."""
-
-    def __init__(self, call: Call, listing: str, *, page_size: int, page_token: str) -> None:
-        """Take a page size of 0 for the default, and one over 100 for 100.
-
-        Raises:
-            errors.InvalidArgument: the page token is not of this list and filter.
-
-        """
-        self._call = call
-        self._listing = listing
-        self._size = min(page_size or DEFAULT_PAGE, MAX_PAGE)
-        self._backward, start = False, ""
-        self.direction = "first"
-        if page_token:
-            self._backward, start = call.db.page_tokens.decode(listing, page_token)
-            self.direction = "backward" if self._backward else "forward"
-        # One more than is shown tells whether there is a further page.
-        self.params = {"start": start, "take": self._size + 1}
-
-    async def page(self, rows: Sequence[Row]) -> Page:
-        """Return the page of these rows, one at least: see `page_statement`."""
-        total = int(rows[0]["total"] or 0)
-        rows = [row for row in rows if row["page_key"] is not None]
-        more, rows = len(rows) > self._size, rows[: self._size]
-        if self._backward:
-            rows = rows[::-1]
-        token = functools.partial(self._call.db.page_tokens.encode, self._listing)
-        has_next = more or self._backward
-        has_previous = more if self._backward else self.direction != "first"
-        return Page(
-            await reading.users_of(self._call.db, rows),
-            total,
-            token(backward=False, id_=rows[-1]["page_key"]) if rows and has_next else "",
-            token(backward=True, id_=rows[0]["page_key"]) if rows and has_previous else "",
-        )
-
-
-async def of_environment(call: Call, *, page_size: int, page_token: str) -> Page:
+async def of_environment(call: Call, *, page_size: int, page_token: str) -> pages.Page[User]:
     """Return one page of all users, each with the oldest 100 of its memberships.
 
     Raises:
@@ -93,16 +41,16 @@ async def of_environment(call: Call, *, page_size: int, page_token: str) -> Page
 
     """
     reading.check_scope(call)
-    position = Position(call, "users", page_size=page_size, page_token=page_token)
+    position = pages.position(call.db, "users", page_size=page_size, page_token=page_token)
     rows = await call.db.fetch_all(
         _ALL[position.direction], most=reading.MOST_MEMBERSHIPS_LISTED, **position.params
     )
-    return await position.page(rows)
+    return await page(call.db, position, rows)
 
 
 async def of_organization(
     call: Call, organization_id: str, *, page_size: int, page_token: str
-) -> Page:
+) -> pages.Page[User]:
     """Return one page of an organization's members, each with this membership.
 
     Raises:
@@ -112,22 +60,19 @@ async def of_organization(
     """
     reading.check_scope(call, organization_id)
     listing = f"members of {organization_id}"
-    position = Position(call, listing, page_size=page_size, page_token=page_token)
+    position = pages.position(call.db, listing, page_size=page_size, page_token=page_token)
     rows = await call.db.fetch_all(
         _MEMBERS[position.direction], organization_id=organization_id, **position.params
     )
     if not rows:
         raise errors.NotFound("organization")
-    return await position.page(rows)
+    return await page(call.db, position, rows)
 
 
-def in_part(keyed: Select[Any], key: ColumnElement[str], direction: str) -> Select[Any]:
-    """Narrow a statement to what follows `start` in the list, nearest first."""
-    if direction == "forward":
-        keyed = keyed.where(key < bindparam("start", type_=Text))
-    if direction == "backward":
-        keyed = keyed.where(key > bindparam("start", type_=Text))
-    return keyed.order_by(key if direction == "backward" else key.desc())
+async def page(db: Session, position: pages.Position, rows: Sequence[Row]) -> pages.Page[User]:
+    """Return the page of these rows, one at least: see `page_statement`."""
+    found = position.page(rows, int(rows[0]["total"] or 0), key="page_key")
+    return replace(found, items=await reading.users_of(db, found.items))
 
 
 def page_statement(
@@ -138,10 +83,7 @@ def page_statement(
     ``counted`` is one row with the `total`, which comes with each user, and alone where the page
     is empty. ``keys``, in order, has the columns `user_id` and `page_key`.
     """
-    # Read no further than `take`, but planned for as few as this: for a number that it does not
-    # know yet, PostgreSQL takes a tenth of the table, and would read all of it at once.
-    few = keys.limit(literal_column(str(MAX_PAGE + 1))).subquery("few")
-    page = select(few).limit(bindparam("take")).subquery("page")
+    page = pages.few(keys)
     statement = (
         reading.with_memberships(of_one=of_one)
         .add_columns(page.c.page_key, *counted.c)
@@ -149,8 +91,8 @@ def page_statement(
             counted.outerjoin(page, true()).outerjoin(users, _u.id == page.c.user_id),
         )
     )
-    key = page.c.page_key
-    return Statement(statement.order_by(key if direction == "backward" else key.desc()))
+    order = pages.order(page.c.page_key, backward=direction == "backward")
+    return Statement(statement.order_by(order))
 
 
 def member_tally() -> ScalarSelect[int]:
@@ -164,16 +106,16 @@ def _all(direction: str) -> Statement:
     total = select(cast(func.sum(tallies.c.n), BigInteger).label("total"))
     counted = total.where(tallies.c.name == users.name).subquery("counted")
     keys = select(_u.id.label("user_id"), _u.id.label("page_key"))
-    return page_statement(counted, in_part(keys, _u.id, direction), direction, of_one=False)
+    return page_statement(counted, pages.part(keys, _u.id, direction), direction, of_one=False)
 
 
 def _members(direction: str) -> Statement:
     total = select(member_tally().label("total")).where(organizations.c.id == ORGANIZATION_ID)
     keys = select(_m.user_id, _m.id.label("page_key")).where(_m.organization_id == ORGANIZATION_ID)
     return page_statement(
-        total.subquery("counted"), in_part(keys, _m.id, direction), direction, of_one=True
+        total.subquery("counted"), pages.part(keys, _m.id, direction), direction, of_one=True
     )
 
 
-_ALL = {direction: _all(direction) for direction in DIRECTIONS}
-_MEMBERS = {direction: _members(direction) for direction in DIRECTIONS}
+_ALL = {direction: _all(direction) for direction in pages.DIRECTIONS}
+_MEMBERS = {direction: _members(direction) for direction in pages.DIRECTIONS}

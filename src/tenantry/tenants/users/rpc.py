@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from protobuf.wkt import Empty
 
     from tenantry.call import Call
+    from tenantry.db.pages import Page
     from tenantry.tenants.roles.catalogue import HeldRole
-    from tenantry.tenants.users.listing import Page
     from tenantry.tenants.users.model import Membership, User
 
 # The members of a profile: those that are one text, and those that are many values.
@@ -135,10 +135,10 @@ def shown(call: Call, user: User) -> pb.User:
     return to_message(user, call.db.environment_id)
 
 
-def _page(call: Call, page: Page) -> dict[str, Any]:
+def _page(call: Call, page: Page[User]) -> dict[str, Any]:
     environment_id = call.db.environment_id
     return {
-        "users": [to_message(user, environment_id) for user in page.users],
+        "users": [to_message(user, environment_id) for user in page.items],
         "total_size": page.total_size,
         "next_page_token": page.next_page_token,
         "prev_page_token": page.prev_page_token,

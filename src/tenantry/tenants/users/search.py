@@ -17,11 +17,12 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine
 
 from tenantry import errors, ids
+from tenantry.db import pages
 from tenantry.db.schema import text_has
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import listing, reading
-from tenantry.tenants.users.listing import ORGANIZATION_ID, Position
+from tenantry.tenants.users.listing import ORGANIZATION_ID
 from tenantry.tenants.users.model import memberships, users
 from tenantry.times import now
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Row
-    from tenantry.tenants.users.listing import Page
+    from tenantry.tenants.users.model import User
 
 # So many members of an organization are looked at one by one; of more, it is done only where the
 # part is one that more users than this have.
@@ -67,7 +68,9 @@ def _text_holds_sqlite(element: _text_holds, compiler: SQLCompiler, **kw: Any) -
     return compiler.process(text_has(*element.clauses), **kw)
 
 
-async def of_environment(call: Call, part: str, *, page_size: int, page_token: str) -> Page:
+async def of_environment(
+    call: Call, part: str, *, page_size: int, page_token: str
+) -> pages.Page[User]:
     """Return one page of the users that match 3 characters or more.
 
     Raises:
@@ -83,7 +86,7 @@ async def of_environment(call: Call, part: str, *, page_size: int, page_token: s
 
 async def of_organization(
     call: Call, organization_id: str, part: str, *, page_size: int, page_token: str
-) -> Page:
+) -> pages.Page[User]:
     """Return one page of an organization's members that match 3 characters or more.
 
     Raises:
@@ -110,7 +113,7 @@ class _Search:
     def __init__(self, call: Call, organization_id: str, part: str, **page: Any) -> None:
         listing_ = f"users of {organization_id} with {part}"
         self._db = call.db
-        self._position = Position(call, listing_, **page)
+        self._position = pages.position(call.db, listing_, **page)
         self._shape = (bool(organization_id), self._position.direction)
         self._by_id = ids.well_formed(ids.USER, part.lower())
         self._key = (organization_id, part)
@@ -137,12 +140,12 @@ class _Search:
         statement = _found(how, *self._shape, by_id=self._by_id)
         return await self._db.fetch_all(statement, **self._params)
 
-    async def page(self, rows: Sequence[Row]) -> Page:
+    async def page(self, rows: Sequence[Row]) -> pages.Page[User]:
         """Return the page of these rows."""
         counts, total = _Counts.of(self._db), rows[0]["total"]
         if counts and total >= _MANY and not self._by_id:
             counts.keep(self._key, total)
-        return await self._position.page(rows)
+        return await listing.page(self._db, self._position, rows)
 
 
 @dataclass(slots=True)
@@ -191,7 +194,7 @@ def _found(how: str, of_one: bool, direction: str, *, by_id: bool) -> Statement:
     keys = select(found.c.user_id, found.c.page_key)
     return listing.page_statement(
         counted.subquery("counted"),
-        listing.in_part(keys, found.c.page_key, direction),
+        pages.part(keys, found.c.page_key, direction),
         direction,
         of_one=of_one,
     )
@@ -206,13 +209,13 @@ def _among_newest(of_one: bool, direction: str) -> Statement:
     else:
         key = _u.id
         keys = select(key.label("user_id"), key.label("page_key"))
-    newest = listing.in_part(keys, key, direction).limit(literal_column(str(_NEWEST)))
+    newest = pages.part(keys, key, direction).limit(literal_column(str(_NEWEST)))
     looked_at = newest.subquery("newest")
     page_key = looked_at.c.page_key
     matching = (
         select(looked_at)
         .where(_holds(looked_at.c.user_id))
-        .order_by(page_key if direction == "backward" else page_key.desc())
+        .order_by(pages.order(page_key, backward=direction == "backward"))
     )
     total = select(bindparam("total", type_=BigInteger).label("total")).subquery("counted")
     return listing.page_statement(total, matching, direction, of_one=of_one)
