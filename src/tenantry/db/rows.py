@@ -41,10 +41,12 @@ def prefixed(row: Mapping[str, Any], prefix: str = "p_") -> dict[str, Any]:
     return {f"{prefix}{name}": value for name, value in row.items()}
 
 
-def row_of(record: Any, columns: Table | Iterable[str]) -> dict[str, Any]:
-    """Return the members of a record that are columns, as they are."""
+def row_of(
+    record: Any, columns: Table | Iterable[str], *, but: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the members of a record that are columns ``but`` these, as they are."""
     names = columns.c.keys() if isinstance(columns, Table) else columns
-    return {name: getattr(record, name) for name in names}
+    return {name: getattr(record, name) for name in names if name not in but}
 
 
 def cells(row: Row, table: Table) -> dict[str, Any]:

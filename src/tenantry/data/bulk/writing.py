@@ -9,12 +9,12 @@ from sqlalchemy import Column, delete, insert, tuple_, update
 from tenantry.data.bulk import recording
 from tenantry.data.bulk.recording import Happened
 from tenantry.db.records import named, records, rows_of, spelled
+from tenantry.db.rows import revised
 from tenantry.db.statements import Statement
 from tenantry.events.mail.model import mail
 from tenantry.tenants.memberships import invitations
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users.model import PENDING_INVITE, User, memberships, users
-from tenantry.tenants.users.service import revised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as insert_or_replace
 
 from tenantry import errors, ids, vault
-from tenantry.db.rows import bound, prefixed
+from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.schema import Json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.sessions import devices, ending
@@ -199,7 +199,7 @@ async def begin(
         organizations=(organization_id,),
         clients=((client_id, organization_id),) if client_id else (),
     )
-    row = {name: getattr(session, name) for name in _s.keys() if name != "digest"}  # noqa: SIM118
+    row = row_of(session, sessions, but={"digest"})
     row |= {"digest": vault.digest(secret), "device": to_json(device), "amr": to_json(session.amr)}
     await call.db.apply(
         _BEGIN_WITH_CLIENT if client_id else _BEGIN,

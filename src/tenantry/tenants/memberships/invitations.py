@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, or_, select, update
 
 from tenantry import errors, vault
+from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_USER_INVITATION
 from tenantry.events.mail import service as mail_service
@@ -62,15 +63,14 @@ _RESEND = Statement(
     update(memberships)
     .where(*_IN_QUESTION)
     .values(
-        {
-            name: bindparam(f"p_{name}")
-            for name in (
+        bound(
+            (
                 "expire_time",
                 "invite_digest",
                 "invite_resend_time",
                 "invite_resend_count",
             )
-        }
+        )
     )
     .returning(_m.id),
     mail_service.INSERT,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import insert
 
 from tenantry import email_addresses, errors, ids
 from tenantry.db.engine import DuplicateKey, ForeignKey
+from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.service import Identity
 
 _m = memberships.c
-_insert = insert(memberships).values({name: bindparam(f"m_{name}") for name in _m.keys()})  # noqa: SIM118
+_insert = insert(memberships).values(bound(memberships, "m_"))
 _first = _insert.returning(_m.id)
 _JOIN = Statement(_first, roles.GIVE)
 _JOIN_VERIFIED = Statement(_first, roles.GIVE, users.VERIFY)
@@ -86,7 +87,7 @@ async def create(
     place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
     created = call.event("user.created", organization_id=organization.id, after=user.shown())
     statement = _CREATE_AND_INVITE if terms.invite else _CREATE
-    row = users.prefixed(user.to_row())
+    row = prefixed(user.to_row())
     await _join(call, statement, organization, user, place, created, **row)
     user.memberships.append(place)
     return user
@@ -130,7 +131,7 @@ async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, ru
         await _join(call, _JOIN, organization, user, place)
     else:
         # The application vouches for the e-mail address: nobody needs to prove it any more.
-        before, user = user, users.revised(user, at=at, email_verified=True)
+        before, user = user, revised(user, at=at, email_verified=True)
         updated = call.event("user.updated", before=before.shown(), after=user.shown())
         proof: dict[str, Any] = {"user_id": user.id, "p_update_time": user.update_time}
         await _join(call, _JOIN_VERIFIED, organization, user, place, updated, **proof)
@@ -234,7 +235,7 @@ async def _join(
 ) -> None:
     """Make a user a member, by a statement that inserts the membership and its roles."""
     db = call.db
-    params |= {f"m_{name}": value for name, value in place.to_row().items()}
+    params |= prefixed(place.to_row(), "m_")
     params["m_invite_digest"] = invitations.digest(db, place)
     params["m_role_ids"] = to_json([role.id for role in place.roles])
     if place.status == PENDING_INVITE:

@@ -125,7 +125,7 @@ async def _remove_user(call: Call, user_id: str, *, forced: bool) -> bool:
         # a change of members holds the organization first.
         if not forced and not await administrators.organizations_of(db, user_id) <= checked:
             return False
-        users_service.check_revision(call, user)
+        call.expect(user.revision)
         await users_service.delete_held(held, user)
     return True
 

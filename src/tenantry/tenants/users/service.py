@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, true
 
 from tenantry import email_addresses, errors
 from tenantry.db.engine import DuplicateKey
+from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import Organization, organizations
@@ -33,17 +34,7 @@ _AT_ONCE = 500
 _u, _m = users.c, memberships.c
 _USER_ID = bindparam("user_id", type_=Text)
 _IDS = json_values(bindparam("ids", type_=Text))
-INSERT = (
-    insert(users)
-    .values(
-        {
-            name: bindparam(f"p_{name}")
-            for name in _u.keys()  # noqa: SIM118 - columns
-            if name not in {"password_hash", "password_time"}
-        }
-    )
-    .returning(_u.id)
-)
+INSERT = insert(users).values(bound(users, but={"password_hash", "password_time"})).returning(_u.id)
 _INSERT = Statement(INSERT)
 _next_revision = {"revision": _u.revision + 1, "update_time": bindparam("p_update_time")}
 VERIFY = (
@@ -55,12 +46,7 @@ _VERIFY = Statement(VERIFY.returning(_u.id))
 _UPDATE = Statement(
     update(users)
     .where(_u.id == bindparam("p_id"), _u.revision == bindparam("p_seen"))
-    .values(
-        {
-            name: bindparam(f"p_{name}")
-            for name in ("external_id", "profile", "metadata", "revision", "update_time")
-        }
-    )
+    .values(bound(("external_id", "profile", "metadata", "revision", "update_time")))
     .returning(_u.id)
 )
 _CHANGE_PROFILE = Statement(
@@ -242,27 +228,6 @@ async def delete_held(call: Call, user: User) -> None:
     await db.apply(_DELETE, deleted, user_id=user.id)
 
 
-def revised(before: User, *, at: int, **changes: Any) -> User:
-    """Return a user after a change at this time: its next revision."""
-    return replace(
-        before,
-        **changes,
-        revision=before.revision + 1,
-        update_time=max(at, before.update_time + 1),
-    )
-
-
-def check_revision(call: Call, user: User) -> None:
-    """Let a call go on that has seen this revision of a user.
-
-    Raises:
-        errors.PreconditionFailed: If-Match names another one.
-
-    """
-    if call.if_match is not None and user.revision not in call.if_match:
-        raise errors.PreconditionFailed(user.revision)
-
-
 def duplicate(problem: DuplicateKey, user: User) -> errors.Duplicate:
     """Return the error for a user whose e-mail address or external id another one has."""
     if problem.field == "external_id":
@@ -270,14 +235,9 @@ def duplicate(problem: DuplicateKey, user: User) -> errors.Duplicate:
     return errors.Duplicate("email", user.email)
 
 
-def prefixed(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of the table as the parameters of `INSERT`."""
-    return {f"p_{name}": value for name, value in row.items()}
-
-
 async def _attempt(call: Call, identity: Identity, changes: Mapping[str, Any]) -> User | None:
     before = await get(call, identity)
-    check_revision(call, before)
+    call.expect(before.revision)
     clean: dict[str, Any] = {}
     if "external_id" in changes:
         clean["external_id"] = values.external_id(changes["external_id"], "user.external_id")

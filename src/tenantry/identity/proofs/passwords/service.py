@@ -20,6 +20,7 @@ from sqlalchemy import bindparam, select, update
 
 from tenantry import email_addresses, errors
 from tenantry.addresses import network
+from tenantry.db.rows import revised
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.known_origins import service as known_origins
@@ -209,7 +210,7 @@ class Passwords:
         made = await self.hash(password, network=network(call.origin.address))
         at = now()
         async with call.db.transaction() as db:
-            after = users_service.revised(user, at=at)
+            after = revised(user, at=at)
             happened = call.event("user.password_changed", after=after.shown())
             row = await db.apply(
                 _CHOOSE, happened, p_id=user_id, p_hash=made, p_now=after.update_time
