@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, insert, literal_column, select, update
 
 from tenantry import email_addresses, ids, vault
+from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.sign_in import states
@@ -35,11 +36,7 @@ _MOVED = (
     *("state", "status", "facts", "email", "email_key", "user_id"),
     *("organization_id", "connection_id", "error", "update_time", "expire_time"),
 )
-INSERT = (
-    insert(auth_requests)
-    .values({name: bindparam(f"a_{name}") for name in _a.keys()})  # noqa: SIM118 - columns
-    .returning(_a.id)
-)
+INSERT = insert(auth_requests).values(bound(auth_requests, "a_")).returning(_a.id)
 _INSERT = Statement(INSERT)
 _NOW = bindparam("p_now", type_=BigInteger)
 _DIGESTS = bindparam("p_digests", type_=Text)
@@ -65,10 +62,7 @@ _HOLD = Statement(select(_a.id).where(*_as_seen).with_for_update())
 
 def _move(*columns: str) -> Statement:
     return Statement(
-        update(auth_requests)
-        .where(*_as_seen)
-        .values({name: bindparam(f"a_{name}") for name in columns})
-        .returning(_a.id)
+        update(auth_requests).where(*_as_seen).values(bound(columns, "a_")).returning(_a.id)
     )
 
 
