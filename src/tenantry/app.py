@@ -67,6 +67,7 @@ from tenantry.gen.scalekit.v1.sessions import sessions_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
+from tenantry.identity.auth_log.rpc import AuditLogsService
 from tenantry.identity.connections import service as connections
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
@@ -78,7 +79,7 @@ from tenantry.identity.sessions.freshness import Freshness
 from tenantry.identity.sessions.rpc import SessionService
 from tenantry.identity.sign_in.browsers import BrowserCookies
 from tenantry.identity.sign_in.means import Means
-from tenantry.identity.sign_in.rpc import AuditLogsService, AuthService
+from tenantry.identity.sign_in.rpc import AuthService
 from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.domains.rpc import DomainService
 from tenantry.tenants.domains.verification import Resolver

@@ -28,6 +28,7 @@ from tenantry.events.mail.delivery import Delivery
 from tenantry.events.webhooks import disabling, pruning
 from tenantry.events.webhooks.delivery import Pump
 from tenantry.identity.attempts import service as attempts
+from tenantry.identity.auth_log import retention as sign_ins
 from tenantry.identity.grants import codes
 from tenantry.identity.proofs.passkeys import challenges
 from tenantry.identity.proofs.passwordless import mails as passwordless_mails
@@ -35,7 +36,6 @@ from tenantry.identity.proofs.passwordless import service as passwordless
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
-from tenantry.identity.sign_in import retention as sign_ins
 from tenantry.log import seldom
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver

@@ -9,8 +9,9 @@ from visitors import Browser, Place
 
 from tenantry import settings
 from tenantry.db.statements import Statement
-from tenantry.identity.sign_in import erasure, listing, requests, retention
-from tenantry.identity.sign_in.listing import Filter
+from tenantry.identity.auth_log import erasure, retention, service
+from tenantry.identity.auth_log.service import Filter
+from tenantry.identity.sign_in import requests
 from tenantry.identity.sign_in.model import auth_requests
 from tenantry.times import now
 
@@ -18,7 +19,7 @@ _ALL = Statement(select(auth_requests).order_by(auth_requests.c.id))
 
 
 async def listed(place, page_size=100, page_token="", **narrow: object):
-    return await listing.page(
+    return await service.page(
         place.operator, Filter(**narrow), page_size=page_size, page_token=page_token
     )
 
@@ -74,7 +75,7 @@ async def test_each_filter_narrows(place):
         ({"email": "who@new.example", "client_id": "skc_1"}, []),
         ({"statuses": ("INITIATED",)}, ["INITIATED"]),
         ({"statuses": ("FAILED", "SUCCESS", "FAILED")}, ["FAILED", "SUCCESS"]),
-        ({"statuses": listing.STATUSES}, ["FAILED", "SUCCESS", "PENDING", "INITIATED"]),
+        ({"statuses": service.STATUSES}, ["FAILED", "SUCCESS", "PENDING", "INITIATED"]),
         ({"client_id": place.client.id}, ["SUCCESS", "PENDING", "INITIATED"]),
         ({"client_id": failed.client_id}, ["FAILED"]),
         ({"client_id": place.client.id, "statuses": ("FAILED", "PENDING")}, ["PENDING"]),

@@ -36,9 +36,9 @@ def erase(
     """
 
     async def work(call: Call) -> tuple[list[str], int]:
+        from tenantry.identity.auth_log import erasure as sign_ins
         from tenantry.identity.proofs.passwordless import service as passwordless
         from tenantry.identity.sessions import erasure as sessions
-        from tenantry.identity.sign_in import erasure as sign_ins
         from tenantry.tenants.users import erasure
 
         found = await erasure.find(call, key)

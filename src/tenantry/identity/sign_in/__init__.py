@@ -1,7 +1,7 @@
 """Signing in: an authorization request on its way to a code, or to an error.
 
-Owns the auth requests, their states and the one table of transitions, and the log of sign-ins.
-Pages are `login`'s concern, proofs are those of `passwordless`, `passkeys`, `passwords` and `totp`.
+Owns the auth requests, their states and the one table of transitions; `auth_log` lists them. Pages
+are `login`'s concern, proofs are those of `passwordless`, `passkeys`, `passwords` and `totp`.
 
 A step is a function over the `means` of a deployment: `beginning`, `proving`, `choosing` and
 `completing` have those of one sign-in, in this order, and `invitations` those of a link from a

@@ -1,22 +1,19 @@
-"""AuthService and AuditLogsService: message in, message out. No SQL, no rules."""
+"""AuthService: message in, message out. No SQL, no rules."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty, Struct
 
 from tenantry import errors
-from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb as log_pb
 from tenantry.gen.scalekit.v1.auth import auth_pb as pb
 from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationCustomizations
 from tenantry.gen.scalekit.v1.connections.connections_pb import ConnectionType, PasswordlessType
-from tenantry.identity.connections import service as connections
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import (
     choosing,
-    listing,
     methods,
     proving,
     refusals,
@@ -29,7 +26,7 @@ from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.users import service as users
-from tenantry.times import microseconds, timestamp
+from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -235,72 +232,6 @@ class AuthService:
             message.show_passkey_button = True
             message.enable_webauthn_conditional_login = True
         return message
-
-
-class AuditLogsService:
-    """One async method per rpc."""
-
-    async def list_auth_requests(
-        self, request: log_pb.ListAuthLogRequest, call: Call
-    ) -> log_pb.ListAuthLogResponse:
-        if request.resource_id or request.connected_account_identifier:
-            return log_pb.ListAuthLogResponse()  # there is no sign-in to either
-        page = await listing.page(
-            call,
-            listing.Filter(
-                email=request.email,
-                statuses=tuple(request.status),
-                client_id=request.client_id,
-                start_time=microseconds(request.start_time, "start_time", up=True),
-                end_time=microseconds(request.end_time, "end_time"),
-            ),
-            page_size=request.page_size,
-            page_token=request.page_token,
-        )
-        known = await connections.of_environment(call.db)
-        of_connection = {one.id: (one.type, one.provider) for one in known.values()}
-        return log_pb.ListAuthLogResponse(
-            next_page_token=page.next_page_token,
-            prev_page_token=page.prev_page_token,
-            total_size=page.total_size,
-            authRequests=[
-                _entry(entry, call.db.environment_id, known, of_connection) for entry in page.items
-            ],
-        )
-
-
-def _entry(
-    entry: listing.Entry,
-    environment_id: str,
-    known: dict[str, Any],
-    of_connection: dict[str, tuple[str, str]],
-) -> log_pb.AuthLogRequest:
-    type_, provider = of_connection.get(entry.connection_id, ("", ""))
-    return log_pb.AuthLogRequest(
-        organization_id=entry.organization_id,
-        environment_id=environment_id,
-        connection_id=entry.connection_id,
-        auth_request_id=entry.id,
-        email=entry.email,
-        connection_type=type_,
-        connection_provider=provider,
-        status=entry.status,
-        timestamp=timestamp(entry.time),
-        connection_details=[
-            log_pb.ConnectionDetails(
-                connection_id=known[proof].id,
-                organization_id=entry.organization_id,
-                connection_type=proof,
-                connection_provider=known[proof].provider,
-            )
-            for proof in entry.proofs
-            if proof in known
-        ],
-        workflow=entry.intent,
-        client_id=entry.client_id,
-        client_name=entry.client_name,
-        client_type=entry.client_type,
-    )
 
 
 async def _details(call: Call, begun: AuthRequest) -> pb.UserDetails:

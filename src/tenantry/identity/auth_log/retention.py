@@ -9,41 +9,26 @@ from sqlalchemy import bindparam, delete, literal_column, select
 from tenantry import ids
 from tenantry.db.statements import Statement
 from tenantry.identity.sign_in.model import UNPROVED, auth_requests
-from tenantry.times import DAY, now
+from tenantry.times import DAY, SECOND, now
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from tenantry.db.engine import Session
 
 UNPROVED_SECONDS = 3600
 _PRUNED_AT_ONCE = 1000
 
 _a = auth_requests.c
-_PRUNE = Statement(
-    delete(auth_requests)
-    .where(
-        _a.id.in_(
-            select(_a.id)
-            .where(_a.id < bindparam("p_before"))
-            .order_by(_a.id)
-            .limit(literal_column(str(_PRUNED_AT_ONCE)))
-        )
-    )
-    .returning(_a.id)
-)
 
 
-_PRUNE_UNPROVED = Statement(
-    delete(auth_requests)
-    .where(
-        _a.id.in_(
-            select(_a.id)
-            .where(UNPROVED, _a.id < bindparam("p_before"))
-            .order_by(_a.id)
-            .limit(literal_column(str(_PRUNED_AT_ONCE)))
-        )
-    )
-    .returning(_a.id)
-)
+def _prune(*which: ColumnElement[bool]) -> Statement:
+    some = select(_a.id).where(*which, _a.id < bindparam("p_before")).order_by(_a.id)
+    few = some.limit(literal_column(str(_PRUNED_AT_ONCE)))
+    return Statement(delete(auth_requests).where(_a.id.in_(few)).returning(_a.id))
+
+
+_PRUNE, _PRUNE_UNPROVED = _prune(), _prune(UNPROVED)
 
 
 async def prune(db: Session, *, days: int) -> bool:
@@ -57,5 +42,5 @@ async def prune_unproved(db: Session) -> bool:
 
     Anybody can begin as many as they like.
     """
-    before = ids.at(ids.AUTH_REQUEST, now() - UNPROVED_SECONDS * 1_000_000)
+    before = ids.at(ids.AUTH_REQUEST, now() - UNPROVED_SECONDS * SECOND)
     return len(await db.fetch_all(_PRUNE_UNPROVED, p_before=before)) == _PRUNED_AT_ONCE
