@@ -193,8 +193,7 @@ async def test_nobody_joins_by_following_a_link(place, user, browser):
     assert (await browser.session()).organization_id == inviting.id
 
 
-async def test_an_unknown_connection_fails(place, browser):
-    assert error_of(await browser.begin(connection_id="conn_1")) == "invalid_request"
+async def test_a_session_answers_for_the_connection_that_it_began_by(place, browser):
     known = (await browser.session()).amr[0]
     assert code_of(await browser.begin(connection_id=known))
 

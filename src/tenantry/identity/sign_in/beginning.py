@@ -13,7 +13,6 @@ from sqlalchemy import Text, bindparam, select
 
 from tenantry import email_addresses, errors, vault
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import service as connections
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sign_in import completing, requests, states
@@ -76,10 +75,6 @@ async def begin(
     else by a request that goes on at the sign-in page, in the browser that keeps its secret.
     """
     wanted = _Wanted(client, params)
-    if not await _is_known(call.db, params.connection_id):
-        return completing.answer_error(
-            means, params, "invalid_request", "connection_id is not known"
-        )
     if session is None or _asks_anew(params, session):
         return await _anew(means, call, wanted)
     row = await call.db.fetch_one(
@@ -270,13 +265,6 @@ def _asks_anew(params: Params, session: Session) -> bool:
     if params.max_age is not None and now() - session.auth_time > params.max_age * SECOND:
         return True
     return params.id_token_user is not None and params.id_token_user != session.user_id
-
-
-async def _is_known(db: engine.Session, connection_id: str | None) -> bool:
-    if connection_id is None:
-        return True
-    known = await connections.of_environment(db)
-    return connection_id in {one.id for one in known.values()}
 
 
 def _is_hinted(params: Params, email: str) -> bool:

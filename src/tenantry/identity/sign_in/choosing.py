@@ -197,7 +197,7 @@ async def _before_sign_up(
 ) -> dict[str, Any] | None:
     """Ask the interceptors; return the membership that is to be made instead, if any."""
     params = request.params
-    details = await connection_details(call.db, request)
+    details = await connection_details(call.db, request.facts.proofs)
     context = context_of(call, request, details) | {
         "auth_request": {
             "connection_id": params.connection_id or "",

@@ -207,7 +207,7 @@ async def session_claims(
         errors.Intercepted: one forbids it.
 
     """
-    context = context_of(call, request, await connection_details(call.db, request))
+    context = context_of(call, request, await connection_details(call.db, request.facts.proofs))
     verdict = await means.interceptors.run(
         call, PRE_SESSION_CREATION, context=context, data={"user": person(user)}
     )

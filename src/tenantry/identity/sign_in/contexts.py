@@ -24,12 +24,12 @@ async def amr_of(db: Session, proofs: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(known[type_].id for type_ in proofs if type_ in known))
 
 
-async def connection_details(db: Session, request: AuthRequest) -> list[dict[str, str]]:
+async def connection_details(db: Session, proofs: Sequence[str]) -> list[dict[str, str]]:
     """Return the connections by which somebody has signed in, as interceptors see them."""
     known = await connections.of_environment(db)
     return [
         {"id": known[type_].id, "type": type_, "provider": known[type_].provider}
-        for type_ in dict.fromkeys(request.facts.proofs)
+        for type_ in dict.fromkeys(proofs)
         if type_ in known
     ]
 

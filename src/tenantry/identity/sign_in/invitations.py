@@ -16,7 +16,6 @@ from tenantry import errors, vault
 from tenantry.access.clients import ways_on
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION
-from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.model import PASSWORDLESS
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.proofs.totp import service as totp
@@ -24,7 +23,7 @@ from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import completing
-from tenantry.identity.sign_in.contexts import as_user, person
+from tenantry.identity.sign_in.contexts import as_user, connection_details, person
 from tenantry.identity.sign_in.methods import EMAIL
 from tenantry.tenants.memberships import invitations
 from tenantry.tenants.memberships import service as memberships_service
@@ -113,11 +112,7 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
         raise errors.NotFound("invitation")
     begins = await _begins_session(means, call, user)
     claims: Mapping[str, Any] = {}
-    details = [
-        {"id": one.id, "type": one.type, "provider": one.provider}
-        for one in (await connections.of_environment(call.db)).values()
-        if one.type == PASSWORDLESS
-    ]
+    details = await connection_details(call.db, (PASSWORDLESS,))
     if begins:
         context = {
             "user_email": user.email,

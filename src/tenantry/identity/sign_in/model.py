@@ -76,7 +76,6 @@ class Params:
     domain_hint: str | None = None
     organization_id: str | None = None
     connection_id: str | None = None
-    provider: str | None = None
     ui_locales: tuple[str, ...] = ()
     id_token_user: str | None = None  # the sub of an id_token_hint that holds
 
