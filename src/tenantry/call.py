@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.caller import NOWHERE, Caller, Origin
+from tenantry.caller import NOWHERE, Caller, Origin, signed_in
 from tenantry.event import Event
 
 if TYPE_CHECKING:
@@ -38,6 +38,16 @@ class Call:
         """
         if self.if_match is not None and revision not in self.if_match:
             raise errors.PreconditionFailed(revision)
+
+    def as_user(
+        self,
+        db: Session,
+        user_id: str,
+        organization_id: str | None = None,
+        session_id: str | None = None,
+    ) -> Call:
+        """Return the call as one that this person makes, for its events and for what it ends."""
+        return replace(self, caller=signed_in(user_id, organization_id, session_id), db=db)
 
     def event(
         self,

@@ -45,6 +45,13 @@ class Caller:
         return {"type": self.kind.name.lower(), "id": self.id}
 
 
+def signed_in(
+    user_id: str, organization_id: str | None = None, session_id: str | None = None
+) -> Caller:
+    """Return a person as a page of ours lets them act: for themselves, by no permission."""
+    return Caller(Kind.USER_SESSION, user_id, organization_id, frozenset(), session_id)
+
+
 ANONYMOUS = Caller(Kind.ANONYMOUS, "anonymous", permissions=frozenset())
 SYSTEM = Caller(Kind.MANAGEMENT_CLIENT, "system")  # the command line, and the worker
 

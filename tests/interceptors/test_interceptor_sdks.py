@@ -12,8 +12,9 @@ from interceptor_receivers import a_call, interceptor
 from scalekit import ScalekitClient
 from turns import install_node_packages
 
-from tenantry.events.interceptors import registry, signing
+from tenantry.events.interceptors import exchange, registry
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION
+from tenantry.events.signing import INTERCEPTORS, Signer
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -70,14 +71,14 @@ async def test_a_request_is_taken_as_it_was_sent_and_not_otherwise(sdk, intercep
     def signed(at):
         """The same at another time, with good signatures."""
         message_id = headers["interceptor-id"]
-        made_headers = signing.headers(
-            db.vault, made, message_id, good["payload"], int(at * 1_000_000)
-        )
+        when = int(at * 1_000_000)
+        signer = Signer(db.vault, made, when, INTERCEPTORS)
+        made_headers = signer.headers(message_id, good["payload"], when, exchange.PREFIXES)
         return {**good, "headers": made_headers}
 
     def but(**changed: str):
         """The same with one part of both sets of headers changed."""
-        other = {f"{p}-{name}": value for p in signing.PREFIXES for name, value in changed.items()}
+        other = {f"{p}-{name}": value for p in exchange.PREFIXES for name, value in changed.items()}
         return {**good, "headers": {**headers, **other}}
 
     requests = {

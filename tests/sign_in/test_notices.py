@@ -21,7 +21,6 @@ from tenantry.events.mail import service as mail_service
 from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.security_notices import links, service
-from tenantry.identity.sign_in.contexts import as_user
 
 PASSWORD = "correct horse"
 ELSEWHERE = "198.51.100.66"
@@ -163,7 +162,7 @@ async def test_who_is_invited_is_not_told_of_the_sign_in_that_accepts(place):
 
 
 async def test_each_proof_added_removed_or_used_to_recover_is_told(place, ann, browser):
-    call = as_user(browser.call, place.db, ann.id)
+    call = browser.call.as_user(place.db, ann.id)
     await register_passkey(place, ann)
     (passkey,) = await passkeys.list_of(place.db, ann.id)
     await passkeys.remove(call, passkey.id, None)

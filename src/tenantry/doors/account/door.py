@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from tenantry import errors
 from tenantry.access.clients import ways_on
 from tenantry.call import Call
-from tenantry.caller import Caller, Kind
+from tenantry.caller import signed_in
 from tenantry.db.engine import Failure
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
@@ -134,13 +134,7 @@ class Door:
         session = await sessions.find(self.db, secret) if secret else None
         if session is None:
             return None
-        caller = Caller(
-            Kind.USER_SESSION,
-            session.user_id,
-            session.organization_id,
-            frozenset(),
-            session_id=session.id,
-        )
+        caller = signed_in(session.user_id, session.organization_id, session.id)
         call = Call(caller, self.db, request.request_id, origin=request.origin)
         try:
             person = await users.get(call, users.Identity(session.user_id))

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-
 from tenantry import ids
-from tenantry.doors.oauth import compact
+from tenantry.doors.oauth.signed_tokens import signed
 
 if TYPE_CHECKING:
     from tenantry.doors.oauth.key_ring import KeyRing
@@ -19,7 +16,7 @@ MAX_CHARACTERS = 16_000
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What an ID token of ours says: whose it was, in which session, for which client."""
+    """The claims of an ID token of ours: its person, session and client."""
 
     user_id: str
     session_id: str | None
@@ -34,22 +31,16 @@ class IdTokenHints:
         self._issuer = issuer
 
     async def verify(self, token: str) -> Hint | None:
-        """Return what an ID token says; None if it is none of ours."""
+        """Return what an ID token says; None if it is not one of ours."""
         if len(token) > MAX_CHARACTERS:
             return None
-        try:
-            header = compact.header(token)
-            key = await self._ring.verifying(str(header.get("kid")))
-            if key is None or header.get("typ") != "JWT":
-                return None
-            claims = jwt.decode(token, key, algorithms=[str(key.alg)]).claims
-        except (JoseError, ValueError, TypeError):
+        claims = await signed(self._ring, self._issuer, token)
+        if claims is None:
             return None
         user_id, session_id, audience = claims.get("sub"), claims.get("sid"), claims.get("aud")
         if (
-            claims.get("iss") != self._issuer
-            # What tells it from an access token, which has a jti, and from a logout token.
-            or "jti" in claims
+            # An access token has a jti, a logout token events.
+            "jti" in claims
             or "events" in claims
             or not isinstance(user_id, str)
             or not ids.well_formed(ids.USER, user_id)

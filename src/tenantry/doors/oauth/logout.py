@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tenantry import errors, ids
 from tenantry.access.clients import ways_on
 from tenantry.call import Call
-from tenantry.caller import ANONYMOUS, Caller, Kind
+from tenantry.caller import ANONYMOUS
 from tenantry.doors.oauth import parameters
 from tenantry.doors.oauth.parameters import Parameters
 from tenantry.identity.sessions import service as sessions
@@ -105,7 +105,8 @@ class LogoutEndpoint:
             if not (confirmed or _is_of(found.hint, session)):
                 kind = "ask" if found.hint is None else "other"
                 return self._page(request, asked, kind, asks=True)
-            await sessions.end(_as(session, call), session.id, status=LOGOUT)
+            person = call.as_user(self._db, session.user_id, session.organization_id, session.id)
+            await sessions.end(person, session.id, status=LOGOUT)
         if found.location is None:
             client_id = asked.get("client_id") if found.hint is None else found.hint.client_id
             response = self._page(request, asked, "done", way=await self._way_on(client_id))
@@ -194,18 +195,6 @@ def _is_of(hint: Hint | None, session: Session) -> bool:
     """Whether an ID token is of just this session."""
     found = hint and (hint.user_id, hint.session_id)
     return found == (session.user_id, session.id)
-
-
-def _as(session: Session, call: Call) -> Call:
-    """Return the call as the person makes it."""
-    person = Caller(
-        Kind.USER_SESSION,
-        session.user_id,
-        session.organization_id,
-        frozenset(),
-        session_id=session.id,
-    )
-    return Call(person, call.db, call.request_id, origin=call.origin)
 
 
 def _is_own_page(origin: Origin, public_url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Tokens that we signed: what they say, whatever they are for (RFC 7519, RFC 8725)."""
+"""Tokens that we signed: their claims, for any use (RFC 7519, RFC 8725)."""
 
 from __future__ import annotations
 
@@ -50,21 +50,26 @@ class SignedTokens:
 
     async def _check(self, token: str) -> dict[str, Any]:
         """Return the claims of a token whose signature holds."""
-        invalid = errors.Unauthenticated("Token invalid")
-        try:
-            header = compact.header(token)
-            key = await self._ring.verifying(str(header.get("kid")))
-            if key is None or header.get("typ") != "JWT":
-                raise invalid
-            claims = jwt.decode(token, key, algorithms=[str(key.alg)]).claims
-        except (JoseError, ValueError, TypeError):
-            raise invalid from None
+        claims = await signed(self._ring, self._issuer, token)
         if (
-            claims.get("iss") != self._issuer
+            claims is None
             or not isinstance(claims.get("exp"), int)
             # All of our access tokens have it, and no ID token.
             or not isinstance(claims.get("nbf"), int)
             or claims["nbf"] > time.time() + _SKEW_SECONDS
         ):
-            raise invalid
+            raise errors.Unauthenticated("Token invalid")
         return claims
+
+
+async def signed(ring: KeyRing, issuer: str, token: str) -> dict[str, Any] | None:
+    """Return the claims of a JWT that this issuer has signed, in time or not; None of any other."""
+    try:
+        header = compact.header(token)
+        key = await ring.verifying(str(header.get("kid")))
+        if key is None or header.get("typ") != "JWT":
+            return None
+        claims: dict[str, Any] = jwt.decode(token, key, algorithms=[str(key.alg)]).claims
+    except (JoseError, ValueError, TypeError):
+        return None
+    return claims if claims.get("iss") == issuer else None

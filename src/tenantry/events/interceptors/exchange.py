@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tenantry import __version__, ids
-from tenantry.events.interceptors import answers, signing
+from tenantry.events.interceptors import answers
 from tenantry.events.interceptors.authorization import Authorization, Unauthorized
 from tenantry.events.interceptors.model import PRE_M2M_TOKEN_CREATION
+from tenantry.events.signing import INTERCEPTORS, Signer
 from tenantry.outgoing import Outgoing, Refused, Unanswered
 from tenantry.times import now
 from tenantry.vault import WrongKey
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 10.0  # of one request, whatever its interceptor is allowed
 ANSWER_BYTES = 64 * 1024
+PREFIXES = ("interceptor", "webhook")  # of signatures: SDKs look for one or the other
 _HEADERS = {
     "accept": "application/json",
     "content-type": "application/json",
@@ -77,9 +79,8 @@ class Exchange:
         try:
             headers = await self._authorization.headers(interceptor, seconds=seconds)
             message_id = self._db.new_id(ids.INTERCEPTOR_CALL)
-            headers |= signing.headers(
-                self._db.vault, interceptor, message_id, body.decode(), now()
-            )
+            signer = Signer(self._db.vault, interceptor, now(), INTERCEPTORS)
+            headers |= signer.headers(message_id, body.decode(), now(), PREFIXES)
             answer = await self._client.send(
                 "POST",
                 interceptor.api_url,

@@ -1,8 +1,4 @@
-"""The rules of interceptors: one transaction for each change, in which the row is held.
-
-A secret is handed out once, when it is made, and kept encrypted. After a rotation the one before
-signs as well for a day, so that the receiver may change over meanwhile.
-"""
+"""The rules of interceptors: one transaction for each change, in which the row is held."""
 
 from __future__ import annotations
 
@@ -14,9 +10,9 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from tenantry import errors, ids
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
-from tenantry.events.interceptors import authorization, signing, values
+from tenantry.events import signing
+from tenantry.events.interceptors import authorization, values
 from tenantry.events.interceptors.model import FAIL_CLOSED, Interceptor, interceptors
-from tenantry.events.webhooks.values import new_secret
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
 
-OVERLAP_SECONDS = 24 * 3600
 MOST = 10  # of one trigger: people wait for all of them
 UPDATABLE = (
     *("display_name", "description", "trigger_point", "api_url", "timeout_ms"),
@@ -65,7 +60,7 @@ async def create(
         errors.InvalidArgument: a value cannot be taken, or the trigger has as many as it may.
 
     """
-    plain, at = new_secret(), now()
+    plain, at = signing.new_secret(), now()
     given = {
         "display_name": "",
         "trigger_point": "",
@@ -77,7 +72,8 @@ async def create(
     interceptor = Interceptor(
         id=call.db.new_id(ids.INTERCEPTOR),
         **_checked(call.db, given, allow),
-        **_secret(call.db, plain),
+        **_named(call.db, plain),
+        secret_sealed=signing.seal(call.db.vault, plain, signing.INTERCEPTORS),
         create_time=at,
         update_time=at,
     )
@@ -152,15 +148,11 @@ async def rotate_secret(call: Call, interceptor_id: str) -> tuple[Interceptor, s
         errors.NotFound: there is none of this id.
 
     """
-    plain = new_secret()
+    plain = signing.new_secret()
     async with call.db.transaction() as db:
         before = await _hold(db, interceptor_id)
-        after = replace(
-            before,
-            **_secret(db, plain),
-            previous_secret_sealed=before.secret_sealed,
-            previous_secret_expire_time=now() + OVERLAP_SECONDS * 1_000_000,
-        )
+        signs = signing.rotated(db.vault, before, plain, signing.INTERCEPTORS)
+        after = replace(before, **_named(db, plain), **signs)
         after = await _save(call, db, before, after, "interceptor.updated")
     return after, plain
 
@@ -230,9 +222,6 @@ def _checked(db: Session, members: Mapping[str, Any], allow: tuple[str, ...]) ->
     return checked
 
 
-def _secret(db: Session, plain: str) -> dict[str, Any]:
-    return {
-        "secret_id": db.new_id(ids.CLIENT_SECRET),
-        "secret_suffix": plain[-_SUFFIX:],
-        "secret_sealed": signing.seal(db.vault, plain),
-    }
+def _named(db: Session, plain: str) -> dict[str, Any]:
+    """Return the members that tell a secret from others."""
+    return {"secret_id": db.new_id(ids.CLIENT_SECRET), "secret_suffix": plain[-_SUFFIX:]}

@@ -13,8 +13,8 @@ from tenantry.outgoing import Unanswered
 from tenantry.times import now
 
 if TYPE_CHECKING:
+    from tenantry.events.signing import Signer
     from tenantry.events.webhooks.records import Endpoint
-    from tenantry.events.webhooks.signing import Signer
     from tenantry.outgoing import Outgoing
 
 RESPONSE_CHARACTERS = 1000

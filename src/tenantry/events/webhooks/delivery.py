@@ -14,9 +14,9 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tenantry.events.signing import WEBHOOKS, Signer
 from tenantry.events.webhooks import bodies, claiming, disabling, queue, results
 from tenantry.events.webhooks.attempts import Claimed, attempt
-from tenantry.events.webhooks.signing import Signer
 from tenantry.outgoing import Outgoing
 from tenantry.times import now
 from tenantry.vault import WrongKey
@@ -233,7 +233,7 @@ class Pump:
 
 def _signer(db: Session, endpoint: Endpoint) -> Signer | None:
     try:
-        return Signer(db.vault, endpoint, now())
+        return Signer(db.vault, endpoint, now(), WEBHOOKS)
     except WrongKey:
         return None
 

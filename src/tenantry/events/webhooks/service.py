@@ -1,8 +1,4 @@
-"""The rules of endpoints: one transaction for each change, in which the row is held.
-
-A secret is handed out once, when it is made, and kept encrypted. A rotation leaves the previous
-one in force for a day, so that receivers may change over while both sign.
-"""
+"""The rules of endpoints: one transaction for each change, in which the row is held."""
 
 from __future__ import annotations
 
@@ -15,7 +11,8 @@ from tenantry import errors, ids
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
-from tenantry.events.webhooks import signing, values
+from tenantry.events import signing
+from tenantry.events.webhooks import values
 from tenantry.events.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
 from tenantry.events.webhooks.records import Endpoint
 from tenantry.times import now
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
 
-OVERLAP_SECONDS = 24 * 3600
 # Each event is looked at for all of these, so their number is bounded.
 ENVIRONMENT_MAX = 100
 ORGANIZATION_MAX = 20
@@ -94,13 +90,13 @@ async def create(
         errors.InvalidArgument: a value cannot be taken, or there are as many as may be.
 
     """
-    plain, at = values.new_secret(), now()
+    plain, at = signing.new_secret(), now()
     endpoint = Endpoint(
         id=call.db.new_id(ids.WEBHOOK_ENDPOINT),
         **_checked({"url": "", **members}, allow),
         organization_id=organization_id,
         enabled=enabled,
-        secret_sealed=signing.seal(call.db.vault, plain),
+        secret_sealed=signing.seal(call.db.vault, plain, signing.WEBHOOKS),
         create_time=at,
         update_time=at,
     )
@@ -212,15 +208,10 @@ async def rotate_secret(call: Call, endpoint_id: str) -> tuple[Endpoint, str]:
         errors.PreconditionFailed: If-Match names another revision.
 
     """
-    plain = values.new_secret()
+    plain = signing.new_secret()
     async with call.db.transaction() as db:
         before = await _hold(call, db, endpoint_id)
-        after = replace(
-            before,
-            secret_sealed=signing.seal(db.vault, plain),
-            previous_secret_sealed=before.secret_sealed,
-            previous_secret_expire_time=now() + OVERLAP_SECONDS * 1_000_000,
-        )
+        after = replace(before, **signing.rotated(db.vault, before, plain, signing.WEBHOOKS))
         after = await _save(call, db, before, after, "webhook_endpoint.secret_rotated")
     return after, plain
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from typing import TYPE_CHECKING
 
 from tenantry import errors, outgoing
@@ -14,8 +12,6 @@ if TYPE_CHECKING:
 
 URL_MAX = 2048
 DESCRIPTION_MAX = 1024
-SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, no secret
-_SECRET_BYTES = 32
 
 
 def url(value: str, *, allow: tuple[str, ...], field: str = "endpoint.url") -> str:
@@ -88,11 +84,3 @@ def span(start_time: int | None, end_time: int | None) -> None:
     """
     if start_time is not None and end_time is not None and end_time < start_time:
         raise errors.InvalidArgument.field("end_time", "gte", "is before start_time")
-
-
-def new_secret() -> str:
-    """Return a new secret that signs deliveries: 256 random bits in standard base64.
-
-    Receivers take the part behind the one underscore, so it must not be of the URL-safe kind.
-    """
-    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
 from tenantry import errors
-from tenantry.caller import Caller, Kind
 from tenantry.db.statements import Statement
 from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail_service
@@ -143,12 +142,11 @@ async def disown(call: Call, token: str) -> Notice:
     """
     notice = await find(call.db, token)
     person = notice.person
-    caller = Caller(Kind.USER_SESSION, person.id, permissions=frozenset())
     async with call.db.transaction() as db:
         n, _ = await attempts.count(db, "not me", notice.mail_id, seconds=2 * LINK_SECONDS)
         if n > 1:
             return notice
-        acting = replace(call, caller=caller, db=db)
+        acting = call.as_user(db, person.id)
         told = {
             "user": person.shown(),
             "activity": notice.activity,

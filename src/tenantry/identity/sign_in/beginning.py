@@ -17,7 +17,6 @@ from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sign_in import completing, requests, states
 from tenantry.identity.sign_in.completing import SESSION
-from tenantry.identity.sign_in.contexts import as_user
 from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP, Facts
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users import reading
@@ -210,7 +209,7 @@ async def _silent(
             return await _denied(means, call, wanted, request, refusal.message)
     try:
         async with db.transaction() as held_db:
-            held = as_user(call, held_db, session.user_id, session.id)
+            held = call.as_user(held_db, session.user_id, session_id=session.id)
             await requests.add(held_db, row)
             if is_new or _is_news(session, wanted.client.id, organization.id):
                 session = await sessions.enter(

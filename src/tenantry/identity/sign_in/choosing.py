@@ -12,7 +12,7 @@ from tenantry import errors, ids
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_SIGNUP
 from tenantry.identity.sign_in import placing, requests, states
-from tenantry.identity.sign_in.contexts import as_user, connection_details, context_of, person
+from tenantry.identity.sign_in.contexts import connection_details, context_of, person
 from tenantry.identity.sign_in.methods import EMAIL
 from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_UP
 from tenantry.tenants.memberships import invitations, joining
@@ -169,7 +169,7 @@ async def sign_up(
     async with call.db.transaction() as db:
         await requests.hold(db, request)
         user_id = user.id if user is not None else db.new_id(ids.USER)
-        held = as_user(call, db, user_id)
+        held = call.as_user(db, user_id)
         if user is None:
             user = await users_service.create(held, user_id, email=request.email, profile=profile)
         else:
@@ -264,7 +264,7 @@ async def _accept(call: Call, db: Session, request: AuthRequest, organization_id
     user_id = request.user_id
     assert user_id is not None
     verified = request.facts.email_proved
-    acting = as_user(call, db, user_id)
+    acting = call.as_user(db, user_id)
     await invitations.accept(acting, organization_id, user_id, verified=verified)
 
 

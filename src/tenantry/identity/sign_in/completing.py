@@ -16,7 +16,6 @@ from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import requests, states
 from tenantry.identity.sign_in.contexts import (
     amr_of,
-    as_user,
     connection_details,
     context_of,
     person,
@@ -142,7 +141,7 @@ async def _completed(
     async with call.db.transaction() as db:
         # The first one of two at once; and then all that may have gone away meanwhile.
         await requests.move(db, request, states.COMPLETED)
-        held = as_user(call, db, request.user_id)
+        held = call.as_user(db, request.user_id)
         verified = request.facts.email_proved
         user = await users.signed_in(held, request.user_id, verified=verified)
         organization = await memberships.hold_place(db, request.organization_id, request.user_id)

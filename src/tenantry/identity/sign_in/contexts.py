@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry.caller import Caller, Kind
 from tenantry.identity.connections import service as connections
 from tenantry.times import rfc3339
 
@@ -78,9 +76,3 @@ def person(user: User) -> dict[str, Any]:
             for place in user.memberships
         ],
     }
-
-
-def as_user(call: Call, db: Session, user_id: str, session_id: str | None = None) -> Call:
-    """Return the call as one that this person makes, for its events."""
-    caller = Caller(Kind.USER_SESSION, user_id, permissions=frozenset(), session_id=session_id)
-    return replace(call, caller=caller, db=db)

@@ -23,7 +23,7 @@ from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import completing
-from tenantry.identity.sign_in.contexts import as_user, connection_details, person
+from tenantry.identity.sign_in.contexts import connection_details, person
 from tenantry.identity.sign_in.methods import EMAIL
 from tenantry.tenants.memberships import invitations
 from tenantry.tenants.memberships import service as memberships_service
@@ -128,7 +128,7 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
     secret: str | None = None
     devices: tuple[str, ...] = ()
     async with call.db.transaction() as db:
-        held = as_user(call, db, user.id)
+        held = call.as_user(db, user.id)
         await invitations.accept(
             held,
             found.organization_id,

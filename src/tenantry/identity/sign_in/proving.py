@@ -24,7 +24,6 @@ from tenantry.identity.proofs.passwordless import service as passwordless
 from tenantry.identity.proofs.passwordless.model import LINK_OTP, NO_ACCOUNT, SIGNIN, SIGNUP
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sign_in import choosing, requests, states
-from tenantry.identity.sign_in.contexts import as_user
 from tenantry.identity.sign_in.methods import EMAIL, PASSKEY, PASSWORD
 from tenantry.identity.sign_in.model import INTENTS, RESET_PASSWORD, SIGN_IN, SIGN_UP
 from tenantry.tenants.users import reading
@@ -291,7 +290,7 @@ async def choose_password(
     user_id = request.user_id
     assert user_id is not None
     user = await _user(call, user_id)
-    acting = as_user(call, call.db, user_id)
+    acting = call.as_user(call.db, user_id)
     await means.passwords.choose(acting, user_id, password)
     if request.organization_id is None:
         return await choosing.proceed(means, call, request, states.PASSWORD_CHOSEN, user=user)

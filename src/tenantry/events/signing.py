@@ -1,0 +1,103 @@
+"""Signatures as the Standard Webhooks make them, and the secrets behind them.
+
+A secret is handed out once, when it is made, and kept encrypted. After a rotation the one before
+signs as well, for 24 hours.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from standardwebhooks import Webhook
+
+from tenantry.times import DAY, SECOND, now
+
+if TYPE_CHECKING:
+    from tenantry.vault import Vault
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, no secret
+_SECRET_BYTES = 32
+_OVERLAP = DAY
+# What secrets are encrypted for.
+WEBHOOKS, INTERCEPTORS = "webhook-secret", "interceptor-secret"
+
+
+class Holder(Protocol):
+    """A record that holds a secret, maybe the one before, and until when that is in force."""
+
+    @property
+    def secret_sealed(self) -> str: ...
+    @property
+    def previous_secret_sealed(self) -> str | None: ...
+    @property
+    def previous_secret_expire_time(self) -> int | None: ...
+
+
+def new_secret() -> str:
+    """Return a new secret: 256 random bits in standard base64.
+
+    Receivers take the part behind the one underscore, so it must not be of the URL-safe kind.
+    """
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def seal(vault: Vault, plain: str, purpose: str) -> str:
+    """Return a secret as it is stored."""
+    return vault.encrypt(plain.encode(), purpose)
+
+
+def rotated(vault: Vault, before: Holder, plain: str, purpose: str) -> dict[str, Any]:
+    """Return the members of a record that gets a new secret; an earlier previous one ends."""
+    return {
+        "secret_sealed": seal(vault, plain, purpose),
+        "previous_secret_sealed": before.secret_sealed,
+        "previous_secret_expire_time": now() + _OVERLAP,
+    }
+
+
+class Signer:
+    """Signs by the secret of a record, and by the one before while that is in force.
+
+    Its representation shows neither.
+    """
+
+    __slots__ = ("_secrets", "_webhooks")
+
+    def __init__(self, vault: Vault, holder: Holder, at: int, purpose: str) -> None:
+        """Take the secrets that are in force at this time, in microseconds since 1970.
+
+        Raises:
+            vault.WrongKey: a secret cannot be decrypted.
+
+        """
+        sealed = [holder.secret_sealed]
+        expire_time = holder.previous_secret_expire_time
+        if holder.previous_secret_sealed and expire_time is not None and at < expire_time:
+            sealed.append(holder.previous_secret_sealed)
+        self._secrets = [vault.decrypt(one, purpose).decode() for one in sealed]
+        self._webhooks = [Webhook(secret) for secret in self._secrets]
+
+    def headers(
+        self, message_id: str, body: str, at: int, prefixes: tuple[str, ...] = ("webhook",)
+    ) -> dict[str, str]:
+        """Return the headers that prove the sender of a body, at a time in microseconds since 1970.
+
+        They are in lower case: receivers look for them so. ``prefixes`` are those of their names.
+        """
+        moment = datetime.fromtimestamp(at // SECOND, UTC)
+        members = {
+            "id": message_id,
+            "timestamp": str(at // SECOND),
+            "signature": " ".join(one.sign(message_id, moment, body) for one in self._webhooks),
+        }
+        return {f"{prefix}-{name}": value for prefix in prefixes for name, value in members.items()}
+
+    def without_secrets(self, text: str) -> str:
+        """Return a text that a receiver sent, without the secrets, which others must not see."""
+        for secret in self._secrets:
+            for part in (secret, secret.partition("_")[2]):
+                text = text.replace(part, "…")
+        return text
