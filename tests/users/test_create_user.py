@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from apis import moment, refused, unique
-from people import address, ids_of, invited, mail_to, outcomes
+from members import address, ids_of, invited, mail_to, outcomes
 
 PROFILE = {
     "given_name": "Ada",

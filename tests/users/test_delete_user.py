@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apis import refused, unique
-from people import address, ids_of, key_of, outcomes
+from members import address, ids_of, key_of, outcomes
 
 BY = pytest.mark.parametrize("by", ["id", "external_id"])
 

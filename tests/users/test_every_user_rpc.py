@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apis import refused, unique
-from people import address
+from members import address
 
 from tenantry.gen.scalekit.v1.users import users_pb
 

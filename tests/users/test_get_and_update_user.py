@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from apis import moment, refused, unique
-from people import address, key_of
+from members import address, key_of
 
 BY = pytest.mark.parametrize("by", ["id", "external_id"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apis import refused
-from people import ids_of
+from members import ids_of
 
 from tenantry.db.page_tokens import PageTokens
 

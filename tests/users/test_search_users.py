@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apis import refused, unique
-from people import ids_of
+from members import ids_of
 
 
 @pytest.fixture

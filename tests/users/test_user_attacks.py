@@ -6,7 +6,7 @@ import json
 
 import pytest
 from apis import refused, unique
-from people import address, ids_of, invited, names
+from members import address, ids_of, invited, names
 
 from tenantry import errors
 from tenantry.call import Call

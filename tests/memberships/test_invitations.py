@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from apis import moment, refused
-from people import expire, invited, mail_to
+from members import expire, invited, mail_to
 from sqlalchemy import bindparam, select, update
 
 from tenantry.db.statements import Statement

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apis import moment, refused, unique
-from people import address, ids_of, invited, key_of, mail_to, names, outcomes
+from members import address, ids_of, invited, key_of, mail_to, names, outcomes
 
 BY = pytest.mark.parametrize("by", ["id", "external_id"])
 

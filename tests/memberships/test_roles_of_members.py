@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apis import refused
-from people import invited, names, outcomes
+from members import invited, names, outcomes
 
 
 @pytest.fixture

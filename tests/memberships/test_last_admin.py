@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apis import refused
-from people import address, invited, names, outcomes
+from members import address, invited, names, outcomes
 
 SAYS = "last admin"
 

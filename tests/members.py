@@ -1,4 +1,4 @@
-"""Shared by the tests of users: short ways to make members."""
+"""Shared by the tests of users and memberships: short ways to make members."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from apis import refused, unique
-from people import ids_of, invited, outcomes
+from members import ids_of, invited, outcomes
 
 
 async def test_who_was_only_there_is_deleted_too(api, make, events):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apis import refused
-from people import address, expire, ids_of, invited, outcomes
+from members import address, expire, ids_of, invited, outcomes
 
 
 @pytest.fixture
