@@ -24,7 +24,7 @@ from tenantry.tenants.users import listing, reading
 from tenantry.tenants.users import service as users
 
 RULES = Rules(15, block_disposable_emails=False, block_public_emails=False)
-AT_ONCE = Terms((), {}, None, invite=False)
+AT_ONCE = Terms()
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ _ALL = Statement(select(known_origins))
 async def person(db, email):
     call = Call(SYSTEM, db, request_id="req_test")
     organization = await organizations.create(call, region_code="US", display_name="Acme")
-    terms = Terms(roles=[], metadata={}, inviter_email=None, invite=False)
+    terms = Terms()
     return await joining.create(call, organization.id, terms, rules=RULES, email=email)
 
 

@@ -44,7 +44,7 @@ def new_person(db):
     async def made():
         call = call_from(db)
         founded = await organizations.create(call, region_code="US", display_name="Acme")
-        terms = Terms(roles=[], metadata={}, inviter_email=None, invite=False)
+        terms = Terms()
         user = await joining.create(
             call,
             founded.id,

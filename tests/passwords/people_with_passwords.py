@@ -34,7 +34,7 @@ async def person(db, email: str = EMAIL) -> User:
     """A member of a new organization."""
     call = Call(SYSTEM, db, request_id="req_test")
     organization = await organizations.create(call, region_code="US", display_name="Acme")
-    terms = Terms(roles=[], metadata={}, inviter_email=None, invite=False)
+    terms = Terms()
     return await joining.create(call, organization.id, terms, rules=RULES, email=email)
 
 

@@ -78,7 +78,7 @@ def new_member(call, new_organization):
 
     async def joined(*in_organizations: Organization):
         first, *others = in_organizations or (await new_organization(),)
-        terms = Terms(roles=[], metadata={}, inviter_email=None, invite=False)
+        terms = Terms()
         user = await joining.create(
             call, first.id, terms, rules=RULES, email=f"user{next(numbers)}@example.com"
         )

@@ -20,7 +20,7 @@ from tenantry.tenants.users import service as users
 from tenantry.times import now
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
-TERMS = Terms(roles=[], metadata={}, inviter_email=None, invite=False)
+TERMS = Terms()
 
 
 async def nothing(*_: object) -> None: ...

@@ -144,7 +144,7 @@ class Place:
     async def member(self, *of: Organization, email: str = "", invited: bool = False):
         """A user, an active member of these organizations, or invited to them."""
         first, *others = of or (await self.organization(),)
-        terms = Terms(roles=[], metadata={}, inviter_email="boss@acme.example", invite=invited)
+        terms = Terms(inviter_email="boss@acme.example", invite=invited)
         user = await joining.create(
             self.operator,
             first.id,
@@ -157,7 +157,7 @@ class Place:
         return user
 
     async def join(self, organization, user, *, invited: bool = False) -> None:
-        terms = Terms(roles=[], metadata={}, inviter_email="boss@acme.example", invite=invited)
+        terms = Terms(inviter_email="boss@acme.example", invite=invited)
         await joining.add(
             self.operator, organization.id, users.Identity(user.id), terms, rules=_RULES
         )

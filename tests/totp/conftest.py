@@ -38,7 +38,7 @@ def new_user(call):
 
     async def made():
         founded = await organizations.create(call, region_code="US", display_name="Acme")
-        terms = Terms(roles=[], metadata={}, inviter_email=None, invite=False)
+        terms = Terms()
         email = f"ana{next(numbers)}@example.com"
         return await joining.create(call, founded.id, terms, rules=_RULES, email=email)
 

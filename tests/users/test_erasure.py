@@ -82,7 +82,7 @@ _TAMPER = Statement(
 
 
 def terms(inviter=None, *, note, invite=False):
-    return Terms(roles=(), metadata={"note": note}, inviter_email=inviter, invite=invite)
+    return Terms(metadata={"note": note}, inviter_email=inviter, invite=invite)
 
 
 async def join(call, organization, email, inviter=None, *, invite=False, **members: object):

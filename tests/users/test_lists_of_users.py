@@ -43,7 +43,7 @@ CHANGES = st.lists(
 
 
 def terms(*, invite=True):
-    return Terms(roles=(), metadata={}, inviter_email=None, invite=invite)
+    return Terms(invite=invite)
 
 
 def external(number):

@@ -19,7 +19,7 @@ from tenantry.tenants.users import listing, search, service
 from tenantry.tenants.users.service import Identity
 
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
-TERMS = Terms(roles=(), metadata={}, inviter_email=None, invite=False)
+TERMS = Terms()
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Organizations and what they hold: domains, users, roles, links into the admin portal."""
+"""Organizations and what they hold: memberships, domains, users, roles, links into the portal."""

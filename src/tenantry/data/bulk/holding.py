@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, case, cast, func, or_, select
+from sqlalchemy import BigInteger, Text, bindparam, case, cast, func, select
 
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.tenants.memberships.seats import SEATED
 from tenantry.tenants.organizations.model import Organization, organizations
-from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, member_tallies, memberships
+from tenantry.tenants.users.model import member_tallies, memberships
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -33,13 +34,7 @@ _members = (
 _seated = (
     select(func.count())
     .select_from(memberships)
-    .where(
-        _m.organization_id == _o.id,
-        or_(
-            _m.status == ACTIVE,
-            (_m.status == PENDING_INVITE) & (_m.expire_time > bindparam("p_now")),
-        ),
-    )
+    .where(_m.organization_id == _o.id, SEATED)
     .scalar_subquery()
 )
 # Far from the limit nobody needs to be counted one by one.

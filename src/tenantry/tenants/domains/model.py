@@ -101,7 +101,7 @@ class Domain:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def shown(self, environment_id: str) -> dict[str, Any]:
-        """Return what its events say: the published members. The secret is no secret in DNS."""
+        """Return its content in events: the published members. The secret is no secret in DNS."""
         event: dict[str, Any] = {
             "id": self.id,
             "domain": self.domain,

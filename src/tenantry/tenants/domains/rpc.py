@@ -86,7 +86,7 @@ class DomainService:
     async def list_authorized_domains(
         self, _request: pb.ListAuthorizedDomainRequest, _call: Call
     ) -> pb.ListAuthorizedDomainResponse:
-        # No page may be framed, whoever asks: all are served with frame-ancestors 'none'.
+        # No page may be framed, by any origin: all are served with frame-ancestors 'none'.
         return pb.ListAuthorizedDomainResponse()
 
 

@@ -1,9 +1,9 @@
 """The rules of domains: claiming, finding, proving, deleting.
 
-What a management client says is taken as proven: the application vouches for it. Everybody else
-makes a claim, which waits for its TXT record. Claims of several organizations stand side by side,
-so nobody keeps the owner out; a domain is proven for one organization only. A proof by DNS keeps
-later claims out only as long as the record is there: names are sold.
+A domain that a management client adds is taken as proven: the application vouches for it. Every
+other caller makes a claim, which waits for its TXT record. Claims of several organizations stand
+side by side, so nobody keeps the owner out; a domain is proven for one organization only. A proof
+by DNS keeps later claims out only as long as the record is there: names are sold.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ async def create(
         errors.NotFound: there is no such organization that this caller may see.
         errors.Duplicate: the organization has it already, or another one has it: proven, or for a
             claim, vouched for by the application.
-        errors.InvalidArgument: it is no domain that belongs to somebody, or the organization has
+        errors.InvalidArgument: it is no domain that one owner has, or the organization has
             too many.
 
     """

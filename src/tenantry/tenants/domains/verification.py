@@ -1,11 +1,12 @@
-"""Proof by DNS: the look for the TXT record of a claim, and what comes of it.
+"""Proof by DNS: the look for the TXT record of a claim, and its outcome.
 
 A claim is looked at by the worker, more rarely as time passes, and at once when its organization
 says that the record is there. Only the very secret of the claim proves it: a wildcard record, or
 one that is there for somebody else, does not.
 
-What is proven is not looked at again, and its record may go. But a name can lapse and be bought by
-somebody else: an owner by DNS whose record has gone loses it to a claim that proves it now.
+A domain that is proven is not looked at again, and its record may go. But a name can lapse and be
+bought by another party: an owner by DNS whose record has gone loses it to a claim that proves it
+now.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ FIRST_LOOK_SECONDS = 60
 LOOKUP_SECONDS = 5.0
 IDLE_SECONDS = 15.0
 _AT_ONCE = 20
-# Whoever looks at a claim has it for this long; after that it is thought dead.
+# A process that looks at a claim has it for this long; after that it is thought dead.
 _LEASE_SECONDS = 60
 # From one look to the next, by the age of the claim: after 1, 6, 21 minutes, then hourly.
 _PAUSES = ((6 * 60, 5 * 60), (21 * 60, 15 * 60))
@@ -115,7 +116,7 @@ class Resolver:
     async def holds(self, name: str, secret: str) -> bool:
         """Whether a TXT record of this name is exactly the secret.
 
-        No answer, for whatever reason, is no proof.
+        No answer, for any reason, is no proof.
         """
         texts = await self._texts(name)
         return any(hmac.compare_digest(text, secret.encode()) for text in texts)
@@ -175,7 +176,7 @@ async def _take_over(call: Call, claim: Domain, resolver: Resolver) -> bool:
     """Give a claim that is proven now the domain of an owner who could not prove it any more."""
     row = await call.db.fetch_one(_OWNER, p_domain=claim.domain)
     owner = None if row is None else Domain.from_row(row)
-    # For whom the application vouches, DNS has no say.
+    # DNS has no say over an owner for whom the application vouches.
     if owner is not None and (
         owner.verification_method != DNS
         or await resolver.holds(owner.txt_record_key, owner.txt_record_secret)

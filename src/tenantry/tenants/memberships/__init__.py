@@ -1,5 +1,5 @@
 """Memberships: joining an organization, invitations, seats, the last administrator, leaving.
 
-Owns the rules by which users become members, what they are there, and how they leave. The rows and
-records are those of `users.model`: a user is never read without its memberships.
+Owns the rules by which users become members, change there and leave. The rows and records are those
+of `users.model`: a user is never read without its memberships.
 """

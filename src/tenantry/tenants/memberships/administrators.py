@@ -1,4 +1,4 @@
-"""The last admin: who may not go while others stay behind.
+"""The last admin, who may not go while others stay behind.
 
 An admin is an active member who holds the environment's default creator role.
 """

@@ -96,14 +96,14 @@ def end(at: int, days: int) -> int:
 
 
 def token(db: Session, membership_id: str, expire_time: int) -> str:
-    """Return what proves that a person got this invitation."""
+    """Return the secret of the link, which proves that a person got this invitation."""
     key = db.vault.derive("invitation")
     mac = hmac.digest(key, f"{membership_id}.{expire_time}".encode(), "sha256")
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
 def digest(db: Session, membership: Membership) -> str | None:
-    """Return what is stored of the token; None for a member who is not invited."""
+    """Return the stored digest of the token; None for a member who is not invited."""
     if membership.expire_time is None:
         return None
     return vault.digest(token(db, membership.id, membership.expire_time))
@@ -128,7 +128,7 @@ def mail_row(
 
 
 async def mail_variables(db: Session, mail: Mail, public_url: str) -> dict[str, Any] | None:
-    """Return what the mail of an invitation shows; None if that is over or was replaced."""
+    """Return the variables of an invitation's mail; None if that is over or was replaced."""
     given = mail.variables
     secret = token(db, given["membership_id"], given["expire_time"])
     row = await db.fetch_one(
@@ -259,7 +259,7 @@ async def accept(
     if verified:
         user = await users.verify(call, user)
     user = replace(user, memberships=[place])
-    # Only now is it a member: that is what receivers of the event act on.
+    # Only now is it a member, and receivers of the event act on that.
     event = call.event(
         "user.organization_membership_created",
         organization_id=organization_id,

@@ -110,7 +110,7 @@ async def add(
     check_address(rules, user.email, "user.email")
     if terms.invite or user.email_verified:
         return await _add(call, organization_id, user, terms, rules=rules)
-    # The user changes, too: held, so that what is told of it is what it was and is.
+    # The user changes, too: held, so that the event shows it as it was and is.
     async with call.db.transaction() as db:
         held = replace(call, db=db)
         await seats.hold(db, organization_id)

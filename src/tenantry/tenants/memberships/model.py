@@ -1,4 +1,4 @@
-"""What a membership is asked to be, before there is one."""
+"""How a member joins: the rules, and the terms."""
 
 from __future__ import annotations
 

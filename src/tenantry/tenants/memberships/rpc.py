@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
@@ -10,11 +10,9 @@ from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.tenants.memberships import invitations, joining, leaving, service
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
 from tenantry.tenants.users.rpc import (
-    COLLECTIONS,
-    OLDER,
-    TEXTS,
     answer,
     identity_of,
+    new_profile,
     role_messages,
     shown,
 )
@@ -56,7 +54,7 @@ class MembershipService:
             rules=self._rules,
             email=new.email,
             external_id=new.external_id,
-            profile=_new_profile(new.user_profile or pb.CreateUserProfile()),
+            profile=new_profile(new.user_profile or pb.CreateUserProfile()),
             metadata=new.metadata,
         )
         return pb.CreateUserAndMembershipResponse(user=answer(call, user))
@@ -199,10 +197,3 @@ def _named(given: Sequence[Role], field: str) -> list[NamedRole]:
     return [
         NamedRole(f"{field}[{index}].name", role.id, role.name) for index, role in enumerate(given)
     ]
-
-
-def _new_profile(given: pb.CreateUserProfile) -> dict[str, Any]:
-    profile = {name: getattr(given, name) for name in (*TEXTS, *COLLECTIONS)}
-    for name, older in OLDER.items():
-        profile[name] = profile[name] or getattr(given, older)
-    return profile

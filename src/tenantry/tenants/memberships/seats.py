@@ -32,16 +32,14 @@ _members = (
     .where(member_tallies.c.organization_id == _ORGANIZATION_ID)
     .scalar_subquery()
 )
+# A member has a seat, and so has an invitation that holds, at the time `p_now`.
+SEATED = or_(
+    _m.status == ACTIVE, (_m.status == PENDING_INVITE) & (_m.expire_time > bindparam("p_now"))
+)
 _seated = (
     select(func.count())
     .select_from(memberships)
-    .where(
-        _m.organization_id == _ORGANIZATION_ID,
-        or_(
-            _m.status == ACTIVE,
-            (_m.status == PENDING_INVITE) & (_m.expire_time > bindparam("p_now")),
-        ),
-    )
+    .where(_m.organization_id == _ORGANIZATION_ID, SEATED)
     .scalar_subquery()
 )
 # Far from the limit nobody needs to be counted one by one.

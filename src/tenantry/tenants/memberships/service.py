@@ -1,4 +1,4 @@
-"""The rules of memberships: what a member holds, and changes of it.
+"""The rules of memberships: roles and metadata, and changes of them.
 
 A change holds the organization's row: one change of its members at a time, so that the last admin
 is still the last one when the change is made.
@@ -68,7 +68,7 @@ async def change(
     metadata: Mapping[str, str] | None,
     forced: bool,
 ) -> User:
-    """Replace the roles, or the metadata, or both; what is empty stays as it is.
+    """Replace the roles, or the metadata, or both; one that is empty stays as it is.
 
     Raises:
         errors.NotFound: there is no such member that this caller may see.

@@ -1,5 +1,5 @@
 """Organizations: the tenants themselves, with names, metadata, settings, policies and branding.
 
-One row each. Owns nothing of what an organization holds (members, connections, links): those rooms
-refer to it and go when it goes.
+One row each. Members, connections and links are not owned here: those rooms refer to an
+organization, and their rows go when it goes.
 """

@@ -27,7 +27,7 @@ _o = organizations.c
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to; everything that is set must hold."""
+    """The conditions of a list; all that are set must hold."""
 
     external_id: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
@@ -124,6 +124,6 @@ def _conditions(
 
 
 def _tally() -> ScalarSelect[int]:
-    # All of them are never counted by walking: a trigger keeps the tally.
+    # A trigger keeps the tally: the whole table is never counted.
     total = select(cast(func.sum(tallies.c.n), BigInteger))
     return total.where(tallies.c.name == organizations.name).scalar_subquery()

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row
     from tenantry.settings import Settings
 
-# The migration adds what only one database knows: the search text and the indexes over it and
-# over the metadata (docs/decisions/0002-search.md).
+# The migration adds the parts that only one database knows: the search text and the indexes over
+# it and over the metadata (docs/decisions/0002-search.md).
 organizations = Table(
     "organizations",
     metadata,
@@ -63,7 +63,7 @@ class ApplicationPolicy:
 
     @classmethod
     def of(cls, settings: Settings) -> ApplicationPolicy:
-        """Return what the settings say; an idle timeout that is off is shown as an hour."""
+        """Return the policy of the settings; an idle timeout that is off is shown as an hour."""
         idle = settings.session_idle_minutes
         return cls(
             absolute=settings.session_absolute_minutes,
@@ -147,7 +147,7 @@ class Organization:
         return name in self.features
 
     def shown(self) -> dict[str, Any]:
-        """Return what its events say: the published members, then those of ours that are set."""
+        """Return its content in events: the published members, then those of ours that are set."""
         event: dict[str, Any] = {
             "id": self.id,
             "display_name": self.display_name,

@@ -1,7 +1,7 @@
 """The rules of organizations: creating, finding, changing, deleting.
 
 A change is optimistic: read, compute, write if the revision is still the one that was read. So a
-change is two round trips whatever it does, and If-Match is the same check. Only one that loses
+change is two round trips in any case, and If-Match is the same check. Only one that loses
 against others again and again locks the row.
 """
 
@@ -40,7 +40,7 @@ _FEATURE_NAMES = {name: name for name in FEATURES} | {
     "directory_sync": "dir_sync",
     "scim": "dir_sync",
 }
-# A host, and nowhere what could end an attribute or a header line.
+# A host, and no character that could end an attribute or a header line.
 _LOGO_URL = re.compile(r"https://[^\x00-\x20\x7f\"'<>\\/?#][^\x00-\x20\x7f\"'<>\\]*")
 # A change that loses this often against others takes a lock.
 _ATTEMPTS = 3
@@ -291,7 +291,7 @@ async def revise(
     identity: Identity,
     changes_of: Callable[[Organization], Mapping[str, Any]],
 ) -> Organization:
-    """Change an organization by what a function makes of it: the members to set.
+    """Change the members that a function returns for the organization as it is.
 
     Where others were faster several times, it waits in line for the row instead.
 

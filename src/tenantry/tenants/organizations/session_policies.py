@@ -37,12 +37,12 @@ async def set_own(
 ) -> Organization:
     """Give an organization its own session policy, in minutes.
 
-    What is None keeps its value, which at first is that of the application.
+    A value that is None stays as it is; at first it is that of the application.
 
     Raises:
         errors.NotFound: there is none that this caller may see.
         errors.InvalidArgument: a timeout is out of range, or the idle one not below the absolute;
-            or the organization's own people loosen what the application says.
+            or the organization's own people loosen the policy of the application.
 
     """
     if call.caller.kind is not Kind.MANAGEMENT_CLIENT:
@@ -102,7 +102,7 @@ def _check_tightens(
     idle_enabled: bool | None,
     idle: int | None,
 ) -> None:
-    """Refuse what is longer than the application's: a session would not live so long anyway."""
+    """Refuse a timeout longer than the application's: a session would not live so long anyway."""
     longest = {"absolute_session_timeout": (absolute, application.absolute)}
     if application.idle_enabled:
         longest["idle_session_timeout"] = (idle, application.idle)

@@ -61,7 +61,7 @@ class PortalLink:
         )
 
     def shown(self) -> dict[str, object]:
-        """Return what its events say."""
+        """Return its content in events."""
         return {
             "id": self.id,
             "organization_id": self.organization_id,

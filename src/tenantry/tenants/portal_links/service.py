@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LINK_SECONDS = 60
 SESSION_SECONDS = 6 * 3600
-# What can be asked for: the contract's enum, and what some of its samples pass beside.
+# The contract's enum, and names beside it that some of its samples pass.
 FEATURES = ("sso", "dir_sync", "domain_verification")
 
 _MAC = 18  # bytes
@@ -159,7 +159,7 @@ async def remove_all(call: Call, organization_id: str) -> None:
 
 
 def token(db: Session, link_id: str) -> str:
-    """Return what opens a link: its id and a proof that we made it."""
+    """Return the token that opens a link: its id and a proof that we made it."""
     mac = hmac.digest(db.vault.derive("portal-link"), link_id.encode(), "sha256")[:_MAC]
     return f"{link_id}.{base64.urlsafe_b64encode(mac).decode()}"
 

@@ -1,5 +1,5 @@
 """Roles and permissions: of the environment and of single organizations, and who holds a role.
 
-A role has one base at most and with it all that the base may do. Owns the list of holders; what a
-membership is, the room ``users`` knows.
+A role has one base at most and with it all that the base may do. Owns the list of holders; how a
+member gets a role is the room ``memberships``'.
 """

@@ -138,7 +138,7 @@ class Permission:
         )
 
     def shown(self) -> dict[str, Any]:
-        """Return what its events say."""
+        """Return its content in events."""
         return {"id": self.id, "name": self.name, "description": self.description}
 
 

@@ -1,4 +1,5 @@
-"""Users: people, their memberships in organizations, and the invitations that lead to one.
+"""Users: people, found, listed, searched, changed and forgotten, with the memberships they have.
 
-One user for one e-mail address. What somebody may do in an organization is the room ``roles``'.
+One user for one e-mail address. How a user becomes a member, and leaves, is the room
+``memberships``'; the permissions of a member are those of ``roles``.
 """

@@ -1,7 +1,7 @@
-"""Taking one person's data out of JSON: what is left says that something happened, not to whom.
+"""Taking one person's data out of JSON: the rest says that something happened, without a name.
 
-Pure functions. Ids stay, so that events still tell one person from another; what a schema wants to
-be an e-mail address becomes one that reaches nobody (RFC 2606).
+Pure functions. Ids stay, so that events still tell one person from another; where a schema
+wants an e-mail address, there is one that reaches nobody (RFC 2606).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 ADDRESS = "erased@erased.invalid"
 
-# What stays of a user: everything else is theirs.
+# These members of a user stay: all others are theirs.
 _KEPT = {"id", "create_time", "update_time", "last_login_time"}
 _PROFILE_KEPT = {"id", "email_verified"}
-# What is theirs of an object that names them by `user_id`.
+# These members are theirs in an object that names them by `user_id`.
 _OF_THEM = {
     *("email", "external_id", "user_external_id", "description", "custom_claims", "metadata"),
     *("device", "display_name"),
@@ -29,13 +29,13 @@ _BEFORE, _BEHIND = r"(?<![\w.+-])", r"(?!\.?[\w-])"
 
 @dataclass(frozen=True)
 class Person:
-    """Whom to forget: all ids, and all addresses in lower case, that were theirs."""
+    """The person to forget: all ids, and all addresses in lower case, that were theirs."""
 
     ids: frozenset[str]
     addresses: frozenset[str]
 
     def blanked(self, value: Any) -> Any:
-        """Return JSON without what is theirs in it; the same where there is nothing."""
+        """Return JSON without their data; the same where there is nothing of it."""
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, list):
@@ -53,7 +53,7 @@ class Person:
         return left
 
     def is_user(self, value: Any) -> bool:
-        """Whether this is what an event says of them."""
+        """Whether this is the user of theirs, as an event shows it."""
         return isinstance(value, dict) and self._is_theirs(value.get("id"))
 
     def _is_theirs(self, id_: Any) -> bool:

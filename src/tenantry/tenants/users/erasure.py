@@ -1,6 +1,6 @@
-"""Forgetting a person: their user is deleted, and what old events and mail say of them is blanked.
+"""Forgetting a person: their user is deleted, and old events and mail are blanked of them.
 
-What happened, when and by whom stays, with all ids. Whatever is done here can be done again: an
+The event stays, with its time, its actor and all ids. All that is done here can be done again: an
 erasure that was interrupted is finished by the next one.
 """
 
@@ -90,7 +90,7 @@ _NOTED = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Whom an erasure is about."""
+    """The person of an erasure, as far as users and events know them."""
 
     person: Person
     is_there: bool  # as a user who is not deleted yet
@@ -100,8 +100,8 @@ class Found:
 async def find(call: Call, key: str) -> Found:
     """Return the person of a user's id, e-mail address or external id, gone or not.
 
-    Who had the same address before, and was deleted, is the same person; who has it now is not,
-    where another one was asked for.
+    A deleted user who had the same address is the same person; one who has it now is not, where
+    another one was asked for.
 
     Raises:
         errors.NotFound: neither users nor events know such a one.
@@ -154,7 +154,7 @@ async def erase(call: Call, found: Found, progress: Callable[[int], object] | No
 
 
 async def _begin(db: Session, key: str) -> tuple[Found, str | None]:
-    """Return what is known at once, and what to look for in events as an external id, if so."""
+    """Return the person as users know them, and the external id to look for in events, if so."""
     is_id, is_address = ids.well_formed(ids.USER, key), "@" in key
     address = email_addresses.key(key) if is_address else None
     rows = await db.fetch_all(
@@ -174,7 +174,7 @@ async def _begin(db: Session, key: str) -> tuple[Found, str | None]:
 
 
 async def _widened(db: Session, found: Found, external_id: str | None) -> Found:
-    """Return what is found with the ids and addresses that events name together with theirs."""
+    """Return the person with the ids and addresses that events name together with theirs."""
     person = found.person
     user_ids, addresses, is_known = set(person.ids), set(person.addresses), found.is_there
     needles = [*person.ids, *person.addresses, *([external_id] if external_id else [])]
@@ -191,7 +191,7 @@ async def _widened(db: Session, found: Found, external_id: str | None) -> Found:
                     user_ids.add(user["id"])
                     addresses |= _spellings(user.get("email") or "") - {"", ADDRESS}
                     is_known = True
-    # Who is there now and was not asked for is somebody else, with whatever is theirs by now.
+    # A user who is there now and was not asked for is another person, with ids of their own.
     others = await db.fetch_all(
         _HOLDERS, ids=to_json(sorted(user_ids)), addresses=to_json(sorted(addresses))
     )
@@ -202,7 +202,7 @@ async def _widened(db: Session, found: Found, external_id: str | None) -> Found:
 
 
 def _spellings(address: str) -> set[str]:
-    """Return what an address is found by, and how texts spell it where that is not ASCII."""
+    """Return the key of an address, and its spelling in texts where that is not ASCII."""
     return {email_addresses.key(address), address.lower()}
 
 
@@ -238,7 +238,7 @@ def _content(row: Row, name: str) -> Any:
 
 
 def _changed(row: Row, person: Person) -> dict[str, Any] | None:
-    """Return what is to be left of an event, if that is less than there is: its id and columns."""
+    """Return the rest of an event that is to be blanked, its id and columns; None for others."""
     content = {name: _content(row, name) for name in _COLUMNS}
     left = {name: person.blanked(value) for name, value in content.items()}
     if left == content:
@@ -254,7 +254,7 @@ def _is_about(row: Row, person: Person) -> bool:
 
 
 def _users_in(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield the users within what an event says."""
+    """Yield the users within the content of an event."""
     if isinstance(value, list):
         for one in value:
             yield from _users_in(one)

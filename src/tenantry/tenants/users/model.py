@@ -24,7 +24,7 @@ users = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("email", Text, nullable=False),
-    Column("email_key", Text, nullable=False),  # `email_addresses.key`: what is unique
+    Column("email_key", Text, nullable=False),  # `email_addresses.key`: the unique one
     Column("external_id", Text),
     Column("profile", Json, nullable=False),
     Column("metadata", Json, nullable=False),
@@ -94,7 +94,7 @@ INACTIVE = "INACTIVE"
 PENDING_INVITE = "PENDING_INVITE"
 INVITE_EXPIRED = "INVITE_EXPIRED"
 
-# How somebody became a member.
+# The ways to become a member.
 INVITATION = "invitation"
 DIRECT_PROVISION = "direct_provision"
 ORG_CREATOR = "org_creator"
@@ -140,7 +140,7 @@ class Membership:
         }
 
     def shown(self) -> dict[str, Any]:
-        """Return what its events say."""
+        """Return its content in events."""
         event: dict[str, Any] = {
             "organization_id": self.organization_id,
             "membership_status": self.status,
@@ -254,7 +254,7 @@ class User:
         return None
 
     def shown(self) -> dict[str, Any]:
-        """Return what its events say, memberships aside."""
+        """Return its content in events, memberships aside."""
         event: dict[str, Any] = {
             "id": self.id,
             "email": self.email,
@@ -277,7 +277,7 @@ class User:
 def shown_together(
     organization: Organization, user: User, membership: Membership
 ) -> dict[str, Any]:
-    """Return what events of a membership say: the published members, and the membership itself."""
+    """Return the content of its events: the published members, and the membership itself."""
     return {
         "organization": organization.shown(),
         "user": user.shown(),

@@ -1,7 +1,7 @@
-"""Reading users with their memberships: one statement, whatever is asked for.
+"""Reading users with their memberships: one statement in any case.
 
 A user's memberships come as one JSON column that the database builds, with the ids of the roles
-in it. What the roles are called and permit is remembered by `tenantry.tenants.roles.catalogue`.
+in it. Their names and permissions are remembered by `tenantry.tenants.roles.catalogue`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MOST_MEMBERSHIPS_LISTED = 100  # of each user of a list
 _AT_ONCE = 500  # memberships that are read without a pause
 
 _m, _h = memberships.c, role_holders.c
-# What is read of a user: never the password's hash.
+# These are read of a user: never the password's hash.
 COLUMNS = [column for column in users.c if column is not users.c.password_hash]
 
 

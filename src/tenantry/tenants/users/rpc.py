@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.model import Membership, User
 
 # The members of a profile: those that are one text, and those that are many values.
-TEXTS = (
+_TEXTS = (
     *("given_name", "family_name", "name", "locale", "phone_number", "preferred_username"),
     *("picture", "gender"),
 )
-COLLECTIONS = ("metadata", "custom_attributes", "groups")
+_COLLECTIONS = ("metadata", "custom_attributes", "groups")
 # Two names for one value.
-OLDER = {"given_name": "first_name", "family_name": "last_name"}
+_OLDER = {"given_name": "first_name", "family_name": "last_name"}
 
 
 class UserService:
@@ -171,7 +171,7 @@ def _membership(membership: Membership) -> OrganizationMembership:
 
 def _profile(user: User) -> UserProfile:
     known = user.profile
-    older = {old: known[new] for new, old in OLDER.items() if new in known}
+    older = {old: known[new] for new, old in _OLDER.items() if new in known}
     return UserProfile(id=user.profile_id, email_verified=user.email_verified, **known, **older)
 
 
@@ -186,15 +186,23 @@ def identity_of(request: Any) -> Identity:
     return Identity() if given is None else Identity(**{given.field: given.value})
 
 
+def new_profile(given: pb.CreateUserProfile) -> dict[str, Any]:
+    """Return the members of a profile that a new user is to have."""
+    profile = {name: getattr(given, name) for name in (*_TEXTS, *_COLLECTIONS)}
+    for name, older in _OLDER.items():
+        profile[name] = profile[name] or getattr(given, older)
+    return profile
+
+
 def _changed_profile(given: pb.UpdateUserProfile) -> dict[str, Any]:
     """Return the members to change: those that are present, and collections that are not empty."""
     changes: dict[str, Any] = {}
-    for name in TEXTS:
-        older: Any = OLDER.get(name)
+    for name in _TEXTS:
+        older: Any = _OLDER.get(name)
         present: Any = name
         if given.has_field(present):
             changes[name] = getattr(given, name)
         elif older is not None and given.has_field(older):
             changes[name] = getattr(given, older)
-    changes |= {name: value for name in COLLECTIONS if (value := getattr(given, name))}
+    changes |= {name: value for name in _COLLECTIONS if (value := getattr(given, name))}
     return changes

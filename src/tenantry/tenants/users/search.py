@@ -1,7 +1,7 @@
 """Searching users by a part of e-mail address or external id, or by the whole id.
 
-The index over the search text finds what few have, and all of it. What many have (`gmail`) is
-found at once among the newest, but counting it takes time: such a count is remembered for some
+The index over the search text finds a rare part at once, with all its users. A common one (`gmail`)
+is found at once among the newest, but counting it takes time: such a count is remembered for some
 seconds.
 """
 
@@ -43,7 +43,7 @@ _FEW = 2_000
 _MANY = 2_000
 _REMEMBERED_MICROSECONDS = 10_000_000
 _MOST_REMEMBERED = 1_000
-# So many of the newest are looked at for a page of what many have.
+# So many of the newest are looked at for a page of a common part.
 _NEWEST = 10_000
 
 _PART: ColumnElement[str] = bindparam("part", type_=Text)
@@ -126,7 +126,7 @@ class _Search:
         }
 
     async def among_newest(self) -> Sequence[Row]:
-        """Return the page of what many have, if it is known to be so, and there is a full one."""
+        """Return the page of a common part, if it is known to be one, and the page is full."""
         counts = _Counts.of(self._db)
         total = counts.get(self._key) if counts else None
         if total is None:
@@ -136,7 +136,7 @@ class _Search:
         return rows if len(rows) == self._params["take"] else []
 
     async def found(self, how: str) -> Sequence[Row]:
-        """Return the page of what matches."""
+        """Return the page of the users that match."""
         statement = _found(how, *self._shape, by_id=self._by_id)
         return await self._db.fetch_all(statement, **self._params)
 

@@ -55,7 +55,7 @@ _CHANGE_PROFILE = Statement(
     .values(profile=bindparam("p_profile"), email_verified=true(), **_next_revision)
     .returning(_u.id)
 )
-# Not of its revision: nobody changes it who has read the user before.
+# No new revision: a change that has read the user before is not in its way.
 _SIGNED_IN = Statement(
     update(users)
     .where(_u.id == _USER_ID)
@@ -214,7 +214,7 @@ async def hold_with_memberships(call: Call, user_id: str) -> User:
 async def delete_held(call: Call, user: User) -> None:
     """Delete a user who is held, with all memberships.
 
-    It is not asked whether others stay behind without an administrator: `memberships.leaving` does.
+    Others may stay behind without an administrator: `memberships.leaving` looks at that.
     """
     db = call.db
     await _record_leaving(call, user, user.memberships)

@@ -1,4 +1,4 @@
-"""The support hash: what a signed-in person shows a support tool to be told from an impostor."""
+"""The support hash: by it a support tool tells a signed-in person from an impostor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user's members may be, beyond what the contract's own rules say."""
+"""The rules for a user's members, beyond those that the contract itself has."""
 
 from __future__ import annotations
 
