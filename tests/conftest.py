@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import hypothesis
 import memory
 import pytest
+import sampling
 from name_servers import NameServer
 from servers import LiveServer, PostgreSQL
 from valid_events import assert_all_valid_of
@@ -15,11 +15,10 @@ pytest_plugins = ["apis", "selection"]
 
 memory.use()
 
-# How long an example takes says more of the machine than of the code; what has a limit measures it.
-hypothesis.settings.register_profile(
-    "here", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("here")
+
+def pytest_configure(config):
+    """Try as many examples as the run has time for, before a file of tests asks how many."""
+    sampling.load(whole=config.getoption("thorough"))
 
 
 @pytest.fixture(scope="session")

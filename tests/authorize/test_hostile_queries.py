@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from authorizations import CHALLENGE, LOGOUT_URI, REDIRECT_URI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sampling import examples
 
 NAMES = [
     *("response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce"),
@@ -32,7 +33,7 @@ VALUES = st.one_of(
 PAIRS = st.lists(st.tuples(st.sampled_from(NAMES), VALUES), max_size=8)
 _RELAXED = settings(
     deadline=None,
-    max_examples=150,
+    max_examples=examples(150),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

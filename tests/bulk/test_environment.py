@@ -10,6 +10,7 @@ import pytest
 from apis import Api, Make, Rest, access_token, refused, unique
 from environments import environments, written
 from hypothesis import HealthCheck, given, settings
+from sampling import examples
 from servers import LiveServer
 from sqlalchemy import insert, select
 from user_files import ARGON2, BCRYPT, MASTER_KEY, address, ndjson, run
@@ -72,7 +73,7 @@ async def through(url, content):
         return await exported(db)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(environments())
 def test_any_environment_comes_back_from_both_databases(fresh_url, lines):
     content = written(lines)

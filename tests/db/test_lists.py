@@ -8,6 +8,7 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sampling import examples
 from statements import DELETE_ORGANIZATION, count, event, sql
 
 from tenantry import errors
@@ -110,7 +111,7 @@ def matches(one, part):
 
 @settings(
     deadline=None,
-    max_examples=30,
+    max_examples=examples(30),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(CHANGES, st.integers(1, 4))

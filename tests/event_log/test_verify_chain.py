@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from logs import MASTER_KEY, ONLY_POSTGRESQL, entries, run, seal_all, write, write_many
+from sampling import examples
 
 from tenantry.db.opening import open_database
 from tenantry.db.schema import to_json
@@ -265,7 +266,9 @@ async def sealed_file(log_templates, tmp_path_factory):
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 async def test_any_change_of_a_stored_value_is_found(sealed_file, tmp_path, data):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from properties import PROPERTIES
+from sampling import examples
 
 # Texts on which a property once failed.
 FOUND = [("domains", "example.."), ("queries", (0, "%" * 30_000))]
@@ -20,7 +21,7 @@ def test_whatever_is_written_is_read_or_refused_soon(name):
     one = PROPERTIES[name]
 
     @given(one.examples)
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
     def check(example):
         one.check(example)
 

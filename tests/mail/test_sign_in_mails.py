@@ -141,8 +141,15 @@ def test_they_are_small_and_load_a_logo_at_most(template):
     assert 'src="' not in rendered(template, NO_BRAND).html
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (360, "light"),
+        (1200, "dark"),
+        pytest.param(360, "dark", marks=pytest.mark.thorough),
+        pytest.param(1200, "light", marks=pytest.mark.thorough),
+    ],
+)
 @pytest.mark.parametrize("template", SHOWS)
 async def test_they_can_be_read(browser, tmp_path, template, width, scheme):
     for brand in (NO_BRAND, {**NO_BRAND, "app_name": "Donaudampfschifffahrtsgesellschaft " * 2}):

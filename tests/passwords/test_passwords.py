@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from people_with_passwords import EMAIL, HOME, PASSWORD, imported, person, row, session
 from rooms import call_from
+from sampling import examples
 from valid_events import assert_all_valid
 
 from tenantry import errors
@@ -93,7 +94,7 @@ async def test_a_password_is_the_same_however_its_characters_are_typed(passwords
 
 
 @given(word=st.text(max_size=40), other=st.text(max_size=40))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_password_opens_its_own_hash_alone(word, other):
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     text = quick.hash(service._normal(word))

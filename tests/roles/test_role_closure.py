@@ -7,6 +7,7 @@ import itertools
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from role_rows import closure, organization, permitted, role, walk
+from sampling import examples
 
 from tenantry import errors
 from tenantry.tenants.roles import listing, permissions, service
@@ -25,7 +26,7 @@ _MADE = itertools.count()
 
 @settings(
     deadline=None,
-    max_examples=30,
+    max_examples=examples(30),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(FIRST, STEPS)

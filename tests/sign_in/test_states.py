@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from rooms import MASTER_KEY
+from sampling import examples
 from visitors import Browser, Place, configured, next_code, register_totp
 
 from tenantry import errors
@@ -327,7 +328,7 @@ def test_nobody_gets_a_code_without_a_proof_whatever_they_try(empty_sqlite, tmp_
         run_state_machine_as_test(
             SignInMachine,
             settings=settings(
-                max_examples=40,
+                max_examples=examples(40),
                 stateful_step_count=20,
                 deadline=None,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -24,6 +24,7 @@ from protobuf import (
     ScalarType,
 )
 from protobuf.wkt import Struct
+from sampling import examples
 
 from tenantry import errors
 from tenantry.doors.transport import messages
@@ -116,17 +117,17 @@ def shapes(pb):
     return messages_of(pb.Shape.desc(), DEPTH)
 
 
-def examples(number: int = 100) -> settings:
+def tried(number: int = 100) -> settings:
     return settings(
         deadline=None,
-        max_examples=number,
+        max_examples=examples(number),
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 
 
 @pytest.mark.parametrize("snake", [True, False])
 def test_a_message_comes_back_from_its_json_in_either_spelling(pb, snake):
-    @examples()
+    @tried()
     @given(shapes(pb))
     def check(shape):
         text = shape.to_json(use_proto_field_name=snake).encode()
@@ -141,7 +142,7 @@ def test_a_message_comes_back_through_the_door(pb, entry):
     """REST takes its own answers."""
     door = Door(entry, authorization="Bearer client")
 
-    @examples()
+    @tried()
     @given(shapes(pb))
     def check(shape):
         shape.id = "shp_1"
@@ -177,7 +178,7 @@ def any_json(pb):
 
 
 def test_any_json_is_a_message_or_an_invalid_argument(pb):
-    @examples(300)
+    @tried(300)
     @given(any_json(pb))
     def check(value):
         text = json.dumps(value).encode()  # with NaN and Infinity, as Python spells them
@@ -187,7 +188,7 @@ def test_any_json_is_a_message_or_an_invalid_argument(pb):
 
 
 def test_any_bytes_are_a_message_or_an_invalid_argument(pb):
-    @examples(300)
+    @tried(300)
     @given(
         st.binary()
         | st.text().map(lambda text: text.encode("utf-8", "surrogatepass"))
@@ -276,7 +277,7 @@ def test_whatever_a_query_says_is_answered_with_a_message_or_an_invalid_argument
         st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#")
     )
 
-    @examples(300)
+    @tried(300)
     @given(queries)
     def check(query):
         answer = asyncio.run(door("GET", f"/trial/shapes/shp_1?{query}"))

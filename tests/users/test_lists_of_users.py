@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sampling import examples
 from sqlalchemy import column, insert, select, text
 from sqlalchemy.sql import func
 
@@ -120,7 +121,7 @@ def matches(user, part):
 
 @settings(
     deadline=None,
-    max_examples=25,
+    max_examples=examples(25),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(changes=CHANGES, size=st.integers(1, 4))

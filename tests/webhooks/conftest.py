@@ -11,6 +11,7 @@ from receivers import MASTER_KEY, Receiver, Worker
 
 from tenantry.db import migrate
 from tenantry.db.opening import open_database
+from tenantry.events.webhooks import delivery
 
 _NUMBERS = itertools.count(1)
 
@@ -47,6 +48,12 @@ async def other(db, database_url):
     """The same database as another process has it open."""
     async with open_database(database_url, MASTER_KEY, pool_size=4) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch):
+    """Have a worker of this process look for due deliveries twenty times a second, not twice."""
+    monkeypatch.setattr(delivery, "_LOOK_SECONDS", 0.05)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ async def test_five_days_of_failure_disable_it_with_an_event_and_a_mail(db, rece
         # Queued deliveries wait, and nothing new is queued.
         await hasten(db)
         await publish(db, "later")
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(0.3)
     assert len(receiver.got) == 1
     [waiting] = await deliveries(db)
     assert waiting["state"] == "PENDING"

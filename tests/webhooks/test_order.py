@@ -50,7 +50,7 @@ async def test_one_that_fails_holds_up_those_behind_it_and_no_other_endpoint(
 
             await eventually(tried)
             await publish(db, f"later {tries}")
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(0.3)
             assert [got.name for got in receiver.at("/in-order")] == ["first"] * tries
             await rows(
                 db,
@@ -95,7 +95,7 @@ async def test_a_test_event_waits_for_nothing(db, receiver, eventually):
         sent, _ = await on_demand.send_test_event(call, made.id)
         await eventually(lambda: len(receiver.got) == 2)
         assert receiver.got[1].event["id"] == sent.event_id
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(0.3)
         assert len(receiver.got) == 2
         await hasten(db)
         await eventually(lambda: len(receiver.got) == 4)
