@@ -1,4 +1,4 @@
-"""Compiles proto/ into src/tenantry/gen/.
+"""Compiles proto/ into src/tenantry/gen/: its messages, its comments, its examples.
 
 Two imports of our .proto files are not ours. google/api/*.proto are installed as text by
 googleapis-common-protos. buf/validate/validate.proto is installed by protovalidate as a descriptor
@@ -17,8 +17,10 @@ import sys
 import sysconfig
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from string import Template
+from typing import TYPE_CHECKING, Any
 
+import yaml
 from protobuf.plugin import get_comments
 from protobuf.wkt.google.protobuf.descriptor_pb import FileDescriptorSet
 from protovalidate._gen.buf.validate import validate_pb
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
+EXAMPLES = PROTO / "examples"
 GEN = ROOT / "src" / "tenantry" / "gen"
 PLUGIN = Path(sysconfig.get_path("scripts")) / "protoc-gen-py"
 INSTALLED = Path(sysconfig.get_path("purelib"))
@@ -116,9 +119,11 @@ def generate(out: Path, scratch: Path) -> None:
     (validate / "__init__.py").write_text(PACKAGE)
     (validate / "validate_pb.py").write_text(VALIDATE)
 
-    comments = read_comments(described, own)
-    text = json.dumps(comments, ensure_ascii=False, indent=1, sort_keys=True)
-    (out / "comments.json").write_text(text + "\n", encoding="utf-8")
+    registry = FileDescriptorSet.from_binary(described.read_bytes()).to_registry()
+    ours = [file for name in own if (file := registry.file(name)) is not None]
+    for name, content in (("comments", read_comments(ours)), ("examples", read_examples(ours))):
+        text = json.dumps(dict(sorted(content.items())), ensure_ascii=False, indent=1)
+        (out / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def with_dependencies(file: DescFile) -> FileDescriptorSet:
@@ -134,21 +139,52 @@ def with_dependencies(file: DescFile) -> FileDescriptorSet:
     return FileDescriptorSet(file=list(found.values()))
 
 
-def read_comments(described: Path, own: list[str]) -> dict[str, str]:
+def read_comments(files: list[DescFile]) -> dict[str, str]:
     """The comment above each element of our files, by full name; an element without one is refused.
 
     Descriptors at run time carry no comments, and the API reference is made from them.
     """
-    registry = FileDescriptorSet.from_binary(described.read_bytes()).to_registry()
-    comments = {}
-    for name in own:
-        file = registry.file(name)
-        assert file is not None
-        for full_name, element in elements(file):
-            comments[full_name] = flow(get_comments(element).leading or "")
+    comments = {
+        full_name: flow(get_comments(element).leading or "")
+        for file in files
+        for full_name, element in elements(file)
+    }
     if missing := [full_name for full_name, comment in comments.items() if not comment]:
         sys.exit(f"no comment above: {', '.join(missing)}")
     return comments
+
+
+def read_examples(files: list[DescFile]) -> dict[str, Any]:
+    """The examples of proto/examples/ by `Message.field`, or by the field's name alone.
+
+    One whose field is not in the contract is refused.
+    """
+    loaded = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in EXAMPLES.iterdir()}
+    general = loaded.pop("any")
+    examples: dict[str, Any] = dict(general["fields"])
+    for messages in loaded.values():
+        for names, values in messages.items():
+            for message in names.split(", "):
+                examples.update({f"{message}.{field}": value for field, value in values.items()})
+    known = set()
+    for file in files:
+        for full_name, _ in elements(file):
+            *_, message, field = full_name.split(".")
+            known |= {field, f"{message}.{field}"}
+    if unknown := examples.keys() - known:
+        sys.exit(f"examples of no field: {', '.join(sorted(unknown))}")
+    return {name: filled(value, general["texts"]) for name, value in examples.items()}
+
+
+def filled(value: Any, texts: dict[str, str]) -> Any:
+    """The example with each `$name` in it replaced; `$public_url` is replaced when it is shown."""
+    if isinstance(value, str):
+        return Template(value).safe_substitute(texts)
+    if isinstance(value, list):
+        return [filled(one, texts) for one in value]
+    if isinstance(value, dict):
+        return {key: filled(one, texts) for key, one in value.items()}
+    return value
 
 
 def flow(comment: str) -> str:
