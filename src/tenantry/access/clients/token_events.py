@@ -7,15 +7,13 @@ writes nothing. `none`: none.
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import logging
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.access.clients.model import clients, spent_assertions
+from tenantry.db.later import MOST, Later
 from tenantry.db.records import named, records, spelled
 from tenantry.db.statements import Statement
 from tenantry.times import DAY, now
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.event import Event
 
-_SECONDS = 1.0  # between the first that waits and its writing, and between two attempts
-_MOST = 20_000  # events that wait, and clients that are remembered
 _AT_ONCE = 500  # events of a transaction
 
 # A client's first token of a day leaves a mark beside its spent assertions, whose ids are digests:
@@ -49,8 +45,6 @@ _MARK = Statement(
     .returning(spent_assertions.c.client_id, spent_assertions.c.jti)
 )
 
-_log = logging.getLogger(__name__)
-
 
 class TokenEvents:
     """Records the tokens that clients get."""
@@ -60,9 +54,9 @@ class TokenEvents:
         self._policy = policy
         self._day = 0
         self._seen: set[str] = set()  # clients that got a token from this process on this day
-        self._waiting: dict[tuple[str, int], Event] = {}  # by client and day
-        self._due: asyncio.TimerHandle | None = None
-        self._writing: asyncio.Task[None] | None = None
+        self._later = Later[tuple[str, int], "Event"](  # by client and day
+            self._write, name="token events", at_once=_AT_ONCE
+        )
 
     async def issued(
         self, call: Call, client: Client, *, token_id: str, scopes: Sequence[str]
@@ -81,57 +75,22 @@ class TokenEvents:
         if self._policy == "all":
             await self._db.record(event)
         else:
-            self._waiting[client.id, day] = event
-            if self._due is None and self._writing is None:
-                self._wait()
+            self._later.note((client.id, day), event)
 
     async def close(self) -> None:
         """Write what waits, if the database lets us; to be called before it is closed."""
-        self._stop_waiting()
-        if self._writing is not None:
-            await self._writing
-        await self._write()
-        self._stop_waiting()
+        await self._later.close()
 
     def _is_first(self, client_id: str, day: int) -> bool:
         """Whether this may be the first token of the client on this day; the table knows it."""
-        if day != self._day or len(self._seen) >= _MOST:
+        if day != self._day or len(self._seen) >= MOST:
             self._day, self._seen = day, set()
-        if client_id in self._seen or len(self._waiting) >= _MOST:
+        if client_id in self._seen or self._later.waiting >= MOST:
             return False
         self._seen.add(client_id)
         return True
 
-    def _wait(self) -> None:
-        self._due = asyncio.get_running_loop().call_later(_SECONDS, self._begin)
-
-    def _stop_waiting(self) -> None:
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
-
-    def _begin(self) -> None:
-        self._due = None
-        self._writing = asyncio.get_running_loop().create_task(self._write())
-
-    async def _write(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        try:
-            while waiting:
-                some = dict(itertools.islice(waiting.items(), _AT_ONCE))
-                await self._write_some(some)
-                for key in some:
-                    del waiting[key]
-        except Exception as problem:  # noqa: BLE001 - the requests go on, and so does this
-            self._waiting = waiting | self._waiting
-            fields = {"error": type(problem).__name__}
-            _log.warning("token events could not be written yet", extra={"fields": fields})
-        finally:
-            self._writing = None
-            if self._waiting:
-                self._wait()
-
-    async def _write_some(self, some: Mapping[tuple[str, int], Event]) -> None:
+    async def _write(self, some: Mapping[tuple[str, int], Event]) -> None:
         marks = {
             (client_id, f"first token of day {day}"): (day, event)
             for (client_id, day), event in some.items()
