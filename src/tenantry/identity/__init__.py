@@ -1,1 +1,1 @@
-"""People who sign in: the steps of a sign-in, proofs, sessions, codes and refresh tokens."""
+"""People signing in: the steps of a sign-in, proofs, sessions, codes and refresh tokens."""

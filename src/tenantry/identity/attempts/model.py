@@ -9,7 +9,7 @@ from tenantry.db.schema import metadata, time_column
 attempts = Table(
     "attempts",
     metadata,
-    Column("digest", Text, primary_key=True),  # of what is counted and whose it is
+    Column("digest", Text, primary_key=True),  # of the kind of attempt and its owner
     Column("n", Integer, nullable=False),
     time_column("end_time"),  # when counting begins anew
 )

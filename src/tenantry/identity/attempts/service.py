@@ -1,6 +1,6 @@
 """Counting attempts before they are made.
 
-What is tried, and whose it is, is digested under a key of ours: no e-mail address lies here in
+The kind of attempt and its owner are digested under a key of ours: no e-mail address lies here in
 clear. Times are those of the process that counts.
 """
 
@@ -66,7 +66,7 @@ async def take(db: Session, what: str, whose: str, *, most: int, seconds: int) -
         errors.RateLimited: it is one too many.
 
     """
-    assert not isinstance(db, Transaction), "an attempt counts whatever becomes of the rest"
+    assert not isinstance(db, Transaction), "an attempt counts also where the rest is undone"
     n, wait = await count(db, what, whose, seconds=seconds)
     if n > most:
         raise errors.RateLimited(wait, {})
@@ -87,7 +87,7 @@ async def count(db: Session, what: str, whose: str, *, seconds: int) -> tuple[in
 
 
 async def give_back(db: Session, what: str, whose: str) -> None:
-    """Take one attempt back: it was none of those that are limited."""
+    """Take one attempt back: it was not of the limited kind."""
     await db.fetch_all(_GIVE_BACK, p_digest=_digest(db, what, whose))
 
 

@@ -1,4 +1,4 @@
-"""What tokens say of a person: pure functions from a subject to claims.
+"""The claims of tokens about a person: pure functions from a subject.
 
 The names and forms are those of the wire contract. Where they differ from OpenID Connect Core
 section 5.1, it is because clients of the contract decode `updated_at` and `metadata` as text.
@@ -54,7 +54,7 @@ def access_token(
     compact: bool,
     also_for: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return what an access token says beside its id and its times.
+    """Return the claims of an access token beside its id and its times.
 
     Its audience is the application, and whom it is ``also_for``. Of permissions it has only those
     that the product has named: the built-in ones are for our own pages, which read them anew.
@@ -88,10 +88,10 @@ def access_token(
 def id_token(
     subject: Subject, *, issuer: str, client_id: str, scopes: Sequence[str], compact: bool
 ) -> dict[str, Any]:
-    """Return what an ID token says beside its times, its nonce and its hashes.
+    """Return the claims of an ID token beside its times, its nonce and its hashes.
 
-    Where ``compact``, what makes it too long is left out, from the end of the list that scopes ask
-    for; the UserInfo endpoint tells all of it (OpenID Connect Core section 5.4).
+    Where ``compact``, claims that make it too long are left out, from the end of the list that
+    scopes ask for; the UserInfo endpoint tells all of them (OpenID Connect Core section 5.4).
     """
     claims: dict[str, Any] = {
         "iss": issuer,
@@ -115,7 +115,7 @@ def id_token(
 
 
 def userinfo(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
-    """Return what the UserInfo endpoint tells (OpenID Connect Core section 5.3.2)."""
+    """Return the claims of the UserInfo endpoint (OpenID Connect Core section 5.3.2)."""
     claims: dict[str, Any] = {
         "sub": subject.user.id,
         "oid": subject.organization_id,
@@ -132,7 +132,7 @@ def userinfo(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
 def _of_scopes(user: User, scopes: Sequence[str]) -> dict[str, Any]:
     """Return the claims that scopes ask for (section 5.4), the most wanted first.
 
-    What is not known is left out.
+    Unknown ones are left out.
     """
     claims: dict[str, Any] = {}
     if "email" in scopes:

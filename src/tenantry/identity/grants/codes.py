@@ -1,7 +1,7 @@
 """Authorization codes (RFC 6749 section 4.1): given once, redeemed once, within ten minutes.
 
 A code is bound to its client, redirect_uri, PKCE challenge and session. One that comes a second
-time was stolen, or what it gave was: all of that is revoked.
+time was stolen, or its tokens were: all of them are revoked.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _PRUNE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """What a code was good for."""
+    """The grant of a code that was redeemed."""
 
     subject: Subject
     scopes: tuple[str, ...]
@@ -173,7 +173,7 @@ async def redeem(
 def _check_verifier(client: Client, challenge: str | None, verifier: str) -> None:
     if challenge is None:
         if client.client_type in PUBLIC:
-            # Nothing else tells who brings the code (RFC 9700 section 2.1.1).
+            # Nothing else proves the bearer of the code (RFC 9700 section 2.1.1).
             raise InvalidGrant("this client must ask for its codes with a code_challenge")
         # Somebody left the challenge out of the request (RFC 9700 section 4.8.2).
         if verifier:
@@ -185,7 +185,7 @@ def _check_verifier(client: Client, challenge: str | None, verifier: str) -> Non
 
 
 async def _take_back(call: Call, client: Client, row: Row) -> None:
-    """Revoke what a code gave, and refuse it (RFC 6749 section 4.1.2)."""
+    """Revoke the tokens that a code gave, and refuse it (RFC 6749 section 4.1.2)."""
     if row["refresh_token_id"] is not None:
         await refresh_tokens.revoke(call, client, row["refresh_token_id"])
     if row["token_id"] is not None and row["token_expire_time"] > now():

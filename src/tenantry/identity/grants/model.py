@@ -37,7 +37,7 @@ authorization_codes = Table(
     time_column("create_time"),
     time_column("expire_time"),
     time_column("use_time", nullable=True),
-    # What it gave, to be revoked when it comes again (RFC 6749 section 4.1.2).
+    # The tokens that it gave, to be revoked when it comes again (RFC 6749 section 4.1.2).
     Column("refresh_token_id", Text),
     Column("token_id", Text),
     time_column("token_expire_time", nullable=True),

@@ -85,7 +85,7 @@ _REVOKE = Statement(
 
 
 class ScopeNotGranted(Exception):
-    """More is asked for than was granted; the text tells what."""
+    """More is asked for than was granted; the text names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class Presented:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh token was good for."""
+    """The grant of a refresh token that was renewed."""
 
     subject: Subject
     scopes: tuple[str, ...]
@@ -155,7 +155,7 @@ def first(db: Session, id_: str) -> str:
 
 
 async def find(db: Session, text: str) -> Presented | None:
-    """Return what a text is, if it is a refresh token that we made and its family is there."""
+    """Return a text as the refresh token that it is, if we made it and its family is there."""
     read = _read(db, text)
     if read is None:
         return None

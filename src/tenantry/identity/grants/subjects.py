@@ -1,8 +1,8 @@
 """Whom a token is about: a person in an organization, in a session, as all three are now.
 
 Read by one statement, together with the code or the family of refresh tokens that is presented,
-so that no token is given for a session that is over or to somebody who has left. What a role is
-called and permits, is remembered by `tenantry.tenants.roles.catalogue`.
+so that no token is given for a session that is over or to somebody that has left. The name and the
+permissions of a role are remembered by `tenantry.tenants.roles.catalogue`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _h, _o, _r = role_holders.c, organizations.c, refresh_tokens.c
 _PREFIX = "subject_"
 _USER = [column for column in reading.COLUMNS if column is not _u.password_time]
 
-# A session that is signed in to an organization, by a person who is a member of it.
+# A session that is signed in to an organization, by a person that is a member of it.
 _everybody = (
     sessions.join(session_organizations, _so.session_id == _s.id)
     .join(users, _u.id == _s.user_id)
@@ -99,7 +99,7 @@ def with_subject(grants: Table) -> Select[Any]:
     For `subject_of`; takes the parameter `p_now`.
     """
     g = grants.c
-    # Each table by its own key, whatever the database knows of the others.
+    # Each table by its own key, for any plan of the database.
     is_its = (
         (_s.id == g.session_id)
         & (_so.session_id == g.session_id)
@@ -141,7 +141,7 @@ _USER_ID = bindparam("p_user_id", type_=Text)
 _CLIENT_ID = bindparam("p_client_id", type_=Text)
 _JTI = bindparam("p_jti", type_=Text)
 # The same client, session and organization had a refresh token that was revoked after this access
-# token was made: what came of it goes with it (RFC 7009 section 2.1).
+# token was made: all that came of it goes with it (RFC 7009 section 2.1).
 _gone_with_family = (
     select(_r.id)
     .where(
@@ -209,7 +209,7 @@ async def find_of_token(
 
 
 async def find_of_cookie(db: Session, secret: str) -> Subject | None:
-    """Return who a browser is signed in as, by the secret of its session's cookie."""
+    """Return the person that a browser is signed in as, by the secret of its session's cookie."""
     if not secret:
         return None
     row = await db.fetch_one(_OF_COOKIE, p_digest=vault.digest(secret), p_now=now())

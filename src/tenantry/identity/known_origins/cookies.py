@@ -1,7 +1,7 @@
-"""The cookie that a browser is known by: a secret for each person who has signed in there.
+"""The cookie that a browser is known by: a secret for each person that has signed in there.
 
-A person is known by a secret that was made for them alone, at a sign-in of theirs. So a cookie that
-somebody planted makes the browser of whoever planted it known to nobody else.
+A person is known by a secret that was made for them alone, at a sign-in of theirs. So a planted
+cookie makes a browser known as one of its planter, and of nobody else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tenantry.web import cookie
 
 NAME = "tenantry_device"
-MOST_SECRETS = 8  # of people who share a browser; who signed in the longest ago is forgotten
+MOST_SECRETS = 8  # of people that share a browser; the one with the oldest sign-in is forgotten
 _LENGTH = 43  # of a secret, in base64
 _SEPARATOR = "."
 _SECONDS = 400 * 24 * 3600  # as long as browsers keep one (RFC 6265bis section 5.5)

@@ -68,7 +68,7 @@ _FORGET = Statement(delete(known_origins).where(_k.user_id == _USER_ID))
 
 
 class Noted(NamedTuple):
-    """Whether a person had signed in on this device before, and what its cookie is to hold."""
+    """Whether a person had signed in on this device before, and the secrets for its cookie."""
 
     is_known: bool
     secrets: tuple[str, ...]
@@ -88,19 +88,19 @@ async def note(db: Session, origin: Origin, user_id: str) -> Noted:
     if origin.address:
         found[NETWORK] = network(origin.address)
     for kind, value in found.items():
-        what = {"p_user_id": user_id, "p_kind": kind}
-        await db.fetch_all(_NOTE, **what, p_digest=_digest(db, kind, value), p_now=at)
-        await db.fetch_all(_TRIM, **what)
+        whose = {"p_user_id": user_id, "p_kind": kind}
+        await db.fetch_all(_NOTE, **whose, p_digest=_digest(db, kind, value), p_now=at)
+        await db.fetch_all(_TRIM, **whose)
     return Noted(own is not None, secrets)
 
 
 async def of_user(db: Session, origin: Origin, user_id: str) -> str:
-    """Return what stands for a device or network that this person has signed in from, else ""."""
+    """Return a name for the device or network if this person has signed in from it, else ""."""
     return _shown(await _known(db, _OF_USER, origin, p_user_id=user_id))
 
 
 async def of_mailbox(db: Session, origin: Origin, email_key: str) -> str:
-    """Return what stands for one that the person of this address has signed in from, else "".
+    """Return a name for it if the person of this address has signed in from it, else "".
 
     It is looked for whether anybody has the address or not.
     """

@@ -1,1 +1,1 @@
-"""What proves that somebody is who they say: a code by mail, a passkey, a password, an app."""
+"""Proofs of a person's identity: a code by mail, a passkey, a password, an authenticator app."""

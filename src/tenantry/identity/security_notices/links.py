@@ -1,7 +1,7 @@
-"""What the link of a mail carries: which mail it is of, and a proof that we made it.
+"""The token in the link of a mail: the mail's id, and a proof that we made it.
 
-An HMAC-SHA256 under a key of ours, cut to 144 bits: nobody has to keep it, and whoever has the
-database without its master key can make none.
+An HMAC-SHA256 under a key of ours, cut to 144 bits: nobody has to keep it, and the
+database without its master key is not enough to make one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Telling a person what happened to their account, and what "that was not me" does."""
+"""Telling a person of changes to their account, and acting on "that was not me"."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tenantry.settings import Settings
     from tenantry.tenants.users.model import User
 
-# What happened.
+# The activities.
 NEW_DEVICE = "new_device"
 PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of event
 PASSKEY_ADDED, PASSKEY_REMOVED = "passkey_added", "passkey_removed"
@@ -52,7 +52,7 @@ _EMAIL = Statement(select(users.c.email).where(users.c.id == bindparam("p_id", t
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a mail told a person of; ``time`` in microseconds since 1970, UTC."""
+    """The subject of a mail to a person; ``time`` in microseconds since 1970, UTC."""
 
     mail_id: str
     person: User
@@ -61,7 +61,7 @@ class Notice:
 
 
 async def queue(call: Call, user_id: str, activity: str, *, name: str = "") -> None:
-    """Tell a person what was just done to their account; within the transaction of it.
+    """Tell a person of a change to their account; within the transaction of it.
 
     ``name`` is that of the passkey. From where it came is told as well, unless it is a program
     that called.
@@ -86,7 +86,7 @@ async def queue(call: Call, user_id: str, activity: str, *, name: str = "") -> N
 
 
 async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[str, Any] | None:
-    """Return what such a mail shows; None if its person is gone."""
+    """Return the variables of such a mail; None if its person is gone."""
     known = mail.variables
     user_id = known.get("user_id")  # one that an older version queued has none
     if user_id is not None and await db.fetch_one(_EMAIL, p_id=user_id) is None:
@@ -109,7 +109,7 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
 
 
 async def find(db: Session, token: str) -> Notice:
-    """Return what the mail with this link told of.
+    """Return the notice of the mail with this link.
 
     Raises:
         errors.NotFound: there is no such link, its time is over, or its person is gone.
@@ -131,10 +131,10 @@ async def find(db: Session, token: str) -> Notice:
 
 
 async def disown(call: Call, token: str) -> Notice:
-    """Take the person's word that it was not them: all their sessions end, and what hangs on them.
+    """Take the person's word that it was not them: all their sessions end, with their tokens.
 
-    Every device is new to them from then on. It is done once: whoever finds the link later ends
-    nothing more by it.
+    Every device is new to them from then on. It is done once: found later,
+    the link ends nothing more.
 
     Raises:
         errors.NotFound: as `find` says.

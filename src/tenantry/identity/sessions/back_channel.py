@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 class BackChannel:
-    """Sends the notices that are due; `run` and `close` are what a job of the worker needs."""
+    """Sends the notices that are due; `run` and `close` are for a job of the worker."""
 
     def __init__(self, settings: Settings, sign: Sign) -> None:
         self._issuer = settings.public_url
@@ -52,7 +52,7 @@ class BackChannel:
         self._ended = asyncio.Event()
 
     async def run(self, db: Session) -> float:
-        """Begin to send what is due and there is room for; return the seconds until then."""
+        """Begin to send due notices, as far as there is room; return the seconds to wait."""
         self._ended.clear()
         room = _AT_ONCE - len(self._tasks)
         full = [uri for uri, n in self._busy.items() if n >= _AT_AN_ADDRESS]
@@ -72,7 +72,7 @@ class BackChannel:
         return 0.0
 
     async def close(self) -> None:
-        """Wait a little for what is under way; the rest of it is due again by itself."""
+        """Wait a little for notices under way; the others are due again by themselves."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
         for task in self._tasks:
@@ -92,7 +92,7 @@ class BackChannel:
                 await notices.done(db, notice)
         except Failure as failure:  # it is due again when its claim is over
             fields = {"notice": notice.id, "problem": str(failure)}
-            seldom(_log, "what became of logout notices could not be noted", "", fields)
+            seldom(_log, "the outcome of logout notices could not be noted", "", fields)
         except Exception:  # noqa: BLE001 - of one notice, and no concern of the others
             # It is due again when its claim is over.
             fields = {"notice": notice.id, "client": notice.client_id}
@@ -104,7 +104,7 @@ class BackChannel:
             self._ended.set()
 
     async def _send(self, db: Session, notice: Notice) -> str | None:
-        """Send a notice; return what is wrong, None if there is no more to do about it."""
+        """Send a notice; return the problem, None if there is no more to do about it."""
         token = await self._sign(db, self._claims(db, notice), TYPE)
         try:
             answer = await self._client.send(
@@ -125,7 +125,7 @@ class BackChannel:
         return f"status {answer.status}"
 
     def _claims(self, db: Session, notice: Notice) -> dict[str, Any]:
-        """Return what a logout token says (section 2.4); one of each attempt, for it is short."""
+        """Return the claims of a logout token (section 2.4): a short-lived one of each attempt."""
         at = now() // 1_000_000
         return {
             "iss": self._issuer,
@@ -139,11 +139,11 @@ class BackChannel:
         }
 
     @staticmethod
-    def _warn(what: str, notice: Notice, problem: str) -> None:
+    def _warn(text: str, notice: Notice, problem: str) -> None:
         fields = {
             "notice": notice.id,
             "client": notice.client_id,
             "session": notice.session_id,
             "problem": problem,
         }
-        _log.warning(what, extra={"fields": fields})
+        _log.warning(text, extra={"fields": fields})

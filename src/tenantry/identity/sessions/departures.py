@@ -1,8 +1,8 @@
-"""The sessions of those who left: what the worker ends when a user, a membership or an
+"""The sessions of departed people: the worker ends them when a user, a membership or an
 organization is gone.
 
 It follows the event log by position, so that no departure is missed, however late it was committed.
-Until it comes to one, whoever asks for a session, or renews its tokens, looks at the membership.
+Until it comes to one, a read of a session, and a renewal of tokens, looks at the membership.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
 
 IDLE_SECONDS = 0.5
-# Whoever holds the position and is not done by then is thought dead.
+# A worker that holds the position and is not done by then is thought dead.
 LEASE_SECONDS = 60.0
 
 _USER = "user.deleted"
@@ -124,7 +124,7 @@ async def run(db: Session) -> float:
 
 
 async def _depart(db: Session, event: Row) -> None:
-    """End what an event leaves without ground; done again, it finds nothing more to do."""
+    """End sessions that an event leaves without ground; once more, it finds nothing to do."""
     before: dict[str, Any] = from_json(event["before"])
     at: int = event["occurred_at"]
     if event["type"] == _USER:

@@ -1,4 +1,4 @@
-"""What a browser says of itself, as sessions show it."""
+"""A browser's word about itself, as sessions show it."""
 
 from __future__ import annotations
 

@@ -27,9 +27,9 @@ _s = sessions.c
 _STATUS = bindparam("p_status", type_=Text)
 _IDS = json_values(bindparam("p_ids", type_=Text))
 _has_lapsed = _s.lapse_time <= NOW
-# Whoever asks, one that has lapsed only expires: that is how it ended, and when.
+# A session that has lapsed can only expire, for any caller: that is how it ended, and when.
 _may_end = IS_ACTIVE & case((_STATUS == EXPIRED, _has_lapsed), else_=_s.lapse_time > NOW)
-# Held in the order of their ids, or two who end several at once could wait for each other.
+# Held in the order of their ids, or two calls that end several could wait for each other.
 _held = select(_s.id).where(_s.id.in_(_IDS), _may_end).order_by(_s.id).with_for_update().cte("held")
 _END = Statement(
     update(sessions)
@@ -58,7 +58,7 @@ async def end(call: Call, session_ids: Sequence[str], *, status: str) -> list[Se
     """End those of these sessions that are active, `AT_ONCE` at most; return them, ended.
 
     Their applications are told by notices, which the worker sends, and everybody by an event each.
-    Of a person who is gone there is no event: it would say who they were.
+    Of a deleted person there is no event: it would name them.
     """
     async with call.db.transaction() as db:
         rows = await db.fetch_all(

@@ -24,7 +24,7 @@ _BLANK = Statement(
 
 
 async def forget(call: Call, user_id: str) -> None:
-    """End the sessions of a person, and blank what is kept of their devices; done again, as well.
+    """End the sessions of a person, and blank their devices; done again, as well.
 
     Their applications are told of the end. To be called before the user is deleted and the events
     are blanked: those of the end tell of the devices, too.

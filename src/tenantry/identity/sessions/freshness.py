@@ -1,4 +1,4 @@
-"""How long ago a person showed who they are: what an open browser alone must not do asks for it."""
+"""The age of a sign-in: a step that an open browser alone must not take asks for a fresh one."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Freshness:
 
     @classmethod
     def of(cls, settings: Settings) -> Freshness:
-        """Return what the settings say."""
+        """Return that of the settings."""
         return cls(settings.fresh_sign_in_minutes)
 
     def has(self, session: Session) -> bool:
-        """Whether the person of a session showed so lately who they are."""
+        """Whether the person of a session authenticated so lately."""
         return now() - session.auth_time <= self.minutes * MINUTE
 
     async def check(self, call: Call) -> None:
-        """Let a person go on who did so lately, and every program.
+        """Let a person with a fresh sign-in go on, and every program.
 
         Raises:
             errors.ReauthenticationRequired: the person did not.

@@ -1,4 +1,4 @@
-"""What the worker does with sessions by the clock: ends those that lapse, forgets old ones.
+"""The worker's part in sessions by the clock: it ends those that lapse, and forgets old ones.
 
 That a session has lapsed, everybody sees by its times; here its end is told.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 5.0
 _SHORTEST_SECONDS = 0.05
-_PRUNED_AT_ONCE = 500  # sessions, each with what it holds
+_PRUNED_AT_ONCE = 500  # sessions, each with all that hangs on it
 
 _s = sessions.c
 _DUE = Statement(

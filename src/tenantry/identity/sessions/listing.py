@@ -31,13 +31,13 @@ _LARGEST = 2**63 - 1
 
 _s = sessions.c
 _USER_ID: ColumnElement[str] = bindparam("p_user_id", type_=Text)
-# As whoever asks sees it: one that has lapsed is expired, also before the worker comes to it.
+# As callers see it: one that has lapsed is expired, also before the worker comes to it.
 _status = case(((_s.status == ACTIVE) & (_s.lapse_time <= NOW), EXPIRED), else_=_s.status)
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to; everything that is set must hold."""
+    """The filter of a list; every member that is set must hold."""
 
     statuses: tuple[str, ...] = ()  # any of these; () for all
     start_time: int | None = None  # of the beginning, in microseconds since 1970, both included

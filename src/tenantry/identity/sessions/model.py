@@ -97,7 +97,7 @@ logout_notices = Table(
 )
 Index("ix_logout_notices__due_time", logout_notices.c.due_time)
 
-# One row: up to which position of the event log the sessions of those who left were ended.
+# One row: the position of the event log up to which sessions of departed people were ended.
 session_departures = Table(
     "session_departures",
     metadata,
@@ -180,7 +180,7 @@ class Session:
         return self.status, self.expire_time
 
     def shown(self) -> dict[str, Any]:
-        """Return what events say of it."""
+        """Return it as events show it."""
         event: dict[str, Any] = {
             "session_id": self.id,
             "user_id": self.user_id,

@@ -1,7 +1,7 @@
 """Notices to applications that a session has ended, until they are sent.
 
 They are queued with the end itself, and claimed by workers: one whose worker died is due again by
-itself, and what that worker would still have to say of it has the wrong number of attempts.
+itself, and a late word of that worker about it has the wrong number of attempts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Session
 
-# Longer than an attempt may take: whoever claimed a notice and is not done by then is thought dead.
+# Longer than an attempt may take: a worker that is not done with it by then is thought dead.
 LEASE_SECONDS = 30
 AT_AN_ADDRESS = 10  # that are claimed at once
 

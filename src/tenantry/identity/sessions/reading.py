@@ -23,10 +23,10 @@ NOW: ColumnElement[int] = bindparam("p_now", type_=BigInteger)
 
 _s, _o, _c, _m = sessions.c, session_organizations.c, session_clients.c, memberships.c
 
-# Spelled out: the index over what lapses is only for this status, and a parameter could be any.
+# Spelled out: the index of lapse times is only for this status, and a parameter could be any.
 IS_ACTIVE = _s.status == literal_column(f"'{ACTIVE}'")
-# Not ended, not lapsed, and of somebody who is still a member of the organization it is in. That
-# is asked here, for whoever ends sessions of those who are gone comes a moment later.
+# Not ended, not lapsed, and of a person still a member of its organization. That is asked here, for
+# the worker ends the sessions of departed people a moment later.
 IS_LIVE = (
     IS_ACTIVE
     & (_s.lapse_time > NOW)

@@ -171,7 +171,7 @@ async def begin(
 ) -> tuple[Session, str]:
     """Begin a session; return it with the secret of its cookie, which is kept nowhere.
 
-    The secret is always a new one: what a browser brought along never becomes a session. ``amr``
+    The secret is always a new one: a browser's own never becomes that of a session. ``amr``
     are the ids of the connections by which the person has signed in. ``call.db`` may be a
     transaction; that the person is a member of the organization is the caller's to know.
     """
@@ -270,7 +270,7 @@ async def enter(
 
 
 async def authenticated(call: Call, session: Session) -> None:
-    """Note that the person of a session has shown just now, once more, who they are.
+    """Note that the person of a session has authenticated once more just now.
 
     Raises:
         SessionOver: it has ended.
@@ -333,7 +333,7 @@ async def revoke_all(call: Call, user_id: str) -> list[Session]:
 async def end(call: Call, session_id: str, *, status: str) -> Session | None:
     """End a session: LOGOUT, REVOKED or EXPIRED. Return it, or None if it was not active.
 
-    In one transaction with what is told of it: the event, and the notices to its applications.
+    In one transaction with its event and the notices to its applications.
     """
     ended = await ending.end(call, [session_id], status=status)
     return ended[0] if ended else None

@@ -1,6 +1,6 @@
 """Invitations as links in mail: a person with the link has the inbox that it was sent to.
 
-It makes a member, once. It begins a session only for somebody who has never signed in and has no
+It makes a member, once. It begins a session only for somebody that has never signed in and has no
 second factor: for everybody else a link that is good for days must not be a way in.
 """
 

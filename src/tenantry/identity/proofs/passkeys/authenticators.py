@@ -1,4 +1,4 @@
-"""What authenticators are called, by the AAGUID that they give (WebAuthn section 6.5.1).
+"""The names of authenticators, by the AAGUID that they give (WebAuthn section 6.5.1).
 
 Only for people to recognize a passkey by: nobody proves an AAGUID without attestation.
 """
@@ -33,5 +33,5 @@ def name_of(aaguid: str) -> str:
 
 
 def display_name(aaguid: str, system: str) -> str:
-    """Return what a new passkey is called: by its authenticator, else by the operating system."""
+    """Return the name of a new passkey: by its authenticator, else by the operating system."""
     return name_of(aaguid) or (f"Passkey on {system}" if system else "Passkey")

@@ -1,6 +1,7 @@
 """The two ceremonies of Web Authentication, without a database: options out, an answer verified.
 
-The library `webauthn` does it; here is what we ask of authenticators, and what it leaves open.
+The library `webauthn` does it; here are our demands on authenticators, and the checks that it
+leaves open.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class NotAccepted(errors.InvalidArgument):
-    """An authenticator's answer does not prove what it should."""
+    """An authenticator's answer does not prove its claim."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -36,7 +37,7 @@ class NotAccepted(errors.InvalidArgument):
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What a verified registration says."""
+    """The content of a verified registration."""
 
     credential_id: str  # base64url
     public_key: str  # COSE, base64url
@@ -52,7 +53,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """What a verified authentication says; whether its count is right is not decided yet."""
+    """The content of a verified authentication; whether its count is right is not decided yet."""
 
     sign_count: int
     user_verified: bool
@@ -116,7 +117,7 @@ def creation_options(
 def request_options(relying_party: RelyingParty, challenge: str) -> dict[str, Any]:
     """Return a PublicKeyCredentialRequestOptionsJSON (WebAuthn section 5.1.10).
 
-    It names no passkeys: whoever asks would learn which addresses have some.
+    It names no passkeys: a stranger would learn which addresses have some.
     """
     from webauthn import generate_authentication_options
     from webauthn.helpers import base64url_to_bytes
@@ -137,7 +138,7 @@ def challenge_of(credential: Mapping[str, Any]) -> str:
         NotAccepted: it cannot be read, or was made in somebody's frame.
 
     """
-    with _what_comes_from_outside():
+    with _input_from_outside():
         from webauthn.helpers import (
             base64url_to_bytes,
             bytes_to_base64url,
@@ -158,7 +159,7 @@ def credential_id_of(credential: Mapping[str, Any]) -> str:
         NotAccepted: it cannot be read.
 
     """
-    with _what_comes_from_outside():
+    with _input_from_outside():
         from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
         return bytes_to_base64url(base64url_to_bytes(credential["rawId"]))
@@ -170,10 +171,10 @@ def verify_registration(
     """Verify a RegistrationResponseJSON (WebAuthn section 7.1).
 
     Raises:
-        NotAccepted: it is none, or does not answer this challenge on a page of ours.
+        NotAccepted: it is malformed, or does not answer this challenge on a page of ours.
 
     """
-    with _what_comes_from_outside():
+    with _input_from_outside():
         from webauthn import verify_registration_response
         from webauthn.helpers import (
             base64url_to_bytes,
@@ -214,11 +215,11 @@ def verify_authentication(
     """Verify an AuthenticationResponseJSON (WebAuthn section 7.2).
 
     Raises:
-        NotAccepted: it is none, does not answer this challenge on a page of ours, is not signed by
+        NotAccepted: it is malformed, does not answer this challenge on our pages, is not signed by
             this passkey, or names another user.
 
     """
-    with _what_comes_from_outside():
+    with _input_from_outside():
         from webauthn import verify_authentication_response
         from webauthn.helpers import base64url_to_bytes, parse_authentication_credential_json
         from webauthn.helpers.structs import CredentialDeviceType
@@ -242,8 +243,8 @@ def verify_authentication(
 
 
 @contextmanager
-def _what_comes_from_outside() -> Iterator[None]:
-    """Take whatever the library's parsers raise for an answer that does not hold."""
+def _input_from_outside() -> Iterator[None]:
+    """Take any error of the library's parsers for an answer that does not hold."""
     from webauthn.helpers.exceptions import WebAuthnException
 
     try:

@@ -1,4 +1,4 @@
-"""Challenges: what an authenticator has to sign, each good once and for five minutes."""
+"""Challenges for authenticators to sign, each good once and for five minutes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PRUNED_AT_ONCE = 1000
 _c = webauthn_challenges.c
 _INSERT = Statement(insert(webauthn_challenges).values(bound(webauthn_challenges)).returning(_c.id))
 _LIVE = (_c.kind == bindparam("p_kind")) & (_c.expire_time > bindparam("p_now"))
-# Whoever answers for another sign-in must not use it up either.
+# An answer for another sign-in must not use it up either.
 _OF = bindparam("p_auth_request_id", type_=Text)
 _IS_OF = func.coalesce(_c.auth_request_id, "") == func.coalesce(_OF, "")
 _TAKE = Statement(

@@ -59,7 +59,7 @@ Index("ix_webauthn_challenges__expire_time", webauthn_challenges.c.expire_time)
 class Passkey:
     """One passkey; times in microseconds since 1970, UTC.
 
-    The flags are what the authenticator said the last time: ``user_verified`` that it knew the
+    The flags are the authenticator's of the last time: ``user_verified`` that it knew the
     person, by a PIN or by a finger, and not only that somebody touched it.
     """
 
@@ -102,11 +102,11 @@ class Passkey:
 
     @property
     def authenticator_name(self) -> str:
-        """The name of what made it, "" where that is not known."""
+        """The name of its authenticator, "" where that is not known."""
         return authenticators.name_of(self.aaguid)
 
     def shown(self) -> dict[str, Any]:
-        """Return what its events say: neither the key nor where the person was."""
+        """Return it as its events show it: with neither the key nor the person's whereabouts."""
         event: dict[str, Any] = {
             "id": self.id,
             "user_id": self.user_id,

@@ -111,7 +111,7 @@ def _credential(
     request: pb.FinishRegistrationRequest | pb.FinishAuthenticationRequest,
     response: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the JSON form of WebAuthn (section 5.1) of what came as bytes."""
+    """Return the JSON form of WebAuthn (section 5.1) of an answer that came as bytes."""
     id_ = _base64url(request.credential_id)
     credential = {
         "id": id_,

@@ -209,18 +209,18 @@ async def begin_authentication(
     """Return a challenge's id, and the options for `navigator.credentials.get`.
 
     Which passkey answers is the person's choice: an e-mail address changes nothing, so that nobody
-    learns from the options who has passkeys.
+    learns from the options which people have passkeys.
 
     Raises:
         errors.RateLimited: too many began from this network.
 
     """
     if call.origin.address:
-        what, most = "passkey challenge", CHALLENGES_A_MINUTE
+        kind, most = "passkey challenge", CHALLENGES_A_MINUTE
         if auth_request_id is not None:
-            what, most = f"{what} of a sign-in", CHALLENGES_OF_SIGN_INS_A_MINUTE
+            kind, most = f"{kind} of a sign-in", CHALLENGES_OF_SIGN_INS_A_MINUTE
         origin = network(call.origin.address)
-        await attempts.take(call.db, what, origin, most=most, seconds=_MINUTE)
+        await attempts.take(call.db, kind, origin, most=most, seconds=_MINUTE)
     challenge = await challenges.issue(
         call.db, challenges.AUTHENTICATION, auth_request_id=auth_request_id
     )
@@ -274,7 +274,7 @@ async def list_of(db: Session, user_id: str) -> list[Passkey]:
 
 
 async def list_all(call: Call, user_id: str) -> tuple[str, list[Passkey]]:
-    """Return whose passkeys these are, and them: a signed-in person's own when no id is given.
+    """Return the owner of these passkeys, and them: a signed-in person's own when no id is given.
 
     Raises:
         errors.InvalidArgument: a client named nobody.
@@ -322,9 +322,9 @@ async def rename(call: Call, passkey_id: str, display_name: str) -> Passkey:
 
 
 async def remove(call: Call, passkey_id: str, freshness: Freshness | None) -> Passkey:
-    """Delete a passkey, and return what it was.
+    """Delete a passkey, and return it.
 
-    Without ``freshness`` the caller has seen to it that the person showed who they are.
+    Without ``freshness`` the caller has seen to it that the person authenticated.
 
     Raises:
         errors.NotFound: there is no such passkey that this caller may see.

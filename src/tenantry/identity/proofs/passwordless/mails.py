@@ -1,7 +1,7 @@
 """The mails of passwordless requests: code and link are made when one goes out.
 
-What an application sends as template_variables is there for templates of the operator's, under the
-names it gives; ours show none of them.
+The template_variables of an application are for templates of the operator's, under the names it
+gives; ours show none of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SIGN_IN_CODE, SIGN_UP_CODE, NO_ACCOUNT_MAIL = "sign_in_code", "sign_up_code", "no_account"
 TEMPLATES = (SIGN_IN_CODE, SIGN_UP_CODE, NO_ACCOUNT_MAIL)
-# What a request says itself.
+# The names of a request's own variables.
 RESERVED = {"otp", "link", "expire_time", "expiry_time", "expiry_time_relative"}
 
 _FILES = {SIGNUP: SIGN_UP_CODE, NO_ACCOUNT: NO_ACCOUNT_MAIL}
@@ -55,7 +55,7 @@ def check_variables(variables: Mapping[str, str]) -> None:
     """Check the names that an application gives to its variables.
 
     Raises:
-        errors.InvalidArgument: one is the name of what we say ourselves.
+        errors.InvalidArgument: one has the name of a variable of ours.
 
     """
     for name in variables:
@@ -79,7 +79,7 @@ def row(db: Session, request: Request) -> dict[str, Any]:
 
 
 async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[str, Any] | None:
-    """Return what the mail of a request shows; None if it is used or over, or was replaced."""
+    """Return the variables of a request's mail; None if it is used or over, or was replaced."""
     found = await db.fetch_one(
         _FIND, p_id=mail.variables["request_id"], p_generation=mail.variables["generation"]
     )

@@ -14,9 +14,9 @@ from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
 
-# What is in the mail: a code, a link, or both.
+# The content of the mail: a code, a link, or both.
 OTP, LINK, LINK_OTP = "OTP", "LINK", "LINK_OTP"
-# What the mail says. The last has neither code nor link: there is no account to sign in to.
+# The words of the mail. The last has neither code nor link: there is no account to sign in to.
 SIGNIN, SIGNUP, NO_ACCOUNT = "SIGNIN", "SIGNUP", "NO_ACCOUNT"
 
 passwordless_requests = Table(
@@ -28,7 +28,7 @@ passwordless_requests = Table(
     Column("type", Text, nullable=False),
     Column("template", Text, nullable=False),  # SIGNIN or SIGNUP; "" where none was named
     Column("state", Text),
-    Column("link_uri", Text),  # what link_token is added to
+    Column("link_uri", Text),  # that link_token is added to
     Column("template_variables", Json, nullable=False),
     Column("auth_request_id", Text),  # None: an application asked, by the API
     Column("organization_id", Text),  # whom the mail is of

@@ -1,7 +1,7 @@
 """The code and the link of a request: made by HMAC-SHA256, so that nobody has to keep them.
 
-Both hang on the request's id and generation: whoever has the database without its master key can
-make neither. A code is the MAC modulo a million; of 2^256 values that makes none likelier than
+Both hang on the request's id and generation: the database without its master key is not enough to
+make either. A code is the MAC modulo a million; of 2^256 values that makes none likelier than
 another by more than one in 2^236.
 """
 
@@ -29,7 +29,7 @@ def code(db: Session, request_id: str, generation: int) -> str:
 
 
 def link_token(db: Session, request_id: str, generation: int) -> str:
-    """Return what the link of a request carries: the request's id, and a proof that we made it."""
+    """Return the token of a request's link: the request's id, and a proof that we made it."""
     mac = _mac(db, "passwordless-link", request_id, generation)[:_MAC]
     return f"{request_id}.{base64.urlsafe_b64encode(mac).decode()}"
 
@@ -56,7 +56,7 @@ def typed(text: str) -> str:
 
 
 def digest(db: Session, request_id: str, given: str) -> str:
-    """Return what is stored of a code that somebody tried: keyed, for a code is easily guessed."""
+    """Return the digest that is stored of a tried code: keyed, for a code is easily guessed."""
     key = db.vault.derive("passwordless-wrong-code")
     return hmac.digest(key, f"{request_id}.{given}".encode(errors="surrogatepass"), "sha256").hex()
 

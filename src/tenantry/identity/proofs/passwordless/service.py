@@ -1,11 +1,11 @@
 """The rules of passwordless requests: sending, sending again, verifying.
 
-What is limited, and why nobody can lock out the owner of an address by it:
+The limits, and why nobody can lock out the owner of an address by them:
 
 - Mails: two a minute to one address. Those of our own pages are counted for each network that
-  they are asked from, so that a stranger who asks all the time leaves the owner's two alone; over
-  all networks there are six a minute. What an application asks for is counted by itself.
-- Wrong codes: five in ten minutes for one request, which harms whoever asked for it alone; and
+  they are asked from, so that a stranger that asks all the time leaves the owner's two alone; over
+  all networks there are six a minute. Those of applications are counted by themselves.
+- Wrong codes: five in ten minutes for one request, which harms the asker alone; and
   fifty in an hour over all requests for an address, for else many requests would be many guesses.
   The link that is in the same mail goes on working: it has 144 bits, and nobody guesses it.
 - A device or network that the person has signed in from before has mails and codes of its own,
@@ -55,7 +55,7 @@ WRONG_CODES_OF_ADDRESS, WRONG_CODES_OF_ADDRESS_SECONDS = 50, 3600
 _REPEAT = 5 * SECOND
 _KEPT = 24 * 3600 * SECOND  # after it expired: it can still be sent again
 _PRUNED_AT_ONCE = 1000
-# What a link may begin with: a browser would run or read what follows the others.
+# The schemes of links: a browser would run or read the text that follows others.
 _SCHEME = re.compile(r"https?|[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.IGNORECASE)
 _URI = re.compile(r"""[^\x00-\x20\x7f-\xa0"<>\\^`{|}]+""")
 
@@ -177,7 +177,7 @@ async def resend(
     """Send the mail again, under the same id: the same code and link while they are good.
 
     Their time begins anew. Once it is over there are new ones, and the old ones stay dead.
-    ``by_application`` finds what an application asked for alone.
+    ``by_application`` finds only those that an application asked for.
 
     Raises:
         errors.NotFound: there is no such request.
@@ -296,8 +296,8 @@ async def _count(
 ) -> tuple[Request, int | None]:
     """Count an attempt; return the request, and the seconds to wait if it is one too many.
 
-    The row is held meanwhile, so that a code which comes many times at once is one attempt. What
-    is refused is not noted: when it came again, it would pass for counted.
+    The row is held meanwhile, so that a code which comes many times at once is one attempt. A
+    refused code is not noted: when it came again, it would pass for counted.
     """
     digest = proofs.digest(db, request_id, code)
     async with db.transaction() as session:
@@ -308,14 +308,14 @@ async def _count(
         repeated = row["wrong_digest"] == digest and row["wrong_time"] > at - _REPEAT
         if repeated or not request.is_good(at):
             return request, None
-        for what, whose, most, seconds in (
+        for kind, whose, most, seconds in (
             (_CODES, request_id, WRONG_CODES, WRONG_CODES_SECONDS),
             (
                 *(_CODES_OF_ADDRESS, guesser),
                 *(WRONG_CODES_OF_ADDRESS, WRONG_CODES_OF_ADDRESS_SECONDS),
             ),
         ):
-            n, wait = await attempts.count(session, what, whose, seconds=seconds)
+            n, wait = await attempts.count(session, kind, whose, seconds=seconds)
             if n > most:
                 return request, wait
         await session.fetch_all(_NOTE_WRONG, p_id=request_id, p_digest=digest, p_now=at)

@@ -1,1 +1,1 @@
-"""Passwords: hashing (Argon2id, RFC 9106), verifying what an import brought, rules for new ones."""
+"""Passwords: hashing (Argon2id, RFC 9106), verifying imported hashes, rules for new ones."""

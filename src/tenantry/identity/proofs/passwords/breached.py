@@ -47,7 +47,7 @@ class BreachedPasswords:
 
 
 def _has(lines: mmap.mmap, wanted: bytes) -> bool:
-    """Halve what is left: the line begins at ``low`` or later, and before ``high``."""
+    """Halve the rest: the line begins at ``low`` or later, and before ``high``."""
     low = len(_MARK) if lines[: len(_MARK)] == _MARK else 0
     high = len(lines)
     while low < high:

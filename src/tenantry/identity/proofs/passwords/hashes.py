@@ -1,7 +1,7 @@
 """Forms of password hashes: ours, and those that an import brings. Pure functions.
 
-Two families of text: the PHC string format, and the modular crypt format that came before it. What
-a hash asks for is bounded, so that none of them can cost a server its memory or many seconds.
+Two families of text: the PHC string format, and the modular crypt format that came before it. The
+cost of a hash is bounded, so that none of them can cost a server its memory or many seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FORMS = (
 )
 TOO_DEAR = "asks for more work than sign-in gives it"
 
-# What one verification may take: on a core of 2026, about two seconds at most.
+# The bounds of one verification: on a core of 2026, about two seconds at most.
 _MEMORY = 256 << 20  # bytes
 _ARGON2_PASSES = 1 << 20  # passes over a KiB
 _LANES = 16
@@ -34,7 +34,7 @@ _BASE64 = r"[A-Za-z0-9+/]{4,512}={0,2}"
 _CRYPT64 = r"[./A-Za-z0-9]{4,512}"
 _ITOA64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BCRYPT64 = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-_BCRYPT_BYTES = 72  # what bcrypt reads of a password
+_BCRYPT_BYTES = 72  # that bcrypt reads of a password
 _SCRYPT_BYTES = 32  # of a hash in $7$
 
 Match = re.Match[str]
@@ -42,7 +42,7 @@ Match = re.Match[str]
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """One form: how it looks, what is too much, and whether a password is that of a hash."""
+    """One form: its pattern, its bound, and whether a password is that of a hash."""
 
     pattern: re.Pattern[str]
     is_dear: Callable[[Match], bool]
@@ -50,7 +50,7 @@ class _Form:
 
 
 def problem(text: str) -> str:
-    """Return what is wrong with a hash, "" for nothing; its text is never repeated."""
+    """Return the fault of a hash, "" for none; its text is never repeated."""
     found = _read(text)
     if found is None:
         return FORMS
@@ -155,7 +155,7 @@ def _matches_scrypt(
     password: bytes, salt: bytes, numbers: tuple[int, int, int], known: bytes
 ) -> bool:
     ln, r, p = numbers
-    most = 2 * _MEMORY  # with what it takes beside its blocks
+    most = 2 * _MEMORY  # with its needs beside its blocks
     try:
         made = hashlib.scrypt(
             password, salt=salt, n=1 << ln, r=r, p=p, maxmem=most, dklen=len(known)
@@ -185,7 +185,7 @@ def _verify_pbkdf2(password: bytes, match: Match) -> bool:
 
 
 def _decoded(text: str) -> bytes:
-    """Return what base64 says, also where "." stands for "+" and padding is left out."""
+    """Return the bytes of base64, also where "." stands for "+" and padding is left out."""
     bare = text.rstrip("=").replace(".", "+")
     if len(bare) % 4 == 1:
         return b""
@@ -193,7 +193,7 @@ def _decoded(text: str) -> bytes:
 
 
 def _crypt_decoded(text: str) -> bytes:
-    """Return what $7$ writes in groups of four digits of six bits, low ones first."""
+    """Return the bytes that $7$ writes in groups of four digits of six bits, low ones first."""
     made = b""
     for start in range(0, len(text), 4):
         group = text[start : start + 4]

@@ -1,9 +1,9 @@
 """Threads that hash: so many that calls keep a core, and only so many waiting, served in turn.
 
-A hash takes one core for some 70 ms, and lets go of the interpreter meanwhile. Who waits for a
-thread is served network by network, so that a flood from one of them costs the others the wait for
-one hash. Where too many wait, the last of the longest line goes. What waits longer than its person
-would is refused: a pile of it would only keep the others waiting.
+A hash takes one core for some 70 ms, and lets go of the interpreter meanwhile. Those that wait for
+a thread are served network by network, so that a flood from one of them costs the others the wait
+for one hash. Where too many wait, the last of the longest line goes. A hash that waits longer
+than its person would is refused: a pile of them would only keep the others waiting.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Pool:
         self._executor = ThreadPoolExecutor(threads, "passwords")
 
     async def run(self, function: Callable[..., T], *given: object, network: str) -> T:
-        """Return what a function returns that somebody of this network asks for.
+        """Return the result of a function that somebody of this network asks for.
 
         Raises:
             errors.Busy: too many are waiting, of this network or in all.
@@ -54,7 +54,7 @@ class Pool:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(self._pass_on)
 
-        # Not when whoever asked has gone away: the thread goes on for as long as it takes.
+        # Not when the asker has gone away: the thread goes on for as long as it takes.
         work.add_done_callback(end)
         return await asyncio.wrap_future(work)
 
@@ -90,7 +90,7 @@ class Pool:
             raise
 
     def _pass_on(self) -> None:
-        """Give a thread that is free to whoever is next."""
+        """Give a free thread to the next one in turn."""
         while self._lines:
             network, line = self._lines.popitem(last=False)
             turn = line.popleft()

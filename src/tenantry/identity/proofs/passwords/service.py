@@ -2,8 +2,8 @@
 
 Guessing is limited for an account from one network, for an account over all networks, and for one
 network over all accounts. Nobody can lock out the owner by it: a device or network that they have
-signed in from before has guesses of its own, and whoever has none left is told that the code by
-mail works, which counts by itself (`tenantry.identity.proofs.passwordless`).
+signed in from before has guesses of its own, and a person with none left is told that the code
+by mail works, which counts by itself (`tenantry.identity.proofs.passwordless`).
 
 Unknown addresses, people without a password and wrong passwords get one answer after one amount of
 work: that of a hash of ours. Only a hash that an import brought takes another, until its person has
@@ -69,13 +69,13 @@ _CHOOSE = Statement(
     .values(
         password_hash=bindparam("p_hash"),
         password_time=bindparam("p_now"),
-        # Whoever has read the row, and writes all of it, must see that it has changed.
+        # A writer of the whole row, having read it before, must see that it has changed.
         revision=_u.revision + 1,
         update_time=bindparam("p_now"),
     )
     .returning(_u.id),
 )
-# What was chosen meanwhile stays.
+# A password that was chosen meanwhile stays.
 _UPGRADE = Statement(
     update(users)
     .where(_u.id == bindparam("p_id"), _u.password_hash == bindparam("p_old"))
@@ -98,7 +98,7 @@ class Passwords:
     async def hash(self, password: str, *, network: str = "") -> str:
         """Return the Argon2id hash of a password (RFC 9106) in PHC format.
 
-        ``network`` is that of who asks for it: all of them are served in turn.
+        ``network`` is the asker's: all of them are served in turn.
 
         Raises:
             errors.Busy: too many hashes are waiting.
@@ -121,7 +121,7 @@ class Passwords:
             hashes.verify, _normal(password).encode(), hash_ or _NOBODYS, network=network
         )
         if not right and hash_ and not unicodedata.is_normalized("NFC", password):
-            # Who made an imported hash may have taken what was typed as it came.
+            # The maker of an imported hash may have taken the typed text as it came.
             given = password.encode(errors="surrogatepass")
             right = await self._pool.run(hashes.verify, given, hash_, network=network)
         return right and hash_ is not None
@@ -131,7 +131,7 @@ class Passwords:
         return not hash_.startswith("$argon2id$") or self._argon2().check_needs_rehash(hash_)
 
     def check(self, password: str, *, email: str) -> None:
-        """Check a new password of who has this address.
+        """Check a new password of the person with this address.
 
         Raises:
             errors.InvalidArgument: it breaks a rule; the field is "password".
@@ -197,7 +197,7 @@ class Passwords:
     ) -> None:
         """Set a person's password, end their sessions, and tell them.
 
-        Of the sessions ``session_id`` is left, or that of a caller who is signed in.
+        Of the sessions ``session_id`` is left, or that of a signed-in caller.
 
         Raises:
             errors.NotFound: there is no such user.
@@ -236,9 +236,9 @@ class Passwords:
         return self._hasher
 
 
-async def _take(db: Session, what: str, whose: str, *, most: int, seconds: int) -> None:
+async def _take(db: Session, kind: str, whose: str, *, most: int, seconds: int) -> None:
     try:
-        await attempts.take(db, what, whose, most=most, seconds=seconds)
+        await attempts.take(db, kind, whose, most=most, seconds=seconds)
     except errors.RateLimited as problem:
         wait = int(problem.headers["retry-after"])
         raise errors.RateLimited(
@@ -249,7 +249,8 @@ async def _take(db: Session, what: str, whose: str, *, most: int, seconds: int) 
 def _normal(password: str) -> str:
     """Return a password as it is hashed, whichever way its characters were typed.
 
-    NIST SP 800-63B section 3.1.1.2. What is no character is as good as any other that fits none.
+    NIST SP 800-63B section 3.1.1.2. Bytes that are no character are as
+    good as any others that match nothing.
     """
     given = unicodedata.normalize("NFC", password)
     return given.encode(errors="replace").decode()

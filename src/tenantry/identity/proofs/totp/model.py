@@ -78,7 +78,7 @@ class Registration:
         )
 
     def shown(self) -> dict[str, Any]:
-        """Return what its events say."""
+        """Return it as its events show it."""
         event: dict[str, Any] = {
             "id": self.id,
             "account_name": self.account_name,

@@ -1,7 +1,7 @@
-"""Recovery codes: what lets a person in whose authenticator app is gone, each once.
+"""Recovery codes: each lets in, once, a person whose authenticator app is gone.
 
-A code has 80 random bits, too many to guess, so nothing counts attempts: whoever guesses at the
-app's codes cannot lock the person out of these. What is stored is their HMAC under a key of ours.
+A code has 80 random bits, too many to guess, so nothing counts attempts: guesses at the app's
+codes cannot lock the person out of these. They are stored as an HMAC under a key of ours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COUNT = 10
 _BYTES = 10
 _LENGTH = 16  # letters and digits of base32 (RFC 4648 section 6)
 _GROUP = 4
-# What people take for one another: base32 has neither 0 nor 1 nor 8.
+# Misread characters: base32 has neither 0 nor 1 nor 8.
 _MISREAD = str.maketrans("018", "OIB", "- ")
 
 
@@ -33,7 +33,7 @@ def looks_like_one(code: str) -> bool:
 
 
 def digest(db: Session, registration_id: str, code: str) -> str:
-    """Return what is stored of a code, however it is spelled."""
+    """Return the digest that is stored of a code, alike for all its spellings."""
     text = f"{registration_id}.{_plain(code)}"
     return hmac.digest(db.vault.derive("recovery-code"), text.encode(), "sha256").hex()
 

@@ -130,7 +130,7 @@ async def register(
 def uri(db: Session, registration: Registration, issuer: str) -> str:
     """Return the `otpauth://` URI that an app takes, mostly from a QR code; it holds the secret.
 
-    What the app shows beside its codes, issuer and account, is cut where the URI would be too long.
+    Issuer and account, which the app shows beside its codes, are cut if the URI would be too long.
     """
     totp = _totp(db, registration)
     name = registration.account_name
@@ -140,7 +140,7 @@ def uri(db: Session, registration: Registration, issuer: str) -> str:
 
 
 def secret(db: Session, registration: Registration) -> str:
-    """Return the secret in base32, for people who type it."""
+    """Return the secret in base32, for people to type."""
     return _totp(db, registration).secret
 
 
@@ -291,7 +291,7 @@ async def _tell(call: Call, registration: Registration, activity: str) -> None:
 
 
 async def _count_attempt(call: Call, registration: Registration) -> str:
-    """Count one attempt at a code, before it is looked at; return whose it was.
+    """Count one attempt at a code, before it is looked at; return the owner it counts for.
 
     Raises:
         errors.RateLimited: it is one too many.
@@ -332,5 +332,5 @@ def _purpose(registration_id: str) -> str:
 
 
 def wrong_code() -> errors.InvalidArgument:
-    """Return what is raised for a code that is not right."""
+    """Return the error of a code that is not right."""
     return errors.InvalidArgument.field("code", "valid", "is wrong, or was used already")

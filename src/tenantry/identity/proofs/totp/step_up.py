@@ -1,4 +1,4 @@
-"""Before a change that an open browser alone must not make: the person has just shown who they are.
+"""Before a change that an open browser alone must not make: the person has just authenticated.
 
 By signing in, a few minutes ago at most, or by a code of their second factor now.
 """
