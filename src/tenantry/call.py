@@ -30,7 +30,7 @@ class Call:
         self.headers["etag"] = f'"{revision}"'
 
     def expect(self, revision: int) -> None:
-        """Stop a change of what has another revision than the caller's If-Match allows.
+        """Stop a change of an object with another revision than the caller's If-Match allows.
 
         Raises:
             errors.PreconditionFailed: it has (RFC 9110 section 13.1.1).

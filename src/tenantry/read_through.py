@@ -55,7 +55,7 @@ class ReadThrough(Generic[_K, _V]):
         self._at_once = at_once
         self._values: dict[_K, tuple[float, _V | None]] = {}
         self._absent: dict[_K, tuple[float, _V | None]] = {}
-        self._next: _Batch[_K, _V] | None = None  # what is read when this turn is over
+        self._next: _Batch[_K, _V] | None = None  # keys that are read when this turn is over
         self._under_way: dict[_K, _Batch[_K, _V]] = {}  # by key, the latest; the next one as well
 
     def __len__(self) -> int:
@@ -65,8 +65,8 @@ class ReadThrough(Generic[_K, _V]):
     async def get(self, key: _K, *, since: float | None = None) -> _V | None:
         """Return the value of a key, None where there is none.
 
-        ``since`` is a monotonic time, in place of so many seconds ago: what was read before it is
-        not good enough.
+        ``since`` is a monotonic time, in place of so many seconds ago: an earlier read is not good
+        enough.
         """
         oldest = time.monotonic() - self._seconds if since is None else since
         known = self._known(key, oldest)
@@ -92,7 +92,7 @@ class ReadThrough(Generic[_K, _V]):
         self._values.pop(key, None)
         self._absent.pop(key, None)
         if key in self._under_way and self._under_way[key].at < float("inf"):
-            # What it reads may be of before: those that have asked get it, and nobody else.
+            # Its result may be of before: those that have asked get it, and nobody else.
             del self._under_way[key]
 
     def forget_all(self) -> None:

@@ -42,7 +42,7 @@ class LastUses:
         self._later.note(id_, now())
 
     async def close(self) -> None:
-        """Write what is noted, if the database lets us; to be called before it is closed."""
+        """Write waiting notes, if the database lets us; to be called before it is closed."""
         await self._later.close()
 
     async def _write(self, noted: dict[str, int]) -> None:

@@ -1,7 +1,7 @@
-"""What is noted on the way of a request and written about a second later, many at once.
+"""Notes on the way of a request that are written about a second later, many at once.
 
-So a process writes it once a second, not once a request. What a process that is killed has not
-written yet is lost, which is a second at most.
+So a process writes it once a second, not once a request. A process that is killed loses the
+unwritten ones, of a second at most.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Later(Generic[_Key, _Value]):
         return len(self._noted)
 
     def note(self, key: _Key, value: _Value) -> None:
-        """Note this, in place of what waits under the key; nothing is added to `MOST` that wait."""
+        """Note this, in place of the note under the key; nothing is added to `MOST` that wait."""
         if key not in self._noted and len(self._noted) >= MOST:
             return
         self._noted[key] = value
@@ -49,7 +49,7 @@ class Later(Generic[_Key, _Value]):
             self._wait()
 
     async def close(self) -> None:
-        """Write what is noted, if the database lets us; to be called before it is closed."""
+        """Write waiting notes, if the database lets us; to be called before it is closed."""
         self._stop_waiting()
         if self._writing is not None:
             await self._writing

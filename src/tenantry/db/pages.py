@@ -38,7 +38,7 @@ class Page(Generic[_Item]):
     prev_page_token: str
 
     def of(self, make: Callable[[_Item], _Made]) -> Page[_Made]:
-        """Return the page of what is made of each item."""
+        """Return the page with something made of each item."""
         items = [make(item) for item in self.items]
         return Page(items, self.total_size, self.next_page_token, self.prev_page_token)
 
@@ -110,7 +110,7 @@ def position(
 
 
 def part(keyed: Select[Any], key: ColumnElement[str], direction: str) -> Select[Any]:
-    """Narrow a statement to what follows in this direction, the nearest first."""
+    """Narrow a statement to the rows in this direction, the nearest first."""
     start = bindparam("start", type_=Text)
     if direction == "forward":
         keyed = keyed.where(key < start)
@@ -135,6 +135,6 @@ def few(keys: Select[Any], most: int = MAX_SIZE) -> Subquery:
 
 
 def counted(found: Select[Any]) -> Subquery:
-    """Return one row with the `total` of what is found, `MOST_COUNTED` at the most."""
+    """Return one row with the `total` of found rows, `MOST_COUNTED` at the most."""
     limited = found.limit(literal_column(str(MOST_COUNTED))).subquery("every")
     return select(func.count().label("total")).select_from(limited).subquery("counted")

@@ -1,1 +1,1 @@
-"""What happened and where it goes: the log, webhooks, log streams, interceptors, mail."""
+"""Events and the places that they go to: the log, webhooks, log streams, interceptors, mail."""

@@ -61,7 +61,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 def _development(settings: Settings) -> bool:
     """Return whether it is a server for development: by itself only where nobody else comes.
 
-    Mail is shown to whoever asks: a name that others reach never has it, not even when a file of
+    Mail is shown to anybody: a name that others reach never has it, not even when a file of
     settings that says so was copied there. A proxy in front is for others, too.
     """
     asked: bool | None = settings.development

@@ -31,7 +31,7 @@ def public_url(text: str) -> str:
         raise ValueError(f"{text!r} is not an http(s) URL")
     if url.path.strip("/") or url.query or url.fragment or url.username:
         raise ValueError(f"{text!r} must be scheme, host and port only")
-    if url.port == 0:  # a port that is none raises here
+    if url.port == 0:  # a bad port raises here
         raise ValueError("the port cannot be 0")
     # Clients compare every URL that we return with theirs, character by character.
     default = {"https": ":443", "http": ":80"}[url.scheme]

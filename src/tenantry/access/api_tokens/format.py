@@ -1,4 +1,4 @@
-"""What an API token looks like: a prefix, 43 characters of chance, 6 of a checksum.
+"""The form of an API token: a prefix, 43 characters of chance, 6 of a checksum.
 
 The 43 are 256 random bits and the 6 the CRC-32 (ISO 3309) of all before it, both as numbers in
 Base62 (`0-9A-Za-z`, the most significant first). So a program that finds one in a repository or a

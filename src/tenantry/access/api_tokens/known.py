@@ -1,4 +1,4 @@
-"""Whose a token is, as one process has read it less than a second ago.
+"""The owners of API tokens, as one process has read them less than a second ago.
 
 This is what the API of a customer waits for with each of its requests. An answer is given for 0.9
 seconds from before it was read, so a token that is ended anywhere is refused everywhere within one

@@ -111,7 +111,7 @@ _READ = Statement(
 def key_of(text: str) -> str | None:
     """Return what a token is found by, given as it was shown or by its id; None for anything else.
 
-    So nobody has to look for what was mistyped.
+    So a mistyped token takes no look.
     """
     if ids.well_formed(ids.API_TOKEN, text):
         return text

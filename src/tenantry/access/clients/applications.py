@@ -52,7 +52,7 @@ _RULES: dict[str, tuple[str, Rule]] = {
     ),
     "access_token_expiry": ("expiry", _expiry),
     "disallow_scalekit_api_access": ("api_access", _api_access),
-    # Public clients use PKCE whatever is asked (RFC 9700 section 2.1.1).
+    # Public clients use PKCE in any case (RFC 9700 section 2.1.1).
     "enforce_pkce": (
         "enforce_pkce",
         lambda value, type_, _production: bool(value) or type_ in PUBLIC,

@@ -1,6 +1,6 @@
 """Every change of a client: one transaction, in which its row is held, with its event.
 
-Whoever changes a client calls `reading.hold`, decides by what that returns, and calls `save` or
+A change of a client calls `reading.hold`, decides by its result, and calls `save` or
 `remove`. Changes of its secrets are changes of the client: they raise its revision as well.
 """
 

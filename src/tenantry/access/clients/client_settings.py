@@ -33,7 +33,7 @@ async def update(
     token_endpoint_auth_method: str | None = None,
     access_token_signing_alg: str | None = None,
 ) -> Client:
-    """Change what is not None; a key set without keys removes the client's.
+    """Change the members that are not None; a key set without keys removes the client's.
 
     The first client that asks for another signing algorithm has its keys made.
 

@@ -1,7 +1,7 @@
 """Clients as the hot paths see them: remembered for less than a second, and read many at once.
 
-Nothing here is older than 0.9 s, counted from before it was read, so what changes in any process
-holds in all of them within a second. What several requests miss in one turn of the event loop is
+Nothing here is older than 0.9 s, counted from before it was read, so a change in any process holds
+in all of them within a second. Clients that several requests miss in one turn of the event loop are
 read in one statement.
 """
 
@@ -59,7 +59,7 @@ class Directory:
     async def find(self, client_id: str, *, since: float | None = None) -> Client | None:
         """Return a client with all its secrets, and of its scopes those that are switched on.
 
-        ``since`` is a monotonic time: what was read before is not good enough. A caller that is
+        ``since`` is a monotonic time: an earlier read is not good enough. A caller that is
         about to refuse gives the time at which the request came, so that memory refuses nobody.
         """
         if not _is_id(client_id):

@@ -101,7 +101,7 @@ def _rsa(key: dict[str, Any]) -> tuple[str, ...]:
     exponent = int.from_bytes(_decoded(key, "e"), "big")
     if modulus.bit_length() not in RSA_BITS or not modulus % 2:
         raise UnfitKeySet("n", f"must be of {RSA_BITS[0]} to {RSA_BITS[-1]} bits")
-    # Whoever checks a signature computes with it: FIPS 186-5 section 5.1 knows no smaller one.
+    # Verifiers of a signature compute with it: FIPS 186-5 section 5.1 knows no smaller one.
     if not 65_537 <= exponent < 1 << 32 or not exponent % 2:
         raise UnfitKeySet("e", "must be odd, 65537 or more, and of 32 bits at most")
     return _RSA_ALGORITHMS

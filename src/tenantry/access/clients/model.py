@@ -34,7 +34,7 @@ M2M = "M2M"
 APPLICATIONS = (WEB_APP, SPA, NTV)
 PUBLIC = (SPA, NTV)  # they cannot keep a secret (RFC 6749 section 2.1)
 
-# What a client of each type may ask the token endpoint for; all of it, where it names nothing.
+# The grant types of a client of each type; all of them, where it names none.
 _SIGN_IN = ("authorization_code", "refresh_token")
 GRANT_TYPES = {
     ENV: (*_SIGN_IN, "client_credentials"),
@@ -132,7 +132,7 @@ Index("ix_revoked_tokens__expire_time", revoked_tokens.c.expire_time)
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """What is known of a secret; times in microseconds since 1970, UTC."""
+    """A secret without its text; times in microseconds since 1970, UTC."""
 
     id: str
     digest: str

@@ -81,7 +81,7 @@ async def update(
     custom_claims: Sequence[tuple[str, str]] = (),
     expiry: int = 0,
 ) -> Client:
-    """Change what is not empty; a list that is given replaces the whole list.
+    """Change the members that are not empty; a list that is given replaces the whole list.
 
     Raises:
         errors.NotFound: the organization has none such.

@@ -26,7 +26,7 @@ _OF_ORGANIZATION = _c.organization_id == bindparam("p_organization_id")
 class Identity:
     """Which client is meant: one of the environment, or where it is named of that organization.
 
-    With ``anywhere`` of either: only for callers who may see every organization.
+    With ``anywhere`` of either: only for callers that may see every organization.
     """
 
     client_id: str
@@ -65,7 +65,7 @@ def _found(*, lock: bool) -> dict[str, Statement]:
 
 _FIND = _found(lock=False)
 _HOLD = _found(lock=True)
-# In their order, as whoever else writes several of them locks them.
+# In their order, as all writers of several of them lock them.
 _HOLD_SECRETS = Statement(
     select(*(_s[name] for name in Secret.__slots__))
     .where(_s.client_id == bindparam("p_id"))

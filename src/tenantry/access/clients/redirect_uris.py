@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 256
 
 _TEMPLATE = re.compile(r"\{\{[A-Za-z0-9_.-]{1,64}\}\}")
-# Visible ASCII but what RFC 3986 leaves out, and what ends an attribute or a header.
+# Visible ASCII without that which RFC 3986 leaves out, or which ends an attribute or a header.
 _CHARACTERS = re.compile(r"[\x21-\x7e]*")
 _FORBIDDEN = re.compile(r"[\"<>\\^`|{}]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
-# A browser would run, read or hand on what follows these.
+# A browser would run, read or hand on the rest behind these.
 _UNSAFE_SCHEMES = {
     *("about", "blob", "chrome", "content", "data", "file", "filesystem", "ftp", "intent"),
     *("javascript", "jar", "mailto", "resource", "tel", "vbscript", "view-source", "ws", "wss"),
@@ -85,7 +85,7 @@ def check_page(uri: str, *, production: bool, templates: bool) -> None:
 
 
 def _scheme(uri: str) -> str:
-    """Return the scheme in lower case, after what holds for every URI."""
+    """Return the scheme in lower case, after the rules of every URI."""
     if not uri or len(uri) > MAX_CHARACTERS:
         raise ValueError(f"must be 1 to {MAX_CHARACTERS} characters, got {len(uri)}")
     if not _CHARACTERS.fullmatch(uri) or _FORBIDDEN.search(_TEMPLATE.sub("", uri)):

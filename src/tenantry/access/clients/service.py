@@ -1,7 +1,7 @@
 """Management clients (ENV): what the command line does, and where the first one signs people in.
 
 They are made and deleted by the command line alone, so that no caller of the API leaves the
-operator without one. What the command line does to a client of any type, by its id alone, is here
+operator without one. The command line's calls on a client of any type, by its id alone, are here
 too.
 """
 

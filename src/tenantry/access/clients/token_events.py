@@ -78,7 +78,7 @@ class TokenEvents:
             self._later.note((client.id, day), event)
 
     async def close(self) -> None:
-        """Write what waits, if the database lets us; to be called before it is closed."""
+        """Write waiting rows, if the database lets us; to be called before it is closed."""
         await self._later.close()
 
     def _is_first(self, client_id: str, day: int) -> bool:

@@ -1,4 +1,4 @@
-"""What the members of a client may be; whatever cannot be is refused by the name of its field."""
+"""Values that members of a client may have; others are refused by their field's name."""
 
 from __future__ import annotations
 

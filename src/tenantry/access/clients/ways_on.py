@@ -1,4 +1,4 @@
-"""Where somebody goes on who is at a page of ours that leads nowhere else: to an application."""
+"""The way on from a page of ours that leads nowhere else: to an application."""
 
 from __future__ import annotations
 

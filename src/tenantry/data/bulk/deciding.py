@@ -1,4 +1,4 @@
-"""What a batch of rows changes, by the rules that one call has.
+"""The changes of a batch of rows, by the rules that one call has.
 
 A row is taken as a whole or refused as a whole, in the order of the file.
 """
@@ -42,7 +42,7 @@ class Join:
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be written for a batch, and what is to be said of it."""
+    """The writes of a batch, and its report."""
 
     report: Report
     people: dict[str, Person] = field(default_factory=dict)  # by id
@@ -90,7 +90,7 @@ class _Refused(Exception):
         self.refusals = refusals
 
 
-# What most rows say; roles are looked up apart.
+# As most rows say; roles are looked up apart.
 _AT_ONCE = Terms()
 
 
@@ -132,7 +132,7 @@ class _Deciding:
             self._enter_membership(place, membership, person, offer.organization)
 
     def _person(self, row: Row) -> Person | None:
-        """Return who is meant: by the external id, else by the e-mail address."""
+        """Return the person: by the external id, else by the e-mail address."""
         by_email = self.standing.by_email.get(row.email_key)
         if row.external_id is None:
             return by_email
@@ -246,7 +246,7 @@ class _Deciding:
                 return
         kept = {role.id for role in after.roles}
         await administrators.check(self.db, before.user_id, before.organization_id, kept=kept)
-        # The next one who is to be demoted must find this one demoted.
+        # The next one to be demoted must find this one demoted.
         await writing.drop_roles(self.db, [(before, {role.id for role in before.roles} - kept)])
 
     def _enter_person(

@@ -1,8 +1,8 @@
 """NDJSON and CSV, piece by piece: bytes come in, rows with their line numbers come out.
 
-A row is the object that its line of NDJSON spells, or None with what is wrong with it. What CSV
-has no way to say is said by its heads: ``metadata.plan`` is a member of `metadata`, and a list has
-``;`` between its elements. An empty cell says nothing.
+A row is the object that its line of NDJSON spells, or None with its fault. CSV says by its heads
+what it has no other way to say: ``metadata.plan`` is a member of `metadata`, and a list has ``;``
+between its elements. An empty cell says nothing.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Reader(ABC):
         return self._records(self._lines.feed(piece), last=False)
 
     def end(self) -> Iterator[Record]:
-        """Return what is left at the end of the file.
+        """Return the rows left at the end of the file.
 
         Raises:
             errors.InvalidArgument: the file as a whole cannot be read.
@@ -149,7 +149,7 @@ class _Lines:
 
 _TOO_LONG = "is too long"
 _NUL = "may not hold a NUL"
-# No row nests so deep, nor does a line of an environment; what reads it later recurses.
+# No row nests so deep, nor does a line of an environment; later readers of it recurse.
 _MAX_DEPTH = 64
 
 
@@ -245,7 +245,7 @@ class _Texts:
     def rows(
         self, reader: Iterator[list[str]], lines: Iterator[_Line], *, last: bool
     ) -> Iterator[tuple[list[str], Record]]:
-        """Return the values of each row with where it is, or with what is wrong with it."""
+        """Return the values of each row with its place, or with its fault."""
         self._waiting.extend(lines)
         self._last = last
         while self._waiting and (last or len(self._waiting) >= self._enough):
@@ -320,7 +320,7 @@ def _put_text(members: dict[str, Any], name: str, value: str) -> None:
 
 
 def _put_switch(members: dict[str, Any], name: str, value: str) -> None:
-    # What is neither stays as it came, and is refused as that.
+    # Anything else stays as it came, and is refused as that.
     members[name] = {"true": True, "false": False}.get(value.lower(), value)
 
 

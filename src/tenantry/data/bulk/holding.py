@@ -53,7 +53,7 @@ async def hold(
 ) -> dict[str, int | None]:
     """Hold organizations up to the end of the transaction; return the seats left, None: no limit.
 
-    ``coming`` is how many may join at most. What was read of the organizations is read again.
+    ``coming`` is how many may join at most. Rows of the organizations are read again.
     """
     wanted = to_json(sorted(ids))
     seats: dict[str, int | None] = {}

@@ -1,6 +1,6 @@
 """Importing users: a stream of rows, in batches, each of them one transaction.
 
-What a batch needs to know is read at once, what it changes is written at once, with its events.
+A batch reads all its rows at once, and writes all its changes at once, with their events.
 Running the same file again changes nothing, so an import that was interrupted is run again. While
 a batch is written the next one is read and checked, and may be written beside it: two batches that
 share a person are taken one after the other.
@@ -81,9 +81,9 @@ async def run(
     kind: Format | None = None,
     told: Callable[[Report], None] = lambda _report: None,
 ) -> Report:
-    """Import users and return what became of the rows; of an unknown kind, the file tells.
+    """Import users and return the outcome of the rows; of an unknown kind, the file tells.
 
-    ``told`` gets what became of each batch, in the order of the file.
+    ``told`` gets the outcome of each batch, in the order of the file.
 
     Raises:
         errors.InvalidArgument: the file as a whole cannot be read.

@@ -1,4 +1,4 @@
-"""What a dry run would have written, so that its later rows find what its earlier ones did.
+"""The writes of a dry run, so that its later rows find those of its earlier ones.
 
 A file of SQLite's own that nobody else sees: it is not held in memory, takes no lock in the
 database that is asked, and goes when it is closed. Rows look as the database's do.

@@ -1,4 +1,4 @@
-"""What an import did: counted, with the rows that it refused."""
+"""The outcome of an import: counted, with the rows that it refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Report:
-    """What became of the rows: each has one user, and a membership unless it names no organization.
+    """The outcome of the rows: each has one user, and a membership unless it names no organization.
 
     A row that several others follow on the same person counts as often: created once, then
     updated or unchanged.
@@ -47,7 +47,7 @@ class Report:
     refusals: list[Refusal] = field(default_factory=list)  # the first of them
 
     def add(self, other: Report, *, most: int | None = None) -> None:
-        """Add what became of further rows; of the refusals only so many in all."""
+        """Add the outcome of further rows; of the refusals only so many in all."""
         self.rows += other.rows
         self.refused += other.refused
         self.users.add(other.users)

@@ -290,7 +290,7 @@ def _row(kind: Kind, number: int, members: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_client(number: int, row: Mapping[str, Any]) -> None:
-    """Refuse what is no client of an environment: one for management would open all of it."""
+    """Refuse clients that are not an environment's: one for management would open all of it."""
     type_, owner = row["client_type"], row["organization_id"]
     if type_ not in (*APPLICATIONS, M2M):
         raise _wrong(number, f"client_type: must be one of {', '.join((*APPLICATIONS, M2M))}")

@@ -42,7 +42,7 @@ COLUMNS = {
     "inviter_email": Column.TEXT,
     "status": Column.TEXT,
 }
-# What only a member has.
+# Only a member has these.
 _OF_MEMBERSHIP = ("organization_name", "roles", "membership_metadata", "inviter_email", "status")
 # Where the contract has a column, in a user to be created.
 _PLACES = {
@@ -66,7 +66,7 @@ class Contract(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a row was not taken: its line, the column, what is wrong."""
+    """A refused row: its line, the column, the fault."""
 
     line: int
     field: str
@@ -101,14 +101,14 @@ class Row:
 
     @property
     def keys(self) -> Iterator[str]:
-        """What it knows its person by: rows that share one are taken one after the other."""
+        """The keys of its person: rows that share one are taken one after the other."""
         yield self.email_key
         if self.external_id is not None:
             yield f"#{self.external_id}"
 
 
 def checked(record: Record, contract: Contract) -> Row | list[Refusal]:
-    """Return the row of a record, or what is wrong with it."""
+    """Return the row of a record, or its fault."""
     if record.members is None:
         return [Refusal(record.line, "", record.problem)]
     members = {
@@ -133,7 +133,7 @@ def refusals(line: int, problem: errors.InvalidArgument) -> list[Refusal]:
 
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 _TYPES = {Column.TEXT: (str, "a string"), Column.SWITCH: (bool, "true or false")}
-# What only the contract knows to read has no type here.
+# A value that only the contract knows to read has no type here.
 _EXPECTED = {name: _TYPES.get(kind, (object, "")) for name, kind in COLUMNS.items()}
 
 

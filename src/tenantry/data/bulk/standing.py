@@ -1,4 +1,4 @@
-"""What is there already of the people of a batch: a few reads, however many rows it has."""
+"""The rows that are there already of a batch's people: a few reads, however many rows it has."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Roles:
         self._by_id: dict[str, HeldRole] = {}
         self.creator = self.member = ""
         for row in rows:
-            # What a role permits, no event of a membership says.
+            # A role's permissions are in no event of a membership.
             role = HeldRole(row["id"], row["name"], row["display_name"], ())
             self._by_name[row["organization_id"], role.name] = self._by_id[role.id] = role
             if row["default_creator"]:
@@ -109,7 +109,7 @@ class Roles:
 
 @dataclass(slots=True)
 class Standing:
-    """Who and what is there; deciding adds who comes."""
+    """People and their rows; deciding adds those that come."""
 
     roles: Roles
     by_email: dict[str, Person] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class Standing:
 
 
 async def read(db: Session, rows: Sequence[Row], offers: Offers, notes: Notes | None) -> Standing:
-    """Return what is there of these rows' people, memberships and roles."""
+    """Return the present people, memberships and roles of these rows."""
     people = await _read_users(db, rows, notes)
     wanted = _pairs_of(rows, offers, people)
     found = await _read_places(db, wanted, notes)

@@ -166,7 +166,7 @@ def _next_revision(before: User, user: User, at: int) -> User:
 
 
 class _Shown:
-    """What events say of users and organizations, made once for all events of a batch."""
+    """Users and organizations as events have them, made once for all events of a batch."""
 
     def __init__(self) -> None:
         self._made: dict[str, dict[str, Any]] = {}

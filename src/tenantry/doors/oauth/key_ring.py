@@ -25,12 +25,12 @@ _log = logging.getLogger(__name__)
 # After a rotation this process signs with the former key for so long at most. Verifiers know
 # the next key long before, since it was published when the former one began to sign.
 FRESH_SECONDS = 30.0
-# How often we look again for who must not miss a key: one who has an unknown kid, which waits for
-# its turn, and one who asks for all keys, and may keep them for as long as it runs.
+# How often we look again for callers that must not miss a key: a verifier of an unknown kid, which
+# waits for its turn, and a reader of all keys, which may keep them for as long as it runs.
 RETRY_SECONDS = 1.0
 # How long a database may take to say that nothing has changed.
 PATIENCE_SECONDS = 0.5
-# What a published key shows (RFC 7517 section 4, RFC 7518 section 6).
+# Members of a published key (RFC 7517 section 4, RFC 7518 section 6).
 _MEMBERS = {
     "RS256": ("use", "kty", "kid", "alg", "n", "e"),
     "ES256": ("use", "kty", "kid", "alg", "crv", "x", "y"),
@@ -100,7 +100,7 @@ class KeyRing:
         if not self._by_id:
             await self.refresh(older_than=older_than)
             return
-        # One at a time, and not cut off: who comes meanwhile waits for the same.
+        # One at a time, and not cut off: others that come meanwhile wait for the same.
         if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.create_task(self._try_to_refresh(older_than))
         await asyncio.wait({self._renewing}, timeout=PATIENCE_SECONDS)
@@ -113,7 +113,7 @@ class KeyRing:
             seldom(_log, "the keys that are known go on", problem.error().name, fields)
 
     async def signer(self, algorithm: str) -> Signer:
-        """Return what signs by this algorithm now."""
+        """Return the signer by this algorithm now."""
         await self._renew(FRESH_SECONDS)
         if algorithm not in self._signers:
             # Made by another process since we last read; or not at all, as by a hand in the tables.

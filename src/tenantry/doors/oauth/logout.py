@@ -1,9 +1,9 @@
 """The end session endpoint (OpenID Connect RP-Initiated Logout 1.0).
 
 It ends the session of the browser's cookie, with all applications that are in it. The ID token of
-just that session says that the application knows whose it is; whatever else sends a browser here
-may be a link in anybody's page, so the person is asked first. Nobody is sent to an address that is
-not registered (section 3).
+just that session says that the application knows whose it is; any other page that sends a browser
+here may be a link in anybody's page, so the person is asked first. Nobody is sent to an address
+that is not registered (section 3).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _KEPT = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_
 
 
 class _Wrong(Exception):
-    """What is asked for cannot be done; the text is for the application's developer."""
+    """The request cannot be done; the text is for the application's developer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class LogoutEndpoint:
         return response
 
     async def _check(self, call: Call, asked: Parameters, session: Session | None) -> _Asked:
-        """Return what is asked for.
+        """Return the parameters.
 
         Raises:
             _Wrong: it does not hold.
@@ -172,7 +172,7 @@ class LogoutEndpoint:
         asks: bool = False,
         way: WayOn | None = None,
     ) -> Response:
-        # What does not hold is not asked again.
+        # A faulty request is not asked again.
         kept = {} if kind == "wrong" else {n: v for n, v in asked.first.items() if n in _KEPT}
         return self._pages.render(
             "logout.html",

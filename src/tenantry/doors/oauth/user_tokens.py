@@ -1,7 +1,8 @@
 """Access tokens of people: JWTs that an application gets for a person in a session.
 
 Other APIs take one until it expires. Our own endpoints look up, at most 0.9 s ago, whether its
-session is live and its person still a member, so that what ends is refused here within a second.
+session is live and its person still a member, so that a session that ends is refused here within a
+second.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class UserToken:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """What it is good for."""
+        """Its audience, scopes and end."""
         return tuple(self.claims["scopes"])
 
     @property
@@ -141,7 +142,7 @@ class UserTokens:
         """Whether a token is of this kind, in force or not.
 
         Raises:
-            errors.Unauthenticated: it is none of ours, or has expired.
+            errors.Unauthenticated: it is not ours, or has expired.
 
         """
         return _are_of_person(await self._signed.claims(token))

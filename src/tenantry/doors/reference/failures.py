@@ -94,7 +94,7 @@ EXAMPLE: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What one HTTP status and error_code mean."""
+    """The meaning of one HTTP status and error_code."""
 
     status: int
     error_code: str

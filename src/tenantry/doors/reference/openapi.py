@@ -107,7 +107,7 @@ def _operation(operation: Operation, schemas: Schemas, public_url: str) -> dict[
 
 
 def access(operation: Operation) -> str:
-    """Say who may call, by what, and what they may send."""
+    """Name the callers, their credentials, and the fields that they may send."""
     who = " or ".join(_article(words) for words in operation.callers) or "nobody"
     method = operation.method
     told = f"May be called by {who}."

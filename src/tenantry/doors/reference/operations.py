@@ -56,7 +56,7 @@ _TYPES = {
 }
 _DEPTH = 4  # of members inside members that are told
 
-# What the contract does not know; doors/transport/call.py reads these headers.
+# Not of the contract; doors/transport/call.py reads these headers.
 _IF_MATCH = (
     "ETag of the revision that you have seen, or several separated by commas. If the object has "
     "changed since, nothing is done and the answer is 412."
@@ -104,7 +104,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The JSON that a request carries: an object, a list of them, or what has no members here."""
+    """The JSON of a request: an object, a list of them, or a value without members here."""
 
     message: DescMessage
     without: frozenset[str]  # fields that the path holds

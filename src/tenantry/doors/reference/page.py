@@ -34,7 +34,7 @@ class Entry:
 
     operation: Operation
     access: str
-    inputs: list[tuple[str, list[Member]]]  # what can be sent, under the heading of its place
+    inputs: list[tuple[str, list[Member]]]  # parameters, under the heading of their place
     samples: list[tuple[Language, Markup | None]]
     answer: Markup
 
@@ -102,7 +102,7 @@ def as_json(content: Any) -> Markup:
 
 
 def _prose(text: str) -> Markup:
-    """Return a comment of the contract as HTML: what stands between backticks is code."""
+    """Return a comment of the contract as HTML: text between backticks is code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Given = dict[str, Any]
 
 _REQUIRED = field_behavior_pb.FieldBehavior.REQUIRED
-# What RE2 (https://github.com/google/re2/wiki/Syntax) spells otherwise than ECMA-262.
+# Spellings of RE2 (https://github.com/google/re2/wiki/Syntax) that differ from ECMA-262.
 _RE2 = {r"\A": "^", r"\z": "$", "(?P<": "(?<"}
 _RE2_ONLY = re.compile(r"\(\?[imsU-]|\[\[:|\\[pPQECa]")
 # Rules that are a flag each: in words, and the format of JSON Schema.
@@ -46,7 +46,7 @@ _SIZES = {
 
 @dataclass(slots=True)
 class Rules:
-    """What a value must be, as phrases and as keywords of JSON Schema."""
+    """The rules of a value, as phrases and as keywords of JSON Schema."""
 
     words: list[str] = field(default_factory=list)
     schema: dict[str, Any] = field(default_factory=dict)

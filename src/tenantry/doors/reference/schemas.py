@@ -1,8 +1,8 @@
 """Messages as JSON Schema (2020-12, the dialect of OpenAPI 3.1).
 
-A message has up to two schemas. What is sent in follows the rules of the contract and may hold
-nothing else; what comes back tells which members are always there, and is bound by no rule: an
-answer may show what today's rules would refuse.
+A message has up to two schemas. A request follows the rules of the contract and may hold nothing
+else; an answer's schema tells which members are always there, and is bound by no rule: an answer
+may show what today's rules would refuse.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class Reference:
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
     async def _answer(self, request: Request, kind: str, make: Callable[[], str]) -> Response:
-        """Answer with what is made once and kept."""
+        """Answer with a page that is made once and kept."""
         async with self._making:  # requests for it meanwhile wait, and make no other
             if request.path not in self._made:
                 # A tenth of a second: not on the loop that calls run on.

@@ -1,7 +1,8 @@
 """Running interceptors: asking those of a trigger, one after the other, before it happens.
 
 Nobody asks within a transaction: a receiver takes its time. No answer, or one that breaks a rule,
-is a failure, and the interceptor's own policy says whether that stops what was to happen.
+is a failure, and the interceptor's own policy says whether that stops the sign-in, or whatever it
+is.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _ENABLED = Statement(select(interceptors).where(_i.enabled == true()).order_by(_
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What interceptors let happen, with what they add.
+    """The interceptors' decision, with their additions.
 
     ``claims`` are those of all of them, the later before the earlier; ``membership`` is
     `{"organization_id" or "external_organization_id": ..., "roles": [names]}`, the last one given.
@@ -60,7 +61,7 @@ NOTHING = Verdict()
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of a test: the answer as it came, if any, and what was wrong."""
+    """The result of a test: the answer as it came, if any, and its fault."""
 
     content: dict[str, Any] | None = None
     invalid: answers.Invalid | None = None
@@ -68,7 +69,7 @@ class Trial:
 
 
 class Interceptors:
-    """Asks interceptors; what is remembered of them is 0.9 s old at most."""
+    """Asks interceptors; its memory of them is 0.9 s old at most."""
 
     def __init__(self, db: Session, settings: Settings) -> None:
         self.allow = settings.outgoing_allow
@@ -150,7 +151,7 @@ class Interceptors:
         self._breakers.forget(interceptor_id)
 
     async def aclose(self) -> None:
-        """Write what is to be written, and close all connections."""
+        """Write waiting events, and close all connections."""
         await self._uses.close()
         await self._exchange.aclose()
 
@@ -214,7 +215,7 @@ class Interceptors:
             self._breakers.leave(interceptor.id, answered=answered)
 
     def _generic(self, trigger: str) -> str:
-        """Return what is said where the interceptor says nothing."""
+        """Return the words for where the interceptor says nothing."""
         if trigger == PRE_M2M_TOKEN_CREATION:
             text = "A policy of this application does not allow this token."
         else:
@@ -226,7 +227,7 @@ class Interceptors:
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What an event says beside the interceptor: whose call, and in which organization."""
+    """An event's members beside the interceptor: the caller and the organization."""
 
     call: Call
     organization_id: str | None
@@ -242,7 +243,7 @@ def _executed(
 ) -> Event:
     """Return the event of one request; of a failure the decision is what its policy makes of it.
 
-    What was sent and answered is not in it: it is about people, and events are kept for long.
+    Request and answer are not in it: they are about people, and events are kept for long.
     """
     status = FAILED if answer is None else SUCCEEDED
     if answer is not None:

@@ -1,7 +1,7 @@
-"""What the worker does with a mail that is due: renders it, and sends it or keeps it here.
+"""The worker's job for due mail: it is rendered, and sent or kept here.
 
-Sending is by SMTP, on one connection for all that is due. What a mail server refuses for good
-(5xx) has failed; whatever else goes wrong is tried again for a day.
+Sending is by SMTP, on one connection for all that is due. A mail that a server refuses for good
+(5xx) has failed; after any other fault it is tried again for a day.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Away(Unsent):
 
 
 class Delivery:
-    """Delivers what is due, one mail at a time; ``prepare`` has a function for each template."""
+    """Delivers due mail, one at a time; ``prepare`` has a function for each template."""
 
     def __init__(self, settings: Settings, prepare: Mapping[str, Prepare]) -> None:
         self._prepare = prepare
@@ -194,7 +194,7 @@ class _Server:
         except ValueError:
             raise rendering.NoAddress from None
         except BaseException:
-            self._drop()  # cut off in the middle of who knows which command
+            self._drop()  # cut off in the middle of an unknown command
             raise
 
     async def quit(self) -> None:
@@ -226,7 +226,7 @@ class _Server:
         try:
             await connection.connect()
         except aiosmtplib.SMTPResponseException as problem:
-            # Whatever it says, it is not about the mail.
+            # Its answer is not about the mail.
             raise Away(f"{problem.code} {problem.message}") from None
         except ValueError as problem:
             # A certificate that is not to be trusted is one, too.

@@ -1,4 +1,4 @@
-"""The outbox: queueing a mail with the change that causes it, and what becomes of it."""
+"""The outbox: queueing a mail with the change that causes it, and its end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Row, Session
 
-# Whoever has claimed a mail has it for this long; after that it is thought dead.
+# The worker that has claimed a mail has it for this long; after that it is thought dead.
 LEASE_SECONDS = 90
 
 KEEP_DAYS = 30
@@ -39,7 +39,7 @@ _PRUNED_AT_ONCE = 1000
 _AT_ONCE = 500  # mails that are read to be forgotten
 
 _m = mail.c
-# Spelled out: the index of what is due is only for this state, and a parameter could be any.
+# Spelled out: the index of due mail is only for this state, and a parameter could be any.
 _QUEUED = _m.state == literal_column(f"'{QUEUED}'")
 
 # For a statement of another room, `Statement(its_own, ..., INSERT)`, run with `row(...)` beside
@@ -64,7 +64,7 @@ _CLAIM = Statement(
     .values(due_time=bindparam("p_lease_end"), attempts=_m.attempts + 1)
     .returning(mail)
 )
-# Whoever lost its claim to another must not undo what that one did: attempts tell.
+# A worker that lost its claim to another must not undo that one's work: attempts tell.
 _RETRY = Statement(
     update(mail)
     .where(_m.id == bindparam("p_id"), _QUEUED, _m.attempts == bindparam("p_attempts"))
@@ -92,7 +92,7 @@ _PRUNE = Statement(
 
 _ADDRESS = bindparam("p_address", type_=Text)
 _FORGET = Statement(delete(mail).where(func.lower(_m.recipient) == _ADDRESS).returning(_m.id))
-# Where an address can be although it is not that of who gets the mail.
+# Columns that can hold an address which is not that of the mail's reader.
 _TELLING = Statement(
     select(_m.id, _m.variables, _m.content_sealed)
     .where(
@@ -117,7 +117,7 @@ _UNSAY = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a mail says, once rendered; ``code`` and ``link`` are what lets its reader in."""
+    """The words of a mail, once rendered; ``code`` and ``link`` let its reader in."""
 
     subject: str
     text: str
@@ -238,7 +238,7 @@ async def prune(db: Session) -> bool:
 async def forget(db: Session, address: str) -> None:
     """Delete all mail to an address, given in lower case, and its mention in mail to others.
 
-    What such mail says goes as well, where it is kept; one that is still to go out names nobody.
+    The text of such mail goes as well, where it is kept; one that is still to go out names nobody.
     """
     await db.fetch_all(_FORGET, p_address=address)
     part = to_json(address)[1:-1]

@@ -1,4 +1,4 @@
-"""Whom a token is about: a person in an organization, in a session, as all three are now.
+"""The subject of a token: a person in an organization, in a session, as all three are now.
 
 Read by one statement, together with the code or the family of refresh tokens that is presented,
 so that no token is given for a session that is over or to somebody that has left. The name and the

@@ -175,7 +175,7 @@ async def _completed(
         if proofs:
             noted = await known_origins.note(db, call.origin, user.id)
             devices = noted.secrets
-            # Whose session a browser still has, it is known to.
+            # A browser is known to the person of the session that it still has.
             is_known = noted.is_known or (session is not None and session.user_id == user.id)
             if not is_known and not is_first:
                 await security_notices.queue(held, user.id, security_notices.NEW_DEVICE)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.model import User
 
 TOTP = "TOTP"
-# Of one network that asks us to send mail, to people who have not signed in from there before.
+# Of one network that asks us to send mail, to people that have not signed in from there before.
 MAILS_OF_ORIGIN, MAILS_OF_ORIGIN_SECONDS = 30, 600
 # Of one request, and of one network for one person: more guesses need a new first factor.
 SECOND_FACTORS, SECOND_FACTORS_SECONDS = 5, 1800

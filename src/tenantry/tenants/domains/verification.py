@@ -173,7 +173,7 @@ async def look(call: Call, claim: Domain, resolver: Resolver) -> bool:
 
 
 async def _take_over(call: Call, claim: Domain, resolver: Resolver) -> bool:
-    """Give a claim that is proven now the domain of an owner who could not prove it any more."""
+    """Give a claim that is proven now the domain of an owner that could not prove it any more."""
     row = await call.db.fetch_one(_OWNER, p_domain=claim.domain)
     owner = None if row is None else Domain.from_row(row)
     # DNS has no say over an owner for whom the application vouches.

@@ -1,6 +1,6 @@
-"""The last admin, who may not go while others stay behind.
+"""The last admin of an organization, which may not go while others stay behind.
 
-An admin is an active member who holds the environment's default creator role.
+An admin is an active member with the environment's default creator role.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def token(db: Session, membership_id: str, expire_time: int) -> str:
 
 
 def digest(db: Session, membership: Membership) -> str | None:
-    """Return the stored digest of the token; None for a member who is not invited."""
+    """Return the stored digest of the token; None for a member that is not invited."""
     if membership.expire_time is None:
         return None
     return vault.digest(token(db, membership.id, membership.expire_time))
@@ -240,7 +240,7 @@ async def accept(
 
     With ``digest`` it must be that of the token which was shown. With ``verified`` the person has
     proved the e-mail address by it. A pending invitation holds a seat already; but where there
-    have become fewer seats since, the members who are there count.
+    have become fewer seats since, the members that are there count.
 
     Raises:
         errors.NotFound: there is no such invitation (any more).

@@ -62,7 +62,7 @@ async def create(
     profile: Mapping[str, Any] | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> User:
-    """Create a user who is a member of an organization, invited by mail or at once.
+    """Create a user as a member of an organization, invited by mail or at once.
 
     Raises:
         errors.Duplicate: another user has this e-mail address or external id.

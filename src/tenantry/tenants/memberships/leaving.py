@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.service import Identity
 
 _AT_ONCE = 500
-# A user who becomes an administrator so often meanwhile is to be deleted later.
+# A user that becomes an administrator so often meanwhile is to be deleted later.
 _ATTEMPTS = 3
 
 _m, _u = memberships.c, users.c
@@ -132,7 +132,7 @@ async def _remove_user(call: Call, user_id: str, *, forced: bool) -> bool:
 
 async def _send_away(call: Call, organization_id: str, user_ids: str) -> None:
     db = call.db
-    # First held, then asked where else they are: a user who joins another one meanwhile stays.
+    # First held, then asked where else they are: a user that joins another one meanwhile stays.
     await db.fetch_all(_HOLD_USERS, ids=user_ids)
     rows = await db.fetch_all(_ONLY_HERE, ids=user_ids, organization_id=organization_id)
     gone = [User.from_row(row) for row in rows]

@@ -81,7 +81,7 @@ async def check(db: Session, organization: Organization) -> None:
 
 
 async def check_active(db: Session, organization: Organization) -> None:
-    """Make sure that an organization that is held has a seat for one who was invited before.
+    """Make sure that an organization that is held has a seat for one that was invited before.
 
     Raises:
         errors.InvalidArgument: it has as many active members as it may have.

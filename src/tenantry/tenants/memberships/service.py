@@ -72,8 +72,8 @@ async def change(
 
     Raises:
         errors.NotFound: there is no such member that this caller may see.
-        errors.InvalidArgument: there is no such role; or the last admin would be none any more,
-            and this is not forced.
+        errors.InvalidArgument: there is no such role; or the last admin would lose that role, and
+        this is not forced.
 
     """
 

@@ -202,7 +202,7 @@ async def remove(
     """
     async with call.db.transaction() as db:
         held = replace(call, db=db)
-        # A user who joins from here on waits, and then finds it gone.
+        # A user that joins from here on waits, and then finds it gone.
         row = await db.fetch_one(_HOLD, key=(await get(held, identity)).id)
         if row is None:
             raise errors.NotFound("organization")

@@ -1,4 +1,4 @@
-"""Roles and permissions: of the environment and of single organizations, and who holds a role.
+"""Roles and permissions: of the environment and of single organizations, and their holders.
 
 A role has one base at most and with it all that the base may do. Owns the list of holders; how a
 member gets a role is the room ``memberships``'.

@@ -1,7 +1,7 @@
 """Roles as a membership shows them: each with its names and all that it permits.
 
 Every answer that shows a user shows these, and they seldom change, so a process remembers them.
-What it remembers holds for one version of all roles: a number that triggers raise with every
+Its memory holds for one version of all roles: a number that triggers raise with every
 change. A read brings the number with what it reads, so nothing is ever out of date.
 """
 
@@ -78,7 +78,7 @@ async def look_up(db: Session, ids: Iterable[str], seen: int) -> dict[str, HeldR
     if missing:
         for row in await db.fetch_all(_FIND, ids=to_json(sorted(missing))):
             if row["version"] != known.version:
-                # Changed just now: what was known is of the version before.
+                # Changed just now: known roles are of the version before.
                 known = _known(db, row["version"])
             known.roles[row["id"]] = HeldRole(
                 row["id"],
@@ -103,13 +103,13 @@ def effective_own(held: Iterable[HeldRole]) -> list[str]:
 
 
 def _known(db: Session, seen: int) -> _Remembered:
-    """Return what is known of this very version, to be added to."""
+    """Return the roles known of this very version, to be added to."""
     if db.remembered is None:
         # A version that is not committed could come again with another content.
         return _Remembered(seen)
     known = db.remembered.get(_Remembered)
     if isinstance(known, _Remembered) and known.version > seen:
-        # Others have seen a newer one meanwhile: what is of this one must not get into that.
+        # Others have seen a newer one meanwhile: roles of this one must not get into that.
         return _Remembered(seen)
     if not isinstance(known, _Remembered) or known.version < seen or len(known.roles) > _MOST:
         known = db.remembered[_Remembered] = _Remembered(seen)

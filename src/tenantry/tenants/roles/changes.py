@@ -1,4 +1,4 @@
-"""What all changes of roles have in common: one at a time, revisions, events.
+"""Shared by all changes of roles: one at a time, revisions, events.
 
 Changes are rare, and each depends on what others are there: names, bases, defaults.
 """
@@ -74,7 +74,8 @@ async def changing(call: Call, organization_id: str | None) -> AsyncIterator[Ses
 
     Raises:
         errors.NotFound: there is no such organization that this caller may see.
-        errors.PermissionDenied: the environment's are changed by who is bound to one organization.
+        errors.PermissionDenied: the caller is bound to one organization, and the role is the
+        environment's.
 
     """
     bound = call.caller.organization_id
@@ -114,7 +115,7 @@ async def revise(
     changes: Mapping[str, Any],
     given: Mapping[str, str] | None = None,
 ) -> Listed:
-    """Write what changes of a role, its permissions too if they are given, by name and id."""
+    """Write the changed members of a role, its permissions if they are given, by name and id."""
     role, has = before.role, given_by(before)
     given = has if given is None else given
     if given == has and all(getattr(role, name) == value for name, value in changes.items()):

@@ -1,7 +1,7 @@
-"""What a role inherits, kept as a closure: for each role all that it extends, itself included.
+"""Inheritance of roles, kept as a closure: for each role all that it extends, itself included.
 
-Bases form trees, so all ways from a role up to another lead through the roles in between. Whoever
-writes here has waited for `serialize("roles")`: else two changes could close a circle together.
+Bases form trees, so all ways from a role up to another lead through the roles in between. A writer
+has waited for `serialize("roles")` first: else two changes could close a circle together.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _below, _above = role_ancestors.alias("below"), role_ancestors.alias("above")
 
 _INSERT = Statement(insert(role_ancestors).values(role_id=_role, ancestor_id=_role))
 _INHERITS = Statement(select(_a.role_id).where(_a.role_id == _base, _a.ancestor_id == _role))
-# All of a role's tree lose what is above the role, and get what is above the new base.
+# All of a role's tree lose the roles above it, and get those above the new base.
 _DETACH = Statement(
     delete(role_ancestors).where(
         _a.role_id.in_(select(_below.c.role_id).where(_below.c.ancestor_id == _role)),

@@ -1,7 +1,7 @@
 """Reading roles: one or all of a scope, in one query each, with their permissions if asked for.
 
 A scope is the environment or one organization. An organization has the environment's roles beside
-its own, and what it is shown of a role is what holds there: who is its default member role, and how
+its own, and is shown a role as it holds there: whether it is its default member role, and how
 many roles extend it that it has.
 """
 
@@ -84,7 +84,8 @@ async def get(call: Call, organization_id: str | None, name: str, include: Inclu
 
     Raises:
         errors.NotFound: there is none, or the caller may not see the organization.
-        errors.PermissionDenied: the environment is asked for by who is bound to one organization.
+        errors.PermissionDenied: the caller is bound to one organization, and asks for the
+        environment.
 
     """
     await _check_caller(call, organization_id)
@@ -99,7 +100,8 @@ async def list_all(call: Call, organization_id: str | None, include: Include) ->
 
     Raises:
         errors.NotFound: there is no such organization that this caller may see.
-        errors.PermissionDenied: the environment is asked for by who is bound to one organization.
+        errors.PermissionDenied: the caller is bound to one organization, and asks for the
+        environment.
 
     """
     await _check_caller(call, organization_id)
@@ -123,7 +125,8 @@ async def count_holders(call: Call, organization_id: str | None, name: str) -> i
 
     Raises:
         errors.NotFound: there is none, or the caller may not see the organization.
-        errors.PermissionDenied: the environment is asked for by who is bound to one organization.
+        errors.PermissionDenied: the caller is bound to one organization, and asks for the
+        environment.
 
     """
     role = (await get(call, organization_id, name, Include.NONE)).role

@@ -63,7 +63,7 @@ Index("uq_roles_of_organization__name", roles.c.name, roles.c.organization_id, u
 Index("ix_roles__organization_id_id", roles.c.organization_id, roles.c.id)
 Index("ix_roles__base_id", roles.c.base_id)
 
-# For each role itself and all that it extends: what makes effective permissions one join.
+# For each role itself and all that it extends: so effective permissions are one join.
 role_ancestors = Table(
     "role_ancestors",
     metadata,

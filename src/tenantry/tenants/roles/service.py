@@ -224,7 +224,7 @@ async def remove_permission(call: Call, name: str, permission_name: str) -> None
 async def remove(
     call: Call, organization_id: str | None, name: str, takes_over: Reference | None
 ) -> None:
-    """Delete a role; another one takes over who holds it and what extends it.
+    """Delete a role; another one takes over its holders and the roles that extend it.
 
     Raises:
         errors.NotFound: there is no such role or organization.
@@ -242,7 +242,7 @@ async def remove(
                 "role cannot be deleted as it is a default role of the environment: make another "
                 "one the default first"
             )
-        # From here on nobody gets it: who would refer to it waits, and then finds it gone.
+        # From here on nobody gets it: a row that would refer to it waits, and then finds it gone.
         await db.fetch_one(_HOLD, p_role_id=role.id)
         before = gone.shown()
         if takes_over is not None:
@@ -281,7 +281,7 @@ async def effective_permissions(
 async def _hand_over(
     call: Call, db: Session, role: Role, target: Role, reference: Reference
 ) -> None:
-    """Give another role who holds this one, and what extends it."""
+    """Give another role the holders of this one, and the roles that extend it."""
     moved = {"p_role_id": role.id, "p_target_id": target.id, "p_at_once": _AT_ONCE}
     left = 0
     while await db.fetch_one(_HELD, p_role_id=role.id):
@@ -289,7 +289,7 @@ async def _hand_over(
             async with db.transaction():
                 await db.fetch_all(_ALSO_GIVE, **moved)
         except ForeignKey:
-            # A member left meanwhile: the next look is at those who are still there.
+            # A member left meanwhile: the next look is at those that are still there.
             left += 1
             if left == _MOST_ATTEMPTS:
                 raise errors.Busy from None

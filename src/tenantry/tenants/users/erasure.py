@@ -93,14 +93,14 @@ class Found:
     """The person of an erasure, as far as users and events know them."""
 
     person: Person
-    is_there: bool  # as a user who is not deleted yet
+    is_there: bool  # as a user that is not deleted yet
     is_known: bool  # as one, or by an event
 
 
 async def find(call: Call, key: str) -> Found:
     """Return the person of a user's id, e-mail address or external id, gone or not.
 
-    A deleted user who had the same address is the same person; one who has it now is not, where
+    A deleted user that had the same address is the same person; one that has it now is not, where
     another one was asked for.
 
     Raises:
@@ -191,7 +191,7 @@ async def _widened(db: Session, found: Found, external_id: str | None) -> Found:
                     user_ids.add(user["id"])
                     addresses |= _spellings(user.get("email") or "") - {"", ADDRESS}
                     is_known = True
-    # A user who is there now and was not asked for is another person, with ids of their own.
+    # A user that is there now and was not asked for is another person, with ids of their own.
     others = await db.fetch_all(
         _HOLDERS, ids=to_json(sorted(user_ids)), addresses=to_json(sorted(addresses))
     )

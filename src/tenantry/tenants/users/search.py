@@ -231,7 +231,7 @@ def _by_index(*, by_id: bool) -> Select[Any]:
 
 
 def _members_of(matching: CTE) -> Select[Any]:
-    # A subquery for each, and no join: PostgreSQL would join starting from the members, who are
+    # A subquery for each, and no join: PostgreSQL would join starting from the members, which are
     # few in most organizations.
     member = (
         select(_m.id)

@@ -78,7 +78,7 @@ class Identity:
 
 
 async def create(call: Call, user_id: str, *, email: str, profile: Mapping[str, Any]) -> User:
-    """Create a user who has proved this e-mail address, of a new id; within a transaction.
+    """Create a user that has proved this e-mail address, of a new id; within a transaction.
 
     Raises:
         errors.Duplicate: another one was created with it meanwhile.
@@ -184,7 +184,7 @@ async def signed_in(call: Call, user_id: str, *, verified: bool) -> User | None:
 
 
 async def verify(call: Call, before: User) -> User:
-    """Note that a user who is held has proved the e-mail address; return it as it is then."""
+    """Note that a held user has proved the e-mail address; return it as it is then."""
     if before.email_verified:
         return before
     after = revised(before, at=now(), email_verified=True)
@@ -212,7 +212,7 @@ async def hold_with_memberships(call: Call, user_id: str) -> User:
 
 
 async def delete_held(call: Call, user: User) -> None:
-    """Delete a user who is held, with all memberships.
+    """Delete a held user, with all memberships.
 
     Others may stay behind without an administrator: `memberships.leaving` looks at that.
     """

@@ -71,8 +71,8 @@ def creation_options(
 ) -> dict[str, Any]:
     """Return a PublicKeyCredentialCreationOptionsJSON (WebAuthn section 5.1.9).
 
-    The passkey has to be discoverable, for nobody types a name to sign in by one. Whose it is, it
-    tells by the user handle: the id of the user.
+    The passkey has to be discoverable, for nobody types a name to sign in by one. Its user handle
+    names its owner: the id of the user.
     """
     from webauthn import generate_registration_options
     from webauthn.helpers import base64url_to_bytes
