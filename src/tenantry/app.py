@@ -21,6 +21,7 @@ from tenantry.access.clients.model import client_secrets
 from tenantry.access.clients.rpc import ClientService, ClientSettingsService
 from tenantry.access.clients.token_events import TokenEvents
 from tenantry.access.keys import service as keys
+from tenantry.access.scopes.rpc import ScopeService
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import copies
@@ -235,7 +236,11 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
             UserService(),
             MembershipService(Rules.of(s), parts.interceptors),
         ),
-        (clients_pb, ClientService(production=production, api_access=s.application_api_access)),
+        (
+            clients_pb,
+            ClientService(production=production, api_access=s.application_api_access),
+            ScopeService(),
+        ),
         (client_settings_pb, ClientSettingsService()),
         (
             tokens_pb,

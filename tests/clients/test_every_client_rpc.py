@@ -17,7 +17,8 @@ from apis import Api, ApiError, Make, Rest, Service, access_token, refused, snak
 from protobuf import DescFieldValueList, DescFieldValueMessage, DescMessage
 from sqlalchemy import select
 
-from tenantry.access.clients.model import client_secrets, clients, scopes
+from tenantry.access.clients.model import client_secrets, clients
+from tenantry.access.scopes.model import scopes
 from tenantry.db.statements import Statement
 from tenantry.gen.google.api import annotations_pb
 from tenantry.gen.scalekit.v1.clients import clients_pb

@@ -1,4 +1,4 @@
-"""Clients: the programs that ask for access tokens, their secrets, and the scopes they ask for.
+"""Clients: the programs that ask for access tokens, and their secrets.
 
 Those of the environment are the operator's own: management clients (ENV) and applications
 (WEB_APP, SPA, NTV). Those of an organization (M2M) are its machines'. A secret is shown once and

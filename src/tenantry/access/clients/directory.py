@@ -14,7 +14,8 @@ from sqlalchemy import Text, bindparam, select
 
 from tenantry import ids
 from tenantry.access.clients import reading, revocations
-from tenantry.access.clients.model import clients, scopes
+from tenantry.access.clients.model import clients
+from tenantry.access.scopes.model import scopes
 from tenantry.db.schema import from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.read_through import FRESH_SECONDS, ReadThrough

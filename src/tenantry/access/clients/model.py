@@ -1,4 +1,4 @@
-"""The tables of clients, their secrets and scopes, and one of each as the room knows it."""
+"""The tables of clients and their secrets, and one of each as the room knows it."""
 
 from __future__ import annotations
 
@@ -97,18 +97,6 @@ client_secrets = Table(
     time_column("last_used_time", nullable=True),
 )
 Index(None, client_secrets.c.client_id)
-
-scopes = Table(
-    "scopes",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("description", Text, nullable=False),
-    Column("enabled", Boolean, nullable=False),
-    time_column("create_time"),
-    time_column("update_time"),
-)
-Index("uq_scopes__name", scopes.c.name, unique=True)
 
 # Assertions of private_key_jwt that were used, until they have expired: each is good once.
 spent_assertions = Table(
@@ -238,34 +226,3 @@ class Client:
         if self.organization_id is not None:
             event["organization_id"] = self.organization_id
         return event
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """One scope of the catalogue."""
-
-    id: str
-    name: str
-    description: str
-    enabled: bool
-    create_time: int
-    update_time: int
-
-    @classmethod
-    def from_row(cls, row: Row) -> Scope:
-        """Return the scope of one row."""
-        values = {name: row[name] for name in cls.__slots__}
-        return cls(**{**values, "enabled": bool(values["enabled"])})
-
-    def to_row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    def shown(self) -> dict[str, Any]:
-        """Return what its events say."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "description": self.description,
-            "enabled": self.enabled,
-        }

@@ -13,11 +13,10 @@ from tenantry.access.clients import (
     client_settings,
     listing,
     organization_clients,
-    scopes,
     secrets,
     service,
 )
-from tenantry.access.clients.model import ACTIVE, INACTIVE, Client, Scope, Secret
+from tenantry.access.clients.model import ACTIVE, INACTIVE, Client, Secret
 from tenantry.access.clients.reading import Identity
 from tenantry.gen.scalekit.v1.clients import clients_pb as pb
 from tenantry.gen.tenantry.v1 import client_settings_pb as settings_pb
@@ -184,37 +183,6 @@ class ClientService:
         await secrets.remove(call, identity, request.secret_id)
         return Empty()
 
-    async def create_scope(
-        self, request: pb.CreateScopeRequest, call: Call
-    ) -> pb.CreateScopeResponse:
-        assert request.scope is not None
-        _check_environment(call, request.env_id)
-        scope = await scopes.create(
-            call, name=request.scope.name, description=request.scope.description
-        )
-        return pb.CreateScopeResponse(scope=_scope(scope))
-
-    async def list_scopes(self, request: pb.ListScopesRequest, call: Call) -> pb.ListScopesResponse:
-        _check_environment(call, request.env_id)
-        return pb.ListScopesResponse(scopes=[_scope(s) for s in await scopes.list_all(call)])
-
-    async def update_scope(
-        self, request: pb.UpdateScopeRequest, call: Call
-    ) -> pb.UpdateScopeResponse:
-        assert request.scope is not None
-        enabled = request.scope.enabled
-        scope = await scopes.change(
-            call,
-            request.id,
-            description=request.scope.description,
-            enabled=None if enabled is None else enabled.value,
-        )
-        return pb.UpdateScopeResponse(scope=_scope(scope))
-
-    async def delete_scope(self, request: pb.DeleteScopeRequest, call: Call) -> Empty:
-        await scopes.remove(call, request.id)
-        return Empty()
-
     async def add_environment_redirect_uri(
         self, request: pb.AddEnvironmentRedirectUriRequest, call: Call
     ) -> pb.EnvironmentLoginUrisResponse:
@@ -354,11 +322,6 @@ def _extra(call: Call, name: str, seconds: range) -> int | None:
     return None
 
 
-def _check_environment(call: Call, environment_id: str) -> None:
-    if environment_id not in {"", call.db.environment_id}:
-        raise errors.NotFound("environment")
-
-
 def _answer(call: Call, client: Client) -> pb.Client:
     call.tag(client.revision)
     return _client(client)
@@ -431,12 +394,6 @@ def _secret(secret: Secret) -> pb.ClientSecret:
     if secret.last_used_time is not None:
         message.last_used_time = timestamp(secret.last_used_time)
     return message
-
-
-def _scope(scope: Scope) -> pb.Scope:
-    return pb.Scope(
-        id=scope.id, name=scope.name, description=scope.description, enabled=scope.enabled
-    )
 
 
 def _login_uris(client: Client) -> pb.EnvironmentLoginUrisResponse:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import ids
 from tenantry.access.api_tokens.model import api_tokens
-from tenantry.access.clients.model import client_secrets, clients, scopes
+from tenantry.access.clients.model import client_secrets, clients
+from tenantry.access.scopes.model import scopes
 from tenantry.db.records import named
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.organizations.model import organizations

@@ -10,7 +10,8 @@ import orjson
 from sqlalchemy import Boolean, Text, bindparam, or_, select, tuple_
 
 from tenantry.access.api_tokens.model import api_tokens
-from tenantry.access.clients.model import APPLICATIONS, client_secrets, clients, scopes
+from tenantry.access.clients.model import APPLICATIONS, client_secrets, clients
+from tenantry.access.scopes.model import scopes
 from tenantry.data.bulk import archive
 from tenantry.db.rows import prefixed
 from tenantry.db.schema import Json, environment, from_json, json_rows, json_values, to_json

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Boolean, Integer, Text, bindparam, delete, func, insert, or_, select, update
 
 from tenantry import email_addresses, errors, ids
-from tenantry.access.clients.model import APPLICATIONS, ENV, M2M, client_secrets, clients, scopes
+from tenantry.access.clients.model import APPLICATIONS, ENV, M2M, client_secrets, clients
 from tenantry.access.keys import service as keys
+from tenantry.access.scopes.model import scopes
 from tenantry.data.bulk import archive, formats
 from tenantry.data.bulk.archive import KINDS, Kind
 from tenantry.db.engine import DuplicateKey, ForeignKey

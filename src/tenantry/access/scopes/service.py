@@ -1,7 +1,4 @@
-"""The catalogue of scopes: what a name stands for, and whether new access tokens may hold it.
-
-A client may ask for scopes that are not in it; one that is, and is switched off, nobody gets.
-"""
+"""Rules and statements of the catalogue of scopes."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from tenantry import errors, ids
-from tenantry.access.clients.model import Scope, scopes
+from tenantry.access.scopes.model import Scope, scopes
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
