@@ -135,6 +135,13 @@ class TestTheLastAdmin:
         assert (await run(call, promoted, *demoted)).refused == 0
         assert await self.admins(call, acme) == {rows[2]["email"]}
 
+    async def test_nor_may_one_that_was_made_admin_again_meanwhile(self, call, acme, rows):
+        first, second, _ = rows
+        changes = [(first, "member"), (first, "admin"), (second, "member"), (first, "member")]
+        report = await run(call, *({**row, "roles": [role]} for row, role in changes))
+        assert [line for line, _ in reasons(report)] == [4]
+        assert await self.admins(call, acme) == {first["email"]}
+
     async def test_two_imports_at_once_leave_one(self, call, acme, rows):
         await asyncio.gather(*(run(call, {**row, "roles": ["member"]}) for row in rows[:2]))
         assert len(await self.admins(call, acme)) == 1

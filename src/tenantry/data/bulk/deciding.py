@@ -1,27 +1,26 @@
-"""The changes of a batch of rows, by the rules that one call has.
+"""Deciding what a batch of rows changes, by the rules that one call has; nothing is written.
 
 A row is taken as a whole or refused as a whole, in the order of the file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, ids
-from tenantry.data.bulk import writing
+from tenantry.data.bulk.model import Join, Person, Place, Plan
 from tenantry.data.bulk.report import Report
 from tenantry.data.bulk.rows import Refusal, refusals
-from tenantry.data.bulk.standing import Person, Place
 from tenantry.tenants.memberships import administrators, joining
 from tenantry.tenants.memberships.model import Terms
 from tenantry.tenants.users import values
 from tenantry.tenants.users.model import ACTIVE, User
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from tenantry.data.bulk.organizations import Offer, Offers
+    from tenantry.data.bulk.model import Offer, Offers
     from tenantry.data.bulk.rows import Row
     from tenantry.data.bulk.standing import Standing
     from tenantry.db.engine import Session
@@ -31,49 +30,23 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.model import Membership
 
 
-@dataclass(slots=True)  # not frozen: that doubles the time to make one
-class Join:
-    """A membership to be written: whose, and where."""
-
-    place: Place
-    person: Person
-    organization: Organization
-
-
-@dataclass(slots=True)
-class Plan:
-    """The writes of a batch, and its report."""
-
-    report: Report
-    people: dict[str, Person] = field(default_factory=dict)  # by id
-    joins: dict[str, Join] = field(default_factory=dict)  # by the membership's id
-    first_organizations: dict[str, str] = field(default_factory=dict)  # of new people, by id
-    # Whose members nobody else may change from before they were read.
-    to_hold: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The organizations whose rows are held, each with the seats it has left; None for no limit."""
-
-    seats: dict[str, int | None] = field(default_factory=dict)
-
-
 async def decide(
     db: Session,
     rows: Sequence[Row],
     standing: Standing,
     offers: Offers,
-    held: Held,
+    seats: Mapping[str, int | None],
     *,
     rules: Rules,
     at: int,
     dry_run: bool,
 ) -> Plan:
-    """Return the plan for rows; it holds only if all of its ``to_hold`` were held."""
+    """Return the plan for rows; it holds only if all of its ``to_hold`` were held.
+
+    ``seats`` are left in each organization that is held, None where there is no limit.
+    """
     plan = Plan(Report(dry_run))
-    seats = dict(held.seats)
-    deciding = _Deciding(db, standing, offers, plan, seats, rules, at)
+    deciding = _Deciding(db, standing, offers, plan, dict(seats), rules, at)
     for row in rows:
         try:
             await deciding.take(row)
@@ -122,7 +95,7 @@ class _Deciding:
             if place is None:
                 membership = self._joined(offer, user, row)
                 if not row.invite and not user.email_verified and row.email_verified is None:
-                    # Whom the file vouches for has the e-mail address, as in a call.
+                    # The file vouches for the e-mail address, as a call does.
                     user = replace(user, email_verified=True)
             else:
                 membership = await self._changed_membership(place, offer, row)
@@ -132,7 +105,7 @@ class _Deciding:
             self._enter_membership(place, membership, person, offer.organization)
 
     def _person(self, row: Row) -> Person | None:
-        """Return the person: by the external id, else by the e-mail address."""
+        """Return the person of a row: by the external id, else by the e-mail address."""
         by_email = self.standing.by_email.get(row.email_key)
         if row.external_id is None:
             return by_email
@@ -213,7 +186,7 @@ class _Deciding:
         organization_id = offer.organization.id
         if place.before is not None:
             self.plan.to_hold.add(organization_id)
-        if organization_id in self.seats and self._demoted(before, after):
+        if organization_id in self.seats and self._is_admin(before) and not self._is_admin(after):
             await self._check_last_admin(before, after)
         return after
 
@@ -228,26 +201,31 @@ class _Deciding:
             found[role.id] = role
         return tuple(found[id_] for id_ in sorted(found))
 
-    def _demoted(self, before: Membership, after: Membership) -> bool:
+    def _is_admin(self, membership: Membership) -> bool:
         creator = self.standing.roles.creator
-        was, is_ = (any(role.id == creator for role in m.roles) for m in (before, after))
-        return before.status == ACTIVE and was and not is_
+        return membership.status == ACTIVE and any(role.id == creator for role in membership.roles)
 
     async def _check_last_admin(self, before: Membership, after: Membership) -> None:
-        creator = self.standing.roles.creator
-        for join in self.plan.joins.values():
-            other = join.place.membership
-            if (
-                other.organization_id == before.organization_id
-                and other.user_id != before.user_id
-                and other.status == ACTIVE
-                and any(role.id == creator for role in other.roles)
-            ):
-                return
-        kept = {role.id for role in after.roles}
-        await administrators.check(self.db, before.user_id, before.organization_id, kept=kept)
-        # The next one to be demoted must find this one demoted.
-        await writing.drop_roles(self.db, [(before, {role.id for role in before.roles} - kept)])
+        others = [
+            join.place
+            for join in self.plan.joins.values()
+            if join.organization.id == before.organization_id
+            and join.place.membership.user_id != before.user_id
+        ]
+        if any(self._is_admin(place.membership) for place in others):
+            return
+        await administrators.check(
+            self.db,
+            before.user_id,
+            before.organization_id,
+            kept={role.id for role in after.roles},
+            # The database still has those of earlier rows as admins.
+            demoted={
+                place.before.user_id
+                for place in others
+                if place.before is not None and self._is_admin(place.before)
+            },
+        )
 
     def _enter_person(
         self, row: Row, person: Person | None, user: User, offer: Offer | None

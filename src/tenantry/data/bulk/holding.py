@@ -16,8 +16,8 @@ from tenantry.times import now
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tenantry.data.bulk.model import Offers
     from tenantry.data.bulk.notes import Notes
-    from tenantry.data.bulk.organizations import Offers
     from tenantry.db.engine import Session
 
 _o, _m, _t = organizations.c, memberships.c, member_tallies.c

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.data.bulk import formats, holding, organizations, rows, standing, writing
-from tenantry.data.bulk.deciding import Held, Plan, decide
+from tenantry.data.bulk.deciding import decide
 from tenantry.data.bulk.notes import Notes
 from tenantry.data.bulk.report import MOST_REFUSALS, Report
 from tenantry.db.engine import DuplicateKey, ForeignKey, Unavailable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.data.bulk.formats import Format, Reader, Record
-    from tenantry.data.bulk.organizations import Offers
+    from tenantry.data.bulk.model import Offers, Plan
     from tenantry.data.bulk.rows import Contract, Row
     from tenantry.db.engine import Session
     from tenantry.tenants.memberships.model import Rules
@@ -232,7 +232,7 @@ class _Importing:
                 batch,
                 await standing.read(db, batch, offers, self.notes),
                 offers,
-                Held(seats),
+                seats,
                 rules=self.order.rules,
                 at=at,
                 dry_run=self.order.dry_run,

@@ -15,8 +15,7 @@ from tenantry.db.schema import from_json, to_json
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tenantry.data.bulk.deciding import Plan
-    from tenantry.data.bulk.standing import Person, Place
+    from tenantry.data.bulk.model import Person, Place, Plan
     from tenantry.tenants.organizations.model import Organization
 
 _TABLES = """

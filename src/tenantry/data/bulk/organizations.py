@@ -6,15 +6,12 @@ are written side by side do not found one organization twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, insert, select
 
 from tenantry import errors
-from tenantry.data.bulk import recording
-from tenantry.data.bulk.recording import Happened
-from tenantry.data.bulk.rows import Refusal, refusals
+from tenantry.data.bulk.model import Offer, Offers
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -23,7 +20,7 @@ from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.roles.model import default_member_roles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tenantry.call import Call
     from tenantry.data.bulk.notes import Notes
@@ -45,53 +42,6 @@ _INSERT = Statement(
         [column.name for column in _COLUMNS], rows_of("new_organizations", _COLUMNS)
     )
 )
-
-
-@dataclass(slots=True)
-class Offer:
-    """An organization, and the role that it gives to new members by itself, if any."""
-
-    organization: Organization
-    default_role_id: str | None = None
-
-
-@dataclass(slots=True)
-class Offers:
-    """The organizations of a batch, by what its rows call them."""
-
-    by_key: dict[tuple[str, str], Offer] = field(default_factory=dict)
-    by_id: dict[str, Offer] = field(default_factory=dict)
-    created: int = 0
-    refused: dict[tuple[str, str], errors.InvalidArgument] = field(default_factory=dict)
-
-    def add(self, offer: Offer) -> None:
-        """Enter an organization."""
-        organization = offer.organization
-        self.by_id[organization.id] = self.by_key["id", organization.id] = offer
-        if organization.external_id is not None:
-            self.by_key["external_id", organization.external_id] = offer
-
-    def of(self, row: Row) -> Offer | None:
-        """Return the organization of a row; None where it has none, or that is not there."""
-        return None if row.organization is None else self.by_key.get(row.organization)
-
-    def refusals(self, row: Row) -> list[Refusal]:
-        """Return why a row has no organization to go to."""
-        assert row.organization is not None
-        problem = self.refused.get(row.organization)
-        if problem is not None:
-            return refusals(row.line, problem)
-        return [Refusal(row.line, f"organization_{row.organization[0]}", "organization not found")]
-
-    @property
-    def ids(self) -> Iterable[str]:
-        """The ids of all."""
-        return self.by_id.keys()
-
-    @property
-    def default_role_ids(self) -> set[str]:
-        """The roles that they give by themselves."""
-        return {o.default_role_id for o in self.by_id.values() if o.default_role_id is not None}
 
 
 async def offered(
@@ -123,8 +73,10 @@ async def offered(
         elif founded:
             given = spelled(_COLUMNS, (one.to_row() for one in founded))
             await db.fetch_all(_INSERT, new_organizations=given)
-            created = [_created(one) for one in founded]
-            await recording.record(db, call, created)
+            await db.record_all(
+                call.event("organization.created", organization_id=one.id, after=one.shown())
+                for one in founded
+            )
     return offers
 
 
@@ -168,7 +120,3 @@ def _founded(
         offers.add(Offer(organization))
         founded.append(organization)
     return founded
-
-
-def _created(founded: Organization) -> Happened:
-    return Happened("organization.created", founded.id, None, founded.shown())

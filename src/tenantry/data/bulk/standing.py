@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, or_, select
 
 from tenantry import email_addresses
+from tenantry.data.bulk.model import Person, Place
 from tenantry.db.records import named, records, spelled
 from tenantry.db.schema import from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
@@ -18,8 +19,8 @@ from tenantry.tenants.users.model import Membership, User, memberships, users
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tenantry.data.bulk.model import Offers
     from tenantry.data.bulk.notes import Notes
-    from tenantry.data.bulk.organizations import Offers
     from tenantry.data.bulk.rows import Row
     from tenantry.db.engine import Session
 
@@ -51,35 +52,6 @@ _OF_ORGANIZATIONS = Statement(
         ),
     )
 )
-
-
-@dataclass(slots=True)
-class Person:
-    """A user as it is to be, and as the database has it: None for a new one."""
-
-    user: User
-    password_hash: str | None
-    before: User | None = None
-    before_hash: str | None = None
-    password_time: int | None = None  # when they chose a password here
-
-    @property
-    def changed(self) -> bool:
-        """Whether the database has it otherwise."""
-        return self.user != self.before or self.password_hash != self.before_hash
-
-
-@dataclass(slots=True)
-class Place:
-    """A membership as it is to be, and as the database has it: None for a new one."""
-
-    membership: Membership
-    before: Membership | None = None
-
-    @property
-    def changed(self) -> bool:
-        """Whether the database has it otherwise."""
-        return self.membership != self.before
 
 
 class Roles:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, delete, insert, tuple_, update
 
-from tenantry.data.bulk import recording
-from tenantry.data.bulk.recording import Happened
 from tenantry.db.records import named, records, rows_of, spelled
 from tenantry.db.rows import revised
 from tenantry.db.statements import Statement
@@ -22,9 +20,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from tenantry.call import Call
-    from tenantry.data.bulk.deciding import Join, Plan
-    from tenantry.data.bulk.standing import Person
+    from tenantry.data.bulk.model import Join, Person, Plan
     from tenantry.db.engine import Session
+    from tenantry.event import Event
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import Membership
 
@@ -88,15 +86,9 @@ async def write(call: Call, db: Session, plan: Plan, at: int) -> None:
     await _write_users(db, people)
     await _write_memberships(db, joins)
     shown = _Shown()
-    happened = [_of_person(person, plan, shown) for person in people]
-    happened += [_of_join(join, shown) for join in joins]
-    await recording.record(db, call, happened)
-
-
-async def drop_roles(db: Session, held: Iterable[tuple[Membership, set[str]]]) -> None:
-    """Take these roles from members."""
-    rows = [_holder(membership, id_) for membership, ids in held for id_ in sorted(ids)]
-    await _run(db, _DROP_HOLDERS, _HOLDERS, rows)
+    events = [_of_person(call, person, plan, shown) for person in people]
+    events += [_of_join(call, join, shown) for join in joins]
+    await db.record_all(events)
 
 
 async def _write_users(db: Session, people: Iterable[Person]) -> None:
@@ -127,10 +119,10 @@ async def _write_memberships(db: Session, joins: Iterable[Join]) -> None:
             labelled.append(after.to_row())
         held, had = ({role.id for role in one.roles} for one in (after, before))
         given += [_holder(after, id_) for id_ in sorted(held - had)]
-        dropped.append((after, had - held))
+        dropped += [_holder(after, id_) for id_ in sorted(had - held)]
     await _run(db, _INSERT_MEMBERSHIPS, _MEMBERSHIPS, new)
     await _run(db, _UPDATE_MEMBERSHIPS, _LABELLED, labelled)
-    await drop_roles(db, dropped)
+    await _run(db, _DROP_HOLDERS, _HOLDERS, dropped)
     await _run(db, _INSERT_HOLDERS, _HOLDERS, given)
     await _run(db, _INSERT_MAIL, _MAIL, mails)
 
@@ -166,7 +158,7 @@ def _next_revision(before: User, user: User, at: int) -> User:
 
 
 class _Shown:
-    """Users and organizations as events have them, made once for all events of a batch."""
+    """Users and organizations as events show them, made once for all events of a batch."""
 
     def __init__(self) -> None:
         self._made: dict[str, dict[str, Any]] = {}
@@ -178,15 +170,15 @@ class _Shown:
         return found
 
 
-def _of_person(person: Person, plan: Plan, shown: _Shown) -> Happened:
+def _of_person(call: Call, person: Person, plan: Plan, shown: _Shown) -> Event:
     user, before = person.user, person.before
     if before is None:
         organization_id = plan.first_organizations.get(user.id)
-        return Happened("user.created", organization_id, None, shown(user))
-    return Happened("user.updated", None, before.shown(), shown(user))
+        return call.event("user.created", organization_id=organization_id, after=shown(user))
+    return call.event("user.updated", before=before.shown(), after=shown(user))
 
 
-def _of_join(join: Join, shown: _Shown) -> Happened:
+def _of_join(call: Call, join: Join, shown: _Shown) -> Event:
     after, before = join.place.membership, join.place.before
     # As `tenantry.tenants.users.model.shown_together` has it.
     about = {"organization": shown(join.organization), "user": shown(join.person.user)}
@@ -196,9 +188,9 @@ def _of_join(join: Join, shown: _Shown) -> Happened:
         type_ = "user.organization_invitation"
     else:
         type_ = "user.organization_membership_created"
-    return Happened(
+    return call.event(
         type_,
-        join.organization.id,
-        None if before is None else {**about, "membership": before.shown()},
-        {**about, "membership": after.shown()},
+        organization_id=join.organization.id,
+        before=None if before is None else {**about, "membership": before.shown()},
+        after={**about, "membership": after.shown()},
     )

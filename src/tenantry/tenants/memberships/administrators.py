@@ -17,9 +17,9 @@ from tenantry.tenants.roles.model import role_holders, roles
 from tenantry.tenants.users.model import ACTIVE, memberships
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnElement, Select
 
     from tenantry.db.engine import Session
 
@@ -47,7 +47,7 @@ def _admin_in() -> Select[Any]:
     )
 
 
-def _last_in() -> Select[Any]:
+def _last_in(*besides: ColumnElement[bool]) -> Select[Any]:
     others = (
         _theirs.c.organization_id == _mine.c.organization_id,
         _theirs.c.user_id != _USER_ID,
@@ -58,12 +58,18 @@ def _last_in() -> Select[Any]:
         _held.c.organization_id == _theirs.c.organization_id,
         _held.c.user_id == _theirs.c.user_id,
         _held.c.role_id == _creator,
+        *besides,
     )
     return _admin_in().where(exists().where(*others), ~other_admin).limit(1)
 
 
 _LAST = Statement(_last_in())
 _LAST_IN_ONE = Statement(_last_in().where(_mine.c.organization_id == _ORGANIZATION_ID))
+_LAST_BESIDES = Statement(
+    _last_in(_held.c.user_id.not_in(json_values(bindparam("demoted", type_=Text)))).where(
+        _mine.c.organization_id == _ORGANIZATION_ID
+    )
+)
 _ADMIN_IN = Statement(_admin_in())
 _HOLD_ALL = Statement(
     select(organizations.c.id)
@@ -74,17 +80,26 @@ _HOLD_ALL = Statement(
 
 
 async def check(
-    db: Session, user_id: str, organization_id: str, *, kept: Iterable[str] = ()
+    db: Session,
+    user_id: str,
+    organization_id: str,
+    *,
+    kept: Iterable[str] = (),
+    demoted: Collection[str] = (),
 ) -> None:
     """Let a member of an organization that is held keep these roles only, or none and go.
+
+    ``demoted`` are the ids of users that the transaction is yet to make admins no more.
 
     Raises:
         errors.InvalidArgument: other members would stay behind without an admin.
 
     """
-    row = await db.fetch_one(
-        _LAST_IN_ONE, user_id=user_id, organization_id=organization_id, kept=to_json(list(kept))
-    )
+    given = {"user_id": user_id, "organization_id": organization_id, "kept": to_json(list(kept))}
+    if demoted:
+        row = await db.fetch_one(_LAST_BESIDES, **given, demoted=to_json(sorted(demoted)))
+    else:
+        row = await db.fetch_one(_LAST_IN_ONE, **given)
     if row is not None:
         raise _refused(organization_id)
 
