@@ -73,7 +73,8 @@ async def test_processes_share_without_sending_anything_twice(
     for number in range(4):
         await endpoint(db, receiver.url(f"/{number}"))
     receiver.delay = 0.01
-    async with process(database_url) as one, process(database_url) as two:
+    long = {"webhook_timeout_seconds": "20"}  # a claim lasts longer than this
+    async with process(database_url, **long) as one, process(database_url, **long) as two:
         for number in range(10):
             await db.record_all([event(f"n{number}-{n}") for n in range(20)])
         await eventually(lambda: len(receiver.got) >= 800, 30)
