@@ -104,7 +104,7 @@ async def test_a_body_that_drips_is_given_up(entry, monkeypatch):
 
 
 async def test_a_body_that_stops_is_given_up(entry, monkeypatch):
-    monkeypatch.setattr(entry_module, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(entry_module, "BODY_SECONDS", 0.1)
     pieces = [{"type": "http.request", "body": b"a", "more_body": True}]
     cancelled = False
 
@@ -113,7 +113,7 @@ async def test_a_body_that_stops_is_given_up(entry, monkeypatch):
         if pieces:
             return pieces.pop()
         try:
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.3)
         except asyncio.CancelledError:
             cancelled = True
             raise
@@ -122,4 +122,4 @@ async def test_a_body_that_stops_is_given_up(entry, monkeypatch):
     status, _ = await asked(entry, receive)
     assert status == 408
     assert not cancelled  # the server would log that it cannot hand over late bytes
-    await asyncio.sleep(1)
+    await asyncio.sleep(0.3)
