@@ -141,15 +141,15 @@ def _write(sql):
 
 
 async def test_secrets_are_sealed_and_in_no_event(interceptors, db, receiver):
-    auth = {"type": "API_KEY", "header_name": "X-Key", "api_key": "the-api-key-1234"}
+    auth = {"type": "API_KEY", "header_name": "X-Key", "api_key": "the-api-key-quince"}
     made, secret = await interceptor(db, receiver.url(), auth_config=auth)
     await run(interceptors, db)
-    assert receiver.got[0].headers["x-key"] == "the-api-key-1234"
+    assert receiver.got[0].headers["x-key"] == "the-api-key-quince"
     rows = await db.fetch_all(Statement(text("SELECT * FROM interceptors")))
     told = json.dumps([list(map(str, dict(row).values())) for row in rows])
     told += json.dumps(await log.after(db, "", limit=1000), default=str)
     key = secret.removeprefix("whsec_")
-    for hidden in (secret, key, base64.b64decode(key).hex(), "the-api-key-1234"):
+    for hidden in (secret, key, base64.b64decode(key).hex(), "the-api-key-quince"):
         assert hidden not in told
     assert made.secret_suffix == secret[-4:]
 
@@ -460,7 +460,7 @@ async def test_claims_of_several_have_one_limit(interceptors, db, receiver):
 OAUTH2 = {
     "type": "OAUTH2",
     "client_id": "us & them",
-    "client_secret": "s:cret/1234",
+    "client_secret": "s:cret/quince",
     "scope": "ask invoices",
 }
 
@@ -472,7 +472,7 @@ async def test_an_access_token_is_fetched_once_and_used_until_it_ends(intercepto
     await asyncio.gather(*(run(interceptors, db) for _ in range(5)))
     (fetched,) = receiver.at("/token")
     pair = base64.b64decode(fetched.headers["authorization"].removeprefix("Basic "))
-    assert pair == b"us+%26+them:s%3Acret%2F1234"
+    assert pair == b"us+%26+them:s%3Acret%2Fquince"
     assert fetched.body == b"grant_type=client_credentials&scope=ask+invoices"
     assert {got.headers["authorization"] for got in receiver.at("/ask")} == {"Bearer tok-1"}
     # One that is refused is replaced, for the next request: nothing is sent twice.
@@ -498,7 +498,7 @@ async def test_without_an_access_token_nothing_is_asked(interceptors, db, receiv
     with pytest.raises(errors.Intercepted):
         await run(interceptors, db)
     assert receiver.at("/ask") == []
-    assert "1234" not in json.dumps((await executed(db))[0]["after"])
+    assert "quince" not in json.dumps((await executed(db))[0]["after"])
 
 
 async def test_the_token_url_is_watched_too(db, receiver):
