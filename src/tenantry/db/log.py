@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
-from tenantry.db.rows import cells
-from tenantry.db.schema import events, from_json
+from tenantry.db.rows import members
+from tenantry.db.schema import events
 from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:
@@ -36,7 +36,4 @@ async def last(db: Session, *, limit: int) -> list[dict[str, Any]]:
 
 def parsed(row: Row) -> dict[str, Any]:
     """Return the event of a row, its JSON read."""
-    event = cells(row, events)
-    for name in ("actor", "before", "after", "context"):
-        event[name] = from_json(event[name]) if event[name] is not None else None
-    return event
+    return members(row, events)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from sqlalchemy import Table, bindparam
+from sqlalchemy import Boolean, Table, bindparam
 
+from tenantry.db.schema import Json, from_json, to_json
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -41,17 +43,35 @@ def prefixed(row: Mapping[str, Any], prefix: str = "p_") -> dict[str, Any]:
     return {f"{prefix}{name}": value for name, value in row.items()}
 
 
-def row_of(
-    record: Any, columns: Table | Iterable[str], *, but: Collection[str] = ()
-) -> dict[str, Any]:
-    """Return the members of a record that are columns ``but`` these, as they are."""
-    names = columns.c.keys() if isinstance(columns, Table) else columns
-    return {name: getattr(record, name) for name in names if name not in but}
+def row_of(record: Any, table: Table, *, but: Collection[str] = ()) -> dict[str, Any]:
+    """Return the row of a record whose members are the columns ``but`` these; JSON as text."""
+    row = {}
+    for name, kind in _kinds(table):
+        if name not in but:
+            value = getattr(record, name)
+            row[name] = to_json(value) if kind is Json and value is not None else value
+    return row
 
 
-def cells(row: Row, table: Table) -> dict[str, Any]:
-    """Return the columns of a table that were read, as they are."""
-    return {name: row[name] for name in table.c.keys()}  # noqa: SIM118 - of columns, not of a dict
+def members(row: Row, table: Table, *, but: Collection[str] = ()) -> dict[str, Any]:
+    """Return what a record has of the columns ``but`` these: JSON is read, a list as a tuple."""
+    read = {}
+    for name, kind in _kinds(table):
+        if name not in but:
+            value = row[name]
+            if kind is Boolean:
+                value = bool(value)  # SQLite has numbers
+            elif kind is Json and value is not None:
+                value = from_json(value)
+                value = tuple(value) if isinstance(value, list) else value
+            read[name] = value
+    return read
+
+
+@functools.cache
+def _kinds(table: Table) -> tuple[tuple[str, type[Any]], ...]:
+    """Return the names of the columns and the classes of their types."""
+    return tuple((column.name, type(column.type)) for column in table.c)
 
 
 def revised(before: _Record, *, at: int | None = None, **changes: Any) -> _Record:

@@ -12,8 +12,8 @@ from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import reading
 from tenantry.access.api_tokens.model import ApiToken, api_tokens
 from tenantry.db.engine import ForeignKey
-from tenantry.db.rows import bound, cells, prefixed, revised, row_of
-from tenantry.db.schema import from_json, json_list, to_json
+from tenantry.db.rows import bound, members, prefixed, revised, row_of
+from tenantry.db.schema import from_json, json_list
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users.model import ACTIVE, memberships, users
@@ -123,7 +123,6 @@ async def create(
     )
     event = call.event("api_token.created", organization_id=organization_id, after=new.shown())
     row = prefixed(row_of(new, api_tokens))
-    row["p_custom_claims"] = to_json(new.custom_claims)
     try:
         await call.db.apply(_INSERT, event, **row)
     except ForeignKey:  # gone since we looked
@@ -160,11 +159,7 @@ async def change(
         )
         await db.fetch_one(
             _UPDATE,
-            p_id=after.id,
-            p_description=after.description,
-            p_custom_claims=to_json(after.custom_claims),
-            p_revision=after.revision,
-            p_update_time=after.update_time,
+            **prefixed(row_of(after, api_tokens)),
         )
         await db.record(
             call.event(
@@ -212,8 +207,7 @@ def _no_member() -> errors.InvalidArgument:
 
 
 def _from_row(row: Row) -> ApiToken:
-    own = cells(row, api_tokens)
-    own["custom_claims"] = from_json(row["custom_claims"])
+    own = members(row, api_tokens)
     return ApiToken(
         organization_external_id=None, user_external_id=None, email=None, roles=(), **own
     )

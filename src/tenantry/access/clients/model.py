@@ -18,8 +18,8 @@ from sqlalchemy import (
     true,
 )
 
-from tenantry.db.rows import cells, row_of
-from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
+from tenantry.db.rows import members, row_of
+from tenantry.db.schema import Json, metadata, time_column
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -177,23 +177,12 @@ class Client:
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
-        row = row_of(self, clients)
-        for column in clients.c:
-            if isinstance(column.type, Json) and row[column.name] is not None:
-                row[column.name] = to_json(row[column.name])
-        return row
+        return row_of(self, clients)
 
     @classmethod
     def from_row(cls, row: Row, secrets: tuple[Secret, ...] = ()) -> Client:
         """Return the client of one row."""
-        values = cells(row, clients)
-        for column in clients.c:
-            value = values[column.name]
-            if isinstance(column.type, Json) and value is not None:
-                read = from_json(value)
-                values[column.name] = tuple(read) if isinstance(read, list) else read
-            elif isinstance(column.type, Boolean):
-                values[column.name] = bool(value)
+        values = members(row, clients)
         values["custom_claims"] = tuple((key, claim) for key, claim in values["custom_claims"])
         return cls(**values, secrets=secrets)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, Index, Table, Text
 
+from tenantry.db.rows import members, row_of
 from tenantry.db.schema import metadata, time_column
 
 if TYPE_CHECKING:
@@ -39,12 +40,11 @@ class Scope:
     @classmethod
     def from_row(cls, row: Row) -> Scope:
         """Return the scope of one row."""
-        values = {name: row[name] for name in cls.__slots__}
-        return cls(**{**values, "enabled": bool(values["enabled"])})
+        return cls(**members(row, scopes))
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return row_of(self, scopes)
 
     def shown(self) -> dict[str, Any]:
         """Return the object of its events."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
 
-from tenantry.db.rows import cells, row_of
+from tenantry.db.rows import members, row_of
 from tenantry.db.schema import metadata, time_column
 from tenantry.times import rfc3339
 
@@ -77,8 +77,7 @@ class Interceptor:
     @classmethod
     def from_row(cls, row: Row) -> Interceptor:
         """Return the interceptor of one row."""
-        members = cells(row, interceptors)
-        return cls(**{**members, "enabled": bool(row["enabled"])})
+        return cls(**members(row, interceptors))
 
     def shown(self) -> dict[str, Any]:
         """Return what events show: no secret, sealed or not."""

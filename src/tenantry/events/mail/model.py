@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text
 
-from tenantry.db.schema import Json, from_json, metadata, time_column
+from tenantry.db.rows import members
+from tenantry.db.schema import Json, metadata, time_column
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -59,16 +60,4 @@ class Mail:
     @classmethod
     def from_row(cls, row: Row) -> Mail:
         """Return the mail of one row."""
-        return cls(
-            id=row["id"],
-            organization_id=row["organization_id"],
-            recipient=row["recipient"],
-            template=row["template"],
-            variables=from_json(row["variables"]),
-            state=row["state"],
-            attempts=row["attempts"],
-            due_time=row["due_time"],
-            problem=row["problem"],
-            create_time=row["create_time"],
-            sent_time=row["sent_time"],
-        )
+        return cls(**members(row, mail, but={"content_sealed"}))

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select, update
 
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.db.rows import bound, prefixed, revised, row_of
+from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
 from tenantry.events.mail import rendering
 from tenantry.events.mail import service as mail
@@ -90,8 +90,7 @@ async def _disable(db: Session, endpoint_id: str, reason: Any, alert_mail: str) 
         await session.apply(
             _DISABLE,
             event,
-            p_id=endpoint_id,
-            **prefixed(row_of(after, _CHANGED)),
+            **prefixed(after.to_row()),
         )
         if alert_mail:
             await mail.queue(

@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry.db.schema import from_json, to_json
+from tenantry.db.rows import members, row_of
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries, webhook_endpoints
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
-
-_ENDPOINT = tuple(webhook_endpoints.c.keys())
-_DELIVERY = tuple(webhook_deliveries.c.keys())
-_ATTEMPT = tuple(webhook_attempts.c.keys())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +35,12 @@ class Endpoint:
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
-        row = {name: getattr(self, name) for name in _ENDPOINT}
-        return {**row, "event_types": to_json(self.event_types)}
+        return row_of(self, webhook_endpoints)
 
     @classmethod
     def from_row(cls, row: Row) -> Endpoint:
         """Return the endpoint of one row."""
-        members = {name: row[name] for name in _ENDPOINT}
-        for name in ("enabled", "ordered"):
-            members[name] = bool(members[name])
-        return cls(**{**members, "event_types": tuple(from_json(row["event_types"]))})
+        return cls(**members(row, webhook_endpoints))
 
     def shown(self) -> dict[str, Any]:
         """Return what events show: no secret, sealed or not."""
@@ -90,8 +82,7 @@ class Delivery:
     @classmethod
     def from_row(cls, row: Row) -> Delivery:
         """Return the delivery of one row."""
-        members = {name: row[name] for name in _DELIVERY}
-        return cls(**{**members, "replay": bool(row["replay"])})
+        return cls(**members(row, webhook_deliveries))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +100,7 @@ class Attempt:
     @classmethod
     def from_row(cls, row: Row) -> Attempt:
         """Return the attempt of one row."""
-        return cls(**{name: row[name] for name in _ATTEMPT})
+        return cls(**members(row, webhook_attempts))
 
 
 def _moment(microseconds: int | None) -> str | None:

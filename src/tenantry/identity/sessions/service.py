@@ -200,7 +200,7 @@ async def begin(
         clients=((client_id, organization_id),) if client_id else (),
     )
     row = row_of(session, sessions, but={"digest"})
-    row |= {"digest": vault.digest(secret), "device": to_json(device), "amr": to_json(session.amr)}
+    row |= {"digest": vault.digest(secret)}
     await call.db.apply(
         _BEGIN_WITH_CLIENT if client_id else _BEGIN,
         **prefixed(row),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text
 
+from tenantry.db.rows import members, row_of
 from tenantry.db.schema import metadata, time_column
 from tenantry.times import rfc3339
 
@@ -94,11 +95,11 @@ class Domain:
     @classmethod
     def from_row(cls, row: Row) -> Domain:
         """Return the domain of one row."""
-        return cls(**{name: row[name] for name in cls.__slots__})
+        return cls(**members(row, domains))
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return row_of(self, domains)
 
     def shown(self, environment_id: str) -> dict[str, Any]:
         """Return its content in events: the published members. The secret is no secret in DNS."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text
 
-from tenantry.db.schema import Json, from_json, metadata, time_column
+from tenantry.db.rows import members
+from tenantry.db.schema import Json, metadata, time_column
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -52,13 +53,7 @@ class PortalLink:
     @classmethod
     def from_row(cls, row: Row) -> PortalLink:
         """Return the link of one row."""
-        return cls(
-            id=row["id"],
-            organization_id=row["organization_id"],
-            features=tuple(from_json(row["features"])),
-            create_time=row["create_time"],
-            expire_time=row["expire_time"],
-        )
+        return cls(**members(row, portal_links, but={"open_time"}))
 
     def shown(self) -> dict[str, object]:
         """Return its content in events."""

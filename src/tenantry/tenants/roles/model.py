@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
 )
 
+from tenantry.db.rows import members
 from tenantry.db.schema import metadata, time_column
 
 if TYPE_CHECKING:
@@ -127,15 +128,7 @@ class Permission:
     @classmethod
     def from_row(cls, row: Row) -> Permission:
         """Return the permission of one row."""
-        return cls(
-            id=row["id"],
-            name=row["name"],
-            description=row["description"],
-            built_in=bool(row["built_in"]),
-            revision=row["revision"],
-            create_time=row["create_time"],
-            update_time=row["update_time"],
-        )
+        return cls(**members(row, permissions))
 
     def shown(self) -> dict[str, Any]:
         """Return its content in events."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text
 
-from tenantry.db.rows import cells, row_of
-from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
+from tenantry.db.rows import members, row_of
+from tenantry.db.schema import Json, metadata, time_column
 from tenantry.identity.proofs.passkeys import authenticators
 from tenantry.times import rfc3339
 
@@ -85,20 +85,11 @@ class Passkey:
     @classmethod
     def from_row(cls, row: Row) -> Passkey:
         """Return the passkey of one row."""
-        columns = cells(row, passkeys)
-        for name in ("transports", "user_agent", "client_info"):
-            columns[name] = from_json(columns[name])
-        for name in ("user_verified", "backup_eligible", "backup_state"):
-            columns[name] = bool(columns[name])  # SQLite has numbers
-        columns["transports"] = tuple(columns["transports"])
-        return cls(**columns)
+        return cls(**members(row, passkeys))
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
-        row = row_of(self, passkeys)
-        for name in ("transports", "user_agent", "client_info"):
-            row[name] = to_json(row[name])
-        return row
+        return row_of(self, passkeys)
 
     @property
     def authenticator_name(self) -> str:

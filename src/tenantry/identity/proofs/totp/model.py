@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text
 
+from tenantry.db.rows import members
 from tenantry.db.schema import metadata, time_column
 from tenantry.times import rfc3339
 
@@ -66,16 +67,7 @@ class Registration:
     @classmethod
     def from_row(cls, row: Row) -> Registration:
         """Return the registration of one row."""
-        return cls(
-            id=row["id"],
-            user_id=row["user_id"],
-            account_name=row["account_name"],
-            secret_sealed=row["secret_sealed"],
-            enabled=bool(row["enabled"]),
-            last_step=row["last_step"],
-            create_time=row["create_time"],
-            update_time=row["update_time"],
-        )
+        return cls(**members(row, totp_registrations))
 
     def shown(self) -> dict[str, Any]:
         """Return it as its events show it."""
