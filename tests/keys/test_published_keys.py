@@ -12,7 +12,7 @@ from joserfc.jwk import KeySet
 from tenantry import ids
 from tenantry.access.keys import service as keys
 from tenantry.access.keys.model import State
-from tenantry.doors.oauth.authorize import PROMPTS
+from tenantry.doors.oauth.authorization_request import PROMPTS
 from tenantry.identity.grants.claims import CLAIMS
 
 DISCOVERY = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]

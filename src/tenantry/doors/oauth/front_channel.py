@@ -29,8 +29,6 @@ def routes(parts: Parts) -> list[Route]:
         registered,
         parts.sign_in,
         hints,
-        issuer=issuer,
-        development=settings.development,
         rates=parts.rates,
         session_cookie=parts.session_cookie,
         browser_cookies=parts.browser_cookies,

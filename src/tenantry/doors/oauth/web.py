@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.doors.oauth import authorize, logout
+from tenantry.doors.oauth import authorization_request, authorize, logout
 from tenantry.doors.oauth.client_assertion import ALGORITHMS
 from tenantry.doors.oauth.client_authentication import METHODS, NONE, ClientAuthentication
 from tenantry.doors.oauth.grant_types import authorization_code, client_credentials, refresh_token
@@ -104,7 +104,7 @@ def discovery(issuer: str, grant_types: Iterable[str]) -> dict[str, object]:
         "scopes_supported": list(claims.SCOPES),
         "claims_supported": list(claims.CLAIMS),
         "code_challenge_methods_supported": [pkce.METHOD],
-        "prompt_values_supported": list(authorize.PROMPTS),
+        "prompt_values_supported": list(authorization_request.PROMPTS),
         # RFC 9207
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,

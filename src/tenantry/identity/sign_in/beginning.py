@@ -15,7 +15,7 @@ from tenantry import email_addresses, errors, vault
 from tenantry.db.statements import Statement
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import completing, requests, states
+from tenantry.identity.sign_in import answers, completing, requests, states
 from tenantry.identity.sign_in.completing import SESSION
 from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP, Facts
 from tenantry.tenants.organizations.model import Organization, organizations
@@ -117,7 +117,7 @@ async def _anew(
     """Have somebody sign in, unless that must not be."""
     params = wanted.params
     if wanted.is_silent:
-        return completing.answer_error(means, params, error, _SAYS[error])
+        return answers.of_error(means, params, error, _SAYS[error])
     intent = SIGN_UP if "create" in params.prompt else SIGN_IN
     request, row = requests.new(
         call.db,
@@ -139,7 +139,7 @@ async def _outside(
         # Nobody joins an organization by following a link: they are asked.
         return await _asked(call, wanted, session, row["email"])
     if invited:
-        return completing.answer_error(
+        return answers.of_error(
             means, wanted.params, "interaction_required", _SAYS["interaction_required"]
         )
     return await _anew(means, call, wanted, "access_denied", notice=NOT_A_MEMBER)
@@ -227,7 +227,7 @@ async def _silent(
                 )
     except sessions.SessionOver:
         return await _anew(means, call, wanted)
-    return completing.answer(means, params, code=code)
+    return answers.of(means, params, code=code)
 
 
 async def _denied(
@@ -247,7 +247,7 @@ async def _denied(
         error=requests.problem(message),
     )
     await requests.add(call.db, row)
-    return completing.answer_failed(means, failed)
+    return answers.of_failed(means, failed)
 
 
 _SAYS = {

@@ -13,7 +13,7 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
-from tenantry.identity.sign_in import requests, states
+from tenantry.identity.sign_in import answers, requests, states
 from tenantry.identity.sign_in.contexts import (
     amr_of,
     connection_details,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.identity.sessions.model import Bounds, Session
     from tenantry.identity.sign_in.means import Means
-    from tenantry.identity.sign_in.model import AuthRequest, Params
+    from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.tenants.users.model import User
 
 # The proof of a person that has signed in before, and not anew.
@@ -56,7 +56,7 @@ async def complete(
 
     """
     if request.state == states.FAILED:
-        return Completion(answer_failed(means, request))
+        return Completion(answers.of_failed(means, request))
     states.expect(request, states.ORGANIZATION_SELECTED)
     try:
         return await _checked_and_completed(means, call, request, session)
@@ -181,7 +181,7 @@ async def _completed(
                 await security_notices.queue(held, user.id, security_notices.NEW_DEVICE)
         if proofs or session is None or organization.id not in session.organizations:
             await record_login(held, user, entered, context_of_login(request))
-    return Completion(answer(means, request.params, code=code), secret, devices)
+    return Completion(answers.of(means, request.params, code=code), secret, devices)
 
 
 async def issue_code(call: Call, request: AuthRequest, session: Session) -> str:
@@ -219,28 +219,7 @@ async def _fail(
     failed = await requests.move(
         call.db, request, states.FAILED, error=requests.problem(description, error)
     )
-    return answer_failed(means, failed)
-
-
-def answer(means: Means, params: Params, **members: str) -> Answer:
-    """Return an answer to the application, which names its issuer (RFC 9207)."""
-    if params.state is not None:
-        members["state"] = params.state
-    members["iss"] = means.settings.public_url
-    return Answer(params.redirect_uri, params.response_mode, members)
-
-
-def answer_error(means: Means, params: Params, code: str, description: str) -> Answer:
-    """Return an error as the answer to the application (RFC 6749 section 4.1.2.1)."""
-    return answer(means, params, error=code, error_description=description)
-
-
-def answer_failed(means: Means, request: AuthRequest) -> Answer:
-    """Return the answer of a request that has failed."""
-    assert request.error is not None
-    return answer_error(
-        means, request.params, request.error["error"], request.error["error_description"]
-    )
+    return answers.of_failed(means, failed)
 
 
 class _Refused(Exception):
