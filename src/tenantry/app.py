@@ -28,7 +28,7 @@ from tenantry.db import copies
 from tenantry.db.budget import budget_of_process
 from tenantry.db.engine import Unavailable
 from tenantry.db.last_uses import LastUses
-from tenantry.db.opening import OpenError, alone, bring_up_to_date, master_key_of, open_database
+from tenantry.db.opening import OpenError, alone, bring_up_to_date, database_of
 from tenantry.doors.account import web as account
 from tenantry.doors.dev import web as dev
 from tenantry.doors.feed import web as feed
@@ -308,11 +308,7 @@ class Application:
             fields = {"from": before, "revisions": applied}
             _log.info("schema upgraded", extra={"fields": fields})
         db = await self._open.enter_async_context(
-            open_database(
-                settings.database,
-                await master_key_of(settings),
-                budget=budget_of_process(settings.pool_size),
-            )
+            database_of(settings, budget=budget_of_process(settings.pool_size))
         )
         try:
             async with alone(db) as session:

@@ -27,14 +27,13 @@ def with_call(work: Callable[[Call], Awaitable[T]], *, connections: int = 1) -> 
     from tenantry.call import Call
     from tenantry.caller import SYSTEM
     from tenantry.db.engine import Failure
-    from tenantry.db.opening import OpenError, master_key_of, open_database
+    from tenantry.db.opening import OpenError, database_of
 
-    look(load())
+    settings = load()
+    look(settings)
 
     async def run() -> T:
-        settings = load()
-        key = await master_key_of(settings)
-        async with open_database(settings.database, key, pool_size=connections) as db:
+        async with database_of(settings, pool_size=connections) as db:
             return await work(Call(SYSTEM, db, request_id="cli"))
 
     try:

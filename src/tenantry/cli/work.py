@@ -19,7 +19,7 @@ def worker() -> None:
     from tenantry import data_folder, launcher, log
     from tenantry import worker as work
     from tenantry.db import copies
-    from tenantry.db.opening import OpenError, master_key_of, open_database
+    from tenantry.db.opening import OpenError, database_of
 
     logger = logging.getLogger(__name__)
 
@@ -32,8 +32,7 @@ def worker() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         data_folder.check(settings)
-        key = await master_key_of(settings)
-        async with open_database(settings.database, key, pool_size=settings.pool_size) as db:
+        async with database_of(settings, pool_size=settings.pool_size) as db:
             names = {"jobs": [job.name for job in todo]}
             logger.info("the worker has started", extra={"fields": names})
             await copies.notice(db, settings)

@@ -88,6 +88,24 @@ async def open_database(
 
 
 @asynccontextmanager
+async def database_of(
+    settings: Settings, *, pool_size: int = 10, budget: Budget | None = None
+) -> AsyncIterator[Database]:
+    """Open the database of the settings with its master key, as `open_database` does.
+
+    A key is made only for a database that was never opened with another.
+
+    Raises:
+        OpenError: the database cannot be used, or has a key that is not there.
+        SettingError: the key cannot be read or written.
+
+    """
+    key = await _master_key(settings)
+    async with open_database(settings.database, key, pool_size=pool_size, budget=budget) as db:
+        yield db
+
+
+@asynccontextmanager
 async def alone(database: Database) -> AsyncIterator[Session]:
     """Open a transaction that no other process is in: for the rows of the first start."""
     async with database.transaction() as db:
@@ -130,14 +148,7 @@ async def bring_up_to_date(url: str) -> tuple[str | None, list[str]]:
         raise OpenError(str(problem)) from problem
 
 
-async def master_key_of(settings: Settings) -> bytes:
-    """Return the master key; one is made only for a database that was never opened with another.
-
-    Raises:
-        OpenError: the database cannot be used, or has a key that is not there.
-        SettingError: the key cannot be read or written.
-
-    """
+async def _master_key(settings: Settings) -> bytes:
     key = key_file.find(settings)
     if key is not None:
         return key
