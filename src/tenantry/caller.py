@@ -66,5 +66,19 @@ class Origin:
     site: str = ""  # Sec-Fetch-Site: how the page that asks relates to us, as browsers say
     page: str = ""  # the Origin header: that of the page that asks
 
+    def is_of(
+        self, public_url: str, *, no_browser: bool = False, address_bar: bool = False
+    ) -> bool:
+        """Whether a page of ours made a browser send this: for a form, nothing else will do.
+
+        Browsers say so in Sec-Fetch-Site (https://www.w3.org/TR/fetch-metadata/), older ones in
+        Origin alone. SameSite is not enough: it lets pages of sibling domains send our cookies.
+        ``no_browser`` also lets through a request that says neither, as other programs send it,
+        which have no cookies but their own; ``address_bar`` one that no page made.
+        """
+        if self.site:
+            return self.site == "same-origin" or (address_bar and self.site == "none")
+        return self.page == public_url if self.page else no_browser
+
 
 NOWHERE = Origin()

@@ -127,6 +127,17 @@ class Visitor:
         named["content-type"] = "application/x-www-form-urlencoded"
         return await self._http.post(f"/ui/profile/{path}", headers=named, content=urlencode(form))
 
+    async def refused(self, path: str, *, status: int = 200, **form: str) -> httpx.Response:
+        """Send a form that is not taken: return the page that says why."""
+        sent = await self.post(path, **form)
+        assert sent.status_code == 303, sent.text
+        location = sent.headers["location"]
+        assert re.fullmatch(r"/ui/profile/.+[?&]failed=[\w-]+", location), location
+        page = await self.get(location.removeprefix("/ui/profile/"))
+        assert page.status_code == status, page.text
+        assert "<title>Error: " in page.text
+        return page
+
 
 def text_of(page: httpx.Response) -> str:
     """The words of a page, in one line."""

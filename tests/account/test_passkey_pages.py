@@ -91,8 +91,7 @@ async def test_what_was_done_is_only_one_of_ours(visitor):
 
 async def test_a_name_that_cannot_be_is_said_beside_it(visitor, person, authenticator):
     passkey = await person.add_passkey(authenticator)
-    page = await visitor.post(f"passkeys/{passkey.id}/rename", display_name=" ")
-    assert page.status_code == 400
+    page = await visitor.refused(f"passkeys/{passkey.id}/rename", display_name=" ")
     assert "Give it a name of 1 to 120 characters." in text_of(page)
     assert "<title>Error: Passkeys" in page.text
 
@@ -101,8 +100,7 @@ async def test_a_name_that_cannot_be_is_said_beside_it(visitor, person, authenti
     "credential", ["", "7", "[]", "{}", "{", "[" * 20_000, '{"response": {"clientDataJSON": 1}}']
 )
 async def test_nonsense_adds_nothing_and_breaks_nothing(visitor, person, credential):
-    page = await visitor.post("passkeys", credential=credential)
-    assert page.status_code == 400
+    page = await visitor.refused("passkeys", credential=credential)
     assert "could not be added" in text_of(page)
     assert await person.passkeys() == []
 
@@ -161,7 +159,7 @@ async def test_ten_minutes_after_the_sign_in_it_takes_a_new_one(visitor, person,
     asked = await visitor.post("passkeys/options")
     assert asked.status_code == 403
     assert "show that it is still you" in asked.json()["problem"]
-    assert (await visitor.post(f"passkeys/{passkey.id}/delete")).status_code == 400
+    await visitor.refused(f"passkeys/{passkey.id}/delete")
     # A name is no secret.
     renamed = await visitor.post(f"passkeys/{passkey.id}/rename", display_name="Mine")
     assert renamed.status_code == 303
@@ -180,8 +178,7 @@ async def test_or_a_code_of_the_second_factor(visitor, person, authenticator):
     assert answer.status_code == 303
     (passkey,) = await person.passkeys()
 
-    page = await visitor.post(f"passkeys/{passkey.id}/delete", code="000")
-    assert page.status_code == 400
+    page = await visitor.refused(f"passkeys/{passkey.id}/delete", code="000")
     assert "wrong or was used already" in text_of(page)
     assert (await visitor.post(f"passkeys/{passkey.id}/delete", code=codes[0])).status_code == 303
     assert await person.passkeys() == []
@@ -195,14 +192,10 @@ async def test_wrong_codes_are_limited(visitor, person):
     asked = await visitor.post("passkeys/options", code="12345")
     assert asked.status_code == 429
     assert "Wait" in asked.json()["problem"]
-    page = await visitor.post("security/totp", code="12345")
-    assert page.status_code == 429
-    assert heading(page) == "Too many attempts"
-    wait = int(page.headers["retry-after"])
-    assert f'data-wait="{wait}"' in page.text
-    back = "/ui/profile/security"
-    refresh = f'<meta http-equiv="refresh" content="{wait};url={back}">'
-    assert f"<noscript>{refresh}</noscript>" in page.text
+    page = await visitor.refused("security/totp", code="12345", status=429)
+    assert heading(page) == "Security"
+    assert "Too many attempts" in text_of(page)
+    assert f'data-wait="{page.headers["retry-after"]}"' in page.text
 
 
 async def test_who_has_twenty_may_add_no_more(visitor, person, authenticator):

@@ -31,8 +31,7 @@ async def test_an_app_is_set_up_by_its_key_and_turned_off_by_a_code(visitor, per
     assert picture.headers["cache-control"] == "no-store"
     assert picture.text.startswith("<svg")
 
-    page = await visitor.post(f"{setup}/enable", code="000000x")
-    assert page.status_code == 400
+    page = await visitor.refused(f"{setup}/enable", code="000000x")
     assert "This code is wrong" in text_of(page)
     assert key_on(page).secret == app.secret
     assert not await totp.is_enabled(person.database, person.id)
@@ -55,8 +54,7 @@ async def test_an_app_is_set_up_by_its_key_and_turned_off_by_a_code(visitor, per
     assert app.secret not in page.text
 
     id_ = setup.rpartition("/")[2]
-    page = await visitor.post(f"security/totp/{id_}/disable", code="000")
-    assert page.status_code == 400
+    page = await visitor.refused(f"security/totp/{id_}/disable", code="000")
     assert await totp.is_enabled(person.database, person.id)
     done = await visitor.post(f"security/totp/{id_}/disable", code=codes[0])
     assert done.headers["location"] == "/ui/profile/security?done=disabled"
@@ -67,7 +65,7 @@ async def test_an_app_is_set_up_by_its_key_and_turned_off_by_a_code(visitor, per
 async def test_turning_it_off_takes_a_code_however_new_the_sign_in_is(visitor, person):
     await person.set_up_app()
     registration = await totp.of_user(person.database, person.id)
-    assert (await visitor.post(f"security/totp/{registration.id}/disable")).status_code == 400
+    await visitor.refused(f"security/totp/{registration.id}/disable")
     assert await totp.is_enabled(person.database, person.id)
 
 
@@ -75,10 +73,10 @@ async def test_setting_up_takes_a_new_sign_in_or_a_code(visitor, person):
     await person.signed_in_ago(11)
     page = await visitor.get("security")
     assert "show that it is still you" in text_of(page)
-    assert (await visitor.post("security/totp")).status_code == 400
+    await visitor.refused("security/totp")
 
     app, _ = await person.set_up_app()
-    assert (await visitor.post("security/totp")).status_code == 400
+    await visitor.refused("security/totp")
     assert (await visitor.post("security/totp", code=code_of(app))).status_code == 303
 
 

@@ -186,6 +186,20 @@ class Visitor:
         """Send the form of a step."""
         return await self.post(f"{self.path}/{name}", **form)
 
+    async def refused(self, name: str, *, status: int = 200, **form: str) -> httpx.Response:
+        """Send the form of a step, which is not taken: return the page that says why."""
+        return await self.told(await self.step(name, **form), status)
+
+    async def told(self, sent: httpx.Response, status: int = 200) -> httpx.Response:
+        """The page that a browser is sent to from a form that was not taken."""
+        assert sent.status_code == 303, sent.text
+        location = sent.headers["location"]
+        assert re.fullmatch(r"/(login|invitations)/.+[?&]failed=[\w-]+", location), location
+        page = await self.get(location)
+        assert page.status_code == status, page.text
+        assert "<title>Error: " in page.text
+        return page
+
     async def page(self, query: str = "") -> httpx.Response:
         """The step that the sign-in waits for."""
         return await self.get(self.path + query)

@@ -116,7 +116,6 @@ class Pages:
         words: Words,
         *,
         status: int = 200,
-        wait: int = 0,
         said: str = "",
         quoted: str = "",
         back: str = "",
@@ -124,16 +123,14 @@ class Pages:
     ) -> Response:
         """Return a page that says one thing, which the words have under this key.
 
-        ``wait`` is the number of seconds in it, ``said`` what somebody else says about it, and
-        ``quoted`` what to quote to support. ``link`` leads on: an address and its text. ``back`` is
-        the page of ours to go back to without one, or to be taken to after the wait.
+        ``said`` is what somebody else says about it, and ``quoted`` what to quote to support.
+        ``link`` leads on: an address and its text; without one, ``back`` is the page of ours to go
+        back to.
         """
         values = {
             "key": key,
-            "wait": wait,
             "said": said,
             "quoted": quoted,
-            "back": back,
             "link": link or (back and (back, words("page.back"))),
         }
         return self._render("message.html", words, values, brand=self.look.brand, status=status)

@@ -1,7 +1,7 @@
 """`/ui/profile/confirm`: a person shows once more who they are, and goes back to where they were.
 
-By a code that is sent to their address, or by their password: whatever signs people in here. Who
-has an authenticator app is asked for its code where it is needed, and not here.
+By a code that is sent to their address, or by their password, as people sign in here. The code of
+an authenticator app is asked for where it is needed, and not here.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from tenantry.doors.account.door import Visit, registration_of
 from tenantry.identity.proofs.passwordless import service as passwordless
 from tenantry.identity.proofs.passwordless.model import OTP
 from tenantry.identity.sessions import service as sessions
+from tenantry.pages.problems import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tenantry.doors.account.door import Door
     from tenantry.identity.proofs.passwords.service import Passwords
     from tenantry.settings import Settings
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 PATH = "/ui/profile/confirm"
 # Where one may have come from: nothing else is a way on.
 _NEXT = ("passkeys", "security")
+_ID_MAX = 64  # characters of an id that go back into an address
 
 
 class ConfirmPages:
@@ -42,22 +42,33 @@ class ConfirmPages:
         way_on = _next(visit.query("next"))
         if visit.proof(await registration_of(visit)) != "sign_in":
             return self._door.redirect(f"/ui/profile/{way_on}")
-        return self._page(visit, way_on, visit.query("request"))
+        return self._door.render(
+            visit,
+            "confirm.html",
+            page=way_on,
+            request_id=visit.query("request"),
+            by_mail="email" in self._methods,
+            by_password="password" in self._methods,
+        )
 
     async def mail(self, visit: Visit) -> Response:
         """Send a code."""
         way_on = _next(visit.request.form().get("next", ""))
         if "email" not in self._methods:
             raise errors.InvalidArgument("there is no sign-in by email here")
-        sent = await passwordless.send(
-            visit.call,
-            email=visit.person.email,
-            type_=OTP,
-            link_uri=None,
-            seconds=self._seconds,
-            auth_request_id=visit.session.id,
-        )
-        return self._door.redirect(f"{PATH}?{urlencode({'next': way_on, 'request': sent.id})}")
+        try:
+            sent = await passwordless.send(
+                visit.call,
+                email=visit.person.email,
+                type_=OTP,
+                link_uri=None,
+                seconds=self._seconds,
+                auth_request_id=visit.session.id,
+            )
+        except errors.RateLimited as problem:
+            failed = Problems.limited(problem)
+            return self._door.failed(visit.request, failed, PATH, _query(way_on, ""))
+        return self._door.redirect(f"{PATH}?{urlencode(_query(way_on, sent.id))}")
 
     async def confirm(self, visit: Visit) -> Response:
         """Take the code or the password."""
@@ -72,8 +83,11 @@ class ConfirmPages:
                 await self._check_code(visit, request_id, form.get("code", ""))
         except (errors.InvalidArgument, errors.NotFound):
             name = "password" if "password" in form else "code"
-            text = visit.words.plain("problem.password" if name == "password" else "problem.mail")
-            return self._page(visit, way_on, request_id, {name: text})
+            key = "problem.password" if name == "password" else "problem.mail"
+            return self._door.wrong(visit, name, key, PATH, _query(way_on, request_id))
+        except errors.RateLimited as problem:
+            failed = Problems.limited(problem)
+            return self._door.failed(visit.request, failed, PATH, _query(way_on, request_id))
         await sessions.authenticated(visit.call, visit.session)
         return self._door.redirect(f"/ui/profile/{way_on}")
 
@@ -107,24 +121,11 @@ class ConfirmPages:
         if found != visit.person.id:
             raise errors.InvalidArgument("this password is another's")
 
-    def _page(
-        self,
-        visit: Visit,
-        way_on: str,
-        request_id: str,
-        problems: Mapping[str, str] | None = None,
-    ) -> Response:
-        return self._door.render(
-            visit,
-            "confirm.html",
-            page=way_on,
-            status=400 if problems else 200,
-            problems=problems or {},
-            request_id=request_id,
-            by_mail="email" in self._methods,
-            by_password="password" in self._methods,
-        )
-
 
 def _next(name: str) -> str:
     return name if name in _NEXT else _NEXT[0]
+
+
+def _query(way_on: str, request_id: str) -> dict[str, str]:
+    """Return the query of the page; with the id of a mail it asks for the code in it."""
+    return {"next": way_on} | ({"request": request_id[:_ID_MAX]} if request_id else {})

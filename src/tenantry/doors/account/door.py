@@ -1,41 +1,35 @@
-"""What all pages of this door share: whose they are, errors as pages, our own forms alone."""
+"""What all pages of this door share: the signed-in person, and what was wrong with a form."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tenantry import errors
 from tenantry.access.clients import ways_on
 from tenantry.call import Call
 from tenantry.caller import signed_in
-from tenantry.db.engine import Failure
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.freshness import Freshness
-from tenantry.pages import words
+from tenantry.pages import door
 from tenantry.pages.assets import Asset
-from tenantry.pages.rendering import HEADERS, Look, Pages
+from tenantry.pages.problems import Problems
+from tenantry.pages.rendering import Look, Pages
 from tenantry.tenants.users import service as users
-from tenantry.web import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from tenantry.db.engine import Database
+    from tenantry.doors.parts import Parts
     from tenantry.identity.proofs.totp.model import Registration
-    from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sessions.model import Session
+    from tenantry.pages.door import Handler
     from tenantry.pages.words import Words
-    from tenantry.settings import Settings
     from tenantry.tenants.users.model import User
+    from tenantry.web import Request, Response
 
-    Handler = Callable[[Request], Awaitable[Response]]
     PersonsHandler = Callable[["Visit"], Awaitable[Response]]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +45,7 @@ class Visit:
 
     def query(self, name: str) -> str:
         """Return a member of the query, "" without it."""
-        try:
-            return parse_qs(self.request.query, max_num_fields=20).get(name, [""])[0]
-        except ValueError:
-            return ""
+        return door.query(self.request, name)
 
     def proof(self, registration: Registration | None) -> str:
         """Return what a sensitive change takes: "" for nothing more, a "code", or a new sign_in."""
@@ -63,55 +54,45 @@ class Visit:
         return "code" if registration is not None else "sign_in"
 
 
-class Door:
-    """The pages of one deployment, and what a request to them is looked at for."""
+class Door(door.Door):
+    """The pages of signed-in people of one deployment: `/ui/profile/...`."""
 
-    def __init__(self, db: Database, settings: Settings, session_cookie: SessionCookie) -> None:
-        self.db = db
+    sections: ClassVar = {**door.Door.sections, errors.NotFound: "gone"}
+
+    def __init__(self, parts: Parts) -> None:
         self.style = Asset.of_files("/ui/account.css", "doors/account/static/account.css")
         self.script = Asset.of_files("/ui/account.js", "doors/account/static/account.js")
-        self.pages = Pages(
+        pages = Pages(
             "account",
-            Look.of(settings),
+            Look.of(parts.settings),
             layout="account/templates/layout.html",
             styles=(self.style,),
             scripts=(self.script,),
             defaults={"person": None, "page": ""},
         )
-        self.freshness = Freshness.of(settings)
-        self._session_cookie = session_cookie
-        self._public_url = settings.public_url
+        super().__init__(pages, parts.db.vault, parts.settings.public_url, depth=3)
+        self.db = parts.db
+        self.freshness = Freshness.of(parts.settings)
+        self.values["minutes"] = self.freshness.minutes
+        self._session_cookie = parts.session_cookie
 
-    def page(self, handler: PersonsHandler) -> Handler:
-        """Return a handler for signed-in people whose errors are pages."""
+    def holder(self, request: Request) -> str:
+        """Return the secret of the session."""
+        return self._session_cookie.read(request.headers.get("cookie", ""))
+
+    def visit(self, handler: PersonsHandler) -> Handler:
+        """Return a handler that answers signed-in people alone."""
 
         async def answered(request: Request) -> Response:
-            try:
-                visit = await self._visit(request)
-                if visit is None:
-                    return await self._closed(request)
-                return await handler(visit)
-            except Exception as problem:  # noqa: BLE001 - whatever it is, people get a page
-                return self._refusal(request, problem)
+            visit = await self._visit(request)
+            return await (self._closed(request) if visit is None else handler(visit))
 
         return answered
 
-    def form(self, handler: PersonsHandler) -> Handler:
-        """Return a handler of what our own pages post, and nobody else's."""
-        answered = self.page(handler)
-
-        async def checked(request: Request) -> Response:
-            if not self._is_ours(request):
-                return self.pages.message(
-                    "not_same_origin", self._words(request), status=403, back=_back(request)
-                )
-            return await answered(request)
-
-        return checked
-
     def render(self, visit: Visit, template: str, **values: Any) -> Response:
         """Return a page for this person."""
-        return self.pages.render(
+        return self.show(
+            visit.request,
             template,
             visit.words,
             person=visit.person,
@@ -119,15 +100,16 @@ class Door:
             **values,
         )
 
-    def stale(self, visit: Visit) -> str:
-        """Return why something takes a new proof of the person."""
-        return visit.words.plain("fresh.sign_in", minutes=self.freshness.minutes)
-
-    def redirect(self, location: str) -> Response:
-        """Return a redirect to another page."""
-        response = Response.redirect(location)
-        response.headers |= HEADERS
-        return response
+    def wrong(
+        self,
+        visit: Visit,
+        name: str,
+        key: str,
+        path: str = "",
+        members: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Return the redirect of `failed` where one field is wrong, "" for none of them."""
+        return self.failed(visit.request, Problems({name: key}), path, members)
 
     async def _visit(self, request: Request) -> Visit | None:
         secret = self._session_cookie.read(request.headers.get("cookie", ""))
@@ -141,62 +123,18 @@ class Door:
         except errors.NotFound:  # gone just now
             return None
         fresh = self.freshness.has(session)
-        return Visit(request, call, session, person, self._words(request), fresh)
+        return Visit(request, call, session, person, self.words(request), fresh)
 
     async def _closed(self, request: Request) -> Response:
         way = await ways_on.of_environment(self.db)
-        said_in = self._words(request)
+        said_in = self.words(request)
         link = None
         if way is not None:
             key = "closed.sign_in" if way.begins else "page.continue_to"
             link = way.uri, said_in(key, app=way.app or self.pages.look.brand.name)
         return self.pages.message("closed", said_in, status=401, link=link)
 
-    def _is_ours(self, request: Request) -> bool:
-        """Whether a page of this origin sent a form.
-
-        Browsers say so in Sec-Fetch-Site, older ones in Origin alone; one that says neither is
-        none that people use.
-        """
-        site = request.headers.get("sec-fetch-site")
-        if site is not None:
-            return site == "same-origin"
-        return request.headers.get("origin") == self._public_url
-
-    def _words(self, request: Request) -> Words:
-        return words.choose("account", request.headers.get("accept-language", ""))
-
-    def _refusal(self, request: Request, problem: Exception) -> Response:
-        more: dict[str, Any] = {}
-        if isinstance(problem, Failure):
-            problem = problem.error()
-        match problem:
-            case errors.RateLimited():
-                key, more["wait"] = "limited", int(problem.headers["retry-after"])
-            case errors.NotFound():
-                key = "gone"
-            case errors.Busy() | errors.OutcomeUnknown():
-                key = "busy"
-            case errors.Error():
-                key = "refused"
-            case _:
-                fields = {"request_id": request.request_id}
-                _log.error("unexpected error", exc_info=problem, extra={"fields": fields})
-                key, more["quoted"] = "broken", request.request_id
-        status = problem.status if isinstance(problem, errors.Error) else 500
-        response = self.pages.message(
-            key, self._words(request), status=status, back=_back(request), **more
-        )
-        if isinstance(problem, errors.Error):
-            response.headers |= problem.headers
-        return response
-
 
 async def registration_of(visit: Visit) -> Registration | None:
     """Return the registration of a second factor that the person has in force."""
     return await totp.of_user(visit.call.db, visit.person.id)
-
-
-def _back(request: Request) -> str:
-    """Return the page of a form: `/ui/profile/passkeys` or `/ui/profile/security`."""
-    return "/".join(request.path.split("/")[:4])

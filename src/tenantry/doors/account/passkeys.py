@@ -13,13 +13,12 @@ from tenantry.pages.rendering import HEADERS
 from tenantry.web import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tenantry.doors.account.door import Door
     from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 
 PATH = "/ui/profile/passkeys"
 _DONE = ("added", "renamed", "deleted")
+_ID_MAX = 64  # characters of an id that go back into an address
 
 
 class PasskeyPages:
@@ -31,7 +30,24 @@ class PasskeyPages:
 
     async def show(self, visit: Visit) -> Response:
         """Show the passkeys, and what was done with them."""
-        return await self._page(visit)
+        registration = await registration_of(visit)
+        found = await passkeys.list_of(visit.call.db, visit.person.id)
+        done = visit.query("done")
+        user_handle = base64.urlsafe_b64encode(visit.person.id.encode()).rstrip(b"=").decode()
+        return self._door.render(
+            visit,
+            "passkeys.html",
+            page="passkeys",
+            done=visit.words.plain(f"passkeys.done_{done}") if done in _DONE else "",
+            proof=visit.proof(registration),
+            passkeys=found,
+            full=len(found) >= passkeys.MOST,
+            known={
+                "rp_id": self._relying_party.id,
+                "user_id": user_handle,
+                "ids": [passkey.credential_id for passkey in found],
+            },
+        )
 
     async def options(self, visit: Visit) -> Response:
         """Answer the script with what `navigator.credentials.create` takes: this takes the proof.
@@ -64,9 +80,9 @@ class PasskeyPages:
                 visit.call, visit.person.id, self._relying_party, credential
             )
         except errors.Duplicate:
-            return await self._page(visit, {"": visit.words.plain("problem.duplicate")})
+            return self._door.wrong(visit, "", "problem.duplicate")
         except (errors.InvalidArgument, ValueError):
-            return await self._page(visit, {"": visit.words.plain("problem.passkey")})
+            return self._door.wrong(visit, "", "problem.passkey")
         return self._door.redirect(f"{PATH}?done=added")
 
     async def rename(self, visit: Visit) -> Response:
@@ -75,7 +91,7 @@ class PasskeyPages:
         try:
             await passkeys.rename(visit.call, id_, _form(visit).get("display_name", ""))
         except errors.InvalidArgument:
-            return await self._page(visit, {f"{id_}-name": visit.words.plain("problem.name")})
+            return self._door.wrong(visit, f"{id_[:_ID_MAX]}-name", "problem.name")
         return self._door.redirect(f"{PATH}?done=renamed")
 
     async def delete(self, visit: Visit) -> Response:
@@ -86,42 +102,18 @@ class PasskeyPages:
                 visit.call, visit.session, self._door.freshness, _form(visit).get("code", "")
             )
         except errors.InvalidArgument:
-            return await self._page(visit, {f"{id_}-code": visit.words.plain("problem.code")})
+            return self._door.wrong(visit, f"{id_[:_ID_MAX]}-code", "problem.code")
         except errors.ReauthenticationRequired:
-            return await self._page(visit, {"": self._door.stale(visit)})
+            return self._door.wrong(visit, "", "fresh.sign_in")
         await passkeys.remove(visit.call, id_, None)
         return self._door.redirect(f"{PATH}?done=deleted")
-
-    async def _page(self, visit: Visit, problems: Mapping[str, str] | None = None) -> Response:
-        registration = await registration_of(visit)
-        found = await passkeys.list_of(visit.call.db, visit.person.id)
-        done = visit.query("done")
-        user_handle = base64.urlsafe_b64encode(visit.person.id.encode()).rstrip(b"=").decode()
-        return self._door.render(
-            visit,
-            "passkeys.html",
-            page="passkeys",
-            status=400 if problems else 200,
-            problems=problems or {},
-            done=visit.words.plain(f"passkeys.done_{done}")
-            if done in _DONE and not problems
-            else "",
-            proof=visit.proof(registration),
-            passkeys=found,
-            full=len(found) >= passkeys.MOST,
-            known={
-                "rp_id": self._relying_party.id,
-                "user_id": user_handle,
-                "ids": [passkey.credential_id for passkey in found],
-            },
-        )
 
     def _reason(self, visit: Visit, problem: errors.Error) -> str:
         if isinstance(problem, errors.RateLimited):
             minutes = -(-int(problem.headers["retry-after"]) // 60)
-            return visit.words.plain("problem.limited", minutes=minutes)
+            return visit.words.plain("problem.limited_for", minutes=minutes)
         if isinstance(problem, errors.ReauthenticationRequired):
-            return self._door.stale(visit)
+            return visit.words.plain("fresh.sign_in", minutes=self._door.freshness.minutes)
         wrong_code = any(violation.field == "code" for violation in problem.violations)
         return visit.words.plain("problem.code" if wrong_code else "passkeys.full")
 

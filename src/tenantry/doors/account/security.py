@@ -13,12 +13,11 @@ from tenantry.identity.proofs.totp import step_up
 from tenantry.identity.sessions import listing as session_list
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import ACTIVE
+from tenantry.pages.problems import Problems
 from tenantry.pages.rendering import HEADERS
 from tenantry.web import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tenantry.doors.account.door import Door
     from tenantry.identity.proofs.totp.model import Registration
 
@@ -36,7 +35,29 @@ class SecurityPages:
 
     async def show(self, visit: Visit) -> Response:
         """Show the second factor and the sessions, and what was done with them."""
-        return await self._page(visit)
+        registration = await registration_of(visit)
+        listed = await session_list.of_user(
+            visit.call,
+            visit.person.id,
+            session_list.Filter(statuses=(ACTIVE,)),
+            page_size=MAX_SIZE,
+            page_token="",
+        )
+        done = visit.query("done")
+        return self._door.render(
+            visit,
+            "security.html",
+            page="security",
+            done=visit.words.plain(f"security.done_{done}") if done in _DONE else "",
+            proof=visit.proof(registration),
+            totp=registration,
+            codes_left=await totp.recovery_codes_left(visit.call.db, registration.id)
+            if registration
+            else 0,
+            sessions=listed.items,
+            current=visit.session.id,
+            more=listed.total_size > len(listed.items),
+        )
 
     async def set_up(self, visit: Visit) -> Response:
         """Begin to register an authenticator app, which takes a proof."""
@@ -48,16 +69,23 @@ class SecurityPages:
                 visit.request.form().get("code", ""),
             )
         except errors.InvalidArgument:
-            return await self._page(visit, {"start-code": visit.words.plain("problem.code")})
+            return self._door.wrong(visit, "start-code", "problem.code")
         except errors.ReauthenticationRequired:
-            return await self._page(visit, {"": self._door.stale(visit)})
+            return self._door.wrong(visit, "", "fresh.sign_in")
         registration = await totp.register(visit.call, user_id=visit.person.id)
         return self._door.redirect(f"{PATH}/totp/{registration.id}")
 
     async def setup(self, visit: Visit) -> Response:
         """Show the QR code and the key of a registration that is under way."""
         registration = await self._pending(visit)
-        return self._setup_page(visit, registration)
+        key = totp.secret(visit.call.db, registration)
+        return self._door.render(
+            visit,
+            "setup.html",
+            page="security",
+            registration=registration,
+            key=" ".join(key[at : at + _GROUP] for at in range(0, len(key), _GROUP)),
+        )
 
     async def picture(self, visit: Visit) -> Response:
         """Answer with the QR code, in SVG."""
@@ -80,8 +108,11 @@ class SecurityPages:
                 visit.call, registration.id, visit.request.form().get("code", "")
             )
         except errors.InvalidArgument:
-            problems = {"code": visit.words.plain("problem.code")}
-            return self._setup_page(visit, registration, problems)
+            path = f"{PATH}/totp/{registration.id}"
+            return self._door.wrong(visit, "code", "problem.code", path)
+        except errors.RateLimited as problem:
+            path = f"{PATH}/totp/{registration.id}"
+            return self._door.failed(visit.request, Problems.limited(problem), path)
         return self._door.render(visit, "codes.html", page="security", codes=codes)
 
     async def disable(self, visit: Visit) -> Response:
@@ -90,7 +121,7 @@ class SecurityPages:
         try:
             await totp.disable(visit.call, registration.id, visit.request.form().get("code", ""))
         except errors.InvalidArgument:
-            return await self._page(visit, {"disable-code": visit.words.plain("problem.code")})
+            return self._door.wrong(visit, "disable-code", "problem.code")
         return self._door.redirect(f"{PATH}?done=disabled")
 
     async def revoke(self, visit: Visit) -> Response:
@@ -126,46 +157,3 @@ class SecurityPages:
         if registration.enabled:
             raise errors.NotFound("TOTP registration")
         return registration
-
-    def _setup_page(
-        self, visit: Visit, registration: Registration, problems: Mapping[str, str] | None = None
-    ) -> Response:
-        key = totp.secret(visit.call.db, registration)
-        return self._door.render(
-            visit,
-            "setup.html",
-            page="security",
-            status=400 if problems else 200,
-            problems=problems or {},
-            registration=registration,
-            key=" ".join(key[at : at + _GROUP] for at in range(0, len(key), _GROUP)),
-        )
-
-    async def _page(self, visit: Visit, problems: Mapping[str, str] | None = None) -> Response:
-        registration = await registration_of(visit)
-        listed = await session_list.of_user(
-            visit.call,
-            visit.person.id,
-            session_list.Filter(statuses=(ACTIVE,)),
-            page_size=MAX_SIZE,
-            page_token="",
-        )
-        done = visit.query("done")
-        return self._door.render(
-            visit,
-            "security.html",
-            page="security",
-            status=400 if problems else 200,
-            problems=problems or {},
-            done=visit.words.plain(f"security.done_{done}")
-            if done in _DONE and not problems
-            else "",
-            proof=visit.proof(registration),
-            totp=registration,
-            codes_left=await totp.recovery_codes_left(visit.call.db, registration.id)
-            if registration
-            else 0,
-            sessions=listed.items,
-            current=visit.session.id,
-            more=listed.total_size > len(listed.items),
-        )

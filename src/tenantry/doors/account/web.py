@@ -1,7 +1,7 @@
 """The HTTP routes of a signed-in person's pages.
 
-A form is posted below its page; when it is taken, the browser is sent back to the page, which says
-what was done; when it is not, the same page comes again and says why.
+A form is posted below its page; then the browser is sent back to the page, which says what was
+done, or why the form was not taken.
 """
 
 from __future__ import annotations
@@ -17,24 +17,32 @@ from tenantry.pages.rendering import HEADERS
 from tenantry.web import Response, Route
 
 if TYPE_CHECKING:
+    from tenantry.doors.account.door import PersonsHandler
     from tenantry.doors.parts import Parts
+    from tenantry.pages.door import Handler
     from tenantry.web import Request
 
 
 def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
-    door = Door(parts.db, parts.settings, parts.session_cookie)
+    door = Door(parts)
     keys = PasskeyPages(door, parts.relying_party)
     safety = SecurityPages(door, issuer=parts.relying_party.name)
     again = ConfirmPages(door, parts.settings, parts.passwords)
-    page, form = door.page, door.form
+
+    def page(handler: PersonsHandler) -> Handler:
+        return door.page(door.visit(handler))
+
+    def form(handler: PersonsHandler) -> Handler:
+        return door.form(door.visit(handler))
+
     return [
         door.style.route,
         door.script.route,
         *(Route("GET", path, _to_passkeys) for path in ("/ui", "/ui/", "/ui/profile")),
         Route("GET", passkeys.PATH, page(keys.show)),
         Route("POST", passkeys.PATH, form(keys.add)),
-        Route("POST", f"{passkeys.PATH}/options", form(keys.options)),
+        Route("POST", f"{passkeys.PATH}/options", door.own(door.visit(keys.options))),
         Route("POST", f"{passkeys.PATH}/{{id}}/rename", form(keys.rename)),
         Route("POST", f"{passkeys.PATH}/{{id}}/delete", form(keys.delete)),
         Route("GET", confirm.PATH, page(again.show)),

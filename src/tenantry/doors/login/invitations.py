@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.identity.sign_in import invitations
+from tenantry.pages.problems import Problems
 
 if TYPE_CHECKING:
     from tenantry.doors.login.door import Door
@@ -26,10 +27,10 @@ class Invitations:
         if found is None:
             return await self._door.leaving(request, "invitation_over", status=410)
         words = self._door.words(request)
-        return self._door.pages.render("invitation.html", words, invitation=found)
+        return self._door.show(request, "invitation.html", words, invitation=found)
 
     async def accept(self, request: Request) -> Response:
-        """Accept it: whoever has the link has the inbox that it was sent to."""
+        """Accept it: the link is in the inbox that it was sent to, and nowhere else."""
         door = self._door
         session = await door.session(request)
         try:
@@ -39,7 +40,7 @@ class Invitations:
         except errors.NotFound:
             return await door.leaving(request, "invitation_over", status=410)
         except errors.InvalidArgument:
-            return door.message(request, "invitation_full", status=409, back=request.path)
+            return door.failed(request, Problems({"": "invitation.full"}))
         way = accepted.way
         if way is not None and way.begins:
             response = door.redirect(way.uri)

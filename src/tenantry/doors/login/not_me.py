@@ -1,6 +1,6 @@
 """The page behind "this was not me" in a mail: what it was, a button, and what to do after it.
 
-It takes no sign-in: whoever holds the link has the mailbox. Opening it changes nothing, as programs
+It takes no sign-in: the link is in the mailbox alone. Opening it changes nothing, as programs
 that look into mails open links too.
 """
 
@@ -30,7 +30,7 @@ class NotMe:
         except errors.NotFound:
             return await self._door.leaving(request, "not_me_over", status=410)
         words = self._door.words(request)
-        return self._door.pages.render("not_me.html", words, notice=notice)
+        return self._door.show(request, "not_me.html", words, notice=notice)
 
     async def disown(self, request: Request) -> Response:
         """End all sessions of the person, and say what to do next."""

@@ -1,4 +1,4 @@
-"""What is wrong with what a person typed, as a page says it: beside the field, in its language."""
+"""What is wrong with the values that a person typed: a sentence, and the field to say it at."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry import errors
-    from tenantry.pages.words import Words
 
 # By the step that was refused: the field beside which it is said ("" for none), and the words.
 _STEPS: Mapping[str, tuple[str, str]] = {
@@ -36,10 +35,10 @@ _RULES: Mapping[tuple[str, str, str], tuple[str, str]] = {
 }
 
 
-def of(step: str, error: errors.InvalidArgument, words: Words) -> dict[str, str]:
-    """Return what to say, by the field to say it at."""
+def keys(step: str, error: errors.InvalidArgument) -> dict[str, str]:
+    """Return the key of the sentence to say, by the field to say it at."""
     field, key = _STEPS[step]
     for violation in error.violations:
         rule = (step, violation.field, violation.constraint)
         field, key = _RULES.get(rule, (field, key))
-    return {field: words(key)}
+    return {field: key}

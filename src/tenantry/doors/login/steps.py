@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import AuthRequest
 
+_SHOWN = ("email", "organization_name", "first_name", "last_name")
 # The page of each thing that a mail may be asked for.
 _INTENTS = {"sign_in": "sign_in", "sign_up": "sign_up", "reset_password": "reset"}
 
@@ -24,6 +25,11 @@ class Given(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         return ""
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The members that are shown again after a mistake: those that are no secret."""
+        return {name: self[name] for name in _SHOWN if self[name]}
 
 
 @dataclass(frozen=True, slots=True)

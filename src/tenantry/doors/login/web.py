@@ -2,15 +2,15 @@
 
 `/login/{id}` shows what the auth request waits for. A step is a form that is posted below it: when
 it is taken, the browser is sent back to `/login/{id}`, or on to the application; when it is not,
-the same page comes again and says why. No GET of a link from a mail changes anything, so programs
-that follow it do no harm.
+it is sent back to the same page, which says why. No GET of a link from a mail changes anything, so
+programs that follow it do no harm.
 """
 
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 from tenantry import errors
 from tenantry.access.clients import applications, ways_on
@@ -32,16 +32,15 @@ from tenantry.identity.sign_in import (
 from tenantry.identity.sign_in.refusals import Refusal
 from tenantry.pages import answers as answer_pages
 from tenantry.pages import branding
+from tenantry.pages.door import query
+from tenantry.pages.problems import NONE, Problems
 from tenantry.pages.rendering import HEADERS
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tenantry.doors.parts import Parts
-    from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest
     from tenantry.pages.branding import Brand
@@ -58,14 +57,15 @@ _PAGES = {
     states.ORGANIZATION_SWITCHER_SIGNUP: ("organizations", "organization"),
     states.ORGANIZATION_SIGNUP: ("organization",),
 }
+_TOKEN_MAX = 200  # characters of a link's token that go back into an address
 # Pages that share a template.
 _TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 
 
 def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
-    door = Door(parts.db, parts.settings, parts.session_cookie)
-    login = Login(door, parts.sign_in, parts.settings, parts.browser_cookies)
+    door = Door(parts)
+    login = Login(door, parts.sign_in, parts.settings)
     invitations = Invitations(door, parts.sign_in)
     not_me, look = NotMe(door), door.pages.look
     page, form = door.page, door.form
@@ -77,7 +77,7 @@ def routes(parts: Parts) -> list[Route]:
             Route("POST", f"/login/{{id}}/{name}", form(functools.partial(login.step, name)))
             for name in STEPS
         ),
-        Route("POST", "/login/{id}/passkey/options", form(login.passkey_options)),
+        Route("POST", "/login/{id}/passkey/options", door.own(login.passkey_options)),
         Route("POST", "/login/{id}/resend", form(login.resend)),
         Route("POST", "/login/{id}/cancel", form(login.cancel)),
         Route("GET", "/login/{id}/link", page(login.link)),
@@ -92,12 +92,9 @@ def routes(parts: Parts) -> list[Route]:
 class Login:
     """Handlers of what is below `/login`."""
 
-    def __init__(
-        self, door: Door, means: Means, settings: Settings, browser_cookies: BrowserCookies
-    ) -> None:
+    def __init__(self, door: Door, means: Means, settings: Settings) -> None:
         self._door = door
         self._means = means
-        self._browser_cookies = browser_cookies
         self._methods = settings.sign_in_methods
         # A passkey is added to an account, and never the start of one.
         self._may_sign_up = settings.sign_up and self._methods != ("passkey",)
@@ -109,7 +106,7 @@ class Login:
         found = await self._find(request)
         if found is None:
             # A browser that keeps no cookies would come back for ever: it gets the page.
-            kept = self._browser_cookies.secrets(request.headers.get("cookie", ""))
+            kept = self._door.browser_cookies.secrets(request.headers.get("cookie", ""))
             return await self._gone(request, moves_on=bool(kept))
         if found.state != states.ORGANIZATION_SELECTED:
             return await self._page(request, found)
@@ -129,24 +126,15 @@ class Login:
             raise
         except errors.InvalidArgument as problem:
             page = page_of(name, given)
-            kind = "recovery" if page == "recovery" else name
-            said = problems.of(kind, problem, self._words(request, found))
-            return await self._page(request, found, page=page, said=said, given=given, status=400)
+            keys = problems.keys("recovery" if page == "recovery" else name, problem)
+            failed = Problems(keys, given.shown, page)
+            return self._door.failed(request, failed, members={"page": page})
         except errors.RateLimited as problem:
             # The other ways are counted by themselves: they are on the same page.
+            page = page_of(name, given)
             key = "problem.password_limit" if name == "password" else "problem.limited"
-            said = {"": self._words(request, found)(key)}
-            response = await self._page(
-                request,
-                found,
-                page=page_of(name, given),
-                said=said,
-                given=given,
-                status=429,
-                wait=int(problem.headers["retry-after"]),
-            )
-            response.headers |= problem.headers
-            return response
+            failed = replace(Problems.limited(problem, key), given=given.shown, page=page)
+            return self._door.failed(request, failed, members={"page": page})
         return await self._proceed(request, found)
 
     async def passkey_options(self, request: Request) -> Response:
@@ -181,7 +169,14 @@ class Login:
             return self._door.message(request, "other_browser")
         if found is not None and found.state != states.LINK_OTP_SENT:
             return self._door.redirect(_path(found))
-        return self._link_page(request, found, _query(request, "link_token"))
+        return self._door.show(
+            request,
+            "link.html",
+            self._words(request, found),
+            action=request.path,
+            token=query(request, "link_token"),
+            code_path="" if found is None else _path(found),
+        )
 
     async def open_link(self, request: Request) -> Response:
         """Take the link from a mail for a proof; where that is allowed, in whatever browser."""
@@ -200,8 +195,9 @@ class Login:
         except states.OutOfStep:
             raise
         except errors.InvalidArgument as problem:
-            said = problems.of("link", problem, self._words(request, found))
-            return self._link_page(request, found, token, said=said, status=400)
+            failed = Problems(problems.keys("link", problem))
+            members = {"link_token": token[:_TOKEN_MAX]}
+            return self._door.failed(request, failed, request.path, members)
         return await self._proceed(request, proved)
 
     async def error(self, request: Request) -> Response:
@@ -217,7 +213,7 @@ class Login:
             way = await ways_on.of_client(self._door.db, found.client_id)
             if self._development and found.refusal is Refusal.REDIRECT_URI_UNKNOWN:
                 client = await applications.get(self._door.call(request), found.client_id)
-                came, registered = _query(request, "redirect_uri"), client.post_login_uris
+                came, registered = query(request, "redirect_uri"), client.post_login_uris
         way = way or await ways_on.of_environment(self._door.db)
         said_in = self._door.words(request)
         return self._door.pages.render(
@@ -225,7 +221,6 @@ class Login:
             said_in,
             status=400,
             key="failed",
-            back="",
             said=found.refusal.description,
             quoted=error_id,
             link=way and self._door.link(way, said_in, starts_again=True),
@@ -235,7 +230,7 @@ class Login:
 
     async def _find(self, request: Request) -> AuthRequest | None:
         request_id = request.params["id"]
-        secret = self._browser_cookies.read(request.headers.get("cookie", ""), request_id)
+        secret = self._door.browser_cookies.read(request.headers.get("cookie", ""), request_id)
         return await requests.find(self._door.db, request_id, secret)
 
     async def _proceed(self, request: Request, found: AuthRequest) -> Response:
@@ -243,7 +238,7 @@ class Login:
             response = await self._complete(request, found)
         else:
             response = self._door.redirect(_path(found))
-        response.cookies += self._browser_cookies.issue(found)
+        response.cookies += self._door.browser_cookies.issue(found)
         return response
 
     async def _complete(self, request: Request, found: AuthRequest) -> Response:
@@ -271,30 +266,21 @@ class Login:
             return self._door.redirect(way.uri)
         return self._door.message(request, "gone", status=410, way=way)
 
-    async def _page(
-        self,
-        request: Request,
-        found: AuthRequest,
-        *,
-        page: str = "",
-        said: Mapping[str, str] | None = None,
-        given: Given | None = None,
-        status: int = 200,
-        wait: int = 0,
-    ) -> Response:
-        given = Given() if given is None else given
-        page = self._which(found, page or _query(request, "page"))
+    async def _page(self, request: Request, found: AuthRequest) -> Response:
+        page = self._which(found, query(request, "page"))
+        failed = self._door.problems(request)
+        if failed.page not in {"", page}:
+            failed = NONE
+        given = Given(failed.given)
         values: dict[str, Any] = {
             "path": _path(found),
             "page": page,
-            "problems": said or {},
-            "wait": wait,
             "given": given,
             "email": given["email"] or found.email or _hint(found),
             "notice": found.facts.notice.lower(),
             "methods": self._methods,
             "may_sign_up": self._may_sign_up,
-            "sent_again": _query(request, "sent") == "again",
+            "sent_again": query(request, "sent") == "again",
         }
         logos: list[str] = []
         if page == "organizations":
@@ -304,11 +290,12 @@ class Login:
             values["may_sign_up"] = found.state == states.ORGANIZATION_SWITCHER_SIGNUP
         elif page == "organization":
             values["may_choose"] = found.state == states.ORGANIZATION_SWITCHER_SIGNUP
-        return self._door.pages.render(
+        return self._door.show(
+            request,
             f"{_TEMPLATES.get(page, page)}.html",
             self._words(request, found),
+            failed,
             brand=await self._brand(request, found),
-            status=status,
             logos=logos,
             **values,
         )
@@ -319,25 +306,6 @@ class Login:
             wanted = "sign_up" if "create" in found.params.prompt else ""
         off = {"sign_up": not self._may_sign_up, "reset": "password" not in self._methods}
         return wanted if wanted in there and not off.get(wanted) else there[0]
-
-    def _link_page(
-        self,
-        request: Request,
-        found: AuthRequest | None,
-        token: str,
-        *,
-        said: Mapping[str, str] | None = None,
-        status: int = 200,
-    ) -> Response:
-        return self._door.pages.render(
-            "link.html",
-            self._words(request, found),
-            status=status,
-            action=f"/login/{request.params['id']}/link",
-            token=token,
-            problems=said or {},
-            code_path="" if found is None else _path(found),
-        )
 
     def _words(self, request: Request, found: AuthRequest | None) -> Words:
         return self._door.words(request, () if found is None else _wanted(found))
@@ -366,10 +334,3 @@ def _wanted(found: AuthRequest) -> tuple[str, ...]:
 
 def _hint(found: AuthRequest) -> str:
     return (found.params.login_hint or "") if found.params is not None else ""
-
-
-def _query(request: Request, name: str) -> str:
-    try:
-        return parse_qs(request.query, max_num_fields=20).get(name, [""])[0]
-    except ValueError:
-        return ""

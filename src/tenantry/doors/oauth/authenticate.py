@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.access.clients.model import M2M
-from tenantry.caller import ANONYMOUS, Caller, Kind
+from tenantry.caller import ANONYMOUS, Caller, Kind, Origin
 from tenantry.doors.oauth import addresses, api_scopes
 from tenantry.identity.grants import subjects
 from tenantry.tenants.portal_links import service as portal_links
@@ -65,7 +65,11 @@ class Authenticator:
         if authorization is not None:
             return await self._by_token(authorization, address)
         cookies = headers.get("cookie", "")
-        if not cookies or not self._is_own_page(headers):
+        if not cookies:
+            return ANONYMOUS
+        # Not every call of a page of another origin asks first (CORS).
+        origin = Origin(site=headers.get("sec-fetch-site", ""), page=headers.get("origin", ""))
+        if not origin.is_of(self._public_url, no_browser=True, address_bar=True):
             return ANONYMOUS
         found = ANONYMOUS
         if self._session_cookie.name in cookies:
@@ -108,17 +112,6 @@ class Authenticator:
         writes = "domain_verification" in session.features
         permissions = PORTAL_WRITE if writes else PORTAL_READ
         return Caller(Kind.PORTAL_SESSION, session.id, session.organization_id, permissions)
-
-    def _is_own_page(self, headers: Mapping[str, str]) -> bool:
-        """Whether a call comes from a page of ours, as browsers say, or from no page at all.
-
-        SameSite lets a page of a sibling domain send the cookie, too, and not every call of one
-        asks first (CORS).
-        """
-        site = headers.get("sec-fetch-site")
-        if site is not None:
-            return site in {"same-origin", "none"}
-        return headers.get("origin", self._public_url) == self._public_url
 
 
 def _bearer(token: UserToken) -> Caller:

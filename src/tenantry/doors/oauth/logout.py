@@ -27,7 +27,6 @@ from tenantry.web import Response
 
 if TYPE_CHECKING:
     from tenantry.access.clients.ways_on import WayOn
-    from tenantry.caller import Origin
     from tenantry.db.engine import Database
     from tenantry.doors.oauth.id_token_hints import Hint, IdTokenHints
     from tenantry.doors.oauth.registered_uris import RegisteredUris
@@ -88,8 +87,11 @@ class LogoutEndpoint:
     async def post(self, request: Request) -> Response:
         """End the session that the person has said is to end, on our page; else go on by GET."""
         asked = parameters.of_form(request)
-        if asked.first.pop(_CONFIRM, None) and _is_own_page(request.origin, self._public_url):
+        if asked.first.pop(_CONFIRM, None) and request.origin.is_of(self._public_url):
             return await self._answer(request, asked, confirmed=True)
+        return self._by_get(asked)
+
+    def _by_get(self, asked: Parameters) -> Response:
         return Response.redirect(parameters.as_query(asked, PATH), referrer_policy="no-referrer")
 
     async def _answer(self, request: Request, asked: Parameters, *, confirmed: bool) -> Response:
@@ -99,6 +101,8 @@ class LogoutEndpoint:
         try:
             found = await self._check(call, asked, session)
         except _Wrong as problem:
+            if confirmed:  # it is said on a page that can be loaded again
+                return self._by_get(asked)
             asks, way = session is not None, await self._way_on(asked.get("client_id"))
             return self._page(request, asked, "wrong", said=str(problem), asks=asks, way=way)
         if session is not None:
@@ -195,8 +199,3 @@ def _is_of(hint: Hint | None, session: Session) -> bool:
     """Whether an ID token is of just this session."""
     found = hint and (hint.user_id, hint.session_id)
     return found == (session.user_id, session.id)
-
-
-def _is_own_page(origin: Origin, public_url: str) -> bool:
-    """Whether a page of ours has posted this, as browsers say."""
-    return origin.site == "same-origin" if origin.site else origin.page == public_url

@@ -87,15 +87,9 @@ class ForeignPage(errors.PermissionDenied):
 def check_page(origin: Origin, public_url: str) -> None:
     """Refuse a call that a page of another origin has a browser make, with the browser's cookies.
 
-    Browsers say so in Sec-Fetch-Site, older ones in Origin alone; other programs in neither, and
-    have no cookies but their own.
-
     Raises:
         ForeignPage: it is such a page.
 
     """
-    if origin.site:
-        if origin.site != "same-origin":
-            raise ForeignPage
-    elif origin.page not in {"", public_url}:
+    if not origin.is_of(public_url, no_browser=True):
         raise ForeignPage

@@ -1,5 +1,4 @@
-// What is left of a wait, second by second, and then the page that it was for. Without a script the
-// page says how long it is, and a browser goes on by itself.
+// What is left of a wait, second by second. Without a script the page says how long it is.
 for (const place of document.querySelectorAll("[data-wait]")) {
   const end = Date.now() + Number(place.dataset.wait) * 1000;
   const two = (number) => String(number).padStart(2, "0");
@@ -12,6 +11,5 @@ for (const place of document.querySelectorAll("[data-wait]")) {
     if (left > 0) return;
     clearInterval(timer);
     place.parentElement.textContent = place.dataset.over;
-    if (place.dataset.next) location.replace(place.dataset.next);
   }, 250);
 }

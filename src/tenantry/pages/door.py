@@ -1,0 +1,177 @@
+"""How a door answers people: errors as pages, forms from our own pages alone, then a redirect."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qs, urlencode
+
+from tenantry import errors
+from tenantry.db.engine import Failure
+from tenantry.pages import words
+from tenantry.pages.problems import NONE, Problems, seal, unseal
+from tenantry.pages.rendering import HEADERS
+from tenantry.web import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from tenantry.pages.rendering import Pages
+    from tenantry.pages.words import Words
+    from tenantry.vault import Vault
+
+    Handler = Callable[[Request], Awaitable[Response]]
+
+_FAILED = "failed"  # the member of the query that holds what was wrong with a form
+_log = logging.getLogger(__name__)
+
+
+class Door:
+    """What all handlers of a door stand on.
+
+    ``depth`` is the number of segments in the path of a page; its forms are posted below it.
+    """
+
+    # The section of the words that says an error, where there is one for it.
+    sections: ClassVar[Mapping[type[errors.Error], str]] = {
+        errors.RateLimited: "limited",
+        errors.Busy: "busy",
+        errors.OutcomeUnknown: "busy",
+    }
+
+    def __init__(self, pages: Pages, vault: Vault, public_url: str, *, depth: int) -> None:
+        self.pages = pages
+        self.public_url = public_url
+        self.values: dict[str, object] = {}  # with which sentences about forms are filled
+        self._vault = vault
+        self._depth = depth
+
+    def holder(self, _request: Request) -> str:
+        """Return the secret by which a browser is known, "" for none: problems are for it alone."""
+        return ""
+
+    def words(self, request: Request, wanted: Sequence[str] = ()) -> Words:
+        """Return the words for the reader of the answer; ``wanted`` are languages named elsewhere.
+
+        See `words.choose`.
+        """
+        return words.choose(self.pages.door, request.headers.get("accept-language", ""), wanted)
+
+    def page(self, handler: Handler) -> Handler:
+        """Return a handler whose errors are pages."""
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except Exception as problem:  # noqa: BLE001 - whatever it is, people get a page
+                return self.refusal(request, problem)
+
+        return answered
+
+    def own(self, handler: Handler) -> Handler:
+        """Return a handler of what our own pages send, and nobody else's; errors are pages."""
+
+        async def checked(request: Request) -> Response:
+            if not request.origin.is_of(self.public_url):
+                return self.pages.message(
+                    "not_same_origin", self.words(request), status=403, back=self.above(request)
+                )
+            return await handler(request)
+
+        return self.page(checked)
+
+    def form(self, handler: Handler) -> Handler:
+        """Return a handler of a form of our own pages; one that comes too often is told there."""
+
+        async def limited(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except errors.RateLimited as problem:
+                return self.failed(request, Problems.limited(problem))
+
+        return self.own(limited)
+
+    def failed(
+        self,
+        request: Request,
+        problems: Problems,
+        path: str = "",
+        members: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Return the redirect after a form that was not taken, to its page, which says why.
+
+        ``path`` is that of the page where it is not the one above the form; ``members`` are those
+        of its query.
+        """
+        path = path or self.above(request)
+        sealed = seal(problems, self._vault, self._bound(request, path))
+        return self.redirect(f"{path}?{urlencode({**(members or {}), _FAILED: sealed})}")
+
+    def problems(self, request: Request) -> Problems:
+        """Return what was wrong with the form that led to this page."""
+        sealed = query(request, _FAILED)
+        return unseal(sealed, self._vault, self._bound(request, request.path)) if sealed else NONE
+
+    def show(
+        self,
+        request: Request,
+        template: str,
+        words_: Words,
+        problems: Problems | None = None,
+        **values: Any,
+    ) -> Response:
+        """Return a page of the door, with what was wrong with the form that led to it.
+
+        While nothing may be tried again the status is 429 (RFC 6585 section 4).
+        """
+        problems = self.problems(request) if problems is None else problems
+        response = self.pages.render(
+            template,
+            words_,
+            status=429 if problems.wait else 200,
+            problems=problems.said(words_, self.values),
+            wait=problems.wait,
+            **values,
+        )
+        if problems.wait:
+            response.headers["retry-after"] = str(problems.wait)
+        return response
+
+    def redirect(self, location: str) -> Response:
+        """Return a redirect to another page."""
+        response = Response.redirect(location)
+        response.headers |= HEADERS
+        return response
+
+    def above(self, request: Request) -> str:
+        """Return the page to go back to: that of a form, or a page itself."""
+        if request.verb == "GET":
+            return f"{request.path}?{request.query}" if request.query else request.path
+        return "/".join(request.path.split("/")[: self._depth + 1])
+
+    def refusal(self, request: Request, problem: Exception) -> Response:
+        """Return an error as a page."""
+        if isinstance(problem, Failure):
+            problem = problem.error()
+        said, back = self.words(request), self.above(request)
+        if not isinstance(problem, errors.Error):
+            fields = {"request_id": request.request_id}
+            _log.error("unexpected error", exc_info=problem, extra={"fields": fields})
+            quoted = request.request_id
+            return self.pages.message("broken", said, status=500, quoted=quoted, back=back)
+        found = (key for kind, key in self.sections.items() if isinstance(problem, kind))
+        section = next(found, "refused")
+        response = self.pages.message(section, said, status=problem.status, back=back)
+        response.headers |= problem.headers
+        return response
+
+    def _bound(self, request: Request, path: str) -> str:
+        return f"{path} {self.holder(request)}"
+
+
+def query(request: Request, name: str) -> str:
+    """Return a member of the query, "" without it."""
+    try:
+        return parse_qs(request.query, max_num_fields=20).get(name, [""])[0]
+    except ValueError:
+        return ""

@@ -1,0 +1,84 @@
+"""What was wrong with a form, as the page says it that is read after the redirect (303).
+
+It travels in the address of that page, sealed: encrypted under the key of the deployment, and bound
+to the page, to the cookie of the browser that sent the form, and to a few minutes. So Back and
+reload work, another tab shows nothing of it, and nobody makes a page of ours say anything. It holds
+keys of the catalogue, and never a secret that was typed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tenantry.times import MINUTE, SECOND, now
+from tenantry.vault import WrongKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from markupsafe import Markup
+
+    from tenantry import errors
+    from tenantry.pages.words import Words
+    from tenantry.vault import Vault
+
+_SHOWN_FOR = 10 * MINUTE
+_MOST_KEPT = 320  # characters of one value that was typed
+_MOST_SEALED = 12_000  # characters, looked at before it is opened
+_TO_URL, _FROM_URL = str.maketrans("+/", "-_", "="), str.maketrans("-_", "+/")
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """Keys of the catalogue, by the field beside which they are said; "" is for no field."""
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)  # what was typed, and is no secret
+    page: str = ""  # which of the pages at one address
+    until: int = 0  # when it may be tried again, in microseconds since 1970; 0 for at once
+
+    @classmethod
+    def limited(cls, problem: errors.RateLimited, key: str = "problem.limited") -> Problems:
+        """Return those of a form that came too often."""
+        return cls({"": key}, until=now() + int(problem.headers["retry-after"]) * SECOND)
+
+    @property
+    def wait(self) -> int:
+        """How many seconds it is until it may be tried again."""
+        return max(0, -(-(self.until - now()) // SECOND)) if self.until else 0
+
+    def said(self, words: Words, values: Mapping[str, object]) -> dict[str, Markup]:
+        """Return the sentences, by field, filled with these values."""
+        return {name: words(key, **values) for name, key in self.keys.items()}
+
+
+NONE = Problems()
+
+
+def seal(problems: Problems, vault: Vault, bound_to: str) -> str:
+    """Return problems for an address; what is too long of the values given is left out."""
+    given = {name: text for name, text in problems.given.items() if len(text) <= _MOST_KEPT}
+    until = max(now() + _SHOWN_FOR, problems.until)
+    content = [until, dict(problems.keys), given, problems.page, problems.until]
+    plain = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return vault.encrypt(plain, _purpose(bound_to)).translate(_TO_URL)
+
+
+def unseal(sealed: str, vault: Vault, bound_to: str) -> Problems:
+    """Return what `seal` made; `NONE` for anything else, and once it is not to be shown."""
+    if not sealed or len(sealed) > _MOST_SEALED:
+        return NONE
+    padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
+    try:
+        plain = vault.decrypt(padded, _purpose(bound_to))
+    except (WrongKey, ValueError):
+        return NONE
+    shown_until, keys, given, page, until = json.loads(plain)
+    over = now() > (until or shown_until)
+    return NONE if over else Problems(keys, given, page, until)
+
+
+def _purpose(bound_to: str) -> str:
+    return f"problems of a form: {bound_to}"
