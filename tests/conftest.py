@@ -11,7 +11,7 @@ from name_servers import NameServer
 from servers import LiveServer, PostgreSQL
 from valid_events import assert_all_valid_of
 
-pytest_plugins = ["apis", "selection"]
+pytest_plugins = ["apis", "databases", "selection"]
 
 memory.use()
 
@@ -39,8 +39,10 @@ def unsteady_postgresql():
 
 @pytest.fixture
 def postgresql_url(postgresql):
-    """The URL of a database of this test's own."""
-    return postgresql.fresh()
+    """The URL of an empty database of this test's own."""
+    url = postgresql.fresh()
+    yield url
+    postgresql.drop(url)
 
 
 @pytest.fixture(scope="session")

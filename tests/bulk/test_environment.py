@@ -75,11 +75,11 @@ async def through(url, content):
 
 @settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(environments())
-def test_any_environment_comes_back_from_both_databases(fresh_url, lines):
+def test_any_environment_comes_back_from_both_databases(new_database, lines):
     content = written(lines)
-    out = asyncio.run(through(fresh_url("sqlite"), content))
+    out = asyncio.run(through(new_database("sqlite"), content))
     assert out.splitlines() == content.splitlines()
-    assert asyncio.run(through(fresh_url("postgresql"), out)) == out
+    assert asyncio.run(through(new_database("postgresql"), out)) == out
 
 
 def test_every_table_is_exported_or_left_out_for_a_reason():
@@ -90,9 +90,9 @@ def test_every_table_is_exported_or_left_out_for_a_reason():
     assert kinds | listed | {"environment"} | LEFT_OUT == set(metadata.tables)
 
 
-async def test_a_fresh_database_comes_back(db, fresh_url):
+async def test_a_fresh_database_comes_back(db, new_database):
     content = await exported(db)
-    assert await through(fresh_url("sqlite"), content) == content
+    assert await through(new_database("sqlite"), content) == content
     types = [json.loads(line)["type"] for line in content.splitlines()]
     assert types == ["environment", *["permission"] * 12, "role", "role", "end"]
 
@@ -120,14 +120,14 @@ async def test_an_export_shows_one_moment(call, db):
     assert late["email"].encode() in await exported(db)
 
 
-async def test_what_was_imported_goes_on_living(call, db, fresh_url):
+async def test_what_was_imported_goes_on_living(call, db, new_database):
     """Searches, tallies and effective permissions are there as well."""
     organization = {"organization_external_id": "acme", "organization_name": "Acme"}
     email = address()
     await run(call, {"email": email, **organization, "roles": ["admin"]}, create_organizations=True)
     content = await exported(db)
     for kind in ("sqlite", "postgresql"):
-        async with open_database(fresh_url(kind), MASTER_KEY, pool_size=2) as other:
+        async with open_database(new_database(kind), MASTER_KEY, pool_size=2) as other:
             counts = await imported(other, content)
             assert counts["user"] == counts["membership"] == counts["organization"] == 1
             there = Call(SYSTEM, other, "req_1")
@@ -186,9 +186,9 @@ def line_of(content, type_):
         ("end", {"lines": 3}, "lines: must be"),
     ],
 )
-async def test_a_line_that_is_wrong_is_named(fresh_url, content, type_, change, says):
+async def test_a_line_that_is_wrong_is_named(new_database, content, type_, change, says):
     content[line_of(content, type_)] |= change
-    async with open_database(fresh_url("sqlite"), MASTER_KEY) as other:
+    async with open_database(new_database("sqlite"), MASTER_KEY) as other:
         before = await exported(other)
         with pytest.raises(errors.InvalidArgument, match=says):
             await imported(other, written(content))
@@ -242,13 +242,13 @@ MANAGEMENT = "skc_1000000000000000000"
         ({}, {"client_id": MANAGEMENT}, "is a secret of a client that is not in the file"),
     ],
 )
-async def test_no_file_opens_the_management_api(fresh_url, content, client, secret, says):
+async def test_no_file_opens_the_management_api(new_database, content, client, secret, says):
     """Nor does it bring clients whose tokens could not be made."""
     added = [APPLICATION | client, SECRET | secret]
     start = line_of(content, "organization")
     lines = [*content[:start], *added, *content[start:-1], {"type": "end"}]
     lines[-1]["lines"] = len(lines) - 1
-    async with open_database(fresh_url("sqlite"), MASTER_KEY) as other:
+    async with open_database(new_database("sqlite"), MASTER_KEY) as other:
         await other.fetch_all(_MANAGEMENT)
         with pytest.raises(errors.InvalidArgument, match=says):
             await imported(other, written(lines))
@@ -258,17 +258,17 @@ async def test_no_file_opens_the_management_api(fresh_url, content, client, secr
         assert algorithms == {"ES256"}  # made for the client; the server makes its own anyway
 
 
-async def test_a_circle_of_roles_does_not_come_in(fresh_url, content):
+async def test_a_circle_of_roles_does_not_come_in(new_database, content):
     at = line_of(content, "role")
     content[at]["base_id"] = content[at + 1]["id"]
-    async with open_database(fresh_url("postgresql"), MASTER_KEY) as other:
+    async with open_database(new_database("postgresql"), MASTER_KEY) as other:
         with pytest.raises(errors.InvalidArgument, match="has to come before it"):
             await imported(other, written(content))
 
 
-async def test_a_file_that_is_cut_off_is_refused(fresh_url, content):
+async def test_a_file_that_is_cut_off_is_refused(new_database, content):
     whole = written(content)
-    async with open_database(fresh_url("sqlite"), MASTER_KEY) as other:
+    async with open_database(new_database("sqlite"), MASTER_KEY) as other:
         for part in (whole[:-40], b"".join(whole.splitlines(keepends=True)[:-1]), b""):
             with pytest.raises(errors.InvalidArgument):
                 await imported(other, part)
@@ -279,11 +279,11 @@ async def test_a_file_that_is_cut_off_is_refused(fresh_url, content):
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.one_database
-def test_the_commands_move_an_environment(tmp_path, fresh_url, kind):
+def test_the_commands_move_an_environment(tmp_path, new_database, kind):
     (tmp_path / "old").mkdir()
-    old = LiveServer(tmp_path / "old", database_url=fresh_url("sqlite"))
+    old = LiveServer(tmp_path / "old", database_url=new_database("sqlite"))
     (tmp_path / "new").mkdir()
-    new = LiveServer(tmp_path / "new", database_url=fresh_url(kind))
+    new = LiveServer(tmp_path / "new", database_url=new_database(kind))
     file = tmp_path / "users.ndjson"
     file.write_bytes(
         ndjson(
@@ -309,10 +309,10 @@ def test_the_commands_move_an_environment(tmp_path, fresh_url, kind):
 
 
 @pytest.mark.parametrize("kinds", [("sqlite", "postgresql"), ("postgresql", "sqlite")])
-async def test_programs_go_on_with_what_they_have(tmp_path, fresh_url, kinds):
+async def test_programs_go_on_with_what_they_have(tmp_path, new_database, kinds):
     """Tokens and secrets that customers hold work in the new deployment as in the old one."""
     old, new = (
-        LiveServer(tmp_path / name, database_url=fresh_url(kind), background="false")
+        LiveServer(tmp_path / name, database_url=new_database(kind), background="false")
         for name, kind in zip(("old", "new"), kinds, strict=True)
     )
     for server in (old, new):

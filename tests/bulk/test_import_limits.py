@@ -169,7 +169,7 @@ def file_of(people, places):
     ]
 
 
-async def test_many_batches_are_as_one(call, fresh_url):
+async def test_many_batches_are_as_one(call, new_database):
     rows = file_of(40, 3)
     dry = await run(call, *rows, create_organizations=True, dry_run=True)
     done = await run(call, *rows, create_organizations=True, lanes=2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from protobuf.wkt import BoolValue, FieldMask
-from rooms import database_url, db, empty_postgresql, empty_sqlite  # noqa: F401 - fixtures
 
 from tenantry.access.clients.rpc import ClientService
 from tenantry.call import Call
@@ -20,7 +19,7 @@ def application(**members: object):
 
 @pytest.mark.parametrize("allowed", [True, False])
 async def test_a_setting_decides_whether_a_new_applications_secret_may_call_the_api(
-    db,  # noqa: F811 - a fixture
+    db,
     allowed,
 ):
     service, call = ClientService(production=True, api_access=allowed), Call(SYSTEM, db, "req_1")

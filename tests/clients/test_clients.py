@@ -12,8 +12,6 @@ from tenantry import errors
 from tenantry.access.clients import service as clients
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.db import migrate
-from tenantry.db.opening import open_database
 
 
 @pytest.fixture
@@ -139,30 +137,18 @@ async def test_a_name_has_1_to_128_characters(system, name):
         await clients.create(system, name=name)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def fresh(request, tmp_path):
-    """A call on a database of its own, without clients."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'fresh.db'}"
-    else:
-        url = request.getfixturevalue("postgresql_url")
-    await asyncio.to_thread(migrate.upgrade, url)
-    async with open_database(url, b"k" * 32) as opened:
-        yield Call(SYSTEM, opened, request_id="test")
-
-
-async def test_the_last_client_cannot_be_deleted(fresh):
-    first, _ = await clients.create(fresh, name="First")
-    second, _ = await clients.create(fresh, name="Second")
-    await clients.remove(fresh, first.id)
+async def test_the_last_client_cannot_be_deleted(call):
+    first, _ = await clients.create(call, name="First")
+    second, _ = await clients.create(call, name="Second")
+    await clients.remove(call, first.id)
     with pytest.raises(errors.InvalidArgument, match=r"^last client cannot be deleted$"):
-        await clients.remove(fresh, second.id)
-    assert await clients.live_ids(fresh.db) == {second.id}
+        await clients.remove(call, second.id)
+    assert await clients.live_ids(call.db) == {second.id}
 
 
-async def test_deletions_at_once_leave_one_client(fresh):
-    made = [(await clients.create(fresh, name="Client"))[0] for _ in range(5)]
+async def test_deletions_at_once_leave_one_client(call):
+    made = [(await clients.create(call, name="Client"))[0] for _ in range(5)]
     await asyncio.gather(
-        *(clients.remove(fresh, client.id) for client in made), return_exceptions=True
+        *(clients.remove(call, client.id) for client in made), return_exceptions=True
     )
-    assert len(await clients.live_ids(fresh.db)) == 1
+    assert len(await clients.live_ids(call.db)) == 1

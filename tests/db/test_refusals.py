@@ -107,12 +107,12 @@ async def test_a_full_disk_of_postgresql_is_named(pg):
 @pytest.fixture
 def limited(postgresql, postgresql_migrated):
     """The URL of a database as a user with two connections."""
-    name = postgresql_migrated.partition("?")[0].rpartition("/")[2]
-    user = f"limited_{name}"
-    postgresql._server.psql(
-        f"CREATE ROLE {user} LOGIN CONNECTION LIMIT 2;\n\\connect {name}\n"
-        f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {user};\n"
-        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {user};"
+    user = f"limited_{postgresql.name_of(postgresql_migrated)}"
+    postgresql.run(
+        f"CREATE ROLE {user} LOGIN CONNECTION LIMIT 2;"
+        f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {user};"
+        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {user};",
+        postgresql_migrated,
     )
     return postgresql_migrated.replace("//postgres:@", f"//{user}@")
 

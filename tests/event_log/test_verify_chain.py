@@ -247,10 +247,10 @@ NUMBERS = {"occurred_at", "position", "number", "anchor_number"}
 
 
 @pytest.fixture(scope="module")
-async def sealed_file(log_templates, tmp_path_factory):
+async def sealed_file(sqlite_template, tmp_path_factory):
     """A file with a log of events, one of them erased."""
     path = tmp_path_factory.mktemp("sealed") / "tenantry.db"
-    shutil.copy(log_templates, path)
+    shutil.copy(sqlite_template, path)
     async with open_database(f"sqlite:///{path}", MASTER_KEY) as db:
         await write_many(db, 9)
         await seal_all(db)

@@ -12,8 +12,7 @@ from apis import over_https
 from sqlalchemy import bindparam, select
 
 from tenantry.caller import SYSTEM
-from tenantry.db import log, migrate
-from tenantry.db.opening import open_database
+from tenantry.db import log
 from tenantry.db.statements import Statement
 from tenantry.event import Event
 from tenantry.events.event_log import following, sealing
@@ -77,14 +76,3 @@ async def start(database, sealed):
     found = await following.event_at(database, await following.head(database))
     assert found is not None
     return found
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def own_database(request, tmp_path):
-    """A database of this test's own."""
-    url = f"sqlite:///{tmp_path / 'tenantry.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql_url")
-    await asyncio.to_thread(migrate.upgrade, url)
-    async with open_database(url, b"m" * 32, pool_size=2) as database:
-        yield database

@@ -108,10 +108,10 @@ def test_a_cell_is_no_formula(formula):
     assert cell == (formula if formula.startswith('"') else f"'{formula}")
 
 
-async def test_no_cell_of_an_export_is_a_formula(own_database):
+async def test_no_cell_of_an_export_is_a_formula(db):
     """Whichever column holds what somebody else chose."""
     for number, formula in enumerate(FORMULAS):
-        await own_database.record(
+        await db.record(
             Event(
                 type="organization.updated",
                 actor=SYSTEM.actor,
@@ -120,9 +120,9 @@ async def test_no_cell_of_an_export_is_a_formula(own_database):
                 after={"id": formula, "display_name": formula},
             )
         )
-    await sealing.seal(own_database)
+    await sealing.seal(db)
     order = exporting.Order(exporting.Format.CSV)
-    pieces = [piece async for piece in exporting.pieces(own_database, order)]
+    pieces = [piece async for piece in exporting.pieces(db, order)]
     rows = rows_of(b"".join(pieces).decode())
     assert len(rows) == len(FORMULAS)
     assert [json.loads(row["after"])["id"] for row in rows] == FORMULAS

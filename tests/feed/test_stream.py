@@ -276,13 +276,13 @@ async def test_an_unknown_event_is_refused(client, start):
         assert violation["field"] == "after"
 
 
-async def test_an_event_that_retention_removed_is_gone(own_database):
-    await record(own_database, "org_1", "kept")
-    await sealing.seal(own_database)
-    kept = await following.event_at(own_database, 1)
+async def test_an_event_that_retention_removed_is_gone(db):
+    await record(db, "org_1", "kept")
+    await sealing.seal(db)
+    kept = await following.event_at(db, 1)
     assert kept is not None
-    await own_database.fetch_all(_PRUNED, p_before=kept)
-    follower = following.Follower(own_database)
+    await db.fetch_all(_PRUNED, p_before=kept)
+    follower = following.Follower(db)
     assert await follower.place(kept) == 1
     with pytest.raises(following.EventGone) as gone:
         await follower.place("evt_1000000000000000000")
@@ -291,13 +291,13 @@ async def test_an_event_that_retention_removed_is_gone(own_database):
         await follower.place("evt_9000000000000000000")
 
 
-async def test_an_event_without_a_position_yet_is_waited_for(own_database):
-    await record(own_database, "org_1", "new")
-    (new,) = await log.last(own_database, limit=1)
-    placing = asyncio.create_task(following.Follower(own_database).place(new["id"]))
+async def test_an_event_without_a_position_yet_is_waited_for(db):
+    await record(db, "org_1", "new")
+    (new,) = await log.last(db, limit=1)
+    placing = asyncio.create_task(following.Follower(db).place(new["id"]))
     await asyncio.sleep(0.3)
     assert not placing.done()
-    await sealing.seal(own_database)
+    await sealing.seal(db)
     assert await placing == 1
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import shutil
 import sqlite3
 
 import pytest
-from rooms import MASTER_KEY
+from databases import MASTER_KEY
 
 from tenantry import doctor, settings
-
-_NUMBERS = itertools.count(1)
 
 
 def look(url, tmp_path):
@@ -30,12 +27,9 @@ def look(url, tmp_path):
 
 
 @pytest.fixture
-def own(postgresql, empty_postgresql):
+def own(postgresql, postgresql_migrated):
     """The URL of a PostgreSQL database of the test's own, and a function that runs SQL in it."""
-    name = f"doctored_{next(_NUMBERS)}"
-    postgresql._server.psql(f"CREATE DATABASE {name} TEMPLATE {empty_postgresql}")
-    url = postgresql._server.get_uri(database=name)
-    return url, lambda text: postgresql._server.psql(f"\\connect {name}\n{text}")
+    return postgresql_migrated, lambda text: postgresql.run(text, postgresql_migrated)
 
 
 def test_a_postgresql_that_is_well_shows_its_connections(own, tmp_path):
@@ -89,8 +83,8 @@ def test_each_trouble_of_postgresql_is_named_in_a_line(own, tmp_path, trouble):
     assert advice in found.advice
 
 
-def test_a_locked_and_a_damaged_sqlite_are_named_in_a_line(empty_sqlite, tmp_path):
-    path = shutil.copy(empty_sqlite, tmp_path / "tenantry.db")
+def test_a_locked_and_a_damaged_sqlite_are_named_in_a_line(sqlite_template, tmp_path):
+    path = shutil.copy(sqlite_template, tmp_path / "tenantry.db")
     url = f"sqlite:///{path}"
     assert look(url, tmp_path).ok
     other = sqlite3.connect(path, isolation_level=None)

@@ -9,7 +9,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from rooms import MASTER_KEY
+from databases import MASTER_KEY
 from sqlalchemy import text as clause
 
 from tenantry import errors, web
@@ -125,13 +125,11 @@ async def test_readyz_says_that_a_database_is_stopped_or_hangs(
 
 
 async def test_readyz_says_that_postgresql_is_read_only_or_locked_or_full(
-    postgresql, empty_postgresql, looking_each_time
+    postgresql_migrated, looking_each_time
 ):
-    postgresql._server.psql(f"CREATE DATABASE in_trouble TEMPLATE {empty_postgresql}")
-    url = postgresql._server.get_uri(database="in_trouble")
     async with (
-        open_database(url, MASTER_KEY, pool_size=1) as db,
-        open_database(url, MASTER_KEY, pool_size=1) as other,
+        open_database(postgresql_migrated, MASTER_KEY, pool_size=1) as db,
+        open_database(postgresql_migrated, MASTER_KEY, pool_size=1) as other,
     ):
         ask = asking(db)
         assert await ask("/readyz") == 200
@@ -159,8 +157,8 @@ FULL = [
 ]
 
 
-async def test_readyz_says_that_sqlite_is_locked(empty_sqlite, tmp_path, looking_each_time):
-    path = shutil.copy(empty_sqlite, tmp_path / "tenantry.db")
+async def test_readyz_says_that_sqlite_is_locked(sqlite_template, tmp_path, looking_each_time):
+    path = shutil.copy(sqlite_template, tmp_path / "tenantry.db")
     async with open_database(f"sqlite:///{path}", MASTER_KEY) as db:
         ask = asking(db)
         assert await ask("/readyz") == 200

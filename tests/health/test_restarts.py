@@ -108,7 +108,7 @@ async def test_no_call_is_an_internal_error_and_no_change_lost_when_postgresql_r
     async def happen():
         if how == "end of all connections":
             await asyncio.to_thread(
-                unsteady_postgresql._server.psql,
+                unsteady_postgresql.run,
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE application_name = 'tenantry'",
             )

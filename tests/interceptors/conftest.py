@@ -1,47 +1,12 @@
-"""A database of each kind for each test, a receiver, and servers that may ask it."""
+"""A receiver, and servers that may ask it."""
 
 from __future__ import annotations
-
-import itertools
-import shutil
 
 import pytest
 from apis import Api, Make, Rest, access_token
 from interceptor_receivers import LOOPBACK, Receiver, configured
 
-from tenantry.db import migrate
-from tenantry.db.opening import open_database
 from tenantry.events.interceptors.service import Interceptors
-
-_NUMBERS = itertools.count(1)
-_MASTER_KEY = b"m" * 32
-
-
-@pytest.fixture(scope="session")
-def interceptor_templates(tmp_path_factory, postgresql):
-    """Databases whose schema is current, to be copied."""
-    path = tmp_path_factory.mktemp("template") / "tenantry.db"
-    migrate.upgrade(f"sqlite:///{path}")
-    postgresql._server.psql("CREATE DATABASE template_of_interceptors")
-    migrate.upgrade(postgresql._server.get_uri(database="template_of_interceptors"))
-    return path
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request, interceptor_templates, postgresql, tmp_path):
-    """The URL of a database of this test's own."""
-    if request.param == "sqlite":
-        return f"sqlite:///{shutil.copy(interceptor_templates, tmp_path / 'tenantry.db')}"
-    name = f"interceptors_{next(_NUMBERS)}"
-    postgresql._server.psql(f"CREATE DATABASE {name} TEMPLATE template_of_interceptors")
-    return postgresql._server.get_uri(database=name)
-
-
-@pytest.fixture
-async def db(database_url):
-    """The database, open."""
-    async with open_database(database_url, _MASTER_KEY, pool_size=4) as opened:
-        yield opened
 
 
 @pytest.fixture

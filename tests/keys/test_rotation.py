@@ -18,7 +18,7 @@ from tenantry.access.keys import service as keys
 from tenantry.access.keys.model import State, signing_keys
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.db import log, migrate
+from tenantry.db import log
 from tenantry.db.opening import open_database
 from tenantry.db.statements import Statement
 from tenantry.doors.oauth import key_ring
@@ -200,18 +200,15 @@ async def test_rotations_at_once_leave_one_current_and_one_next(system, database
     assert sorted(alive) == [State.CURRENT, State.NEXT]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def fresh(request, tmp_path):
+@pytest.fixture
+async def fresh(database_url):
     """Opens a database of its own, with the keys of a new deployment, as several processes do."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'fresh.db'}"
-    else:
-        url = request.getfixturevalue("postgresql_url")
-    await asyncio.to_thread(migrate.upgrade, url)
     async with AsyncExitStack() as opened:
 
         async def open_one():
-            return await opened.enter_async_context(open_database(url, b"k" * 32, pool_size=4))
+            return await opened.enter_async_context(
+                open_database(database_url, b"k" * 32, pool_size=4)
+            )
 
         await keys.ensure(await open_one())
         yield open_one

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from rooms import call_from, clock, database_url, db, empty_postgresql, empty_sqlite, other
+from databases import call_from
 from software_authenticator import Authenticator
 
 from tenantry.caller import Caller, Kind, Origin
@@ -17,8 +17,6 @@ from tenantry.identity.sessions.model import Bounds
 from tenantry.tenants.memberships import joining
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-
-__all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
 
 MAC = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "

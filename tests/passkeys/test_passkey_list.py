@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rooms import call_from
+from databases import call_from
 
 from tenantry import errors
 from tenantry.db import log

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from rooms import call_from
+from databases import call_from
 from software_authenticator import (
     EDDSA,
     ES256,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 import pytest
-from rooms import call_from
+from databases import call_from
 from software_authenticator import Authenticator, Key
 
 from tenantry import errors

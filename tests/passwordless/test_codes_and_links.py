@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from databases import call_from
 from mailboxes import code_in, link_in, received, states, token_in, wrong
-from rooms import call_from
 from sqlalchemy import select
 
 from tenantry import errors

@@ -180,7 +180,7 @@ async def test_only_a_management_client_may_ask(api, rest, make, http):
 
 
 async def test_a_request_of_our_own_pages_is_not_for_the_api(rest, database):
-    from rooms import call_from
+    from databases import call_from
 
     from tenantry.identity.proofs.passwordless import service
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from rooms import clock, database_url, db, empty_postgresql, empty_sqlite, other
 
 from tenantry.identity.proofs.passwords.service import Passwords
-
-__all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
 
 
 @pytest.fixture

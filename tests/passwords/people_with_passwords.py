@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rooms import call_from
+from databases import call_from
 from sqlalchemy import bindparam, select, update
 
 from tenantry.call import Call

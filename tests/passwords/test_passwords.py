@@ -10,10 +10,10 @@ import unicodedata
 import bcrypt
 import pytest
 from argon2 import PasswordHasher
+from databases import call_from
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from people_with_passwords import EMAIL, HOME, PASSWORD, imported, person, row, session
-from rooms import call_from
 from sampling import examples
 from valid_events import assert_all_valid
 

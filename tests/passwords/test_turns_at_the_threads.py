@@ -7,8 +7,8 @@ import threading
 from typing import Self
 
 import pytest
+from databases import call_from
 from people_with_passwords import EMAIL, HOME, PASSWORD, imported
-from rooms import call_from
 
 from tenantry import errors
 from tenantry.identity.proofs.passwords import pool as pool_module

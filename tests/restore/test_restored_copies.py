@@ -64,9 +64,7 @@ def back_up(server, postgresql, target):
         with contextlib.closing(source), contextlib.closing(copy):
             source.backup(copy)
         return {}
-    name = url.partition("?")[0].rpartition("/")[2]
-    postgresql._server.psql(f"CREATE DATABASE copy_of_{name} TEMPLATE {name}")
-    return {"database_url": postgresql._server.get_uri(database=f"copy_of_{name}")}
+    return {"database_url": postgresql.fresh(template=postgresql.name_of(url))}
 
 
 def create(server, name):

@@ -203,7 +203,7 @@ async def explain(db):
     db._pool.give_back(connection)
 
 
-@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_what_a_member_may_is_found_by_indexes(explain):
     for statement in (
         service._EFFECTIVE,
@@ -223,7 +223,7 @@ def _run(words, arguments, connection):
     return connection.execute(words, arguments).fetchall()
 
 
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_on_sqlite_too(db):
     for statement in (
         service._EFFECTIVE,

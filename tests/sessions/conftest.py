@@ -1,20 +1,17 @@
-"""A database of each kind with an organization and a member, and calls on it without a server."""
+"""An organization and a member, and calls on it without a server."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from signed_in import CHROME, MASTER_KEY, Newest, is_postgresql, rows
+from signed_in import CHROME, Newest, is_postgresql, rows
 
 from tenantry.access.clients import service as clients
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Origin
-from tenantry.db import migrate
-from tenantry.db.opening import open_database
 from tenantry.db.schema import to_json
 from tenantry.tenants.memberships import joining
 from tenantry.tenants.memberships.model import Rules, Terms
@@ -24,35 +21,13 @@ from tenantry.tenants.users import service as users
 if TYPE_CHECKING:
     from tenantry.tenants.organizations.model import Organization
 
-_NUMBERS = itertools.count(1)
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 
 
-@pytest.fixture(scope="session")
-def session_templates(tmp_path_factory, postgresql):
-    """Databases whose schema is current, to be copied."""
-    path = tmp_path_factory.mktemp("template") / "tenantry.db"
-    migrate.upgrade(f"sqlite:///{path}")
-    postgresql._server.psql("CREATE DATABASE template_of_sessions")
-    migrate.upgrade(postgresql._server.get_uri(database="template_of_sessions"))
-    return path
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request, session_templates, postgresql, tmp_path):
-    """The URL of a database of this test's own."""
-    if request.param == "sqlite":
-        return f"sqlite:///{shutil.copy(session_templates, tmp_path / 'tenantry.db')}"
-    name = f"sessions_{next(_NUMBERS)}"
-    postgresql._server.psql(f"CREATE DATABASE {name} TEMPLATE template_of_sessions")
-    return postgresql._server.get_uri(database=name)
-
-
 @pytest.fixture
-async def db(database_url):
-    """The database, open."""
-    async with open_database(database_url, MASTER_KEY, pool_size=10) as opened:
-        yield opened
+def pool_size():
+    """How many connections `db` has at most."""
+    return 10
 
 
 @pytest.fixture

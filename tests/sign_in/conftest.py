@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from rooms import clock, database_url, db, empty_postgresql, empty_sqlite, other
 from visitors import Place, configured
 
 from tenantry.identity.connections import service as connections
-
-__all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import itertools
 import shutil
 
 import pytest
+from databases import MASTER_KEY
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -17,7 +18,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from rooms import MASTER_KEY
 from sampling import examples
 from visitors import Browser, Place, configured, next_code, register_totp
 
@@ -322,8 +322,8 @@ class SignInMachine(RuleBasedStateMachine):
 _NUMBERS = itertools.count()
 
 
-def test_nobody_gets_a_code_without_a_proof_whatever_they_try(empty_sqlite, tmp_path):
-    SignInMachine.ground = Ground(empty_sqlite, tmp_path / "walks.db")
+def test_nobody_gets_a_code_without_a_proof_whatever_they_try(sqlite_template, tmp_path):
+    SignInMachine.ground = Ground(sqlite_template, tmp_path / "walks.db")
     try:
         run_state_machine_as_test(
             SignInMachine,

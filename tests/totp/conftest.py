@@ -6,14 +6,12 @@ import itertools
 
 import pyotp
 import pytest
-from rooms import call_from, clock, database_url, db, empty_postgresql, empty_sqlite, other
+from databases import call_from
 
 from tenantry.identity.proofs.totp import service
 from tenantry.tenants.memberships import joining
 from tenantry.tenants.memberships.model import Rules, Terms
 from tenantry.tenants.organizations import service as organizations
-
-__all__ = ["clock", "database_url", "db", "empty_postgresql", "empty_sqlite", "other"]
 
 _RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from receivers import MASTER_KEY, Worker, endpoint, event, rows
 
 from tenantry.db.opening import open_database
@@ -17,13 +16,6 @@ _READ = (
 )
 
 
-@pytest.fixture
-def database_url(postgresql, webhook_templates):
-    name = "webhook_plans"
-    postgresql._server.psql(f"CREATE DATABASE {name} TEMPLATE template_of_webhooks")
-    return postgresql._server.get_uri(database=name)
-
-
 async def read(db):
     """How many rows were read, by going through a table or by an index."""
     await asyncio.sleep(1.2)  # a connection tells what it counted once a second
@@ -31,8 +23,8 @@ async def read(db):
     return sum(row["n"] for row in await rows(db, _READ))
 
 
-async def test_plans_made_while_the_queue_was_empty_go_by_index(database_url, receiver):
-    async with open_database(database_url, MASTER_KEY, pool_size=2) as db:
+async def test_plans_made_while_the_queue_was_empty_go_by_index(postgresql_migrated, receiver):
+    async with open_database(postgresql_migrated, MASTER_KEY, pool_size=2) as db:
         made, _ = await endpoint(db, receiver.url("/a"))
         await endpoint(db, receiver.url("/b"), ordered=True)
         worker = Worker(db)
