@@ -11,6 +11,7 @@ from tenantry import errors, ids, vault
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import reading
 from tenantry.access.api_tokens.model import ApiToken, api_tokens
+from tenantry.db import pruning
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, members, prefixed, revised, row_of
 from tenantry.db.schema import from_json, json_list
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _SUFFIX = 4
 _KEPT_MICROSECONDS = 30 * 24 * 3600 * 1_000_000  # after it expired
-_AT_ONCE = 1000  # rows of a pruning
 
 _t, _o, _m, _u = api_tokens.c, organizations.c, memberships.c, users.c
 _KEY: ColumnElement[str] = bindparam("p_key", type_=Text)
@@ -62,18 +62,7 @@ _UPDATE = Statement(
     .returning(_t.id)
 )
 _DELETE = Statement(delete(api_tokens).where(_this, reading.UNEXPIRED).returning(api_tokens))
-_PRUNE = Statement(
-    delete(api_tokens)
-    .where(
-        _t.id.in_(
-            select(_t.id)
-            .where(_t.expire_time < bindparam("p_before"))
-            .order_by(_t.expire_time)
-            .limit(_AT_ONCE)
-        )
-    )
-    .returning(_t.id)
-)
+_PRUNE = pruning.prune(_t.expire_time)
 
 
 async def create(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, select, tuple_
+from sqlalchemy import bindparam
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.access.clients.model import spent_assertions
+from tenantry.db import pruning
 from tenantry.db.engine import ForeignKey
 from tenantry.db.statements import Statement
 from tenantry.times import now
@@ -16,7 +17,6 @@ from tenantry.times import now
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
-_PRUNED_AT_ONCE = 1000
 
 _s = spent_assertions.c
 _SPEND = Statement(
@@ -29,18 +29,7 @@ _SPEND = Statement(
     .on_conflict_do_nothing()
     .returning(_s.jti)
 )
-_PRUNE = Statement(
-    delete(spent_assertions)
-    .where(
-        tuple_(_s.client_id, _s.jti).in_(
-            select(_s.client_id, _s.jti)
-            .where(_s.expire_time < bindparam("p_before"))
-            .order_by(_s.expire_time)
-            .limit(_PRUNED_AT_ONCE)
-        )
-    )
-    .returning(_s.jti)
-)
+_PRUNE = pruning.prune(_s.expire_time)
 
 
 async def spend(db: Session, client_id: str, jti: str, *, expires: int) -> bool:
@@ -62,4 +51,4 @@ async def spend(db: Session, client_id: str, jti: str, *, expires: int) -> bool:
 
 async def prune(db: Session) -> bool:
     """Forget some that have expired; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == _PRUNED_AT_ONCE
+    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.access.clients.model import revoked_tokens
+from tenantry.db import pruning
 from tenantry.db.schema import json_rows, json_values
 from tenantry.db.statements import Statement
 from tenantry.times import now
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
 
-_PRUNED_AT_ONCE = 1000
 
 _r = revoked_tokens.c
 # SQLAlchemy spells ON CONFLICT alike for both databases.
@@ -29,18 +29,7 @@ _REVOKE = Statement(
     .on_conflict_do_nothing()
     .returning(_r.jti)
 )
-_PRUNE = Statement(
-    delete(revoked_tokens)
-    .where(
-        _r.jti.in_(
-            select(_r.jti)
-            .where(_r.expire_time < bindparam("p_before"))
-            .order_by(_r.expire_time)
-            .limit(_PRUNED_AT_ONCE)
-        )
-    )
-    .returning(_r.jti)
-)
+_PRUNE = pruning.prune(_r.expire_time)
 
 
 def among(jtis: ColumnElement[str]) -> ScalarSelect[str]:
@@ -69,4 +58,4 @@ async def revoke(call: Call, client: Client, *, jti: str, expires: int) -> None:
 
 async def prune(db: Session) -> bool:
     """Forget some that have expired anyway; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now())) == _PRUNED_AT_ONCE
+    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, bindparam, case, delete, literal_column, select, update
+from sqlalchemy import BigInteger, bindparam, case, delete, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from tenantry import errors
+from tenantry.db import pruning
 from tenantry.db.engine import Transaction
 from tenantry.db.statements import Statement
 from tenantry.identity.attempts.model import attempts
@@ -21,7 +22,6 @@ from tenantry.times import SECOND, now
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
-_PRUNED_AT_ONCE = 1000
 
 _a = attempts.c
 _NOW = bindparam("p_now", type_=BigInteger)
@@ -42,18 +42,7 @@ _GIVE_BACK = Statement(
     update(attempts).where(_a.digest == bindparam("p_digest"), _a.n > 0).values(n=_a.n - 1)
 )
 _CLEAR = Statement(delete(attempts).where(_a.digest == bindparam("p_digest")))
-_PRUNE = Statement(
-    delete(attempts)
-    .where(
-        _a.digest.in_(
-            select(_a.digest)
-            .where(_a.end_time < _NOW)
-            .order_by(_a.end_time)
-            .limit(literal_column(str(_PRUNED_AT_ONCE)))
-        )
-    )
-    .returning(_a.digest)
-)
+_PRUNE = pruning.prune(_a.end_time)
 
 
 async def take(db: Session, what: str, whose: str, *, most: int, seconds: int) -> None:
@@ -98,7 +87,7 @@ async def clear(db: Session, what: str, whose: str) -> None:
 
 async def prune(db: Session) -> bool:
     """Delete some counts that are over; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_now=now())) == _PRUNED_AT_ONCE
+    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE
 
 
 def _digest(db: Session, what: str, whose: str) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, Text, bindparam, insert, update
 
 from tenantry import vault
 from tenantry.access.clients import revocations
 from tenantry.access.clients.model import PUBLIC
+from tenantry.db import pruning
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.grants import pkce, refresh_tokens
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 SECONDS = 600
 _KEPT_SECONDS = 24 * 3600  # after its end, for a code that comes again to be known
-_PRUNED_AT_ONCE = 1000
 
 _c = authorization_codes.c
 _DIGEST = bindparam("p_digest", type_=Text)
@@ -49,18 +49,7 @@ _USE = Statement(
     )
     .returning(_c.digest)
 )
-_PRUNE = Statement(
-    delete(authorization_codes)
-    .where(
-        _c.digest.in_(
-            select(_c.digest)
-            .where(_c.expire_time < bindparam("p_before"))
-            .order_by(_c.expire_time)
-            .limit(_PRUNED_AT_ONCE)
-        )
-    )
-    .returning(_c.digest)
-)
+_PRUNE = pruning.prune(_c.expire_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,4 +186,4 @@ async def _take_back(call: Call, client: Client, row: Row) -> None:
 async def prune(db: engine.Session) -> bool:
     """Forget some that have long expired; return whether there may be more."""
     before = now() - _KEPT_SECONDS * 1_000_000
-    return len(await db.fetch_all(_PRUNE, p_before=before)) == _PRUNED_AT_ONCE
+    return len(await db.fetch_all(_PRUNE, p_before=before)) == pruning.AT_ONCE

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, delete, func, insert, select
+from sqlalchemy import Text, bindparam, delete, func, insert
 
 from tenantry import errors, ids, vault
+from tenantry.db import pruning
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.identity.proofs.passkeys.ceremonies import CHALLENGE_SECONDS
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 REGISTRATION, AUTHENTICATION = "registration", "authentication"
-_PRUNED_AT_ONCE = 1000
 
 _c = webauthn_challenges.c
 _INSERT = Statement(insert(webauthn_challenges).values(bound(webauthn_challenges)).returning(_c.id))
@@ -36,18 +36,7 @@ _TAKE_OF_USER = Statement(
     .where(_c.challenge == bindparam("p_challenge"), _c.user_id == bindparam("p_user_id"), _LIVE)
     .returning(_c.challenge)
 )
-_PRUNE = Statement(
-    delete(webauthn_challenges)
-    .where(
-        _c.id.in_(
-            select(_c.id)
-            .where(_c.expire_time < bindparam("p_now"))
-            .order_by(_c.expire_time)
-            .limit(_PRUNED_AT_ONCE)
-        )
-    )
-    .returning(_c.id)
-)
+_PRUNE = pruning.prune(_c.expire_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +104,7 @@ async def take_of_user(db: Session, challenge: str, *, user_id: str) -> None:
 
 async def prune(db: Session) -> bool:
     """Forget some that have expired; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_now=now())) == _PRUNED_AT_ONCE
+    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE
 
 
 def _over() -> errors.InvalidArgument:

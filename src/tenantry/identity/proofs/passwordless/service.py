@@ -19,10 +19,11 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, update
 
 from tenantry import email_addresses, errors, ids
 from tenantry.addresses import network
+from tenantry.db import pruning
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
@@ -54,7 +55,6 @@ WRONG_CODES_OF_ADDRESS, WRONG_CODES_OF_ADDRESS_SECONDS = 50, 3600
 
 _REPEAT = 5 * SECOND
 _KEPT = 24 * 3600 * SECOND  # after it expired: it can still be sent again
-_PRUNED_AT_ONCE = 1000
 # The schemes of links: a browser would run or read the text that follows others.
 _SCHEME = re.compile(r"https?|[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.IGNORECASE)
 _URI = re.compile(r"""[^\x00-\x20\x7f-\xa0"<>\\^`{|}]+""")
@@ -90,18 +90,7 @@ _VERIFY = Statement(
     .values(verify_time=_NOW)
     .returning(passwordless_requests)
 )
-_PRUNE = Statement(
-    delete(passwordless_requests)
-    .where(
-        _r.id.in_(
-            select(_r.id)
-            .where(_r.expire_time < bindparam("p_before"))
-            .order_by(_r.expire_time)
-            .limit(literal_column(str(_PRUNED_AT_ONCE)))
-        )
-    )
-    .returning(_r.id)
-)
+_PRUNE = pruning.prune(_r.expire_time)
 _FORGET = Statement(delete(passwordless_requests).where(_r.email_key == bindparam("p_email_key")))
 
 
@@ -269,7 +258,7 @@ async def verify_link(
 
 async def prune(db: Session) -> bool:
     """Delete some requests that expired a day ago; return whether there may be more."""
-    return len(await db.fetch_all(_PRUNE, p_before=now() - _KEPT)) == _PRUNED_AT_ONCE
+    return len(await db.fetch_all(_PRUNE, p_before=now() - _KEPT)) == pruning.AT_ONCE
 
 
 async def forget(db: Session, address: str) -> None:

@@ -1,0 +1,26 @@
+"""Statements that delete old rows, so many at once that none takes long or holds many locks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, literal_column, select, tuple_
+
+from tenantry.db.statements import Statement
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column
+
+AT_ONCE = 1000
+
+
+def prune(time: Column[Any]) -> Statement:
+    """Return a statement that deletes the oldest `AT_ONCE` rows whose time is before `p_before`.
+
+    It returns their keys. The column of the time leads the index that finds them.
+    """
+    key = list(time.table.primary_key)
+    some = select(*key).where(time < bindparam("p_before")).order_by(time)
+    few = some.limit(literal_column(str(AT_ONCE)))
+    this = key[0] if len(key) == 1 else tuple_(*key)
+    return Statement(delete(time.table).where(this.in_(few)).returning(*key))
