@@ -267,7 +267,7 @@ class OtlpServer:
         self.paths.append(handler.path)
         answer = self.answers.pop(0) if self.answers else (200, b"{}")
         if answer is None:
-            time.sleep(3)
+            time.sleep(1.5)  # more than a test waits
             handler.close_connection = True
             return
         status, content = answer
