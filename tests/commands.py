@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -54,11 +55,10 @@ def _address() -> Path:
     """Where the process that forks listens; it is started when the first command is run."""
     folder = tempfile.TemporaryDirectory(prefix="tenantry-commands-")
     path = Path(folder.name) / "socket"
-    process = subprocess.Popen([sys.executable, __file__, path], stdin=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, __file__, path], stdin=subprocess.PIPE)
 
     def end() -> None:
-        process.terminate()
-        process.wait()
+        process.communicate()
         folder.cleanup()
 
     atexit.register(end)
@@ -70,7 +70,8 @@ def _address() -> Path:
     return path
 
 
-def _serve(path: str) -> NoReturn:
+def _serve(path: str) -> None:
+    """Fork for each command until the test run has ended, however it has."""
     for name in _IMPORTED:
         importlib.import_module(name)
 
@@ -80,7 +81,7 @@ def _serve(path: str) -> NoReturn:
     listening.bind(f"{path}.new")
     listening.listen()
     Path(f"{path}.new").rename(path)
-    while True:
+    while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
         connection, _ = listening.accept()
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
@@ -109,6 +110,7 @@ def _become(asked: dict[str, Any], out: int, err: int) -> NoReturn:
     """Be the command."""
     from tenantry import cli
 
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)
     os.dup2(err, 2)
     os.chdir(asked["cwd"])
