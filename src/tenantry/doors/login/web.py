@@ -255,7 +255,7 @@ class Login:
 
     def _back(self, request: Request, answer: Answer, found: AuthRequest) -> Response:
         accepted = request.headers.get("accept-language", "")
-        return answer_pages.response(answer, accepted, _wanted(found))
+        return answer_pages.response(answer, accepted, found.params.ui_locales)
 
     async def _gone(self, request: Request, *, moves_on: bool = False) -> Response:
         """Return the page of a sign-in that is over, or the way to where one begins again."""
@@ -276,7 +276,7 @@ class Login:
             "path": _path(found),
             "page": page,
             "given": given,
-            "email": given["email"] or found.email or _hint(found),
+            "email": given["email"] or found.email or found.params.login_hint or "",
             "notice": found.facts.notice.lower(),
             "methods": self._methods,
             "may_sign_up": self._may_sign_up,
@@ -302,18 +302,18 @@ class Login:
 
     def _which(self, found: AuthRequest, wanted: str) -> str:
         there = _PAGES[found.state]
-        if not wanted and found.state == states.IN_PROGRESS and found.params is not None:
+        if not wanted and found.state == states.IN_PROGRESS:
             wanted = "sign_up" if "create" in found.params.prompt else ""
         off = {"sign_up": not self._may_sign_up, "reset": "password" not in self._methods}
         return wanted if wanted in there and not off.get(wanted) else there[0]
 
     def _words(self, request: Request, found: AuthRequest | None) -> Words:
-        return self._door.words(request, () if found is None else _wanted(found))
+        return self._door.words(request, () if found is None else found.params.ui_locales)
 
     async def _brand(self, request: Request, found: AuthRequest) -> Brand:
         """Return the brand of the organization that the application named, if it has its own."""
         brand = self._door.pages.look.brand
-        named = found.params.organization_id if found.params is not None else None
+        named = found.params.organization_id
         if named is None:
             return brand
         try:
@@ -325,12 +325,3 @@ class Login:
 
 def _path(found: AuthRequest) -> str:
     return f"/login/{found.id}"
-
-
-def _wanted(found: AuthRequest) -> tuple[str, ...]:
-    """Return the languages that the application asked for."""
-    return found.params.ui_locales if found.params is not None else ()
-
-
-def _hint(found: AuthRequest) -> str:
-    return (found.params.login_hint or "") if found.params is not None else ""
