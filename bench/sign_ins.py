@@ -21,7 +21,7 @@ from tenantry.db.opening import open_database
 from tenantry.identity.connections import service as connections
 from tenantry.identity.grants import refresh_tokens, subjects
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sessions.cookies import SessionCookie
+from tenantry.identity.sessions.cookies import session_cookie
 from tenantry.identity.sessions.model import Bounds
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class SignIns:
         known = settings.load(
             {k: v for k, v in self._server.environment.items() if k.startswith("TENANTRY_")}
         )
-        cookie = SessionCookie.of(known)
+        cookie = session_cookie(known)
         async with open_database(known.database, master_key.load(known)) as db:
             client = await directory.Directory(db).find(self._client_id)
             assert client is not None

@@ -75,7 +75,7 @@ from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
 from tenantry.identity.proofs.passwordless.rpc import PasswordlessService
 from tenantry.identity.proofs.passwords.service import Passwords
 from tenantry.identity.proofs.totp.rpc import TOTPService
-from tenantry.identity.sessions.cookies import SessionCookie
+from tenantry.identity.sessions.cookies import session_cookie as cookie_of_sessions
 from tenantry.identity.sessions.freshness import Freshness
 from tenantry.identity.sessions.rpc import SessionService
 from tenantry.identity.sign_in.browsers import BrowserCookies
@@ -165,7 +165,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         minutes=settings.access_token_minutes,
         compact=settings.compact_tokens,
     )
-    session_cookie = SessionCookie.of(settings)
+    session_cookie = cookie_of_sessions(settings)
     relying_party = RelyingParty.of(settings)
     passwords = Passwords(breached=settings.breached_passwords)
     interceptors = Interceptors(db, settings)
@@ -182,7 +182,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
             tokens,
             user_tokens,
             session_cookie=session_cookie,
-            portal_cookie=portal.cookie_name(issuer),
+            portal_cookie=portal.session_cookie(issuer),
             public_url=issuer,
         ),
         api_tokens=KnownApiTokens(db),

@@ -192,6 +192,47 @@ def strict_transport(public_url: str) -> dict[str, str]:
     return {"strict-transport-security": "max-age=31536000"}
 
 
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """A cookie of ours, for this host alone, which no script reads.
+
+    ``seconds`` is how long browsers keep it, None until they are closed.
+    """
+
+    name: str
+    secure: bool
+    seconds: int | None = None
+    same_site: str = "lax"
+
+    @classmethod
+    def of(cls, public_url: str, name: str, **attributes: Any) -> Cookie:
+        """Return the cookie of a deployment.
+
+        Browsers take a `__Host-` cookie only over TLS and never from a sibling domain
+        (RFC 6265bis section 4.1.3.2).
+        """
+        secure = public_url.startswith("https:")
+        return cls(f"__Host-{name}" if secure else name, secure, **attributes)
+
+    def read(self, header: str) -> str:
+        """Return the value that a Cookie header holds, "" without one."""
+        return cookie(header, self.name)
+
+    def issue(self, value: str) -> str:
+        """Return the value of Set-Cookie that sets it."""
+        return self._line(value, self.seconds)
+
+    def clear(self) -> str:
+        """Return the value of Set-Cookie that ends it."""
+        return self._line("", 0)
+
+    def _line(self, value: str, seconds: int | None) -> str:
+        age = "" if seconds is None else f"; Max-Age={seconds}"
+        secure = "; Secure" if self.secure else ""
+        site = self.same_site.capitalize()
+        return f"{self.name}={value}{age}; Path=/; HttpOnly; SameSite={site}{secure}"
+
+
 def cookie(header: str, name: str) -> str:
     """Return the value of one cookie of a Cookie header, "" without it.
 

@@ -225,6 +225,20 @@ async def test_a_page_of_another_site_cannot_say_yes(database, http, person, app
         assert await is_live(database, session)
 
 
+async def test_a_form_that_asks_for_what_cannot_be_is_answered_on_a_page(
+    server, database, http, person
+):
+    session, cookie, _ = person
+    ours = {"cookie": cookie, "sec-fetch-site": "same-origin"}
+    answer = await http.post(
+        "/oidc/logout", data={"confirm": "yes", "state": "x" * 2001}, headers=ours
+    )
+    assert answer.status_code == 303
+    page = await http.get(answer.headers["location"], headers={"cookie": cookie})
+    assert is_page(page, "state may have 2000 characters", status=400, asks=True)
+    assert await is_live(database, session)
+
+
 async def test_an_old_browser_says_where_its_form_is_from(server, database, http, person):
     session, cookie, _ = person
     answer = await http.post(

@@ -10,7 +10,7 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM, Origin
 from tenantry.db.statements import Statement
 from tenantry.identity.known_origins import cookies, service
-from tenantry.identity.known_origins.cookies import DeviceCookie
+from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.known_origins.model import known_origins
 from tenantry.tenants.memberships import joining, leaving
 from tenantry.tenants.memberships.model import Rules, Terms
@@ -31,7 +31,7 @@ async def person(db, email):
 
 
 def at(address: str, *secrets: str) -> Origin:
-    cookie = DeviceCookie.of(URL).issue(secrets).partition(";")[0]
+    cookie = device_cookies.issue(URL, secrets).partition(";")[0]
     return Origin(address, cookies=cookie)
 
 

@@ -22,7 +22,7 @@ from tenantry.db import log
 from tenantry.events.interceptors import registry
 from tenantry.events.interceptors.service import Interceptors
 from tenantry.events.mail import service as mail_service
-from tenantry.identity.known_origins.cookies import DeviceCookie
+from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.proofs.passwords.service import Passwords
@@ -271,7 +271,7 @@ class Browser:
 
     def keep(self, devices: tuple[str, ...]) -> None:
         """Keep the cookie that this browser is known by."""
-        cookie = DeviceCookie.of(PUBLIC_URL).issue(devices).partition(";")[0]
+        cookie = device_cookies.issue(PUBLIC_URL, devices).partition(";")[0]
         self.call = replace(self.call, origin=replace(self.call.origin, cookies=cookie))
 
     async def sign_up(self, email: str, organization_name: str = "Acme", **params: Any) -> Answer:

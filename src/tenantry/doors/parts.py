@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from tenantry.events.interceptors.service import Interceptors
     from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
     from tenantry.identity.proofs.passwords.service import Passwords
-    from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.means import Means
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
+    from tenantry.web import Cookie
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Parts:
     secret_uses: LastUses
     token_events: TokenEvents
     # People signing in.
-    session_cookie: SessionCookie
+    session_cookie: Cookie
     browser_cookies: BrowserCookies
     relying_party: RelyingParty
     passwords: Passwords

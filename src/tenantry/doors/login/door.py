@@ -8,7 +8,6 @@ from tenantry import errors
 from tenantry.access.clients import ways_on
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
-from tenantry.identity.known_origins.cookies import DeviceCookie
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sign_in import states
 from tenantry.pages import door
@@ -42,7 +41,6 @@ class Door(door.Door):
         self.db = parts.db
         self.session_cookie = parts.session_cookie
         self.browser_cookies = parts.browser_cookies
-        self.device_cookie = DeviceCookie.of(parts.settings.public_url)
 
     def holder(self, request: Request) -> str:
         """Return the secret of the auth request, which the browser keeps; a link has none."""

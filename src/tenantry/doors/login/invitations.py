@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import errors
+from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.sign_in import invitations
 from tenantry.pages.problems import Problems
 
@@ -48,5 +49,5 @@ class Invitations:
             response = door.message(request, "invitation_accepted", way=way)
         if accepted.secret:
             response.cookies.append(door.session_cookie.issue(accepted.secret))
-            response.cookies.append(door.device_cookie.issue(accepted.devices))
+            response.cookies.append(device_cookies.issue(door.public_url, accepted.devices))
         return response

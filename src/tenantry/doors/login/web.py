@@ -19,6 +19,7 @@ from tenantry.doors.login.door import Door
 from tenantry.doors.login.invitations import Invitations
 from tenantry.doors.login.not_me import NotMe
 from tenantry.doors.login.steps import STEPS, Given, page_of
+from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.security_notices import links
 from tenantry.identity.sign_in import (
     choosing,
@@ -250,7 +251,7 @@ class Login:
         if done.secret is not None:
             response.cookies.append(self._door.session_cookie.issue(done.secret))
         if done.devices:
-            response.cookies.append(self._door.device_cookie.issue(done.devices))
+            response.cookies.append(device_cookies.issue(self._door.public_url, done.devices))
         return response
 
     def _back(self, request: Request, answer: Answer, found: AuthRequest) -> Response:

@@ -11,7 +11,6 @@ from tenantry.caller import ANONYMOUS, Caller, Kind, Origin
 from tenantry.doors.oauth import addresses, api_scopes
 from tenantry.identity.grants import subjects
 from tenantry.tenants.portal_links import service as portal_links
-from tenantry.web import cookie
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
     from tenantry.doors.oauth.access_tokens import AccessTokens
     from tenantry.doors.oauth.user_tokens import UserToken, UserTokens
     from tenantry.identity.grants.subjects import Subject
-    from tenantry.identity.sessions.cookies import SessionCookie
+    from tenantry.web import Cookie
+
 
 # Permissions of the customer's IT admin: to see their own organization, and to set up the link's
 # features.
@@ -39,8 +39,8 @@ class Authenticator:
         tokens: AccessTokens,
         user_tokens: UserTokens,
         *,
-        session_cookie: SessionCookie,
-        portal_cookie: str,
+        session_cookie: Cookie,
+        portal_cookie: Cookie,
         public_url: str,
     ) -> None:
         self._db = db
@@ -74,7 +74,7 @@ class Authenticator:
         found = ANONYMOUS
         if self._session_cookie.name in cookies:
             found = await self._by_session(cookies)
-        if found is ANONYMOUS and self._portal_cookie in cookies:
+        if found is ANONYMOUS and self._portal_cookie.name in cookies:
             found = await self._by_portal(cookies)
         return found
 
@@ -105,7 +105,7 @@ class Authenticator:
         return ANONYMOUS if subject is None else _person(subject)
 
     async def _by_portal(self, cookies: str) -> Caller:
-        secret = cookie(cookies, self._portal_cookie)
+        secret = self._portal_cookie.read(cookies)
         session = await portal_links.find_session(self._db, secret) if secret else None
         if session is None:
             return ANONYMOUS

@@ -30,10 +30,9 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.doors.oauth.id_token_hints import Hint, IdTokenHints
     from tenantry.doors.oauth.registered_uris import RegisteredUris
-    from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sessions.model import Session
     from tenantry.settings import Settings
-    from tenantry.web import Request
+    from tenantry.web import Cookie, Request
 
 PATH = "/oidc/logout"
 STATE_MAX = 2000
@@ -63,7 +62,7 @@ class LogoutEndpoint:
         hints: IdTokenHints,
         settings: Settings,
         *,
-        session_cookie: SessionCookie,
+        session_cookie: Cookie,
     ) -> None:
         self._db = db
         self._registered = registered

@@ -20,7 +20,7 @@ from tenantry.tenants.domains.model import (
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.portal_links import service as portal_links
-from tenantry.web import Request, Response, Route, cookie
+from tenantry.web import Cookie, Request, Response, Route
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Database
@@ -42,13 +42,9 @@ _STYLE = Asset.of_files(
 )
 
 
-def cookie_name(public_url: str) -> str:
-    """Return the name of the portal's session cookie.
-
-    Browsers take a `__Host-` cookie only over TLS and never from a sibling domain
-    (RFC 6265bis section 4.1.3.2).
-    """
-    return "__Host-tenantry_portal" if public_url.startswith("https:") else "tenantry_portal"
+def session_cookie(public_url: str) -> Cookie:
+    """Return the cookie of the portal's sessions."""
+    return Cookie.of(public_url, "tenantry_portal", seconds=portal_links.SESSION_SECONDS)
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -66,8 +62,7 @@ class Portal:
 
     def __init__(self, db: Database, public_url: str) -> None:
         self._db = db
-        self._secure = public_url.startswith("https:")
-        self._cookie = cookie_name(public_url)
+        self._cookie = session_cookie(public_url)
 
     async def open(self, request: Request) -> Response:
         """Open a link and go on to the page, leaving the link's address behind."""
@@ -79,15 +74,13 @@ class Portal:
         if opened is None:
             return _page("closed.html", 410)
         _, secret = opened
-        issued = (
-            f"{self._cookie}={secret}; Path=/; Max-Age={portal_links.SESSION_SECONDS}; "
-            f"HttpOnly; SameSite=Lax{'; Secure' if self._secure else ''}"
-        )
-        return Response(303, b"", {**PLAIN_HEADERS, "location": "/portal", "set-cookie": issued})
+        response = Response(303, b"", {**PLAIN_HEADERS, "location": "/portal"})
+        response.cookies.append(self._cookie.issue(secret))
+        return response
 
     async def page(self, request: Request) -> Response:
         """Show whose portal it is, its domains with how each is proven, and what is missing."""
-        secret = cookie(request.headers.get("cookie", ""), self._cookie)
+        secret = self._cookie.read(request.headers.get("cookie", ""))
         session = await portal_links.find_session(self._db, secret) if secret else None
         if session is None:
             return _page("closed.html", 401)

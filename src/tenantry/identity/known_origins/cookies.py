@@ -6,9 +6,7 @@ cookie makes a browser known as one of its planter, and of nobody else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from tenantry.web import cookie
+from tenantry.web import Cookie, cookie
 
 NAME = "tenantry_device"
 MOST_SECRETS = 8  # of people that share a browser; the one with the oldest sign-in is forgotten
@@ -24,21 +22,6 @@ def read(cookies: str) -> tuple[str, ...]:
     return tuple(one for one in given if len(one) == _LENGTH and one.isascii())
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceCookie:
-    """How the secrets are kept by a browser."""
-
-    name: str
-    secure: bool
-
-    @classmethod
-    def of(cls, public_url: str) -> DeviceCookie:
-        """Return the cookie of a deployment."""
-        secure = public_url.startswith("https:")
-        return cls(f"__Host-{NAME}" if secure else NAME, secure)
-
-    def issue(self, secrets: tuple[str, ...]) -> str:
-        """Return the value of Set-Cookie."""
-        value = _SEPARATOR.join(secrets)
-        secure = "; Secure" if self.secure else ""
-        return f"{self.name}={value}; Max-Age={_SECONDS}; Path=/; HttpOnly; SameSite=Lax{secure}"
+def issue(public_url: str, secrets: tuple[str, ...]) -> str:
+    """Return the value of Set-Cookie for these secrets."""
+    return Cookie.of(public_url, NAME, seconds=_SECONDS).issue(_SEPARATOR.join(secrets))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenantry import errors, ids
-from tenantry.web import cookies_of
+from tenantry.web import Cookie, cookies_of
 
 if TYPE_CHECKING:
     from tenantry.caller import Origin
@@ -54,11 +54,11 @@ class BrowserCookies:
         if request.secret is None:
             return []
         number = request.id.removeprefix(ids.AUTH_REQUEST)
-        return [self._line(number, f"{request.secret}; Max-Age={SECONDS}")]
+        return [self._of(number).issue(request.secret)]
 
     def make_room(self, header: str) -> list[str]:
         """Return the values of Set-Cookie that end the oldest, so that one more has room."""
-        return [self._line(number, "; Max-Age=0") for number, _ in self._held(header)[MOST - 1 :]]
+        return [self._of(number).clear() for number, _ in self._held(header)[MOST - 1 :]]
 
     def _held(self, header: str) -> list[tuple[str, str]]:
         held = (
@@ -73,9 +73,8 @@ class BrowserCookies:
         ]
         return sorted(good, key=lambda one: int(one[0]), reverse=True)
 
-    def _line(self, number: str, value: str) -> str:
-        secure = "; Secure" if self.secure else ""
-        return f"{self.prefix}{number}={value}; Path=/; HttpOnly; SameSite=Lax{secure}"
+    def _of(self, number: str) -> Cookie:
+        return Cookie(f"{self.prefix}{number}", self.secure, SECONDS)
 
 
 class ForeignPage(errors.PermissionDenied):

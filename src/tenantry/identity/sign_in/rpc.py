@@ -30,12 +30,13 @@ from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.choosing import Choice
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.methods import Method
     from tenantry.identity.sign_in.model import AuthRequest
+    from tenantry.web import Cookie
+
 
 _CODE_LENGTH = 6
 _INTENTS = {SIGN_IN: pb.Intent.sign_in, SIGN_UP: pb.Intent.sign_up}
@@ -50,7 +51,7 @@ class AuthService:
         means: Means,
         *,
         browser_cookies: BrowserCookies,
-        session_cookie: SessionCookie,
+        session_cookie: Cookie,
     ) -> None:
         self._means = means
         self._settings = means.settings
