@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from tenantry import ids
+from tenantry.db.due import Due
 from tenantry.db.records import records, spelled
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
@@ -48,22 +49,7 @@ INSERT = insert(mail).values(bound(mail, "mail_"))
 _INSERT = Statement(INSERT.returning(_m.id))
 _FIND = Statement(select(mail).where(_m.id == bindparam("p_id")))
 _NEWEST = Statement(select(mail).order_by(_m.id.desc()).limit(bindparam("take")))
-_NEXT_DUE = Statement(select(func.min(_m.due_time).label("due_time")).where(_QUEUED))
-# The one that waits the longest and nobody else is at: workers pass each other by.
-_due = (
-    select(_m.id)
-    .where(_QUEUED, _m.due_time <= bindparam("p_now"))
-    .order_by(_m.due_time)
-    .limit(1)
-    .with_for_update(skip_locked=True)
-    .cte("due")
-)
-_CLAIM = Statement(
-    update(mail)
-    .where(_m.id.in_(select(_due.c.id)))
-    .values(due_time=bindparam("p_lease_end"), attempts=_m.attempts + 1)
-    .returning(mail)
-)
+_DUE = Due(mail, _m.due_time, _QUEUED, lease_seconds=LEASE_SECONDS)
 # A worker that lost its claim to another must not undo that one's work: attempts tell.
 _RETRY = Statement(
     update(mail)
@@ -181,20 +167,13 @@ async def find(db: Session, mail_id: str) -> tuple[Mail, Content | None] | None:
 
 async def seconds_until_due(db: Session) -> float | None:
     """Return when the next mail goes out, 0 or less for now; None when there is none."""
-    found = await db.fetch_one(_NEXT_DUE)
-    if found is None or found["due_time"] is None:
-        return None
-    return float(found["due_time"] - now()) / 1_000_000
+    return await _DUE.seconds(db)
 
 
 async def claim(db: Session) -> Mail | None:
-    """Take the mail that is due the longest, for `LEASE_SECONDS`, and count the attempt.
-
-    It is taken until it is ended or tried again: one whose worker died comes back by itself.
-    """
-    at = now()
-    found = await db.fetch_one(_CLAIM, p_now=at, p_lease_end=at + LEASE_SECONDS * 1_000_000)
-    return Mail.from_row(found) if found else None
+    """Take the mail that is due the longest, for `LEASE_SECONDS`, and count the attempt."""
+    rows = await _DUE.claim(db)
+    return Mail.from_row(rows[0]) if rows else None
 
 
 async def sent(db: Session, claimed: Mail) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, inser
 
 from tenantry import ids
 from tenantry.access.clients.model import clients
+from tenantry.db.due import NOW, Due
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
@@ -30,7 +31,6 @@ AT_AN_ADDRESS = 10  # that are claimed at once
 
 _n, _s, _k, _c = logout_notices.c, sessions.c, session_clients.c, clients.c
 _ID = bindparam("p_id", type_=Text)
-_NOW = bindparam("p_now", type_=BigInteger)
 _ATTEMPTS = bindparam("p_attempts", type_=Integer)
 
 _TO_TELL = Statement(
@@ -57,7 +57,7 @@ _lines = (
         func.row_number().over(partition_by=_n.uri, order_by=_n.due_time).label("place"),
     )
     .where(
-        _n.due_time <= _NOW,
+        _n.due_time <= NOW,
         _n.uri.not_in(json_values(bindparam("p_full", type_=Text))),
     )
     .subquery("lines")
@@ -68,19 +68,7 @@ _next = (
     .order_by(_lines.c.due_time)
     .limit(bindparam("take"))
 )
-# Asked once more whether it is due, of the row that is held: another worker may have had it.
-_due = (
-    select(_n.id)
-    .where(_n.id.in_(_next), _n.due_time <= _NOW)
-    .with_for_update(skip_locked=True)
-    .cte("due")
-)
-_CLAIM = Statement(
-    update(logout_notices)
-    .where(_n.id.in_(select(_due.c.id)))
-    .values(due_time=bindparam("p_lease_end", type_=BigInteger), attempts=_n.attempts + 1)
-    .returning(logout_notices)
-)
+_DUE = Due(logout_notices, _n.due_time, lease_seconds=LEASE_SECONDS, ids=_next)
 _mine = (_n.id == _ID) & (_n.attempts == _ATTEMPTS)
 _DONE = Statement(delete(logout_notices).where(_mine).returning(_n.id))
 _AGAIN = Statement(
@@ -126,14 +114,7 @@ async def queue(db: Session, session_ids: str) -> None:
 
 async def claim(db: Session, *, most: int, full: Iterable[str]) -> list[Notice]:
     """Take some notices that are due, none to the addresses that are full, for `LEASE_SECONDS`."""
-    at = now()
-    rows = await db.fetch_all(
-        _CLAIM,
-        p_now=at,
-        p_lease_end=at + LEASE_SECONDS * 1_000_000,
-        p_full=to_json(sorted(full)),
-        take=most,
-    )
+    rows = await _DUE.claim(db, p_full=to_json(sorted(full)), take=most)
     return [Notice(**{name: row[name] for name in Notice.__slots__}) for row in rows]
 
 

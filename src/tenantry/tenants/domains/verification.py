@@ -17,10 +17,11 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, func, literal_column, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
+from tenantry.db.due import Due
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import revised
 from tenantry.db.statements import Statement
@@ -57,24 +58,12 @@ _LONGEST_PAUSE = 3600
 _log = logging.getLogger(__name__)
 
 _d = domains.c
-_NEXT_DUE = Statement(
-    select(func.min(_d.check_time).label("check_time")).where(_d.check_time.is_not(None))
-)
-# Those that wait the longest and nobody else is at: workers pass each other by.
-_due = (
-    select(_d.id)
-    .where(_d.check_time <= bindparam("p_now"))
-    .order_by(_d.check_time)
-    # Spelled out: by a parameter the planner thinks of many, and walks the whole table.
-    .limit(literal_column(str(_AT_ONCE)))
-    .with_for_update(skip_locked=True)
-    .cte("due")
-)
-_CLAIM = Statement(
-    update(domains)
-    .where(_d.id.in_(select(_due.c.id)))
-    .values(check_time=bindparam("p_lease_end"))
-    .returning(domains)
+_DUE = Due(
+    domains,
+    _d.check_time,
+    _d.check_time.is_not(None),
+    lease_seconds=_LEASE_SECONDS,
+    most=_AT_ONCE,
 )
 # Deleted or decided meanwhile: then there is nothing left to note.
 _pending = (_d.id == bindparam("p_id")) & (_d.verification_status == PENDING)
@@ -226,8 +215,7 @@ async def run_due(db: Session, resolver: Resolver) -> float:
     seconds = await _seconds_until_due(db)
     if seconds > 0:
         return seconds
-    at = now()
-    rows = await db.fetch_all(_CLAIM, p_now=at, p_lease_end=at + _LEASE_SECONDS * SECOND)
+    rows = await _DUE.claim(db)
     # All of them are done before the first problem is raised: each stands for itself.
     done = await asyncio.gather(
         *(_look_again(db, Domain.from_row(row), resolver) for row in rows), return_exceptions=True
@@ -251,8 +239,5 @@ def _next_look(claim: Domain) -> int:
 
 
 async def _seconds_until_due(db: Session) -> float:
-    row = await db.fetch_one(_NEXT_DUE)
-    if row is None or row["check_time"] is None:
-        return IDLE_SECONDS
-    seconds: float = (row["check_time"] - now()) / SECOND
-    return min(max(seconds, 0.0), IDLE_SECONDS)
+    seconds = await _DUE.seconds(db)
+    return IDLE_SECONDS if seconds is None else min(max(seconds, 0.0), IDLE_SECONDS)
