@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -177,10 +178,16 @@ def go(folder, source, variables):
     return run(folder / "samples", cwd=folder, **variables)
 
 
+@functools.cache
+def _compiled_java():
+    """What Maven says of the Java SDK: it takes ten seconds, so it is asked once in a process."""
+    return run("mvn", "-q", "-B", "process-classes", cwd=CONFORMANCE / "java")
+
+
 def java(folder, source, variables):
     need("java", "keytool", "mvn")
     home = CONFORMANCE / "java"
-    compiled = run("mvn", "-q", "-B", "process-classes", cwd=home)
+    compiled = _compiled_java()
     if re.search(r"find artifact com\.scalekit:|com\.scalekit:\S+ was not found", compiled.stdout):
         pytest.skip("this machine's Maven repository does not serve the Java SDK")
     assert compiled.returncode == 0, compiled.stdout + compiled.stderr

@@ -192,8 +192,12 @@ def machines(api, guide):
     return {one["description"]: one["custom_claims"] for one in page["tokens"]}
 
 
-# The last is for who reads them one after the other.
-@pytest.mark.parametrize("guides", [*((guide,) for guide in ALL), ALL], ids="+".join)
+# The last is for a reader who follows them one after the other.
+@pytest.mark.parametrize(
+    "guides",
+    [*((guide,) for guide in ALL), pytest.param(ALL, marks=pytest.mark.thorough)],
+    ids="+".join,
+)
 def test_what_curl_answers_is_what_the_guide_shows(guides, variables, tmp_path):
     source, answers = script(*guides)
     done = RUNNERS["sh"](tmp_path, source, variables(guides[0], "sh"))
