@@ -3,54 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import re
-import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import httpx
 from apis import unique
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from doc_programs import missing
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tenantry import master_key, settings
 from tenantry.db.opening import open_database
 from tenantry.events.mail import service as mail
 from tenantry.identity.security_notices import service as security_notices
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 CODE = re.compile(r"^\d{6}$", re.MULTILINE)
 LINK = re.compile(r"^https://\S+$", re.MULTILINE)
-
-
-@contextmanager
-def chromium(server):
-    """A browser that trusts the server's certificate: passkeys want that."""
-    if shutil.which(CHROMIUM) is None:
-        missing("chromium is not installed")
-    root = x509.load_pem_x509_certificate(server.ca.read_bytes())
-    key = root.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    trusted = base64.b64encode(hashlib.sha256(key).digest()).decode()
-    arguments = [*ARGUMENTS, f"--ignore-certificate-errors-spki-list={trusted}"]
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield launched
-        launched.close()
 
 
 def answers(url):

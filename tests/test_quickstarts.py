@@ -12,8 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from browsers import chromium_in_step
 from doc_programs import management, need
-from people_at_apps import LINK, Mailbox, answers, chromium, sign_up
+from people_at_apps import LINK, Mailbox, answers, sign_up
 from playwright.sync_api import expect
 from servers import free_port
 from turns import install_node_packages, turn
@@ -67,7 +68,7 @@ def tenantry(start_server):
 
 @pytest.fixture(scope="module")
 def browser(tenantry):
-    with chromium(tenantry) as launched:
+    with chromium_in_step(tenantry) as launched:
         yield launched
 
 

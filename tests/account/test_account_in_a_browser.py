@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import hashlib
 import os
 import re
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pyotp
 import pytest
 from apis import Api, Make, Rest, access_token
 from axe_playwright_python.async_playwright import Axe
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.async_api import async_playwright, expect
+from browsers import chromium
+from playwright.async_api import expect
 from signed_in_people import COOKIE, Person, code_of
 
 from tenantry import master_key, settings
@@ -26,17 +22,6 @@ from tenantry.identity.proofs.passwordless import proofs
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 AUTHENTICATOR = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -65,19 +50,8 @@ async def account_database(account_server):
 
 @pytest.fixture(scope="module")
 async def browser(account_server):
-    if not await asyncio.to_thread(CHROMIUM.exists):
-        if os.environ.get("CI") == "true":
-            pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed")
-    # Passkeys want a certificate that the browser trusts.
-    root = x509.load_pem_x509_certificate(account_server.ca.read_bytes())
-    key = root.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    trusted = base64.b64encode(hashlib.sha256(key).digest()).decode()
-    arguments = [*ARGUMENTS, f"--ignore-certificate-errors-spki-list={trusted}"]
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    async with chromium(account_server) as launched:
         yield launched
-        await launched.close()
 
 
 @pytest.fixture

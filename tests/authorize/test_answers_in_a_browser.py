@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from authorizations import LOGOUT_URI, REDIRECT_URI
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import async_playwright, expect
+from browsers import chromium
+from playwright.async_api import expect
 
 from tenantry.identity.sessions import service as sessions
 
-CHROMIUM = "/usr/bin/chromium"
-IS_THERE = Path(CHROMIUM).exists()
 BACK = (
     '<!doctype html><html lang="en"><title>Back</title><link rel="icon" href="data:,">'
     "<h1>Back</h1></html>"
 )
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 
 
 @pytest.fixture(scope="module")
 async def browser():
-    if not IS_THERE:
-        if os.environ.get("CI") == "true":
-            pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
+    async with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture

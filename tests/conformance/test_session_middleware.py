@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 from apis import unique
+from browsers import chromium_in_step
 from doc_programs import management
-from people_at_apps import CODE, LINK, Mailbox, answers, chromium, sign_up
+from people_at_apps import CODE, LINK, Mailbox, answers, sign_up
 from playwright.sync_api import expect
 from servers import free_port
 from sqlalchemy import bindparam, update
@@ -52,7 +53,7 @@ def tenantry(start_server):
 
 @pytest.fixture(scope="module")
 def browser(tenantry):
-    with chromium(tenantry) as launched:
+    with chromium_in_step(tenantry) as launched:
         yield launched
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
 import re
-import shutil
 import threading
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,15 +13,14 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from apis import unique
 from axe_playwright_python.async_playwright import Axe
-from cryptography import x509
+from browsers import chromium
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
 )
 from hosted import Deployment, deployment, password
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 from software_authenticator import Authenticator
 
 from tenantry.call import Call
@@ -36,17 +32,6 @@ from tenantry.tenants.users import reading
 if TYPE_CHECKING:
     from pathlib import Path
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 AUTHENTICATOR = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -108,19 +93,8 @@ async def place(start_server):
 
 @pytest.fixture(scope="module")
 async def browser(place):
-    if shutil.which(CHROMIUM) is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed")
-    # Passkeys want a certificate that the browser trusts.
-    root = x509.load_pem_x509_certificate(place.server.ca.read_bytes())
-    key = root.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    trusted = base64.b64encode(hashlib.sha256(key).digest()).decode()
-    arguments = [*ARGUMENTS, f"--ignore-certificate-errors-spki-list={trusted}"]
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    async with chromium(place.server) as launched:
         yield launched
-        await launched.close()
 
 
 @pytest.fixture

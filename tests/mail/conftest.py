@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from browsers import chromium
 from mail_servers import MailServer
-from playwright.async_api import async_playwright
 
 from tenantry.doors.dev import web as development
 from tenantry.doors.transport.router import Router
 from tenantry.web import Request
-
-CHROMIUM = Path("/usr/bin/chromium")
-_ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
 
 
 @pytest.fixture
@@ -40,21 +35,9 @@ def eventually():
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    """Where the browser is."""
-    if not CHROMIUM.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed")
-    return CHROMIUM
-
-
-@pytest.fixture(scope="session")
-async def browser(chromium):
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
-        yield opened
-        await opened.close()
+async def browser():
+    async with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture
