@@ -57,8 +57,8 @@ class Content:
 class Asset:
     """What is served at one path, made when it is first asked for.
 
-    ``cache`` is the Cache-Control at the path alone; `url` also names the content, and what is
-    there may be kept for ever.
+    ``cache`` is the Cache-Control at the path alone; `url` also names the content, which may
+    be kept for ever there.
     """
 
     def __init__(self, path: str, make: Callable[[], bytes], *, cache: str = "no-cache") -> None:

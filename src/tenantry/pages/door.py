@@ -63,7 +63,7 @@ class Door:
         async def answered(request: Request) -> Response:
             try:
                 return await handler(request)
-            except Exception as problem:  # noqa: BLE001 - whatever it is, people get a page
+            except Exception as problem:  # noqa: BLE001 - people get a page for any error
                 return self.refusal(request, problem)
 
         return answered

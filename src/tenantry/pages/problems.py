@@ -58,7 +58,7 @@ NONE = Problems()
 
 
 def seal(problems: Problems, vault: Vault, bound_to: str) -> str:
-    """Return problems for an address; what is too long of the values given is left out."""
+    """Return problems for an address; a value given that is too long is left out."""
     given = {name: text for name, text in problems.given.items() if len(text) <= _MOST_KEPT}
     until = max(now() + _SHOWN_FOR, problems.until)
     content = [until, dict(problems.keys), given, problems.page, problems.until]

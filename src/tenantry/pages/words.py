@@ -1,8 +1,8 @@
 """What pages say, in each language, and which one a person gets.
 
 A catalogue is `words/{language}.toml`: sections of keys, each one sentence. `{name}` in it is
-filled with a value, which is text whatever it holds. A key that ends in `_one` stands beside one
-in `_other`; which is used, a number says. A door has a catalogue of its own beside that of all.
+filled with a value, which is text, markup or not. A key that ends in `_one` stands beside one
+in `_other`; a number says which is used. A door has a catalogue of its own beside that of all.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The HTTP routes of this door: `/` says where everything is; what is not there gets a page, too.
+"""The HTTP routes of this door: `/` says where everything is; an unknown path gets a page, too.
 
 A program reads its errors as JSON. A browser that somebody uses gets them as a page with a way on.
 """

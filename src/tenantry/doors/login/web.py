@@ -164,7 +164,7 @@ class Login:
         return self._back(request, answer, found)
 
     async def link(self, request: Request) -> Response:
-        """Show a button: what looks into mails before people do follows links, and presses none."""
+        """Show a button: programs that look into mails follow links, and press none."""
         found = await self._find(request)
         if found is None and self._same_browser:
             return self._door.message(request, "other_browser")
@@ -180,7 +180,7 @@ class Login:
         )
 
     async def open_link(self, request: Request) -> Response:
-        """Take the link from a mail for a proof; where that is allowed, in whatever browser."""
+        """Take the link from a mail for a proof; where that is allowed, in any browser."""
         found = await self._find(request)
         token, call = request.form().get("token", ""), self._door.call(request)
         try:
