@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+SRC = ROOT / "src" / "tenantry"
+# The hall wires and runs everything.
+HALL = {"app", "worker", "doctor", "cli", "launcher"}
+WINGS = {"doors", "data", "identity", "access", "tenants", "events"}
 LINT = Path(sys.executable).with_name("lint-imports")
 
 
@@ -47,3 +52,61 @@ def test_an_import_that_goes_up_or_sideways_is_found(tmp_path, module, line):
     )
     assert done.returncode == 1, done.stdout
     assert "BROKEN" in done.stdout
+
+
+def modules():
+    """Each module of ours, as the parts of its name below `tenantry`, with its syntax tree."""
+    for path in SRC.rglob("*.py"):
+        parts = path.relative_to(SRC).with_suffix("").parts
+        if parts[0] != "gen":
+            yield parts[:-1] if parts[-1] == "__init__" else parts, ast.parse(path.read_text())
+
+
+def room(parts):
+    """The room that a module stands in: a folder of a wing. None for everything else."""
+    depth = 3 if parts[:2] == ("identity", "proofs") else 2
+    is_room = len(parts) >= depth and parts[0] in WINGS and SRC.joinpath(*parts[:depth]).is_dir()
+    return parts[:depth] if is_room else None
+
+
+def crossings():
+    """Each import of a room's module from elsewhere: the importing module, the room, the module."""
+    found = dict(modules())
+    for parts, tree in found.items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ImportFrom) or not node.module:
+                continue
+            _, *source = node.module.split(".")
+            for name in node.names:
+                target = (*source, name.name)
+                target = target if target in found else tuple(source)
+                if (there := room(target)) and there != room(parts):
+                    yield parts, there, ".".join(target[len(there) :])
+
+
+def offered():
+    """Each room with the modules that others may import: its `__all__`, or none without one."""
+    for parts, tree in modules():
+        if parts == room(parts):
+            names = [
+                ast.literal_eval(node.value)
+                for node in tree.body
+                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+            ]
+            yield parts, set(*names)
+
+
+def test_others_import_only_the_modules_that_a_room_offers():
+    offers = dict(offered())
+    seen = {there: set() for there in offers}
+    for parts, there, module in crossings():
+        if parts[0] not in HALL and module != "rpc":  # that is one of the contracts
+            assert module in offers[there], (parts, there, module)
+            seen[there].add(module)
+    assert offers == seen  # and none is offered that no other room wants
+
+
+def test_a_room_says_its_subject():
+    for parts, tree in modules():
+        if parts == room(parts):
+            assert ast.get_docstring(tree), parts

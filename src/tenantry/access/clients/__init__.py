@@ -4,3 +4,14 @@ Those of the environment are the operator's own: management clients (ENV) and ap
 (WEB_APP, SPA, NTV). Those of an organization (M2M) are its machines'. A secret is shown once and
 kept as a hash; several live side by side while one replaces another.
 """
+
+__all__ = [
+    "applications",
+    "assertions",
+    "directory",
+    "model",
+    "redirect_uris",
+    "revocations",
+    "token_events",
+    "ways_on",
+]

@@ -4,3 +4,5 @@ So it is for each algorithm: RS256 always, ES256 from the day that a client firs
 token in flight never fails over a rotation: verifiers know a key before it first signs and until
 the last token that it signed has expired. Private keys are encrypted at rest.
 """
+
+__all__ = ["model", "service"]

@@ -2,3 +2,5 @@
 
 A client may ask for scopes that are not in it; one that is, and is switched off, nobody gets.
 """
+
+__all__ = ["model"]

@@ -5,3 +5,5 @@ RP-initiated logout; the pages of a sign-in are `login`'s. To programs: tokens (
 introspection (RFC 7662), revocation (RFC 7009), userinfo, keys (RFC 7517), RFC 8414 and OpenID
 Connect Discovery. Says who a caller is; what a caller may do is `transport.policy`.
 """
+
+__all__ = ["access_tokens", "authenticate", "key_ring", "user_tokens"]

@@ -4,3 +4,5 @@
 goes through, `rpc` and `rest` are the two encodings, `entry` is where a request comes in. Imports
 no room: app.py hands it the objects whose methods are the rpcs.
 """
+
+__all__ = ["messages", "methods"]

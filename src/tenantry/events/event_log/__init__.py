@@ -5,3 +5,5 @@ Owns the positions that events get (`sealing`), the chains of hashes over them (
 (`erasure`); the lists of events and the envelope they are shown in. The table `events` itself is
 written by `tenantry.db` with each change (docs/decisions/0008-event-log.md).
 """
+
+__all__ = ["envelopes", "erasure", "exporting", "following", "listing", "model", "sealing"]

@@ -3,3 +3,5 @@
 Guesses and floods are limited, by account and by address. The rate limits of clients are those of
 `tenantry.rate_limits`.
 """
+
+__all__ = ["service"]

@@ -2,3 +2,5 @@
 
 Their ids stand in tokens (`amr`), in the log of sign-ins and in events.
 """
+
+__all__ = ["model", "service"]

@@ -8,3 +8,19 @@ A step is a function over the `means` of a deployment: `beginning`, `proving`, `
 mail. Of each call that they get, ``origin`` is set. Which step may follow which is in `states`
 alone.
 """
+
+__all__ = [
+    "answers",
+    "beginning",
+    "browsers",
+    "choosing",
+    "completing",
+    "invitations",
+    "means",
+    "model",
+    "proving",
+    "refusals",
+    "requests",
+    "states",
+    "ways_back",
+]

@@ -3,3 +3,5 @@
 Owns the rules by which users become members, change there and leave. The rows and records are those
 of `users.model`: a user is never read without its memberships.
 """
+
+__all__ = ["administrators", "invitations", "joining", "model", "seats", "service"]

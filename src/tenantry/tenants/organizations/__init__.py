@@ -3,3 +3,5 @@
 One row each. Members, connections and links are not owned here: those rooms refer to an
 organization, and their rows go when it goes.
 """
+
+__all__ = ["model", "service"]

@@ -4,3 +4,5 @@ A link is a credential: it lives one minute and opens once. Its token is derived
 a key, so nothing that opens a link is stored. A session is the browser of the customer's IT
 admin, bound to one organization and the features the link was made for.
 """
+
+__all__ = ["service"]

@@ -3,3 +3,5 @@
 A role has one base at most and with it all that the base may do. Owns the list of holders; how a
 member gets a role is the room ``memberships``'.
 """
+
+__all__ = ["catalogue", "model", "service"]

@@ -3,3 +3,5 @@
 The library `webauthn` checks the answers of browsers and authenticators; challenges, rows and rules
 are here.
 """
+
+__all__ = ["relying_party", "service"]
