@@ -436,7 +436,7 @@ def snake_case(name: str) -> str:
 def refused(
     code: str, *fields: str, says: str = "", error_code: str = ""
 ) -> Iterator[pytest.ExceptionInfo[ApiError]]:
-    """What happens inside is refused with this code, for exactly these fields if any are named."""
+    """Calls inside are refused with this code, for exactly these fields if any are named."""
     with pytest.raises(ApiError) as problem:
         yield problem
     error = problem.value
@@ -587,7 +587,7 @@ class Events:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what asks for the server on each database, and what asks for `api` over each wire."""
+    """Run tests with `server` on each database, and tests with `api` over each wire."""
     if "server" in metafunc.fixturenames:
         databases = ["sqlite", "postgresql"]
         metafunc.parametrize("live_server", databases, indirect=True, scope="session")
@@ -658,6 +658,6 @@ def make(rest):
 
 @pytest.fixture
 async def events(database):
-    """What happened since the test began."""
+    """The events since the test began."""
     newest = await log.last(database, limit=1)
     return Events(database, newest[-1]["id"] if newest else "")

@@ -1,6 +1,6 @@
 """Commands of ours without the half second that their imports take.
 
-A process that has imported them forks for each: what runs is `tenantry` with arguments, in a
+A process that has imported them forks for each: the child runs `tenantry` with arguments, in a
 folder, an environment and a process of its own.
 """
 

@@ -54,7 +54,7 @@ async def name_server():
 
 @pytest.fixture(scope="session")
 def start_server(tmp_path_factory, name_server):
-    """Start a server with more settings. What a worker does beside it is left to the tests."""
+    """Start a server with more settings. The worker's jobs are left to the tests."""
     started = []
 
     def start(name: str, **settings: str) -> LiveServer:
@@ -102,7 +102,7 @@ def sending_server(start_server):
 
 @pytest.fixture(scope="module")
 def own_server(start_server):
-    """A running server on SQLite that no other file has written to: for what shows fixed names."""
+    """A running server on SQLite that no other file has written to: tests show fixed names."""
     server = start_server("own")
     yield server
     _end(server)

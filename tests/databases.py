@@ -84,7 +84,7 @@ async def db(database_url, pool_size):
 
 @pytest.fixture
 async def other(db, database_url):
-    """The same database as another process has it open: it sees what was committed alone."""
+    """The same database as another process has it open: it sees commits alone."""
     async with open_database(database_url, MASTER_KEY, pool_size=4) as opened:
         yield opened
 

@@ -180,7 +180,7 @@ def go(folder, source, variables):
 
 @functools.cache
 def _compiled_java():
-    """What Maven says of the Java SDK: it takes ten seconds, so it is asked once in a process."""
+    """Maven's word on the Java SDK: it takes ten seconds, so it is asked once in a process."""
     return run("mvn", "-q", "-B", "process-classes", cwd=CONFORMANCE / "java")
 
 

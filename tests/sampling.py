@@ -5,7 +5,8 @@ from __future__ import annotations
 import hypothesis
 
 _WHOLE, _PART = "whole", "part"
-# How long an example takes says more of the machine than of the code; what has a limit measures it.
+# How long an example takes says more of the machine than of the code; a test with a limit measures
+# it.
 _RELAXED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
 hypothesis.settings.register_profile(_WHOLE, max_examples=100, **_RELAXED)
 hypothesis.settings.register_profile(_PART, max_examples=25, **_RELAXED)

@@ -2,8 +2,8 @@
 
 Nearly every case exists on both databases, and those of the API over four wires as well. By
 `make test` each runs in one of these ways, and the digest of its name says in which: every room
-meets every database and the usual wires in each run, and always the same cases do. What a marker
-says is about the ways themselves runs in more of them.
+meets every database and the usual wires in each run, and always the same cases do. Cases whose
+marker says that they are about the ways themselves run in more of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DATABASES = ("sqlite", "postgresql")
 WIRES = ("rest", "connect", "grpc", "grpc-web")
-# REST and gRPC share the least. Connect and gRPC-Web meet each rpc, and what is marked.
+# REST and gRPC share the least. Connect and gRPC-Web meet each rpc, and marked cases.
 USUAL_WIRES = ("", "rest", "grpc")
 # Plans of queries, order of commits, races: what one database does says nothing of the other.
 ABOUT_DATABASES = re.compile(
@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Selection:
-    """What is left out of a run, and the line at its end that says so."""
+    """The cases left out of a run, and the line at its end that says so."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._thorough = config.getoption("thorough")
@@ -65,7 +65,7 @@ class Selection:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Leave out what only `--thorough` runs, and put first what takes long."""
+        """Leave out cases that only `--thorough` runs, and put long ones first."""
         if not self._thorough:
             kept = set(selected(items))
             left_out = [item for item in items if item not in kept]

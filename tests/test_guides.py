@@ -26,11 +26,11 @@ GUIDES = Path(__file__).parent.parent / "docs" / "guides"
 MODEL, INVITE, ROLES = "model-your-tenants", "invite-people", "roles-and-permissions"
 PROTECT, KEYS = "protect-your-api", "api-keys"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# What is another each time: the digits of an id, a time (with no more digits than it needs).
+# Different each time: the digits of an id, a time (with no more digits than it needs).
 _OWN = re.compile(r"\b([a-z0-9]+_)\d{16,19}\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3,9})?Z")
 
 JANE = "jane@acme.com"
-# What is there at the end, whatever the language.
+# The state at the end, in any language.
 MEMBERS = {
     MODEL: {"acme": {JANE: ("ACTIVE", ["member"])}, "initech": {}},
     INVITE: {
@@ -60,7 +60,7 @@ def api(own_server):
 
 @pytest.fixture
 def variables(api, own_server):
-    """What "Model your tenants" leaves to the other guides: an organization and Jane in it."""
+    """The state after "Model your tenants": an organization and Jane in it."""
 
     def create(path, **fields: object):
         made = api.post(f"/api/v1/{path}", json=fields).raise_for_status().json()
@@ -192,7 +192,7 @@ def machines(api, guide):
     return {one["description"]: one["custom_claims"] for one in page["tokens"]}
 
 
-# The last is for a reader who follows them one after the other.
+# The last is for a reader of one after the other.
 @pytest.mark.parametrize(
     "guides",
     [*((guide,) for guide in ALL), pytest.param(ALL, marks=pytest.mark.thorough)],
@@ -206,14 +206,14 @@ def test_what_curl_answers_is_what_the_guide_shows(guides, variables, tmp_path):
     assert len(answers) > 2
     for name, shown in answers.items():
         answer = json.loads(outputs[name])
-        # Who has read the others before has more than is shown: Jane's second membership.
+        # A reader of the others before has more than is shown: Jane's second membership.
         assert len(guides) > 1 or fits(shown, answer), (shown, answer)
     if INVITE in guides:
         told = "\n".join(outputs.values())
         assert re.search(r"^mail_\d.* sam@acme\.com", told, re.MULTILINE)
 
 
-# What is compiled takes its time: in `make test` one guide shows that it can be.
+# Compiling takes its time: in `make test` one guide shows that it can be.
 @pytest.mark.parametrize(
     ("guide", "language"),
     [

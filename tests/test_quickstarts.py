@@ -120,7 +120,7 @@ def started(command, tenantry, folder):
 
 
 def registered(api, url):
-    """What the application has in its environment, once it is registered."""
+    """The application's environment, once it is registered."""
     client = {
         "name": "Quickstart",
         "client_type": "WEB_APP",
@@ -238,7 +238,7 @@ def test_a_person_signs_in_by_a_passkey(visit, app, tenantry, mailbox):
     page.get_by_role("button", name="Sign out").click()
     is_signed_out(page, app)
     page.get_by_role("link", name="Sign in").click()
-    # What the address field suggests answers by itself here; or the button is pressed.
+    # A suggestion of the address field answers by itself here; or the button is pressed.
     found = page.get_by_role("heading", name="Keys")
     try:
         expect(found).to_be_visible(timeout=3000)

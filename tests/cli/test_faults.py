@@ -186,7 +186,7 @@ def of_others(folder, run):
     return {}, "chmod go-w"
 
 
-# What a command of its own kind does about it.
+# The remedy by a command of its own kind.
 MAKES_IT = {"no_database": {"migrate"}, "no_schema": {"migrate"}}
 NEEDS_NO_KEY = {"lost_key": {"migrate"}, "another_key": {"migrate"}, "no_key": {"migrate"}}
 ONLY_STARTS = {"worker", "migrate"}
@@ -224,7 +224,7 @@ def test_a_fault_is_one_line_from_every_command_and_makes_nothing(fault, migrate
 
 
 def files(folder):
-    """What is there, but for what SQLite keeps beside an open database."""
+    """The files there, but for those that SQLite keeps beside an open database."""
     found = {path.relative_to(folder) for path in folder.rglob("*")}
     return {path for path in found if not path.name.endswith(("-wal", "-shm"))}
 

@@ -1,4 +1,4 @@
-"""What is read through: never old, never read twice for many that wait, bounded, no error kept."""
+"""Reads through a memory: never old, never made twice at a time, bounded, no error kept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Clock:
 
 
 class Source:
-    """What is read: it counts, takes its time and fails as a test says."""
+    """A source of reads: it counts, takes its time and fails as a test says."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

@@ -152,7 +152,7 @@ def new_email() -> str:
 
 
 async def welcomed(page, app, *, count: int = 1) -> dict[str, str]:
-    """What the application was told, once its page is there."""
+    """The application's parameters, once its page is there."""
     await expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
     assert len(app.answers) == count
     return app.answers[-1]
@@ -289,7 +289,7 @@ async def plug_in(page, key=None, **options: object):
     return session
 
 
-# A virtual authenticator answers at once what stands behind the field: nobody could press a button.
+# A virtual authenticator answers the field's request at once: nobody could press a button.
 BUTTON_ALONE = "PublicKeyCredential.isConditionalMediationAvailable = async () => false"
 
 
@@ -303,7 +303,7 @@ async def test_a_passkey_signs_in(place, visit, app):
 
 
 async def test_a_passkey_is_among_what_the_field_suggests(place, browser, visit, application, app):
-    """A virtual authenticator is there for whatever asks, so nobody has to choose it."""
+    """A virtual authenticator answers every request, so nobody has to choose it."""
     user = await place.make.user()
     key = await new_passkey(place, user)
     page = await visit()
@@ -438,12 +438,12 @@ async def test_an_invitation_leads_to_the_application(place, visit, app):
     await page.goto(await place.link(email))
     await page.get_by_role("button", name="Accept the invitation").click()
     await expect(page.get_by_role("heading", name="You have joined")).to_be_visible()
-    # Whoever has just joined is signed in: the application gets its code at once.
+    # A person that has just joined is signed in: the application gets its code at once.
     page = await visit(page.context)
     assert "code" in await welcomed(page, app)
 
 
-# What every page has.
+# The rules of every page.
 
 
 async def test_the_step_counts_down_until_it_may_be_tried_again(place, visit):

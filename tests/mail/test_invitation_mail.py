@@ -15,7 +15,7 @@ from servers import LiveServer
 
 @pytest.fixture
 async def serve(database_url, tmp_path):
-    """Start a server with these settings, and return the API and what makes things with it."""
+    """Start a server with these settings, and return the API and a maker of things with it."""
     started = []
 
     async def start(**settings: object):

@@ -1,4 +1,4 @@
-"""What was wrong with a form travels sealed: bound to a page, a browser and a time."""
+"""Problems of a form travel sealed: bound to a page, a browser and a time."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _SAME_IN_GERMAN = {
     *("field.code", "setup.code"),
     *("page.passkeys", "passkeys.title", "passkeys.name", "passkeys.list"),
 }
-# What a template puts together of values that the rooms have.
+# Keys that a template puts together of values that the rooms have.
 _BUILT = {
     *("sign_in.not_a_member", "sign_in.authenticate_again"),
     *(f"activity.{activity}" for activity in ACTIVITIES),
@@ -68,7 +68,7 @@ def test_all_that_is_there_is_asked_for(door):
     written = sources("pages", f"doors/{door}")
     keys = set(re.findall(r"[\"']([a-z_]+\.[a-z_]+)[\"']", written))
     sections = set(re.findall(r"[\"']([a-z_]+)[\"']", written))
-    # A message and what was done are put together of a section and a name.
+    # A message of a change is put together of a section and a name.
     unused = [
         key
         for key in words.of(door, "en").sentences.keys() - words.of("", "en").sentences.keys()

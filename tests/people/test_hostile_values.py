@@ -19,7 +19,7 @@ from rpcs import METHODS, OF_SESSIONS, World, about, call, texts_of, with_text
 from tenantry.gen.google.api import annotations_pb
 
 RPCS = [rpc for rpc in METHODS if rpc not in OF_SESSIONS]
-# Refusals that say what is wrong, and the one for a state; anything else is a crash or a lie.
+# Refusals that name the fault, and the one for a state; anything else is a crash or a lie.
 # RESOURCE_EXHAUSTED: what anybody may call takes 64 KiB.
 FINE = {"INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED"}
 AT_ONCE = 8
@@ -80,7 +80,7 @@ def texts_for(rpc, path):
 
 
 async def problem_of(called):
-    """What a call is refused with, if it is."""
+    """The refusal of a call, if there is one."""
     try:
         await called
     except ApiError as problem:
@@ -98,7 +98,7 @@ class Attack:
         self.world = await World.made(self._make, self._rest)
 
     async def ask(self, api, rpc, request):
-        """Make a call that may be refused, but for no fault of ours; return what came of it."""
+        """Make a call that may be refused, but for no fault of ours; return its outcome."""
         with about(rpc, str(request)[:500]):
             problem = await problem_of(call(api, rpc, request))
             assert problem is None or (problem.code in FINE and problem.request_id), problem
@@ -301,7 +301,7 @@ async def test_an_unknown_number_of_a_kind_is_refused(api, attack):
 
 
 async def test_lists_may_be_far_too_long(api, attack):
-    """What is refused is refused at once, and not repeated 30,000 times in the refusal."""
+    """A refusal comes at once, and does not repeat the text 30,000 times."""
     one = attack.world
     many = [f"name_{n}" for n in range(30_000)]
     same = [one.permission["name"]] * 30_000
@@ -443,7 +443,7 @@ async def test_an_address_that_only_looks_like_another_is_none(api, attack, addr
 
 
 async def test_a_refusal_that_repeats_line_ends_adds_no_header(api, attack):
-    """Nor a trailer: a text of somebody else's comes back in what is refused."""
+    """Nor a trailer: a text of somebody else's comes back in the refusal."""
     evil = "a\r\nx-evil: 1\r\ngrpc-status: 0\r\n\r\n{}"
     one = attack.world
     await attack.ask(api, "update_user", {"id": one.user["id"], "user": {"external_id": evil}})

@@ -77,7 +77,7 @@ async def code_of_mail(server, request_id):
 
 
 async def at_sign_in(server, api):
-    """What the samples of a sign-in page find: browsers that have come to it, and a mail."""
+    """Things that samples of a sign-in page find: browsers that have come to it, and a mail."""
     known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
     async with open_database(known.database, master_key.load(known), pool_size=1) as db:
         cookies = BrowserCookies.of(server.url)
@@ -174,7 +174,7 @@ async def second_factors(server, user_id):
 
 @pytest.fixture
 def variables(api, own_server):
-    """What the samples find in the environment: the server, and things of their own."""
+    """Things that samples find in the environment: the server, and things of their own."""
     forget(api)
 
     def create(path, **fields: object):
@@ -258,7 +258,7 @@ def test_the_answers_that_curl_shows_fit_the_document(methods, document, variabl
 
 
 def request_of(sample, variables):
-    """What the curl command sends, as arguments of `httpx.Client.request`, and its headers."""
+    """The request of a curl command, as arguments of `httpx.Client.request`, and its headers."""
     bare = re.sub(r"'\"(\$\w+)\"'", r"\1", sample)  # a variable amid single quotes
     filled = re.sub(r"\$(\w+)", lambda name: variables.get(name[1], ""), bare)
     verb = re.search(r"--request (\w+)", filled)

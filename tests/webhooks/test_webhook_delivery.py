@@ -1,4 +1,4 @@
-"""What happens reaches its receivers: signed, once each, tried again by the schedule."""
+"""Events reach their receivers: signed, once each, tried again by the schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What takes a browser to the application with an answer: a redirect, or a page that posts itself.
+"""Taking a browser to the application with an answer: a redirect, or a page that posts itself.
 
 The two response modes that there are (OAuth 2.0 Multiple Response Type Encoding Practices, section
 2.1, and OAuth 2.0 Form Post Response Mode).

@@ -1,4 +1,4 @@
-"""What pages load: style sheets, scripts, pictures, each at an address that changes with it."""
+"""Files that pages load: style sheets, scripts, pictures, each at an address of its content."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is sent again and again, also in gzip, and the digest that tells it from another."""
+    """A body that is sent again and again, also in gzip, and its digest."""
 
     plain: bytes
     packed: bytes
@@ -35,7 +35,7 @@ class Content:
 
     @classmethod
     def of(cls, plain: bytes) -> Content:
-        """Return these bytes with what is made of them."""
+        """Return these bytes with their gzip and digest."""
         return cls(plain, gzip.compress(plain, mtime=0), hashlib.sha256(plain).hexdigest()[:16])
 
     def answer(self, request: Request, media_type: str, headers: Mapping[str, str]) -> Response:
@@ -55,7 +55,7 @@ class Content:
 
 
 class Asset:
-    """What is served at one path, made when it is first asked for.
+    """A file at one path, made when it is first asked for.
 
     ``cache`` is the Cache-Control at the path alone; `url` also names the content, which may
     be kept for ever there.

@@ -1,4 +1,4 @@
-"""Whose pages they are: the product's name, logo and colour, and those of an organization.
+"""The brand of pages: the product's name, logo and colour, and those of an organization.
 
 Of an organization's own branding the pages show its name and its logo. Its free settings are for
 the application to read: no style of a tenant gets onto a page where passwords are typed.
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tenantry.settings import Settings
     from tenantry.tenants.organizations.model import Organization
 
-# What can stand in a Content-Security-Policy, and cannot end it or add to it.
+# Characters that can stand in a Content-Security-Policy, and cannot end it or add to it.
 _ORIGIN = re.compile(r"(https://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?)(?:[/?#].*)?")
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _CARDS = ((255, 255, 255), (26, 32, 40))  # light and dark, as in style.css
@@ -25,7 +25,7 @@ _Color = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """What the head of a page shows; ``logo_url`` is "" where there is none to show."""
+    """The head of a page; ``logo_url`` is "" where there is none to show."""
 
     name: str
     logo_url: str = ""

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Request], Awaitable[Response]]
 
-_FAILED = "failed"  # the member of the query that holds what was wrong with a form
+_FAILED = "failed"  # the member of the query that holds the problems of a form
 _log = logging.getLogger(__name__)
 
 
 class Door:
-    """What all handlers of a door stand on.
+    """The base of all handlers of a door.
 
     ``depth`` is the number of segments in the path of a page; its forms are posted below it.
     """
@@ -108,7 +108,7 @@ class Door:
         return self.redirect(f"{path}?{urlencode({**(members or {}), _FAILED: sealed})}")
 
     def problems(self, request: Request) -> Problems:
-        """Return what was wrong with the form that led to this page."""
+        """Return the problems of the form that led to this page."""
         sealed = query(request, _FAILED)
         return unseal(sealed, self._vault, self._bound(request, request.path)) if sealed else NONE
 
@@ -120,7 +120,7 @@ class Door:
         problems: Problems | None = None,
         **values: Any,
     ) -> Response:
-        """Return a page of the door, with what was wrong with the form that led to it.
+        """Return a page of the door, with the problems of the form that led to it.
 
         While nothing may be tried again the status is 429 (RFC 6585 section 4).
         """

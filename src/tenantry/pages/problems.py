@@ -1,4 +1,4 @@
-"""What was wrong with a form, as the page says it that is read after the redirect (303).
+"""Problems of a form, for the page that is read after the redirect (303).
 
 It travels in the address of that page, sealed: encrypted under the key of the deployment, and bound
 to the page, to the cookie of the browser that sent the form, and to a few minutes. So Back and
@@ -35,7 +35,7 @@ class Problems:
     """Keys of the catalogue, by the field beside which they are said; "" is for no field."""
 
     keys: Mapping[str, str] = field(default_factory=dict)
-    given: Mapping[str, str] = field(default_factory=dict)  # what was typed, and is no secret
+    given: Mapping[str, str] = field(default_factory=dict)  # typed values that are no secret
     page: str = ""  # which of the pages at one address
     until: int = 0  # when it may be tried again, in microseconds since 1970; 0 for at once
 

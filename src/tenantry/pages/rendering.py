@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tenantry.pages.words import Words
     from tenantry.settings import Settings
 
-# Addresses of these pages hold what opens a sign-in: they are told to no other site, but to us, or
+# Addresses of these pages open a sign-in: they are told to no other site, but to us, or
 # a browser would send the Origin `null` with a form. No form-action: browsers hold it against the
 # redirects that follow a form as well, and those lead to the application.
 HEADERS = {

@@ -1,4 +1,4 @@
-"""What pages say, in each language, and which one a person gets.
+"""The words of pages, in each language, and the language of a person.
 
 A catalogue is `words/{language}.toml`: sections of keys, each one sentence. `{name}` in it is
 filled with a value, which is text, markup or not. A key that ends in `_one` stands beside one
@@ -36,7 +36,7 @@ class Words:
     sentences: Mapping[str, str]
 
     def __call__(self, key: str, **values: object) -> Markup:
-        """Return a sentence for a page; a value is text, kept from turning what is around it."""
+        """Return a sentence for a page; a value is text, kept from turning the text around it."""
         from markupsafe import Markup
 
         isolated = {name: Markup("<bdi>{}</bdi>").format(value) for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""What all pages of this door share: the signed-in person, and what was wrong with a form."""
+"""Shared by all pages of this door: the signed-in person, and the problems of a form."""
 
 from __future__ import annotations
 

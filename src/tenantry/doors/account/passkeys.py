@@ -29,7 +29,7 @@ class PasskeyPages:
         self._relying_party = relying_party
 
     async def show(self, visit: Visit) -> Response:
-        """Show the passkeys, and what was done with them."""
+        """Show the passkeys, and the last change of them."""
         registration = await registration_of(visit)
         found = await passkeys.list_of(visit.call.db, visit.person.id)
         done = visit.query("done")
@@ -50,10 +50,10 @@ class PasskeyPages:
         )
 
     async def options(self, visit: Visit) -> Response:
-        """Answer the script with what `navigator.credentials.create` takes: this takes the proof.
+        """Answer the script with the options of `navigator.credentials.create`.
 
-        What that makes is taken without another one, for it answers a challenge that only this
-        person was given.
+        This takes a proof. The new passkey is taken without another one, for it answers a challenge
+        that only this person was given.
         """
         try:
             await step_up.check(

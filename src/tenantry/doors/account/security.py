@@ -34,7 +34,7 @@ class SecurityPages:
         self._issuer = issuer
 
     async def show(self, visit: Visit) -> Response:
-        """Show the second factor and the sessions, and what was done with them."""
+        """Show the second factor and the sessions, and the last change of them."""
         registration = await registration_of(visit)
         listed = await session_list.of_user(
             visit.call,

@@ -1,7 +1,7 @@
 """The HTTP routes of a signed-in person's pages.
 
-A form is posted below its page; then the browser is sent back to the page, which says what was
-done, or why the form was not taken.
+A form is posted below its page; then the browser is sent back to the page, which tells of the
+change, or why the form was not taken.
 """
 
 from __future__ import annotations

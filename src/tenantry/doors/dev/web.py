@@ -32,7 +32,7 @@ _CSP_OF_ONE = (
 _STYLE = Asset.of_files("/dev/mail/dev.css", PLAIN_STYLE, "doors/dev/static/dev.css")
 _SCRIPT = Asset.of_files("/dev/mail/dev.js", "doors/dev/static/dev.js")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-# What a proxy in front says of itself (RFC 7239, and what came before it).
+# Headers of a proxy in front (RFC 7239, and its predecessors).
 _OF_A_PROXY = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host")
 
 
@@ -65,7 +65,7 @@ class Development:
         return _page("list.html", _CSP, found=found, shown=_SHOWN)
 
     async def one(self, request: Request) -> Response:
-        """Show one mail: what is known of it, its text, and its HTML in a frame of its own."""
+        """Show one mail: its state, its text, and its HTML in a frame of its own."""
         self._check(request)
         found = await mail.find(self._db, request.params["id"])
         if found is None:

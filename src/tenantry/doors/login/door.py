@@ -1,4 +1,4 @@
-"""What all pages of this door share: the database, the cookies, the way on to an application."""
+"""Shared by all pages of this door: the database, the cookies, the way on to an application."""
 
 from __future__ import annotations
 

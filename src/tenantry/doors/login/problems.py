@@ -1,4 +1,4 @@
-"""What is wrong with the values that a person typed: a sentence, and the field to say it at."""
+"""Problems of the values that a person typed: a sentence, and the field to say it at."""
 
 from __future__ import annotations
 

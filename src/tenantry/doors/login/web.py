@@ -91,7 +91,7 @@ def routes(parts: Parts) -> list[Route]:
 
 
 class Login:
-    """Handlers of what is below `/login`."""
+    """Handlers of the paths below `/login`."""
 
     def __init__(self, door: Door, means: Means, settings: Settings) -> None:
         self._door = door
@@ -116,7 +116,7 @@ class Login:
         return await self._complete(request, found)
 
     async def step(self, name: str, request: Request) -> Response:
-        """Take a step: what was posted is proof of something, or a choice."""
+        """Take a step: the form is proof of something, or a choice."""
         found = await self._find(request)
         if found is None:
             return await self._gone(request)

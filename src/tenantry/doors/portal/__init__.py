@@ -1,4 +1,4 @@
 """The admin portal's door: opening a link, and the page that its session sees.
 
-Owns the session cookie. What a link is and how long it lives is `portal_links`'s concern.
+Owns the session cookie. Links and their lifetime are `portal_links`'s concern.
 """

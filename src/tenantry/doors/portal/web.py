@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.doors.parts import Parts
 
-# What this version has no page for is said, and not left out: the link was made for it.
+# A feature without a page is said, and not left out: the link was made for it.
 _MISSING = {
     "sso": ("Single sign-on", "Your people sign in with your identity provider."),
     "dir_sync": ("Directory sync", "People and groups stay in step with your directory."),
@@ -79,7 +79,7 @@ class Portal:
         return response
 
     async def page(self, request: Request) -> Response:
-        """Show whose portal it is, its domains with how each is proven, and what is missing."""
+        """Show whose portal it is, its domains with how each is proven, and the missing pages."""
         secret = self._cookie.read(request.headers.get("cookie", ""))
         session = await portal_links.find_session(self._db, secret) if secret else None
         if session is None:
