@@ -174,6 +174,30 @@ async def test_a_database_that_is_put_back_under_a_running_process_is_held(url, 
         assert await copies.held(db) is not None
 
 
+class Interrupted:
+    """A database session; after each of its reads another process notes that it is in use."""
+
+    def __init__(self, db, beat):
+        self._db, self._beat = db, beat
+
+    async def fetch_one(self, statement, **params):
+        row = await self._db.fetch_one(statement, **params)
+        await self._beat()
+        return row
+
+    def __getattr__(self, name):
+        return getattr(self._db, name)
+
+
+@pytest.mark.parametrize("looks", [copies.notice, copies.beat])
+async def test_processes_that_start_at_once_hold_nothing(url, tmp_path, looks):
+    """The other's beat is the first one, or the first after a night."""
+    known = machine(url, tmp_path / "a")
+    async with open_database(url, KEY, pool_size=2) as db:
+        await looks(Interrupted(db, lambda: copies.beat(db, known)), known)
+        assert await copies.held(db) is None
+
+
 async def test_a_standby_that_was_some_minutes_behind_is_not(url, tmp_path):
     known = machine(url, tmp_path / "a")
     async with open_database(url, KEY, pool_size=1) as db:

@@ -70,10 +70,11 @@ async def notice(db: Session, settings: Settings) -> None:
 
     Called by each process that would do such work, before it begins.
     """
+    place = await _place(db, settings)
+    # The stamp first: a beat between the two reads is then later in the row, not in the stamp.
+    seen = _seen(settings, db.environment_id)
     row = await db.fetch_one(_READ)
     assert row is not None
-    place = await _place(db, settings)
-    seen = _seen(settings, db.environment_id)
     if row["place"] not in {None, place}:
         await hold(db, _COPIED)
     elif seen > (row["beat_time"] or 0) + _BEHIND:
@@ -93,9 +94,10 @@ async def beat(db: Session, settings: Settings) -> float:
 
     A database that is put back while processes run finds itself behind what they have seen.
     """
+    seen = _seen(settings, db.environment_id)  # before the row is read, as in `notice`
     row = await db.fetch_one(_READ)
     assert row is not None
-    if _seen(settings, db.environment_id) > (row["beat_time"] or 0) + _BEHIND:
+    if seen > (row["beat_time"] or 0) + _BEHIND:
         await hold(db, _PUT_BACK)
     at = now()
     await db.fetch_all(_BEAT, before=at - int(BEAT_SECONDS / 2 * 1_000_000), at=at)
