@@ -48,10 +48,10 @@ async def backends(admin):
 
 
 async def kill(admin):
-    """End every connection of the pool."""
+    """End every connection of the pool, and wait until each is gone, for two seconds at most."""
     await admin.fetch_all(
         sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity "
             "WHERE application_name = 'tenantry' AND datname = current_database()"
         )
     )
