@@ -33,10 +33,10 @@ check: .venv/installed-dev
 	$(BIN)/python scripts/events.py --check
 	$(BIN)/python scripts/openid_conformance.py --check
 
-# Each process has its own servers, and waits for them half of the time: one more than there are
+# Each process has its own servers, and waits for them half of the time: two more than there are
 # cores. A file's tests stay together. Python may write bytecode, whatever this shell says: tests
 # start hundreds of servers and commands, and each would compile all modules anew.
-PYTEST := $(BIN)/pytest --numprocesses $(shell expr `nproc` + 1) --maxprocesses 4 --dist loadfile \
+PYTEST := $(BIN)/pytest --numprocesses $(shell expr `nproc` + 2) --maxprocesses 4 --dist loadfile \
 	--no-loadscope-reorder
 
 test test-all: export PYTHONDONTWRITEBYTECODE =

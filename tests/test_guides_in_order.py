@@ -52,6 +52,7 @@ def application():
         thread.join()
 
 
+@pytest.mark.thorough
 def test_all_guides_run_in_the_order_of_the_readme_from_an_empty_environment(
     start_server, tmp_path
 ):

@@ -254,8 +254,15 @@ def software(server):
     return Authenticator(server.url)
 
 
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(
+    ("width", "color_scheme"),
+    [
+        (320, "light"),
+        (1280, "dark"),
+        pytest.param(320, "dark", marks=pytest.mark.thorough),
+        pytest.param(1280, "light", marks=pytest.mark.thorough),
+    ],
+)
 async def test_pages_can_be_read_by_everybody(visit, person, color_scheme, width):
     """Axe finds nothing, and nothing scrolls sideways."""
     await person.add_passkey(software(person.server))

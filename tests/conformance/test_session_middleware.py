@@ -116,7 +116,14 @@ class App:
             api.delete(f"/api/v1/clients/{self.client_id}").raise_for_status()
 
 
-@pytest.fixture(scope="module", params=["fastapi", "flask", "django"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "fastapi",
+        pytest.param("flask", marks=pytest.mark.thorough),
+        pytest.param("django", marks=pytest.mark.thorough),
+    ],
+)
 def app(request, tenantry, tmp_path_factory):
     """One of the applications: its URL."""
     running = App(request.param, tenantry, tmp_path_factory.mktemp(request.param))

@@ -24,8 +24,15 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (360, "light"),
+        (1200, "dark"),
+        pytest.param(360, "dark", marks=pytest.mark.thorough),
+        pytest.param(1200, "light", marks=pytest.mark.thorough),
+    ],
+)
 @pytest.mark.parametrize("case", CASES)
 async def test_it_can_be_read_and_the_button_is_in_sight(browser, tmp_path, case, width, scheme):
     variables = {**VARIABLES, "link": LINK, **CASES[case]}

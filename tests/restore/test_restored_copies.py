@@ -78,7 +78,9 @@ def create(server, name):
         assert made.status_code in {200, 201}, made.text
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    "database", [pytest.param("sqlite", marks=pytest.mark.thorough), "postgresql"]
+)
 def test_a_backup_that_is_started_elsewhere_sends_nothing_until_told(
     database, tmp_path, postgresql, received
 ):
@@ -177,15 +179,15 @@ async def test_a_database_that_is_put_back_under_a_running_process_is_held(url, 
 class Interrupted:
     """A database session; after each of its reads another process notes that it is in use."""
 
-    def __init__(self, db, beat):
+    def __init__(self, db, beat) -> None:
         self._db, self._beat = db, beat
 
-    async def fetch_one(self, statement, **params):
+    async def fetch_one(self, statement, **params):  # noqa: ANN003
         row = await self._db.fetch_one(statement, **params)
         await self._beat()
         return row
 
-    def __getattr__(self, name):
+    def __getattr__(self, name) -> object:
         return getattr(self._db, name)
 
 
