@@ -92,7 +92,7 @@ async def test_a_change_of_roles_shows_at_once_in_every_process(apis, make, orga
     readers = [asyncio.create_task(read_on(api)) for api in apis[:6]]
     given: set[str] = set()
     try:
-        for number, name in zip(range(examples(48)), itertools.cycle(names), strict=False):
+        for number, name in zip(range(examples(45)), itertools.cycle(names), strict=False):
             api = random.choice(apis)
             if name in given:
                 given.discard(name)

@@ -471,6 +471,8 @@ async def test_an_unknown_member_of_a_body_is_refused_with_its_name(ask, body, f
         ({"some_bytes": 5}, "some_bytes"),
         ({"color": "red"}, "color"),
         ({"color": True}, "color"),
+        ({"color": 2**31}, "color"),
+        ({"colors": ["RED", 2**31]}, "colors"),
         ({"names": "a"}, "names"),
         ({"names": [None]}, "names"),
         ({"names": {"a": "b"}}, "names"),

@@ -45,7 +45,7 @@ def from_json(kind: type[M], text: bytes) -> M:
     """
     _check_bounds(text)
     try:
-        message = kind.from_json(text)
+        message = _whole(kind.from_json(text))
     except JSONDecodeError as problem:
         raise errors.InvalidArgument(f"the body is not JSON: {problem}") from None
     except UNREADABLE as problem:
@@ -99,7 +99,7 @@ def from_members(kind: type[M], members: dict[str, Any]) -> M:
 
     """
     try:
-        return message_from_json_value(kind, members)
+        return _whole(message_from_json_value(kind, members))
     except UNREADABLE as problem:
         raise unreadable(kind.desc(), members, str(problem)) from None
 
@@ -138,17 +138,47 @@ def both(name: str, other: str) -> errors.InvalidArgument:
 
 @functools.cache
 def _has_oneofs(desc: DescMessage) -> bool:
-    """Whether a message, or one within it, has a oneof."""
+    return any(one.oneofs for one in _within(desc))
+
+
+@functools.cache
+def _has_enums(desc: DescMessage) -> bool:
+    return any(_is_enum(field) for one in _within(desc) for field in one.fields)
+
+
+def _is_enum(field: DescField) -> bool:
+    match field.value:
+        case (
+            DescFieldValueEnum()
+            | DescFieldValueList(element=DescEnum())
+            | DescFieldValueMap(value=DescEnum())
+        ):
+            return True
+    return False
+
+
+def _within(desc: DescMessage) -> Iterator[DescMessage]:
+    """Yield a message's kind, and those of all messages within it."""
     seen: set[str] = set()
     waiting = [desc]
     while waiting:
         one = waiting.pop()
-        if one.oneofs:
-            return True
+        yield one
         seen.add(one.type_name)
         inner = (_message_of(field) for field in one.fields)
         waiting += [found for found in inner if found and found.type_name not in seen]
-    return False
+
+
+def _whole(message: M) -> M:
+    """Return a message that can be written: its parser takes any number for an enum.
+
+    Raises:
+        OverflowError: one has more than 32 bits.
+
+    """
+    if _has_enums(message.desc()):
+        message.to_binary()
+    return message
 
 
 def _check_bounds(text: bytes) -> None:
@@ -198,7 +228,7 @@ def _loaded(text: bytes) -> object:
 
 def _takes(desc: DescMessage, members: dict[str, Any]) -> bool:
     try:
-        message_from_json_value(desc.type, members)
+        _whole(message_from_json_value(desc.type, members))
     except UNREADABLE:
         return False
     return True
