@@ -193,9 +193,9 @@ async def test_after_a_failure_no_process_tries_before_its_time(db, other, strea
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Let a batch take a second at most."""
+    """Let a batch take four seconds at most: far more than a good one needs."""
     for module in (sinks, syslog, otlp):
-        monkeypatch.setattr(module, "SEND_SECONDS", 1.0)
+        monkeypatch.setattr(module, "SEND_SECONDS", 4.0)
 
 
 @pytest.mark.parametrize("kind", ["deaf syslog", "silent TLS", "silent OTLP"])
@@ -221,7 +221,7 @@ async def test_a_server_that_never_answers_delays_no_other_stream(
         await eventually(lambda: len(server.messages) == 500)
         assert not waiting.done()
         await waiting
-        assert time.monotonic() - before > 0.9
+        assert time.monotonic() - before > 3.9
     held = await row(db, hanging)
     assert (held["position"], held["problem"]) == (0, "it took too long")
 
