@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import memory
 import pytest
@@ -129,6 +130,13 @@ def _nobody_keeps_port_443():
     """Leave the port to the other processes of this run as soon as a file is through."""
     yield
     LiveServer.leave_443()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ends_what_it_opened():
+    """Let a file fail that left a connection open, not the one in which that is noticed."""
+    yield
+    gc.collect()
 
 
 @pytest.hookimpl(wrapper=True)

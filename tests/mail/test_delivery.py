@@ -397,23 +397,31 @@ async def test_killed_between_sending_and_noting_it_loses_nothing(
 
 
 async def test_two_workers_share_the_work(db, database_url, mail_server, eventually):
-    n = 60
+    invited = []
+
+    async def invite_one():
+        invited.append(f"person{len(invited)}@example.com")
+        await invite(db, invited[-1])
+
+    async def both_have_sent():
+        await invite_one()
+        return len({session.host_name for session in mail_server.sessions}) == 2
+
+    async def all_sent():
+        found = await service.newest(db, limit=len(invited))
+        return {one.state for one in found} == {"SENT"}
+
     workers = [start_worker(database_url, mail_server, name) for name in ("one", "two")]
     try:
-        await asyncio.sleep(2)
-        for number in range(n):
-            await invite(db, f"person{number}@example.com")
-
-        async def all_sent():
-            found = await service.newest(db, limit=n)
-            return {one.state for one in found} == {"SENT"}
-
+        await eventually(both_have_sent)
+        for _ in range(60):
+            await invite_one()
         await eventually(all_sent)
     finally:
         for worker in workers:
             worker.terminate()
             assert await asyncio.to_thread(worker.wait, 10) == 0
-    assert sorted(mail_server.recipients) == sorted(f"person{n}@example.com" for n in range(n))
+    assert sorted(mail_server.recipients) == sorted(invited)
     assert {session.host_name for session in mail_server.sessions} == {"one.example", "two.example"}
 
 
