@@ -15,9 +15,9 @@ import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
 
 import httpx
+from applications import PASSWORD, Application
 from sqlalchemy import update
 
 from tenantry import master_key, settings
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8  # people who sign in
 CALLS_A_SECOND = 50
-_PASSWORD = "correct horse battery"
-_REDIRECT_URI = "https://app.example.com/callback"
-_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 @dataclass(frozen=True)
@@ -56,14 +53,14 @@ async def bound(seconds: float) -> tuple[str, float]:
     """Return a hash of the password, and how many of its kind are verified a second."""
     threads = max(1, (os.cpu_count() or 1) - 1)
     passwords = Passwords(breached=None)
-    known = await passwords.hash(_PASSWORD)
-    await passwords.verify(_PASSWORD, known)
+    known = await passwords.hash(PASSWORD)
+    await passwords.verify(PASSWORD, known)
     counts = [0] * threads
     until = time.perf_counter() + seconds
 
     def work(number: int) -> None:
         while time.perf_counter() < until:
-            hashes.verify(_PASSWORD.encode(), known)
+            hashes.verify(PASSWORD.encode(), known)
             counts[number] += 1
 
     began = time.perf_counter()
@@ -78,16 +75,13 @@ class SignIns:
     def __init__(self, server: Server, count: int, known: str) -> None:
         self._server = server
         self._headers = {"authorization": f"Bearer {server.token()}"}
-        self._origin = server.environment["TENANTRY_PUBLIC_URL"]
-        new = {"name": "Shop", "client_type": "WEB_APP", "post_login_uris": [_REDIRECT_URI]}
-        self._client_id = self._post("/api/v1/clients", new)["client"]["id"]
-        self._organization = self._post("/api/v1/organizations", {"display_name": "Acme"})[
-            "organization"
-        ]["id"]
+        self._application = Application(server, "openid profile email")
+        new = self._application.post("/api/v1/organizations", {"display_name": "Acme"})
+        self._organization = new["organization"]["id"]
         path = f"/api/v1/organizations/{self._organization}/users?send_invitation_email=false"
         self._emails = [f"user{n}@example.com" for n in range(count)]
         for email in self._emails:
-            self._post(path, {"email": email})
+            self._application.post(path, {"email": email})
         asyncio.run(self._set(known))
 
     async def measure(self, seconds: float, highest: float) -> Result:
@@ -122,36 +116,8 @@ class SignIns:
     ) -> None:
         while time.perf_counter() < until:
             began = time.perf_counter()
-            await self._sign_in(http, next(emails))
+            await self._application.sign_in(http, next(emails))
             times.append((time.perf_counter() - began) * 1000)
-
-    async def _sign_in(self, http: httpx.AsyncClient, email: str) -> None:
-        query = urlencode(
-            {
-                "response_type": "code",
-                "client_id": self._client_id,
-                "redirect_uri": _REDIRECT_URI,
-                "scope": "openid profile email",
-                "state": "af0ifjsldkj",
-                "code_challenge": _CHALLENGE,
-                "code_challenge_method": "S256",
-            }
-        )
-        asked = await http.get(f"/oauth/authorize?{query}")
-        page = urlsplit(asked.headers["location"]).path
-        cookie = asked.headers["set-cookie"].partition(";")[0]
-        http.cookies.clear()
-        headers = {"cookie": cookie, "origin": self._origin}
-        form = {"email": email, "password": _PASSWORD}
-        answer = await http.post(f"{page}/password", data=form, headers=headers)
-        while answer.status_code == 303 and not answer.headers["location"].startswith(
-            "https://app"
-        ):
-            http.cookies.clear()
-            answer = await http.get(urlsplit(answer.headers["location"]).path, headers=headers)
-        http.cookies.clear()
-        if "code=" not in answer.headers.get("location", ""):
-            raise SystemExit(f"bench: {answer.status_code} {answer.text[:500]}")
 
     async def _calls(self, http: httpx.AsyncClient, seconds: float) -> list[float]:
         """Make calls at a steady rate, each counted from when it was due."""
@@ -177,11 +143,6 @@ class SignIns:
         of_server = settings.load(opened)
         async with open_database(of_server.database, master_key.load(of_server)) as db:
             await db.fetch_all(Statement(update(users).values(password_hash=known)))
-
-    def _post(self, path: str, body: dict[str, object]) -> dict[str, dict[str, str]]:
-        answer = self._server.http.post(path, json=body, headers=self._headers)
-        made: dict[str, dict[str, str]] = answer.raise_for_status().json()
-        return made
 
 
 def _percentile(times: list[float], share: float) -> float:

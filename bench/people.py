@@ -15,8 +15,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from serving import TENANTRY
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -75,7 +73,10 @@ class People:
             rows = sum(bool(file.write(json.dumps(row) + "\n")) for row in self._rows())
         began = time.perf_counter()
         done = subprocess.run(
-            [TENANTRY, "import", "users", str(path), "--create-organizations", "--json"],
+            [
+                *(self._server.program.command, "import", "users", str(path)),
+                *("--create-organizations", "--json"),
+            ],
             env=self._server.environment,
             cwd=self._server.folder,
             capture_output=True,

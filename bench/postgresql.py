@@ -88,6 +88,11 @@ class PostgreSQL:
         """Do now the work that would come later by itself after a large load."""
         self._query("tenantry", "VACUUM ANALYZE")
 
+    def empty(self) -> None:
+        """Put an empty database into the place of the server's, which is not running."""
+        self._query("postgres", "DROP DATABASE tenantry WITH (FORCE)")
+        self._query("postgres", "CREATE DATABASE tenantry")
+
     def copy_for_floor(self) -> None:
         """Copy the seeded database, which nobody may be using, and number its organizations."""
         self._query("postgres", "CREATE DATABASE floor TEMPLATE tenantry")

@@ -15,8 +15,23 @@ from pathlib import Path
 
 import httpx
 
-TENANTRY = Path(sys.executable).parent / "tenantry"
 START_LIMIT = 60.0  # seconds until a server that does not answer is given up
+
+
+@dataclass(frozen=True)
+class Program:
+    """The command ``tenantry`` of one state of the code."""
+
+    tree: Path
+    command: Path
+    environment: dict[str, str]  # on top of ours
+
+    def knows(self, setting: str) -> bool:
+        """Whether there is such a setting: an older program refuses what it does not know."""
+        return f"`{setting}`" in (self.tree / "docs" / "settings.md").read_text()
+
+
+OURS = Program(Path(__file__).parent.parent, Path(sys.executable).parent / "tenantry", {})
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,15 @@ def machine_cpu() -> float:
 class Server:
     """A server on a port and in a folder of its own."""
 
-    def __init__(self, folder: Path, database_url: str, *, workers: int, tls: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        *,
+        workers: int,
+        tls: bool,
+        program: Program = OURS,
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -71,17 +94,21 @@ class Server:
         self.folder = folder
         self.log = folder / "server.log"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("TENANTRY_")}
-        self.environment = inherited | {
+        self.program = program
+        self.environment = inherited | program.environment
+        self.environment |= {
             "TENANTRY_LISTEN": f"127.0.0.1:{port}",
             "TENANTRY_PUBLIC_URL": f"https://localhost:{port}",
             "TENANTRY_DATA_DIR": str(folder / "data"),
             "TENANTRY_DATABASE_URL": database_url,
             "TENANTRY_WORKERS": str(workers),
-            "TENANTRY_RATE_LIMIT_SIGN_INS": "",  # all come from one address
         }
+        if program.knows("TENANTRY_RATE_LIMIT_SIGN_INS"):
+            self.environment["TENANTRY_RATE_LIMIT_SIGN_INS"] = ""  # all come from one address
         # Its certificate is its own, and it is on this machine.
         self.http = httpx.Client(base_url=self.url, verify=False, timeout=30)
         self.process: subprocess.Popen[bytes] | None = None
+        self._credentials: tuple[str, str] | None = None
 
     @property
     def pid(self) -> int:
@@ -91,10 +118,11 @@ class Server:
 
     def start(self) -> float:
         """Start it; return the seconds from exec to the first answer that needs its database."""
+        self._credentials = None
         with self.log.open("ab") as log:
             began = time.perf_counter()
             self.process = subprocess.Popen(
-                [TENANTRY, "serve"],
+                [self.program.command, "serve"],
                 env=self.environment,
                 cwd=self.folder,
                 stdout=log,
@@ -129,8 +157,13 @@ class Server:
 
     def credentials(self) -> tuple[str, str]:
         """Id and secret of the management client that ``tenantry env`` shows."""
+        if self._credentials is None:
+            self._credentials = self._shown()
+        return self._credentials
+
+    def _shown(self) -> tuple[str, str]:
         shown = subprocess.run(
-            [TENANTRY, "env"],
+            [self.program.command, "env"],
             env=self.environment,
             cwd=self.folder,
             capture_output=True,

@@ -254,11 +254,9 @@ class Webhooks:
 
     def worker(self) -> subprocess.Popen[bytes]:
         """Start a worker; it ends with the context."""
-        from serving import TENANTRY
-
         with self._server.log.open("ab") as log:
             return _Ended(
-                [TENANTRY, "worker"],
+                [self._server.program.command, "worker"],
                 env=self._server.environment,
                 cwd=self._server.folder,
                 stdout=log,
