@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 TIMEOUT_SECONDS = 60
 _IMPORTED = (
-    *("tenantry.cli", "tenantry.doctor", "tenantry.worker", "tenantry.data.bulk.restore"),
+    *("tenantry.cli.commands", "tenantry.doctor", "tenantry.worker", "tenantry.data.bulk.restore"),
     *("tenantry.db.postgresql", "tenantry.db.sqlite", "rich.table", "typer.rich_utils"),
 )
 

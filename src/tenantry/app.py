@@ -322,9 +322,9 @@ class Application:
         await self._open.enter_async_context(worker.beside(db, settings))
         # All objects of now stay: the collector need not look at it again. A call leaves next to
         # no cycles, and looking for them every 700 objects was 6 % of a PATCH.
-        gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 50)
+        gc.enable()
 
 
 async def _first_client(settings: Settings, db: Session) -> None:

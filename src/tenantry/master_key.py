@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 from tenantry.settings import SettingError
@@ -64,6 +63,8 @@ def load(settings: Settings) -> bytes:
 
 def _create(path: Path) -> None:
     """Write a new key whole, unless another process was faster."""
+    import secrets  # it takes a library that each start would load
+
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as new:

@@ -58,6 +58,16 @@ def test_the_port_is_shared_between_workers_alone():
     assert listener(configure(workers="2"))["enable_reuse_port"] is True
 
 
+def test_the_application_is_embedded_as_pyvoy_does_it():
+    from pyvoy import PyvoyServer
+    from pyvoy._server import get_envoy_environ
+
+    theirs = PyvoyServer("some:app", tls_enable_http3=False, lifespan=True).get_envoy_config()
+    (chain,) = listener(theirs)["filter_chains"]
+    assert envoy._application("some:app") == chain
+    assert envoy.embedding().keys() == get_envoy_environ().keys()
+
+
 def test_every_ipv6_address_is_every_ipv4_address_too():
     assert listener(configure(listen="[::]:1"))["address"]["socket_address"] == {
         "address": "::",

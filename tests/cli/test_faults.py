@@ -12,6 +12,7 @@ from servers import LiveServer
 from sqlalchemy import create_engine, text
 
 from tenantry import cli
+from tenantry.cli import commands
 from tenantry.db import migrate
 
 # Each needs the database; `serve` does too, and has a process of its own below.
@@ -64,7 +65,7 @@ def of(command):
 
 
 def test_the_commands_of_this_file_are_all_there_are():
-    known = {name for name in of(typer.main.get_command(cli.app)) if name not in NO_DATABASE}
+    known = {name for name in of(typer.main.get_command(commands.app)) if name not in NO_DATABASE}
     assert {n for n in known if any(c == n or c.startswith(f"{n} ") for c in COMMANDS)} == known
 
 

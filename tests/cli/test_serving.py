@@ -269,6 +269,8 @@ def test_an_address_of_another_machine_is_named(live_server):
 def test_a_python_without_a_shared_library_is_named(tmp_path):
     script = (
         "import find_libpython, sys\n"
+        "from tenantry.launcher import envoy\n"
+        "envoy._library_of_this_process = lambda: None\n"
         "find_libpython.candidate_paths = lambda: []\n"
         "from tenantry.cli import main\n"
         "sys.argv = ['tenantry', 'serve']\n"

@@ -12,6 +12,7 @@ import errno
 import os
 import signal
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tenantry import data_folder, master_key
@@ -19,10 +20,13 @@ from tenantry.launcher import certificates, envoy, whereabouts
 from tenantry.settings import SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tenantry.settings import Settings
 
 # Both are blocked before Envoy starts, which would drop requests in flight: see `housekeeping`.
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+FINISH_SECONDS = 7.0  # for requests in flight; containers are killed after 10 s, unless told
 
 
 def serve(settings: Settings, app: str = envoy.APP) -> int:
@@ -74,7 +78,19 @@ def prepare(settings: Settings) -> certificates.Files:
     """
     data_folder.make(settings)
     master_key.find(settings)
+    if settings.workers > 1:
+        _in_a_child(lambda: certificates.ensure(settings))
     return certificates.ensure(settings)
+
+
+def _in_a_child(work: Callable[[], object]) -> None:
+    """Do this first in a process that ends, whose imports would stay in the supervisor."""
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):  # the parent does it again, and raises it
+            work()
+        os._exit(0)
+    os.waitpid(child, 0)
 
 
 def check_address(settings: Settings) -> None:

@@ -24,7 +24,6 @@ from tenantry import launcher, web
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REQUEST_SECONDS = 7.0  # for requests in flight; containers are killed after 10 s, unless told
 _IDLE_SECONDS = 1.0  # for open connections without a request
 _HANDSHAKE_SECONDS = 0.2  # for connections that are half open
 _POLL_SECONDS = 0.05
@@ -59,6 +58,14 @@ def drain(admin: Path, port: int, seconds: float) -> None:
         _finish(admin)
 
 
+def listens(port: int) -> bool:
+    """Whether this process can be reached at the port, and not only another that shares it."""
+    found = list(_listeners(port))
+    for listener in found:
+        listener.close()
+    return bool(found) or sys.platform != "linux"
+
+
 class _Hurry(Exception):
     """A further stop signal came."""
 
@@ -88,7 +95,7 @@ def _close(admin: Path, port: int) -> None:
 def _finish(admin: Path) -> None:
     """Wait until nobody is there, or nobody has asked for a while, or it takes too long."""
     start = idle_since = time.monotonic()
-    while (now := time.monotonic()) < start + REQUEST_SECONDS:
+    while (now := time.monotonic()) < start + launcher.FINISH_SECONDS:
         figures = _active(admin)
         if not any(figures.values()):
             return
@@ -105,8 +112,13 @@ def _listeners(port: int) -> Iterator[socket.socket]:
         return
     for path in Path("/proc/self/fd").iterdir():
         try:
-            one = socket.socket(fileno=os.dup(int(path.name)))
-        except OSError:  # no socket, or gone
+            descriptor = os.dup(int(path.name))
+        except OSError:  # gone
+            continue
+        try:
+            one = socket.socket(fileno=descriptor)
+        except OSError:  # no socket
+            os.close(descriptor)
             continue
         with suppress(OSError):
             listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)

@@ -1,14 +1,16 @@
 """Envoy's configuration, command and environment, from the settings.
 
-It starts from the one that pyvoy makes. Ours adds: TLS and cleartext on one port, limits that cut
-off a stuck client without harm to others, error bodies in our shape, certificates that are read
-anew when they change, and an admin interface that only this user can reach.
+To what pyvoy needs it adds: TLS and cleartext on one port, limits that cut off a stuck client
+without harm to others, error bodies in our shape, certificates that are read anew when they change,
+and an admin interface that only this user can reach.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import html
+import importlib.util
 import ipaddress
 import json
 import os
@@ -139,17 +141,42 @@ def embedding() -> dict[str, str]:
         StartError: this Python has no shared library to embed.
 
     """
-    from pyvoy._server import get_envoy_environ
-
-    variables: dict[str, str] = get_envoy_environ()
-    if not {"LD_PRELOAD", "DYLD_INSERT_LIBRARIES"} & variables.keys():
+    library = _library_of_this_process() or _installed_library()
+    if library is None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise StartError(
             f"the Python in {sys.base_prefix} has no shared libpython{version}, which the server "
             f"embeds: install it (Debian, Ubuntu: apt install libpython{version}; pyenv: "
             "PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install), then make the environment anew"
         )
-    return variables
+    preload = "DYLD_INSERT_LIBRARIES" if sys.platform == "darwin" else "LD_PRELOAD"
+    return {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONHOME": f"{sys.prefix}{os.pathsep}{sys.exec_prefix}",
+        preload: library,
+    }
+
+
+def _library_of_this_process() -> str | None:
+    """Return the libpython that this process runs; None where it has none, or the system no /proc.
+
+    To look for one that is installed takes imports and a process, a tenth of a second of a start.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            _, _, path = line.partition("/")
+            if path and Path(path).name.startswith("libpython3."):
+                return f"/{path}"
+    return None
+
+
+def _installed_library() -> str | None:
+    import find_libpython
+
+    for path in map(Path, find_libpython.candidate_paths()):
+        if path.name.startswith("libpython") and path.exists():
+            return str(path)
+    return None
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -210,17 +237,7 @@ def write_secret(path: Path, files: certificates.Files) -> None:
 
 def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     """Return the configuration of the worker whose file this is."""
-    from pyvoy import PyvoyServer
-
-    server = PyvoyServer(
-        app,
-        address=settings.host,
-        port=settings.port,
-        tls_enable_http3=False,
-        lifespan=True,  # a start that fails is an error, not a sign that there is no lifespan
-    )
-    config: dict[str, Any] = server.get_envoy_config()
-    del config["admin"]  # on a TCP port: any local user could stop the server
+    config: dict[str, Any] = {}
     socket = path.with_suffix(".sock")
     if _fits(socket):
         config["admin"] = {"address": {"pipe": {"path": str(socket), "mode": 0o600}}}
@@ -235,8 +252,7 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     active = [{"suffix": f"downstream_{what}_active"} for what in ("rq", "cx", "pre_cx")]
     config["stats_config"] = {"stats_matcher": {"inclusion_list": {"patterns": active}}}
     config["overload_manager"] = _overload_manager()
-    (listener,) = config["static_resources"]["listeners"]
-    (chain,) = listener["filter_chains"]
+    chain = _application(app)
     _limit(chain["filters"][-1]["typed_config"], settings.public_url)
 
     secret = path.with_name(f"{settings.port}-certificate.json")
@@ -244,7 +260,12 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     if answers_cleartext(settings):
         chains.append({**chain, "filter_chain_match": {"transport_protocol": "raw_buffer"}})
     inspector = f"{_TYPE}.filters.listener.tls_inspector.v3.TlsInspector"
-    listener |= {
+    address: dict[str, Any] = {"address": settings.host, "port_value": settings.port}
+    if settings.host == "::":
+        address["ipv4_compat"] = True
+    listener = {
+        "name": "listener",
+        "address": {"socket_address": address},
         "filter_chains": chains,
         "listener_filters": [
             {"name": "tls_inspector", "typed_config": {"@type": inspector}},
@@ -253,9 +274,48 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
         "enable_reuse_port": settings.workers > 1,
         "per_connection_buffer_limit_bytes": 1 << 20,
     }
-    if settings.host == "::":
-        listener["address"]["socket_address"]["ipv4_compat"] = True
+    config["static_resources"] = {"listeners": [listener]}
     return config
+
+
+def _application(app: str) -> dict[str, Any]:
+    """Return the chain that hands requests to this application, as pyvoy writes it.
+
+    Written here, for to import pyvoy takes a tenth of a second of each start. A test holds it to
+    pyvoy's own.
+    """
+    spec = importlib.util.find_spec("pyvoy")
+    if spec is None or not spec.submodule_search_locations:
+        raise StartError("pyvoy is not installed: make the environment anew")
+    (module,) = Path(spec.submodule_search_locations[0]).glob("_pyvoy.*so")
+    server = {
+        "app": app,
+        "interface": "asgi",
+        "root_path": "",
+        "lifespan": True,  # a start that fails is an error, not a sign that there is no lifespan
+    }
+    embedded = {
+        "name": "pyvoy",
+        "typed_config": {
+            "@type": f"{_TYPE}.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+            "dynamic_module_config": {"module": {"local": {"filename": str(module)}}},
+            "filter_name": "pyvoy",
+            "terminal_filter": True,
+            "filter_config": {
+                "@type": "type.googleapis.com/google.protobuf.StringValue",
+                "value": json.dumps(server),
+            },
+        },
+    }
+    http = {
+        "@type": f"{_TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "ingress_http",
+        "route_config": {"virtual_hosts": [{"name": "local_service", "domains": ["*"]}]},
+        "http_filters": [embedded],
+        "generate_request_id": False,
+    }
+    manager = "envoy.filters.network.http_connection_manager"
+    return {"filters": [{"name": manager, "typed_config": http}]}
 
 
 def answers_cleartext(settings: Settings) -> bool:

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantry import launcher, web
-from tenantry.launcher import banner, certificates, draining, envoy
+from tenantry.launcher import banner, certificates, draining, envoy, resident
 from tenantry.settings import SettingError
 
 if TYPE_CHECKING:
@@ -34,8 +33,10 @@ def start(settings: Settings) -> None:
 
 
 def _keep(settings: Settings) -> None:
-    if os.environ.get("TENANTRY_LAUNCHER") == "1" and _listens(settings):
-        print(banner.text(settings), flush=True)  # noqa: T201 - for the person at the terminal
+    if _listens(settings):
+        if os.environ.get("TENANTRY_LAUNCHER") == "1":
+            print(banner.text(settings), flush=True)  # noqa: T201 - for the person at the terminal
+        resident.let_go()
     shown = _Shown(settings)
     while (stop := signal.sigtimedwait(launcher.STOP_SIGNALS, CERTIFICATE_SECONDS)) is None:
         shown.refresh()
@@ -50,14 +51,11 @@ def _keep(settings: Settings) -> None:
 
 
 def _listens(settings: Settings) -> bool:
-    """Wait until the server can be reached; False if it is to stop before that."""
+    """Wait until this process can be reached; False if it is to stop before that."""
     while not (signal.sigpending() & launcher.STOP_SIGNALS):
-        try:
-            socket.create_connection((launcher.reachable(settings.host), settings.port), 1).close()
-        except OSError:
-            time.sleep(_POLL_SECONDS)
-        else:
+        if draining.listens(settings.port):
             return True
+        time.sleep(_POLL_SECONDS)
     return False
 
 

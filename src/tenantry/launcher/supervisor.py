@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tenantry import launcher, log
-from tenantry.launcher import draining
+from tenantry.launcher import resident
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.02
-_STOP_SECONDS = draining.REQUEST_SECONDS + 8.0  # the rest is for the work beside the calls
+_STOP_SECONDS = launcher.FINISH_SECONDS + 8.0  # the rest is for the work beside the calls
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0  # a worker that lived this long is restarted at once the next time
@@ -88,6 +88,7 @@ class Supervisor:
         if code is None:
             for worker in others:
                 worker.start()
+            resident.let_go()
             stop = self._look_after()
             self._stop(stop)
             return 0

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
-from tenantry import settings
-from tenantry.app import Application
-from tenantry.launcher import housekeeping
+# Until the application is ready: imports make next to no garbage, and each collection looks at all
+# that they have made.
+gc.disable()
+
+from tenantry import settings  # noqa: E402
+from tenantry.app import Application  # noqa: E402
+from tenantry.launcher import housekeeping  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping

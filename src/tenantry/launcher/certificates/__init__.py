@@ -12,7 +12,6 @@ import fcntl
 import ipaddress
 import json
 import os
-import ssl
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from tenantry.settings import Settings
 
 RENEW_DAYS = 30
-# Where systems keep all their roots in one file, beside the place that OpenSSL was built with.
+# Where systems keep all their roots in one file, before the place that OpenSSL was built with.
 _ROOTS = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -92,6 +91,8 @@ def check_pair(found: Files) -> None:
         SettingError: one of them cannot be used.
 
     """
+    import ssl
+
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(found.chain, found.key, "")
     except ssl.SSLError as problem:
@@ -124,12 +125,15 @@ def refresh_bundle(found: Files) -> None:
 
 def system_roots() -> bytes:
     """Return the system's roots in PEM; empty where it has none in one file."""
-    for path in (ssl.get_default_verify_paths().openssl_cafile, *_ROOTS):
-        roots = Path(path)
-        if roots.is_file():
-            content = roots.read_bytes()
-            return content if content.endswith(b"\n") else content + b"\n"
-    return b""
+    roots = next((path for path in map(Path, _ROOTS) if path.is_file()), None)
+    if roots is None:
+        import ssl
+
+        roots = Path(ssl.get_default_verify_paths().openssl_cafile)
+    if not roots.is_file():
+        return b""
+    content = roots.read_bytes()
+    return content if content.endswith(b"\n") else content + b"\n"
 
 
 @contextmanager

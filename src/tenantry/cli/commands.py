@@ -1,0 +1,149 @@
+"""The commands: the list that `tenantry --help` shows, and those without a file of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tenantry.cli import (
+    bulk,
+    clients,
+    events,
+    events_export,
+    interceptors,
+    keys,
+    mail,
+    running,
+    users,
+    webhooks,
+    work,
+)
+from tenantry.settings import load
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+
+app = typer.Typer(
+    name="tenantry",
+    help="A self-hosted home for the tenants of a B2B SaaS product.",
+    epilog="Settings are TENANTRY_... variables or lines of tenantry.toml: see docs/settings.md.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(clients.app, name="client")
+app.add_typer(keys.app, name="key")
+app.add_typer(mail.app, name="mail")
+app.add_typer(users.app, name="user")
+events.app.command("export")(events_export.export)
+app.add_typer(events.app, name="events")
+app.add_typer(webhooks.app, name="webhook")
+app.add_typer(interceptors.app, name="interceptor")
+app.command()(work.worker)
+app.add_typer(bulk.app, name="import")
+app.command()(bulk.export)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def serve() -> None:
+    """Serve until stopped; a first start makes everything that is missing."""
+    from tenantry.cli import serving
+
+    raise typer.Exit(serving.serve())
+
+
+@app.command()
+def migrate(*, as_json: AsJson = False) -> None:
+    """Bring the database's schema up to date."""
+    import asyncio
+
+    from tenantry import data_folder
+    from tenantry.db import migrate as migrations
+    from tenantry.db.opening import OpenError, bring_up_to_date
+
+    settings = load()
+    data_folder.make(settings)
+    try:
+        _, applied = asyncio.run(bring_up_to_date(settings.database))
+    except OpenError as problem:
+        running.fail(str(problem))
+    if as_json:
+        running.print_json({"applied": applied, "revision": migrations.HEAD})
+    else:
+        running.say(f"applied {', '.join(applied)}" if applied else f"at {migrations.HEAD} already")
+
+
+@app.command()
+def restore(
+    *,
+    go: Annotated[
+        bool, typer.Option("--go", help="Let it go out again: this is the one that sends.")
+    ] = False,
+) -> None:
+    """Hold all that would go out of a restored database: run it before the first start.
+
+    Mail, webhooks, log streams and logout notices wait until `tenantry restore --go`.
+    """
+
+    async def work(call: Call) -> bool:
+        from tenantry.db import copies
+
+        return await (copies.go(call.db) if go else copies.hold(call.db, "it was restored"))
+
+    changed = running.with_call(work)
+    if go:
+        running.say("what waits goes out" if changed else "nothing was held")
+    else:
+        word = "is held" if changed else "is held already"
+        running.say(f"outgoing work {word}; `tenantry restore --go` when it may go out")
+
+
+@app.command()
+def env(*, as_json: AsJson = False) -> None:
+    """Print what lets curl and the SDKs use this server: eval "$(tenantry env)".
+
+    The address, a management client with its secret, and where the roots are that make the
+    server's certificate trusted: the system's and ours, so that other HTTPS goes on working.
+    """
+    from tenantry.cli.environment import variables
+
+    exported = variables(load())
+    if as_json:
+        running.print_json(exported)
+        return
+    import shlex
+
+    for name, value in exported.items():
+        running.say(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def doctor(
+    *,
+    as_json: AsJson = False,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Print every setting first, secrets hidden.")
+    ] = False,
+) -> None:
+    """Check settings, database, certificate, clock and port, and say what to do."""
+    from tenantry import doctor as examination
+
+    findings = examination.examine()
+    table = load().table() if settings else []
+    if as_json:
+        shown = [{"name": n, "value": v, "default": d, "help": h} for n, v, d, h in table]
+        running.print_json(
+            {"checks": [f.shown() for f in findings], **({"settings": shown} if settings else {})}
+        )
+    else:
+        if settings:
+            running.print_table(
+                ["Setting", "Value", "Default"], [(name, v, d) for name, v, d, _ in table]
+            )
+        for finding in findings:
+            running.say(finding.line())
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
