@@ -17,6 +17,7 @@ class Budget:
         self._size = size
         self._floor = max(1, size // 4)
         self._lock = threading.Lock()
+        self._full = False
         self._taken: dict[object, int] = {}
 
     def join(self, pool: object) -> None:
@@ -26,15 +27,19 @@ class Budget:
     def leave(self, pool: object) -> None:
         """Count it no more."""
         self._taken.pop(pool, None)
+        self._full = False
 
     def take(self, pool: object) -> bool:
         """Take one connection for this pool, if there is one left for it."""
+        if self._full and self._taken.get(pool, 0) >= self._floor:
+            return False
         with self._lock:
             mine = self._taken.get(pool, 0)
             kept = sum(max(n, self._floor) for p, n in self._taken.items() if p is not pool)
             if mine >= max(self._floor, self._size - kept):
                 return False
             self._taken[pool] = mine + 1
+            self._full = sum(self._taken.values()) >= self._size
             return True
 
     def give(self, pool: object) -> None:
@@ -42,6 +47,7 @@ class Budget:
         with self._lock:
             if pool in self._taken:
                 self._taken[pool] -= 1
+                self._full = False
 
     def surplus(self, pool: object) -> int:
         """Return how many of its connections others of the process could have."""

@@ -104,6 +104,7 @@ class PostgreSQL(Database):
                 timeout=seconds,
                 command_timeout=_ANSWER_SECONDS,
             )
+            made.prepares = mode != pgbouncer.TRANSACTION
             return made
 
         pool = Pool(connect, budget)
@@ -260,7 +261,8 @@ async def _fetch(
 ) -> Sequence[Row]:
     """Run a statement; if it is cut off, ``undone`` says that nothing remains of it."""
     try:
-        rows: Sequence[Row] = await connection.fetch(sql, *args)
+        until = asyncio.get_running_loop().time() + _ANSWER_SECONDS
+        rows: Sequence[Row] = await connection.rows(sql, args, until)
     except Exception as problem:
         meant = _meant(problem, connection, undone=undone)
         if meant is problem:
@@ -325,7 +327,7 @@ def _lost(problem: Exception, connection: Connection, *, undone: bool) -> Except
     unsent = closed and isinstance(problem, asyncpg.InterfaceError)
     if type(problem) is asyncpg.InternalClientError:
         unsent = "cannot switch to state" in str(problem)
-    late = isinstance(problem, TimeoutError)
+    late = connection.is_late or isinstance(problem, TimeoutError)
     if not (unsent or late or (closed and isinstance(problem, _LOST))):
         return problem  # it was used wrongly
     connection.terminate()

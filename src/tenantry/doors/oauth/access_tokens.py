@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Seconds, where a client has no lifetime of its own; keys.service.LONGEST_TOKEN_SECONDS at most.
 LIFETIME_SECONDS = {M2M: 3600}
 _LONGEST_SECONDS = 24 * 3600
+_INVALID = "Token invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,6 @@ class AccessTokens:
 
         """
         claims = await self._signed.claims(token)
-        invalid = errors.Unauthenticated("Token invalid")
         client_id, token_id = claims.get("client_id"), claims.get("jti")
         if (
             not isinstance(client_id, str)
@@ -121,10 +121,10 @@ class AccessTokens:
             or not isinstance(token_id, str)
             or not ids.well_formed(ids.TOKEN, token_id)
         ):
-            raise invalid
+            raise errors.Unauthenticated(_INVALID)
         client = await self._directory.in_force(client_id, token_id)
         if client is None or not self._is_its(client, claims):
-            raise invalid
+            raise errors.Unauthenticated(_INVALID)
         return AccessToken(client, claims)
 
     def _audience(self, client: Client) -> list[str]:

@@ -79,25 +79,26 @@ class Authenticator:
         return found
 
     async def _by_token(self, authorization: str, address: str) -> Caller:
-        problem = errors.Unauthenticated()
+        problem: errors.Unauthenticated | None = None
         values = authorization.split(",")
         if len(values) > _MOST_TOKENS:
             raise errors.Unauthenticated
         for value in values:
             scheme, _, token = value.strip().partition(" ")
-            if scheme.lower() != "bearer" or not token.strip():
+            token = token.strip()
+            if scheme.lower() != "bearer" or not token:
                 continue
             try:
-                if await self._user_tokens.is_one(token.strip()):
-                    return _bearer(await self._user_tokens.verify(token.strip()))
-                client = (await self._tokens.verify(token.strip())).client
+                if await self._user_tokens.is_one(token):
+                    return _bearer(await self._user_tokens.verify(token))
+                client = (await self._tokens.verify(token)).client
             except errors.Unauthenticated as bad:
                 problem = bad
                 continue
             if not addresses.allows(client, address):
                 raise errors.PermissionDenied(addresses.REFUSAL)
             return caller_of(client)
-        raise problem
+        raise problem or errors.Unauthenticated
 
     async def _by_session(self, cookies: str) -> Caller:
         secret = self._session_cookie.read(cookies)

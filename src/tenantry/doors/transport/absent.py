@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tenantry import errors
 from tenantry.web import MAX_ANONYMOUS
@@ -28,6 +28,7 @@ class Absent:
     verb: str
     template: str
     feature: str  # what it belongs to
+    streams: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

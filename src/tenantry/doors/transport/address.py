@@ -29,16 +29,17 @@ class Addresses:
         only as long as a trusted one has written. Text that is no address ends the walk: the one
         found so far is the client's then.
         """
+        if forwarded_for is None or not self._trusted:
+            return _spelled(peer)
         found = _read(peer)
         if found is None:
             return ""
-        if forwarded_for is not None:
-            entries = reversed(forwarded_for.split(","))
-            for entry in itertools.islice(entries, _MOST_HOPS):
-                said = _read(entry.strip()) if self._trusts(found) else None
-                if said is None:
-                    break
-                found = said
+        entries = reversed(forwarded_for.split(","))
+        for entry in itertools.islice(entries, _MOST_HOPS):
+            said = _read(entry.strip()) if self._trusts(found) else None
+            if said is None:
+                break
+            found = said
         return str(found)
 
     def _trusts(self, address: Address) -> bool:
@@ -51,6 +52,13 @@ def _read(text: str) -> Address | None:
     An IPv4 address mapped into IPv6 (RFC 4291 section 2.5.5.2) is the IPv4 address.
     """
     return _parse(text) if len(text) <= _MOST_CHARACTERS else None
+
+
+@functools.lru_cache(maxsize=10_000)
+def _spelled(peer: str) -> str:
+    """Return the address of a connection's other end; "" if it has none."""
+    found = _read(peer)
+    return "" if found is None else str(found)
 
 
 @functools.lru_cache(maxsize=10_000)

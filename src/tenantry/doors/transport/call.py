@@ -112,7 +112,7 @@ class Pipeline:
             errors.Error: see the rpc.
 
         """
-        beyond = {**admission.extra, **(extra or {})}
+        beyond = {**admission.extra, **extra} if extra else admission.extra
         policy.check_fields(method, admission.caller, message, beyond)
         messages.check(message, spelled=spelled)
         call = Call(
@@ -162,8 +162,7 @@ class Pipeline:
 
 def _extra(method: Method, headers: Mapping[str, str]) -> dict[str, list[str]]:
     """Return what the call takes beyond its message: `force` from `x-force`, as from a query."""
-    names = [name for name in method.query if not name.endswith(".*")]
-    return {name: [headers[f"x-{name}"]] for name in names if f"x-{name}" in headers}
+    return {name: [headers[header]] for name, header in method.extra_headers if header in headers}
 
 
 def _revisions(if_match: str | None) -> frozenset[int] | None:

@@ -80,7 +80,6 @@ class Entry:
         self._refusal = refusal
         self._strict_transport = strict_transport(public_url)
         self._public: set[str] = set()
-        self._streaming: set[tuple[str, str]] = set()
 
     def add_routes(self, routes: Iterable[Route]) -> None:
         """Register what a door serves."""
@@ -88,45 +87,78 @@ class Entry:
             self._router.add(route.verb, route.template, route)
             if route.public:
                 self._public.add(route.template)
-            if route.streams:
-                self._streaming.add((route.verb, route.template))
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; nothing it holds makes this raise.
 
         Only a stream that fails half way does: the server around us cuts it off then.
         """
-        with contextlib.suppress(_ClientGone):
-            await self._answer(scope, receive, _until_gone(send))
+        request = self._request(scope)
+        try:
+            response = await self._answer(scope, request, receive, send)
+            if response is not None:
+                await self._send(request, response, send)
+        except _ClientGone:
+            return
 
-    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        request, pieces = self._request(scope), None
+    async def _answer(
+        self, scope: Mapping[str, Any], request: Request, receive: Receive, send: Send
+    ) -> Response | StreamingResponse | None:
+        """Return the answer; None where the door of rpcs has sent it itself."""
         response: Response | StreamingResponse
+        pieces = None
         try:
             _check_host(request, scope.get("http_version"))
             if request.path not in _UNLIMITED:
                 request.tell(await self._rates.take_address(request.address))
-            if (request.verb, request.path) in self._streaming:
-                request.pieces = pieces = _Pieces(request, receive)
-            else:
-                request.body = await _read_body(request, receive, self._limit(request))
             if request.verb == "POST" and self._door.has(request.path):
+                request.body = await _read_body(request, receive, self._door.limit(request.path))
                 await self._door(scope, request, self._finish(request, send))
-                return
-            if rpc.is_grpc(request):
-                raise errors.Unimplemented  # noqa: TRY301 - answered with all other errors
-            response = await self._respond(request)
+                return None
+            target = self._target(request)
+            if isinstance(target, errors.Error):
+                request.body = await _read_body(request, receive, MAX_ANONYMOUS)
+                response = self._nowhere(request, target)
+            elif target.streams:
+                request.pieces = pieces = _Pieces(request, receive)
+                response = await target(request)
+            else:
+                request.body = await _read_body(request, receive, target.body_limit)
+                response = await target(request)
         except _ClientGone:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
             error = details.translate(problem, request.request_id)
             if rpc.is_grpc(request):
                 await grpc.send_error(self._finish(request, send), request, error)
-                return
+                return None
             response = self._refused(error, request)
         if pieces is not None:
             await pieces.drain()
-        await self._send(request, response, send)
+        return response
+
+    def _target(self, request: Request) -> Any:
+        """Return what a request is for, or the error that it has none, once its body is read."""
+        try:
+            target, request.params = self._router.match(request.verb, request.path)
+        except errors.Error as problem:
+            return problem
+        return target
+
+    def _nowhere(self, request: Request, problem: errors.Error) -> Response:
+        """Answer a request that no door waits for.
+
+        Raises:
+            errors.Error: it is not one that asks which verbs there are.
+
+        """
+        if rpc.is_grpc(request):
+            raise errors.Unimplemented
+        if request.verb == "OPTIONS":
+            return self._options(request)
+        if self._door.has(request.path):
+            raise errors.MethodNotAllowed("POST, OPTIONS")
+        raise problem
 
     def _refused(self, error: errors.Error, request: Request) -> Response:
         """Return an error as its caller reads it: Connect, a person in a browser, REST."""
@@ -144,26 +176,6 @@ class Entry:
         peer = scope.get("client") or ("",)
         request.address = self._addresses.client(peer[0], request.headers.get("x-forwarded-for"))
         return request
-
-    def _limit(self, request: Request) -> int:
-        """Return how many bytes the body may have; where nothing is, as few as anybody may send."""
-        if request.verb == "POST" and self._door.has(request.path):
-            return self._door.limit(request.path)
-        try:
-            target, _ = self._router.match(request.verb, request.path)
-        except errors.Error:  # which is answered once the body is read
-            return MAX_ANONYMOUS
-        limit: int = target.body_limit
-        return limit
-
-    async def _respond(self, request: Request) -> Response | StreamingResponse:
-        if request.verb == "OPTIONS":
-            return self._options(request)
-        if self._door.has(request.path):
-            raise errors.MethodNotAllowed("POST, OPTIONS")
-        handler, request.params = self._router.match(request.verb, request.path)
-        response: Response | StreamingResponse = await handler(request)
-        return response
 
     def _options(self, request: Request) -> Response:
         verbs = ["POST"] if self._door.has(request.path) else self._router.verbs(request.path)
@@ -204,35 +216,35 @@ class Entry:
                 }
                 headers = [(name.encode(), value.encode()) for name, value in extra.items()]
                 event["headers"] = [*event["headers"], *headers]
-            await send(event)
+            await _deliver(event, send)
 
         return sent
 
     async def _send(
         self, request: Request, response: Response | StreamingResponse, send: Send
     ) -> None:
-        headers = {
-            **response.headers,
-            "x-request-id": request.request_id,
-            "x-content-type-options": "nosniff",
-            **self._strict_transport,
-        }
-        if not isinstance(response, StreamingResponse):
+        headers = dict(response.headers)
+        headers["x-request-id"] = request.request_id
+        headers["x-content-type-options"] = "nosniff"
+        if self._strict_transport:
+            headers |= self._strict_transport
+        if isinstance(response, Response) and response.status not in {204, 304}:
             headers["content-length"] = str(len(response.body))
-        for name, value in (*request.limits.items(), *self._cors(request).items()):
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        if response.status in {204, 304}:
-            del headers["content-length"]
-        headers.setdefault("cache-control", "no-store")
+        if request.limits or self._cors_origins or "origin" in request.headers:
+            for name, value in (*request.limits.items(), *self._cors(request).items()):
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        if "cache-control" not in headers:
+            headers["cache-control"] = "no-store"
         fields = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
         if isinstance(response, Response):
             fields += [(b"set-cookie", cookie.encode("latin-1")) for cookie in response.cookies]
-        await send({"type": "http.response.start", "status": response.status, "headers": fields})
+        start = {"type": "http.response.start", "status": response.status, "headers": fields}
+        await _deliver(start, send)
         if isinstance(response, StreamingResponse):
             await _stream(request, response, send)
             return
         body = b"" if request.verb == "HEAD" else response.body
-        await send({"type": "http.response.body", "body": body})
+        await _deliver({"type": "http.response.body", "body": body}, send)
 
 
 def error_response(error: errors.Error, request: Request) -> Response:
@@ -250,16 +262,17 @@ async def _stream(request: Request, response: StreamingResponse, send: Send) -> 
     async with contextlib.aclosing(response.pieces) as pieces:
         if request.verb != "HEAD":
             # The server around us sends the headers with the first piece: that may take a while.
-            await send({"type": "http.response.body", "body": b"", "more_body": True})
+            await _deliver({"type": "http.response.body", "body": b"", "more_body": True}, send)
             try:
                 async for piece in pieces:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    event = {"type": "http.response.body", "body": piece, "more_body": True}
+                    await _deliver(event, send)
             except _ClientGone:
                 raise
             except Exception as problem:  # noqa: BLE001 - whatever it is, the rest cannot follow
                 details.translate(problem, request.request_id)  # logs it
                 raise _CutOff from None
-    await send({"type": "http.response.body", "body": b""})
+    await _deliver({"type": "http.response.body", "body": b""}, send)
 
 
 class _CutOff(Exception):
@@ -270,16 +283,13 @@ class _ClientGone(Exception):
     """The client went away before its request, or the answer to it, was complete."""
 
 
-def _until_gone(send: Send) -> Send:
-    async def sent(event: MutableMapping[str, Any]) -> None:
-        try:
-            await send(event)
-        except OSError as problem:
-            # pyvoy raises one object each time: what it collects would never be let go.
-            problem.__traceback__ = None
-            raise _ClientGone from None
-
-    return sent
+async def _deliver(event: MutableMapping[str, Any], send: Send) -> None:
+    try:
+        await send(event)
+    except OSError as problem:
+        # pyvoy raises one object each time: what it collects would never be let go.
+        problem.__traceback__ = None
+        raise _ClientGone from None
 
 
 def _request(scope: Mapping[str, Any]) -> Request:
@@ -320,23 +330,25 @@ def _check_host(request: Request, version: str | None) -> None:
 
 async def _read_body(request: Request, receive: Receive, limit: int) -> bytes:
     pieces: list[bytes] = []
-    size, more, until = 0, True, 0.0
+    size, more = 0, True
     try:
         _check_length(request, limit)
+        # Where nothing comes at all, the server around us gives up: the first piece needs no timer.
+        piece, more = _piece(await receive())
+        _check_size(len(piece), limit)
+        if not more:
+            return piece
+        until = time.monotonic() + BODY_SECONDS
         while more:
-            # Where nothing comes at all, the server around us gives up: the first piece needs no
-            # timer.
-            left = until - time.monotonic()
-            piece, more = _piece(await (_received(receive, left) if pieces else receive()))
-            until = until or time.monotonic() + BODY_SECONDS
-            size += len(piece)
-            _check_size(size, limit)
             pieces.append(piece)
+            size += len(piece)
+            piece, more = _piece(await _received(receive, until - time.monotonic()))
+            _check_size(size + len(piece), limit)
     except errors.PayloadTooLarge:
         if more:
             await _drain(receive)
         raise
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return b"".join((*pieces, piece))
 
 
 async def _drain(receive: Receive) -> None:

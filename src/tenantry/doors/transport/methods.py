@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tenantry.caller import Kind
@@ -58,20 +58,24 @@ class Method:
     before: Callable[[Any, Call], Awaitable[None]] | None
     desc: DescMethod
 
-    @property
-    def path(self) -> str:
-        """The path on gRPC, gRPC-Web and Connect."""
-        return f"/{self.service}/{self.name}"
+    # Worked out from these, once.
+    path: str = field(init=False)  # on gRPC, gRPC-Web and Connect
+    for_anybody: bool = field(init=False)
+    body_limit: int = field(init=False)  # bytes of a request, also once decompressed
+    keeps_replies: bool = field(init=False)  # an Idempotency-Key is honoured: it is a POST
+    extra_headers: tuple[tuple[str, str], ...] = field(init=False)  # of query members, by name
 
-    @property
-    def body_limit(self) -> int:
-        """The bytes that a request may have, also once decompressed."""
-        return MAX_ANONYMOUS if self.allowed & Kind.ANONYMOUS.value else MAX_BODY
-
-    @property
-    def keeps_replies(self) -> bool:
-        """Whether an Idempotency-Key is honoured: the call is a POST, unless keyless."""
-        return not self.keyless and any(route.verb == "POST" for route in self.routes)
+    def __post_init__(self) -> None:
+        for_anybody = bool(self.allowed & Kind.ANONYMOUS.value)
+        names = [name for name in self.query if not name.endswith(".*")]
+        for name, value in {
+            "path": f"/{self.service}/{self.name}",
+            "for_anybody": for_anybody,
+            "body_limit": MAX_ANONYMOUS if for_anybody else MAX_BODY,
+            "keeps_replies": not self.keyless and any(r.verb == "POST" for r in self.routes),
+            "extra_headers": tuple((name, f"x-{name}") for name in names),
+        }.items():
+            object.__setattr__(self, name, value)
 
 
 def of_service(service: DescService, *implementations: object) -> Iterator[Method]:

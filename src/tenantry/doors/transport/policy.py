@@ -39,7 +39,7 @@ def check(method: Method, caller: Caller) -> None:
         errors.PermissionDenied: this kind of caller, or this one, may not make it.
 
     """
-    if not method.allowed & (caller.kind.value | Kind.ANONYMOUS.value):
+    if not (method.for_anybody or method.allowed & caller.kind.value):
         if caller.kind is Kind.ANONYMOUS and method.allowed:
             raise errors.Unauthenticated
         raise errors.PermissionDenied
@@ -84,7 +84,7 @@ def check_fields(
 
 
 def _is_for_anybody(method: Method) -> bool:
-    return bool(method.allowed & Kind.ANONYMOUS.value) and not method.permissions
+    return method.for_anybody and not method.permissions
 
 
 def _fields(method: Method, caller: Caller) -> tuple[str, ...] | None:

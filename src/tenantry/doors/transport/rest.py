@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
 from protobuf import (
@@ -51,6 +51,8 @@ class Transcoder:
     route: HttpRoute
     pipeline: Pipeline
 
+    streams: ClassVar[bool] = False  # no rpc takes its body piece by piece
+
     @property
     def body_limit(self) -> int:
         """The bytes that its body may have."""
@@ -88,16 +90,10 @@ class Transcoder:
                     )
             self._set_path_variables(message, request.params)
             return message, extra
-        members = self._path_variables(request.params)
         if request.query:
-            given, extra = self._query(request.query)
-            for name, value in given.items():
-                if members.setdefault(name, value) != value:
-                    raise errors.InvalidArgument.field(
-                        name, "conflict", "differs from the one in the path"
-                    )
-        messages.check_oneofs(kind.desc(), members)
-        message = messages.from_members(kind, members)
+            message, extra = self._of_query(request)
+        else:
+            message = self._of_path(request.params)
         if body and request.body:
             field = _fields(kind.desc())[body]
             if isinstance(field.value, DescFieldValueMessage):
@@ -106,6 +102,26 @@ class Transcoder:
             else:
                 message[field] = messages.from_json_member(kind, field, request.body)
         return message, extra
+
+    def _of_path(self, params: dict[str, str]) -> Message[Any]:
+        kind = self.method.input
+        if not _are_texts(kind.desc(), tuple(params)):
+            return messages.from_members(kind, self._path_variables(params))
+        message = kind()
+        for name, text in params.items():
+            message[_fields(kind.desc())[name]] = text
+        return message
+
+    def _of_query(self, request: Request) -> tuple[Message[Any], dict[str, list[str]]]:
+        kind, members = self.method.input, self._path_variables(request.params)
+        given, extra = self._query(request.query)
+        for name, value in given.items():
+            if members.setdefault(name, value) != value:
+                raise errors.InvalidArgument.field(
+                    name, "conflict", "differs from the one in the path"
+                )
+        messages.check_oneofs(kind.desc(), members)
+        return messages.from_members(kind, members), extra
 
     def _path_variables(self, params: dict[str, str]) -> dict[str, Any]:
         fields = _fields(self.method.input.desc())
@@ -213,6 +229,13 @@ def _set(members: dict[str, Any], desc: DescMessage, name: str, text: str, body:
 @functools.cache
 def _fields(desc: DescMessage) -> dict[str, DescField]:
     return {name: field for field in desc.fields for name in (field.name, field.json_name)}
+
+
+@functools.cache
+def _are_texts(desc: DescMessage, names: tuple[str, ...]) -> bool:
+    """Whether these fields are strings, which a path spells as they are."""
+    kinds = (_kind(_fields(desc)[name].value) for name in names)
+    return all(kind is ScalarType.STRING for kind in kinds)
 
 
 def _field(desc: DescMessage, name: str, whole: str) -> DescField:

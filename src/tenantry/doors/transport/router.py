@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from tenantry import errors
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _VARIABLE = re.compile(r"\{(\w+)\}(:[\w-]+)?")
 
@@ -27,6 +24,18 @@ class _Node:
         child = self.variables.setdefault(verb, _Node())
         self.variables = dict(sorted(self.variables.items(), key=lambda item: -len(item[0])))
         return child
+
+    def children(self, segment: str) -> list[tuple[_Node, str | None]]:
+        """Return the nodes that a segment leads to, the most literal first, with its value."""
+        found: list[tuple[_Node, str | None]] = []
+        literal = self.literals.get(segment)
+        if literal is not None:
+            found.append((literal, None))
+        for suffix, child in self.variables.items():
+            value = segment.removesuffix(suffix) if suffix else segment
+            if value and (not suffix or value != segment):
+                found.append((child, value))
+        return found
 
 
 class Router:
@@ -57,8 +66,10 @@ class Router:
 
     def verbs(self, path: str) -> list[str]:
         """Return the verbs that a path has."""
-        found = self._find(self._root, path[1:].split("/"), 0, [])
-        return sorted({verb for node, _ in found for verb in node.targets})
+        nodes = [self._root]
+        for segment in path[1:].split("/"):
+            nodes = [child for node in nodes for child, _ in node.children(segment)]
+        return sorted({verb for node in nodes for verb in node.targets})
 
     def match(self, verb: str, path: str) -> tuple[Any, dict[str, str]]:
         """Return the target and the values of the path's variables, percent-decoded.
@@ -73,32 +84,38 @@ class Router:
             errors.InvalidArgument: a variable is not UTF-8, or holds a NUL.
 
         """
+        values: list[str] = []
         wanted = "GET" if verb == "HEAD" else verb
-        for node, values in self._find(self._root, path[1:].split("/"), 0, []):
-            target = node.targets.get(wanted)
-            if target is not None:
-                return target[0], dict(zip(target[1], map(_decoded, values), strict=True))
+        found = _find(self._root, path[1:].split("/"), 0, wanted, values)
+        if found is not None:
+            target, names = found
+            return target, {n: _decoded(value) for n, value in zip(names, values, strict=True)}
         verbs = self.verbs(path)
         if not verbs:
             raise errors.RouteNotFound
         raise errors.MethodNotAllowed(allow(verbs))
 
-    def _find(
-        self, node: _Node, segments: list[str], at: int, values: list[str]
-    ) -> Iterator[tuple[_Node, list[str]]]:
-        """Yield the nodes that a path leads to, the most literal first."""
-        if at == len(segments):
-            if node.targets:
-                yield node, values
-            return
-        segment = segments[at]
-        literal = node.literals.get(segment)
-        if literal:
-            yield from self._find(literal, segments, at + 1, values)
-        for suffix, child in node.variables.items():
-            value = segment.removesuffix(suffix) if suffix else segment
-            if value and (not suffix or value != segment):
-                yield from self._find(child, segments, at + 1, [*values, value])
+
+def _find(
+    node: _Node, segments: list[str], at: int, verb: str, values: list[str]
+) -> tuple[Any, tuple[str, ...]] | None:
+    """Return the most literal target that has the verb; the values of its variables are added."""
+    while at < len(segments) and not node.variables:  # there is one way at most
+        literal = node.literals.get(segments[at])
+        if literal is None:
+            return None
+        node, at = literal, at + 1
+    if at == len(segments):
+        return node.targets.get(verb)
+    for child, value in node.children(segments[at]):
+        if value is not None:
+            values.append(value)
+        found = _find(child, segments, at + 1, verb, values)
+        if found is not None:
+            return found
+        if value is not None:
+            values.pop()
+    return None
 
 
 def allow(verbs: list[str]) -> str:
@@ -108,6 +125,8 @@ def allow(verbs: list[str]) -> str:
 
 
 def _decoded(value: str) -> str:
+    if "%" not in value and value.isascii() and value.isprintable():
+        return value
     try:
         text = unquote_to_bytes(value).decode()
     except UnicodeDecodeError:
