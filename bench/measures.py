@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
@@ -169,10 +170,10 @@ def measure_passwords(o: argparse.Namespace) -> dict[str, float]:
 
 def measure_webhooks(o: argparse.Namespace, about: dict[str, Any]) -> list[Row]:
     """Measure deliveries, and the write path without endpoints and with them, in turn."""
-    from rich.console import Console
     from webhooks import ENDPOINTS, Webhooks
 
-    rows = []
+    numbers = (0, ENDPOINTS) * o.rounds
+    alone, beside, paced = [], [], []
     with prepared(o) as subject:
         assert subject.postgresql is not None
         server, postgresql = subject.server, subject.postgresql
@@ -181,21 +182,38 @@ def measure_webhooks(o: argparse.Namespace, about: dict[str, Any]) -> list[Row]:
         say(f"webhooks: delivering {o.webhooks} events to {ENDPOINTS} endpoints")
         figures = webhooks.measure(o.webhooks, lambda: postgresql.usage().cpu)
         organizations = server.seed(o.connections)
-        paced = []
         subject.ids.write_text("\n".join(organizations))
-        for endpoints in (0, ENDPOINTS) * 2:
-            say(f"webhooks: writing with {endpoints} endpoints")
-            webhooks.subscribe(endpoints)
-            rows.append(send("patch", subject, o))
-            rows[-1].load["op"] = f"patch, {endpoints} endpoints"
+        for number in numbers:
+            webhooks.subscribe(number)
+            alone.append(_write(f"patch, {number} endpoints", subject, o))
+        for number in numbers:
+            webhooks.catch_up()
+            with webhooks.beside(number):
+                beside.append(_write(f"patch, {number} endpoints, worker", subject, o))
         webhooks.catch_up()
-        for endpoints in (0, ENDPOINTS) * 2:
-            say(f"webhooks: writing at a pace with {endpoints} endpoints")
-            paced.append(webhooks.paced(endpoints, organizations[0]))
-    about["webhooks"] = {**asdict(figures), "paced": [asdict(one) for one in paced]}
-    for found in (figures, *paced):
-        Console(width=200).print(found)
-    return rows
+        for number in numbers:
+            say(f"webhooks: writing at a pace with {number} endpoints")
+            paced.append(webhooks.paced(number, organizations[0]))
+    about["webhooks"] = {
+        **asdict(figures),
+        "writes_left": _second_of_first([row.load["rps"] for row in alone]),
+        "writes_left_beside_worker": _second_of_first([row.load["rps"] for row in beside]),
+        "wait_at_a_pace": _second_of_first([one.p50_ms for one in paced]),
+        "paced": [asdict(one) for one in paced],
+    }
+    return alone + beside
+
+
+def _write(name: str, subject: Subject, o: argparse.Namespace) -> Row:
+    say(f"webhooks: {name}")
+    row = send("patch", subject, o)
+    row.load["op"] = name
+    return row
+
+
+def _second_of_first(figures: list[float]) -> float:
+    """Return the median of every second figure as a multiple of that of the others."""
+    return statistics.median(figures[1::2]) / statistics.median(figures[::2])
 
 
 def _calls(

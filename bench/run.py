@@ -113,6 +113,7 @@ def single(o: argparse.Namespace, about: dict[str, Any]) -> str:
     if o.webhooks:
         writes = measures.measure_webhooks(o, about)
         tables.print_table(writes, [])
+        tables.print_webhooks(about["webhooks"])
         rows += writes
     for count, compared in (
         (o.people, measures.measure_people),
@@ -157,7 +158,7 @@ def options() -> argparse.Namespace:
         "--webhooks", type=int, default=0, metavar="EVENTS", help="also deliveries (default: 0)"
     )
     p.add_argument("--against", metavar="COMMIT", help="also this commit, in turn; print ratios")
-    p.add_argument("--rounds", type=int, default=3, help="of a paired run (default: 3)")
+    p.add_argument("--rounds", type=int, default=3, help="of rows in turn (default: 3)")
     p.add_argument("--starts", type=int, default=3, help="of a paired run (default: 3)")
     p.add_argument("--quick", action="store_true", help="short rows: a look, not a result")
     p.add_argument("--ops", nargs="*", choices=PAIRED, help="(default: all)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -96,6 +96,16 @@ def print_passwords(found: dict[str, float]) -> None:
         *(f"{value:.1%}" if n == "of_bound" else f"{value:.1f}" for n, value in found.items())
     )
     Console(width=160).print(table)
+
+
+def print_webhooks(found: dict[str, Any]) -> None:
+    """Print what deliveries cost, and how much 50 endpoints leave of the writes without any."""
+    table = Table(box=box.MARKDOWN)
+    figures = {name: value for name, value in found.items() if name != "paced"}
+    for name in figures:
+        table.add_column(name.replace("_", " "), justify="right")
+    table.add_row(*(f"{value:,.2f}" for value in figures.values()))
+    Console(width=200).print(table)
 
 
 def print_paired(found: Paired) -> None:

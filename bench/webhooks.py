@@ -4,8 +4,9 @@
 answer, and lets one ``tenantry worker`` deliver them; receiver, worker and PostgreSQL share the
 machine. Then, idle, it changes an organization now and then and takes the time to its arrival.
 Last, the write path with no endpoint subscribed and with 50, in turn: as many PATCH requests as go
-through while no worker runs, for that can be on another machine; and 20 a second, which are 1,000
-deliveries a second, with the worker on this one.
+through while no worker runs, for that can be on another machine; as many with the worker on this
+one; and 20 a second, which are 1,000 deliveries a second, with the worker on this one.
+`writes left` is how much of the rate without endpoints there is with 50.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import os
 import statistics
 import subprocess
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from receivers import Receivers, taking
 from sqlalchemy import text
 
 from tenantry import master_key, settings
@@ -29,7 +32,7 @@ from tenantry.event import Event
 from tenantry.events.webhooks import service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from serving import Server
 
@@ -39,7 +42,6 @@ ENDPOINTS, HANGING = 50, 5
 _CHANGES = 3
 _PACED, _PACE_SECONDS = 100, 0.05
 _ALLOW = "127.0.0.0/8"
-_WAIT_SECONDS = 120.0
 _UNLOGGED = (
     "SELECT 1 FROM events WHERE NOT EXISTS "
     "(SELECT 1 FROM event_log WHERE event_log.event_id = events.id) LIMIT 1"
@@ -67,70 +69,6 @@ class Paced:
     p99_ms: float
 
 
-class Receiver(asyncio.Protocol):
-    """As little of a receiver as can be: it answers 200, or nothing below ``/hang``."""
-
-    def __init__(self, of: Receivers) -> None:
-        self._of = of
-        self._received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: Any = transport
-
-    def data_received(self, data: bytes) -> None:
-        received = self._received + data
-        while True:
-            head, found, rest = received.partition(b"\r\n\r\n")
-            if not found:
-                break
-            lines = head.split(b"\r\n")
-            named = dict(line.split(b": ", 1) for line in lines[1:])
-            headers = {name.lower(): value for name, value in named.items()}
-            length = int(headers[b"content-length"])
-            if len(rest) < length:
-                break
-            received = rest[length:]
-            if b"/hang" not in lines[0]:
-                self._of.note()
-                self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-        self._received = received
-
-
-class Receivers:
-    """The server of all receivers: how many deliveries came, and when the last one did."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.last = 0.0
-        self.port = 0
-        self._server: asyncio.Server | None = None
-
-    async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Receiver(self), "127.0.0.1", 0, backlog=4096
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-
-    def note(self) -> None:
-        """Count a delivery."""
-        self.count += 1
-        self.last = time.perf_counter()
-
-    async def until(self, count: int) -> None:
-        """Wait for so many deliveries in all."""
-        end = time.perf_counter() + _WAIT_SECONDS
-        while self.count < count:
-            if time.perf_counter() > end:
-                raise SystemExit(f"bench: {self.count} deliveries of {count} came")
-            await asyncio.sleep(0.001)
-
-
 class Webhooks:
     """A server's database with endpoints, and a worker that delivers."""
 
@@ -145,6 +83,15 @@ class Webhooks:
     def subscribe(self, number: int) -> None:
         """Have so many endpoints, and nothing queued."""
         asyncio.run(self._subscribe(number, 9))
+
+    @contextmanager
+    def beside(self, number: int) -> Iterator[None]:
+        """Have so many endpoints that take everything, and a worker that delivers."""
+        with taking() as port:
+            asyncio.run(self._subscribe(number, port))
+            with self.worker():
+                time.sleep(2)
+                yield
 
     def catch_up(self) -> None:
         """Have a worker put events of meanwhile into the log, for nobody to get."""
