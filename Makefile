@@ -6,7 +6,10 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help serve check test test-all chaos fuzz gen bench audit lock
+.PHONY: help serve check test test-all chaos fuzz gen bench performance audit lock
+
+# The commit that docs/performance.md compares with.
+BASE ?= 54b6b78
 
 help:
 	@echo 'make serve   install, then serve https://localhost:8443'
@@ -18,6 +21,7 @@ help:
 	@echo 'make gen     compile proto/ again, and write docs/events.md'
 	@echo 'make pictures  take the pictures of the README again (needs chromium)'
 	@echo 'make bench   measure; BENCH="..." are its options'
+	@echo 'make performance  measure docs/performance.md again: its table, its picture (needs perf)'
 	@echo 'make audit   known advisories for what is locked; ADVISORIES=folder, else from the index'
 	@echo 'make lock    lock what pyproject.toml asks for; newer versions with UPGRADE=--upgrade'
 
@@ -64,6 +68,11 @@ pictures: .venv/installed-dev
 bench: .venv/installed-dev
 	$(BIN)/python bench/run.py $(BENCH)
 
+performance: .venv/installed-dev build/profile/bin/py-spy
+	$(BIN)/python bench/run.py --profile --output docs/performance/request.json
+	$(BIN)/python bench/run.py --against $(BASE) --output docs/performance/paired.json
+	$(BIN)/python scripts/performance.py
+
 # Bytecode is compiled here, once: where Python may not write it, each start would compile anew.
 .venv/installed: requirements.txt requirements-build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed: make PYTHON=...")'
@@ -96,6 +105,11 @@ lock: build/lock/bin/uv
 	$(COMPILE) pyproject.toml --output-file requirements.txt
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 	echo 'setuptools>=77' | $(COMPILE) - --output-file requirements-build.txt
+
+# What a profile of Python needs, apart from all else.
+build/profile/bin/py-spy:
+	$(PYTHON) -m venv build/profile
+	build/profile/bin/python -m pip --quiet install py-spy
 
 build/lock/bin/uv:
 	$(PYTHON) -m venv build/lock

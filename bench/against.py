@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkout import described, program_of, resolve
 from measures import prepared
-from rows import Row, Subject, say, send
+from rows import Row, Subject, ratio, say, send
 from serving import OURS, usage
 from sign_ins import CALLS as SIGN_IN_CALLS
 from sign_ins import SETTINGS, SignIns
@@ -102,17 +102,17 @@ class Pair:
     @property
     def rate_ratio(self) -> float:
         """Requests a second, as a multiple of theirs."""
-        return self.ours.rps / self.theirs.rps
+        return ratio(self.ours.rps, self.theirs.rps)
 
     @property
     def cpu_ratio(self) -> float:
         """Processor time of theirs for one request, server and database, as a multiple of ours."""
-        return self.theirs.cpu_us / self.ours.cpu_us
+        return ratio(self.theirs.cpu_us, self.ours.cpu_us)
 
     @property
     def tail_ratio(self) -> float:
         """The p99 of ours as a multiple of its p50."""
-        return self.ours.p99_ms / self.ours.p50_ms
+        return ratio(self.ours.p99_ms, self.ours.p50_ms)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rows import Row, Start, Subject, say, send
+from rows import Row, Start, Subject, ratio, say, send
 from serving import OURS, Program, Server, usage
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _write(name: str, subject: Subject, o: argparse.Namespace) -> Row:
 
 def _second_of_first(figures: list[float]) -> float:
     """Return the median of every second figure as a multiple of that of the others."""
-    return statistics.median(figures[1::2]) / statistics.median(figures[::2])
+    return ratio(statistics.median(figures[1::2]), statistics.median(figures[::2]))
 
 
 def _calls(

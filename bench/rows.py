@@ -125,6 +125,11 @@ def send(
     )
 
 
+def ratio(figure: float, of: float) -> float:
+    """Return a figure as a multiple of another; 0 where no request was answered in time."""
+    return figure / of if of else 0.0
+
+
 def say(text: str) -> None:
     """Tell of the progress, apart from the results."""
     print(text, file=sys.stderr, flush=True)

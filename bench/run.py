@@ -29,6 +29,7 @@ for so many people: see sign_ins.py. ``--events N`` measures lists of so many ev
 
 ``--against COMMIT`` measures another commit beside this tree and prints ratios: see against.py. A
 look at one row takes a minute: ``--against COMMIT --quick --only sqlite --ops patch``.
+``--profile`` says where a PATCH spends its time: see profiling.py.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from typing import TYPE_CHECKING, Any
 
 import against
 import measures
+import profiling
 import tables
 from rows import build_load
 
@@ -72,7 +74,8 @@ def main() -> None:
             "python": platform.python_version(),
         },
     }
-    failed = paired(o, about) if o.against else single(o, about)
+    kind = paired if o.against else profiled if o.profile else single
+    failed = kind(o, about)
     o.output.parent.mkdir(parents=True, exist_ok=True)
     o.output.write_text(json.dumps(about, indent=2) + "\n")
     print(f"bench: all figures are in {os.path.relpath(o.output)}", file=sys.stderr)
@@ -89,6 +92,13 @@ def paired(o: argparse.Namespace, about: dict[str, Any]) -> str:
     return next(
         (f"{s.errors} requests failed ({p.database}, {p.op})" for p, s in lost if s.errors), ""
     )
+
+
+def profiled(o: argparse.Namespace, about: dict[str, Any]) -> str:
+    """Measure where a request spends its time; return what failed, "" for nothing."""
+    about["profile"] = found = profiling.measure_profile(o)
+    print(json.dumps(found, indent=2))
+    return f"{found['errors']} requests failed" if found["errors"] else ""
 
 
 def single(o: argparse.Namespace, about: dict[str, Any]) -> str:
@@ -157,6 +167,7 @@ def options() -> argparse.Namespace:
     p.add_argument(
         "--webhooks", type=int, default=0, metavar="EVENTS", help="also deliveries (default: 0)"
     )
+    p.add_argument("--profile", action="store_true", help="where a PATCH spends its time, alone")
     p.add_argument("--against", metavar="COMMIT", help="also this commit, in turn; print ratios")
     p.add_argument("--rounds", type=int, default=3, help="of rows in turn (default: 3)")
     p.add_argument("--starts", type=int, default=3, help="of a paired run (default: 3)")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rows import ratio
 
 if TYPE_CHECKING:
     from against import Paired
@@ -81,7 +82,7 @@ def print_people(pairs: list[tuple[Row, Row]]) -> None:
             *cells,
             f"{many.server_cpu_us:,.0f}",
             f"{many.database_cpu_us:,.0f}",
-            f"{many.load['p99_ms'] / few.load['p99_ms']:.2f}",
+            f"{ratio(many.load['p99_ms'], few.load['p99_ms']):.2f}",
             str(few.load["errors"] + many.load["errors"]),
         )
     Console(width=200).print(table)
