@@ -50,6 +50,10 @@ async def left(db):
 @pytest.fixture
 async def partitions(db):
     """On PostgreSQL the months of a year, as a worker that ran then has made them."""
+    await months_of_a_year(db)
+
+
+async def months_of_a_year(db):
     if await months.there(db) is not None:
         year = months.around(ago(365), ahead=12)
         known = await months.there(db)
@@ -107,6 +111,25 @@ async def test_events_that_are_not_in_the_log_stay(db, partitions):
     await seal_all(db)
     await prune(db)
     assert await left(db) == []
+
+
+@pytest.mark.parametrize("in_month", [True, False])
+async def test_what_finds_an_event_by_its_context_goes_with_it(db, in_month):
+    if in_month:
+        await months_of_a_year(db)
+    contexts = [{"connection_id": f"conn_{number}", "source": "x"} for number in range(2)]
+    await db.record_all([event("old", context=contexts[0])])
+    shift = 200 * 24 * 3600 * 1000 << 22
+    for table, column in (("events", "id"), ("event_contexts", "event_id")):
+        moved = f"'evt_' || (CAST(substr({column}, 5) AS bigint) - {shift})"
+        await run(db, f"UPDATE {table} SET {column} = {moved}")
+    await db.record(event("new", context=contexts[1]))
+    await seal_all(db)
+    assert len(await run(db, "SELECT key FROM event_contexts")) == 4
+    await prune(db)
+    assert await left(db) == ["new"]
+    found = await run(db, "SELECT value FROM event_contexts ORDER BY value")
+    assert [row["value"] for row in found] == ["conn_1", "x"]
 
 
 async def test_no_days_keep_everything(db, partitions):

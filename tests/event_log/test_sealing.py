@@ -90,6 +90,19 @@ async def test_without_news_nothing_is_written(db):
     assert tuple(before) == tuple(after)
 
 
+async def test_the_more_events_come_the_more_of_them_are_sealed_at_once(db):
+    job = sealing.Sealing()
+    waits = []
+    for count in (1, 200, 1000, 3, 0, 1):
+        if count:
+            await write_many(db, count)
+        waits.append(await job.run(db))
+    few, many = sealing.WAIT_SECONDS, sealing.BUSY_SECONDS
+    # The first look goes through all that is there, and is no part of this.
+    assert waits[1:] == [many, 0.0, few, few, few]
+    assert len(await entries(db)) == 1205
+
+
 async def test_a_hook_gets_each_event_once_and_commits_with_it(db):
     got = []
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry import errors
 from tenantry.db.records import spelled
 from tenantry.db.schema import to_json
-from tenantry.db.statements import EVENT_GIVEN, RECORD, RECORD_ALL, event_param
+from tenantry.db.statements import EVENT_GIVEN, RECORD, RECORD_ALL, RECORD_FOUND, event_param
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -110,7 +110,8 @@ class Session(ABC):
 
     async def record(self, event: Event) -> None:
         """Record one more event of a transaction."""
-        await self.fetch_all(RECORD, **event_params(event))
+        record = RECORD_FOUND if event.context else RECORD
+        await self.fetch_all(record, **event_params(event))
 
     async def record_all(self, happened: Iterable[Event]) -> None:
         """Record any number of events of a transaction, in this order, by one statement."""
@@ -192,7 +193,7 @@ def _event_row(event: Event) -> dict[str, Any]:
     return {
         "type": event.type,
         "object": event.object,
-        "organization_id": event.organization_id,
+        "organization_id": event.organization_id or "",
         "actor": to_json(event.actor),
         "before": None if event.before is None else to_json(event.before),
         "after": None if event.after is None else to_json(event.after),

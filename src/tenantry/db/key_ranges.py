@@ -103,10 +103,16 @@ def _thirds(element: _within, compiler: SQLCompiler, **kw: Any) -> list[list[str
     return [words[:third], words[third : 2 * third], words[2 * third :]]
 
 
-def merged(lists: Iterable[Select[Any]]) -> Select[Any]:
-    """Return the rows of several ordered and limited lists; their order is still to be made."""
+def merged(lists: Iterable[Select[Any]], *, take: str | None = None) -> Select[Any]:
+    """Return the rows of several ordered and limited lists; their order is still to be made.
+
+    ``take`` names the parameter that says how many of each are wanted: no more are read.
+    """
     # Each within a subquery: SQLite takes no order and no limit on a part of a union.
     parts = [select(one.subquery(f"list_{number}")) for number, one in enumerate(lists)]
+    if take is not None:
+        few = (part.limit(bindparam(take)) for part in parts)
+        parts = [select(one.subquery(f"few_{number}")) for number, one in enumerate(few)]
     if len(parts) == 1:
         return parts[0]
     return select(union_all(*parts).subquery("merged"))

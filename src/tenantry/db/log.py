@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select
 
 from tenantry.db.rows import members
-from tenantry.db.schema import events
+from tenantry.db.schema import event_columns, events
 from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
 
 _AFTER = Statement(
-    select(events)
+    select(*event_columns)
     .where(events.c.id > bindparam("after"))
     .order_by(events.c.id)
     .limit(bindparam("take"))
 )
-_LAST = Statement(select(events).order_by(events.c.id.desc()).limit(bindparam("take")))
+_LAST = Statement(select(*event_columns).order_by(events.c.id.desc()).limit(bindparam("take")))
 
 
 async def after(db: Session, event_id: str, *, limit: int = 100) -> list[dict[str, Any]]:

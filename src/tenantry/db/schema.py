@@ -12,9 +12,12 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     Select,
     Table,
     Text,
+    func,
+    literal_column,
     select,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -259,20 +262,47 @@ class event_time(GenericFunction[int]):  # noqa: N801
 events = Table(
     "events",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("object", Text, nullable=False),
     time_column("occurred_at"),
-    Column("organization_id", Text),
+    # "" for an event of the environment: a key holds no NULL. `event_columns` reads it as NULL.
+    Column("organization_id", Text, nullable=False, server_default=""),
     Column("actor", Json, nullable=False),
     Column("before", Json),
     Column("after", Json),
     Column("request_id", Text, nullable=False),
     # Values that find the event beside these: a flat object of texts, NULL for none.
     Column("context", Json),
+    # Begins with the organization and is the index of its lists, so no other is needed for them.
+    PrimaryKeyConstraint("organization_id", "type", "id"),
 )
 Index(None, events.c.type, events.c.id)
-Index(None, events.c.organization_id, events.c.type, events.c.id)
+# An id comes once. Unique, so that PostgreSQL knows it too when it plans to look some of them up in
+# a month that nobody has counted yet.
+Index("uq_events__id", events.c.id, unique=True)
+
+# All columns of `events` as they are read: the organization is NULL where there is none.
+event_organization = func.nullif(events.c.organization_id, literal_column("''", Text)).label(
+    "organization_id"
+)
+event_columns: list[ColumnElement[Any]] = [
+    event_organization if column is events.c.organization_id else column for column in events.c
+]
+
+# The contexts of events as rows, for the lists that are narrowed by them. Few events have one: the
+# others pay nothing for it.
+event_contexts = Table(
+    "event_contexts",
+    metadata,
+    Column("organization_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+)
+_context = event_contexts.c
+Index(None, _context.key, _context.value, _context.type, _context.event_id)
 
 # How many rows a table holds, kept by triggers; several slots, so that writers do not queue.
 tallies = Table(

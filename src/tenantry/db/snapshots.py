@@ -48,7 +48,11 @@ class Spelled(Statement):
 
 
 # The statements below are put together from these constants only.
-_COLUMNS = ", ".join(f"events.{column.name}" for column in events.columns)
+_ORGANIZATION = "nullif(events.organization_id, '') AS organization_id"
+_COLUMNS = ", ".join(
+    _ORGANIZATION if column.name == "organization_id" else f"events.{column.name}"
+    for column in events.columns
+)
 # As a value, not as NOT EXISTS: of that PostgreSQL would make a join that reads all of the log.
 _UNLOGGED = (
     "(SELECT event_log.position FROM event_log WHERE event_log.event_id = events.id) IS NULL"
@@ -177,7 +181,7 @@ def _skipped(narrowed: str, order: str) -> Spelled:
 
     def spelled(condition: str) -> str:
         return (
-            "SELECT events.id, events.type, events.organization_id,"
+            f"SELECT events.id, events.type, {_ORGANIZATION},"
             f" ({condition}) AND events.id >= coalesce(s.pruned_before, '') AND {_UNLOGGED}"
             f" AS is_skipped FROM events, event_log_state s WHERE {narrowed}"
             f" ORDER BY {order} LIMIT :take"

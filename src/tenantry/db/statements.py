@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import bindparam, insert, literal_column, select, union_all
+from sqlalchemy import bindparam, func, insert, literal_column, select, true, union_all
 from sqlalchemy import cast as sa_cast
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.sql.selectable import Select
 
 from tenantry.db.records import records
-from tenantry.db.schema import event_id, event_time, events
+from tenantry.db.schema import event_contexts, event_id, event_time, events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy.sql.dml import Insert
     from sqlalchemy.sql.elements import ClauseElement
 
     _Built = tuple[str, list[str], dict[str, Any]]  # text, names of its arguments, defaults
+    # A database, or on PostgreSQL the number of events and whether one of them has a context.
+    _Key = str | tuple[int, bool]
 
 _DIALECTS: dict[str, Any] = {
     "postgresql": postgresql_dialect(),  # type: ignore[no-untyped-call]
@@ -45,7 +48,7 @@ class Statement:
         self.clause = clause
         self.is_read = isinstance(clause, Select)
         self._further = further
-        self._built: dict[str | int, list[_Built]] = {}
+        self._built: dict[_Key, list[_Built]] = {}
 
     def bind(self, dialect: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Return the SQL text and its positional arguments."""
@@ -61,9 +64,10 @@ class Statement:
 
         The events are inserted exactly when the first change returns a row.
         """
-        return self._bound(n, lambda: [self._recorded(n)], params)[0]
+        found = any(params[event_param(number, "context")] is not None for number in range(n))
+        return self._bound((n, found), lambda: [self._recorded(n, found=found)], params)[0]
 
-    def _recorded(self, n: int) -> ClauseElement:
+    def _recorded(self, n: int, *, found: bool) -> ClauseElement:
         change = cast("Any", self.clause).cte("change")
         parts = [
             cast("Any", clause).cte(f"further_{number}")
@@ -83,11 +87,12 @@ class Statement:
                 for number in range(n)
             ]
             source = union_all(*rows) if n > 1 else rows[0]
-            parts.append(insert(events).from_select(_EVENT_COLUMNS, source).cte("record"))
+            record = insert(events).from_select(_EVENT_COLUMNS, source)
+            parts.append(_with_contexts(record).cte("contexts") if found else record.cte("record"))
         return select(literal_column("change.*")).select_from(change).add_cte(*parts)
 
     def _bound(
-        self, key: str | int, clauses: Callable[[], list[ClauseElement]], params: Mapping[str, Any]
+        self, key: _Key, clauses: Callable[[], list[ClauseElement]], params: Mapping[str, Any]
     ) -> list[tuple[str, list[Any]]]:
         built = self._built.get(key)
         if built is None:
@@ -109,17 +114,47 @@ def event_param(number: int, column: str) -> str:
     return f"event{number}_{column}"
 
 
-RECORD = Statement(
-    insert(events).values(
-        {
-            "id": event_id(),
-            "occurred_at": event_time(),
-            **{c.name: bindparam(event_param(0, c.name), type_=c.type) for c in EVENT_GIVEN},
-        }
+def _with_contexts(record: Insert) -> Insert:
+    """Return an insert of events with that of the rows by which their contexts find them."""
+    event = record.returning(*_IN_CONTEXTS).cte("record").c
+    member = func.jsonb_each_text(event.context).table_valued("key", "value", name="member")
+    rows = select(event.organization_id, member.c.key, member.c.value, event.type, event.id)
+    return insert(event_contexts).from_select(
+        ["organization_id", "key", "value", "type", "event_id"],
+        rows.join_from(event.id.table, member, true()),
     )
+
+
+_IN_CONTEXTS = [events.c[name] for name in ("organization_id", "id", "type", "context")]
+
+
+class _Record(Statement):
+    """An insert of events; on PostgreSQL with their contexts, which on SQLite a trigger writes."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, clause: Insert) -> None:
+        super().__init__(clause)
+        self._found = Statement(_with_contexts(clause))
+
+    def bind(self, dialect: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        """See `Statement.bind`."""
+        if dialect == "postgresql":
+            return self._found.bind(dialect, params)
+        return super().bind(dialect, params)
+
+
+_record = insert(events).values(
+    {
+        "id": event_id(),
+        "occurred_at": event_time(),
+        **{c.name: bindparam(event_param(0, c.name), type_=c.type) for c in EVENT_GIVEN},
+    }
 )
+RECORD = Statement(_record)
+RECORD_FOUND = _Record(_record)  # of an event that has a context
 # Of many events, as `tenantry.db.records.spelled` writes them; their ids have their order.
 _given = records("given", EVENT_GIVEN)
-RECORD_ALL = Statement(
+RECORD_ALL = _Record(
     insert(events).from_select(_EVENT_COLUMNS, select(event_id(), event_time(), *_given.c))
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, select, update
 
 from tenantry.db.records import named, records, spelled
-from tenantry.db.schema import events, json_values, to_json
+from tenantry.db.schema import event_columns, events, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import chain, heads
 from tenantry.events.event_log.model import event_log
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 _LEFT = named(events, "id", "before", "after")
 _left = records("given", _LEFT)
 _SEALED = Statement(
-    select(event_log, *events.c)
+    select(event_log, *event_columns)
     .join(events, events.c.id == event_log.c.event_id)
     .where(event_log.c.event_id.in_(json_values(bindparam("ids", type_=Text))))
 )
@@ -38,7 +38,7 @@ _BLANK = Statement(
     update(events)
     .where(events.c.id == _left.c.id)
     .values(before=_left.c.before, after=_left.c.after)
-    .returning(*events.c)
+    .returning(*event_columns)
 )
 _ERASED = named(event_log, "event_id", "erasure")
 _erased = records("given", _ERASED)

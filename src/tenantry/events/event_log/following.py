@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Text, and_, bindparam, literal_column, select
 from tenantry import errors, ids
 from tenantry.db import key_ranges
 from tenantry.db.engine import Unavailable
-from tenantry.db.schema import events, json_values, to_json
+from tenantry.db.schema import event_columns, events, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.event_log.model import event_log, event_log_state
 from tenantry.web import STOPPING
@@ -28,7 +28,7 @@ PAGE = 500  # rows of the log that are looked at by one statement
 TICK_SECONDS = 1.0
 _POLL_SECONDS = 0.1
 _CLOSE_SECONDS = 2.0
-_SEAL_SECONDS = 5.0  # an event is in the log within 50 ms of its commit, if a worker runs
+_SEAL_SECONDS = 5.0  # an event is in the log within 0.1 s of its commit, if a worker runs
 _LARGEST = 2**63 - 1
 
 _e, _l = events.c, event_log.c
@@ -119,7 +119,7 @@ def _part_statement(*, typed: bool, of_chain: bool, timed: bool) -> Statement:
             _e.occurred_at >= bindparam("since", type_=BigInteger),
             _e.occurred_at <= bindparam("until", type_=BigInteger),
         ]
-    statement = select(seen, events).select_from(seen.outerjoin(events, and_(*wanted)))
+    statement = select(seen, *event_columns).select_from(seen.outerjoin(events, and_(*wanted)))
     return Statement(statement.order_by(seen.c.position))
 
 

@@ -12,9 +12,10 @@ from sqlalchemy import (
     Text,
     bindparam,
     case,
+    exists,
     false,
+    func,
     literal_column,
-    not_,
     or_,
     select,
     true,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 
 from tenantry import errors, ids
 from tenantry.db import key_ranges, pages
-from tenantry.db.schema import events, json_has, json_values, to_json
+from tenantry.db.schema import event_columns, event_contexts, events
 from tenantry.db.statements import Statement
 from tenantry.event import KNOWN, PUBLISHED
 from tenantry.times import check_span
@@ -30,14 +31,21 @@ from tenantry.times import check_span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import CTE, ColumnElement, Select
+    from sqlalchemy import ColumnElement, Select
 
     from tenantry.call import Call
     from tenantry.db.engine import Row
 
 DIRECTORY = "DIR_SYNC"  # the one source that an event names
+_SOURCE = ("source", DIRECTORY)
+# Of several members of the context the list of one is gone through: of the first of these, since
+# the fewest events have the same.
+_NARROWEST = (
+    *("auth_request_id", "connected_account_id", "connection_id"),
+    *("interceptor_id", "interceptor_decision", "interceptor_status", "source"),
+)
 
-_e = events.c
+_e, _c = events.c, event_contexts.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,8 @@ async def page(
         types=len(narrow.types),
         timed=narrow.start_time is not None or narrow.end_time is not None,
         of_organization=narrow.organization_id is not None,
-        from_directory=narrow.from_directory,
-        members=len(narrow.context),
+        but_directory=narrow.from_directory is False,
+        members=len(_members(narrow)),
     )
     rows = await call.db.fetch_all(
         _statement(shape, backward=position.backward, counted=counted),
@@ -122,12 +130,17 @@ def _spelled(narrow: Filter) -> list[Any]:
     ]
 
 
+def _members(narrow: Filter) -> list[tuple[str, str]]:
+    """Return the members of the context that an event has to have, the narrowest first."""
+    members = [*narrow.context, *([_SOURCE] if narrow.from_directory else [])]
+    return sorted(members, key=lambda member: _NARROWEST.index(member[0]))
+
+
 def _params(narrow: Filter) -> dict[str, Any]:
     params: dict[str, Any] = {f"type_{n}": type_ for n, type_ in enumerate(narrow.types)}
-    params |= {f"key_{n}": key for n, (key, _) in enumerate(narrow.context)}
-    params |= {f"value_{n}": value for n, (_, value) in enumerate(narrow.context)}
+    for number, (key, value) in enumerate(_members(narrow)):
+        params |= {f"key_{number}": key, f"value_{number}": value}
     return params | {
-        "types": to_json(narrow.types),
         "organization_id": narrow.organization_id,
         "since": 0 if narrow.start_time is None else narrow.start_time,
         "until": _LAST_TIME if narrow.end_time is None else narrow.end_time,
@@ -144,40 +157,41 @@ class _Shape:
     types: int
     timed: bool
     of_organization: bool
-    from_directory: bool | None
-    members: int
+    but_directory: bool
+    members: int  # of the context
 
 
 @functools.cache
 def _statement(shape: _Shape, *, backward: bool, counted: bool) -> Statement:
     """Return the statement of a page; counted, it has one row with the total at least."""
-    if shape.members or shape.from_directory:
-        found = _by_context(shape)
-        keys = select(found.c.id).where(
-            found.c.id > bindparam("low", type_=Text), found.c.id < bindparam("high", type_=Text)
-        )
-        every = select(found.c.id)
-    else:
-        keys = _by_type(shape, backward=backward, most=pages.MAX_SIZE + 1)
-        every = _by_type(shape, prefix="all_", most=pages.MOST_COUNTED)
+    keyed = _by_context if shape.members else _by_type
+    lists = keyed(shape, backward=backward, most=pages.MAX_SIZE + 1)
+    keys = key_ranges.merged(lists, take="take")
     listed = keys.subquery("keys")
     some = pages.few(select(listed.c.id).order_by(pages.order(listed.c.id, backward=backward)))
     last = pages.order(some.c.id, backward=backward)
     if not counted:
-        shown = select(events).select_from(some.join(events, _e.id == some.c.id))
+        shown = select(*event_columns).select_from(some.join(events, _e.id == some.c.id))
         return Statement(shown.order_by(last))
+    every = key_ranges.merged(keyed(shape, prefix="all_", most=pages.MOST_COUNTED))
     total = pages.counted(every)
-    shown = select(total.c.total, events).select_from(
+    shown = select(total.c.total, *event_columns).select_from(
         total.outerjoin(some, true()).outerjoin(events, _e.id == some.c.id)
     )
     return Statement(shown.order_by(last))
 
 
-def _by_type(shape: _Shape, *, most: int, backward: bool = False, prefix: str = "") -> Select[Any]:
-    """Return the ids of so many events of each type, each found by the index of its type."""
+def _by_type(
+    shape: _Shape, *, most: int, backward: bool = False, prefix: str = ""
+) -> list[Select[Any]]:
+    """Return a list for each type: the ids of so many events, found by the index of types."""
     owner = (_e.organization_id, bindparam("organization_id", type_=Text))
-    keyed = select(_e.id).where(*_conditions(shape))
-    return key_ranges.merged(
+    keyed = select(_e.id)
+    if shape.timed:
+        keyed = keyed.where(_within_time())
+    if shape.but_directory:
+        keyed = keyed.where(or_(_e.context.is_(None), _source_of(_e.context) != DIRECTORY))
+    return [
         key_ranges.nearest(
             keyed,
             *([owner] if shape.of_organization else []),
@@ -189,47 +203,67 @@ def _by_type(shape: _Shape, *, most: int, backward: bool = False, prefix: str = 
             backward=backward,
         )
         for n in range(shape.types)
-    )
-
-
-def _by_context(shape: _Shape) -> CTE:
-    """Return the events that the index of contexts finds, looked up once."""
-    members: list[ColumnElement[bool]] = [
-        json_has(_e.context, bindparam(f"key_{n}", type_=Text), bindparam(f"value_{n}", type_=Text))
-        for n in range(shape.members)
     ]
-    if shape.from_directory:
-        members.append(_of_directory())
-    # By nothing else: for a range of ids, or a type, the planner would rather read all of these.
-    columns = (_e.id, _e.type, _e.organization_id, _e.occurred_at, _e.context)
-    by_index = select(*columns).where(*members).cte("by_index")
-    by_index = by_index.prefix_with("MATERIALIZED", dialect="postgresql")
-    event = by_index.c
-    found = select(event.id).where(
-        event.id > bindparam("all_low", type_=Text),
-        event.id < bindparam("all_high", type_=Text),
-        event.type.in_(json_values(bindparam("types", type_=Text))),
-        *_conditions(shape, event),
-    )
-    if shape.of_organization:
-        found = found.where(event.organization_id == bindparam("organization_id", type_=Text))
-    return found.cte("found")
 
 
-def _conditions(shape: _Shape, event: Any = _e) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def _by_context(
+    shape: _Shape, *, most: int, backward: bool = False, prefix: str = ""
+) -> list[Select[Any]]:
+    """Return the same for the first member of the context, of events that have the others too."""
+    keyed = select(_c.event_id.label("id"))
+    keyed = keyed.where(*(_has_too(number) for number in range(1, shape.members)))
     if shape.timed:
-        # Of a plain range PostgreSQL would expect next to no rows, and no list by type worth it.
-        since, until = (bindparam(name, type_=BigInteger) for name in ("since", "until"))
-        conditions.append(
-            case((event.occurred_at >= since, event.occurred_at <= until), else_=false())
+        this = (
+            _e.organization_id == _c.organization_id,
+            _e.type == _c.type,
+            _e.id == _c.event_id,
         )
-    if shape.from_directory is False:
-        conditions.append(or_(event.context.is_(None), not_(_of_directory(event))))
-    return conditions
+        keyed = keyed.where(exists(select(_e.id).where(*this, _within_time())))
+    if shape.but_directory:
+        keyed = keyed.where(~_has(*(literal_column(f"'{word}'", Text) for word in _SOURCE)))
+    owner = (_c.organization_id, bindparam("organization_id", type_=Text))
+    return [
+        key_ranges.nearest(
+            keyed,
+            *([owner] if shape.of_organization else []),
+            (_c.key, bindparam("key_0", type_=Text)),
+            (_c.value, bindparam("value_0", type_=Text)),
+            (_c.type, bindparam(f"type_{n}", type_=Text)),
+            (_c.event_id, None),
+            low=f"{prefix}low",
+            high=f"{prefix}high",
+            most=most,
+            backward=backward,
+        )
+        for n in range(shape.types)
+    ]
 
 
-def _of_directory(event: Any = _e) -> ColumnElement[bool]:
-    return json_has(
-        event.context, literal_column("'source'", Text), literal_column(f"'{DIRECTORY}'", Text)
+def _within_time() -> ColumnElement[bool]:
+    # Of a plain range PostgreSQL would expect next to no rows, and no list by type worth it.
+    since, until = (bindparam(name, type_=BigInteger) for name in ("since", "until"))
+    return case((_e.occurred_at >= since, _e.occurred_at <= until), else_=false())
+
+
+def _has_too(number: int) -> ColumnElement[bool]:
+    key, value = (bindparam(f"{name}_{number}", type_=Text) for name in ("key", "value"))
+    return _has(key, value)
+
+
+def _has(key: ColumnElement[str], value: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return whether the event of a row of contexts has this member as well."""
+    other = event_contexts.alias("other").c
+    return exists(
+        select(other.key).where(
+            other.organization_id == _c.organization_id,
+            other.key == key,
+            other.value == value,
+            other.type == _c.type,
+            other.event_id == _c.event_id,
+        )
     )
+
+
+def _source_of(context: ColumnElement[str]) -> ColumnElement[str]:
+    found: ColumnElement[str] = context.op("->>", return_type=Text())(literal_column("'source'"))
+    return func.coalesce(found, "")

@@ -10,13 +10,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select
+from sqlalchemy import BigInteger, Text, bindparam, delete, func, literal_column, select, tuple_
 
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import months, snapshots
 from tenantry.db.engine import Unavailable
-from tenantry.db.schema import events
+from tenantry.db.records import named, records, spelled
+from tenantry.db.schema import event_contexts, events, from_json
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import heads
 from tenantry.events.event_log.heads import Heads
@@ -24,7 +25,9 @@ from tenantry.events.event_log.model import event_log, event_log_state
 from tenantry.times import now
 
 if TYPE_CHECKING:
-    from tenantry.db.engine import Session
+    from collections.abc import Sequence
+
+    from tenantry.db.engine import Row, Session
 
 PAUSE_SECONDS = 3600.0
 # Between two pages: the sealing of events has its turn.
@@ -44,11 +47,35 @@ _OLDEST = Statement(
 _DELETE_ENTRIES = Statement(
     delete(event_log).where(_l.position <= bindparam("position", type_=BigInteger))
 )
+_WINDOW = 5000  # events that are looked through for contexts by one statement
+_after = bindparam("after", type_=Text)
+_window = (
+    select(events.c.id)
+    .where(events.c.id > _after, events.c.id < _before)
+    .order_by(events.c.id)
+    .limit(literal_column(str(_WINDOW)))
+    .subquery("some_events")
+)
+_NAMING = named(events, "organization_id", "type", "id", "context")  # the rows of a context
+_LAST = Statement(select(func.max(_window.c.id).label("id")))
+_FOUND = Statement(
+    select(*_NAMING).where(
+        events.c.id > _after,
+        events.c.id <= bindparam("last", type_=Text),
+        events.c.context.is_not(None),
+    )
+)
+_CONTEXTS = named(event_contexts)
+_DELETE_CONTEXTS = Statement(
+    delete(event_contexts).where(
+        tuple_(*event_contexts.c).in_(select(*records("given", _CONTEXTS).c))
+    )
+)
 _some = select(events.c.id).where(events.c.id < _before).order_by(events.c.id)
 _DELETE_EVENTS = Statement(
     delete(events)
     .where(events.c.id.in_(_some.limit(literal_column(str(_PAGE)))))
-    .returning(events.c.id)
+    .returning(*_NAMING)
 )
 
 
@@ -89,9 +116,10 @@ async def _prune(db: Session, moment: datetime, known: list[months.Month] | None
         return PAUSE_SECONDS
     for month in known or ():
         if month.end_id <= pruned_before:
+            await _delete_contexts(db, month.end_id)  # before the events, which know them
             await months.drop(db, month)
     # The rest is where there are no months, or went where there was none for it.
-    more = len(await _delete_events(db, pruned_before)) == _PAGE
+    more = await _delete_events(db, pruned_before) == _PAGE
     more = await _delete_entries(db, pruned_before) or more
     return _PAGE_SECONDS if more else PAUSE_SECONDS
 
@@ -112,11 +140,43 @@ async def _announce(db: Session, bound: str, start: datetime) -> bool:
     return True
 
 
-async def _delete_events(db: Session, before: str) -> list[str]:
+async def _delete_contexts(db: Session, before: str) -> None:
+    after = ""
+    while True:
+        row = await db.fetch_one(_LAST, after=after, before=before)
+        if row is None or row["id"] is None:
+            return
+        last = row["id"]
+        async with db.transaction() as session:
+            await session.expect_growth()
+            await _forget(session, await session.fetch_all(_FOUND, after=after, last=last))
+        after = last
+
+
+async def _forget(db: Session, gone: Sequence[Row]) -> None:
+    """Delete the contexts of these events."""
+    rows = [
+        {
+            "organization_id": event["organization_id"],
+            "key": key,
+            "value": value,
+            "type": event["type"],
+            "event_id": event["id"],
+        }
+        for event in gone
+        if event["context"] is not None
+        for key, value in from_json(event["context"]).items()
+    ]
+    if rows:
+        await db.fetch_all(_DELETE_CONTEXTS, given=spelled(_CONTEXTS, rows))
+
+
+async def _delete_events(db: Session, before: str) -> int:
     async with db.transaction() as session:
         await session.expect_growth()
         rows = await session.fetch_all(_DELETE_EVENTS, before=before)
-    return [row["id"] for row in rows]
+        await _forget(session, rows)
+    return len(rows)
 
 
 async def _delete_entries(db: Session, before: str) -> bool:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 WAIT_SECONDS = 0.05
+# Where many events come, the next look is later and takes more of them: a look costs as much as
+# sealing thirty events does.
+BUSY_SECONDS = 0.1
+_MANY = 25
 IDLE_SECONDS = 0.1
 _IDLE_LOOKS = 100  # without an event, then the looks become rarer
 
@@ -57,26 +61,29 @@ class Sealing:
     def __init__(self, *after: Hook) -> None:
         self._after = after
         self._idle = 0
+        self._found = 0
 
     async def run(self, db: Session) -> float:
         """Put some events into the log; return the seconds to wait, 0 while there are more."""
-        sealed = await _seal(db, self._after)
-        self._idle = 0 if sealed else self._idle + 1
-        return IDLE_SECONDS if self._idle > _IDLE_LOOKS else _wait(sealed)
+        # While they come, the look itself tells whether there are more.
+        is_due = self._found > 0 or await snapshots.is_due(db)
+        self._found = await _seal(db, self._after) if is_due else 0
+        self._idle = 0 if self._found else self._idle + 1
+        return IDLE_SECONDS if self._idle > _IDLE_LOOKS else _wait(self._found)
 
 
 async def seal(db: Session, *after: Hook) -> float:
     """Put a page of new events into the log; return the seconds to wait, 0 if it was full."""
-    return _wait(await _seal(db, after))
+    return _wait(await _seal(db, after) if await snapshots.is_due(db) else 0)
 
 
 def _wait(sealed: int) -> float:
-    return 0.0 if sealed == PAGE else WAIT_SECONDS
+    if sealed == PAGE:
+        return 0.0
+    return BUSY_SECONDS if sealed > _MANY else WAIT_SECONDS
 
 
 async def _seal(db: Session, after: Sequence[Hook]) -> int:
-    if not await snapshots.is_due(db):
-        return 0
     async with db.transaction() as session:
         await session.expect_growth()
         state = await session.fetch_one(_TRY)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, bindparam, select
 
 from tenantry.db import snapshots
-from tenantry.db.schema import events
+from tenantry.db.schema import event_columns, events
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import chain
 from tenantry.events.event_log.model import event_chains, event_log, event_log_state
@@ -28,7 +28,7 @@ _PAGE = 1000
 
 _AFTER = bindparam("after", type_=BigInteger)
 _entries = (
-    select(event_log, *events.c)
+    select(event_log, *event_columns)
     .outerjoin(events, events.c.id == event_log.c.event_id)
     .where(event_log.c.position > _AFTER)
     .order_by(event_log.c.position)

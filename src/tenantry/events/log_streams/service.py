@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Text, bindparam, exists, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from tenantry.db.schema import events
+from tenantry.db.schema import event_columns, events
 from tenantry.db.statements import Statement
 from tenantry.events.event_log.model import event_log
 from tenantry.events.log_streams.lines import Line
@@ -52,7 +52,7 @@ _CLAIM = Statement(
     .returning(_s.position, _s.problem)
 )
 _PAGE = Statement(
-    select(*events.c, _l.position, _l.hash)
+    select(*event_columns, _l.position, _l.hash)
     .join_from(event_log, events, events.c.id == _l.event_id)
     .where(_l.position > bindparam("p_after", type_=BigInteger))
     .order_by(_l.position)

@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Column, Text, select
 
 from tenantry.db.records import records, spelled
-from tenantry.db.schema import events
+from tenantry.db.schema import event_columns, events
 from tenantry.db.statements import Statement
 from tenantry.events.event_log.envelopes import envelope
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # `spelled` takes rows of two columns at least.
 _GIVEN = [Column("id", Text), Column("type", Text)]
 _given = records("given", _GIVEN)
-_EVENTS = Statement(select(events).join(_given, _given.c.id == events.c.id))
+_EVENTS = Statement(select(*event_columns).join(_given, _given.c.id == events.c.id))
 
 
 async def render(db: Session, event_ids: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, insert, literal_column, select
 from tenantry import errors, ids
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed
-from tenantry.db.schema import events
+from tenantry.db.schema import event_organization, events
 from tenantry.db.statements import Statement
 from tenantry.events.event_log.model import event_log, event_log_state
 from tenantry.events.webhooks import queue
@@ -33,7 +33,7 @@ _SLACK_MICROSECONDS = 1_000_000
 _d, _ev = webhook_deliveries.c, events.c
 # An event that is not in the log yet is about to be delivered for the first time.
 _EVENTS = Statement(
-    select(_ev.id, _ev.type, _ev.organization_id, _ev.occurred_at)
+    select(_ev.id, _ev.type, event_organization, _ev.occurred_at)
     .join(event_log, event_log.c.event_id == _ev.id)
     .where(_ev.id > bindparam("p_after"), _ev.id < bindparam("p_before"))
     .order_by(_ev.id)
