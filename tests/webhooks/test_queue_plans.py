@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from receivers import MASTER_KEY, Worker, endpoint, event, rows
 
 from tenantry.db.opening import open_database
@@ -24,8 +23,6 @@ async def read(db):
     return sum(row["n"] for row in await rows(db, _READ))
 
 
-# Seldom, on a busy machine, a plan comes out that reads the table: how is not known yet.
-@pytest.mark.thorough
 async def test_plans_made_while_the_queue_was_empty_go_by_index(postgresql_migrated, receiver):
     async with open_database(postgresql_migrated, MASTER_KEY, pool_size=2) as db:
         made, _ = await endpoint(db, receiver.url("/a"))

@@ -62,8 +62,8 @@ class _tests(_line):  # noqa: N801
 
 
 _DUE = (
-    "FROM webhook_deliveries WHERE endpoint_id = {} AND state = 'PENDING' AND due_time <= {} {}"
-    "ORDER BY due_time LIMIT {}"
+    "FROM webhook_deliveries WHERE endpoint_id = {} AND state = 'PENDING'"
+    " AND due_time > 0 AND due_time <= {} {}ORDER BY due_time LIMIT {}"
 )
 
 
@@ -84,15 +84,17 @@ def _line_sqlite(element: _line, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 _d, _e = webhook_deliveries.c, webhook_endpoints.c
-# Spelled out: the indexes of due rows are only for this state.
+# Spelled out, as the indexes of rows that wait are: by time, and in line.
 _PENDING = _d.state == literal_column(f"'{PENDING}'")
+_BY_TIME = _PENDING & (_d.due_time > literal_column("0"))
+_IN_LINE = _PENDING & (_d.position > literal_column("0"))
 _now: ColumnElement[int] = bindparam("p_now")
 
 
 _WITH_WORK = Statement(
     select(_e.id, _e.ordered).where(
         _e.enabled == bindparam("p_enabled"),
-        first(select(_d.id).where(_d.endpoint_id == _e.id, _PENDING, _d.due_time <= _now)).is_not(
+        first(select(_d.id).where(_d.endpoint_id == _e.id, _BY_TIME, _d.due_time <= _now)).is_not(
             None
         ),
     )
@@ -141,10 +143,18 @@ _HOLD = Statement(
     .where(_e.enabled == bindparam("p_enabled"), _e.ordered == bindparam("p_ordered"))
     .with_for_update(of=webhook_endpoints, skip_locked=True, key_share=True)
 )
-_in_line = (_d.endpoint_id == _given.c.endpoint_id) & _PENDING & (_d.position > 0)
-_head = first(select(_d.id).where(_in_line).order_by(_d.position, _d.id))
+_of_one = _d.endpoint_id == _given.c.endpoint_id
+_head = first(select(_d.id).where(_of_one, _IN_LINE).order_by(_d.position, _d.id))
 # Tried before, and due later: under way, or the head that waits while others were put before it.
-_busy = first(select(_d.id).where(_in_line, _d.due_time > _now, _d.attempts > 0))
+_busy = first(
+    select(_d.id).where(
+        _of_one,
+        _BY_TIME,
+        _d.due_time > _now,
+        _d.position != literal_column("0"),
+        _d.attempts > 0,
+    )
+)
 _heads = select(_head.label("id")).select_from(_given).where(_busy.is_(None))
 _CLAIM_HEADS = _claim(
     _heads.cte("due"),

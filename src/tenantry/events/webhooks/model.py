@@ -60,13 +60,13 @@ webhook_deliveries = Table(
     time_column("end_time", nullable=True),
 )
 _d = webhook_deliveries.c
-for _columns in ((_d.endpoint_id, _d.due_time), (_d.endpoint_id, _d.position, _d.id)):
-    Index(
-        None,
-        *_columns,
-        postgresql_where=text("state = 'PENDING'"),
-        sqlite_where=text("state = 'PENDING'"),
-    )
+# Each for its own question alone, which says so: of two that would do, PostgreSQL takes the smaller
+# one, and reads all that waits where it wanted what is due.
+for _columns, _of in (
+    ((_d.endpoint_id, _d.due_time), "state = 'PENDING' AND due_time > 0"),
+    ((_d.endpoint_id, _d.position, _d.id), "state = 'PENDING' AND position > 0"),
+):
+    Index(None, *_columns, postgresql_where=text(_of), sqlite_where=text(_of))
 Index(None, _d.endpoint_id, _d.id)
 Index(
     "ix_webhook_deliveries__failed",

@@ -63,8 +63,9 @@ _HASTEN = Statement(
     update(webhook_deliveries)
     .where(
         _d.endpoint_id == bindparam("p_id"),
-        # Spelled out: the index is only for this state.
+        # Spelled out, as the index of rows that are due is.
         _d.state == literal_column(f"'{PENDING}'"),
+        _d.due_time > literal_column("0"),
         _d.due_time > bindparam("p_later"),
     )
     .values(due_time=bindparam("p_at"))
