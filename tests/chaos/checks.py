@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from tenantry.db.schema import events
+from tenantry.db.schema import event_columns, events
 from tenantry.db.statements import Statement
 from tenantry.event import PUBLISHED
 from tenantry.events.event_log import verification
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Database
 
-_EVENTS = Statement(select(events).order_by(events.c.id))
+_EVENTS = Statement(select(*event_columns).order_by(events.c.id))
 _LOG = Statement(select(event_log.c.position, event_log.c.event_id).order_by(event_log.c.position))
 _ORGANIZATIONS = Statement(select(organizations))
 _DELIVERIES = Statement(select(webhook_deliveries))

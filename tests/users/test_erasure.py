@@ -13,7 +13,7 @@ from valid_events import problems
 
 from tenantry import errors
 from tenantry.access.api_tokens import service as api_tokens
-from tenantry.db.schema import Json, from_json, metadata, to_json
+from tenantry.db.schema import Json, event_columns, from_json, metadata, to_json
 from tenantry.db.schema import events as event_table
 from tenantry.db.statements import Statement
 from tenantry.event import PUBLISHED
@@ -45,7 +45,7 @@ HERS = re.compile(
     r"(?<![\w.+'-])ada\.l@example\.com(?![\w.])|Lovelace|hr-7001|Bletchley|Countess", re.IGNORECASE
 )
 
-_EVENTS = Statement(select(event_table).order_by(event_table.c.id))
+_EVENTS = Statement(select(*event_columns).order_by(event_table.c.id))
 _ENDPOINT = Statement(
     insert(webhook_endpoints).values(
         {
