@@ -94,6 +94,7 @@ from tenantry.tenants.roles.rpc import RolesService
 from tenantry.tenants.users.rpc import UserService
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, MutableMapping
     from types import ModuleType
 
@@ -303,7 +304,10 @@ class Application:
         """
         log.configure(settings.log_level)
         data_folder.make(settings)
-        before, applied = await bring_up_to_date(settings.database)
+        begun: list[asyncio.Future[keys.PrivateKey]] = []
+        before, applied = await bring_up_to_date(
+            settings.database, meanwhile=lambda: begun.extend(keys.begin())
+        )
         if before is not None and applied:
             fields = {"from": before, "revisions": applied}
             _log.info("schema upgraded", extra={"fields": fields})
@@ -312,7 +316,7 @@ class Application:
         )
         try:
             async with alone(db) as session:
-                await keys.ensure(session)
+                await keys.ensure(session, begun)
                 await connections.ensure(session)
                 await _first_client(settings, session)
             await copies.notice(db, settings)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import httpx
 import pytest
 from apis import access_token, base64url
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 from sqlalchemy import bindparam, select, update
@@ -225,6 +226,22 @@ async def test_keys_of_another_algorithm_are_made_when_asked_for_and_one_pair_wh
         await keys.ensure_algorithm(within, "ES256")
     assert await states(several[1], "ES256") == made
     assert len(await states(several[1])) == 2
+
+
+async def test_keys_that_were_begun_during_the_migrations_are_stored(database_url):
+    async with open_database(database_url, b"k" * 32) as db:
+        begun = keys.begin()
+        await keys.ensure(db, begun)
+        stored = {key.public_pem for key in await keys.load(db)}
+    made = {
+        (await each)
+        .public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+        for each in begun
+    }
+    assert len(stored) == 2
+    assert stored == made
 
 
 async def test_a_process_that_knows_no_such_key_yet_signs_with_it_all_the_same(fresh):

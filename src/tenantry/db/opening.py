@@ -23,7 +23,7 @@ from tenantry.times import now
 from tenantry.vault import Vault, WrongKey, new_data_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from tenantry.settings import Settings
 
@@ -130,8 +130,12 @@ async def schema_version(url: str) -> str | None:
         await database.close()
 
 
-async def bring_up_to_date(url: str) -> tuple[str | None, list[str]]:
+async def bring_up_to_date(
+    url: str, *, meanwhile: Callable[[], object] = lambda: None
+) -> tuple[str | None, list[str]]:
     """Apply missing migrations; return the revision before, and those applied.
+
+    ``meanwhile`` is called first where the database is empty, to begin something in a thread.
 
     Raises:
         OpenError: it does not answer, belongs to a later version, or could not be changed.
@@ -142,6 +146,8 @@ async def bring_up_to_date(url: str) -> tuple[str | None, list[str]]:
         return before, []
     if (path := _sqlite_file(url)) is not None:
         make_file(path)
+    if before is None:
+        meanwhile()
     try:
         return before, await asyncio.to_thread(migrate.upgrade, url)
     except migrate.UpgradeError as problem:
