@@ -14,7 +14,6 @@ off shows there.
 from __future__ import annotations
 
 import statistics
-import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -38,9 +37,6 @@ OPS = {
     "create member": "join",
 }
 SETUPS = (("sqlite", 1), ("postgresql", 1), ("postgresql", 2))  # database, processes
-_QUIET_SECONDS = 0.5
-_QUIET_SHARE = 0.08  # of a core: less than this is quiet
-_QUIET_LIMIT = 15.0
 
 
 @dataclass(frozen=True)
@@ -164,6 +160,7 @@ class Side:
         first = server.start()
         server.stop()
         again = server.start()
+        self._subject.settle()
         self._starts.append(Ready(first, again, usage(server.pid).memory))
 
     def started(self) -> Ready:
@@ -178,7 +175,7 @@ class Side:
             self._sign_ins = SignIns(self._subject.server, self._o.connections)
         if self._subject.postgresql:
             self._subject.postgresql.settle()
-        self._wait()
+        self._subject.settle()
 
     def send(self, op: str) -> tuple[Row, float]:
         """Measure a row; return it with the processor time a request that came after it."""
@@ -188,17 +185,7 @@ class Side:
             targets = self._sign_ins.targets(op)
         self._subject.ids.write_text("\n".join(targets))
         row = send(OPS[op], self._subject, self._o)
-        return row, self._wait() / max(row.load["requests"], 1) * 1e6
-
-    def _wait(self) -> float:
-        """Wait until server and database are quiet; return the seconds of processor time."""
-        began = now = self._subject.cpu()
-        for _ in range(int(_QUIET_LIMIT / _QUIET_SECONDS)):
-            time.sleep(_QUIET_SECONDS)
-            before, now = now, self._subject.cpu()
-            if now - before < _QUIET_SHARE * _QUIET_SECONDS:
-                break
-        return now - began
+        return row, self._subject.settle() / max(row.load["requests"], 1) * 1e6
 
 
 def measure_against(o: argparse.Namespace) -> Paired:

@@ -65,6 +65,7 @@ def measure(
         if postgresql and o.floor:
             postgresql.copy_for_floor()
         again = server.start()
+        subject.settle()
         starts.append(Start(database, first, again, usage(server.pid).memory))
         floors: dict[str, Floor] = {}
         for op in o.ops:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from serving import Server
 
 LOAD = Path(__file__).parent / "load" / "load"
+_QUIET_SECONDS = 0.5
+_QUIET_SHARE = 0.08  # of a core: less than this is quiet
+_QUIET_LIMIT = 15.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,16 @@ class Subject:
     def cpu(self) -> float:
         """Processor time in seconds that the server and its database have used."""
         return usage(self.server.pid).cpu + (self.postgresql.usage().cpu if self.postgresql else 0)
+
+    def settle(self) -> float:
+        """Wait until both are quiet; return the processor time in seconds that this took."""
+        began = now = self.cpu()
+        for _ in range(int(_QUIET_LIMIT / _QUIET_SECONDS)):
+            time.sleep(_QUIET_SECONDS)
+            before, now = now, self.cpu()
+            if now - before < _QUIET_SHARE * _QUIET_SECONDS:
+                break
+        return now - began
 
 
 class Sample:

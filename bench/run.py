@@ -16,7 +16,7 @@ sends one kind of request at a time over 32 connections, and prints a table. How
 - floor/s, of floor: pgbench runs the statements of the same request (bench/pgbench) in the same
   run, without a server in between; `of floor` is how much of that rate the server reaches.
 - start: seconds from exec to the first answer that needs the database: of the first start
-  (migrations, keys, certificate), and of a later one.
+  (migrations, keys, certificate), and of a later one; MB of the later one, once it is quiet.
 
 A connection changes organizations of its own, so no two requests change one row at once. Every
 PATCH changes the display name, the external id and the metadata. Any request that fails makes
