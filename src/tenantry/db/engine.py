@@ -79,6 +79,8 @@ class Session(ABC):
     environment_id: str
     vault: Vault
     page_tokens: PageTokens
+    # Whether one statement can lock a row, change it and return what it was before.
+    sees_before: bool = False
     # Kept by a room in this process, by a key of its own; None within a transaction, where a
     # read row may never come to be.
     remembered: dict[Any, Any] | None

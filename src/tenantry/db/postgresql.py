@@ -80,6 +80,8 @@ class _Lost(Unavailable):
 class PostgreSQL(Database):
     """A pool of connections to one PostgreSQL."""
 
+    sees_before = True
+
     def __init__(self, pool: Pool) -> None:
         super().__init__()
         self._pool = pool
@@ -219,6 +221,8 @@ class PostgreSQL(Database):
 
 class _Transaction(Transaction):
     """A transaction on one connection."""
+
+    sees_before = True
 
     def __init__(self, database: PostgreSQL, connection: Connection) -> None:
         super().__init__(database)

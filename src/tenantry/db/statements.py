@@ -16,6 +16,7 @@ from tenantry.db.schema import event_contexts, event_id, event_time, events
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sqlalchemy import CTE, ColumnElement, FromClause
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.dml import Insert
     from sqlalchemy.sql.elements import ClauseElement
@@ -44,9 +45,11 @@ class Statement:
 
     __slots__ = ("_built", "_further", "clause", "is_read")
 
-    def __init__(self, clause: ClauseElement, *further: ClauseElement) -> None:
+    def __init__(
+        self, clause: ClauseElement, *further: ClauseElement, is_read: bool | None = None
+    ) -> None:
         self.clause = clause
-        self.is_read = isinstance(clause, Select)
+        self.is_read = isinstance(clause, Select) if is_read is None else is_read
         self._further = further
         self._built: dict[_Key, list[_Built]] = {}
 
@@ -112,6 +115,19 @@ def _compile(clause: ClauseElement, dialect: str) -> _Built:
 def event_param(number: int, column: str) -> str:
     """Return the bind parameter for a column of the event of this number."""
     return f"event{number}_{column}"
+
+
+def recorded(happened: FromClause, **columns: ColumnElement[Any]) -> CTE:
+    """Return the insert of the event of a statement that gives these of its columns itself.
+
+    It is made for each row of ``happened``; the other columns are those of `event_params`.
+    """
+    given = [
+        sa_cast(columns[c.name] if c.name in columns else bindparam(event_param(0, c.name)), c.type)
+        for c in EVENT_GIVEN
+    ]
+    rows = select(event_id(), event_time(), *given).select_from(happened)
+    return insert(events).from_select(_EVENT_COLUMNS, rows).cte("record")
 
 
 def _with_contexts(record: Insert) -> Insert:

@@ -1,8 +1,8 @@
 """The rules of organizations: creating, finding, changing, deleting.
 
-A change is optimistic: read, compute, write if the revision is still the one that was read. So a
-change is two round trips in any case, and If-Match is the same check. Only one that loses
-against others again and again locks the row.
+A change is optimistic: read, compute, write if the revision is still the one that was read, and
+If-Match is the same check. Only one that loses against others again and again locks the row. An
+update of members is one statement where the database can do that (`in_place`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from tenantry import errors, ids
-from tenantry.db.engine import DuplicateKey
+from tenantry.db.engine import DuplicateKey, event_params
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
+from tenantry.tenants.organizations import in_place
 from tenantry.tenants.organizations.model import (
     FEATURES,
     Branding,
@@ -46,8 +47,10 @@ _LOGO_URL = re.compile(r"https://[^\x00-\x20\x7f\"'<>\\/?#][^\x00-\x20\x7f\"'<>\
 _ATTEMPTS = 3
 
 _o = organizations.c
-_FIND_BY_ID = Statement(sa.select(organizations).where(_o.id == bindparam("key")))
-_FIND_BY_EXTERNAL_ID = Statement(sa.select(organizations).where(_o.external_id == bindparam("key")))
+_FIND = {
+    by: Statement(sa.select(organizations).where(_o[by] == bindparam("key")))
+    for by in ("id", "external_id")
+}
 _HOLD = Statement(sa.select(organizations).where(_o.id == bindparam("key")).with_for_update())
 _INSERT = Statement(sa.insert(organizations).values(bound(organizations)).returning(_o.id))
 _UPDATE = Statement(
@@ -148,12 +151,8 @@ async def get(call: Call, identity: Identity) -> Organization:
         errors.InvalidArgument: neither id is given.
 
     """
-    if identity.id:
-        row = await call.db.fetch_one(_FIND_BY_ID, key=identity.id)
-    elif identity.external_id:
-        row = await call.db.fetch_one(_FIND_BY_EXTERNAL_ID, key=identity.external_id)
-    else:
-        raise errors.InvalidArgument.field("id", "required", "id or external_id is required")
+    by, key = _sought(identity)
+    row = await call.db.fetch_one(_FIND[by], key=key)
     bound = call.caller.organization_id
     if row is None or (bound is not None and row["id"] != bound):
         raise errors.NotFound("organization")
@@ -185,7 +184,39 @@ async def update(call: Call, identity: Identity, changes: Mapping[str, Any]) -> 
         clean["slug"] = clean["slug"] or None
     if "metadata" in clean:
         clean["metadata"] = dict(clean["metadata"] or {})
+    if call.db.sees_before and call.caller.organization_id is None and clean:
+        return await _update_in_place(call, identity, clean)
     return await revise(call, identity, lambda _before: clean)
+
+
+async def _update_in_place(call: Call, identity: Identity, changes: dict[str, Any]) -> Organization:
+    by, key = _sought(identity)
+    statement = in_place.update(tuple(changes), by=by, guarded=call.if_match is not None)
+    event = call.event("organization.updated")
+    values = {f"p_{name}": value for name, value in changes.items()}
+    if "metadata" in changes:
+        values["p_metadata"] = to_json(changes["metadata"])
+    try:
+        row = await call.db.fetch_one(
+            statement,
+            key=key,
+            now=now(),
+            allowed=to_json([str(revision) for revision in call.if_match or ()]),
+            **values,
+            **event_params(event),
+        )
+    except DuplicateKey as problem:
+        value = changes.get(problem.field)
+        raise errors.Duplicate(problem.field, value if isinstance(value, str) else "") from None
+    if row is None:
+        raise errors.NotFound("organization")
+    before = Organization.from_row(row)
+    if row["new_revision"] is None:
+        call.expect(before.revision)
+        return before
+    return replace(
+        before, **changes, revision=row["new_revision"], update_time=row["new_update_time"]
+    )
 
 
 async def remove(
@@ -335,6 +366,20 @@ async def _attempt(
     except DuplicateKey as problem:
         raise _duplicate(problem, after) from None
     return after if changed else None
+
+
+def _sought(identity: Identity) -> tuple[str, str]:
+    """Return by which column an organization is found, and the value.
+
+    Raises:
+        errors.InvalidArgument: neither id is given.
+
+    """
+    if identity.id:
+        return "id", identity.id
+    if identity.external_id:
+        return "external_id", identity.external_id
+    raise errors.InvalidArgument.field("id", "required", "id or external_id is required")
 
 
 def _external_id(value: str | None) -> str | None:

@@ -1,0 +1,116 @@
+"""An update in one round trip, where a statement can tell what the row was before.
+
+One statement of PostgreSQL locks the row, changes it, and shows it to the event: the database works
+as long as for a read and a write, and we work less (docs/decisions/0001-statements.md). The
+event's JSON is spelled as text, which is cheaper than the functions that build jsonb.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam, func
+
+from tenantry.db.schema import Json, json_values
+from tenantry.db.statements import Statement, recorded
+from tenantry.tenants.organizations.model import FEATURES, organizations
+
+if TYPE_CHECKING:
+    from sqlalchemy import CTE, ColumnElement
+
+_o = organizations.c
+_MEMBERS = (
+    *("id", "display_name", "region_code", "metadata", "external_id", "slug", "logo_url"),
+    *("max_allowed_users", "session_policy", "branding"),
+)
+
+
+@functools.cache
+def update(changed: tuple[str, ...], *, by: str, guarded: bool) -> Statement:
+    """Return the statement that sets these columns of the organization whose ``by`` is ``key``.
+
+    Its row is the organization as it was, with `new_revision` and `new_update_time`. These are
+    NULL where nothing was changed: all values are what they were, or (``guarded``) the revision
+    is not among ``allowed``.
+    """
+    before = (
+        sa.select(organizations, _rest(changed).label("rest"))
+        .where(_o[by] == bindparam("key"))
+        .with_for_update()
+        .cte("before")
+    )
+    values = {name: bindparam(f"p_{name}", type_=_o[name].type) for name in changed}
+    differs = [before.c[name].is_distinct_from(value) for name, value in values.items()]
+    conditions = [_o.id == before.c.id, sa.or_(sa.false(), *differs)]
+    if guarded:
+        allowed = json_values(bindparam("allowed", type_=sa.Text))
+        conditions.append(sa.cast(before.c.revision, sa.Text).in_(allowed))
+    change = (
+        sa.update(organizations)
+        .where(*conditions)
+        .values(
+            **values,
+            revision=before.c.revision + 1,
+            update_time=func.greatest(
+                bindparam("now", type_=sa.BigInteger), before.c.update_time + 1
+            ),
+        )
+        .returning(*(_o[name] for name in (*changed, "revision", "update_time")))
+        .cte("change")
+    )
+    event = recorded(
+        change.join(before, sa.true()),
+        organization_id=before.c.id,
+        before=func.concat(_text("{"), before.c.rest, _spelled(before, changed), _text("}")),
+        after=func.concat(_text("{"), before.c.rest, _spelled(change, changed), _text("}")),
+    )
+    return Statement(
+        sa.select(
+            *(before.c[column.name] for column in organizations.c),
+            change.c.revision.label("new_revision"),
+            change.c.update_time.label("new_update_time"),
+        )
+        .select_from(before.outerjoin(change, sa.true()))
+        .add_cte(change, event),
+        is_read=False,
+    )
+
+
+def _spelled(row: CTE, changed: tuple[str, ...]) -> ColumnElement[str]:
+    """Return the members of `Organization.shown` that an update changes, in JSON."""
+    members = [_member(name, row.c[name]) for name in changed]
+    return func.concat(*members, _time("update_time", row.c.update_time))
+
+
+def _rest(changed: tuple[str, ...]) -> ColumnElement[str]:
+    """Return those that it leaves alone, in JSON."""
+    members = [_member(name, _o[name]) for name in _MEMBERS if name not in changed]
+    flags = [
+        (f'{{"name":"{name}","enabled":', sa.cast(_o.features.op("?")(_text(name)), sa.Text))
+        for name in FEATURES
+    ]
+    features = [part for before, flag in flags for part in (_text(before), flag, _text("},"))]
+    features[-1] = _text("}]}")
+    return func.concat(
+        _text('"settings":{"features":['), *features, *members, _time("create_time", _o.create_time)
+    )
+
+
+def _member(name: str, value: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return a member with a comma before it; NULL, which is passed over, if it has no value."""
+    spelled = value if isinstance(value.type, Json) else func.to_json(value)
+    return _text(f',"{name}":') + sa.cast(spelled, sa.Text)
+
+
+def _time(name: str, microseconds: ColumnElement[int]) -> ColumnElement[str]:
+    """Return a time in RFC 3339, as `times.rfc3339` has it."""
+    moment: ColumnElement[Any] = sa.literal_column(
+        "timestamp 'epoch'"
+    ) + microseconds * sa.literal_column("interval '1 microsecond'")
+    return func.to_char(moment, _text(f',"\\"{name}\\":\\""YYYY-MM-DD"T"HH24:MI:SS.US"Z\\""'))
+
+
+def _text(value: str) -> ColumnElement[str]:
+    return sa.literal_column(f"'{value}'", sa.Text)
