@@ -266,8 +266,8 @@ async def test_what_is_found_by_key_is_found_by_an_index(lite_plan):
     from tenantry.tenants.portal_links import service as portal_links
 
     for statement in (
-        service._FIND_BY_ID,
-        service._FIND_BY_EXTERNAL_ID,
+        service._FIND["id"],
+        service._FIND["external_id"],
         replies._FIND,
         replies._PRUNE,
         log._AFTER,

@@ -24,6 +24,7 @@ from sqlalchemy import Column, Index, MetaData, Text, create_engine, inspect, se
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from statements import INSERT_CLIENT, event
 
+import tenantry.app  # noqa: F401 - each room of it declares its tables
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import migrate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from dataclasses import replace
 
@@ -29,7 +30,7 @@ EVERYTHING = {
 }
 
 
-async def _made(call, **members):
+async def _made(call, members=None):
     made = await service.create(
         call, region_code="EU", display_name="Acme", external_id="a-1", metadata={"plan": "é\"'🐘"}
     )
@@ -54,7 +55,7 @@ async def test_the_event_shows_the_organization_before_and_after(call):
 
 
 async def test_what_was_never_set_is_not_in_the_event(call):
-    before = await _made(call, features=frozenset())
+    before = await _made(call, {"features": frozenset()})
     after = await service.update(call, Identity(external_id="a-1"), {"metadata": None})
     assert after.metadata == {}
     assert await _last(call) == [(before.shown(), after.shown())]
@@ -79,7 +80,7 @@ async def test_changes_at_once_are_a_chain_of_which_none_is_lost(call):
     )
     told = await _last(call, n)
     assert {after["display_name"] for _, after in told} == {f"Acme {n}" for n in range(n)}
-    for (before, _), (_, earlier) in zip(told, told[1:], strict=False):
+    for (before, _), (_, earlier) in itertools.pairwise(told):
         assert before == earlier
     assert (await service.get(call, Identity(organization.id))).revision == 2 + n
 

@@ -61,7 +61,7 @@ webhook_deliveries = Table(
 )
 _d = webhook_deliveries.c
 # Each for its own question alone, which says so: of two that would do, PostgreSQL takes the smaller
-# one, and reads all that waits where it wanted what is due.
+# one, and reads all that waits to find the few that are due.
 for _columns, _of in (
     ((_d.endpoint_id, _d.due_time), "state = 'PENDING' AND due_time > 0"),
     ((_d.endpoint_id, _d.position, _d.id), "state = 'PENDING' AND position > 0"),
