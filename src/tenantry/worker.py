@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import assertions, revocations
-from tenantry.db import copies
+from tenantry.db import copies, search
 from tenantry.db.engine import Failure
 from tenantry.doors.oauth.key_ring import KeyRing
 from tenantry.events.event_log import retention
@@ -40,6 +40,8 @@ from tenantry.log import seldom
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.memberships import invitations
+from tenantry.tenants.organizations.model import organization_search
+from tenantry.tenants.users.model import user_search
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -95,6 +97,7 @@ def jobs(settings: Settings) -> list[Job]:
     return [
         Job("beat", functools.partial(copies.beat, settings=settings)),
         Job("event log", _sealing(pump)),
+        Job("search", functools.partial(search.run, searches=(organization_search, user_search))),
         Job("old events", functools.partial(retention.run, days=settings.event_retention_days)),
         Job("webhooks", pump.run, pump.close, sends=True),
         Job("old deliveries", _pruning(keep_deliveries)),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sqlalchemy import Text, bindparam, insert, select
+from sqlalchemy import Text, bindparam, insert, literal_column, select, update
 from statements import INSERT_ORGANIZATION, count, event, organization
 
 from tenantry.access.clients.model import client_secrets, clients
 from tenantry.db import log
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.statements import Statement, happened
 from tenantry.tenants.organizations.model import organizations
 
 _secret = client_secrets.c
@@ -52,6 +52,20 @@ async def test_events_are_recorded_in_their_order(db):
     kinds = ["client.created", "client.secret_rotated", "client.deleted"]
     await db.apply(CLIENT_WITH_SECRETS, *map(event, kinds), p_id="skc_1", p_secrets=secrets())
     assert [one["type"] for one in await log.after(db, "")] == kinds
+
+
+async def test_what_follows_a_change_of_nothing_is_not_made(db):
+    renamed = update(clients).where(clients.c.id == bindparam("p_id")).values(name="b")
+    noted = insert(client_secrets).from_select(
+        [_secret.id, _secret.client_id, _secret.digest, _secret.suffix, _secret.create_time],
+        select(*[bindparam("p_id", type_=Text)] * 4, literal_column("1")).where(happened()),
+    )
+    rename = Statement(renamed.returning(clients.c.id), noted)
+    assert await db.apply(rename, event(), p_id="skc_1") is None
+    await db.apply(CLIENT_WITH_SECRETS, p_id="skc_1", p_secrets=secrets())
+    assert await count(db, "client_secrets") == await count(db, "events") == 0
+    assert (await db.apply(rename, event(), p_id="skc_1"))["id"] == "skc_1"
+    assert await count(db, "client_secrets") == await count(db, "events") == 1
 
 
 async def test_none_is_made_where_one_cannot_be(db):

@@ -124,6 +124,13 @@ class Session(ABC):
     async def serialize(self, word: str) -> None:  # noqa: B027 - SQLite has one writer anyway
         """Wait until no other transaction is within what this word names, up to our own end."""
 
+    async def alone(self, word: str) -> bool:
+        """Whether no other transaction is within what this word names; then we are, up to our end.
+
+        The same as `serialize`, without the wait.
+        """
+        return bool(word)  # SQLite has one writer anyway
+
     async def expect_growth(self) -> None:  # noqa: B027 - SQLite's plans do not hang on sizes
         """Have the rest of a transaction planned by index, however small its tables are so far.
 

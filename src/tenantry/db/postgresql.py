@@ -52,6 +52,7 @@ _EXPECT_GROWTH = "SELECT " + ", ".join(
     f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "hashjoin", "mergejoin")
 )
 _SERIALIZE = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+_ALONE = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"
 # One transaction of three statements: a lock that every change takes, and a commit that has to
 # reach the disk. A longer hold of the lock holds up every change.
 _PROBE = (
@@ -242,6 +243,11 @@ class _Transaction(Transaction):
     async def serialize(self, word: str) -> None:
         """See `Session.serialize`."""
         await _fetch(self._connection, _SERIALIZE, [word], undone=True)
+
+    async def alone(self, word: str) -> bool:
+        """See `Session.alone`."""
+        rows = await _fetch(self._connection, _ALONE, [word], undone=True)
+        return bool(rows[0][0])
 
     async def expect_growth(self) -> None:
         """See `Session.expect_growth`."""

@@ -102,42 +102,6 @@ def _json_has_sqlite(element: json_has, compiler: SQLCompiler, **kw: Any) -> str
     )
 
 
-class text_has(GenericFunction[bool]):  # noqa: N801
-    """Whether a row's search text has this part of 3 characters or more, ignoring case, by index.
-
-    Arguments: the table's id column and the part. PostgreSQL: a GIN index over the trigrams of the
-    generated column ``search_text``. SQLite: the FTS5 table ``<table>_search``, which triggers
-    keep; its rowid is the number of the id, whose prefix is in the table's ``info``.
-    """
-
-    inherit_cache = True
-    type = _CONDITION
-
-
-@compiles(text_has, "postgresql")
-def _text_has_postgresql(element: text_has, compiler: SQLCompiler, **kw: Any) -> str:
-    column, part = element.clauses
-    text = f"{_table(column).name}.search_text"
-    sought = f"lower({compiler.process(part, **kw)})"
-    # Every third trigram and the last one cover the part; more would only be more to intersect.
-    parts = (
-        f"ARRAY(SELECT substr({sought}, least(i, length({sought}) - 2), 3)"
-        f" FROM generate_series(1, length({sought}), 3) AS i)"
-    )
-    return f"(tenantry_trigrams({text}) @> {parts} AND strpos({text}, {sought}) > 0)"
-
-
-@compiles(text_has, "sqlite")
-def _text_has_sqlite(element: text_has, compiler: SQLCompiler, **kw: Any) -> str:
-    column, part = element.clauses
-    table = _table(column)
-    phrase = f"""'"' || replace({compiler.process(part, **kw)}, '"', '""') || '"'"""
-    return (
-        f"{table.name}.id IN (SELECT '{table.info['prefix']}' || rowid FROM {table.name}_search"
-        f" WHERE {table.name}_search MATCH {phrase})"
-    )
-
-
 class json_list(GenericFunction[str]):  # noqa: N801
     """A JSON array of these values; a value of the type Json goes in as what it spells."""
 

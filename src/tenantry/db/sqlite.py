@@ -26,6 +26,7 @@ from tenantry.db.engine import (
     Unavailable,
     event_params,
 )
+from tenantry.db.search import folded
 from tenantry.db.statements import RECORD
 from tenantry.times import now
 
@@ -98,9 +99,10 @@ class SQLite(Database):
             except sqlite3.Error:
                 connection.close()
                 raise
-            # Called by the writing thread alone, within its transactions.
+            # The first two are called by the writing thread alone, within its transactions.
             connection.create_function("tenantry_event_id", 0, self._new_event_id)
             connection.create_function("tenantry_now", 0, now)
+            connection.create_function("tenantry_folded", 1, folded, deterministic=True)
             self._local.connection = connection
         return connection
 

@@ -8,7 +8,10 @@ from sqlalchemy import bindparam, func, insert, literal_column, select, true, un
 from sqlalchemy import cast as sa_cast
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.sql.selectable import Select
+from sqlalchemy.types import NullType, TypeEngine
 
 from tenantry.db.records import records
 from tenantry.db.schema import event_contexts, event_id, event_time, events
@@ -35,12 +38,31 @@ EVENT_GIVEN = [column for column in events.columns if column.name not in {"id", 
 _EVENT_COLUMNS = ["id", "occurred_at", *(column.name for column in EVENT_GIVEN)]
 
 
+class happened(GenericFunction[bool]):  # noqa: N801 - named as it reads in a statement
+    """Whether the first change of a statement has changed a row: for one that follows it."""
+
+    inherit_cache = True
+    type: TypeEngine[Any] = NullType()  # a condition as it stands
+
+
+@compiles(happened, "postgresql")
+def _happened_postgresql(_element: happened, _compiler: SQLCompiler, **_: Any) -> str:
+    return "EXISTS (SELECT FROM change)"
+
+
+@compiles(happened, "sqlite")
+def _happened_sqlite(_element: happened, _compiler: SQLCompiler, **_: Any) -> str:
+    return "true"  # else it is not made
+
+
 class Statement:
     """One expression with named bind parameters, made at module level and run many times.
 
-    Further changes may follow a first one that always returns a row, an insert: they are made with
-    it, all or none, and its row is the result. A statement that depends on its arguments (filters)
-    is built by a function with ``functools.cache``, so that it is compiled once as well.
+    Further changes may follow a first one: they are made with it, all or none, and its row is the
+    result. Where the first may return no row, each of them asks whether it `happened`.
+
+    A statement that depends on its arguments (filters) is built by a function with
+    ``functools.cache``, so that it is compiled once as well.
     """
 
     __slots__ = ("_built", "_further", "clause", "is_read")
@@ -92,7 +114,7 @@ class Statement:
             source = union_all(*rows) if n > 1 else rows[0]
             record = insert(events).from_select(_EVENT_COLUMNS, source)
             parts.append(_with_contexts(record).cte("contexts") if found else record.cte("record"))
-        return select(literal_column("change.*")).select_from(change).add_cte(*parts)
+        return select(literal_column("change.*")).select_from(change).add_cte(change, *parts)
 
     def _bound(
         self, key: _Key, clauses: Callable[[], list[ClauseElement]], params: Mapping[str, Any]

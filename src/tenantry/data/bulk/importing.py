@@ -19,7 +19,9 @@ from tenantry.data.bulk import formats, holding, organizations, rows, standing, 
 from tenantry.data.bulk.deciding import decide
 from tenantry.data.bulk.notes import Notes
 from tenantry.data.bulk.report import MOST_REFUSALS, Report
-from tenantry.db.engine import DuplicateKey, ForeignKey, Unavailable
+from tenantry.db.engine import DuplicateKey, Failure, ForeignKey, Unavailable
+from tenantry.tenants.organizations.model import organization_search
+from tenantry.tenants.users.model import user_search
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -97,11 +99,20 @@ async def run(
         batches = _batches(pieces, order, kind)
         async with aclosing(_side_by_side(importing, batches, lanes)) as reports:
             async for report in reports:
+                if not order.dry_run:
+                    await _index(call.db)
                 total.add(report, most=MOST_REFUSALS)
                 told(report)
     if not order.dry_run:
         await call.db.record(call.event("users.imported", after=total.counted()))
     return total
+
+
+async def _index(db: Session) -> None:
+    """Make what was imported quick to be found; what cannot be now is for the worker."""
+    with suppress(Failure):
+        for search in (organization_search, user_search):
+            await search.catch_up(db)
 
 
 async def _side_by_side(

@@ -17,7 +17,7 @@ from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import Json, environment, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.model import organization_search, organizations
 from tenantry.tenants.roles.model import (
     permissions,
     role_ancestors,
@@ -25,7 +25,7 @@ from tenantry.tenants.roles.model import (
     role_permissions,
     roles,
 )
-from tenantry.tenants.users.model import users
+from tenantry.tenants.users.model import user_search, users
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -83,6 +83,8 @@ def _insert(table: Table, columns: Sequence[Column[Any]]) -> Statement:
     return Statement(insert(table).from_select(names, rows_of("given", columns)))
 
 
+# Whose rows are searched.
+_SEARCHES = {archive.ORGANIZATION.type: organization_search, archive.USER.type: user_search}
 _INSERT = {kind.type: _insert(kind.table, named(kind.table)) for kind in KINDS.values()}
 # Where the ids go that a line lists: the table, and which of its columns is the listed id.
 _LISTED: dict[str, tuple[Table, str]] = {
@@ -136,6 +138,8 @@ async def restore(
             await restoring.take(record)
         await restoring.finish()
         await db.record(call.event("environment.imported", after=dict(restoring.counts)))
+    for search in _SEARCHES.values():
+        await search.catch_up(call.db)
     return restoring.counts
 
 
@@ -231,6 +235,8 @@ class _Restoring:
         if kind is archive.ROLE:
             _check_bases(batch)
         await self.db.fetch_all(_INSERT[kind.type], given=spelled(named(kind.table), rows))
+        if search := _SEARCHES.get(kind.type):
+            await search.mark_all(self.db, (row["id"] for row in rows))
         if kind is archive.ROLE:
             await self.db.fetch_all(_INSERT_ANCESTORS, ids=to_json([row["id"] for row in rows]))
         if kind is archive.CLIENT:

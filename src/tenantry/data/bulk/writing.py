@@ -12,7 +12,7 @@ from tenantry.db.statements import Statement
 from tenantry.events.mail.model import mail
 from tenantry.tenants.memberships import invitations
 from tenantry.tenants.roles.model import role_holders
-from tenantry.tenants.users.model import PENDING_INVITE, User, memberships, users
+from tenantry.tenants.users.model import PENDING_INVITE, User, memberships, user_search, users
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -93,7 +93,10 @@ async def write(call: Call, db: Session, plan: Plan, at: int) -> None:
 
 async def _write_users(db: Session, people: Iterable[Person]) -> None:
     new, old = [], []
+    searched = []
     for person in people:
+        if person.before is None or person.before.external_id != person.user.external_id:
+            searched.append(person.user.id)
         row = {**person.user.to_row(), "password_hash": person.password_hash}
         if person.before is None:
             new.append({**row, "password_time": None})
@@ -102,6 +105,7 @@ async def _write_users(db: Session, people: Iterable[Person]) -> None:
     await _run(db, _INSERT_USERS, _USERS, new)
     if len(await _run(db, _UPDATE_USERS, _REVISED, old)) != len(old):
         raise Overtaken
+    await user_search.mark_all(db, searched)
 
 
 async def _write_memberships(db: Session, joins: Iterable[Join]) -> None:

@@ -47,8 +47,8 @@ _first = _insert.returning(_m.id)
 _JOIN = Statement(_first, roles.GIVE)
 _JOIN_VERIFIED = Statement(_first, roles.GIVE, users.VERIFY)
 _INVITE = Statement(_first, roles.GIVE, mail_service.INSERT)
-_CREATE = Statement(users.INSERT, _insert, roles.GIVE)
-_CREATE_AND_INVITE = Statement(users.INSERT, _insert, roles.GIVE, mail_service.INSERT)
+_CREATE = Statement(users.INSERT, users.MARK, _insert, roles.GIVE)
+_CREATE_AND_INVITE = Statement(users.INSERT, users.MARK, _insert, roles.GIVE, mail_service.INSERT)
 
 
 async def create(

@@ -17,7 +17,13 @@ from tenantry.tenants.memberships import administrators, seats
 from tenantry.tenants.memberships.service import member
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users_service
-from tenantry.tenants.users.model import User, memberships, shown_together, users
+from tenantry.tenants.users.model import (
+    User,
+    memberships,
+    shown_together,
+    user_search,
+    users,
+)
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -137,7 +143,9 @@ async def _send_away(call: Call, organization_id: str, user_ids: str) -> None:
     rows = await db.fetch_all(_ONLY_HERE, ids=user_ids, organization_id=organization_id)
     gone = [User.from_row(row) for row in rows]
     if gone:
-        await db.fetch_all(_DELETE_USERS, ids=to_json([user.id for user in gone]))
+        ids = [user.id for user in gone]
+        await db.fetch_all(_DELETE_USERS, ids=to_json(ids))
+        await user_search.mark_all(db, ids)
         await db.record_all(
             call.event("user.deleted", organization_id=organization_id, before=user.shown())
             for user in gone

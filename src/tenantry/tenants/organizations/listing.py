@@ -11,12 +11,12 @@ from sqlalchemy import BigInteger, Text, bindparam, cast, func, select
 
 from tenantry import errors
 from tenantry.db import pages
-from tenantry.db.schema import json_has, tallies, text_has
+from tenantry.db.schema import json_has, tallies
 from tenantry.db.statements import Statement
-from tenantry.tenants.organizations.model import Organization, organizations
+from tenantry.tenants.organizations.model import Organization, organization_search, organizations
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, ScalarSelect
+    from sqlalchemy import ColumnElement, ScalarSelect, Select
 
     from tenantry.call import Call
 
@@ -81,13 +81,13 @@ async def _total(call: Call, shape: tuple[bool, int, bool], params: dict[str, An
 def _page_statement(
     by_external_id: bool, metadata_filters: int, by_text: bool, direction: str
 ) -> Statement:
-    conditions = _conditions(by_external_id, metadata_filters, by_text)
-    if not conditions:
+    conditions = _conditions(by_external_id, metadata_filters)
+    if not conditions and not by_text:
         statement = select(organizations, _tally().label("total"))
         return Statement(pages.part(statement, _o.id, direction).limit(bindparam("take")))
     # Found once, by the filter's index; then counted, and one page of it is read. A limit right
     # on the table would tempt the planner to walk all of it in the order of the ids.
-    found = select(_o.id).where(*conditions).cte("found")
+    found = _found(conditions, by_text=by_text).cte("found")
     total = select(func.count()).select_from(found).scalar_subquery().label("total")
     keys = pages.part(select(found.c.id), found.c.id, direction)
     page = keys.limit(bindparam("take")).subquery("page")
@@ -97,16 +97,23 @@ def _page_statement(
 
 @functools.cache
 def _total_statement(by_external_id: bool, metadata_filters: int, by_text: bool) -> Statement:
-    conditions = _conditions(by_external_id, metadata_filters, by_text)
-    if not conditions:
+    conditions = _conditions(by_external_id, metadata_filters)
+    if not conditions and not by_text:
         return Statement(select(_tally().label("total")))
-    matching = select(func.count().label("total")).select_from(organizations)
-    return Statement(matching.where(*conditions))
+    found = _found(conditions, by_text=by_text).subquery("found")
+    return Statement(select(func.count().label("total")).select_from(found))
 
 
-def _conditions(
-    by_external_id: bool, metadata_filters: int, by_text: bool
-) -> list[ColumnElement[bool]]:
+def _found(conditions: list[ColumnElement[bool]], *, by_text: bool) -> Select[Any]:
+    if not by_text:
+        return select(_o.id).where(*conditions)
+    matching = organization_search.matching(bindparam("part", type_=Text))
+    if not conditions:
+        return select(matching.c.id)
+    return select(_o.id).join(matching, matching.c.id == _o.id).where(*conditions)
+
+
+def _conditions(by_external_id: bool, metadata_filters: int) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if by_external_id:
         conditions.append(_o.external_id == bindparam("external_id"))
@@ -118,8 +125,6 @@ def _conditions(
         )
         for n in range(metadata_filters)
     ]
-    if by_text:
-        conditions.append(text_has(_o.id, bindparam("part")))
     return conditions
 
 

@@ -10,14 +10,15 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from tenantry import ids
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
+from tenantry.db.search import Searched
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
     from tenantry.settings import Settings
 
-# The migration adds the parts that only one database knows: the search text and the indexes over
-# it and over the metadata (docs/decisions/0002-search.md).
+# The migration adds the index over the metadata, of which each database has its own kind
+# (docs/decisions/0002-search.md).
 organizations = Table(
     "organizations",
     metadata,
@@ -39,6 +40,9 @@ organizations = Table(
 )
 Index("uq_organizations__external_id", organizations.c.external_id, unique=True)
 Index("uq_organizations__slug", organizations.c.slug, unique=True)
+organization_search = Searched(
+    organizations, "organization_id", "display_name", "id", "external_id"
+)
 
 # In the order in which every answer lists them.
 FEATURES = ("sso", "dir_sync", "domain_verification", "session_policy")

@@ -24,6 +24,7 @@ from tenantry.tenants.organizations.model import (
     FEATURES,
     Branding,
     Organization,
+    organization_search,
     organizations,
 )
 from tenantry.times import now
@@ -52,14 +53,18 @@ _FIND = {
     for by in ("id", "external_id")
 }
 _HOLD = Statement(sa.select(organizations).where(_o.id == bindparam("key")).with_for_update())
-_INSERT = Statement(sa.insert(organizations).values(bound(organizations)).returning(_o.id))
-_UPDATE = Statement(
+_MARK = organization_search.mark
+_INSERT = Statement(sa.insert(organizations).values(bound(organizations)).returning(_o.id), _MARK)
+_update = (
     sa.update(organizations)
     .where(_o.id == bindparam("p_id"), _o.revision == bindparam("p_seen"))
     .values(bound(organizations, but={"id", "create_time", "region_code"}))
     .returning(_o.id)
 )
-_DELETE = Statement(sa.delete(organizations).where(_o.id == bindparam("key")).returning(_o.id))
+_UPDATE = {False: Statement(_update), True: Statement(_update, _MARK)}  # by: is it searched anew
+_DELETE = Statement(
+    sa.delete(organizations).where(_o.id == bindparam("p_id")).returning(_o.id), _MARK
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +246,7 @@ async def remove(
         call.expect(before.revision)
         await dismiss_members(held, before.id)
         event = call.event("organization.deleted", organization_id=before.id, before=before.shown())
-        await db.apply(_DELETE, event, key=before.id)
+        await db.apply(_DELETE, event, p_id=before.id)
 
 
 async def set_features(
@@ -361,8 +366,9 @@ async def _attempt(
         after=after.shown(),
     )
     params = prefixed(after.to_row())
+    statement = _UPDATE[not changes.keys().isdisjoint(organization_search.columns)]
     try:
-        changed = await call.db.apply(_UPDATE, event, p_seen=before.revision, **params)
+        changed = await call.db.apply(statement, event, p_seen=before.revision, **params)
     except DuplicateKey as problem:
         raise _duplicate(problem, after) from None
     return after if changed else None

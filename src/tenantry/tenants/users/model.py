@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from tenantry import email_addresses, ids
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
+from tenantry.db.search import Searched
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
 
-# The migration adds the search text, of e-mail and external id, and the indexes over it.
 users = Table(
     "users",
     metadata,
@@ -40,6 +40,7 @@ users = Table(
 )
 Index("uq_users__email", users.c.email_key, unique=True)
 Index("uq_users__external_id", users.c.external_id, unique=True)
+user_search = Searched(users, "user_id", "email", "external_id")
 
 memberships = Table(
     "memberships",

@@ -1,8 +1,8 @@
 """Searching users by a part of e-mail address or external id, or by the whole id.
 
-The index over the search text finds a rare part at once, with all its users. A common one (`gmail`)
-is found at once among the newest, but counting it takes time: such a count is remembered for some
-seconds.
+The index (`tenantry.db.search`) finds a rare part at once, with all its users. A common one
+(`gmail`) is found at once among the newest, but counting it takes time: such a count is remembered
+for some seconds.
 """
 
 from __future__ import annotations
@@ -12,25 +12,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, or_, select, union
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import GenericFunction
-from sqlalchemy.types import NullType, TypeEngine
 
 from tenantry import errors, ids
 from tenantry.db import pages
-from tenantry.db.schema import text_has
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import listing, reading
 from tenantry.tenants.users.listing import ORGANIZATION_ID
-from tenantry.tenants.users.model import memberships, users
+from tenantry.tenants.users.model import memberships, user_search, users
 from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import CTE, ColumnElement, Select
-    from sqlalchemy.sql.compiler import SQLCompiler
 
     from tenantry.call import Call
     from tenantry.db.engine import Row
@@ -48,24 +43,6 @@ _NEWEST = 10_000
 
 _PART: ColumnElement[str] = bindparam("part", type_=Text)
 _m, _u = memberships.c, users.c
-
-
-class _text_holds(GenericFunction[bool]):  # noqa: N801 - named as it reads in a statement
-    """`text_has`, for a row that is looked at anyway."""
-
-    inherit_cache = True
-    type: TypeEngine[Any] = NullType()  # as in `tenantry.db.schema`: a condition as it stands
-
-
-@compiles(_text_holds, "postgresql")
-def _text_holds_postgresql(element: _text_holds, compiler: SQLCompiler, **kw: Any) -> str:
-    _, part = element.clauses
-    return f"strpos(users.search_text, lower({compiler.process(part, **kw)})) > 0"
-
-
-@compiles(_text_holds, "sqlite")
-def _text_holds_sqlite(element: _text_holds, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(text_has(*element.clauses), **kw)
 
 
 async def of_environment(
@@ -222,10 +199,11 @@ def _among_newest(of_one: bool, direction: str) -> Statement:
 
 
 def _by_index(*, by_id: bool) -> Select[Any]:
-    matching = select(_u.id.label("user_id"), _u.id.label("page_key"))
-    by_text = matching.where(text_has(_u.id, _PART))
+    found = user_search.matching(_PART).c.id
+    by_text = select(found.label("user_id"), found.label("page_key"))
     if not by_id:
         return by_text
+    matching = select(_u.id.label("user_id"), _u.id.label("page_key"))
     both = union(by_text, matching.where(_u.id == bindparam("whole"))).subquery("both")
     return select(both)
 
@@ -244,7 +222,7 @@ def _members_of(matching: CTE) -> Select[Any]:
 
 def _holds(user_id: ColumnElement[str]) -> ColumnElement[bool]:
     # A subquery for each, and no join, which could start from all users.
-    return select(_text_holds(_u.id, _PART)).where(_u.id == user_id).scalar_subquery()
+    return select(user_search.holds(_PART)).where(_u.id == user_id).scalar_subquery()
 
 
 _COUNT_MEMBERS = Statement(

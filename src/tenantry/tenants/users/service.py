@@ -18,7 +18,14 @@ from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users import reading, values
-from tenantry.tenants.users.model import Membership, User, memberships, shown_together, users
+from tenantry.tenants.users.model import (
+    Membership,
+    User,
+    memberships,
+    shown_together,
+    user_search,
+    users,
+)
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -35,7 +42,8 @@ _u, _m = users.c, memberships.c
 _USER_ID = bindparam("user_id", type_=Text)
 _IDS = json_values(bindparam("ids", type_=Text))
 INSERT = insert(users).values(bound(users, but={"password_hash", "password_time"})).returning(_u.id)
-_INSERT = Statement(INSERT)
+MARK = user_search.mark
+_INSERT = Statement(INSERT, MARK)
 _next_revision = {"revision": _u.revision + 1, "update_time": bindparam("p_update_time")}
 VERIFY = (
     update(users)
@@ -43,12 +51,13 @@ VERIFY = (
     .values(email_verified=true(), **_next_revision)
 )
 _VERIFY = Statement(VERIFY.returning(_u.id))
-_UPDATE = Statement(
+_update = (
     update(users)
     .where(_u.id == bindparam("p_id"), _u.revision == bindparam("p_seen"))
     .values(bound(("external_id", "profile", "metadata", "revision", "update_time")))
     .returning(_u.id)
 )
+_UPDATE = {False: Statement(_update), True: Statement(_update, MARK)}  # by: is it searched anew
 _CHANGE_PROFILE = Statement(
     update(users)
     .where(_u.id == _USER_ID)
@@ -64,7 +73,7 @@ _SIGNED_IN = Statement(
 )
 _HOLD = Statement(select(_u.id).where(_u.id == _USER_ID).with_for_update())
 _HOLD_MEMBERSHIPS = Statement(select(_m.id).where(_m.user_id == _USER_ID).with_for_update())
-_DELETE = Statement(delete(users).where(_u.id == _USER_ID).returning(_u.id))
+_DELETE = Statement(delete(users).where(_u.id == bindparam("p_id")).returning(_u.id), MARK)
 _LEAVE = Statement(delete(memberships).where(_m.user_id == _USER_ID, _m.organization_id.in_(_IDS)))
 _ORGANIZATIONS = Statement(select(organizations).where(organizations.c.id.in_(_IDS)))
 
@@ -225,7 +234,7 @@ async def delete_held(call: Call, user: User) -> None:
         user = replace(user, memberships=rest.memberships if rest else [])
         await _record_leaving(call, user, user.memberships)
     deleted = call.event("user.deleted", before=user.shown())
-    await db.apply(_DELETE, deleted, user_id=user.id)
+    await db.apply(_DELETE, deleted, p_id=user.id)
 
 
 def duplicate(problem: DuplicateKey, user: User) -> errors.Duplicate:
@@ -249,9 +258,10 @@ async def _attempt(call: Call, identity: Identity, changes: Mapping[str, Any]) -
         return before
     after = revised(before, at=now(), **clean)
     event = call.event("user.updated", before=before.shown(), after=after.shown())
+    statement = _UPDATE[not clean.keys().isdisjoint(user_search.columns)]
     try:
         changed = await call.db.apply(
-            _UPDATE, event, p_seen=before.revision, **prefixed(after.to_row())
+            statement, event, p_seen=before.revision, **prefixed(after.to_row())
         )
     except DuplicateKey as problem:
         raise duplicate(problem, after) from None
