@@ -33,6 +33,10 @@ from tenantry.db.schema import event_columns, events, metadata
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import chain, listing
 from tenantry.events.event_log.listing import Filter
+from tenantry.tenants.organizations import listing as organizations
+from tenantry.tenants.organizations import service
+from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.users import search
 
 ischema_names["xid8"] = Text  # SQLAlchemy does not know it
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
@@ -210,6 +214,8 @@ def test_an_upgrade_tells_what_it_did_and_does_it_once(empty_url):
 PROGRAM = """
 import sys
 from importlib import import_module
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db import migrate
 sys.stdin.readline()
 print(migrate.upgrade(sys.argv[1]))
@@ -352,6 +358,42 @@ def _as_text(row):
     return {
         name: json.dumps(value) if isinstance(value, dict) else value for name, value in row.items()
     }
+
+
+async def test_rows_of_a_former_version_are_searched(empty_url):
+    await asyncio.to_thread(upgrade_to, empty_url, "0009")
+    engine = engine_of(empty_url)
+    at = "revision, create_time, update_time"
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO organizations (id, display_name, region_code, metadata, features, "
+                f"{at}) VALUES ('org_1', 'Ümlaut GmbH', 'US', '{{}}', '[]', 1, 1, 1)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO users (id, email, email_key, profile, metadata, email_verified, "
+                f"{at}) VALUES ('usr_1', 'Ann@example.com', 'x', '{{}}', '{{}}', true, 1, 1, 1)"
+            )
+        )
+    engine.dispose()
+    await asyncio.to_thread(migrate.upgrade, empty_url)
+    async with open_database(empty_url, KEY) as db:
+        call = Call(SYSTEM, db, "req_1")
+        for part in ("GmbH", "org_1", "laut g"):
+            found = await organizations.page(
+                call, organizations.Filter(query=part), page_size=1, page_token=""
+            )
+            assert found.total_size == 1, part
+        found = await search.of_environment(call, "ann@EX", page_size=1, page_token="")
+        assert found.total_size == 1
+        await service.update(call, Identity("org_1"), {"display_name": "Other"})
+        for part, total in (("gmbh", 0), ("other", 1)):
+            found = await organizations.page(
+                call, organizations.Filter(query=part), page_size=1, page_token=""
+            )
+            assert found.total_size == total, part
 
 
 ORGANIZATION = """
