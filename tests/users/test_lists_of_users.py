@@ -222,6 +222,10 @@ async def crowd(kind, call):
     ):
         rows = select(*map(text, values.values())).select_from(n.table)
         await db.fetch_all(Statement(insert(table).from_select(list(values), rows)))
+    await users_model.user_search.mark_all(
+        db, (f"{ids.USER}{FIRST + n}" for n in range(1, MEMBERS + 1))
+    )
+    await users_model.user_search.catch_up(db)
     for number in (1, 2):
         await joining.add(
             call, small, Identity(f"{ids.USER}{FIRST + number}"), terms(invite=False), rules=RULES

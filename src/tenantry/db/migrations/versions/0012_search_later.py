@@ -49,7 +49,8 @@ def _on_postgresql() -> None:
             # A search reads what waits to be merged into the index: let that not be much.
             f"CREATE INDEX ix_{table}_search__grams ON {table}_search USING gin (grams) "
             "WITH (gin_pending_list_limit = 1024)",
-            f"ANALYZE {table}_search",
+            # Of a table that nobody has counted yet, PostgreSQL expects a thousand rows.
+            f"ANALYZE {table}_search, {table}_search_due",
             # Rows come and go all the time.
             f"ALTER TABLE {table}_search_due SET "
             "(autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)",
