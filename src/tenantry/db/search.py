@@ -1,8 +1,8 @@
 """Searching rows by a part of their text, by an index that is made after the commit.
 
 A change that touches the text marks its row as due, for the price of a row in a small table; the
-worker indexes many at once. A search reads what is due beside the index, so it is exact at every
-moment, and slower the more is due (docs/decisions/0002-search.md).
+worker indexes many at once. A search reads the rows that are due beside the index, so it is exact
+at every moment, and slower the more of them there are (docs/decisions/0002-search.md).
 
 The index is a table of its own. PostgreSQL: the text with all parts of `GRAM` characters, under a
 GIN index. SQLite: FTS5 with the trigram tokenizer, by the number of the id.
@@ -323,7 +323,7 @@ def _number(table: Table, id_: str) -> str:
 
 
 class _merged(GenericFunction[int]):  # noqa: N801
-    """Merge into this index of PostgreSQL what was put beside it, which a search reads whole."""
+    """Merge the new rows into this index of PostgreSQL, beside which a search reads them all."""
 
     inherit_cache = True
     type = BigInteger()

@@ -109,7 +109,7 @@ async def run(
 
 
 async def _index(db: Session) -> None:
-    """Make what was imported quick to be found; what cannot be now is for the worker."""
+    """Index the imported rows for the search; the worker does it where that fails."""
     with suppress(Failure):
         for search in (organization_search, user_search):
             await search.catch_up(db)

@@ -83,7 +83,7 @@ def _insert(table: Table, columns: Sequence[Column[Any]]) -> Statement:
     return Statement(insert(table).from_select(names, rows_of("given", columns)))
 
 
-# Whose rows are searched.
+# Of the types whose rows are searched.
 _SEARCHES = {archive.ORGANIZATION.type: organization_search, archive.USER.type: user_search}
 _INSERT = {kind.type: _insert(kind.table, named(kind.table)) for kind in KINDS.values()}
 # Where the ids go that a line lists: the table, and which of its columns is the listed id.

@@ -1,4 +1,4 @@
-"""An index of the searches that is made after the commit, and what is not in it yet.
+"""An index of the searches that is made after the commit, and a list of the rows that wait.
 
 On PostgreSQL it is a table of its own, filled here; on SQLite it is the one that is there, no
 longer kept by triggers. See docs/decisions/0002-search.md.
@@ -46,7 +46,7 @@ def _on_postgresql() -> None:
             "SELECT substr(search_text, i, 5) FROM generate_series(1, length(search_text) - 2) i"
             f")) FROM {table}",
             f"ALTER TABLE {table}_search ADD CONSTRAINT pk_{table}_search PRIMARY KEY ({key})",
-            # A search reads what waits to be merged into the index: let that not be much.
+            # A search reads all rows that wait to be merged into the index: few at most.
             f"CREATE INDEX ix_{table}_search__grams ON {table}_search USING gin (grams) "
             "WITH (gin_pending_list_limit = 1024)",
             # Of a table that nobody has counted yet, PostgreSQL expects a thousand rows.
