@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import bindparam, func, insert, literal_column, select, true, union_all
@@ -134,6 +135,7 @@ def _compile(clause: ClauseElement, dialect: str) -> _Built:
     return compiled.string, list(compiled.positiontup or ()), dict(compiled.params)
 
 
+@functools.cache
 def event_param(number: int, column: str) -> str:
     """Return the bind parameter for a column of the event of this number."""
     return f"event{number}_{column}"

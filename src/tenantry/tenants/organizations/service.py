@@ -215,13 +215,15 @@ async def _update_in_place(call: Call, identity: Identity, changes: dict[str, An
         raise errors.Duplicate(problem.field, value if isinstance(value, str) else "") from None
     if row is None:
         raise errors.NotFound("organization")
-    before = Organization.from_row(row)
+    organization = Organization.from_row(row)
     if row["new_revision"] is None:
-        call.expect(before.revision)
-        return before
-    return replace(
-        before, **changes, revision=row["new_revision"], update_time=row["new_update_time"]
-    )
+        call.expect(organization.revision)
+        return organization
+    for name, value in changes.items():
+        setattr(organization, name, value)
+    organization.revision = row["new_revision"]
+    organization.update_time = row["new_update_time"]
+    return organization
 
 
 async def remove(
