@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from statements import INSERT_CLIENT, count, event, names, sql
 
-from tenantry.db import log, sqlite
+from tenantry.db import log, sqlite_writer
 from tenantry.db.engine import Unavailable
 from tenantry.db.opening import open_database
 
@@ -63,7 +63,7 @@ async def test_readers_do_not_wait_for_a_writer(lite):
 
 
 async def test_a_file_that_another_holds_too_long_says_try_again(sqlite_migrated, monkeypatch):
-    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite_writer, "BUSY_SECONDS", 0.2)
     async with open_database(sqlite_migrated, KEY) as lite:
         holder = sqlite3.connect(sqlite_migrated.removeprefix("sqlite:///"), isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")

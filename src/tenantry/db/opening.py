@@ -198,7 +198,7 @@ async def _connect(url: str, budget: Budget) -> Database:
                     f"the database cannot be reached: there is no file {path}; `tenantry serve` "
                     "makes it, and TENANTRY_DATA_DIR says where"
                 )
-            return SQLite(str(path))
+            return await SQLite.connect(str(path))
         from tenantry.db.postgresql import PostgreSQL
 
         return await PostgreSQL.connect(url, budget)

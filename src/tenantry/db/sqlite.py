@@ -1,6 +1,7 @@
-"""SQLite by the standard library: one thread that writes, a few that read (WAL).
+"""SQLite by the standard library: one writer, and reads that do not wait for it (WAL).
 
-A change with its event is one trip to the writing thread: begin, change, event, commit.
+Short statements are run on the thread of the event loop, as `tenantry.db.sqlite_connections` says,
+and changes in groups, as `tenantry.db.sqlite_writer` says. Threads run the longer ones.
 """
 
 from __future__ import annotations
@@ -11,24 +12,13 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry import errors, ids
-from tenantry.db.engine import (
-    Database,
-    DuplicateKey,
-    ForeignKey,
-    OutcomeUnknown,
-    Row,
-    Session,
-    Transaction,
-    Unavailable,
-    event_params,
-)
-from tenantry.db.search import folded
+from tenantry.db.engine import Database, Row, Session, Transaction, Unavailable, event_params
+from tenantry.db.sqlite_connections import Brief, Length, Rounds, connect, kind_of, length, meaning
+from tenantry.db.sqlite_writer import RELEASE, SAVE, UNDO, Change, Writer
 from tenantry.db.statements import RECORD
-from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -39,35 +29,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _READERS = 3
-# After each of these, its transaction can only be rolled back
-# (https://www.sqlite.org/rescode.html).
-_UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY: errors.Locked,
-    sqlite3.SQLITE_LOCKED: errors.Locked,
-    sqlite3.SQLITE_READONLY: errors.ReadOnly,
-    sqlite3.SQLITE_FULL: errors.DiskFull,
-    sqlite3.SQLITE_CANTOPEN: errors.Away,
-    sqlite3.SQLITE_PERM: errors.Away,
-    sqlite3.SQLITE_IOERR: errors.Away,
-    sqlite3.SQLITE_CORRUPT: errors.Damaged,
-    sqlite3.SQLITE_NOTADB: errors.Damaged,
-}
-# For other writers of this process, and then for those of others.
-_TURN_SECONDS = 3.0
-_BUSY_SECONDS = 3.0
-
-
 _LEAST_ROOM = 4 << 20  # bytes
-
-
-def _commit(connection: sqlite3.Connection) -> None:
-    try:
-        connection.execute("COMMIT")
-    except sqlite3.OperationalError as problem:
-        # Only the next one to open the file will see the part that the disk has.
-        if problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
-            raise OutcomeUnknown(problem) from problem
-        raise
+# A read that takes long, and one that has to wait for another process, which recovers the file.
+_LEFT_TO_A_THREAD = {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_NO_CHANGE = ("UPDATE environment SET nodes = nodes RETURNING nodes", ())
 
 
 class SQLite(Database):
@@ -77,33 +42,43 @@ class SQLite(Database):
         super().__init__()
         self._path = path
         self._local = threading.local()
-        self._writer = ThreadPoolExecutor(1, "sqlite-writer")
         self._readers = ThreadPoolExecutor(_READERS, "sqlite-reader")
-        self._writing = asyncio.Lock()
         self._event_mint: ids.Mint | None = None
+        # Both belong to the event loop, where nothing waits for a lock.
+        self._brief: Brief
+        self._writer: Writer
+
+    @classmethod
+    async def connect(cls, path: str) -> SQLite:
+        """Open a file that is there.
+
+        Raises:
+            Unavailable: it cannot be opened, or is no database.
+
+        """
+        self = cls(path)
+        thread = ThreadPoolExecutor(1, "sqlite-writer")
+        try:
+            writing, reading = await self._run(thread, self._open)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        rounds = Rounds()
+        self._brief = Brief(reading, rounds)
+        self._writer = Writer(path, writing, thread, rounds)
+        return self
+
+    def _open(self, writing: sqlite3.Connection) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+        reading = connect(self._path, self._new_event_id)
+        for connection in (writing, reading):
+            connection.execute("PRAGMA busy_timeout = 0")
+        return writing, reading
 
     def _connection(self) -> sqlite3.Connection:
         """Return this thread's connection."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(
-                self._path, timeout=_BUSY_SECONDS, isolation_level=None, cached_statements=256
-            )
-            connection.row_factory = sqlite3.Row
-            try:
-                # FULL: a commit is on the disk before it is answered, also if the power fails.
-                connection.executescript(
-                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                    "PRAGMA cache_size=-16000; PRAGMA case_sensitive_like=OFF;"
-                )
-            except sqlite3.Error:
-                connection.close()
-                raise
-            # The first two are called by the writing thread alone, within its transactions.
-            connection.create_function("tenantry_event_id", 0, self._new_event_id)
-            connection.create_function("tenantry_now", 0, now)
-            connection.create_function("tenantry_folded", 1, folded, deterministic=True)
-            self._local.connection = connection
+            connection = self._local.connection = connect(self._path, self._new_event_id)
         return connection
 
     def _new_event_id(self) -> str:
@@ -115,91 +90,55 @@ class SQLite(Database):
         def run() -> T:
             try:
                 return work(self._connection())
-            except sqlite3.IntegrityError as problem:
-                # It reads: UNIQUE constraint failed: organizations.external_id
-                text = str(problem)
-                if text.startswith("UNIQUE"):
-                    column = text.partition(",")[0].rpartition(".")[2]
-                    raise DuplicateKey(column) from problem
-                if text.startswith("FOREIGN KEY"):
-                    raise ForeignKey("") from problem
-                raise
-            except sqlite3.DatabaseError as problem:
-                # The low byte is the kind: another process recovering the file is busy too.
-                answer = _UNAVAILABLE.get(getattr(problem, "sqlite_errorcode", 0) & 0xFF)
-                if answer is not None:
-                    raise Unavailable(f"{self._path}: {problem}", answer) from problem
-                raise
+            except sqlite3.Error as problem:
+                raise meaning(problem, self._path) from problem
 
         return await asyncio.get_running_loop().run_in_executor(pool, run)
 
     async def run_writer(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run this on the writing thread; the caller holds the lock."""
-        return await self._run(self._writer, work)
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Be the one writer of this process."""
-        if self._writing.locked():  # else there is nothing to wait for, and no timer needed
-            try:
-                async with asyncio.timeout(_TURN_SECONDS):
-                    await self._writing.acquire()
-            except TimeoutError:
-                raise Unavailable("another change takes long", errors.Busy) from None
-        else:
-            await self._writing.acquire()
-        try:
-            yield
-        finally:
-            self._writing.release()
+        """Run this on the writing thread, while nothing else is written."""
+        return await self._writer.run(work)
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
         sql, args = statement.bind("sqlite", params)
         if statement.is_read:
-            return await self._run(self._readers, lambda c: c.execute(sql, args).fetchall())
-        async with self._turn():
-            return await self.run_writer(lambda c: c.execute(sql, args).fetchall())
+            return await self._read(sql, args, length(statement, sql))
+        if statement.is_change:
+            rows: list[Row] = await self._writer.make(Change([(sql, args)], all_rows=True))
+            return rows
+        async with self._writer.turn():
+            return await self._writer.run(lambda c: c.execute(sql, args).fetchall())
+
+    async def _read(self, sql: str, args: list[Any], expected: Length) -> Sequence[Row]:
+        def work(connection: sqlite3.Connection) -> list[Row]:
+            return connection.execute(sql, args).fetchall()
+
+        if expected is not Length.LONG:
+            try:
+                return await self._brief.run(work, expected)
+            except sqlite3.Error as problem:
+                if kind_of(problem) not in _LEFT_TO_A_THREAD:
+                    raise meaning(problem, self._path) from problem
+        return await self._run(self._readers, work)
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        make = _recorded(change.bind_all(params), [event_params(event) for event in events])
-
-        def work(connection: sqlite3.Connection) -> Row | None:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                row = make(connection)
-                _commit(connection)
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            return row
-
-        async with self._turn():
-            return await self.run_writer(work)
+        row: Row | None = await self._writer.make(Change(_recorded(change, events, params)))
+        return row
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """See `Session.transaction`."""
-
-        def commit(connection: sqlite3.Connection) -> None:
-            if connection.in_transaction:
-                _commit(connection)
-
-        def roll_back(connection: sqlite3.Connection) -> None:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-
-        async with self._turn():
+        writer = self._writer
+        async with writer.turn():
             try:
-                # The thread takes its work in order: a begin that we stopped waiting for is
-                # still undone by the rollback behind it.
-                await self.run_writer(lambda c: c.execute("BEGIN IMMEDIATE"))
-                yield _Transaction(self, self.run_writer)
-                await self.run_writer(commit)
+                await writer.begin()
+                yield _Transaction(self, writer.run)
+                await writer.commit()
             except BaseException:
-                await asyncio.shield(self.run_writer(roll_back))
+                # Behind a statement that is no longer waited for: the thread keeps the order.
+                await asyncio.shield(writer.roll_back())
                 raise
 
     @asynccontextmanager
@@ -208,7 +147,7 @@ class SQLite(Database):
         reader = ThreadPoolExecutor(1, "sqlite-snapshot")
         try:
             await self._run(reader, lambda c: c.execute("BEGIN"))
-            yield _Transaction(self, partial(self._run, reader))
+            yield _Transaction(self, lambda work, _length: self._run(reader, work))
         finally:
             await asyncio.shield(self._run(reader, lambda c: c.close()))
             reader.shutdown(wait=False)
@@ -216,19 +155,12 @@ class SQLite(Database):
     async def probe(self) -> None:
         """See `Database.probe`: between the statements of a writer, not before or after."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def looked(connection: sqlite3.Connection) -> bool:
             self._look_for_room()
-            if not connection.in_transaction:  # else it takes changes at this moment
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    connection.execute("UPDATE environment SET nodes = nodes")
-                    _commit(connection)
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
+            return connection.in_transaction  # it takes changes at this moment
 
-        await self.run_writer(work)
+        if not await self._writer.run(looked):
+            await self._writer.make(Change([_NO_CHANGE]), first=True)
 
     def _look_for_room(self) -> None:
         # A small change may still fit into what the file has, and a larger one no more.
@@ -241,12 +173,13 @@ class SQLite(Database):
 
     async def close(self) -> None:
         """Let the threads end; their connections close with them."""
-        for pool in (self._writer, self._readers):
-            pool.shutdown(wait=True)
+        self._brief.connection.close()
+        self._writer.close()
+        self._readers.shutdown(wait=True)
 
 
 class _Transaction(Transaction):
-    """A transaction on one thread, mostly the writing one."""
+    """A transaction on one connection: short statements run here, others on its thread."""
 
     def __init__(self, database: SQLite, run: Callable[..., Any]) -> None:
         super().__init__(database)
@@ -255,55 +188,46 @@ class _Transaction(Transaction):
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
         sql, args = statement.bind("sqlite", params)
-        rows: Sequence[Row] = await self._run(lambda c: c.execute(sql, args).fetchall())
+        rows: Sequence[Row] = await self._run(
+            lambda c: c.execute(sql, args).fetchall(), length(statement, sql)
+        )
         return rows
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
-        make = _recorded(change.bind_all(params), [event_params(event) for event in events])
+        made = Change(_recorded(change, events, params))
 
-        def work(connection: sqlite3.Connection) -> Row | None:
-            connection.execute(_SAVE)
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(SAVE)
             try:
-                return make(connection)
+                made.make(connection)
             except BaseException:
-                connection.execute(_UNDO)
+                connection.execute(UNDO)
                 raise
             finally:
-                connection.execute(_RELEASE)
+                connection.execute(RELEASE)
 
-        row: Row | None = await self._run(work)
+        await self._run(work, Length.SHORT if change.is_bounded else Length.LONG)
+        row: Row | None = made.result
         return row
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """See `Session.transaction`: a savepoint, so that a duplicate inside undoes only that."""
-        await self._run(lambda c: c.execute(_SAVE))
+        await self._run(lambda c: c.execute(SAVE), Length.SHORT)
         try:
             yield self
         except BaseException:
-            await asyncio.shield(self._run(lambda c: c.execute(_UNDO)))
+            # On the thread, behind a statement that is no longer waited for.
+            await asyncio.shield(self._run(lambda c: c.execute(UNDO), Length.LONG))
             raise
         finally:
-            await asyncio.shield(self._run(lambda c: c.execute(_RELEASE)))
-
-
-# Savepoints of one name nest: each of these means the last one.
-_SAVE, _UNDO, _RELEASE = "SAVEPOINT inner", "ROLLBACK TO inner", "RELEASE inner"
+            await asyncio.shield(self._run(lambda c: c.execute(RELEASE), Length.SHORT))
 
 
 def _recorded(
-    changes: Sequence[tuple[str, list[Any]]], events: Sequence[Mapping[str, Any]]
-) -> Callable[[sqlite3.Connection], Row | None]:
-    """Return the work of changes and their events, within a transaction."""
-    first, *further = changes
-    further += [RECORD.bind("sqlite", event) for event in events]
-
-    def work(connection: sqlite3.Connection) -> Row | None:
-        row: Row | None = connection.execute(*first).fetchone()
-        if row is not None:
-            for statement in further:
-                connection.execute(*statement)
-        return row
-
-    return work
+    change: Statement, events: Sequence[Event], params: Mapping[str, Any]
+) -> list[tuple[str, list[Any]]]:
+    """Return the statements of changes and of their events."""
+    statements = change.bind_all(params)
+    return statements + [RECORD.bind("sqlite", event_params(event)) for event in events]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from operator import and_, eq
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import bindparam, func, insert, literal_column, select, true, union_all
@@ -10,8 +11,11 @@ from sqlalchemy import cast as sa_cast
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.dml import Insert, Update, UpdateBase
+from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList
 from sqlalchemy.sql.functions import GenericFunction
-from sqlalchemy.sql.selectable import Select
+from sqlalchemy.sql.selectable import Select, SelectBase
+from sqlalchemy.sql.visitors import iterate
 from sqlalchemy.types import NullType, TypeEngine
 
 from tenantry.db.records import records
@@ -20,9 +24,8 @@ from tenantry.db.schema import event_contexts, event_id, event_time, events
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sqlalchemy import CTE, ColumnElement, FromClause
+    from sqlalchemy import CTE, ColumnElement, FromClause, Table
     from sqlalchemy.sql.compiler import SQLCompiler
-    from sqlalchemy.sql.dml import Insert
     from sqlalchemy.sql.elements import ClauseElement
 
     _Built = tuple[str, list[str], dict[str, Any]]  # text, names of its arguments, defaults
@@ -66,15 +69,28 @@ class Statement:
     ``functools.cache``, so that it is compiled once as well.
     """
 
-    __slots__ = ("_built", "_further", "clause", "is_read")
+    __slots__ = ("_built", "_further", "_is_bounded", "clause", "is_change", "is_read")
 
     def __init__(
         self, clause: ClauseElement, *further: ClauseElement, is_read: bool | None = None
     ) -> None:
         self.clause = clause
         self.is_read = isinstance(clause, Select) if is_read is None else is_read
+        # Neither a read nor spelled by hand.
+        self.is_change = isinstance(clause, UpdateBase) and not self.is_read
         self._further = further
+        self._is_bounded: bool | None = None
         self._built: dict[_Key, list[_Built]] = {}
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it touches only rows that are given to it, however large its tables are.
+
+        That is an insert of values, or an update by the whole primary key, that reads nothing else.
+        """
+        if self._is_bounded is None:
+            self._is_bounded = all(map(_is_bounded, (self.clause, *self._further)))
+        return self._is_bounded
 
     def bind(self, dialect: str, params: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Return the SQL text and its positional arguments."""
@@ -133,6 +149,21 @@ class Statement:
 def _compile(clause: ClauseElement, dialect: str) -> _Built:
     compiled = cast("SQLCompiler", clause.compile(dialect=_DIALECTS[dialect]))
     return compiled.string, list(compiled.positiontup or ()), dict(compiled.params)
+
+
+def _is_bounded(clause: ClauseElement) -> bool:
+    if any(isinstance(part, SelectBase) for part in iterate(clause)):
+        return False
+    if isinstance(clause, Insert):
+        return True
+    if not isinstance(clause, Update):
+        return False
+    where = clause.whereclause
+    conditions = [where]
+    if isinstance(where, BooleanClauseList) and where.operator is and_:
+        conditions = list(where.clauses)
+    given = [c.left for c in conditions if isinstance(c, BinaryExpression) and c.operator is eq]
+    return set(cast("Table", clause.table).primary_key.columns) <= set(given)
 
 
 @functools.cache
