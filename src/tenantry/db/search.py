@@ -39,7 +39,7 @@ from tenantry.db.statements import Statement, happened
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import ColumnElement, Insert, Subquery
+    from sqlalchemy import ColumnElement, Insert, Select, Subquery
     from sqlalchemy.sql.compiler import SQLCompiler
 
     from tenantry.db.engine import Session
@@ -108,8 +108,11 @@ class Searched:
     @property
     def mark(self) -> Insert:
         """A further change of a statement: if it changed the row of `p_id`, that is due."""
-        row = select(bindparam("p_id", type_=Text)).where(happened())
-        return insert(self._due).from_select([self._due_id.name], row)
+        return self.marking(select(bindparam("p_id", type_=Text)).where(happened()))
+
+    def marking(self, ids: Select[Any]) -> Insert:
+        """Return the change that lets the rows of these ids be due."""
+        return insert(self._due).from_select([self._due_id.name], ids)
 
     @functools.cached_property
     def _mark_all(self) -> Statement:

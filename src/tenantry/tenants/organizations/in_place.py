@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, func
 
 from tenantry.db.schema import Json, json_values
 from tenantry.db.statements import Statement, recorded
-from tenantry.tenants.organizations.model import FEATURES, organizations
+from tenantry.tenants.organizations.model import FEATURES, organization_search, organizations
 
 if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement
@@ -66,6 +66,11 @@ def update(changed: tuple[str, ...], *, by: str, guarded: bool) -> Statement:
         before=func.concat(_text("{"), before.c.rest, _spelled(before, changed), _text("}")),
         after=func.concat(_text("{"), before.c.rest, _spelled(change, changed), _text("}")),
     )
+    also = [event]
+    if searched := [name for name in organization_search.columns if name in changed]:
+        renamed = [before.c[name].is_distinct_from(change.c[name]) for name in searched]
+        ids = sa.select(before.c.id).join_from(before, change, sa.or_(*renamed))
+        also.append(organization_search.marking(ids).cte("marked"))
     return Statement(
         sa.select(
             *(before.c[column.name] for column in organizations.c),
@@ -73,7 +78,7 @@ def update(changed: tuple[str, ...], *, by: str, guarded: bool) -> Statement:
             change.c.update_time.label("new_update_time"),
         )
         .select_from(before.outerjoin(change, sa.true()))
-        .add_cte(change, event),
+        .add_cte(change, *also),
         is_read=False,
     )
 
