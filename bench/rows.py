@@ -118,8 +118,9 @@ def send(
         before = Sample(to)
         output, _ = load.communicate()
         after = Sample(to)
-    if server.process is None or server.process.poll() is not None:
-        sys.exit(f"bench: the server ended during {op}\n{server.last_words()}")
+    assert server.process is not None
+    if (code := server.process.poll()) is not None:
+        sys.exit(f"bench: the server ended during {op} with {code}\n{server.last_words()}")
     report = json.loads(output)
     requests = max(report["requests"], 1)
     server_cpu = after.server.cpu - before.server.cpu
