@@ -1,4 +1,4 @@
--- POST of an organization: the row and its event in one statement.
+-- POST of an organization: the row, its event and its mark for the search in one statement.
 \set count :count + 1
 \set serial :run + :count * 256 + :client_id
 WITH change AS (
@@ -16,6 +16,10 @@ record AS (
         ('{"id": "org_1000000000000000000", "display_name": "Acme ' || :serial || '", "region_code": "US", "create_time": "2026-01-01T00", "update_time": "2026-01-01T00", "metadata": {"plan": "enterprise", "seats": "250", "synced": "' || :serial || '"}, "settings": {"features": [{"name": "sso", "enabled": true}, {"name": "dir_sync", "enabled": false}, {"name": "domain_verification", "enabled": false}, {"name": "session_policy", "enabled": false}]}, "external_id": "crm-' || :serial || '"}')::jsonb,
         'req_' || :serial
     FROM change
+),
+due AS (
+    INSERT INTO organizations_search_due (organization_id)
+    SELECT 'org_' || :serial WHERE EXISTS (SELECT FROM change)
 )
 SELECT change.* FROM change
 \gset done_

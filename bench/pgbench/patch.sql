@@ -1,5 +1,6 @@
--- PATCH: a read by primary key, then the change with its event, if the revision is still the one
--- that was read. Each client has organizations of its own; no values come twice.
+-- PATCH: a read by primary key, then the change with its event and its mark for the search, if the
+-- revision is still the one that was read. Each client has organizations of its own; no values come
+-- twice.
 \set count :count + 1
 \set serial :run + :count * 256 + :client_id
 \set own random(0, :organizations / :clients - 1)
@@ -32,6 +33,10 @@ record AS (
         ('{"id": "org_1000000000000000000", "display_name": "Acme ' || :serial || '", "region_code": "US", "create_time": "2026-01-01T00", "update_time": "2026-01-01T00", "metadata": {"plan": "enterprise", "seats": "250", "synced": "' || :serial || '"}, "settings": {"features": [{"name": "sso", "enabled": true}, {"name": "dir_sync", "enabled": false}, {"name": "domain_verification", "enabled": false}, {"name": "session_policy", "enabled": false}]}, "external_id": "crm-' || :serial || '"}')::jsonb,
         'req_' || :serial
     FROM change
+),
+due AS (
+    INSERT INTO organizations_search_due (organization_id)
+    SELECT 'org_' || :id WHERE EXISTS (SELECT FROM change)
 )
 SELECT change.* FROM change
 \gset done_
