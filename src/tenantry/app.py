@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
 import sys
+import threading
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +96,6 @@ from tenantry.tenants.roles.rpc import RolesService
 from tenantry.tenants.users.rpc import UserService
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, MutableMapping
     from types import ModuleType
 
@@ -268,24 +269,34 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
 
 
 class Application:
-    """The ASGI application: lifespan, then requests to the entry that `wire` returned."""
+    """The ASGI application: lifespan, then requests to the entry that `wire` returned.
 
-    def __init__(self) -> None:
+    A further one of a process, on an event loop of its own, is wired by its first request: it
+    waits for the ``first`` one alone, which does all that a process does once.
+    """
+
+    def __init__(self, first: Application | None = None) -> None:
+        self._first = first
         self._entry: Entry | None = None
         self._open = AsyncExitStack()
+        self._wiring = asyncio.Lock()
+        self.is_ready = threading.Event()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
         if scope["type"] == "http":
-            assert self._entry is not None
-            await self._entry(scope, receive, send)
+            entry = self._entry or await self._wired()
+            await entry(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            await self.start(settings_module.load())
+            if self._first is None:
+                await self.start(settings_module.load())
+            else:
+                await asyncio.to_thread(self._first.is_ready.wait)
         except (OpenError, settings_module.SettingError) as problem:
             print(f"tenantry: {problem}", file=sys.stderr, flush=True)  # noqa: T201
             # The server around us would start without an application.
@@ -324,11 +335,29 @@ class Application:
             raise OpenError(f"the database cannot be used: {problem}") from problem
         self._entry = wire(settings, db, self._open)
         await self._open.enter_async_context(worker.beside(db, settings))
-        # All objects of now stay: the collector need not look at it again. A call leaves next to
-        # no cycles, and looking for them every 700 objects was 6 % of a PATCH.
-        gc.freeze()
-        gc.set_threshold(10_000, 20, 50)
-        gc.enable()
+        _keep_all()
+        self.is_ready.set()
+
+    async def _wired(self) -> Entry:
+        """Return the entry of a further application; the first request waits for it."""
+        async with self._wiring:
+            if self._entry is None:
+                settings = settings_module.load()
+                opened = database_of(settings, budget=budget_of_process(settings.pool_size))
+                db = await self._open.enter_async_context(opened)
+                self._entry = wire(settings, db, self._open)
+                _keep_all()
+        return self._entry
+
+
+def _keep_all() -> None:
+    """Tell the collector that all objects of now stay: it need not look at them again.
+
+    A call leaves next to no cycles, and looking for them every 700 objects was 6 % of a PATCH.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+    gc.enable()
 
 
 async def _first_client(settings: Settings, db: Session) -> None:

@@ -110,15 +110,10 @@ def _listeners(port: int) -> Iterator[socket.socket]:
     """Give what Envoy, in this process, listens on."""
     if sys.platform != "linux":
         return
-    for path in Path("/proc/self/fd").iterdir():
+    for path in list(filter(_is_socket, Path("/proc/self/fd").iterdir())):
         try:
-            descriptor = os.dup(int(path.name))
+            one = socket.socket(fileno=os.dup(int(path.name)))
         except OSError:  # gone
-            continue
-        try:
-            one = socket.socket(fileno=descriptor)
-        except OSError:  # no socket
-            os.close(descriptor)
             continue
         with suppress(OSError):
             listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
@@ -126,6 +121,17 @@ def _listeners(port: int) -> Iterator[socket.socket]:
                 yield one
                 continue
         one.close()
+
+
+def _is_socket(descriptor: Path) -> bool:
+    """Tell sockets from files without a copy of the descriptor.
+
+    To close the copy of one that is a file would end all locks of this process on that file
+    (fcntl(2)): SQLite would let another process delete the log that we write to.
+    """
+    with suppress(OSError):  # gone
+        return descriptor.readlink().name.startswith("socket:")
+    return False
 
 
 def _hold_off(listener: socket.socket) -> None:

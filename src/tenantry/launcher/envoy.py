@@ -258,7 +258,8 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     secret = path.with_name(f"{settings.port}-certificate.json")
     chains = [_tls(copy.deepcopy(chain), secret)]
     if answers_cleartext(settings):
-        chains.append({**chain, "filter_chain_match": {"transport_protocol": "raw_buffer"}})
+        # First, and so the application that is ready at once: a proxy sends nothing else.
+        chains.insert(0, {**chain, "filter_chain_match": {"transport_protocol": "raw_buffer"}})
     inspector = f"{_TYPE}.filters.listener.tls_inspector.v3.TlsInspector"
     address: dict[str, Any] = {"address": settings.host, "port_value": settings.port}
     if settings.host == "::":

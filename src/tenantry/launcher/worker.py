@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from typing import TYPE_CHECKING, Any
 
 # Until the application is ready: imports make next to no garbage, and each collection looks at all
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
+_applications: list[Application] = []
+_one_by_one = threading.Lock()
+
+
 async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
     """Answer a request with the application of its event loop.
 
@@ -27,7 +32,10 @@ async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> 
     A pool of connections belongs to one loop, so each loop gets an application of its own.
     """
     if scope["type"] == "lifespan":
-        scope["state"]["application"] = Application()
+        with _one_by_one:
+            application = Application(next(iter(_applications), None))
+            _applications.append(application)
+        scope["state"]["application"] = application
     await scope["state"]["application"](scope, receive, send)
 
 
