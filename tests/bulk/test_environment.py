@@ -32,7 +32,7 @@ LEFT_OUT = {
     "signing_keys",  # the deployment's credentials, as its management clients
     *("portal_links", "portal_sessions", "mail", "replies"),  # over soon
     *("spent_assertions", "revoked_tokens"),  # over soon
-    *("events", "event_log", "event_log_state", "event_chains"),  # the past
+    *("events", "event_contexts", "event_log", "event_log_state", "event_chains"),  # the past
     *("webhook_endpoints", "webhook_deliveries", "webhook_attempts"),  # signed by its secrets
     "log_streams",  # how far its log has come
     "schema_history",  # of the database

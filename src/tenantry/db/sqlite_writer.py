@@ -219,7 +219,7 @@ class Writer:
             except Exception:  # noqa: BLE001 - each finds its own again
                 await self._make_each(group)
             is_committing = True
-            await self._hand_over(_commit)
+            await self._hand_over(_commit_all)
         except Exception as problem:  # noqa: BLE001 - those who wait are told
             await self._hand_over(_roll_back)
             for change in group:
@@ -336,6 +336,12 @@ def _commit(connection: sqlite3.Connection) -> None:
         except BaseException:
             _roll_back(connection)
             raise
+
+
+def _commit_all(connection: sqlite3.Connection) -> None:
+    if not connection.in_transaction:
+        raise Unavailable("SQLite has undone the transaction")
+    _commit(connection)
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
