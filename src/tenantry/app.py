@@ -271,22 +271,24 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
 class Application:
     """The ASGI application: lifespan, then requests to the entry that `wire` returned.
 
-    A further one of a process, on an event loop of its own, is wired by its first request: it
-    waits for the ``first`` one alone, which does all that a process does once.
+    A further one of a process, on an event loop of its own, opens the database once the ``first``
+    has done all that a process does once, and is wired by its first request.
     """
 
     def __init__(self, first: Application | None = None) -> None:
         self._first = first
+        self._wire: Callable[[], Entry] | None = None
         self._entry: Entry | None = None
         self._open = AsyncExitStack()
-        self._wiring = asyncio.Lock()
         self.is_ready = threading.Event()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
         if scope["type"] == "http":
-            entry = self._entry or await self._wired()
-            await entry(scope, receive, send)
+            if self._entry is None:
+                assert self._wire is not None
+                self._entry = self._wire()
+            await self._entry(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
 
@@ -296,7 +298,7 @@ class Application:
             if self._first is None:
                 await self.start(settings_module.load())
             else:
-                await asyncio.to_thread(self._first.is_ready.wait)
+                await self._follow(self._first, settings_module.load())
         except (OpenError, settings_module.SettingError) as problem:
             print(f"tenantry: {problem}", file=sys.stderr, flush=True)  # noqa: T201
             # The server around us would start without an application.
@@ -338,16 +340,18 @@ class Application:
         _keep_all()
         self.is_ready.set()
 
-    async def _wired(self) -> Entry:
-        """Return the entry of a further application; the first request waits for it."""
-        async with self._wiring:
-            if self._entry is None:
-                settings = settings_module.load()
-                opened = database_of(settings, budget=budget_of_process(settings.pool_size))
-                db = await self._open.enter_async_context(opened)
-                self._entry = wire(settings, db, self._open)
-                _keep_all()
-        return self._entry
+    async def _follow(self, first: Application, settings: Settings) -> None:
+        """Open the database after the first one; to wire the rest later needs no answer of it."""
+        await asyncio.to_thread(first.is_ready.wait)
+        opened = database_of(settings, budget=budget_of_process(settings.pool_size))
+        db = await self._open.enter_async_context(opened)
+
+        def late() -> Entry:
+            entry = wire(settings, db, self._open)
+            _keep_all()
+            return entry
+
+        self._wire = late
 
 
 def _keep_all() -> None:

@@ -230,3 +230,22 @@ async def test_a_damaged_sqlite_is_named(sqlite_migrated, tmp_path):
                 pass
         assert problem.value.answer is errors.Damaged
         assert "\n" not in str(problem.value)
+
+
+async def test_whoever_waits_while_no_connection_comes_about_is_refused_in_time(monkeypatch):
+    """A server that takes connections and says nothing, and more calls than connections."""
+    monkeypatch.setattr(pool, "ACQUIRE_SECONDS", 0.3)
+    hangs = asyncio.Event()
+
+    async def connect(_seconds):
+        await hangs.wait()
+
+    waiting = pool.Pool(connect, Budget(2))
+    calls = [asyncio.create_task(waiting.acquire()) for _ in range(10)]
+    done, pending = await asyncio.wait(calls, timeout=2)
+    assert len(done) == 8
+    assert {type(call.exception()) for call in done} == {Unavailable}
+    for call in pending:
+        call.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    await waiting.close()

@@ -397,6 +397,7 @@ def failing(channel, path, body, metadata=CLIENT, timeout=20):
         (f"{PATH}/Show", "x" * 101, CLIENT, grpc.StatusCode.INVALID_ARGUMENT),
         (f"{PATH}/Nothing", "", CLIENT, grpc.StatusCode.UNIMPLEMENTED),
         ("/no.Such/Thing", "", CLIENT, grpc.StatusCode.UNIMPLEMENTED),
+        ("/trial/shapes", "", CLIENT, grpc.StatusCode.UNIMPLEMENTED),  # of REST, and a POST there
         (f"{PATH}/OfNobody", "", CLIENT, grpc.StatusCode.PERMISSION_DENIED),
         (f"{PATH}/Misbehave", "crash", CLIENT, grpc.StatusCode.INTERNAL),
         (f"{PATH}/Misbehave", "unavailable", CLIENT, grpc.StatusCode.UNAVAILABLE),

@@ -252,7 +252,7 @@ class Pool:
                 connection.is_late = True
                 connection.terminate()
         self._looking = None
-        if len(self._idle) < len(self._connected):
+        if self._waiting or len(self._idle) < len(self._connected):
             self._look_soon()
 
     def _end(self, connection: Connection) -> None:

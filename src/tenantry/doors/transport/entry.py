@@ -139,6 +139,8 @@ class Entry:
 
     def _target(self, request: Request) -> Any:
         """Return what a request is for, or the error that it has none, once its body is read."""
+        if rpc.is_grpc(request):
+            return errors.Unimplemented()
         try:
             target, request.params = self._router.match(request.verb, request.path)
         except errors.Error as problem:
@@ -153,7 +155,7 @@ class Entry:
 
         """
         if rpc.is_grpc(request):
-            raise errors.Unimplemented
+            raise problem
         if request.verb == "OPTIONS":
             return self._options(request)
         if self._door.has(request.path):
