@@ -22,6 +22,17 @@ def pytest_configure(config):
     sampling.load(whole=config.getoption("thorough"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep the many tests, which stay to the end, out of what is looked through for garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(scope="session")
 def postgresql():
     """A PostgreSQL server."""

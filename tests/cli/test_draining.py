@@ -58,6 +58,9 @@ class Load:
                 self.lost.append((kind, "asking", repr(problem)))
             finally:
                 writer.close()
+                # TLS ends with an answer of the server, which must be there before the loop ends.
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
 
     async def _connected(self, kind):
         secure = kind.startswith("https")
