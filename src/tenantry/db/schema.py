@@ -20,9 +20,12 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy.event import listens_for
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
+
+from tenantry.db.spread import FOR_THE_PLANNER, OF_ENVIRONMENT, of_organization, spread_of
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -37,6 +40,14 @@ metadata = MetaData(
         "fk": "fk_%(table_name)s__%(column_0_name)s",
     }
 )
+# Tables that SQLite has in a form of its own (tenantry.db.search).
+postgresql_tables = MetaData()
+
+
+@listens_for(Table, "after_parent_attach")
+def _declared(table: Table, parent: MetaData) -> None:
+    if parent in {metadata, postgresql_tables}:
+        spread_of(table)
 
 
 class Json(UserDefinedType[str]):
@@ -190,6 +201,7 @@ environment = Table(
     # Since when, and why, nothing goes out of it.
     time_column("hold_time", nullable=True),
     Column("hold_reason", Text),
+    info=OF_ENVIRONMENT,
 )
 
 # Which version of the program made which revision of the schema: an older one has to name it.
@@ -199,6 +211,7 @@ schema_history = Table(
     Column("revision", Text, primary_key=True),
     Column("program", Text, nullable=False),
     time_column("apply_time"),
+    info=OF_ENVIRONMENT,
 )
 
 
@@ -240,11 +253,12 @@ events = Table(
     Column("context", Json),
     # Begins with the organization and is the index of its lists, so no other is needed for them.
     PrimaryKeyConstraint("organization_id", "type", "id"),
+    info=of_organization(),
 )
 Index(None, events.c.type, events.c.id)
 # An id comes once. Unique, so that PostgreSQL knows it too when it plans to look some of them up in
 # a month that nobody has counted yet.
-Index("uq_events__id", events.c.id, unique=True)
+Index("uq_events__id", events.c.id, unique=True, info=FOR_THE_PLANNER)
 
 # All columns of `events` as they are read: the organization is NULL where there is none.
 event_organization = func.nullif(events.c.organization_id, literal_column("''", Text)).label(
@@ -264,6 +278,7 @@ event_contexts = Table(
     Column("value", Text, primary_key=True),
     Column("type", Text, primary_key=True),
     Column("event_id", Text, primary_key=True),
+    info=of_organization(),
 )
 _context = event_contexts.c
 Index(None, _context.key, _context.value, _context.type, _context.event_id)
@@ -275,6 +290,7 @@ tallies = Table(
     Column("name", Text, primary_key=True),
     Column("slot", Integer, primary_key=True),
     Column("n", BigInteger, nullable=False),
+    info=OF_ENVIRONMENT,
 )
 
 # Answers to requests with an Idempotency-Key, for 24 hours.
@@ -287,5 +303,6 @@ replies = Table(
     Column("response", LargeBinary),
     Column("headers", Json),
     time_column("create_time"),
+    info=OF_ENVIRONMENT,
 )
 Index(None, replies.c.create_time)

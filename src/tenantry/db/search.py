@@ -17,7 +17,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     FetchedValue,
-    MetaData,
     Table,
     Text,
     bindparam,
@@ -33,7 +32,8 @@ from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine
 
-from tenantry.db.schema import json_values, metadata, to_json
+from tenantry.db.schema import json_values, metadata, postgresql_tables, to_json
+from tenantry.db.spread import OF_ENVIRONMENT, of_organization, spread_of
 from tenantry.db.statements import Statement, happened
 
 if TYPE_CHECKING:
@@ -64,14 +64,16 @@ class Searched:
         self._word = f"search of {table.name}"
         self._id = table.c.id
         self._text = _search_text(*(table.c[column] for column in columns))
-        # Of no schema that both have: on SQLite it has the text alone.
+        beside = spread_of(table).is_of_organization  # with its organization, as the row itself
+        spread = of_organization(key) if beside else OF_ENVIRONMENT
+        # On SQLite it has the text alone.
         self._index = Table(
             name,
-            MetaData(),
+            postgresql_tables,
             Column(key, Text, primary_key=True),
             Column("text", Text, nullable=False),
             Column("grams", TSVECTOR, nullable=False),
-            info=table.info,
+            info=table.info | spread,
         )
         self._due = Table(
             f"{name}_due",
@@ -85,6 +87,7 @@ class Searched:
                 autoincrement=False,
                 server_default=FetchedValue(),
             ),
+            info=spread,
         )
         self._indexed_id = _indexed_id(self._index.c[key])
         self._due_id = self._due.c[key]

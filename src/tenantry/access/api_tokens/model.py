@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Column, ForeignKey, ForeignKeyConstraint, Index, Table, Text
 
 from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 from tenantry.tenants.users.model import memberships
 from tenantry.times import rfc3339
 
@@ -41,6 +42,7 @@ api_tokens = Table(
         ondelete="CASCADE",
         name="fk_api_tokens__user_id",
     ),
+    info=OF_ENVIRONMENT,
 )
 _t = api_tokens.c
 Index("uq_api_tokens__digest", _t.digest, unique=True)

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ clients = Table(
     Column("revision", BigInteger, nullable=False, server_default="1"),
     time_column("create_time"),
     Column("update_time", BigInteger, nullable=False, server_default="0"),
+    info=OF_ENVIRONMENT,
 )
 Index("ix_clients__organization_id_id", clients.c.organization_id, clients.c.id)
 Index("ix_clients__client_type_id", clients.c.client_type, clients.c.id)
@@ -95,6 +97,7 @@ client_secrets = Table(
     Column("update_time", BigInteger, nullable=False, server_default="0"),
     time_column("expire_time", nullable=True),
     time_column("last_used_time", nullable=True),
+    info=OF_ENVIRONMENT,
 )
 Index(None, client_secrets.c.client_id)
 
@@ -105,6 +108,7 @@ spent_assertions = Table(
     Column("client_id", Text, ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True),
     Column("jti", Text, primary_key=True),
     time_column("expire_time"),
+    info=OF_ENVIRONMENT,
 )
 Index("ix_spent_assertions__expire_time", spent_assertions.c.expire_time)
 
@@ -114,6 +118,7 @@ revoked_tokens = Table(
     metadata,
     Column("jti", Text, primary_key=True),
     time_column("expire_time"),
+    info=OF_ENVIRONMENT,
 )
 Index("ix_revoked_tokens__expire_time", revoked_tokens.c.expire_time)
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import Column, Table, Text
 
 from tenantry.db.schema import metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 
 signing_keys = Table(
     "signing_keys",
@@ -19,6 +20,7 @@ signing_keys = Table(
     Column("private_sealed", Text, nullable=False),
     time_column("create_time"),
     time_column("retire_time", nullable=True),
+    info=OF_ENVIRONMENT,
 )
 
 

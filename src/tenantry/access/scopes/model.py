@@ -9,6 +9,7 @@ from sqlalchemy import Boolean, Column, Index, Table, Text
 
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -22,6 +23,7 @@ scopes = Table(
     Column("enabled", Boolean, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
+    info=OF_ENVIRONMENT,
 )
 Index("uq_scopes__name", scopes.c.name, unique=True)
 

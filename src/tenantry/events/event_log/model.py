@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from tenantry.db.schema import metadata
+from tenantry.db.spread import OF_ENVIRONMENT
 
 # One row: how far the log has come.
 event_log_state = Table(
@@ -20,6 +21,7 @@ event_log_state = Table(
     Column("cursor", Text),
     # Events with smaller ids may be gone by retention.
     Column("pruned_before", Text),
+    info=OF_ENVIRONMENT,
 )
 
 event_log = Table(
@@ -33,6 +35,7 @@ event_log = Table(
     Column("content_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Column("erasure", Text),  # present where the event's content was blanked
+    info=OF_ENVIRONMENT,
 )
 Index("uq_event_log__event_id", event_log.c.event_id, unique=True)
 Index(None, event_log.c.chain, event_log.c.position)
@@ -47,4 +50,5 @@ event_chains = Table(
     Column("anchor_number", BigInteger, nullable=False),
     Column("anchor_hash", Text, nullable=False),
     Column("mac", Text, nullable=False),
+    info=OF_ENVIRONMENT,
 )

@@ -9,6 +9,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
 
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ interceptors = Table(
     time_column("create_time"),
     time_column("update_time"),
     time_column("last_executed_time", nullable=True),
+    info=OF_ENVIRONMENT,
 )
 Index("ix_interceptors__trigger_point_id", interceptors.c.trigger_point, interceptors.c.id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Table, Text
 
 from tenantry.db.schema import metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 
 log_streams = Table(
     "log_streams",
@@ -15,4 +16,5 @@ log_streams = Table(
     Column("problem", Text),
     # Until then one process is at it, or it waits after a failure.
     time_column("due_time"),
+    info=OF_ENVIRONMENT,
 )

@@ -9,6 +9,7 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text
 
 from tenantry.db.rows import members
 from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -35,6 +36,7 @@ mail = Table(
     Column("content_sealed", Text),
     time_column("create_time"),
     time_column("sent_time", nullable=True),
+    info=OF_ENVIRONMENT,
 )
 Index(None, mail.c.organization_id)
 _WAITING = mail.c.state == QUEUED

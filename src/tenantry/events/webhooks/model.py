@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 
 from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 
 PENDING, SUCCEEDED, FAILED = "PENDING", "SUCCEEDED", "FAILED"
 
@@ -36,6 +37,7 @@ webhook_endpoints = Table(
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
+    info=OF_ENVIRONMENT,
 )
 Index(None, webhook_endpoints.c.organization_id, webhook_endpoints.c.id)
 
@@ -58,6 +60,7 @@ webhook_deliveries = Table(
     Column("replay", Boolean, nullable=False),
     time_column("create_time"),
     time_column("end_time", nullable=True),
+    info=OF_ENVIRONMENT,
 )
 _d = webhook_deliveries.c
 # Each for its own question alone, which says so: of two that would do, PostgreSQL takes the smaller
@@ -92,4 +95,5 @@ webhook_attempts = Table(
     Column("status_code", Integer),
     Column("problem", Text),
     Column("response", Text),  # its first characters
+    info=OF_ENVIRONMENT,
 )

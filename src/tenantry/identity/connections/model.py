@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text
 
 from tenantry.db.schema import metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 
 # Types of the contract that the environment has one connection of each.
 PASSWORDLESS = "PASSWORDLESS"
@@ -24,6 +25,7 @@ connections = Table(
     Column("enabled", Boolean, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
+    info=OF_ENVIRONMENT,
 )
 _of_environment = connections.c.organization_id.is_(None)
 Index(

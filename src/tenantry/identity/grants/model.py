@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text
 
 from tenantry.db.schema import metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 
 
 class InvalidGrant(Exception):
@@ -41,6 +42,7 @@ authorization_codes = Table(
     Column("refresh_token_id", Text),
     Column("token_id", Text),
     time_column("token_expire_time", nullable=True),
+    info=OF_ENVIRONMENT,
 )
 Index("ix_authorization_codes__expire_time", authorization_codes.c.expire_time)
 Index("ix_authorization_codes__session_id", authorization_codes.c.session_id)
@@ -59,6 +61,7 @@ refresh_tokens = Table(
     time_column("rotate_time"),  # when this generation began
     time_column("create_time"),
     time_column("revoke_time", nullable=True),
+    info=OF_ENVIRONMENT,
 )
 Index("ix_refresh_tokens__session_id", refresh_tokens.c.session_id)
 Index("ix_refresh_tokens__client_id", refresh_tokens.c.client_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, Table, Text
 
 from tenantry.db.schema import metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 
 DEVICE, NETWORK = "device", "network"
 
@@ -16,4 +17,5 @@ known_origins = Table(
     Column("kind", Text, nullable=False),
     time_column("create_time"),
     time_column("last_use_time"),
+    info=OF_ENVIRONMENT,
 )

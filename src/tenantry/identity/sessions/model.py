@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
 
 from tenantry.db.schema import Json, from_json, metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ sessions = Table(
     time_column("lapse_time"),  # the earlier of the two
     time_column("expire_time", nullable=True),  # when it ended by time or was revoked
     time_column("logout_time", nullable=True),
+    info=OF_ENVIRONMENT,
 )
 Index("uq_sessions__digest", sessions.c.digest, unique=True)
 Index("ix_sessions__user_id_id", sessions.c.user_id, sessions.c.id)
@@ -65,6 +67,7 @@ session_organizations = Table(
     Column("organization_id", Text, primary_key=True),
     Column("custom_claims", Json, nullable=False),
     time_column("create_time"),
+    info=OF_ENVIRONMENT,
 )
 Index(
     "ix_session_organizations__organization_id_session_id",
@@ -80,6 +83,7 @@ session_clients = Table(
     Column("client_id", Text, primary_key=True),
     Column("organization_id", Text, primary_key=True),
     time_column("create_time"),
+    info=OF_ENVIRONMENT,
 )
 
 # Back-channel logouts that are still to be sent.
@@ -94,6 +98,7 @@ logout_notices = Table(
     Column("attempts", Integer, nullable=False),
     time_column("due_time"),
     Column("create_time", BigInteger, nullable=False),
+    info=OF_ENVIRONMENT,
 )
 Index("ix_logout_notices__due_time", logout_notices.c.due_time)
 
@@ -104,6 +109,7 @@ session_departures = Table(
     Column("only", Integer, primary_key=True, autoincrement=False),
     Column("position", BigInteger, nullable=False),
     time_column("due_time"),  # until then one process is at it
+    info=OF_ENVIRONMENT,
 )
 
 

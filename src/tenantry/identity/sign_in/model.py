@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Column, Index, Table, Text
 
 from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,7 @@ auth_requests = Table(
     time_column("create_time"),
     time_column("update_time"),
     time_column("expire_time"),
+    info=OF_ENVIRONMENT,
 )
 _a = auth_requests.c
 _of_a_browser = _a.browser_digest.is_not(None)

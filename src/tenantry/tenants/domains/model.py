@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text
 
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ domains = Table(
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
+    info=OF_ENVIRONMENT,
 )
 Index(
     "uq_domains_of_organization__domain",

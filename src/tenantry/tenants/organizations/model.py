@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 from tenantry import ids
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
 from tenantry.db.search import Searched
+from tenantry.db.spread import of_organization
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ organizations = Table(
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
-    info={"prefix": ids.ORGANIZATION},
+    info=of_organization("id", prefix=ids.ORGANIZATION),
 )
 Index("uq_organizations__external_id", organizations.c.external_id, unique=True)
 Index("uq_organizations__slug", organizations.c.slug, unique=True)

@@ -9,6 +9,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table, Text
 
 from tenantry.db.rows import members
 from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -24,6 +25,7 @@ portal_links = Table(
     time_column("create_time"),
     time_column("expire_time"),
     time_column("open_time", nullable=True),
+    info=OF_ENVIRONMENT,
 )
 Index(None, portal_links.c.organization_id, portal_links.c.id)
 
@@ -36,6 +38,7 @@ portal_sessions = Table(
     Column("features", Json, nullable=False),
     time_column("create_time"),
     time_column("expire_time"),
+    info=OF_ENVIRONMENT,
 )
 Index(None, portal_sessions.c.organization_id)
 

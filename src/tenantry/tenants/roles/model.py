@@ -18,6 +18,7 @@ from sqlalchemy import (
 
 from tenantry.db.rows import members
 from tenantry.db.schema import metadata, time_column
+from tenantry.db.spread import REFERENCE, of_organization
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -32,6 +33,7 @@ permissions = Table(
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
+    info=REFERENCE,
 )
 Index("uq_permissions__name", permissions.c.name, unique=True)
 
@@ -51,6 +53,7 @@ roles = Table(
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
+    info=REFERENCE,
 )
 _of_environment = roles.c.organization_id.is_(None)
 Index(
@@ -70,6 +73,7 @@ role_ancestors = Table(
     metadata,
     Column("role_id", Text, ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
     Column("ancestor_id", Text, ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
+    info=REFERENCE,
 )
 Index("ix_role_ancestors__ancestor_id", role_ancestors.c.ancestor_id)
 
@@ -80,6 +84,7 @@ role_permissions = Table(
     Column(
         "permission_id", Text, ForeignKey("permissions.id", ondelete="CASCADE"), primary_key=True
     ),
+    info=REFERENCE,
 )
 Index("ix_role_permissions__permission_id", role_permissions.c.permission_id)
 
@@ -94,6 +99,7 @@ default_member_roles = Table(
         primary_key=True,
     ),
     Column("role_id", Text, ForeignKey("roles.id", ondelete="CASCADE"), nullable=False),
+    info=of_organization(),
 )
 Index("ix_default_member_roles__role_id", default_member_roles.c.role_id)
 
@@ -109,6 +115,7 @@ role_holders = Table(
         ondelete="CASCADE",
         name="fk_role_holders__organization_id",
     ),
+    info=of_organization(),
 )
 Index("ix_role_holders__role_id", role_holders.c.role_id, role_holders.c.organization_id)
 

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 from tenantry import email_addresses, ids
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
 from tenantry.db.search import Searched
+from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ users = Table(
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
-    info={"prefix": ids.USER},
+    info=OF_ENVIRONMENT | {"prefix": ids.USER},
 )
 Index("uq_users__email", users.c.email_key, unique=True)
 Index("uq_users__external_id", users.c.external_id, unique=True)
@@ -64,6 +65,7 @@ memberships = Table(
     Column("invite_digest", Text),
     time_column("invite_resend_time", nullable=True),
     Column("invite_resend_count", Integer, nullable=False),
+    info=of_organization(),
 )
 Index("uq_memberships__id", memberships.c.organization_id, memberships.c.id, unique=True)
 Index("ix_memberships__user_id_id", memberships.c.user_id, memberships.c.id)
@@ -88,6 +90,7 @@ member_tallies = Table(
     ),
     Column("slot", Integer, primary_key=True),
     Column("n", BigInteger, nullable=False),
+    info=of_organization(),
 )
 
 ACTIVE = "ACTIVE"

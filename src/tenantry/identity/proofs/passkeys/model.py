@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Te
 
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 from tenantry.identity.proofs.passkeys import authenticators
 from tenantry.times import rfc3339
 
@@ -36,6 +37,7 @@ passkeys = Table(
     time_column("create_time"),
     time_column("update_time"),
     time_column("last_used_time", nullable=True),
+    info=OF_ENVIRONMENT,
 )
 Index("uq_passkeys__credential_id", passkeys.c.credential_id, unique=True)
 Index("ix_passkeys__user_id_id", passkeys.c.user_id, passkeys.c.id)
@@ -50,6 +52,7 @@ webauthn_challenges = Table(
     Column("user_id", Text),
     Column("auth_request_id", Text),
     time_column("expire_time"),
+    info=OF_ENVIRONMENT,
 )
 Index("uq_webauthn_challenges__challenge", webauthn_challenges.c.challenge, unique=True)
 Index("ix_webauthn_challenges__expire_time", webauthn_challenges.c.expire_time)

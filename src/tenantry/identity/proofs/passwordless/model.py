@@ -10,6 +10,7 @@ from sqlalchemy import Column, Index, Integer, Table, Text
 from tenantry import email_addresses
 from tenantry.db.rows import prefixed
 from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
+from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -39,6 +40,7 @@ passwordless_requests = Table(
     time_column("create_time"),
     time_column("expire_time"),
     time_column("verify_time", nullable=True),
+    info=OF_ENVIRONMENT,
 )
 Index("ix_passwordless_requests__expire_time", passwordless_requests.c.expire_time)
 Index("ix_passwordless_requests__email_key", passwordless_requests.c.email_key)

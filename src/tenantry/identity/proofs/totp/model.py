@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Te
 
 from tenantry.db.rows import members
 from tenantry.db.schema import metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ totp_registrations = Table(
     Column("last_step", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
+    info=OF_ENVIRONMENT,
 )
 _t = totp_registrations.c
 Index("ix_totp_registrations__user_id_id", _t.user_id, _t.id)
@@ -48,6 +50,7 @@ recovery_codes = Table(
         primary_key=True,
     ),
     Column("digest", Text, primary_key=True),
+    info=OF_ENVIRONMENT,
 )
 
 
