@@ -40,7 +40,7 @@ _FOREIGN_KEYS = """
     WHERE contype = 'f' AND conparentid = 0
 """
 
-# What is still to be changed.
+# These are still to be changed.
 NOT_YET_TRIGGERS = {
     "memberships",
     "organizations",
@@ -107,7 +107,7 @@ def test_foreign_keys_are_those_that_hold_or_those_that_a_deletion_knows(rows):
     # Of no other table is a row deleted that another kind of table refers to.
     left = [*map(spread.left_behind, map(TABLES.get, ("memberships", "organizations", "users")))]
     assert {r.name for r in unheld} == {r.name for rules in left for r in rules}
-    # All go with what they refer to, so it is known what is to be done about them.
+    # Their rows go with the row that they refer to, so a deletion knows its task.
     assert {rule.ondelete for rule in unheld} == {"CASCADE"}
 
 

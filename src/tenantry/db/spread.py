@@ -1,7 +1,8 @@
 """How each table lies where one database is spread over several machines.
 
 Each table says it where it is declared, as `info`, and one that does not is refused. The kinds are
-those of Citus (docs/decisions/0015-spread-over-machines.md): its words are distributed, reference and local table.
+those of Citus, whose words are distributed, reference and local table
+(docs/decisions/0015-spread-over-machines.md).
 """
 
 from __future__ import annotations
