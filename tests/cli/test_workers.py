@@ -34,6 +34,17 @@ def workers_of(pid):
     return {int(child) for child in children}
 
 
+def doing_the_work(pid):
+    """Those of its workers that were told to do the work beside the calls."""
+    return [worker for worker in workers_of(pid) if told(worker, "TENANTRY_BACKGROUND") == "true"]
+
+
+def told(pid, name):
+    """A variable of a process's environment; none of one that is not the server yet."""
+    variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return dict(v.partition("=")[::2] for v in variables).get(name)
+
+
 def is_alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -71,6 +82,15 @@ def test_one_that_is_killed_is_started_again(pair):
     wait_for(lambda: len(workers_of(pair.process.pid)) == 2)
     wait_for(lambda: answered_by(pair) == workers_of(pair.process.pid))
     assert other in workers_of(pair.process.pid)
+
+
+def test_one_of_them_does_the_work_beside_the_calls_and_so_does_its_successor(pair):
+    (first,) = doing_the_work(pair.process.pid)
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: first not in workers_of(pair.process.pid))
+    wait_for(lambda: len(doing_the_work(pair.process.pid)) == 1)
+    wait_for(lambda: len(answered_by(pair)) == 2)
+    assert len(doing_the_work(pair.process.pid)) == 1
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

