@@ -30,6 +30,22 @@ def rfc3339(microseconds: int) -> str:
     return moment.isoformat(timespec="microseconds") + "Z"
 
 
+def proto_json(microseconds: int) -> str:
+    """Return a time as the JSON of a Timestamp has it: with three or six digits, or none."""
+    second, rest = divmod(microseconds, SECOND)
+    if not rest:
+        return _whole(second) + "Z"
+    if rest % 1000:
+        return f"{_whole(second)}.{rest:06}Z"
+    return f"{_whole(second)}.{rest // 1000:03}Z"
+
+
+# Many rows of one list were made within one second.
+@functools.lru_cache(maxsize=1024)
+def _whole(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat()
+
+
 # Shared by answers: nothing changes one.
 @functools.lru_cache(maxsize=1024)
 def timestamp(microseconds: int) -> Timestamp:

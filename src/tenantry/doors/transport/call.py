@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
+from tenantry.answer import message_of
 from tenantry.call import Call
 from tenantry.caller import Kind
 from tenantry.db import replies
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from protobuf import Message
 
+    from tenantry.answer import Answer
     from tenantry.caller import Caller, Origin
     from tenantry.db.engine import Database
     from tenantry.doors.transport.methods import Method
@@ -101,7 +103,7 @@ class Pipeline:
         *,
         spelled: bytes | None = None,
         extra: dict[str, list[str]] | None = None,
-    ) -> tuple[Message[Any], dict[str, str]]:
+    ) -> tuple[Message[Any] | Answer, dict[str, str]]:
         """Check the request, run the rpc, and return its response and headers.
 
         ``spelled`` is the body as it came; ``extra`` are query members beyond the message, which
@@ -125,13 +127,16 @@ class Pipeline:
         )
         if method.before is not None:
             await method.before(message, call)
+        response: Message[Any] | Answer
         if admission.idempotency_key is None:
             response, headers = await method.function(message, call), call.headers
         else:
             response, headers = await self._run_once(
                 method, call, message, admission.idempotency_key
             )
-        visible.hide(response, admission.caller, self._visible_metadata)
+        if admission.caller.kind is not Kind.MANAGEMENT_CLIENT:
+            response = message_of(response)
+            visible.hide(response, admission.caller, self._visible_metadata)
         return response, headers
 
     async def _run_once(
@@ -149,7 +154,7 @@ class Pipeline:
             if kept is not None:
                 return method.output.from_binary(kept[0]), kept[1] | {"idempotent-replayed": "true"}
             call.db = session
-            response = await method.function(message, call)
+            response = message_of(await method.function(message, call))
             await replies.keep(
                 session,
                 caller_id=call.caller.id,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tenantry import errors
+from tenantry.answer import message_of
 from tenantry.doors.transport import details, messages
 from tenantry.gen.google.rpc.status_pb import Status
 
@@ -105,7 +106,7 @@ async def _call(
     spelled = _message(request, method.body_limit)
     message = messages.from_binary(method.input, spelled)
     response, headers = await pipeline.run(method, admission, message, spelled=spelled)
-    return response.to_binary(), headers
+    return message_of(response).to_binary(), headers
 
 
 def _message(request: Request, limit: int) -> bytes:

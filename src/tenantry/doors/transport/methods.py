@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from protobuf import DescMethod, DescService, Message
 
+    from tenantry.answer import Answer
     from tenantry.call import Call
 
 _VERBS = ("get", "put", "post", "delete", "patch")
@@ -39,7 +40,7 @@ class Method:
     name: str
     input: type[Message[Any]]
     output: type[Message[Any]]
-    function: Callable[[Any, Call], Awaitable[Message[Any]]]
+    function: Callable[[Any, Call], Awaitable[Message[Any] | Answer]]
     allowed: int  # bits of the contract's authentication_type; 0: nobody
     permissions: tuple[str, ...]
     routes: tuple[HttpRoute, ...]

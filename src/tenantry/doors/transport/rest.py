@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
+import orjson
 from protobuf import (
     DescEnum,
     DescFieldValueEnum,
@@ -25,6 +26,7 @@ from protobuf import (
 )
 
 from tenantry import errors
+from tenantry.answer import Answer
 from tenantry.doors.transport import messages
 from tenantry.web import Response
 
@@ -72,7 +74,7 @@ class Transcoder:
             method, admission, message, spelled=request.body, extra=extra
         )
         headers["content-type"] = "application/json"
-        return Response(method.success_status, encode(response, method.flatten).encode(), headers)
+        return Response(method.success_status, encode(response, method.flatten), headers)
 
     def _message(self, request: Request) -> tuple[Message[Any], dict[str, list[str]]]:
         kind, body = self.method.input, self.route.body
@@ -172,18 +174,20 @@ def add_routes(router: Router, methods: Iterable[Method], pipeline: Pipeline) ->
             router.add(route.verb, route.template, Transcoder(method, route, pipeline))
 
 
-def encode(response: Message[Any], flatten: str = "") -> str:
+def encode(response: Message[Any] | Answer, flatten: str = "") -> bytes:
     """Return a response as JSON; the members of the field ``flatten`` also at the top level."""
-    if flatten:
-        inner = getattr(response, flatten)
-        if inner is not None:
-            text = _json(inner)
-            return f'{text[:-1]},"{flatten}":{text}}}'
-    return _json(response)
+    if isinstance(response, Answer):
+        members = response.members()
+        inner = orjson.dumps(members[flatten] if flatten else members)
+    elif flatten and (message := getattr(response, flatten)) is not None:
+        inner = _json(message)
+    else:
+        return _json(response)
+    return b'%b,"%b":%b}' % (inner[:-1], flatten.encode(), inner) if flatten else inner
 
 
-def _json(message: Message[Any]) -> str:
-    return message.to_json(use_proto_field_name=True, always_emit_implicit=True)
+def _json(message: Message[Any]) -> bytes:
+    return message.to_json(use_proto_field_name=True, always_emit_implicit=True).encode()
 
 
 def _check_media_type(request: Request) -> None:

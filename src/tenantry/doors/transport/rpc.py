@@ -21,6 +21,7 @@ from connectrpc.server import ConnectASGIApplication, Endpoint
 from protobuf import Message
 
 from tenantry import errors
+from tenantry.answer import message_of
 from tenantry.doors.transport import details, grpc, messages
 from tenantry.web import MAX_BODY, Response
 
@@ -110,7 +111,7 @@ class RpcDoor:
                 raise _connect_error(error, request.request_id) from None
             for name, value in headers.items():
                 ctx.response_trailers.add(name, value)
-            return response
+            return message_of(response)
 
         info = MethodInfo(
             name=method.name,

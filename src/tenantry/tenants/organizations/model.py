@@ -109,22 +109,24 @@ class Organization:
     @classmethod
     def from_row(cls, row: Row) -> Organization:
         """Return the organization of one row."""
-        policy, branding = row["session_policy"], row["branding"]
+        # By position, in the order of the columns; a statement may select more behind them.
+        id_, name, external_id, slug, logo_url, region, own, features, most, *rest = row
+        policy, branding, revision, created, updated, *_ = rest
         return cls(
-            id=row["id"],
-            display_name=row["display_name"],
-            external_id=row["external_id"],
-            slug=row["slug"],
-            logo_url=row["logo_url"],
-            region_code=row["region_code"],
-            metadata=from_json(row["metadata"]),
-            features=_features(row["features"]),
-            max_allowed_users=row["max_allowed_users"],
-            session_policy=SessionPolicy(**from_json(policy)) if policy else None,
-            branding=Branding(**from_json(branding)) if branding else None,
-            revision=row["revision"],
-            create_time=row["create_time"],
-            update_time=row["update_time"],
+            id_,
+            name,
+            external_id,
+            slug,
+            logo_url,
+            region,
+            from_json(own),
+            _features(features),
+            most,
+            SessionPolicy(**from_json(policy)) if policy else None,
+            Branding(**from_json(branding)) if branding else None,
+            revision,
+            created,
+            updated,
         )
 
     def to_row(self) -> dict[str, Any]:

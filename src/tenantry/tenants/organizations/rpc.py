@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from protobuf.wkt import BoolValue, Empty, Int32Value, Struct
 
 from tenantry import errors, structs
+from tenantry.answer import Answer
 from tenantry.gen.scalekit.v1.commons.commons_pb import RegionCode, TimeUnit
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.tenants.organizations import listing, service, session_policies
@@ -19,12 +20,13 @@ from tenantry.tenants.organizations.model import (
     SessionPolicy,
 )
 from tenantry.tenants.organizations.service import Identity
-from tenantry.times import timestamp
+from tenantry.times import proto_json, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from tenantry.call import Call
+    from tenantry.db.pages import Page
 
 _MINUTES = {
     TimeUnit.SESSION_TIME_UNIT_UNSPECIFIED: 1,
@@ -57,7 +59,7 @@ class OrganizationService:
 
     async def create_organization(
         self, request: pb.CreateOrganizationRequest, call: Call
-    ) -> pb.CreateOrganizationResponse:
+    ) -> Answer:
         new = request.organization
         assert new is not None
         if new.region_code not in {RegionCode.UNSPECIFIED, self._region}:
@@ -73,28 +75,24 @@ class OrganizationService:
             slug=new.slug,
             logo_url=new.logo_url,
         )
-        return pb.CreateOrganizationResponse(organization=_answer(call, organization))
+        return _answer(call, organization, pb.CreateOrganizationResponse)
 
     async def update_organization(
         self, request: pb.UpdateOrganizationRequest, call: Call
-    ) -> pb.UpdateOrganizationResponse:
+    ) -> Answer:
         organization = await service.update(call, _identity(request), _changes(request))
-        return pb.UpdateOrganizationResponse(organization=_answer(call, organization))
+        return _answer(call, organization, pb.UpdateOrganizationResponse)
 
-    async def get_organization(
-        self, request: pb.GetOrganizationRequest, call: Call
-    ) -> pb.GetOrganizationResponse:
+    async def get_organization(self, request: pb.GetOrganizationRequest, call: Call) -> Answer:
         organization = await service.get(call, _identity(request))
-        return pb.GetOrganizationResponse(organization=_answer(call, organization))
+        return _answer(call, organization, pb.GetOrganizationResponse)
 
     async def get_organization_by_external_id(
         self, request: pb.GetOrganizationRequest, call: Call
-    ) -> pb.GetOrganizationResponse:
+    ) -> Answer:
         return await self.get_organization(request, call)
 
-    async def list_organization(
-        self, request: pb.ListOrganizationsRequest, call: Call
-    ) -> pb.ListOrganizationsResponse:
+    async def list_organization(self, request: pb.ListOrganizationsRequest, call: Call) -> Answer:
         metadata = sorted(
             (name.removeprefix("metadata."), value)
             for name, values in call.extra.items()
@@ -109,28 +107,18 @@ class OrganizationService:
             page_size=request.page_size,
             page_token=request.page_token,
         )
-        return pb.ListOrganizationsResponse(
-            next_page_token=page.next_page_token,
-            prev_page_token=page.prev_page_token,
-            total_size=page.total_size,
-            organizations=[to_message(organization) for organization in page.items],
-        )
+        return page_of(page, pb.ListOrganizationsResponse)
 
     async def search_organization(
         self, request: pb.SearchOrganizationsRequest, call: Call
-    ) -> pb.SearchOrganizationsResponse:
+    ) -> Answer:
         page = await listing.page(
             call,
             listing.Filter(query=request.query),
             page_size=request.page_size,
             page_token=request.page_token,
         )
-        return pb.SearchOrganizationsResponse(
-            next_page_token=page.next_page_token,
-            prev_page_token=page.prev_page_token,
-            total_size=page.total_size,
-            organizations=[to_message(organization) for organization in page.items],
-        )
+        return page_of(page, pb.SearchOrganizationsResponse)
 
     async def delete_organization(self, request: pb.DeleteOrganizationRequest, call: Call) -> Empty:
         await service.remove(call, _identity(request), self._dismiss_members)
@@ -138,11 +126,11 @@ class OrganizationService:
 
     async def update_organization_settings(
         self, request: pb.UpdateOrganizationSettingsRequest, call: Call
-    ) -> pb.GetOrganizationResponse:
+    ) -> Answer:
         assert request.settings is not None
         features = [(feature.name, feature.enabled) for feature in request.settings.features]
         organization = await service.set_features(call, request.id, features)
-        return pb.GetOrganizationResponse(organization=_answer(call, organization))
+        return _answer(call, organization, pb.GetOrganizationResponse)
 
     async def upsert_user_management_settings(
         self, request: pb.UpsertUserManagementSettingsRequest, call: Call
@@ -265,19 +253,64 @@ def to_message(organization: Organization) -> pb.Organization:
     return message
 
 
+def to_members(organization: Organization) -> dict[str, Any]:
+    """Return the JSON of `to_message`."""
+    created = updated = proto_json(organization.create_time)
+    if organization.update_time != organization.create_time:
+        updated = proto_json(organization.update_time)
+    members: dict[str, Any] = {
+        "id": organization.id,
+        "create_time": created,
+        "update_time": updated,
+        "display_name": organization.display_name,
+        "region_code": organization.region_code,
+    }
+    if organization.external_id is not None:
+        members["external_id"] = organization.external_id
+    members["metadata"] = organization.metadata
+    members["settings"] = {"features": _features(organization.features)}
+    if organization.slug is not None:
+        members["slug"] = organization.slug
+    if organization.logo_url is not None:
+        members["logo_url"] = organization.logo_url
+    return members
+
+
+def page_of(page: Page[Organization], response: type[Any]) -> Answer:
+    """Return a page as a response of this kind."""
+
+    def shown(one: Callable[[Organization], Any]) -> dict[str, Any]:
+        return {
+            "next_page_token": page.next_page_token,
+            "total_size": page.total_size,
+            "organizations": [one(organization) for organization in page.items],
+            "prev_page_token": page.prev_page_token,
+        }
+
+    return Answer(lambda: response(**shown(to_message)), lambda: shown(to_members))
+
+
+# One for each combination of features, shared by all answers; nothing changes it.
+
+
 @functools.cache
-def _settings(features: frozenset[str]) -> pb.OrganizationSettings:
-    # One message for each combination, shared by all answers; nothing changes it.
+def _features(on: frozenset[str]) -> list[dict[str, Any]]:
+    return [{"name": name, "enabled": name in on} for name in FEATURES]
+
+
+@functools.cache
+def _settings(on: frozenset[str]) -> pb.OrganizationSettings:
     return pb.OrganizationSettings(
-        features=[
-            pb.OrganizationSettingsFeature(name=name, enabled=name in features) for name in FEATURES
-        ]
+        features=[pb.OrganizationSettingsFeature(**feature) for feature in _features(on)]
     )
 
 
-def _answer(call: Call, organization: Organization) -> pb.Organization:
+def _answer(call: Call, organization: Organization, response: type[Any]) -> Answer:
     call.tag(organization.revision)
-    return to_message(organization)
+    return Answer(
+        lambda: response(organization=to_message(organization)),
+        lambda: {"organization": to_members(organization)},
+    )
 
 
 def _identity(request: Any) -> Identity:
