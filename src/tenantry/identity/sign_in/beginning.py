@@ -284,5 +284,5 @@ def _is_news(session: Session, client_id: str, organization_id: str) -> bool:
     )
 
 
-def _organization(row: engine.Row) -> dict[str, Any]:
-    return {column.name: row[f"o_{column.name}"] for column in _o}
+def _organization(row: engine.Row) -> list[Any]:
+    return [row[f"o_{column.name}"] for column in _o]

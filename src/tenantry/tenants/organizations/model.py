@@ -108,7 +108,7 @@ class Organization:
 
     @classmethod
     def from_row(cls, row: Row) -> Organization:
-        """Return the organization of one row."""
+        """Return the organization of one row, or of the values of all columns in their order."""
         # By position, in the order of the columns; a statement may select more behind them.
         id_, name, external_id, slug, logo_url, region, own, features, most, *rest = row
         policy, branding, revision, created, updated, *_ = rest
