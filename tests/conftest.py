@@ -24,7 +24,7 @@ def pytest_configure(config):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """Keep the many tests, which stay to the end, out of what is looked through for garbage."""
+    """Keep the many tests, which stay to the end, out of the search for garbage."""
     gc.disable()
     try:
         return (yield)
