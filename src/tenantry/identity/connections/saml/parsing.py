@@ -145,7 +145,8 @@ def serialize(element: _Element) -> bytes:
     """Return an element as a document of its own, with the namespaces that it stands in."""
     from lxml import etree
 
-    return etree.tostring(element, encoding="utf-8", with_tail=False, xml_declaration=False)
+    data: bytes = etree.tostring(element, encoding="utf-8", with_tail=False, xml_declaration=False)
+    return data
 
 
 def text(element: _Element | None) -> str:

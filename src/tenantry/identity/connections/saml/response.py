@@ -46,7 +46,8 @@ class Received:
     @property
     def in_response_to(self) -> str | None:
         """The ID of the request that it says it answers: where to look, not what to trust."""
-        return self.root.get("InResponseTo")
+        said: str | None = self.root.get("InResponseTo")
+        return said
 
 
 @dataclass(frozen=True, slots=True)
