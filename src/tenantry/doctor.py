@@ -126,7 +126,6 @@ def _data_folder(settings: Settings) -> str:
 
 def _database(settings: Settings) -> str:
     from tenantry import master_key
-    from tenantry.db import migrate
     from tenantry.db.engine import Unavailable
     from tenantry.db.opening import LaterVersion, OpenError, open_database, schema_version
 
@@ -139,11 +138,7 @@ def _database(settings: Settings) -> str:
         version = await schema_version(settings.database)
         if version is None:
             return f"{scheme} is empty, the first start fills it"
-        if version != migrate.HEAD:
-            raise Problem(
-                f"its schema is at {version}, this version needs {migrate.HEAD}",
-                "run `tenantry migrate`",
-            )
+        await _check_versions(settings, version)
         if not settings.master_key and not master_key.file(settings).exists():
             raise Problem(
                 f"{master_key.file(settings)} is missing", "put the file of this database back"
@@ -166,6 +161,22 @@ def _database(settings: Settings) -> str:
         raise Problem(str(problem), advice) from None
     except SettingError as problem:
         raise Problem(str(problem), _ADVICE_AWAY) from None
+
+
+async def _check_versions(settings: Settings, version: str) -> None:
+    """Check that the schema, and all who use it, are of this version."""
+    from tenantry.db.opening import older_processes
+    from tenantry.db.revisions import HEAD
+
+    older = "; ".join(await older_processes(settings.database))
+    if version != HEAD:
+        beside = f"; beside it runs {older}" if older else ""
+        raise Problem(
+            f"its schema is at {version}, this version needs {HEAD}{beside}",
+            "run `tenantry migrate`",
+        )
+    if older and not settings.database.startswith("sqlite:"):
+        raise Problem(f"a former version runs beside this one: {older}", "stop it")
 
 
 async def _connections(settings: Settings, db: Session) -> str:
@@ -202,9 +213,10 @@ _ADVICE: dict[type[errors.Busy], str] = {
 
 def _event_log(settings: Settings) -> str:
     from tenantry import master_key
-    from tenantry.db import migrate, snapshots
+    from tenantry.db import snapshots
     from tenantry.db.engine import Failure
     from tenantry.db.opening import OpenError, open_database, schema_version
+    from tenantry.db.revisions import HEAD
 
     scheme, _, rest = settings.database.partition("://")
     has_key = settings.master_key or master_key.file(settings).exists()
@@ -213,7 +225,7 @@ def _event_log(settings: Settings) -> str:
         return unknown
 
     async def look() -> int | None:
-        if await schema_version(settings.database) != migrate.HEAD:
+        if await schema_version(settings.database) != HEAD:
             raise OpenError(unknown)
         async with open_database(settings.database, master_key.load(settings), pool_size=1) as db:
             return await snapshots.unsealed_since(db)

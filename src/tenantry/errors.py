@@ -230,6 +230,14 @@ class ReadOnly(Busy):
     seconds = 5
 
 
+class Upgraded(Busy):
+    """The database belongs to a later version: this process is to be stopped."""
+
+    error_code = "DATABASE_UPGRADED"
+    sentence = "the database belongs to a later version of the server, try again there"
+    seconds = 5
+
+
 class DiskFull(Busy):
     """The database has no room for the change."""
 

@@ -157,7 +157,7 @@ def later(folder, run):
     engine = create_engine(f"sqlite:///{folder / 'tenantry.db'}")
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        connection.execute(text("INSERT INTO schema_history VALUES ('9999', '12.3', 1)"))
+        connection.execute(text("INSERT INTO schema_history VALUES ('9999', '12.3', 1, true)"))
     engine.dispose()
     return {}, "this database belongs to version 12.3 (schema 9999), this is version"
 

@@ -99,6 +99,8 @@ async def test_what_the_database_refuses_is_written_later(db, secrets, monkeypat
 
     async def broken(statement, **params):  # noqa: ANN003
         nonlocal tries
+        if statement.is_read:  # the look for a later version
+            return await right(statement, **params)
         tries += 1
         if tries == 1:
             raise Unavailable("not now")

@@ -29,6 +29,7 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import migrate
 from tenantry.db.opening import open_database, schema_version
+from tenantry.db.revisions import FENCE, HEAD
 from tenantry.db.schema import event_columns, events, metadata
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import chain, listing
@@ -63,7 +64,7 @@ def engine_of(url):
 
 def test_head_is_the_newest_file():
     files = sorted(path.stem for path in VERSIONS.glob("[0-9]*.py"))
-    assert files[-1].startswith(f"{migrate.HEAD}_")
+    assert files[-1].startswith(f"{HEAD}_")
     assert [name.partition("_")[0] for name in files] == [
         f"{number:04}" for number in range(1, len(files) + 1)
     ]
@@ -77,7 +78,16 @@ def test_each_migration_follows_the_one_before():
     for script in scripts:
         assert script.down_revision == before
         before = script.revision
-    assert before == migrate.HEAD
+    assert before == HEAD
+
+
+def test_each_migration_says_whether_older_processes_may_run_beside_it():
+    from alembic.script import ScriptDirectory
+
+    scripts = list(ScriptDirectory.from_config(migrate._config()).walk_revisions())
+    said = {script.revision: script.module.older_may_run for script in scripts}
+    assert set(map(type, said.values())) == {bool}, said
+    assert max(revision for revision, may in said.items() if not may) == FENCE
 
 
 def is_extra(element, name, kind, *_: object):
@@ -205,10 +215,10 @@ def test_a_foreign_key_has_an_index(database_url):
 
 def test_an_upgrade_tells_what_it_did_and_does_it_once(empty_url):
     applied = migrate.upgrade(empty_url)
-    assert applied[-1] == migrate.HEAD
+    assert applied[-1] == HEAD
     assert applied == sorted(applied)
     assert migrate.upgrade(empty_url) == []
-    assert asyncio.run(schema_version(empty_url)) == migrate.HEAD
+    assert asyncio.run(schema_version(empty_url)) == HEAD
 
 
 PROGRAM = """
@@ -242,7 +252,7 @@ def test_processes_that_upgrade_at_once_do_it_once(empty_url):
         assert process.returncode == 0, problem
         told.append(out.strip())
     assert sorted(told)[1:] == ["[]"] * 3 or sorted(told)[:3] == ["[]"] * 3
-    assert asyncio.run(schema_version(empty_url)) == migrate.HEAD
+    assert asyncio.run(schema_version(empty_url)) == HEAD
 
 
 def test_an_upgrade_that_fails_leaves_nothing(empty_url, monkeypatch):
@@ -440,7 +450,7 @@ def writing(url, orders):
 def test_an_upgrade_beside_a_running_process_deadlocks_with_nobody(postgresql_url, before):
     upgrade_to(postgresql_url, before)
     with writing(postgresql_url, [(ORGANIZATION, EVENT)] * 6) as done:
-        assert migrate.upgrade(postgresql_url)[-1] == migrate.HEAD
+        assert migrate.upgrade(postgresql_url)[-1] == HEAD
         _go_on(done)
     assert [problem for problem in done if problem] == []
 
@@ -457,7 +467,7 @@ def test_an_upgrade_comes_through_where_calls_lock_in_either_order(postgresql_ur
     upgrade_to(postgresql_url, "0003")
     orders = [(ORGANIZATION, EVENT), (EVENT, ORGANIZATION)] * 3
     with writing(postgresql_url, orders) as done:
-        assert migrate.upgrade(postgresql_url)[-1] == migrate.HEAD
+        assert migrate.upgrade(postgresql_url)[-1] == HEAD
         _go_on(done)
     problems = [type(problem) for problem in done if problem]
     assert set(problems) <= {psycopg.errors.DeadlockDetected}  # rolled back: it may be tried again
@@ -468,6 +478,9 @@ def test_an_upgrade_that_gets_no_lock_says_who_has_it_and_leaves_all_as_it_was(
 ):
     monkeypatch.setattr(migrate, "_LOCK_SECONDS", 1.0)
     upgrade_to(postgresql_url, "0007")
+    with psycopg.connect(postgresql_url, autocommit=True) as admin:  # as for servers of PgBouncer
+        name = admin.info.dbname
+        admin.execute(f"ALTER DATABASE {name} SET statement_timeout = '300ms'")
     with psycopg.connect(postgresql_url, application_name="pg_dump") as holder:
         holder.execute("SELECT count(*) FROM users")
         with pytest.raises(migrate.UpgradeError) as problem:
@@ -476,7 +489,7 @@ def test_an_upgrade_that_gets_no_lock_says_who_has_it_and_leaves_all_as_it_was(
         assert f"that of process {holder.info.backend_pid} (pg_dump), open for " in said
         assert "\n" not in said
         assert asyncio.run(schema_version(postgresql_url)) == "0007"
-    assert migrate.upgrade(postgresql_url)[-1] == migrate.HEAD
+    assert migrate.upgrade(postgresql_url)[-1] == HEAD
 
 
 def test_an_upgrade_takes_every_url_that_the_pool_takes(postgresql_url):
@@ -492,7 +505,7 @@ def test_an_upgrade_takes_every_url_that_the_pool_takes(postgresql_url):
     ):
         asyncio.run(schema_version(url))
         migrate.upgrade(url)
-        assert asyncio.run(schema_version(url)) == migrate.HEAD
+        assert asyncio.run(schema_version(url)) == HEAD
 
 
 def test_an_upgrade_that_cannot_connect_says_so_in_a_line(tmp_path):

@@ -10,7 +10,6 @@ from sqlalchemy import create_engine, text
 from statements import count, sql
 
 from tenantry import __version__
-from tenantry.db import migrate
 from tenantry.db.engine import Unavailable
 from tenantry.db.opening import (
     OpenError,
@@ -20,6 +19,7 @@ from tenantry.db.opening import (
     open_database,
     schema_version,
 )
+from tenantry.db.revisions import HEAD
 from tenantry.ids import NODES
 
 KEY = b"m" * 32
@@ -100,21 +100,22 @@ async def test_a_schema_that_is_not_current_is_refused_with_what_to_do(empty_url
         async with open_database(empty_url, KEY):
             pass
     assert str(problem.value) == (
-        "the database's schema is at nothing, this version needs "
-        f"{migrate.HEAD}: run `tenantry migrate`"
+        f"the database's schema is at nothing, this version needs {HEAD}: run `tenantry migrate`"
     )
 
 
 async def test_a_schema_of_a_later_version_is_refused_by_the_name_of_that_version(database_url):
     async with open_database(database_url, KEY) as db:
         await db.fetch_all(sql("UPDATE alembic_version SET version_num = '9999'"))
-    this = f"this is version {__version__} (schema {migrate.HEAD}): run that version or a later one"
+    this = f"this is version {__version__} (schema {HEAD}): run that version or a later one"
     said = f"this database belongs to a later version (schema 9999), {this}"
     for refused in (schema_version, bring_up_to_date):
         with pytest.raises(OpenError) as problem:
             await refused(database_url)
         assert str(problem.value) == said
-    await asyncio.to_thread(run, database_url, "INSERT INTO schema_history VALUES ('9999','7.1',1)")
+    await asyncio.to_thread(
+        run, database_url, "INSERT INTO schema_history VALUES ('9999','7.1',1,false)"
+    )
     with pytest.raises(OpenError) as problem:
         async with open_database(database_url, KEY):
             pass
@@ -123,7 +124,7 @@ async def test_a_schema_of_a_later_version_is_refused_by_the_name_of_that_versio
 
 async def test_the_schema_says_which_version_of_the_program_made_it(db):
     rows = await db.fetch_all(sql("SELECT revision, program FROM schema_history ORDER BY revision"))
-    assert rows[-1]["revision"] == migrate.HEAD
+    assert rows[-1]["revision"] == HEAD
     assert {row["program"] for row in rows} == {__version__}
 
 

@@ -14,6 +14,7 @@ from statements import INSERT_CLIENT, count, event, names, sql
 from tenantry.db import migrate, pgbouncer
 from tenantry.db.engine import DuplicateKey, Unavailable
 from tenantry.db.opening import OpenError, open_database, schema_version
+from tenantry.db.revisions import HEAD
 
 KEY = b"m" * 32
 
@@ -85,7 +86,7 @@ def test_the_schema_is_made_by_way_of_pgbouncer(started, postgresql_url, mode):
     pooler = started(mode, postgresql_url, size=1)
     for _ in range(2):
         migrate.upgrade(pooler.url(mode))
-    assert asyncio.run(schema_version(pooler.url(mode))) == migrate.HEAD
+    assert asyncio.run(schema_version(pooler.url(mode))) == HEAD
 
 
 async def test_a_refusal_names_the_setting(started):

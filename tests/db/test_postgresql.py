@@ -41,7 +41,7 @@ async def backends(admin):
     found = await admin.fetch_all(
         sql(
             "SELECT pid, state FROM pg_stat_activity "
-            "WHERE application_name = 'tenantry' AND datname = current_database()"
+            "WHERE application_name LIKE 'tenantry %' AND datname = current_database()"
         )
     )
     return [(row["pid"], row["state"]) for row in found]
@@ -52,7 +52,7 @@ async def kill(admin):
     await admin.fetch_all(
         sql(
             "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity "
-            "WHERE application_name = 'tenantry' AND datname = current_database()"
+            "WHERE application_name LIKE 'tenantry %' AND datname = current_database()"
         )
     )
 

@@ -52,7 +52,7 @@ async def test_nothing_is_passed_over_after_a_restore(db, database_url, another_
         (row,) = await run(
             restored,
             "SELECT pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(CAST("
-            "split_part(looked, ' ', 1) AS pg_snapshot)) AS behind FROM event_log_state",
+            "split_part(seen, ' ', 1) AS pg_snapshot)) AS behind FROM event_log_state",
         )
         assert row["behind"], "or this shows nothing"
         await write(restored, "after")

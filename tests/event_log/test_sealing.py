@@ -38,6 +38,18 @@ async def test_a_slow_writer_comes_later_and_is_not_passed_over(db):
     assert last["event_id"] < first["event_id"], "it was written first"
 
 
+async def test_a_worker_seals_nothing_that_a_later_version_would_seal_otherwise(db):
+    """Strictly so: between a migration and its next look it does not know of it."""
+    await write(db, "a")
+    later = "INSERT INTO schema_history VALUES ('9999', '7.1', 1, true)"
+    await run(db, later)
+    await seal_all(db)
+    assert await names(db) == []
+    await run(db, "DELETE FROM schema_history WHERE revision = '9999'")
+    await seal_all(db)
+    assert await names(db) == ["a"]
+
+
 async def test_what_is_rolled_back_gets_no_position(db):
     async def fail():
         async with db.transaction() as session:

@@ -110,7 +110,7 @@ async def test_no_call_is_an_internal_error_and_no_change_lost_when_postgresql_r
             await asyncio.to_thread(
                 unsteady_postgresql.run,
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE application_name = 'tenantry'",
+                "WHERE application_name LIKE 'tenantry %'",
             )
             return
         await asyncio.to_thread(unsteady_postgresql.stop, at_once=how == "crash")

@@ -56,24 +56,35 @@ def serve() -> None:
 
 
 @app.command()
-def migrate(*, as_json: AsJson = False) -> None:
+def migrate(
+    *,
+    beside_older: Annotated[
+        bool,
+        typer.Option(
+            "--beside-older",
+            help="Also while a former version runs, which can change nothing any more then.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Bring the database's schema up to date."""
     import asyncio
 
     from tenantry import data_folder
-    from tenantry.db import migrate as migrations
     from tenantry.db.opening import OpenError, bring_up_to_date
+    from tenantry.db.revisions import HEAD
 
     settings = load()
     data_folder.make(settings)
     try:
-        _, applied = asyncio.run(bring_up_to_date(settings.database))
+        upgraded = bring_up_to_date(settings.database, beside_older=beside_older)
+        _, applied = asyncio.run(upgraded)
     except OpenError as problem:
         running.fail(str(problem))
     if as_json:
-        running.print_json({"applied": applied, "revision": migrations.HEAD})
+        running.print_json({"applied": applied, "revision": HEAD})
     else:
-        running.say(f"applied {', '.join(applied)}" if applied else f"at {migrations.HEAD} already")
+        running.say(f"applied {', '.join(applied)}" if applied else f"at {HEAD} already")
 
 
 @app.command()

@@ -147,9 +147,21 @@ class Database(Session):
     """One database, opened for one process by `tenantry.db.opening.open_database`."""
 
     mint: Mint
+    # Why a process of this version may not use it any more.
+    refusal: str | None = None
 
     def __init__(self) -> None:
         self.remembered = {}
+
+    def check_version(self) -> None:
+        """Return if this process may use the database.
+
+        Raises:
+            Unavailable: the database belongs to a later version since.
+
+        """
+        if self.refusal is not None:
+            raise Unavailable(self.refusal, errors.Upgraded)
 
     def new_id(self, prefix: str) -> str:
         """See `Session.new_id`."""

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenantry import __version__
+from tenantry.db import fence
+from tenantry.db.revisions import HEAD
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from sqlalchemy import Connection
-
-# The newest revision under migrations/versions; a test holds it against the files. Alembic is
-# only imported when the database has another one.
-HEAD = "0012"
+    from alembic.script import Script
+    from sqlalchemy import Connection, Engine
 
 # Any number, the same in every process: they migrate one after the other.
 _ADVISORY_LOCK = 7_305_771_102
@@ -29,12 +28,22 @@ _POLITE_MILLISECONDS, _POLITE_SECONDS = 500, 10.0
 _PATIENT_MILLISECONDS = 5000
 _LOCK_SECONDS = 60.0  # for all tries
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
+# For processes of a former version that end just now, and for one that has SQLite's lock: another
+# that starts with us, and migrates.
+_GOING_SECONDS, _WRITING_SECONDS = 5.0, 30.0
+_LOOK_SECONDS = 0.2
 # Those that we may alter, so not what somebody else keeps beside them; partitions go with theirs.
 _TABLES = """
     SELECT quote_ident(relname) FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
       AND NOT relispartition AND pg_has_role(relowner, 'USAGE')
     ORDER BY relname
+"""
+# The role of the servers may have a limit. And where we are killed, the server looks whether we are
+# there: it would go on with the statement, and hold all tables, to its end (PostgreSQL 14).
+_UNLIMITED = """
+    SELECT set_config(name, CASE name WHEN 'statement_timeout' THEN '0' ELSE '1s' END, true)
+    FROM pg_settings WHERE name IN ('statement_timeout', 'client_connection_check_interval')
 """
 _LONGEST = """
     SELECT pid, coalesce(nullif(application_name, ''), 'no name') AS name,
@@ -49,29 +58,30 @@ class UpgradeError(Exception):
     """The schema was left as it was; the text is one line for the operator."""
 
 
-def upgrade(url: str) -> list[str]:
+def upgrade(url: str, *, beside_older: bool = False) -> list[str]:
     """Apply all missing migrations and return their revisions, the oldest first.
 
-    All in one transaction. Several processes may call this at once.
+    All in one transaction. Several processes may call this at once. ``beside_older`` makes also
+    what a running process of a former version does not know; it can change nothing any more then.
 
     Raises:
-        UpgradeError: the tables are in use for too long, or the database refuses or does not
-            answer.
+        UpgradeError: a process of a former version runs that may not run beside this, the tables
+            are in use for too long, or the database refuses or does not answer.
 
     """
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         if url.startswith("sqlite:"):
-            return _upgrade_sqlite(url)
-        return asyncio.run(_upgrade_postgresql(url))
+            return _upgrade_sqlite(url, beside_older=beside_older)
+        return asyncio.run(_upgrade_postgresql(url, beside_older=beside_older))
     except (SQLAlchemyError, OSError, ValueError) as problem:
         cause = getattr(problem, "orig", None) or problem
         first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         raise UpgradeError(f"the schema could not be brought up to date: {first}") from problem
 
 
-def _upgrade_sqlite(url: str) -> list[str]:
+def _upgrade_sqlite(url: str, *, beside_older: bool) -> list[str]:
     from sqlalchemy import create_engine, event
 
     engine = create_engine(url)
@@ -88,13 +98,38 @@ def _upgrade_sqlite(url: str) -> list[str]:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     try:
+        if not beside_older:
+            _await_their_end_on_sqlite(engine, Path(url.removeprefix("sqlite:///")))
         with engine.begin() as connection:
-            return _run(connection)
+            return _run(connection, beside_older=True)
     finally:
         engine.dispose()
 
 
-async def _upgrade_postgresql(url: str) -> list[str]:
+def _await_their_end_on_sqlite(engine: Engine, path: Path) -> None:
+    """Wait a while until no other process has the file open, if a missing migration wants that.
+
+    Without a connection of our own meanwhile, for which another one that starts would wait.
+
+    Raises:
+        UpgradeError: one has it open.
+
+    """
+    start = time.monotonic()
+    while found := fence.running_on_sqlite(path):
+        with engine.connect() as connection:
+            before = _current(connection)
+        engine.dispose()
+        if not _stops_older(before):
+            return
+        waited = time.monotonic() - start
+        writes = waited < _WRITING_SECONDS and fence.is_being_written(path)
+        if waited > _GOING_SECONDS and not writes:
+            raise UpgradeError(_older_run(before, found))
+        time.sleep(_LOOK_SECONDS)
+
+
+async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
     import asyncpg
     from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -105,7 +140,7 @@ async def _upgrade_postgresql(url: str) -> list[str]:
     at, mode = pgbouncer.split(url)
 
     async def connect() -> Any:
-        session = {"application_name": "tenantry migrate"}
+        session = {"application_name": fence.MIGRATING}
         return await pgbouncer.connect(at, mode, session, timeout=_CONNECT_SECONDS)
 
     # Without names, which would stay with a connection that PgBouncer lends to the next.
@@ -115,32 +150,70 @@ async def _upgrade_postgresql(url: str) -> list[str]:
     )
     try:
         async with engine.begin() as connection:
-            return await connection.run_sync(_run)
+            return await connection.run_sync(_run, beside_older=beside_older)
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as problem:  # before SQLAlchemy has it
         raise OSError(str(problem)) from problem
     finally:
         await engine.dispose()
 
 
-def _run(connection: Connection) -> list[str]:
+def _run(connection: Connection, *, beside_older: bool) -> list[str]:
     from alembic import command
-    from alembic.script import ScriptDirectory
 
     config = _config()
     config.attributes["connection"] = connection
     postgresql = connection.dialect.name == "postgresql"
     if postgresql:
+        connection.exec_driver_sql(_UNLIMITED)
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
     before = _current(connection)
     if before == HEAD:
         return []
     if postgresql:
+        if not beside_older and _stops_older(before):
+            _await_their_end(connection, before)
         _lock(connection)
+    fence.open_to_all(connection)
     command.upgrade(config, "head")
-    scripts = ScriptDirectory.from_config(config).iterate_revisions(HEAD, before or "base")
-    applied = [script.revision for script in scripts][::-1]
+    fence.close_to_older(connection)
+    applied = _missing(before)
     _sign(connection, applied)
-    return applied
+    return [script.revision for script in applied]
+
+
+def _missing(before: str | None) -> list[Script]:
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(_config()).iterate_revisions(HEAD, before or "base")
+    return list(scripts)[::-1]
+
+
+def _stops_older(before: str | None) -> bool:
+    """Whether a missing migration changes what a process of a former version does."""
+    return before is not None and not all(s.module.older_may_run for s in _missing(before))
+
+
+def _await_their_end(connection: Connection, before: str | None) -> None:
+    """Wait a while until no process of a former version is connected.
+
+    Raises:
+        UpgradeError: one is.
+
+    """
+    start = time.monotonic()
+    while found := fence.running_on_postgresql(connection):
+        if time.monotonic() - start > _GOING_SECONDS:
+            raise UpgradeError(_older_run(before, found))
+        time.sleep(_LOOK_SECONDS)
+
+
+def _older_run(before: str | None, found: list[str]) -> str:
+    """Return the sentence for the operator, which has to do without a second line."""
+    return (
+        f"the schema was left at {before}, since a process of a former version runs whose "
+        f"writes this version would miss: {'; '.join(found)}. Stop it and try again, or run "
+        "`tenantry migrate --beside-older`, which lets it change nothing any more"
+    )
 
 
 def _lock(connection: Connection) -> None:
@@ -196,14 +269,22 @@ def _in_use(connection: Connection) -> str:
     )
 
 
-def _sign(connection: Connection, applied: list[str]) -> None:
+def _sign(connection: Connection, applied: list[Script]) -> None:
     """Leave the version of this program in the schema, for older ones to name."""
     from tenantry.db.schema import schema_history
 
     now = time.time_ns() // 1000
     connection.execute(
         schema_history.insert(),
-        [{"revision": r, "program": __version__, "apply_time": now} for r in applied],
+        [
+            {
+                "revision": script.revision,
+                "program": __version__,
+                "apply_time": now,
+                "stops_older": not script.module.older_may_run,
+            }
+            for script in applied
+        ],
     )
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import __version__, errors, ids
 from tenantry import master_key as key_file
-from tenantry.db import migrate
+from tenantry.db import fence, migrate
 from tenantry.db.budget import Budget
-from tenantry.db.engine import Database, Row, Session, Unavailable
+from tenantry.db.engine import Database, Failure, Row, Session, Unavailable
 from tenantry.db.page_tokens import PageTokens
+from tenantry.db.revisions import FENCE, HEAD
 from tenantry.db.schema import environment, schema_history
 from tenantry.db.statements import Statement
 from tenantry.times import now
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from tenantry.settings import Settings
 
 _PURPOSE = "data-key"
+_WATCH_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 class OpenError(Exception):
@@ -49,6 +54,13 @@ _VERSION = Statement(text("SELECT version_num FROM alembic_version"))
 _PROGRAM = Statement(
     select(schema_history.c.program).where(schema_history.c.revision == bindparam("revision"))
 )
+_STOPS_OLDER = Statement(
+    select(schema_history.c.revision, schema_history.c.program)
+    .where(schema_history.c.stops_older)
+    .order_by(schema_history.c.revision.desc())
+    .limit(literal_column("1"))
+)
+_RUNNING = Statement(text(fence.RUNNING))
 # SQLAlchemy spells ON CONFLICT alike for both databases.
 _FIRST = Statement(
     insert_or_leave(environment)
@@ -82,9 +94,28 @@ async def open_database(
             await _prepare(database, master_key)
         except Unavailable as problem:
             raise _cannot(problem) from problem
-        yield database
+        watching = asyncio.create_task(_watch(database))
+        try:
+            yield database
+        finally:
+            watching.cancel()
     finally:
         await database.close()
+
+
+async def _watch(database: Database) -> None:
+    """Let this process use the database no more once it belongs to a later version."""
+    while True:
+        await asyncio.sleep(_WATCH_SECONDS)
+        try:
+            newest = await database.fetch_one(_STOPS_OLDER)
+        except Failure:
+            continue  # away, for all that we know
+        if newest is not None and newest["revision"] > FENCE:
+            database.refusal = fence.SENTENCE.format(**newest)
+            fields = {"problem": database.refusal}
+            _log.error("this process is to be stopped", extra={"fields": fields})
+            return
 
 
 @asynccontextmanager
@@ -130,10 +161,30 @@ async def schema_version(url: str) -> str | None:
         await database.close()
 
 
+async def older_processes(url: str) -> list[str]:
+    """Return the processes of former versions that have the database open, a phrase for each.
+
+    On SQLite all of ours but this one: nothing tells their versions.
+
+    Raises:
+        OpenError: it does not answer.
+
+    """
+    if (path := _sqlite_file(url)) is not None:
+        return fence.running_on_sqlite(path)
+    database = await _connect(url, Budget(1))
+    try:
+        return [fence.phrase(row) for row in await database.fetch_all(_RUNNING)]
+    except Unavailable as problem:
+        raise _cannot(problem) from problem
+    finally:
+        await database.close()
+
+
 async def bring_up_to_date(
-    url: str, *, meanwhile: Callable[[], object] = lambda: None
+    url: str, *, beside_older: bool = False, meanwhile: Callable[[], object] = lambda: None
 ) -> tuple[str | None, list[str]]:
-    """Apply missing migrations; return the revision before, and those applied.
+    """Apply missing migrations, as `migrate.upgrade`; return the revision before, and those.
 
     ``meanwhile`` is called first where the database is empty, to begin something in a thread.
 
@@ -142,16 +193,17 @@ async def bring_up_to_date(
 
     """
     before = await schema_version(url)
-    if before == migrate.HEAD:
+    if before == HEAD:
         return before, []
     if (path := _sqlite_file(url)) is not None:
         make_file(path)
     if before is None:
         meanwhile()
     try:
-        return before, await asyncio.to_thread(migrate.upgrade, url)
+        applied = await asyncio.to_thread(migrate.upgrade, url, beside_older=beside_older)
     except migrate.UpgradeError as problem:
         raise OpenError(str(problem)) from problem
+    return before, applied
 
 
 async def _master_key(settings: Settings) -> bytes:
@@ -214,12 +266,12 @@ def _cannot(problem: Unavailable) -> OpenError:
 async def _version(database: Database) -> str | None:
     row = await _asked(database, _VERSION)
     found: str | None = row["version_num"] if row else None
-    if found is not None and found > migrate.HEAD:
+    if found is not None and found > HEAD:
         row = await _asked(database, _PROGRAM, revision=found)
         program = f"version {row['program']}" if row else "a later version"
         raise LaterVersion(
             f"this database belongs to {program} (schema {found}), this is version {__version__} "
-            f"(schema {migrate.HEAD}): run that version or a later one"
+            f"(schema {HEAD}): run that version or a later one"
         )
     return found
 
@@ -239,10 +291,10 @@ async def _asked(database: Database, statement: Statement, **params: str) -> Row
 
 async def _check_schema(database: Database) -> None:
     found = await _version(database)
-    if found != migrate.HEAD:
+    if found != HEAD:
         raise OpenError(
             f"the database's schema is at {found or 'nothing'}, this version needs "
-            f"{migrate.HEAD}: run `tenantry migrate`"
+            f"{HEAD}: run `tenantry migrate`"
         )
 
 

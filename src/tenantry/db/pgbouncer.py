@@ -56,6 +56,8 @@ async def connect(url: str, mode: str, session: Mapping[str, str], **how: Any) -
         how["server_settings"] = session
     elif mode == TRANSACTION:
         how["statement_cache_size"] = 0
+        # It gives this one on to the server with each transaction.
+        how["server_settings"] = {"application_name": session["application_name"]}
     try:
         connection = await asyncpg.connect(url, **how)
     except asyncpg.PostgresError as problem:

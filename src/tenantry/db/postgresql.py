@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import asyncpg
 
 from tenantry import errors
-from tenantry.db import pgbouncer
+from tenantry.db import fence, pgbouncer
 from tenantry.db.engine import (
     Database,
     DuplicateKey,
@@ -36,7 +36,6 @@ _STATEMENT_SECONDS = 15.0
 # The server gives up first, and says that nothing was changed; this is for one that hangs.
 _ANSWER_SECONDS = _STATEMENT_SECONDS + 2
 _SESSION = {
-    "application_name": "tenantry",
     "jit": "off",
     # Statements are few and their plans do not hang on the arguments; PostgreSQL would plan
     # one with LIMIT anew each time, which is two thirds of a list's cost.
@@ -98,11 +97,13 @@ class PostgreSQL(Database):
         """
         url, mode = pgbouncer.split(url)
 
+        session = {"application_name": fence.application_name(), **_SESSION}
+
         async def connect(seconds: float) -> Connection:
             made: Connection = await pgbouncer.connect(
                 url,
                 mode,
-                _SESSION,
+                session,
                 connection_class=Connection,
                 timeout=seconds,
                 command_timeout=_ANSWER_SECONDS,
@@ -127,6 +128,7 @@ class PostgreSQL(Database):
 
     async def _run(self, sql: str, args: list[Any], *, is_read: bool) -> Sequence[Row]:
         """Run a statement, once more where the connection was lost and that does no harm."""
+        self.check_version()
         connection = await self._pool.acquire()
         try:
             return await _fetch(connection, sql, args, undone=is_read)
@@ -177,6 +179,7 @@ class PostgreSQL(Database):
 
     async def _begin(self, how: dict[str, Any]) -> tuple[Connection, Any]:
         """Return a connection with a transaction on it: on another one if the first was dead."""
+        self.check_version()
         connection = await self._pool.acquire()
         try:
             return connection, await _start(connection, how)
@@ -196,6 +199,7 @@ class PostgreSQL(Database):
 
     async def probe(self) -> None:
         """See `Database.probe`: before those that wait for a connection, for a second at most."""
+        self.check_version()
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
                 connection = await self._pool.acquire(first=True)

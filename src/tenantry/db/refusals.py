@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncpg
 
 from tenantry import errors
+from tenantry.db import fence
 
 # A statement that ended by one of these was rolled back by the server, which goes on with the
 # connection. The first that fits counts.
@@ -32,4 +33,6 @@ ANSWERED = tuple(kind for kind, _ in _ANSWERS)
 
 def answer_to(problem: BaseException) -> type[errors.Busy]:
     """Return the answer; an error that is not known here is a database that is not there."""
+    if fence.is_refusal(problem):
+        return errors.Upgraded
     return next((answer for kind, answer in _ANSWERS if isinstance(problem, kind)), errors.Away)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    false,
     func,
     literal_column,
     select,
@@ -25,6 +27,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
+from tenantry.db import fence
 from tenantry.db.spread import FOR_THE_PLANNER, OF_ENVIRONMENT, of_organization, spread_of
 
 if TYPE_CHECKING:
@@ -211,6 +214,8 @@ schema_history = Table(
     Column("revision", Text, primary_key=True),
     Column("program", Text, nullable=False),
     time_column("apply_time"),
+    # Processes that do not know this revision may not write.
+    Column("stops_older", Boolean, nullable=False, server_default=false()),
     info=OF_ENVIRONMENT,
 )
 
@@ -223,7 +228,7 @@ class event_id(GenericFunction[str]):  # noqa: N801
 
     inherit_cache = True
     type = Text()
-    name = "tenantry_event_id"
+    name = fence.EVENT_ID  # which former versions do not know
 
 
 class event_time(GenericFunction[int]):  # noqa: N801

@@ -7,7 +7,7 @@ transaction commits, and none waits for another's.
 
 SQLite has one writer at a time: an event is new if its number is above that of the last look.
 
-`looked` is what the last look saw. On PostgreSQL the transaction that wrote it stands behind it:
+`seen` is what the last look saw. On PostgreSQL the transaction that wrote it stands behind it:
 where another one did, the row came out of a dump, and a snapshot of another server says nothing
 here. Then, as at the first look of all, the whole table is gone through, by id.
 """
@@ -57,11 +57,11 @@ _COLUMNS = ", ".join(
 _UNLOGGED = (
     "(SELECT event_log.position FROM event_log WHERE event_log.event_id = events.id) IS NULL"
 )
-_STATE_LOOKED = "CAST(split_part(s.looked, ' ', 1) AS pg_snapshot)"
+_STATE_LOOKED = "CAST(split_part(s.seen, ' ', 1) AS pg_snapshot)"
 _LOOKED = "CAST(CAST(:looked AS text) AS pg_snapshot)"
 _TARGET = "CAST(CAST(:target AS text) AS pg_snapshot)"
 _NOW = "pg_current_snapshot()"
-_STRAY = "split_part(s.looked, ' ', 2) NOT IN ('', s.xmin::text)"
+_STRAY = "split_part(s.seen, ' ', 2) NOT IN ('', s.xmin::text)"
 
 
 def _fresh(columns: str, looked: str, target: str, more: str = "") -> str:
@@ -88,7 +88,7 @@ _ANY = Spelled(
     ),
     sqlite=(
         "SELECT s.target IS NOT NULL OR EXISTS (SELECT 1 FROM events"
-        f" WHERE events.number > CAST(s.looked AS INTEGER) AND {_UNLOGGED}) AS is_due"
+        f" WHERE events.number > CAST(s.seen AS INTEGER) AND {_UNLOGGED}) AS is_due"
         " FROM event_log_state s"
     ),
 )
@@ -127,11 +127,11 @@ _PAGE = Spelled(
 _SAVE = Spelled(
     postgresql=(
         "UPDATE event_log_state SET position = :position,"
-        " looked = CAST(:looked AS text) || ' ' || pg_current_xact_id()::xid::text,"
+        " seen = CAST(:looked AS text) || ' ' || pg_current_xact_id()::xid::text,"
         " target = :target, cursor = :cursor"
     ),
     sqlite=(
-        "UPDATE event_log_state SET position = :position, looked = :looked,"
+        "UPDATE event_log_state SET position = :position, seen = :looked,"
         " target = :target, cursor = :cursor"
     ),
     is_read=False,
@@ -144,7 +144,7 @@ _UNSEALED = Spelled(
     ),
     sqlite=(
         "SELECT min(occurred_at) AS since FROM (SELECT events.occurred_at FROM events,"
-        f" event_log_state s WHERE events.number > CAST(s.looked AS INTEGER) AND {_UNLOGGED}"
+        f" event_log_state s WHERE events.number > CAST(s.seen AS INTEGER) AND {_UNLOGGED}"
         " ORDER BY events.number LIMIT :take)"
     ),
 )
@@ -158,21 +158,21 @@ _HAS_SEALED_BEFORE = Spelled(
     ),
     sqlite=(
         "SELECT s.target IS NULL AND NOT EXISTS (SELECT 1 FROM events"
-        " WHERE events.number > CAST(s.looked AS INTEGER) AND events.id < :before"
+        " WHERE events.number > CAST(s.seen AS INTEGER) AND events.id < :before"
         f" AND {_UNLOGGED}) AS is_so FROM event_log_state s"
     ),
 )
 _PRUNE_BEFORE = Spelled(
     postgresql=(
         "UPDATE event_log_state SET pruned_before = :before,"
-        " looked = split_part(looked, ' ', 1) || ' ' || pg_current_xact_id()::xid::text"
+        " seen = split_part(seen, ' ', 1) || ' ' || pg_current_xact_id()::xid::text"
     ),
     sqlite="UPDATE event_log_state SET pruned_before = :before",
     is_read=False,
 )
 _VISIBLE = (
     f"NOT ({_STRAY}) AND (pg_visible_in_snapshot(events.xid, {_STATE_LOOKED})"
-    f" OR events.xid >= pg_snapshot_xmax({_NOW}) AND split_part(s.looked, ' ', 1) <> :nothing)"
+    f" OR events.xid >= pg_snapshot_xmax({_NOW}) AND split_part(s.seen, ' ', 1) <> :nothing)"
 )
 
 
@@ -189,7 +189,7 @@ def _skipped(narrowed: str, order: str) -> Spelled:
 
     return Spelled(
         postgresql=spelled(_VISIBLE),
-        sqlite=spelled("events.number <= CAST(s.looked AS INTEGER) AND :nothing <> ''"),
+        sqlite=spelled("events.number <= CAST(s.seen AS INTEGER) AND :nothing <> ''"),
     )
 
 
@@ -226,7 +226,7 @@ async def page(db: Session, state: Row, *, size: int) -> Page | None:
     """
     now = await db.fetch_one(_SEEN)
     assert now is not None
-    looked, target, cursor = state["looked"].partition(" ")[0], state["target"], state["cursor"]
+    looked, target, cursor = state["seen"].partition(" ")[0], state["target"], state["cursor"]
     if now["is_stray"]:
         looked, target = _NOTHING, None
     if target is None:

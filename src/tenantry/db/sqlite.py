@@ -101,6 +101,7 @@ class SQLite(Database):
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
+        self.check_version()
         sql, args = statement.bind("sqlite", params)
         if statement.is_read:
             return await self._read(sql, args, length(statement, sql))
@@ -124,12 +125,14 @@ class SQLite(Database):
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
+        self.check_version()
         row: Row | None = await self._writer.make(Change(_recorded(change, events, params)))
         return row
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """See `Session.transaction`."""
+        self.check_version()
         writer = self._writer
         async with writer.turn():
             try:
@@ -144,6 +147,7 @@ class SQLite(Database):
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
         """See `Database.snapshot`: a thread of its own, so that other reads go on."""
+        self.check_version()
         reader = ThreadPoolExecutor(1, "sqlite-snapshot")
         try:
             await self._run(reader, lambda c: c.execute("BEGIN"))
@@ -159,6 +163,7 @@ class SQLite(Database):
             self._look_for_room()
             return connection.in_transaction  # it takes changes at this moment
 
+        self.check_version()
         if not await self._writer.run(looked):
             await self._writer.make(Change([_NO_CHANGE]), first=True)
 

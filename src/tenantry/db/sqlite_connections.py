@@ -16,6 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
 from tenantry import errors
+from tenantry.db import fence
 from tenantry.db.engine import DuplicateKey, ForeignKey, OutcomeUnknown, Unavailable
 from tenantry.db.search import folded
 from tenantry.times import now
@@ -71,9 +72,10 @@ def connect(path: str, new_event_id: Callable[[], str]) -> sqlite3.Connection:
         connection.close()
         raise
     # The first two are called within transactions of the one writer alone.
-    connection.create_function("tenantry_event_id", 0, new_event_id)
+    connection.create_function(fence.EVENT_ID, 0, new_event_id)
     connection.create_function("tenantry_now", 0, now)
     connection.create_function("tenantry_folded", 1, folded, deterministic=True)
+    connection.create_function(fence.MARK, 0, bool)  # there, and never called
     return connection
 
 
@@ -97,6 +99,8 @@ def meaning(problem: Exception, path: str, *, committing: bool = False) -> Excep
     elif committing and kind_of(problem) == sqlite3.SQLITE_IOERR:
         # Only the next one to open the file will see the part that the disk has.
         found = OutcomeUnknown(problem)
+    elif fence.is_refusal(problem):
+        found = Unavailable(f"{path} belongs to a later version: {problem}", errors.Upgraded)
     elif answer := _UNAVAILABLE.get(kind_of(problem)):
         found = Unavailable(f"{path}: {problem}", answer)
     if found is not problem:

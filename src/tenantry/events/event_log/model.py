@@ -14,7 +14,7 @@ event_log_state = Table(
     Column("only", Integer, primary_key=True, autoincrement=False),
     Column("position", BigInteger, nullable=False),  # of the newest event in the log
     # What the last look saw: a snapshot of PostgreSQL, or the number of an event on SQLite.
-    Column("looked", Text, nullable=False),
+    Column("seen", Text, nullable=False),
     # The snapshot of the look that is under way, and the event up to which its pages are in the
     # log.
     Column("target", Text),

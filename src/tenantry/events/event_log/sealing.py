@@ -11,11 +11,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import exists, insert, literal_column, select
 
 from tenantry.db import snapshots
 from tenantry.db.engine import Session
 from tenantry.db.records import named, rows_of, spelled
+from tenantry.db.revisions import FENCE
+from tenantry.db.schema import schema_history
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import chain
 from tenantry.events.event_log.heads import Heads
@@ -34,8 +36,15 @@ IDLE_SECONDS = 0.1
 _IDLE_LOOKS = 100  # without an event, then the looks become rarer
 
 _COLUMNS = named(event_log)
-# A worker passes by what another one holds.
-_TRY = Statement(select(event_log_state).with_for_update(skip_locked=True))
+# A worker passes by what another one holds, and what only a later version knows how to go on with.
+_LATER = select(schema_history.c.revision).where(
+    schema_history.c.stops_older, schema_history.c.revision > literal_column(f"'{FENCE}'")
+)
+_TRY = Statement(
+    select(event_log_state)
+    .where(~exists(_LATER))
+    .with_for_update(of=event_log_state, skip_locked=True)
+)
 _INSERT = Statement(
     insert(event_log).from_select([column.name for column in _COLUMNS], rows_of("given", _COLUMNS))
 )

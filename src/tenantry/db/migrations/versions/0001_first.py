@@ -12,6 +12,7 @@ from tenantry.db.schema import Json
 
 revision = "0001"
 down_revision = None
+older_may_run = True
 
 _TALLY_SLOTS = 8
 

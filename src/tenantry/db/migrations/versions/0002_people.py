@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 revision = "0002"
 down_revision = "0001"
+older_may_run = True
 
 _TALLY_SLOTS = 8
 # Checked by the admin portal and the widgets. A member may see settings and the other members.

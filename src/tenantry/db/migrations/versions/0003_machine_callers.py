@@ -14,6 +14,7 @@ from tenantry.db.schema import Json
 
 revision = "0003"
 down_revision = "0002"
+older_may_run = True
 
 
 def upgrade() -> None:

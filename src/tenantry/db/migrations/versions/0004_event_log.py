@@ -17,6 +17,7 @@ from tenantry.db.schema import Json
 
 revision = "0004"
 down_revision = "0003"
+older_may_run = False
 
 _MONTHS_AHEAD = 3
 _COLUMNS = "id, type, object, occurred_at, organization_id, actor, before, after, request_id"

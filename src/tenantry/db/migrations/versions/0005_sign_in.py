@@ -12,6 +12,7 @@ from tenantry.db.schema import Json
 
 revision = "0005"
 down_revision = "0004"
+older_may_run = True
 
 
 def upgrade() -> None:

@@ -15,6 +15,7 @@ from tenantry import email_addresses
 
 revision = "0006"
 down_revision = "0005"
+older_may_run = False
 
 _NOT_ASCII = {"postgresql": "{} ~ '[^ -~]'", "sqlite": "{} GLOB '*[^ -~]*'"}
 

@@ -10,6 +10,7 @@ from alembic import op
 
 revision = "0009"
 down_revision = "0008"
+older_may_run = True
 
 
 def upgrade() -> None:

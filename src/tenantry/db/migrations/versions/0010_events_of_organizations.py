@@ -12,6 +12,7 @@ from tenantry.db.schema import Json
 
 revision = "0010"
 down_revision = "0009"
+older_may_run = False
 
 _COLUMNS = (
     "number, id, type, object, occurred_at, organization_id, actor, before, after, request_id,"

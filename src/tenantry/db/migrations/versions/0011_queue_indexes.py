@@ -10,6 +10,7 @@ from alembic import op
 
 revision = "0011"
 down_revision = "0010"
+older_may_run = True
 
 
 def upgrade() -> None:

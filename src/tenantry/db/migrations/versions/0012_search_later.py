@@ -13,6 +13,7 @@ from alembic import op
 
 revision = "0012"
 down_revision = "0011"
+older_may_run = False
 
 _SEARCHES = {"organizations": "organization_id", "users": "user_id"}
 

@@ -1,0 +1,11 @@
+"""The revisions of the schema that this program knows; a test holds them against the files.
+
+Alembic is only imported where the database has another one.
+"""
+
+from __future__ import annotations
+
+# The newest under migrations/versions.
+HEAD = "0013"
+# The newest beside which no process may run that does not know it (``older_may_run = False``).
+FENCE = "0013"

@@ -1,0 +1,211 @@
+"""A server that runs while the program of a later version changes the schema under it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from servers import TENANTRY, LiveServer
+
+import tenantry
+from tenantry import __version__
+from tenantry.db import fence
+from tenantry.db.revisions import FENCE, HEAD
+
+LATER = "9999"
+MIGRATION = f'''
+"""Later."""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{LATER}"
+down_revision = "{HEAD}"
+older_may_run = {{may}}
+
+
+def upgrade() -> None:
+    op.create_table("later", sa.Column("id", sa.Text, primary_key=True))
+'''
+
+
+class Later:
+    """The program of a version that has one migration more than ours."""
+
+    def __init__(self, folder: Path, *, older_may_run: bool) -> None:
+        self._folder = folder / "src"
+        package = self._folder / "tenantry"
+        shutil.copytree(Path(tenantry.__file__).parent, package)
+        file = package / "db" / "migrations" / "versions" / f"{LATER}_later.py"
+        file.write_text(MIGRATION.format(may=older_may_run))
+        revisions = package / "db" / "revisions.py"
+        text = revisions.read_text().replace(f'HEAD = "{HEAD}"', f'HEAD = "{LATER}"')
+        if not older_may_run:
+            text = text.replace(f'FENCE = "{FENCE}"', f'FENCE = "{LATER}"')
+        revisions.write_text(text)
+
+    def begin(self, older: LiveServer, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [TENANTRY, *arguments],
+            cwd=older.folder,
+            env=older.environment | {"PYTHONPATH": str(self._folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, older: LiveServer, *arguments: str) -> tuple[int, str, str]:
+        process = self.begin(older, *arguments)
+        out, problem = process.communicate(timeout=60)
+        return process.returncode, out, problem
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def older(request, tmp_path):
+    """A running server of this version, soon a former one."""
+    settings = {}
+    if request.param == "postgresql":
+        settings["database_url"] = request.getfixturevalue("postgresql_url")
+    started = LiveServer(tmp_path, **settings).start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def client(older):
+    with httpx.Client(base_url=older.url, verify=older.trust, timeout=10) as made:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": older.client_id,
+            "client_secret": older.client_secret,
+        }
+        token = made.post("/oauth/token", data=form).json()["access_token"]
+        made.headers["authorization"] = f"Bearer {token}"
+        yield made
+
+
+def create(client):
+    return client.post("/api/v1/organizations", json={"display_name": "Acme"})
+
+
+def code_of(answer):
+    return answer.json()["details"][0]["error_code"]
+
+
+def eventually(condition):
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_migration_that_an_older_process_does_not_know_is_refused_beside_it(
+    older, client, tmp_path
+):
+    later = Later(tmp_path, older_may_run=False)
+    code, _, problem = later.run(older, "migrate")
+    assert code == 1
+    assert problem.count("\n") == 1
+    assert f"the schema was left at {HEAD}" in problem
+    seen = f"tenantry {__version__} (schema {HEAD}) "
+    if "TENANTRY_DATABASE_URL" in older.environment:
+        pid = int(re.search(rf"{re.escape(seen)}(\d+)@", problem)[1])
+        assert re.search(r"\(\d+ connections, heard of [0-2] s ago\)", problem), problem
+    else:
+        pid = int(re.search(r"process (\d+) \(", problem)[1])
+    assert pid == older.process.pid
+    code, out, _ = later.run(older, "doctor")
+    assert code == 1
+    assert re.search(
+        rf"its schema is at {HEAD}, this version needs {LATER}; beside it runs .*\b{pid}\b.*: "
+        "run `tenantry migrate`",
+        out,
+    ), out
+    assert create(client).status_code == 201
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_start_of_the_later_version_is_refused_too(older, tmp_path):
+    later = Later(tmp_path, older_may_run=False)
+    other = LiveServer(tmp_path, **older._settings_but("listen"))
+    with subprocess.Popen(
+        [TENANTRY, "serve"],
+        cwd=tmp_path,
+        env=other.environment | {"PYTHONPATH": str(later._folder)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        _, problem = process.communicate(timeout=60)
+    assert process.returncode not in (0, None)
+    assert f"the schema was left at {HEAD}, since a process of a former version runs" in problem
+
+
+def test_an_older_process_changes_nothing_once_the_schema_is_a_later_one(older, client, tmp_path):
+    later = Later(tmp_path, older_may_run=False)
+    made = create(client).json()["organization"]["id"]
+    code, out, problem = later.run(older, "migrate", "--beside-older")
+    assert (code, out) == (0, f"applied {LATER}\n"), problem
+    answer = create(client)
+    assert answer.status_code == 503
+    assert code_of(answer) == "DATABASE_UPGRADED"
+    eventually(lambda: client.get("/readyz").status_code == 503)
+    assert code_of(client.get("/readyz")) == "DATABASE_UPGRADED"
+    assert client.get("/livez").status_code == 200
+    assert code_of(client.get(f"/api/v1/organizations/{made}")) == "DATABASE_UPGRADED"
+    log = older.log.read_text()
+    belongs = f"this database belongs to version {__version__} (schema {LATER}) or a later one"
+    assert "this process is to be stopped" in log
+    assert belongs in log
+    assert "Traceback" not in log
+    older.stop()
+    # The later version goes on where it was.
+    code, out, problem = later.run(older, "client", "create", "Later")
+    assert code == 0, problem
+    refused = older.run("client", "list")
+    assert refused.returncode == 1
+    assert f"(schema {LATER})" in refused.stderr
+
+
+def test_a_migration_that_only_adds_is_made_beside_an_older_process(older, client, tmp_path):
+    later = Later(tmp_path, older_may_run=True)
+    code, out, problem = later.run(older, "migrate")
+    assert (code, out) == (0, f"applied {LATER}\n"), problem
+    looked = time.monotonic() + 2  # it looks once a second
+    while time.monotonic() < looked:
+        assert create(client).status_code == 201
+        assert client.get("/readyz").status_code == 200
+
+
+def test_a_migration_waits_for_a_process_that_is_about_to_end(older, tmp_path):
+    later = Later(tmp_path, older_may_run=False)
+    process = later.begin(older, "migrate")
+    older.stop()
+    out, problem = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, f"applied {LATER}\n"), problem
+
+
+def test_only_processes_of_ours_are_in_the_way(tmp_path):
+    """A program that backs a file up may have it open all the time."""
+    path = tmp_path / "tenantry.db"
+    script = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]);"
+        "c.executescript('PRAGMA journal_mode=WAL; CREATE TABLE t (a); SELECT * FROM t');"
+        "print('open', flush=True); sys.stdin.read()"
+    )
+    python = Path(sys.executable).resolve()
+    link = tmp_path / "litestream"
+    link.symlink_to(python)
+    for program, seen in ((python, True), (link, False)):
+        path.unlink(missing_ok=True)
+        with subprocess.Popen(
+            [program, "-c", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout.readline() == "open\n"
+            found = fence.running_on_sqlite(path)
+            process.stdin.close()
+        assert bool(found) == seen, found
