@@ -169,7 +169,10 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
     )
     session_cookie = cookie_of_sessions(settings)
     relying_party = RelyingParty.of(settings)
-    passwords = Passwords(breached=settings.breached_passwords)
+    passwords = Passwords(
+        breached=settings.breached_passwords,
+        shared=settings.data_dir / "run" / f"{settings.port}-hashing",
+    )
     interceptors = Interceptors(db, settings)
     parts = Parts(
         settings=settings,

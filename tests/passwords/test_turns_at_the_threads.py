@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from typing import Self
 
@@ -133,3 +135,67 @@ async def test_a_flood_of_passwords_from_one_address_keeps_nobody_else_from_sign
     for task in flood:
         task.cancel()
     await asyncio.wait(flood)
+
+
+async def test_pools_of_one_server_take_turns_on_the_same_cores(tmp_path):
+    first, second = (Pool(threads=1, shared=tmp_path / "hashing") for _ in range(2))
+    at_once, most, lock = 0, 0, threading.Lock()
+
+    def work():
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        threading.Event().wait(0.01)
+        with lock:
+            at_once -= 1
+
+    runs = [pool.run(work, network="a") for pool in (first, second) for _ in range(5)]
+    await asyncio.gather(*runs)
+    assert most == 1
+    for pool in (first, second):
+        pool.close()
+
+
+_DIES_ON_IT = """
+import os, pathlib, sys
+from tenantry.identity.proofs.passwords.cores import Cores
+with Cores(1, pathlib.Path(sys.argv[1])).one():
+    print("there", flush=True)
+    sys.stdin.read()
+"""
+
+
+async def test_a_process_that_dies_lets_go_of_its_core(tmp_path):
+    shared = tmp_path / "hashing"
+    pool = Pool(threads=1, shared=shared)
+    pipe = asyncio.subprocess.PIPE
+    other = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _DIES_ON_IT, shared), stdin=pipe, stdout=pipe
+    )
+    try:
+        assert await other.stdout.readline() == b"there\n"
+        waits = asyncio.create_task(pool.run(lambda: "done", network="a"))
+        done, _ = await asyncio.wait([waits], timeout=0.2)
+        assert not done
+    finally:
+        other.kill()
+        await other.wait()
+    assert await asyncio.wait_for(waits, 30) == "done"
+    pool.close()
+
+
+async def test_a_folder_that_is_not_there_keeps_nobody_from_hashing(tmp_path):
+    pool = Pool(threads=1, shared=tmp_path / "missing" / "hashing")
+    assert await pool.run(lambda: "done", network="a") == "done"
+    pool.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a niceness of each thread is Linux's")
+async def test_threads_of_calls_go_before_those_that_hash():
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    pool = Pool(threads=1)
+    assert await pool.run(niceness, network="a") > niceness()
+    pool.close()

@@ -1,8 +1,9 @@
 """Threads that hash: so many that calls keep a core, and only so many waiting, served in turn.
 
-A hash takes one core for some 70 ms, and lets go of the interpreter meanwhile. Those that wait for
-a thread are served network by network, so that a flood from one of them costs the others the wait
-for one hash. Where too many wait, the last of the longest line goes. A hash that waits longer
+A hash takes one core for some 70 ms, and lets go of the interpreter meanwhile. All processes of a
+server take turns on the same cores (`cores`), and the threads of calls go first. Those that wait
+for a thread are served network by network, so that a flood from one of them costs the others the
+wait for one hash. Where too many wait, the last of the longest line goes. A hash that waits longer
 than its person would is refused: a pile of them would only keep the others waiting.
 """
 
@@ -11,33 +12,43 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
+import threading
 from collections import OrderedDict, deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from tenantry import errors
+from tenantry.identity.proofs.passwords.cores import Cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 T = TypeVar("T")
 
 WAITING_FOR_EACH_THREAD = 50  # about four seconds
 LONGEST_WAIT_SECONDS = 5.0
 _RETRY_SECONDS = 2
+_NICENESS = 5  # a third of the weight of another thread, so that hashes go on beside calls
 
 
 class Pool:
-    """Runs functions that take their time; to be used from one event loop."""
+    """Runs functions that take their time; to be used from one event loop.
 
-    def __init__(self, *, threads: int = 0) -> None:
+    All with the same ``shared`` path, in whichever process, are as one: it is the beginning of
+    the names of their locks.
+    """
+
+    def __init__(self, *, threads: int = 0, shared: Path | None = None) -> None:
         threads = threads or max(1, (os.cpu_count() or 1) - 1)
+        self._cores = Cores(threads, shared)
         self._free = threads  # nobody waits while this is not 0
         self._most = threads * WAITING_FOR_EACH_THREAD
         self._waiting = 0
         # By network, the one whose turn is next at the beginning; no line is empty.
         self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        self._executor = ThreadPoolExecutor(threads, "passwords")
+        self._executor = ThreadPoolExecutor(threads, "passwords", _let_calls_go_first)
 
     async def run(self, function: Callable[..., T], *given: object, network: str) -> T:
         """Return the result of a function that somebody of this network asks for.
@@ -48,7 +59,7 @@ class Pool:
         """
         loop = asyncio.get_running_loop()
         await self._turn(network)
-        work = self._executor.submit(function, *given)
+        work = self._executor.submit(self._on_a_core, function, *given)
 
         def end(_work: object) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
@@ -57,6 +68,10 @@ class Pool:
         # Not when the asker has gone away: the thread goes on for as long as it takes.
         work.add_done_callback(end)
         return await asyncio.wrap_future(work)
+
+    def _on_a_core(self, function: Callable[..., T], *given: object) -> T:
+        with self._cores.one():
+            return function(*given)
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -124,6 +139,11 @@ class Pool:
             self._waiting -= 1
             if not line:
                 del self._lines[network]
+
+
+def _let_calls_go_first() -> None:
+    if sys.platform == "linux":  # where each thread has a niceness of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def _busy() -> errors.Busy:

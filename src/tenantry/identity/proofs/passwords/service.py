@@ -84,11 +84,16 @@ _UPGRADE = Statement(
 
 
 class Passwords:
-    """All that is done with passwords; ``breached`` is the file of those that nobody may choose."""
+    """All that is done with passwords; ``breached`` is the file of those that nobody may choose.
 
-    def __init__(self, *, breached: Path | None, threads: int = 0) -> None:
+    ``shared`` is as in `Pool`.
+    """
+
+    def __init__(
+        self, *, breached: Path | None, threads: int = 0, shared: Path | None = None
+    ) -> None:
         self._breached = None if breached is None else BreachedPasswords(breached)
-        self._pool = Pool(threads=threads)
+        self._pool = Pool(threads=threads, shared=shared)
         self._hasher: PasswordHasher | None = None
 
     async def aclose(self) -> None:

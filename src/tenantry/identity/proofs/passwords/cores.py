@@ -1,0 +1,42 @@
+"""Cores that hash: so many over all processes of a server that calls keep one.
+
+A core is a file, and the hash that is under way on it holds its lock (flock(2)). So a process that
+dies lets go of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import random
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO
+
+
+class Cores:
+    """So many cores, shared by all that name the same ``place``; without one they are ours."""
+
+    def __init__(self, number: int, place: Path | None) -> None:
+        numbers = range(number if place is not None else 0)
+        self._files = [Path(f"{place}-{each}.lock") for each in numbers]
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Have a core to oneself; wait for it in this thread."""
+        with ExitStack() as held:
+            with suppress(OSError):  # a folder without locks: hashing goes on as it can
+                _lock_one([held.enter_context(file.open("ab")) for file in self._files])
+            yield
+
+
+def _lock_one(files: list[IO[bytes]]) -> None:
+    for file in files:
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+    if files:
+        fcntl.flock(random.choice(files), fcntl.LOCK_EX)  # noqa: S311 - any will do
