@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import psutil
+
 from tenantry.launcher import housekeeping
 from tenantry.settings import load
 
@@ -26,11 +28,15 @@ async def app(scope, receive, send):
         while (await receive()).get("more_body"):
             pass
     await asyncio.sleep(float(query.get("seconds", 0)))
+    taken = b"x" * (int(query.get("mib", 0)) << 20)
+    resident = psutil.Process().memory_info().rss
+    del taken
     if "broken" in query:
         raise RuntimeError("broken")
     body = f"{os.getpid()} {scope['client'][0]} {scope['raw_path'].decode()}".encode()
-    length = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": length})
+    numbers = {b"content-length": len(body), b"resident": resident}
+    headers = [(name, str(number).encode()) for name, number in numbers.items()]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -20,11 +20,12 @@ import h2.config
 import h2.connection
 import h2.events
 import httpx
+import psutil
 import pytest
 from servers import TENANTRY, LiveServer
 
 from tenantry.launcher import certificates
-from tenantry.launcher.envoy import PATH_PATTERN
+from tenantry.launcher.envoy import PATH_PATTERN, RELEASE_SECONDS
 from tenantry.settings import load
 
 
@@ -141,6 +142,16 @@ def test_an_application_that_raises_is_answered_in_our_shape(slow):
     answer = httpx.get(f"{address(slow, tls=False)}/?broken=1")
     assert answer.status_code == 500
     assert answer.json() == {"code": 13, "message": "internal error", "details": []}
+
+
+def test_memory_that_nothing_uses_any_more_goes_back_to_the_system(slow):
+    mib = 46  # as a password takes that is hashed
+    answer = httpx.get(f"{address(slow, tls=False)}/?mib={mib}", timeout=30)
+    most = int(answer.headers["resident"]) - (mib - 6 << 20)
+    until = time.monotonic() + 6 * RELEASE_SECONDS
+    while psutil.Process(slow.process.pid).memory_info().rss > most:
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 def test_envoy_answers_grpc_with_a_status(slow):

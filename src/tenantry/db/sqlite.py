@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry import errors, ids
 from tenantry.db.engine import Database, Row, Session, Transaction, Unavailable, event_params
-from tenantry.db.sqlite_connections import Brief, Length, Rounds, connect, kind_of, length, meaning
+from tenantry.db.sqlite_connections import (
+    WRITER_KEPT_KIB,
+    Brief,
+    Length,
+    Rounds,
+    connect,
+    kind_of,
+    length,
+    meaning,
+)
 from tenantry.db.sqlite_writer import RELEASE, SAVE, UNDO, Change, Writer
 from tenantry.db.statements import RECORD
 
@@ -72,6 +81,7 @@ class SQLite(Database):
         reading = connect(self._path, self._new_event_id)
         for connection in (writing, reading):
             connection.execute("PRAGMA busy_timeout = 0")
+        writing.execute(f"PRAGMA cache_size = -{WRITER_KEPT_KIB}")
         return writing, reading
 
     def _connection(self) -> sqlite3.Connection:

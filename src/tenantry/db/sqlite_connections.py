@@ -45,6 +45,9 @@ _BUSY_SECONDS = 3.0
 # Of SQLite's machine: a row by its key takes 26, a list of 30 some thousand.
 _STEPS = 10_000
 _ROUND_SECONDS = 0.005
+# Pages that a connection keeps, and that of the writer. The system's cache has those that are
+# read, too; changed ones go to the disk before the commit where there is no room.
+_KEPT_KIB, WRITER_KEPT_KIB = 2000, 8000
 
 
 def connect(path: str, new_event_id: Callable[[], str]) -> sqlite3.Connection:
@@ -66,7 +69,7 @@ def connect(path: str, new_event_id: Callable[[], str]) -> sqlite3.Connection:
         # FULL: a commit is on the disk before it is answered, also if the power fails.
         connection.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-            "PRAGMA cache_size=-16000; PRAGMA case_sensitive_like=OFF;"
+            f"PRAGMA cache_size=-{_KEPT_KIB}; PRAGMA case_sensitive_like=OFF;"
         )
     except sqlite3.Error:
         connection.close()

@@ -40,6 +40,10 @@ STALLED_SECONDS = 60
 IDLE_SECONDS = 3600
 GOAWAY_SECONDS = 1
 HEADERS_KB = 32
+# Each time at most so much of the memory that nothing uses goes back to the system. A password
+# takes 46 MiB to hash.
+RELEASED_BYTES = 64 << 20
+RELEASE_SECONDS = 5
 CONNECTIONS = 20_000  # of one worker; more are closed at once
 _FILES_OF_ITS_OWN = 512
 
@@ -257,6 +261,11 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
     active = [{"suffix": f"downstream_{what}_active"} for what in ("rq", "cx", "pre_cx")]
     config["stats_config"] = {"stats_matcher": {"inclusion_list": {"patterns": active}}}
     config["overload_manager"] = _overload_manager()
+    # Its allocator is that of the whole process, and by itself keeps all that was ever freed.
+    config["memory_allocator_manager"] = {
+        "bytes_to_release": RELEASED_BYTES,
+        "memory_release_interval": f"{RELEASE_SECONDS}s",
+    }
     chain = _application(app)
     _limit(chain["filters"][-1]["typed_config"], settings.public_url)
 
