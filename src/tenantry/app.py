@@ -184,6 +184,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         user_tokens=user_tokens,
         authenticate=Authenticator(
             db,
+            signed,
             tokens,
             user_tokens,
             session_cookie=session_cookie,

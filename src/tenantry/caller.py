@@ -19,6 +19,11 @@ class Kind(Enum):
     PORTAL_SESSION = 32
     ORGANIZATION_CLIENT = 256  # no bit of the contract: no call of this API is for it
 
+    def __init__(self, bits: int) -> None:
+        self.bits = bits  # the value; that of an Enum is looked up by a function
+
+    __hash__ = object.__hash__  # there is one object of each
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -37,7 +42,7 @@ class Caller:
     @property
     def is_client(self) -> bool:
         """Whether it is a program with credentials of its own, and its id a client_id."""
-        return self.kind in {Kind.MANAGEMENT_CLIENT, Kind.ORGANIZATION_CLIENT}
+        return self.kind is Kind.MANAGEMENT_CLIENT or self.kind is Kind.ORGANIZATION_CLIENT
 
     @property
     def actor(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
 
     prepares = True  # else each statement is sent whole
     is_late = False  # it was ended because the server did not answer
-    until = float("inf")  # time of the loop at which the answer is given up
+    until = float("inf")  # monotonic time at which the answer is given up
 
     def __init__(self, protocol: Any, transport: Any, *args: Any) -> None:
         super().__init__(protocol, transport, *args)
@@ -58,8 +59,11 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
         """Whether it is open, and the server has sent nothing: to an idle one it says farewell."""
         return not (self.is_closed() or self._socket.poll(0))
 
-    async def rows(self, sql: str, args: list[Any], until: float) -> Any:
+    async def rows(self, sql: str, args: list[Any], seconds: float) -> Any:
         """Run a statement, prepared if it may be, and return its rows.
+
+        ``seconds`` is how long the server may take. A statement is run as
+        `asyncpg.PreparedStatement.fetch` does it, without its eight calls on the way.
 
         Raises:
             what asyncpg raises; where the answer is late, as after the loss of the connection.
@@ -72,11 +76,16 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
             if len(self._prepared) >= _PREPARED:
                 del self._prepared[next(iter(self._prepared))]
             statement = self._prepared[sql] = await self.prepare(sql)
-        self.until = until
+        self.until = time.monotonic() + seconds
         try:
-            return await statement.fetch(*args, timeout=_NO_LIMIT)
-        except _OUTDATED:  # a migration beside us
+            # Of no portal, all rows, and nothing but the rows.
+            return await self._protocol.bind_execute(
+                *(statement._state, args, "", 0, False, _NO_LIMIT)  # noqa: SLF001 - it is pinned
+            )
+        except _OUTDATED as problem:  # a migration beside us
             self._prepared.clear()
+            if isinstance(problem, asyncpg.OutdatedSchemaCacheError):
+                await self.reload_schema_state()
             if self.is_in_transaction():
                 raise
             return await self.fetch(sql, *args)
@@ -243,12 +252,12 @@ class Pool:
 
     def _look(self) -> None:
         """Refuse those that have waited too long, and end connections whose answer is late."""
-        now = asyncio.get_running_loop().time()
+        now, late = asyncio.get_running_loop().time(), time.monotonic()
         for turn in self._waiting:
             if turn.until <= now and not turn.given.done():
                 turn.refuse()
         for connection in self._connected:
-            if connection.until <= now:
+            if connection.until <= late:
                 connection.is_late = True
                 connection.terminate()
         self._looking = None

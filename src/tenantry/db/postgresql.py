@@ -275,8 +275,7 @@ async def _fetch(
 ) -> Sequence[Row]:
     """Run a statement; if it is cut off, ``undone`` says that nothing remains of it."""
     try:
-        until = asyncio.get_running_loop().time() + _ANSWER_SECONDS
-        rows: Sequence[Row] = await connection.rows(sql, args, until)
+        rows: Sequence[Row] = await connection.rows(sql, args, _ANSWER_SECONDS)
     except Exception as problem:
         meant = _meant(problem, connection, undone=undone)
         if meant is problem:

@@ -28,6 +28,8 @@ class Rates:
 
     def __init__(self, limits: Mapping[str, Limit]) -> None:
         self._limits = limits
+        # Where they are off, no request asks.
+        self.of_addresses, self.of_clients = "address" in limits, "client" in limits
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

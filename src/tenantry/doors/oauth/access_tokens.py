@@ -112,7 +112,15 @@ class AccessTokens:
                 is gone or may not use it any more.
 
         """
-        claims = await self._signed.claims(token)
+        return await self.in_force(await self._signed.claims(token))
+
+    async def in_force(self, claims: Mapping[str, Any]) -> AccessToken:
+        """Return a client's token that says this, as `SignedTokens` has read it.
+
+        Raises:
+            errors.Unauthenticated: see `verify`.
+
+        """
         client_id, token_id = claims.get("client_id"), claims.get("jti")
         if (
             not isinstance(client_id, str)

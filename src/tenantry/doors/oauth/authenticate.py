@@ -9,6 +9,7 @@ from tenantry import errors
 from tenantry.access.clients.model import M2M
 from tenantry.caller import ANONYMOUS, Caller, Kind, Origin
 from tenantry.doors.oauth import addresses, api_scopes
+from tenantry.doors.oauth.user_tokens import are_of_person
 from tenantry.identity.grants import subjects
 from tenantry.tenants.portal_links import service as portal_links
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
     from tenantry.db.engine import Database
     from tenantry.doors.oauth.access_tokens import AccessTokens
+    from tenantry.doors.oauth.signed_tokens import SignedTokens
     from tenantry.doors.oauth.user_tokens import UserToken, UserTokens
     from tenantry.identity.grants.subjects import Subject
     from tenantry.web import Cookie
@@ -36,6 +38,7 @@ class Authenticator:
     def __init__(
         self,
         db: Database,
+        signed: SignedTokens,
         tokens: AccessTokens,
         user_tokens: UserTokens,
         *,
@@ -44,6 +47,7 @@ class Authenticator:
         public_url: str,
     ) -> None:
         self._db = db
+        self._signed = signed
         self._tokens = tokens
         self._user_tokens = user_tokens
         self._session_cookie = session_cookie
@@ -89,9 +93,10 @@ class Authenticator:
             if scheme.lower() != "bearer" or not token:
                 continue
             try:
-                if await self._user_tokens.is_one(token):
-                    return _bearer(await self._user_tokens.verify(token))
-                client = (await self._tokens.verify(token)).client
+                claims = await self._signed.claims(token)
+                if are_of_person(claims):
+                    return _bearer(await self._user_tokens.in_force(claims))
+                client = (await self._tokens.in_force(claims)).client
             except errors.Unauthenticated as bad:
                 problem = bad
                 continue

@@ -145,7 +145,7 @@ class UserTokens:
             errors.Unauthenticated: it is not ours, or has expired.
 
         """
-        return _are_of_person(await self._signed.claims(token))
+        return are_of_person(await self._signed.claims(token))
 
     async def verify(self, token: str) -> UserToken:
         """Return a token that is in force.
@@ -155,9 +155,17 @@ class UserTokens:
                 its session is over, or its person, organization or application is gone.
 
         """
-        claims = await self._signed.claims(token)
+        return await self.in_force(await self._signed.claims(token))
+
+    async def in_force(self, claims: Mapping[str, Any]) -> UserToken:
+        """Return a person's token that says this, as `SignedTokens` has read it.
+
+        Raises:
+            errors.Unauthenticated: see `verify`.
+
+        """
         invalid = errors.Unauthenticated("Token invalid")
-        if not _are_of_person(claims):
+        if not are_of_person(claims):
             raise invalid
         subject = await self._subjects.get(_Token(claims["jti"], claims))
         if subject is None:
@@ -187,7 +195,7 @@ class UserTokens:
         return {} if subject is None else {token: subject}
 
 
-def _are_of_person(claims: Mapping[str, Any]) -> bool:
+def are_of_person(claims: Mapping[str, Any]) -> bool:
     """Whether claims that we signed are those of a person's access token, and of no other kind."""
     user_id, client_id = claims.get("sub"), claims.get("client_id")
     return (

@@ -148,7 +148,7 @@ def _callers(method: Method) -> tuple[str, ...]:
     return tuple(
         words
         for kind, words in _CALLERS.items()
-        if kind in method.fields or (kind is Kind.MANAGEMENT_CLIENT and method.allowed & kind.value)
+        if kind in method.fields or (kind is Kind.MANAGEMENT_CLIENT and method.allowed & kind.bits)
     )
 
 

@@ -109,7 +109,7 @@ class Entry:
         pieces = None
         try:
             _check_host(request, scope.get("http_version"))
-            if request.path not in _UNLIMITED:
+            if self._rates.of_addresses and request.path not in _UNLIMITED:
                 request.tell(await self._rates.take_address(request.address))
             if request.verb == "POST" and self._door.has(request.path):
                 request.body = await _read_body(request, receive, self._door.limit(request.path))

@@ -67,7 +67,7 @@ class Method:
     extra_headers: tuple[tuple[str, str], ...] = field(init=False)  # of query members, by name
 
     def __post_init__(self) -> None:
-        for_anybody = bool(self.allowed & Kind.ANONYMOUS.value)
+        for_anybody = bool(self.allowed & Kind.ANONYMOUS.bits)
         names = [name for name in self.query if not name.endswith(".*")]
         for name, value in {
             "path": f"/{self.service}/{self.name}",

@@ -39,7 +39,7 @@ def check(method: Method, caller: Caller) -> None:
         errors.PermissionDenied: this kind of caller, or this one, may not make it.
 
     """
-    if not (method.for_anybody or method.allowed & caller.kind.value):
+    if not (method.for_anybody or method.allowed & caller.kind.bits):
         if caller.kind is Kind.ANONYMOUS and method.allowed:
             raise errors.Unauthenticated
         raise errors.PermissionDenied
