@@ -57,10 +57,12 @@ def test_one_is_written_as_its_message(organization):
 
 @given(st.lists(ORGANIZATIONS, max_size=4), TEXT, TEXT, st.integers(0, 2**32 - 1))
 def test_a_page_is_written_as_its_message(items, after, before, total):
-    answer = rpc.page_of(Page(items, total, after, before), pb.ListOrganizationsResponse)
+    rows = [(*one.to_row().values(), total) for one in items]
+    answer = rpc.page_of(Page(rows, total, after, before), pb.ListOrganizationsResponse)
     assert rest.encode(answer) == rest.encode(answer.message())
 
 
-def test_a_row_has_the_order_of_the_members():
+@given(ORGANIZATIONS)
+def test_a_row_has_the_order_of_the_members(organization):
     names = [field.name for field in dataclasses.fields(Organization)]
-    assert organizations.c.keys() == names
+    assert organizations.c.keys() == names == list(organization.to_row())

@@ -13,12 +13,13 @@ from tenantry import errors
 from tenantry.db import pages
 from tenantry.db.schema import json_has, tallies
 from tenantry.db.statements import Statement
-from tenantry.tenants.organizations.model import Organization, organization_search, organizations
+from tenantry.tenants.organizations.model import organization_search, organizations
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, ScalarSelect, Select
 
     from tenantry.call import Call
+    from tenantry.db.engine import Row
 
 MAX_METADATA_FILTERS = 10
 
@@ -34,10 +35,8 @@ class Filter:
     query: str | None = None  # a part of name, id or external id, 3 characters or more
 
 
-async def page(
-    call: Call, narrow: Filter, *, page_size: int, page_token: str
-) -> pages.Page[Organization]:
-    """Return one page.
+async def page(call: Call, narrow: Filter, *, page_size: int, page_token: str) -> pages.Page[Row]:
+    """Return one page, of rows of organizations with one column more: the total.
 
     ``page_size`` 0 is the default of 10; more than 100 is 100.
 
@@ -66,7 +65,7 @@ async def page(
         _page_statement(*shape, position.direction), **position.params, **params
     )
     total = rows[0]["total"] if rows else await _total(call, shape, params)
-    return position.page(rows, int(total or 0)).of(Organization.from_row)
+    return position.page(rows, int(total or 0))
 
 
 async def _total(call: Call, shape: tuple[bool, int, bool], params: dict[str, Any]) -> int:

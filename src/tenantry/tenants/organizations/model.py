@@ -120,7 +120,7 @@ class Organization:
             logo_url,
             region,
             from_json(own),
-            _features(features),
+            features_of(features),
             most,
             SessionPolicy(**from_json(policy)) if policy else None,
             Branding(**from_json(branding)) if branding else None,
@@ -182,6 +182,7 @@ def _members(record: SessionPolicy | Branding) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=64)
-def _features(text: str) -> frozenset[str]:
+def features_of(text: str) -> frozenset[str]:
+    """Return the features that are on, of a row's column."""
     # There are few combinations: all organizations that have one share it.
     return frozenset(from_json(text))
