@@ -6,13 +6,16 @@ A property takes one example. It raises nothing but what its docstring allows, w
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import saml_provider
 from hypothesis import strategies as st
+from saml_mutations import CHANGES, changed
 from served import SERVICES
 
 from tenantry import addresses, domain_names, email_addresses, errors, strict_json
@@ -30,6 +33,14 @@ from tenantry.events.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
 from tenantry.gen.scalekit.v1.auth import auth_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.users import users_pb
+from tenantry.identity.connections.saml import (
+    bindings,
+    certificates,
+    idp_metadata,
+    logout,
+    response,
+)
+from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.proofs.passwords.service import Passwords
 from tenantry.identity.sessions import devices
 from tenantry.pages import words
@@ -194,6 +205,53 @@ def _rows(text: str) -> None:
                 json.dumps(record.members, allow_nan=False)
 
 
+TRUST = saml_provider.trust()
+
+
+def _saml(xml: bytes, good: saml_provider.Provider) -> response.Assertion:
+    return response.verify(
+        response.parse(saml_provider.form(xml)),
+        TRUST,
+        in_response_to=good.answers,
+        now=saml_provider.NOW,
+        skew=saml_provider.SKEW,
+    )
+
+
+@functools.cache
+def _good(name: str) -> tuple[bytes, response.Assertion]:
+    good = saml_provider.GOOD[name]
+    return good.xml(), _saml(good.xml(), good)
+
+
+def _saml_response(given: tuple[str, list[Any]]) -> None:
+    name, changes = given
+    xml, before = _good(name)
+    with suppress(SAMLError):
+        assert _saml(changed(xml, changes), saml_provider.GOOD[name]) == before
+
+
+def _saml_text(text: str) -> None:
+    data = text.encode(errors="replace")
+    for read in (
+        lambda: _saml(data, saml_provider.Provider()),
+        lambda: response.parse(text),
+        lambda: idp_metadata.read(data),
+        lambda: certificates.read(data),
+        lambda: logout.read_request(saml_provider.form(data), TRUST, now=0, skew=0),
+        lambda: logout.read_response(saml_provider.form(data), TRUST),
+    ):
+        with suppress(SAMLError):
+            read()
+
+
+def _saml_query(text: str) -> None:
+    with suppress(SAMLError):
+        query = bindings.read_query(text, "SAMLRequest")
+        logout.read_request(query, TRUST, now=0, skew=0)
+        raise AssertionError
+
+
 @dataclass(frozen=True)
 class Property:
     examples: st.SearchStrategy[Any]
@@ -262,6 +320,32 @@ PROPERTIES = {
             {"decision": st.sampled_from(["ALLOW", "DENY"]), "response": VALUES, "error": VALUES}
         ).map(json.dumps),
         _answer,
+    ),
+    "SAML responses": Property(
+        st.tuples(st.sampled_from(list(saml_provider.GOOD)), CHANGES), _saml_response
+    ),
+    "SAML texts": Property(
+        joined(
+            "",
+            *("<a>", "</a>", "<a ", "/>", 'ID="a"', ' xmlns:a="u:a"', "<![CDATA[", "]]>", "&lt;"),
+            *('<?xml version="1.0" encoding="utf-8"?>', "<!-- ", " -->", "<!DOCTYPE a>", "&#10;"),
+            "-----BEGIN CERTIFICATE-----",
+            "MIID",
+        ),
+        _saml_text,
+    ),
+    "SAML queries": Property(
+        joined(
+            "&",
+            *(
+                "SAMLRequest=s1Qss7IHAA%3D%3D",
+                "SAMLRequest=",
+                "RelayState=%C3%A9",
+                "Signature=AAAA",
+            ),
+            "SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23rsa-sha256",
+        ),
+        _saml_query,
     ),
     "rows": Property(
         JSON | joined("\n", "email,metadata.a", "a@b.c,d", '"', '{"email":"a"}', ","), _rows
