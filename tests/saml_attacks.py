@@ -512,6 +512,9 @@ TEXTS: dict[str, Callable[[bytes], bytes]] = {
             + b"</a>" * 26
         )
     ),
+    "namespace that cannot be canonicalized": lambda xml: re.sub(
+        rb"<(\w+):Conditions", rb'<\1:Conditions xmlns:r="relative" r:a=""', xml
+    ),
     "nothing": lambda _: b"",
     "half": lambda xml: xml[: len(xml) // 2],
     "twice": lambda xml: xml * 2,

@@ -221,6 +221,21 @@ def test_an_answer_to_a_request_is_not_taken_as_begun_by_the_provider(answers):
     refused(provider, faults.IN_RESPONSE_TO, in_response_to=None)
 
 
+def test_another_connection_of_the_same_address_does_not_take_a_response():
+    """Attack case 13: two customers' providers, one assertion consumer."""
+    theirs = Provider(issuer="https://idp.other.test", key=pem(pair("other").private_key))
+    both = theirs.but(response_issuer="https://idp.other.test", signs=("Assertion", "Response"))
+    assert verify(
+        both,
+        idp_entity_id="https://idp.other.test",
+        idp_certificates=(pair("other").certificate,),
+    ).id
+    refused(both, faults.SIGNATURE)
+    # even where both have one certificate, or one says the other's name
+    refused(theirs.but(response_issuer=None, key=b""), faults.ISSUER)
+    refused(theirs.but(issuer=IDP), faults.SIGNATURE)
+
+
 def test_the_skew_holds_to_the_second_on_both_sides():
     ends = Provider(not_on_or_after=NOW, confirmed_until=NOW, session_until=NOW)
     assert verify(ends, now=NOW + SKEW - 1).not_on_or_after == NOW
