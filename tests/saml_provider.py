@@ -11,9 +11,10 @@ import os
 from dataclasses import dataclass, replace
 
 import xmlsec
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives import padding as block_padding
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lxml import etree
@@ -79,6 +80,24 @@ NAME_ID = f'<saml:NameID Format="{EMAIL_FORMAT}" SPNameQualifier="{SP}">ann@acme
 def pair(name: str) -> certificates.SigningPair:
     """A key and its certificate, the same whenever asked for."""
     return certificates.make_signing_pair(name, not_before=NOW - DAY, not_after=NOW + 365 * DAY)
+
+
+@functools.cache
+def elliptic_pair():
+    """A key of curve P-256, and its certificate."""
+    theirs = pair("idp").certificate
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(theirs.subject)
+        .issuer_name(theirs.subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(theirs.not_valid_before_utc)
+        .not_valid_after(theirs.not_valid_after_utc)
+        .sign(key, hashes.SHA256())
+    )
+    return key, certificate
 
 
 def pem(private_key) -> bytes:

@@ -10,7 +10,8 @@ import pytest
 import xmlsec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from saml_attacks import WRAPPINGS, forge
@@ -25,6 +26,7 @@ from saml_provider import (
     SLO,
     SP,
     Provider,
+    elliptic_pair,
     form,
     pair,
     pem,
@@ -344,6 +346,21 @@ def test_sha1_in_a_query_is_taken_by_the_option_only():
     query = bindings.read_query(signed, "SAMLRequest")
     refused(query, faults.SIGNATURE_METHOD)
     assert read(query, sha1=True).id == "_logout"
+
+
+def test_a_query_that_is_signed_by_elliptic_curves_is_read():
+    message = base64.b64encode(zlib.compress(etree.tostring(theirs()), wbits=-15)).decode()
+    method = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
+    octets = f"SAMLRequest={quote(message, safe='')}&SigAlg={quote(method, safe='')}"
+    key, certificate = elliptic_pair()
+    r, s = decode_dss_signature(key.sign(octets.encode(), ec.ECDSA(hashes.SHA256())))
+    value = base64.b64encode(r.to_bytes(32) + s.to_bytes(32)).decode()
+    query = bindings.read_query(f"{octets}&Signature={quote(value, safe='')}", "SAMLRequest")
+    both = (pair("idp").certificate, certificate)
+    assert read(query, idp_certificates=both).id == "_logout"
+    refused(query, faults.SIGNATURE)
+    other = bindings.read_query(f"{octets}&Signature=AAAA", "SAMLRequest")
+    refused(other, faults.SIGNATURE, idp_certificates=both)
 
 
 @pytest.mark.parametrize("bound", ["posted", "redirected"])

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 from saml_provider import (
     ACS,
@@ -25,6 +22,7 @@ from saml_provider import (
     Encryption,
     Provider,
     attribute,
+    elliptic_pair,
     form,
     pair,
     pem,
@@ -372,21 +370,11 @@ def test_a_time_may_have_a_fraction_and_a_zone():
     assert NOW < ends < NOW + 5 * MINUTE
 
 
-def test_a_signature_of_elliptic_curves_is_read_and_another_curve_is_not():
-    key = ec.generate_private_key(ec.SECP256R1())
+def test_a_signature_of_elliptic_curves_is_read():
+    theirs = pair("idp").certificate
+    key, certificate = elliptic_pair()
     method = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
     provider = Provider(key=pem(key), method=method)
-    theirs = pair("idp").certificate
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(theirs.subject)
-        .issuer_name(theirs.subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(theirs.not_valid_before_utc)
-        .not_valid_after(theirs.not_valid_after_utc)
-        .sign(key, hashes.SHA256())
-    )
     assert verify(provider, idp_certificates=(theirs, certificate)).id == "_assertion"
     refused(provider, faults.SIGNATURE)
     refused(Provider(), faults.SIGNATURE, idp_certificates=(certificate,))
@@ -427,3 +415,73 @@ def test_a_value_of_the_message_is_shortened_in_a_sentence():
 def test_a_name_id_without_a_format_is_taken():
     subject = NAME_ID.replace(f' Format="{EMAIL_FORMAT}"', "")
     assert verify(Provider(subject=subject)).name_id.format is None
+
+
+def test_whatever_an_encryption_hides_is_held_to_the_same_bounds():
+    """Attack case 2: an encrypted assertion with another one in it, or with markup."""
+    plain = Provider().xml()
+    assertion = etree.fromstring(plain).find("saml:Assertion", NAMESPACES)
+    inner = etree.tostring(assertion)
+    nested = inner.replace(b"<saml:Conditions", b"<saml:Advice>" + inner + b"</saml:Advice><saml:C")
+    for hidden, fault in (
+        (nested.replace(b"<saml:C ", b"<saml:Conditions "), faults.DUPLICATE_ID),
+        (
+            inner.replace(b"</saml:Assertion>", b"<saml:Assertion/></saml:Assertion>"),
+            faults.ASSERTIONS,
+        ),
+        (b"<!DOCTYPE a>" + inner, faults.MARKUP),
+        (inner.replace(b"ann@", b"ann<!-- -->@"), faults.MARKUP),
+        (b"<a/>", faults.ELEMENT),
+    ):
+        root = etree.fromstring(plain)
+        root.replace(root.find("saml:Assertion", NAMESPACES), GCM.encrypt(hidden, pair("sp")))
+        refused(etree.tostring(root), fault)
+
+
+@pytest.mark.parametrize("encryption", [GCM, CBC])
+def test_ciphertext_that_is_cut_is_refused(encryption):
+    """Signed by the provider itself: so it is decrypted."""
+    for kept in (4, 16, 24, 44):
+        provider = Provider(signs=(), encryption=encryption)
+        root = etree.fromstring(provider.xml())
+        path = "saml:EncryptedAssertion/xenc:EncryptedData/xenc:CipherData/xenc:CipherValue"
+        value = root.find(path, NAMESPACES)
+        value.text = value.text[:kept]
+        provider.signed(root)
+        refused(etree.tostring(root), faults.DECRYPTION)
+
+
+def test_a_key_of_another_length_is_refused():
+    short = GCM.encrypt(b"<a/>", pair("sp"))
+    data = short.find("xenc:EncryptedData/xenc:EncryptionMethod", NAMESPACES)
+    data.set("Algorithm", "http://www.w3.org/2009/xmlenc11#aes128-gcm")
+    root = etree.fromstring(Provider().xml())
+    root.replace(root.find("saml:Assertion", NAMESPACES), short)
+    refused(etree.tostring(root), faults.DECRYPTION)
+
+
+def test_two_keys_of_one_encryption_are_refused():
+    root = etree.fromstring(Provider(encryption=GCM).xml())
+    key = next(root.iter(f"{{{XENC}}}EncryptedKey"))
+    key.addnext(etree.fromstring(etree.tostring(key)))
+    refused(etree.tostring(root), faults.DECRYPTION)
+
+
+@pytest.mark.parametrize("text", ["", "*", "AAA", "PGEvPg", "PGE+é", "PGEvPg==PGE="])
+def test_a_field_that_is_not_base64_is_refused(text):
+    with pytest.raises(SAMLError) as raised:
+        response.parse(text)
+    assert raised.value.code == "invalid_saml_form_params"
+
+
+def test_a_field_that_is_too_large_is_not_decoded():
+    for text in ("A" * 600_000, form(b" " * 300_000)):
+        with pytest.raises(SAMLError) as raised:
+            response.parse(text)
+        assert raised.value.fault is faults.TOO_LARGE
+
+
+def test_base64_may_be_broken_into_lines():
+    text = form(Provider().xml())
+    lines = "\r\n".join(text[at : at + 76] for at in range(0, len(text), 76))
+    assert response.parse(lines).in_response_to == REQUEST

@@ -43,7 +43,7 @@ _OURS = "Copy the address from the connection's page into the identity provider,
 # How a message arrives.
 PARAMETER = Fault(
     "invalid_saml_form_params",
-    "The parameter {name} is missing, given twice, too long or not base64.",
+    "The parameter {name} is missing, given twice or not base64.",
     "Start again at the application, and do not open an old address or send a form twice.",
 )
 # A response as XML.

@@ -44,13 +44,14 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def decode(name: str, text: str) -> bytes:
     """Return the bytes of a parameter in base64 (RFC 4648, 4), which may be broken into lines."""
-    if len(text) <= 2 * MAX_BYTES:
-        try:
-            plain = "".join(text.split()).encode("ascii")
-            if data := binascii.a2b_base64(plain, strict_mode=True):
-                return data
-        except ValueError:
-            pass
+    if len(text) > 2 * MAX_BYTES:
+        raise SAMLError(faults.TOO_LARGE, limit=MAX_BYTES // 1024)
+    try:
+        plain = "".join(text.split()).encode("ascii")
+        if data := binascii.a2b_base64(plain, strict_mode=True):
+            return data
+    except ValueError:
+        pass
     raise SAMLError(faults.PARAMETER, name=name)
 
 
