@@ -118,8 +118,7 @@ class SignIns:
 
     async def code(self, app: App, session: Session, **members: Any) -> str:
         """A new code."""
-        return await codes.issue(
-            self.database,
+        code, row = codes.new(
             **{
                 "session": session,
                 "client_id": app.id,
@@ -130,6 +129,8 @@ class SignIns:
                 **members,
             },
         )
+        await codes.add(self.database, row)
+        return code
 
     async def redeem(self, app: App, code: str, **form: str | None) -> httpx.Response:
         """The answer to a code; None leaves a member of the form out."""

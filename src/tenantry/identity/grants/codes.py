@@ -23,6 +23,8 @@ from tenantry.identity.grants.subjects import Subject, subject_of, with_subject
 from tenantry.times import now
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
     from tenantry.db import engine
@@ -34,9 +36,8 @@ _KEPT_SECONDS = 24 * 3600  # after its end, for a code that comes again to be kn
 
 _c = authorization_codes.c
 _DIGEST = bindparam("p_digest", type_=Text)
-_INSERT = Statement(
-    insert(authorization_codes).values(bound(authorization_codes)).returning(_c.digest)
-)
+INSERT = insert(authorization_codes).values(bound(authorization_codes)).returning(_c.digest)
+_INSERT = Statement(INSERT)
 _FIND = Statement(with_subject(authorization_codes).where(_c.digest == _DIGEST))
 _USE = Statement(
     update(authorization_codes)
@@ -63,8 +64,7 @@ class Redeemed:
     refresh_token: str | None
 
 
-async def issue(
-    db: engine.Session,
+def new(
     *,
     session: Session,
     client_id: str,
@@ -72,10 +72,10 @@ async def issue(
     scope: str,
     nonce: str | None,
     code_challenge: str | None,
-) -> str:
+) -> tuple[str, dict[str, Any]]:
     """Return a new code, which a client may redeem for tokens of the session's organization.
 
-    ``code_challenge`` is one of the method S256. ``db`` may be a transaction.
+    And its parameters for `INSERT`. ``code_challenge`` is one of the method S256.
     """
     code, at = vault.new_secret(), now()
     given: dict[str, Any] = {
@@ -96,8 +96,12 @@ async def issue(
         "token_id": None,
         "token_expire_time": None,
     }
-    await db.fetch_all(_INSERT, **prefixed(given))
-    return code
+    return code, prefixed(given)
+
+
+async def add(db: engine.Session, row: Mapping[str, Any]) -> None:
+    """Store a new code, of the parameters that `new` returned."""
+    await db.fetch_all(_INSERT, **row)
 
 
 async def redeem(

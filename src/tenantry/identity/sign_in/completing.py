@@ -171,7 +171,8 @@ async def _completed(
             entered, secret = await sessions.begin(
                 held, user_id=user.id, **where, amr=amr, bounds=bounds, custom_claims=claims
             )
-        code = await issue_code(held, request, entered)
+        code, row = new_code(request, entered)
+        await codes.add(db, row)
         if proofs:
             noted = await known_origins.note(db, call.origin, user.id)
             devices = noted.secrets
@@ -184,10 +185,10 @@ async def _completed(
     return Completion(answers.of(means, request.params, code=code), secret, devices)
 
 
-async def issue_code(call: Call, request: AuthRequest, session: Session) -> str:
+def new_code(request: AuthRequest, session: Session) -> tuple[str, dict[str, Any]]:
+    """Return a code for what was asked for, and its parameters; see `codes.new`."""
     params = request.params
-    return await codes.issue(
-        call.db,
+    return codes.new(
         session=session,
         client_id=request.client_id,
         redirect_uri=params.redirect_uri,
