@@ -508,7 +508,7 @@ TEXTS: dict[str, Callable[[bytes], bytes]] = {
         lambda: (
             b"".join(b'<a xmlns:a%x="u:%x">' % (n, n) for n in range(25))
             + b"<a %s>" % b" ".join(b'xmlns:b%x="u:%x"' % (n, n) for n in range(200))
-            + b"<a/>" * 2500
+            + b"<a/>" * 1500
             + b"</a>" * 26
         )
     ),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 * 1024
 # Canonicalization takes time by the square of attributes, and of namespaces in scope: 25,000
 # attributes in 256 KB took two seconds. A group of a large list is one element.
-MAX_ELEMENTS = 3072
+MAX_ELEMENTS = 2048
 MAX_DEPTH = 32
 MAX_ATTRIBUTES = 32  # of one element
 MAX_NAMESPACES = 32  # in scope
