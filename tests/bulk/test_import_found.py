@@ -50,7 +50,7 @@ async def test_each_of_twenty_thousand_imported_rows_is_found_at_once(call, db, 
     for customer in range(many // MEMBERS):
         wanted = organizations.Filter(query=f"bung {customer:05} g")
         found = await organizations.page(call, wanted, page_size=2, page_token="")
-        assert [one.external_id for one in found.items] == [f"crm-{customer:05}"]
+        assert [one["external_id"] for one in found.items] == [f"crm-{customer:05}"]
     print(f"imported in {imported:.1f} s, found in {time.perf_counter() - began:.1f} s")
     for table in ("users", "organizations"):
         left = Statement(text(f"SELECT count(*) AS n FROM {table}_search_due"))
