@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
+from tenantry.db import search
 from tenantry.db.schema import event_columns, events
 from tenantry.db.statements import Statement
 from tenantry.event import PUBLISHED
 from tenantry.events.event_log import verification
 from tenantry.events.event_log.model import event_log
 from tenantry.events.webhooks.model import webhook_attempts, webhook_deliveries
-from tenantry.tenants.organizations.model import Organization, organizations
+from tenantry.tenants.organizations import listing
+from tenantry.tenants.organizations.model import (
+    Organization,
+    organization_search,
+    organizations,
+)
 
 if TYPE_CHECKING:
     from receiver import Receiver
@@ -58,6 +66,7 @@ async def check(
     _changes_have_events(found, in_order, ledger)
     standing = {row["id"]: Organization.from_row(row) for row in await db.fetch_all(_ORGANIZATIONS)}
     _events_have_changes(found, in_order, standing, ledger)
+    await _search_finds_what_stands(found, db, standing)
     await verification.verify(db, found=lambda problem: found.problems.append(str(problem)))
     due = [e["id"] for e in in_order if e["type"] in PUBLISHED]
     _everything_arrived(found, due, receiver, ordered)
@@ -126,6 +135,23 @@ def _events_have_changes(
             found.expect(now.revision == len(life), f"{id_}: {now.revision} changes, {len(life)}")
     found.expect(standing.keys() <= lives.keys(), "an organization without an event")
     found.expect(not ledger.deleted & standing.keys(), "a deleted organization is there")
+
+
+async def _search_finds_what_stands(
+    found: Findings, db: Database, standing: dict[str, Organization]
+) -> None:
+    """Ask for each by its name: as the workers left the index, and when all is indexed."""
+    call = Call(SYSTEM, db, "chaos")
+    for when in ("beside the index", "by the index"):
+        for one in standing.values():
+            wanted = listing.Filter(query=one.display_name)
+            page = await listing.page(call, wanted, page_size=100, page_token="")
+            found.expect(
+                one.id in {match["id"] for match in page.items},
+                f"{one.id}: {one.display_name} is not found {when}",
+            )
+        await search.run(db, searches=(organization_search,))
+    found.counts["organizations that are searched"] = len(standing)
 
 
 def _everything_arrived(

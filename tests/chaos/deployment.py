@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import random
     from pathlib import Path
 
-# How long a process lives once it is ready, in seconds; some are killed before they are.
+# How long a process lives once it is ready, in seconds; some are killed before they are. As many
+# times as long as its start took seconds: on a busy machine, it would never come to its work.
 _SERVER_LIVES, _WORKER_LIVES = (0.1, 0.8), (0.05, 0.5)
 _WORKERS = 3
 _YOUNG = 0.15  # of all
@@ -50,11 +51,14 @@ class Victim:
 
     async def live(self, chance: random.Random) -> None:
         """Let it live for a while."""
+        began = time.monotonic()
         if chance.random() >= _YOUNG:
-            until = time.monotonic() + _READY_SECONDS
+            until = began + _READY_SECONDS
             while time.monotonic() < until and not await self._is_ready():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-        await asyncio.sleep(chance.uniform(*(_SERVER_LIVES if self.port else _WORKER_LIVES)))
+        pace = min(max(time.monotonic() - began, 1.0), 4.0)
+        lives = _SERVER_LIVES if self.port else _WORKER_LIVES
+        await asyncio.sleep(chance.uniform(*lives) * pace)
 
     async def _is_ready(self) -> bool:
         if not self.port:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _WRITERS = 4
 _SCHEDULE = [0, 1, 1, 2, 2, 3, 3, 3, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5]
-_DRAIN_SECONDS = 240.0
+_DRAIN_SECONDS = 120.0
 _ORDERED = {"ordered"}
 
 _COUNTS = Statement(
@@ -121,12 +121,18 @@ async def _open_endpoints(deployment: Deployment, receiver: Receiver) -> None:
 
 
 async def _drain(db: Database) -> None:
-    """Wait until every event is in the log and every delivery has ended."""
-    until = time.monotonic() + _DRAIN_SECONDS
-    while time.monotonic() < until:
+    """Wait until every event is in the log and every delivery has ended, while there are fewer."""
+    best, until = None, 0.0
+    while True:
         counts = await db.fetch_one(_COUNTS)
         assert counts is not None
-        if counts["events"] == counts["logged"] and counts["pending"] == 0:
+        left = counts["events"] - counts["logged"] + counts["pending"]
+        if not left:
             return
+        if best is None or left < best:
+            best, until = left, time.monotonic() + _DRAIN_SECONDS
+        if time.monotonic() > until:
+            raise AssertionError(
+                f"nothing was delivered for {_DRAIN_SECONDS:.0f} s: {dict(counts)}"
+            )
         await asyncio.sleep(0.5)
-    raise AssertionError(f"not delivered after {_DRAIN_SECONDS:.0f} s: {dict(counts)}")

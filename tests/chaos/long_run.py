@@ -20,13 +20,18 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--at-once", type=int, default=1_000, help="kills between two checks")
+    parser.add_argument(
+        "--on", choices=["both", "postgresql", "sqlite"], default="both", help="both: 4 to 1"
+    )
     options = parser.parse_args()
     postgresql = PostgreSQL()
     try:
         done = 0
         while done < options.kills:
             kills = min(options.at_once, options.kills - done)
-            on_sqlite = done // options.at_once % 5 == 4
+            on_sqlite = options.on == "sqlite" or (
+                options.on == "both" and done // options.at_once % 5 == 4
+            )
             with tempfile.TemporaryDirectory() as folder:
                 url = None if on_sqlite else postgresql.fresh()
                 found = asyncio.run(run(Path(folder), url, kills=kills, seed=options.seed + done))
