@@ -1,4 +1,5 @@
--- POST of an organization: the row, its event and its mark for the search in one statement.
+-- POST of an organization: the row, its event, its mark for the search and the number of all in one
+-- statement.
 \set count :count + 1
 \set serial :run + :count * 256 + :client_id
 WITH change AS (
@@ -20,6 +21,14 @@ record AS (
 due AS (
     INSERT INTO organizations_search_due (organization_id)
     SELECT 'org_' || :serial WHERE EXISTS (SELECT FROM change)
+),
+counted AS (
+    INSERT INTO tallies (name, slot, n)
+    VALUES ('organizations', coalesce(
+        (SELECT t.slot FROM tallies AS t WHERE t.name = 'organizations' LIMIT 1 FOR UPDATE SKIP LOCKED),
+        floor(random() * 2147483647)::integer
+    ), 1)
+    ON CONFLICT (name, slot) DO UPDATE SET n = tallies.n + excluded.n
 )
 SELECT change.* FROM change
 \gset done_

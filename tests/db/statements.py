@@ -9,7 +9,11 @@ from sqlalchemy import bindparam, delete, insert, text, update
 from tenantry.access.clients.model import clients
 from tenantry.db.statements import Statement
 from tenantry.event import Event
-from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.model import (
+    ORGANIZATIONS,
+    organization_tally,
+    organizations,
+)
 from tenantry.times import now
 
 INSERT_CLIENT = Statement(
@@ -34,7 +38,8 @@ INSERT_ORGANIZATION = Statement(
 DELETE_ORGANIZATION = Statement(
     delete(organizations)
     .where(organizations.c.id == bindparam("p_id"))
-    .returning(organizations.c.id)
+    .returning(organizations.c.id),
+    organization_tally.one_less(ORGANIZATIONS),
 )
 
 

@@ -288,7 +288,7 @@ event_contexts = Table(
 _context = event_contexts.c
 Index(None, _context.key, _context.value, _context.type, _context.event_id)
 
-# How many rows a table holds, kept by triggers; several slots, so that writers do not queue.
+# How many rows a table holds, in several slots (tenantry.db.tallies).
 tallies = Table(
     "tallies",
     metadata,

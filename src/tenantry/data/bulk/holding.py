@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, case, cast, func, select
+from sqlalchemy import Text, bindparam, case, func, select
 
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.memberships.seats import SEATED
 from tenantry.tenants.organizations.model import Organization, organizations
-from tenantry.tenants.users.model import member_tallies, memberships
+from tenantry.tenants.users.model import member_tally, memberships
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -20,17 +20,13 @@ if TYPE_CHECKING:
     from tenantry.data.bulk.notes import Notes
     from tenantry.db.engine import Session
 
-_o, _m, _t = organizations.c, memberships.c, member_tallies.c
+_o, _m = organizations.c, memberships.c
 _wanted = _o.id.in_(json_values(bindparam("ids", type_=Text)))
 # In one order, so that two imports do not wait for each other.
 _HOLD = Statement(
     select(organizations).where(_wanted).order_by(_o.id).with_for_update(key_share=True)
 )
-_members = (
-    select(func.coalesce(cast(func.sum(_t.n), BigInteger), 0))
-    .where(_t.organization_id == _o.id)
-    .scalar_subquery()
-)
+_members = func.coalesce(member_tally.of(_o.id), 0)
 _seated = (
     select(func.count())
     .select_from(memberships)

@@ -16,7 +16,13 @@ from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations import service
-from tenantry.tenants.organizations.model import Organization, organization_search, organizations
+from tenantry.tenants.organizations.model import (
+    ORGANIZATIONS,
+    Organization,
+    organization_search,
+    organization_tally,
+    organizations,
+)
 from tenantry.tenants.roles.model import default_member_roles
 
 if TYPE_CHECKING:
@@ -73,6 +79,7 @@ async def offered(
         elif founded:
             given = spelled(_COLUMNS, (one.to_row() for one in founded))
             await db.fetch_all(_INSERT, new_organizations=given)
+            await organization_tally.add(db, {ORGANIZATIONS: len(founded)})
             await organization_search.mark_all(db, (one.id for one in founded))
             await db.record_all(
                 call.event("organization.created", organization_id=one.id, after=one.shown())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,12 @@ from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import Json, environment, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.organizations.model import organization_search, organizations
+from tenantry.tenants.organizations.model import (
+    organization_search,
+    organization_tally,
+    organizations,
+)
+from tenantry.tenants.roles.catalogue import RAISE
 from tenantry.tenants.roles.model import (
     permissions,
     role_ancestors,
@@ -25,7 +31,7 @@ from tenantry.tenants.roles.model import (
     role_permissions,
     roles,
 )
-from tenantry.tenants.users.model import user_search, users
+from tenantry.tenants.users.model import member_tally, user_search, user_tally, users
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -53,7 +59,7 @@ _ALREADY = {
     "applications": Statement(select(clients.c.id).where(clients.c.client_type != ENV).limit(1)),
     "roles of its own": Statement(select(_r.id).where(or_(~_fresh, _r.revision > 1)).limit(1)),
 }
-_CLEAR = (Statement(delete(roles)), Statement(delete(permissions)))
+_CLEAR = (Statement(delete(roles)), Statement(delete(permissions)), Statement(RAISE))
 _NAME = Statement(
     update(environment).values(id=bindparam("p_id"), create_time=bindparam("p_create_time"))
 )
@@ -85,6 +91,12 @@ def _insert(table: Table, columns: Sequence[Column[Any]]) -> Statement:
 
 # Of the types whose rows are searched.
 _SEARCHES = {archive.ORGANIZATION.type: organization_search, archive.USER.type: user_search}
+# Of the types whose rows are counted: those of an organization for each, the others all together.
+_TALLIES = {
+    archive.ORGANIZATION.type: organization_tally,
+    archive.USER.type: user_tally,
+    archive.MEMBERSHIP.type: member_tally,
+}
 _INSERT = {kind.type: _insert(kind.table, named(kind.table)) for kind in KINDS.values()}
 # Where the ids go that a line lists: the table, and which of its columns is the listed id.
 _LISTED: dict[str, tuple[Table, str]] = {
@@ -237,6 +249,10 @@ class _Restoring:
         await self.db.fetch_all(_INSERT[kind.type], given=spelled(named(kind.table), rows))
         if search := _SEARCHES.get(kind.type):
             await search.mark_all(self.db, (row["id"] for row in rows))
+        if tally := _TALLIES.get(kind.type):
+            await tally.add(
+                self.db, Counter(row.get("organization_id", kind.table.name) for row in rows)
+            )
         if kind is archive.ROLE:
             await self.db.fetch_all(_INSERT_ANCESTORS, ids=to_json([row["id"] for row in rows]))
         if kind is archive.CLIENT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, delete, insert, tuple_, update
@@ -12,7 +13,16 @@ from tenantry.db.statements import Statement
 from tenantry.events.mail.model import mail
 from tenantry.tenants.memberships import invitations
 from tenantry.tenants.roles.model import role_holders
-from tenantry.tenants.users.model import PENDING_INVITE, User, memberships, user_search, users
+from tenantry.tenants.users.model import (
+    PENDING_INVITE,
+    USERS,
+    User,
+    member_tally,
+    memberships,
+    user_search,
+    user_tally,
+    users,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -103,6 +113,7 @@ async def _write_users(db: Session, people: Iterable[Person]) -> None:
         else:
             old.append({**row, "seen": person.before.revision})
     await _run(db, _INSERT_USERS, _USERS, new)
+    await user_tally.add(db, {USERS: len(new)})
     if len(await _run(db, _UPDATE_USERS, _REVISED, old)) != len(old):
         raise Overtaken
     await user_search.mark_all(db, searched)
@@ -125,6 +136,7 @@ async def _write_memberships(db: Session, joins: Iterable[Join]) -> None:
         given += [_holder(after, id_) for id_ in sorted(held - had)]
         dropped += [_holder(after, id_) for id_ in sorted(had - held)]
     await _run(db, _INSERT_MEMBERSHIPS, _MEMBERSHIPS, new)
+    await member_tally.add(db, Counter(row["organization_id"] for row in new))
     await _run(db, _UPDATE_MEMBERSHIPS, _LABELLED, labelled)
     await _run(db, _DROP_HOLDERS, _HOLDERS, dropped)
     await _run(db, _INSERT_HOLDERS, _HOLDERS, given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert
+from sqlalchemy import Text, bindparam, insert
 
 from tenantry import email_addresses, errors, ids
 from tenantry.db.engine import DuplicateKey, ForeignKey
@@ -26,6 +26,7 @@ from tenantry.tenants.users.model import (
     PENDING_INVITE,
     Membership,
     User,
+    member_tally,
     memberships,
     shown_together,
 )
@@ -44,11 +45,13 @@ if TYPE_CHECKING:
 _m = memberships.c
 _insert = insert(memberships).values(bound(memberships, "m_"))
 _first = _insert.returning(_m.id)
-_JOIN = Statement(_first, roles.GIVE)
-_JOIN_VERIFIED = Statement(_first, roles.GIVE, users.VERIFY)
-_INVITE = Statement(_first, roles.GIVE, mail_service.INSERT)
-_CREATE = Statement(users.INSERT, users.MARK, _insert, roles.GIVE)
-_CREATE_AND_INVITE = Statement(users.INSERT, users.MARK, _insert, roles.GIVE, mail_service.INSERT)
+_COUNT = member_tally.one_more(bindparam("m_organization_id", type_=Text))
+_JOIN = Statement(_first, roles.GIVE, _COUNT)
+_JOIN_VERIFIED = Statement(_first, roles.GIVE, _COUNT, users.VERIFY)
+_INVITE = Statement(_first, roles.GIVE, _COUNT, mail_service.INSERT)
+_created = users.INSERT, users.MARK, users.COUNT, _insert, roles.GIVE, _COUNT
+_CREATE = Statement(*_created)
+_CREATE_AND_INVITE = Statement(*_created, mail_service.INSERT)
 
 
 async def create(

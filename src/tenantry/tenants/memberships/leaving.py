@@ -18,10 +18,13 @@ from tenantry.tenants.memberships.service import member
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users_service
 from tenantry.tenants.users.model import (
+    USERS,
     User,
+    member_tally,
     memberships,
     shown_together,
     user_search,
+    user_tally,
     users,
 )
 
@@ -41,7 +44,8 @@ _IDS = json_values(bindparam("ids", type_=Text))
 _DELETE = Statement(
     delete(memberships)
     .where(_m.organization_id == _ORGANIZATION_ID, _m.user_id == _USER_ID)
-    .returning(_m.id)
+    .returning(_m.id),
+    member_tally.one_less(_ORGANIZATION_ID),
 )
 _ANY = Statement(select(_m.id).where(_m.user_id == _USER_ID).limit(1))
 _NEXT_MEMBERS = Statement(
@@ -146,6 +150,7 @@ async def _send_away(call: Call, organization_id: str, user_ids: str) -> None:
         ids = [user.id for user in gone]
         await db.fetch_all(_DELETE_USERS, ids=to_json(ids))
         await user_search.mark_all(db, ids)
+        await user_tally.add(db, {USERS: -len(ids)})
         await db.record_all(
             call.event("user.deleted", organization_id=organization_id, before=user.shown())
             for user in gone

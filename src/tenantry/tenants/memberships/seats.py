@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, case, cast, func, or_, select
+from sqlalchemy import Text, bindparam, case, func, or_, select
 
 from tenantry import errors
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import Organization, organizations
-from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, member_tallies, memberships
+from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, member_tally, memberships
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -27,11 +27,7 @@ _HOLD = Statement(
     .where(organizations.c.id == _ORGANIZATION_ID)
     .with_for_update(key_share=True)
 )
-_members = (
-    select(cast(func.sum(member_tallies.c.n), BigInteger))
-    .where(member_tallies.c.organization_id == _ORGANIZATION_ID)
-    .scalar_subquery()
-)
+_members = member_tally.of(_ORGANIZATION_ID)
 # A member has a seat, and so has an invitation that holds, at the time `p_now`.
 SEATED = or_(
     _m.status == ACTIVE, (_m.status == PENDING_INVITE) & (_m.expire_time > bindparam("p_now"))

@@ -7,13 +7,18 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, cast, func, select
+from sqlalchemy import Text, bindparam, func, select
 
 from tenantry import errors
 from tenantry.db import pages
-from tenantry.db.schema import json_has, tallies
+from tenantry.db.schema import json_has
 from tenantry.db.statements import Statement
-from tenantry.tenants.organizations.model import organization_search, organizations
+from tenantry.tenants.organizations.model import (
+    ORGANIZATIONS,
+    organization_search,
+    organization_tally,
+    organizations,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, ScalarSelect, Select
@@ -128,6 +133,4 @@ def _conditions(by_external_id: bool, metadata_filters: int) -> list[ColumnEleme
 
 
 def _tally() -> ScalarSelect[int]:
-    # A trigger keeps the tally: the whole table is never counted.
-    total = select(cast(func.sum(tallies.c.n), BigInteger))
-    return total.where(tallies.c.name == organizations.name).scalar_subquery()
+    return organization_tally.of(ORGANIZATIONS)  # the whole table is never counted

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
 from tenantry import ids
-from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
+from tenantry.db.schema import Json, from_json, metadata, tallies, time_column, to_json
 from tenantry.db.search import Searched
 from tenantry.db.spread import of_organization
+from tenantry.db.tallies import Tally
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ Index("uq_organizations__slug", organizations.c.slug, unique=True)
 organization_search = Searched(
     organizations, "organization_id", "display_name", "id", "external_id"
 )
+
+organization_tally = Tally(tallies.c.name)
+ORGANIZATIONS = organizations.name  # its key
 
 # In the order in which every answer lists them.
 FEATURES = ("sso", "dir_sync", "domain_verification", "session_policy")

@@ -22,9 +22,11 @@ from tenantry.db.statements import Statement
 from tenantry.tenants.organizations import in_place
 from tenantry.tenants.organizations.model import (
     FEATURES,
+    ORGANIZATIONS,
     Branding,
     Organization,
     organization_search,
+    organization_tally,
     organizations,
 )
 from tenantry.times import now
@@ -54,7 +56,11 @@ _FIND = {
 }
 _HOLD = Statement(sa.select(organizations).where(_o.id == bindparam("key")).with_for_update())
 _MARK = organization_search.mark
-_INSERT = Statement(sa.insert(organizations).values(bound(organizations)).returning(_o.id), _MARK)
+_INSERT = Statement(
+    sa.insert(organizations).values(bound(organizations)).returning(_o.id),
+    _MARK,
+    organization_tally.one_more(ORGANIZATIONS),
+)
 _update = (
     sa.update(organizations)
     .where(_o.id == bindparam("p_id"), _o.revision == bindparam("p_seen"))
@@ -63,7 +69,9 @@ _update = (
 )
 _UPDATE = {False: Statement(_update), True: Statement(_update, _MARK)}  # by: is it searched anew
 _DELETE = Statement(
-    sa.delete(organizations).where(_o.id == bindparam("p_id")).returning(_o.id), _MARK
+    sa.delete(organizations).where(_o.id == bindparam("p_id")).returning(_o.id),
+    _MARK,
+    organization_tally.one_less(ORGANIZATIONS),
 )
 
 

@@ -1,8 +1,9 @@
 """Roles as a membership shows them: each with its names and all that it permits.
 
 Every answer that shows a user shows these, and they seldom change, so a process remembers them.
-Its memory holds for one version of all roles: a number that triggers raise with every
-change. A read brings the number with what it reads, so nothing is ever out of date.
+Its memory holds for one version of all roles: a number that every change of roles raises
+(`RAISE`). One that goes with its organization raises nothing, for nobody holds it any more. A read
+brings the number with what it reads, so nothing is ever out of date.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, false, select
+from sqlalchemy import Text, bindparam, false, select, update
 
 from tenantry.db.schema import environment, from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
@@ -25,6 +26,8 @@ _MOST = 10_000  # roles that are remembered; more than that, and it begins anew
 
 # To be selected along with what refers to roles.
 version = select(environment.c.roles_version).scalar_subquery()
+# To be made with each change of them.
+RAISE = update(environment).values(roles_version=environment.c.roles_version + 1)
 
 _permitted = (
     select(permissions.c.name, permissions.c.built_in)

@@ -18,7 +18,7 @@ from tenantry.db.rows import bound, prefixed, revised, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
-from tenantry.tenants.roles import listing
+from tenantry.tenants.roles import catalogue, listing
 from tenantry.tenants.roles.listing import Include, Listed
 from tenantry.tenants.roles.model import Role, permissions, role_permissions, roles
 
@@ -59,6 +59,9 @@ _TAKE = Statement(
 )
 
 
+_RAISE = Statement(catalogue.RAISE)
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A role that another one is told of, by name or by id; the field is for the error."""
@@ -91,6 +94,7 @@ async def changing(call: Call, organization_id: str | None) -> AsyncIterator[Ses
         ):
             raise errors.NotFound("organization")
         yield db
+        await db.fetch_all(_RAISE)
 
 
 async def changeable(call: Call, db: Session, organization_id: str | None, name: str) -> Listed:

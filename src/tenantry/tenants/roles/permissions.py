@@ -17,6 +17,7 @@ from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed, revised, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.tenants.roles.catalogue import RAISE
 from tenantry.tenants.roles.model import Permission, permissions
 from tenantry.times import now
 
@@ -36,7 +37,8 @@ _UPDATE = Statement(
     .values(bound(("description", "revision", "update_time")))
     .returning(_p.id)
 )
-_DELETE = Statement(delete(permissions).where(_p.id == bindparam("p_id")).returning(_p.id))
+# The only change of one that a role shows.
+_DELETE = Statement(delete(permissions).where(_p.id == bindparam("p_id")).returning(_p.id), RAISE)
 
 
 class Kind(Enum):

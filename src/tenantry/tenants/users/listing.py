@@ -9,15 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, cast, func, select, true
+from sqlalchemy import Text, bindparam, select, true
 
 from tenantry import errors
 from tenantry.db import pages
-from tenantry.db.schema import tallies
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import reading
-from tenantry.tenants.users.model import member_tallies, memberships, users
+from tenantry.tenants.users.model import USERS, member_tally, memberships, user_tally, users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,22 +94,19 @@ def page_statement(
     return Statement(statement.order_by(order))
 
 
-def member_tally() -> ScalarSelect[int]:
+def members_total() -> ScalarSelect[int]:
     """Return how many members an organization has."""
-    # They are never counted by walking: a trigger keeps the tally.
-    total = select(cast(func.sum(member_tallies.c.n), BigInteger))
-    return total.where(member_tallies.c.organization_id == ORGANIZATION_ID).scalar_subquery()
+    return member_tally.of(ORGANIZATION_ID)  # they are never counted by walking
 
 
 def _all(direction: str) -> Statement:
-    total = select(cast(func.sum(tallies.c.n), BigInteger).label("total"))
-    counted = total.where(tallies.c.name == users.name).subquery("counted")
+    counted = select(user_tally.of(USERS).label("total")).subquery("counted")
     keys = select(_u.id.label("user_id"), _u.id.label("page_key"))
     return page_statement(counted, pages.part(keys, _u.id, direction), direction, of_one=False)
 
 
 def _members(direction: str) -> Statement:
-    total = select(member_tally().label("total")).where(organizations.c.id == ORGANIZATION_ID)
+    total = select(members_total().label("total")).where(organizations.c.id == ORGANIZATION_ID)
     keys = select(_m.user_id, _m.id.label("page_key")).where(_m.organization_id == ORGANIZATION_ID)
     return page_statement(
         total.subquery("counted"), pages.part(keys, _m.id, direction), direction, of_one=True

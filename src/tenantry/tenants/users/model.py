@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
 
 from tenantry import email_addresses, ids
-from tenantry.db.schema import Json, from_json, metadata, time_column, to_json
+from tenantry.db.schema import Json, from_json, metadata, tallies, time_column, to_json
 from tenantry.db.search import Searched
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
+from tenantry.db.tallies import Tally
 from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ users = Table(
 Index("uq_users__email", users.c.email_key, unique=True)
 Index("uq_users__external_id", users.c.external_id, unique=True)
 user_search = Searched(users, "user_id", "email", "external_id")
+user_tally = Tally(tallies.c.name)
+USERS = users.name  # its key
 
 memberships = Table(
     "memberships",
@@ -92,6 +95,7 @@ member_tallies = Table(
     Column("n", BigInteger, nullable=False),
     info=of_organization(),
 )
+member_tally = Tally(member_tallies.c.organization_id)
 
 ACTIVE = "ACTIVE"
 INACTIVE = "INACTIVE"

@@ -226,5 +226,5 @@ def _holds(user_id: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 _COUNT_MEMBERS = Statement(
-    select(listing.member_tally().label("total")).where(organizations.c.id == ORGANIZATION_ID)
+    select(listing.members_total().label("total")).where(organizations.c.id == ORGANIZATION_ID)
 )

@@ -19,11 +19,14 @@ from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users import reading, values
 from tenantry.tenants.users.model import (
+    USERS,
     Membership,
     User,
+    member_tally,
     memberships,
     shown_together,
     user_search,
+    user_tally,
     users,
 )
 from tenantry.times import now
@@ -43,7 +46,8 @@ _USER_ID = bindparam("user_id", type_=Text)
 _IDS = json_values(bindparam("ids", type_=Text))
 INSERT = insert(users).values(bound(users, but={"password_hash", "password_time"})).returning(_u.id)
 MARK = user_search.mark
-_INSERT = Statement(INSERT, MARK)
+COUNT = user_tally.one_more(USERS)
+_INSERT = Statement(INSERT, MARK, COUNT)
 _next_revision = {"revision": _u.revision + 1, "update_time": bindparam("p_update_time")}
 VERIFY = (
     update(users)
@@ -73,8 +77,16 @@ _SIGNED_IN = Statement(
 )
 _HOLD = Statement(select(_u.id).where(_u.id == _USER_ID).with_for_update())
 _HOLD_MEMBERSHIPS = Statement(select(_m.id).where(_m.user_id == _USER_ID).with_for_update())
-_DELETE = Statement(delete(users).where(_u.id == bindparam("p_id")).returning(_u.id), MARK)
-_LEAVE = Statement(delete(memberships).where(_m.user_id == _USER_ID, _m.organization_id.in_(_IDS)))
+_DELETE = Statement(
+    delete(users).where(_u.id == bindparam("p_id")).returning(_u.id),
+    MARK,
+    user_tally.one_less(USERS),
+)
+_LEAVE = Statement(
+    delete(memberships)
+    .where(_m.user_id == _USER_ID, _m.organization_id.in_(_IDS))
+    .returning(_m.organization_id)
+)
 _ORGANIZATIONS = Statement(select(organizations).where(organizations.c.id.in_(_IDS)))
 
 
@@ -226,15 +238,22 @@ async def delete_held(call: Call, user: User) -> None:
     Others may stay behind without an administrator: `memberships.leaving` looks at that.
     """
     db = call.db
-    await _record_leaving(call, user, user.memberships)
-    while len(user.memberships) == reading.MOST_MEMBERSHIPS:  # and there may be more
-        left = [place.organization_id for place in user.memberships]
-        await db.fetch_all(_LEAVE, user_id=user.id, ids=to_json(left))
+    await _leave(call, user)
+    left = user
+    while len(left.memberships) == reading.MOST_MEMBERSHIPS:  # and there may be more
         rest = await reading.find(db, id_=user.id, external_id=None)
-        user = replace(user, memberships=rest.memberships if rest else [])
-        await _record_leaving(call, user, user.memberships)
+        left = replace(user, memberships=rest.memberships if rest else [])
+        await _leave(call, left)
     deleted = call.event("user.deleted", before=user.shown())
     await db.apply(_DELETE, deleted, p_id=user.id)
+
+
+async def _leave(call: Call, user: User) -> None:
+    """End the memberships of a user that are known."""
+    await _record_leaving(call, user, user.memberships)
+    left = to_json([place.organization_id for place in user.memberships])
+    gone = await call.db.fetch_all(_LEAVE, user_id=user.id, ids=left)
+    await member_tally.add(call.db, {row["organization_id"]: -1 for row in gone})
 
 
 def duplicate(problem: DuplicateKey, user: User) -> errors.Duplicate:
