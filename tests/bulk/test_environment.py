@@ -43,6 +43,7 @@ LEFT_OUT = {
     *("passkeys", "totp_registrations", "recovery_codes", "interceptors"),  # sealed, or of its host
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others
     *("organizations_search_due", "users_search_due"),  # made from the others
+    "organization_keys",  # made from the others
 }
 
 _MANAGEMENT = Statement(

@@ -40,13 +40,6 @@ _FOREIGN_KEYS = """
     WHERE contype = 'f' AND conparentid = 0
 """
 
-# These are still to be changed.
-NOT_YET_UNIQUE = {
-    "uq_memberships__invite_digest",
-    "uq_organizations__external_id",
-    "uq_organizations__slug",
-}
-
 
 @pytest.fixture
 def rows(postgresql_migrated):
@@ -76,7 +69,7 @@ def test_a_table_of_an_organization_has_it_in_its_keys(rows):
             else:
                 without.add(index)
     assert keyed == {name for name, t in TABLES.items() if spread_of(t).is_of_organization}
-    assert without == planner | NOT_YET_UNIQUE
+    assert without == planner
 
 
 def test_no_table_has_a_trigger(rows):

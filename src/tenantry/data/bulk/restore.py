@@ -18,6 +18,7 @@ from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import Json, environment, json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.tenants.organizations import directory
 from tenantry.tenants.organizations.model import (
     organization_search,
     organization_tally,
@@ -247,12 +248,7 @@ class _Restoring:
         if kind is archive.ROLE:
             _check_bases(batch)
         await self.db.fetch_all(_INSERT[kind.type], given=spelled(named(kind.table), rows))
-        if search := _SEARCHES.get(kind.type):
-            await search.mark_all(self.db, (row["id"] for row in rows))
-        if tally := _TALLIES.get(kind.type):
-            await tally.add(
-                self.db, Counter(row.get("organization_id", kind.table.name) for row in rows)
-            )
+        await self._note(kind, rows)
         if kind is archive.ROLE:
             await self.db.fetch_all(_INSERT_ANCESTORS, ids=to_json([row["id"] for row in rows]))
         if kind is archive.CLIENT:
@@ -274,6 +270,17 @@ class _Restoring:
             if further:
                 given = spelled(named(table), further)
                 await self.db.fetch_all(_INSERT_LISTED[kind.type], given=given)
+
+    async def _note(self, kind: Kind, rows: list[dict[str, Any]]) -> None:
+        """Write what is kept of new rows in other tables, so that they are found and counted."""
+        if search := _SEARCHES.get(kind.type):
+            await search.mark_all(self.db, (row["id"] for row in rows))
+        if kind is archive.ORGANIZATION:
+            await directory.enter(self.db, to_json([row["id"] for row in rows]))
+        if tally := _TALLIES.get(kind.type):
+            await tally.add(
+                self.db, Counter(row.get("organization_id", kind.table.name) for row in rows)
+            )
 
 
 def _check_bases(batch: Iterable[tuple[int, dict[str, Any]]]) -> None:

@@ -4,4 +4,4 @@ One row each. Members, connections and links are not owned here: those rooms ref
 organization, and their rows go when it goes.
 """
 
-__all__ = ["model", "service"]
+__all__ = ["directory", "model", "service"]

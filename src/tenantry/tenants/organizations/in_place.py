@@ -15,12 +15,22 @@ from sqlalchemy import bindparam, func
 
 from tenantry.db.schema import Json, json_values
 from tenantry.db.statements import Statement, recorded
-from tenantry.tenants.organizations.model import FEATURES, organization_search, organizations
+from tenantry.tenants.organizations import directory
+from tenantry.tenants.organizations.model import (
+    FEATURES,
+    organization_search,
+    organizations,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement
 
 _o = organizations.c
+# By which an organization is found, as the parameter `key`.
+IDENTIFIED = {
+    "id": _o.id == bindparam("key"),
+    "external_id": directory.has("external_id", bindparam("key", type_=sa.Text)),
+}
 _MEMBERS = (
     *("id", "display_name", "region_code", "metadata", "external_id", "slug", "logo_url"),
     *("max_allowed_users", "session_policy", "branding"),
@@ -37,7 +47,7 @@ def update(changed: tuple[str, ...], *, by: str, guarded: bool) -> Statement:
     """
     before = (
         sa.select(organizations, _rest(changed).label("rest"))
-        .where(_o[by] == bindparam("key"))
+        .where(IDENTIFIED[by])
         .with_for_update()
         .cte("before")
     )
@@ -71,6 +81,8 @@ def update(changed: tuple[str, ...], *, by: str, guarded: bool) -> Statement:
         renamed = [before.c[name].is_distinct_from(change.c[name]) for name in searched]
         ids = sa.select(before.c.id).join_from(before, change, sa.or_(*renamed))
         also.append(organization_search.marking(ids).cte("marked"))
+    if keys := [name for name in directory.COLUMNS if name in changed]:
+        also.append(directory.moved(before, change, keys).cte("entered"))
     return Statement(
         sa.select(
             *(before.c[column.name] for column in organizations.c),

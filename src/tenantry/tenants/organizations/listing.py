@@ -13,6 +13,7 @@ from tenantry import errors
 from tenantry.db import pages
 from tenantry.db.schema import json_has
 from tenantry.db.statements import Statement
+from tenantry.tenants.organizations import directory
 from tenantry.tenants.organizations.model import (
     ORGANIZATIONS,
     organization_search,
@@ -120,7 +121,7 @@ def _found(conditions: list[ColumnElement[bool]], *, by_text: bool) -> Select[An
 def _conditions(by_external_id: bool, metadata_filters: int) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if by_external_id:
-        conditions.append(_o.external_id == bindparam("external_id"))
+        conditions.append(directory.has("external_id", bindparam("external_id", type_=Text)))
     conditions += [
         json_has(
             _o.metadata,

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 from tenantry import ids
 from tenantry.db.schema import Json, from_json, metadata, tallies, time_column, to_json
 from tenantry.db.search import Searched
-from tenantry.db.spread import of_organization
+from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.db.tallies import Tally
 from tenantry.times import rfc3339
 
@@ -40,8 +40,18 @@ organizations = Table(
     time_column("update_time"),
     info=of_organization("id", prefix=ids.ORGANIZATION),
 )
-Index("uq_organizations__external_id", organizations.c.external_id, unique=True)
-Index("uq_organizations__slug", organizations.c.slug, unique=True)
+
+# Of the organizations that have one of these: each is of one (`directory`).
+organization_keys = Table(
+    "organization_keys",
+    metadata,
+    Column("organization_id", Text, primary_key=True),
+    Column("external_id", Text),
+    Column("slug", Text),
+    info=OF_ENVIRONMENT,
+)
+Index("uq_organization_keys__external_id", organization_keys.c.external_id, unique=True)
+Index("uq_organization_keys__slug", organization_keys.c.slug, unique=True)
 organization_search = Searched(
     organizations, "organization_id", "display_name", "id", "external_id"
 )

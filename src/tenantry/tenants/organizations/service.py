@@ -19,7 +19,7 @@ from tenantry.db.engine import DuplicateKey, event_params
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.organizations import in_place
+from tenantry.tenants.organizations import directory, in_place
 from tenantry.tenants.organizations.model import (
     FEATURES,
     ORGANIZATIONS,
@@ -51,28 +51,29 @@ _ATTEMPTS = 3
 
 _o = organizations.c
 _FIND = {
-    by: Statement(sa.select(organizations).where(_o[by] == bindparam("key")))
-    for by in ("id", "external_id")
+    by: Statement(sa.select(organizations).where(condition))
+    for by, condition in in_place.IDENTIFIED.items()
 }
 _HOLD = Statement(sa.select(organizations).where(_o.id == bindparam("key")).with_for_update())
 _MARK = organization_search.mark
-_INSERT = Statement(
-    sa.insert(organizations).values(bound(organizations)).returning(_o.id),
-    _MARK,
-    organization_tally.one_more(ORGANIZATIONS),
-)
+_insert = sa.insert(organizations).values(bound(organizations)).returning(_o.id)
 _update = (
     sa.update(organizations)
     .where(_o.id == bindparam("p_id"), _o.revision == bindparam("p_seen"))
     .values(bound(organizations, but={"id", "create_time", "region_code"}))
     .returning(_o.id)
 )
-_UPDATE = {False: Statement(_update), True: Statement(_update, _MARK)}  # by: is it searched anew
-_DELETE = Statement(
-    sa.delete(organizations).where(_o.id == bindparam("p_id")).returning(_o.id),
-    _MARK,
-    organization_tally.one_less(ORGANIZATIONS),
-)
+_delete = sa.delete(organizations).where(_o.id == bindparam("p_id")).returning(_o.id)
+_count_one = organization_tally.one_more(ORGANIZATIONS)
+# By: has it an external id or a slug.
+_INSERT = {
+    False: Statement(_insert, _MARK, _count_one),
+    True: Statement(_insert, _MARK, _count_one, directory.ENTER),
+}
+_DELETE = Statement(_delete, _MARK, organization_tally.one_less(ORGANIZATIONS), directory.LEAVE)
+_UPDATE = Statement(_update)
+_UPDATE_SEARCHED = Statement(_update, _MARK)
+_UPDATE_KEYS = Statement(_update, _MARK, directory.ENTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,8 @@ async def create(
         after=organization.shown(),
     )
     try:
-        await call.db.apply(_INSERT, event, **prefixed(organization.to_row()))
+        statement = _INSERT[any(getattr(organization, name) for name in directory.COLUMNS)]
+        await call.db.apply(statement, event, **prefixed(organization.to_row()))
     except DuplicateKey as problem:
         raise _duplicate(problem, organization) from None
     return organization
@@ -376,7 +378,11 @@ async def _attempt(
         after=after.shown(),
     )
     params = prefixed(after.to_row())
-    statement = _UPDATE[not changes.keys().isdisjoint(organization_search.columns)]
+    statement = _UPDATE
+    if not changes.keys().isdisjoint(directory.COLUMNS):
+        statement = _UPDATE_KEYS
+    elif not changes.keys().isdisjoint(organization_search.columns):
+        statement = _UPDATE_SEARCHED
     try:
         changed = await call.db.apply(statement, event, p_seen=before.revision, **params)
     except DuplicateKey as problem:

@@ -73,10 +73,10 @@ memberships = Table(
 Index("uq_memberships__id", memberships.c.organization_id, memberships.c.id, unique=True)
 Index("ix_memberships__user_id_id", memberships.c.user_id, memberships.c.id)
 _invited = memberships.c.invite_digest.is_not(None)
+# Derived from the id of the membership, so it comes once without a rule.
 Index(
-    "uq_memberships__invite_digest",
+    "ix_memberships__invite_digest",
     memberships.c.invite_digest,
-    unique=True,
     postgresql_where=_invited,
     sqlite_where=_invited,
 )
