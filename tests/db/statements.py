@@ -7,10 +7,13 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, text, update
 
 from tenantry.access.clients.model import clients
+from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.event import Event
+from tenantry.tenants.organizations import directory
 from tenantry.tenants.organizations.model import (
     ORGANIZATIONS,
+    organization_keys,
     organization_tally,
     organizations,
 )
@@ -35,6 +38,8 @@ INSERT_ORGANIZATION = Statement(
     .values({name: bindparam(f"p_{name}") for name in organizations.c.keys()})  # noqa: SIM118
     .returning(organizations.c.id)
 )
+INSERT_ENTERED = Statement(INSERT_ORGANIZATION.clause, directory.ENTER)
+INSERT_KEYS = Statement(insert(organization_keys).values(bound(organization_keys)))
 DELETE_ORGANIZATION = Statement(
     delete(organizations)
     .where(organizations.c.id == bindparam("p_id"))

@@ -12,6 +12,8 @@ import pytest
 from statements import (
     DELETE_CLIENT,
     INSERT_CLIENT,
+    INSERT_ENTERED,
+    INSERT_KEYS,
     INSERT_ORGANIZATION,
     RENAME_CLIENT,
     count,
@@ -107,20 +109,20 @@ async def test_that_holds_within_a_transaction_that_goes_on(db, unrecordable):
 
 @pytest.mark.parametrize("field", ["external_id", "slug"])
 async def test_a_duplicate_names_its_field(db, field):
-    await db.fetch_all(INSERT_ORGANIZATION, **organization("org_1", **{field: "a"}))
+    await db.apply(INSERT_ENTERED, event(), **organization("org_1", **{field: "a"}))
     again = organization("org_2", **{field: "a"})
     with pytest.raises(DuplicateKey) as problem:
-        await db.apply(INSERT_ORGANIZATION, event(), **again)
+        await db.apply(INSERT_ENTERED, event(), **again)
     assert problem.value.field == field
     with pytest.raises(DuplicateKey) as problem:
-        await db.fetch_all(INSERT_ORGANIZATION, **again)
+        await db.fetch_all(INSERT_KEYS, **{**again, "p_organization_id": "org_2"})
     assert problem.value.field == field
     with pytest.raises(DuplicateKey) as problem:
         async with db.transaction() as tx:
-            await tx.apply(INSERT_ORGANIZATION, event(), **again)
+            await tx.apply(INSERT_ENTERED, event(), **again)
     assert problem.value.field == field
     assert await count(db, "organizations") == 1
-    assert await count(db, "events") == 0
+    assert await count(db, "events") == 1
 
 
 async def test_nothing_is_no_duplicate_of_nothing(db):
@@ -265,6 +267,8 @@ async def test_many_changes_at_once_are_all_made(db):
 
 async def test_a_number_of_64_bits_and_any_text_come_back(db):
     await db.fetch_all(
+        INSERT_ENTERED,
+        INSERT_KEYS,
         INSERT_ORGANIZATION,
         **organization(
             "org_1",

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from sqlalchemy import func, select
-from statements import INSERT_CLIENT, INSERT_ORGANIZATION, count, event, names, organization, sql
+from statements import INSERT_CLIENT, INSERT_KEYS, count, event, names, sql
 
 from tenantry import errors
 from tenantry.access.clients.model import clients
@@ -283,12 +283,12 @@ async def test_a_text_with_a_nul_is_the_callers_mistake(pg):
 
 
 async def test_a_duplicate_does_not_cost_the_connection(pg, admin):
-    row = organization("org_1", external_id="a")
-    await pg.fetch_all(INSERT_ORGANIZATION, **row)
+    row = {"p_organization_id": "org_1", "p_external_id": "a", "p_slug": None}
+    await pg.fetch_all(INSERT_KEYS, **row)
     before = await backends(admin)
     for _ in range(5):
         with pytest.raises(DuplicateKey):
-            await pg.fetch_all(INSERT_ORGANIZATION, **row | {"p_id": "org_2"})
+            await pg.fetch_all(INSERT_KEYS, **row | {"p_organization_id": "org_2"})
     assert [pid for pid, _ in await backends(admin)] == [pid for pid, _ in before]
 
 

@@ -90,7 +90,7 @@ async def test_a_change_that_does_not_happen_takes_nothing(call, update):
 
 
 async def test_organizations_that_want_the_same_at_once_get_it_one_after_the_other(call):
-    """Both hold one, and want that of the other: whatever comes of it, each is of one."""
+    """Each holds one, and wants that of another: however it ends, each is of one."""
     made = [await create(call, external_id=name) for name in ("a", "b", "c")]
     wanted = [
         service.update(call, Identity(one.id), {"external_id": name})

@@ -65,26 +65,41 @@ def migrate(
             help="Also while a former version runs, which can change nothing any more then.",
         ),
     ] = False,
+    distribute: Annotated[
+        bool,
+        typer.Option("--distribute", help="Then spread it over the machines of Citus."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the database's schema up to date."""
     import asyncio
 
     from tenantry import data_folder
+    from tenantry.db.distribute import DistributeError, distributing
     from tenantry.db.opening import OpenError, bring_up_to_date
     from tenantry.db.revisions import HEAD
+
+    async def work() -> tuple[list[str], list[str]]:
+        upgraded = bring_up_to_date(settings.database, beside_older=beside_older)
+        if not distribute:
+            return (await upgraded)[1], []
+        import tenantry.app  # noqa: F401 - each room of it declares its tables
+
+        return await distributing(settings.database, upgraded)
 
     settings = load()
     data_folder.make(settings)
     try:
-        upgraded = bring_up_to_date(settings.database, beside_older=beside_older)
-        _, applied = asyncio.run(upgraded)
-    except OpenError as problem:
+        applied, distributed = asyncio.run(work())
+    except (OpenError, DistributeError) as problem:
         running.fail(str(problem))
     if as_json:
-        running.print_json({"applied": applied, "revision": HEAD})
-    else:
-        running.say(f"applied {', '.join(applied)}" if applied else f"at {HEAD} already")
+        told: dict[str, object] = {"applied": applied, "revision": HEAD}
+        running.print_json(told | {"distributed": distributed} if distribute else told)
+        return
+    running.say(f"applied {', '.join(applied)}" if applied else f"at {HEAD} already")
+    if distribute:
+        running.say("\n".join(distributed) or "distributed already")
 
 
 @app.command()

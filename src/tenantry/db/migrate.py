@@ -13,7 +13,8 @@ from tenantry.db.revisions import HEAD
 
 if TYPE_CHECKING:
     from alembic.config import Config
-HEAD = "0014"
+    from alembic.script import Script
+    from sqlalchemy import Connection, Engine
 
 # Any number, the same in every process: they migrate one after the other.
 _ADVISORY_LOCK = 7_305_771_102

@@ -337,7 +337,12 @@ class _merged(GenericFunction[int]):  # noqa: N801
 
 @compiles(_merged, "postgresql")
 def _merged_postgresql(element: _merged, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"gin_clean_pending_list({compiler.process(element.clause_expr.element, **kw)})"
+    name = compiler.process(element.clause_expr.element, **kw)
+    # Of an index in parts, that of each part.
+    return (
+        "(SELECT sum(gin_clean_pending_list(oid)) FROM pg_class WHERE relkind = 'i'"
+        f" AND oid IN (SELECT {name}::regclass UNION SELECT relid FROM pg_partition_tree({name})))"
+    )
 
 
 @compiles(_merged, "sqlite")

@@ -272,7 +272,7 @@ class _Restoring:
                 await self.db.fetch_all(_INSERT_LISTED[kind.type], given=given)
 
     async def _note(self, kind: Kind, rows: list[dict[str, Any]]) -> None:
-        """Write what is kept of new rows in other tables, so that they are found and counted."""
+        """Let new rows be found and counted: other tables keep something of each."""
         if search := _SEARCHES.get(kind.type):
             await search.mark_all(self.db, (row["id"] for row in rows))
         if kind is archive.ORGANIZATION:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, delete, exists, select
 
 from tenantry import errors
+from tenantry.db.left_behind import delete_left_behind
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.memberships import administrators, seats
@@ -90,6 +91,8 @@ async def remove_member(
         gone = await db.apply(_DELETE, event, organization_id=organization_id, user_id=user.id)
         if gone is None:
             raise errors.NotFound("membership")  # with its user, meanwhile
+        key = {"organization_id": organization_id, "user_id": user.id}
+        await delete_left_behind(db, memberships, [key])
         if cascade and await db.fetch_one(_ANY, user_id=user.id) is None:
             await users_service.delete_held(held, replace(user, memberships=[]))
 

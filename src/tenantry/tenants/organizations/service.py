@@ -16,6 +16,7 @@ from sqlalchemy import bindparam
 
 from tenantry import errors, ids
 from tenantry.db.engine import DuplicateKey, event_params
+from tenantry.db.left_behind import delete_left_behind
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
@@ -71,9 +72,14 @@ _INSERT = {
     True: Statement(_insert, _MARK, _count_one, directory.ENTER),
 }
 _DELETE = Statement(_delete, _MARK, organization_tally.one_less(ORGANIZATIONS), directory.LEAVE)
-_UPDATE = Statement(_update)
-_UPDATE_SEARCHED = Statement(_update, _MARK)
-_UPDATE_KEYS = Statement(_update, _MARK, directory.ENTER)
+# By: is it searched anew, and has it another external id or slug.
+_UPDATE = {
+    (searched, entered): Statement(
+        _update, *([_MARK] if searched else []), *([directory.ENTER] if entered else [])
+    )
+    for searched in (False, True)
+    for entered in (False, True)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +264,7 @@ async def remove(
         call.expect(before.revision)
         await dismiss_members(held, before.id)
         event = call.event("organization.deleted", organization_id=before.id, before=before.shown())
+        await delete_left_behind(db, organizations, [{"id": before.id}])
         await db.apply(_DELETE, event, p_id=before.id)
 
 
@@ -378,11 +385,11 @@ async def _attempt(
         after=after.shown(),
     )
     params = prefixed(after.to_row())
-    statement = _UPDATE
-    if not changes.keys().isdisjoint(directory.COLUMNS):
-        statement = _UPDATE_KEYS
-    elif not changes.keys().isdisjoint(organization_search.columns):
-        statement = _UPDATE_SEARCHED
+    searched, entered = (
+        not changes.keys().isdisjoint(columns)
+        for columns in (organization_search.columns, directory.COLUMNS)
+    )
+    statement = _UPDATE[searched, entered]
     try:
         changed = await call.db.apply(statement, event, p_seen=before.revision, **params)
     except DuplicateKey as problem:

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, true
 
 from tenantry import email_addresses, errors
 from tenantry.db.engine import DuplicateKey
+from tenantry.db.left_behind import delete_left_behind
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
@@ -254,6 +255,8 @@ async def _leave(call: Call, user: User) -> None:
     left = to_json([place.organization_id for place in user.memberships])
     gone = await call.db.fetch_all(_LEAVE, user_id=user.id, ids=left)
     await member_tally.add(call.db, {row["organization_id"]: -1 for row in gone})
+    keys = [{"organization_id": row["organization_id"], "user_id": user.id} for row in gone]
+    await delete_left_behind(call.db, memberships, keys)
 
 
 def duplicate(problem: DuplicateKey, user: User) -> errors.Duplicate:
