@@ -1,5 +1,5 @@
--- POST of an organization: the row, its event, its mark for the search and the number of all in one
--- statement.
+-- POST of an organization: the row, its event, its mark for the search, its external id in the
+-- directory and the number of all in one statement.
 \set count :count + 1
 \set serial :run + :count * 256 + :client_id
 WITH change AS (
@@ -22,12 +22,18 @@ due AS (
     INSERT INTO organizations_search_due (organization_id)
     SELECT 'org_' || :serial WHERE EXISTS (SELECT FROM change)
 ),
+entered AS (
+    INSERT INTO organization_keys (organization_id, external_id, slug)
+    SELECT 'org_' || :serial, 'crm-' || :serial, NULL WHERE EXISTS (SELECT FROM change)
+    ON CONFLICT (organization_id) DO UPDATE
+    SET external_id = excluded.external_id, slug = excluded.slug
+),
 counted AS (
     INSERT INTO tallies (name, slot, n)
-    VALUES ('organizations', coalesce(
+    SELECT 'organizations', coalesce(
         (SELECT t.slot FROM tallies AS t WHERE t.name = 'organizations' LIMIT 1 FOR UPDATE SKIP LOCKED),
         floor(random() * 2147483647)::integer
-    ), 1)
+    ), 1 WHERE EXISTS (SELECT FROM change)
     ON CONFLICT (name, slot) DO UPDATE SET n = tallies.n + excluded.n
 )
 SELECT change.* FROM change

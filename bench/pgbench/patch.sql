@@ -1,6 +1,6 @@
--- PATCH: a read by primary key, then the change with its event and its mark for the search, if the
--- revision is still the one that was read. Each client has organizations of its own; no values come
--- twice.
+-- PATCH: a read by primary key, then the change with its event, its mark for the search and its
+-- external id in the directory, if the revision is still the one that was read. Each client has
+-- organizations of its own; no values come twice.
 \set count :count + 1
 \set serial :run + :count * 256 + :client_id
 \set own random(0, :organizations / :clients - 1)
@@ -37,6 +37,11 @@ record AS (
 due AS (
     INSERT INTO organizations_search_due (organization_id)
     SELECT 'org_' || :id WHERE EXISTS (SELECT FROM change)
+),
+entered AS (
+    INSERT INTO organization_keys (organization_id, external_id)
+    SELECT 'org_' || :id, 'crm-' || :serial WHERE EXISTS (SELECT FROM change)
+    ON CONFLICT (organization_id) DO UPDATE SET external_id = excluded.external_id
 )
 SELECT change.* FROM change
 \gset done_

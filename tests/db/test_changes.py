@@ -267,8 +267,6 @@ async def test_many_changes_at_once_are_all_made(db):
 
 async def test_a_number_of_64_bits_and_any_text_come_back(db):
     await db.fetch_all(
-        INSERT_ENTERED,
-        INSERT_KEYS,
         INSERT_ORGANIZATION,
         **organization(
             "org_1",

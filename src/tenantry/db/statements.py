@@ -6,7 +6,7 @@ import functools
 from operator import and_, eq
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import BigInteger, bindparam, func, insert, literal_column, select, true, union_all
+from sqlalchemy import bindparam, func, insert, literal_column, select, true, union_all
 from sqlalchemy import cast as sa_cast
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
@@ -57,23 +57,6 @@ def _happened_postgresql(_element: happened, _compiler: SQLCompiler, **_: Any) -
 @compiles(happened, "sqlite")
 def _happened_sqlite(_element: happened, _compiler: SQLCompiler, **_: Any) -> str:
     return "true"  # else it is not made
-
-
-class times_happened(GenericFunction[int]):  # noqa: N801
-    """How many rows the first change of a statement has changed: for one that follows it."""
-
-    inherit_cache = True
-    type = BigInteger()
-
-
-@compiles(times_happened, "postgresql")
-def _times_happened_postgresql(_e: times_happened, _compiler: SQLCompiler, **_: Any) -> str:
-    return "(SELECT count(*) FROM change)"
-
-
-@compiles(times_happened, "sqlite")
-def _times_happened_sqlite(_element: times_happened, _compiler: SQLCompiler, **_: Any) -> str:
-    return "1"  # of a first change of one row; else it is not made
 
 
 class Statement:

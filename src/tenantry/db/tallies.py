@@ -25,7 +25,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
 from tenantry.db.records import records, spelled
-from tenantry.db.statements import Statement, times_happened
+from tenantry.db.statements import Statement, happened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,16 +51,15 @@ class Tally:
         given = records("given", _NUMBERS)
         # A condition, or SQLite would take the conflict for that of a join.
         rows = select(given.c.key, self._free(given.c.key), given.c.n).where(true())
-        names = [key.name, "slot", "n"]
-        self._add = Statement(self._added(insert(self._table).from_select(names, rows)))
+        self._add = Statement(self._added(rows))
 
     def one_more(self, key: ColumnElement[str] | str) -> Insert:
         """Return the further change of a statement that inserts a row of this key."""
-        return self._step(key, literal_column("1", BigInteger))
+        return self._step(key, 1)
 
     def one_less(self, key: ColumnElement[str] | str) -> Insert:
         """Return the further change of a statement that deletes a row of this key, or none."""
-        return self._step(key, -times_happened())
+        return self._step(key, -1)
 
     def of(self, key: ColumnElement[str] | str) -> ScalarSelect[int]:
         """Return the number of a key, NULL for one that was never counted."""
@@ -73,17 +72,16 @@ class Tally:
         if rows:
             await db.fetch_all(self._add, given=spelled(_NUMBERS, rows))
 
-    def _step(self, key: ColumnElement[str] | str, n: ColumnElement[int]) -> Insert:
-        key = _spelled(key)
-        values = {self._key.name: key, "slot": self._free(key), "n": n}
-        return self._added(insert(self._table).values(values).inline())
+    def _step(self, key: ColumnElement[str] | str, n: int) -> Insert:
+        one = _spelled(key), literal_column(str(n), BigInteger)
+        return self._added(select(one[0], self._free(one[0]), one[1]).where(happened()))
 
     def _added(self, rows: Any) -> Insert:
-        changed: Insert = rows.on_conflict_do_update(
+        added = insert(self._table).from_select([self._key.name, "slot", "n"], rows)
+        return added.on_conflict_do_update(
             index_elements=[self._key, self._table.c.slot],
-            set_={"n": self._table.c.n + rows.excluded.n},
+            set_={"n": self._table.c.n + added.excluded.n},
         )
-        return changed
 
     def _free(self, key: ColumnElement[str]) -> _free_slot:
         return _free_slot(self._key, key)
