@@ -273,7 +273,7 @@ async def live(call):
         assert (found.total_size, len(found.items)) == (total, min(total, 5)), narrow
     await organization_search.catch_up(call.db)
     found = await listing.page(call, listing.Filter(query="umbr"), page_size=5, page_token="")
-    assert [one.id for one in found.items] == [first.id]
+    assert [one["id"] for one in found.items] == [first.id]
 
     ada, bob = [
         await joining.create(

@@ -87,7 +87,7 @@ async def walk(call, narrow, size):
     forward, token, backs = [], "", []
     while True:
         page = await listing.page(call, narrow, page_size=size, page_token=token)
-        forward.append([one.id for one in page.items])
+        forward.append([one["id"] for one in page.items])
         assert bool(page.prev_page_token) == bool(token)
         backs.append(page.prev_page_token)
         total = page.total_size
@@ -98,7 +98,7 @@ async def walk(call, narrow, size):
     token = backs[-1]
     while token:
         page = await listing.page(call, narrow, page_size=size, page_token=token)
-        backward.insert(0, [one.id for one in page.items])
+        backward.insert(0, [one["id"] for one in page.items])
         assert page.total_size == total
         assert page.next_page_token
         token = page.prev_page_token

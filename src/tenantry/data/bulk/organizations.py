@@ -69,7 +69,8 @@ async def offered(
     async with call.db.transaction() as db:
         await db.expect_growth()
         for row in await _find(db, rows, notes):
-            offers.add(Offer(Organization.from_row(row), row["default_role_id"]))
+            values = [row[column.name] for column in _COLUMNS]  # of a noted one, by name alone
+            offers.add(Offer(Organization.from_row(values), row["default_role_id"]))
         if not create:
             return offers
         founded = _founded(db, rows, offers, contract=contract, region_code=region_code)
