@@ -23,10 +23,15 @@ def sqlite_template(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql):
-    """The name of a database whose schema is current, to be copied."""
+def postgresql_template(request, postgresql):
+    """The name of a database whose schema is current, to be copied; in parts if asked for."""
     url = postgresql.fresh()
-    migrate.upgrade(url)
+    if request.config.getoption("parted"):
+        import spreading
+
+        spreading.migrated(url)
+    else:
+        migrate.upgrade(url)
     return postgresql.name_of(url)
 
 

@@ -41,6 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run each test on each database over each wire, and what is marked thorough",
     )
+    parser.addoption(
+        "--parted",
+        action="store_true",
+        help="copy databases on PostgreSQL from one that is spread (tests/spreading.py)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,6 +10,9 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
+import tenantry.app  # noqa: F401 - each room of it declares its tables
+from tenantry.db import distribute, migrate
+
 PARTS = 4
 
 _STAND_IN = """
@@ -79,6 +82,16 @@ def spread(url: str) -> None:
                 _part(connection, table, column)
         for table, name, rule, _ in rules:
             connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}")
+
+
+def migrated(url: str) -> None:
+    """Bring an empty database up to date, and spread it by all steps of the command."""
+    install(url)
+    migrate.upgrade(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in distribute.steps().values():
+            connection.execute(statement)
+    spread(url)
 
 
 def _part(connection, table, column):

@@ -34,7 +34,7 @@ async def create(call, name, **members: str):
 async def found(call, part):
     page = await listing.page(call, listing.Filter(query=part), page_size=30, page_token="")
     assert page.total_size == len(page.items)
-    return [one.id for one in page.items]
+    return [one["id"] for one in page.items]
 
 
 async def rename(call, id_, name):
