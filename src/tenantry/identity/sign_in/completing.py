@@ -186,7 +186,7 @@ async def _completed(
 
 
 def new_code(request: AuthRequest, session: Session) -> tuple[str, dict[str, Any]]:
-    """Return a code for what was asked for, and its parameters; see `codes.new`."""
+    """Return a code for this request, and its parameters; see `codes.new`."""
     params = request.params
     return codes.new(
         session=session,
