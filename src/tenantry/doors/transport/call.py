@@ -134,7 +134,7 @@ class Pipeline:
             response, headers = await self._run_once(
                 method, call, message, admission.idempotency_key
             )
-        if admission.caller.kind is not Kind.MANAGEMENT_CLIENT:
+        if not visible.sees_all(admission.caller):
             response = message_of(response)
             visible.hide(response, admission.caller, self._visible_metadata)
         return response, headers

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf import DescMessage, Message
 
+from tenantry.caller import Kind
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -19,10 +21,15 @@ _FIELD = "metadata"
 _PERMISSION = "organizations_read"
 
 
-def hide(message: Message[Any], caller: Caller, keys: Collection[str]) -> None:
-    """Take from an answer all metadata that this caller does not see; ``keys`` may be seen.
+def sees_all(caller: Caller) -> bool:
+    """Whether nothing is hidden from this caller."""
+    return caller.kind is Kind.MANAGEMENT_CLIENT
 
-    A management client sees all.
+
+def hide(message: Message[Any], caller: Caller, keys: Collection[str]) -> None:
+    """Take from an answer all metadata that a caller does not see that does not see all.
+
+    ``keys`` may be seen.
     """
     _keep(message, keys if _PERMISSION in (caller.permissions or ()) else ())
 
