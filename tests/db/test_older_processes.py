@@ -130,6 +130,7 @@ def test_a_migration_that_an_older_process_does_not_know_is_refused_beside_it(
     assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.thorough
 def test_a_start_of_the_later_version_is_refused_too(older, tmp_path):
     later = Later(tmp_path, older_may_run=False)
     other = LiveServer(tmp_path, **older._settings_but("listen"))
