@@ -27,10 +27,7 @@ def sees_all(caller: Caller) -> bool:
 
 
 def hide(message: Message[Any], caller: Caller, keys: Collection[str]) -> None:
-    """Take from an answer all metadata that a caller does not see that does not see all.
-
-    ``keys`` may be seen.
-    """
+    """Take all metadata from an answer to somebody else, but ``keys`` that a reader may see."""
     _keep(message, keys if _PERMISSION in (caller.permissions or ()) else ())
 
 
