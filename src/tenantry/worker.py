@@ -29,6 +29,8 @@ from tenantry.events.webhooks import disabling, pruning
 from tenantry.events.webhooks.delivery import Pump
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.auth_log import retention as sign_ins
+from tenantry.identity.federation import replays
+from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
 from tenantry.identity.proofs.passkeys import challenges
 from tenantry.identity.proofs.passwordless import mails as passwordless_mails
@@ -120,6 +122,10 @@ def jobs(settings: Settings) -> list[Job]:
         Job("old sign-ins", _pruning(keep_sign_ins)),
         Job("unproved sign-ins", _pruning(sign_ins.prune_unproved, every=_ANYBODYS_SECONDS)),
         Job("old attempts", _pruning(attempts.prune, every=_ANYBODYS_SECONDS)),
+        Job(
+            "old federation requests", _pruning(federation_requests.prune, every=_ANYBODYS_SECONDS)
+        ),
+        Job("seen assertions", _pruning(replays.prune)),
         Job("old challenges", _pruning(challenges.prune, every=_ANYBODYS_SECONDS)),
     ]
 

@@ -39,7 +39,9 @@ LEFT_OUT = {
     *("sessions", "session_organizations", "session_clients", "session_departures"),  # over soon
     *("logout_notices", "authorization_codes", "refresh_tokens", "auth_requests"),
     *("passwordless_requests", "attempts", "webauthn_challenges", "known_origins"),
-    "connections",  # the same in every deployment
+    # Sealed; and people prove themselves anew.
+    *("connections", "connection_tests", "saml_key_pairs", "federated_identities"),
+    *("federation_requests", "seen_assertions", "federated_sessions"),  # over soon
     *("passkeys", "totp_registrations", "recovery_codes", "interceptors"),  # sealed, or of its host
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others
     *("organizations_search_due", "users_search_due"),  # made from the others

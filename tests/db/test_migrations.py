@@ -24,7 +24,8 @@ from sqlalchemy import Column, Index, MetaData, Text, create_engine, inspect, se
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from statements import INSERT_CLIENT, event
 
-import tenantry.app  # noqa: F401 - each room of it declares its tables
+import tenantry.app
+import tenantry.tenants.user_attributes.model  # noqa: F401
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import migrate

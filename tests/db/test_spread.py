@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from sqlalchemy import Column, ForeignKeyConstraint, MetaData, Table, Text
 
-import tenantry.app  # noqa: F401 - each room of it declares its tables
+import tenantry.app
+import tenantry.tenants.user_attributes.model  # noqa: F401
 from tenantry.db import spread
 from tenantry.db.schema import metadata, postgresql_tables
 from tenantry.db.spread import OF_ENVIRONMENT, REFERENCE, is_held, of_organization, spread_of

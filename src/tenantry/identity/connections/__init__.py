@@ -1,6 +1,8 @@
-"""The ways in which people sign in, as connections: for now those of the environment.
+"""The ways in which people sign in, as connections: of the environment, and of organizations.
 
-Their ids stand in tokens (`amr`), in the log of sign-ins and in events.
+Owns their tables, our key pairs for SAML, and the tests of connections. Their ids stand in tokens
+(`amr`), in the log of sign-ins and in events. `settings.py` has the settings of each protocol,
+`saml/` the protocol itself, as pure functions.
 """
 
 __all__ = ["model", "service"]

@@ -1,19 +1,36 @@
-"""The table of connections, and one of them as the room knows it."""
+"""The tables of connections, their tests and our key pairs for SAML; a connection's record."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, false
 
-from tenantry.db.schema import metadata, time_column
+from tenantry.db.rows import members, row_of
+from tenantry.db.schema import Json, metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT
 
-# Types of the contract that the environment has one connection of each.
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Row
+
+# Types of the contract. The environment has one connection of each of these.
 PASSWORDLESS = "PASSWORDLESS"
 PASSWORD = "PASSWORD"  # noqa: S105 - a name, no secret
 WEBAUTHN = "WEBAUTHN"
 TYPES = (PASSWORDLESS, PASSWORD, WEBAUTHN)
+# An organization has as many as it likes of these, the environment of the last.
+OIDC, SAML, OAUTH = "OIDC", "SAML", "OAUTH"
+FEDERATED = (OIDC, SAML, OAUTH)
+# Statuses of the contract: nothing is filled in, something is, all that a sign-in needs is.
+DRAFT, IN_PROGRESS, COMPLETED = "DRAFT", "IN_PROGRESS", "COMPLETED"
+# How an OIDC connection is configured.
+DISCOVERY, MANUAL = "DISCOVERY", "MANUAL"
+IDP_SIMULATOR = "IDP_SIMULATOR"
+# The purpose that secrets of connections are sealed for.
+SECRET = "secret of a connection"  # noqa: S105 - a name, no secret
 
 connections = Table(
     "connections",
@@ -22,26 +39,108 @@ connections = Table(
     Column("organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE")),
     Column("type", Text, nullable=False),
     Column("provider", Text, nullable=False),
+    Column("provider_key", Text, nullable=False, server_default=""),
+    Column("key_id", Text),
+    Column("status", Text, nullable=False, server_default=COMPLETED),
     Column("enabled", Boolean, nullable=False),
+    Column("debug_enabled", Boolean, nullable=False, server_default=false()),
+    Column("ui_button_title", Text, nullable=False, server_default=""),
+    Column("configuration_type", Text, nullable=False, server_default=DISCOVERY),
+    Column("attribute_mapping", Json, nullable=False, server_default="{}"),
+    # The settings of its protocol, of `tenantry.identity.connections.settings`.
+    Column("settings", Json, nullable=False, server_default="{}"),
+    Column("secret", Text),  # the client secret, sealed
+    Column("context", Json),  # that a portal keeps for itself
+    time_column("check_time", nullable=True),  # when the worker looks at its metadata next
+    Column("revision", BigInteger, nullable=False, server_default="0"),
     time_column("create_time"),
     time_column("update_time"),
     info=OF_ENVIRONMENT,
 )
-_of_environment = connections.c.organization_id.is_(None)
+_c = connections.c
+# Literals, not parameters: the planner matches a partial index by its text.
+_only_one = _c.organization_id.is_(None) & _c.type.in_(TYPES)
 Index(
     "uq_connections__type",
-    connections.c.type,
+    _c.type,
     unique=True,
-    postgresql_where=_of_environment,
-    sqlite_where=_of_environment,
+    postgresql_where=_only_one,
+    sqlite_where=_only_one,
 )
-Index("ix_connections__organization_id_id", connections.c.organization_id, connections.c.id)
+Index("ix_connections__organization_id_id", _c.organization_id, _c.id)
+_due = _c.check_time.is_not(None)
+Index("ix_connections__check_time", _c.check_time, postgresql_where=_due, sqlite_where=_due)
+
+# Our own key pairs for SAML: to sign with, and to be encrypted to. The next one stands in our
+# metadata beside the current one before it signs, and the former one decrypts for a while after.
+saml_key_pairs = Table(
+    "saml_key_pairs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("private_key", Text, nullable=False),  # PKCS #8 in DER, sealed
+    Column("certificate", Text, nullable=False),  # DER in base64
+    time_column("sign_time"),  # it signs from then on
+    time_column("expire_time"),  # of its certificate
+    time_column("create_time"),
+    info=OF_ENVIRONMENT,
+)
+
+# Sign-ins that somebody tries a connection with.
+connection_tests = Table(
+    "connection_tests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("status", Text, nullable=False),  # PENDING, SUCCESS or FAILURE
+    Column("user_info", Json),
+    Column("error", Text),
+    Column("error_description", Text),
+    Column("error_details", Text),
+    time_column("create_time"),
+    time_column("expire_time"),
+    info=OF_ENVIRONMENT,
+)
+Index(None, connection_tests.c.connection_id, connection_tests.c.id)
+Index(None, connection_tests.c.expire_time)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One connection of the environment."""
+    """One connection; ``organization_id`` is None for one of the environment.
+
+    Times in microseconds since 1970, UTC. ``secret`` is sealed by the vault.
+    """
 
     id: str
+    organization_id: str | None
     type: str
     provider: str
+    provider_key: str
+    key_id: str | None
+    status: str
+    enabled: bool
+    debug_enabled: bool
+    ui_button_title: str
+    configuration_type: str
+    attribute_mapping: Mapping[str, str] = field(hash=False)
+    settings: Mapping[str, Any] = field(hash=False)
+    secret: str | None = field(repr=False)
+    context: Mapping[str, Any] | None = field(hash=False)
+    check_time: int | None
+    revision: int
+    create_time: int
+    update_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> Connection:
+        """Return the connection of one row."""
+        return cls(**members(row, connections))
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        return row_of(self, connections)
+
+    @property
+    def serves(self) -> bool:
+        """Whether people can sign in by it."""
+        return self.enabled and self.status == COMPLETED

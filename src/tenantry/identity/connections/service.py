@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, literal_column, or_, select
 
 from tenantry import ids
-from tenantry.db.rows import bound
+from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
-from tenantry.identity.connections.model import TYPES, Connection, connections
+from tenantry.identity.connections.model import (
+    COMPLETED,
+    DISCOVERY,
+    TYPES,
+    Connection,
+    connections,
+)
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -17,7 +23,8 @@ if TYPE_CHECKING:
 
 _c = connections.c
 _INSERT = Statement(insert(connections).values(bound(connections)).returning(_c.id))
-_LIST = Statement(select(connections).where(_c.organization_id.is_(None)))
+_of_a_type = or_(*(_c.type == literal_column(f"'{type_}'") for type_ in TYPES))
+_LIST = Statement(select(connections).where(_c.organization_id.is_(None), _of_a_type))
 _KEY = "connections.of_environment"
 
 
@@ -27,16 +34,28 @@ async def ensure(db: Session) -> None:
     at = now()
     for type_ in TYPES:
         if type_ not in there:
-            await db.fetch_all(
-                _INSERT,
-                p_id=db.new_id(ids.CONNECTION),
-                p_organization_id=None,
-                p_type=type_,
-                p_provider="",
-                p_enabled=True,
-                p_create_time=at,
-                p_update_time=at,
+            made = Connection(
+                id=db.new_id(ids.CONNECTION),
+                organization_id=None,
+                type=type_,
+                provider="",
+                provider_key="",
+                key_id=None,
+                status=COMPLETED,
+                enabled=True,
+                debug_enabled=False,
+                ui_button_title="",
+                configuration_type=DISCOVERY,
+                attribute_mapping={},
+                settings={},
+                secret=None,
+                context=None,
+                check_time=None,
+                revision=1,
+                create_time=at,
+                update_time=at,
             )
+            await db.fetch_all(_INSERT, **prefixed(made.to_row()))
 
 
 async def of_environment(db: Session) -> dict[str, Connection]:
@@ -45,7 +64,7 @@ async def of_environment(db: Session) -> dict[str, Connection]:
     if kept is not None:
         return kept
     rows = await db.fetch_all(_LIST)
-    found = {row["type"]: Connection(row["id"], row["type"], row["provider"]) for row in rows}
+    found = {row["type"]: Connection.from_row(row) for row in rows}
     if db.remembered is not None and found.keys() >= set(TYPES):
         db.remembered[_KEY] = found
     return found

@@ -45,6 +45,8 @@ domains = Table(
     Column("verification_method", Text, nullable=False),
     Column("txt_record_key", Text, nullable=False),
     Column("txt_record_secret", Text, nullable=False),
+    # The one connection that its people sign in by, where the organization has several.
+    Column("connection_id", Text),
     time_column("check_time", nullable=True),  # when the worker looks next; None: never
     time_column("expire_time", nullable=True),  # until when a proof is waited for
     Column("revision", BigInteger, nullable=False),
@@ -69,6 +71,13 @@ Index(
     sqlite_where=_owned,
 )
 Index("ix_domains__organization_id_id", domains.c.organization_id, domains.c.id)
+_assigned = domains.c.connection_id.is_not(None)
+Index(
+    "ix_domains__connection_id",
+    domains.c.connection_id,
+    postgresql_where=_assigned,
+    sqlite_where=_assigned,
+)
 _due = domains.c.check_time.is_not(None)
 Index("ix_domains__check_time", domains.c.check_time, postgresql_where=_due, sqlite_where=_due)
 
@@ -88,6 +97,7 @@ class Domain:
     verification_method: str
     txt_record_key: str
     txt_record_secret: str
+    connection_id: str | None
     check_time: int | None
     expire_time: int | None
     revision: int

@@ -121,6 +121,7 @@ async def create(
         verification_method=ADMIN if domain_type == ORGANIZATION_DOMAIN else NOT_APPLICABLE,
         txt_record_key="",
         txt_record_secret="",
+        connection_id=None,
         check_time=None,
         expire_time=None,
         revision=1,

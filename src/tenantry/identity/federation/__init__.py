@@ -1,0 +1,8 @@
+"""Sign-ins that another provider vouches for: the way there and back, whatever the protocol.
+
+Owns the requests that are on their way, the assertions that were used, the identities that
+providers have vouched for, and which sessions of ours go with sessions there. The protocols stand
+in `connections`, their addresses in the door `sso`.
+"""
+
+__all__ = []

@@ -1,0 +1,148 @@
+"""The tables of federation, and its records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text
+
+from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The purposes that values are sealed for.
+REQUEST = "request to a provider"
+IDENTITY = "identity of a provider"
+SESSION = "session at a provider"
+
+
+def _connection() -> Column[str]:
+    rule = ForeignKey("connections.id", ondelete="CASCADE")
+    return Column("connection_id", Text, rule, nullable=False)
+
+
+# One way to a provider and back. Its secret is the `state` of OAuth 2.0 and the RelayState of
+# SAML; once the provider has answered, another one leads the browser back to the sign-in.
+federation_requests = Table(
+    "federation_requests",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    _connection(),
+    # The sign-in that waits for it, or the test; one of the two.
+    Column("auth_request_id", Text),
+    Column("test_id", Text),
+    Column(
+        "facts", Text, nullable=False
+    ),  # JSON, sealed: the answer is bound to these by the protocol
+    Column("identity", Text),  # JSON, sealed: the verified answer
+    time_column("create_time"),
+    time_column("expire_time"),
+    info=OF_ENVIRONMENT,
+)
+Index(None, federation_requests.c.expire_time)
+Index(None, federation_requests.c.connection_id)
+
+# Assertions that were used, until they expire by themselves (SAML 2.0 Profiles 4.1.4.5).
+seen_assertions = Table(
+    "seen_assertions",
+    metadata,
+    Column("connection_id", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),  # SHA-256 of its ID, or of the jti of a logout token
+    time_column("expire_time"),
+    info=OF_ENVIRONMENT,
+)
+Index(None, seen_assertions.c.expire_time)
+
+# The identities that providers have vouched for, each of one user.
+federated_identities = Table(
+    "federated_identities",
+    metadata,
+    Column(
+        "connection_id",
+        Text,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("subject", Text, primary_key=True),  # NameID or sub
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("email", Text, nullable=False),
+    # The person has shown that the address is theirs, once.
+    Column("is_proved", Boolean, nullable=False),
+    Column("claims", Json, nullable=False),  # custom attributes, as they came last
+    time_column("create_time"),
+    time_column("update_time"),
+    info=OF_ENVIRONMENT,
+)
+Index(None, federated_identities.c.user_id)
+
+# Sessions of ours that go with one at a provider: each ends with the other.
+federated_sessions = Table(
+    "federated_sessions",
+    metadata,
+    Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "connection_id",
+        Text,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("subject", Text, nullable=False),
+    Column("session_index", Text),  # SessionIndex of SAML, sid of OpenID Connect
+    Column("hint", Text),  # JSON, sealed: NameID, or the ID token
+    time_column("create_time"),
+    info=OF_ENVIRONMENT,
+)
+Index(None, federated_sessions.c.connection_id, federated_sessions.c.subject)
+Index(None, federated_sessions.c.connection_id, federated_sessions.c.session_index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One way to a provider and back; times in microseconds since 1970, UTC.
+
+    ``facts`` are the protocol's own: the ID of an AuthnRequest, nonce, code verifier.
+    """
+
+    connection_id: str
+    auth_request_id: str | None
+    test_id: str | None
+    facts: Mapping[str, Any] = field(hash=False, repr=False)
+    create_time: int
+    expire_time: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A person as a provider vouches for it, once all of its protocol was verified.
+
+    ``profile`` has members of a user's profile (given_name, family_name, name, picture, locale,
+    ...), ``claims`` the custom attributes, ``received`` all attributes as they came, for the test
+    page. ``email_verified`` is the provider's own word, and no more than that. A logout at the
+    provider needs ``hint``: the NameID's members, or the ID token.
+    """
+
+    subject: str
+    email: str
+    email_verified: bool = False
+    profile: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    groups: tuple[str, ...] = ()
+    claims: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    received: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    session_index: str | None = None
+    session_expire_time: int | None = None  # SessionNotOnOrAfter
+    hint: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
+
+
+class Fault(Exception):
+    """The provider's answer is no proof; ``error`` is a code of the contract (sso errors).
+
+    ``description`` is a sentence for an application and for the admin; ``hint`` says to the
+    admin what to do. None of them holds a secret.
+    """
+
+    def __init__(self, error: str, description: str, *, hint: str = "") -> None:
+        super().__init__(description)
+        self.error, self.description, self.hint = error, description, hint

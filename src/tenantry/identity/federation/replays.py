@@ -1,0 +1,49 @@
+"""Assertions and logout tokens that were used: each is good once, in all processes.
+
+SAML 2.0 Profiles 4.1.4.5 for assertions, OpenID Connect Back-Channel Logout 1.0 section 2.6 for
+the jti of a logout token.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam
+from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+
+from tenantry import vault
+from tenantry.db import pruning
+from tenantry.db.statements import Statement
+from tenantry.identity.federation.model import seen_assertions
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+
+_s = seen_assertions.c
+_SPEND = Statement(
+    insert_or_leave(seen_assertions)
+    .values({column: bindparam(f"p_{column.name}") for column in _s})
+    .on_conflict_do_nothing()
+    .returning(_s.digest)
+)
+_PRUNE = pruning.prune(_s.expire_time)
+
+
+async def spend(db: Session, connection_id: str, identifier: str, *, expire_time: int) -> bool:
+    """Use up what a provider sent under this ID; False if it was used before.
+
+    Nobody accepts it any more after ``expire_time``, in microseconds since 1970, UTC.
+    """
+    spent = await db.fetch_one(
+        _SPEND,
+        p_connection_id=connection_id,
+        p_digest=vault.digest(identifier),
+        p_expire_time=expire_time,
+    )
+    return spent is not None
+
+
+async def prune(db: Session) -> bool:
+    """Forget some that have expired; return whether there may be more."""
+    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE

@@ -1,0 +1,139 @@
+"""Ways to a provider and back: begun, taken once by its answer, taken once by the browser.
+
+The answer may come without the browser's cookies (a form that another site posts), so it is kept,
+and the browser is led back with a second secret to the sign-in that it began.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Text, bindparam, delete, insert
+
+from tenantry import vault
+from tenantry.db import pruning
+from tenantry.db.rows import bound
+from tenantry.db.schema import from_json, to_json
+from tenantry.db.statements import Statement
+from tenantry.identity.federation.model import IDENTITY, REQUEST, Identity, Request
+from tenantry.identity.federation.model import federation_requests as table
+from tenantry.times import SECOND, now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Row, Session
+
+# From the moment that a browser is sent to the provider: people look for their phones.
+REQUEST_SECONDS = 900
+# From the provider's answer to the next request of the same browser.
+ARRIVAL_SECONDS = 120
+_SECRET_MAX = 80  # characters: a RelayState has no more (SAML 2.0 Bindings 3.4.3)
+
+_t = table.c
+_INSERT = Statement(insert(table).values(bound(table)).returning(_t.digest))
+_live = (
+    _t.digest == bindparam("p_digest", type_=Text),
+    _t.expire_time > bindparam("p_now", type_=BigInteger),
+)
+_TAKE = Statement(delete(table).where(*_live, _t.identity.is_(None)).returning(*_t))
+_TAKE_ARRIVAL = Statement(delete(table).where(*_live, _t.identity.is_not(None)).returning(*_t))
+_PRUNE = pruning.prune(_t.expire_time)
+
+
+async def begin(
+    db: Session,
+    connection_id: str,
+    *,
+    auth_request_id: str | None = None,
+    test_id: str | None = None,
+    facts: Mapping[str, Any],
+) -> str:
+    """Begin a way to the provider of a connection; return its secret, for `state` or RelayState."""
+    return await _add(
+        db,
+        connection_id,
+        auth_request_id=auth_request_id,
+        test_id=test_id,
+        facts=facts,
+        identity=None,
+        seconds=REQUEST_SECONDS,
+    )
+
+
+async def take(db: Session, secret: str) -> Request | None:
+    """Return the way that an answer with this secret ends, the first time that one comes."""
+    row = await _taken(db, _TAKE, secret)
+    return None if row is None else _request(db, row)
+
+
+async def arrive(db: Session, request: Request, identity: Identity) -> str:
+    """Keep a verified answer for the browser to come for; return the secret that it comes with."""
+    return await _add(
+        db,
+        request.connection_id,
+        auth_request_id=request.auth_request_id,
+        test_id=request.test_id,
+        facts={},
+        identity=identity,
+        seconds=ARRIVAL_SECONDS,
+    )
+
+
+async def take_arrival(db: Session, secret: str) -> tuple[Request, Identity] | None:
+    """Return a verified answer and the way that it ended, the first time that somebody comes."""
+    row = await _taken(db, _TAKE_ARRIVAL, secret)
+    if row is None:
+        return None
+    members = from_json(db.vault.decrypt(row["identity"], IDENTITY).decode())
+    identity = Identity(**members | {"groups": tuple(members["groups"])})
+    return _request(db, row), identity
+
+
+async def prune(db: Session) -> bool:
+    """Forget some that nobody came back from in time; return whether there may be more."""
+    return len(await db.fetch_all(_PRUNE, p_before=now())) == pruning.AT_ONCE
+
+
+async def _add(
+    db: Session,
+    connection_id: str,
+    *,
+    auth_request_id: str | None,
+    test_id: str | None,
+    facts: Mapping[str, Any],
+    identity: Identity | None,
+    seconds: int,
+) -> str:
+    secret, at = vault.new_secret(), now()
+    kept = None if identity is None else to_json(asdict(identity)).encode()
+    await db.fetch_all(
+        _INSERT,
+        p_digest=vault.digest(secret),
+        p_connection_id=connection_id,
+        p_auth_request_id=auth_request_id,
+        p_test_id=test_id,
+        p_facts=db.vault.encrypt(to_json(dict(facts)).encode(), REQUEST),
+        p_identity=None if kept is None else db.vault.encrypt(kept, IDENTITY),
+        p_create_time=at,
+        p_expire_time=at + seconds * SECOND,
+    )
+    return secret
+
+
+async def _taken(db: Session, statement: Statement, secret: str) -> Row | None:
+    if not 0 < len(secret) <= _SECRET_MAX:
+        return None
+    return await db.fetch_one(statement, p_digest=vault.digest(secret), p_now=now())
+
+
+def _request(db: Session, row: Row) -> Request:
+    return Request(
+        connection_id=row["connection_id"],
+        auth_request_id=row["auth_request_id"],
+        test_id=row["test_id"],
+        facts=from_json(db.vault.decrypt(row["facts"], REQUEST).decode()),
+        create_time=row["create_time"],
+        expire_time=row["expire_time"],
+    )

@@ -1,0 +1,62 @@
+"""The table of registered attributes, and one of them as the room knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Boolean, Column, Table, Text
+
+from tenantry.db.rows import members, row_of
+from tenantry.db.schema import metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row
+
+SSO, DIRECTORY = "SSO", "DIRECTORY"
+# UserAttributeCategory of the contract.
+STANDARD, CUSTOM = "STANDARD", "CUSTOM"
+
+user_attributes = Table(
+    "user_attributes",
+    metadata,
+    Column("kind", Text, primary_key=True),  # SSO or DIRECTORY
+    Column("key", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("datatype", Text, nullable=False),  # of UserAttributeDatatype
+    Column("category", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("required", Boolean, nullable=False),
+    Column("default_saml_mapping", Text, nullable=False),
+    Column("default_oidc_mapping", Text, nullable=False),
+    time_column("create_time"),
+    time_column("update_time"),
+    info=OF_ENVIRONMENT,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserAttribute:
+    """One attribute; times in microseconds since 1970, UTC."""
+
+    kind: str
+    key: str
+    label: str
+    datatype: str
+    category: str
+    enabled: bool
+    required: bool
+    default_saml_mapping: str
+    default_oidc_mapping: str
+    create_time: int
+    update_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> UserAttribute:
+        """Return the attribute of one row."""
+        return cls(**members(row, user_attributes))
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        return row_of(self, user_attributes)
