@@ -5,4 +5,4 @@ Owns their tables, our key pairs for SAML, and the tests of connections. Their i
 `saml/` the protocol itself, as pure functions.
 """
 
-__all__ = ["model", "service"]
+__all__ = ["model", "service", "tests"]
