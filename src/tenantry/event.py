@@ -81,6 +81,7 @@ OURS = {
     "interceptor.disabled": "Interceptor",
     "interceptor.executed": "Interceptor",
     "event_log.pruned": "EventLog",
+    "saml_key_pair.created": "SamlKeyPair",
 }
 OBJECT = PUBLISHED | OURS
 # Published too, and caused by nothing here yet: they can be asked for already.

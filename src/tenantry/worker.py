@@ -29,6 +29,7 @@ from tenantry.events.webhooks import disabling, pruning
 from tenantry.events.webhooks.delivery import Pump
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.auth_log import retention as sign_ins
+from tenantry.identity.connections import key_pairs
 from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.federation import replays
 from tenantry.identity.federation import requests as federation_requests
@@ -126,6 +127,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job(
             "old federation requests", _pruning(federation_requests.prune, every=_ANYBODYS_SECONDS)
         ),
+        Job("key pairs for SAML", key_pairs.renew),
         Job("seen assertions", _pruning(replays.prune)),
         Job("old connection tests", _pruning(connection_tests.prune, every=_ANYBODYS_SECONDS)),
         Job("old challenges", _pruning(challenges.prune, every=_ANYBODYS_SECONDS)),
