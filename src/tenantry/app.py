@@ -48,6 +48,7 @@ from tenantry.doors.oauth.user_tokens import UserTokens
 from tenantry.doors.parts import Parts
 from tenantry.doors.portal import web as portal
 from tenantry.doors.reference import web as reference
+from tenantry.doors.sso import web as sso
 from tenantry.doors.transport import absent, methods, rest
 from tenantry.doors.transport.call import Pipeline
 from tenantry.doors.transport.entry import Entry
@@ -114,6 +115,7 @@ _DOORS: tuple[Callable[[Parts], list[Route]], ...] = (
     oauth.routes,
     front_channel.routes,
     login.routes,
+    sso.routes,
     account.routes,
     home.routes,
     portal.routes,

@@ -2,7 +2,7 @@
 
 Owns their tables, our key pairs for SAML, and the tests of connections. Their ids stand in tokens
 (`amr`), in the log of sign-ins and in events. `settings.py` has the settings of each protocol,
-`saml/` the protocol itself, as pure functions.
+`saml/` and `oidc/` the protocols themselves, as pure functions.
 """
 
-__all__ = ["model", "service", "tests"]
+__all__ = ["model", "oidc.authorization", "reading", "service", "settings", "tests"]

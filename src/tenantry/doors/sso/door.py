@@ -1,0 +1,126 @@
+"""Shared by all protocols of this door: whose sign-in it is, where it leads, how it fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.access.clients import ways_on
+from tenantry.call import Call
+from tenantry.caller import ANONYMOUS
+from tenantry.identity.connections import reading
+from tenantry.identity.federation.model import Fault
+from tenantry.identity.sign_in import requests as auth_requests
+from tenantry.identity.sign_in.answers import FORM_POST, QUERY
+from tenantry.identity.sign_in.model import Answer
+from tenantry.pages import answers, door
+from tenantry.pages.rendering import Look, Pages
+from tenantry.web import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.doors.parts import Parts
+    from tenantry.identity.connections.model import Connection
+    from tenantry.identity.sign_in.model import AuthRequest
+    from tenantry.pages.door import Handler
+    from tenantry.web import Request
+
+
+class Gone(Exception):
+    """There is no sign-in of this browser that could go on."""
+
+
+class Door(door.Door):
+    """What every handler below `/sso/v1` has at hand."""
+
+    def __init__(self, parts: Parts) -> None:
+        settings = parts.settings
+        super().__init__(
+            Pages("sso", Look.of(settings)), parts.db.vault, settings.public_url, depth=2
+        )
+        self.parts = parts
+        self.db = parts.db
+
+    def page(self, handler: Handler) -> Handler:
+        """Return a handler whose errors are pages; a HEAD begins nothing and ends nothing."""
+
+        async def answered(request: Request) -> Response:
+            if request.verb == "HEAD":
+                return Response(200, b"")
+            try:
+                return await handler(request)
+            except Gone:
+                return await self.gone(request)
+            except Fault as fault:
+                return self.said(request, fault)
+
+        return super().page(answered)
+
+    def call(self, request: Request) -> Call:
+        """Return the call that a request makes to the rooms."""
+        return Call(ANONYMOUS, self.db, request.request_id, origin=request.origin)
+
+    async def connection(self, request: Request, type_: str) -> Connection:
+        """Return the connection of the path, which people can sign in by.
+
+        Raises:
+            Fault: there is none of this type, or it does not serve.
+
+        """
+        found = await reading.find(self.db, request.params["connection"])
+        if found is None or found.type != type_:
+            raise Fault("invalid_connection_id", "There is no such connection.")
+        if not found.serves:
+            raise Fault(
+                "connection_not_active",
+                "The connection is switched off, or not set up completely.",
+                hint="Complete the settings of the connection and enable it.",
+            )
+        return found
+
+    async def auth_request(self, request: Request) -> AuthRequest:
+        """Return the sign-in that the query names by `login`, if it is this browser's.
+
+        Raises:
+            Gone: it is not, or it is over.
+
+        """
+        request_id, cookies = door.query(request, "login"), request.headers.get("cookie", "")
+        secret = self.parts.browser_cookies.read(cookies, request_id)
+        found = await auth_requests.find(self.db, request_id, secret)
+        if found is None:
+            raise Gone
+        return found
+
+    def send(
+        self,
+        request: Request,
+        address: str,
+        members: Mapping[str, str],
+        *,
+        by_post: bool = False,
+    ) -> Response:
+        """Return the response that takes the browser, with these members, to a provider.
+
+        They go in the query, or in a form that a script of ours or a button sends.
+        """
+        answer = Answer(address, FORM_POST if by_post else QUERY, dict(members))
+        return answers.response(answer, request.headers.get("accept-language", ""))
+
+    async def gone(self, request: Request) -> Response:
+        """Return the page of a sign-in that is over, or is not this browser's."""
+        way, words = await ways_on.of_environment(self.db), self.words(request)
+        link = None
+        if way is not None:
+            link = way.uri, words("page.continue_to", app=way.app or self.pages.look.brand.name)
+        return self.pages.message("gone", words, status=410, link=link)
+
+    def said(self, request: Request, fault: Fault) -> Response:
+        """Return the page of a fault that no application can be told of."""
+        return self.pages.message(
+            "failed",
+            self.words(request),
+            status=400,
+            said=fault.description,
+            quoted=fault.error,
+        )

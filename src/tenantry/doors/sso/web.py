@@ -1,0 +1,18 @@
+"""The HTTP routes of this door: for each protocol, a way to the provider and one back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.doors.sso import oidc
+from tenantry.doors.sso.door import Door
+
+if TYPE_CHECKING:
+    from tenantry.doors.parts import Parts
+    from tenantry.web import Route
+
+
+def routes(parts: Parts) -> list[Route]:
+    """Return what this door serves."""
+    door = Door(parts)
+    return [*oidc.routes(door)]

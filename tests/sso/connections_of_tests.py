@@ -1,0 +1,90 @@
+"""Connections as tests need them, and sign-ins that are on their way to one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from apis import unique
+from sqlalchemy import bindparam, insert, update
+
+from tenantry import ids
+from tenantry.db.rows import bound, prefixed
+from tenantry.db.statements import Statement
+from tenantry.identity.connections import model
+from tenantry.identity.connections.model import Connection
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from hosted import Application, Deployment, Visitor
+
+_c = model.connections.c
+_INSERT = Statement(insert(model.connections).values(bound(model.connections)).returning(_c.id))
+_SET = Statement(
+    update(model.connections)
+    .where(_c.id == bindparam("p_id"))
+    .values(enabled=bindparam("p_enabled"))
+    .returning(_c.id)
+)
+
+
+async def connection(
+    place: Deployment,
+    type_: str = model.OIDC,
+    *,
+    secret: str | None = None,
+    settings: dict[str, Any] | None = None,
+    organization: bool = True,
+    **members: Any,
+) -> Connection:
+    """A connection that serves, of a new organization or of the environment."""
+    organization_id = None
+    if organization and "organization_id" not in members:
+        organization_id = (await place.make.organization())["id"]
+    at, sealed = now(), None
+    if secret is not None:
+        sealed = place.database.vault.encrypt(secret.encode(), model.SECRET)
+    made = Connection(
+        **{
+            "id": place.database.new_id(ids.CONNECTION),
+            "organization_id": organization_id,
+            "type": type_,
+            "provider": "CUSTOM",
+            "provider_key": "",
+            "key_id": unique("key"),
+            "status": model.COMPLETED,
+            "enabled": True,
+            "debug_enabled": False,
+            "ui_button_title": "",
+            "configuration_type": model.MANUAL,
+            "attribute_mapping": {},
+            "settings": settings or {},
+            "secret": sealed,
+            "context": None,
+            "check_time": None,
+            "revision": 1,
+            "create_time": at,
+            "update_time": at,
+        }
+        | members
+    )
+    assert await place.database.fetch_one(_INSERT, **prefixed(made.to_row()))
+    return made
+
+
+async def switch(place: Deployment, connection: Connection, *, enabled: bool) -> None:
+    """Enable or disable a connection."""
+    assert await place.database.fetch_one(_SET, p_id=connection.id, p_enabled=enabled)
+
+
+def path(connection: Connection, name: str) -> str:
+    """An address of a connection, below its protocol's."""
+    return f"/sso/v1/{connection.type.lower()}/{connection.id}/{name}"
+
+
+async def start(
+    visitor: Visitor, application: Application, connection: Connection, **members: Any
+) -> Any:
+    """Begin a sign-in and take it to a connection; return the answer."""
+    await visitor.begin(application, **members)
+    login = visitor.path.removeprefix("/login/")
+    return await visitor.get(path(connection, f"start?login={login}"))
