@@ -18,7 +18,7 @@ help:
 	@echo 'make test-all  all tests: each rule on each database over each wire, and long runs'
 	@echo 'make chaos   kill servers and workers 10,000 times; CHAOS="..." are its options'
 	@echo 'make fuzz    feed parsers for an hour; FUZZ="--seconds 60" for less'
-	@echo 'make gen     compile proto/ again, and write docs/events.md'
+	@echo 'make gen     compile proto/ again, and write the pages of docs/ that are made'
 	@echo 'make pictures  take the pictures of the README again (needs chromium)'
 	@echo 'make bench   measure; BENCH="..." are its options'
 	@echo 'make performance  measure docs/performance.md again: its table, its picture (needs perf)'
@@ -35,6 +35,7 @@ check: .venv/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/gen.py --check
 	$(BIN)/python scripts/events.py --check
+	$(BIN)/python scripts/sign_in_errors.py --check
 	$(BIN)/python scripts/openid_conformance.py --check
 
 # Each process has its own servers, and waits for them half of the time: two more than there are
@@ -64,6 +65,7 @@ fuzz: .venv/installed-dev
 gen: .venv/installed-dev
 	$(BIN)/python scripts/gen.py
 	$(BIN)/python scripts/events.py
+	$(BIN)/python scripts/sign_in_errors.py
 	$(BIN)/python scripts/openid_conformance.py
 
 pictures: .venv/installed-dev

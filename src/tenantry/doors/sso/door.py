@@ -31,7 +31,7 @@ class Gone(Exception):
 
 
 class Door(door.Door):
-    """What every handler below `/sso/v1` has at hand."""
+    """The base of all handlers below `/sso/v1`."""
 
     def __init__(self, parts: Parts) -> None:
         settings = parts.settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import vault
+from tenantry.doors.sso import tests
 from tenantry.identity.connections.model import OIDC
 from tenantry.identity.connections.oidc import authorization
 from tenantry.identity.connections.settings import OIDCSettings
@@ -13,6 +14,8 @@ from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
     from tenantry.doors.sso.door import Door
+    from tenantry.identity.connections.model import Connection
+    from tenantry.identity.sign_in.model import AuthRequest
 
 PATH = "/sso/v1/oidc/{connection}"
 
@@ -20,7 +23,10 @@ PATH = "/sso/v1/oidc/{connection}"
 def routes(door: Door) -> list[Route]:
     """Return the routes of OpenID Connect."""
     oidc = Oidc(door)
-    return [Route("GET", f"{PATH}/start", door.page(oidc.start))]
+    return [
+        Route("GET", f"{PATH}/start", door.page(oidc.start)),
+        tests.route(door, OIDC, oidc.send),
+    ]
 
 
 class Oidc:
@@ -33,11 +39,25 @@ class Oidc:
         """Send the browser of a sign-in to the provider."""
         waiting = await self._door.auth_request(request)
         connection = await self._door.connection(request, OIDC)
+        return await self.send(request, connection, waiting=waiting)
+
+    async def send(
+        self,
+        request: Request,
+        connection: Connection,
+        *,
+        waiting: AuthRequest | None = None,
+        test_id: str | None = None,
+    ) -> Response:
+        """Send the browser to the provider, for the sign-in that waits or for a test."""
         settings = OIDCSettings.stored(connection.settings)
         nonce, code_verifier = vault.new_secret(), vault.new_secret()
-        facts = {"nonce": nonce, "code_verifier": code_verifier}
         state = await requests.begin(
-            self._door.db, connection.id, auth_request_id=waiting.id, facts=facts
+            self._door.db,
+            connection.id,
+            auth_request_id=waiting.id if waiting else None,
+            test_id=test_id,
+            facts={"nonce": nonce, "code_verifier": code_verifier},
         )
         members = authorization.members(
             settings,
@@ -45,8 +65,8 @@ class Oidc:
             state=state,
             nonce=nonce,
             code_verifier=code_verifier,
-            login_hint=waiting.email or waiting.params.login_hint,
-            prompt=waiting.params.prompt,
-            max_age=waiting.params.max_age,
+            login_hint=(waiting.email or waiting.params.login_hint) if waiting else None,
+            prompt=waiting.params.prompt if waiting else (),
+            max_age=waiting.params.max_age if waiting else None,
         )
         return self._door.send(request, settings.authorize_uri, members)

@@ -5,4 +5,4 @@ Owns their tables, our key pairs for SAML, and the tests of connections. Their i
 `saml/` and `oidc/` the protocols themselves, as pure functions.
 """
 
-__all__ = ["model", "oidc.authorization", "reading", "service", "settings", "tests"]
+__all__ = ["explanations", "model", "oidc.authorization", "reading", "service", "settings", "tests"]

@@ -1,6 +1,6 @@
 """Tests of connections: sign-ins that make no user and no session, and leave a result for a while.
 
-Anybody who knows the address of a test may begin one, so a test is one small row, and its result,
+Anybody with the address of a connection may begin one, so a test is one small row, and its result,
 which holds a person's data, is gone after an hour. The browser that began it sees it, and the API.
 """
 

@@ -1,0 +1,92 @@
+"""Writes docs/sign-in-errors.md, the catalogue of sign-in errors, from where they are explained.
+
+With --check nothing is written: the exit code says whether the file is current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tenantry.identity.connections import explanations
+from tenantry.identity.connections.explanations import CONNECTION, INTEGRATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "sign-in-errors.md"
+_BEGINNING = """\
+# Sign-in errors
+
+<!-- Made from the catalogue by `make gen`; never edited. -->
+
+A sign-in that fails ends at the application's redirect URI with `error`, a code of this page, and
+`error_description`, a sentence about this one case. The page of a connection's test shows the same,
+with what to do, in English and German; so does the log of sign-ins.
+`tenantry sso decode` explains a message of SAML that you have at hand.
+
+## Codes for the application's developer
+"""
+_CONNECTION = """\
+## Codes for the admin of a connection
+"""
+_SAML = """\
+## Faults of SAML
+
+A code of SAML stands for several faults. The description says which one it is.
+"""
+
+
+def main() -> int:
+    """Writes, or with --check only compares; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Write docs/sign-in-errors.md.")
+    parser.add_argument("--check", action="store_true", help="only compare, write nothing")
+    text = "\n".join(page())
+    if not parser.parse_args().check:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
+        print("not current: docs/sign-in-errors.md; run make gen", file=sys.stderr)
+        return 1
+    return 0
+
+
+def page() -> Iterator[str]:
+    """The lines of the page."""
+    yield _BEGINNING
+    yield from codes(INTEGRATION)
+    yield _CONNECTION
+    yield from codes(CONNECTION)
+    yield _SAML
+    yield from table(
+        ("Code", "What it says", "What to do"),
+        (
+            (f"`{fault.code}`", fault.sentence.replace("{", "*").replace("}", "*"), fault.remedy)
+            for fault in explanations.saml_faults().values()
+        ),
+    )
+
+
+def codes(of: str) -> Iterator[str]:
+    """A table of the codes of one kind."""
+    yield from table(
+        ("Code", "What it means", "What to do"),
+        (
+            (f"`{one.code}`", one.means, one.remedy)
+            for one in explanations.explanations()
+            if one.of == of
+        ),
+    )
+
+
+def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+    """The lines of a table."""
+    for row in (head, ("---",) * len(head), *rows):
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
