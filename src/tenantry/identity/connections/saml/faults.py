@@ -1,39 +1,12 @@
-"""All that can be wrong with SAML, once: code, sentence and remedy, for the IT admin.
-
-The codes are those that an application gets as `error`. Test results, the log of sign-ins and the
-guide show the same sentences. A value from a message is shortened before it stands in one.
-"""
+"""All that can be wrong with SAML, once: code, sentence and remedy, for the IT admin."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-_SHOWN = 200  # characters of a value that somebody else wrote
+from tenantry.identity.connections.faults import Fault, Faulty
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that can be wrong: `sentence` has the places of its details, `remedy` none."""
-
-    code: str
-    sentence: str
-    remedy: str
-
-
-class SAMLError(Exception):
+class SAMLError(Faulty):
     """A message, metadata or a certificate that is not taken, for one fault."""
-
-    def __init__(self, fault: Fault, **details: object) -> None:
-        shown = {name: _short(str(value)) for name, value in details.items()}
-        self.fault = fault
-        self.code = fault.code
-        self.description = fault.sentence.format(**shown)
-        super().__init__(f"{self.code}: {self.description}")
-
-
-def _short(value: str) -> str:
-    printable = "".join(char if char.isprintable() else "?" for char in value[: _SHOWN + 1])
-    return printable if len(printable) <= _SHOWN else f"{printable[:_SHOWN]}…"
 
 
 _ASK = "Try again. If it stays, send the response to support of the identity provider."

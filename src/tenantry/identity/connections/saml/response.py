@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element
 
+    from tenantry.identity.connections.faults import Fault
+
 _ASSERTION, _ENCRYPTED = f"{SAML}Assertion", f"{SAML}EncryptedAssertion"
 _EITHER = (_ASSERTION, _ENCRYPTED)
 _CONDITIONS = (f"{SAML}AudienceRestriction", f"{SAML}OneTimeUse", f"{SAML}ProxyRestriction")
@@ -289,7 +291,7 @@ def _attributes(assertion: _Element) -> tuple[dict[str, tuple[str, ...]], dict[s
     return values, friendly_names
 
 
-def _late(fault: faults.Fault, clock: _Clock, **times: int | None) -> SAMLError:
+def _late(fault: Fault, clock: _Clock, **times: int | None) -> SAMLError:
     shown = {
         name: "no time at all" if at is None else parsing.written(at) for name, at in times.items()
     }

@@ -1,0 +1,101 @@
+"""The metadata that a provider publishes about itself (OpenID Connect Discovery 1.0, RFC 8414)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from tenantry import strict_json
+from tenantry.identity.connections.oidc import faults
+from tenantry.identity.connections.oidc.faults import OIDCError
+from tenantry.identity.connections.oidc.key_sets import ALGORITHMS
+
+MOST_BYTES = 128 << 10
+WELL_KNOWN = "/.well-known/openid-configuration"
+_URL_MAX = 2048
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """One provider; an endpoint that it has not is ""."""
+
+    issuer: str
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    userinfo_endpoint: str = ""
+    jwks_uri: str = ""
+    end_session_endpoint: str = ""
+    # Those of ours that it signs ID tokens by.
+    algorithms: tuple[str, ...] = tuple(ALGORITHMS)
+    # RFC 9207: each of its answers says the issuer.
+    says_issuer: bool = False
+
+
+def address(issuer: str) -> str:
+    """Return where the document of an issuer is (section 4.1); an address of one stays."""
+    if issuer.endswith(WELL_KNOWN):
+        return issuer
+    return issuer.rstrip("/") + WELL_KNOWN
+
+
+def read(document: bytes, *, fetched_from: str) -> Metadata:
+    """Return what a discovery document says, which was fetched from this address.
+
+    Its issuer is that of the address (section 4.3), but for a slash at the end. One for many
+    tenants of Microsoft's says `{tenantid}` in a place of its own.
+
+    Raises:
+        OIDCError: it is no such document, or another issuer's.
+
+    """
+    try:
+        content = strict_json.loads(document)
+    except ValueError as problem:
+        raise OIDCError(faults.DISCOVERY, reason=f"it is no JSON: {problem}") from None
+    if not isinstance(content, dict):
+        raise OIDCError(faults.DISCOVERY, reason="it is no JSON object")
+    issuer = content.get("issuer")
+    if not isinstance(issuer, str) or not 0 < len(issuer) <= _URL_MAX:
+        raise OIDCError(faults.DISCOVERY, reason="it has no issuer")
+    if not _is_of(issuer, fetched_from):
+        raise OIDCError(faults.DISCOVERY, reason=f"it is that of another issuer, {issuer}")
+    return Metadata(
+        issuer=issuer,
+        **{name: _endpoint(content, name) for name in _ENDPOINTS},
+        end_session_endpoint=_endpoint(content, "end_session_endpoint"),
+        algorithms=_algorithms(content),
+        says_issuer=content.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def _is_of(issuer: str, fetched_from: str) -> bool:
+    if not fetched_from.endswith(WELL_KNOWN):
+        return True  # an address of the admin's own choice says nothing of the issuer
+    base = fetched_from.removesuffix(WELL_KNOWN)
+    if "{tenantid}" in issuer:
+        # login.microsoftonline.com/common, /organizations, /consumers
+        before, _, after = issuer.partition("{tenantid}")
+        return base.startswith(before) and base.endswith(after.rstrip("/"))
+    return issuer.rstrip("/") == base.rstrip("/")
+
+
+def _endpoint(content: dict[str, Any], name: str) -> str:
+    value = content.get(name)
+    if value is None:
+        return ""
+    try:
+        parts = urlsplit(value) if isinstance(value, str) and len(value) <= _URL_MAX else None
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise OIDCError(faults.DISCOVERY, reason=f"its {name} is no URL")
+    return str(value)
+
+
+def _algorithms(content: dict[str, Any]) -> tuple[str, ...]:
+    named = content.get("id_token_signing_alg_values_supported")
+    if not isinstance(named, list):
+        return tuple(ALGORITHMS)
+    return tuple(one for one in ALGORITHMS if one in named)
