@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from tenantry.identity.connections.faults import Fault
 from tenantry.identity.connections.saml import faults
 
 ENGLISH, GERMAN = "en", "de"
@@ -56,9 +57,9 @@ def explanation(code: str, language: str = ENGLISH) -> Explanation | None:
     return next((one for one in explanations(language) if one.code == code), None)
 
 
-def saml_faults() -> dict[str, faults.Fault]:
+def saml_faults() -> dict[str, Fault]:
     """Return the faults of SAML by their names, in the order of their file."""
-    return {name: one for name, one in vars(faults).items() if isinstance(one, faults.Fault)}
+    return {name: one for name, one in vars(faults).items() if isinstance(one, Fault)}
 
 
 def say(language: str, error: str, description: str, hint: str = "") -> Said:
