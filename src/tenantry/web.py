@@ -167,11 +167,8 @@ class Route:
     public: bool = False
     # It takes the body piece by piece, as `Request.pieces`; the template has no variable.
     streams: bool = False
-
-    @property
-    def body_limit(self) -> int:
-        """The bytes that its body may have, where it is read whole."""
-        return MAX_ANONYMOUS
+    # The bytes that its body may have, where it is read whole.
+    body_limit: int = MAX_ANONYMOUS
 
     async def __call__(self, request: Request) -> Response | StreamingResponse:
         """Answer a request that came for this route."""

@@ -312,6 +312,11 @@ class Settings:
         "Minutes after a sign-in in which a person may change how they sign in; after them they "
         "show once more who they are.",
     )
+    sso_clock_skew_seconds: int = _setting(
+        "90",
+        values.count(0, 600),
+        "Seconds that the clock of an identity provider may be ahead or behind.",
+    )
     session_absolute_minutes: int = _setting(
         "480", values.count(2, 525_600), "Minutes after which a session ends in any case."
     )

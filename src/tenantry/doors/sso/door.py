@@ -8,7 +8,10 @@ from tenantry.access.clients import ways_on
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
 from tenantry.identity.connections import reading
+from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.federation import requests
 from tenantry.identity.federation.model import Fault
+from tenantry.identity.sign_in import completing, states
 from tenantry.identity.sign_in import requests as auth_requests
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
 from tenantry.identity.sign_in.model import Answer
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
     from tenantry.doors.parts import Parts
     from tenantry.identity.connections.model import Connection
+    from tenantry.identity.federation.model import Identity
+    from tenantry.identity.federation.model import Request as Way
     from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.pages.door import Handler
     from tenantry.web import Request
@@ -106,6 +111,40 @@ class Door(door.Door):
         """
         answer = Answer(address, FORM_POST if by_post else QUERY, dict(members))
         return answers.response(answer, request.headers.get("accept-language", ""))
+
+    async def arrived(self, way: Way, identity: Identity) -> Response:
+        """Return the redirect after a provider's answer that was verified whole.
+
+        A sign-in goes on where the browser's cookies are; the answer may have come without them.
+        """
+        if way.test_id is not None:
+            path = await connection_tests.succeed(self.db, way.test_id, identity)
+        else:
+            secret = await requests.arrive(self.db, way, identity)
+            path = f"/login/{way.auth_request_id}/sso?arrival={secret}"
+        return self._on(f"{self.public_url}{path}")
+
+    async def refused(self, request: Request, way: Way, fault: Fault) -> Response:
+        """Return the answer to a provider's answer that is no proof: the application is told."""
+        if way.test_id is not None:
+            path = await connection_tests.fail(self.db, way.test_id, fault)
+            return self._on(f"{self.public_url}{path}")
+        found = await auth_requests.find_of_any(self.db, way.auth_request_id or "")
+        if found is None:
+            return await self.gone(request)
+        try:
+            answer = await completing.cancel(
+                self.parts.sign_in, self.call(request), found, fault.error, fault.description
+            )
+        except states.OutOfStep:
+            return await self.gone(request)
+        accepted = request.headers.get("accept-language", "")
+        return answers.response(answer, accepted, found.params.ui_locales)
+
+    def _on(self, location: str) -> Response:
+        response = self.redirect(location)
+        response.headers["referrer-policy"] = "no-referrer"
+        return response
 
     async def gone(self, request: Request) -> Response:
         """Return the page of a sign-in that is over, or is not this browser's."""

@@ -5,4 +5,23 @@ Owns their tables, our key pairs for SAML, and the tests of connections. Their i
 `saml/` and `oidc/` the protocols themselves, as pure functions.
 """
 
-__all__ = ["explanations", "model", "oidc.authorization", "reading", "service", "settings", "tests"]
+__all__ = [
+    "explanations",
+    "key_pairs",
+    "model",
+    "oidc.authorization",
+    "reading",
+    "saml.attributes",
+    "saml.bindings",
+    "saml.certificates",
+    "saml.faults",
+    "saml.names",
+    "saml.requests",
+    "saml.response",
+    "saml.sp_metadata",
+    "saml.trust",
+    "saml.writing",
+    "service",
+    "settings",
+    "tests",
+]

@@ -146,6 +146,32 @@ NO_EMAIL = Fault(
     "There is no e-mail address: attribute {expected} is missing. Sent were: {found}.",
     "Add the attribute at the identity provider, or map e-mail to the name it sends.",
 )
+# A response among others.
+NOT_WAITING = Fault(
+    "invalid_saml_response",
+    "No sign-in waits for this response: it is over, or was answered already.",
+    "Sign in again at the application, in one window.",
+)
+REPLAYED = Fault(
+    "invalid_saml_response",
+    "The assertion was used before; each is good once.",
+    "Sign in again at the application. Do not go back, and do not send a form twice.",
+)
+UNASKED = Fault(
+    "invalid_saml_response",
+    "The identity provider began this sign-in, and the connection does not allow that.",
+    "Sign in at the application, or allow sign-ins that the identity provider begins.",
+)
+WRONG_EMAIL = Fault(
+    "mandatory_attribute_missing",
+    "The attribute for the e-mail address holds {found}, which is no address.",
+    "Map e-mail to the attribute that holds an address, such as ann@example.com.",
+)
+OLD_SESSION = Fault(
+    "user_login_required",
+    "A new proof was asked for, and the person signed in at the identity provider before that.",
+    "Have the identity provider honour ForceAuthn: it must ask the person to sign in again.",
+)
 # Signatures.
 UNSIGNED = Fault(
     "signature_validation_failed",

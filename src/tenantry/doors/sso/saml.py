@@ -1,0 +1,132 @@
+"""SAML: our metadata, to the identity provider with a request, and back with a response.
+
+The assertion consumer is posted to by a page of the identity provider, so without our cookies. It
+serves any host that leads here, as that of another vendor does whose place we took: it reads no
+cookie, and sends the browser on to our own host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.doors.sso import tests
+from tenantry.identity.connections import reading
+from tenantry.identity.connections.model import SAML
+from tenantry.identity.connections.saml import faults
+from tenantry.identity.connections.saml.faults import SAMLError
+from tenantry.identity.federation import requests
+from tenantry.identity.federation.model import Fault
+from tenantry.identity.federation.saml import service_provider, signing_in
+from tenantry.identity.federation.saml.service_provider import ServiceProvider, fault_of
+from tenantry.web import Response, Route
+
+if TYPE_CHECKING:
+    from tenantry.doors.sso.door import Door
+    from tenantry.identity.connections.model import Connection
+    from tenantry.identity.federation.model import Request as Way
+    from tenantry.identity.federation.saml.service_provider import Sent
+    from tenantry.web import Request
+
+PATH = "/sso/v1/saml/{connection}"
+# A form with a response of 256 KB: as base64, and some of that percent-encoded.
+MAX_FORM = 512 * 1024
+_LARGE = 16 * 1024  # bytes of a form that a thread reads
+
+
+def routes(door: Door) -> list[Route]:
+    """Return the routes of SAML."""
+    saml = Saml(door)
+    return [
+        Route("GET", PATH, saml.metadata),
+        Route("GET", f"{PATH}/metadata", saml.metadata),
+        Route("GET", f"{PATH}/start", door.page(saml.start)),
+        tests.route(door, SAML, saml.test),
+        Route("POST", f"{PATH}/callback", door.page(saml.callback), body_limit=MAX_FORM),
+    ]
+
+
+class Saml:
+    """Handlers of the paths below `/sso/v1/saml`."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._provider = ServiceProvider(door.db, door.parts.settings)
+
+    async def metadata(self, request: Request) -> Response:
+        """Answer with our metadata for a connection, finished or not; `download` names a file.
+
+        Raises:
+            errors.NotFound: there is no such connection.
+
+        """
+        found = await reading.find(self._door.db, request.params["connection"])
+        if found is None or found.type != SAML:
+            raise errors.NotFound("connection")
+        document = service_provider.metadata(await self._provider.side(found))
+        headers = {
+            "content-type": "application/samlmetadata+xml; charset=utf-8",
+            "cache-control": "public, max-age=300",
+        }
+        if request.query.partition("=")[0] == "download":
+            headers["content-disposition"] = f'attachment; filename="{found.id}.xml"'
+        return Response(200, document, headers)
+
+    async def start(self, request: Request) -> Response:
+        """Send the browser of a sign-in to the identity provider."""
+        waiting = await self._door.auth_request(request)
+        connection = await self._door.connection(request, SAML)
+        params = waiting.params
+        sent = await signing_in.start(
+            self._door.db,
+            await self._provider.side(connection),
+            auth_request_id=waiting.id,
+            force_authn="login" in params.prompt or params.max_age == 0,
+        )
+        return self._send(request, sent)
+
+    async def test(self, request: Request, connection: Connection, *, test_id: str) -> Response:
+        """Send the browser of a test to the identity provider."""
+        side = await self._provider.side(connection)
+        return self._send(request, await signing_in.start(self._door.db, side, test_id=test_id))
+
+    async def callback(self, request: Request) -> Response:
+        """Take a response (Bindings 3.5.5): lead the browser back to the sign-in that asked."""
+        form = await _form(request)
+        way = await requests.take(self._door.db, form.get("RelayState", ""))
+        if way is None or way.connection_id != request.params["connection"] or not _is_open(way):
+            raise fault_of(SAMLError(faults.NOT_WAITING))
+        try:
+            connection = await self._connection(request, way)
+            side = await self._provider.side(connection)
+            identity = await signing_in.receive(self._provider, side, form, way)
+        except Fault as fault:
+            return await self._door.refused(request, way, fault)
+        return await self._door.arrived(way, identity)
+
+    async def _connection(self, request: Request, way: Way) -> Connection:
+        """Return the connection of the path, as it is now; a test takes one that is not enabled."""
+        if way.test_id is None:
+            return await self._door.connection(request, SAML)
+        found = await reading.find(self._door.db, way.connection_id)
+        if found is None or found.type != SAML:
+            raise Fault("invalid_connection_id", "There is no such connection.")
+        return found
+
+    def _send(self, request: Request, sent: Sent) -> Response:
+        return self._door.send(
+            request, sent.url, sent.fields or {}, by_post=sent.fields is not None
+        )
+
+
+def _is_open(way: Way) -> bool:
+    """Whether a way is that of a sign-in or of a test, and none of a logout."""
+    return way.auth_request_id is not None or way.test_id is not None
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Return the members of a form; a large one takes a while to read, in a thread."""
+    if len(request.body) > _LARGE:
+        return await asyncio.to_thread(request.form)
+    return request.form()

@@ -1,0 +1,156 @@
+"""Our side of a connection, to its identity provider: our names, addresses and keys.
+
+A connection that came from another vendor may keep the names and addresses that its identity
+provider knows. Ours are served beside them, and taken too.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tenantry.identity.connections.key_pairs import KeyPairs
+from tenantry.identity.connections.saml import sp_metadata, writing
+from tenantry.identity.connections.saml.names import NameIDFormat
+from tenantry.identity.connections.saml.trust import SigningOption, Trust
+from tenantry.identity.connections.settings import SAMLSettings
+from tenantry.identity.federation.attributes import CustomAttributes
+from tenantry.identity.federation.model import Fault
+from tenantry.times import DAY, SECOND, now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cryptography import x509
+
+    from tenantry.db.engine import Database
+    from tenantry.identity.connections.key_pairs import Pairs
+    from tenantry.identity.connections.model import Connection
+    from tenantry.identity.connections.saml.certificates import SigningPair
+    from tenantry.identity.connections.saml.faults import SAMLError
+    from tenantry.settings import Settings
+
+_METADATA_DAYS = 14  # that our metadata is valid, and may be kept
+# NameIdFormat of the contract; NAME_ID_FORMAT_NIL asks for none.
+_NAME_ID_FORMATS = {
+    "UNSPECIFIED": NameIDFormat.UNSPECIFIED,
+    "EMAIL": NameIDFormat.EMAIL,
+    "TRANSIENT": NameIDFormat.TRANSIENT,
+    "PERSISTENT": NameIDFormat.PERSISTENT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where a browser goes with a message: an address, or a form with these fields for it."""
+
+    url: str
+    fields: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Side:
+    """Our side of one connection at one time; addresses are those that its provider knows."""
+
+    connection: Connection
+    settings: SAMLSettings
+    sp_entity_id: str
+    acs_urls: tuple[str, ...]  # the first one is asked for
+    slo_urls: tuple[str, ...]
+    pairs: Pairs
+    skew: int
+
+    @property
+    def signing(self) -> SigningPair:
+        """The pair that signs our messages for this connection."""
+        return self.pairs.signing(self.settings.certificate_id)
+
+    @property
+    def name_id_format(self) -> NameIDFormat | None:
+        """The kind of NameID that we ask for."""
+        return _NAME_ID_FORMATS.get(self.settings.idp_name_id_format)
+
+    @functools.cached_property
+    def trust(self) -> Trust:
+        """The terms that a message is held to."""
+        settings = self.settings
+        return Trust(
+            idp_entity_id=settings.idp_entity_id,
+            idp_certificates=tuple(
+                _certificate(one["certificate"]) for one in settings.idp_certificates
+            ),
+            sp_entity_id=self.sp_entity_id,
+            acs_urls=self.acs_urls,
+            slo_urls=self.slo_urls,
+            signing=_signing_option(settings.saml_signing_option),
+            decryption_keys=tuple(one.pair.private_key for one in self.pairs.all),
+            assertion_encrypted=settings.assertion_encrypted,
+            sha1=settings.accept_sha1,
+        )
+
+
+class ServiceProvider:
+    """Our side of all SAML connections, in one process."""
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self.db = db
+        self.custom_attributes = CustomAttributes(db)
+        self._key_pairs = KeyPairs(db)
+        self._public_url = settings.public_url
+        self._skew = settings.sso_clock_skew_seconds * SECOND
+
+    async def side(self, connection: Connection) -> Side:
+        """Return our side of a connection."""
+        settings = SAMLSettings.stored(connection.settings)
+        ours = f"{self._public_url}/sso/v1/saml/{connection.id}"
+        return Side(
+            connection=connection,
+            settings=settings,
+            sp_entity_id=settings.sp_entity_id or ours,
+            acs_urls=_with(settings.sp_assertion_url, f"{ours}/callback"),
+            slo_urls=_with(settings.sp_slo_url, f"{ours}/slo", f"{ours}/slo/callback"),
+            pairs=await self._key_pairs.get(),
+            skew=self._skew,
+        )
+
+
+def metadata(side: Side) -> bytes:
+    """Return our metadata for a connection, signed; with the next key beside the current one."""
+    following = side.pairs.following
+    option = _signing_option(side.settings.saml_signing_option)
+    return sp_metadata.write(
+        identifier=writing.new_id(),
+        sp_entity_id=side.sp_entity_id,
+        acs_urls=side.acs_urls,
+        slo_urls=side.slo_urls[:1],
+        current=side.pairs.current.pair,
+        others=() if following is None else (following.pair.certificate,),
+        authn_requests_signed=side.settings.want_request_signed,
+        want_assertions_signed=option.of_assertion,
+        name_id_format=side.name_id_format,
+        valid_until=now() + _METADATA_DAYS * DAY,
+    )
+
+
+def fault_of(error: SAMLError) -> Fault:
+    """Return the fault of a message, as the rest of a sign-in knows it."""
+    return Fault(error.code, error.description, hint=error.fault.remedy)
+
+
+def _with(other: str, *ours: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((other, *ours) if other else ours))
+
+
+def _signing_option(name: str) -> SigningOption:
+    """Return the option of this name; one that nobody has chosen is the contract's default."""
+    known = SigningOption.__members__
+    return known.get(name, SigningOption.SAML_RESPONSE_OR_ASSERTION_SIGNING)
+
+
+@functools.lru_cache(maxsize=256)
+def _certificate(encoded: str) -> x509.Certificate:
+    from cryptography import x509
+
+    return x509.load_der_x509_certificate(base64.b64decode(encoded))

@@ -1,0 +1,185 @@
+"""A sign-in by SAML: the request that a browser takes along, and the response that it brings.
+
+The Web Browser SSO profile (Profiles 4.1). A response is held to the request of its RelayState, or,
+where the connection allows it and nothing was asked, is one that the identity provider began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from tenantry import email_addresses, errors
+from tenantry.identity.connections.saml import bindings, faults, response, writing
+from tenantry.identity.connections.saml.attributes import EMAIL, profile
+from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
+from tenantry.identity.connections.saml.faults import SAMLError
+from tenantry.identity.connections.saml.names import NameIDFormat
+from tenantry.identity.connections.saml.requests import authn_request
+from tenantry.identity.connections.settings import HTTP_POST
+from tenantry.identity.federation import attributes, replays, requests
+from tenantry.identity.federation.model import Identity
+from tenantry.identity.federation.saml.service_provider import Sent, fault_of
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.db.engine import Session
+    from tenantry.identity.connections.saml.response import Assertion
+    from tenantry.identity.federation.model import Request
+    from tenantry.identity.federation.saml.service_provider import ServiceProvider, Side
+    from tenantry.tenants.user_attributes.model import UserAttribute
+
+# Verifying takes 1 to 2 ms for most, and up to 50 ms for the costliest that 256 KB have room for:
+# from this size of a form on a thread does it, so that nothing else waits.
+_LARGE = 16 * 1024
+# Names of the attribute that lists groups, in lower case.
+_GROUPS = (
+    "groups",
+    "group",
+    "memberof",
+    "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups",
+    "http://schemas.xmlsoap.org/claims/group",
+    "urn:oid:1.3.6.1.4.1.5923.1.5.1.1",  # isMemberOf
+)
+
+
+async def start(
+    db: Session,
+    side: Side,
+    *,
+    auth_request_id: str | None = None,
+    test_id: str | None = None,
+    force_authn: bool = False,
+) -> Sent:
+    """Begin a way to the identity provider; return where the browser goes.
+
+    ``force_authn`` asks for a new proof, whatever session there is (Core 3.4.1).
+    """
+    settings = side.settings
+    force_authn = force_authn or settings.force_authn
+    identifier = writing.new_id()
+    relay_state = await requests.begin(
+        db,
+        side.connection.id,
+        auth_request_id=auth_request_id,
+        test_id=test_id,
+        facts={"id": identifier, "force_authn": force_authn},
+    )
+    message = authn_request(
+        identifier=identifier,
+        sp_entity_id=side.sp_entity_id,
+        acs_url=side.acs_urls[0],
+        sso_url=settings.idp_sso_url,
+        now=now(),
+        name_id_format=side.name_id_format,
+        force_authn=force_authn,
+    )
+    pair = side.signing if settings.want_request_signed else None
+    if settings.idp_sso_request_binding == HTTP_POST:
+        fields = {REQUEST: bindings.form_value(message, pair=pair), "RelayState": relay_state}
+        return Sent(settings.idp_sso_url, fields)
+    return Sent(
+        bindings.redirect(
+            settings.idp_sso_url, REQUEST, message, relay_state=relay_state, pair=pair
+        )
+    )
+
+
+async def receive(
+    provider: ServiceProvider, side: Side, form: Mapping[str, str], request: Request | None
+) -> Identity:
+    """Return whom a response vouches for, once all of it holds and it was not used before.
+
+    ``request`` is the way that its RelayState ends, None for one that the identity provider began.
+
+    Raises:
+        Fault: it is no proof, or not for this request.
+
+    """
+    registered = await provider.custom_attributes.get()
+    at = now()
+    task = (side, form.get(RESPONSE, ""), request, registered, at)
+    try:
+        if len(task[1]) > _LARGE:
+            assertion, identity = await asyncio.to_thread(_read, *task)
+        else:
+            assertion, identity = _read(*task)
+    except SAMLError as error:
+        raise fault_of(error) from None
+    until = assertion.not_on_or_after + 2 * side.skew
+    if not await replays.spend(provider.db, side.connection.id, assertion.id, expire_time=until):
+        raise fault_of(SAMLError(faults.REPLAYED))
+    return identity
+
+
+def _read(
+    side: Side,
+    saml_response: str,
+    request: Request | None,
+    registered: Sequence[UserAttribute],
+    at: int,
+) -> tuple[Assertion, Identity]:
+    """Verify a response; takes processor time alone, so it may run in a thread."""
+    if not saml_response:
+        raise SAMLError(faults.PARAMETER, name=RESPONSE)
+    received = response.parse(saml_response)
+    asked = None if request is None else request.facts["id"]
+    assertion = response.verify(received, side.trust, in_response_to=asked, now=at, skew=side.skew)
+    if request is not None and request.facts.get("force_authn"):
+        _hold_to_new_proof(assertion, request, side.skew)
+    return assertion, _identity(side, assertion, registered)
+
+
+def _hold_to_new_proof(assertion: Assertion, request: Request, skew: int) -> None:
+    """Refuse an old session of the identity provider where a new proof was asked for."""
+    proved = assertion.authn_instant
+    if proved is None or proved < request.create_time - skew:
+        raise SAMLError(faults.OLD_SESSION)
+
+
+def _identity(side: Side, assertion: Assertion, registered: Sequence[UserAttribute]) -> Identity:
+    mapping = {one.key: one.default_saml_mapping or one.key for one in registered}
+    mapping |= side.connection.attribute_mapping
+    values = profile(assertion, mapping)
+    try:
+        email = email_addresses.checked(values[EMAIL][0])
+    except errors.InvalidArgument:
+        raise SAMLError(faults.WRONG_EMAIL, found=values[EMAIL][0]) from None
+    name_id = assertion.name_id
+    # A transient NameID is another one at each sign-in (Core 8.3.8): it names nobody for long.
+    subject = email if name_id.format == NameIDFormat.TRANSIENT else name_id.value
+    return Identity(
+        subject=subject,
+        email=email,
+        profile=attributes.profile(values),
+        groups=attributes.groups(_groups(assertion, mapping)),
+        claims=attributes.claims(values, registered),
+        received={
+            name: sent[0] if len(sent) == 1 else list(sent)
+            for name, sent in assertion.attributes.items()
+        },
+        session_index=assertion.session_index,
+        session_expire_time=assertion.session_not_on_or_after,
+        hint=_hint(assertion),
+    )
+
+
+def _groups(assertion: Assertion, mapping: Mapping[str, str]) -> tuple[str, ...]:
+    if attributes.GROUPS in mapping:
+        return assertion.attributes.get(mapping[attributes.GROUPS], ())
+    sent = {name.lower(): values for name, values in assertion.attributes.items()}
+    return next((sent[name] for name in _GROUPS if name in sent), ())
+
+
+def _hint(assertion: Assertion) -> dict[str, Any]:
+    """Return the NameID with its qualifiers: a logout names the same subject by it."""
+    name_id = assertion.name_id
+    members = {
+        "value": name_id.value,
+        "format": name_id.format,
+        "name_qualifier": name_id.name_qualifier,
+        "sp_name_qualifier": name_id.sp_name_qualifier,
+    }
+    return {name: value for name, value in members.items() if value is not None}
