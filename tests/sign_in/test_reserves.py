@@ -10,7 +10,7 @@ from tenantry.identity.attempts import service as attempts
 from tenantry.identity.proofs.passwordless import service as passwordless
 from tenantry.identity.proofs.passwords import service as passwords
 from tenantry.identity.proofs.totp import service as totp
-from tenantry.identity.sign_in import proving, states
+from tenantry.identity.sign_in import inboxes, states
 
 HOME = "192.0.2.7"
 PASSWORD = "correct horse"
@@ -58,7 +58,7 @@ async def at_home(place, ann, clock):
 
 async def test_one_ipv6_network_asks_for_as_many_mails_as_one_address(place):
     browser = Browser(place)
-    for number in range(proving.MAILS_OF_ORIGIN):
+    for number in range(inboxes.MAILS_OF_ORIGIN):
         browser.at(f"2001:db8:1:2::{number:x}")
         await ask(browser, f"who{number}@new.example")
     with pytest.raises(errors.RateLimited):

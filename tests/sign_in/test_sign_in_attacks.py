@@ -12,7 +12,7 @@ from visitors import PUBLIC_URL, Browser, code_of, error_of, next_code, register
 from tenantry import errors, vault
 from tenantry.caller import Origin
 from tenantry.identity.proofs.passwordless import service as passwordless
-from tenantry.identity.sign_in import proving, refusals, states
+from tenantry.identity.sign_in import inboxes, refusals, states
 from tenantry.identity.sign_in.browsers import ForeignPage, check_page
 from tenantry.identity.sign_in.refusals import Refusal
 from tenantry.tenants.memberships import leaving
@@ -191,7 +191,7 @@ async def test_one_address_does_not_send_mail_to_everybody(place):
         email = f"who{number}@new.example"
         await browser.sign_in.start_email(browser.call, await browser.begin(), email=email)
 
-    for number in range(proving.MAILS_OF_ORIGIN):
+    for number in range(inboxes.MAILS_OF_ORIGIN):
         await send(number)
     with pytest.raises(errors.RateLimited):
         await send(100)

@@ -33,6 +33,7 @@ FIRST_FACTORS = {
     states.LINK_VERIFIED,
     states.PASSWORD_VERIFIED,
     states.WEBAUTHN_VERIFIED,
+    states.SSO_AUTHENTICATED,
     states.SESSION_FOUND,
 }
 
@@ -72,11 +73,16 @@ def test_no_way_leads_past_a_second_factor_that_is_asked_for():
 
 
 def test_a_proof_is_never_lost_nor_given_twice():
-    """A recognized person is never asked for their name again: a new request would be."""
-    for state in states.PROVED:
+    """A recognized person is not asked for their name again: a new request would be.
+
+    But for an organization that their session does not open, and by the provider of their own:
+    from there on all that was proved before counts for nothing.
+    """
+    for state in states.PROVED - {states.ORGANIZATION_SWITCHER}:
         assert not states.TABLE[state] & {states.IN_PROGRESS, states.LINK_OTP_SENT}
     for way in ways(states.IN_PROGRESS, states.COMPLETED):
-        assert len(FIRST_FACTORS & set(way)) == 1
+        begun = max(place for place, state in enumerate(way) if state in states.UNPROVED)
+        assert len(FIRST_FACTORS & set(way[begun:])) == 1
 
 
 def test_what_has_ended_stays_so():

@@ -19,12 +19,15 @@ from tenantry.doors.login.door import Door
 from tenantry.doors.login.invitations import Invitations
 from tenantry.doors.login.not_me import NotMe
 from tenantry.doors.login.steps import STEPS, Given, page_of
+from tenantry.identity.connections import provider_names, reading
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.security_notices import links
 from tenantry.identity.sign_in import (
     choosing,
     completing,
+    federating,
     proving,
+    realms,
     refusals,
     requests,
     states,
@@ -52,6 +55,8 @@ if TYPE_CHECKING:
 _PAGES = {
     states.IN_PROGRESS: ("sign_in", "sign_up", "reset"),
     states.LINK_OTP_SENT: ("code", "sign_in", "sign_up", "reset"),
+    states.SSO_PENDING: ("sso", "sign_in", "sign_up", "reset"),
+    states.VERIFICATION_SENT: ("inbox",),
     states.SECOND_FACTOR_PENDING: ("second_factor", "recovery"),
     states.PASSWORD_CHOICE: ("new_password",),
     states.ORGANIZATION_SWITCHER: ("organizations",),
@@ -60,7 +65,7 @@ _PAGES = {
 }
 _TOKEN_MAX = 200  # characters of a link's token that go back into an address
 # Pages that share a template.
-_TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
+_TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor", "inbox": "code"}
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -81,6 +86,7 @@ def routes(parts: Parts) -> list[Route]:
         Route("POST", "/login/{id}/passkey/options", door.own(login.passkey_options)),
         Route("POST", "/login/{id}/resend", form(login.resend)),
         Route("POST", "/login/{id}/cancel", form(login.cancel)),
+        Route("GET", "/login/{id}/sso", page(login.arrive)),
         Route("GET", "/login/{id}/link", page(login.link)),
         Route("POST", "/login/{id}/link", form(login.open_link)),
         Route("GET", "/invitations/{token}", page(invitations.show)),
@@ -163,12 +169,26 @@ class Login:
         answer = await completing.cancel(self._means, self._door.call(request), found)
         return self._back(request, answer, found)
 
+    async def arrive(self, request: Request) -> Response:
+        """Go on with the answer of a provider, whose handler has led the browser back here."""
+        if request.verb == "HEAD":
+            return Response(200, b"", dict(HEADERS))
+        found = await self._find(request)
+        if found is None:
+            return await self._gone(request)
+        arrived = await federating.arrive(
+            self._means, self._door.call(request), found, query(request, "arrival")
+        )
+        return await self._proceed(request, arrived)
+
     async def link(self, request: Request) -> Response:
         """Show a button: programs that look into mails follow links, and press none."""
         found = await self._find(request)
         if found is None and self._same_browser:
             return self._door.message(request, "other_browser")
-        if found is not None and found.state != states.LINK_OTP_SENT:
+        if found is not None and found.state not in {
+            *(states.LINK_OTP_SENT, states.VERIFICATION_SENT)
+        }:
             return self._door.redirect(_path(found))
         return self._door.show(
             request,
@@ -238,7 +258,7 @@ class Login:
         if found.state in {states.ORGANIZATION_SELECTED, states.FAILED}:
             response = await self._complete(request, found)
         else:
-            response = self._door.redirect(_path(found))
+            response = self._door.redirect(realms.path(found))
         response.cookies += self._door.browser_cookies.issue(found)
         return response
 
@@ -283,6 +303,11 @@ class Login:
             "may_sign_up": self._may_sign_up,
             "sent_again": query(request, "sent") == "again",
         }
+        if page == "sso":
+            values["start"] = realms.start_path(found)
+            values["may_choose"] = found.params.connection_id is None
+        elif page in {"sign_in", "sign_up"}:
+            values["social"] = await self._social(found)
         logos: list[str] = []
         if page == "organizations":
             choices = await choosing.choices(self._door.call(request), found)
@@ -301,8 +326,17 @@ class Login:
             **values,
         )
 
+    async def _social(self, found: AuthRequest) -> list[tuple[str, str]]:
+        """Return the social providers to sign in by: where each begins, and its name."""
+        return [
+            (realms.start_path(found, one), one.ui_button_title or provider_names.of(one))
+            for one in await reading.social(self._door.db)
+        ]
+
     def _which(self, found: AuthRequest, wanted: str) -> str:
         there = _PAGES[found.state]
+        if found.state == states.SSO_PENDING and found.params.connection_id is not None:
+            there = there[:1]  # the application has named the provider
         if not wanted and found.state == states.IN_PROGRESS:
             wanted = "sign_up" if "create" in found.params.prompt else ""
         off = {"sign_up": not self._may_sign_up, "reset": "password" not in self._methods}

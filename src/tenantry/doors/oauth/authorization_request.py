@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from tenantry import ids
 from tenantry.access.clients.model import GRANT_TYPES, PUBLIC
 from tenantry.doors.oauth import api_scopes
-from tenantry.identity.connections import service as connections
 from tenantry.identity.grants import pkce
 from tenantry.identity.grants.claims import SCOPES
-from tenantry.identity.sign_in import answers
+from tenantry.identity.sign_in import answers, realms
 from tenantry.identity.sign_in.model import Params
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.doors.oauth.id_token_hints import IdTokenHints
     from tenantry.doors.oauth.parameters import Parameters
+    from tenantry.identity.connections.model import Connection
 
 PROMPTS = ("none", "login", "create", "select_account", "consent")
 DEFAULT_SCOPE = "openid profile email"  # for requests without any, as the official SDKs make them
@@ -90,6 +90,10 @@ async def checked(
     _check_form(asked)
     _check_response_type(client, asked)
     _check_resource(asked, issuer)
+    organization_id = _organization_id(asked.get("organization_id"))
+    named = await _connection(db, asked, organization_id)
+    if named is not None and named.organization_id is not None:
+        organization_id = named.organization_id
     return Params(
         redirect_uri=redirect_uri,
         response_mode=asked.get("response_mode") or answers.QUERY,
@@ -101,8 +105,8 @@ async def checked(
         max_age=_max_age(asked.get("max_age")),
         login_hint=asked.get("login_hint"),
         domain_hint=_domain(asked),
-        organization_id=_organization_id(asked.get("organization_id")),
-        connection_id=await _connection_id(db, asked),
+        organization_id=organization_id,
+        connection_id=asked.get("connection_id") if named is None else named.id,
         ui_locales=_locales(asked.get("ui_locales")),
         id_token_user=await _id_token_user(hints, client, asked.get("id_token_hint")),
     )
@@ -115,14 +119,23 @@ def _check_resource(asked: Parameters, issuer: str) -> None:
         raise Failed("invalid_target", "there is no such resource (RFC 8707 section 2)")
 
 
-async def _connection_id(db: Database, asked: Parameters) -> str | None:
-    provider, connection_id = asked.get("provider"), asked.get("connection_id")
-    known = (await connections.of_environment(db)).values() if connection_id else ()
-    if provider is not None:
-        raise Failed("invalid_request", f"connection of the provider {provider} not found")
-    if connection_id is not None and all(one.id != connection_id for one in known):
-        raise Failed("invalid_request", f"connection {connection_id} not found")
-    return connection_id
+async def _connection(
+    db: Database, asked: Parameters, organization_id: str | None
+) -> Connection | None:
+    """Return the connection to a provider that is named; of an organization, it names that too."""
+    try:
+        named = await realms.named(db, asked.get("provider"), asked.get("connection_id"))
+    except realms.NoConnection as problem:
+        raise Failed(problem.error, problem.description) from None
+    if (
+        named is not None
+        and named.organization_id is not None
+        and organization_id not in {None, named.organization_id}
+    ):
+        raise Failed(
+            "invalid_organization_id", "connection_id and organization_id do not belong together"
+        )
+    return named
 
 
 async def _id_token_user(hints: IdTokenHints, client: Client, token: str | None) -> str | None:

@@ -19,7 +19,7 @@ from tenantry.doors.oauth import authorization_request, parameters
 from tenantry.doors.oauth.authorization_request import Failed
 from tenantry.doors.oauth.errors import plain
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import answers, beginning, refusals
+from tenantry.identity.sign_in import answers, beginning, realms, refusals
 from tenantry.identity.sign_in.model import Answer, Params
 from tenantry.identity.sign_in.refusals import Refusal
 from tenantry.pages import answers as answer_pages
@@ -115,7 +115,7 @@ class AuthorizationEndpoint:
         begun = await beginning.begin(self._means, call, client, params, session=session)
         if isinstance(begun, Answer):
             return answer_pages.response(begun, accepted)
-        response = Response.redirect(f"/login/{begun.id}", referrer_policy="no-referrer")
+        response = Response.redirect(realms.path(begun), referrer_policy="no-referrer")
         cookies = self._browser_cookies
         response.cookies = cookies.make_room(call.origin.cookies) + cookies.issue(begun)
         return response

@@ -10,6 +10,7 @@ __all__ = [
     "key_pairs",
     "model",
     "oidc.authorization",
+    "provider_names",
     "reading",
     "saml.attributes",
     "saml.bindings",

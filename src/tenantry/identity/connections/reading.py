@@ -1,20 +1,64 @@
-"""Reading connections."""
+"""Finding connections: by id, of an organization, of a domain, and the social ones."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, select
+from sqlalchemy import Text, bindparam, literal_column, or_, select
 
 from tenantry import ids
 from tenantry.db.statements import Statement
-from tenantry.identity.connections.model import Connection, connections
+from tenantry.identity.connections.model import (
+    COMPLETED,
+    FEDERATED,
+    OAUTH,
+    Connection,
+    connections,
+)
+from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, PROVEN, domains
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
-_c = connections.c
+_c, _d = connections.c, domains.c
+_DOMAIN = bindparam("p_domain", type_=Text)
+_ORGANIZATION_ID = bindparam("p_organization_id", type_=Text)
+
+
+def _either(*values: str) -> list[str]:
+    return [f"'{value}'" for value in values]
+
+
+_is_federated = or_(*(_c.type == literal_column(text) for text in _either(*FEDERATED)))
+_is_serving = _c.enabled & (_c.status == literal_column(f"'{COMPLETED}'"))
+# Literals, not parameters: the planner matches the partial index by its text.
+_is_owned = (_d.domain_type == literal_column(f"'{ORGANIZATION_DOMAIN}'")) & (
+    _d.verification_status.in_([literal_column(text) for text in _either(*PROVEN)])
+)
 _FIND = Statement(select(connections).where(_c.id == bindparam("p_id", type_=Text)))
+_of_organization = (
+    select(connections).where(_c.organization_id == _ORGANIZATION_ID, _is_federated).order_by(_c.id)
+)
+# By whether it is those alone that serve.
+_OF_ORGANIZATION = {
+    False: Statement(_of_organization),
+    True: Statement(_of_organization.where(_is_serving)),
+}
+_SERVING_DOMAIN = Statement(
+    select(connections)
+    .join_from(domains, connections, _c.organization_id == _d.organization_id)
+    .where(
+        *(_d.domain == _DOMAIN, _is_owned, _is_federated, _is_serving),
+        or_(_d.connection_id.is_(None), _d.connection_id == _c.id),
+    )
+    .order_by(_c.id)
+    .limit(literal_column("1"))
+)
+_SOCIAL = Statement(
+    select(connections)
+    .where(_c.organization_id.is_(None), _c.type == literal_column(f"'{OAUTH}'"), _is_serving)
+    .order_by(_c.id)
+)
 
 
 async def find(db: Session, connection_id: str) -> Connection | None:
@@ -23,3 +67,26 @@ async def find(db: Session, connection_id: str) -> Connection | None:
         return None
     row = await db.fetch_one(_FIND, p_id=connection_id)
     return None if row is None else Connection.from_row(row)
+
+
+async def of_organization(
+    db: Session, organization_id: str, *, serving: bool = True
+) -> list[Connection]:
+    """Return the connections of an organization, the oldest first; all, or those that serve."""
+    rows = await db.fetch_all(_OF_ORGANIZATION[serving], p_organization_id=organization_id)
+    return [Connection.from_row(row) for row in rows]
+
+
+async def serving_domain(db: Session, domain: str) -> Connection | None:
+    """Return the connection that people of a domain sign in by, if there is one.
+
+    It serves, and the domain, exactly this one, is proved to be its organization's. A domain that
+    has a connection of its own goes by that alone, others by the oldest one.
+    """
+    row = await db.fetch_one(_SERVING_DOMAIN, p_domain=domain)
+    return None if row is None else Connection.from_row(row)
+
+
+async def social(db: Session) -> list[Connection]:
+    """Return the environment's connections to social providers that serve, the oldest first."""
+    return [Connection.from_row(row) for row in await db.fetch_all(_SOCIAL)]

@@ -20,7 +20,7 @@ EITHER_SIGNED = "SAML_RESPONSE_OR_ASSERTION_SIGNING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Settings:
+class Settings:
     """The members that all protocols share."""
 
     # The profile follows the provider at each sign-in.
@@ -51,7 +51,7 @@ class _Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OIDCSettings(_Settings):
+class OIDCSettings(Settings):
     """A relying party's settings for one OpenID Provider."""
 
     issuer: str = ""
@@ -69,7 +69,7 @@ class OIDCSettings(_Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OAuthSettings(_Settings):
+class OAuthSettings(Settings):
     """A client's settings for one OAuth 2.0 provider; "" takes the provider's own."""
 
     authorize_uri: str = ""
@@ -90,7 +90,7 @@ class OAuthSettings(_Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SAMLSettings(_Settings):
+class SAMLSettings(Settings):
     """A service provider's settings for one identity provider.
 
     ``idp_certificates`` are objects of id, certificate (DER in base64), create_time, expiry_time

@@ -5,4 +5,12 @@ providers have vouched for, and which sessions of ours go with sessions there. T
 in `connections`, their addresses in the door `sso`.
 """
 
-__all__ = ["model", "requests", "saml.service_provider", "saml.signing_in"]
+__all__ = [
+    "identities",
+    "model",
+    "requests",
+    "saml.service_provider",
+    "saml.signing_in",
+    "sealing",
+    "sessions",
+]

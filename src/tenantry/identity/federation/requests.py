@@ -6,7 +6,6 @@ and the browser is led back with a second secret to the sign-in that it began.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, delete, insert
@@ -16,7 +15,8 @@ from tenantry.db import pruning
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
-from tenantry.identity.federation.model import IDENTITY, REQUEST, Identity, Request
+from tenantry.identity.federation import sealing
+from tenantry.identity.federation.model import REQUEST, Request
 from tenantry.identity.federation.model import federation_requests as table
 from tenantry.times import SECOND, now
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.db.engine import Row, Session
+    from tenantry.identity.federation.model import Identity
 
 # From the moment that a browser is sent to the provider: people look for their phones.
 REQUEST_SECONDS = 900
@@ -86,9 +87,7 @@ async def take_arrival(db: Session, secret: str) -> tuple[Request, Identity] | N
     row = await _taken(db, _TAKE_ARRIVAL, secret)
     if row is None:
         return None
-    members = from_json(db.vault.decrypt(row["identity"], IDENTITY).decode())
-    identity = Identity(**members | {"groups": tuple(members["groups"])})
-    return _request(db, row), identity
+    return _request(db, row), sealing.unseal(db, row["identity"])
 
 
 async def prune(db: Session) -> bool:
@@ -107,7 +106,6 @@ async def _add(
     seconds: int,
 ) -> str:
     secret, at = vault.new_secret(), now()
-    kept = None if identity is None else to_json(asdict(identity)).encode()
     await db.fetch_all(
         _INSERT,
         p_digest=vault.digest(secret),
@@ -115,7 +113,7 @@ async def _add(
         p_auth_request_id=auth_request_id,
         p_test_id=test_id,
         p_facts=db.vault.encrypt(to_json(dict(facts)).encode(), REQUEST),
-        p_identity=None if kept is None else db.vault.encrypt(kept, IDENTITY),
+        p_identity=None if identity is None else sealing.seal(db, identity),
         p_create_time=at,
         p_expire_time=at + seconds * SECOND,
     )

@@ -168,15 +168,17 @@ async def begin(
     amr: Sequence[str],
     bounds: Bounds,
     custom_claims: Mapping[str, Any],
+    until: int | None = None,
 ) -> tuple[Session, str]:
     """Begin a session; return it with the secret of its cookie, which is kept nowhere.
 
     The secret is always a new one: a browser's own never becomes that of a session. ``amr``
     are the ids of the connections by which the person has signed in. ``call.db`` may be a
-    transaction; that the person is a member of the organization is the caller's to know.
+    transaction; that the person is a member of the organization is the caller's to know. With
+    ``until`` the session ends then at the latest, in microseconds since 1970, UTC.
     """
     at, secret = now(), vault.new_secret()
-    absolute = at + bounds.absolute * MINUTE
+    absolute = _first(at + bounds.absolute * MINUTE, until)
     idle = None if bounds.idle is None else at + bounds.idle * MINUTE
     # The parser compiles its rules at its first use, which takes half a second.
     device = await asyncio.to_thread(devices.describe, call.origin.user_agent, call.origin.address)
@@ -221,12 +223,13 @@ async def enter(
     custom_claims: Mapping[str, Any] | None,
     amr: Sequence[str] | None = None,
     secret: str | None = None,
+    until: int | None = None,
 ) -> Session:
     """Let another application or organization into a session, or the same one once more.
 
     It is the same session. Its limits only become tighter. With ``amr`` the person has
-    authenticated just now. With ``secret`` that is its cookie's from here on. Without
-    ``custom_claims`` those of before are kept.
+    authenticated just now. With ``secret`` that is its cookie's from here on. With ``until`` it
+    ends then at the latest. Without ``custom_claims`` those of before are kept.
 
     Raises:
         SessionOver: it has ended, or the person is no active member of the organization.
@@ -239,7 +242,7 @@ async def enter(
         p_organization_id=organization_id,
         p_client_id=client_id,
         p_custom_claims=to_json(dict(custom_claims or {})),
-        p_absolute_expire_time=session.create_time + bounds.absolute * MINUTE,
+        p_absolute_expire_time=_first(session.create_time + bounds.absolute * MINUTE, until),
         p_idle_minutes=bounds.idle,
         p_digest=None if secret is None else vault.digest(secret),
         p_auth_time=None if amr is None else at,
@@ -267,6 +270,10 @@ async def enter(
         organizations=organizations,
         clients=clients,
     )
+
+
+def _first(end: int, until: int | None) -> int:
+    return end if until is None else min(end, until)
 
 
 async def authenticated(call: Call, session: Session) -> None:

@@ -4,9 +4,10 @@ Owns the auth requests, their states and the one table of transitions; `auth_log
 are `login`'s concern, proofs are those of `passwordless`, `passkeys`, `passwords` and `totp`.
 
 A step is a function over the `means` of a deployment: `beginning`, `proving`, `choosing` and
-`completing` have those of one sign-in, in this order, and `invitations` those of a link from a
-mail. Of each call that they get, ``origin`` is set. Which step may follow which is in `states`
-alone.
+`completing` have those of one sign-in, in this order, `federating` those that follow a provider's
+answer, and `invitations` those of a link from a mail. Of each call that they get, ``origin`` is
+set. Which step may follow which is in `states` alone; `realms` says by which provider somebody is
+to sign in, and which organizations a session is good for.
 """
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "browsers",
     "choosing",
     "completing",
+    "federating",
     "invitations",
     "means",
     "model",
     "proving",
+    "realms",
     "refusals",
     "requests",
     "states",

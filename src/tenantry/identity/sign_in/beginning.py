@@ -12,13 +12,21 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, select
 
 from tenantry import email_addresses, errors, vault
+from tenantry.db.schema import from_json, json_list, json_rows
 from tenantry.db.statements import Statement
+from tenantry.identity.connections.model import COMPLETED, connections
 from tenantry.identity.grants import codes
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import answers, completing, requests, states
-from tenantry.identity.sign_in.completing import SESSION
-from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP, Facts
+from tenantry.identity.sign_in import answers, completing, realms, requests, states
+from tenantry.identity.sign_in.model import (
+    AUTHENTICATE_AGAIN,
+    NOT_A_MEMBER,
+    SESSION,
+    SIGN_IN,
+    SIGN_UP,
+    Facts,
+)
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import ACTIVE, PENDING_INVITE, memberships, users
@@ -28,16 +36,24 @@ if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
     from tenantry.db import engine
+    from tenantry.identity.connections.model import Connection
     from tenantry.identity.sessions.model import Session
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
 
-# The reasons why a person with a session sees the sign-in page all the same.
-NOT_A_MEMBER, AUTHENTICATE_AGAIN = "NOT_A_MEMBER", "AUTHENTICATE_AGAIN"
 
-_m, _o, _u = memberships.c, organizations.c, users.c
+_c, _m, _o, _u = connections.c, memberships.c, organizations.c, users.c
+_own = (
+    select(json_rows(json_list(_c.id, _c.enabled, _c.status)))
+    .where(_c.organization_id == _o.id)
+    .correlate(organizations)
+    .scalar_subquery()
+)
 _PLACE = Statement(
-    select(_u.email, _m.status, _m.expire_time, *(c.label(f"o_{c.name}") for c in _o))
+    select(
+        *(_u.email, _m.status, _m.expire_time, _own.label("own")),
+        *(c.label(f"o_{c.name}") for c in _o),
+    )
     .select_from(
         users.outerjoin(
             memberships,
@@ -78,10 +94,16 @@ async def begin(
     wanted = _Wanted(client, params)
     if session is None or _asks_anew(params, session):
         return await _anew(means, call, wanted)
+    home = None
+    if params.connection_id is not None or params.domain_hint is not None:
+        home = await realms.chosen(call.db, params)
+    if home is not None and params.connection_id == home.id and home.id not in session.amr:
+        return await _anew(means, call, wanted, "interaction_required", home=home)
+    named = params.organization_id or (home.organization_id if home is not None else None)
     row = await call.db.fetch_one(
         _PLACE,
         user_id=session.user_id,
-        organization_id=params.organization_id or session.organization_id,
+        organization_id=named or session.organization_id,
     )
     if row is None or not _is_hinted(params, row["email"]):
         return await _anew(means, call, wanted)
@@ -105,6 +127,22 @@ async def _within(
     if is_new and not completing.is_within(session, bounds, anew=False):
         # The organization wants newer sessions than this one is.
         return await _anew(means, call, wanted, "interaction_required", notice=AUTHENTICATE_AGAIN)
+    own = {
+        id_: bool(enabled) and status == COMPLETED
+        for id_, enabled, status in from_json(row["own"] or "[]")
+    }
+    wall = await realms.barrier_of(
+        call.db, organization.id, own, email=row["email"], amr=session.amr
+    )
+    if wall is not None:
+        return await _anew(
+            means,
+            call,
+            wanted,
+            "interaction_required",
+            notice=AUTHENTICATE_AGAIN,
+            home=wall.connection,
+        )
     return await _silent(means, call, wanted, session, organization, email=row["email"])
 
 
@@ -115,18 +153,21 @@ async def _anew(
     error: str = "login_required",
     *,
     notice: str = "",
+    home: Connection | None = None,
 ) -> Answer | AuthRequest:
-    """Have somebody sign in, unless that must not be."""
+    """Have somebody sign in, unless that must not be; at their own provider if that is clear."""
     params = wanted.params
     if wanted.is_silent:
         return answers.of_error(means, params, error, _SAYS[error])
     intent = SIGN_UP if "create" in params.prompt else SIGN_IN
+    home = home or await realms.chosen(call.db, params)
     request, row = requests.new(
         call.db,
+        *(() if home is None else (states.SSO_PENDING,)),
         secret=vault.new_secret(),
         client_id=wanted.client.id,
         params=params,
-        facts=Facts(intent=intent, notice=notice),
+        facts=Facts(intent=intent, notice=notice, sso="" if home is None else realms.address(home)),
     )
     await requests.add(call.db, row)
     return request

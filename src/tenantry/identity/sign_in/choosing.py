@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, literal_column, or_, select
@@ -11,10 +11,16 @@ from sqlalchemy import Text, bindparam, literal_column, or_, select
 from tenantry import errors, ids
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_SIGNUP
-from tenantry.identity.sign_in import placing, requests, states
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sign_in import placing, realms, requests, states
 from tenantry.identity.sign_in.contexts import connection_details, context_of, person
 from tenantry.identity.sign_in.methods import EMAIL
-from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_UP
+from tenantry.identity.sign_in.model import (
+    AUTHENTICATE_AGAIN,
+    RESET_PASSWORD,
+    SESSION,
+    SIGN_UP,
+)
 from tenantry.tenants.memberships import invitations, joining
 from tenantry.tenants.memberships.model import NamedRole, Rules
 from tenantry.tenants.organizations import service as organizations_service
@@ -116,8 +122,15 @@ async def choose_organization(
         call.db, id_=request.user_id, external_id=None, organization_id=organization_id
     )
     place = user.membership_in(organization_id) if user is not None else None
-    if place is None or place.status not in {ACTIVE, PENDING_INVITE}:
+    if user is None or place is None or place.status not in {ACTIVE, PENDING_INVITE}:
         raise errors.NotFound("organization")
+    if SESSION in request.facts.proofs:
+        session = await sessions.find_live(call.db, request.facts.session_id)
+        wall = await realms.barrier(
+            call.db, organization_id, email=user.email, amr=session.amr if session else ()
+        )
+        if wall is not None:
+            return await _prove_anew(call.db, request, wall, organization_id)
     async with call.db.transaction() as db:
         moved = await requests.move(
             db, request, states.ORGANIZATION_SELECTED, organization_id=organization_id
@@ -125,6 +138,24 @@ async def choose_organization(
         if place.status == PENDING_INVITE:
             await _accept(call, db, request, organization_id)
     return moved
+
+
+async def _prove_anew(
+    db: Session, request: AuthRequest, wall: realms.Barrier, organization_id: str
+) -> AuthRequest:
+    """Have somebody sign in for an organization that the session at hand does not open."""
+    if wall.connection is not None:
+        return await realms.send(
+            db,
+            request,
+            home=wall.connection,
+            email=request.email,
+            organization_id=organization_id,
+        )
+    facts = replace(
+        realms.nobody(request.facts), notice=AUTHENTICATE_AGAIN, organization_id=organization_id
+    )
+    return await requests.move(db, request, states.IN_PROGRESS, facts=facts, user_id=None)
 
 
 async def sign_up(
@@ -160,7 +191,7 @@ async def sign_up(
         user = await reading.find(call.db, id_=request.user_id, external_id=None)
     _check_founding(means.settings, user)
     profile = _profile(first_name, last_name, full_name, phone_number)
-    membership = await _before_sign_up(means, call, request, user)
+    membership = await ask_before_sign_up(means, call, request, user)
     further = (
         states.PASSWORD_CHOICE
         if _needs_password(means.settings, request)
@@ -192,10 +223,15 @@ async def sign_up(
         )
 
 
-async def _before_sign_up(
+async def ask_before_sign_up(
     means: Means, call: Call, request: AuthRequest, user: User | None
 ) -> dict[str, Any] | None:
-    """Ask the interceptors; return the membership that is to be made instead, if any."""
+    """Ask the interceptors; return the membership that is to be made instead, if any.
+
+    Raises:
+        errors.Intercepted: one forbids it.
+
+    """
     params = request.params
     details = await connection_details(call.db, request.facts.proofs)
     context = context_of(call, request, details) | {
@@ -226,7 +262,7 @@ async def proceed(
         return await requests.move(call.db, request, *way, states.PASSWORD_CHOICE, **changes)
     found = placing.place(
         user.memberships if user else [],
-        named=request.params.organization_id,
+        named=request.named,
         may_found=_may_found(means.settings, user),
         wants_to_found=facts.intent == SIGN_UP,
     )

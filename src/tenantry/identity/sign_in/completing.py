@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, vault
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION
+from tenantry.identity.connections import service as connections
 from tenantry.identity.grants import codes
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
-from tenantry.identity.sign_in import answers, requests, states
+from tenantry.identity.sign_in import answers, federating, realms, requests, states
 from tenantry.identity.sign_in.contexts import (
     amr_of,
     connection_details,
     context_of,
     person,
 )
-from tenantry.identity.sign_in.model import Answer, Completion
+from tenantry.identity.sign_in.model import SESSION, Answer, Completion
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
@@ -32,13 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tenantry.call import Call
+    from tenantry.db import engine
     from tenantry.identity.sessions.model import Bounds, Session
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.tenants.users.model import User
 
-# The proof of a person that has signed in before, and not anew.
-SESSION = "SESSION"
 _LOGIN_REQUIRED = "login_required"
 _GONE = "the account or its place in the organization is gone"
 
@@ -107,6 +107,11 @@ async def _checked_and_completed(
         enters and session is not None and session.id == request.facts.session_id
     ):
         raise _Refused("the session has ended meanwhile: sign in again", _LOGIN_REQUIRED)
+    amr: Sequence[str] = () if session is None else session.amr
+    if proofs:
+        amr = await amr_of(call.db, proofs)
+    if await realms.barrier(call.db, organization.id, email=user.email, amr=amr) is not None:
+        raise _Refused("this organization has a sign-in of its own: sign in again", _LOGIN_REQUIRED)
     try:
         claims = await session_claims(means, call, request, user)
     except errors.Intercepted as refusal:
@@ -148,6 +153,7 @@ async def _completed(
         if user is None or organization is None:
             raise _Refused(_GONE)
         amr = await amr_of(db, proofs)
+        until = federating.expire_time(db, request)
         where = {"organization_id": organization.id, "client_id": request.client_id}
         bounds = policies.bounds_of(means.settings, organization)
         entered = None
@@ -160,8 +166,9 @@ async def _completed(
                 **where,
                 bounds=bounds,
                 claims=claims,
-                amr=amr if proofs else None,
+                amr=await _joined(db, session.amr, amr) if proofs else None,
                 secret=secret,
+                until=until,
             )
             if entered is None and not proofs:
                 raise _Refused(_GONE)
@@ -169,8 +176,16 @@ async def _completed(
             if session is not None:
                 await sessions.end(held, session.id, status=LOGOUT)
             entered, secret = await sessions.begin(
-                held, user_id=user.id, **where, amr=amr, bounds=bounds, custom_claims=claims
+                held,
+                user_id=user.id,
+                **where,
+                amr=amr,
+                bounds=bounds,
+                custom_claims=claims,
+                until=until,
             )
+        if not await federating.record(held, request, entered):
+            raise _Refused("this connection does not serve any more", "connection_not_active")
         code, row = new_code(request, entered)
         await codes.add(db, row)
         if proofs:
@@ -183,6 +198,18 @@ async def _completed(
         if proofs or session is None or organization.id not in session.organizations:
             await record_login(held, user, entered, context_of_login(request))
     return Completion(answers.of(means, request.params, code=code), secret, devices)
+
+
+async def _joined(db: engine.Session, before: Sequence[str], amr: Sequence[str]) -> Sequence[str]:
+    """Return the connections that a session rests on, once its person has signed in anew.
+
+    Those of before stay where one of both is a provider's, for that is good for one organization
+    alone: so going back and forth takes one proof for each.
+    """
+    fixed = {one.id for one in (await connections.of_environment(db)).values()}
+    if fixed.issuperset(before) and fixed.issuperset(amr):
+        return amr
+    return tuple(dict.fromkeys((*before, *amr)))
 
 
 def new_code(request: AuthRequest, session: Session) -> tuple[str, dict[str, Any]]:
@@ -268,6 +295,7 @@ async def _entered(
     claims: Mapping[str, Any],
     amr: Sequence[str] | None,
     secret: str,
+    until: int | None,
 ) -> Session | None:
     """Return the session, entered; None if it has ended this very moment."""
     try:
@@ -280,6 +308,7 @@ async def _entered(
             custom_claims=claims,
             amr=amr,
             secret=secret,
+            until=until,
         )
     except sessions.SessionOver:
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tenantry import ids
+from tenantry.identity.connections import reading
 from tenantry.identity.connections import service as connections
 from tenantry.times import rfc3339
 
@@ -19,16 +21,27 @@ if TYPE_CHECKING:
 async def amr_of(db: Session, proofs: Sequence[str]) -> list[str]:
     """Return the ids of the connections by which somebody has signed in, each once."""
     known = await connections.of_environment(db)
-    return list(dict.fromkeys(known[type_].id for type_ in proofs if type_ in known))
+    return list(
+        dict.fromkeys(
+            known[proof].id if proof in known else proof
+            for proof in proofs
+            if proof in known or proof.startswith(ids.CONNECTION)
+        )
+    )
 
 
 async def connection_details(db: Session, proofs: Sequence[str]) -> list[dict[str, str]]:
     """Return the connections by which somebody has signed in, as interceptors see them."""
-    known = await connections.of_environment(db)
+    known = dict(await connections.of_environment(db))
+    for proof in proofs:
+        if proof.startswith(ids.CONNECTION):
+            found = await reading.find(db, proof)
+            if found is not None:
+                known[proof] = found
     return [
-        {"id": known[type_].id, "type": type_, "provider": known[type_].provider}
-        for type_ in dict.fromkeys(proofs)
-        if type_ in known
+        {"id": known[proof].id, "type": known[proof].type, "provider": known[proof].provider}
+        for proof in dict.fromkeys(proofs)
+        if proof in known
     ]
 
 

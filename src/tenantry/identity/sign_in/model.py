@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 # The purposes of a sign-in.
 SIGN_IN, SIGN_UP, RESET_PASSWORD = "sign_in", "sign_up", "reset_password"
 INTENTS = (SIGN_IN, SIGN_UP, RESET_PASSWORD)
+# The proof of a person that has signed in before, and not anew.
+SESSION = "SESSION"
+# The reasons why a person with a session sees the sign-in page all the same.
+NOT_A_MEMBER, AUTHENTICATE_AGAIN = "NOT_A_MEMBER", "AUTHENTICATE_AGAIN"
 # Of the log of sign-ins.
 INITIATED, PENDING, SUCCESS, FAILED = "INITIATED", "PENDING", "SUCCESS", "FAILED"
 
@@ -92,6 +96,10 @@ class Facts:
     proofs: tuple[str, ...] = ()  # types of connections, and the second factor
     email_proved: bool = False
     session_id: str = ""  # of the session that it began in
+    organization_id: str = ""  # that it is for, where that was chosen on the way
+    sso: str = ""  # the connection that it is sent to: its type and id, as in its address
+    identity: str = ""  # the provider's answer, sealed, until the sign-in is over
+    inbox_proved: bool = False  # and so is what the provider says of it
 
     @classmethod
     def stored(cls, members: Mapping[str, Any]) -> Self:
@@ -127,6 +135,11 @@ class AuthRequest:
     expire_time: int
     # To be kept by its browser from now on; None if the browser has it already.
     secret: str | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def named(self) -> str | None:
+        """The organization that it is for, if one was named or chosen."""
+        return self.facts.organization_id or self.params.organization_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,17 @@ from tenantry.identity.connections.model import PASSWORDLESS, WEBAUTHN
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.passwordless import service as passwordless
-from tenantry.identity.proofs.passwordless.model import LINK_OTP, NO_ACCOUNT, SIGNIN, SIGNUP
+from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNIN, SIGNUP
 from tenantry.identity.proofs.totp import service as totp
-from tenantry.identity.sign_in import choosing, requests, states
+from tenantry.identity.sign_in import (
+    choosing,
+    federating,
+    first_factors,
+    inboxes,
+    realms,
+    requests,
+    states,
+)
 from tenantry.identity.sign_in.methods import EMAIL, PASSKEY, PASSWORD
 from tenantry.identity.sign_in.model import INTENTS, RESET_PASSWORD, SIGN_IN, SIGN_UP
 from tenantry.tenants.users import reading
@@ -40,13 +48,12 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.model import User
 
 TOTP = "TOTP"
-# Of one network that asks us to send mail, to people that have not signed in from there before.
-MAILS_OF_ORIGIN, MAILS_OF_ORIGIN_SECONDS = 30, 600
 # Of one request, and of one network for one person: more guesses need a new first factor.
 SECOND_FACTORS, SECOND_FACTORS_SECONDS = 5, 1800
 SECOND_FACTORS_OF_ORIGIN, SECOND_FACTORS_OF_ORIGIN_SECONDS = 20, 3600
 
-_UNPROVED = (states.IN_PROGRESS, states.LINK_OTP_SENT)
+# A mail is on its way.
+_SENT = (states.LINK_OTP_SENT, states.VERIFICATION_SENT)
 _KNOWN = Statement(select(users.c.id).where(users.c.email_key == bindparam("key", type_=Text)))
 
 
@@ -54,6 +61,8 @@ async def start_email(
     means: Means, call: Call, request: AuthRequest, *, email: str, intent: str = ""
 ) -> AuthRequest:
     """Send a code and a link to an address, whether anybody has it or not.
+
+    An address of a domain that has a provider of its own sends its person there instead.
 
     ``intent`` is one of `model.INTENTS`; "" stands for SIGN_IN.
 
@@ -63,33 +72,28 @@ async def start_email(
         states.OutOfStep: the person is known already.
 
     """
-    states.expect(request, *_UNPROVED)
+    _expect_unproved(request)
     address = email_addresses.checked(email.strip())
     intent = intent or SIGN_IN
+    home = await realms.enforced(call.db, address, request.named)
+    if home is not None:
+        return await realms.send(call.db, request, home=home, email=address)
     _check_intent(means.settings, intent)
     key = email_addresses.key(address)
-    await _take_mail(call, key)
+    await inboxes.take(call, address)
     if await call.db.fetch_one(_KNOWN, key=key) is not None:
         template = SIGNIN
     elif means.settings.sign_up and intent != RESET_PASSWORD:
         template = SIGNUP
     else:
         template = NO_ACCOUNT
-    sent = await passwordless.send(
-        call,
-        email=address,
-        type_=LINK_OTP,
-        template=template,
-        link_uri=f"{means.settings.public_url}/login/{request.id}/link",
-        seconds=means.settings.email_code_seconds,
-        auth_request_id=request.id,
-    )
+    sent = await inboxes.ask(means, call, request, email=address, template=template)
     return await requests.move(
         call.db,
         request,
         states.LINK_OTP_SENT,
         email=address,  # as it was typed: the stored spelling would show that there is an account
-        facts=replace(request.facts, intent=intent, passwordless=sent.id),
+        facts=replace(request.facts, intent=intent, passwordless=sent),
     )
 
 
@@ -101,11 +105,11 @@ async def resend_email(call: Call, request: AuthRequest) -> AuthRequest:
         states.OutOfStep: no mail was sent.
 
     """
-    states.expect(request, states.LINK_OTP_SENT)
+    states.expect(request, *_SENT)
     assert request.email is not None
-    await _take_mail(call, email_addresses.key(request.email))
+    await inboxes.take(call, request.email)
     await passwordless.resend(call, request.facts.passwordless)
-    return await requests.move(call.db, request, states.LINK_OTP_SENT)
+    return await requests.move(call.db, request, request.state)
 
 
 async def verify_code(means: Means, call: Call, request: AuthRequest, code: str) -> AuthRequest:
@@ -117,7 +121,7 @@ async def verify_code(means: Means, call: Call, request: AuthRequest, code: str)
         states.OutOfStep: no mail was sent.
 
     """
-    states.expect(request, states.LINK_OTP_SENT)
+    states.expect(request, *_SENT)
     proof = await passwordless.verify_code(call, request.facts.passwordless, code)
     return await _inbox_proved(means, call, request, states.OTP_VERIFIED, proof)
 
@@ -132,7 +136,7 @@ async def verify_link(
         states.OutOfStep: no mail was sent.
 
     """
-    states.expect(request, states.LINK_OTP_SENT)
+    states.expect(request, *_SENT)
     proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
     return await _inbox_proved(means, call, request, states.LINK_VERIFIED, proof)
 
@@ -142,7 +146,8 @@ async def verify_link_elsewhere(
 ) -> AuthRequest | None:
     """Prove the inbox by the link, in another browser, which the sign-in then goes over to.
 
-    None where that is not allowed, or there is no such sign-in.
+    None where that is not allowed, or there is no such sign-in. Nor where a provider's word waits
+    for it: the account would go over to a stranger that came from there in another browser.
 
     Raises:
         errors.InvalidArgument: the link is wrong, of another sign-in, or has expired.
@@ -168,9 +173,12 @@ async def verify_password(
         states.OutOfStep: the person is known already.
 
     """
-    states.expect(request, *_UNPROVED)
+    _expect_unproved(request)
     _check_method(means.settings, PASSWORD)
     address = email_addresses.checked(email.strip())
+    home = await realms.enforced(call.db, address, request.named)
+    if home is not None:
+        return await realms.send(call.db, request, home=home, email=address)
     user_id = await means.passwords.sign_in(call, email=address, password=password)
     user = await _user(call, user_id)
     return await _proved(
@@ -195,7 +203,7 @@ async def passkey_options(
         states.OutOfStep: the person is known already.
 
     """
-    states.expect(request, *_UNPROVED)
+    _expect_unproved(request)
     _check_method(means.settings, PASSKEY)
     return await passkeys.begin_authentication(
         call, means.relying_party, email=email, auth_request_id=request.id
@@ -216,7 +224,7 @@ async def verify_passkey(
         states.OutOfStep: the person is known already.
 
     """
-    states.expect(request, *_UNPROVED)
+    _expect_unproved(request)
     _check_method(means.settings, PASSKEY)
     passkey = await passkeys.finish_authentication(
         call, means.relying_party, challenge_id, credential, auth_request_id=request.id
@@ -306,6 +314,8 @@ async def _inbox_proved(
     state: str,
     proof: Request,
 ) -> AuthRequest:
+    if request.state == states.VERIFICATION_SENT:
+        return await federating.inbox_proved(means, call, request, proof.email)
     return await _proved(
         means,
         call,
@@ -332,28 +342,28 @@ async def _proved(
     is_whole: bool = False,
     email_proved: bool = False,
 ) -> AuthRequest:
-    """Note a first factor, and go on: to the second one, or to the organization."""
+    """Note a first factor, and go on."""
     known = await connections.of_environment(call.db)
-    facts = replace(request.facts, intent=intent, proofs=(proof,), email_proved=email_proved)
-    changes: dict[str, Any] = {
-        "facts": facts,
-        "email": email,
-        "user_id": user.id if user else None,
-        "connection_id": known[proof].id,
-        "is_proof": True,
-    }
-    if user is None and not means.settings.sign_up:
-        return await requests.move(
-            call.db,
-            request,
-            state,
-            states.FAILED,
-            error=requests.problem("there is no account with this e-mail address"),
-            **changes,
-        )
-    if user is not None and not is_whole and await totp.is_enabled(call.db, user.id):
-        return await requests.move(call.db, request, state, states.SECOND_FACTOR_PENDING, **changes)
-    return await choosing.proceed(means, call, request, state, user=user, **changes)
+    facts = replace(
+        request.facts,
+        intent=intent,
+        proofs=(proof,),
+        email_proved=email_proved,
+        sso="",
+        identity="",
+        inbox_proved=False,
+    )
+    return await first_factors.given(
+        means,
+        call,
+        request,
+        state,
+        facts=facts,
+        connection_id=known[proof].id,
+        email=email,
+        user=user,
+        is_whole=is_whole,
+    )
 
 
 async def _user(call: Call, user_id: str) -> User:
@@ -363,17 +373,16 @@ async def _user(call: Call, user_id: str) -> User:
     return user
 
 
-async def _take_mail(call: Call, email_key: str) -> None:
-    # Mails to the people of one network are counted for each of them, as all are.
-    known = await known_origins.of_mailbox(call.db, call.origin, email_key)
-    if call.origin.address and not known:
-        await attempts.take(
-            call.db,
-            "mails of a sign-in",
-            network(call.origin.address),
-            most=MAILS_OF_ORIGIN,
-            seconds=MAILS_OF_ORIGIN_SECONDS,
-        )
+def _expect_unproved(request: AuthRequest) -> None:
+    """Make sure that somebody may still sign in, and in any way that they like.
+
+    Raises:
+        states.OutOfStep: the person is known already, or the application has named the provider.
+
+    """
+    states.expect(request, *states.UNPROVED)
+    if request.state == states.SSO_PENDING and request.params.connection_id is not None:
+        raise states.OutOfStep("this sign-in goes by the connection that the application named")
 
 
 def _check_method(settings: Settings, method: str) -> None:

@@ -161,6 +161,8 @@ async def move(
     """
     states.check(request.state, *way)
     at, secret = now(), vault.new_secret() if is_proof else None
+    if way[-1] in states.FINAL:
+        changes["facts"] = replace(changes.get("facts", request.facts), identity="")
     most = request.create_time + MOST_SECONDS * SECOND
     moved = replace(
         request,

@@ -37,6 +37,7 @@ from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.call import Call
+    from tenantry.db.engine import Session
     from tenantry.tenants.domains.verification import Resolver
     from tenantry.tenants.organizations.service import Identity
 
@@ -73,6 +74,14 @@ _FIND = (
 )
 _FIND_BY_ID = Statement(_FIND.where(_o.id == bindparam("key")))
 _FIND_BY_EXTERNAL_ID = Statement(_FIND.where(_o.external_id == bindparam("key")))
+_OWNS = Statement(
+    select(_d.id).where(
+        _d.domain == bindparam("p_domain"),
+        _d.organization_id == bindparam("p_organization_id"),
+        _d.domain_type == ORGANIZATION_DOMAIN,
+        _is_proven,
+    )
+)
 _DELETE = Statement(
     delete(domains)
     .where(_d.organization_id == bindparam("p_organization_id"), _d.id == bindparam("p_id"))
@@ -162,6 +171,12 @@ async def get(call: Call, identity: Identity, domain_id: str) -> Domain:
     if row is None or (bound is not None and row["organization_id"] != bound):
         raise errors.NotFound("domain")
     return Domain.from_row(row)
+
+
+async def owns(db: Session, organization_id: str, domain: str) -> bool:
+    """Whether a domain, this one to the letter, is proved to be an organization's own."""
+    found = await db.fetch_one(_OWNS, p_domain=domain, p_organization_id=organization_id)
+    return found is not None
 
 
 async def page(

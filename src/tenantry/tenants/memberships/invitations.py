@@ -77,17 +77,16 @@ _RESEND = Statement(
 )
 _DIGEST = bindparam("p_digest", type_=Text)
 _NOW = bindparam("p_now", type_=BigInteger)
-_ACCEPT = Statement(
+_accept = (
     update(memberships)
-    .where(
-        *_IN_QUESTION,
-        _m.status == PENDING_INVITE,
-        _m.expire_time > _NOW,
-        or_(_DIGEST.is_(None), _m.invite_digest == _DIGEST),
-    )
+    .where(*_IN_QUESTION, _m.status == PENDING_INVITE)
     .values(status=ACTIVE, accept_time=_NOW, join_time=_NOW, invite_digest=None)
     .returning(_m.id)
 )
+_ACCEPT = Statement(
+    _accept.where(_m.expire_time > _NOW, or_(_DIGEST.is_(None), _m.invite_digest == _DIGEST))
+)
+_ACCEPT_LATE = Statement(_accept)
 
 
 def end(at: int, days: int) -> int:
@@ -235,11 +234,13 @@ async def accept(
     *,
     verified: bool,
     digest: str | None = None,
+    late: bool = False,
 ) -> User:
     """Accept an invitation that holds, and return the user with this membership; in a transaction.
 
     With ``digest`` it must be that of the token which was shown. With ``verified`` the person has
-    proved the e-mail address by it. A pending invitation holds a seat already; but where there
+    proved the e-mail address by it. With ``late`` it may have expired: the person could join
+    without one. A pending invitation holds a seat already; but where there
     have become fewer seats since, the members that are there count.
 
     Raises:
@@ -251,9 +252,13 @@ async def accept(
     organization = await seats.hold(db, organization_id)
     await users.hold(db, user_id)
     user = await reading.find(db, id_=user_id, external_id=None, organization_id=organization_id)
-    if user is None or not user.memberships or user.memberships[0].status != PENDING_INVITE:
+    statuses = {PENDING_INVITE, INVITE_EXPIRED} if late else {PENDING_INVITE}
+    if user is None or not user.memberships or user.memberships[0].status not in statuses:
         raise errors.NotFound("invitation")
-    await seats.check_active(db, organization)
+    if user.memberships[0].status == PENDING_INVITE:
+        await seats.check_active(db, organization)
+    else:
+        await seats.check(db, organization)
     at = now()
     place = replace(user.memberships[0], status=ACTIVE, accept_time=at, join_time=at)
     if verified:
@@ -266,7 +271,7 @@ async def accept(
         after=shown_together(organization, user, place),
     )
     done = await db.apply(
-        _ACCEPT,
+        _ACCEPT_LATE if late else _ACCEPT,
         event,
         organization_id=organization_id,
         user_id=user_id,

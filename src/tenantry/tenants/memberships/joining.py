@@ -21,6 +21,7 @@ from tenantry.tenants.users import reading, values
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import (
     ACTIVE,
+    DIRECT_PROVISION,
     INVITATION,
     ORG_CREATOR,
     PENDING_INVITE,
@@ -142,7 +143,14 @@ async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, ru
     return user
 
 
-async def join(call: Call, user: User, organization_id: str, named: Sequence[NamedRole]) -> None:
+async def join(
+    call: Call,
+    user: User,
+    organization_id: str,
+    named: Sequence[NamedRole],
+    *,
+    provisioning_method: str = DIRECT_PROVISION,
+) -> None:
     """Make a user a member at once; within a transaction.
 
     Raises:
@@ -152,7 +160,8 @@ async def join(call: Call, user: User, organization_id: str, named: Sequence[Nam
 
     """
     organization, held = await roles.offered(call.db, organization_id, named)
-    place = membership(call.db, organization, user.id, held, Terms(), at=now())
+    terms = Terms(provisioning_method=provisioning_method)
+    place = membership(call.db, organization, user.id, held, terms, at=now())
     await _join(call, _JOIN, organization, user, place)
 
 

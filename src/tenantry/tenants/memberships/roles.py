@@ -16,7 +16,7 @@ from tenantry.tenants.roles.model import default_member_roles, role_holders, rol
 from tenantry.tenants.users import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tenantry.db.engine import Session
     from tenantry.tenants.memberships.model import NamedRole
@@ -90,6 +90,25 @@ async def offered(
         role_ids = {row["default_role_id"]}
     held = await catalogue.look_up(db, role_ids, row["version"])
     return Organization.from_row(row), reading.in_order(held.values())
+
+
+async def existing(
+    db: Session, organization_id: str, names: Collection[str]
+) -> tuple[HeldRole, ...]:
+    """Return those roles of these names that an organization or the environment has."""
+    if not names:
+        return ()
+    row = await db.fetch_one(
+        _READ_NAMED,
+        organization_id=organization_id,
+        role_ids="[]",
+        role_names=to_json(sorted(names)),
+    )
+    if row is None:
+        return ()
+    known = dict(from_json(row["named"] or "[]"))
+    held = await catalogue.look_up(db, known, row["version"])
+    return reading.in_order(held.values())
 
 
 async def of_creator(db: Session) -> tuple[HeldRole, ...]:

@@ -6,6 +6,7 @@ is still the last one when the change is made.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from tenantry.tenants.users.model import ACTIVE, Membership, memberships, shown_
 from tenantry.tenants.users.service import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.model import User
 
     Revise = Callable[[Session, Membership], Awaitable[Membership]]
+
+_log = logging.getLogger(__name__)
 
 _m, _h = memberships.c, role_holders.c
 _MEMBER = (
@@ -124,6 +127,34 @@ async def remove_role(
         return replace(before, roles=kept)
 
     await _change(call, organization_id, Identity(user_id), revise, forced=forced)
+
+
+async def follow(
+    call: Call, organization_id: str, user_id: str, *, given: Collection[str], of: Collection[str]
+) -> None:
+    """Give a member these roles, by names, and take the others ``of`` those that follow a provider.
+
+    All further ones stay, and a name that no role has is left out. The last administrator keeps
+    what it has.
+
+    Raises:
+        errors.NotFound: there is no such member.
+
+    """
+
+    async def revise(db: Session, before: Membership) -> Membership:
+        kept = [role for role in before.roles if role.name not in of]
+        there = await roles.existing(db, organization_id, given)
+        held = {role.id: role for role in (*kept, *there)}
+        return replace(before, roles=reading.in_order(held.values()))
+
+    try:
+        await _change(call, organization_id, Identity(user_id), revise, forced=False)
+    except errors.InvalidArgument:
+        _log.warning(
+            "the roles of the last administrator do not follow the provider",
+            extra={"fields": {"organization_id": organization_id, "user_id": user_id}},
+        )
 
 
 async def roles_of(call: Call, organization_id: str, user_id: str) -> list[HeldRole]:

@@ -104,6 +104,7 @@ INVITE_EXPIRED = "INVITE_EXPIRED"
 
 # The ways to become a member.
 INVITATION = "invitation"
+JIT_USING_SSO = "jit_using_sso"
 DIRECT_PROVISION = "direct_provision"
 ORG_CREATOR = "org_creator"
 

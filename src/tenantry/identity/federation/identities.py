@@ -1,0 +1,124 @@
+"""The identities that providers have vouched for: found at a sign-in, kept when it is complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, delete, literal_column, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_change
+
+from tenantry.db.rows import bound
+from tenantry.db.schema import from_json, to_json
+from tenantry.db.statements import Statement
+from tenantry.identity.federation.model import federated_identities as table
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Row, Session
+    from tenantry.identity.federation.model import Identity
+
+# Of one person at one connection: a provider may name people anew at each sign-in (transient).
+MOST = 5
+
+_t = table.c
+_CONNECTION_ID = bindparam("p_connection_id", type_=Text)
+_USER_ID = bindparam("p_user_id", type_=Text)
+_FIND = Statement(
+    select(table).where(
+        _t.connection_id == _CONNECTION_ID, _t.subject == bindparam("p_subject", type_=Text)
+    )
+)
+_insert = insert_or_change(table).values(bound(table))
+_KEEP = Statement(
+    _insert.on_conflict_do_update(
+        index_elements=[_t.connection_id, _t.subject],
+        set_={
+            "email": _insert.excluded.email,
+            "is_proved": _t.is_proved | _insert.excluded.is_proved,
+            "claims": _insert.excluded.claims,
+            "update_time": _insert.excluded.update_time,
+        },
+        where=_t.user_id == _insert.excluded.user_id,
+    ).returning(_t.user_id)
+)
+_of_person = (_t.connection_id == _CONNECTION_ID, _t.user_id == _USER_ID)
+_newest = (
+    select(_t.subject)
+    .where(*_of_person)
+    .order_by(_t.update_time.desc())
+    .limit(literal_column(str(MOST)))
+)
+_DROP_OLD = Statement(delete(table).where(*_of_person, _t.subject.not_in(_newest)))
+_OF_USER = Statement(select(table).where(_t.user_id == _USER_ID).order_by(_t.create_time))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """An identity that somebody has signed in with; times in microseconds since 1970, UTC."""
+
+    connection_id: str
+    subject: str
+    user_id: str
+    email: str  # as the provider gave it last
+    is_proved: bool  # the person has shown that the address of the account is theirs
+    claims: Mapping[str, Any] = field(hash=False)
+    create_time: int
+    update_time: int
+
+
+async def find(db: Session, connection_id: str, subject: str) -> Known | None:
+    """Return the identity of a subject at a connection, if somebody has signed in with it."""
+    row = await db.fetch_one(_FIND, p_connection_id=connection_id, p_subject=subject)
+    return None if row is None else _known(row)
+
+
+async def keep(
+    db: Session,
+    connection_id: str,
+    identity: Identity,
+    *,
+    user_id: str,
+    is_proved: bool,
+    claims: Mapping[str, Any],
+) -> bool:
+    """Keep an identity as that of a user; False if it is somebody else's meanwhile.
+
+    Within a transaction. A proof of the inbox stays.
+    """
+    at = now()
+    kept = await db.fetch_one(
+        _KEEP,
+        p_connection_id=connection_id,
+        p_subject=identity.subject,
+        p_user_id=user_id,
+        p_email=identity.email,
+        p_is_proved=is_proved,
+        p_claims=to_json(dict(claims)),
+        p_create_time=at,
+        p_update_time=at,
+    )
+    if kept is None:
+        return False
+    await db.fetch_all(_DROP_OLD, p_connection_id=connection_id, p_user_id=user_id)
+    return True
+
+
+async def of_user(db: Session, user_id: str) -> list[Known]:
+    """Return all identities of a user, the oldest first."""
+    return [_known(row) for row in await db.fetch_all(_OF_USER, p_user_id=user_id)]
+
+
+def _known(row: Row) -> Known:
+    return Known(
+        **{
+            name: row[name]
+            for name in (
+                *("connection_id", "subject", "user_id", "email", "create_time", "update_time"),
+            )
+        },
+        is_proved=bool(row["is_proved"]),
+        claims=from_json(row["claims"]),
+    )

@@ -1,0 +1,133 @@
+"""Sessions of ours that go with one at a provider: which they are, and their end from there.
+
+OpenID Connect Back-Channel Logout 1.0 section 2.5 and SAML 2.0 Profiles 4.4 name the sessions that
+end: of a subject, or of one of its sessions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, literal_column, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_change
+
+from tenantry.db.rows import bound
+from tenantry.db.schema import from_json, to_json
+from tenantry.db.statements import Statement
+from tenantry.identity.federation.model import SESSION
+from tenantry.identity.federation.model import federated_sessions as table
+from tenantry.identity.sessions import ending
+from tenantry.identity.sessions.model import ACTIVE, LOGOUT, sessions
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.identity.federation.model import Identity
+
+_t, _s = table.c, sessions.c
+_insert = insert_or_change(table).values(bound(table))
+_KEEP = Statement(
+    _insert.on_conflict_do_update(
+        index_elements=[_t.session_id, _t.connection_id],
+        set_={
+            name: _insert.excluded[name]
+            for name in ("subject", "session_index", "hint", "create_time")
+        },
+    )
+)
+_OF_SESSION = Statement(
+    select(table)
+    .where(_t.session_id == bindparam("p_session_id", type_=Text))
+    .order_by(_t.create_time.desc(), _t.connection_id)
+)
+_active_of_connection = (
+    select(_t.session_id)
+    .join_from(table, sessions, _s.id == _t.session_id)
+    .where(
+        _t.connection_id == bindparam("p_connection_id", type_=Text),
+        _s.status == literal_column(f"'{ACTIVE}'"),
+    )
+    .order_by(_t.session_id)
+    .limit(literal_column(str(ending.AT_ONCE)))
+)
+_is_subject = _t.subject == bindparam("p_subject", type_=Text)
+_is_session = _t.session_index == bindparam("p_session_index", type_=Text)
+# By whether the subject is given, and one of its sessions.
+_WHICH = {
+    (True, False): Statement(_active_of_connection.where(_is_subject)),
+    (False, True): Statement(_active_of_connection.where(_is_session)),
+    (True, True): Statement(_active_of_connection.where(_is_subject, _is_session)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FederatedSession:
+    """A session of ours, and the one at a provider that it goes with."""
+
+    session_id: str
+    connection_id: str
+    subject: str
+    session_index: str | None
+    hint: Mapping[str, Any] | None = field(hash=False, repr=False)
+    create_time: int  # microseconds since 1970, UTC
+
+
+async def keep(db: Session, session_id: str, connection_id: str, identity: Identity) -> None:
+    """Note that a session goes with one at a provider; within a transaction."""
+    hint = None if identity.hint is None else to_json(dict(identity.hint)).encode()
+    await db.fetch_all(
+        _KEEP,
+        p_session_id=session_id,
+        p_connection_id=connection_id,
+        p_subject=identity.subject,
+        p_session_index=identity.session_index,
+        p_hint=None if hint is None else db.vault.encrypt(hint, SESSION),
+        p_create_time=now(),
+    )
+
+
+async def of_session(db: Session, session_id: str) -> list[FederatedSession]:
+    """Return the sessions at providers that a session of ours goes with, the newest first."""
+    return [
+        FederatedSession(
+            session_id=row["session_id"],
+            connection_id=row["connection_id"],
+            subject=row["subject"],
+            session_index=row["session_index"],
+            hint=_opened(db, row["hint"]),
+            create_time=row["create_time"],
+        )
+        for row in await db.fetch_all(_OF_SESSION, p_session_id=session_id)
+    ]
+
+
+async def end(
+    call: Call, connection_id: str, *, subject: str | None = None, session_index: str | None = None
+) -> int:
+    """End the sessions that go with those at a provider; return how many there were.
+
+    All of a subject's, or one of them, or whichever has this index: one of both must be given. In
+    one transaction with the events and the notices to the applications.
+    """
+    which = _WHICH[subject is not None, session_index is not None]
+    narrow = {"p_subject": subject, "p_session_index": session_index}
+    count = 0
+    while True:
+        rows = await call.db.fetch_all(which, p_connection_id=connection_id, **narrow)
+        ids = [row["session_id"] for row in rows]
+        ended = await ending.end(call, ids, status=LOGOUT) if ids else []
+        count += len(ended)
+        # Those that have lapsed stay active until they are swept: they would come again.
+        if len(rows) < ending.AT_ONCE or not ended:
+            return count
+
+
+def _opened(db: Session, hint: str | None) -> dict[str, Any] | None:
+    if hint is None:
+        return None
+    opened: dict[str, Any] = from_json(db.vault.decrypt(hint, SESSION).decode())
+    return opened

@@ -1,0 +1,410 @@
+"""A person whom a provider vouches for: trusted how far, and let in to which organization.
+
+For organizations, `standing` says what their providers may say. A social provider speaks for the
+addresses that it calls verified. Nobody's account goes over to a provider without a proof.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tenantry import email_addresses, errors, ids
+from tenantry.db.engine import ForeignKey
+from tenantry.identity.connections import reading as connections
+from tenantry.identity.connections.settings import Settings
+from tenantry.identity.federation import identities, sealing, sessions
+from tenantry.identity.federation import requests as ways
+from tenantry.identity.federation.model import Fault
+from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNIN, SIGNUP
+from tenantry.identity.sign_in import (
+    answers,
+    choosing,
+    first_factors,
+    inboxes,
+    realms,
+    requests,
+    standing,
+    states,
+)
+from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_IN
+from tenantry.tenants.memberships import invitations, joining
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.user_attributes import registered
+from tenantry.tenants.user_attributes.model import SSO
+from tenantry.tenants.users import reading, values
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.model import ACTIVE, JIT_USING_SSO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.identity.connections.model import Connection
+    from tenantry.identity.federation.model import Identity
+    from tenantry.identity.sessions.model import Session as OurSession
+    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.model import Answer, AuthRequest, Facts
+    from tenantry.identity.sign_in.standing import Standing
+    from tenantry.tenants.users.model import User
+
+# Claims of our own: an attribute of such a name is dropped.
+RESERVED = frozenset(
+    {
+        *("roles", "permissions", "email", "email_verified", "name", "given_name", "family_name"),
+        *("sub", "oid", "sid", "iss", "aud", "exp", "iat", "nbf", "jti", "azp", "amr", "auth_time"),
+        *("nonce", "at_hash", "c_hash", "client_id", "xoid", "xuid", "scope", "scopes"),
+        *("custom_claims", "identities", "metadata", "updated_at"),
+    }
+)
+# Members of a profile that a provider may fill.
+_PROFILE = (
+    *("given_name", "family_name", "name", "picture", "locale", "phone_number", "gender"),
+    "preferred_username",
+)
+
+
+async def arrive(means: Means, call: Call, request: AuthRequest, secret: str) -> AuthRequest:
+    """Go on with the answer of a provider that the browser of a request brings.
+
+    Raises:
+        errors.RateLimited: the inbox is to be proved, and there were too many mails.
+        states.OutOfStep: the answer was taken before, its time is over, or it is for another
+            sign-in; or the person is known already.
+
+    """
+    states.expect(request, *states.UNPROVED)
+    taken = await ways.take_arrival(call.db, secret)
+    if taken is None or taken[0].auth_request_id != request.id:
+        raise states.OutOfStep("this answer of the provider is over, or of another sign-in")
+    way, identity = taken
+    return await identified(means, call, request, way.connection_id, identity)
+
+
+async def identified(
+    means: Means, call: Call, request: AuthRequest, connection_id: str, identity: Identity
+) -> AuthRequest:
+    """Go on with a person whom a connection vouches for; a request that may not go on ends.
+
+    Raises:
+        errors.RateLimited: the inbox is to be proved, and there were too many mails.
+        states.OutOfStep: another step was faster.
+
+    """
+    connection = await connections.find(call.db, connection_id)
+    try:
+        answer = _Answer(means, call, request, _serving(connection), identity)
+        answer.check()
+        take = _by_social if answer.connection.organization_id is None else _by_organization
+        try:
+            return await take(answer)
+        except errors.Duplicate:
+            # Another tab has just made the user or the member: now there is one.
+            return await take(answer)
+    except (Fault, errors.InvalidArgument) as problem:
+        return await _end(call, request, _fault(problem), connection, identity)
+
+
+async def inbox_proved(means: Means, call: Call, request: AuthRequest, email: str) -> AuthRequest:
+    """Go on with a person that a provider vouches for, and that has proved the inbox as well."""
+    connection = await connections.find(call.db, request.connection_id or "")
+    identity = sealing.unseal(call.db, request.facts.identity)
+    try:
+        answer = _Answer(means, call, request, _serving(connection), identity)
+        if answer.connection.organization_id is None:
+            user = await reading.find_by_email(call.db, email)
+            return await _first_factor(answer, states.VERIFIED, email=email, user=user)
+        found = await standing.of(call.db, answer.connection, identity)
+        return await _admit(answer, states.VERIFIED, found, proved=email)
+    except (Fault, errors.InvalidArgument) as problem:
+        return await _end(call, request, _fault(problem), connection, identity)
+
+
+async def failed(
+    means: Means, call: Call, request_id: str, fault: Fault, *, connection_id: str
+) -> Answer | None:
+    """End the sign-in that a provider was to answer, and return what the application is told.
+
+    None where there is no such sign-in any more, or its person is known by now.
+    """
+    request = await requests.find_of_any(call.db, request_id)
+    if request is None or request.state not in states.UNPROVED:
+        return None
+    connection = await connections.find(call.db, connection_id)
+    try:
+        ended = await _end(call, request, fault, connection, None)
+    except states.OutOfStep:
+        return None
+    return answers.of_failed(means, ended)
+
+
+async def record(call: Call, request: AuthRequest, session: OurSession) -> bool:
+    """Keep the provider's identity of somebody, and the session there; within a transaction.
+
+    False if that cannot be any more: the connection is gone, or the identity somebody else's.
+    """
+    if not request.facts.identity:
+        return True
+    assert request.connection_id is not None
+    assert request.user_id is not None
+    identity = sealing.unseal(call.db, request.facts.identity)
+    try:
+        kept = await identities.keep(
+            call.db,
+            request.connection_id,
+            identity,
+            user_id=request.user_id,
+            is_proved=request.facts.inbox_proved,
+            claims=await _claims(call.db, identity),
+        )
+        if kept:
+            await sessions.keep(call.db, session.id, request.connection_id, identity)
+    except ForeignKey:
+        return False
+    return kept
+
+
+def expire_time(db: Session, request: AuthRequest) -> int | None:
+    """Return until when the provider lets a session of its person last, if it says so."""
+    if not request.facts.identity:
+        return None
+    return sealing.unseal(db, request.facts.identity).session_expire_time
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A provider's answer, and the sign-in that it is for."""
+
+    means: Means
+    call: Call
+    request: AuthRequest
+    connection: Connection
+    identity: Identity
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.stored(self.connection.settings)
+
+    def check(self) -> None:
+        """Refuse an answer without an address, or of another provider than is asked for.
+
+        Raises:
+            Fault: why.
+
+        """
+        request, organization_id = self.request, self.connection.organization_id
+        if organization_id is not None and request.named not in {None, organization_id}:
+            raise Fault(
+                "invalid_organization_id",
+                "this connection is of another organization than is asked for",
+            )
+        asked = request.params.connection_id
+        if request.state == states.SSO_PENDING and asked not in {None, self.connection.id}:
+            raise Fault("invalid_connection_id", "another connection is asked for")
+        try:
+            email_addresses.checked(self.identity.email)
+        except errors.InvalidArgument:
+            raise Fault(
+                "mandatory_attribute_missing", "the provider gives no e-mail address"
+            ) from None
+
+    def facts(self) -> Facts:
+        """Return the findings of the sign-in with this answer."""
+        before = self.request.facts
+        return replace(
+            before,
+            intent=SIGN_IN if before.intent == RESET_PASSWORD else before.intent,
+            proofs=(self.connection.id,),
+            sso="",
+            passwordless="",
+            identity=sealing.seal(self.call.db, self.identity),
+        )
+
+
+async def _by_organization(answer: _Answer) -> AuthRequest:
+    found = await standing.of(answer.call.db, answer.connection, answer.identity)
+    found.check()
+    if not found.owned and not found.proved:
+        return await _ask_for_proof(answer, email=found.address, template=SIGNIN)
+    return await _admit(answer, states.SSO_AUTHENTICATED, found)
+
+
+async def _by_social(answer: _Answer) -> AuthRequest:
+    db, means, email = answer.call.db, answer.means, answer.identity.email
+    known = await identities.find(db, answer.connection.id, answer.identity.subject)
+    user = None
+    if known is not None:
+        user = await reading.find(db, id_=known.user_id, external_id=None)
+    if user is not None:
+        email = user.email
+    elif answer.identity.email_verified:
+        user = await reading.find_by_email(db, email)
+    else:
+        home = await realms.enforced(db, email, answer.request.named)
+        if home is not None:
+            way = states.SSO_AUTHENTICATED
+            return await realms.send(db, answer.request, way, home=home, email=email)
+        there = await reading.find_by_email(db, email) is not None
+        new = SIGNUP if means.settings.sign_up else NO_ACCOUNT
+        return await _ask_for_proof(answer, email=email, template=SIGNIN if there else new)
+    return await _first_factor(answer, states.SSO_AUTHENTICATED, email=email, user=user)
+
+
+async def _admit(
+    answer: _Answer, way: str, found: Standing, *, proved: str | None = None
+) -> AuthRequest:
+    """Let somebody in to the organization of a connection, as a member from now on if need be.
+
+    ``proved`` is the address of an inbox that the person has proved just now.
+    """
+    found.check()
+    if proved is not None and email_addresses.key(proved) != email_addresses.key(found.address):
+        raise Fault("access_denied", "the account has another e-mail address meanwhile")
+    call, settings, user = answer.call, answer.settings, found.user
+    organization_id = answer.connection.organization_id
+    assert organization_id is not None
+    facts = replace(answer.facts(), email_proved=True, inbox_proved=proved is not None)
+    if found.place is None:
+        await _ask_interceptors(answer, replace(answer.request, facts=facts), found)
+    profile = _profile(answer.identity.profile)
+    async with call.db.transaction() as db:
+        user_id = db.new_id(ids.USER) if user is None else user.id
+        moved = await requests.move(
+            db,
+            answer.request,
+            way,
+            states.ORGANIZATION_SELECTED,
+            facts=facts,
+            email=found.address,
+            user_id=user_id,
+            organization_id=organization_id,
+            connection_id=answer.connection.id,
+            is_proof=True,
+        )
+        acting = call.as_user(db, user_id)
+        if user is None:
+            user = await users.create(acting, user_id, email=found.address, profile=profile)
+        await _take_in(acting, organization_id, user, found)
+        if settings.group_roles:
+            given = {settings.group_roles.get(group, "") for group in answer.identity.groups}
+            decided = set(settings.group_roles.values())
+            await memberships.follow(acting, organization_id, user_id, given=given, of=decided)
+        if settings.sync_user_profile_on_login:
+            await _sync(acting, user, profile)
+    return moved
+
+
+async def _take_in(call: Call, organization_id: str, user: User, found: Standing) -> None:
+    """Make a person a member that is not one yet; within a transaction."""
+    if found.place is None:
+        await joining.join(call, user, organization_id, (), provisioning_method=JIT_USING_SSO)
+    elif found.place.status != ACTIVE:
+        await invitations.accept(call, organization_id, user.id, verified=True, late=found.is_late)
+
+
+async def _first_factor(answer: _Answer, way: str, *, email: str, user: User | None) -> AuthRequest:
+    """Take a social provider's word for a first factor, as any other one of the environment."""
+    call = answer.call
+    if user is not None and answer.settings.sync_user_profile_on_login:
+        async with call.db.transaction() as db:
+            await _sync(call.as_user(db, user.id), user, _profile(answer.identity.profile))
+    return await first_factors.given(
+        answer.means,
+        call,
+        answer.request,
+        way,
+        facts=replace(answer.facts(), email_proved=True, inbox_proved=True),
+        connection_id=answer.connection.id,
+        email=email,
+        user=user,
+    )
+
+
+async def _ask_for_proof(answer: _Answer, *, email: str, template: str) -> AuthRequest:
+    """Have somebody prove the inbox before the provider's word is taken."""
+    call, request = answer.call, answer.request
+    await inboxes.take(call, email)
+    sent = await inboxes.ask(answer.means, call, request, email=email, template=template)
+    return await requests.move(
+        call.db,
+        request,
+        states.SSO_AUTHENTICATED,
+        states.VERIFICATION_SENT,
+        facts=replace(answer.facts(), passwordless=sent),
+        email=email,
+        user_id=None,
+        connection_id=answer.connection.id,
+        is_proof=True,
+    )
+
+
+async def _ask_interceptors(answer: _Answer, request: AuthRequest, found: Standing) -> None:
+    asked = replace(request, email=found.address)
+    try:
+        await choosing.ask_before_sign_up(answer.means, answer.call, asked, found.user)
+    except errors.Intercepted as refusal:
+        raise Fault("access_denied", refusal.message) from None
+
+
+async def _sync(call: Call, user: User, profile: Mapping[str, Any]) -> None:
+    """Have the profile of a user follow that of the provider; within a transaction."""
+    news = {name: value for name, value in profile.items() if user.profile.get(name) != value}
+    if news:
+        await users.change_profile(call, user, news)
+
+
+async def _claims(db: Session, identity: Identity) -> dict[str, Any]:
+    """Return the custom attributes that are registered, and can be claims."""
+    if not identity.claims:
+        return {}
+    known = await registered.enabled(db, SSO) - RESERVED
+    return {name: value for name, value in identity.claims.items() if name in known}
+
+
+async def _end(
+    call: Call,
+    request: AuthRequest,
+    fault: Fault,
+    connection: Connection | None,
+    identity: Identity | None,
+) -> AuthRequest:
+    """End a sign-in by a fault, which the log has with the connection and the address."""
+    changes: dict[str, Any] = {}
+    if connection is not None:
+        changes = {"connection_id": connection.id, "organization_id": connection.organization_id}
+    if identity is not None and identity.email and len(identity.email) <= email_addresses.MAX:
+        changes["email"] = identity.email
+    return await requests.move(
+        call.db,
+        request,
+        states.FAILED,
+        error=requests.problem(fault.description, fault.error),
+        **changes,
+    )
+
+
+def _serving(connection: Connection | None) -> Connection:
+    if connection is None or not connection.serves:
+        raise Fault("connection_not_active", "this connection does not serve any more")
+    return connection
+
+
+def _fault(problem: Fault | errors.InvalidArgument) -> Fault:
+    if isinstance(problem, Fault):
+        return problem
+    return Fault("access_denied", problem.message)  # as of an organization without a free seat
+
+
+def _profile(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a profile that can be taken; a provider's others are left out."""
+    profile: dict[str, Any] = {}
+    for name in _PROFILE:
+        value = given.get(name)
+        if not isinstance(value, str):
+            continue
+        try:
+            profile |= values.profile({}, {name: value.strip()}, "user_profile")
+        except errors.InvalidArgument:
+            continue
+    return profile

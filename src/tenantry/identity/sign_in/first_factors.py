@@ -1,0 +1,54 @@
+"""After a first factor: on to the person's home realm, to the second factor, or to a place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tenantry.identity.proofs.totp import service as totp
+from tenantry.identity.sign_in import choosing, realms, requests, states
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.model import AuthRequest, Facts
+    from tenantry.tenants.users.model import User
+
+
+async def given(
+    means: Means,
+    call: Call,
+    request: AuthRequest,
+    *way: str,
+    facts: Facts,
+    connection_id: str,
+    email: str,
+    user: User | None,
+    is_whole: bool = False,
+) -> AuthRequest:
+    """Note a first factor, and go on; one that ``is_whole`` stands for both factors.
+
+    Somebody of an organization that signs its people in by itself goes there, and the proofs that
+    were given here count for nothing.
+    """
+    home = await realms.enforced(call.db, email if user is None else user.email, request.named)
+    if home is not None:
+        return await realms.send(call.db, request, *way, home=home, email=email, is_proof=True)
+    changes: dict[str, Any] = {
+        "facts": facts,
+        "email": email,
+        "user_id": user.id if user else None,
+        "connection_id": connection_id,
+        "is_proof": True,
+    }
+    if user is None and not means.settings.sign_up:
+        return await requests.move(
+            call.db,
+            request,
+            *way,
+            states.FAILED,
+            error=requests.problem("there is no account with this e-mail address"),
+            **changes,
+        )
+    if user is not None and not is_whole and await totp.is_enabled(call.db, user.id):
+        return await requests.move(call.db, request, *way, states.SECOND_FACTOR_PENDING, **changes)
+    return await choosing.proceed(means, call, request, *way, user=user, **changes)

@@ -1,0 +1,59 @@
+"""Mail that a sign-in sends: a code and a link, and how many of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry import email_addresses
+from tenantry.addresses import network
+from tenantry.identity.attempts import service as attempts
+from tenantry.identity.known_origins import service as known_origins
+from tenantry.identity.proofs.passwordless import service as passwordless
+from tenantry.identity.proofs.passwordless.model import LINK_OTP
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.sign_in.model import AuthRequest
+
+# Of one network that asks us to send mail, to people that have not signed in from there before.
+MAILS_OF_ORIGIN, MAILS_OF_ORIGIN_SECONDS = 30, 600
+
+
+async def ask(means: Means, call: Call, request: AuthRequest, *, email: str, template: str) -> str:
+    """Send a code and a link to an address; return the id of its request.
+
+    Raises:
+        errors.RateLimited: too many mails to this address, or from where this comes from.
+
+    """
+    sent = await passwordless.send(
+        call,
+        email=email,
+        type_=LINK_OTP,
+        template=template,
+        link_uri=f"{means.settings.public_url}/login/{request.id}/link",
+        seconds=means.settings.email_code_seconds,
+        auth_request_id=request.id,
+    )
+    return sent.id
+
+
+async def take(call: Call, email: str) -> None:
+    """Count a mail for the network that asks for it.
+
+    Raises:
+        errors.RateLimited: there were too many.
+
+    """
+    # Mails to the people of one network are counted for each of them, as all are.
+    key = email_addresses.key(email)
+    known = await known_origins.of_mailbox(call.db, call.origin, key)
+    if call.origin.address and not known:
+        await attempts.take(
+            call.db,
+            "mails of a sign-in",
+            network(call.origin.address),
+            most=MAILS_OF_ORIGIN,
+            seconds=MAILS_OF_ORIGIN_SECONDS,
+        )

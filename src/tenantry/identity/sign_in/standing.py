@@ -1,0 +1,82 @@
+"""How far a provider of an organization is believed: the account, the place, and the proof.
+
+A provider speaks for the addresses of domains that its organization has proved to own. Of another
+address it is believed only for a person that has a place there already, and has proved the inbox.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tenantry import email_addresses
+from tenantry.identity.connections.settings import Settings
+from tenantry.identity.federation import identities
+from tenantry.identity.federation.model import Fault
+from tenantry.tenants.domains import service as domains
+from tenantry.tenants.users import reading
+from tenantry.tenants.users.model import ACTIVE, INVITE_EXPIRED, PENDING_INVITE
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+    from tenantry.identity.connections.model import Connection
+    from tenantry.identity.federation.model import Identity
+    from tenantry.tenants.users.model import Membership, User
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A person before an organization: the account, the place there, and the proofs."""
+
+    user: User | None
+    place: Membership | None
+    address: str
+    owned: bool  # the address is of a domain of the organization
+    proved: bool  # the person has proved the inbox before
+    takes_in: bool  # the organization makes such people members
+
+    @property
+    def is_late(self) -> bool:
+        return self.place is not None and self.place.status == INVITE_EXPIRED
+
+    def check(self) -> None:
+        """Refuse a person without a place there, that gets none either.
+
+        Raises:
+            Fault: why.
+
+        """
+        if self.place is None and not self.owned:
+            raise Fault(
+                "invalid_user_domain",
+                "the domain of this e-mail address is none of the organization's, and there is no "
+                "member with it",
+            )
+        if (self.place is None or self.is_late) and not self.takes_in:
+            raise Fault("unauthorized", "you are not a member of this organization")
+        if self.place is not None and self.place.status not in {
+            *(ACTIVE, PENDING_INVITE, INVITE_EXPIRED)
+        }:
+            raise Fault("user_not_active", "your membership of this organization is not active")
+
+
+async def of(db: Session, connection: Connection, identity: Identity) -> Standing:
+    organization_id = connection.organization_id
+    assert organization_id is not None
+    known = await identities.find(db, connection.id, identity.subject)
+    user = None
+    if known is not None:
+        # It is the same person, whatever the address there is by now.
+        user = await reading.find(db, id_=known.user_id, external_id=None)
+    if user is None:
+        user = await reading.find_by_email(db, identity.email)
+    address = identity.email if user is None else user.email
+    owned = await domains.owns(db, organization_id, email_addresses.domain_of(address))
+    return Standing(
+        user=user,
+        place=None if user is None else user.membership_in(organization_id),
+        address=address,
+        owned=owned,
+        proved=known is not None and known.is_proved,
+        takes_in=owned and Settings.stored(connection.settings).jit_provisioning_with_sso_enabled,
+    )
