@@ -27,6 +27,7 @@ class Faulty(Exception):
     def __init__(self, fault: Fault, **details: object) -> None:
         shown = {name: _short(str(value)) for name, value in details.items()}
         self.fault = fault
+        self.details = details
         self.code = fault.code
         self.description = fault.sentence.format(**shown)
         super().__init__(f"{self.code}: {self.description}")

@@ -1,0 +1,255 @@
+"""Asking providers: their metadata, keys, token and userinfo endpoints; guarded and bounded.
+
+A connection's admin chose the addresses, so that every request goes through `Outgoing`: public
+addresses only, or networks that the operator allows, no redirects, so many bytes and seconds.
+Without TLS nobody is asked but for a connection whose `debug_enabled` is set, in such a network.
+
+Documents are remembered for minutes by their address. A key that is not among those of a provider
+makes us look again, and then not for a while, however many tokens name such keys.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+from tenantry.identity.connections.oidc import faults, key_sets, metadata, tokens, userinfo
+from tenantry.identity.connections.oidc.faults import OIDCError
+from tenantry.outgoing import Outgoing, Unanswered
+from tenantry.read_through import ReadThrough
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+
+    from tenantry.identity.connections.faults import Fault
+    from tenantry.identity.connections.oidc.key_sets import KeySet
+    from tenantry.identity.connections.oidc.metadata import Metadata
+    from tenantry.identity.connections.oidc.tokens import Tokens
+    from tenantry.outgoing import Answer
+
+SECONDS = 8.0  # that one request may take
+KEPT_SECONDS = 600.0
+# After a key was unknown, or nothing came, the same address is not asked again for so long.
+RENEWED_SECONDS = 30.0
+RETRIED_SECONDS = 5.0
+_MOST_DOCUMENTS = 1000
+# Requests to token and userinfo endpoints that are under way: of one connection, and of all.
+_MOST_AT_ONE, _MOST = 64, 512
+_ACCEPT = "application/json"
+
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Why a document is not there; remembered, as documents are."""
+
+    fault: Fault
+    details: Mapping[str, object]
+
+
+class _Documents(Generic[_V]):
+    """Documents of one kind by their addresses."""
+
+    def __init__(self, read: Callable[[str], Awaitable[_V]]) -> None:
+        self._read = read
+        self._known: ReadThrough[str, _V | _Failed] = ReadThrough(
+            self._found, seconds=KEPT_SECONDS, most=_MOST_DOCUMENTS
+        )
+
+    async def get(self, url: str, *, younger_than: float = KEPT_SECONDS) -> _V:
+        """Return the document of an address, read at most so many seconds ago.
+
+        Raises:
+            OIDCError: there is none.
+
+        """
+        found = await self._known.get(url, since=time.monotonic() - younger_than)
+        if isinstance(found, _Failed):
+            since = time.monotonic() - RETRIED_SECONDS
+            found = await self._known.get(url, since=since)
+        assert found is not None
+        if isinstance(found, _Failed):
+            raise OIDCError(found.fault, **found.details)
+        return found
+
+    async def _found(self, urls: Sequence[str]) -> Mapping[str, _V | _Failed]:
+        (url,) = urls
+        try:
+            return {url: await self._read(url)}
+        except OIDCError as problem:
+            return {url: _Failed(problem.fault, problem.details)}
+
+
+class Fetching:
+    """The requests to providers of one process; it keeps connections, so that it has to be closed.
+
+    ``allow`` are the networks, in CIDR notation, that requests may go to beside public addresses.
+    """
+
+    def __init__(self, allow: Sequence[str]) -> None:
+        self._outgoing = Outgoing(allow)
+        self._metadata = _Documents(self._read_metadata)
+        self._keys = _Documents(self._read_keys)
+        self._under_way: Counter[str] = Counter()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._outgoing.close()
+
+    async def discover(self, issuer: str, *, is_debug: bool = False) -> Metadata:
+        """Return the metadata of an issuer, or of the address of its discovery document.
+
+        Raises:
+            OIDCError: there is none, or it is that of another issuer.
+
+        """
+        url = metadata.address(issuer)
+        _hold_to_tls(url, faults.DISCOVERY_UNANSWERED, is_debug=is_debug)
+        return await self._metadata.get(url)
+
+    async def keys(
+        self, jwks_uri: str, *, algorithm: str, kid: str | None, is_debug: bool = False
+    ) -> KeySet:
+        """Return the keys of a provider, looked for anew where none is this one.
+
+        Raises:
+            OIDCError: there are no keys.
+
+        """
+        _hold_to_tls(jwks_uri, faults.KEYS_UNANSWERED, is_debug=is_debug)
+        found = await self._keys.get(jwks_uri)
+        if not found.fitting(algorithm, kid):
+            found = await self._keys.get(jwks_uri, younger_than=RENEWED_SECONDS)
+        return found
+
+    async def exchange(
+        self,
+        connection_id: str,
+        token_uri: str,
+        form: Mapping[str, str],
+        *,
+        authorization: str | None = None,
+        secrets: Sequence[str] = (),
+        form_allowed: bool = False,
+        is_debug: bool = False,
+    ) -> Tokens:
+        """Return the tokens for a code (RFC 6749 section 4.1.3).
+
+        ``authorization`` is the header by which the client shows itself; ``secrets`` are those of
+        the request, which no error may quote. ``form_allowed`` as in `tokens.read`.
+
+        Raises:
+            OIDCError: the endpoint refuses, or does not answer as one.
+
+        """
+        headers = {"accept": _ACCEPT, "content-type": "application/x-www-form-urlencoded"}
+        if authorization is not None:
+            headers["authorization"] = authorization
+        with self._turn(connection_id):
+            answer = await self._send(
+                "POST",
+                token_uri,
+                faults.EXCHANGE_UNANSWERED,
+                headers=headers,
+                body=urlencode(form).encode(),
+                most_bytes=tokens.MOST_BYTES,
+                is_debug=is_debug,
+            )
+        return tokens.read(answer.status, answer.body, secrets=secrets, form_allowed=form_allowed)
+
+    async def userinfo(
+        self,
+        connection_id: str,
+        user_info_uri: str,
+        access_token: str,
+        *,
+        is_debug: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Return the JSON of a userinfo endpoint (section 5.3), an object or a list.
+
+        Raises:
+            OIDCError: there is none.
+
+        """
+        with self._turn(connection_id):
+            answer = await self._send(
+                "GET",
+                user_info_uri,
+                faults.USERINFO_UNANSWERED,
+                headers={
+                    "accept": _ACCEPT,
+                    "authorization": f"Bearer {access_token}",
+                    **(headers or {}),
+                },
+                most_bytes=userinfo.MOST_BYTES,
+                is_debug=is_debug,
+            )
+        return userinfo.read(answer.status, answer.headers.get("content-type", ""), answer.body)
+
+    async def _read_metadata(self, url: str) -> Metadata:
+        body = await self._document(url, faults.DISCOVERY_UNANSWERED, metadata.MOST_BYTES)
+        return metadata.read(body, fetched_from=url)
+
+    async def _read_keys(self, url: str) -> KeySet:
+        return key_sets.read(await self._document(url, faults.KEYS_UNANSWERED, key_sets.MOST_BYTES))
+
+    async def _document(self, url: str, fault: Fault, most_bytes: int) -> bytes:
+        # Its scheme was looked at for the connection that asks.
+        answer = await self._send(
+            "GET",
+            url,
+            fault,
+            headers={"accept": _ACCEPT},
+            most_bytes=most_bytes,
+            is_debug=True,
+        )
+        if answer.status != 200:
+            raise OIDCError(fault, reason=f"its status is {answer.status}")
+        return answer.body
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        fault: Fault,
+        *,
+        headers: Mapping[str, str],
+        most_bytes: int,
+        is_debug: bool,
+        body: bytes | None = None,
+    ) -> Answer:
+        _hold_to_tls(url, fault, is_debug=is_debug)
+        try:
+            answer = await self._outgoing.send(
+                method, url, headers=headers, body=body, seconds=SECONDS, most_bytes=most_bytes
+            )
+        except Unanswered as problem:
+            raise OIDCError(fault, reason=str(problem)) from None
+        if answer.cut:
+            raise OIDCError(fault, reason=f"it has more than {most_bytes >> 10} KB")
+        return answer
+
+    @contextlib.contextmanager
+    def _turn(self, connection_id: str) -> Iterator[None]:
+        """Have one more request of a connection under way; a slow provider holds up no other."""
+        at_one = self._under_way[connection_id]
+        if at_one >= _MOST_AT_ONE or self._under_way.total() >= _MOST:
+            raise OIDCError(faults.BUSY)
+        self._under_way[connection_id] += 1
+        try:
+            yield
+        finally:
+            self._under_way[connection_id] -= 1
+            if not self._under_way[connection_id]:
+                del self._under_way[connection_id]
+
+
+def _hold_to_tls(url: str, fault: Fault, *, is_debug: bool) -> None:
+    if not is_debug and not url.lower().startswith("https://"):
+        raise OIDCError(fault, reason="its address does not begin with https://")
