@@ -24,8 +24,25 @@ _BEGINNING = """\
 
 A sign-in that fails ends at the application's redirect URI with `error`, a code of this page, and
 `error_description`, a sentence about this one case. The page of a connection's test shows the same,
-with what to do, in English and German; so does the log of sign-ins.
-`tenantry sso decode` explains a message of SAML that you have at hand.
+with what to do, in English and German.
+
+## A message that you have at hand
+
+`tenantry sso decode` explains a SAML response, a request, metadata or a certificate, and says what
+our rules hold against it. It needs no server, no database and no network, so it runs on any machine
+where Tenantry is installed. It takes a file, or what is pasted: XML, the form's value in base64, a
+whole form, or the address of a redirect.
+
+```
+tenantry sso decode response.txt --metadata idp-metadata.xml --audience https://auth.example.com/sso/v1/saml/conn_1
+```
+
+A browser's developer tools show the response: keep the network log over the sign-in, and copy
+`SAMLResponse` of the form that is posted to our `/callback`. It holds a person's data, and while it
+is young it is a key: mind where you paste it. With `--metadata` (or `--certificate`), `--audience`,
+`--acs-url` and `--request-id` it is held to that side; else to what it says of itself. An old
+response is judged twice: as of now, and as of the moment of its issue. `--json` is for programs.
+The exit code is 1 where it cannot be read, or is refused for more than its age.
 
 ## Codes for the application's developer
 """

@@ -36,6 +36,7 @@ from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.identity.connections.saml import (
     bindings,
     certificates,
+    decoding,
     idp_metadata,
     logout,
     response,
@@ -229,6 +230,8 @@ def _saml_response(given: tuple[str, list[Any]]) -> None:
     xml, before = _good(name)
     with suppress(SAMLError):
         assert _saml(changed(xml, changes), saml_provider.GOOD[name]) == before
+    with suppress(SAMLError):
+        _decoded(changed(xml, changes))
 
 
 def _saml_text(text: str) -> None:
@@ -236,6 +239,7 @@ def _saml_text(text: str) -> None:
     for read in (
         lambda: _saml(data, saml_provider.Provider()),
         lambda: response.parse(text),
+        lambda: _decoded(data),
         lambda: idp_metadata.read(data),
         lambda: certificates.read(data),
         lambda: logout.read_request(saml_provider.form(data), TRUST, now=0, skew=0),
@@ -250,6 +254,14 @@ def _saml_query(text: str) -> None:
         query = bindings.read_query(text, "SAMLRequest")
         logout.read_request(query, TRUST, now=0, skew=0)
         raise AssertionError
+    for address in (text, f"https://idp.test/sso?{text}"):
+        with suppress(SAMLError):
+            _decoded(address.encode(errors="replace"))
+
+
+def _decoded(data: bytes) -> None:
+    expected = decoding.Expected(certificates=TRUST.idp_certificates)
+    decoding.decode(data, expected, now=saml_provider.NOW, skew=saml_provider.SKEW)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from tenantry.cli import (
     keys,
     mail,
     running,
+    sso,
     users,
     webhooks,
     work,
@@ -36,6 +37,7 @@ app.add_typer(clients.app, name="client")
 app.add_typer(keys.app, name="key")
 app.add_typer(mail.app, name="mail")
 app.add_typer(users.app, name="user")
+app.add_typer(sso.app, name="sso")
 events.app.command("export")(events_export.export)
 app.add_typer(events.app, name="events")
 app.add_typer(webhooks.app, name="webhook")

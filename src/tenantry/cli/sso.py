@@ -1,0 +1,153 @@
+"""`tenantry sso`: explains messages and metadata of single sign-on, without network or database."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tenantry.cli import running
+
+if TYPE_CHECKING:
+    from tenantry.identity.connections.saml.decoding import Decoded, Expected
+
+app = typer.Typer(no_args_is_help=True, help="Single sign-on.")
+_MOST_BYTES = 1 << 20
+_WIDEST = 40  # characters of a name before its value
+_SKEW = 90 * 1_000_000
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `sso decode` two words, though it is the only command."""
+
+
+@app.command()
+def decode(
+    message: Annotated[
+        str,
+        typer.Argument(
+            metavar="MESSAGE",
+            help="A file, or - for standard input: XML, base64, an address, a form, a certificate.",
+        ),
+    ] = "-",
+    *,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(help="A file of the identity provider's metadata, to judge the response by."),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="A file of its certificate, in place of metadata.")
+    ] = None,
+    audience: Annotated[
+        str | None, typer.Option(help="Our entity ID; without it the response's own word counts.")
+    ] = None,
+    acs_url: Annotated[
+        str | None, typer.Option(help="Our address; without it the response's own word counts.")
+    ] = None,
+    request_id: Annotated[
+        str | None, typer.Option(help="The ID of our request that it is to answer.")
+    ] = None,
+    sha1: Annotated[bool, typer.Option("--sha1", help="Take signatures with SHA-1.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Explain a SAML message, metadata or a certificate, and say what our rules hold against it.
+
+    Nothing is sent and nothing is stored. Exit code 1: it cannot be read, or our rules refuse it
+    for more than its age.
+    """
+    from tenantry.identity.connections.saml import decoding
+    from tenantry.identity.connections.saml.faults import SAMLError
+    from tenantry.times import now
+
+    try:
+        expected = _expected(metadata, certificate, audience, acs_url, request_id, sha1=sha1)
+        decoded = decoding.decode(_read(message), expected, now=now(), skew=_SKEW)
+    except SAMLError as error:
+        if as_json:
+            running.print_json({"error": error.code, "error_description": error.description})
+            raise typer.Exit(1) from None
+        running.remark(f"tenantry: {error.code}: {error.description}")
+        running.remark(error.fault.remedy)
+        raise typer.Exit(1) from None
+    if as_json:
+        running.print_json(_plain(decoded))
+    else:
+        _print(decoded)
+    if decoded.judgements and decoded.judgements[-1].taken is False:
+        raise typer.Exit(1)
+
+
+def _expected(
+    metadata: Path | None,
+    certificate: Path | None,
+    audience: str | None,
+    acs_url: str | None,
+    request_id: str | None,
+    *,
+    sha1: bool,
+) -> Expected:
+    from tenantry.identity.connections.saml import certificates, decoding, idp_metadata
+
+    provider = None if metadata is None else idp_metadata.read(metadata.read_bytes())
+    pinned = () if provider is None else provider.certificates
+    if certificate is not None:
+        pinned = (*pinned, certificates.read(certificate.read_bytes()))
+    return decoding.Expected(
+        certificates=pinned,
+        idp_entity_id=provider.entity_id if provider else None,
+        sp_entity_id=audience,
+        acs_url=acs_url,
+        in_response_to=request_id,
+        sha1=sha1,
+    )
+
+
+def _read(message: str) -> bytes:
+    if message == "-":
+        if sys.stdin.isatty():
+            running.remark("Paste the message, then press Ctrl-D.")
+        return sys.stdin.buffer.read(_MOST_BYTES)
+    with Path(message).open("rb") as file:
+        return file.read(_MOST_BYTES)
+
+
+def _plain(decoded: Decoded) -> dict[str, Any]:
+    return {
+        "sections": [
+            {"name": one.name, "members": [{"name": n, "value": v} for n, v in one.rows]}
+            for one in decoded.sections
+        ],
+        "judgements": [
+            {"about": one.about, "taken": one.taken}
+            | (
+                {
+                    "error": one.fault.code,
+                    "error_description": one.description,
+                    "remedy": one.fault.remedy,
+                }
+                if one.fault
+                else {}
+            )
+            for one in decoded.judgements
+        ],
+    }
+
+
+def _print(decoded: Decoded) -> None:
+    for section in decoded.sections:
+        running.say(section.name)
+        widest = min(max((len(name) for name, _ in section.rows), default=0), _WIDEST)
+        for name, value in section.rows:
+            running.say(f"  {name:{widest}}  {value}".rstrip())
+        running.say("")
+    for one in decoded.judgements:
+        if one.fault is None:
+            verdict = f"{one.about}: taken" if one.taken else f"not asked, for {one.about}"
+            running.say(f"Our rules, {verdict}")
+        else:
+            running.say(f"Our rules, {one.about}: refused, {one.fault.code}")
+            running.say(f"  {one.description}")
+            running.say(f"  {one.fault.remedy}")
