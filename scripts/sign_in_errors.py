@@ -49,10 +49,10 @@ The exit code is 1 where it cannot be read, or is refused for more than its age.
 _CONNECTION = """\
 ## Codes for the admin of a connection
 """
-_SAML = """\
-## Faults of SAML
+_FAULTS = """\
+## Faults of {name}
 
-A code of SAML stands for several faults. The description says which one it is.
+A code stands for several faults. The description says which one it is.
 """
 
 
@@ -76,14 +76,15 @@ def page() -> Iterator[str]:
     yield from codes(INTEGRATION)
     yield _CONNECTION
     yield from codes(CONNECTION)
-    yield _SAML
-    yield from table(
-        ("Code", "What it says", "What to do"),
-        (
-            (f"`{fault.code}`", fault.sentence.replace("{", "*").replace("}", "*"), fault.remedy)
-            for fault in explanations.saml_faults().values()
-        ),
-    )
+    for protocol, name in ((explanations.SAML, "SAML"), (explanations.OIDC, "OpenID Connect")):
+        yield _FAULTS.format(name=name)
+        yield from table(
+            ("Code", "What it says", "What to do"),
+            (
+                (f"`{one.code}`", one.sentence.replace("{", "*").replace("}", "*"), one.remedy)
+                for one in explanations.faults(protocol).values()
+            ),
+        )
 
 
 def codes(of: str) -> Iterator[str]:

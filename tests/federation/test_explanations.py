@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 from tenantry.identity.connections import explanations
-from tenantry.identity.connections.explanations import ENGLISH, GERMAN, say
+from tenantry.identity.connections.explanations import ENGLISH, GERMAN, PROTOCOLS, say
+from tenantry.identity.connections.faults import Faulty
 from tenantry.identity.connections.saml import faults
-from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.pages.words import LANGUAGES
 
 ROOT = Path(__file__).parent.parent.parent
-FAULTS = explanations.saml_faults()
+FAULTS = {
+    f"{protocol}.{name}": fault
+    for protocol in PROTOCOLS
+    for name, fault in explanations.faults(protocol).items()
+}
 CODES = {one.code: one for one in explanations.explanations()}
 
 
@@ -59,7 +63,7 @@ def test_a_code_is_explained_in_every_language(code):
 def test_a_fault_is_said_in_german_with_the_same_details(name):
     fault = FAULTS[name]
     details = {place: f"<{place}: a/b?>" for place in places(fault.sentence)}
-    error = SAMLError(fault, **details)
+    error = Faulty(fault, **details)
     said = say(GERMAN, error.code, error.description, fault.remedy)
     assert said.description != error.description
     assert said.remedy != fault.remedy
@@ -71,7 +75,8 @@ def test_a_fault_is_said_in_german_with_the_same_details(name):
 
 
 def test_no_german_sentence_is_left_of_a_fault_that_is_gone():
-    assert explanations._read()["saml"].keys() == FAULTS.keys()
+    for protocol in PROTOCOLS:
+        assert explanations._read()[protocol].keys() == explanations.faults(protocol).keys()
 
 
 def test_a_sentence_of_somebody_else_stays_as_it_is():

@@ -1,8 +1,8 @@
 """The meaning of each error of a sign-in, and the remedy, in each language: for pages and docs.
 
-`explanations.toml` has the codes that applications get as `error`, and in German the faults of
-`saml/faults.py`, which are English where they are raised: a description is found again by its
-sentence, and said in the reader's language with the same details.
+`explanations.toml` has the codes that applications get as `error`, and in German the faults of the
+protocols (`saml/faults.py`, `oidc/faults.py`), which are English where they are raised: a
+description is found again by its sentence, and said in the reader's language with its details.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from importlib.resources import files
 from typing import Any
 
 from tenantry.identity.connections.faults import Fault
-from tenantry.identity.connections.saml import faults
+from tenantry.identity.connections.oidc import faults as oidc_faults
+from tenantry.identity.connections.saml import faults as saml_faults
 
 ENGLISH, GERMAN = "en", "de"
 # Whom a code is for: the developer of an application, or the admin of a connection.
 INTEGRATION, CONNECTION = "integration", "connection"
+SAML, OIDC = PROTOCOLS = ("saml", "oidc")
+_FAULTS = {SAML: saml_faults, OIDC: oidc_faults}
 _PLACE = re.compile(r"\{(\w+)\}")
 _LONGEST = 2000  # characters of a description that is looked for
 
@@ -57,9 +60,11 @@ def explanation(code: str, language: str = ENGLISH) -> Explanation | None:
     return next((one for one in explanations(language) if one.code == code), None)
 
 
-def saml_faults() -> dict[str, Fault]:
-    """Return the faults of SAML by their names, in the order of their file."""
-    return {name: one for name, one in vars(faults).items() if isinstance(one, Fault)}
+@functools.cache
+def faults(protocol: str) -> dict[str, Fault]:
+    """Return the faults of a protocol by their names, in the order of their file."""
+    there = vars(_FAULTS[protocol])
+    return {name: one for name, one in there.items() if isinstance(one, Fault)}
 
 
 def say(language: str, error: str, description: str, hint: str = "") -> Said:
@@ -80,10 +85,13 @@ def say(language: str, error: str, description: str, hint: str = "") -> Said:
 def _translated(language: str, error: str, description: str) -> tuple[str, str]:
     """Return a description in this language and its remedy, "" for one that nobody knows."""
     if language == GERMAN and len(description) <= _LONGEST:
-        for name, fault in saml_faults().items():
-            if fault.code == error and (found := _pattern(fault.sentence).fullmatch(description)):
-                german = _read()["saml"][name]
-                return german["sentence"].format(**found.groupdict()), german["remedy"]
+        for protocol in PROTOCOLS:
+            for name, fault in faults(protocol).items():
+                if fault.code != error:
+                    continue
+                if found := _pattern(fault.sentence).fullmatch(description):
+                    german = _read()[protocol][name]
+                    return german["sentence"].format(**found.groupdict()), german["remedy"]
     return description, ""
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from lxml.etree import _Element
 
-    from tenantry.identity.connections.saml.faults import Fault
+    from tenantry.identity.connections.faults import Fault
 
 Rows = list[tuple[str, str]]
 _SECOND = 1_000_000
