@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _NONCE = 12  # bytes, NIST SP 800-38D section 8.2.2
 
 
@@ -23,6 +25,11 @@ class WrongKey(Exception):
 def new_secret(prefix: str = "") -> str:
     """Return a new secret of 256 random bits, URL-safe, after ``prefix``."""
     return prefix + secrets.token_urlsafe(32)
+
+
+def is_secret(text: str) -> bool:
+    """Whether a text has the form of a secret without a prefix."""
+    return _SECRET.fullmatch(text) is not None
 
 
 def digest(secret: str) -> str:

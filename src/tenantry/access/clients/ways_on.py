@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
 
 _MOST = 50  # applications that are looked at
+_MOST_ORIGINS = 500  # the same, for an address that may be of any of them
 
 _c = clients.c
 COLUMNS = (_c.client_type, _c.name, _c.initiate_login_uri, _c.post_login_uris)
@@ -53,6 +54,33 @@ async def of_client(db: Session, client_id: str) -> WayOn | None:
     """Return the way to this application, if it has told any."""
     row = await db.fetch_one(_ONE, p_id=client_id)
     return None if row is None else of_row(row)
+
+
+async def is_at_registered_origin(db: Session, uri: str) -> bool:
+    """Whether an address is at the origin of one that an application has registered.
+
+    One whose host is a pattern counts for nothing.
+    """
+    origin = _origin(uri)
+    for row in await db.fetch_all(_ALL, p_most=_MOST_ORIGINS):
+        registered = [row["initiate_login_uri"] or "", *from_json(row["post_login_uris"])]
+        if origin and origin in map(_origin, registered):
+            return True
+    return False
+
+
+def _origin(uri: str) -> str:
+    """Return the origin of a web address, "" for any other, and for one with a pattern in it."""
+    try:
+        url = urlsplit(uri)
+        port = url.port
+    except ValueError:
+        return ""
+    odd = set(url.netloc) & set("*{}@\\") or not url.hostname or "\\" in uri
+    if url.scheme not in {"https", "http"} or odd or not uri.isprintable():
+        return ""
+    default = 443 if url.scheme == "https" else 80
+    return f"{url.scheme}://{url.hostname}:{port or default}"
 
 
 def of_row(row: Row) -> WayOn | None:

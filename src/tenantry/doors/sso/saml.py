@@ -10,19 +10,21 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry import errors, vault
 from tenantry.doors.sso import tests
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.model import SAML
 from tenantry.identity.connections.saml import faults
 from tenantry.identity.connections.saml.faults import SAMLError
-from tenantry.identity.federation import requests
+from tenantry.identity.federation import initiated, requests
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.saml import service_provider, signing_in
 from tenantry.identity.federation.saml.service_provider import ServiceProvider, fault_of
 from tenantry.web import Response, Route
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenantry.doors.sso.door import Door
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.federation.model import Request as Way
@@ -95,7 +97,9 @@ class Saml:
         """Take a response (Bindings 3.5.5): lead the browser back to the sign-in that asked."""
         form = await _form(request)
         way = await requests.take(self._door.db, form.get("RelayState", ""))
-        if way is None or way.connection_id != request.params["connection"] or not _is_open(way):
+        if way is None:
+            return await self._initiated(request, form)
+        if way.connection_id != request.params["connection"] or not _is_open(way):
             raise fault_of(SAMLError(faults.NOT_WAITING))
         try:
             connection = await self._connection(request, way)
@@ -104,6 +108,33 @@ class Saml:
         except Fault as fault:
             return await self._door.refused(request, way, fault)
         return await self._door.arrived(way, identity)
+
+    async def _initiated(self, request: Request, form: Mapping[str, str]) -> Response:
+        """Take a response to no request of ours: hand the person to the application.
+
+        Nothing of it is parsed where the connection does not allow this.
+        """
+        connection = await self._door.connection(request, SAML)
+        side = await self._provider.side(connection)
+        relay_state = form.get("RelayState", "")
+        if not side.settings.allow_idp_initiated_login:
+            ours = vault.is_secret(relay_state)
+            raise fault_of(SAMLError(faults.NOT_WAITING if ours else faults.UNASKED))
+        target = await initiated.target(self._door.db, side.settings.default_redirect_uri)
+        try:
+            if len(relay_state) > initiated.RELAY_STATE_MAX:
+                fault = SAMLError(faults.RELAY_STATE, limit=initiated.RELAY_STATE_MAX)
+                raise fault_of(fault)
+            identity = await signing_in.receive(self._provider, side, form, None)
+        except Fault as fault:
+            members = {"error": fault.error, "error_description": fault.description}
+        else:
+            signer = await self._door.parts.ring.signer("RS256")
+            claims = initiated.claims(
+                connection, identity, issuer=self._door.public_url, relay_state=relay_state
+            )
+            members = {initiated.PARAMETER: signer(claims)}
+        return self._door.send(request, target, members)
 
     async def _connection(self, request: Request, way: Way) -> Connection:
         """Return the connection of the path, as it is now; a test takes one that is not enabled."""

@@ -7,6 +7,7 @@ in `connections`, their addresses in the door `sso`.
 
 __all__ = [
     "identities",
+    "initiated",
     "model",
     "requests",
     "saml.service_provider",

@@ -162,6 +162,11 @@ UNASKED = Fault(
     "The identity provider began this sign-in, and the connection does not allow that.",
     "Sign in at the application, or allow sign-ins that the identity provider begins.",
 )
+RELAY_STATE = Fault(
+    "invalid_saml_form_params",
+    "The RelayState has more than {limit} characters.",
+    "Shorten the RelayState at the identity provider: an identifier is enough.",
+)
 WRONG_EMAIL = Fault(
     "mandatory_attribute_missing",
     "The attribute for the e-mail address holds {found}, which is no address.",

@@ -125,6 +125,8 @@ def _read(
     if not saml_response:
         raise SAMLError(faults.PARAMETER, name=RESPONSE)
     received = response.parse(saml_response)
+    if request is None and received.in_response_to is not None:
+        raise SAMLError(faults.NOT_WAITING)
     asked = None if request is None else request.facts["id"]
     assertion = response.verify(received, side.trust, in_response_to=asked, now=at, skew=side.skew)
     if request is not None and request.facts.get("force_authn"):

@@ -1,0 +1,68 @@
+"""Sign-ins that a provider begins: handed to an application, which then begins one of its own.
+
+The application gets a signed `idp_initiated_login` at its initiate_login_uri, verifies it with our
+published keys, and sends the browser to the authorization endpoint, with its own state. So nobody
+is signed in by a link that somebody else prepared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tenantry.access.clients import ways_on
+from tenantry.identity.federation.model import Fault
+from tenantry.times import SECOND, now
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+    from tenantry.identity.connections.model import Connection
+    from tenantry.identity.federation.model import Identity
+
+PARAMETER = "idp_initiated_login"
+SECONDS = 300  # that the token is good for
+RELAY_STATE_MAX = 1000  # characters
+
+
+async def target(db: Session, default_redirect_uri: str) -> str:
+    """Return the address that a sign-in is handed to.
+
+    That is the connection's own, at an origin that some application has registered, else the
+    initiate_login_uri of the oldest application that has one.
+
+    Raises:
+        Fault: there is no such address, or the connection's own is at another origin.
+
+    """
+    if default_redirect_uri:
+        if await ways_on.is_at_registered_origin(db, default_redirect_uri):
+            return default_redirect_uri
+        raise Fault(
+            "invalid_redirect_uri",
+            "The default redirect URI of the connection is at no address of an application.",
+            hint="Register a redirect URI at the same origin, or correct the connection's.",
+        )
+    way = await ways_on.of_environment(db)
+    if way is None or not way.begins:
+        raise Fault(
+            "invalid_redirect_uri",
+            "No application says where a sign-in begins.",
+            hint="Give an application an initiate login URI.",
+        )
+    return way.uri
+
+
+def claims(
+    connection: Connection, identity: Identity, *, issuer: str, relay_state: str
+) -> dict[str, Any]:
+    """Return the claims of the token; `relay_state` only where the provider has sent one."""
+    at = now() // SECOND
+    return {
+        "iss": issuer,
+        "organization_id": connection.organization_id or "",
+        "connection_id": connection.id,
+        "login_hint": identity.email,
+        "iat": at,
+        "nbf": at,
+        "exp": at + SECONDS,
+        **({"relay_state": relay_state} if relay_state else {}),
+    }
