@@ -34,6 +34,7 @@ from tenantry.gen.google.rpc.status_pb import Status
 from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb
 from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, webauthn_pb
 from tenantry.gen.scalekit.v1.clients import clients_pb
+from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
 from tenantry.gen.scalekit.v1.events import events_pb
@@ -347,6 +348,10 @@ class Api:
     @property
     def domains(self) -> Service:
         return Service(self, domains_pb.desc().services[0])
+
+    @property
+    def connections(self) -> Service:
+        return Service(self, connections_pb.desc().services[0])
 
     @property
     def clients(self) -> Service:

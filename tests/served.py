@@ -5,6 +5,7 @@ from __future__ import annotations
 from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb
 from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, webauthn_pb
 from tenantry.gen.scalekit.v1.clients import clients_pb
+from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
@@ -23,7 +24,7 @@ SERVICES = [
         sessions_pb,
         passwordless_pb,
         *(webauthn_pb, totp_pb),
-        *(auth_pb, auditlogs_pb),
+        *(auth_pb, auditlogs_pb, connections_pb),
         *(interceptors_pb, interceptor_secrets_pb),
     )
     for service in file.desc().services

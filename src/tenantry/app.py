@@ -62,6 +62,7 @@ from tenantry.events.webhooks.rpc import WebhookService
 from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb
 from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, webauthn_pb
 from tenantry.gen.scalekit.v1.clients import clients_pb
+from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
@@ -73,6 +74,7 @@ from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
 from tenantry.identity.auth_log.rpc import AuditLogsService
 from tenantry.identity.connections import service as connections
+from tenantry.identity.connections.rpc import ConnectionService
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
 from tenantry.identity.proofs.passwordless.rpc import PasswordlessService
@@ -268,6 +270,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
                 session_cookie=parts.session_cookie,
             ),
         ),
+        (connections_pb, ConnectionService(public_url=s.public_url)),
         (auditlogs_pb, AuditLogsService()),
         (interceptors_pb, InterceptorService(parts.interceptors)),
         (interceptor_secrets_pb, InterceptorSecretService(parts.interceptors)),

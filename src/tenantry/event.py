@@ -17,6 +17,10 @@ PUBLISHED = {
     "organization.domain_deleted": "Organization",
     "organization.domain_dns_verification_success": "Organization",
     "organization.domain_dns_verification_failed": "Organization",
+    "organization.sso_created": "Connection",
+    "organization.sso_enabled": "Connection",
+    "organization.sso_disabled": "Connection",
+    "organization.sso_deleted": "Connection",
     "user.signup": "OrgMembership",
     "user.login": "User",
     "user.logout": "User",
@@ -80,6 +84,12 @@ OURS = {
     "interceptor.enabled": "Interceptor",
     "interceptor.disabled": "Interceptor",
     "interceptor.executed": "Interceptor",
+    "organization.sso_updated": "Connection",
+    "connection.created": "Connection",
+    "connection.updated": "Connection",
+    "connection.enabled": "Connection",
+    "connection.disabled": "Connection",
+    "connection.deleted": "Connection",
     "event_log.pruned": "EventLog",
     "saml_key_pair.created": "SamlKeyPair",
 }
@@ -94,10 +104,6 @@ LATER = {
     "organization.directory.group_created",
     "organization.directory.group_updated",
     "organization.directory.group_deleted",
-    "organization.sso_created",
-    "organization.sso_enabled",
-    "organization.sso_disabled",
-    "organization.sso_deleted",
 }
 KNOWN = OBJECT.keys() | LATER
 

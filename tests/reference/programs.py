@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VARIABLES = (
     *("ORGANIZATION_ID", "EXTERNAL_ID", "LINK_ID", "USER_ID", "DOMAIN_ID"),
     *("CLIENT_ID", "SECRET_ID", "APPLICATION_ID", "APPLICATION_SECRET_ID", "SCOPE_ID", "TOKEN"),
-    *("AUTH_REQUEST_ID", "CODE", "SESSION_ID", "CREDENTIAL_ID"),
+    *("AUTH_REQUEST_ID", "CODE", "SESSION_ID", "CREDENTIAL_ID", "CONNECTION_ID"),
 )
 _CREATES = (
     "CreateOrganization",
@@ -40,6 +40,7 @@ _CREATES = (
     "CreateToken",
     "CreateEndpoint",
     "CreateInterceptor",
+    "CreateConnection",
     "ResendPasswordlessEmail",  # before it is verified
     "ResendAuthPasswordless",
 )

@@ -201,8 +201,10 @@ def variables(api, own_server):
     hooks = create("webhooks/endpoints", url=ENDPOINT)["endpoint"]
     sent = create("passwordless/email/send", email="sam@acme.com")["auth_request_id"]
     session_id, user_token, user_cookie = asyncio.run(signed_in(own_server, sam["user"]["id"]))
+    okta = create(f"organizations/{acme['id']}/connections", provider="IDP_SIMULATOR", type="OIDC")
     yield {
         **settings_for("sh", own_server),
+        "CONNECTION_ID": okta["connection"]["id"],
         "ORGANIZATION_ID": acme["id"],
         "EXTERNAL_ID": "my_unique_id",
         "LINK_ID": link["link"]["id"],

@@ -15,8 +15,8 @@ from tenantry.doors.transport import absent
 from tenantry.gen.google.rpc.status_pb import Status
 
 CALLS = list(absent.calls())
-CREATE = "/scalekit.v1.connections.ConnectionService/CreateConnection"
-SAID = "CreateConnection (single sign-on) is not in this version"
+CREATE = "/scalekit.v1.directories.DirectoryService/CreateDirectory"
+SAID = "CreateDirectory (directories) is not in this version"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_every_absent_route_answers_501(http):
 
 
 def test_another_verb_at_an_absent_route_is_told_those_that_there_are(http):
-    answer = http.put("/api/v1/connections")
+    answer = http.put("/api/v1/organizations/org_1/directories")
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 OF_PERMISSION = {
     "sk_org_settings_read": "organizations_read",
     "sk_org_settings_manage": "organizations_write",
+    "sk_org_sso_read": "connections_read",
+    "sk_org_sso_manage": "connections_write",
     "sk_org_session_policy_read": "organizations_sessions_read",
     "sk_org_session_policy_manage": "organizations_sessions_write",
 }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # features.
 PORTAL_READ = frozenset({"organizations_read"})
 PORTAL_WRITE = PORTAL_READ | {"organizations_write"}
+PORTAL_SSO = frozenset({"connections_read", "connections_write", "sso:read", "sso:write"})
 _MOST_TOKENS = 4  # looked at in one request
 
 
@@ -117,6 +118,8 @@ class Authenticator:
             return ANONYMOUS
         writes = "domain_verification" in session.features
         permissions = PORTAL_WRITE if writes else PORTAL_READ
+        if "sso" in session.features:
+            permissions |= PORTAL_SSO
         return Caller(Kind.PORTAL_SESSION, session.id, session.organization_id, permissions)
 
 

@@ -9,14 +9,3433 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Literal, TYPE_CHECKING, TypeAlias
 
-from protobuf import Enum
+from protobuf import Enum, Message
 from protobuf._codegen import file_desc
+from protobuf.wkt.google.protobuf import duration_pb, struct_pb, timestamp_pb, wrappers_pb
+
+from ....buf.validate import validate_pb
+from ....google.api import annotations_pb, field_behavior_pb
+from ....tenantry.v1 import options_pb
+from ..domains import domains_pb
+from ..options import options_pb as options_pb_
 
 if TYPE_CHECKING:
-    from protobuf import DescFile
+    from protobuf import DescFile, Oneof
+    from protobuf.wkt.google.protobuf.duration_pb import Duration
+    from protobuf.wkt.google.protobuf.struct_pb import Struct
+    from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
+    from protobuf.wkt.google.protobuf.wrappers_pb import BoolValue, StringValue, UInt32Value
 
+    from ..domains.domains_pb import Domain
+
+
+_CreateEnvironmentConnectionRequestFields: TypeAlias = Literal["connection", "flags"]
+
+class CreateEnvironmentConnectionRequest(Message[_CreateEnvironmentConnectionRequestFields]):
+    """
+    Asks to make a connection of the environment.
+
+    ```proto
+    message scalekit.v1.connections.CreateEnvironmentConnectionRequest
+    ```
+
+    Attributes:
+        connection:
+            What the connection starts with.
+
+            ```proto
+            optional scalekit.v1.connections.CreateConnection connection = 1;
+            ```
+        flags:
+            What it is for; sign-in when absent.
+
+            ```proto
+            optional scalekit.v1.connections.Flags flags = 2;
+            ```
+    """
+
+    __slots__ = ("connection", "flags")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection: CreateConnection | None = None,
+            flags: Flags | None = None,
+        ) -> None:
+            pass
+
+        connection: CreateConnection | None
+        flags: Flags | None
+
+_CreateConnectionRequestFields: TypeAlias = Literal["organization_id", "connection"]
+
+class CreateConnectionRequest(Message[_CreateConnectionRequestFields]):
+    """
+    Asks to make a connection of an organization.
+
+    ```proto
+    message scalekit.v1.connections.CreateConnectionRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        connection:
+            What the connection starts with.
+
+            ```proto
+            optional scalekit.v1.connections.CreateConnection connection = 3;
+            ```
+    """
+
+    __slots__ = ("organization_id", "connection")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            connection: CreateConnection | None = None,
+        ) -> None:
+            pass
+
+        organization_id: str
+        connection: CreateConnection | None
+
+_CreateConnectionFields: TypeAlias = Literal["provider", "type", "provider_key", "key_id", "context", "auth_mode"]
+
+class CreateConnection(Message[_CreateConnectionFields]):
+    """
+    What a new connection starts with.
+
+    ```proto
+    message scalekit.v1.connections.CreateConnection
+    ```
+
+    Attributes:
+        provider:
+            Whose provider it is.
+
+            ```proto
+            scalekit.v1.connections.ConnectionProvider provider = 1;
+            ```
+        type:
+            Its type.
+
+            ```proto
+            scalekit.v1.connections.ConnectionType type = 2;
+            ```
+        provider_key:
+            Name of the provider: `provider` as a text, or your own name for one that is
+            not among those.
+
+            ```proto
+            string provider_key = 3;
+            ```
+        key_id:
+            A name of your own for the connection, up to 300 characters.
+
+            ```proto
+            optional string key_id = 4;
+            ```
+        context:
+            What a portal keeps with the connection for itself.
+
+            ```proto
+            optional google.protobuf.Struct context = 5;
+            ```
+        auth_mode:
+            For whom credentials are held; it has no effect here.
+
+            ```proto
+            scalekit.v1.connections.ConnectionAuthMode auth_mode = 6;
+            ```
+    """
+
+    __slots__ = ("provider", "type", "provider_key", "key_id", "context", "auth_mode")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            provider: ConnectionProvider | None = None,
+            type: ConnectionType | None = None,
+            provider_key: str = "",
+            key_id: str | None = None,
+            context: Struct | None = None,
+            auth_mode: ConnectionAuthMode | None = None,
+        ) -> None:
+            pass
+
+        provider: ConnectionProvider
+        type: ConnectionType
+        provider_key: str
+        key_id: str
+        context: Struct | None
+        auth_mode: ConnectionAuthMode
+
+_ConnectionFields: TypeAlias = Literal["id", "provider", "type", "status", "enabled", "debug_enabled", "organization_id", "ui_button_title", "configuration_type", "test_connection_uri", "attribute_mapping", "create_time", "update_time", "oidc_config", "saml_config", "oauth_config", "passwordless_config", "static_config", "webauthn_config", "google_dwd_config", "provider_key", "domains", "key_id", "mcp_server_url", "resolved_proxy_url", "auth_mode"]
+
+class Connection(Message[_ConnectionFields]):
+    """
+    A way in which people sign in.
+
+    ```proto
+    message scalekit.v1.connections.Connection
+    ```
+
+    Attributes:
+        id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        provider:
+            Whose provider it is.
+
+            ```proto
+            scalekit.v1.connections.ConnectionProvider provider = 2;
+            ```
+        type:
+            Its type.
+
+            ```proto
+            scalekit.v1.connections.ConnectionType type = 3;
+            ```
+        status:
+            How far its settings are.
+
+            ```proto
+            scalekit.v1.connections.ConnectionStatus status = 4;
+            ```
+        enabled:
+            Whether people can sign in by it.
+
+            ```proto
+            bool enabled = 5;
+            ```
+        debug_enabled:
+            Whether addresses without TLS are taken. In production they never are.
+
+            ```proto
+            bool debug_enabled = 6;
+            ```
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            optional string organization_id = 7;
+            ```
+        ui_button_title:
+            Text of its button on the sign-in page.
+
+            ```proto
+            string ui_button_title = 8;
+            ```
+        configuration_type:
+            Where its endpoints come from.
+
+            ```proto
+            scalekit.v1.connections.ConfigurationType configuration_type = 9;
+            ```
+        test_connection_uri:
+            Page that tries the connection: open it in a browser.
+
+            ```proto
+            string test_connection_uri = 12;
+            ```
+        attribute_mapping:
+            Attributes of the provider by the members of a profile that they fill, as in
+            `{"email": "user.mail"}`; it replaces the whole mapping, and none is the
+            usual names.
+
+            ```proto
+            map<string, string> attribute_mapping = 15;
+            ```
+        create_time:
+            When it was made.
+
+            ```proto
+            optional google.protobuf.Timestamp create_time = 16;
+            ```
+        update_time:
+            When it last changed.
+
+            ```proto
+            optional google.protobuf.Timestamp update_time = 17;
+            ```
+        settings:
+            The settings of its type.
+
+            ```proto
+            oneof settings
+            ```
+        provider_key:
+            Name of the provider: `provider` as a text, or your own name for one that is
+            not among those.
+
+            ```proto
+            string provider_key = 23;
+            ```
+        domains:
+            Domains of the organization that lead to it.
+
+            ```proto
+            repeated scalekit.v1.domains.Domain domains = 24;
+            ```
+        key_id:
+            A name of your own for the connection, up to 300 characters.
+
+            ```proto
+            optional string key_id = 25;
+            ```
+        mcp_server_url:
+            Never set.
+
+            ```proto
+            optional string mcp_server_url = 29;
+            ```
+        resolved_proxy_url:
+            Never set.
+
+            ```proto
+            optional string resolved_proxy_url = 30;
+            ```
+        auth_mode:
+            For whom credentials are held; it has no effect here.
+
+            ```proto
+            scalekit.v1.connections.ConnectionAuthMode auth_mode = 31;
+            ```
+    """
+
+    __slots__ = ("id", "provider", "type", "status", "enabled", "debug_enabled", "organization_id", "ui_button_title", "configuration_type", "test_connection_uri", "attribute_mapping", "create_time", "update_time", "provider_key", "domains", "key_id", "mcp_server_url", "resolved_proxy_url", "auth_mode", "settings")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            provider: ConnectionProvider | None = None,
+            type: ConnectionType | None = None,
+            status: ConnectionStatus | None = None,
+            enabled: bool = False,
+            debug_enabled: bool = False,
+            organization_id: str | None = None,
+            ui_button_title: str = "",
+            configuration_type: ConfigurationType | None = None,
+            test_connection_uri: str = "",
+            attribute_mapping: dict[str, str] | None = None,
+            create_time: Timestamp | None = None,
+            update_time: Timestamp | None = None,
+            settings: Oneof[Literal["oidc_config"], OIDCConnectionConfig] | Oneof[Literal["saml_config"], SAMLConnectionConfigResponse] | Oneof[Literal["oauth_config"], OAuthConnectionConfig] | Oneof[Literal["passwordless_config"], PasswordLessConfig] | Oneof[Literal["static_config"], StaticAuthConfig] | Oneof[Literal["webauthn_config"], WebAuthConfiguration] | Oneof[Literal["google_dwd_config"], GoogleDWDConfig] | None = None,
+            provider_key: str = "",
+            domains: list[Domain] | None = None,
+            key_id: str | None = None,
+            mcp_server_url: str | None = None,
+            resolved_proxy_url: str | None = None,
+            auth_mode: ConnectionAuthMode | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        provider: ConnectionProvider
+        type: ConnectionType
+        status: ConnectionStatus
+        enabled: bool
+        debug_enabled: bool
+        organization_id: str
+        ui_button_title: str
+        configuration_type: ConfigurationType
+        test_connection_uri: str
+        attribute_mapping: dict[str, str]
+        create_time: Timestamp | None
+        update_time: Timestamp | None
+        settings: Oneof[Literal["oidc_config"], OIDCConnectionConfig] | Oneof[Literal["saml_config"], SAMLConnectionConfigResponse] | Oneof[Literal["oauth_config"], OAuthConnectionConfig] | Oneof[Literal["passwordless_config"], PasswordLessConfig] | Oneof[Literal["static_config"], StaticAuthConfig] | Oneof[Literal["webauthn_config"], WebAuthConfiguration] | Oneof[Literal["google_dwd_config"], GoogleDWDConfig] | None
+        provider_key: str
+        domains: list[Domain]
+        key_id: str
+        mcp_server_url: str
+        resolved_proxy_url: str
+        auth_mode: ConnectionAuthMode
+
+_CreateConnectionResponseFields: TypeAlias = Literal["connection"]
+
+class CreateConnectionResponse(Message[_CreateConnectionResponseFields]):
+    """
+    Carries the connection that was made.
+
+    ```proto
+    message scalekit.v1.connections.CreateConnectionResponse
+    ```
+
+    Attributes:
+        connection:
+            The connection.
+
+            ```proto
+            optional scalekit.v1.connections.Connection connection = 1;
+            ```
+    """
+
+    __slots__ = ("connection",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection: Connection | None = None,
+        ) -> None:
+            pass
+
+        connection: Connection | None
+
+_UpdateEnvironmentConnectionRequestFields: TypeAlias = Literal["connection_id", "connection"]
+
+class UpdateEnvironmentConnectionRequest(Message[_UpdateEnvironmentConnectionRequestFields]):
+    """
+    Asks to change a connection of the environment.
+
+    ```proto
+    message scalekit.v1.connections.UpdateEnvironmentConnectionRequest
+    ```
+
+    Attributes:
+        connection_id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string connection_id = 1;
+            ```
+        connection:
+            What is to change.
+
+            ```proto
+            optional scalekit.v1.connections.UpdateConnection connection = 3;
+            ```
+    """
+
+    __slots__ = ("connection_id", "connection")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection_id: str = "",
+            connection: UpdateConnection | None = None,
+        ) -> None:
+            pass
+
+        connection_id: str
+        connection: UpdateConnection | None
+
+_UpdateConnectionFields: TypeAlias = Literal["provider", "type", "debug_enabled", "ui_button_title", "configuration_type", "attribute_mapping", "oidc_config", "saml_config", "oauth_config", "passwordless_config", "static_config", "webauthn_config", "google_dwd_config", "provider_key", "key_id"]
+
+class UpdateConnection(Message[_UpdateConnectionFields]):
+    """
+    What is to change in a connection. Provider or provider_key has to be there;
+    what else is absent stays as it is.
+
+    ```proto
+    message scalekit.v1.connections.UpdateConnection
+    ```
+
+    Attributes:
+        provider:
+            Whose provider it is.
+
+            ```proto
+            scalekit.v1.connections.ConnectionProvider provider = 2;
+            ```
+        type:
+            Its type.
+
+            ```proto
+            scalekit.v1.connections.ConnectionType type = 3;
+            ```
+        debug_enabled:
+            Whether addresses without TLS are taken. In production they never are.
+
+            ```proto
+            optional google.protobuf.BoolValue debug_enabled = 6;
+            ```
+        ui_button_title:
+            Text of its button on the sign-in page.
+
+            ```proto
+            optional google.protobuf.StringValue ui_button_title = 8;
+            ```
+        configuration_type:
+            Where its endpoints come from.
+
+            ```proto
+            scalekit.v1.connections.ConfigurationType configuration_type = 11;
+            ```
+        attribute_mapping:
+            Attributes of the provider by the members of a profile that they fill, as in
+            `{"email": "user.mail"}`. Pairs that are present replace the whole mapping.
+
+            ```proto
+            map<string, string> attribute_mapping = 15;
+            ```
+        settings:
+            The settings of its type; another type's are refused.
+
+            ```proto
+            oneof settings
+            ```
+        provider_key:
+            Name of the provider: `provider` as a text, or your own name for one that is
+            not among those.
+
+            ```proto
+            string provider_key = 21;
+            ```
+        key_id:
+            A name of your own for the connection, up to 300 characters.
+
+            ```proto
+            optional string key_id = 22;
+            ```
+    """
+
+    __slots__ = ("provider", "type", "debug_enabled", "ui_button_title", "configuration_type", "attribute_mapping", "provider_key", "key_id", "settings")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            provider: ConnectionProvider | None = None,
+            type: ConnectionType | None = None,
+            debug_enabled: BoolValue | None = None,
+            ui_button_title: StringValue | None = None,
+            configuration_type: ConfigurationType | None = None,
+            attribute_mapping: dict[str, str] | None = None,
+            settings: Oneof[Literal["oidc_config"], OIDCConnectionConfig] | Oneof[Literal["saml_config"], SAMLConnectionConfigRequest] | Oneof[Literal["oauth_config"], OAuthConnectionConfig] | Oneof[Literal["passwordless_config"], PasswordLessConfig] | Oneof[Literal["static_config"], StaticAuthConfig] | Oneof[Literal["webauthn_config"], WebAuthConfiguration] | Oneof[Literal["google_dwd_config"], GoogleDWDConfig] | None = None,
+            provider_key: str = "",
+            key_id: str | None = None,
+        ) -> None:
+            pass
+
+        provider: ConnectionProvider
+        type: ConnectionType
+        debug_enabled: BoolValue | None
+        ui_button_title: StringValue | None
+        configuration_type: ConfigurationType
+        attribute_mapping: dict[str, str]
+        settings: Oneof[Literal["oidc_config"], OIDCConnectionConfig] | Oneof[Literal["saml_config"], SAMLConnectionConfigRequest] | Oneof[Literal["oauth_config"], OAuthConnectionConfig] | Oneof[Literal["passwordless_config"], PasswordLessConfig] | Oneof[Literal["static_config"], StaticAuthConfig] | Oneof[Literal["webauthn_config"], WebAuthConfiguration] | Oneof[Literal["google_dwd_config"], GoogleDWDConfig] | None
+        provider_key: str
+        key_id: str
+
+_UpdateConnectionResponseFields: TypeAlias = Literal["connection"]
+
+class UpdateConnectionResponse(Message[_UpdateConnectionResponseFields]):
+    """
+    Carries the connection as it is now.
+
+    ```proto
+    message scalekit.v1.connections.UpdateConnectionResponse
+    ```
+
+    Attributes:
+        connection:
+            The connection.
+
+            ```proto
+            optional scalekit.v1.connections.Connection connection = 1;
+            ```
+    """
+
+    __slots__ = ("connection",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection: Connection | None = None,
+        ) -> None:
+            pass
+
+        connection: Connection | None
+
+_DeleteConnectionRequestFields: TypeAlias = Literal["organization_id", "id"]
+
+class DeleteConnectionRequest(Message[_DeleteConnectionRequestFields]):
+    """
+    Asks to delete a connection of an organization.
+
+    ```proto
+    message scalekit.v1.connections.DeleteConnectionRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string id = 3;
+            ```
+    """
+
+    __slots__ = ("organization_id", "id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            id: str = "",
+        ) -> None:
+            pass
+
+        organization_id: str
+        id: str
+
+_GetEnvironmentConnectionRequestFields: TypeAlias = Literal["connection_id"]
+
+class GetEnvironmentConnectionRequest(Message[_GetEnvironmentConnectionRequestFields]):
+    """
+    Asks for one connection of the environment.
+
+    ```proto
+    message scalekit.v1.connections.GetEnvironmentConnectionRequest
+    ```
+
+    Attributes:
+        connection_id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string connection_id = 1;
+            ```
+    """
+
+    __slots__ = ("connection_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection_id: str = "",
+        ) -> None:
+            pass
+
+        connection_id: str
+
+_GetConnectionRequestFields: TypeAlias = Literal["organization_id", "id"]
+
+class GetConnectionRequest(Message[_GetConnectionRequestFields]):
+    """
+    Asks for one connection of an organization.
+
+    ```proto
+    message scalekit.v1.connections.GetConnectionRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string id = 3;
+            ```
+    """
+
+    __slots__ = ("organization_id", "id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            id: str = "",
+        ) -> None:
+            pass
+
+        organization_id: str
+        id: str
+
+_GetConnectionResponseFields: TypeAlias = Literal["connection"]
+
+class GetConnectionResponse(Message[_GetConnectionResponseFields]):
+    """
+    Carries one connection.
+
+    ```proto
+    message scalekit.v1.connections.GetConnectionResponse
+    ```
+
+    Attributes:
+        connection:
+            The connection.
+
+            ```proto
+            optional scalekit.v1.connections.Connection connection = 1;
+            ```
+    """
+
+    __slots__ = ("connection",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection: Connection | None = None,
+        ) -> None:
+            pass
+
+        connection: Connection | None
+
+_ListConnectionsRequestFields: TypeAlias = Literal["organization_id", "domain", "include"]
+
+class ListConnectionsRequest(Message[_ListConnectionsRequestFields]):
+    """
+    Asks for the connections of an organization or a domain.
+
+    ```proto
+    message scalekit.v1.connections.ListConnectionsRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            optional string organization_id = 1;
+            ```
+        domain:
+            Only those by which people of this domain sign in: its name in any case, up
+            to 255 characters.
+
+            ```proto
+            optional string domain = 3;
+            ```
+        include:
+            `all` shows those that serve nobody as well, as a draft.
+
+            ```proto
+            optional string include = 4;
+            ```
+    """
+
+    __slots__ = ("organization_id", "domain", "include")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str | None = None,
+            domain: str | None = None,
+            include: str | None = None,
+        ) -> None:
+            pass
+
+        organization_id: str
+        domain: str
+        include: str
+
+_ListConnectionsResponseFields: TypeAlias = Literal["connections"]
+
+class ListConnectionsResponse(Message[_ListConnectionsResponseFields]):
+    """
+    Carries connections.
+
+    ```proto
+    message scalekit.v1.connections.ListConnectionsResponse
+    ```
+
+    Attributes:
+        connections:
+            The connections.
+
+            ```proto
+            repeated scalekit.v1.connections.ListConnection connections = 1;
+            ```
+    """
+
+    __slots__ = ("connections",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connections: list[ListConnection] | None = None,
+        ) -> None:
+            pass
+
+        connections: list[ListConnection]
+
+_ListConnectionFields: TypeAlias = Literal["id", "provider", "type", "status", "enabled", "organization_id", "ui_button_title", "domains", "organization_name", "provider_key", "key_id", "created_at", "mcp_server_url", "auth_mode"]
+
+class ListConnection(Message[_ListConnectionFields]):
+    """
+    A connection as lists show it.
+
+    ```proto
+    message scalekit.v1.connections.ListConnection
+    ```
+
+    Attributes:
+        id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        provider:
+            Whose provider it is.
+
+            ```proto
+            scalekit.v1.connections.ConnectionProvider provider = 2;
+            ```
+        type:
+            Its type.
+
+            ```proto
+            scalekit.v1.connections.ConnectionType type = 3;
+            ```
+        status:
+            How far its settings are.
+
+            ```proto
+            scalekit.v1.connections.ConnectionStatus status = 4;
+            ```
+        enabled:
+            Whether people can sign in by it.
+
+            ```proto
+            bool enabled = 5;
+            ```
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 6;
+            ```
+        ui_button_title:
+            Text of its button on the sign-in page.
+
+            ```proto
+            string ui_button_title = 7;
+            ```
+        domains:
+            Names of the domains of the organization that lead to it.
+
+            ```proto
+            repeated string domains = 8;
+            ```
+        organization_name:
+            Name of the organization.
+
+            ```proto
+            string organization_name = 9;
+            ```
+        provider_key:
+            Name of the provider: `provider` as a text, or your own name for one that is
+            not among those.
+
+            ```proto
+            string provider_key = 10;
+            ```
+        key_id:
+            Your own name for the connection; empty where it has none.
+
+            ```proto
+            string key_id = 11;
+            ```
+        created_at:
+            When it was made.
+
+            ```proto
+            optional google.protobuf.Timestamp created_at = 12;
+            ```
+        mcp_server_url:
+            Always empty.
+
+            ```proto
+            string mcp_server_url = 13;
+            ```
+        auth_mode:
+            For whom credentials are held; it has no effect here.
+
+            ```proto
+            scalekit.v1.connections.ConnectionAuthMode auth_mode = 14;
+            ```
+    """
+
+    __slots__ = ("id", "provider", "type", "status", "enabled", "organization_id", "ui_button_title", "domains", "organization_name", "provider_key", "key_id", "created_at", "mcp_server_url", "auth_mode")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            provider: ConnectionProvider | None = None,
+            type: ConnectionType | None = None,
+            status: ConnectionStatus | None = None,
+            enabled: bool = False,
+            organization_id: str = "",
+            ui_button_title: str = "",
+            domains: list[str] | None = None,
+            organization_name: str = "",
+            provider_key: str = "",
+            key_id: str = "",
+            created_at: Timestamp | None = None,
+            mcp_server_url: str = "",
+            auth_mode: ConnectionAuthMode | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        provider: ConnectionProvider
+        type: ConnectionType
+        status: ConnectionStatus
+        enabled: bool
+        organization_id: str
+        ui_button_title: str
+        domains: list[str]
+        organization_name: str
+        provider_key: str
+        key_id: str
+        created_at: Timestamp | None
+        mcp_server_url: str
+        auth_mode: ConnectionAuthMode
+
+_ToggleConnectionRequestFields: TypeAlias = Literal["organization_id", "id"]
+
+class ToggleConnectionRequest(Message[_ToggleConnectionRequestFields]):
+    """
+    Asks to enable or disable a connection of an organization.
+
+    ```proto
+    message scalekit.v1.connections.ToggleConnectionRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string id = 3;
+            ```
+    """
+
+    __slots__ = ("organization_id", "id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            id: str = "",
+        ) -> None:
+            pass
+
+        organization_id: str
+        id: str
+
+_ToggleConnectionResponseFields: TypeAlias = Literal["enabled", "error_message"]
+
+class ToggleConnectionResponse(Message[_ToggleConnectionResponseFields]):
+    """
+    Says whether a connection is enabled.
+
+    ```proto
+    message scalekit.v1.connections.ToggleConnectionResponse
+    ```
+
+    Attributes:
+        enabled:
+            Whether people can sign in by it.
+
+            ```proto
+            bool enabled = 1;
+            ```
+        error_message:
+            Never set: enabling that fails is an error.
+
+            ```proto
+            optional string error_message = 2;
+            ```
+    """
+
+    __slots__ = ("enabled", "error_message")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            enabled: bool = False,
+            error_message: str | None = None,
+        ) -> None:
+            pass
+
+        enabled: bool
+        error_message: str
+
+_OIDCConnectionConfigFields: TypeAlias = Literal["issuer", "discovery_endpoint", "authorize_uri", "token_uri", "user_info_uri", "jwks_uri", "client_id", "client_secret", "scopes", "token_auth_type", "redirect_uri", "pkce_enabled", "idp_logout_required", "post_logout_redirect_uri", "backchannel_logout_redirect_uri", "sync_user_profile_on_login", "jit_provisioning_with_sso_enabled"]
+
+class OIDCConnectionConfig(Message[_OIDCConnectionConfigFields]):
+    """
+    How we are a client of an OpenID Provider. What is absent in an update stays
+    as it is; an empty text clears it.
+
+    ```proto
+    message scalekit.v1.connections.OIDCConnectionConfig
+    ```
+
+    Attributes:
+        issuer:
+            Issuer of the provider, as in its ID tokens. The address of its discovery
+            document is taken, too.
+
+            ```proto
+            optional google.protobuf.StringValue issuer = 1;
+            ```
+        discovery_endpoint:
+            Address of the discovery document; by default the usual one below the
+            issuer.
+
+            ```proto
+            optional google.protobuf.StringValue discovery_endpoint = 2;
+            ```
+        authorize_uri:
+            Authorization endpoint.
+
+            ```proto
+            optional google.protobuf.StringValue authorize_uri = 3;
+            ```
+        token_uri:
+            Token endpoint.
+
+            ```proto
+            optional google.protobuf.StringValue token_uri = 4;
+            ```
+        user_info_uri:
+            UserInfo endpoint.
+
+            ```proto
+            optional google.protobuf.StringValue user_info_uri = 5;
+            ```
+        jwks_uri:
+            Address of the provider's keys.
+
+            ```proto
+            optional google.protobuf.StringValue jwks_uri = 6;
+            ```
+        client_id:
+            Our client id at the provider.
+
+            ```proto
+            optional google.protobuf.StringValue client_id = 8;
+            ```
+        client_secret:
+            Our client secret at the provider. It is shown as `********` and its last
+            four characters; sent back like that, it stays as it is.
+
+            ```proto
+            optional google.protobuf.StringValue client_secret = 9;
+            ```
+        scopes:
+            Scopes to ask for; `openid`, `profile` and `email` by default. None in an
+            update leaves them as they are.
+
+            ```proto
+            repeated scalekit.v1.connections.OIDCScope scopes = 10 [packed = true];
+            ```
+        token_auth_type:
+            How we authenticate at the token endpoint.
+
+            ```proto
+            scalekit.v1.connections.TokenAuthType token_auth_type = 11;
+            ```
+        redirect_uri:
+            Where the provider sends people back to: register it there. It cannot be
+            changed.
+
+            ```proto
+            string redirect_uri = 12;
+            ```
+        pkce_enabled:
+            Whether requests have a PKCE challenge (RFC 7636).
+
+            ```proto
+            optional google.protobuf.BoolValue pkce_enabled = 13;
+            ```
+        idp_logout_required:
+            Whether the end of our session ends that of the provider, too.
+
+            ```proto
+            optional google.protobuf.BoolValue idp_logout_required = 14;
+            ```
+        post_logout_redirect_uri:
+            Where the provider sends people back to after a logout: register it there.
+
+            ```proto
+            optional google.protobuf.StringValue post_logout_redirect_uri = 15;
+            ```
+        backchannel_logout_redirect_uri:
+            Where the provider sends its logout tokens: register it there.
+
+            ```proto
+            optional google.protobuf.StringValue backchannel_logout_redirect_uri = 16;
+            ```
+        sync_user_profile_on_login:
+            Whether the profile follows the provider at each sign-in.
+
+            ```proto
+            optional google.protobuf.BoolValue sync_user_profile_on_login = 17;
+            ```
+        jit_provisioning_with_sso_enabled:
+            Whether people of the organization's domains become members by their first
+            sign-in.
+
+            ```proto
+            optional google.protobuf.BoolValue jit_provisioning_with_sso_enabled = 18;
+            ```
+    """
+
+    __slots__ = ("issuer", "discovery_endpoint", "authorize_uri", "token_uri", "user_info_uri", "jwks_uri", "client_id", "client_secret", "scopes", "token_auth_type", "redirect_uri", "pkce_enabled", "idp_logout_required", "post_logout_redirect_uri", "backchannel_logout_redirect_uri", "sync_user_profile_on_login", "jit_provisioning_with_sso_enabled")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            issuer: StringValue | None = None,
+            discovery_endpoint: StringValue | None = None,
+            authorize_uri: StringValue | None = None,
+            token_uri: StringValue | None = None,
+            user_info_uri: StringValue | None = None,
+            jwks_uri: StringValue | None = None,
+            client_id: StringValue | None = None,
+            client_secret: StringValue | None = None,
+            scopes: list[OIDCScope] | None = None,
+            token_auth_type: TokenAuthType | None = None,
+            redirect_uri: str = "",
+            pkce_enabled: BoolValue | None = None,
+            idp_logout_required: BoolValue | None = None,
+            post_logout_redirect_uri: StringValue | None = None,
+            backchannel_logout_redirect_uri: StringValue | None = None,
+            sync_user_profile_on_login: BoolValue | None = None,
+            jit_provisioning_with_sso_enabled: BoolValue | None = None,
+        ) -> None:
+            pass
+
+        issuer: StringValue | None
+        discovery_endpoint: StringValue | None
+        authorize_uri: StringValue | None
+        token_uri: StringValue | None
+        user_info_uri: StringValue | None
+        jwks_uri: StringValue | None
+        client_id: StringValue | None
+        client_secret: StringValue | None
+        scopes: list[OIDCScope]
+        token_auth_type: TokenAuthType
+        redirect_uri: str
+        pkce_enabled: BoolValue | None
+        idp_logout_required: BoolValue | None
+        post_logout_redirect_uri: StringValue | None
+        backchannel_logout_redirect_uri: StringValue | None
+        sync_user_profile_on_login: BoolValue | None
+        jit_provisioning_with_sso_enabled: BoolValue | None
+
+_OAuthConnectionConfigFields: TypeAlias = Literal["authorize_uri", "token_uri", "user_info_uri", "client_id", "client_secret", "scopes", "redirect_uri", "pkce_enabled", "prompt", "use_platform_creds", "access_type", "custom_scope_name", "sync_user_profile_on_login", "token_access_type", "tenant_id", "is_cimd", "app_name", "optional_scopes", "extensions", "token_endpoint_auth_method", "googleads_developer_token", "scope_selection_allowed", "required_scopes", "required_optional_scopes"]
+
+class OAuthConnectionConfig(Message[_OAuthConnectionConfigFields]):
+    """
+    How we are a client of a social provider, or of any OAuth 2.0 provider. What
+    is absent in an update stays as it is; an empty text takes the provider's own.
+
+    ```proto
+    message scalekit.v1.connections.OAuthConnectionConfig
+    ```
+
+    Attributes:
+        authorize_uri:
+            Authorization endpoint.
+
+            ```proto
+            optional google.protobuf.StringValue authorize_uri = 3;
+            ```
+        token_uri:
+            Token endpoint.
+
+            ```proto
+            optional google.protobuf.StringValue token_uri = 4;
+            ```
+        user_info_uri:
+            UserInfo endpoint.
+
+            ```proto
+            optional google.protobuf.StringValue user_info_uri = 5;
+            ```
+        client_id:
+            Our client id at the provider.
+
+            ```proto
+            optional google.protobuf.StringValue client_id = 8;
+            ```
+        client_secret:
+            Our client secret at the provider. It is shown as `********` and its last
+            four characters; sent back like that, it stays as it is.
+
+            ```proto
+            optional google.protobuf.StringValue client_secret = 9;
+            ```
+        scopes:
+            Scopes to ask for; the provider's usual ones by default. None in an update
+            leaves them as they are.
+
+            ```proto
+            repeated string scopes = 10;
+            ```
+        redirect_uri:
+            Where the provider sends people back to: register it there. It cannot be
+            changed.
+
+            ```proto
+            string redirect_uri = 12;
+            ```
+        pkce_enabled:
+            Whether requests have a PKCE challenge (RFC 7636).
+
+            ```proto
+            optional google.protobuf.BoolValue pkce_enabled = 13;
+            ```
+        prompt:
+            The `prompt` parameter of requests, as `select_account`.
+
+            ```proto
+            optional google.protobuf.StringValue prompt = 14;
+            ```
+        use_platform_creds:
+            Whether shared credentials are used; it has no effect here.
+
+            ```proto
+            optional google.protobuf.BoolValue use_platform_creds = 15;
+            ```
+        access_type:
+            The `access_type` parameter of requests, as Google knows it.
+
+            ```proto
+            optional google.protobuf.StringValue access_type = 16;
+            ```
+        custom_scope_name:
+            Name of the parameter that carries the scopes; `scope` by default.
+
+            ```proto
+            optional google.protobuf.StringValue custom_scope_name = 17;
+            ```
+        sync_user_profile_on_login:
+            Whether the profile follows the provider at each sign-in.
+
+            ```proto
+            optional google.protobuf.BoolValue sync_user_profile_on_login = 18;
+            ```
+        token_access_type:
+            The `token_access_type` parameter of requests, as Dropbox knows it.
+
+            ```proto
+            optional google.protobuf.StringValue token_access_type = 19;
+            ```
+        tenant_id:
+            Tenant at Microsoft; empty for all.
+
+            ```proto
+            optional google.protobuf.StringValue tenant_id = 20;
+            ```
+        is_cimd:
+            Never set.
+
+            ```proto
+            optional google.protobuf.BoolValue is_cimd = 21;
+            ```
+        app_name:
+            Name of the application at the provider.
+
+            ```proto
+            optional google.protobuf.StringValue app_name = 22;
+            ```
+        optional_scopes:
+            Scopes that the provider may refuse; it has no effect here.
+
+            ```proto
+            optional scalekit.v1.connections.OptionalScopes optional_scopes = 23;
+            ```
+        extensions:
+            What some providers need beyond OAuth 2.0.
+
+            ```proto
+            optional scalekit.v1.connections.OauthExtensions extensions = 24;
+            ```
+        token_endpoint_auth_method:
+            How we authenticate at the token endpoint: `client_secret_basic`, or
+            `client_secret_post` by default.
+
+            ```proto
+            optional google.protobuf.StringValue token_endpoint_auth_method = 25;
+            ```
+        googleads_developer_token:
+            A developer token; it has no effect here.
+
+            ```proto
+            optional google.protobuf.StringValue googleads_developer_token = 26;
+            ```
+        scope_selection_allowed:
+            Whether people choose scopes; it has no effect here.
+
+            ```proto
+            optional google.protobuf.BoolValue scope_selection_allowed = 27;
+            ```
+        required_scopes:
+            Scopes that have to be granted; it has no effect here.
+
+            ```proto
+            repeated string required_scopes = 28;
+            ```
+        required_optional_scopes:
+            Scopes that have to be granted; it has no effect here.
+
+            ```proto
+            repeated string required_optional_scopes = 29;
+            ```
+    """
+
+    __slots__ = ("authorize_uri", "token_uri", "user_info_uri", "client_id", "client_secret", "scopes", "redirect_uri", "pkce_enabled", "prompt", "use_platform_creds", "access_type", "custom_scope_name", "sync_user_profile_on_login", "token_access_type", "tenant_id", "is_cimd", "app_name", "optional_scopes", "extensions", "token_endpoint_auth_method", "googleads_developer_token", "scope_selection_allowed", "required_scopes", "required_optional_scopes")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            authorize_uri: StringValue | None = None,
+            token_uri: StringValue | None = None,
+            user_info_uri: StringValue | None = None,
+            client_id: StringValue | None = None,
+            client_secret: StringValue | None = None,
+            scopes: list[str] | None = None,
+            redirect_uri: str = "",
+            pkce_enabled: BoolValue | None = None,
+            prompt: StringValue | None = None,
+            use_platform_creds: BoolValue | None = None,
+            access_type: StringValue | None = None,
+            custom_scope_name: StringValue | None = None,
+            sync_user_profile_on_login: BoolValue | None = None,
+            token_access_type: StringValue | None = None,
+            tenant_id: StringValue | None = None,
+            is_cimd: BoolValue | None = None,
+            app_name: StringValue | None = None,
+            optional_scopes: OptionalScopes | None = None,
+            extensions: OauthExtensions | None = None,
+            token_endpoint_auth_method: StringValue | None = None,
+            googleads_developer_token: StringValue | None = None,
+            scope_selection_allowed: BoolValue | None = None,
+            required_scopes: list[str] | None = None,
+            required_optional_scopes: list[str] | None = None,
+        ) -> None:
+            pass
+
+        authorize_uri: StringValue | None
+        token_uri: StringValue | None
+        user_info_uri: StringValue | None
+        client_id: StringValue | None
+        client_secret: StringValue | None
+        scopes: list[str]
+        redirect_uri: str
+        pkce_enabled: BoolValue | None
+        prompt: StringValue | None
+        use_platform_creds: BoolValue | None
+        access_type: StringValue | None
+        custom_scope_name: StringValue | None
+        sync_user_profile_on_login: BoolValue | None
+        token_access_type: StringValue | None
+        tenant_id: StringValue | None
+        is_cimd: BoolValue | None
+        app_name: StringValue | None
+        optional_scopes: OptionalScopes | None
+        extensions: OauthExtensions | None
+        token_endpoint_auth_method: StringValue | None
+        googleads_developer_token: StringValue | None
+        scope_selection_allowed: BoolValue | None
+        required_scopes: list[str]
+        required_optional_scopes: list[str]
+
+_OauthExtensionsFields: TypeAlias = Literal["smart", "extra_authorize_params"]
+
+class OauthExtensions(Message[_OauthExtensionsFields]):
+    """
+    What some providers need beyond OAuth 2.0.
+
+    ```proto
+    message scalekit.v1.connections.OauthExtensions
+    ```
+
+    Attributes:
+        smart:
+            SMART on FHIR; it has no effect here.
+
+            ```proto
+            optional scalekit.v1.connections.SmartConfig smart = 1;
+            ```
+        extra_authorize_params:
+            Further parameters of requests; up to 20 pairs.
+
+            ```proto
+            map<string, string> extra_authorize_params = 2;
+            ```
+    """
+
+    __slots__ = ("smart", "extra_authorize_params")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            smart: SmartConfig | None = None,
+            extra_authorize_params: dict[str, str] | None = None,
+        ) -> None:
+            pass
+
+        smart: SmartConfig | None
+        extra_authorize_params: dict[str, str]
+
+_SmartConfigFields: TypeAlias = Literal["aud", "domain"]
+
+class SmartConfig(Message[_SmartConfigFields]):
+    """
+    What SMART on FHIR needs; it has no effect here.
+
+    ```proto
+    message scalekit.v1.connections.SmartConfig
+    ```
+
+    Attributes:
+        aud:
+            The audience; it has no effect here.
+
+            ```proto
+            string aud = 1;
+            ```
+        domain:
+            The domain; it has no effect here.
+
+            ```proto
+            string domain = 2;
+            ```
+    """
+
+    __slots__ = ("aud", "domain")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            aud: str = "",
+            domain: str = "",
+        ) -> None:
+            pass
+
+        aud: str
+        domain: str
+
+_OptionalScopesFields: TypeAlias = Literal["scopes", "field_name"]
+
+class OptionalScopes(Message[_OptionalScopesFields]):
+    """
+    Scopes that a provider may refuse; they have no effect here.
+
+    ```proto
+    message scalekit.v1.connections.OptionalScopes
+    ```
+
+    Attributes:
+        scopes:
+            The scopes.
+
+            ```proto
+            repeated string scopes = 1;
+            ```
+        field_name:
+            Name of the parameter.
+
+            ```proto
+            string field_name = 2;
+            ```
+    """
+
+    __slots__ = ("scopes", "field_name")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            scopes: list[str] | None = None,
+            field_name: str = "",
+        ) -> None:
+            pass
+
+        scopes: list[str]
+        field_name: str
+
+_GoogleDWDConfigFields: TypeAlias = Literal["service_account_json", "scopes", "token_uri", "scope_selection_allowed", "required_scopes"]
+
+class GoogleDWDConfig(Message[_GoogleDWDConfigFields]):
+    """
+    Delegation across a domain of Google Workspace; it has no effect here.
+
+    ```proto
+    message scalekit.v1.connections.GoogleDWDConfig
+    ```
+
+    Attributes:
+        service_account_json:
+            The key of a service account; it has no effect here.
+
+            ```proto
+            optional google.protobuf.StringValue service_account_json = 1;
+            ```
+        scopes:
+            The scopes.
+
+            ```proto
+            repeated string scopes = 2;
+            ```
+        token_uri:
+            Token endpoint.
+
+            ```proto
+            optional google.protobuf.StringValue token_uri = 3;
+            ```
+        scope_selection_allowed:
+            Whether people choose scopes; it has no effect here.
+
+            ```proto
+            optional google.protobuf.BoolValue scope_selection_allowed = 4;
+            ```
+        required_scopes:
+            Scopes that have to be granted; it has no effect here.
+
+            ```proto
+            repeated string required_scopes = 5;
+            ```
+    """
+
+    __slots__ = ("service_account_json", "scopes", "token_uri", "scope_selection_allowed", "required_scopes")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            service_account_json: StringValue | None = None,
+            scopes: list[str] | None = None,
+            token_uri: StringValue | None = None,
+            scope_selection_allowed: BoolValue | None = None,
+            required_scopes: list[str] | None = None,
+        ) -> None:
+            pass
+
+        service_account_json: StringValue | None
+        scopes: list[str]
+        token_uri: StringValue | None
+        scope_selection_allowed: BoolValue | None
+        required_scopes: list[str]
+
+_PasswordLessConfigFields: TypeAlias = Literal["type", "frequency", "validity", "enforce_same_browser_origin", "code_challenge_length", "code_challenge_type", "regenerate_passwordless_credentials_on_resend"]
+
+class PasswordLessConfig(Message[_PasswordLessConfigFields]):
+    """
+    How people sign in by a mail.
+
+    ```proto
+    message scalekit.v1.connections.PasswordLessConfig
+    ```
+
+    Attributes:
+        type:
+            What is in the mail.
+
+            ```proto
+            scalekit.v1.connections.PasswordlessType type = 1;
+            ```
+        frequency:
+            Never set: the limits are settings of the deployment.
+
+            ```proto
+            optional google.protobuf.UInt32Value frequency = 2;
+            ```
+        validity:
+            Seconds that a code is good for.
+
+            ```proto
+            optional google.protobuf.UInt32Value validity = 3;
+            ```
+        enforce_same_browser_origin:
+            Whether a link is good only in the browser that asked for it.
+
+            ```proto
+            optional google.protobuf.BoolValue enforce_same_browser_origin = 4;
+            ```
+        code_challenge_length:
+            Characters of a code.
+
+            ```proto
+            optional google.protobuf.UInt32Value code_challenge_length = 5;
+            ```
+        code_challenge_type:
+            What a code is made of.
+
+            ```proto
+            optional scalekit.v1.connections.CodeChallengeType code_challenge_type = 6;
+            ```
+        regenerate_passwordless_credentials_on_resend:
+            Whether another mail has another code.
+
+            ```proto
+            optional google.protobuf.BoolValue regenerate_passwordless_credentials_on_resend = 7;
+            ```
+    """
+
+    __slots__ = ("type", "frequency", "validity", "enforce_same_browser_origin", "code_challenge_length", "code_challenge_type", "regenerate_passwordless_credentials_on_resend")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            type: PasswordlessType | None = None,
+            frequency: UInt32Value | None = None,
+            validity: UInt32Value | None = None,
+            enforce_same_browser_origin: BoolValue | None = None,
+            code_challenge_length: UInt32Value | None = None,
+            code_challenge_type: CodeChallengeType | None = None,
+            regenerate_passwordless_credentials_on_resend: BoolValue | None = None,
+        ) -> None:
+            pass
+
+        type: PasswordlessType
+        frequency: UInt32Value | None
+        validity: UInt32Value | None
+        enforce_same_browser_origin: BoolValue | None
+        code_challenge_length: UInt32Value | None
+        code_challenge_type: CodeChallengeType
+        regenerate_passwordless_credentials_on_resend: BoolValue | None
+
+_StaticAuthConfigFields: TypeAlias = Literal["static_config"]
+
+class StaticAuthConfig(Message[_StaticAuthConfigFields]):
+    """
+    Fixed credentials of another service; they have no effect here.
+
+    ```proto
+    message scalekit.v1.connections.StaticAuthConfig
+    ```
+
+    Attributes:
+        static_config:
+            The credentials; it has no effect here.
+
+            ```proto
+            optional google.protobuf.Struct static_config = 1;
+            ```
+    """
+
+    __slots__ = ("static_config",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            static_config: Struct | None = None,
+        ) -> None:
+            pass
+
+        static_config: Struct | None
+
+_WebAuthConfigurationFields: TypeAlias = Literal["rp", "attestation", "authenticators", "authenticator_selection", "timeout", "enable_auto_registration", "show_passkey_button", "enable_conditional_login"]
+
+class WebAuthConfiguration(Message[_WebAuthConfigurationFields]):
+    """
+    How people sign in by a passkey.
+
+    ```proto
+    message scalekit.v1.connections.WebAuthConfiguration
+    ```
+
+    Attributes:
+        rp:
+            Whom passkeys are for.
+
+            ```proto
+            optional scalekit.v1.connections.WebAuthConfiguration.Rp rp = 1;
+            ```
+        attestation:
+            What an authenticator says of its make.
+
+            ```proto
+            optional scalekit.v1.connections.WebAuthConfiguration.Attestation attestation = 2;
+            ```
+        authenticators:
+            Which authenticators are taken.
+
+            ```proto
+            optional scalekit.v1.connections.WebAuthConfiguration.Authenticators authenticators = 3;
+            ```
+        authenticator_selection:
+            Which authenticators are asked for.
+
+            ```proto
+            optional scalekit.v1.connections.WebAuthConfiguration.AuthenticatorSelection authenticator_selection = 4;
+            ```
+        timeout:
+            How long a browser waits for the person.
+
+            ```proto
+            optional scalekit.v1.connections.WebAuthConfiguration.Timeout timeout = 5;
+            ```
+        enable_auto_registration:
+            Whether a passkey is offered after a sign-in.
+
+            ```proto
+            bool enable_auto_registration = 6;
+            ```
+        show_passkey_button:
+            Whether the sign-in page has a button for passkeys.
+
+            ```proto
+            bool show_passkey_button = 7;
+            ```
+        enable_conditional_login:
+            Whether the browser offers passkeys in the field of the address.
+
+            ```proto
+            bool enable_conditional_login = 8;
+            ```
+    """
+
+    __slots__ = ("rp", "attestation", "authenticators", "authenticator_selection", "timeout", "enable_auto_registration", "show_passkey_button", "enable_conditional_login")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            rp: WebAuthConfiguration.Rp | None = None,
+            attestation: WebAuthConfiguration.Attestation | None = None,
+            authenticators: WebAuthConfiguration.Authenticators | None = None,
+            authenticator_selection: WebAuthConfiguration.AuthenticatorSelection | None = None,
+            timeout: WebAuthConfiguration.Timeout | None = None,
+            enable_auto_registration: bool = False,
+            show_passkey_button: bool = False,
+            enable_conditional_login: bool = False,
+        ) -> None:
+            pass
+
+        rp: WebAuthConfiguration.Rp | None
+        attestation: WebAuthConfiguration.Attestation | None
+        authenticators: WebAuthConfiguration.Authenticators | None
+        authenticator_selection: WebAuthConfiguration.AuthenticatorSelection | None
+        timeout: WebAuthConfiguration.Timeout | None
+        enable_auto_registration: bool
+        show_passkey_button: bool
+        enable_conditional_login: bool
+
+    _RpFields: TypeAlias = Literal["ids", "origins"]
+
+    class Rp(Message[_RpFields]):
+        """
+        Whom passkeys are for.
+
+        ```proto
+        message scalekit.v1.connections.WebAuthConfiguration.Rp
+        ```
+
+        Attributes:
+            ids:
+                Host names that passkeys are bound to.
+
+                ```proto
+                repeated string ids = 1;
+                ```
+            origins:
+                Web pages that may use them.
+
+                ```proto
+                repeated string origins = 2;
+                ```
+        """
+
+        __slots__ = ("ids", "origins")
+
+        if TYPE_CHECKING:
+
+            def __init__(
+                self,
+                *,
+                ids: list[str] | None = None,
+                origins: list[str] | None = None,
+            ) -> None:
+                pass
+
+            ids: list[str]
+            origins: list[str]
+
+    _AttestationFields: TypeAlias = Literal["conveyance_preference", "enterprise_approved_ids"]
+
+    class Attestation(Message[_AttestationFields]):
+        """
+        What an authenticator says of its make.
+
+        ```proto
+        message scalekit.v1.connections.WebAuthConfiguration.Attestation
+        ```
+
+        Attributes:
+            conveyance_preference:
+                What is asked for.
+
+                ```proto
+                optional google.protobuf.StringValue conveyance_preference = 1;
+                ```
+            enterprise_approved_ids:
+                Devices of companies; it has no effect here.
+
+                ```proto
+                repeated string enterprise_approved_ids = 2;
+                ```
+        """
+
+        __slots__ = ("conveyance_preference", "enterprise_approved_ids")
+
+        if TYPE_CHECKING:
+
+            def __init__(
+                self,
+                *,
+                conveyance_preference: StringValue | None = None,
+                enterprise_approved_ids: list[str] | None = None,
+            ) -> None:
+                pass
+
+            conveyance_preference: StringValue | None
+            enterprise_approved_ids: list[str]
+
+    _AuthenticatorsFields: TypeAlias = Literal["validate_entry", "validate_entry_permit_zero_aaguid", "validate_anchors", "validate_status", "validate_attestation_type", "desired_authenticator_status", "undesired_authenticator_status"]
+
+    class Authenticators(Message[_AuthenticatorsFields]):
+        """
+        Which authenticators are taken.
+
+        ```proto
+        message scalekit.v1.connections.WebAuthConfiguration.Authenticators
+        ```
+
+        Attributes:
+            validate_entry:
+                Whether the metadata service has to know it; it has no effect here.
+
+                ```proto
+                optional google.protobuf.BoolValue validate_entry = 1;
+                ```
+            validate_entry_permit_zero_aaguid:
+                Whether one without a model is taken; it has no effect here.
+
+                ```proto
+                optional google.protobuf.BoolValue validate_entry_permit_zero_aaguid = 2;
+                ```
+            validate_anchors:
+                Whether its certificate has to lead to a known one; it has no effect here.
+
+                ```proto
+                optional google.protobuf.BoolValue validate_anchors = 3;
+                ```
+            validate_status:
+                Whether its status counts; it has no effect here.
+
+                ```proto
+                optional google.protobuf.BoolValue validate_status = 4;
+                ```
+            validate_attestation_type:
+                Whether the kind of its attestation counts; it has no effect here.
+
+                ```proto
+                optional google.protobuf.BoolValue validate_attestation_type = 5;
+                ```
+            desired_authenticator_status:
+                Statuses that it has to have; it has no effect here.
+
+                ```proto
+                repeated string desired_authenticator_status = 6;
+                ```
+            undesired_authenticator_status:
+                Statuses that it must not have; it has no effect here.
+
+                ```proto
+                repeated string undesired_authenticator_status = 7;
+                ```
+        """
+
+        __slots__ = ("validate_entry", "validate_entry_permit_zero_aaguid", "validate_anchors", "validate_status", "validate_attestation_type", "desired_authenticator_status", "undesired_authenticator_status")
+
+        if TYPE_CHECKING:
+
+            def __init__(
+                self,
+                *,
+                validate_entry: BoolValue | None = None,
+                validate_entry_permit_zero_aaguid: BoolValue | None = None,
+                validate_anchors: BoolValue | None = None,
+                validate_status: BoolValue | None = None,
+                validate_attestation_type: BoolValue | None = None,
+                desired_authenticator_status: list[str] | None = None,
+                undesired_authenticator_status: list[str] | None = None,
+            ) -> None:
+                pass
+
+            validate_entry: BoolValue | None
+            validate_entry_permit_zero_aaguid: BoolValue | None
+            validate_anchors: BoolValue | None
+            validate_status: BoolValue | None
+            validate_attestation_type: BoolValue | None
+            desired_authenticator_status: list[str]
+            undesired_authenticator_status: list[str]
+
+    _AuthenticatorSelectionFields: TypeAlias = Literal["user_verification", "authenticator_attachment"]
+
+    class AuthenticatorSelection(Message[_AuthenticatorSelectionFields]):
+        """
+        Which authenticators are asked for.
+
+        ```proto
+        message scalekit.v1.connections.WebAuthConfiguration.AuthenticatorSelection
+        ```
+
+        Attributes:
+            user_verification:
+                Whether the person has to prove themselves to the device.
+
+                ```proto
+                optional google.protobuf.StringValue user_verification = 1;
+                ```
+            authenticator_attachment:
+                Whether it is part of the device, or another thing; any when absent.
+
+                ```proto
+                optional google.protobuf.StringValue authenticator_attachment = 2;
+                ```
+        """
+
+        __slots__ = ("user_verification", "authenticator_attachment")
+
+        if TYPE_CHECKING:
+
+            def __init__(
+                self,
+                *,
+                user_verification: StringValue | None = None,
+                authenticator_attachment: StringValue | None = None,
+            ) -> None:
+                pass
+
+            user_verification: StringValue | None
+            authenticator_attachment: StringValue | None
+
+    _TimeoutFields: TypeAlias = Literal["registration", "registration_uvd", "login", "login_uvd"]
+
+    class Timeout(Message[_TimeoutFields]):
+        """
+        How long a browser waits for the person.
+
+        ```proto
+        message scalekit.v1.connections.WebAuthConfiguration.Timeout
+        ```
+
+        Attributes:
+            registration:
+                When a passkey is made.
+
+                ```proto
+                optional google.protobuf.Duration registration = 1;
+                ```
+            registration_uvd:
+                When a passkey is made, without user verification.
+
+                ```proto
+                optional google.protobuf.Duration registration_uvd = 2;
+                ```
+            login:
+                When a passkey is used.
+
+                ```proto
+                optional google.protobuf.Duration login = 3;
+                ```
+            login_uvd:
+                When a passkey is used, without user verification.
+
+                ```proto
+                optional google.protobuf.Duration login_uvd = 4;
+                ```
+        """
+
+        __slots__ = ("registration", "registration_uvd", "login", "login_uvd")
+
+        if TYPE_CHECKING:
+
+            def __init__(
+                self,
+                *,
+                registration: Duration | None = None,
+                registration_uvd: Duration | None = None,
+                login: Duration | None = None,
+                login_uvd: Duration | None = None,
+            ) -> None:
+                pass
+
+            registration: Duration | None
+            registration_uvd: Duration | None
+            login: Duration | None
+            login_uvd: Duration | None
+
+_SAMLConnectionConfigRequestFields: TypeAlias = Literal["idp_metadata_url", "idp_entity_id", "idp_sso_url", "idp_certificate", "idp_slo_url", "ui_button_title", "idp_name_id_format", "idp_sso_request_binding", "idp_slo_request_binding", "saml_signing_option", "force_authn", "default_redirect_uri", "assertion_encrypted", "want_request_signed", "certificate_id", "idp_slo_required", "sp_entity_id", "sp_assertion_url", "sp_slo_url", "sync_user_profile_on_login", "jit_provisioning_with_sso_enabled"]
+
+class SAMLConnectionConfigRequest(Message[_SAMLConnectionConfigRequestFields]):
+    """
+    How we are a service provider of a SAML identity provider. What is absent in
+    an update stays as it is; an empty text clears it.
+
+    ```proto
+    message scalekit.v1.connections.SAMLConnectionConfigRequest
+    ```
+
+    Attributes:
+        idp_metadata_url:
+            Address of the identity provider's metadata. What is in it is read now and
+            every day from then on.
+
+            ```proto
+            optional google.protobuf.StringValue idp_metadata_url = 1;
+            ```
+        idp_entity_id:
+            Entity id of the identity provider.
+
+            ```proto
+            optional google.protobuf.StringValue idp_entity_id = 2;
+            ```
+        idp_sso_url:
+            Where sign-ins begin at the identity provider.
+
+            ```proto
+            optional google.protobuf.StringValue idp_sso_url = 3;
+            ```
+        idp_certificate:
+            Certificates that the identity provider signs by: PEM, one or several, or
+            the base64 of one. It replaces those that there are.
+
+            ```proto
+            optional google.protobuf.StringValue idp_certificate = 4;
+            ```
+        idp_slo_url:
+            Where single logout goes to at the identity provider.
+
+            ```proto
+            optional google.protobuf.StringValue idp_slo_url = 5;
+            ```
+        ui_button_title:
+            Text of its button on the sign-in page.
+
+            ```proto
+            optional google.protobuf.StringValue ui_button_title = 6;
+            ```
+        idp_name_id_format:
+            How people are to be named.
+
+            ```proto
+            scalekit.v1.connections.NameIdFormat idp_name_id_format = 7;
+            ```
+        idp_sso_request_binding:
+            How requests to sign in are sent.
+
+            ```proto
+            scalekit.v1.connections.RequestBinding idp_sso_request_binding = 8;
+            ```
+        idp_slo_request_binding:
+            How requests to sign out are sent.
+
+            ```proto
+            scalekit.v1.connections.RequestBinding idp_slo_request_binding = 9;
+            ```
+        saml_signing_option:
+            Which signatures an answer must have.
+
+            ```proto
+            scalekit.v1.connections.SAMLSigningOptions saml_signing_option = 10;
+            ```
+        force_authn:
+            Whether people have to sign in anew each time (`ForceAuthn`).
+
+            ```proto
+            optional google.protobuf.BoolValue force_authn = 14;
+            ```
+        default_redirect_uri:
+            Where sign-ins that begin at the identity provider lead to, in place of the
+            application's own address.
+
+            ```proto
+            optional google.protobuf.StringValue default_redirect_uri = 15;
+            ```
+        assertion_encrypted:
+            Whether assertions have to be encrypted.
+
+            ```proto
+            optional google.protobuf.BoolValue assertion_encrypted = 16;
+            ```
+        want_request_signed:
+            Whether our requests are signed.
+
+            ```proto
+            optional google.protobuf.BoolValue want_request_signed = 17;
+            ```
+        certificate_id:
+            Id of our key pair that signs, `cer_` followed by digits; empty for the
+            current one.
+
+            ```proto
+            optional google.protobuf.StringValue certificate_id = 18;
+            ```
+        idp_slo_required:
+            Whether the end of our session ends that of the identity provider, too.
+
+            ```proto
+            optional google.protobuf.BoolValue idp_slo_required = 19;
+            ```
+        sp_entity_id:
+            Entity id to be known by in place of our own, as when you move here from
+            elsewhere; ours is again when it is that of the connection.
+
+            ```proto
+            optional google.protobuf.StringValue sp_entity_id = 20;
+            ```
+        sp_assertion_url:
+            Address that answers go to in place of our own, as when you move here from
+            elsewhere.
+
+            ```proto
+            optional google.protobuf.StringValue sp_assertion_url = 21;
+            ```
+        sp_slo_url:
+            Address that logouts go to in place of our own, as when you move here from
+            elsewhere.
+
+            ```proto
+            optional google.protobuf.StringValue sp_slo_url = 22;
+            ```
+        sync_user_profile_on_login:
+            Whether the profile follows the provider at each sign-in.
+
+            ```proto
+            optional google.protobuf.BoolValue sync_user_profile_on_login = 23;
+            ```
+        jit_provisioning_with_sso_enabled:
+            Whether people of the organization's domains become members by their first
+            sign-in.
+
+            ```proto
+            optional google.protobuf.BoolValue jit_provisioning_with_sso_enabled = 24;
+            ```
+    """
+
+    __slots__ = ("idp_metadata_url", "idp_entity_id", "idp_sso_url", "idp_certificate", "idp_slo_url", "ui_button_title", "idp_name_id_format", "idp_sso_request_binding", "idp_slo_request_binding", "saml_signing_option", "force_authn", "default_redirect_uri", "assertion_encrypted", "want_request_signed", "certificate_id", "idp_slo_required", "sp_entity_id", "sp_assertion_url", "sp_slo_url", "sync_user_profile_on_login", "jit_provisioning_with_sso_enabled")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            idp_metadata_url: StringValue | None = None,
+            idp_entity_id: StringValue | None = None,
+            idp_sso_url: StringValue | None = None,
+            idp_certificate: StringValue | None = None,
+            idp_slo_url: StringValue | None = None,
+            ui_button_title: StringValue | None = None,
+            idp_name_id_format: NameIdFormat | None = None,
+            idp_sso_request_binding: RequestBinding | None = None,
+            idp_slo_request_binding: RequestBinding | None = None,
+            saml_signing_option: SAMLSigningOptions | None = None,
+            force_authn: BoolValue | None = None,
+            default_redirect_uri: StringValue | None = None,
+            assertion_encrypted: BoolValue | None = None,
+            want_request_signed: BoolValue | None = None,
+            certificate_id: StringValue | None = None,
+            idp_slo_required: BoolValue | None = None,
+            sp_entity_id: StringValue | None = None,
+            sp_assertion_url: StringValue | None = None,
+            sp_slo_url: StringValue | None = None,
+            sync_user_profile_on_login: BoolValue | None = None,
+            jit_provisioning_with_sso_enabled: BoolValue | None = None,
+        ) -> None:
+            pass
+
+        idp_metadata_url: StringValue | None
+        idp_entity_id: StringValue | None
+        idp_sso_url: StringValue | None
+        idp_certificate: StringValue | None
+        idp_slo_url: StringValue | None
+        ui_button_title: StringValue | None
+        idp_name_id_format: NameIdFormat
+        idp_sso_request_binding: RequestBinding
+        idp_slo_request_binding: RequestBinding
+        saml_signing_option: SAMLSigningOptions
+        force_authn: BoolValue | None
+        default_redirect_uri: StringValue | None
+        assertion_encrypted: BoolValue | None
+        want_request_signed: BoolValue | None
+        certificate_id: StringValue | None
+        idp_slo_required: BoolValue | None
+        sp_entity_id: StringValue | None
+        sp_assertion_url: StringValue | None
+        sp_slo_url: StringValue | None
+        sync_user_profile_on_login: BoolValue | None
+        jit_provisioning_with_sso_enabled: BoolValue | None
+
+_SAMLConnectionConfigResponseFields: TypeAlias = Literal["sp_entity_id", "sp_assertion_url", "sp_metadata_url", "idp_metadata_url", "idp_entity_id", "idp_sso_url", "idp_certificates", "idp_slo_url", "ui_button_title", "idp_name_id_format", "idp_sso_request_binding", "idp_slo_request_binding", "saml_signing_option", "allow_idp_initiated_login", "force_authn", "default_redirect_uri", "assertion_encrypted", "want_request_signed", "certificate_id", "idp_slo_required", "sp_slo_url", "sync_user_profile_on_login", "jit_provisioning_with_sso_enabled"]
+
+class SAMLConnectionConfigResponse(Message[_SAMLConnectionConfigResponseFields]):
+    """
+    How we are a service provider of a SAML identity provider.
+
+    ```proto
+    message scalekit.v1.connections.SAMLConnectionConfigResponse
+    ```
+
+    Attributes:
+        sp_entity_id:
+            Our entity id.
+
+            ```proto
+            string sp_entity_id = 1;
+            ```
+        sp_assertion_url:
+            Where the identity provider sends its answers (ACS).
+
+            ```proto
+            string sp_assertion_url = 2;
+            ```
+        sp_metadata_url:
+            Address of our metadata.
+
+            ```proto
+            string sp_metadata_url = 3;
+            ```
+        idp_metadata_url:
+            Address of the identity provider's metadata. What is in it is read now and
+            every day from then on.
+
+            ```proto
+            optional google.protobuf.StringValue idp_metadata_url = 4;
+            ```
+        idp_entity_id:
+            Entity id of the identity provider.
+
+            ```proto
+            optional google.protobuf.StringValue idp_entity_id = 5;
+            ```
+        idp_sso_url:
+            Where sign-ins begin at the identity provider.
+
+            ```proto
+            optional google.protobuf.StringValue idp_sso_url = 6;
+            ```
+        idp_certificates:
+            Certificates that the identity provider signs by: an answer may be signed by
+            any.
+
+            ```proto
+            repeated scalekit.v1.connections.IDPCertificate idp_certificates = 7;
+            ```
+        idp_slo_url:
+            Where single logout goes to at the identity provider.
+
+            ```proto
+            optional google.protobuf.StringValue idp_slo_url = 8;
+            ```
+        ui_button_title:
+            Text of its button on the sign-in page.
+
+            ```proto
+            optional google.protobuf.StringValue ui_button_title = 9;
+            ```
+        idp_name_id_format:
+            How people are to be named.
+
+            ```proto
+            scalekit.v1.connections.NameIdFormat idp_name_id_format = 10;
+            ```
+        idp_sso_request_binding:
+            How requests to sign in are sent.
+
+            ```proto
+            scalekit.v1.connections.RequestBinding idp_sso_request_binding = 11;
+            ```
+        idp_slo_request_binding:
+            How requests to sign out are sent.
+
+            ```proto
+            scalekit.v1.connections.RequestBinding idp_slo_request_binding = 12;
+            ```
+        saml_signing_option:
+            Which signatures an answer must have.
+
+            ```proto
+            scalekit.v1.connections.SAMLSigningOptions saml_signing_option = 13;
+            ```
+        allow_idp_initiated_login:
+            Whether sign-ins may begin at the identity provider.
+
+            ```proto
+            optional google.protobuf.BoolValue allow_idp_initiated_login = 14;
+            ```
+        force_authn:
+            Whether people have to sign in anew each time (`ForceAuthn`).
+
+            ```proto
+            optional google.protobuf.BoolValue force_authn = 15;
+            ```
+        default_redirect_uri:
+            Where sign-ins that begin at the identity provider lead to, in place of the
+            application's own address.
+
+            ```proto
+            optional google.protobuf.StringValue default_redirect_uri = 16;
+            ```
+        assertion_encrypted:
+            Whether assertions have to be encrypted.
+
+            ```proto
+            optional google.protobuf.BoolValue assertion_encrypted = 17;
+            ```
+        want_request_signed:
+            Whether our requests are signed.
+
+            ```proto
+            optional google.protobuf.BoolValue want_request_signed = 18;
+            ```
+        certificate_id:
+            Id of our key pair that signs, `cer_` followed by digits; empty for the
+            current one.
+
+            ```proto
+            optional google.protobuf.StringValue certificate_id = 19;
+            ```
+        idp_slo_required:
+            Whether the end of our session ends that of the identity provider, too.
+
+            ```proto
+            optional google.protobuf.BoolValue idp_slo_required = 20;
+            ```
+        sp_slo_url:
+            Where the identity provider sends logouts.
+
+            ```proto
+            optional google.protobuf.StringValue sp_slo_url = 21;
+            ```
+        sync_user_profile_on_login:
+            Whether the profile follows the provider at each sign-in.
+
+            ```proto
+            optional google.protobuf.BoolValue sync_user_profile_on_login = 22;
+            ```
+        jit_provisioning_with_sso_enabled:
+            Whether people of the organization's domains become members by their first
+            sign-in.
+
+            ```proto
+            optional google.protobuf.BoolValue jit_provisioning_with_sso_enabled = 23;
+            ```
+    """
+
+    __slots__ = ("sp_entity_id", "sp_assertion_url", "sp_metadata_url", "idp_metadata_url", "idp_entity_id", "idp_sso_url", "idp_certificates", "idp_slo_url", "ui_button_title", "idp_name_id_format", "idp_sso_request_binding", "idp_slo_request_binding", "saml_signing_option", "allow_idp_initiated_login", "force_authn", "default_redirect_uri", "assertion_encrypted", "want_request_signed", "certificate_id", "idp_slo_required", "sp_slo_url", "sync_user_profile_on_login", "jit_provisioning_with_sso_enabled")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            sp_entity_id: str = "",
+            sp_assertion_url: str = "",
+            sp_metadata_url: str = "",
+            idp_metadata_url: StringValue | None = None,
+            idp_entity_id: StringValue | None = None,
+            idp_sso_url: StringValue | None = None,
+            idp_certificates: list[IDPCertificate] | None = None,
+            idp_slo_url: StringValue | None = None,
+            ui_button_title: StringValue | None = None,
+            idp_name_id_format: NameIdFormat | None = None,
+            idp_sso_request_binding: RequestBinding | None = None,
+            idp_slo_request_binding: RequestBinding | None = None,
+            saml_signing_option: SAMLSigningOptions | None = None,
+            allow_idp_initiated_login: BoolValue | None = None,
+            force_authn: BoolValue | None = None,
+            default_redirect_uri: StringValue | None = None,
+            assertion_encrypted: BoolValue | None = None,
+            want_request_signed: BoolValue | None = None,
+            certificate_id: StringValue | None = None,
+            idp_slo_required: BoolValue | None = None,
+            sp_slo_url: StringValue | None = None,
+            sync_user_profile_on_login: BoolValue | None = None,
+            jit_provisioning_with_sso_enabled: BoolValue | None = None,
+        ) -> None:
+            pass
+
+        sp_entity_id: str
+        sp_assertion_url: str
+        sp_metadata_url: str
+        idp_metadata_url: StringValue | None
+        idp_entity_id: StringValue | None
+        idp_sso_url: StringValue | None
+        idp_certificates: list[IDPCertificate]
+        idp_slo_url: StringValue | None
+        ui_button_title: StringValue | None
+        idp_name_id_format: NameIdFormat
+        idp_sso_request_binding: RequestBinding
+        idp_slo_request_binding: RequestBinding
+        saml_signing_option: SAMLSigningOptions
+        allow_idp_initiated_login: BoolValue | None
+        force_authn: BoolValue | None
+        default_redirect_uri: StringValue | None
+        assertion_encrypted: BoolValue | None
+        want_request_signed: BoolValue | None
+        certificate_id: StringValue | None
+        idp_slo_required: BoolValue | None
+        sp_slo_url: StringValue | None
+        sync_user_profile_on_login: BoolValue | None
+        jit_provisioning_with_sso_enabled: BoolValue | None
+
+_IDPCertificateFields: TypeAlias = Literal["certificate", "create_time", "expiry_time", "id", "issuer"]
+
+class IDPCertificate(Message[_IDPCertificateFields]):
+    """
+    A certificate that an identity provider signs by.
+
+    ```proto
+    message scalekit.v1.connections.IDPCertificate
+    ```
+
+    Attributes:
+        certificate:
+            The certificate, in PEM.
+
+            ```proto
+            string certificate = 1;
+            ```
+        create_time:
+            When it was taken.
+
+            ```proto
+            optional google.protobuf.Timestamp create_time = 2;
+            ```
+        expiry_time:
+            When it expires.
+
+            ```proto
+            optional google.protobuf.Timestamp expiry_time = 3;
+            ```
+        id:
+            Id of the certificate.
+
+            ```proto
+            string id = 4;
+            ```
+        issuer:
+            Name of the certificate's issuer.
+
+            ```proto
+            string issuer = 5;
+            ```
+    """
+
+    __slots__ = ("certificate", "create_time", "expiry_time", "id", "issuer")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            certificate: str = "",
+            create_time: Timestamp | None = None,
+            expiry_time: Timestamp | None = None,
+            id: str = "",
+            issuer: str = "",
+        ) -> None:
+            pass
+
+        certificate: str
+        create_time: Timestamp | None
+        expiry_time: Timestamp | None
+        id: str
+        issuer: str
+
+_FlagsFields: TypeAlias = Literal["is_login", "is_app"]
+
+class Flags(Message[_FlagsFields]):
+    """
+    What a connection of the environment is for.
+
+    ```proto
+    message scalekit.v1.connections.Flags
+    ```
+
+    Attributes:
+        is_login:
+            People sign in by it.
+
+            ```proto
+            bool is_login = 1;
+            ```
+        is_app:
+            An application reaches another service by it; this is refused.
+
+            ```proto
+            bool is_app = 2;
+            ```
+    """
+
+    __slots__ = ("is_login", "is_app")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            is_login: bool = False,
+            is_app: bool = False,
+        ) -> None:
+            pass
+
+        is_login: bool
+        is_app: bool
+
+_ListAppConnectionsRequestFields: TypeAlias = Literal["page_size", "page_token", "provider", "query"]
+
+class ListAppConnectionsRequest(Message[_ListAppConnectionsRequestFields]):
+    """
+    Asks for a page of the connections of applications.
+
+    ```proto
+    message scalekit.v1.connections.ListAppConnectionsRequest
+    ```
+
+    Attributes:
+        page_size:
+            Most connections to return, up to 30; 10 when absent or 0.
+
+            ```proto
+            uint32 page_size = 1;
+            ```
+        page_token:
+            Page to return: a `next_page_token` or `prev_page_token` of the same list.
+
+            ```proto
+            string page_token = 2;
+            ```
+        provider:
+            Only those of this provider.
+
+            ```proto
+            optional string provider = 3;
+            ```
+        query:
+            Only those that this text is found in.
+
+            ```proto
+            optional string query = 4;
+            ```
+    """
+
+    __slots__ = ("page_size", "page_token", "provider", "query")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            page_size: int = 0,
+            page_token: str = "",
+            provider: str | None = None,
+            query: str | None = None,
+        ) -> None:
+            pass
+
+        page_size: int
+        page_token: str
+        provider: str
+        query: str
+
+_ListAppConnectionsResponseFields: TypeAlias = Literal["connections", "next_page_token", "prev_page_token", "total_size"]
+
+class ListAppConnectionsResponse(Message[_ListAppConnectionsResponseFields]):
+    """
+    Carries a page of the connections of applications.
+
+    ```proto
+    message scalekit.v1.connections.ListAppConnectionsResponse
+    ```
+
+    Attributes:
+        connections:
+            The connections.
+
+            ```proto
+            repeated scalekit.v1.connections.ListConnection connections = 1;
+            ```
+        next_page_token:
+            Token of the next page; empty on the last.
+
+            ```proto
+            string next_page_token = 2;
+            ```
+        prev_page_token:
+            Token of the page before; empty on the first.
+
+            ```proto
+            string prev_page_token = 3;
+            ```
+        total_size:
+            Number of connections on all pages.
+
+            ```proto
+            uint32 total_size = 4;
+            ```
+    """
+
+    __slots__ = ("connections", "next_page_token", "prev_page_token", "total_size")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connections: list[ListConnection] | None = None,
+            next_page_token: str = "",
+            prev_page_token: str = "",
+            total_size: int = 0,
+        ) -> None:
+            pass
+
+        connections: list[ListConnection]
+        next_page_token: str
+        prev_page_token: str
+        total_size: int
+
+_AssignDomainsToConnectionRequestFields: TypeAlias = Literal["organization_id", "connection_id", "domain_ids"]
+
+class AssignDomainsToConnectionRequest(Message[_AssignDomainsToConnectionRequestFields]):
+    """
+    Asks to say which domains lead to a connection.
+
+    ```proto
+    message scalekit.v1.connections.AssignDomainsToConnectionRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        connection_id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string connection_id = 2;
+            ```
+        domain_ids:
+            Ids of domains of the organization, up to 50; none lets no domain lead to
+            this connection alone.
+
+            ```proto
+            repeated string domain_ids = 3;
+            ```
+    """
+
+    __slots__ = ("organization_id", "connection_id", "domain_ids")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            connection_id: str = "",
+            domain_ids: list[str] | None = None,
+        ) -> None:
+            pass
+
+        organization_id: str
+        connection_id: str
+        domain_ids: list[str]
+
+_AssignDomainsToConnectionResponseFields: TypeAlias = Literal["connection"]
+
+class AssignDomainsToConnectionResponse(Message[_AssignDomainsToConnectionResponseFields]):
+    """
+    Carries the connection with its domains.
+
+    ```proto
+    message scalekit.v1.connections.AssignDomainsToConnectionResponse
+    ```
+
+    Attributes:
+        connection:
+            The connection.
+
+            ```proto
+            optional scalekit.v1.connections.Connection connection = 1;
+            ```
+    """
+
+    __slots__ = ("connection",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection: Connection | None = None,
+        ) -> None:
+            pass
+
+        connection: Connection | None
+
+_UpdateConnectionRequestFields: TypeAlias = Literal["organization_id", "id", "connection"]
+
+class UpdateConnectionRequest(Message[_UpdateConnectionRequestFields]):
+    """
+    Asks to change a connection of an organization.
+
+    ```proto
+    message scalekit.v1.connections.UpdateConnectionRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string id = 3;
+            ```
+        connection:
+            What is to change.
+
+            ```proto
+            optional scalekit.v1.connections.UpdateConnection connection = 4;
+            ```
+    """
+
+    __slots__ = ("organization_id", "id", "connection")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            id: str = "",
+            connection: UpdateConnection | None = None,
+        ) -> None:
+            pass
+
+        organization_id: str
+        id: str
+        connection: UpdateConnection | None
+
+_DeleteEnvironmentConnectionRequestFields: TypeAlias = Literal["connection_id"]
+
+class DeleteEnvironmentConnectionRequest(Message[_DeleteEnvironmentConnectionRequestFields]):
+    """
+    Asks to delete a connection of the environment.
+
+    ```proto
+    message scalekit.v1.connections.DeleteEnvironmentConnectionRequest
+    ```
+
+    Attributes:
+        connection_id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string connection_id = 3;
+            ```
+    """
+
+    __slots__ = ("connection_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection_id: str = "",
+        ) -> None:
+            pass
+
+        connection_id: str
+
+_ListOrganizationConnectionsRequestFields: TypeAlias = Literal["page_size", "page_token"]
+
+class ListOrganizationConnectionsRequest(Message[_ListOrganizationConnectionsRequestFields]):
+    """
+    Asks for a page of the connections of all organizations.
+
+    ```proto
+    message scalekit.v1.connections.ListOrganizationConnectionsRequest
+    ```
+
+    Attributes:
+        page_size:
+            Most connections to return, up to 30; 10 when absent or 0.
+
+            ```proto
+            uint32 page_size = 1;
+            ```
+        page_token:
+            Page to return: a `next_page_token` or `prev_page_token` of the same list.
+
+            ```proto
+            string page_token = 2;
+            ```
+    """
+
+    __slots__ = ("page_size", "page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            page_size: int = 0,
+            page_token: str = "",
+        ) -> None:
+            pass
+
+        page_size: int
+        page_token: str
+
+_ListOrganizationConnectionsResponseFields: TypeAlias = Literal["next_page_token", "total_size", "prev_page_token", "connections"]
+
+class ListOrganizationConnectionsResponse(Message[_ListOrganizationConnectionsResponseFields]):
+    """
+    Carries a page of the connections of all organizations.
+
+    ```proto
+    message scalekit.v1.connections.ListOrganizationConnectionsResponse
+    ```
+
+    Attributes:
+        next_page_token:
+            Token of the next page; empty on the last.
+
+            ```proto
+            string next_page_token = 1;
+            ```
+        total_size:
+            Number of connections on all pages.
+
+            ```proto
+            uint32 total_size = 2;
+            ```
+        prev_page_token:
+            Token of the page before; empty on the first.
+
+            ```proto
+            string prev_page_token = 3;
+            ```
+        connections:
+            The connections.
+
+            ```proto
+            repeated scalekit.v1.connections.ListConnection connections = 4;
+            ```
+    """
+
+    __slots__ = ("next_page_token", "total_size", "prev_page_token", "connections")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            next_page_token: str = "",
+            total_size: int = 0,
+            prev_page_token: str = "",
+            connections: list[ListConnection] | None = None,
+        ) -> None:
+            pass
+
+        next_page_token: str
+        total_size: int
+        prev_page_token: str
+        connections: list[ListConnection]
+
+_SearchOrganizationConnectionsRequestFields: TypeAlias = Literal["query", "provider", "status", "connection_type", "page_size", "page_token", "enabled"]
+
+class SearchOrganizationConnectionsRequest(Message[_SearchOrganizationConnectionsRequestFields]):
+    """
+    Asks for a page of the connections that fit.
+
+    ```proto
+    message scalekit.v1.connections.SearchOrganizationConnectionsRequest
+    ```
+
+    Attributes:
+        query:
+            Only those with this id, or of the organization with this id; up to 100
+            characters.
+
+            ```proto
+            optional string query = 1;
+            ```
+        provider:
+            Only those of this provider, by its name in `provider` or `provider_key`.
+
+            ```proto
+            optional string provider = 2;
+            ```
+        status:
+            Only those whose settings are that far.
+
+            ```proto
+            optional scalekit.v1.connections.ConnectionStatus status = 3;
+            ```
+        connection_type:
+            Only those of this type.
+
+            ```proto
+            optional scalekit.v1.connections.ConnectionType connection_type = 4;
+            ```
+        page_size:
+            Most connections to return, up to 30; 10 when absent or 0.
+
+            ```proto
+            uint32 page_size = 5;
+            ```
+        page_token:
+            Page to return: a `next_page_token` or `prev_page_token` of the same list.
+
+            ```proto
+            string page_token = 6;
+            ```
+        enabled:
+            Only those that are enabled, or that are not.
+
+            ```proto
+            optional bool enabled = 7;
+            ```
+    """
+
+    __slots__ = ("query", "provider", "status", "connection_type", "page_size", "page_token", "enabled")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            query: str | None = None,
+            provider: str | None = None,
+            status: ConnectionStatus | None = None,
+            connection_type: ConnectionType | None = None,
+            page_size: int = 0,
+            page_token: str = "",
+            enabled: bool | None = None,
+        ) -> None:
+            pass
+
+        query: str
+        provider: str
+        status: ConnectionStatus
+        connection_type: ConnectionType
+        page_size: int
+        page_token: str
+        enabled: bool
+
+_SearchOrganizationConnectionsResponseFields: TypeAlias = Literal["next_page_token", "total_size", "prev_page_token", "connections"]
+
+class SearchOrganizationConnectionsResponse(Message[_SearchOrganizationConnectionsResponseFields]):
+    """
+    Carries a page of the connections that fit.
+
+    ```proto
+    message scalekit.v1.connections.SearchOrganizationConnectionsResponse
+    ```
+
+    Attributes:
+        next_page_token:
+            Token of the next page; empty on the last.
+
+            ```proto
+            string next_page_token = 1;
+            ```
+        total_size:
+            Number of connections on all pages.
+
+            ```proto
+            uint32 total_size = 2;
+            ```
+        prev_page_token:
+            Token of the page before; empty on the first.
+
+            ```proto
+            string prev_page_token = 3;
+            ```
+        connections:
+            The connections.
+
+            ```proto
+            repeated scalekit.v1.connections.ListConnection connections = 4;
+            ```
+    """
+
+    __slots__ = ("next_page_token", "total_size", "prev_page_token", "connections")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            next_page_token: str = "",
+            total_size: int = 0,
+            prev_page_token: str = "",
+            connections: list[ListConnection] | None = None,
+        ) -> None:
+            pass
+
+        next_page_token: str
+        total_size: int
+        prev_page_token: str
+        connections: list[ListConnection]
+
+_ToggleEnvironmentConnectionRequestFields: TypeAlias = Literal["connection_id"]
+
+class ToggleEnvironmentConnectionRequest(Message[_ToggleEnvironmentConnectionRequestFields]):
+    """
+    Asks to enable or disable a connection of the environment.
+
+    ```proto
+    message scalekit.v1.connections.ToggleEnvironmentConnectionRequest
+    ```
+
+    Attributes:
+        connection_id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string connection_id = 2;
+            ```
+    """
+
+    __slots__ = ("connection_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection_id: str = "",
+        ) -> None:
+            pass
+
+        connection_id: str
+
+_GetConnectionTestResultRequestFields: TypeAlias = Literal["connection_id", "test_request_id"]
+
+class GetConnectionTestResultRequest(Message[_GetConnectionTestResultRequestFields]):
+    """
+    Asks how a test of a connection went.
+
+    ```proto
+    message scalekit.v1.connections.GetConnectionTestResultRequest
+    ```
+
+    Attributes:
+        connection_id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string connection_id = 1;
+            ```
+        test_request_id:
+            Id of the test, `test_` followed by digits.
+
+            ```proto
+            string test_request_id = 2;
+            ```
+    """
+
+    __slots__ = ("connection_id", "test_request_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection_id: str = "",
+            test_request_id: str = "",
+        ) -> None:
+            pass
+
+        connection_id: str
+        test_request_id: str
+
+_GetConnectionTestResultResponseFields: TypeAlias = Literal["status", "user_info", "error", "error_description", "error_details"]
+
+class GetConnectionTestResultResponse(Message[_GetConnectionTestResultResponseFields]):
+    """
+    Says how a test of a connection went.
+
+    ```proto
+    message scalekit.v1.connections.GetConnectionTestResultResponse
+    ```
+
+    Attributes:
+        status:
+            How far the test is.
+
+            ```proto
+            scalekit.v1.connections.TestResultStatus status = 1;
+            ```
+        user_info:
+            What the provider said of the person, as JSON.
+
+            ```proto
+            optional string user_info = 2;
+            ```
+        error:
+            Code of the error.
+
+            ```proto
+            optional string error = 3;
+            ```
+        error_description:
+            What went wrong.
+
+            ```proto
+            optional string error_description = 4;
+            ```
+        error_details:
+            What to do about it.
+
+            ```proto
+            optional string error_details = 5;
+            ```
+    """
+
+    __slots__ = ("status", "user_info", "error", "error_description", "error_details")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            status: TestResultStatus | None = None,
+            user_info: str | None = None,
+            error: str | None = None,
+            error_description: str | None = None,
+            error_details: str | None = None,
+        ) -> None:
+            pass
+
+        status: TestResultStatus
+        user_info: str
+        error: str
+        error_description: str
+        error_details: str
+
+_GetConnectionContextRequestFields: TypeAlias = Literal["connection_id", "organization_id"]
+
+class GetConnectionContextRequest(Message[_GetConnectionContextRequestFields]):
+    """
+    Asks for what a portal keeps with a connection.
+
+    ```proto
+    message scalekit.v1.connections.GetConnectionContextRequest
+    ```
+
+    Attributes:
+        connection_id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string connection_id = 1;
+            ```
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 2;
+            ```
+    """
+
+    __slots__ = ("connection_id", "organization_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection_id: str = "",
+            organization_id: str = "",
+        ) -> None:
+            pass
+
+        connection_id: str
+        organization_id: str
+
+_GetConnectionContextResponseFields: TypeAlias = Literal["context"]
+
+class GetConnectionContextResponse(Message[_GetConnectionContextResponseFields]):
+    """
+    Carries what a portal keeps with a connection.
+
+    ```proto
+    message scalekit.v1.connections.GetConnectionContextResponse
+    ```
+
+    Attributes:
+        context:
+            What a portal keeps with the connection for itself.
+
+            ```proto
+            optional google.protobuf.Struct context = 1;
+            ```
+    """
+
+    __slots__ = ("context",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            context: Struct | None = None,
+        ) -> None:
+            pass
+
+        context: Struct | None
+
+_UpdateConnectionContextRequestFields: TypeAlias = Literal["connection_id", "organization_id", "context"]
+
+class UpdateConnectionContextRequest(Message[_UpdateConnectionContextRequestFields]):
+    """
+    Asks to replace what a portal keeps with a connection.
+
+    ```proto
+    message scalekit.v1.connections.UpdateConnectionContextRequest
+    ```
+
+    Attributes:
+        connection_id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string connection_id = 1;
+            ```
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 2;
+            ```
+        context:
+            What a portal keeps with the connection for itself.
+
+            ```proto
+            optional google.protobuf.Struct context = 3;
+            ```
+    """
+
+    __slots__ = ("connection_id", "organization_id", "context")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection_id: str = "",
+            organization_id: str = "",
+            context: Struct | None = None,
+        ) -> None:
+            pass
+
+        connection_id: str
+        organization_id: str
+        context: Struct | None
+
+class CodeChallengeType(Enum):
+    """
+    What a code by mail is made of.
+
+    ```proto
+    enum scalekit.v1.connections.CodeChallengeType
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Nothing is said.
+
+            ```proto
+            CODE_CHALLENGE_TYPE_UNSPECIFIED = 0
+            ```
+        NUMERIC:
+            Digits.
+
+            ```proto
+            NUMERIC = 1
+            ```
+        ALPHANUMERIC:
+            Letters and digits.
+
+            ```proto
+            ALPHANUMERIC = 2
+            ```
+    """
+
+    UNSPECIFIED = 0
+    NUMERIC = 1
+    ALPHANUMERIC = 2
+
+class ConfigurationType(Enum):
+    """
+    Where the endpoints of an OpenID Provider come from.
+
+    ```proto
+    enum scalekit.v1.connections.ConfigurationType
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Nothing is said; it stays as it is.
+
+            ```proto
+            CONFIGURATION_TYPE_UNSPECIFIED = 0
+            ```
+        DISCOVERY:
+            From the issuer's discovery document.
+
+            ```proto
+            DISCOVERY = 1
+            ```
+        MANUAL:
+            You give each of them.
+
+            ```proto
+            MANUAL = 2
+            ```
+    """
+
+    UNSPECIFIED = 0
+    DISCOVERY = 1
+    MANUAL = 2
+
+class NameIdFormat(Enum):
+    """
+    How an identity provider is to name a person.
+
+    ```proto
+    enum scalekit.v1.connections.NameIdFormat
+    ```
+
+    Attributes:
+        NIL:
+            Nothing is asked for: the identity provider chooses.
+
+            ```proto
+            NAME_ID_FORMAT_NIL = 0
+            ```
+        UNSPECIFIED:
+            Any, said so in the request.
+
+            ```proto
+            UNSPECIFIED = 1
+            ```
+        EMAIL:
+            By e-mail address.
+
+            ```proto
+            EMAIL = 2
+            ```
+        TRANSIENT:
+            By another name each time.
+
+            ```proto
+            TRANSIENT = 3
+            ```
+        PERSISTENT:
+            By a name that stays, and says nothing.
+
+            ```proto
+            PERSISTENT = 4
+            ```
+    """
+
+    NIL = 0
+    UNSPECIFIED = 1
+    EMAIL = 2
+    TRANSIENT = 3
+    PERSISTENT = 4
 
 class PasswordlessType(Enum):
     """
@@ -57,6 +3476,180 @@ class PasswordlessType(Enum):
     LINK = 1
     OTP = 2
     LINK_OTP = 3
+
+class SAMLSigningOptions(Enum):
+    """
+    Which signatures an answer of the identity provider must have.
+
+    ```proto
+    enum scalekit.v1.connections.SAMLSigningOptions
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Nothing is said; the response or the assertion.
+
+            ```proto
+            SAML_SIGNING_OPTIONS_UNSPECIFIED = 0
+            ```
+        NO_SIGNING:
+            None. Nobody can sign in: an answer that nobody signed proves nothing.
+
+            ```proto
+            NO_SIGNING = 1
+            ```
+        SAML_ONLY_RESPONSE_SIGNING:
+            That of the response.
+
+            ```proto
+            SAML_ONLY_RESPONSE_SIGNING = 2
+            ```
+        SAML_ONLY_ASSERTION_SIGNING:
+            That of the assertion.
+
+            ```proto
+            SAML_ONLY_ASSERTION_SIGNING = 3
+            ```
+        SAML_RESPONSE_ASSERTION_SIGNING:
+            Both.
+
+            ```proto
+            SAML_RESPONSE_ASSERTION_SIGNING = 4
+            ```
+        SAML_RESPONSE_OR_ASSERTION_SIGNING:
+            Either of them.
+
+            ```proto
+            SAML_RESPONSE_OR_ASSERTION_SIGNING = 5
+            ```
+    """
+
+    UNSPECIFIED = 0
+    NO_SIGNING = 1
+    SAML_ONLY_RESPONSE_SIGNING = 2
+    SAML_ONLY_ASSERTION_SIGNING = 3
+    SAML_RESPONSE_ASSERTION_SIGNING = 4
+    SAML_RESPONSE_OR_ASSERTION_SIGNING = 5
+
+class RequestBinding(Enum):
+    """
+    How a request gets to the identity provider.
+
+    ```proto
+    enum scalekit.v1.connections.RequestBinding
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Nothing is said; it stays as it is.
+
+            ```proto
+            REQUEST_BINDING_UNSPECIFIED = 0
+            ```
+        HTTP_POST:
+            By a form that the browser sends.
+
+            ```proto
+            HTTP_POST = 1
+            ```
+        HTTP_REDIRECT:
+            In an address that the browser goes to.
+
+            ```proto
+            HTTP_REDIRECT = 2
+            ```
+    """
+
+    UNSPECIFIED = 0
+    HTTP_POST = 1
+    HTTP_REDIRECT = 2
+
+class TokenAuthType(Enum):
+    """
+    How we authenticate at the token endpoint.
+
+    ```proto
+    enum scalekit.v1.connections.TokenAuthType
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Nothing is said; it stays as it is.
+
+            ```proto
+            TOKEN_AUTH_TYPE_UNSPECIFIED = 0
+            ```
+        URL_PARAMS:
+            The client secret stands in the form.
+
+            ```proto
+            URL_PARAMS = 1
+            ```
+        BASIC_AUTH:
+            The client secret stands in the Authorization header.
+
+            ```proto
+            BASIC_AUTH = 2
+            ```
+    """
+
+    UNSPECIFIED = 0
+    URL_PARAMS = 1
+    BASIC_AUTH = 2
+
+class OIDCScope(Enum):
+    """
+    A scope of OpenID Connect.
+
+    ```proto
+    enum scalekit.v1.connections.OIDCScope
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Nothing is said.
+
+            ```proto
+            OIDC_SCOPE_UNSPECIFIED = 0
+            ```
+        openid:
+            OpenID Connect itself; it is always asked for.
+
+            ```proto
+            openid = 1
+            ```
+        profile:
+            The person's name and other facts.
+
+            ```proto
+            profile = 2
+            ```
+        email:
+            The person's e-mail address.
+
+            ```proto
+            email = 3
+            ```
+        address:
+            The person's postal address.
+
+            ```proto
+            address = 4
+            ```
+        phone:
+            The person's telephone number.
+
+            ```proto
+            phone = 5
+            ```
+    """
+
+    UNSPECIFIED = 0
+    openid = 1
+    profile = 2
+    email = 3
+    address = 4
+    phone = 5
 
 class ConnectionType(Enum):
     """
@@ -182,13 +3775,323 @@ class ConnectionType(Enum):
     SMART_FHIR = 14
     NO_AUTH = 15
 
+class ConnectionStatus(Enum):
+    """
+    How far the settings of a connection are.
+
+    ```proto
+    enum scalekit.v1.connections.ConnectionStatus
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Nothing is said.
+
+            ```proto
+            CONNECTION_STATUS_UNSPECIFIED = 0
+            ```
+        DRAFT:
+            Nothing is set yet.
+
+            ```proto
+            DRAFT = 1
+            ```
+        IN_PROGRESS:
+            Something is set, and something that a sign-in needs is not.
+
+            ```proto
+            IN_PROGRESS = 2
+            ```
+        COMPLETED:
+            All that a sign-in needs is set.
+
+            ```proto
+            COMPLETED = 3
+            ```
+    """
+
+    UNSPECIFIED = 0
+    DRAFT = 1
+    IN_PROGRESS = 2
+    COMPLETED = 3
+
+class ConnectionAuthMode(Enum):
+    """
+    For whom an application's connection holds credentials.
+
+    ```proto
+    enum scalekit.v1.connections.ConnectionAuthMode
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Nothing is said.
+
+            ```proto
+            CONNECTION_AUTH_MODE_UNSPECIFIED = 0
+            ```
+        USER:
+            For each user.
+
+            ```proto
+            USER = 1
+            ```
+        ORG_WIDE:
+            For the whole organization.
+
+            ```proto
+            ORG_WIDE = 2
+            ```
+    """
+
+    UNSPECIFIED = 0
+    USER = 1
+    ORG_WIDE = 2
+
+class ConnectionProvider(Enum):
+    """
+    Whose identity provider, or social provider, a connection leads to.
+
+    ```proto
+    enum scalekit.v1.connections.ConnectionProvider
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Nothing is said.
+
+            ```proto
+            CONNECTION_PROVIDER_UNSPECIFIED = 0
+            ```
+        OKTA:
+            Okta.
+
+            ```proto
+            OKTA = 1
+            ```
+        GOOGLE:
+            Google.
+
+            ```proto
+            GOOGLE = 2
+            ```
+        MICROSOFT_AD:
+            Microsoft Entra ID.
+
+            ```proto
+            MICROSOFT_AD = 3
+            ```
+        AUTH0:
+            Auth0.
+
+            ```proto
+            AUTH0 = 4
+            ```
+        ONELOGIN:
+            OneLogin.
+
+            ```proto
+            ONELOGIN = 5
+            ```
+        PING_IDENTITY:
+            Ping Identity.
+
+            ```proto
+            PING_IDENTITY = 6
+            ```
+        JUMPCLOUD:
+            JumpCloud.
+
+            ```proto
+            JUMPCLOUD = 7
+            ```
+        CUSTOM:
+            Any other.
+
+            ```proto
+            CUSTOM = 8
+            ```
+        GITHUB:
+            GitHub.
+
+            ```proto
+            GITHUB = 9
+            ```
+        GITLAB:
+            GitLab.
+
+            ```proto
+            GITLAB = 10
+            ```
+        LINKEDIN:
+            LinkedIn.
+
+            ```proto
+            LINKEDIN = 11
+            ```
+        SALESFORCE:
+            Salesforce.
+
+            ```proto
+            SALESFORCE = 12
+            ```
+        MICROSOFT:
+            Microsoft, with accounts of people and of companies.
+
+            ```proto
+            MICROSOFT = 13
+            ```
+        IDP_SIMULATOR:
+            The identity provider that this server plays, to try things out.
+
+            ```proto
+            IDP_SIMULATOR = 14
+            ```
+        SCALEKIT:
+            The way that `provider_key` names.
+
+            ```proto
+            SCALEKIT = 15
+            ```
+        ADFS:
+            Active Directory Federation Services.
+
+            ```proto
+            ADFS = 16
+            ```
+    """
+
+    UNSPECIFIED = 0
+    OKTA = 1
+    GOOGLE = 2
+    MICROSOFT_AD = 3
+    AUTH0 = 4
+    ONELOGIN = 5
+    PING_IDENTITY = 6
+    JUMPCLOUD = 7
+    CUSTOM = 8
+    GITHUB = 9
+    GITLAB = 10
+    LINKEDIN = 11
+    SALESFORCE = 12
+    MICROSOFT = 13
+    IDP_SIMULATOR = 14
+    SCALEKIT = 15
+    ADFS = 16
+
+class TestResultStatus(Enum):
+    """
+    How far a test of a connection is.
+
+    ```proto
+    enum scalekit.v1.connections.TestResultStatus
+    ```
+
+    Attributes:
+        PENDING:
+            Nobody has come back from the provider yet.
+
+            ```proto
+            PENDING = 0
+            ```
+        SUCCESS:
+            Somebody signed in.
+
+            ```proto
+            SUCCESS = 1
+            ```
+        FAILURE:
+            It failed: the error says why.
+
+            ```proto
+            FAILURE = 2
+            ```
+    """
+
+    PENDING = 0
+    SUCCESS = 1
+    FAILURE = 2
+
 
 _DESC = file_desc(
-    b'\n)scalekit/v1/connections/connections.proto\x12\x17scalekit.v1.connections*U\n\x10PasswordlessType\x12 \n\x1cPasswordlessType_UNSPECIFIED\x10\x00\x12\x08\n\x04LINK\x10\x01\x12\x07\n\x03OTP\x10\x02\x12\x0c\n\x08LINK_OTP\x10\x03*\xee\x01\n\x0eConnectionType\x12\x0b\n\x07INVALID\x10\x00\x12\x08\n\x04OIDC\x10\x01\x12\x08\n\x04SAML\x10\x02\x12\x0c\n\x08PASSWORD\x10\x03\x12\t\n\x05OAUTH\x10\x04\x12\x10\n\x0cPASSWORDLESS\x10\x05\x12\t\n\x05BASIC\x10\x06\x12\n\n\x06BEARER\x10\x07\x12\x0b\n\x07API_KEY\x10\x08\x12\x0c\n\x08WEBAUTHN\x10\t\x12\r\n\tOAUTH_M2M\x10\n\x12\x11\n\rTRELLO_OAUTH1\x10\x0b\x12\x0e\n\nGOOGLE_DWD\x10\x0c\x12\x0f\n\x0bTRUSTED_IDP\x10\r\x12\x0e\n\nSMART_FHIR\x10\x0e\x12\x0b\n\x07NO_AUTH\x10\x0fb\x06proto3',
-    [],
+    b'\n)scalekit/v1/connections/connections.proto\x12\x17scalekit.v1.connections\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a!scalekit/v1/domains/domains.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\xbc\x01\n"CreateEnvironmentConnectionRequest\x12Q\n\nconnection\x18\x01 \x01(\x0b2).scalekit.v1.connections.CreateConnectionR\nconnectionB\x06\xbaH\x03\xc8\x01\x01\x129\n\x05flags\x18\x02 \x01(\x0b2\x1e.scalekit.v1.connections.FlagsH\x00R\x05flags\x88\x01\x01B\x08\n\x06_flags"\xf5\x01\n\x17CreateConnectionRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\xa5\x01\n\nconnection\x18\x03 \x01(\x0b2).scalekit.v1.connections.CreateConnectionR\nconnectionBZ\xbaHW\xba\x01Q\x126OAUTH, PASSWORDLESS and WEBAUTHN are not supported yet\x1a\x17!(this.type in [4,5,9])\xc8\x01\x01"\x90\x05\n\x10CreateConnection\x12Q\n\x08provider\x18\x01 \x01(\x0e2+.scalekit.v1.connections.ConnectionProviderR\x08providerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12E\n\x04type\x18\x02 \x01(\x0e2\'.scalekit.v1.connections.ConnectionTypeR\x04typeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12!\n\x0cprovider_key\x18\x03 \x01(\tR\x0bproviderKey\x12\x1a\n\x06key_id\x18\x04 \x01(\tH\x00R\x05keyId\x88\x01\x01\x121\n\x07context\x18\x05 \x01(\x0b2\x17.google.protobuf.StructR\x07context\x12R\n\tauth_mode\x18\x06 \x01(\x0e2+.scalekit.v1.connections.ConnectionAuthModeR\x08authModeB\x08\xbaH\x05\x82\x01\x02\x10\x01B\t\n\x07_key_id:\x90\x02\xbaHV\x1aT\x12$provider or provider_key is required\x1a,has(this.provider_key) || this.provider != 0\xbaHb\x1a`\x12\x1einvalid value for provider_key\x1a>this.provider == 15 ? this.provider_key in [\'SCALEKIT\'] : true\xbaHO\x1aM\x12\x18invalid value for key_id\x1a1this.type == 9 ? this.key_id == \'WEBAUTHN\' : true"\xb9\x0e\n\nConnection\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12G\n\x08provider\x18\x02 \x01(\x0e2+.scalekit.v1.connections.ConnectionProviderR\x08provider\x12;\n\x04type\x18\x03 \x01(\x0e2\'.scalekit.v1.connections.ConnectionTypeR\x04type\x12F\n\x06status\x18\x04 \x01(\x0e2).scalekit.v1.connections.ConnectionStatusR\x06statusB\x03\xe0A\x03\x12\x18\n\x07enabled\x18\x05 \x01(\x08R\x07enabled\x12#\n\rdebug_enabled\x18\x06 \x01(\x08R\x0cdebugEnabled\x12,\n\x0forganization_id\x18\x07 \x01(\tH\x01R\x0eorganizationId\x88\x01\x01\x12&\n\x0fui_button_title\x18\x08 \x01(\tR\ruiButtonTitle\x12Y\n\x12configuration_type\x18\t \x01(\x0e2*.scalekit.v1.connections.ConfigurationTypeR\x11configurationType\x12.\n\x13test_connection_uri\x18\x0c \x01(\tR\x11testConnectionUri\x12\x81\x01\n\x11attribute_mapping\x18\x0f \x03(\x0b29.scalekit.v1.connections.Connection.AttributeMappingEntryR\x10attributeMappingB\x19\xbaH\x16\x9a\x01\x13\x10\x1e"\x06r\x04\x10\x01\x18d*\x07r\x05\x10\x01\x18\x80\x02\x12@\n\x0bcreate_time\x18\x10 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTimeB\x03\xe0A\x03\x12@\n\x0bupdate_time\x18\x11 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTimeB\x03\xe0A\x03\x12P\n\x0boidc_config\x18\x12 \x01(\x0b2-.scalekit.v1.connections.OIDCConnectionConfigH\x00R\noidcConfig\x12X\n\x0bsaml_config\x18\x13 \x01(\x0b25.scalekit.v1.connections.SAMLConnectionConfigResponseH\x00R\nsamlConfig\x12S\n\x0coauth_config\x18\x14 \x01(\x0b2..scalekit.v1.connections.OAuthConnectionConfigH\x00R\x0boauthConfig\x12^\n\x13passwordless_config\x18\x16 \x01(\x0b2+.scalekit.v1.connections.PasswordLessConfigH\x00R\x12passwordlessConfig\x12P\n\rstatic_config\x18\x1a \x01(\x0b2).scalekit.v1.connections.StaticAuthConfigH\x00R\x0cstaticConfig\x12X\n\x0fwebauthn_config\x18\x1b \x01(\x0b2-.scalekit.v1.connections.WebAuthConfigurationH\x00R\x0ewebauthnConfig\x12V\n\x11google_dwd_config\x18\x1c \x01(\x0b2(.scalekit.v1.connections.GoogleDWDConfigH\x00R\x0fgoogleDwdConfig\x12!\n\x0cprovider_key\x18\x17 \x01(\tR\x0bproviderKey\x125\n\x07domains\x18\x18 \x03(\x0b2\x1b.scalekit.v1.domains.DomainR\x07domains\x12\x1a\n\x06key_id\x18\x19 \x01(\tH\x02R\x05keyId\x88\x01\x01\x12.\n\x0emcp_server_url\x18\x1d \x01(\tH\x03R\x0cmcpServerUrlB\x03\xe0A\x03\x88\x01\x01\x126\n\x12resolved_proxy_url\x18\x1e \x01(\tH\x04R\x10resolvedProxyUrlB\x03\xe0A\x03\x88\x01\x01\x12H\n\tauth_mode\x18\x1f \x01(\x0e2+.scalekit.v1.connections.ConnectionAuthModeR\x08authMode\x1aC\n\x15AttributeMappingEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08settingsB\x12\n\x10_organization_idB\t\n\x07_key_idB\x11\n\x0f_mcp_server_urlB\x15\n\x13_resolved_proxy_url"_\n\x18CreateConnectionResponse\x12C\n\nconnection\x18\x01 \x01(\x0b2#.scalekit.v1.connections.ConnectionR\nconnection"\xa7\x01\n"UpdateEnvironmentConnectionRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12Q\n\nconnection\x18\x03 \x01(\x0b2).scalekit.v1.connections.UpdateConnectionR\nconnectionB\x06\xbaH\x03\xc8\x01\x01"\xb6\x0c\n\x10UpdateConnection\x12Q\n\x08provider\x18\x02 \x01(\x0e2+.scalekit.v1.connections.ConnectionProviderR\x08providerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12E\n\x04type\x18\x03 \x01(\x0e2\'.scalekit.v1.connections.ConnectionTypeR\x04typeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12?\n\rdebug_enabled\x18\x06 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0cdebugEnabled\x12D\n\x0fui_button_title\x18\x08 \x01(\x0b2\x1c.google.protobuf.StringValueR\ruiButtonTitle\x12Y\n\x12configuration_type\x18\x0b \x01(\x0e2*.scalekit.v1.connections.ConfigurationTypeR\x11configurationType\x12\x87\x01\n\x11attribute_mapping\x18\x0f \x03(\x0b2?.scalekit.v1.connections.UpdateConnection.AttributeMappingEntryR\x10attributeMappingB\x19\xbaH\x16\x9a\x01\x13\x10\x1e"\x06r\x04\x10\x01\x18d*\x07r\x05\x10\x01\x18\x80\x02\x12P\n\x0boidc_config\x18\x10 \x01(\x0b2-.scalekit.v1.connections.OIDCConnectionConfigH\x00R\noidcConfig\x12W\n\x0bsaml_config\x18\x11 \x01(\x0b24.scalekit.v1.connections.SAMLConnectionConfigRequestH\x00R\nsamlConfig\x12S\n\x0coauth_config\x18\x12 \x01(\x0b2..scalekit.v1.connections.OAuthConnectionConfigH\x00R\x0boauthConfig\x12^\n\x13passwordless_config\x18\x14 \x01(\x0b2+.scalekit.v1.connections.PasswordLessConfigH\x00R\x12passwordlessConfig\x12P\n\rstatic_config\x18\x17 \x01(\x0b2).scalekit.v1.connections.StaticAuthConfigH\x00R\x0cstaticConfig\x12X\n\x0fwebauthn_config\x18\x18 \x01(\x0b2-.scalekit.v1.connections.WebAuthConfigurationH\x00R\x0ewebauthnConfig\x12V\n\x11google_dwd_config\x18\x19 \x01(\x0b2(.scalekit.v1.connections.GoogleDWDConfigH\x00R\x0fgoogleDwdConfig\x12!\n\x0cprovider_key\x18\x15 \x01(\tR\x0bproviderKey\x12&\n\x06key_id\x18\x16 \x01(\tH\x01R\x05keyIdB\n\xbaH\x07r\x05\x10\x01\x18\xac\x02\x88\x01\x01\x1aC\n\x15AttributeMappingEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n\n\x08settingsB\t\n\x07_key_id:\x90\x02\xbaHV\x1aT\x12$provider or provider_key is required\x1a,has(this.provider_key) || this.provider != 0\xbaHb\x1a`\x12\x1einvalid value for provider_key\x1a>this.provider == 15 ? this.provider_key in [\'SCALEKIT\'] : true\xbaHO\x1aM\x12\x18invalid value for key_id\x1a1this.type == 9 ? this.key_id == \'WEBAUTHN\' : true"_\n\x18UpdateConnectionResponse\x12C\n\nconnection\x18\x01 \x01(\x0b2#.scalekit.v1.connections.ConnectionR\nconnection"h\n\x17DeleteConnectionRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x02id\x18\x03 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18 "Q\n\x1fGetEnvironmentConnectionRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 "e\n\x14GetConnectionRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x02id\x18\x03 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18 "\\\n\x15GetConnectionResponse\x12C\n\nconnection\x18\x01 \x01(\x0b2#.scalekit.v1.connections.ConnectionR\nconnection"\xc4\x01\n\x16ListConnectionsRequest\x127\n\x0forganization_id\x18\x01 \x01(\tH\x00R\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x88\x01\x01\x12\'\n\x06domain\x18\x03 \x01(\tH\x01R\x06domainB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x88\x01\x01\x12\x1d\n\x07include\x18\x04 \x01(\tH\x02R\x07include\x88\x01\x01B\x12\n\x10_organization_idB\t\n\x07_domainB\n\n\x08_include"d\n\x17ListConnectionsResponse\x12I\n\x0bconnections\x18\x01 \x03(\x0b2\'.scalekit.v1.connections.ListConnectionR\x0bconnections"\x8f\x05\n\x0eListConnection\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12G\n\x08provider\x18\x02 \x01(\x0e2+.scalekit.v1.connections.ConnectionProviderR\x08provider\x12;\n\x04type\x18\x03 \x01(\x0e2\'.scalekit.v1.connections.ConnectionTypeR\x04type\x12F\n\x06status\x18\x04 \x01(\x0e2).scalekit.v1.connections.ConnectionStatusR\x06statusB\x03\xe0A\x03\x12\x18\n\x07enabled\x18\x05 \x01(\x08R\x07enabled\x12\'\n\x0forganization_id\x18\x06 \x01(\tR\x0eorganizationId\x12&\n\x0fui_button_title\x18\x07 \x01(\tR\ruiButtonTitle\x12\x18\n\x07domains\x18\x08 \x03(\tR\x07domains\x12+\n\x11organization_name\x18\t \x01(\tR\x10organizationName\x12!\n\x0cprovider_key\x18\n \x01(\tR\x0bproviderKey\x12\x15\n\x06key_id\x18\x0b \x01(\tR\x05keyId\x12>\n\ncreated_at\x18\x0c \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAtB\x03\xe0A\x03\x12)\n\x0emcp_server_url\x18\r \x01(\tR\x0cmcpServerUrlB\x03\xe0A\x03\x12H\n\tauth_mode\x18\x0e \x01(\x0e2+.scalekit.v1.connections.ConnectionAuthModeR\x08authMode"h\n\x17ToggleConnectionRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x02id\x18\x03 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18 "p\n\x18ToggleConnectionResponse\x12\x18\n\x07enabled\x18\x01 \x01(\x08R\x07enabled\x12(\n\rerror_message\x18\x02 \x01(\tH\x00R\x0cerrorMessage\x88\x01\x01B\x10\n\x0e_error_message"\xce\t\n\x14OIDCConnectionConfig\x124\n\x06issuer\x18\x01 \x01(\x0b2\x1c.google.protobuf.StringValueR\x06issuer\x12K\n\x12discovery_endpoint\x18\x02 \x01(\x0b2\x1c.google.protobuf.StringValueR\x11discoveryEndpoint\x12A\n\rauthorize_uri\x18\x03 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0cauthorizeUri\x129\n\ttoken_uri\x18\x04 \x01(\x0b2\x1c.google.protobuf.StringValueR\x08tokenUri\x12@\n\ruser_info_uri\x18\x05 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0buserInfoUri\x127\n\x08jwks_uri\x18\x06 \x01(\x0b2\x1c.google.protobuf.StringValueR\x07jwksUri\x129\n\tclient_id\x18\x08 \x01(\x0b2\x1c.google.protobuf.StringValueR\x08clientId\x12A\n\rclient_secret\x18\t \x01(\x0b2\x1c.google.protobuf.StringValueR\x0cclientSecret\x12:\n\x06scopes\x18\n \x03(\x0e2".scalekit.v1.connections.OIDCScopeR\x06scopes\x12N\n\x0ftoken_auth_type\x18\x0b \x01(\x0e2&.scalekit.v1.connections.TokenAuthTypeR\rtokenAuthType\x12!\n\x0credirect_uri\x18\x0c \x01(\tR\x0bredirectUri\x12=\n\x0cpkce_enabled\x18\r \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0bpkceEnabled\x12J\n\x13idp_logout_required\x18\x0e \x01(\x0b2\x1a.google.protobuf.BoolValueR\x11idpLogoutRequired\x12Z\n\x18post_logout_redirect_uri\x18\x0f \x01(\x0b2\x1c.google.protobuf.StringValueR\x15postLogoutRedirectUriB\x03\xe0A\x03\x12h\n\x1fbackchannel_logout_redirect_uri\x18\x10 \x01(\x0b2\x1c.google.protobuf.StringValueR\x1cbackchannelLogoutRedirectUriB\x03\xe0A\x03\x12V\n\x1async_user_profile_on_login\x18\x11 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x16syncUserProfileOnLogin\x12d\n!jit_provisioning_with_sso_enabled\x18\x12 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1djitProvisioningWithSsoEnabled"\xdd\x0c\n\x15OAuthConnectionConfig\x12A\n\rauthorize_uri\x18\x03 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0cauthorizeUri\x129\n\ttoken_uri\x18\x04 \x01(\x0b2\x1c.google.protobuf.StringValueR\x08tokenUri\x12@\n\ruser_info_uri\x18\x05 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0buserInfoUri\x129\n\tclient_id\x18\x08 \x01(\x0b2\x1c.google.protobuf.StringValueR\x08clientId\x12A\n\rclient_secret\x18\t \x01(\x0b2\x1c.google.protobuf.StringValueR\x0cclientSecret\x12\x16\n\x06scopes\x18\n \x03(\tR\x06scopes\x12!\n\x0credirect_uri\x18\x0c \x01(\tR\x0bredirectUri\x12=\n\x0cpkce_enabled\x18\r \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0bpkceEnabled\x124\n\x06prompt\x18\x0e \x01(\x0b2\x1c.google.protobuf.StringValueR\x06prompt\x12H\n\x12use_platform_creds\x18\x0f \x01(\x0b2\x1a.google.protobuf.BoolValueR\x10usePlatformCreds\x12=\n\x0baccess_type\x18\x10 \x01(\x0b2\x1c.google.protobuf.StringValueR\naccessType\x12H\n\x11custom_scope_name\x18\x11 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0fcustomScopeName\x12V\n\x1async_user_profile_on_login\x18\x12 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x16syncUserProfileOnLogin\x12H\n\x11token_access_type\x18\x13 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0ftokenAccessType\x129\n\ttenant_id\x18\x14 \x01(\x0b2\x1c.google.protobuf.StringValueR\x08tenantId\x128\n\x07is_cimd\x18\x15 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06isCimdB\x03\xe0A\x03\x127\n\x08app_name\x18\x16 \x01(\x0b2\x1c.google.protobuf.StringValueR\x07appName\x12U\n\x0foptional_scopes\x18\x17 \x01(\x0b2\'.scalekit.v1.connections.OptionalScopesH\x00R\x0eoptionalScopes\x88\x01\x01\x12M\n\nextensions\x18\x18 \x01(\x0b2(.scalekit.v1.connections.OauthExtensionsH\x01R\nextensions\x88\x01\x01\x12Y\n\x1atoken_endpoint_auth_method\x18\x19 \x01(\x0b2\x1c.google.protobuf.StringValueR\x17tokenEndpointAuthMethod\x12X\n\x19googleads_developer_token\x18\x1a \x01(\x0b2\x1c.google.protobuf.StringValueR\x17googleadsDeveloperToken\x12R\n\x17scope_selection_allowed\x18\x1b \x01(\x0b2\x1a.google.protobuf.BoolValueR\x15scopeSelectionAllowed\x12\'\n\x0frequired_scopes\x18\x1c \x03(\tR\x0erequiredScopes\x128\n\x18required_optional_scopes\x18\x1d \x03(\tR\x16requiredOptionalScopesB\x12\n\x10_optional_scopesB\r\n\x0b_extensions"\x9f\x02\n\x0fOauthExtensions\x12?\n\x05smart\x18\x01 \x01(\x0b2$.scalekit.v1.connections.SmartConfigH\x00R\x05smart\x88\x01\x01\x12x\n\x16extra_authorize_params\x18\x02 \x03(\x0b2B.scalekit.v1.connections.OauthExtensions.ExtraAuthorizeParamsEntryR\x14extraAuthorizeParams\x1aG\n\x19ExtraAuthorizeParamsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x08\n\x06_smart"7\n\x0bSmartConfig\x12\x10\n\x03aud\x18\x01 \x01(\tR\x03aud\x12\x16\n\x06domain\x18\x02 \x01(\tR\x06domain"G\n\x0eOptionalScopes\x12\x16\n\x06scopes\x18\x01 \x03(\tR\x06scopes\x12\x1d\n\nfield_name\x18\x02 \x01(\tR\tfieldName"\xb6\x02\n\x0fGoogleDWDConfig\x12S\n\x14service_account_json\x18\x01 \x01(\x0b2\x1c.google.protobuf.StringValueR\x12serviceAccountJsonB\x03\xe0A\x04\x12\x16\n\x06scopes\x18\x02 \x03(\tR\x06scopes\x129\n\ttoken_uri\x18\x03 \x01(\x0b2\x1c.google.protobuf.StringValueR\x08tokenUri\x12R\n\x17scope_selection_allowed\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x15scopeSelectionAllowed\x12\'\n\x0frequired_scopes\x18\x05 \x03(\tR\x0erequiredScopes"\x8e\x06\n\x12PasswordLessConfig\x12=\n\x04type\x18\x01 \x01(\x0e2).scalekit.v1.connections.PasswordlessTypeR\x04type\x12?\n\tfrequency\x18\x02 \x01(\x0b2\x1c.google.protobuf.UInt32ValueH\x00R\tfrequency\x88\x01\x01\x12=\n\x08validity\x18\x03 \x01(\x0b2\x1c.google.protobuf.UInt32ValueH\x01R\x08validity\x88\x01\x01\x12^\n\x1benforce_same_browser_origin\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueH\x02R\x18enforceSameBrowserOrigin\x88\x01\x01\x12U\n\x15code_challenge_length\x18\x05 \x01(\x0b2\x1c.google.protobuf.UInt32ValueH\x03R\x13codeChallengeLength\x88\x01\x01\x12_\n\x13code_challenge_type\x18\x06 \x01(\x0e2*.scalekit.v1.connections.CodeChallengeTypeH\x04R\x11codeChallengeType\x88\x01\x01\x12\x81\x01\n-regenerate_passwordless_credentials_on_resend\x18\x07 \x01(\x0b2\x1a.google.protobuf.BoolValueH\x05R)regeneratePasswordlessCredentialsOnResend\x88\x01\x01B\x0c\n\n_frequencyB\x0b\n\t_validityB\x1e\n\x1c_enforce_same_browser_originB\x18\n\x16_code_challenge_lengthB\x16\n\x14_code_challenge_typeB0\n._regenerate_passwordless_credentials_on_resend"P\n\x10StaticAuthConfig\x12<\n\rstatic_config\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x0cstaticConfig"\xc2\x15\n\x14WebAuthConfiguration\x12@\n\x02rp\x18\x01 \x01(\x0b20.scalekit.v1.connections.WebAuthConfiguration.RpR\x02rp\x12[\n\x0battestation\x18\x02 \x01(\x0b29.scalekit.v1.connections.WebAuthConfiguration.AttestationR\x0battestation\x12d\n\x0eauthenticators\x18\x03 \x01(\x0b2<.scalekit.v1.connections.WebAuthConfiguration.AuthenticatorsR\x0eauthenticators\x12}\n\x17authenticator_selection\x18\x04 \x01(\x0b2D.scalekit.v1.connections.WebAuthConfiguration.AuthenticatorSelectionR\x16authenticatorSelection\x12O\n\x07timeout\x18\x05 \x01(\x0b25.scalekit.v1.connections.WebAuthConfiguration.TimeoutR\x07timeout\x128\n\x18enable_auto_registration\x18\x06 \x01(\x08R\x16enableAutoRegistration\x12.\n\x13show_passkey_button\x18\x07 \x01(\x08R\x11showPasskeyButton\x128\n\x18enable_conditional_login\x18\x08 \x01(\x08R\x16enableConditionalLogin\x1aH\n\x02Rp\x12\x1c\n\x03ids\x18\x01 \x03(\tR\x03idsB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\n\x12$\n\x07origins\x18\x02 \x03(\tR\x07originsB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\n\x1a\xc1\x01\n\x0bAttestation\x12p\n\x15conveyance_preference\x18\x01 \x01(\x0b2\x1c.google.protobuf.StringValueR\x14conveyancePreferenceB\x1d\xbaH\x1ar\x18R\x04noneR\x08indirectR\x06direct\x12@\n\x17enterprise_approved_ids\x18\x02 \x03(\tR\x15enterpriseApprovedIdsB\x08\xbaH\x05\x92\x01\x02\x102\x1a\xdb\t\n\x0eAuthenticators\x12A\n\x0evalidate_entry\x18\x01 \x01(\x0b2\x1a.google.protobuf.BoolValueR\rvalidateEntry\x12d\n!validate_entry_permit_zero_aaguid\x18\x02 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1dvalidateEntryPermitZeroAaguid\x12E\n\x10validate_anchors\x18\x03 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0fvalidateAnchors\x12C\n\x0fvalidate_status\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0evalidateStatus\x12V\n\x19validate_attestation_type\x18\x05 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x17validateAttestationType\x12\x9a\x03\n\x1cdesired_authenticator_status\x18\x06 \x03(\tR\x1adesiredAuthenticatorStatusB\xd7\x02\xbaH\xd3\x02\x92\x01\xcf\x02\x10\n"\xca\x02r\xc7\x02R\x12NOT_FIDO_CERTIFIEDR\x0eFIDO_CERTIFIEDR\x18USER_VERIFICATION_BYPASSR\x1aATTESTATION_KEY_COMPROMISER\x1aUSER_KEY_REMOTE_COMPROMISER\x1cUSER_KEY_PHYSICAL_COMPROMISER\x10UPDATE_AVAILABLER\x07REVOKEDR\x18SELF_ASSERTION_SUBMITTEDR\x11FIDO_CERTIFIED_L1R\x15FIDO_CERTIFIED_L1plusR\x11FIDO_CERTIFIED_L2R\x15FIDO_CERTIFIED_L2plusR\x11FIDO_CERTIFIED_L3R\x15FIDO_CERTIFIED_L3plus\x12\x9e\x03\n\x1eundesired_authenticator_status\x18\x07 \x03(\tR\x1cundesiredAuthenticatorStatusB\xd7\x02\xbaH\xd3\x02\x92\x01\xcf\x02\x10\n"\xca\x02r\xc7\x02R\x12NOT_FIDO_CERTIFIEDR\x0eFIDO_CERTIFIEDR\x18USER_VERIFICATION_BYPASSR\x1aATTESTATION_KEY_COMPROMISER\x1aUSER_KEY_REMOTE_COMPROMISER\x1cUSER_KEY_PHYSICAL_COMPROMISER\x10UPDATE_AVAILABLER\x07REVOKEDR\x18SELF_ASSERTION_SUBMITTEDR\x11FIDO_CERTIFIED_L1R\x15FIDO_CERTIFIED_L1plusR\x11FIDO_CERTIFIED_L2R\x15FIDO_CERTIFIED_L2plusR\x11FIDO_CERTIFIED_L3R\x15FIDO_CERTIFIED_L3plus\x1a\x86\x02\n\x16AuthenticatorSelection\x12r\n\x11user_verification\x18\x01 \x01(\x0b2\x1c.google.protobuf.StringValueR\x10userVerificationB\'\xbaH$r"R\x08requiredR\tpreferredR\x0bdiscouraged\x12x\n\x18authenticator_attachment\x18\x02 \x01(\x0b2\x1c.google.protobuf.StringValueR\x17authenticatorAttachmentB\x1f\xbaH\x1cr\x1aR\x08platformR\x0ecross-platform\x1a\xbb\x02\n\x07Timeout\x12N\n\x0cregistration\x18\x01 \x01(\x0b2\x19.google.protobuf.DurationR\x0cregistrationB\x0f\xbaH\x0c\xaa\x01\t"\x03\x08\x88\x0e2\x02\x08x\x12U\n\x10registration_uvd\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x0fregistrationUvdB\x0f\xbaH\x0c\xaa\x01\t"\x03\x08\x88\x0e2\x02\x08x\x12@\n\x05login\x18\x03 \x01(\x0b2\x19.google.protobuf.DurationR\x05loginB\x0f\xbaH\x0c\xaa\x01\t"\x03\x08\x88\x0e2\x02\x08x\x12G\n\tlogin_uvd\x18\x04 \x01(\x0b2\x19.google.protobuf.DurationR\x08loginUvdB\x0f\xbaH\x0c\xaa\x01\t"\x03\x08\x88\x0e2\x02\x08x"\xd4\x0c\n\x1bSAMLConnectionConfigRequest\x12F\n\x10idp_metadata_url\x18\x01 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0eidpMetadataUrl\x12@\n\ridp_entity_id\x18\x02 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0bidpEntityId\x12<\n\x0bidp_sso_url\x18\x03 \x01(\x0b2\x1c.google.protobuf.StringValueR\tidpSsoUrl\x12E\n\x0fidp_certificate\x18\x04 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0eidpCertificate\x12<\n\x0bidp_slo_url\x18\x05 \x01(\x0b2\x1c.google.protobuf.StringValueR\tidpSloUrl\x12D\n\x0fui_button_title\x18\x06 \x01(\x0b2\x1c.google.protobuf.StringValueR\ruiButtonTitle\x12R\n\x12idp_name_id_format\x18\x07 \x01(\x0e2%.scalekit.v1.connections.NameIdFormatR\x0fidpNameIdFormat\x12^\n\x17idp_sso_request_binding\x18\x08 \x01(\x0e2\'.scalekit.v1.connections.RequestBindingR\x14idpSsoRequestBinding\x12^\n\x17idp_slo_request_binding\x18\t \x01(\x0e2\'.scalekit.v1.connections.RequestBindingR\x14idpSloRequestBinding\x12[\n\x13saml_signing_option\x18\n \x01(\x0e2+.scalekit.v1.connections.SAMLSigningOptionsR\x11samlSigningOption\x12;\n\x0bforce_authn\x18\x0e \x01(\x0b2\x1a.google.protobuf.BoolValueR\nforceAuthn\x12N\n\x14default_redirect_uri\x18\x0f \x01(\x0b2\x1c.google.protobuf.StringValueR\x12defaultRedirectUri\x12K\n\x13assertion_encrypted\x18\x10 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x12assertionEncrypted\x12J\n\x13want_request_signed\x18\x11 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x11wantRequestSigned\x12C\n\x0ecertificate_id\x18\x12 \x01(\x0b2\x1c.google.protobuf.StringValueR\rcertificateId\x12D\n\x10idp_slo_required\x18\x13 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0eidpSloRequired\x12>\n\x0csp_entity_id\x18\x14 \x01(\x0b2\x1c.google.protobuf.StringValueR\nspEntityId\x12F\n\x10sp_assertion_url\x18\x15 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0espAssertionUrl\x12:\n\nsp_slo_url\x18\x16 \x01(\x0b2\x1c.google.protobuf.StringValueR\x08spSloUrl\x12V\n\x1async_user_profile_on_login\x18\x17 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x16syncUserProfileOnLogin\x12d\n!jit_provisioning_with_sso_enabled\x18\x18 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1djitProvisioningWithSsoEnabled"\xaa\r\n\x1cSAMLConnectionConfigResponse\x12 \n\x0csp_entity_id\x18\x01 \x01(\tR\nspEntityId\x12(\n\x10sp_assertion_url\x18\x02 \x01(\tR\x0espAssertionUrl\x12&\n\x0fsp_metadata_url\x18\x03 \x01(\tR\rspMetadataUrl\x12F\n\x10idp_metadata_url\x18\x04 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0eidpMetadataUrl\x12@\n\ridp_entity_id\x18\x05 \x01(\x0b2\x1c.google.protobuf.StringValueR\x0bidpEntityId\x12<\n\x0bidp_sso_url\x18\x06 \x01(\x0b2\x1c.google.protobuf.StringValueR\tidpSsoUrl\x12R\n\x10idp_certificates\x18\x07 \x03(\x0b2\'.scalekit.v1.connections.IDPCertificateR\x0fidpCertificates\x12<\n\x0bidp_slo_url\x18\x08 \x01(\x0b2\x1c.google.protobuf.StringValueR\tidpSloUrl\x12D\n\x0fui_button_title\x18\t \x01(\x0b2\x1c.google.protobuf.StringValueR\ruiButtonTitle\x12R\n\x12idp_name_id_format\x18\n \x01(\x0e2%.scalekit.v1.connections.NameIdFormatR\x0fidpNameIdFormat\x12^\n\x17idp_sso_request_binding\x18\x0b \x01(\x0e2\'.scalekit.v1.connections.RequestBindingR\x14idpSsoRequestBinding\x12^\n\x17idp_slo_request_binding\x18\x0c \x01(\x0e2\'.scalekit.v1.connections.RequestBindingR\x14idpSloRequestBinding\x12[\n\x13saml_signing_option\x18\r \x01(\x0e2+.scalekit.v1.connections.SAMLSigningOptionsR\x11samlSigningOption\x12U\n\x19allow_idp_initiated_login\x18\x0e \x01(\x0b2\x1a.google.protobuf.BoolValueR\x16allowIdpInitiatedLogin\x12;\n\x0bforce_authn\x18\x0f \x01(\x0b2\x1a.google.protobuf.BoolValueR\nforceAuthn\x12N\n\x14default_redirect_uri\x18\x10 \x01(\x0b2\x1c.google.protobuf.StringValueR\x12defaultRedirectUri\x12K\n\x13assertion_encrypted\x18\x11 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x12assertionEncrypted\x12J\n\x13want_request_signed\x18\x12 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x11wantRequestSigned\x12C\n\x0ecertificate_id\x18\x13 \x01(\x0b2\x1c.google.protobuf.StringValueR\rcertificateId\x12D\n\x10idp_slo_required\x18\x14 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0eidpSloRequired\x12?\n\nsp_slo_url\x18\x15 \x01(\x0b2\x1c.google.protobuf.StringValueR\x08spSloUrlB\x03\xe0A\x03\x12V\n\x1async_user_profile_on_login\x18\x16 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x16syncUserProfileOnLogin\x12d\n!jit_provisioning_with_sso_enabled\x18\x17 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1djitProvisioningWithSsoEnabled"\xd4\x01\n\x0eIDPCertificate\x12 \n\x0bcertificate\x18\x01 \x01(\tR\x0bcertificate\x12;\n\x0bcreate_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bexpiry_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\nexpiryTime\x12\x0e\n\x02id\x18\x04 \x01(\tR\x02id\x12\x16\n\x06issuer\x18\x05 \x01(\tR\x06issuer"9\n\x05Flags\x12\x19\n\x08is_login\x18\x01 \x01(\x08R\x07isLogin\x12\x15\n\x06is_app\x18\x02 \x01(\x08R\x05isApp"\xc9\x01\n\x19ListAppConnectionsRequest\x12$\n\tpage_size\x18\x01 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18\x1e\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12*\n\x08provider\x18\x03 \x01(\tH\x00R\x08providerB\t\xbaH\x06r\x04\x10\x01\x182\x88\x01\x01\x12$\n\x05query\x18\x04 \x01(\tH\x01R\x05queryB\t\xbaH\x06r\x04\x10\x03\x18d\x88\x01\x01B\x0b\n\t_providerB\x08\n\x06_query"\xd6\x01\n\x1aListAppConnectionsResponse\x12I\n\x0bconnections\x18\x01 \x03(\x0b2\'.scalekit.v1.connections.ListConnectionR\x0bconnections\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x03 \x01(\tR\rprevPageToken\x12\x1d\n\ntotal_size\x18\x04 \x01(\rR\ttotalSize"\xc4\x01\n AssignDomainsToConnectionRequest\x12;\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x12\xbaH\x0fr\n\x10\x01\x18 :\x04org_\xc8\x01\x01\x128\n\rconnection_id\x18\x02 \x01(\tR\x0cconnectionIdB\x13\xbaH\x10r\x0b\x10\x01\x18 :\x05conn_\xc8\x01\x01\x12)\n\ndomain_ids\x18\x03 \x03(\tR\tdomainIdsB\n\xbaH\x07\x92\x01\x04\x08\x00\x102"h\n!AssignDomainsToConnectionResponse\x12C\n\nconnection\x18\x01 \x01(\x0b2#.scalekit.v1.connections.ConnectionR\nconnection"\x90\x02\n\x17UpdateConnectionRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x02id\x18\x03 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18 \x12\xa5\x01\n\nconnection\x18\x04 \x01(\x0b2).scalekit.v1.connections.UpdateConnectionR\nconnectionBZ\xbaHW\xba\x01Q\x126OAUTH, PASSWORDLESS and WEBAUTHN are not supported yet\x1a\x17!(this.type in [4,5,9])\xc8\x01\x01"T\n"DeleteEnvironmentConnectionRequest\x12.\n\rconnection_id\x18\x03 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 "i\n"ListOrganizationConnectionsRequest\x12$\n\tpage_size\x18\x01 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18\x1e\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken"\xdf\x01\n#ListOrganizationConnectionsResponse\x12&\n\x0fnext_page_token\x18\x01 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x02 \x01(\rR\ttotalSize\x12&\n\x0fprev_page_token\x18\x03 \x01(\tR\rprevPageToken\x12I\n\x0bconnections\x18\x04 \x03(\x0b2\'.scalekit.v1.connections.ListConnectionR\x0bconnections"\xc4\x03\n$SearchOrganizationConnectionsRequest\x12"\n\x05query\x18\x01 \x01(\tH\x00R\x05queryB\x07\xbaH\x04r\x02\x18d\x88\x01\x01\x12\x1f\n\x08provider\x18\x02 \x01(\tH\x01R\x08provider\x88\x01\x01\x12P\n\x06status\x18\x03 \x01(\x0e2).scalekit.v1.connections.ConnectionStatusH\x02R\x06statusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x88\x01\x01\x12_\n\x0fconnection_type\x18\x04 \x01(\x0e2\'.scalekit.v1.connections.ConnectionTypeH\x03R\x0econnectionTypeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x88\x01\x01\x12$\n\tpage_size\x18\x05 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18\x1e\x12\x1d\n\npage_token\x18\x06 \x01(\tR\tpageToken\x12\x1d\n\x07enabled\x18\x07 \x01(\x08H\x04R\x07enabled\x88\x01\x01B\x08\n\x06_queryB\x0b\n\t_providerB\t\n\x07_statusB\x12\n\x10_connection_typeB\n\n\x08_enabled"\xe1\x01\n%SearchOrganizationConnectionsResponse\x12&\n\x0fnext_page_token\x18\x01 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x02 \x01(\rR\ttotalSize\x12&\n\x0fprev_page_token\x18\x03 \x01(\tR\rprevPageToken\x12I\n\x0bconnections\x18\x04 \x03(\x0b2\'.scalekit.v1.connections.ListConnectionR\x0bconnections"T\n"ToggleEnvironmentConnectionRequest\x12.\n\rconnection_id\x18\x02 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 "\x86\x01\n\x1eGetConnectionTestResultRequest\x12,\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\x07\xbaH\x04r\x02\x10\x01\x126\n\x0ftest_request_id\x18\x02 \x01(\tR\rtestRequestIdB\x0e\xbaH\x0br\t\x10\x01:\x05test_"\xbd\x02\n\x1fGetConnectionTestResultResponse\x12A\n\x06status\x18\x01 \x01(\x0e2).scalekit.v1.connections.TestResultStatusR\x06status\x12 \n\tuser_info\x18\x02 \x01(\tH\x00R\x08userInfo\x88\x01\x01\x12\x19\n\x05error\x18\x03 \x01(\tH\x01R\x05error\x88\x01\x01\x120\n\x11error_description\x18\x04 \x01(\tH\x02R\x10errorDescription\x88\x01\x01\x12(\n\rerror_details\x18\x05 \x01(\tH\x03R\x0cerrorDetails\x88\x01\x01B\x0c\n\n_user_infoB\x08\n\x06_errorB\x14\n\x12_error_descriptionB\x10\n\x0e_error_details"\x8b\x01\n\x1bGetConnectionContextRequest\x128\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\x13\xbaH\x10r\x0b\x10\x01\x18 :\x05conn_\xc8\x01\x01\x122\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x00\x18 "Q\n\x1cGetConnectionContextResponse\x121\n\x07context\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x07context"\xc1\x01\n\x1eUpdateConnectionContextRequest\x128\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\x13\xbaH\x10r\x0b\x10\x01\x18 :\x05conn_\xc8\x01\x01\x122\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x00\x18 \x121\n\x07context\x18\x03 \x01(\x0b2\x17.google.protobuf.StructR\x07context*W\n\x11CodeChallengeType\x12#\n\x1fCODE_CHALLENGE_TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07NUMERIC\x10\x01\x12\x10\n\x0cALPHANUMERIC\x10\x02*R\n\x11ConfigurationType\x12"\n\x1eCONFIGURATION_TYPE_UNSPECIFIED\x10\x00\x12\r\n\tDISCOVERY\x10\x01\x12\n\n\x06MANUAL\x10\x02*a\n\x0cNameIdFormat\x12\x16\n\x12NAME_ID_FORMAT_NIL\x10\x00\x12\x0f\n\x0bUNSPECIFIED\x10\x01\x12\t\n\x05EMAIL\x10\x02\x12\r\n\tTRANSIENT\x10\x03\x12\x0e\n\nPERSISTENT\x10\x04*U\n\x10PasswordlessType\x12 \n\x1cPasswordlessType_UNSPECIFIED\x10\x00\x12\x08\n\x04LINK\x10\x01\x12\x07\n\x03OTP\x10\x02\x12\x0c\n\x08LINK_OTP\x10\x03*\xd8\x01\n\x12SAMLSigningOptions\x12$\n SAML_SIGNING_OPTIONS_UNSPECIFIED\x10\x00\x12\x0e\n\nNO_SIGNING\x10\x01\x12\x1e\n\x1aSAML_ONLY_RESPONSE_SIGNING\x10\x02\x12\x1f\n\x1bSAML_ONLY_ASSERTION_SIGNING\x10\x03\x12#\n\x1fSAML_RESPONSE_ASSERTION_SIGNING\x10\x04\x12&\n"SAML_RESPONSE_OR_ASSERTION_SIGNING\x10\x05*S\n\x0eRequestBinding\x12\x1f\n\x1bREQUEST_BINDING_UNSPECIFIED\x10\x00\x12\r\n\tHTTP_POST\x10\x01\x12\x11\n\rHTTP_REDIRECT\x10\x02*P\n\rTokenAuthType\x12\x1f\n\x1bTOKEN_AUTH_TYPE_UNSPECIFIED\x10\x00\x12\x0e\n\nURL_PARAMS\x10\x01\x12\x0e\n\nBASIC_AUTH\x10\x02*c\n\tOIDCScope\x12\x1a\n\x16OIDC_SCOPE_UNSPECIFIED\x10\x00\x12\n\n\x06openid\x10\x01\x12\x0b\n\x07profile\x10\x02\x12\t\n\x05email\x10\x03\x12\x0b\n\x07address\x10\x04\x12\t\n\x05phone\x10\x05*\xee\x01\n\x0eConnectionType\x12\x0b\n\x07INVALID\x10\x00\x12\x08\n\x04OIDC\x10\x01\x12\x08\n\x04SAML\x10\x02\x12\x0c\n\x08PASSWORD\x10\x03\x12\t\n\x05OAUTH\x10\x04\x12\x10\n\x0cPASSWORDLESS\x10\x05\x12\t\n\x05BASIC\x10\x06\x12\n\n\x06BEARER\x10\x07\x12\x0b\n\x07API_KEY\x10\x08\x12\x0c\n\x08WEBAUTHN\x10\t\x12\r\n\tOAUTH_M2M\x10\n\x12\x11\n\rTRELLO_OAUTH1\x10\x0b\x12\x0e\n\nGOOGLE_DWD\x10\x0c\x12\x0f\n\x0bTRUSTED_IDP\x10\r\x12\x0e\n\nSMART_FHIR\x10\x0e\x12\x0b\n\x07NO_AUTH\x10\x0f*`\n\x10ConnectionStatus\x12!\n\x1dCONNECTION_STATUS_UNSPECIFIED\x10\x00\x12\t\n\x05DRAFT\x10\x01\x12\x0f\n\x0bIN_PROGRESS\x10\x02\x12\r\n\tCOMPLETED\x10\x03*R\n\x12ConnectionAuthMode\x12$\n CONNECTION_AUTH_MODE_UNSPECIFIED\x10\x00\x12\x08\n\x04USER\x10\x01\x12\x0c\n\x08ORG_WIDE\x10\x02*\x98\x02\n\x12ConnectionProvider\x12#\n\x1fCONNECTION_PROVIDER_UNSPECIFIED\x10\x00\x12\x08\n\x04OKTA\x10\x01\x12\n\n\x06GOOGLE\x10\x02\x12\x10\n\x0cMICROSOFT_AD\x10\x03\x12\t\n\x05AUTH0\x10\x04\x12\x0c\n\x08ONELOGIN\x10\x05\x12\x11\n\rPING_IDENTITY\x10\x06\x12\r\n\tJUMPCLOUD\x10\x07\x12\n\n\x06CUSTOM\x10\x08\x12\n\n\x06GITHUB\x10\t\x12\n\n\x06GITLAB\x10\n\x12\x0c\n\x08LINKEDIN\x10\x0b\x12\x0e\n\nSALESFORCE\x10\x0c\x12\r\n\tMICROSOFT\x10\r\x12\x11\n\rIDP_SIMULATOR\x10\x0e\x12\x0c\n\x08SCALEKIT\x10\x0f\x12\x08\n\x04ADFS\x10\x10*9\n\x10TestResultStatus\x12\x0b\n\x07PENDING\x10\x00\x12\x0b\n\x07SUCCESS\x10\x01\x12\x0b\n\x07FAILURE\x10\x022\xba\x07\n\x11ConnectionService\x12\x92\x03\n\x10CreateConnection\x120.scalekit.v1.connections.CreateConnectionRequest\x1a1.scalekit.v1.connections.CreateConnectionResponse"\x98\x02\x82\xd3\xe4\x93\x02A"3/api/v1/organizations/{organization_id}/connections:\nconnection\x82\xb5\x18 \n\x11connections_write\n\tsso:write\x18t\xc2\xf3\x18\xa8\x01 \x01BP\n\x0forganization_id\n\x13connection.provider\n\x0fconnection.type\n\x17connection.provider_keyJP\n\x0forganization_id\n\x13connection.provider\n\x0fconnection.type\n\x17connection.provider_keyX\x01\x12\x8a\x02\n\rGetConnection\x12-.scalekit.v1.connections.GetConnectionRequest\x1a..scalekit.v1.connections.GetConnectionResponse"\x99\x01\x82\xd3\xe4\x93\x02:\x128/api/v1/organizations/{organization_id}/connections/{id}\x82\xb5\x18\x1f\n\x10connections_read\n\x08sso:read\x18\xf4\x01\xc2\xf3\x182 \x01B\x15\n\x0forganization_id\n\x02idJ\x15\n\x0forganization_id\n\x02idX\x01\x12\x82\x02\n\x0fListConnections\x12/.scalekit.v1.connections.ListConnectionsRequest\x1a0.scalekit.v1.connections.ListConnectionsResponse"\x8b\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/connections\x82\xb5\x18\x1e\n\x10connections_read\n\x08sso:read\x18t\xc2\xf3\x18JB"\n\x0forganization_id\n\x06domain\n\x07includeJ"\n\x0forganization_id\n\x06domain\n\x07includeX\x01b\x06proto3',
+    [
+        validate_pb.desc(),
+        annotations_pb.desc(),
+        field_behavior_pb.desc(),
+        duration_pb.desc(),
+        struct_pb.desc(),
+        timestamp_pb.desc(),
+        wrappers_pb.desc(),
+        domains_pb.desc(),
+        options_pb_.desc(),
+        options_pb.desc(),
+    ],
     {
+        "CreateEnvironmentConnectionRequest": CreateEnvironmentConnectionRequest,
+        "CreateConnectionRequest": CreateConnectionRequest,
+        "CreateConnection": CreateConnection,
+        "Connection": Connection,
+        "CreateConnectionResponse": CreateConnectionResponse,
+        "UpdateEnvironmentConnectionRequest": UpdateEnvironmentConnectionRequest,
+        "UpdateConnection": UpdateConnection,
+        "UpdateConnectionResponse": UpdateConnectionResponse,
+        "DeleteConnectionRequest": DeleteConnectionRequest,
+        "GetEnvironmentConnectionRequest": GetEnvironmentConnectionRequest,
+        "GetConnectionRequest": GetConnectionRequest,
+        "GetConnectionResponse": GetConnectionResponse,
+        "ListConnectionsRequest": ListConnectionsRequest,
+        "ListConnectionsResponse": ListConnectionsResponse,
+        "ListConnection": ListConnection,
+        "ToggleConnectionRequest": ToggleConnectionRequest,
+        "ToggleConnectionResponse": ToggleConnectionResponse,
+        "OIDCConnectionConfig": OIDCConnectionConfig,
+        "OAuthConnectionConfig": OAuthConnectionConfig,
+        "OauthExtensions": OauthExtensions,
+        "SmartConfig": SmartConfig,
+        "OptionalScopes": OptionalScopes,
+        "GoogleDWDConfig": GoogleDWDConfig,
+        "PasswordLessConfig": PasswordLessConfig,
+        "StaticAuthConfig": StaticAuthConfig,
+        "WebAuthConfiguration": WebAuthConfiguration,
+        "WebAuthConfiguration.Rp": WebAuthConfiguration.Rp,
+        "WebAuthConfiguration.Attestation": WebAuthConfiguration.Attestation,
+        "WebAuthConfiguration.Authenticators": WebAuthConfiguration.Authenticators,
+        "WebAuthConfiguration.AuthenticatorSelection": WebAuthConfiguration.AuthenticatorSelection,
+        "WebAuthConfiguration.Timeout": WebAuthConfiguration.Timeout,
+        "SAMLConnectionConfigRequest": SAMLConnectionConfigRequest,
+        "SAMLConnectionConfigResponse": SAMLConnectionConfigResponse,
+        "IDPCertificate": IDPCertificate,
+        "Flags": Flags,
+        "ListAppConnectionsRequest": ListAppConnectionsRequest,
+        "ListAppConnectionsResponse": ListAppConnectionsResponse,
+        "AssignDomainsToConnectionRequest": AssignDomainsToConnectionRequest,
+        "AssignDomainsToConnectionResponse": AssignDomainsToConnectionResponse,
+        "UpdateConnectionRequest": UpdateConnectionRequest,
+        "DeleteEnvironmentConnectionRequest": DeleteEnvironmentConnectionRequest,
+        "ListOrganizationConnectionsRequest": ListOrganizationConnectionsRequest,
+        "ListOrganizationConnectionsResponse": ListOrganizationConnectionsResponse,
+        "SearchOrganizationConnectionsRequest": SearchOrganizationConnectionsRequest,
+        "SearchOrganizationConnectionsResponse": SearchOrganizationConnectionsResponse,
+        "ToggleEnvironmentConnectionRequest": ToggleEnvironmentConnectionRequest,
+        "GetConnectionTestResultRequest": GetConnectionTestResultRequest,
+        "GetConnectionTestResultResponse": GetConnectionTestResultResponse,
+        "GetConnectionContextRequest": GetConnectionContextRequest,
+        "GetConnectionContextResponse": GetConnectionContextResponse,
+        "UpdateConnectionContextRequest": UpdateConnectionContextRequest,
+        "CodeChallengeType": CodeChallengeType,
+        "ConfigurationType": ConfigurationType,
+        "NameIdFormat": NameIdFormat,
         "PasswordlessType": PasswordlessType,
+        "SAMLSigningOptions": SAMLSigningOptions,
+        "RequestBinding": RequestBinding,
+        "TokenAuthType": TokenAuthType,
+        "OIDCScope": OIDCScope,
         "ConnectionType": ConnectionType,
+        "ConnectionStatus": ConnectionStatus,
+        "ConnectionAuthMode": ConnectionAuthMode,
+        "ConnectionProvider": ConnectionProvider,
+        "TestResultStatus": TestResultStatus,
     },
 )
 

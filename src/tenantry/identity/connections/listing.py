@@ -1,0 +1,143 @@
+"""Listing connections: of an organization, of a domain, of the environment, with their domains."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, and_, bindparam, literal_column, or_, select
+
+from tenantry import domain_names
+from tenantry.db.schema import from_json, json_rows
+from tenantry.db.statements import Statement
+from tenantry.identity.connections.model import COMPLETED, Connection, connections
+from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, PROVEN, Domain, domains
+from tenantry.tenants.organizations import service as organization_service
+from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.service import Identity
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, FromClause, Select
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Row, Session
+
+_MOST_NAMED = 100  # domains of one connection, in a list
+
+_c, _d, _o = connections.c, domains.c, organizations.c
+_DOMAIN = bindparam("p_domain", type_=Text)
+_serves = _c.enabled & (_c.status == literal_column(f"'{COMPLETED}'"))
+
+
+def _leads(table: FromClause) -> ColumnElement[bool]:
+    """Whether a domain leads to a connection: it is assigned to it, or to none."""
+    d = table.c
+    return and_(
+        d.organization_id == _c.organization_id,
+        # Literals, not parameters: the planner matches the partial index by its text.
+        d.domain_type == literal_column(f"'{ORGANIZATION_DOMAIN}'"),
+        d.verification_status.in_([literal_column(f"'{status}'") for status in PROVEN]),
+        or_(d.connection_id.is_(None), d.connection_id == _c.id),
+    )
+
+
+_n = domains.alias("named")
+_named = (
+    select(_n.c.domain.label("domain"))
+    .where(_leads(_n))
+    .order_by(_n.c.id)
+    .limit(literal_column(str(_MOST_NAMED)))
+    .correlate(connections)
+    .subquery()
+)
+_DOMAINS_OF = Statement(
+    select(domains)
+    .join(connections, _leads(domains))
+    .where(_c.organization_id == bindparam("p_organization_id"), _c.id == bindparam("p_id"))
+    .order_by(_d.id)
+    .limit(literal_column(str(_MOST_NAMED)))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A connection as lists show it, with the name of its organization and of its domains."""
+
+    connection: Connection
+    organization_name: str
+    domains: tuple[str, ...]
+
+    @classmethod
+    def from_row(cls, row: Row) -> Listed:
+        """Return what one row of a list shows."""
+        names = from_json(row["domain_names"] or "[]")
+        return cls(Connection.from_row(row), row["organization_name"] or "", tuple(names))
+
+
+async def listed(
+    call: Call, *, organization_id: str | None, domain: str | None, serving: bool
+) -> list[Listed]:
+    """Return what a list shows: of an organization, of a domain, of both; of neither, the others.
+
+    The others are the environment's own. The oldest is first. A caller that is bound to an
+    organization sees those of this one only.
+
+    Raises:
+        errors.NotFound: there is no such organization that this caller may see.
+
+    """
+    own = call.caller.organization_id
+    if organization_id is not None:
+        await organization_service.get(call, Identity(organization_id))
+    elif own is not None:
+        organization_id = own
+    name = ""
+    if domain is not None:
+        try:
+            name = domain_names.to_ascii(domain)
+        except ValueError:
+            return []
+    rows = await call.db.fetch_all(
+        _listed(organization_id is not None, domain is not None, serving),
+        p_organization_id=organization_id,
+        p_domain=name,
+    )
+    return [Listed.from_row(row) for row in rows]
+
+
+async def domains_of(db: Session, connection: Connection) -> list[Domain]:
+    """Return the domains that lead to a connection, the oldest first, 100 at most."""
+    if connection.organization_id is None:
+        return []
+    rows = await db.fetch_all(
+        _DOMAINS_OF, p_organization_id=connection.organization_id, p_id=connection.id
+    )
+    return [Domain.from_row(row) for row in rows]
+
+
+def with_names() -> Select[Any]:
+    """Return a statement for rows of `Listed`, of all connections."""
+    return (
+        select(
+            connections,
+            _o.display_name.label("organization_name"),
+            select(json_rows(_named.c.domain)).scalar_subquery().label("domain_names"),
+        )
+        .select_from(connections)
+        .outerjoin(organizations, _o.id == _c.organization_id)
+    )
+
+
+@functools.cache
+def _listed(by_organization: bool, by_domain: bool, serving: bool) -> Statement:
+    statement = with_names()
+    if by_organization:
+        statement = statement.where(_c.organization_id == bindparam("p_organization_id"))
+    if by_domain:
+        statement = statement.join(domains, and_(_d.domain == _DOMAIN, _leads(domains)))
+    if not by_organization and not by_domain:
+        statement = statement.where(_c.organization_id.is_(None))
+    if serving:
+        statement = statement.where(_serves)
+    return Statement(statement.order_by(_c.id))

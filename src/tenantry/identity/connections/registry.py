@@ -1,0 +1,357 @@
+"""The rules of connections: making, changing, enabling, deleting; in a transaction each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from tenantry import errors, ids
+from tenantry.db.engine import ForeignKey
+from tenantry.db.rows import bound, prefixed, revised
+from tenantry.db.schema import to_json
+from tenantry.db.statements import Statement
+from tenantry.identity.connections import completeness
+from tenantry.identity.connections.model import (
+    DISCOVERY,
+    IDP_SIMULATOR,
+    OAUTH,
+    OIDC,
+    SAML,
+    SECRET,
+    Connection,
+    connections,
+)
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.service import Identity
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Row, Session
+
+MOST = 50  # of one organization, and of the environment
+MAX_CONTEXT = 16 * 1024  # bytes, as JSON
+HIDDEN = "********"
+_SHOWN_OF = 12  # characters: of a shorter secret, four would say too much
+# Providers of the contract; any other is a provider_key, of a CUSTOM one.
+PROVIDERS = (
+    *("OKTA", "GOOGLE", "MICROSOFT_AD", "AUTH0", "ONELOGIN", "PING_IDENTITY", "JUMPCLOUD"),
+    *("CUSTOM", "GITHUB", "GITLAB", "LINKEDIN", "SALESFORCE", "MICROSOFT", IDP_SIMULATOR),
+    *("SCALEKIT", "ADFS"),
+)
+_OF_ORGANIZATION = (OIDC, SAML)
+_OF_ENVIRONMENT = (OAUTH,)
+# The scope of a connection: an organization, or the environment.
+_PREFIX = {True: "organization.sso_", False: "connection."}
+
+_c = connections.c
+_within = _c.organization_id == bindparam("p_organization_id")
+_without = _c.organization_id.is_(None)
+_one = select(connections).where(_c.id == bindparam("p_id"))
+# By: is it of an organization.
+_FIND = {True: Statement(_one.where(_within)), False: Statement(_one.where(_without))}
+_HOLD = {
+    True: Statement(_one.where(_within).with_for_update()),
+    False: Statement(_one.where(_without).with_for_update()),
+}
+_COUNT = {
+    of_organization: Statement(
+        select(func.count().label("n"))
+        .select_from(connections)
+        .where(_within if of_organization else _without)
+    )
+    for of_organization in (True, False)
+}
+_INSERT = Statement(insert(connections).values(bound(connections)).returning(_c.id))
+_UPDATE = Statement(
+    update(connections)
+    .where(_c.id == bindparam("p_id"))
+    .values(bound(connections, but={"id", "organization_id", "type", "create_time"}))
+    .returning(_c.id)
+)
+_DELETE = Statement(delete(connections).where(_c.id == bindparam("p_id")).returning(_c.id))
+
+
+async def create(
+    call: Call,
+    organization_id: str | None,
+    *,
+    type_: str,
+    provider: str,
+    provider_key: str,
+    key_id: str | None = None,
+    context: Mapping[str, Any] | None = None,
+) -> Connection:
+    """Make a connection of an organization; with None, of the environment.
+
+    It has no settings yet, and serves nobody. One of the simulator needs none, and is complete.
+
+    Raises:
+        errors.NotFound: there is no such organization that this caller may see.
+        errors.InvalidArgument: no such type can be made there, or there are as many
+            connections as there may be.
+
+    """
+    _check_type(type_, organization_id)
+    if organization_id is not None:
+        await organizations.get(call, Identity(organization_id))
+    provider, provider_key = named(provider, provider_key)
+    at = now()
+    made = Connection(
+        id=call.db.new_id(ids.CONNECTION),
+        organization_id=organization_id,
+        type=type_,
+        provider=provider,
+        provider_key=provider_key,
+        key_id=key_id,
+        status=completeness.status(type_, provider, {}, has_secret=False),
+        enabled=False,
+        debug_enabled=False,
+        ui_button_title="",
+        configuration_type=DISCOVERY,
+        attribute_mapping={},
+        settings={},
+        secret=None,
+        context=None if context is None else checked_context(context, "connection.context"),
+        check_time=None,
+        revision=1,
+        create_time=at,
+        update_time=at,
+    )
+    try:
+        async with call.db.transaction() as db:
+            await _check_limit(db, organization_id)
+            await db.apply(_INSERT, _event(call, "created", None, made), **prefixed(made.to_row()))
+    except ForeignKey:
+        raise errors.NotFound("organization") from None
+    return made
+
+
+async def get(call: Call, organization_id: str | None, connection_id: str) -> Connection:
+    """Return a connection of an organization; with None, of the environment.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+
+    """
+    _check_visible(call, organization_id)
+    row = await call.db.fetch_one(
+        _FIND[organization_id is not None], p_id=connection_id, **_scope(organization_id)
+    )
+    return _found(row)
+
+
+async def remove(call: Call, organization_id: str | None, connection_id: str) -> None:
+    """Delete a connection.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.InvalidArgument: it is one that an environment always has.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await hold(call, db, organization_id, connection_id)
+        if before.type not in completeness.CONFIG:
+            raise errors.InvalidArgument(f"{before.type} cannot be deleted: disable it")
+        await db.apply(_DELETE, _event(call, "deleted", before, None), p_id=before.id)
+
+
+async def enable(call: Call, organization_id: str | None, connection_id: str) -> Connection:
+    """Let people sign in by a connection.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.InvalidArgument: settings that a sign-in needs are missing; they are named.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await hold(call, db, organization_id, connection_id)
+        check_complete(before)
+        return await save(call, db, before, replace(before, enabled=True), "enabled")
+
+
+async def disable(call: Call, organization_id: str | None, connection_id: str) -> Connection:
+    """Let nobody sign in by a connection any more.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await hold(call, db, organization_id, connection_id)
+        return await save(call, db, before, replace(before, enabled=False), "disabled")
+
+
+async def keep_context(
+    call: Call, organization_id: str | None, connection_id: str, context: Mapping[str, Any]
+) -> None:
+    """Replace what a portal keeps with a connection.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.InvalidArgument: it is too large.
+
+    """
+    kept = checked_context(context, "context")
+    async with call.db.transaction() as db:
+        before = await hold(call, db, organization_id, connection_id)
+        await save(call, db, before, replace(before, context=kept), "updated")
+
+
+async def hold(
+    call: Call, db: Session, organization_id: str | None, connection_id: str
+) -> Connection:
+    """Return a connection as nobody else changes it until this transaction ends.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    _check_visible(call, organization_id)
+    found = _found(
+        await db.fetch_one(
+            _HOLD[organization_id is not None], p_id=connection_id, **_scope(organization_id)
+        )
+    )
+    call.expect(found.revision)
+    return found
+
+
+async def save(
+    call: Call, db: Session, before: Connection, after: Connection, verb: str
+) -> Connection:
+    """Write a connection that is held, and record it; without a difference nothing is written."""
+    if after == before:
+        return before
+    after = revised(after)
+    await db.apply(_UPDATE, _event(call, verb, before, after), **prefixed(after.to_row()))
+    return after
+
+
+def check_complete(connection: Connection, fault: str = "") -> None:
+    """Refuse to enable a connection, or to leave it enabled, without all that a sign-in needs.
+
+    Raises:
+        errors.InvalidArgument: settings are missing; they are named.
+
+    """
+    lacking = completeness.missing(
+        connection.type,
+        connection.provider,
+        connection.settings,
+        has_secret=connection.secret is not None,
+    )
+    if lacking:
+        config = completeness.CONFIG[connection.type]
+        reason = fault or connection.settings.get("fault", "")
+        raise errors.InvalidArgument(
+            f"connection is not complete: {config} has no {', '.join(lacking)}"
+            + (f" ({reason})" if reason else ""),
+            violations=tuple(
+                errors.Violation(f"connection.{config}.{name}", "required", "value is required")
+                for name in lacking
+            ),
+        )
+
+
+def named(provider: str, provider_key: str) -> tuple[str, str]:
+    """Return a provider and its key, either of which may be "": each says the other."""
+    if not provider:
+        provider = provider_key if provider_key in PROVIDERS else "CUSTOM"
+    return provider, provider_key or provider
+
+
+def secret_of(db: Session, connection: Connection) -> str:
+    """Return the client secret of a connection in the clear, or "" where it has none."""
+    if connection.secret is None:
+        return ""
+    return db.vault.decrypt(connection.secret, SECRET).decode()
+
+
+def secret_hint(db: Session, connection: Connection) -> str:
+    """Return a client secret as it is shown: stars and its last four characters."""
+    secret = secret_of(db, connection)
+    return secret and HIDDEN + (secret[-4:] if len(secret) >= _SHOWN_OF else "")
+
+
+def checked_context(context: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """Return what a portal keeps with a connection.
+
+    Raises:
+        errors.InvalidArgument: it is too large.
+
+    """
+    if len(to_json(context)) > MAX_CONTEXT:
+        raise errors.InvalidArgument.field(
+            field, "max_bytes", f"may have {MAX_CONTEXT // 1024} KiB at most"
+        )
+    return context
+
+
+def shown(connection: Connection) -> dict[str, Any]:
+    """Return its content in events: the published members."""
+    event: dict[str, Any] = {
+        "id": connection.id,
+        "connection_type": connection.type,
+        "provider": connection.provider,
+        "enabled": connection.enabled,
+        "status": connection.status,
+    }
+    if connection.organization_id is not None:
+        event["organization_id"] = connection.organization_id
+    return event
+
+
+def _event(call: Call, verb: str, before: Connection | None, after: Connection | None) -> Any:
+    one = after or before
+    assert one is not None
+    return call.event(
+        _PREFIX[one.organization_id is not None] + verb,
+        organization_id=one.organization_id,
+        before=None if before is None else shown(before),
+        after=None if after is None else shown(after),
+    )
+
+
+def _check_type(type_: str, organization_id: str | None) -> None:
+    makes = _OF_ENVIRONMENT if organization_id is None else _OF_ORGANIZATION
+    if type_ not in makes:
+        whose = "the environment" if organization_id is None else "an organization"
+        raise errors.InvalidArgument.field(
+            "connection.type", "in", f"must be {' or '.join(makes)} for a connection of {whose}"
+        )
+
+
+def _check_visible(call: Call, organization_id: str | None) -> None:
+    own = call.caller.organization_id
+    if own is not None and own != organization_id:
+        raise errors.NotFound("connection")
+
+
+async def _check_limit(db: Session, organization_id: str | None) -> None:
+    """Refuse one more than may be, also of two that are made at once."""
+    await db.serialize(f"connections of {organization_id}")
+    row = await db.fetch_one(_COUNT[organization_id is not None], **_scope(organization_id))
+    if row is not None and row["n"] >= MOST:
+        whose = "environment" if organization_id is None else "organization"
+        raise errors.InvalidArgument(
+            f"{whose} has {MOST} connections, which is the most that it may have: delete one first"
+        )
+
+
+def _scope(organization_id: str | None) -> dict[str, str]:
+    return {} if organization_id is None else {"p_organization_id": organization_id}
+
+
+def _found(row: Row | None) -> Connection:
+    if row is None:
+        raise errors.NotFound("connection")
+    return Connection.from_row(row)
