@@ -53,7 +53,7 @@ _named = (
 )
 _DOMAINS_OF = Statement(
     select(domains)
-    .join(connections, _leads(domains))
+    .join_from(domains, connections, _leads(domains))
     .where(_c.organization_id == bindparam("p_organization_id"), _c.id == bindparam("p_id"))
     .order_by(_d.id)
     .limit(literal_column(str(_MOST_NAMED)))
