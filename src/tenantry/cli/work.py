@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 from tenantry.cli import running
 from tenantry.settings import load
+
+# A third of the weight of another process: where cores are short, calls to a server on this machine
+# go first. On a machine of its own it makes no difference.
+_NICENESS = 5
 
 
 def worker() -> None:
@@ -16,12 +21,15 @@ def worker() -> None:
     import asyncio
     import logging
 
+    import uvloop
+
     from tenantry import data_folder, launcher, log
     from tenantry import worker as work
     from tenantry.db import copies
     from tenantry.db.opening import OpenError, database_of
 
     logger = logging.getLogger(__name__)
+    os.nice(_NICENESS)
 
     async def run() -> None:
         settings = load()
@@ -40,6 +48,6 @@ def worker() -> None:
         logger.info("the worker has stopped")
 
     try:
-        asyncio.run(run())
+        uvloop.run(run())  # as servers do
     except OpenError as problem:
         running.fail(str(problem))
