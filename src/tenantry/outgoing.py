@@ -15,7 +15,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from tenantry.addresses import checked, is_refused, networks
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # one for 5 seconds or longer.
 _KEPT_SECONDS = 2.0
 _LOOKUPS = 64  # at once; each is a thread
+_URLS = 1024
 
 
 class Unanswered(Exception):
@@ -62,7 +63,9 @@ class Outgoing:
 
     def __init__(self, allow: Sequence[str]) -> None:
         """Allow these networks, in CIDR notation, beside public addresses."""
-        self._allow = allow
+        self._allow = networks(allow)
+        # Of what a URL says by itself; where its host is now is looked up for each connection.
+        self._checked = lru_cache(_URLS)(partial(checked, allow=self._allow))
         self._sessions: dict[str, aiohttp.ClientSession] = {}
 
     async def send(
@@ -88,7 +91,7 @@ class Outgoing:
         import aiohttp
 
         try:
-            target = checked(url, networks(self._allow))
+            target = self._checked(url)
         except ValueError as problem:
             raise Refused(str(problem)) from None
         try:
@@ -137,7 +140,7 @@ class Outgoing:
     def _new_session(self, scheme: str) -> aiohttp.ClientSession:
         import aiohttp
 
-        guard = _Guard(networks(self._allow), tls=scheme == "https")
+        guard = _Guard(self._allow, tls=scheme == "https")
         connector = aiohttp.TCPConnector(
             resolver=cast("AbstractResolver", guard),
             use_dns_cache=False,
