@@ -191,20 +191,32 @@ def test_a_migration_waits_for_a_process_that_is_about_to_end(older, tmp_path):
 
 
 def test_only_processes_of_ours_are_in_the_way(tmp_path):
-    """A program that backs a file up may have it open all the time."""
+    """A program that backs a file up may have it open all the time, in whatever language."""
     path = tmp_path / "tenantry.db"
     script = (
         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]);"
         "c.executescript('PRAGMA journal_mode=WAL; CREATE TABLE t (a); SELECT * FROM t');"
         "print('open', flush=True); sys.stdin.read()"
     )
-    python = Path(sys.executable).resolve()
-    link = tmp_path / "litestream"
-    link.symlink_to(python)
-    for program, seen in ((python, True), (link, False)):
+    command = tmp_path / "bin" / "tenantry"
+    module = tmp_path / "modules" / "tenantry" / "__main__.py"
+    backup = tmp_path / "backup.py"
+    for file in (command, module, backup):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(script)
+    python = str(Path(sys.executable).resolve())
+    for words, seen in (
+        ([python, "-P", command], True),
+        ([python, "-m", "tenantry"], True),
+        ([python, backup], False),
+    ):
         path.unlink(missing_ok=True)
         with subprocess.Popen(
-            [program, "-c", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*words, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=module.parent.parent,
         ) as process:
             assert process.stdout.readline() == "open\n"
             found = fence.running_on_sqlite(path)

@@ -61,8 +61,7 @@ _OPEN_FUNCTION = f"""
 """
 
 _LOCKS = Path("/proc/locks")
-# Envoy with our application in it, a command, and one that is run by `python -m`.
-_OURS = ("envoy", "tenantry", "python")
+_PROGRAM = "tenantry"
 _WAL_WRITE_LOCK = 120  # the byte of the -shm file (https://www.sqlite.org/walformat.html)
 
 
@@ -102,11 +101,8 @@ def running_on_sqlite(path: Path) -> list[str]:
     except OSError:
         return []
     pids = sorted({pid for pid, _, _ in _locks(number)} - {os.getpid()})
-    named = [(pid, _name(pid)) for pid in pids]
     return [
-        f"process {pid} ({name}), which has the file open"
-        for pid, name in named
-        if name.startswith(_OURS)
+        f"process {pid} ({_name(pid)}), which has the file open" for pid in pids if _is_ours(pid)
     ]
 
 
@@ -134,6 +130,15 @@ def _locks(inode: int) -> Iterator[tuple[int, str, int]]:
         _, *words = line.split()
         if len(words) == 7 and words[0] == "POSIX" and words[4].rpartition(":")[2] == str(inode):
             yield int(words[3]), words[2], int(words[5])
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether a process is a server, whose Envoy has this name, or a command of any Python."""
+    try:
+        words = os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")
+    except OSError:
+        return False
+    return any(Path(word).name == _PROGRAM for word in words)
 
 
 def _name(pid: int) -> str:
