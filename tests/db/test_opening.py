@@ -155,3 +155,25 @@ async def test_what_fails_while_alone_leaves_nothing_and_locks_nobody_out(db):
             raise Unavailable("as if")
     async with asyncio.timeout(5), alone(db) as tx:
         assert await count(tx, "clients") == 0
+
+
+async def test_a_look_that_fails_in_an_unknown_way_is_not_the_last_one(
+    database_url, eventually, caplog
+):
+    async def said():
+        return "the database does not say its version" in caplog.text
+
+    async def stopped():
+        return db.refusal is not None
+
+    async with open_database(database_url, KEY) as db:
+        run(database_url, "ALTER TABLE schema_history RENAME TO elsewhere")
+        await eventually(said)
+        run(database_url, "ALTER TABLE elsewhere RENAME TO schema_history")
+        run(
+            database_url,
+            "INSERT INTO schema_history (revision, program, apply_time, stops_older) "
+            "VALUES ('9999', '12.3', 1, true)",
+        )
+        await eventually(stopped)
+        assert "version 12.3 (schema 9999)" in db.refusal

@@ -21,6 +21,7 @@ from tenantry.db.page_tokens import PageTokens
 from tenantry.db.revisions import FENCE, HEAD
 from tenantry.db.schema import environment, schema_history
 from tenantry.db.statements import Statement
+from tenantry.log import seldom
 from tenantry.times import now
 from tenantry.vault import Vault, WrongKey, new_data_key
 
@@ -111,6 +112,10 @@ async def _watch(database: Database) -> None:
             newest = await database.fetch_one(_STOPS_OLDER)
         except Failure:
             continue  # away, for all that we know
+        except Exception as problem:  # noqa: BLE001 - a process that looks no more is not held back
+            fields = {"problem": str(problem)}
+            seldom(_log, "the database does not say its version", type(problem).__name__, fields)
+            continue
         if newest is not None and newest["revision"] > FENCE:
             database.refusal = fence.SENTENCE.format(**newest)
             fields = {"problem": database.refusal}
