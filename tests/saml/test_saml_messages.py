@@ -168,16 +168,31 @@ def test_a_logout_request_names_the_subject_as_it_came():
 
 LOGOUT = """<samlp:{kind} xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" \
 xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_logout" Version="2.0" \
-IssueInstant="2026-09-21T14:13:20Z" Destination="{destination}" {more}>\
+IssueInstant="{issued}" Destination="{destination}" {more}>\
 <saml:Issuer>{issuer}</saml:Issuer>{inner}</samlp:{kind}>"""
 SUBJECT = f'<saml:NameID Format="{EMAIL_FORMAT}">ann@acme.test</saml:NameID>'
 STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
 
 
-def theirs(kind="LogoutRequest", destination=SLO, more="", issuer=IDP, inner=None):
+def theirs(
+    kind="LogoutRequest",
+    destination=SLO,
+    more="",
+    issuer=IDP,
+    inner=None,
+    *,
+    issued="2026-09-21T14:13:20Z",
+):
     if inner is None:
         inner = f"{SUBJECT}<samlp:SessionIndex>_session</samlp:SessionIndex>"
-    text = LOGOUT.format(kind=kind, destination=destination, more=more, issuer=issuer, inner=inner)
+    text = LOGOUT.format(
+        kind=kind,
+        destination=destination,
+        more=more,
+        issuer=issuer,
+        inner=inner,
+        issued=issued,
+    )
     return etree.fromstring(text)
 
 
@@ -214,7 +229,7 @@ def refused(received, fault, **changes: object):
 def test_a_logout_request_of_the_provider_is_read(bound):
     request = read(bound(theirs()))
     assert request == logout.LogoutRequest(
-        "_logout", NameID("ann@acme.test", EMAIL_FORMAT), ("_session",)
+        "_logout", NameID("ann@acme.test", EMAIL_FORMAT), ("_session",), NOW + 5 * MINUTE
     )
     assert read(bound(theirs(inner=SUBJECT))).session_indexes == ()
 
@@ -226,6 +241,8 @@ def test_a_logout_request_of_the_provider_is_read(bound):
         ({"issuer": "https://other.test"}, faults.ISSUER),
         ({"destination": "https://other.test"}, faults.DESTINATION),
         ({"more": 'NotOnOrAfter="2026-09-21T14:11:50Z"'}, faults.LOGOUT_EXPIRED),
+        ({"issued": "2026-09-21T14:06:50Z"}, faults.LOGOUT_EXPIRED),
+        ({"issued": "yesterday"}, faults.TIME),
         ({"inner": ""}, faults.ELEMENT),
         ({"kind": "AuthnRequest"}, faults.NOT_A_RESPONSE),
     ],

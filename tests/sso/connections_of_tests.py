@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from apis import unique
@@ -81,6 +82,18 @@ def path(connection: Connection, name: str) -> str:
     return f"/sso/v1/{connection.type.lower()}/{connection.id}/{name}"
 
 
+async def organization_of(place: Deployment, *members: str) -> tuple[str, str]:
+    """A new organization that owns a domain, and its people of these local parts."""
+    organization_id = (await place.make.organization())["id"]
+    made = await place.make.domain(organization_id, domain_type="ORGANIZATION_DOMAIN")
+    for local in members:
+        await place.api.users.create_user_and_membership(
+            organization_id=organization_id,
+            user={"email": f"{local}@{made['domain']}", "membership": {}},
+        )
+    return organization_id, made["domain"]
+
+
 async def start(
     visitor: Visitor, application: Application, connection: Connection, **members: Any
 ) -> Any:
@@ -88,3 +101,20 @@ async def start(
     await visitor.begin(application, **members)
     login = visitor.path.removeprefix("/login/")
     return await visitor.get(path(connection, f"start?login={login}"))
+
+
+async def go(visitor: Visitor, application: Application, **members: Any) -> Any:
+    """Come from an application that names the connection; return the answer of its start."""
+    sent = await visitor.get(application.path(**members))
+    to = sent.headers["location"]
+    found = re.fullmatch(r"/sso/v1/\w+/conn_\d+/start\?login=(areq_\d+)", to)
+    assert found, to
+    visitor.path = f"/login/{found[1]}"
+    return await visitor.get(to)
+
+
+async def arrive(place: Deployment, visitor: Visitor, came: Any) -> Any:
+    """Follow the redirects after a provider's answer, on our own pages; return the last one."""
+    while (to := came.headers.get("location", "")).startswith(("/", place.server.url)):
+        came = await visitor.get(to.removeprefix(place.server.url))
+    return came

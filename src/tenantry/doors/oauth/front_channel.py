@@ -10,6 +10,7 @@ from tenantry.doors.oauth.authorize import AuthorizationEndpoint
 from tenantry.doors.oauth.id_token_hints import IdTokenHints
 from tenantry.doors.oauth.logout import LogoutEndpoint
 from tenantry.doors.oauth.registered_uris import RegisteredUris
+from tenantry.identity.federation.leaving import Leaving
 from tenantry.pages import answers
 from tenantry.web import Route
 
@@ -34,7 +35,12 @@ def routes(parts: Parts) -> list[Route]:
         browser_cookies=parts.browser_cookies,
     )
     end_session = LogoutEndpoint(
-        db, registered, hints, settings, session_cookie=parts.session_cookie
+        db,
+        registered,
+        hints,
+        settings,
+        Leaving(db, settings),
+        session_cookie=parts.session_cookie,
     )
     return [
         Route("GET", authorize.PATH, authorization),

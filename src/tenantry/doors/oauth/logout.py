@@ -21,6 +21,7 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import answers
 from tenantry.identity.sign_in.model import Answer
+from tenantry.pages import answers as answer_pages
 from tenantry.pages import words
 from tenantry.pages.rendering import Look, Pages
 from tenantry.web import Response
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.doors.oauth.id_token_hints import Hint, IdTokenHints
     from tenantry.doors.oauth.registered_uris import RegisteredUris
+    from tenantry.identity.federation.leaving import Leaving
+    from tenantry.identity.federation.model import Sent
     from tenantry.identity.sessions.model import Session
     from tenantry.settings import Settings
     from tenantry.web import Cookie, Request
@@ -61,10 +64,12 @@ class LogoutEndpoint:
         registered: RegisteredUris,
         hints: IdTokenHints,
         settings: Settings,
+        leaving: Leaving,
         *,
         session_cookie: Cookie,
     ) -> None:
         self._db = db
+        self._leaving = leaving
         self._registered = registered
         self._hints = hints
         self._public_url = settings.public_url
@@ -104,13 +109,18 @@ class LogoutEndpoint:
                 return self._by_get(asked)
             asks, way = session is not None, await self._way_on(asked.get("client_id"))
             return self._page(request, asked, "wrong", said=str(problem), asks=asks, way=way)
+        away = None
         if session is not None:
             if not (confirmed or _is_of(found.hint, session)):
                 kind = "ask" if found.hint is None else "other"
                 return self._page(request, asked, kind, asks=True)
             person = call.as_user(self._db, session.user_id, session.organization_id, session.id)
             await sessions.end(person, session.id, status=LOGOUT)
-        if found.location is None:
+            back = found.location or f"{self._public_url}{PATH}"
+            away = await self._leaving.before(session.id, back)
+        if away is not None:
+            response = self._away(request, away)
+        elif found.location is None:
             client_id = asked.get("client_id") if found.hint is None else found.hint.client_id
             response = self._page(request, asked, "done", way=await self._way_on(client_id))
         else:
@@ -118,6 +128,12 @@ class LogoutEndpoint:
         if secret:
             response.cookies.append(self._cookie.clear())
         return response
+
+    def _away(self, request: Request, sent: Sent) -> Response:
+        """Return the response that takes the browser to its provider, to sign out there."""
+        mode = answers.QUERY if sent.fields is None else answers.FORM_POST
+        answer = Answer(sent.url, mode, dict(sent.fields or {}))
+        return answer_pages.response(answer, request.headers.get("accept-language", ""))
 
     async def _check(self, call: Call, asked: Parameters, session: Session | None) -> _Asked:
         """Return the parameters.

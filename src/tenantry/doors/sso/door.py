@@ -11,7 +11,7 @@ from tenantry.identity.connections import reading
 from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.federation import requests
 from tenantry.identity.federation.model import Fault
-from tenantry.identity.sign_in import completing, states
+from tenantry.identity.sign_in import federating
 from tenantry.identity.sign_in import requests as auth_requests
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
 from tenantry.identity.sign_in.model import Answer
@@ -122,26 +122,26 @@ class Door(door.Door):
         else:
             secret = await requests.arrive(self.db, way, identity)
             path = f"/login/{way.auth_request_id}/sso?arrival={secret}"
-        return self._on(f"{self.public_url}{path}")
+        return self.on(f"{self.public_url}{path}")
 
     async def refused(self, request: Request, way: Way, fault: Fault) -> Response:
         """Return the answer to a provider's answer that is no proof: the application is told."""
         if way.test_id is not None:
             path = await connection_tests.fail(self.db, way.test_id, fault)
-            return self._on(f"{self.public_url}{path}")
-        found = await auth_requests.find_of_any(self.db, way.auth_request_id or "")
-        if found is None:
+            return self.on(f"{self.public_url}{path}")
+        answer = await federating.failed(
+            self.parts.sign_in,
+            self.call(request),
+            way.auth_request_id or "",
+            fault,
+            connection_id=way.connection_id,
+        )
+        if answer is None:
             return await self.gone(request)
-        try:
-            answer = await completing.cancel(
-                self.parts.sign_in, self.call(request), found, fault.error, fault.description
-            )
-        except states.OutOfStep:
-            return await self.gone(request)
-        accepted = request.headers.get("accept-language", "")
-        return answers.response(answer, accepted, found.params.ui_locales)
+        return answers.response(answer, request.headers.get("accept-language", ""))
 
-    def _on(self, location: str) -> Response:
+    def on(self, location: str) -> Response:
+        """Return the redirect of a browser that is done with a provider."""
         response = self.redirect(location)
         response.headers["referrer-policy"] = "no-referrer"
         return response

@@ -8,18 +8,21 @@ cookie, and sends the browser on to our own host.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from tenantry import errors, vault
 from tenantry.doors.sso import tests
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.model import SAML
-from tenantry.identity.connections.saml import faults
+from tenantry.identity.connections.saml import bindings, faults
+from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.federation import initiated, requests
 from tenantry.identity.federation.model import Fault
-from tenantry.identity.federation.saml import service_provider, signing_in
+from tenantry.identity.federation.saml import logging_out, service_provider, signing_in
 from tenantry.identity.federation.saml.service_provider import ServiceProvider, fault_of
+from tenantry.log import seldom
 from tenantry.web import Response, Route
 
 if TYPE_CHECKING:
@@ -27,14 +30,17 @@ if TYPE_CHECKING:
 
     from tenantry.doors.sso.door import Door
     from tenantry.identity.connections.model import Connection
+    from tenantry.identity.connections.saml.bindings import Query
     from tenantry.identity.federation.model import Request as Way
-    from tenantry.identity.federation.saml.service_provider import Sent
+    from tenantry.identity.federation.model import Sent
     from tenantry.web import Request
 
 PATH = "/sso/v1/saml/{connection}"
 # A form with a response of 256 KB: as base64, and some of that percent-encoded.
 MAX_FORM = 512 * 1024
 _LARGE = 16 * 1024  # bytes of a form that a thread reads
+
+_log = logging.getLogger(__name__)
 
 
 def routes(door: Door) -> list[Route]:
@@ -45,6 +51,11 @@ def routes(door: Door) -> list[Route]:
         Route("GET", f"{PATH}/metadata", saml.metadata),
         Route("GET", f"{PATH}/start", door.page(saml.start)),
         tests.route(door, SAML, saml.test),
+        *(
+            Route(verb, f"{PATH}/{path}", door.page(saml.slo))
+            for verb in ("GET", "POST")
+            for path in ("slo", "slo/callback")
+        ),
         Route("POST", f"{PATH}/callback", door.page(saml.callback), body_limit=MAX_FORM),
     ]
 
@@ -109,6 +120,25 @@ class Saml:
             return await self._door.refused(request, way, fault)
         return await self._door.arrived(way, identity)
 
+    async def slo(self, request: Request) -> Response:
+        """Take a message of single logout (Bindings 3.4, 3.5), a request or an answer."""
+        received, name, relay_state = await _logout_message(request)
+        connection = await self._of_type(request.params["connection"])
+        side = await self._provider.side(connection)
+        if name == REQUEST:
+            call = self._door.call(request)
+            sent = await logging_out.take_request(call, side, received, relay_state)
+            if sent is None:
+                return self._door.pages.message("signed_out", self._door.words(request))
+            return self._send(request, sent)
+        way = await requests.take(self._door.db, relay_state or "")
+        if way is None or way.connection_id != connection.id or not logging_out.is_logout(way):
+            raise fault_of(SAMLError(faults.NOT_WAITING))
+        if not await logging_out.take_response(side, received, way):
+            fields = {"connection_id": connection.id}
+            seldom(_log, "no sign-out at the identity provider", "saml", fields)
+        return self._door.on(way.facts[logging_out.BACK])
+
     async def _initiated(self, request: Request, form: Mapping[str, str]) -> Response:
         """Take a response to no request of ours: hand the person to the application.
 
@@ -140,7 +170,11 @@ class Saml:
         """Return the connection of the path, as it is now; a test takes one that is not enabled."""
         if way.test_id is None:
             return await self._door.connection(request, SAML)
-        found = await reading.find(self._door.db, way.connection_id)
+        return await self._of_type(way.connection_id)
+
+    async def _of_type(self, connection_id: str) -> Connection:
+        """Return any connection by SAML, enabled or not."""
+        found = await reading.find(self._door.db, connection_id)
         if found is None or found.type != SAML:
             raise Fault("invalid_connection_id", "There is no such connection.")
         return found
@@ -154,6 +188,21 @@ class Saml:
 def _is_open(way: Way) -> bool:
     """Whether a way is that of a sign-in or of a test, and none of a logout."""
     return way.auth_request_id is not None or way.test_id is not None
+
+
+async def _logout_message(request: Request) -> tuple[str | Query, str, str | None]:
+    """Return the message of a form or of a query, its parameter, and the RelayState."""
+    if request.verb == "POST":
+        form = await _form(request)
+        name = REQUEST if REQUEST in form else RESPONSE
+        return form.get(name, ""), name, form.get("RelayState")
+    names = {part.partition("=")[0] for part in request.query.split("&")}
+    name = REQUEST if REQUEST in names else RESPONSE
+    try:
+        query = bindings.read_query(request.query, name)
+    except SAMLError as error:
+        raise fault_of(error) from None
+    return query, name, query.relay_state
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -8,8 +8,10 @@ in `connections`, their addresses in the door `sso`.
 __all__ = [
     "identities",
     "initiated",
+    "leaving",
     "model",
     "requests",
+    "saml.logging_out",
     "saml.service_provider",
     "saml.signing_in",
     "sealing",

@@ -136,6 +136,14 @@ class Identity:
     hint: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The place that a browser goes to with a message: an address, or a form that is posted."""
+
+    url: str
+    fields: Mapping[str, str] | None = None
+
+
 class Fault(Exception):
     """The provider's answer is no proof; ``error`` is a code of the contract (sso errors).
 

@@ -202,6 +202,11 @@ SIGNATURE = Fault(
 LOGOUT_EXPIRED = Fault(
     "invalid_saml_request", "The request had to arrive until {until}; it is {now} now.", _CLOCKS
 )
+LOGOUT_REPLAYED = Fault(
+    "invalid_saml_request",
+    "The request to sign out was used before; each is good once.",
+    "Sign out again at the identity provider.",
+)
 # Metadata and certificates.
 METADATA = Fault(
     "invalid_saml_metadata",

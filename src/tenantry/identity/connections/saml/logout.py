@@ -26,21 +26,28 @@ from tenantry.identity.connections.saml.trust import (
     hold_to_issuer,
     read_name_id,
 )
+from tenantry.times import MINUTE
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _REQUEST, _RESPONSE = f"{SAMLP}LogoutRequest", f"{SAMLP}LogoutResponse"
+_GOOD_FOR = 5 * MINUTE  # a request that does not say how long
 _PARTIAL, _RESPONDER = f"{STATUS}PartialLogout", f"{STATUS}Responder"
 
 
 @dataclass(frozen=True, slots=True)
 class LogoutRequest:
-    """A verified wish to end a person's sessions: those of the indexes, or all without any."""
+    """A verified wish to end a person's sessions: those of the indexes, or all without any.
+
+    `not_on_or_after` is when it can be presented no more, but for the skew, in microseconds since
+    1970: so long its `id` is remembered.
+    """
 
     id: str
     name_id: NameID
     session_indexes: tuple[str, ...]
+    not_on_or_after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +125,11 @@ def read_request(
     1970, `skew` in microseconds. The caller ends sessions of this connection only.
     """
     root = _verified(received, _REQUEST, bindings.REQUEST, trust)
-    until = parsing.time(root, "NotOnOrAfter")
-    if until is not None and now >= until + skew:
+    issued = parsing.time(root, "IssueInstant")
+    if issued is None:
+        raise SAMLError(faults.ELEMENT, parent="LogoutRequest", element="IssueInstant")
+    until = parsing.time(root, "NotOnOrAfter") or issued + _GOOD_FOR
+    if now >= until + skew:
         raise SAMLError(
             faults.LOGOUT_EXPIRED, until=parsing.written(until), now=parsing.written(now)
         )
@@ -133,7 +143,10 @@ def read_request(
     )
     indexes = root.findall(f"{SAMLP}SessionIndex")
     return LogoutRequest(
-        root.get("ID", ""), read_name_id(name_id), tuple(parsing.text(one) for one in indexes)
+        root.get("ID", ""),
+        read_name_id(name_id),
+        tuple(parsing.text(one) for one in indexes),
+        until,
     )
 
 

@@ -21,8 +21,6 @@ from tenantry.identity.federation.model import Fault
 from tenantry.times import DAY, SECOND, now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from cryptography import x509
 
     from tenantry.db.engine import Database
@@ -40,14 +38,6 @@ _NAME_ID_FORMATS = {
     "TRANSIENT": NameIDFormat.TRANSIENT,
     "PERSISTENT": NameIDFormat.PERSISTENT,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Where a browser goes with a message: an address, or a form with these fields for it."""
-
-    url: str
-    fields: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.saml.requests import authn_request
 from tenantry.identity.connections.settings import HTTP_POST
 from tenantry.identity.federation import attributes, replays, requests
-from tenantry.identity.federation.model import Identity
-from tenantry.identity.federation.saml.service_provider import Sent, fault_of
+from tenantry.identity.federation.model import Identity, Sent
+from tenantry.identity.federation.saml.service_provider import fault_of
 from tenantry.times import now
 
 if TYPE_CHECKING:

@@ -1,0 +1,47 @@
+"""Signing out at the provider as well: the address to visit before a logout's own answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.identity.connections import reading
+from tenantry.identity.connections.model import SAML
+from tenantry.identity.federation import sessions
+from tenantry.identity.federation.saml import logging_out
+from tenantry.identity.federation.saml.service_provider import ServiceProvider
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Database
+    from tenantry.identity.connections.model import Connection
+    from tenantry.identity.federation.model import Sent
+    from tenantry.identity.federation.sessions import FederatedSession
+    from tenantry.settings import Settings
+
+
+class Leaving:
+    """The logouts at providers that follow ours, in one process."""
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db = db
+        self._saml = ServiceProvider(db, settings)
+
+    async def before(self, session_id: str, back: str) -> Sent | None:
+        """Return where the browser goes first, now that this session has ended; None for nowhere.
+
+        The provider sends it back to us, and we on to ``back``: an address of ours, or one that
+        an application has registered. Of several providers it is the one that was used last.
+        """
+        for one in await sessions.of_session(self._db, session_id):
+            connection = await reading.find(self._db, one.connection_id)
+            sent = None if connection is None else await self._sent(connection, one, back)
+            if sent is not None:
+                return sent
+        return None
+
+    async def _sent(
+        self, connection: Connection, session: FederatedSession, back: str
+    ) -> Sent | None:
+        if connection.type == SAML:
+            side = await self._saml.side(connection)
+            return await logging_out.leave(self._db, side, session, back)
+        return None
