@@ -29,7 +29,7 @@ async def application(place):
 
 
 async def signed_in(place, application, visitor, **settings: object):
-    """Somebody who has signed in by the provider: their connection, address and tokens."""
+    """Sign somebody in by the provider; return the connection, the address and the tokens."""
     organization_id, domain = await organization_of(place, "ann")
     conn = await saml_connection(place, members={"organization_id": organization_id}, **settings)
     email = f"ann@{domain}"

@@ -1,6 +1,6 @@
 """Single logout by SAML (Profiles 4.4), begun by the identity provider or by us.
 
-A person who signs out there has no session of that connection left here, and the other way round.
+After a logout there no session of that connection is left here, and the other way round.
 """
 
 from __future__ import annotations
