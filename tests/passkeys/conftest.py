@@ -56,7 +56,7 @@ def new_person(db):
             user_id=user.id,
             organization_id=founded.id,
             client_id=None,
-            amr=["conn_1"],
+            amr=[],
             bounds=Bounds(480, None),
             custom_claims={},
         )

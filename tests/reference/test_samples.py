@@ -126,7 +126,7 @@ async def signed_in(server, user_id):
             user_id=user_id,
             organization_id=user.memberships[0].organization_id,
             client_id=server.client_id,
-            amr=["conn_1"],
+            amr=[],
             bounds=Bounds(60, None),
             custom_claims={},
         )

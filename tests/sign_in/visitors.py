@@ -17,7 +17,7 @@ from software_authenticator import Authenticator
 from tenantry import settings, worker
 from tenantry.access.clients import applications
 from tenantry.call import Call
-from tenantry.caller import ANONYMOUS, SYSTEM, Origin
+from tenantry.caller import ANONYMOUS, SYSTEM, Caller, Kind, Origin
 from tenantry.db import log
 from tenantry.events.interceptors import registry
 from tenantry.events.interceptors.service import Interceptors
@@ -40,11 +40,14 @@ from tenantry.identity.sign_in import (
 )
 from tenantry.identity.sign_in.means import Means
 from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
+from tenantry.tenants.domains import service as domains
 from tenantry.tenants.memberships import joining, leaving
-from tenantry.tenants.memberships.model import Rules, Terms
+from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations import session_policies
 from tenantry.tenants.organizations.model import ApplicationPolicy
+from tenantry.tenants.roles import service as roles
 from tenantry.tenants.users import service as users
 
 if TYPE_CHECKING:
@@ -175,6 +178,42 @@ class Place:
             idle_enabled=False,
             idle=None,
         )
+
+    async def seats(self, organization, most: int) -> None:
+        """Give an organization so many seats."""
+        await organizations.set_max_allowed_users(self.operator, organization.id, most)
+
+    async def role(self, name: str) -> None:
+        """Make a role of the environment."""
+        await roles.create(
+            self.operator,
+            None,
+            name=name,
+            display_name=name,
+            description=None,
+            extends=None,
+            permission_names=(),
+        )
+
+    async def give(self, organization, user_id: str, role: str) -> None:
+        """Give a member a role."""
+        named = [NamedRole("roles[0]", "", role)]
+        await memberships.add_roles(self.operator, organization.id, user_id, named)
+
+    async def claim(self, organization, domain: str):
+        """Have an organization claim a domain, without a proof so far."""
+        caller = Caller(Kind.PORTAL_SESSION, "lnk_1", organization.id)
+        return await domains.create(
+            Call(caller, self.db, "req_claim"),
+            organizations.Identity(organization.id),
+            domain=domain,
+            domain_type="ORGANIZATION_DOMAIN",
+            txt_label="_tenantry",
+        )
+
+    async def disown(self, organization, domain) -> None:
+        """Take a domain from an organization."""
+        await domains.remove(self.operator, organizations.Identity(organization.id), domain.id)
 
     async def leave(self, organization, user) -> None:
         await leaving.remove_member(

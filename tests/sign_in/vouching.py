@@ -23,6 +23,7 @@ from tenantry.identity.federation import requests as ways
 from tenantry.identity.federation.model import Identity
 from tenantry.identity.sign_in import realms, states
 from tenantry.tenants.domains import service as domains
+from tenantry.tenants.domains.model import domains as domains_table
 from tenantry.tenants.organizations.service import Identity as OrganizationIdentity
 from tenantry.tenants.user_attributes.model import CUSTOM, SSO, UserAttribute, user_attributes
 from tenantry.times import now
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from visitors import Browser, Place
 
     from tenantry.identity.sign_in.model import AuthRequest
+    from tenantry.tenants.domains.model import Domain
     from tenantry.tenants.organizations.model import Organization
 
 _c = connections.c
@@ -153,3 +155,14 @@ async def sign_in_by(browser: Browser, connection: Connection, identity: Identit
     """Sign in by a provider, from an application to a code."""
     request = await browser.begin(**params)
     return await browser.complete(await arrive(browser, request, connection, identity))
+
+
+async def assign(place: Place, domain: Domain, connection: Connection) -> None:
+    """Have the people of a domain go by one connection."""
+    statement = Statement(
+        update(domains_table)
+        .where(domains_table.c.id == domain.id)
+        .values(connection_id=connection.id)
+        .returning(domains_table.c.id)
+    )
+    assert await place.db.fetch_all(statement)

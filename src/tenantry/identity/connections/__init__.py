@@ -10,6 +10,7 @@ __all__ = [
     "key_pairs",
     "model",
     "oidc.authorization",
+    "ours",
     "provider_names",
     "reading",
     "saml.attributes",

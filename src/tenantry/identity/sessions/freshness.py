@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.caller import Kind
+from tenantry.identity.connections import ours
 from tenantry.identity.sessions import service
 from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
     from tenantry.call import Call
+    from tenantry.db import engine
     from tenantry.identity.sessions.model import Session
     from tenantry.settings import Settings
 
@@ -36,6 +38,7 @@ class Freshness:
 
         Raises:
             errors.ReauthenticationRequired: the person did not.
+            ByProviderAlone: an organization's provider vouched for the person, and nothing else.
 
         """
         if call.caller.kind is not Kind.USER_SESSION:
@@ -43,3 +46,23 @@ class Freshness:
         session = await service.find_live(call.db, call.caller.session_id or "")
         if session is None or not self.has(session):
             raise errors.ReauthenticationRequired
+        await check_account(call.db, session)
+
+
+class ByProviderAlone(errors.PermissionDenied):
+    """The account is the person's, in all organizations: one's provider does not open it."""
+
+    sentence = (
+        "an organization's provider alone does not open the account: sign in another way first"
+    )
+
+
+async def check_account(db: engine.Session, session: Session) -> None:
+    """Let the ways to sign in to an account be changed by its person, and by no provider.
+
+    Raises:
+        ByProviderAlone: an organization's provider vouched for the person, and nothing else.
+
+    """
+    if not await ours.any_of(db, session.amr):
+        raise ByProviderAlone

@@ -30,7 +30,7 @@ from tenantry.identity.sign_in import (
 from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_IN
 from tenantry.tenants.memberships import invitations, joining
 from tenantry.tenants.memberships import service as memberships
-from tenantry.tenants.user_attributes import registered
+from tenantry.tenants.user_attributes import reading as user_attributes
 from tenantry.tenants.user_attributes.model import SSO
 from tenantry.tenants.users import reading, values
 from tenantry.tenants.users import service as users
@@ -358,8 +358,10 @@ async def _claims(db: Session, identity: Identity) -> dict[str, Any]:
     """Return the custom attributes that are registered, and can be claims."""
     if not identity.claims:
         return {}
-    known = await registered.enabled(db, SSO) - RESERVED
-    return {name: value for name, value in identity.claims.items() if name in known}
+    known = {one.key for one in await user_attributes.of_kind(db, SSO) if one.enabled}
+    return {
+        name: identity.claims[name] for name in sorted((known - RESERVED) & identity.claims.keys())
+    }
 
 
 async def _end(

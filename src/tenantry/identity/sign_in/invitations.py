@@ -22,7 +22,7 @@ from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
-from tenantry.identity.sign_in import completing
+from tenantry.identity.sign_in import completing, realms
 from tenantry.identity.sign_in.contexts import connection_details, person
 from tenantry.identity.sign_in.methods import EMAIL
 from tenantry.tenants.memberships import invitations
@@ -110,7 +110,7 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
         user = await reading.find(call.db, id_=found.user_id, external_id=None)
     if found is None or user is None:
         raise errors.NotFound("invitation")
-    begins = await _begins_session(means, call, user)
+    begins = await _begins_session(means, call, user, found.organization_id)
     claims: Mapping[str, Any] = {}
     details = await connection_details(call.db, (PASSWORDLESS,))
     if begins:
@@ -158,11 +158,13 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
     return Accepted(secret, await _way_on(call.db, found), devices)
 
 
-async def _begins_session(means: Means, call: Call, user: User) -> bool:
+async def _begins_session(means: Means, call: Call, user: User, organization_id: str) -> bool:
+    """Whether the link alone signs somebody in: not past a factor or a provider of their own."""
     return (
         user.last_login_time is None
         and EMAIL in means.settings.sign_in_methods
         and not await totp.is_enabled(call.db, user.id)
+        and await realms.enforced(call.db, user.email, organization_id) is None
     )
 
 

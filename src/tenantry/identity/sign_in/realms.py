@@ -9,15 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, select
-
 from tenantry import email_addresses
-from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
-from tenantry.identity.connections import reading
-from tenantry.identity.connections import service as connections
+from tenantry.identity.connections import ours, reading
 from tenantry.identity.connections.model import FEDERATED
-from tenantry.identity.connections.model import connections as table
 from tenantry.identity.sign_in import requests, states
 
 if TYPE_CHECKING:
@@ -26,14 +20,6 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.sign_in.model import AuthRequest, Facts, Params
-
-_c = table.c
-# Of the environment, among those of these ids.
-_OURS = Statement(
-    select(_c.id).where(
-        _c.id.in_(json_values(bindparam("p_ids", type_=Text))), _c.organization_id.is_(None)
-    )
-)
 
 
 class NoConnection(Exception):
@@ -160,17 +146,7 @@ async def barrier_of(
         demanded = await enforced(db, email, organization_id)
         if demanded is not None:
             return Barrier(demanded)
-    return None if await are_ours(db, amr) else Barrier(None)
-
-
-async def are_ours(db: Session, amr: Sequence[str]) -> bool:
-    """Whether any of these connections is the environment's, and no organization's alone."""
-    if not amr:
-        return True
-    fixed = {one.id for one in (await connections.of_environment(db)).values()}
-    if not fixed.isdisjoint(amr):
-        return True
-    return await db.fetch_one(_OURS, p_ids=to_json(list(amr))) is not None
+    return None if await ours.any_of(db, amr) else Barrier(None)
 
 
 async def send(

@@ -3,4 +3,4 @@
 Owns their table. Single sign-on fills those of one kind, directories those of the other.
 """
 
-__all__ = ["model", "reading", "registered"]
+__all__ = ["model", "reading"]

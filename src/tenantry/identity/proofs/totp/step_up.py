@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.identity.proofs.totp import service
+from tenantry.identity.sessions.freshness import check_account
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -20,11 +21,14 @@ async def check(call: Call, session: Session, freshness: Freshness, code: str = 
     """Let the person of a session make such a change.
 
     Raises:
+        freshness.ByProviderAlone: an organization's provider vouched for the person, and nothing
+            else.
         errors.ReauthenticationRequired: the sign-in is too long ago, and there is no code.
         errors.InvalidArgument: the code is wrong.
         errors.RateLimited: there were too many wrong codes.
 
     """
+    await check_account(call.db, session)
     if freshness.has(session):
         return
     if not code or not await service.is_enabled(call.db, session.user_id):
