@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from valid_events import assert_all_valid
 from visitors import MINUTE, Browser, Deciding, code_of, error_of, register_totp
-from vouching import arrive, change, connect, own, sign_in_by, somebody
+from vouching import arrive, change, connect, own, register, sign_in_by, somebody
 
 from tenantry.db.statements import Statement
 from tenantry.identity.federation import identities
@@ -338,3 +338,17 @@ async def test_sessions_end_from_the_provider(place):
     assert [event["type"] for event in happened if "logout" in event["type"]] == [
         *("user.logout", "user.logout")
     ]
+
+
+async def test_only_attributes_that_are_registered_are_kept(place):
+    acme = await place.organization()
+    connection = await connect(place, acme, "acme.example")
+    await register(place, "department")
+    await register(place, "desk", enabled=False)
+    await register(place, "roles")
+    claims = {"department": "Sales", "desk": "4a", "roles": ["admin"], "shoe": 42}
+    browser = Browser(place)
+    answer = await sign_in_by(browser, connection, somebody("ann@acme.example", claims=claims))
+    assert code_of(answer)
+    (known,) = await identities.of_user(place.db, (await browser.session()).user_id)
+    assert known.claims == {"department": "Sales"}

@@ -16,7 +16,7 @@ from tenantry.times import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.identity.grants.subjects import Subject
+    from tenantry.identity.grants.subjects import Subject, Vouched
     from tenantry.tenants.users.model import User
 
 # In the order of OpenID Connect Core section 5.4; the claims that a scope asks for.
@@ -107,6 +107,7 @@ def id_token(
         if "profile" in scopes:
             claims["updated_at"] = rfc3339(subject.user.update_time)
     asked = _of_scopes(subject.user, scopes)
+    asked |= {n: v for n, v in _vouched(subject, scopes).items() if n not in asked | claims}
     for name, value in asked.items():
         longer = {**claims, name: value}
         if not compact or name in _EMAIL or _size(longer) <= ID_TOKEN_BYTES:
@@ -117,6 +118,7 @@ def id_token(
 def userinfo(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
     """Return the claims of the UserInfo endpoint (OpenID Connect Core section 5.3.2)."""
     claims: dict[str, Any] = {
+        **_vouched(subject, scopes),
         "sub": subject.user.id,
         "oid": subject.organization_id,
         "sid": subject.session_id,
@@ -150,6 +152,27 @@ def _of_scopes(user: User, scopes: Sequence[str]) -> dict[str, Any]:
             if attributes.get(attribute):
                 claims |= dict.fromkeys(names, attributes[attribute])
     return claims
+
+
+def _vouched(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
+    """Return the custom attributes of an organization's provider, or else of another one."""
+    if not subject.vouched_for:
+        return {}
+    claims = dict(subject.vouched_for[0].claims)
+    if "profile" in scopes:
+        claims["identities"] = [_identity(one) for one in subject.vouched_for]
+    return claims
+
+
+def _identity(vouched: Vouched) -> dict[str, Any]:
+    return {
+        "connection_id": vouched.connection_id,
+        "organization_id": vouched.organization_id or "",
+        "connection_type": vouched.connection_type,
+        "provider_name": vouched.provider_key or vouched.provider,
+        "social": vouched.organization_id is None,
+        "provider_raw_attributes": to_json(dict(vouched.claims)),
+    }
 
 
 def _present(**claims: Any) -> dict[str, Any]:

@@ -7,16 +7,18 @@ permissions of a role are remembered by `tenantry.tenants.roles.catalogue`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, literal_column, select, true
+from sqlalchemy import Text, bindparam, literal_column, or_, select, true
 
 from tenantry import vault
 from tenantry.access.clients import revocations
 from tenantry.access.clients.model import clients
-from tenantry.db.schema import from_json, json_rows
+from tenantry.db.schema import from_json, json_list, json_rows
 from tenantry.db.statements import Statement
+from tenantry.identity.connections.model import connections
+from tenantry.identity.federation.model import federated_identities, federated_sessions
 from tenantry.identity.grants.model import refresh_tokens
 from tenantry.identity.sessions.model import session_organizations, sessions
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
 
 _s, _so, _u, _m = sessions.c, session_organizations.c, users.c, memberships.c
+_c, _fi, _fs = connections.c, federated_identities.c, federated_sessions.c
 _h, _o, _r = role_holders.c, organizations.c, refresh_tokens.c
 
 _PREFIX = "subject_"
@@ -60,6 +63,26 @@ _held = (
     .correlate(memberships)
     .scalar_subquery()
 )
+# As the provider vouched for the person that did so last; of an organization, for its own tokens.
+_vouched_for = (
+    select(
+        json_rows(
+            json_list(_c.id, _c.organization_id, _c.type, _c.provider, _c.provider_key, _fi.claims)
+        )
+    )
+    .select_from(
+        federated_sessions.join(connections, _c.id == _fs.connection_id).join(
+            federated_identities,
+            (_fi.connection_id == _fs.connection_id) & (_fi.subject == _fs.subject),
+        )
+    )
+    .where(
+        _fs.session_id == _s.id,
+        or_(_c.organization_id == _o.id, _c.organization_id.is_(None)),
+    )
+    .correlate(sessions, organizations)
+    .scalar_subquery()
+)
 _COLUMNS: list[ColumnElement[Any]] = [
     column.label(f"{_PREFIX}{name}")
     for name, column in {
@@ -70,11 +93,24 @@ _COLUMNS: list[ColumnElement[Any]] = [
         "organization_id": _o.id,
         "organization_external_id": _o.external_id,
         "custom_claims": _so.custom_claims,
+        "vouched_for": _vouched_for,
         "roles": _held,
         "roles_version": catalogue.version,
         **{f"user_{column.name}": column for column in _USER},
     }.items()
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """A provider's word for a person: the connection, and the custom attributes that it gave."""
+
+    connection_id: str
+    organization_id: str | None
+    connection_type: str
+    provider: str
+    provider_key: str
+    claims: Mapping[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +127,7 @@ class Subject:
     permissions: tuple[str, ...]  # names of all that the roles permit, in order
     own_permissions: tuple[str, ...]  # those of them that the product has named
     custom_claims: Mapping[str, Any]
+    vouched_for: tuple[Vouched, ...] = ()  # an organization's own provider before others
 
 
 def with_subject(grants: Table) -> Select[Any]:
@@ -132,7 +169,19 @@ async def subject_of(db: Session, row: Row) -> Subject | None:
         permissions=tuple(catalogue.effective(roles)),
         own_permissions=tuple(catalogue.effective_own(roles)),
         custom_claims=from_json(row[f"{_PREFIX}custom_claims"]),
+        vouched_for=_vouched(row[f"{_PREFIX}vouched_for"]),
     )
+
+
+def _vouched(rows: str | None) -> tuple[Vouched, ...]:
+    if not rows:
+        return ()
+    found = (
+        # SQLite has JSON within JSON as text.
+        Vouched(id_, of, type_, name, key, from_json(text) if isinstance(text, str) else text)
+        for id_, of, type_, name, key, text in from_json(rows)
+    )
+    return tuple(sorted(found, key=lambda one: one.organization_id is None))
 
 
 _SESSION_ID = bindparam("p_session_id", type_=Text)
