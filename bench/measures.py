@@ -169,6 +169,23 @@ def measure_passwords(o: argparse.Namespace) -> dict[str, float]:
         return asdict(asyncio.run(people.measure(o.seconds, bound)))
 
 
+def measure_sso(o: argparse.Namespace) -> list[dict[str, Any]]:
+    """Measure sign-ins by providers, and other calls beside them."""
+    import sso
+
+    found = []
+    with prepared(o) as subject:
+        assert subject.postgresql is not None
+        postgresql = subject.postgresql
+        subject.server.start()
+        single_sign_on = sso.SingleSignOn(subject.server)
+        for kind in sso.PROVIDERS:
+            say(f"sso: {kind.name}")
+            measured = single_sign_on.measure(kind(), o.sso, lambda: postgresql.usage().cpu)
+            found.append(asdict(asyncio.run(measured)))
+    return found
+
+
 def measure_webhooks(o: argparse.Namespace, about: dict[str, Any]) -> list[Row]:
     """Measure deliveries, and the write path without endpoints and with them, in turn."""
     from webhooks import ENDPOINTS, Webhooks

@@ -27,6 +27,8 @@ tokens of so many clients, also on PostgreSQL: see callers.py. ``--passwords N``
 of so many people by password: see passwords.py. ``--sign-ins N`` measures refreshes
 for so many people: see sign_ins.py. ``--events N`` measures lists of so many events: see events.py.
 
+``--sso N`` measures so many sign-ins by each protocol of a provider: see sso.py.
+
 ``--against COMMIT`` measures another commit beside this tree and prints ratios: see against.py. A
 look at one row takes a minute: ``--against COMMIT --quick --only sqlite --ops patch``.
 ``--profile`` says where a PATCH spends its time: see profiling.py.
@@ -117,9 +119,7 @@ def single(o: argparse.Namespace, about: dict[str, Any]) -> str:
             found = measured(o)
             tables.print_table(found, [])
             rows += found
-    if o.passwords:
-        about["passwords"] = measures.measure_passwords(o)
-        tables.print_passwords(about["passwords"])
+    by_people(o, about)
     if o.webhooks:
         writes = measures.measure_webhooks(o, about)
         tables.print_table(writes, [])
@@ -141,6 +141,16 @@ def single(o: argparse.Namespace, about: dict[str, Any]) -> str:
     return (
         f"{load['errors']} requests failed ({failed.database}, {load['op']}): {load['first_error']}"
     )
+
+
+def by_people(o: argparse.Namespace, about: dict[str, Any]) -> None:
+    """Measure whole sign-ins, which are no rows: each is several requests."""
+    if o.passwords:
+        about["passwords"] = measures.measure_passwords(o)
+        tables.print_passwords(about["passwords"])
+    if o.sso:
+        about["sso"] = measures.measure_sso(o)
+        tables.print_sso(about["sso"])
 
 
 def options() -> argparse.Namespace:
@@ -166,6 +176,9 @@ def options() -> argparse.Namespace:
     )
     p.add_argument(
         "--webhooks", type=int, default=0, metavar="EVENTS", help="also deliveries (default: 0)"
+    )
+    p.add_argument(
+        "--sso", type=int, default=0, metavar="SIGN-INS", help="also by providers (default: 0)"
     )
     p.add_argument("--profile", action="store_true", help="where a PATCH spends its time, alone")
     p.add_argument("--against", metavar="COMMIT", help="also this commit, in turn; print ratios")

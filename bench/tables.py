@@ -99,6 +99,16 @@ def print_passwords(found: dict[str, float]) -> None:
     Console(width=160).print(table)
 
 
+def print_sso(found: list[dict[str, Any]]) -> None:
+    """Print what sign-ins by providers reach, and what other calls wait beside them."""
+    table = Table(box=box.MARKDOWN)
+    for name in found[0]:
+        table.add_column(name.replace("_", " "), justify="left" if name == "name" else "right")
+    for row in found:
+        table.add_row(*(v if isinstance(v, str) else f"{v:,.1f}" for v in row.values()))
+    Console(width=200).print(table)
+
+
 def print_webhooks(found: dict[str, Any]) -> None:
     """Print what deliveries cost, and how much 50 endpoints leave of the writes without any."""
     table = Table(box=box.MARKDOWN)
