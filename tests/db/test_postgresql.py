@@ -396,3 +396,22 @@ async def test_closing_ends_every_connection(postgresql_migrated, admin, eventua
         return len(await backends(admin)) <= opened - 3
 
     await eventually(ended)
+
+
+async def test_a_plan_that_was_made_while_a_table_was_small_goes_by_its_index(pg):
+    """Also that of a foreign key, which is made when the first row comes."""
+    numbers = "generate_series(CAST(:first AS int), CAST(:last AS int)) n"
+    parents = sql(f"INSERT INTO parents SELECT CAST(n AS text) FROM {numbers}")
+    child = sql("INSERT INTO children VALUES (:parent)")
+    async with pg.transaction() as db:
+        await db.fetch_all(sql("CREATE TABLE parents (id text PRIMARY KEY)"))
+        await db.fetch_all(sql("CREATE TABLE children (parent text REFERENCES parents)"))
+        await db.fetch_all(parents, first=1, last=1)
+        await db.fetch_all(sql("ANALYZE parents"))
+        await db.fetch_all(child, parent="1")
+        await db.fetch_all(parents, first=2, last=1000)
+        for number in range(991, 1001):
+            await db.fetch_all(child, parent=str(number))
+        read = sql("SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'parents'")
+        found = await db.fetch_one(read)
+    assert found["seq_tup_read"] < 10

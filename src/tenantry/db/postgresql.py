@@ -40,6 +40,9 @@ _SESSION = {
     # Statements are few and their plans do not hang on the arguments; PostgreSQL would plan
     # one with LIMIT anew each time, which is two thirds of a list's cost.
     "plan_cache_mode": "force_generic_plan",
+    # Such a plan is kept, also those by which foreign keys are checked: one that was made while a
+    # table was small would read all of it for each new row, until somebody counted its rows again.
+    "enable_seqscan": "off",
     "statement_timeout": f"{_STATEMENT_SECONDS:.0f}s",
     # Less than others wait for a connection: one that waits for a lock gives its own back in time.
     "lock_timeout": "2s",
