@@ -74,6 +74,7 @@ from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
 from tenantry.identity.auth_log.rpc import AuditLogsService
 from tenantry.identity.connections import service as connections
+from tenantry.identity.connections.fetching import Fetching
 from tenantry.identity.connections.rpc import ConnectionService
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
@@ -86,6 +87,7 @@ from tenantry.identity.sessions.rpc import SessionService
 from tenantry.identity.sign_in.browsers import BrowserCookies
 from tenantry.identity.sign_in.means import Means
 from tenantry.identity.sign_in.rpc import AuthService
+from tenantry.outgoing import Outgoing
 from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.domains.rpc import DomainService
 from tenantry.tenants.domains.verification import Resolver
@@ -178,6 +180,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         shared=settings.data_dir / "run" / f"{settings.port}-hashing",
     )
     interceptors = Interceptors(db, settings)
+    fetching, outgoing = Fetching(settings.outgoing_allow), Outgoing(settings.outgoing_allow)
     parts = Parts(
         settings=settings,
         db=db,
@@ -210,12 +213,16 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
             relying_party=relying_party,
         ),
         interceptors=interceptors,
+        fetching=fetching,
+        outgoing=outgoing,
         follower=Follower(db),
     )
     for close in (
         rates.aclose,
         passwords.aclose,
         interceptors.aclose,
+        fetching.aclose,
+        outgoing.close,
         parts.api_token_uses.close,
         parts.secret_uses.close,
         parts.token_events.close,
@@ -270,7 +277,10 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
                 session_cookie=parts.session_cookie,
             ),
         ),
-        (connections_pb, ConnectionService(public_url=s.public_url)),
+        (
+            connections_pb,
+            ConnectionService(s, fetching=parts.fetching, outgoing=parts.outgoing),
+        ),
         (auditlogs_pb, AuditLogsService()),
         (interceptors_pb, InterceptorService(parts.interceptors)),
         (interceptor_secrets_pb, InterceptorSecretService(parts.interceptors)),

@@ -24,6 +24,7 @@ class Call:
     extra: dict[str, list[str]] = field(default_factory=dict)  # query members of ours
     headers: dict[str, str] = field(default_factory=dict)  # of the answer; trailers on gRPC
     origin: Origin = NOWHERE
+    found: Any = None  # by an rpc's `before_` method, for the rpc itself
 
     def tag(self, revision: int) -> None:
         """Give the answer the ETag of what it shows."""

@@ -13,7 +13,7 @@ async def organization(make):
 
 @pytest.fixture
 def connect(api, organization):
-    """Makes connections of an organization."""
+    """Makes connections."""
 
     async def make(provider="OKTA", type_="OIDC", organization_id="", **more: object):
         answer = await api.connections.create_connection(

@@ -22,6 +22,7 @@ VARIABLES = (
     *("ORGANIZATION_ID", "EXTERNAL_ID", "LINK_ID", "USER_ID", "DOMAIN_ID"),
     *("CLIENT_ID", "SECRET_ID", "APPLICATION_ID", "APPLICATION_SECRET_ID", "SCOPE_ID", "TOKEN"),
     *("AUTH_REQUEST_ID", "CODE", "SESSION_ID", "CREDENTIAL_ID", "CONNECTION_ID"),
+    "SOCIAL_CONNECTION_ID",
 )
 _CREATES = (
     "CreateOrganization",
@@ -41,6 +42,8 @@ _CREATES = (
     "CreateEndpoint",
     "CreateInterceptor",
     "CreateConnection",
+    "CreateEnvironmentConnection",
+    "UpdateEnvironmentConnection",  # before it is enabled
     "ResendPasswordlessEmail",  # before it is verified
     "ResendAuthPasswordless",
 )
@@ -51,6 +54,10 @@ _DELETES = (
     "RevokeAllUserSessions",
     "DisableInterceptor",
     "DeleteInterceptor",
+    "DisableConnection",
+    "DeleteConnection",
+    "DisableEnvironmentConnection",
+    "DeleteEnvironmentConnection",
     "DisableEndpoint",
     "DeleteEndpoint",
     "InvalidateToken",

@@ -134,6 +134,9 @@ def test_if_match_stops_changes_of_what_has_a_revision(named):
         *("UpdateClient", "DeleteClient", "UpdateClientSettings"),
         *("UpdateOrganizationClient", "DeleteOrganizationClient"),
         *("UpdateEndpoint", "DeleteEndpoint"),
+        *(f"{verb}Connection" for verb in ("Update", "Delete", "Enable", "Disable")),
+        *(f"{verb}EnvironmentConnection" for verb in ("Update", "Delete", "Enable", "Disable")),
+        "AssignDomainsToConnection",
     }
     assert all(412 in named[name].statuses for name in conditional)
 
@@ -165,6 +168,10 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *("SignupOrganization", "GetAuthState", "GetAuthError", "GetAuthError2", "Logout"),
         *("GetAuthCustomizations", "GetAuthFeatures"),
         *(f"{verb}PasswordlessEmail" for verb in ("Send", "Verify", "Resend")),
+        *("EnableConnection", "DisableConnection"),
+        *("EnableEnvironmentConnection", "DisableEnvironmentConnection"),
+        *("GetConnectionTestResult", "GetConnectionContext", "GetConnectionContext2"),
+        *("UpdateConnectionContext", "UpdateConnectionContext2"),
     }
     assert not any(operation.etag for n, operation in named.items() if n.startswith(listing))
 

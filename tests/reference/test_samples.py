@@ -43,6 +43,7 @@ from tenantry.doors.oauth.signed_tokens import SignedTokens
 from tenantry.doors.oauth.user_tokens import UserTokens
 from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
 from tenantry.identity.attempts.model import attempts
+from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.grants import subjects
 from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
@@ -172,6 +173,13 @@ async def second_factors(server, user_id):
         }
 
 
+async def begun_test_of(server, connection_id):
+    """A test of a connection that somebody has begun."""
+    known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
+    async with open_database(known.database, master_key.load(known), pool_size=1) as db:
+        return await connection_tests.begin(db, connection_id)
+
+
 @pytest.fixture
 def variables(api, own_server):
     """Things that samples find in the environment: the server, and things of their own."""
@@ -201,10 +209,19 @@ def variables(api, own_server):
     hooks = create("webhooks/endpoints", url=ENDPOINT)["endpoint"]
     sent = create("passwordless/email/send", email="sam@acme.com")["auth_request_id"]
     session_id, user_token, user_cookie = asyncio.run(signed_in(own_server, sam["user"]["id"]))
-    okta = create(f"organizations/{acme['id']}/connections", provider="IDP_SIMULATOR", type="OIDC")
+    sso = create(f"organizations/{acme['id']}/connections", provider="IDP_SIMULATOR", type="OIDC")
+    sso_id = sso["connection"]["id"]
+    github = create("connections", provider="GITHUB", type="OAUTH")
+    credentials = {"client_id": "us", "client_secret": "a secret of GitHub"}
+    api.patch(
+        f"/api/v1/connections/{github['connection']['id']}",
+        json={"provider": "GITHUB", "oauth_config": credentials},
+    ).raise_for_status()
     yield {
         **settings_for("sh", own_server),
-        "CONNECTION_ID": okta["connection"]["id"],
+        "CONNECTION_ID": sso_id,
+        "SOCIAL_CONNECTION_ID": github["connection"]["id"],
+        "TEST_REQUEST_ID": asyncio.run(begun_test_of(own_server, sso_id)),
         "ORGANIZATION_ID": acme["id"],
         "EXTERNAL_ID": "my_unique_id",
         "LINK_ID": link["link"]["id"],
@@ -325,6 +342,7 @@ def test_every_call_of_the_python_sdk_has_a_sample(methods):
     modules = {*Path(scalekit.__file__).parent.glob("*.py")}
     modules -= {path for path in modules if path.name == "resource.py"}
     services = "organization|user|role|domain|client|token|passwordless|session|webauthn"
+    services += "|connection"
     called = rpcs_called(modules, rf"\b(?:{services})_service\.(\w+)(?:\.with_call)?,")
     assert called <= set(with_sample(methods, "python"))
 
@@ -334,7 +352,7 @@ def test_every_call_of_the_node_sdk_has_a_sample(methods):
     if not library.exists():
         missing("the Node SDK is not installed")
     clients = ("organization", "user", "role", "permission", "domain", "m2mclient", "token")
-    clients += ("session", "webauthn")
+    clients += ("session", "webauthn", "connection")
     called = rpcs_called([library / f"{name}.js" for name in clients], r"this\.client\.(\w+)")
     assert called <= set(with_sample(methods, "js"))
 
@@ -346,7 +364,7 @@ def test_every_call_of_the_go_sdk_has_a_sample(methods):
     if not done.stdout.strip():
         missing("the Go SDK is not installed")
     clients = ("organization", "users", "role", "permission", "domain", "clients", "m2mclient")
-    clients += ("token", "sessions", "webauthn")
+    clients += ("token", "sessions", "webauthn", "connection")
     paths = [Path(done.stdout.strip()) / f"{name}.go" for name in clients]
     called = rpcs_called(paths, r"\b\w\.client\.(\w+)")
     assert called <= set(with_sample(methods, "go"))

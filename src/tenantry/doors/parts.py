@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from tenantry.doors.oauth.user_tokens import UserTokens
     from tenantry.events.event_log.following import Follower
     from tenantry.events.interceptors.service import Interceptors
+    from tenantry.identity.connections.fetching import Fetching
     from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
     from tenantry.identity.proofs.passwords.service import Passwords
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.means import Means
+    from tenantry.outgoing import Outgoing
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
     from tenantry.web import Cookie
@@ -50,5 +52,8 @@ class Parts:
     passwords: Passwords
     sign_in: Means
     interceptors: Interceptors
+    # Requests to their providers, and to addresses that tenants chose.
+    fetching: Fetching
+    outgoing: Outgoing
     # The event log as it grows.
     follower: Follower

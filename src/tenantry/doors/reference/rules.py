@@ -165,6 +165,12 @@ def _number(given: Given, rules: Rules) -> None:
     _choice(given, rules)
 
 
+def _duration(given: Given, rules: Rules, _name: str) -> None:
+    """Say the bounds of a length of time: JSON Schema has no word for them, it is a text there."""
+    low, high = (given.pop(name).seconds for name in ("gte", "lte"))
+    rules.words.append(f"{low} to {high} seconds")
+
+
 def _choice(given: Given, rules: Rules) -> None:
     if "const" in given:
         rules.schema["const"] = given.pop("const")
@@ -234,4 +240,5 @@ _KINDS: dict[str, Callable[[Given, Rules, str], None]] = {
     "repeated": _repeated,
     "map": _map,
     "bool": _bool,
+    "duration": _duration,
 }

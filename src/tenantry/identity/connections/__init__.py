@@ -7,6 +7,7 @@ Owns their tables, our key pairs for SAML, and the tests of connections. Their i
 
 __all__ = [
     "explanations",
+    "fetching",
     "key_pairs",
     "model",
     "oidc.authorization",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, and_, bindparam, literal_column, or_, select
+from sqlalchemy import Text, and_, bindparam, func, literal_column, or_, select
 
 from tenantry import domain_names
+from tenantry.db import pages
 from tenantry.db.schema import from_json, json_rows
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import COMPLETED, Connection, connections
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
 
 _MOST_NAMED = 100  # domains of one connection, in a list
+_MOST_LISTED = 30  # of the contract
 
 _c, _d, _o = connections.c, domains.c, organizations.c
 _DOMAIN = bindparam("p_domain", type_=Text)
@@ -106,6 +109,48 @@ async def listed(
     return [Listed.from_row(row) for row in rows]
 
 
+async def page(
+    call: Call,
+    *,
+    query: str = "",
+    provider: str = "",
+    status: str = "",
+    type_: str = "",
+    enabled: bool | None = None,
+    page_size: int,
+    page_token: str,
+) -> pages.Page[Listed]:
+    """Return one page of the connections of all organizations, the newest first.
+
+    ``query`` is an id of a connection or of an organization; "" and None leave a filter out. The
+    total is counted up to 10,000.
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this list and filter.
+
+    """
+    given = {
+        "p_query": query.strip(),
+        "p_provider": provider.upper(),
+        "p_status": status,
+        "p_type": type_,
+        "p_enabled": enabled,
+    }
+    narrow = tuple(name for name, value in given.items() if value not in {"", None})
+    position = pages.position(
+        call.db,
+        "connections" + json.dumps(list(given.values())),
+        page_size=page_size,
+        page_token=page_token,
+        most=_MOST_LISTED,
+    )
+    params = {name: given[name] for name in narrow}
+    rows = await call.db.fetch_all(_page(narrow, position.direction), **position.params, **params)
+    total = await call.db.fetch_one(_count(narrow), **params)
+    assert total is not None
+    return position.page(rows, total["total"]).of(Listed.from_row)
+
+
 async def domains_of(db: Session, connection: Connection) -> list[Domain]:
     """Return the domains that lead to a connection, the oldest first, 100 at most."""
     if connection.organization_id is None:
@@ -141,3 +186,34 @@ def _listed(by_organization: bool, by_domain: bool, serving: bool) -> Statement:
     if serving:
         statement = statement.where(_serves)
     return Statement(statement.order_by(_c.id))
+
+
+_FILTERS = {
+    "p_query": or_(
+        _c.id == bindparam("p_query", type_=Text),
+        _c.organization_id == bindparam("p_query", type_=Text),
+    ),
+    "p_provider": or_(
+        _c.provider == bindparam("p_provider", type_=Text),
+        func.upper(_c.provider_key) == bindparam("p_provider", type_=Text),
+    ),
+    "p_status": _c.status == bindparam("p_status", type_=Text),
+    "p_type": _c.type == bindparam("p_type", type_=Text),
+    "p_enabled": _c.enabled == bindparam("p_enabled"),
+}
+
+
+@functools.cache
+def _page(narrow: tuple[str, ...], direction: str) -> Statement:
+    statement = with_names().where(
+        _c.organization_id.is_not(None), *(_FILTERS[name] for name in narrow)
+    )
+    return Statement(pages.part(statement, _c.id, direction).limit(bindparam("take")))
+
+
+@functools.cache
+def _count(narrow: tuple[str, ...]) -> Statement:
+    found = select(_c.id).where(
+        _c.organization_id.is_not(None), *(_FILTERS[name] for name in narrow)
+    )
+    return Statement(select(pages.counted(found)))

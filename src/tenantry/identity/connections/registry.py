@@ -5,33 +5,38 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Text, bindparam, delete, func, insert, select, update
 
 from tenantry import errors, ids
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, revised
-from tenantry.db.schema import to_json
+from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import completeness
+from tenantry.identity.connections import completeness, reading
 from tenantry.identity.connections.model import (
     DISCOVERY,
     IDP_SIMULATOR,
     OAUTH,
     OIDC,
+    PASSWORD,
+    PASSWORDLESS,
     SAML,
     SECRET,
+    WEBAUTHN,
     Connection,
     connections,
 )
+from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, domains
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tenantry.call import Call
     from tenantry.db.engine import Row, Session
+    from tenantry.settings import Settings
 
 MOST = 50  # of one organization, and of the environment
 MAX_CONTEXT = 16 * 1024  # bytes, as JSON
@@ -43,6 +48,8 @@ PROVIDERS = (
     *("CUSTOM", "GITHUB", "GITLAB", "LINKEDIN", "SALESFORCE", "MICROSOFT", IDP_SIMULATOR),
     *("SCALEKIT", "ADFS"),
 )
+# By type: the name in the setting sign_in_methods.
+_METHODS = {PASSWORDLESS: "email", PASSWORD: "password", WEBAUTHN: "passkey"}
 _OF_ORGANIZATION = (OIDC, SAML)
 _OF_ENVIRONMENT = (OAUTH,)
 # The scope of a connection: an organization, or the environment.
@@ -74,6 +81,24 @@ _UPDATE = Statement(
     .returning(_c.id)
 )
 _DELETE = Statement(delete(connections).where(_c.id == bindparam("p_id")).returning(_c.id))
+_d = domains.c
+_of_organization = _d.organization_id == bindparam("p_organization_id")
+_RELEASE = Statement(
+    update(domains)
+    .where(_of_organization, _d.connection_id == bindparam("p_id"))
+    .values(connection_id=None)
+    .returning(_d.id)
+)
+_ASSIGN = Statement(
+    update(domains)
+    .where(
+        _of_organization,
+        _d.domain_type == ORGANIZATION_DOMAIN,
+        _d.id.in_(json_values(bindparam("p_domain_ids", type_=Text))),
+    )
+    .values(connection_id=bindparam("p_id"))
+    .returning(_d.id)
+)
 
 
 async def create(
@@ -145,6 +170,20 @@ async def get(call: Call, organization_id: str | None, connection_id: str) -> Co
     return _found(row)
 
 
+async def get_any(call: Call, connection_id: str, organization_id: str = "") -> Connection:
+    """Return a connection by its id alone; of the organization, if one is named.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+
+    """
+    found = await reading.find(call.db, connection_id)
+    if found is None or (organization_id and found.organization_id != organization_id):
+        raise errors.NotFound("connection")
+    _check_visible(call, found.organization_id)
+    return found
+
+
 async def remove(call: Call, organization_id: str | None, connection_id: str) -> None:
     """Delete a connection.
 
@@ -157,7 +196,8 @@ async def remove(call: Call, organization_id: str | None, connection_id: str) ->
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
         if before.type not in completeness.CONFIG:
-            raise errors.InvalidArgument(f"{before.type} cannot be deleted: disable it")
+            raise errors.InvalidArgument(f"{before.type} cannot be deleted")
+        await db.fetch_all(_RELEASE, p_id=before.id, **_scope(organization_id or ""))
         await db.apply(_DELETE, _event(call, "deleted", before, None), p_id=before.id)
 
 
@@ -172,6 +212,7 @@ async def enable(call: Call, organization_id: str | None, connection_id: str) ->
     """
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
+        _check_switch(before)
         check_complete(before)
         return await save(call, db, before, replace(before, enabled=True), "enabled")
 
@@ -186,7 +227,37 @@ async def disable(call: Call, organization_id: str | None, connection_id: str) -
     """
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, connection_id)
+        _check_switch(before)
         return await save(call, db, before, replace(before, enabled=False), "disabled")
+
+
+async def assign_domains(
+    call: Call, organization_id: str, connection_id: str, domain_ids: Sequence[str]
+) -> Connection:
+    """Let these domains lead to this connection, and no others to it alone.
+
+    Raises:
+        errors.NotFound: there is no such connection that this caller may see.
+        errors.InvalidArgument: one of them is no organization domain of this organization.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    asked = list(dict.fromkeys(domain_ids))
+    async with call.db.transaction() as db:
+        before = await hold(call, db, organization_id, connection_id)
+        where = {"p_id": before.id, "p_organization_id": organization_id}
+        await db.fetch_all(_RELEASE, **where)
+        rows = await db.fetch_all(_ASSIGN, p_domain_ids=to_json(asked), **where)
+        there = {row["id"] for row in rows}
+        for index, domain_id in enumerate(domain_ids):
+            if domain_id not in there:
+                raise errors.InvalidArgument.field(
+                    f"domain_ids[{index}]", "exists", "is not an organization domain of its own"
+                )
+        after = revised(before)
+        event = _event(call, "updated", before, after)
+        await db.apply(_UPDATE, event, **prefixed(after.to_row()))
+    return after
 
 
 async def keep_context(
@@ -234,6 +305,19 @@ async def save(
     after = revised(after)
     await db.apply(_UPDATE, _event(call, verb, before, after), **prefixed(after.to_row()))
     return after
+
+
+def is_enabled(connection: Connection, settings: Settings) -> bool:
+    """Whether a connection is on; of those that are always there, the deployment's settings say."""
+    method = _METHODS.get(connection.type)
+    return connection.enabled if method is None else method in settings.sign_in_methods
+
+
+def _check_switch(connection: Connection) -> None:
+    if connection.type in _METHODS:
+        raise errors.InvalidArgument(
+            f"{connection.type} is switched on and off by TENANTRY_SIGN_IN_METHODS"
+        )
 
 
 def check_complete(connection: Connection, fault: str = "") -> None:

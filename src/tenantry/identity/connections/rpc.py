@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import textwrap
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from protobuf import Oneof
-from protobuf.wkt import BoolValue, StringValue
+from protobuf.wkt import BoolValue, Empty, StringValue, Struct, UInt32Value
 
-from tenantry import structs
+from tenantry import errors, structs
+from tenantry.db.schema import to_json
 from tenantry.gen.scalekit.v1.connections import connections_pb as pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
-from tenantry.identity.connections import addresses, listing, registry
-from tenantry.identity.connections.model import OAUTH, OIDC, SAML
+from tenantry.identity.connections import addresses, changing, listing, registry, tests
+from tenantry.identity.connections.changing import Changes
+from tenantry.identity.connections.model import OAUTH, OIDC, PASSWORDLESS, SAML, WEBAUTHN
 from tenantry.identity.connections.settings import OAuthSettings, OIDCSettings, SAMLSettings
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tenantry.call import Call
+    from tenantry.db.pages import Page
+    from tenantry.identity.connections.fetching import Fetching
     from tenantry.identity.connections.listing import Listed
     from tenantry.identity.connections.model import Connection
+    from tenantry.outgoing import Outgoing
+    from tenantry.settings import Settings
     from tenantry.tenants.domains.model import Domain
 
 # Members of the settings by the kind of their field, which are alike in requests and answers.
@@ -58,8 +65,17 @@ _NIL = "NAME_ID_FORMAT_NIL"
 class ConnectionService:
     """One async method per rpc."""
 
-    def __init__(self, *, public_url: str) -> None:
-        self._public_url = public_url
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        fetching: Fetching,
+        outgoing: Outgoing,
+    ) -> None:
+        self._settings = settings
+        self._ground = changing.Ground(
+            settings.public_url, settings.development, fetching, outgoing
+        )
 
     async def create_connection(
         self, request: pb.CreateConnectionRequest, call: Call
@@ -77,18 +93,163 @@ class ConnectionService:
     async def list_connections(
         self, request: pb.ListConnectionsRequest, call: Call
     ) -> pb.ListConnectionsResponse:
+        serving = request.include != "all"
         found = await listing.listed(
             call,
             organization_id=_present(request, "organization_id"),
             domain=_present(request, "domain"),
-            serving=request.include != "all",
+            serving=serving,
         )
-        return pb.ListConnectionsResponse(connections=[_listed(one) for one in found])
+        shown = [_listed(one, self._settings) for one in found]
+        return pb.ListConnectionsResponse(
+            connections=[one for one in shown if one.enabled or not serving]
+        )
+
+    async def before_update_connection(
+        self, request: pb.UpdateConnectionRequest, call: Call
+    ) -> None:
+        assert request.connection is not None
+        call.found = await changing.ask(
+            call, self._ground, request.organization_id, request.id, _changes(request.connection)
+        )
+
+    async def update_connection(
+        self, request: pb.UpdateConnectionRequest, call: Call
+    ) -> pb.UpdateConnectionResponse:
+        assert request.connection is not None
+        after = await changing.change(
+            call, self._ground, request.organization_id, request.id, _changes(request.connection)
+        )
+        return pb.UpdateConnectionResponse(connection=await self._answer(call, after))
+
+    async def delete_connection(self, request: pb.DeleteConnectionRequest, call: Call) -> Empty:
+        await registry.remove(call, request.organization_id, request.id)
+        return Empty()
+
+    async def enable_connection(
+        self, request: pb.ToggleConnectionRequest, call: Call
+    ) -> pb.ToggleConnectionResponse:
+        after = await registry.enable(call, request.organization_id, request.id)
+        return pb.ToggleConnectionResponse(enabled=after.enabled)
+
+    async def disable_connection(
+        self, request: pb.ToggleConnectionRequest, call: Call
+    ) -> pb.ToggleConnectionResponse:
+        after = await registry.disable(call, request.organization_id, request.id)
+        return pb.ToggleConnectionResponse(enabled=after.enabled)
+
+    async def assign_domains_to_connection(
+        self, request: pb.AssignDomainsToConnectionRequest, call: Call
+    ) -> pb.AssignDomainsToConnectionResponse:
+        after = await registry.assign_domains(
+            call, request.organization_id, request.connection_id, request.domain_ids
+        )
+        return pb.AssignDomainsToConnectionResponse(connection=await self._answer(call, after))
+
+    async def create_environment_connection(
+        self, request: pb.CreateEnvironmentConnectionRequest, call: Call
+    ) -> pb.CreateConnectionResponse:
+        assert request.connection is not None
+        if request.flags is not None and request.flags.is_app:
+            raise errors.NotInThisVersion("CreateEnvironmentConnection", "connected accounts")
+        made = await registry.create(call, None, **_start(request.connection))
+        return pb.CreateConnectionResponse(connection=await self._answer(call, made))
+
+    async def get_environment_connection(
+        self, request: pb.GetEnvironmentConnectionRequest, call: Call
+    ) -> pb.GetConnectionResponse:
+        found = await registry.get(call, None, request.connection_id)
+        return pb.GetConnectionResponse(connection=await self._answer(call, found))
+
+    async def update_environment_connection(
+        self, request: pb.UpdateEnvironmentConnectionRequest, call: Call
+    ) -> pb.UpdateConnectionResponse:
+        assert request.connection is not None
+        after = await changing.change(
+            call, self._ground, None, request.connection_id, _changes(request.connection)
+        )
+        return pb.UpdateConnectionResponse(connection=await self._answer(call, after))
+
+    async def delete_environment_connection(
+        self, request: pb.DeleteEnvironmentConnectionRequest, call: Call
+    ) -> Empty:
+        await registry.remove(call, None, request.connection_id)
+        return Empty()
+
+    async def enable_environment_connection(
+        self, request: pb.ToggleEnvironmentConnectionRequest, call: Call
+    ) -> pb.ToggleConnectionResponse:
+        after = await registry.enable(call, None, request.connection_id)
+        return pb.ToggleConnectionResponse(enabled=after.enabled)
+
+    async def disable_environment_connection(
+        self, request: pb.ToggleEnvironmentConnectionRequest, call: Call
+    ) -> pb.ToggleConnectionResponse:
+        after = await registry.disable(call, None, request.connection_id)
+        return pb.ToggleConnectionResponse(enabled=after.enabled)
+
+    async def list_app_connections(
+        self, _request: pb.ListAppConnectionsRequest, _call: Call
+    ) -> pb.ListAppConnectionsResponse:
+        # Connections of applications are not in this version: none can be made.
+        return pb.ListAppConnectionsResponse()
+
+    async def list_organization_connections(
+        self, request: pb.ListOrganizationConnectionsRequest, call: Call
+    ) -> pb.ListOrganizationConnectionsResponse:
+        page = await listing.page(call, page_size=request.page_size, page_token=request.page_token)
+        return pb.ListOrganizationConnectionsResponse(**_page(page, self._settings))
+
+    async def search_organization_connections(
+        self, request: pb.SearchOrganizationConnectionsRequest, call: Call
+    ) -> pb.SearchOrganizationConnectionsResponse:
+        page = await listing.page(
+            call,
+            query=request.query,
+            provider=request.provider,
+            status=request.status.name if request.status != pb.ConnectionStatus(0) else "",
+            type_=request.connection_type.name
+            if request.connection_type != pb.ConnectionType.INVALID
+            else "",
+            enabled=request.enabled if request.has_field("enabled") else None,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return pb.SearchOrganizationConnectionsResponse(**_page(page, self._settings))
+
+    async def get_connection_test_result(
+        self, request: pb.GetConnectionTestResultRequest, call: Call
+    ) -> pb.GetConnectionTestResultResponse:
+        connection = await registry.get_any(call, request.connection_id)
+        result = await tests.result(call.db, connection.id, request.test_request_id)
+        response = pb.GetConnectionTestResultResponse(status=pb.TestResultStatus[result.status])
+        if result.user_info is not None:
+            response.user_info = to_json(result.user_info)
+        for name in ("error", "error_description", "error_details"):
+            if (value := getattr(result, name)) is not None:
+                setattr(response, name, value)
+        return response
+
+    async def get_connection_context(
+        self, request: pb.GetConnectionContextRequest, call: Call
+    ) -> pb.GetConnectionContextResponse:
+        found = await registry.get_any(call, request.connection_id, request.organization_id)
+        kept = Struct.from_json(to_json(found.context or {}))
+        return pb.GetConnectionContextResponse(context=kept)
+
+    async def update_connection_context(
+        self, request: pb.UpdateConnectionContextRequest, call: Call
+    ) -> Empty:
+        context = request.context
+        kept = {} if context is None else structs.plain(context, "context")
+        found = await registry.get_any(call, request.connection_id, request.organization_id)
+        await registry.keep_context(call, found.organization_id, found.id, kept)
+        return Empty()
 
     async def _answer(self, call: Call, connection: Connection) -> pb.Connection:
         call.tag(connection.revision)
         domains = await listing.domains_of(call.db, connection)
-        return to_message(call, connection, domains, self._public_url)
+        return to_message(call, connection, domains, self._settings)
 
 
 def _present(request: Any, name: str) -> str | None:
@@ -106,8 +267,100 @@ def _start(given: pb.CreateConnection) -> dict[str, Any]:
     }
 
 
+def _changes(one: pb.UpdateConnection) -> Changes:
+    """Return what a request gives: wrappers and lists that are present, enums that say something.
+
+    An empty wrapper is there, and clears; an empty list, or a plain enum of 0, is not.
+    """
+    members: dict[str, Any] = {
+        "provider": "" if one.provider == pb.ConnectionProvider(0) else one.provider.name,
+        "provider_key": one.provider_key,
+        "type": "" if one.type == pb.ConnectionType.INVALID else one.type.name,
+        "key_id": _present(one, "key_id"),
+        "debug_enabled": None if one.debug_enabled is None else one.debug_enabled.value,
+        "ui_button_title": None if one.ui_button_title is None else one.ui_button_title.value,
+        "attribute_mapping": one.attribute_mapping,
+    }
+    if one.configuration_type != pb.ConfigurationType(0):
+        members["configuration_type"] = one.configuration_type.name
+    if one.settings is not None:
+        config = one.settings.value
+        members["config"] = one.settings.field
+        members["settings"] = _given(config)
+        for wrapper, name in _BESIDE.items():
+            value = getattr(config, wrapper, None)
+            if value is not None:
+                members[name] = value.value
+    return Changes(**members)
+
+
+# Members of the configs that the settings do not have by these names.
+_BESIDE = {
+    "client_secret": "secret",
+    "idp_certificate": "certificate",
+    "ui_button_title": "ui_button_title",
+}
+
+
+def _given(config: Any) -> dict[str, Any]:
+    wrapped = {
+        name: value.value
+        for name in _MEMBERS.get(type(config), ())
+        if (value := getattr(config, name)) is not None
+    }
+    plain = _PLAIN.get(type(config))
+    return wrapped if plain is None else wrapped | plain(config)
+
+
+def _plain_of_oidc(config: pb.OIDCConnectionConfig) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    scopes = [one.name for one in config.scopes if one != pb.OIDCScope(0)]
+    if scopes:
+        given["scopes"] = tuple(dict.fromkeys(("openid", *scopes)))
+    if config.token_auth_type != pb.TokenAuthType(0):
+        given["token_auth_type"] = config.token_auth_type.name
+    return given
+
+
+def _plain_of_oauth(config: pb.OAuthConnectionConfig) -> dict[str, Any]:
+    given: dict[str, Any] = {"scopes": tuple(config.scopes)} if config.scopes else {}
+    if config.extensions is not None:
+        given["extra_authorize_params"] = dict(config.extensions.extra_authorize_params)
+    return given
+
+
+def _plain_of_saml(config: pb.SAMLConnectionConfigRequest) -> dict[str, Any]:
+    given = {name: getattr(config, name) for name in _SAML_ENUMS}
+    return {name: value.name for name, value in given.items() if value.value}
+
+
+_PLAIN: dict[type[Any], Callable[[Any], dict[str, Any]]] = {
+    pb.OIDCConnectionConfig: _plain_of_oidc,
+    pb.OAuthConnectionConfig: _plain_of_oauth,
+    pb.SAMLConnectionConfigRequest: _plain_of_saml,
+}
+_MEMBERS: dict[type[Any], tuple[str, ...]] = {
+    pb.OIDCConnectionConfig: (*_OIDC_TEXTS, *_OIDC_FLAGS),
+    pb.OAuthConnectionConfig: (*_OAUTH_TEXTS, *_OAUTH_FLAGS),
+    pb.SAMLConnectionConfigRequest: (
+        *_SAML_TEXTS,
+        *_SAML_FLAGS,
+        *("sp_entity_id", "sp_assertion_url", "sp_slo_url"),
+    ),
+}
+
+
+def _page(page: Page[Listed], settings: Settings) -> dict[str, Any]:
+    return {
+        "connections": [_listed(one, settings) for one in page.items],
+        "next_page_token": page.next_page_token,
+        "prev_page_token": page.prev_page_token,
+        "total_size": page.total_size,
+    }
+
+
 def to_message(
-    call: Call, connection: Connection, domains: Sequence[Domain], public_url: str
+    call: Call, connection: Connection, domains: Sequence[Domain], settings: Settings
 ) -> pb.Connection:
     """Return a connection as the contract shows it: without its secret but for four characters."""
     message = pb.Connection(
@@ -115,11 +368,11 @@ def to_message(
         provider=_provider(connection.provider),
         type=pb.ConnectionType[connection.type],
         status=pb.ConnectionStatus[connection.status],
-        enabled=connection.enabled,
+        enabled=registry.is_enabled(connection, settings),
         debug_enabled=connection.debug_enabled,
         ui_button_title=connection.ui_button_title,
         configuration_type=pb.ConfigurationType[connection.configuration_type],
-        test_connection_uri=addresses.test(public_url, connection),
+        test_connection_uri=addresses.test(settings.public_url, connection),
         attribute_mapping=dict(connection.attribute_mapping),
         create_time=timestamp(connection.create_time),
         update_time=timestamp(connection.update_time),
@@ -132,11 +385,12 @@ def to_message(
         message.key_id = connection.key_id
     config = _CONFIGS.get(connection.type)
     if config is not None:
-        message.settings = config(call, connection, public_url)
+        message.settings = config(call, connection, settings)
     return message
 
 
-def _oidc(call: Call, connection: Connection, public_url: str) -> Oneof[Any, Any]:
+def _oidc(call: Call, connection: Connection, deployment: Settings) -> Oneof[Any, Any]:
+    public_url = deployment.public_url
     settings = OIDCSettings.stored(connection.settings)
     shown = pb.OIDCConnectionConfig(
         **_texts(settings, _OIDC_TEXTS),
@@ -153,7 +407,8 @@ def _oidc(call: Call, connection: Connection, public_url: str) -> Oneof[Any, Any
     return Oneof("oidc_config", shown)
 
 
-def _saml(_call: Call, connection: Connection, public_url: str) -> Oneof[Any, Any]:
+def _saml(_call: Call, connection: Connection, deployment: Settings) -> Oneof[Any, Any]:
+    public_url = deployment.public_url
     settings = SAMLSettings.stored(connection.settings)
     shown = pb.SAMLConnectionConfigResponse(
         **_texts(settings, _SAML_TEXTS),
@@ -169,7 +424,8 @@ def _saml(_call: Call, connection: Connection, public_url: str) -> Oneof[Any, An
     return Oneof("saml_config", shown)
 
 
-def _oauth(call: Call, connection: Connection, public_url: str) -> Oneof[Any, Any]:
+def _oauth(call: Call, connection: Connection, deployment: Settings) -> Oneof[Any, Any]:
+    public_url = deployment.public_url
     settings = OAuthSettings.stored(connection.settings)
     shown = pb.OAuthConnectionConfig(
         **_texts(settings, _OAUTH_TEXTS),
@@ -185,7 +441,32 @@ def _oauth(call: Call, connection: Connection, public_url: str) -> Oneof[Any, An
     return Oneof("oauth_config", shown)
 
 
-_CONFIGS = {OIDC: _oidc, SAML: _saml, OAUTH: _oauth}
+def _passwordless(_call: Call, _connection: Connection, settings: Settings) -> Oneof[Any, Any]:
+    shown = pb.PasswordLessConfig(
+        type=pb.PasswordlessType.LINK_OTP, validity=UInt32Value(value=settings.email_code_seconds)
+    )
+    return Oneof("passwordless_config", shown)
+
+
+def _webauthn(_call: Call, _connection: Connection, settings: Settings) -> Oneof[Any, Any]:
+    host = urlsplit(settings.public_url).hostname or ""
+    shown = pb.WebAuthConfiguration(
+        rp=pb.WebAuthConfiguration.Rp(
+            ids=[host], origins=[settings.public_url, *settings.passkey_origins]
+        ),
+        show_passkey_button=True,
+        enable_conditional_login=True,
+    )
+    return Oneof("webauthn_config", shown)
+
+
+_CONFIGS = {
+    OIDC: _oidc,
+    SAML: _saml,
+    OAUTH: _oauth,
+    PASSWORDLESS: _passwordless,
+    WEBAUTHN: _webauthn,
+}
 
 
 def _texts(settings: object, names: Sequence[str]) -> dict[str, Any]:
@@ -220,14 +501,14 @@ def _certificate(stored: Mapping[str, Any]) -> pb.IDPCertificate:
     )
 
 
-def _listed(one: Listed) -> pb.ListConnection:
+def _listed(one: Listed, settings: Settings) -> pb.ListConnection:
     connection = one.connection
     return pb.ListConnection(
         id=connection.id,
         provider=_provider(connection.provider),
         type=pb.ConnectionType[connection.type],
         status=pb.ConnectionStatus[connection.status],
-        enabled=connection.enabled,
+        enabled=registry.is_enabled(connection, settings),
         organization_id=connection.organization_id or "",
         ui_button_title=connection.ui_button_title,
         domains=list(one.domains),

@@ -29,6 +29,8 @@ class Settings:
     jit_provisioning_with_sso_enabled: bool = True
     # Ours: the roles that members of the provider's groups have, by the names of both.
     group_roles: Mapping[str, str] | None = None
+    # Ours: why the provider's own description was not taken, in a sentence.
+    fault: str = ""
 
     @classmethod
     def stored(cls, members: Mapping[str, Any]) -> Self:
@@ -119,3 +121,4 @@ class SAMLSettings(Settings):
     sp_assertion_url: str = ""
     sp_slo_url: str = ""
     accept_sha1: bool = False  # ours
+    metadata_valid_until: int = 0  # ours: as the metadata says, in microseconds; 0 for no end

@@ -1,0 +1,81 @@
+"""Metadata of identity providers: fetched, guarded and bounded, and as members of the settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tenantry.outgoing import Unanswered
+
+if TYPE_CHECKING:
+    from tenantry.identity.connections.saml.idp_metadata import IdentityProvider
+    from tenantry.outgoing import Outgoing
+
+SECONDS = 8.0
+MOST_BYTES = 256 << 10
+_ACCEPT = "application/samlmetadata+xml, application/xml, text/xml"
+
+
+async def fetch(outgoing: Outgoing, url: str, *, tls_only: bool = True) -> IdentityProvider:
+    """Return an identity provider by the address of its metadata.
+
+    Raises:
+        SAMLError: there is no answer, or it is no metadata of one identity provider.
+
+    """
+    from tenantry.identity.connections.saml import faults, idp_metadata
+    from tenantry.identity.connections.saml.faults import SAMLError
+
+    reason = ""
+    if tls_only and not url.lower().startswith("https://"):
+        raise SAMLError(faults.METADATA, reason="its address does not start with https://")
+    try:
+        answer = await outgoing.send(
+            "GET", url, headers={"accept": _ACCEPT}, seconds=SECONDS, most_bytes=MOST_BYTES
+        )
+    except Unanswered as problem:
+        reason = f"its address was asked in vain, {problem}"
+    else:
+        if answer.status != 200:
+            reason = f"its address answers with the status {answer.status}"
+        elif answer.cut:
+            reason = f"it has more than {MOST_BYTES >> 10} KB"
+        else:
+            return idp_metadata.read(answer.body)
+    raise SAMLError(faults.METADATA, reason=reason)
+
+
+def members(provider: IdentityProvider) -> dict[str, Any]:
+    """Return what metadata says as members of the settings, but for the certificates.
+
+    It may ask for signed requests; it never takes that back here.
+    """
+    sso = _first(provider.sso_urls)
+    slo = _first(provider.slo_urls)
+    found: dict[str, Any] = {
+        "idp_entity_id": provider.entity_id,
+        "idp_sso_url": provider.sso_urls[sso],
+        "idp_sso_request_binding": sso.name,
+        "metadata_valid_until": provider.valid_until or 0,
+    }
+    if slo is not None:
+        found |= {
+            "idp_slo_url": provider.slo_urls[slo],
+            "idp_slo_request_binding": slo.name,
+            "idp_slo_response_url": _other(provider, slo),
+        }
+    if provider.want_authn_requests_signed:
+        found["want_request_signed"] = True
+    return found
+
+
+def _other(provider: IdentityProvider, binding: Any) -> str:
+    """Return where answers go to, if that is not where requests do."""
+    url = provider.slo_response_urls.get(binding, "")
+    return "" if url == provider.slo_urls[binding] else url
+
+
+def _first(urls: Any) -> Any:
+    """Return the binding that is used: by an address of the browser where there is one."""
+    from tenantry.identity.connections.saml.names import Binding
+
+    return next((one for one in Binding if one in urls), None)
