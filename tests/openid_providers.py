@@ -52,7 +52,7 @@ class Grant:
 
 
 class OpenIDProvider:
-    """One provider, with one client; ``person`` is the one who is signed in there."""
+    """One provider, with one client; ``person`` is signed in there."""
 
     def __init__(self, **metadata: Any) -> None:
         self.person: dict[str, Any] = dict(ANN)

@@ -76,6 +76,7 @@ from tenantry.identity.auth_log.rpc import AuditLogsService
 from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.fetching import Fetching
 from tenantry.identity.connections.rpc import ConnectionService
+from tenantry.identity.federation.openid import RelyingParty as OpenIDParty
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
 from tenantry.identity.proofs.passwordless.rpc import PasswordlessService
@@ -215,6 +216,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         interceptors=interceptors,
         fetching=fetching,
         outgoing=outgoing,
+        openid=OpenIDParty(db, fetching, settings, ring.client_assertion),
         follower=Follower(db),
     )
     for close in (

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tenantry.events.event_log.following import Follower
     from tenantry.events.interceptors.service import Interceptors
     from tenantry.identity.connections.fetching import Fetching
-    from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
+    from tenantry.identity.federation.openid import RelyingParty
+    from tenantry.identity.proofs.passkeys.relying_party import RelyingParty as PasskeyParty
     from tenantry.identity.proofs.passwords.service import Passwords
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.means import Means
@@ -48,12 +49,13 @@ class Parts:
     # People signing in.
     session_cookie: Cookie
     browser_cookies: BrowserCookies
-    relying_party: RelyingParty
+    relying_party: PasskeyParty
     passwords: Passwords
     sign_in: Means
     interceptors: Interceptors
     # Requests to their providers, and to addresses that tenants chose.
     fetching: Fetching
+    openid: RelyingParty
     outgoing: Outgoing
     # The event log as it grows.
     follower: Follower

@@ -39,7 +39,7 @@ def routes(parts: Parts) -> list[Route]:
         registered,
         hints,
         settings,
-        Leaving(db, settings),
+        Leaving(db, settings, parts.openid),
         session_cookie=parts.session_cookie,
     )
     return [

@@ -121,6 +121,13 @@ class KeyRing:
             await self.refresh(older_than=0.0)
         return self._signers[algorithm]
 
+    async def client_assertion(self, claims: dict[str, Any]) -> str:
+        """Return a JWT by which we show ourselves to a provider of somebody else (RFC 7523).
+
+        Its type is its own: whatever claims an admin had us make, it looks like no token of ours.
+        """
+        return (await self.signer("RS256"))(claims, typ="client-authentication+jwt")
+
     async def verifying(self, key_id: str) -> RSAKey | ECKey | None:
         """Return the published key of this id; its `alg` is the only one that it verifies."""
         if not ids.well_formed(ids.SIGNING_KEY, key_id):

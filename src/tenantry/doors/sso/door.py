@@ -65,6 +65,18 @@ class Door(door.Door):
         """Return the call that a request makes to the rooms."""
         return Call(ANONYMOUS, self.db, request.request_id, origin=request.origin)
 
+    async def known(self, request: Request, type_: str) -> Connection:
+        """Return the connection of the path, whether it serves or not.
+
+        Raises:
+            Fault: there is none of this type.
+
+        """
+        found = await reading.find(self.db, request.params["connection"])
+        if found is None or found.type != type_:
+            raise Fault("invalid_connection_id", "There is no such connection.")
+        return found
+
     async def connection(self, request: Request, type_: str) -> Connection:
         """Return the connection of the path, which people can sign in by.
 
@@ -72,15 +84,23 @@ class Door(door.Door):
             Fault: there is none of this type, or it does not serve.
 
         """
-        found = await reading.find(self.db, request.params["connection"])
+        found = await self.known(request, type_)
+        if not found.serves:
+            raise _not_active()
+        return found
+
+    async def answered(self, way: Way, type_: str) -> Connection:
+        """Return the connection of a way, as it is now that an answer has come.
+
+        Raises:
+            Fault: it is gone, or serves no more; a test takes one that is not enabled.
+
+        """
+        found = await reading.find(self.db, way.connection_id)
         if found is None or found.type != type_:
             raise Fault("invalid_connection_id", "There is no such connection.")
-        if not found.serves:
-            raise Fault(
-                "connection_not_active",
-                "The connection is switched off, or not set up completely.",
-                hint="Complete the settings of the connection and enable it.",
-            )
+        if not found.serves and way.test_id is None:
+            raise _not_active()
         return found
 
     async def auth_request(self, request: Request) -> AuthRequest:
@@ -163,3 +183,11 @@ class Door(door.Door):
             said=fault.description,
             quoted=fault.error,
         )
+
+
+def _not_active() -> Fault:
+    return Fault(
+        "connection_not_active",
+        "The connection is switched off, or not set up completely.",
+        hint="Complete the settings of the connection and enable it.",
+    )

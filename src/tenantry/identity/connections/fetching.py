@@ -108,9 +108,17 @@ class Fetching:
             OIDCError: there is none, or it is that of another issuer.
 
         """
-        url = metadata.address(issuer)
-        _hold_to_tls(url, faults.DISCOVERY_UNANSWERED, is_debug=is_debug)
-        return await self._metadata.get(url)
+        return await self.metadata(metadata.address(issuer), is_debug=is_debug)
+
+    async def metadata(self, discovery_endpoint: str, *, is_debug: bool = False) -> Metadata:
+        """Return the metadata at the address of a discovery document.
+
+        Raises:
+            OIDCError: there is none, or it is that of another issuer.
+
+        """
+        _hold_to_tls(discovery_endpoint, faults.DISCOVERY_UNANSWERED, is_debug=is_debug)
+        return await self._metadata.get(discovery_endpoint)
 
     async def keys(
         self, jwks_uri: str, *, algorithm: str, kid: str | None, is_debug: bool = False

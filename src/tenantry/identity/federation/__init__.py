@@ -10,6 +10,7 @@ __all__ = [
     "initiated",
     "leaving",
     "model",
+    "openid",
     "requests",
     "saml.logging_out",
     "saml.service_provider",

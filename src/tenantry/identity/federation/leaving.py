@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.identity.connections import reading
-from tenantry.identity.connections.model import SAML
+from tenantry.identity.connections.model import OIDC, SAML
 from tenantry.identity.federation import sessions
 from tenantry.identity.federation.saml import logging_out
 from tenantry.identity.federation.saml.service_provider import ServiceProvider
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.federation.model import Sent
+    from tenantry.identity.federation.openid import RelyingParty
     from tenantry.identity.federation.sessions import FederatedSession
     from tenantry.settings import Settings
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 class Leaving:
     """The logouts at providers that follow ours, in one process."""
 
-    def __init__(self, db: Database, settings: Settings) -> None:
+    def __init__(self, db: Database, settings: Settings, openid: RelyingParty) -> None:
         self._db = db
+        self._openid = openid
         self._saml = ServiceProvider(db, settings)
 
     async def before(self, session_id: str, back: str) -> Sent | None:
@@ -44,4 +46,6 @@ class Leaving:
         if connection.type == SAML:
             side = await self._saml.side(connection)
             return await logging_out.leave(self._db, side, session, back)
+        if connection.type == OIDC:
+            return await self._openid.leave(connection, session, back)
         return None

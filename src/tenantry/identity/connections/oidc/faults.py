@@ -65,6 +65,11 @@ NO_ENDPOINT = Fault(
     "The connection has no {name}, and the provider's metadata has none either.",
     "Fill it in by hand, from the provider's documentation.",
 )
+MANY_TENANTS = Fault(
+    "server_error",
+    "The issuer is that of all customers of Microsoft, and the connection is of one organization.",
+    "Give the issuer of the organization's own tenant, which has the tenant's id in it.",
+)
 # The token endpoint.
 EXCHANGE_UNANSWERED = Fault(
     "failed_to_exchange_token",
@@ -179,6 +184,11 @@ NO_EMAIL = Fault(
     "mandatory_attribute_missing",
     "There is no e-mail address: {expected} is missing. Sent were: {found}.",
     "Allow the scope email at the provider, or map e-mail to the claim that it sends.",
+)
+WRONG_EMAIL = Fault(
+    "mandatory_attribute_missing",
+    "The claim for the e-mail address holds {found}, which is no address.",
+    "Map e-mail to the claim that holds an address, such as ann@example.com.",
 )
 # Back-channel logout.
 LOGOUT_TOKEN = Fault("invalid_request", "The logout token is not taken: {reason}.", _LOG)

@@ -29,11 +29,13 @@ def verify(
     skew: int,
     access_token: str | None = None,
     max_age: int | None = None,
+    since: float | None = None,
 ) -> Mapping[str, Any]:
     """Return the claims of an ID token whose signature was verified, if it answers this request.
 
     ``now`` in seconds since 1970; ``skew`` and ``max_age`` in seconds; ``access_token`` is the
-    one that came with it.
+    one that came with it. A sign-in that was to be a new one came after ``since``, as far as the
+    provider says when.
 
     Raises:
         OIDCError: it does not answer this request, or says too little.
@@ -50,6 +52,8 @@ def verify(
     if access_token is not None:
         _hold_to_access_token(jwt, access_token)
     of_token.hold_to_age(claims, max_age=max_age, now=now, skew=skew)
+    if since is not None and "auth_time" in claims:
+        of_token.hold_to_age(claims, max_age=int(now - since), now=now, skew=skew)
     of_token.subject(claims)
     return claims
 

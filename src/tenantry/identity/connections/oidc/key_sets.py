@@ -6,7 +6,8 @@ out. Each of the others verifies signatures of its kind, and only those.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from joserfc.errors import JoseError
@@ -19,6 +20,8 @@ from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.faults import OIDCError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from joserfc.jwk import Key
 
 MOST_BYTES = 128 << 10
@@ -36,13 +39,22 @@ ALGORITHMS = {
     "Ed25519": _by_name["Ed25519"],  # its name in RFC 9864
     "EdDSA": _by_name["Ed25519"],  # and before that, in RFC 8037
 }
+# By the first letters of an algorithm, the kty of its keys.
+_KINDS = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Known:
-    key: Key
+    """One key of a set, read when it is first of use."""
+
+    members: Mapping[str, Any] = field(hash=False)
     kid: str | None
     alg: str | None
+
+    @functools.cached_property
+    def key(self) -> Key | None:
+        """The key, None where it is too weak, or none at all."""
+        return _imported(self.members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +64,20 @@ class KeySet:
     keys: tuple[_Known, ...]
 
     def fitting(self, algorithm: str, kid: str | None) -> list[Key]:
-        """Return the keys that a signature by this algorithm may be of; none is an unknown kid.
+        """Return the keys that a signature by this algorithm may be of; of an unknown kid, [].
 
         A signature that names no key is tried by a few (RFC 7515 section 4.1.4 leaves it to us).
         """
-        wanted = ALGORITHMS[algorithm]
-        found = [
-            one.key
+        wanted, kind = ALGORITHMS[algorithm], _KINDS[algorithm[:2]]
+        named = [
+            one
             for one in self.keys
             if (kid is None or one.kid == kid)
-            and (one.alg is None or ALGORITHMS.get(one.alg) is wanted)
-            and _fits(one.key, algorithm)
+            and one.members["kty"] == kind
+            and (one.alg is None or ALGORITHMS[one.alg] is wanted)
         ]
-        return found[:_TRIED]
+        found = (one.key for one in named[:_TRIED])
+        return [key for key in found if key is not None and _fits(key, algorithm)]
 
 
 def read(document: bytes) -> KeySet:
@@ -99,20 +112,19 @@ def _known(member: Any) -> _Known | None:
         or "verify" not in operations
     ):
         return None
-    key = _imported({name: member[name] for name in _PUBLIC if name in member})
-    return None if key is None else _Known(key, kid, alg)
-
-
-def _imported(members: dict[str, Any]) -> Key | None:
     # A symmetric key is nobody's secret once it is published.
-    if members.get("kty") not in {"RSA", "EC", "OKP"}:
+    if member.get("kty") not in _KINDS.values():
         return None
+    return _Known({name: member[name] for name in _PUBLIC if name in member}, kid, alg)
+
+
+def _imported(members: Mapping[str, Any]) -> Key | None:
     try:
         if members["kty"] == "RSA" and not (
             _bits(members["n"]) in _RSA_BITS and _is_odd(members["e"])
         ):
             return None
-        return import_key(members)
+        return import_key(dict(members))
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return None
 

@@ -29,6 +29,17 @@ def lacks(claims: Mapping[str, Any], mapping: Mapping[str, str]) -> bool:
     return any(not _texts(_found(claims, name)) for name in wanted.values())
 
 
+def joined(claims: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the claims of an ID token, and those that userinfo tells beside them.
+
+    That an address is verified counts for the very address that it was said of.
+    """
+    whole = {**told, **claims}
+    if EMAIL in claims and "email_verified" not in claims and told.get(EMAIL) != claims[EMAIL]:
+        whole.pop("email_verified", None)
+    return whole
+
+
 def values(claims: Mapping[str, Any], mapping: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Return the values of a person's attributes by their keys; ``email`` is always there.
 

@@ -1,0 +1,435 @@
+"""A sign-in by OpenID Connect: the request that a browser takes along, and the code it brings.
+
+The authorization code flow (OpenID Connect Core 1.0 section 3.1), whose ID token is the proof. A
+logout at the provider ends our sessions, and ours may end that of the provider.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from tenantry import email_addresses, errors, vault
+from tenantry.identity.connections.model import DISCOVERY
+from tenantry.identity.connections.oidc import (
+    authorization,
+    callback,
+    faults,
+    id_token,
+    jwts,
+    logout_token,
+    metadata,
+    profile,
+    userinfo,
+)
+from tenantry.identity.connections.oidc.claims import TENANT
+from tenantry.identity.connections.oidc.faults import OIDCError
+from tenantry.identity.connections.oidc.metadata import Metadata
+from tenantry.identity.connections.settings import PRIVATE_KEY_JWT, OIDCSettings
+from tenantry.identity.federation import attributes, clients, replays, requests, sessions
+from tenantry.identity.federation.attributes import CustomAttributes
+from tenantry.identity.federation.model import Fault, Identity, Sent
+from tenantry.log import seldom
+from tenantry.times import SECOND, now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Database
+    from tenantry.identity.connections.fetching import Fetching
+    from tenantry.identity.connections.model import Connection
+    from tenantry.identity.connections.oidc.callback import Answer
+    from tenantry.identity.connections.oidc.jwts import Signed
+    from tenantry.identity.connections.oidc.tokens import Tokens
+    from tenantry.identity.federation.clients import Sign
+    from tenantry.identity.federation.model import Request
+    from tenantry.identity.federation.sessions import FederatedSession
+    from tenantry.settings import Settings
+    from tenantry.tenants.user_attributes.model import UserAttribute
+
+# The fact of a logout: where the browser goes once it comes back.
+BACK = "back"
+_HINT_MAX = 16_000  # characters of an ID token that goes back in an address
+_LONGEST_SID = 255
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The wishes of an application that go on to the provider; ``max_age`` in seconds."""
+
+    login_hint: str | None = None
+    prompt: tuple[str, ...] = ()
+    max_age: int | None = None
+
+
+class RelyingParty:
+    """Our side of all OpenID Connect connections, in one process.
+
+    ``sign`` makes JWTs of claims with our own key.
+    """
+
+    def __init__(self, db: Database, fetching: Fetching, settings: Settings, sign: Sign) -> None:
+        self.db = db
+        self.fetching = fetching
+        self.custom_attributes = CustomAttributes(db)
+        self.public_url = settings.public_url
+        self.skew = settings.sso_clock_skew_seconds
+        self._sign = sign
+
+    async def start(
+        self,
+        connection: Connection,
+        asked: Asked,
+        *,
+        auth_request_id: str | None = None,
+        test_id: str | None = None,
+    ) -> tuple[str, dict[str, str]]:
+        """Begin a way to the provider; return the address and the members of the request.
+
+        Raises:
+            Fault: the provider's metadata is not to be had.
+
+        """
+        settings = OIDCSettings.stored(connection.settings)
+        try:
+            provider = await self.provider(connection, settings)
+            address = _needed(provider.authorization_endpoint, "authorization endpoint")
+        except OIDCError as error:
+            raise fault_of(error) from None
+        facts = begun(asked)
+        state = await requests.begin(
+            self.db, connection.id, auth_request_id=auth_request_id, test_id=test_id, facts=facts
+        )
+        return address, authorization.members(
+            settings,
+            redirect_uri=self.redirect_uri(connection),
+            state=state,
+            nonce=facts["nonce"],
+            code_verifier=facts["code_verifier"],
+            login_hint=asked.login_hint,
+            prompt=asked.prompt,
+            max_age=asked.max_age,
+        )
+
+    async def receive(self, connection: Connection, answer: Answer, request: Request) -> Identity:
+        """Return the person that the provider vouches for, once all of its answer holds.
+
+        Raises:
+            Fault: it is no proof, or not for this request.
+
+        """
+        settings = OIDCSettings.stored(connection.settings)
+        try:
+            provider = await self.provider(connection, settings)
+            callback.hold_to_issuer(answer, provider.issuer, says_issuer=provider.says_issuer)
+            found = await self._exchange(
+                connection, settings, provider, callback.code(answer), request
+            )
+            claims = await self.verified(
+                provider,
+                found,
+                request,
+                client_id=settings.client_id,
+                is_debug=connection.debug_enabled,
+            )
+            return await self._identity(connection, settings, provider, found, claims)
+        except OIDCError as error:
+            raise fault_of(error) from None
+
+    async def end_sessions(self, call: Call, connection: Connection, token: str) -> int:
+        """End the sessions that a logout token names; return how many there were.
+
+        Raises:
+            Fault: the token is not taken.
+
+        """
+        settings = OIDCSettings.stored(connection.settings)
+        try:
+            provider = await self.provider(connection, settings)
+            jwt = jwts.read(token, algorithms=provider.algorithms)
+            # All that needs no key comes first: anybody may send one.
+            found = logout_token.verify(
+                jwt,
+                issuer=provider.issuer,
+                client_id=settings.client_id,
+                now=now() / SECOND,
+                skew=self.skew,
+            )
+            await self._hold_to_signature(jwt, provider, is_debug=connection.debug_enabled)
+        except OIDCError as error:
+            raise fault_of(error) from None
+        async with self.db.transaction() as db:
+            until = found.expires * SECOND
+            if not await replays.spend(db, connection.id, found.jti, expire_time=until):
+                raise Fault("invalid_request", "The logout token was used before.")
+            return await sessions.end(
+                replace(call, db=db),
+                connection.id,
+                subject=found.subject,
+                session_index=found.session_index,
+            )
+
+    async def leave(
+        self, connection: Connection, session: FederatedSession, back: str
+    ) -> Sent | None:
+        """Return where a browser ends its session at the provider, which sends it to us again.
+
+        RP-Initiated Logout 1.0; we send it on to ``back``. None where the connection does not want
+        that, and where the provider has no such place, or cannot be asked for it: our own logout
+        is done in any case.
+        """
+        settings = OIDCSettings.stored(connection.settings)
+        if not settings.idp_logout_required:
+            return None
+        try:
+            provider = await self.provider(connection, settings)
+        except OIDCError as error:
+            fields = {"connection_id": connection.id, "problem": error.description}
+            seldom(_log, "no sign-out at the OpenID Provider", error.code, fields)
+            return None
+        address = settings.end_session_uri or provider.end_session_endpoint
+        if not address:
+            return None
+        members = {
+            "client_id": settings.client_id,
+            "post_logout_redirect_uri": f"{self._address(connection)}/logout/callback",
+            "state": await requests.begin(self.db, connection.id, facts={BACK: back}),
+        }
+        if session.hint is not None and "id_token" in session.hint:
+            members["id_token_hint"] = session.hint["id_token"]
+        return Sent(f"{address}{'&' if '?' in address else '?'}{urlencode(members)}")
+
+    async def provider(self, connection: Connection, settings: OIDCSettings) -> Metadata:
+        """Return the provider of a connection: what it publishes, or what an admin wrote.
+
+        Raises:
+            OIDCError: its metadata is not to be had, or is not that of the connection's issuer.
+
+        """
+        place = settings.discovery_endpoint
+        if not place and settings.issuer:
+            place = metadata.address(settings.issuer)
+        if connection.configuration_type == DISCOVERY and place:
+            found = await self.fetching.metadata(place, is_debug=connection.debug_enabled)
+            _hold_to_issuer(found, settings.issuer)
+        else:
+            found = Metadata(
+                issuer=settings.issuer,
+                authorization_endpoint=settings.authorize_uri,
+                token_endpoint=settings.token_uri,
+                userinfo_endpoint=settings.user_info_uri,
+                jwks_uri=settings.jwks_uri,
+                end_session_endpoint=settings.end_session_uri,
+            )
+        if TENANT in found.issuer and connection.organization_id is not None:
+            # Any customer of Microsoft's could say to be anybody of this organization.
+            raise OIDCError(faults.MANY_TENANTS)
+        return found
+
+    def redirect_uri(self, connection: Connection) -> str:
+        """Return where a provider sends browsers back to."""
+        return f"{self._address(connection)}/callback"
+
+    def _address(self, connection: Connection) -> str:
+        return f"{self.public_url}/sso/v1/{connection.type.lower()}/{connection.id}"
+
+    async def verified(
+        self,
+        provider: Metadata,
+        found: Tokens,
+        request: Request,
+        *,
+        client_id: str,
+        is_debug: bool,
+    ) -> Mapping[str, Any]:
+        """Return the claims of the ID token among these tokens, verified whole.
+
+        Raises:
+            OIDCError: it is no proof, or not for this request.
+
+        """
+        if found.id_token is None:
+            raise OIDCError(faults.NO_ID_TOKEN)
+        jwt = jwts.read(found.id_token, algorithms=provider.algorithms)
+        await self._hold_to_signature(jwt, provider, is_debug=is_debug)
+        facts = request.facts
+        return id_token.verify(
+            jwt,
+            issuer=provider.issuer,
+            client_id=client_id,
+            nonce=facts["nonce"],
+            now=now() / SECOND,
+            skew=self.skew,
+            access_token=found.access_token,
+            max_age=facts["max_age"],
+            since=request.create_time / SECOND if facts["is_anew"] else None,
+        )
+
+    async def exchange(
+        self,
+        connection: Connection,
+        token_uri: str,
+        code: str,
+        request: Request,
+        shown: clients.Shown,
+        *,
+        pkce: bool,
+        form_allowed: bool = False,
+    ) -> Tokens:
+        """Return the tokens for a code.
+
+        Raises:
+            OIDCError: the token endpoint refuses, or does not answer as one.
+
+        """
+        verifier = request.facts["code_verifier"]
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.redirect_uri(connection),
+            **shown.form,
+            **({"code_verifier": verifier} if pkce else {}),
+        }
+        return await self.fetching.exchange(
+            connection.id,
+            token_uri,
+            form,
+            authorization=shown.authorization,
+            secrets=(code, verifier, *shown.secrets),
+            form_allowed=form_allowed,
+            is_debug=connection.debug_enabled,
+        )
+
+    async def _exchange(
+        self,
+        connection: Connection,
+        settings: OIDCSettings,
+        provider: Metadata,
+        code: str,
+        request: Request,
+    ) -> Tokens:
+        token_uri = _needed(provider.token_endpoint, "token endpoint")
+        if settings.token_auth_type == PRIVATE_KEY_JWT:
+            shown = await clients.by_key(
+                self._sign, settings.client_id, token_uri, issuer=self.public_url
+            )
+        else:
+            secret = clients.secret_of(self.db, connection)
+            shown = clients.by_secret(settings.token_auth_type, settings.client_id, secret)
+        return await self.exchange(
+            connection, token_uri, code, request, shown, pkce=settings.pkce_enabled
+        )
+
+    async def _hold_to_signature(self, jwt: Signed, provider: Metadata, *, is_debug: bool) -> None:
+        keys = await self.fetching.keys(
+            _needed(provider.jwks_uri, "address of keys (jwks_uri)"),
+            algorithm=jwt.algorithm,
+            kid=jwt.kid,
+            is_debug=is_debug,
+        )
+        jwts.verify(jwt, keys)
+
+    async def _identity(
+        self,
+        connection: Connection,
+        settings: OIDCSettings,
+        provider: Metadata,
+        found: Tokens,
+        claims: Mapping[str, Any],
+    ) -> Identity:
+        registered = await self.custom_attributes.get()
+        mapping = mapping_of(connection, registered)
+        whole = claims
+        if provider.userinfo_endpoint and profile.lacks(claims, mapping):
+            told = await self.fetching.userinfo(
+                connection.id,
+                provider.userinfo_endpoint,
+                found.access_token,
+                is_debug=connection.debug_enabled,
+            )
+            whole = profile.joined(claims, userinfo.of_subject(told, claims["sub"]))
+        hint = found.id_token if settings.idp_logout_required else None
+        return identity(
+            claims["sub"],
+            whole,
+            mapping,
+            registered,
+            session_index=_session_index(claims),
+            hint={"id_token": hint} if hint and len(hint) <= _HINT_MAX else None,
+        )
+
+
+def begun(asked: Asked) -> dict[str, Any]:
+    """Return the facts that the answer to a new request is held to."""
+    return {
+        "nonce": vault.new_secret(),
+        "code_verifier": vault.new_secret(),
+        "max_age": asked.max_age,
+        "is_anew": "login" in asked.prompt,
+    }
+
+
+def mapping_of(connection: Connection, registered: Sequence[UserAttribute]) -> dict[str, str]:
+    """Return the claim of each attribute by its key: as the connection has it, else all do."""
+    mapping = {one.key: one.default_oidc_mapping or one.key for one in registered}
+    return mapping | dict(connection.attribute_mapping)
+
+
+def identity(
+    subject: str,
+    claims: Mapping[str, Any],
+    mapping: Mapping[str, str],
+    registered: Sequence[UserAttribute],
+    **more: Any,
+) -> Identity:
+    """Return the identity of a person of whom a provider says these claims.
+
+    Raises:
+        OIDCError: there is no e-mail address.
+
+    """
+    values = profile.values(claims, mapping)
+    email = values[profile.EMAIL][0]
+    try:
+        email_addresses.checked(email)
+    except errors.InvalidArgument:
+        raise OIDCError(faults.WRONG_EMAIL, found=email) from None
+    return Identity(
+        subject=subject,
+        email=email,
+        email_verified=profile.email_verified(claims, mapping),
+        profile=attributes.profile(values),
+        groups=attributes.groups(values.get(attributes.GROUPS, ())),
+        claims=attributes.claims(values, registered),
+        received=claims,
+        **more,
+    )
+
+
+def fault_of(error: OIDCError) -> Fault:
+    """Return the fault of a message, as the rest of a sign-in knows it."""
+    return Fault(error.code, error.description, hint=error.fault.remedy)
+
+
+def _needed(address: str, name: str) -> str:
+    if not address:
+        raise OIDCError(faults.NO_ENDPOINT, name=name)
+    return address
+
+
+def _hold_to_issuer(found: Metadata, issuer: str) -> None:
+    """Refuse metadata that names another issuer than the connection: nobody changes it silently."""
+    is_named = issuer and not issuer.endswith(metadata.WELL_KNOWN) and TENANT not in found.issuer
+    if is_named and found.issuer.rstrip("/") != issuer.rstrip("/"):
+        raise OIDCError(faults.DISCOVERY, reason=f"it is that of another issuer, {found.issuer}")
+
+
+def _session_index(claims: Mapping[str, Any]) -> str | None:
+    sid = claims.get("sid")
+    good = isinstance(sid, str) and 0 < len(sid) <= _LONGEST_SID and "\x00" not in sid
+    return sid if good else None
