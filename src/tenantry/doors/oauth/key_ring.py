@@ -124,7 +124,7 @@ class KeyRing:
     async def client_assertion(self, claims: dict[str, Any]) -> str:
         """Return a JWT by which we show ourselves to a provider of somebody else (RFC 7523).
 
-        Its type is its own: whatever claims an admin had us make, it looks like no token of ours.
+        Its type is its own: no token of ours looks like it, though an admin chose its claims.
         """
         return (await self.signer("RS256"))(claims, typ="client-authentication+jwt")
 
