@@ -105,6 +105,8 @@ class Server:
         }
         if program.knows("TENANTRY_RATE_LIMIT_SIGN_INS"):
             self.environment["TENANTRY_RATE_LIMIT_SIGN_INS"] = ""  # all come from one address
+        if program.knows("TENANTRY_SIMULATOR"):
+            self.environment["TENANTRY_SIMULATOR"] = "false"  # people have addresses at example.com
         # Its certificate is its own, and it is on this machine.
         self.http = httpx.Client(base_url=self.url, verify=False, timeout=30)
         self.process: subprocess.Popen[bytes] | None = None

@@ -62,6 +62,7 @@ class LiveServer:
             "listen": f"127.0.0.1:{self.port}",
             "public_url": self.url,
             "drain_seconds": 0,
+            "simulator": "false",  # no organization but a test's own
             **settings,
         }
         self._second: LiveServer | None = None

@@ -48,6 +48,7 @@ from tenantry.doors.oauth.user_tokens import UserTokens
 from tenantry.doors.parts import Parts
 from tenantry.doors.portal import web as portal
 from tenantry.doors.reference import web as reference
+from tenantry.doors.simulator import web as simulator_pages
 from tenantry.doors.sso import web as sso
 from tenantry.doors.transport import absent, methods, rest
 from tenantry.doors.transport.call import Pipeline
@@ -88,6 +89,9 @@ from tenantry.identity.sessions.rpc import SessionService
 from tenantry.identity.sign_in.browsers import BrowserCookies
 from tenantry.identity.sign_in.means import Means
 from tenantry.identity.sign_in.rpc import AuthService
+from tenantry.identity.simulator import test_organization
+from tenantry.identity.simulator.openid_provider import OpenIDProvider
+from tenantry.identity.simulator.provider import Simulator
 from tenantry.outgoing import Outgoing
 from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.domains.rpc import DomainService
@@ -121,6 +125,7 @@ _DOORS: tuple[Callable[[Parts], list[Route]], ...] = (
     front_channel.routes,
     login.routes,
     sso.routes,
+    simulator_pages.routes,
     account.routes,
     home.routes,
     portal.routes,
@@ -181,7 +186,10 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         shared=settings.data_dir / "run" / f"{settings.port}-hashing",
     )
     interceptors = Interceptors(db, settings)
-    fetching, outgoing = Fetching(settings.outgoing_allow), Outgoing(settings.outgoing_allow)
+    simulator = Simulator(db.vault, issuer) if settings.has_simulator else None
+    near = OpenIDProvider(simulator) if simulator is not None else None
+    fetching = Fetching(settings.outgoing_allow, near)
+    outgoing = Outgoing(settings.outgoing_allow)
     parts = Parts(
         settings=settings,
         db=db,
@@ -217,6 +225,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         fetching=fetching,
         outgoing=outgoing,
         openid=OpenIDParty(db, fetching, settings, ring.client_assertion),
+        simulator=simulator,
         follower=Follower(db),
     )
     for close in (
@@ -388,6 +397,8 @@ def _keep_all() -> None:
 async def _first_client(settings: Settings, db: Session) -> None:
     """Create the management client of a fresh database; `tenantry env` reads its secret.
 
+    In development there is an organization to try single sign-on with, too.
+
     The secret is kept before the commit: a crash in between leaves one that is replaced by the
     next start, and never a client whose secret nobody knows.
     """
@@ -395,6 +406,9 @@ async def _first_client(settings: Settings, db: Session) -> None:
         return
     client, secret = await clients.create(Call(SYSTEM, db, request_id="start"), name="First client")
     credentials.write(settings.data_dir, credentials.Credentials(client.id, secret))
+    if settings.has_simulator:
+        call = Call(SYSTEM, db, request_id="start")
+        await test_organization.ensure(call, region_code=settings.region)
 
 
 app = Application()

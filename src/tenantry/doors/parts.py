@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tenantry.identity.proofs.passwords.service import Passwords
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.means import Means
+    from tenantry.identity.simulator.provider import Simulator
     from tenantry.outgoing import Outgoing
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
@@ -57,5 +58,6 @@ class Parts:
     fetching: Fetching
     openid: RelyingParty
     outgoing: Outgoing
+    simulator: Simulator | None  # in development
     # The event log as it grows.
     follower: Follower

@@ -90,6 +90,12 @@ class Settings:
         "where public URL and address are this machine's own and no mail server is set; true is "
         "refused on a public name.",
     )
+    simulator: bool = _setting(
+        "true",
+        values.switch,
+        "In development, an identity provider at /simulator that vouches for anybody, and from the "
+        "first start an organization that signs in by it, with example.com and example.org.",
+    )
 
     # The database, and the key of its secrets
     database_url: str = _setting(
@@ -344,6 +350,11 @@ class Settings:
     def port(self) -> int:
         """The port part of ``listen``."""
         return int(self.listen.rpartition(":")[2])
+
+    @property
+    def has_simulator(self) -> bool:
+        """Whether the simulated identity provider is served: never but in development."""
+        return self.development and self.simulator
 
     @property
     def is_local(self) -> bool:

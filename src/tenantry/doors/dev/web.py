@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from tenantry import errors
 from tenantry.events.mail import service as mail
 from tenantry.pages.assets import Asset
+from tenantry.pages.development import Gate
 from tenantry.pages.rendering import PLAIN_HEADERS, PLAIN_STYLE, page
 from tenantry.web import Request, Response, Route
 
@@ -31,9 +31,6 @@ _CSP_OF_ONE = (
 )
 _STYLE = Asset.of_files("/dev/mail/dev.css", PLAIN_STYLE, "doors/dev/static/dev.css")
 _SCRIPT = Asset.of_files("/dev/mail/dev.js", "doors/dev/static/dev.js")
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-# Headers of a proxy in front (RFC 7239, and its predecessors).
-_OF_A_PROXY = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host")
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -41,7 +38,7 @@ def routes(parts: Parts) -> list[Route]:
     settings = parts.settings
     if not settings.development:
         return []
-    door = Development(parts.db, settings.public_url, local=settings.is_local)
+    door = Development(parts.db, Gate(settings))
     return [
         Route("GET", "/dev/mail", door.listing),
         Route("GET", _STYLE.path, door.style),
@@ -51,22 +48,21 @@ def routes(parts: Parts) -> list[Route]:
 
 
 class Development:
-    """Handlers of the routes; a ``local`` server is for this machine alone."""
+    """Handlers of the routes."""
 
-    def __init__(self, db: Database, public_url: str, *, local: bool) -> None:
+    def __init__(self, db: Database, gate: Gate) -> None:
         self._db = db
-        self._local = local
-        self._hosts = {*_LOOPBACK, urlsplit(public_url).hostname}
+        self._gate = gate
 
     async def listing(self, request: Request) -> Response:
         """List the newest mail, each with the code or link that it holds."""
-        self._check(request)
+        self._gate.check(request)
         found = await mail.newest_said(self._db, limit=_SHOWN)
         return _page("list.html", _CSP, found=found, shown=_SHOWN)
 
     async def one(self, request: Request) -> Response:
         """Show one mail: its state, its text, and its HTML in a frame of its own."""
-        self._check(request)
+        self._gate.check(request)
         found = await mail.find(self._db, request.params["id"])
         if found is None:
             raise errors.NotFound("mail")
@@ -74,28 +70,13 @@ class Development:
 
     async def style(self, request: Request) -> Response:
         """Return the style sheet."""
-        self._check(request)
+        self._gate.check(request)
         return await _STYLE.answer(request)
 
     async def script(self, request: Request) -> Response:
         """Return the script that keeps the list up to date."""
-        self._check(request)
+        self._gate.check(request)
         return await _SCRIPT.answer(request)
-
-    def _check(self, request: Request) -> None:
-        """Refuse a name that is not ours: a page elsewhere can give its own our address.
-
-        A proxy that somebody has put before a server on localhost brings strangers: it is refused
-        where it says that it is one.
-        """
-        if self._local and any(name in request.headers for name in _OF_A_PROXY):
-            raise errors.RouteNotFound
-        try:
-            host = urlsplit(f"//{request.headers.get('host', '')}").hostname
-        except ValueError:
-            host = None
-        if host not in self._hosts:
-            raise errors.RouteNotFound
 
 
 def _page(template: str, policy: str, **values: object) -> Response:

@@ -62,6 +62,7 @@ class Home:
             200,
             url=self._settings.public_url,
             development=self._settings.development,
+            simulator=self._settings.has_simulator,
             version=version("tenantry"),
         )
         response.headers["cache-control"] = "no-cache"

@@ -65,6 +65,12 @@ class Door(door.Door):
         """Return the call that a request makes to the rooms."""
         return Call(ANONYMOUS, self.db, request.request_id, origin=request.origin)
 
+    async def find(self, connection_id: str) -> Connection | None:
+        """Return a connection, enabled or not; the simulator's with its side of the settings."""
+        found = await reading.find(self.db, connection_id)
+        simulator = self.parts.simulator
+        return simulator.filled(found) if found is not None and simulator is not None else found
+
     async def known(self, request: Request, type_: str) -> Connection:
         """Return the connection of the path, whether it serves or not.
 
@@ -72,7 +78,7 @@ class Door(door.Door):
             Fault: there is none of this type.
 
         """
-        found = await reading.find(self.db, request.params["connection"])
+        found = await self.find(request.params["connection"])
         if found is None or found.type != type_:
             raise Fault("invalid_connection_id", "There is no such connection.")
         return found
@@ -96,7 +102,7 @@ class Door(door.Door):
             Fault: it is gone, or serves no more; a test takes one that is not enabled.
 
         """
-        found = await reading.find(self.db, way.connection_id)
+        found = await self.find(way.connection_id)
         if found is None or found.type != type_:
             raise Fault("invalid_connection_id", "There is no such connection.")
         if not found.serves and way.test_id is None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors, vault
 from tenantry.doors.sso import tests
-from tenantry.identity.connections import reading
 from tenantry.identity.connections.model import SAML
 from tenantry.identity.connections.saml import bindings, faults
 from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
@@ -74,7 +73,7 @@ class Saml:
             errors.NotFound: there is no such connection.
 
         """
-        found = await reading.find(self._door.db, request.params["connection"])
+        found = await self._door.find(request.params["connection"])
         if found is None or found.type != SAML:
             raise errors.NotFound("connection")
         document = service_provider.metadata(await self._provider.side(found))
@@ -174,7 +173,7 @@ class Saml:
 
     async def _of_type(self, connection_id: str) -> Connection:
         """Return any connection by SAML, enabled or not."""
-        found = await reading.find(self._door.db, connection_id)
+        found = await self._door.find(connection_id)
         if found is None or found.type != SAML:
             raise Fault("invalid_connection_id", "There is no such connection.")
         return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tenantry.identity.connections import explanations, reading, tests
+from tenantry.identity.connections import explanations, tests
 from tenantry.identity.connections.model import COMPLETED
 from tenantry.identity.federation.model import Fault
 from tenantry.pages.assets import Asset
@@ -52,7 +52,7 @@ def route(door: Door, type_: str, send: Send) -> Route:
     """
 
     async def begin(request: Request) -> Response:
-        connection = await reading.find(door.db, request.params["connection"])
+        connection = await door.find(request.params["connection"])
         if connection is None or connection.type != type_:
             raise Fault("invalid_connection_id", "There is no such connection.")
         if connection.status != COMPLETED:

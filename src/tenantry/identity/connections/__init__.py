@@ -6,9 +6,12 @@ Owns their tables, our key pairs for SAML, and the tests of connections. Their i
 """
 
 __all__ = [
+    "addresses",
     "explanations",
+    "faults",
     "fetching",
     "key_pairs",
+    "listing",
     "model",
     "oidc.authorization",
     "oidc.callback",
@@ -24,12 +27,14 @@ __all__ = [
     "ours",
     "provider_names",
     "reading",
+    "registry",
     "saml.attributes",
     "saml.bindings",
     "saml.certificates",
     "saml.faults",
     "saml.logout",
     "saml.names",
+    "saml.parsing",
     "saml.requests",
     "saml.response",
     "saml.sp_metadata",

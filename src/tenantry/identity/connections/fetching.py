@@ -14,7 +14,7 @@ import contextlib
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from tenantry.identity.connections.oidc import faults, key_sets, metadata, tokens, userinfo
@@ -85,14 +85,28 @@ class _Documents(Generic[_V]):
             return {url: _Failed(problem.fault, problem.details)}
 
 
+class Near(Protocol):
+    """A provider that is asked without a network, at all addresses below its prefix."""
+
+    prefix: str
+
+    async def answer(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        """Answer a request as its server would."""
+        ...
+
+
 class Fetching:
     """The requests to providers of one process; it keeps connections, so that it has to be closed.
 
-    ``allow`` are the networks, in CIDR notation, that requests may go to beside public addresses.
+    ``allow`` are the networks, in CIDR notation, that requests may go to beside public addresses;
+    ``near`` is a provider in this very process.
     """
 
-    def __init__(self, allow: Sequence[str]) -> None:
+    def __init__(self, allow: Sequence[str], near: Near | None = None) -> None:
         self._outgoing = Outgoing(allow)
+        self._near = near
         self._metadata = _Documents(self._read_metadata)
         self._keys = _Documents(self._read_keys)
         self._under_way: Counter[str] = Counter()
@@ -233,6 +247,8 @@ class Fetching:
         body: bytes | None = None,
     ) -> Answer:
         _hold_to_tls(url, fault, is_debug=is_debug)
+        if self._near is not None and url.startswith(self._near.prefix):
+            return await self._near.answer(method, url, headers, body)
         try:
             answer = await self._outgoing.send(
                 method, url, headers=headers, body=body, seconds=SECONDS, most_bytes=most_bytes
