@@ -206,6 +206,8 @@ def options() -> argparse.Namespace:
         o.ops = known
     if o.organizations < o.connections or min(o.seconds, o.rounds, o.starts) < 1:
         p.error("needs an organization for each connection, and one second, round and start")
+    if 0 < o.sso < 500:
+        p.error("sign-ins by providers are 500 at least: people come from a browser they know")
     if unknown := set(o.ops) - set(known):
         p.error(f"only a paired run measures {', '.join(sorted(unknown))}")
     if o.against:
