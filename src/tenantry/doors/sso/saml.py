@@ -121,6 +121,7 @@ class Saml:
 
     async def slo(self, request: Request) -> Response:
         """Take a message of single logout (Bindings 3.4, 3.5), a request or an answer."""
+        await self._count(request)
         received, name, relay_state = await _logout_message(request)
         connection = await self._of_type(request.params["connection"])
         side = await self._provider.side(connection)
@@ -149,6 +150,7 @@ class Saml:
         if not side.settings.allow_idp_initiated_login:
             ours = vault.is_secret(relay_state)
             raise fault_of(SAMLError(faults.NOT_WAITING if ours else faults.UNASKED))
+        await self._count(request)
         target = await initiated.target(self._door.db, side.settings.default_redirect_uri)
         try:
             if len(relay_state) > initiated.RELAY_STATE_MAX:
@@ -164,6 +166,10 @@ class Saml:
             )
             members = {initiated.PARAMETER: signer(claims)}
         return self._door.send(request, target, members)
+
+    async def _count(self, request: Request) -> None:
+        """Count what anybody may send that is verified before it is known to be of a browser."""
+        request.tell(await self._door.parts.rates.take_sign_in(request.address))
 
     async def _connection(self, request: Request, way: Way) -> Connection:
         """Return the connection of the path, as it is now; a test takes one that is not enabled."""

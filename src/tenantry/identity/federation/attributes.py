@@ -10,7 +10,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from tenantry.read_through import ReadThrough
+from tenantry.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.tenants.user_attributes import reading
 from tenantry.tenants.user_attributes.model import CUSTOM, SSO
 
@@ -39,11 +39,11 @@ RESERVED = frozenset(
         *("roles", "permissions", "email", "email_verified", "name", "given_name", "family_name"),
         *("sub", "oid", "sid"),
         *("iss", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp"),
-        *("at_hash", "c_hash", "client_id", "scope", "act", "cnf", "typ", "identities", "xoid"),
+        *("at_hash", "c_hash", "client_id", "scope", "scopes", "act", "cnf", "typ", "updated_at"),
+        *("identities", "custom_claims", "metadata", "xoid", "xuid"),
         *("organization_id", "connection_id", GROUPS, *PROFILE),
     }
 )
-_REMEMBERED_SECONDS = 5.0
 _MOST_GROUPS, _LONGEST_GROUP = 1000, 250
 _YES, _NO = {"true", "1", "yes"}, {"false", "0", "no"}
 _ALL = "all"
@@ -55,7 +55,7 @@ class CustomAttributes:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._known: ReadThrough[str, Sequence[UserAttribute]] = ReadThrough(
-            self._read, seconds=_REMEMBERED_SECONDS, most=1
+            self._read, seconds=FRESH_SECONDS, most=1
         )
 
     async def get(self) -> Sequence[UserAttribute]:

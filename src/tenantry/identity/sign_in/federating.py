@@ -15,6 +15,7 @@ from tenantry.identity.connections import reading as connections
 from tenantry.identity.connections.settings import Settings
 from tenantry.identity.federation import identities, sealing, sessions
 from tenantry.identity.federation import requests as ways
+from tenantry.identity.federation.attributes import RESERVED
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNIN, SIGNUP
 from tenantry.identity.sign_in import (
@@ -49,15 +50,6 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.standing import Standing
     from tenantry.tenants.users.model import User
 
-# Claims of our own: an attribute of such a name is dropped.
-RESERVED = frozenset(
-    {
-        *("roles", "permissions", "email", "email_verified", "name", "given_name", "family_name"),
-        *("sub", "oid", "sid", "iss", "aud", "exp", "iat", "nbf", "jti", "azp", "amr", "auth_time"),
-        *("nonce", "at_hash", "c_hash", "client_id", "xoid", "xuid", "scope", "scopes"),
-        *("custom_claims", "identities", "metadata", "updated_at"),
-    }
-)
 # Members of a profile that a provider may fill.
 _PROFILE = (
     *("given_name", "family_name", "name", "picture", "locale", "phone_number", "gender"),
