@@ -115,7 +115,7 @@ async def test_an_event_is_in_the_log_together_with_its_deliveries_or_not_at_all
     await endpoint(db, receiver.url())
     worker = Worker(db)
 
-    async def fail(_db, _rows):
+    async def fail(_db, _rows, _common):
         raise ValueError
 
     monkeypatch.setattr("tenantry.events.webhooks.queue.insert_rows", fail)

@@ -11,8 +11,8 @@ from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
-from tenantry.events.webhooks import catalogue, replaying, service, values
-from tenantry.events.webhooks.model import PENDING, webhook_deliveries
+from tenantry.events.webhooks import catalogue, queue, replaying, service, values
+from tenantry.events.webhooks.model import webhook_deliveries
 from tenantry.events.webhooks.records import Delivery
 from tenantry.times import now
 
@@ -57,22 +57,15 @@ async def send_test_event(
         event_id=event_id,
         at=at,
     )
-    row = {
-        "id": call.db.new_id(ids.WEBHOOK_DELIVERY),
-        "endpoint_id": endpoint.id,
-        "event_id": event_id,
-        "event_type": event_type,
-        "organization_id": endpoint.organization_id,
-        "position": _NOWHERE,
-        "state": PENDING,
-        "attempts": 0,
-        "due_time": at,
-        "last_status": None,
-        "body": to_json(payload),
-        "replay": False,
-        "create_time": at,
-        "end_time": None,
-    }
+    row = queue.new_row(
+        call.db,
+        endpoint.id,
+        event_id=event_id,
+        event_type=event_type,
+        organization_id=endpoint.organization_id,
+        position=_NOWHERE,
+    )
+    row |= queue.waiting(at) | {"body": to_json(payload)}
     try:
         made = await call.db.fetch_one(_INSERT, **prefixed(row))
     except ForeignKey:  # it was deleted just now

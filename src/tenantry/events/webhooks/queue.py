@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, insert, or_, select
+from sqlalchemy import Text, bindparam, cast, insert, or_, select
 
 from tenantry import ids
 from tenantry.db.records import named, records, spelled
+from tenantry.db.rows import prefixed
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.event import PUBLISHED
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from tenantry.events.event_log.sealing import Sealed
 
 _e = webhook_endpoints.c
-COLUMNS = named(webhook_deliveries)
+# The columns in which new deliveries of one moment differ, and those in which they do not.
+_OWN = named(
+    webhook_deliveries,
+    *("id", "endpoint_id", "event_id", "event_type", "organization_id", "position"),
+)
+_COMMON = [column for column in webhook_deliveries.c if column not in set(_OWN)]
 # Held, so that none of them is deleted before its deliveries are there; in the order of their ids,
 # in which others hold them too.
 _ENDPOINTS = Statement(
@@ -36,9 +42,12 @@ _ENDPOINTS = Statement(
     .order_by(_e.id)
     .with_for_update(read=True, key_share=True, of=webhook_endpoints)
 )
-_given = records("given", COLUMNS)
+_given = records("given", _OWN)
+_common = [cast(bindparam(f"p_{column.name}"), column.type) for column in _COMMON]
 _INSERT = Statement(
-    insert(webhook_deliveries).from_select([c.name for c in COLUMNS], select(*_given.c))
+    insert(webhook_deliveries).from_select(
+        [column.name for column in (*_OWN, *_COMMON)], select(*_given.c, *_common)
+    )
 )
 
 
@@ -55,8 +64,6 @@ async def add(db: Session, sealed: Sequence[Sealed], *, wait_seconds: int = 0) -
     takes = [
         (row["id"], row["organization_id"], from_json(row["event_types"])) for row in endpoints
     ]
-    at = now()
-    due_time = at + wait_seconds * 1_000_000
     rows = [
         new_row(
             db,
@@ -65,14 +72,12 @@ async def add(db: Session, sealed: Sequence[Sealed], *, wait_seconds: int = 0) -
             event_type=event.type,
             organization_id=event.organization_id,
             position=event.position,
-            at=at,
-            due_time=due_time,
         )
         for event in sealed
         for endpoint_id, only, types in takes
         if takes_type(types, event.type) and only in {None, event.organization_id}
     ]
-    await insert_rows(db, rows)
+    await insert_rows(db, rows, waiting(now(), seconds=wait_seconds))
     return len(rows)
 
 
@@ -89,11 +94,8 @@ def new_row(
     event_type: str,
     organization_id: str | None,
     position: int,
-    at: int,
-    due_time: int,
-    replay: bool = False,
 ) -> dict[str, Any]:
-    """Return the row of a new delivery; times in microseconds since 1970."""
+    """Return the columns of a new delivery that others of its moment have otherwise."""
     return {
         "id": db.new_id(ids.WEBHOOK_DELIVERY),
         "endpoint_id": endpoint_id,
@@ -101,9 +103,18 @@ def new_row(
         "event_type": event_type,
         "organization_id": organization_id,
         "position": position,
+    }
+
+
+def waiting(at: int, *, seconds: int = 0, replay: bool = False) -> dict[str, Any]:
+    """Return the other columns of deliveries that are new at a time, and due so much later.
+
+    The time is in microseconds since 1970.
+    """
+    return {
         "state": PENDING,
         "attempts": 0,
-        "due_time": due_time,
+        "due_time": at + seconds * 1_000_000,
         "last_status": None,
         "body": None,
         "replay": replay,
@@ -112,12 +123,14 @@ def new_row(
     }
 
 
-async def insert_rows(db: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows of deliveries, by one statement.
+async def insert_rows(
+    db: Session, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]
+) -> None:
+    """Insert rows of deliveries, as `new_row` and `waiting` return them, by one statement.
 
     Raises:
         ForeignKey: an endpoint is gone.
 
     """
     if rows:
-        await db.fetch_all(_INSERT, given=spelled(COLUMNS, rows))
+        await db.fetch_all(_INSERT, given=spelled(_OWN, rows), **prefixed(common))

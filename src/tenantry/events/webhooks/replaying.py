@@ -6,7 +6,7 @@ Where deliveries are in order, replayed ones stand behind all that is in the lin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, insert, literal_column, select
 
@@ -62,7 +62,6 @@ async def replay_delivery(db: Session, endpoint_id: str, delivery_id: str) -> Ro
     test = found["body"] is not None
     if not test and await db.fetch_one(_EVENT, p_id=found["event_id"]) is None:
         return None
-    at = now()
     row = queue.new_row(
         db,
         endpoint_id,
@@ -70,11 +69,8 @@ async def replay_delivery(db: Session, endpoint_id: str, delivery_id: str) -> Ro
         event_type=found["event_type"],
         organization_id=found["organization_id"],
         position=found["position"] if test else await _position(db),
-        at=at,
-        due_time=at,
-        replay=True,
     )
-    row["body"] = found["body"]
+    row |= queue.waiting(now(), replay=True) | {"body": found["body"]}
     try:
         return await db.fetch_one(_INSERT, **prefixed(row))
     except ForeignKey:  # the endpoint was deleted just now
@@ -123,8 +119,8 @@ async def replay_events(
 async def _queue(db: Session, endpoint_id: str, wanted: Sequence[Row]) -> int:
     if not wanted:
         return 0
-    position, at = await _position(db), now()
-    rows: list[dict[str, Any]] = [
+    position = await _position(db)
+    rows = [
         queue.new_row(
             db,
             endpoint_id,
@@ -132,14 +128,11 @@ async def _queue(db: Session, endpoint_id: str, wanted: Sequence[Row]) -> int:
             event_type=event["type"],
             organization_id=event["organization_id"],
             position=position,
-            at=at,
-            due_time=at,
-            replay=True,
         )
         for event in wanted
     ]
     try:
-        await queue.insert_rows(db, rows)
+        await queue.insert_rows(db, rows, queue.waiting(now(), replay=True))
     except ForeignKey:
         raise errors.NotFound("endpoint") from None
     return len(rows)
