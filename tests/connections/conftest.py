@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from apis import Api, Make, Rest, access_token
 
 
 @pytest.fixture
@@ -58,3 +59,19 @@ class Connections:
 @pytest.fixture
 def connections(api, organization):
     return Connections(api.connections, organization["id"])
+
+
+@pytest.fixture(scope="session")
+def reaching_server(start_server):
+    """A server that asks providers on this machine, without TLS where a connection says so."""
+    return start_server("reaching", outgoing_allow="127.0.0.0/8")
+
+
+@pytest.fixture
+async def reaching(reaching_server):
+    """Connections of a new organization there, over REST."""
+    wire = Rest(reaching_server)
+    token = await access_token(wire.http, reaching_server.client_id, reaching_server.client_secret)
+    api = Api(wire, (("authorization", f"Bearer {token}"),))
+    yield Connections(api.connections, (await Make(api).organization())["id"])
+    await wire.aclose()
