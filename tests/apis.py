@@ -43,6 +43,7 @@ from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
 from tenantry.gen.scalekit.v1.sessions import sessions_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
+from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
 
@@ -352,6 +353,10 @@ class Api:
     @property
     def connections(self) -> Service:
         return Service(self, connections_pb.desc().services[0])
+
+    @property
+    def user_attributes(self) -> Service:
+        return Service(self, user_attributes_pb.desc().services[0])
 
     @property
     def clients(self) -> Service:

@@ -13,6 +13,7 @@ from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
 from tenantry.gen.scalekit.v1.sessions import sessions_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
+from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
 
@@ -24,7 +25,7 @@ SERVICES = [
         sessions_pb,
         passwordless_pb,
         *(webauthn_pb, totp_pb),
-        *(auth_pb, auditlogs_pb, connections_pb),
+        *(auth_pb, auditlogs_pb, connections_pb, user_attributes_pb),
         *(interceptors_pb, interceptor_secrets_pb),
     )
     for service in file.desc().services

@@ -71,6 +71,7 @@ from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
 from tenantry.gen.scalekit.v1.sessions import sessions_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
+from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
 from tenantry.identity.auth_log.rpc import AuditLogsService
@@ -103,6 +104,7 @@ from tenantry.tenants.organizations.model import ApplicationPolicy
 from tenantry.tenants.organizations.rpc import OrganizationService
 from tenantry.tenants.portal_links.rpc import PortalLinkService
 from tenantry.tenants.roles.rpc import RolesService
+from tenantry.tenants.user_attributes.rpc import UserAttributeService
 from tenantry.tenants.users.rpc import UserService
 
 if TYPE_CHECKING:
@@ -292,6 +294,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
             connections_pb,
             ConnectionService(s, fetching=parts.fetching, outgoing=parts.outgoing),
         ),
+        (user_attributes_pb, UserAttributeService()),
         (auditlogs_pb, AuditLogsService()),
         (interceptors_pb, InterceptorService(parts.interceptors)),
         (interceptor_secrets_pb, InterceptorSecretService(parts.interceptors)),

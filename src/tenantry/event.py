@@ -90,6 +90,9 @@ OURS = {
     "connection.enabled": "Connection",
     "connection.disabled": "Connection",
     "connection.deleted": "Connection",
+    "user_attribute.created": "UserAttribute",
+    "user_attribute.updated": "UserAttribute",
+    "user_attribute.deleted": "UserAttribute",
     "event_log.pruned": "EventLog",
     "saml_key_pair.created": "SamlKeyPair",
 }

@@ -123,6 +123,7 @@ def of_message(message):
         "Duration": "1s",
         "Struct": {"key": "value"},
         "Int32Value": 1,
+        "UInt32Value": 1,
         "BoolValue": False,
         "StringValue": "",
         "DoubleValue": 1,

@@ -37,7 +37,7 @@ def pem(body: str) -> str:
 
 
 class MetadataPage:
-    """One page; its members say what stands there."""
+    """One page; its members are its content."""
 
     def __init__(self) -> None:
         self.entity_id = "https://idp.example.com/entity"

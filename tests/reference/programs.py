@@ -42,6 +42,8 @@ _CREATES = (
     "CreateEndpoint",
     "CreateInterceptor",
     "CreateConnection",
+    "CreateSsoUserAttribute",
+    "CreateDirectoryUserAttribute",
     "CreateEnvironmentConnection",
     "UpdateEnvironmentConnection",  # before it is enabled
     "ResendPasswordlessEmail",  # before it is verified
@@ -54,6 +56,8 @@ _DELETES = (
     "RevokeAllUserSessions",
     "DisableInterceptor",
     "DeleteInterceptor",
+    "DeleteSsoUserAttribute",
+    "DeleteDirectoryUserAttribute",
     "DisableConnection",
     "DeleteConnection",
     "DisableEnvironmentConnection",

@@ -168,6 +168,8 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *("SignupOrganization", "GetAuthState", "GetAuthError", "GetAuthError2", "Logout"),
         *("GetAuthCustomizations", "GetAuthFeatures"),
         *(f"{verb}PasswordlessEmail" for verb in ("Send", "Verify", "Resend")),
+        *(f"{verb}SsoUserAttribute{n}" for verb in ("Create", "Update") for n in ("", "2")),
+        *(f"{verb}DirectoryUserAttribute" for verb in ("Create", "Update")),
         *("EnableConnection", "DisableConnection"),
         *("EnableEnvironmentConnection", "DisableEnvironmentConnection"),
         *("GetConnectionTestResult", "GetConnectionContext", "GetConnectionContext2"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.tenants.user_attributes import reading
-from tenantry.tenants.user_attributes.model import CUSTOM, SSO
+from tenantry.tenants.user_attributes.model import CUSTOM, RESERVED, SSO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,18 +32,6 @@ PROFILE = {
     "picture": 2048,
     "gender": 255,
 }
-# Never a custom attribute: those of the contract, which are dropped without an error, and the
-# claims that tokens have of their own (RFC 7519, RFC 9068, OpenID Connect Core).
-RESERVED = frozenset(
-    {
-        *("roles", "permissions", "email", "email_verified", "name", "given_name", "family_name"),
-        *("sub", "oid", "sid"),
-        *("iss", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp"),
-        *("at_hash", "c_hash", "client_id", "scope", "scopes", "act", "cnf", "typ", "updated_at"),
-        *("identities", "custom_claims", "metadata", "xoid", "xuid"),
-        *("organization_id", "connection_id", GROUPS, *PROFILE),
-    }
-)
 _MOST_GROUPS, _LONGEST_GROUP = 1000, 250
 _YES, _NO = {"true", "1", "yes"}, {"false", "0", "no"}
 _ALL = "all"

@@ -17,6 +17,31 @@ if TYPE_CHECKING:
 SSO, DIRECTORY = "SSO", "DIRECTORY"
 # UserAttributeCategory of the contract.
 STANDARD, CUSTOM = "STANDARD", "CUSTOM"
+# Always there: label and datatype by key. They are members of a user's profile.
+STANDARD_KEYS = {
+    "email": ("E-mail", "STRING"),
+    "given_name": ("First name", "STRING"),
+    "family_name": ("Last name", "STRING"),
+    "name": ("Full name", "STRING"),
+    "preferred_username": ("User name", "STRING"),
+    "phone_number": ("Phone number", "STRING"),
+    "locale": ("Locale", "STRING"),
+    "picture": ("Picture", "STRING"),
+    "gender": ("Gender", "STRING"),
+    "groups": ("Groups", "ARRAY"),
+}
+# Never a custom attribute: these, and the claims that tokens have of their own (RFC 7519,
+# RFC 9068, OpenID Connect Core).
+RESERVED = frozenset(
+    {
+        *STANDARD_KEYS,
+        *("roles", "permissions", "email_verified", "sub", "oid", "sid"),
+        *("iss", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp"),
+        *("at_hash", "c_hash", "client_id", "scope", "scopes", "act", "cnf", "typ", "updated_at"),
+        *("identities", "custom_claims", "metadata", "xoid", "xuid"),
+        *("organization_id", "connection_id"),
+    }
+)
 
 user_attributes = Table(
     "user_attributes",
@@ -60,3 +85,16 @@ class UserAttribute:
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
         return row_of(self, user_attributes)
+
+    def shown(self) -> dict[str, Any]:
+        """Return its content in events."""
+        return {
+            "kind": self.kind,
+            "key": self.key,
+            "label": self.label,
+            "datatype": self.datatype,
+            "enabled": self.enabled,
+            "required": self.required,
+            "default_saml_mapping": self.default_saml_mapping,
+            "default_oidc_mapping": self.default_oidc_mapping,
+        }

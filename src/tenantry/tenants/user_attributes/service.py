@@ -1,0 +1,181 @@
+"""The rules of registered attributes: making, changing, removing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from tenantry import errors
+from tenantry.db.engine import DuplicateKey
+from tenantry.db.rows import bound, prefixed
+from tenantry.db.statements import Statement
+from tenantry.tenants.user_attributes import reading
+from tenantry.tenants.user_attributes.model import (
+    CUSTOM,
+    RESERVED,
+    STANDARD,
+    STANDARD_KEYS,
+    UserAttribute,
+    user_attributes,
+)
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+
+MOST = 50  # of one kind
+
+_u = user_attributes.c
+_one = (_u.kind == bindparam("p_kind"), _u.key == bindparam("p_key"))
+_INSERT = Statement(insert(user_attributes).values(bound(user_attributes)).returning(_u.key))
+_HOLD = Statement(select(user_attributes).where(*_one).with_for_update())
+_UPDATE = Statement(
+    update(user_attributes)
+    .where(*_one)
+    .values(bound(user_attributes, but={"kind", "key", "category", "create_time"}))
+    .returning(_u.key)
+)
+_DELETE = Statement(delete(user_attributes).where(*_one).returning(_u.key))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """An attribute as a request gives it; a mapping that is "" is the key."""
+
+    key: str
+    label: str
+    datatype: str
+    enabled: bool
+    required: bool
+    default_saml_mapping: str = ""
+    default_oidc_mapping: str = ""
+
+
+async def create(call: Call, kind: str, given: Given) -> UserAttribute:
+    """Register an attribute of a kind.
+
+    Raises:
+        errors.Duplicate: there is one with this key.
+        errors.InvalidArgument: the key is one of the standard ones, or of a claim that tokens have
+            of their own; or there are as many attributes as there may be.
+
+    """
+    if given.key.lower() in RESERVED:
+        raise errors.InvalidArgument.field(
+            "user_attribute.key",
+            "not_in",
+            f"{given.key} is a name of a standard attribute or claim",
+        )
+    at = now()
+    made = _attribute(kind, given, create_time=at, update_time=at)
+    async with call.db.transaction() as db:
+        await db.serialize("user attributes")
+        if len(await reading.of_kind(db, kind)) >= MOST:
+            raise errors.InvalidArgument(f"there are {MOST} attributes already: remove one first")
+        try:
+            await db.apply(
+                _INSERT,
+                call.event("user_attribute.created", after=made.shown()),
+                **prefixed(made.to_row()),
+            )
+        except DuplicateKey:
+            raise errors.Duplicate("key", given.key) from None
+    return made
+
+
+async def list_all(db: Session, kind: str) -> list[UserAttribute]:
+    """Return the standard attributes, then those that are registered, the oldest first."""
+    found = await reading.of_kind(db, kind)
+    found.sort(key=lambda one: (one.create_time, one.key))
+    return [*(_standard(kind, key) for key in STANDARD_KEYS), *found]
+
+
+async def change(call: Call, kind: str, key: str, given: Given) -> UserAttribute:
+    """Give an attribute other members, but for its key.
+
+    Raises:
+        errors.NotFound: there is none of this key.
+        errors.InvalidArgument: it is a standard one, or another key is given.
+
+    """
+    _check_custom(key)
+    if given.key != key:
+        raise errors.InvalidArgument.field(
+            "user_attribute.key", "immutable", f"cannot change: it is {key}"
+        )
+    async with call.db.transaction() as db:
+        before = await _hold(db, kind, key)
+        after = _attribute(
+            kind,
+            given,
+            create_time=before.create_time,
+            update_time=max(now(), before.update_time + 1),
+        )
+        event = call.event("user_attribute.updated", before=before.shown(), after=after.shown())
+        await db.apply(_UPDATE, event, **prefixed(after.to_row()))
+    return after
+
+
+async def remove(call: Call, kind: str, key: str) -> None:
+    """Remove an attribute.
+
+    Raises:
+        errors.NotFound: there is none of this key.
+        errors.InvalidArgument: it is a standard one.
+
+    """
+    _check_custom(key)
+    async with call.db.transaction() as db:
+        before = await _hold(db, kind, key)
+        event = call.event("user_attribute.deleted", before=before.shown())
+        await db.apply(_DELETE, event, p_kind=kind, p_key=key)
+
+
+def _check_custom(key: str) -> None:
+    if key in STANDARD_KEYS:
+        raise errors.InvalidArgument.field(
+            "key", "not_in", f"{key} is a standard attribute: it is always there as it is"
+        )
+
+
+async def _hold(db: Session, kind: str, key: str) -> UserAttribute:
+    row = await db.fetch_one(_HOLD, p_kind=kind, p_key=key)
+    if row is None:
+        raise errors.NotFound("user attribute")
+    return UserAttribute.from_row(row)
+
+
+def _attribute(kind: str, given: Given, *, create_time: int, update_time: int) -> UserAttribute:
+    return UserAttribute(
+        kind=kind,
+        key=given.key,
+        label=given.label,
+        datatype=given.datatype,
+        category=CUSTOM,
+        enabled=given.enabled,
+        required=given.required,
+        default_saml_mapping=given.default_saml_mapping or given.key,
+        default_oidc_mapping=given.default_oidc_mapping or given.key,
+        create_time=create_time,
+        update_time=update_time,
+    )
+
+
+def _standard(kind: str, key: str) -> UserAttribute:
+    label, datatype = STANDARD_KEYS[key]
+    return UserAttribute(
+        kind=kind,
+        key=key,
+        label=label,
+        datatype=datatype,
+        category=STANDARD,
+        enabled=True,
+        required=key == "email",
+        default_saml_mapping=key,
+        default_oidc_mapping=key,
+        create_time=0,
+        update_time=0,
+    )
