@@ -15,7 +15,6 @@ from tenantry.identity.connections import reading as connections
 from tenantry.identity.connections.settings import Settings
 from tenantry.identity.federation import identities, sealing, sessions
 from tenantry.identity.federation import requests as ways
-from tenantry.identity.federation.attributes import RESERVED
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNIN, SIGNUP
 from tenantry.identity.sign_in import (
@@ -32,7 +31,7 @@ from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_IN
 from tenantry.tenants.memberships import invitations, joining
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.user_attributes import reading as user_attributes
-from tenantry.tenants.user_attributes.model import SSO
+from tenantry.tenants.user_attributes.model import RESERVED, SSO
 from tenantry.tenants.users import reading, values
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import ACTIVE, JIT_USING_SSO
