@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import nano_idp
 import pytest
 from apis import unique
+from browsers import chromium
 from connections_of_tests import arrive, connection, go, organization_of
 from cryptography.hazmat.primitives.serialization import Encoding
 from hosted import answered
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from playwright.async_api import Error
 from saml_idps import asked
 
 from tenantry.identity.connections import model
@@ -21,6 +24,7 @@ from tenantry.identity.connections.key_pairs import ensure
 from tenantry.identity.connections.saml import certificates, idp_metadata
 
 DATABASES = ("sqlite",)
+BINDINGS = ["HTTP_REDIRECT", "HTTP_POST"]
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +48,10 @@ async def peer(place, tmp_path_factory):
         yield organization_id, email, idp_metadata.read(answer.content)
 
 
-@pytest.mark.parametrize("binding", ["HTTP_REDIRECT", "HTTP_POST"])
-async def test_somebody_signs_in(place, application, visitor, peer, binding):
-    organization_id, email, read = peer
-    conn = await connection(
+async def connected(place, peer, binding):
+    """A connection to it, by its metadata."""
+    organization_id, _, read = peer
+    return await connection(
         place,
         model.SAML,
         organization_id=organization_id,
@@ -62,6 +66,12 @@ async def test_somebody_signs_in(place, application, visitor, peer, binding):
             "saml_signing_option": "SAML_ONLY_ASSERTION_SIGNING",
         },
     )
+
+
+@pytest.mark.parametrize("binding", BINDINGS)
+async def test_somebody_signs_in(place, application, visitor, peer, binding):
+    organization_id, email, _ = peer
+    conn = await connected(place, peer, binding)
     sent = await go(visitor, application, connection_id=conn.id)
     async with httpx.AsyncClient(follow_redirects=True) as elsewhere:
         if binding == "HTTP_REDIRECT":
@@ -82,3 +92,30 @@ async def test_somebody_signs_in(place, application, visitor, peer, binding):
     assert claims["email"] == email
     assert claims["oid"] == organization_id
     assert claims["amr"] == [conn.id]
+
+
+@pytest.mark.parametrize("binding", BINDINGS)
+async def test_somebody_signs_in_by_a_browser(place, application, peer, binding):
+    """Forms send themselves from site to site, and cookies come along where they must."""
+    _, email, _ = peer
+    conn = await connected(place, peer, binding)
+    async with chromium(place.server) as browser:
+        page = await (await browser.new_context()).new_page()
+        await page.goto(place.server.url + application.path(connection_id=conn.id))
+        await page.fill("[name=username]", email.partition("@")[0])
+        await page.fill("[name=password]", nano_idp.PASSWORD)
+        came = await answer_to(page, application, page.click("button[type=submit]"))
+        async with place.visitor() as elsewhere:
+            tokens = await application.tokens(elsewhere.http, came["code"])
+        assert tokens["id_token"]
+        # The same browser, from the same application, is signed in.
+        silent = place.server.url + application.path(prompt="none")
+        assert "code" in await answer_to(page, application, page.goto(silent))
+
+
+async def answer_to(page, application, step):
+    """The parameters that a browser takes to the application, of which there is no server."""
+    async with page.expect_request(f"{application.redirect_uri}**") as found:
+        with contextlib.suppress(Error):
+            await step
+    return dict(parse_qsl(urlsplit((await found.value).url).query))
