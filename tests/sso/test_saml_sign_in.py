@@ -217,6 +217,23 @@ async def test_names_and_addresses_of_another_vendor_are_kept(place, application
         assert (await identity_of(place, visitor, answer)).email == "ann@acme.test"
 
 
+async def test_an_address_of_a_connection_of_before_is_served(place, application, visitor):
+    """Its host leads here now, and its path names a connection that another vendor had."""
+    old = "https://auth.acme.test/sso/v1/saml/conn_7/callback"
+    conn = await saml_connection(place, sp_assertion_url=old)
+    for path, taken in (("conn_7", True), ("conn_8", False)):
+        request = asked(await start(visitor, application, conn))
+        response = provider(place, conn, request).but(destination=old, recipient=old)
+        answer = await visitor.http.post(
+            f"/sso/v1/saml/{path}/callback",
+            data={"SAMLResponse": form(response.xml()), "RelayState": request.relay_state},
+            headers={"host": "auth.acme.test"},
+        )
+        assert answer.status_code == (303 if taken else 400)
+        if taken:
+            assert (await identity_of(place, visitor, answer)).email == "ann@acme.test"
+
+
 async def test_a_long_list_of_groups_comes_whole(place, application, visitor):
     conn = await saml_connection(place)
     request = asked(await start(visitor, application, conn))

@@ -10,8 +10,10 @@ import base64
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from tenantry.identity.connections.key_pairs import KeyPairs
+from tenantry.identity.connections.model import SAML
 from tenantry.identity.connections.saml import sp_metadata, writing
 from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.saml.trust import SigningOption, Trust
@@ -122,6 +124,15 @@ def metadata(side: Side) -> bytes:
         name_id_format=side.name_id_format,
         valid_until=now() + _METADATA_DAYS * DAY,
     )
+
+
+def keeps(connection: Connection, path: str) -> bool:
+    """Whether a path is that of the assertion consumer which a connection keeps."""
+    kept = SAMLSettings.stored(connection.settings).sp_assertion_url
+    try:
+        return connection.type == SAML and bool(kept) and urlsplit(kept).path == path
+    except ValueError:
+        return False
 
 
 def fault_of(error: SAMLError) -> Fault:
