@@ -1,7 +1,7 @@
 """An OpenID Provider on this machine: it follows the specifications, or a test's script.
 
 It notes each request. ``answers`` has the answer of a path in the place of its own: a status, a
-dict (JSON), bytes, or a function of the request.
+dict or list (JSON), bytes, or a function of the request.
 """
 
 from __future__ import annotations
@@ -149,8 +149,6 @@ class OpenIDProvider:
             )
         )
         scripted = self.answers.get(request.path)
-        if isinstance(scripted, list):
-            scripted = scripted.pop(0) if len(scripted) > 1 else scripted[0]
         if callable(scripted):
             return await scripted(request)
         if scripted is not None:

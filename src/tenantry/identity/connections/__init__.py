@@ -26,6 +26,7 @@ __all__ = [
     "oidc.userinfo",
     "ours",
     "provider_names",
+    "providers",
     "reading",
     "registry",
     "saml.attributes",

@@ -18,4 +18,5 @@ __all__ = [
     "saml.signing_in",
     "sealing",
     "sessions",
+    "social",
 ]

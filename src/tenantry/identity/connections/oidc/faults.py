@@ -86,6 +86,11 @@ EXCHANGE_ANSWER = Fault(
     "The answer of the provider's token endpoint is not one of OAuth 2.0: {reason}.",
     "See that the connection has the token endpoint, and not another address.",
 )
+CLIENT_KEY = Fault(
+    "failed_to_exchange_token",
+    "The secret of the connection is no key that a client secret of Apple can be made of.",
+    "Give a JSON object of team_id, key_id and private_key, the text of the .p8 file from Apple.",
+)
 BUSY = Fault(
     "server_error",
     "Too many sign-ins wait for this provider at the same time.",
