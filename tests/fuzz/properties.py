@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import saml_provider
 from hypothesis import strategies as st
@@ -33,6 +34,18 @@ from tenantry.events.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
 from tenantry.gen.scalekit.v1.auth import auth_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.users import users_pb
+from tenantry.identity.connections.oidc import (
+    callback,
+    id_token,
+    jwts,
+    key_sets,
+    logout_token,
+    metadata,
+    profile,
+    tokens,
+    userinfo,
+)
+from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.saml import (
     bindings,
     certificates,
@@ -65,6 +78,14 @@ VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=20,
+)
+# Values between which a parser may stumble: ~ becomes half of a pair of UTF-16.
+ODD = (
+    VALUES
+    | st.sampled_from(
+        ["~", "a~", "RSA", "EC", "P-256", "AQAB", "RS256", "https://idp.test", "~" * 300]
+    )
+    | st.sampled_from([2**70, -1, 1e400, True, [], {}, ["c"], ["c", "~"], "logout+jwt", "\x00"])
 )
 JSON = VALUES.map(json.dumps) | TEXT | st.builds(str.__add__, VALUES.map(json.dumps), TEXT)
 
@@ -207,6 +228,22 @@ def _rows(text: str) -> None:
 
 
 TRUST = saml_provider.trust()
+ISSUER = "https://idp.test"
+CLAIMS = {
+    "iss": ISSUER,
+    "aud": "c",
+    "sub": "s",
+    "nonce": "n",
+    "iat": 1_790_000_000,
+    "exp": 1_790_000_300,
+    "auth_time": 1_790_000_000,
+    "email": "ann@acme.test",
+}
+_LOGOUT = {
+    "events": {logout_token.EVENT: {}},
+    "jti": "j",
+    "sid": "i",
+}
 
 
 def _saml(xml: bytes, good: saml_provider.Provider) -> response.Assertion:
@@ -262,6 +299,50 @@ def _saml_query(text: str) -> None:
 def _decoded(data: bytes) -> None:
     expected = decoding.Expected(certificates=TRUST.idp_certificates)
     decoding.decode(data, expected, now=saml_provider.NOW, skew=saml_provider.SKEW)
+
+
+def _openid_query(text: str) -> None:
+    for pairs in (parse_qsl(text), parse_qsl(text, keep_blank_values=True)):
+        answer = callback.Answer(dict(pairs))
+        for read in (
+            lambda answer=answer: callback.hold_to_issuer(answer, ISSUER, says_issuer=True),
+            lambda answer=answer: callback.code(answer),
+        ):
+            with suppress(OIDCError):
+                read()
+
+
+def _openid_token(given: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Verify a token whose signature was verified: its claims are whatever was signed."""
+    header, claims = {"alg": "RS256", **given[0]}, {**CLAIMS, **given[1]}
+    # An escape that is no character on its own: JSON has it, and UTF-8 has not.
+    parts = [json.dumps(one).replace("~", "\\ud800").encode() for one in (header, claims)]
+    text = ".".join(base64.urlsafe_b64encode(one).rstrip(b"=").decode() for one in (*parts, b"x"))
+    party = {"issuer": ISSUER, "client_id": "c", "now": 1_790_000_000.0, "skew": 90}
+    with suppress(OIDCError):
+        read = jwts.read(text, algorithms=("RS256", "ES256"))
+        with suppress(OIDCError):
+            id_token.verify(read, nonce="n", access_token="a", max_age=60, **party)
+        with suppress(OIDCError):
+            logout_token.verify(read, **party)
+        with suppress(OIDCError):
+            profile.values(read.claims, {"email": "address.mail"})
+        with suppress(OIDCError):
+            userinfo.of_subject(read.claims, "s")
+
+
+def _openid_document(text: str) -> None:
+    data = text.replace("~", "\\ud800").encode(errors="replace")
+    for read in (
+        lambda: metadata.read(data, fetched_from=f"{ISSUER}/.well-known/openid-configuration"),
+        lambda: key_sets.read(data),
+        lambda: tokens.read(200, data, secrets=["secret"], form_allowed=True),
+        lambda: tokens.read(400, data, secrets=["secret"]),
+        lambda: userinfo.of_subject(userinfo.read(200, "application/json", data), "s"),
+        lambda: jwts.read(text, algorithms=("RS256",)),
+    ):
+        with suppress(OIDCError):
+            read()
 
 
 @dataclass(frozen=True)
@@ -358,6 +439,41 @@ PROPERTIES = {
             "SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23rsa-sha256",
         ),
         _saml_query,
+    ),
+    "OpenID answers": Property(
+        joined(
+            "&",
+            *("code=c", "code=", "state=s", "iss=https%3A%2F%2Fidp.test", "iss=", "error=%00"),
+            *("error=access_denied", "error=login_required", "error_description=%ed%a0%80"),
+        ),
+        _openid_query,
+    ),
+    "OpenID tokens": Property(
+        st.tuples(
+            st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "enc"]), ODD),
+            st.dictionaries(
+                st.sampled_from([*CLAIMS, *_LOGOUT, "azp", "at_hash", "tid", "nbf", "address"]),
+                ODD | st.just(_LOGOUT["events"]),
+            ),
+        ),
+        _openid_token,
+    ),
+    "OpenID documents": Property(
+        JSON
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *("issuer", "token_endpoint", "jwks_uri", "keys", "access_token", "id_token"),
+                    *("error", "error_description", "token_type", "sub"),
+                    *("id_token_signing_alg_values_supported", "authorization_endpoint"),
+                ]
+            ),
+            ODD
+            | st.lists(
+                st.dictionaries(st.sampled_from(["kty", "n", "e", "crv", "x", "y", "alg"]), ODD)
+            ),
+        ).map(json.dumps),
+        _openid_document,
     ),
     "rows": Property(
         JSON | joined("\n", "email,metadata.a", "a@b.c,d", '"', '{"email":"a"}', ","), _rows

@@ -15,7 +15,7 @@ from tenantry.identity.federation import sessions as federated_sessions
 
 @pytest.fixture
 def place(signins):
-    """What `vouching` needs of a deployment."""
+    """The parts of a deployment that `vouching` needs."""
     return SimpleNamespace(db=signins.database, operator=signins.call)
 
 
