@@ -150,7 +150,7 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *("ResendInvite", "AssignUserRoles"),
         *("GetRoleUsersCount", "GetOrganizationRoleUsersCount"),
         *("UpdateDefaultRoles", "UpdateDefaultRoles2", "UpdateDefaultOrganizationRoles"),
-        "VerifyDomain",
+        *("VerifyDomain", "UpdateLoginUserDetails", "GetLoginRequestDetails"),
         *("CreateClientSecret", "UpdateClientSecret", "UpdateClientSecret2"),
         *("CreateOrganizationClientSecret", "CreateScope", "CreateScope2", "UpdateScope"),
         *("AddEnvironmentRedirectUri", "SetEnvironmentInitiateLoginUri"),

@@ -51,7 +51,7 @@ from tenantry.identity.proofs.passwordless import proofs
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds
-from tenantry.identity.sign_in import refusals, requests
+from tenantry.identity.sign_in import refusals, requests, states
 from tenantry.identity.sign_in.browsers import BrowserCookies
 from tenantry.identity.sign_in.model import Facts, Params
 from tenantry.tenants.users import reading as users
@@ -114,6 +114,22 @@ async def at_sign_in(server, api):
             "ERROR_ID": error_id,
             "SESSION_COOKIE": vault.new_secret(),
         }
+
+
+async def at_own_sign_in(server, connection_id):
+    """A sign-in that waits for a connection."""
+    known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
+    async with open_database(known.database, master_key.load(known), pool_size=1) as db:
+        request, row = requests.new(
+            db,
+            states.SSO_PENDING,
+            secret=vault.new_secret(),
+            client_id=server.client_id,
+            params=Params(redirect_uri="https://app.example.com/callback"),
+            facts=Facts(intent="sign_in", sso=f"oidc/{connection_id}"),
+        )
+        await requests.add(db, row)
+        return request.id
 
 
 async def signed_in(server, user_id):
@@ -222,6 +238,7 @@ def variables(api, own_server):
         "CONNECTION_ID": sso_id,
         "SOCIAL_CONNECTION_ID": github["connection"]["id"],
         "TEST_REQUEST_ID": asyncio.run(begun_test_of(own_server, sso_id)),
+        "LOGIN_REQUEST_ID": asyncio.run(at_own_sign_in(own_server, sso_id)),
         "ORGANIZATION_ID": acme["id"],
         "EXTERNAL_ID": "my_unique_id",
         "LINK_ID": link["link"]["id"],
@@ -376,5 +393,6 @@ def test_java_can_what_go_can(methods):
     applications = {f"{verb}Client" for verb in ("Create", "Get", "List", "Update", "Delete")}
     applications |= {"CreateClientSecret", "DeleteClientSecret"}
     assert applications <= set(with_sample(methods, "go"))
-    both = set(with_sample(methods, "go")) - applications
+    # Of the older of the Java SDK's versions, which names nobody for a sign-in.
+    both = set(with_sample(methods, "go")) - applications - {"UpdateLoginUserDetails"}
     assert set(with_sample(methods, "java")) == both | searches

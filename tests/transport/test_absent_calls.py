@@ -28,7 +28,7 @@ def http(live_server):
 def test_a_call_is_served_or_absent_and_never_both():
     served = {f"/{s.type_name}/{method.name}" for s in SERVICES for method in s.methods}
     assert not served & {call.path for call in CALLS}
-    assert {call.feature for call in CALLS} >= {"single sign-on", "directories"}
+    assert {call.feature for call in CALLS} >= {"directories"}
 
 
 def test_every_absent_route_answers_501(http):

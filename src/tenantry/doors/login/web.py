@@ -115,7 +115,7 @@ class Login:
             # A browser that keeps no cookies would come back for ever: it gets the page.
             kept = self._door.browser_cookies.secrets(request.headers.get("cookie", ""))
             return await self._gone(request, moves_on=bool(kept))
-        if found.state != states.ORGANIZATION_SELECTED:
+        if found.state != states.ORGANIZATION_SELECTED and found.error is None:
             return await self._page(request, found)
         if request.verb == "HEAD":
             return Response(200, b"", dict(HEADERS))
@@ -263,6 +263,16 @@ class Login:
         return response
 
     async def _complete(self, request: Request, found: AuthRequest) -> Response:
+        if found.error is not None and found.state != states.FAILED:
+            # The application has told the end, and the browser comes for it only now.
+            answer = await completing.cancel(
+                self._means,
+                self._door.call(request),
+                found,
+                found.error["error"],
+                found.error["error_description"],
+            )
+            return self._back(request, answer, found)
         session = await self._door.session(request)
         done = await completing.complete(
             self._means, self._door.call(request), found, session=session

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.identity.federation.model import Identity
 
+_INDEX_MAX = 500  # characters
+
 _t, _s = table.c, sessions.c
 _insert = insert_or_change(table).values(bound(table))
 _KEEP = Statement(
@@ -84,7 +86,7 @@ async def keep(db: Session, session_id: str, connection_id: str, identity: Ident
         p_session_id=session_id,
         p_connection_id=connection_id,
         p_subject=identity.subject,
-        p_session_index=identity.session_index,
+        p_session_index=_indexed(identity.session_index),
         p_hint=None if hint is None else db.vault.encrypt(hint, SESSION),
         p_create_time=now(),
     )
@@ -124,6 +126,11 @@ async def end(
         # Those that have lapsed stay active until they are swept: they would come again.
         if len(rows) < ending.AT_ONCE or not ended:
             return count
+
+
+def _indexed(text: str | None) -> str | None:
+    """Return the index of a session, unless it is longer than a key may be, or no text."""
+    return text if text and len(text) <= _INDEX_MAX and "\0" not in text else None
 
 
 def _opened(db: Session, hint: str | None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import email_addresses, errors, ids
 from tenantry.db.engine import ForeignKey
+from tenantry.db.schema import to_json
 from tenantry.identity.connections import reading as connections
 from tenantry.identity.connections.settings import Settings
 from tenantry.identity.federation import identities, sealing, sessions
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.standing import Standing
     from tenantry.tenants.users.model import User
 
+SUBJECT_MAX = 1000  # bytes, of a key that an index holds
+CLAIMS_MAX = 8192  # characters of JSON: they are in each ID token
 # Members of a profile that a provider may fill.
 _PROFILE = (
     *("given_name", "family_name", "name", "picture", "locale", "phone_number", "gender"),
@@ -73,10 +76,48 @@ async def arrive(means: Means, call: Call, request: AuthRequest, secret: str) ->
     return await identified(means, call, request, way.connection_id, identity)
 
 
+async def named(
+    means: Means, call: Call, request_id: str, connection_id: str, identity: Identity | None
+) -> AuthRequest:
+    """Go on with the person that an application names, which has a sign-in of its own.
+
+    As if the connection that the request waits for had vouched for this person; None is nobody.
+    The browser finds it so when it comes back.
+
+    Raises:
+        errors.NotFound: no such request goes on, or it waits for no such connection.
+        errors.InvalidArgument: somebody was named for it already.
+
+    """
+    request = await requests.find_of_any(call.db, request_id)
+    connection = await connections.find(call.db, connection_id)
+    if request is None or connection is None:
+        raise errors.NotFound("auth request")
+    if request.facts.sso != realms.address(connection):
+        # Its further way is told to the connection that it waited for alone.
+        if request.connection_id == connection.id:
+            raise states.OutOfStep("somebody was named for this sign-in already")
+        raise errors.NotFound("auth request")
+    if request.state != states.SSO_PENDING or request.error is not None:
+        raise states.OutOfStep("somebody was named for this sign-in already")
+    if identity is None:
+        fault = Fault("authentication_not_completed", "the person did not sign in")
+        return await _end(call, request, fault, connection, None, browser=False)
+    return await identified(means, call, request, connection_id, identity, browser=False)
+
+
 async def identified(
-    means: Means, call: Call, request: AuthRequest, connection_id: str, identity: Identity
+    means: Means,
+    call: Call,
+    request: AuthRequest,
+    connection_id: str,
+    identity: Identity,
+    *,
+    browser: bool = True,
 ) -> AuthRequest:
     """Go on with a person whom a connection vouches for; a request that may not go on ends.
+
+    Without ``browser`` it is the application that calls, and the browser keeps its secret.
 
     Raises:
         errors.RateLimited: the inbox is to be proved, and there were too many mails.
@@ -85,7 +126,7 @@ async def identified(
     """
     connection = await connections.find(call.db, connection_id)
     try:
-        answer = _Answer(means, call, request, _serving(connection), identity)
+        answer = _Answer(means, call, request, _serving(connection), identity, browser=browser)
         answer.check()
         take = _by_social if answer.connection.organization_id is None else _by_organization
         try:
@@ -94,7 +135,8 @@ async def identified(
             # Another tab has just made the user or the member: now there is one.
             return await take(answer)
     except (Fault, errors.InvalidArgument) as problem:
-        return await _end(call, request, _fault(problem), connection, identity)
+        fault = _fault(problem)
+        return await _end(call, request, fault, connection, identity, browser=browser)
 
 
 async def inbox_proved(means: Means, call: Call, request: AuthRequest, email: str) -> AuthRequest:
@@ -172,6 +214,7 @@ class _Answer:
     request: AuthRequest
     connection: Connection
     identity: Identity
+    browser: bool = True  # that of the person calls, and is to have a new secret
 
     @property
     def settings(self) -> Settings:
@@ -193,6 +236,8 @@ class _Answer:
         asked = request.params.connection_id
         if request.state == states.SSO_PENDING and asked not in {None, self.connection.id}:
             raise Fault("invalid_connection_id", "another connection is asked for")
+        if not _is_key(self.identity.subject):
+            raise Fault("invalid_request", "the provider's id of the person is missing or too long")
         try:
             email_addresses.checked(self.identity.email)
         except errors.InvalidArgument:
@@ -271,7 +316,7 @@ async def _admit(
             user_id=user_id,
             organization_id=organization_id,
             connection_id=answer.connection.id,
-            is_proof=True,
+            is_proof=answer.browser,
         )
         acting = call.as_user(db, user_id)
         if user is None:
@@ -309,13 +354,15 @@ async def _first_factor(answer: _Answer, way: str, *, email: str, user: User | N
         connection_id=answer.connection.id,
         email=email,
         user=user,
+        is_proof=answer.browser,
     )
 
 
 async def _ask_for_proof(answer: _Answer, *, email: str, template: str) -> AuthRequest:
     """Have somebody prove the inbox before the provider's word is taken."""
     call, request = answer.call, answer.request
-    await inboxes.take(call, email)
+    if answer.browser:
+        await inboxes.take(call, email)
     sent = await inboxes.ask(answer.means, call, request, email=email, template=template)
     return await requests.move(
         call.db,
@@ -326,7 +373,7 @@ async def _ask_for_proof(answer: _Answer, *, email: str, template: str) -> AuthR
         email=email,
         user_id=None,
         connection_id=answer.connection.id,
-        is_proof=True,
+        is_proof=answer.browser,
     )
 
 
@@ -349,10 +396,14 @@ async def _claims(db: Session, identity: Identity) -> dict[str, Any]:
     """Return the custom attributes that are registered, and can be claims."""
     if not identity.claims:
         return {}
-    known = {one.key for one in await user_attributes.of_kind(db, SSO) if one.enabled}
-    return {
-        name: identity.claims[name] for name in sorted((known - RESERVED) & identity.claims.keys())
-    }
+    known = {one.key for one in await user_attributes.of_kind(db, SSO) if one.enabled} - RESERVED
+    kept: dict[str, Any] = {}
+    for name in sorted(known & identity.claims.keys()):
+        longer = {**kept, name: identity.claims[name]}
+        text = to_json(longer)
+        if len(text) <= CLAIMS_MAX and "\\u0000" not in text:
+            kept = longer
+    return kept
 
 
 async def _end(
@@ -361,8 +412,13 @@ async def _end(
     fault: Fault,
     connection: Connection | None,
     identity: Identity | None,
+    *,
+    browser: bool = True,
 ) -> AuthRequest:
-    """End a sign-in by a fault, which the log has with the connection and the address."""
+    """End a sign-in by a fault, which the log has with the connection and the address.
+
+    Without its ``browser`` the end has to wait until that comes for it.
+    """
     changes: dict[str, Any] = {}
     if connection is not None:
         changes = {"connection_id": connection.id, "organization_id": connection.organization_id}
@@ -371,10 +427,15 @@ async def _end(
     return await requests.move(
         call.db,
         request,
-        states.FAILED,
+        states.FAILED if browser else states.SSO_PENDING,
         error=requests.problem(fault.description, fault.error),
         **changes,
     )
+
+
+def _is_key(subject: str) -> bool:
+    """Whether a subject can be stored as a key."""
+    return 0 < len(subject.encode(errors="replace")) <= SUBJECT_MAX and "\0" not in subject
 
 
 def _serving(connection: Connection | None) -> Connection:

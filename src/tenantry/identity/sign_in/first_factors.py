@@ -24,6 +24,7 @@ async def given(
     email: str,
     user: User | None,
     is_whole: bool = False,
+    is_proof: bool = True,
 ) -> AuthRequest:
     """Note a first factor, and go on; one that ``is_whole`` stands for both factors.
 
@@ -32,13 +33,13 @@ async def given(
     """
     home = await realms.enforced(call.db, email if user is None else user.email, request.named)
     if home is not None:
-        return await realms.send(call.db, request, *way, home=home, email=email, is_proof=True)
+        return await realms.send(call.db, request, *way, home=home, email=email, is_proof=is_proof)
     changes: dict[str, Any] = {
         "facts": facts,
         "email": email,
         "user_id": user.id if user else None,
         "connection_id": connection_id,
-        "is_proof": True,
+        "is_proof": is_proof,
     }
     if user is None and not means.settings.sign_up:
         return await requests.move(

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 from protobuf.wkt import Empty, Struct
 
 from tenantry import errors
+from tenantry.access.clients import applications
 from tenantry.gen.scalekit.v1.auth import auth_pb as pb
 from tenantry.gen.scalekit.v1.commons.commons_pb import OrganizationCustomizations
 from tenantry.gen.scalekit.v1.connections.connections_pb import ConnectionType, PasswordlessType
+from tenantry.identity.connections import reading as connections
+from tenantry.identity.federation.model import Identity as Federated
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT
 from tenantry.identity.sign_in import (
     choosing,
+    federating,
     methods,
     proving,
+    realms,
     refusals,
     requests,
     states,
@@ -30,6 +35,7 @@ from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from tenantry.call import Call
+    from tenantry.identity.connections.model import Connection
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.choosing import Choice
     from tenantry.identity.sign_in.means import Means
@@ -58,13 +64,47 @@ class AuthService:
         self._browser_cookies = browser_cookies
         self._session_cookie = session_cookie
 
+    async def update_login_user_details(
+        self, request: pb.UpdateLoginUserDetailsRequest, call: Call
+    ) -> pb.UpdateLoginUserDetailsResponse:
+        given = request.user
+        if given is None:
+            raise errors.InvalidArgument.field("user", "required", "is required")
+        await self._check_organization(call, request.connection_id, given.organization_external_id)
+        named = await federating.named(
+            self._means,
+            call,
+            request.login_request_id,
+            request.connection_id,
+            None if given.login_failed else _identity(given),
+        )
+        return pb.UpdateLoginUserDetailsResponse(auth_request_id=named.id)
+
+    async def get_login_request_details(
+        self, request: pb.GetLoginRequestDetailsRequest, call: Call
+    ) -> pb.GetLoginRequestDetailsResponse:
+        found = await requests.find_of_any(call.db, request.login_request_id)
+        if found is None:
+            raise errors.NotFound("auth request")
+        client = await applications.get(call, found.client_id)
+        return pb.GetLoginRequestDetailsResponse(
+            auth_request=pb.AuthRequestDetails(id=found.id, scopes=found.params.scope.split()),
+            client=pb.AuthRequestClient(
+                client_id=client.id, sk_client_id=client.id, client_name=client.name
+            ),
+        )
+
     async def list_auth_methods(
         self, request: pb.ListAuthMethodsRequest, call: Call
     ) -> pb.ListAuthMethodsResponse:
         begun = await self._begun(call)
         offered = await methods.offered(call.db, self._settings, request.intent)
+        social = await connections.social(call.db)
         return pb.ListAuthMethodsResponse(
-            auth_methods=[self._method(method, begun) for method in offered]
+            auth_methods=[
+                *(self._method(method, begun) for method in offered),
+                *(self._provider(one, begun) for one in social),
+            ]
         )
 
     async def discovery_auth_method(
@@ -75,6 +115,12 @@ class AuthService:
         if given is None:
             raise errors.InvalidArgument.field("discovery_request", "required", "is required")
         begun, intent = await self._begun(call), _NAMES.get(given.intent, SIGN_IN)
+        home = await realms.enforced(call.db, given.email, begun.named)
+        if home is not None:
+            begun = await proving.start_email(
+                self._means, call, begun, email=given.email, intent=intent
+            )
+            return pb.DiscoveryAuthMethodResponse(auth_method=self._provider(home, begun))
         offered = await methods.offered(call.db, self._settings, intent)
         if not offered:
             # A passkey is added to an account, and never the start of one.
@@ -219,6 +265,30 @@ class AuthService:
             raise errors.NotFound("auth request")
         return found
 
+    async def _check_organization(
+        self, call: Call, connection_id: str, external_id: str | None
+    ) -> None:
+        """Refuse the organization of somebody that is not the connection's."""
+        if not external_id:
+            return
+        found = await connections.find(call.db, connection_id)
+        if found is not None and found.organization_id is not None:
+            organization = await organizations.get(call, Identity(found.organization_id))
+            if organization.external_id == external_id:
+                return
+        raise errors.InvalidArgument.field(
+            "user.organization_external_id", "in", "is not that of the connection's organization"
+        )
+
+    def _provider(self, connection: Connection, begun: AuthRequest) -> pb.AuthMethod:
+        path = realms.start_path(begun, connection)
+        return pb.AuthMethod(
+            connection_id=connection.id,
+            connection_type=ConnectionType[connection.type],
+            provider=connection.provider_key or connection.provider,
+            auth_initiation_uri=f"{self._settings.public_url}{path}",
+        )
+
     def _method(self, method: Method, begun: AuthRequest) -> pb.AuthMethod:
         message = pb.AuthMethod(
             connection_id=method.connection_id,
@@ -243,6 +313,26 @@ async def _details(call: Call, begun: AuthRequest) -> pb.UserDetails:
         details.first_name = profile.get("given_name", "")
         details.last_name = profile.get("family_name", "")
     return details
+
+
+def _identity(given: pb.User) -> Federated:
+    """Return somebody that an application vouches for, as of a provider."""
+    claims = given.custom_attributes
+    return Federated(
+        subject=given.sub,
+        email=given.email,
+        email_verified=given.email_verified,
+        profile={
+            name: value
+            for name in (
+                *("given_name", "family_name", "name", "preferred_username", "picture"),
+                *("gender", "locale", "phone_number"),
+            )
+            if (value := getattr(given, name))
+        },
+        groups=tuple(given.groups),
+        claims={} if claims is None else claims.to_python(),
+    )
 
 
 def _organization(choice: Choice) -> pb.Organization:
