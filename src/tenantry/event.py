@@ -85,6 +85,7 @@ OURS = {
     "interceptor.disabled": "Interceptor",
     "interceptor.executed": "Interceptor",
     "organization.sso_updated": "Connection",
+    "organization.sso_certificate_expiring": "Connection",
     "connection.created": "Connection",
     "connection.updated": "Connection",
     "connection.enabled": "Connection",

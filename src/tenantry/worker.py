@@ -29,7 +29,7 @@ from tenantry.events.webhooks import disabling, pruning
 from tenantry.events.webhooks.delivery import Pump
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.auth_log import retention as sign_ins
-from tenantry.identity.connections import key_pairs
+from tenantry.identity.connections import key_pairs, refreshing
 from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.federation import replays
 from tenantry.identity.federation import requests as federation_requests
@@ -90,6 +90,7 @@ def jobs(settings: Settings) -> list[Job]:
         **dict.fromkeys(passwordless_mails.TEMPLATES, code),
         **dict.fromkeys(security_notices.TEMPLATES, notice),
         disabling.TEMPLATE: disabling.mail_variables,
+        refreshing.TEMPLATE: refreshing.mail_variables,
     }
     delivery = Delivery(settings, templates)
     look = functools.partial(verification.run_due, resolver=Resolver(settings.dns_resolver))
@@ -97,6 +98,7 @@ def jobs(settings: Settings) -> list[Job]:
     keep_sign_ins = functools.partial(sign_ins.prune, days=settings.auth_log_retention_days)
     keep_deliveries = functools.partial(pruning.prune, days=settings.delivery_retention_days)
     back_channel = BackChannel(settings, _signing())
+    refresh = refreshing.Refreshing(settings)
     keep_sessions = functools.partial(lapsing.prune, days=settings.auth_log_retention_days)
     return [
         Job("beat", functools.partial(copies.beat, settings=settings)),
@@ -128,6 +130,7 @@ def jobs(settings: Settings) -> list[Job]:
             "old federation requests", _pruning(federation_requests.prune, every=_ANYBODYS_SECONDS)
         ),
         Job("key pairs for SAML", key_pairs.renew),
+        Job("metadata of identity providers", refresh.run, refresh.close),
         Job("seen assertions", _pruning(replays.prune)),
         Job("old connection tests", _pruning(connection_tests.prune, every=_ANYBODYS_SECONDS)),
         Job("old challenges", _pruning(challenges.prune, every=_ANYBODYS_SECONDS)),

@@ -136,7 +136,8 @@ class Settings:
     alert_mail: str = _setting(
         "",
         values.mailbox,
-        "Address that gets mail when a webhook endpoint was disabled; nobody when empty.",
+        "Address that gets mail when a webhook endpoint was disabled, or an identity provider's "
+        "last certificate expires; nobody when empty.",
     )
 
     # Limits

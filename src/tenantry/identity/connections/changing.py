@@ -14,8 +14,8 @@ from tenantry.identity.connections import (
     addresses,
     completeness,
     given,
+    looks,
     metadata,
-    refreshing,
     registry,
 )
 from tenantry.identity.connections.model import (
@@ -209,15 +209,14 @@ def completed(db: Session, after: Connection, changes: Changes, found: Found | N
             settings["fault"] = found.fault
     kept = SETTINGS[after.type].stored(settings).to_row() if after.type in SETTINGS else {}
     by_hand = {name: value for name, value in kept.items() if name != "fault"}
-    has_metadata = bool(kept.get("idp_metadata_url"))
-    return replace(
+    after = replace(
         after,
         settings=kept,
-        check_time=(after.check_time or refreshing.next_look(now())) if has_metadata else None,
         status=completeness.status(
             after.type, after.provider, by_hand, has_secret=after.secret is not None
         ),
     )
+    return replace(after, check_time=looks.next_look(now(), after))
 
 
 def _check_kind(before: Connection, changes: Changes) -> None:

@@ -56,6 +56,7 @@ def members(provider: IdentityProvider) -> dict[str, Any]:
         "idp_sso_url": provider.sso_urls[sso],
         "idp_sso_request_binding": sso.name,
         "metadata_valid_until": provider.valid_until or 0,
+        "metadata_wants_signed": provider.want_authn_requests_signed,
     }
     if slo is not None:
         found |= {

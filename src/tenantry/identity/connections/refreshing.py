@@ -1,14 +1,228 @@
-"""Metadata of identity providers, read again each day."""
+"""SAML connections that look after themselves: metadata read again each day, certificates watched.
+
+Metadata that has been fetched replaces addresses and certificates. An entity id that differs, and
+a wish for signed requests that has gone, are never taken: the connection stays, and notes it.
+Nobody is locked out by metadata that is over or away; it is asked for again, within an hour.
+"""
 
 from __future__ import annotations
 
-import random
+import asyncio
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from tenantry.times import DAY
+from sqlalchemy import bindparam, select
 
-_JITTER = 0.25  # of a day, both ways: providers are not asked by all at once
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
+from tenantry.db.due import Due
+from tenantry.db.statements import Statement
+from tenantry.events.mail import rendering
+from tenantry.events.mail import service as mail
+from tenantry.identity.connections import changing, given, looks, metadata, registry
+from tenantry.identity.connections.model import Connection, connections
+from tenantry.identity.connections.settings import SAMLSettings
+from tenantry.outgoing import Outgoing
+from tenantry.times import DAY, now, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Session
+    from tenantry.events.mail.model import Mail
+    from tenantry.identity.connections.saml.idp_metadata import IdentityProvider
+    from tenantry.settings import Settings
+
+TEMPLATE = "certificate_expiring"
+NOTICE_DAYS = (30, 7, 1)  # before a connection's last certificate expires
+IDLE_SECONDS = 60.0
+_AT_ONCE = 10
+_LEASE_SECONDS = 120
+_EXPIRING = "organization.sso_certificate_expiring"
+
+_log = logging.getLogger(__name__)
+
+_c = connections.c
+_DUE = Due(
+    connections,
+    _c.check_time,
+    _c.check_time.is_not(None),
+    lease_seconds=_LEASE_SECONDS,
+    most=_AT_ONCE,
+)
+_HOLD = Statement(select(connections).where(_c.id == bindparam("p_id")).with_for_update())
 
 
-def next_look(at: int) -> int:
-    """Return when metadata that was read at this time is read again; in microseconds."""
-    return at + round(DAY * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 - no secret
+class Refreshing:
+    """The worker's job, for one event loop; it keeps connections, so that it has to be closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._outgoing = Outgoing(settings.outgoing_allow)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._outgoing.close()
+
+    async def run(self, db: Session) -> float:
+        """Look at some connections that are due; return the seconds until the next look.
+
+        Any number of workers may do this at once: each connection is looked at by one of them.
+        """
+        seconds = await _seconds_until_due(db)
+        if seconds > 0:
+            return seconds
+        rows = await _DUE.claim(db)
+        done = await asyncio.gather(
+            *(self._look(db, Connection.from_row(row)) for row in rows), return_exceptions=True
+        )
+        for problem in done:
+            if isinstance(problem, BaseException):
+                raise problem
+        return await _seconds_until_due(db)
+
+    async def _look(self, db: Session, seen: Connection) -> None:
+        provider, fault = await self._fetched(seen)
+        async with db.transaction() as session:
+            row = await session.fetch_one(_HOLD, p_id=seen.id)
+            if row is None:
+                return
+            before = changing.normal(Connection.from_row(row))
+            if looks.address(before) != looks.address(seen):
+                return  # changed meanwhile, and read then
+            call = Call(SYSTEM, session, request_id="worker")
+            settings = dict(before.settings)
+            if provider is not None:
+                settings = taken(session, settings, provider, at=now())
+            elif fault:
+                settings["fault"] = fault
+            settings = SAMLSettings.stored(settings).to_row()
+            after = replace(before, settings=settings)
+            due = _notice_due(after, at=now())
+            if due:
+                after = _noted(after, due)
+            after = replace(after, check_time=looks.next_look(now(), after, failed=bool(fault)))
+            if _content(after) == _content(before):
+                await registry.write(session, after)
+            else:
+                after = await registry.save(call, session, before, after, "updated")
+            if due:
+                await self._tell(call, session, after)
+
+    async def _fetched(self, seen: Connection) -> tuple[IdentityProvider | None, str]:
+        from tenantry.identity.connections.saml.faults import SAMLError
+
+        address = looks.address(seen)
+        if not address:
+            return None, ""
+        tls_only = not (seen.debug_enabled and self._settings.development)
+        try:
+            return await metadata.fetch(self._outgoing, address, tls_only=tls_only), ""
+        except SAMLError as problem:
+            fields = {"connection": seen.id, "problem": problem.description}
+            _log.warning("metadata of an identity provider was not taken", extra={"fields": fields})
+            return None, problem.description
+
+    async def _tell(self, call: Call, db: Session, connection: Connection) -> None:
+        """Record that the last certificate expires, and mail it to the operator."""
+        expires = _expiry(connection)
+        shown = registry.shown(connection) | {"certificate_expiry_time": rfc3339(expires)}
+        organization_id = connection.organization_id
+        await db.record(call.event(_EXPIRING, organization_id=organization_id, after=shown))
+        recipient = self._settings.alert_mail
+        if recipient:
+            await mail.queue(
+                db,
+                template=TEMPLATE,
+                recipient=rendering.split_mailbox(recipient)[1],
+                organization_id=organization_id,
+                variables={
+                    "connection_id": connection.id,
+                    "organization_id": organization_id,
+                    "provider": connection.provider,
+                    "entity_id": connection.settings.get("idp_entity_id", ""),
+                    "has_metadata": bool(looks.address(connection)),
+                    "expires": expires,
+                },
+            )
+
+
+async def mail_variables(_db: Session, queued: Mail) -> dict[str, Any]:
+    """Return what the mail shows: how it was when it was queued."""
+    return queued.variables
+
+
+def taken(
+    db: Session, settings: Mapping[str, Any], provider: IdentityProvider, *, at: int
+) -> dict[str, Any]:
+    """Return settings after metadata was read again, as far as it may change them by itself."""
+    known = settings.get("idp_entity_id", "")
+    if known and provider.entity_id != known:
+        return {
+            **settings,
+            "fault": f"The metadata is that of another identity provider: {provider.entity_id}.",
+        }
+    after = {**settings, **metadata.members(provider)}
+    after.pop("fault", None)
+    if settings.get("metadata_wants_signed") and not provider.want_authn_requests_signed:
+        after["metadata_wants_signed"] = True
+        after["fault"] = "The metadata asks for signed requests no more; they stay signed."
+    after["idp_certificates"] = given.taken(
+        db, provider.certificates, settings.get("idp_certificates", ()), at=at
+    )
+    return after
+
+
+def _notice_due(connection: Connection, *, at: int) -> int | None:
+    """Return the days of the notice that is due, if one is: the last that was not given yet."""
+    if not connection.serves:
+        return None
+    left = _expiry(connection) - at
+    reached = [days for days in NOTICE_DAYS if left <= days * DAY]
+    if not reached or left <= 0:
+        return None
+    given_already = _last(connection).get("noticed_days")
+    due = min(reached)
+    return due if given_already is None or due < given_already else None
+
+
+def _noted(connection: Connection, days: int) -> Connection:
+    last = _last(connection)
+    noted = tuple(
+        {**one, "noticed_days": days} if one["id"] == last["id"] else one
+        for one in connection.settings["idp_certificates"]
+    )
+    return replace(connection, settings={**connection.settings, "idp_certificates": noted})
+
+
+def _last(connection: Connection) -> Mapping[str, Any]:
+    """Return the certificate that expires last; {} where there is none."""
+    certificates = connection.settings.get("idp_certificates", ())
+    last: Mapping[str, Any] = max(certificates, key=_expiry_of, default={})
+    return last
+
+
+def _expiry(connection: Connection) -> int:
+    return _expiry_of(_last(connection)) if _last(connection) else 1 << 62
+
+
+def _expiry_of(certificate: Mapping[str, Any]) -> int:
+    time: int = certificate["expiry_time"]
+    return time
+
+
+def _content(connection: Connection) -> dict[str, Any]:
+    """Return the settings but for those that only say how the looks go."""
+    settings = dict(connection.settings)
+    settings.pop("metadata_valid_until", None)
+    settings["idp_certificates"] = [
+        {name: value for name, value in one.items() if name != "noticed_days"}
+        for one in settings.get("idp_certificates", ())
+    ]
+    return settings
+
+
+async def _seconds_until_due(db: Session) -> float:
+    seconds = await _DUE.seconds(db)
+    return IDLE_SECONDS if seconds is None else min(max(seconds, 0.0), IDLE_SECONDS)

@@ -320,6 +320,11 @@ def _check_switch(connection: Connection) -> None:
         )
 
 
+async def write(db: Session, connection: Connection) -> None:
+    """Write a connection that is held, and that is the same as before to its readers."""
+    await db.fetch_all(_UPDATE, **prefixed(connection.to_row()))
+
+
 def check_complete(connection: Connection, fault: str = "") -> None:
     """Refuse to enable a connection, or to leave it enabled, without all that a sign-in needs.
 

@@ -96,8 +96,8 @@ class SAMLSettings(Settings):
     """A service provider's settings for one identity provider.
 
     ``idp_certificates`` are objects of id, certificate (DER in base64), create_time, expiry_time
-    (microseconds since 1970, UTC) and issuer. The sp_ members are empty unless they stay those of
-    another vendor.
+    (microseconds since 1970, UTC) and issuer, and of noticed_days where its end has been told. The
+    sp_ members are empty unless they stay those of another vendor.
     """
 
     idp_metadata_url: str = ""
@@ -121,4 +121,5 @@ class SAMLSettings(Settings):
     sp_assertion_url: str = ""
     sp_slo_url: str = ""
     accept_sha1: bool = False  # ours
+    metadata_wants_signed: bool = False  # ours: as the metadata says
     metadata_valid_until: int = 0  # ours: as the metadata says, in microseconds; 0 for no end
