@@ -313,7 +313,7 @@ def _openid_query(text: str) -> None:
 
 
 def _openid_token(given: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    """Verify a token whose signature was verified: its claims are whatever was signed."""
+    """Verify the claims of a token whose signature was verified: a provider signs anything."""
     header, claims = {"alg": "RS256", **given[0]}, {**CLAIMS, **given[1]}
     # An escape that is no character on its own: JSON has it, and UTF-8 has not.
     parts = [json.dumps(one).replace("~", "\\ud800").encode() for one in (header, claims)]
