@@ -193,7 +193,7 @@ def apple_secret(secret: str, client_id: str, *, issuer: str) -> str:
     is taken for the JWT itself.
 
     Raises:
-        OIDCError: the key is none of P-256.
+        OIDCError: it holds no private key of P-256.
 
     """
     if not secret.lstrip().startswith("{"):
