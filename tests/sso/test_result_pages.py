@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -96,17 +97,19 @@ async def test_a_cookie_that_is_not_ours_opens_nothing(place, visitor, cookie):
     assert (await visitor.get(path(conn, "test"))).status_code == 303
 
 
-@pytest.mark.parametrize("fault", ["draft", "other type", "unknown"])
+@pytest.mark.parametrize("fault", ["draft", "other type", "unknown", "no simulator"])
 async def test_only_a_connection_that_is_set_up_is_tested(place, visitor, fault):
     status = model.IN_PROGRESS if fault == "draft" else model.COMPLETED
-    conn = await connection(place, settings=MANUAL, status=status)
+    provider = model.IDP_SIMULATOR if fault == "no simulator" else "CUSTOM"
+    conn = await connection(place, settings=MANUAL, status=status, provider=provider)
     wanted = {
         "draft": path(conn, "test"),
+        "no simulator": path(conn, "test"),
         "other type": f"/sso/v1/saml/{conn.id}/test",
         "unknown": "/sso/v1/oidc/conn_1/test",
     }[fault]
     page = await visitor.get(wanted)
-    assert page.status_code in {400, 404}
+    assert (page.status_code, heading(page)) == (400, "The sign-in did not work")
     assert "__Host-tenantry_tests" not in visitor.cookies
 
 
@@ -119,3 +122,18 @@ async def test_tests_from_one_network_are_counted(start_server, visitor, place):
             break
     assert sent.status_code == 429
     assert "retry-after" in sent.headers
+
+
+async def test_a_fault_that_no_application_is_told_of_is_said_in_the_reader_s_language(
+    place, visitor
+):
+    conn = await connection(place, model.SAML, settings={"allow_idp_initiated_login": False})
+    said = []
+    for language in ("en", "de"):
+        headers = {"accept-language": language, "origin": "null", "sec-fetch-site": "cross-site"}
+        form = {"SAMLResponse": "PGEvPg==", "RelayState": "a" * 43}
+        page = await visitor.post(path(conn, "callback"), headers, **form)
+        assert page.status_code == 400
+        said += re.findall(r'<p class="note"><bdi>(.*?)</bdi>', page.text)
+    assert len(set(said)) == 2
+    assert said[0].startswith("No sign-in waits")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tenantry.access.clients import ways_on
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
-from tenantry.identity.connections import reading
+from tenantry.identity.connections import explanations, reading
 from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.connections.model import DRAFT, IDP_SIMULATOR
 from tenantry.identity.federation import requests
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.sign_in import federating
@@ -66,10 +68,15 @@ class Door(door.Door):
         return Call(ANONYMOUS, self.db, request.request_id, origin=request.origin)
 
     async def find(self, connection_id: str) -> Connection | None:
-        """Return a connection, enabled or not; the simulator's with its side of the settings."""
+        """Return a connection, enabled or not; the simulator's with its side of the settings.
+
+        Where no simulator is served its connections are as unfinished.
+        """
         found = await reading.find(self.db, connection_id)
+        if found is None or found.provider != IDP_SIMULATOR:
+            return found
         simulator = self.parts.simulator
-        return simulator.filled(found) if found is not None and simulator is not None else found
+        return replace(found, status=DRAFT) if simulator is None else simulator.filled(found)
 
     async def known(self, request: Request, type_: str) -> Connection:
         """Return the connection of the path, whether it serves or not.
@@ -182,11 +189,12 @@ class Door(door.Door):
 
     def said(self, request: Request, fault: Fault) -> Response:
         """Return the page of a fault that no application can be told of."""
+        words = self.words(request)
         return self.pages.message(
             "failed",
-            self.words(request),
+            words,
             status=400,
-            said=fault.description,
+            said=explanations.say(words.language, fault.error, fault.description).description,
             quoted=fault.error,
         )
 
