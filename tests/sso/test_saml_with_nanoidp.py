@@ -11,20 +11,25 @@ import nano_idp
 import pytest
 from apis import unique
 from browsers import chromium
-from connections_of_tests import arrive, connection, go, organization_of
+from connections_of_tests import arrive, go, organization_of
 from cryptography.hazmat.primitives.serialization import Encoding
-from hosted import answered
+from hosted import answered, deployment
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from playwright.async_api import Error
 from saml_idps import asked
 
-from tenantry.identity.connections import model
 from tenantry.identity.connections.key_pairs import ensure
-from tenantry.identity.connections.saml import certificates, idp_metadata
 
-DATABASES = ("sqlite",)
 BINDINGS = ["HTTP_REDIRECT", "HTTP_POST"]
+
+
+@pytest.fixture(scope="module")
+async def place(start_server):
+    """A deployment for development: there a provider may be asked without TLS."""
+    server = start_server("nanoidp", outgoing_allow="127.0.0.0/8", development="true")
+    async with deployment(server) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -43,36 +48,35 @@ async def peer(place, tmp_path_factory):
     }
     email = f"{unique('ann')}@{domain}"
     with nano_idp.running(folder, email, saml=saml) as url:
-        async with httpx.AsyncClient() as elsewhere:
-            answer = await elsewhere.get(f"{url}/saml/metadata")
-        yield organization_id, email, idp_metadata.read(answer.content)
+        yield organization_id, email, url
 
 
 async def connected(place, peer, binding):
-    """A connection to it, by its metadata."""
-    organization_id, _, read = peer
-    return await connection(
-        place,
-        model.SAML,
-        organization_id=organization_id,
-        settings={
-            "idp_entity_id": read.entity_id,
-            "idp_sso_url": next(iter(read.sso_urls.values())),
-            "idp_certificates": [
-                {"id": "1", "certificate": certificates.base64_of(one)} for one in read.certificates
-            ],
-            "idp_sso_request_binding": binding,
-            "want_request_signed": True,
-            "saml_signing_option": "SAML_ONLY_ASSERTION_SIGNING",
-        },
+    """A connection to it, by the address of its metadata, as an admin makes one; its id."""
+    organization_id, _, url = peer
+    connections = place.api.connections
+    named = {"provider": "CUSTOM", "type": "SAML"}
+    made = await connections.create_connection(organization_id=organization_id, connection=named)
+    given = {"organization_id": organization_id, "id": made["connection"]["id"]}
+    config = {
+        "idp_metadata_url": f"{url}/saml/metadata",
+        "idp_sso_request_binding": binding,
+        "want_request_signed": True,
+        "saml_signing_option": "SAML_ONLY_ASSERTION_SIGNING",
+    }
+    changed = await connections.update_connection(
+        **given, connection={**named, "debug_enabled": True, "saml_config": config}
     )
+    assert changed["connection"]["status"] == "COMPLETED", changed
+    assert (await connections.enable_connection(**given))["enabled"]
+    return given["id"]
 
 
 @pytest.mark.parametrize("binding", BINDINGS)
 async def test_somebody_signs_in(place, application, visitor, peer, binding):
     organization_id, email, _ = peer
-    conn = await connected(place, peer, binding)
-    sent = await go(visitor, application, connection_id=conn.id)
+    connection_id = await connected(place, peer, binding)
+    sent = await go(visitor, application, connection_id=connection_id)
     async with httpx.AsyncClient(follow_redirects=True) as elsewhere:
         if binding == "HTTP_REDIRECT":
             page = await elsewhere.get(sent.headers["location"])
@@ -83,7 +87,7 @@ async def test_somebody_signs_in(place, application, visitor, peer, binding):
         assert page.status_code == 200, page.text
         posts = await nano_idp.sign_in(elsewhere, page, email)
     action, fields = nano_idp.form_of(posts)
-    assert action == f"{place.server.url}/sso/v1/saml/{conn.id}/callback"
+    assert action == f"{place.server.url}/sso/v1/saml/{connection_id}/callback"
     came = await visitor.http.post(urlsplit(action).path, data=fields)
     answer = await arrive(place, visitor, came)
     tokens = await application.tokens(visitor.http, answered(answer)["code"])
@@ -91,17 +95,17 @@ async def test_somebody_signs_in(place, application, visitor, peer, binding):
     claims = jwt.decode(tokens["id_token"], keys, algorithms=["RS256"]).claims
     assert claims["email"] == email
     assert claims["oid"] == organization_id
-    assert claims["amr"] == [conn.id]
+    assert claims["amr"] == [connection_id]
 
 
 @pytest.mark.parametrize("binding", BINDINGS)
 async def test_somebody_signs_in_by_a_browser(place, application, peer, binding):
     """Forms send themselves from site to site, and cookies come along where they must."""
     _, email, _ = peer
-    conn = await connected(place, peer, binding)
+    connection_id = await connected(place, peer, binding)
     async with chromium(place.server) as browser:
         page = await (await browser.new_context()).new_page()
-        await page.goto(place.server.url + application.path(connection_id=conn.id))
+        await page.goto(place.server.url + application.path(connection_id=connection_id))
         await page.fill("[name=username]", email.partition("@")[0])
         await page.fill("[name=password]", nano_idp.PASSWORD)
         came = await answer_to(page, application, page.click("button[type=submit]"))
