@@ -21,6 +21,7 @@ from tenantry.times import timestamp
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tenantry.answer import Answer
     from tenantry.call import Call
     from tenantry.events.interceptors.service import Interceptors
     from tenantry.gen.scalekit.v1.commons.commons_pb import Role
@@ -44,7 +45,7 @@ class MembershipService:
 
     async def create_user_and_membership(
         self, request: pb.CreateUserAndMembershipRequest, call: Call
-    ) -> pb.CreateUserAndMembershipResponse:
+    ) -> Answer:
         new = request.user
         assert new is not None
         user = await joining.create(
@@ -57,7 +58,7 @@ class MembershipService:
             profile=new_profile(new.user_profile or pb.CreateUserProfile()),
             metadata=new.metadata,
         )
-        return pb.CreateUserAndMembershipResponse(user=answer(call, user))
+        return answer(call, user, pb.CreateUserAndMembershipResponse)
 
     async def delete_user(self, request: pb.DeleteUserRequest, call: Call) -> Empty:
         await leaving.remove_user(call, identity_of(request), forced=_forced(call))

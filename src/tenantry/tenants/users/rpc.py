@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tenantry.answer import Answer
 from tenantry.gen.scalekit.v1.commons.commons_pb import (
     MembershipStatus,
     OrganizationMembership,
@@ -14,10 +15,10 @@ from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import listing, search, service, support_hash
 from tenantry.tenants.users.service import Identity
-from tenantry.times import timestamp
+from tenantry.times import proto_json, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from protobuf.wkt import Empty
 
@@ -35,15 +36,35 @@ _COLLECTIONS = ("metadata", "custom_attributes", "groups")
 # Two names for one value.
 _OLDER = {"given_name": "first_name", "family_name": "last_name"}
 
+# The members of a profile behind its id, as JSON has them where nothing is known.
+_EMPTY_PROFILE: dict[str, Any] = {
+    "given_name": "",
+    "family_name": "",
+    "name": "",
+    "locale": "",
+    "email_verified": False,
+    "phone_number": "",
+    "metadata": {},
+    "custom_attributes": {},
+    "external_identities": [],
+    "preferred_username": "",
+    "phone_number_verified": False,
+    "picture": "",
+    "groups": [],
+    "gender": "",
+    "first_name": "",
+    "last_name": "",
+}
+
 
 class UserService:
     """One async method per rpc; those by which users join and leave are in `memberships.rpc`."""
 
-    async def get_user(self, request: pb.GetUserRequest, call: Call) -> pb.GetUserResponse:
+    async def get_user(self, request: pb.GetUserRequest, call: Call) -> Answer:
         user = await service.get(call, identity_of(request))
-        return pb.GetUserResponse(user=answer(call, user))
+        return answer(call, user, pb.GetUserResponse)
 
-    async def update_user(self, request: pb.UpdateUserRequest, call: Call) -> pb.UpdateUserResponse:
+    async def update_user(self, request: pb.UpdateUserRequest, call: Call) -> Answer:
         given = request.user
         assert given is not None
         changes: dict[str, Any] = {}
@@ -54,36 +75,34 @@ class UserService:
         if given.user_profile is not None:
             changes["profile"] = _changed_profile(given.user_profile)
         user = await service.change(call, identity_of(request), changes)
-        return pb.UpdateUserResponse(user=answer(call, user))
+        return answer(call, user, pb.UpdateUserResponse)
 
-    async def list_users(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:
+    async def list_users(self, request: pb.ListUsersRequest, call: Call) -> Answer:
         page = await listing.of_environment(
             call, page_size=request.page_size, page_token=request.page_token
         )
-        return pb.ListUsersResponse(**_page(call, page))
+        return page_of(page, call.db.environment_id, pb.ListUsersResponse)
 
     async def list_organization_users(
         self, request: pb.ListOrganizationUsersRequest, call: Call
-    ) -> pb.ListOrganizationUsersResponse:
+    ) -> Answer:
         page = await listing.of_organization(
             call,
             request.organization_id,
             page_size=request.page_size,
             page_token=request.page_token,
         )
-        return pb.ListOrganizationUsersResponse(**_page(call, page))
+        return page_of(page, call.db.environment_id, pb.ListOrganizationUsersResponse)
 
-    async def search_users(
-        self, request: pb.SearchUsersRequest, call: Call
-    ) -> pb.SearchUsersResponse:
+    async def search_users(self, request: pb.SearchUsersRequest, call: Call) -> Answer:
         page = await search.of_environment(
             call, request.query, page_size=request.page_size, page_token=request.page_token
         )
-        return pb.SearchUsersResponse(**_page(call, page))
+        return page_of(page, call.db.environment_id, pb.SearchUsersResponse)
 
     async def search_organization_users(
         self, request: pb.SearchOrganizationUsersRequest, call: Call
-    ) -> pb.SearchOrganizationUsersResponse:
+    ) -> Answer:
         page = await search.of_organization(
             call,
             request.organization_id,
@@ -91,7 +110,7 @@ class UserService:
             page_size=request.page_size,
             page_token=request.page_token,
         )
-        return pb.SearchOrganizationUsersResponse(**_page(call, page))
+        return page_of(page, call.db.environment_id, pb.SearchOrganizationUsersResponse)
 
     async def get_current_user(
         self, _request: pb.GetCurrentUserRequest, call: Call
@@ -124,10 +143,33 @@ def to_message(user: User, environment_id: str) -> pb.User:
     return message
 
 
-def answer(call: Call, user: User) -> pb.User:
-    """Return a user as the contract shows it, and tag the answer with its revision."""
+def to_members(user: User, environment_id: str) -> dict[str, Any]:
+    """Return the JSON of `to_message`."""
+    members: dict[str, Any] = {
+        "id": user.id,
+        "environment_id": environment_id,
+        "create_time": proto_json(user.create_time),
+        "update_time": proto_json(user.update_time),
+        "email": user.email,
+    }
+    if user.external_id is not None:
+        members["external_id"] = user.external_id
+    members["memberships"] = [_membership_members(one) for one in user.memberships]
+    members["user_profile"] = _profile_members(user)
+    members["metadata"] = user.metadata
+    if user.last_login_time is not None:
+        members["last_login_time"] = proto_json(user.last_login_time)
+    return members
+
+
+def answer(call: Call, user: User, response: type[Any]) -> Answer:
+    """Return a response that shows a user, and tag it with the user's revision."""
     call.tag(user.revision)
-    return shown(call, user)
+    environment_id = call.db.environment_id
+    return Answer(
+        lambda: response(user=to_message(user, environment_id)),
+        lambda: {"user": to_members(user, environment_id)},
+    )
 
 
 def shown(call: Call, user: User) -> pb.User:
@@ -135,14 +177,21 @@ def shown(call: Call, user: User) -> pb.User:
     return to_message(user, call.db.environment_id)
 
 
-def _page(call: Call, page: Page[User]) -> dict[str, Any]:
-    environment_id = call.db.environment_id
-    return {
-        "users": [to_message(user, environment_id) for user in page.items],
-        "total_size": page.total_size,
-        "next_page_token": page.next_page_token,
-        "prev_page_token": page.prev_page_token,
-    }
+def page_of(page: Page[User], environment_id: str, response: type[Any]) -> Answer:
+    """Return a page as a response of this kind."""
+
+    def shown(one: Callable[[User, str], Any]) -> dict[str, Any]:
+        users = [one(user, environment_id) for user in page.items]
+        members = {
+            "next_page_token": page.next_page_token,
+            "total_size": page.total_size,
+            "users": users,
+            "prev_page_token": page.prev_page_token,
+        }
+        # The contract has them in another order there.
+        return {"users": users} | members if response is pb.ListUsersResponse else members
+
+    return Answer(lambda: response(**shown(to_message)), lambda: shown(to_members))
 
 
 def _membership(membership: Membership) -> OrganizationMembership:
@@ -169,10 +218,47 @@ def _membership(membership: Membership) -> OrganizationMembership:
     return message
 
 
+def _membership_members(membership: Membership) -> dict[str, Any]:
+    """Return the JSON of `_membership`."""
+    name, created = membership.organization_name, proto_json(membership.create_time)
+    members: dict[str, Any] = {
+        "organization_id": membership.organization_id,
+        "join_time": created if not membership.join_time else proto_json(membership.join_time),
+        "membership_status": membership.status,
+        "roles": [
+            {"id": role.id, "name": role.name, "display_name": role.display_name}
+            for role in membership.roles
+        ],
+        "name": name,
+        "metadata": membership.metadata,
+        "display_name": name,
+    }
+    if membership.inviter_email is not None:
+        members["inviter_email"] = membership.inviter_email
+    members["created_at"] = created
+    if membership.accept_time is not None:
+        members["accepted_at"] = proto_json(membership.accept_time)
+    if membership.expire_time is not None:
+        members["expires_at"] = proto_json(membership.expire_time)
+    members["provisioning_method"] = membership.provisioning_method
+    members["permissions"] = catalogue.effective(membership.roles)
+    return members
+
+
 def _profile(user: User) -> UserProfile:
     known = user.profile
     older = {old: known[new] for new, old in _OLDER.items() if new in known}
     return UserProfile(id=user.profile_id, email_verified=user.email_verified, **known, **older)
+
+
+def _profile_members(user: User) -> dict[str, Any]:
+    """Return the JSON of `_profile`."""
+    known = user.profile
+    members = {"id": user.profile_id, **_EMPTY_PROFILE, **known}
+    members["email_verified"] = user.email_verified
+    for name, older in _OLDER.items():
+        members[older] = members[name]
+    return members
 
 
 def role_messages(held: Iterable[HeldRole]) -> list[Role]:
