@@ -215,3 +215,32 @@ async def test_metadata_of_both_protocols_is_there(visitor, connections):
     keys = await visitor.get(path_of(found.json()["jwks_uri"]))
     (key,) = keys.json()["keys"]
     assert (key["kty"], key["crv"], "d" in key) == ("EC", "P-256", False)
+
+
+@pytest.mark.parametrize("type_", TYPES)
+async def test_the_log_of_sign_ins_says_by_which_connection_it_was(
+    place, application, visitor, connections, type_
+):
+    conn = connections[type_]
+    person = ANN | {"local": f"logged-{type_.lower()}"}
+    for form in ({"do": "refuse", "refusal": "user_not_found"}, person | {"do": "sign_in"}):
+        await visitor.begin(application)
+        login = visitor.path.removeprefix("/login/")
+        start = await visitor.get(f"/sso/v1/{type_.lower()}/{conn['id']}/start?login={login}")
+        back = await answer(visitor, start, **form)
+        while back.headers.get("location", "").startswith((place.server.url, "/login/")):
+            back = await visitor.get(path_of(back.headers["location"]))
+        assert back.status_code == 303, back.text
+    listed = await place.api.audit_logs.list_auth_requests(client_id=application.id)
+    details = {
+        "connection_id": conn["id"],
+        "organization_id": conn["organization_id"],
+        "connection_type": type_,
+        "connection_provider": "IDP_SIMULATOR",
+    }
+    worked, failed = listed["authRequests"]
+    assert (failed["status"], worked["status"]) == ("FAILED", "SUCCESS")
+    for one in (failed, worked):
+        assert {name: one[name] for name in details} == details
+    assert worked["connection_details"] == [details]
+    assert worked["email"] == f"{person['local']}@example.com"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb as pb
 from tenantry.identity.auth_log import service
@@ -10,7 +10,10 @@ from tenantry.identity.connections import service as connections
 from tenantry.times import microseconds, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from tenantry.call import Call
+    from tenantry.identity.connections.model import Connection
 
 
 class AuditLogsService:
@@ -34,46 +37,54 @@ class AuditLogsService:
             page_token=request.page_token,
         )
         known = await connections.of_environment(call.db)
-        of_connection = {one.id: (one.type, one.provider) for one in known.values()}
         return pb.ListAuthLogResponse(
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
             total_size=page.total_size,
-            authRequests=[
-                _entry(entry, call.db.environment_id, known, of_connection) for entry in page.items
-            ],
+            authRequests=[_entry(entry, call.db.environment_id, known) for entry in page.items],
         )
 
 
 def _entry(
     entry: service.Entry,
     environment_id: str,
-    known: dict[str, Any],
-    of_connection: dict[str, tuple[str, str]],
+    known: Mapping[str, Connection],
 ) -> pb.AuthLogRequest:
-    type_, provider = of_connection.get(entry.connection_id, ("", ""))
     return pb.AuthLogRequest(
         organization_id=entry.organization_id,
         environment_id=environment_id,
         connection_id=entry.connection_id,
         auth_request_id=entry.id,
         email=entry.email,
-        connection_type=type_,
-        connection_provider=provider,
+        connection_type=entry.connection_type,
+        connection_provider=entry.connection_provider,
         status=entry.status,
         timestamp=timestamp(entry.time),
         connection_details=[
             pb.ConnectionDetails(
-                connection_id=known[proof].id,
+                connection_id=connection_id,
                 organization_id=entry.organization_id,
-                connection_type=proof,
-                connection_provider=known[proof].provider,
+                connection_type=type_,
+                connection_provider=provider,
             )
-            for proof in entry.proofs
-            if proof in known
+            for connection_id, type_, provider in _proved_by(entry, known)
         ],
         workflow=entry.intent,
         client_id=entry.client_id,
         client_name=entry.client_name,
         client_type=entry.client_type,
     )
+
+
+def _proved_by(
+    entry: service.Entry, known: Mapping[str, Connection]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield id, type and provider of the connections whose proofs a sign-in had.
+
+    A proof names the environment's by its type, and any other, of which there is one, by its id.
+    """
+    for proof in entry.proofs:
+        if proof in known:
+            yield known[proof].id, proof, known[proof].provider
+        elif proof == entry.connection_id:
+            yield proof, entry.connection_type, entry.connection_provider

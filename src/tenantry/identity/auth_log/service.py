@@ -18,6 +18,7 @@ from tenantry.access.clients.model import clients
 from tenantry.db import key_ranges, pages
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
+from tenantry.identity.connections.model import connections
 from tenantry.identity.sign_in.model import (
     FAILED,
     INITIATED,
@@ -63,6 +64,8 @@ class Entry:
     user_id: str
     organization_id: str
     connection_id: str
+    connection_type: str
+    connection_provider: str
     client_id: str
     client_name: str
     client_type: str
@@ -134,6 +137,7 @@ def _entry(row: Row) -> Entry:
             name: row[name] or ""
             for name in (
                 *("id", "status", "email", "user_id", "organization_id", "connection_id"),
+                *("connection_type", "connection_provider"),
                 *("client_id", "client_name", "client_type"),
             )
         },
@@ -164,10 +168,13 @@ def _statement(shape: _Shape, *, backward: bool) -> Statement:
         *(column for column in _a if column.name not in {"params", "error"}),
         clients.c.name.label("client_name"),
         clients.c.client_type,
+        connections.c.type.label("connection_type"),
+        connections.c.provider.label("connection_provider"),
     ).select_from(
         total.outerjoin(some, true())
         .outerjoin(auth_requests, _a.id == some.c.id)
         .outerjoin(clients, clients.c.id == _a.client_id)
+        .outerjoin(connections, connections.c.id == _a.connection_id)
     )
     return Statement(shown.order_by(pages.order(some.c.id, backward=backward)))
 
