@@ -174,8 +174,8 @@ class Saml:
     async def _is_address(self, request: Request, way: Way) -> bool:
         """Whether a path is that of the connection of a way.
 
-        It is so too at the address that the connection keeps from another vendor: an operator who
-        takes a host along, and serves it from here, has responses for connections of before.
+        It is so too at the address that the connection keeps from another vendor: a host that an
+        operator takes along, and serves from here, gets responses for connections of before.
         """
         if way.connection_id == request.params["connection"]:
             return True
