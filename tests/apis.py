@@ -36,6 +36,7 @@ from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, web
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
+from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
 from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
@@ -45,7 +46,12 @@ from tenantry.gen.scalekit.v1.sessions import sessions_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
-from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
+from tenantry.gen.tenantry.v1 import (
+    client_settings_pb,
+    interceptor_secrets_pb,
+    single_sign_on_pb,
+    webhooks_pb,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -357,6 +363,14 @@ class Api:
     @property
     def user_attributes(self) -> Service:
         return Service(self, user_attributes_pb.desc().services[0])
+
+    @property
+    def single_sign_on(self) -> Service:
+        return Service(self, single_sign_on_pb.desc().services[0])
+
+    @property
+    def environments(self) -> Service:
+        return Service(self, environments_pb.desc().services[0])
 
     @property
     def clients(self) -> Service:

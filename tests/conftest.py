@@ -115,7 +115,7 @@ def sending_server(start_server):
 @pytest.fixture(scope="module")
 def own_server(start_server):
     """A running server on SQLite that no other file has written to: tests show fixed names."""
-    server = start_server("own")
+    server = start_server("own", outgoing_allow="127.0.0.0/8")
     yield server
     _end(server)
 

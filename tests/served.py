@@ -7,6 +7,7 @@ from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, web
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
+from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
@@ -15,7 +16,12 @@ from tenantry.gen.scalekit.v1.sessions import sessions_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
-from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
+from tenantry.gen.tenantry.v1 import (
+    client_settings_pb,
+    interceptor_secrets_pb,
+    single_sign_on_pb,
+    webhooks_pb,
+)
 
 SERVICES = [
     service
@@ -26,6 +32,7 @@ SERVICES = [
         passwordless_pb,
         *(webauthn_pb, totp_pb),
         *(auth_pb, auditlogs_pb, connections_pb, user_attributes_pb),
+        *(single_sign_on_pb, environments_pb),
         *(interceptors_pb, interceptor_secrets_pb),
     )
     for service in file.desc().services

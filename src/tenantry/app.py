@@ -65,6 +65,7 @@ from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, web
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
+from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
@@ -73,11 +74,20 @@ from tenantry.gen.scalekit.v1.sessions import sessions_pb
 from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
-from tenantry.gen.tenantry.v1 import client_settings_pb, interceptor_secrets_pb, webhooks_pb
+from tenantry.gen.tenantry.v1 import (
+    client_settings_pb,
+    interceptor_secrets_pb,
+    single_sign_on_pb,
+    webhooks_pb,
+)
 from tenantry.identity.auth_log.rpc import AuditLogsService
 from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.fetching import Fetching
-from tenantry.identity.connections.rpc import ConnectionService
+from tenantry.identity.connections.rpc import (
+    ConnectionService,
+    EnvironmentService,
+    SingleSignOnService,
+)
 from tenantry.identity.federation.openid import RelyingParty as OpenIDParty
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
@@ -294,6 +304,11 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
             connections_pb,
             ConnectionService(s, fetching=parts.fetching, outgoing=parts.outgoing),
         ),
+        (
+            single_sign_on_pb,
+            SingleSignOnService(s, fetching=parts.fetching, outgoing=parts.outgoing),
+        ),
+        (environments_pb, EnvironmentService()),
         (user_attributes_pb, UserAttributeService()),
         (auditlogs_pb, AuditLogsService()),
         (interceptors_pb, InterceptorService(parts.interceptors)),

@@ -16,7 +16,8 @@ class Connections:
     """Connections of one organization, as a test makes and changes them."""
 
     def __init__(self, api, organization_id) -> None:
-        self.api = api
+        self.api = api.connections
+        self.whole = api
         self.organization_id = organization_id
 
     async def make(self, provider="OKTA", type_="OIDC", **more: object):
@@ -58,7 +59,7 @@ class Connections:
 
 @pytest.fixture
 def connections(api, organization):
-    return Connections(api.connections, organization["id"])
+    return Connections(api, organization["id"])
 
 
 @pytest.fixture(scope="session")
@@ -73,5 +74,5 @@ async def reaching(reaching_server):
     wire = Rest(reaching_server)
     token = await access_token(wire.http, reaching_server.client_id, reaching_server.client_secret)
     api = Api(wire, (("authorization", f"Bearer {token}"),))
-    yield Connections(api.connections, (await Make(api).organization())["id"])
+    yield Connections(api, (await Make(api).organization())["id"])
     await wire.aclose()

@@ -136,7 +136,7 @@ def test_if_match_stops_changes_of_what_has_a_revision(named):
         *("UpdateEndpoint", "DeleteEndpoint"),
         *(f"{verb}Connection" for verb in ("Update", "Delete", "Enable", "Disable")),
         *(f"{verb}EnvironmentConnection" for verb in ("Update", "Delete", "Enable", "Disable")),
-        "AssignDomainsToConnection",
+        *("AssignDomainsToConnection", "UpdateConnectionSettings"),
     }
     assert all(412 in named[name].statuses for name in conditional)
 
@@ -170,7 +170,8 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *(f"{verb}PasswordlessEmail" for verb in ("Send", "Verify", "Resend")),
         *(f"{verb}SsoUserAttribute{n}" for verb in ("Create", "Update") for n in ("", "2")),
         *(f"{verb}DirectoryUserAttribute" for verb in ("Create", "Update")),
-        *("EnableConnection", "DisableConnection"),
+        *("ReadIssuer", "ReadMetadata", "ReadCertificate"),
+        *("GenerateNewSamlCertificate", "EnableConnection", "DisableConnection"),
         *("EnableEnvironmentConnection", "DisableEnvironmentConnection"),
         *("GetConnectionTestResult", "GetConnectionContext", "GetConnectionContext2"),
         *("UpdateConnectionContext", "UpdateConnectionContext2"),

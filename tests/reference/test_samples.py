@@ -6,7 +6,9 @@ import asyncio
 import functools
 import json
 import re
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from doc_programs import (
     run,
     settings_for,
 )
+from idp_metadata_pages import MetadataPage, certificate
 from jsonschema import Draft202012Validator
 from programs import in_order, program
 from pyotp import TOTP
@@ -196,8 +199,36 @@ async def begun_test_of(server, connection_id):
         return await connection_tests.begin(db, connection_id)
 
 
+@pytest.fixture(scope="module")
+def provider():
+    """The address of a provider that says where its endpoints are, for both protocols."""
+    page = MetadataPage()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            issuer = f"http://{self.headers['host']}"
+            names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+            document = {"issuer": issuer, **{name: f"{issuer}/{name}" for name in names}}
+            body = page.xml if self.path == "/metadata" else json.dumps(document).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
 @pytest.fixture
-def variables(api, own_server):
+def variables(api, own_server, provider):
     """Things that samples find in the environment: the server, and things of their own."""
     forget(api)
 
@@ -236,6 +267,10 @@ def variables(api, own_server):
     yield {
         **settings_for("sh", own_server),
         "CONNECTION_ID": sso_id,
+        "OIDC_ISSUER": provider,
+        "SAML_METADATA_URL": f"{provider}/metadata",
+        "SAML_CERTIFICATE": certificate("idp"),
+        "ENVIRONMENT_ID": domain["domain"]["environment_id"],
         "SOCIAL_CONNECTION_ID": github["connection"]["id"],
         "TEST_REQUEST_ID": asyncio.run(begun_test_of(own_server, sso_id)),
         "LOGIN_REQUEST_ID": asyncio.run(at_own_sign_in(own_server, sso_id)),

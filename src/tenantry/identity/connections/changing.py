@@ -208,14 +208,8 @@ def completed(db: Session, after: Connection, changes: Changes, found: Found | N
         if found.fault:
             settings["fault"] = found.fault
     kept = SETTINGS[after.type].stored(settings).to_row() if after.type in SETTINGS else {}
-    by_hand = {name: value for name, value in kept.items() if name != "fault"}
-    after = replace(
-        after,
-        settings=kept,
-        status=completeness.status(
-            after.type, after.provider, by_hand, has_secret=after.secret is not None
-        ),
-    )
+    after = replace(after, settings=kept)
+    after = replace(after, status=completeness.status(after))
     return replace(after, check_time=looks.next_look(now(), after))
 
 

@@ -15,6 +15,7 @@ from tenantry.db.statements import Statement
 from tenantry.identity.connections import completeness, reading
 from tenantry.identity.connections.model import (
     DISCOVERY,
+    DRAFT,
     IDP_SIMULATOR,
     OAUTH,
     OIDC,
@@ -133,7 +134,7 @@ async def create(
         provider=provider,
         provider_key=provider_key,
         key_id=key_id,
-        status=completeness.status(type_, provider, {}, has_secret=False),
+        status=DRAFT,
         enabled=False,
         debug_enabled=False,
         ui_button_title="",
@@ -147,6 +148,7 @@ async def create(
         create_time=at,
         update_time=at,
     )
+    made = replace(made, status=completeness.status(made))
     try:
         async with call.db.transaction() as db:
             await _check_limit(db, organization_id)
@@ -325,22 +327,17 @@ async def write(db: Session, connection: Connection) -> None:
     await db.fetch_all(_UPDATE, **prefixed(connection.to_row()))
 
 
-def check_complete(connection: Connection, fault: str = "") -> None:
+def check_complete(connection: Connection) -> None:
     """Refuse to enable a connection, or to leave it enabled, without all that a sign-in needs.
 
     Raises:
         errors.InvalidArgument: settings are missing; they are named.
 
     """
-    lacking = completeness.missing(
-        connection.type,
-        connection.provider,
-        connection.settings,
-        has_secret=connection.secret is not None,
-    )
+    lacking = completeness.missing(connection)
     if lacking:
         config = completeness.CONFIG[connection.type]
-        reason = fault or connection.settings.get("fault", "")
+        reason = connection.settings.get("fault", "")
         raise errors.InvalidArgument(
             f"connection is not complete: {config} has no {', '.join(lacking)}"
             + (f" ({reason})" if reason else ""),

@@ -1,4 +1,4 @@
-"""ConnectionService: message in, message out. No SQL, no rules."""
+"""ConnectionService and those beside it: message in, message out. No SQL, no rules."""
 
 from __future__ import annotations
 
@@ -13,17 +13,29 @@ from tenantry import errors, structs
 from tenantry.db.schema import to_json
 from tenantry.gen.scalekit.v1.connections import connections_pb as pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
-from tenantry.identity.connections import addresses, changing, listing, registry, tests
+from tenantry.gen.scalekit.v1.environments import environments_pb
+from tenantry.gen.tenantry.v1 import single_sign_on_pb as own_pb
+from tenantry.identity.connections import (
+    addresses,
+    changing,
+    descriptions,
+    further,
+    key_pairs,
+    listing,
+    registry,
+    tests,
+)
 from tenantry.identity.connections.changing import Changes
 from tenantry.identity.connections.model import OAUTH, OIDC, PASSWORDLESS, SAML, WEBAUTHN
 from tenantry.identity.connections.settings import OAuthSettings, OIDCSettings, SAMLSettings
-from tenantry.times import timestamp
+from tenantry.times import SECOND, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tenantry.call import Call
     from tenantry.db.pages import Page
+    from tenantry.identity.connections.descriptions import CertificateFacts
     from tenantry.identity.connections.fetching import Fetching
     from tenantry.identity.connections.listing import Listed
     from tenantry.identity.connections.model import Connection
@@ -536,4 +548,106 @@ def _domain(call: Call, domain: Domain) -> domains_pb.Domain:
         create_time=timestamp(domain.create_time),
         update_time=timestamp(domain.update_time),
         domain_type=domains_pb.DomainType[domain.domain_type],
+    )
+
+
+class SingleSignOnService:
+    """One async method per rpc."""
+
+    def __init__(self, settings: Settings, *, fetching: Fetching, outgoing: Outgoing) -> None:
+        self._ground = changing.Ground(
+            settings.public_url, settings.development, fetching, outgoing
+        )
+
+    async def get_connection_settings(
+        self, request: own_pb.GetConnectionSettingsRequest, call: Call
+    ) -> own_pb.GetConnectionSettingsResponse:
+        found = await registry.get_any(call, request.connection_id)
+        call.tag(found.revision)
+        return own_pb.GetConnectionSettingsResponse(settings=_further(found))
+
+    async def update_connection_settings(
+        self, request: own_pb.UpdateConnectionSettingsRequest, call: Call
+    ) -> own_pb.UpdateConnectionSettingsResponse:
+        given = request.settings
+        assert given is not None
+        members: dict[str, Any] = {name: getattr(given, name) for name in _given_of(given)}
+        if given.group_roles is not None:
+            members["group_roles"] = dict(given.group_roles.roles)
+        after = await further.change(call, self._ground, request.connection_id, members)
+        call.tag(after.revision)
+        return own_pb.UpdateConnectionSettingsResponse(settings=_further(after))
+
+    async def read_issuer(
+        self, request: own_pb.ReadIssuerRequest, _call: Call
+    ) -> own_pb.ReadIssuerResponse:
+        known = await descriptions.endpoints(self._ground, request.issuer)
+        return own_pb.ReadIssuerResponse(
+            issuer=known.issuer,
+            authorization_endpoint=known.authorization_endpoint,
+            token_endpoint=known.token_endpoint,
+            userinfo_endpoint=known.userinfo_endpoint,
+            jwks_uri=known.jwks_uri,
+            end_session_endpoint=known.end_session_endpoint,
+        )
+
+    async def read_metadata(
+        self, request: own_pb.ReadMetadataRequest, _call: Call
+    ) -> own_pb.ReadMetadataResponse:
+        said, certificates = await descriptions.metadata_of(
+            self._ground, request.metadata_url, request.metadata
+        )
+        return own_pb.ReadMetadataResponse(
+            idp_entity_id=said["idp_entity_id"],
+            idp_sso_url=said["idp_sso_url"],
+            idp_slo_url=said.get("idp_slo_url", ""),
+            idp_certificates=[_details(one) for one in certificates],
+            idp_sso_request_binding=said["idp_sso_request_binding"],
+            want_authn_requests_signed=said["metadata_wants_signed"],
+        )
+
+    async def read_certificate(
+        self, request: own_pb.ReadCertificateRequest, _call: Call
+    ) -> own_pb.ReadCertificateResponse:
+        facts = descriptions.certificate(request.certificate)
+        return own_pb.ReadCertificateResponse(certificate=_details(facts))
+
+
+class EnvironmentService:
+    """One async method per rpc."""
+
+    async def generate_new_saml_certificate(
+        self, request: environments_pb.GenerateSamlCertificateRequest, call: Call
+    ) -> environments_pb.GenerateSamlCertificateResponse:
+        if request.id != call.db.environment_id:
+            raise errors.NotFound("environment")
+        made = await key_pairs.generate_next(call)
+        return environments_pb.GenerateSamlCertificateResponse(
+            id=made.id,
+            certificate=descriptions.pem(made.pair.certificate),
+            expiry=made.expire_time // SECOND,
+        )
+
+
+def _given_of(given: own_pb.ConnectionSettings) -> list[str]:
+    """Return the names of the scalars that are present."""
+    return [one.name for one in given if one.name != "group_roles" and one in given]
+
+
+def _further(connection: Connection) -> own_pb.ConnectionSettings:
+    found = further.shown(connection)
+    roles = found.pop("group_roles", None)
+    message = own_pb.ConnectionSettings(**found)
+    if roles is not None:
+        message.group_roles = own_pb.GroupRoles(roles=dict(roles))
+    return message
+
+
+def _details(facts: CertificateFacts) -> own_pb.SAMLCertificate:
+    return own_pb.SAMLCertificate(
+        certificate=facts.pem,
+        subject=facts.subject,
+        issuer=facts.issuer,
+        not_before=timestamp(facts.not_before),
+        not_after=timestamp(facts.not_after),
     )

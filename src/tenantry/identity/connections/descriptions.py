@@ -1,0 +1,108 @@
+"""Facts that a provider says of itself, for a page that sets a connection up; nothing is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.identity.connections import given, metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography.x509 import Certificate
+
+    from tenantry.identity.connections.changing import Ground
+    from tenantry.identity.connections.oidc.metadata import Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """A certificate in PEM, and its own words; times in microseconds since 1970, UTC."""
+
+    pem: str
+    subject: str
+    issuer: str
+    not_before: int
+    not_after: int
+
+
+async def endpoints(ground: Ground, issuer: str) -> Metadata:
+    """Return the endpoints of an OpenID Provider, by its issuer or the address of its document.
+
+    Raises:
+        errors.InvalidArgument: it is no address, or says nothing; the reason is told.
+
+    """
+    from tenantry.identity.connections.oidc.faults import OIDCError
+
+    address = given.url(issuer, "issuer", tls_only=not ground.development)
+    try:
+        return await ground.fetching.discover(address, is_debug=ground.development)
+    except OIDCError as problem:
+        raise errors.InvalidArgument.field("issuer", "metadata", problem.description) from None
+
+
+async def metadata_of(
+    ground: Ground, address: str, xml: str
+) -> tuple[dict[str, Any], Sequence[CertificateFacts]]:
+    """Return what metadata says, at its address or itself, as settings; and its certificates.
+
+    Raises:
+        errors.InvalidArgument: it is no metadata of one identity provider; the reason is told. Or
+            none of both is given, or both are.
+
+    """
+    from tenantry.identity.connections.saml import idp_metadata
+    from tenantry.identity.connections.saml.faults import SAMLError
+
+    if bool(address) == bool(xml):
+        raise errors.InvalidArgument.field(
+            "metadata_url", "oneof", "exactly one of metadata_url and metadata is required"
+        )
+    tls_only = not ground.development
+    try:
+        if address:
+            url = given.url(address, "metadata_url", tls_only=tls_only)
+            provider = await metadata.fetch(ground.outgoing, url, tls_only=tls_only)
+        else:
+            provider = idp_metadata.read(xml.encode())
+    except SAMLError as problem:
+        field = "metadata_url" if address else "metadata"
+        raise errors.InvalidArgument.field(field, "metadata", problem.description) from None
+    return metadata.members(provider), [_facts(one) for one in provider.certificates]
+
+
+def certificate(pasted: str) -> CertificateFacts:
+    """Return what a certificate says of itself: PEM, or its base64 alone.
+
+    Raises:
+        errors.InvalidArgument: it is no certificate that signatures can be verified by.
+
+    """
+    from tenantry.identity.connections.saml import certificates
+    from tenantry.identity.connections.saml.faults import SAMLError
+
+    try:
+        return _facts(certificates.read(pasted.encode()))
+    except SAMLError as problem:
+        raise errors.InvalidArgument.field(
+            "certificate", "certificate", problem.description
+        ) from None
+
+
+def pem(one: Certificate) -> str:
+    """Return a certificate in PEM."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return one.public_bytes(Encoding.PEM).decode()
+
+
+def _facts(one: Certificate) -> CertificateFacts:
+    from tenantry.identity.connections.saml import certificates
+
+    details = certificates.details(one)
+    return CertificateFacts(
+        pem(one), details.subject, details.issuer, details.not_before, details.not_after
+    )

@@ -1,0 +1,88 @@
+"""Settings of a connection that the Scalekit API lacks, by names of ours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.identity.connections import changing, given, registry
+from tenantry.identity.connections.changing import Changes
+from tenantry.identity.connections.model import FEDERATED, OIDC, SAML
+from tenantry.identity.connections.settings import BASIC_AUTH, PRIVATE_KEY_JWT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.call import Call
+    from tenantry.identity.connections.changing import Ground
+    from tenantry.identity.connections.model import Connection
+
+# The types that each is for.
+_TYPES: dict[str, tuple[str, ...]] = {
+    "group_roles": FEDERATED,
+    "allow_idp_initiated_login": (SAML,),
+    "accept_sha1": (SAML,),
+    "end_session_uri": (OIDC,),
+    "private_key_jwt": (OIDC,),
+    "fault": (),
+}
+
+
+def shown(connection: Connection) -> dict[str, Any]:
+    """Return the further settings of a connection that are for its type."""
+    kind = changing.SETTINGS.get(connection.type)
+    if kind is None:
+        return {}
+    settings = kind.stored(connection.settings)
+    found: dict[str, Any] = {"fault": settings.fault, "group_roles": settings.group_roles or {}}
+    for name in ("allow_idp_initiated_login", "accept_sha1", "end_session_uri"):
+        if connection.type in _TYPES[name]:
+            found[name] = getattr(settings, name)
+    if connection.type == OIDC:
+        by_key = connection.settings.get("token_auth_type") == PRIVATE_KEY_JWT
+        found["private_key_jwt"] = by_key
+    return found
+
+
+async def change(
+    call: Call, ground: Ground, connection_id: str, members: Mapping[str, Any]
+) -> Connection:
+    """Change the given settings, by their names in `shown`.
+
+    Raises:
+        errors.NotFound: there is no such connection that this caller may see.
+        errors.InvalidArgument: a value cannot be taken, or is not for this type; the field is
+            named. Or the connection serves people, and would not be complete.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    found = await registry.get_any(call, connection_id)
+    for name in members:
+        if found.type not in _TYPES[name]:
+            reason = "is set by the server" if name == "fault" else f"is not for {found.type}"
+            raise errors.InvalidArgument.field(f"settings.{name}", "immutable", reason)
+    async with call.db.transaction() as db:
+        before = changing.normal(
+            await registry.hold(call, db, found.organization_id, connection_id)
+        )
+        settings = dict(before.settings)
+        for name, value in members.items():
+            if name == "private_key_jwt":
+                settings["token_auth_type"] = _auth_type(settings, by_key=value)
+            elif name == "end_session_uri":
+                tls_only = not (before.debug_enabled and ground.development)
+                settings[name] = given.url(value, f"settings.{name}", tls_only=tls_only)
+            else:
+                settings[name] = value or None if name == "group_roles" else value
+        after = changing.completed(db, replace(before, settings=settings), Changes(), None)
+        if before.enabled:
+            registry.check_complete(after)
+        return await registry.save(call, db, before, after, "updated")
+
+
+def _auth_type(settings: Mapping[str, Any], *, by_key: bool) -> str:
+    if by_key:
+        return PRIVATE_KEY_JWT
+    now: str = settings.get("token_auth_type", BASIC_AUTH)
+    return BASIC_AUTH if now == PRIVATE_KEY_JWT else now
