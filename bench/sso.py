@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import itertools
+import json
+import re
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from applications import Application
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from sqlalchemy import insert
 
 from tenantry import ids, master_key, settings
@@ -104,7 +109,9 @@ class SingleSignOn:
             path = f"{base}/users?send_invitation_email=false"
             self.application.post(path, {"email": email})
 
-    async def connection(self, type_: str, **connection_settings: Any) -> str:
+    async def connection(
+        self, type_: str, *, debug_enabled: bool = False, **connection_settings: Any
+    ) -> str:
         """Make a connection of the organization; return its id."""
         opened = {k: v for k, v in self.server.environment.items() if k.startswith("TENANTRY_")}
         known = settings.load(opened)
@@ -118,7 +125,7 @@ class SingleSignOn:
                 key_id=None,
                 status=model.COMPLETED,
                 enabled=True,
-                debug_enabled=False,
+                debug_enabled=debug_enabled,
                 ui_button_title="",
                 configuration_type=model.MANUAL,
                 attribute_mapping={},
@@ -393,7 +400,88 @@ class SAML:
         return bindings.form_value(root, pair=None)
 
 
-PROVIDERS: tuple[type[Provider], ...] = (SAML,)
+class OpenID:
+    """An OpenID Provider on loopback, whose ID tokens by RS256 are ready, a code each."""
+
+    name = "OIDC callback to a code"
+
+    def __init__(self) -> None:
+        self._key = rsa.generate_private_key(65537, 2048)
+        self._tokens: dict[str, str] = {}  # by code, the ID token
+
+    async def prepare(self, bench: SingleSignOn, count: int) -> list[Journey]:
+        """See `Provider.prepare`."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        connection_id = await bench.connection(
+            model.OIDC,
+            debug_enabled=True,
+            issuer=issuer,
+            authorize_uri="https://idp.example.com/authorize",
+            token_uri=f"{issuer}/token",
+            jwks_uri=f"{issuer}/keys",
+            client_id="tenantry",
+        )
+        emails = itertools.cycle(bench.emails)
+        journeys = []
+        async for location, journey in bench.begin(connection_id, count):
+            query = {k: v[0] for k, v in parse_qs(urlsplit(location).query).items()}
+            journey.person = next(emails)
+            code = f"code-{len(journeys)}"
+            self._tokens[code] = self._id_token(issuer, query["nonce"], journey.person)
+            back = urlencode({"code": code, "state": query["state"]})
+            journey.path = f"/sso/v1/oidc/{connection_id}/callback?{back}"
+            journeys.append(journey)
+        return journeys
+
+    def _id_token(self, issuer: str, nonce: str, email: str) -> str:
+        at = int(time.time())
+        claims = {
+            "iss": issuer,
+            "sub": email,
+            "aud": "tenantry",
+            "exp": at + 3600,
+            "iat": at,
+            "nonce": nonce,
+            "email": email,
+            "given_name": "Ann",
+            "family_name": "Lee",
+        }
+        header = {"alg": "RS256", "kid": "k1", "typ": "JWT"}
+        said = b".".join(_base64url(json.dumps(one).encode()) for one in (header, claims))
+        signature = self._key.sign(said, padding.PKCS1v15(), hashes.SHA256())
+        return (said + b"." + _base64url(signature)).decode()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection: the keys, or the tokens for a code."""
+        gone = (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError)
+        with contextlib.suppress(*gone):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+                length = re.search(r"content-length: (\d+)", head)
+                form = (await reader.readexactly(int(length[1]) if length else 0)).decode()
+                body = json.dumps(self._answer(dict(parse_qsl(form)))).encode()
+                status = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+                writer.write(f"{status}content-length: {len(body)}\r\n\r\n".encode() + body)
+        writer.close()
+
+    def _answer(self, form: dict[str, str]) -> dict[str, Any]:
+        if "code" in form:
+            return {
+                "access_token": "an access token",
+                "token_type": "Bearer",
+                "id_token": self._tokens[form["code"]],
+            }
+        numbers = self._key.public_key().public_numbers()
+        modulus = _base64url(numbers.n.to_bytes(256)).decode()
+        return {"keys": [{"kty": "RSA", "kid": "k1", "use": "sig", "n": modulus, "e": "AQAB"}]}
+
+
+PROVIDERS: tuple[type[Provider], ...] = (SAML, OpenID)
+
+
+def _base64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 def _percentile(times: list[float], share: float) -> float:
