@@ -44,6 +44,12 @@ is young it is a key: mind where you paste it. With `--metadata` (or `--certific
 response is judged twice: as of now, and as of the moment of its issue. `--json` is for programs.
 The exit code is 1 where it cannot be read, or is refused for more than its age.
 
+## Sign-ins that failed
+
+`tenantry sso failures` lists the newest sign-ins by a connection that failed, each with its error,
+a sentence and what to do; of one person with `--email`, of one connection with `--connection`. The
+API's log of sign-ins (`/api/v1/logs/authentication/requests`) has their statuses and connections.
+
 ## Codes for the application's developer
 """
 _CONNECTION = """\

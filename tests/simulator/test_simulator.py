@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import re
@@ -244,3 +245,25 @@ async def test_the_log_of_sign_ins_says_by_which_connection_it_was(
         assert {name: one[name] for name in details} == details
     assert worked["connection_details"] == [details]
     assert worked["email"] == f"{person['local']}@example.com"
+
+
+async def test_the_command_lists_failures_with_their_remedies(
+    place, application, visitor, connections
+):
+    conn = connections["SAML"]
+    await visitor.begin(application)
+    login = visitor.path.removeprefix("/login/")
+    start = await visitor.get(f"/sso/v1/saml/{conn['id']}/start?login={login}")
+    await answer(visitor, start, do="refuse", refusal="user_not_found")
+    given = ("sso", "failures", "--connection", conn["id"], "--limit", "1")
+    done = await asyncio.to_thread(place.server.run, *given, "--json")
+    assert done.returncode == 0, done.stderr
+    (newest,) = json.loads(done.stdout)
+    assert newest["auth_request_id"] == login
+    assert (newest["error"], newest["connection_type"]) == ("invalid_status", "SAML")
+    assert "User not found" in newest["error_description"]
+    said = (await asyncio.to_thread(place.server.run, *given)).stdout
+    assert "Often the person is not assigned" in said
+    nobody = ("sso", "failures", "--email", "nobody@globex.example")
+    none = await asyncio.to_thread(place.server.run, *nobody)
+    assert none.stdout == "no sign-in by a connection has failed\n"

@@ -1,4 +1,4 @@
-"""`tenantry sso`: explains messages and metadata of single sign-on, without network or database."""
+"""`tenantry sso`: what is wrong with a message of single sign-on, or with sign-ins that failed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ import typer
 from tenantry.cli import running
 
 if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.identity.auth_log.failures import Failure
     from tenantry.identity.connections.saml.decoding import Decoded, Expected
 
 app = typer.Typer(no_args_is_help=True, help="Single sign-on.")
 _MOST_BYTES = 1 << 20
 _WIDEST = 40  # characters of a name before its value
 _SKEW = 90 * 1_000_000
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `sso decode` two words, though it is the only command."""
 
 
 @app.command()
@@ -78,6 +75,51 @@ def decode(
         _print(decoded)
     if decoded.judgements and decoded.judgements[-1].taken is False:
         raise typer.Exit(1)
+
+
+@app.command()
+def failures(
+    *,
+    email: Annotated[str, typer.Option(help="Of this address alone.")] = "",
+    connection: Annotated[str, typer.Option(help="Of this connection alone.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the newest sign-ins by a connection that failed: what happened, and what to do."""
+
+    async def work(call: Call) -> list[Failure]:
+        from tenantry.identity.auth_log import failures as log
+
+        return await log.newest(call.db, limit=limit, email=email, connection_id=connection)
+
+    found = running.with_call(work)
+    if as_json:
+        running.print_json([_members(one) for one in found])
+        return
+    if not found:
+        running.say("no sign-in by a connection has failed")
+    for one in found:
+        shown = _members(one)
+        running.say(f"{shown['time']}  {shown['error']}  {one.email or 'an unknown person'}")
+        running.say(f"  {one.connection_type} {one.connection_provider} {one.connection_id}")
+        for line in filter(None, (one.said.description, one.said.remedy)):
+            running.say(f"  {line}")
+
+
+def _members(one: Failure) -> dict[str, Any]:
+    return {
+        "auth_request_id": one.id,
+        "time": running.moment(one.time),
+        "email": one.email,
+        "organization_id": one.organization_id,
+        "connection_id": one.connection_id,
+        "connection_type": one.connection_type,
+        "connection_provider": one.connection_provider,
+        "error": one.said.error,
+        "error_description": one.said.description,
+        "means": one.said.means,
+        "remedy": one.said.remedy,
+    }
 
 
 def _expected(

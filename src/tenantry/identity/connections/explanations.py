@@ -68,31 +68,37 @@ def faults(protocol: str) -> dict[str, Fault]:
 
 
 def say(language: str, error: str, description: str, hint: str = "") -> Said:
-    """Say an error to a reader: the description and the hint of a fault in their language.
+    """Say an error to a reader: the description and the remedy of a fault in their language.
 
-    Where they are no sentences of ours, they stay as they are; without a hint the code's is said.
+    A description of somebody else stays as it is, with its hint; without one the code's remedy is
+    said.
     """
     general = explanation(error, language)
-    said, remedy = _translated(language, error, description)
-    return Said(
-        error,
-        means=general.means if general else "",
-        description=said,
-        remedy=(remedy if remedy and hint else hint) or (general.remedy if general else ""),
-    )
+    means, remedy = (general.means, general.remedy) if general else ("", "")
+    known = _known(language, error, description, hint)
+    return Said(error, means, *(known or (description, hint or remedy)))
 
 
-def _translated(language: str, error: str, description: str) -> tuple[str, str]:
-    """Return a description in this language and its remedy, "" for one that nobody knows."""
-    if language == GERMAN and len(description) <= _LONGEST:
-        for protocol in PROTOCOLS:
-            for name, fault in faults(protocol).items():
-                if fault.code != error:
-                    continue
-                if found := _pattern(fault.sentence).fullmatch(description):
-                    german = _read()[protocol][name]
-                    return german["sentence"].format(**found.groupdict()), german["remedy"]
-    return description, ""
+def _known(language: str, error: str, description: str, hint: str) -> tuple[str, str] | None:
+    """Return a description of ours in this language, and its remedy; None of somebody else's.
+
+    Where both protocols say the same, the hint tells them apart.
+    """
+    if len(description) > _LONGEST:
+        return None
+    found = [
+        (fault.remedy != hint, protocol, name, match.groupdict())
+        for protocol in PROTOCOLS
+        for name, fault in faults(protocol).items()
+        if fault.code == error and (match := _pattern(fault.sentence).fullmatch(description))
+    ]
+    if not found:
+        return None
+    _, protocol, name, details = min(found, key=lambda one: one[0])
+    if language != GERMAN:
+        return description, faults(protocol)[name].remedy
+    german = _read()[protocol][name]
+    return german["sentence"].format(**details), german["remedy"]
 
 
 @functools.cache

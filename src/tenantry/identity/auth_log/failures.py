@@ -1,0 +1,88 @@
+"""Sign-ins by a connection that failed: why, and what to do; for the people who run the server."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Text, bindparam, literal_column, select
+
+from tenantry import email_addresses
+from tenantry.db.schema import from_json
+from tenantry.db.statements import Statement
+from tenantry.identity.connections import explanations
+from tenantry.identity.connections.model import connections
+from tenantry.identity.sign_in.model import FAILED, auth_requests
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row, Session
+    from tenantry.identity.connections.explanations import Said
+
+_a, _c = auth_requests.c, connections.c
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One sign-in that a provider was to vouch for; its time in microseconds since 1970, UTC."""
+
+    id: str
+    time: int
+    email: str
+    connection_id: str
+    connection_type: str
+    connection_provider: str
+    organization_id: str
+    said: Said
+
+
+async def newest(
+    db: Session,
+    *,
+    limit: int,
+    email: str = "",
+    connection_id: str = "",
+    language: str = explanations.ENGLISH,
+) -> list[Failure]:
+    """Return the newest failures, of an address or of a connection where one is given."""
+    rows = await db.fetch_all(
+        _statement(by_email=bool(email), by_connection=bool(connection_id)),
+        p_email_key=email_addresses.key(email),
+        p_connection_id=connection_id,
+        p_limit=limit,
+    )
+    return [_failure(row, language) for row in rows]
+
+
+@functools.cache
+def _statement(*, by_email: bool, by_connection: bool) -> Statement:
+    statement = (
+        select(
+            *(_a.id, _a.create_time, _a.email, _a.error),
+            *(_a.connection_id, _c.type, _c.provider, _c.organization_id),
+        )
+        .join(connections, _c.id == _a.connection_id)
+        .where(_a.status == literal_column(f"'{FAILED}'"), _a.error.is_not(None))
+        .order_by(_a.id.desc())
+        .limit(bindparam("p_limit", type_=BigInteger))
+    )
+    if by_email:
+        statement = statement.where(_a.email_key == bindparam("p_email_key", type_=Text))
+    if by_connection:
+        given = bindparam("p_connection_id", type_=Text)
+        statement = statement.where(_a.connection_id == given)
+    return Statement(statement)
+
+
+def _failure(row: Row, language: str) -> Failure:
+    error = from_json(row["error"])
+    return Failure(
+        id=row["id"],
+        time=row["create_time"],
+        email=row["email"] or "",
+        connection_id=row["connection_id"],
+        connection_type=row["type"],
+        connection_provider=row["provider"],
+        organization_id=row["organization_id"] or "",
+        said=explanations.say(language, error["error"], error["error_description"], ""),
+    )
