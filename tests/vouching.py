@@ -13,7 +13,7 @@ from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import (
     COMPLETED,
-    DISCOVERY,
+    MANUAL,
     OAUTH,
     OIDC,
     Connection,
@@ -62,7 +62,7 @@ async def connect(
         enabled=enabled,
         debug_enabled=False,
         ui_button_title="",
-        configuration_type=DISCOVERY,
+        configuration_type=MANUAL,
         attribute_mapping={},
         settings=settings,
         secret=None,

@@ -56,7 +56,7 @@ _PAGES = {
     states.IN_PROGRESS: ("sign_in", "sign_up", "reset"),
     states.LINK_OTP_SENT: ("code", "sign_in", "sign_up", "reset"),
     states.SSO_PENDING: ("sso", "sign_in", "sign_up", "reset"),
-    states.VERIFICATION_SENT: ("inbox",),
+    states.VERIFICATION_SENT: ("code",),
     states.SECOND_FACTOR_PENDING: ("second_factor", "recovery"),
     states.PASSWORD_CHOICE: ("new_password",),
     states.ORGANIZATION_SWITCHER: ("organizations",),
@@ -65,7 +65,7 @@ _PAGES = {
 }
 _TOKEN_MAX = 200  # characters of a link's token that go back into an address
 # Pages that share a template.
-_TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor", "inbox": "code"}
+_TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -311,6 +311,7 @@ class Login:
             "notice": found.facts.notice.lower(),
             "methods": self._methods,
             "may_sign_up": self._may_sign_up,
+            "inbox": found.state == states.VERIFICATION_SENT,
             "sent_again": query(request, "sent") == "again",
         }
         if page == "sso":
@@ -336,10 +337,10 @@ class Login:
             **values,
         )
 
-    async def _social(self, found: AuthRequest) -> list[tuple[str, str]]:
-        """Return the social providers to sign in by: where each begins, and its name."""
+    async def _social(self, found: AuthRequest) -> list[tuple[str, str, str]]:
+        """Return the social providers: where each begins, the title of its button, or its name."""
         return [
-            (realms.start_path(found, one), one.ui_button_title or provider_names.of(one))
+            (realms.start_path(found, one), one.ui_button_title, provider_names.of(one))
             for one in await reading.social(self._door.db)
         ]
 
