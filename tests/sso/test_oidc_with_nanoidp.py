@@ -20,7 +20,7 @@ SECRET = "a-secret-of-ours-at-the-provider"
 
 @pytest.fixture(scope="module")
 async def peer(place, tmp_path_factory):
-    """A connection to it, and the address of somebody who has an account there."""
+    """A connection to it, and the address of a person with an account there."""
     port = free_port()
     organization_id, domain = await organization_of(place)
     conn = await connection(

@@ -6,7 +6,6 @@ in `connections`, their addresses in the door `sso`.
 """
 
 __all__ = [
-    "attributes",
     "identities",
     "initiated",
     "leaving",
