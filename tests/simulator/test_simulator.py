@@ -158,6 +158,8 @@ async def test_the_provider_has_no_sessions(visitor, connections):
         ("domain", ""),
         ("name1", "sub"),
         ("value1", "x" * 257),
+        ("value1", "\x01"),
+        ("given_name", "\x9b"),
     ],
 )
 async def test_a_form_that_cannot_be_taken_says_why(visitor, connections, member, value):
@@ -177,10 +179,16 @@ async def test_a_request_goes_back_to_our_own_address_alone(visitor, connections
         f"/simulator/{oidc}/authorize?redirect_uri=https%3A%2F%2Felsewhere.example",
         f"/simulator/{saml}/sso",
         f"/simulator/{saml}/sso?SAMLRequest=x",
+        f"/simulator/{saml}/sso?{'a=1&' * 60}",
+        f"/simulator/{oidc}/authorize?{'a=1&' * 60}",
     ):
         assert (await visitor.get(path)).status_code == 400
     for path in (f"/simulator/{saml}/authorize", f"/simulator/{oidc}/sso", "/simulator/conn_1"):
         assert (await visitor.get(path)).status_code == 404
+    odd = {"in_response_to": "\x01", "do": "sign_in"}
+    assert (await visitor.post(f"/simulator/{saml}/answer", **odd, **ANN)).status_code == 400
+    token = await visitor.http.post(f"/simulator/{oidc}/token", content=b"\xff=\xff&code=%ff")
+    assert token.status_code == 401
     sent = await visitor.post(
         f"/simulator/{oidc}/answer", do="sign_in", redirect_uri="https://elsewhere.example", **ANN
     )

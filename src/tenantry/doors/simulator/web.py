@@ -45,6 +45,7 @@ _SHOWN_ROWS = 3
 # Members of a request that the answer needs, of either protocol.
 _OF_REQUEST = ("redirect_uri", "state", "nonce", "code_challenge", "in_response_to", "RelayState")
 _LONGEST = 1000  # characters of each
+_MOST_MEMBERS = 50
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -108,7 +109,7 @@ class Door:
     async def authorize(self, request: Request) -> Response:
         """Ask whose sign-in it is, for an authorization request (OpenID Connect Core 3.1.2)."""
         connection = await self._connection(request, OIDC)
-        members = dict(parse_qsl(request.query, max_num_fields=50))
+        members = _members(request.query)
         if members.get("redirect_uri") != self._simulator.callback(connection):
             raise errors.InvalidArgument.field(
                 "redirect_uri", "registered", "is not that of the connection"
@@ -120,7 +121,7 @@ class Door:
     async def sso(self, request: Request) -> Response:
         """Ask whose sign-in it is, for an AuthnRequest (SAML 2.0 Bindings 3.4)."""
         connection = await self._connection(request, SAML)
-        members = dict(parse_qsl(request.query, max_num_fields=50))
+        members = _members(request.query)
         try:
             members["in_response_to"] = saml_provider.request_id(request.query)
         except Faulty as problem:
@@ -134,6 +135,8 @@ class Door:
         form = request.form()
         connection = await self._connection(request)
         refusal = REFUSALS.get(form.get("refusal", ""))
+        if any(not form.get(name, "").isprintable() for name in _OF_REQUEST):
+            raise errors.InvalidArgument("the request of the form is not one of ours")
         if form.get("do") == "refuse" and refusal is not None:
             if connection.type == SAML:
                 sealed = self._saml(connection, refusal, form)
@@ -256,6 +259,19 @@ class Door:
             refusals=REFUSALS,
             problem=problem,
         )
+
+
+def _members(query: str) -> dict[str, str]:
+    """Return the members of a query.
+
+    Raises:
+        errors.InvalidArgument: there are too many.
+
+    """
+    try:
+        return dict(parse_qsl(query, max_num_fields=_MOST_MEMBERS))
+    except ValueError:
+        raise errors.InvalidArgument("the query has too many members") from None
 
 
 def _person(form: Mapping[str, str]) -> Person:

@@ -46,10 +46,11 @@ class Person:
         for name, value in kept.items():
             if len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE:
                 raise errors.InvalidArgument(f"attribute {name[:LONGEST_NAME]} is too long")
-            if name in _OWN or not name.isprintable():
-                raise errors.InvalidArgument(f"attribute {name} cannot be set")
-        if max(len(given_name), len(family_name)) > LONGEST_VALUE:
-            raise errors.InvalidArgument("a name is too long")
+            if name in _OWN or not (name + value).isprintable():
+                raise errors.InvalidArgument(f"attribute {name} cannot be set so")
+        for name in (given_name, family_name):
+            if len(name) > LONGEST_VALUE or not name.isprintable():
+                raise errors.InvalidArgument("a name is too long, or has characters that none has")
         return cls(email, given_name.strip(), family_name.strip(), kept)
 
 

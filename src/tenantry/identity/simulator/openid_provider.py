@@ -119,7 +119,8 @@ class OpenIDProvider:
         """Answer our own side, which asks one of the addresses below `prefix`."""
         connection_id, _, name = urlsplit(url).path.removeprefix("/simulator/").partition("/")
         if method == "POST" and name == "token":
-            status, content = self.token(connection_id, dict(parse_qsl((body or b"").decode())))
+            form = (body or b"").decode(errors="replace")
+            status, content = self.token(connection_id, dict(parse_qsl(form)))
         elif name == "userinfo":
             status, content = self.userinfo(headers.get("authorization", ""))
         elif name == "jwks":
