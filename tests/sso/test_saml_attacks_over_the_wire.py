@@ -5,6 +5,7 @@ Numbers are those of the attack cases; all bent responses by themselves are in t
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import zlib
 from urllib.parse import quote
@@ -92,6 +93,20 @@ async def test_a_response_is_good_once(place, application, visitor):
     told = answered(await post(visitor, conn, anew, second.relay_state))
     assert told["error"] == "invalid_saml_response"
     assert "used before" in told["error_description"]
+
+
+@pytest.mark.parametrize("begun_there", [False, True])
+async def test_of_many_at_once_one_is_taken(place, application, visitor, begun_there):
+    """Attack case 15: the same response, ten times in one moment."""
+    await place.application(initiate_login_uri="https://app.example.com/login?from=portal")
+    conn = await saml_connection(place, allow_idp_initiated_login=begun_there)
+    request = None if begun_there else asked(await start(visitor, application, conn))
+    response = provider(place, conn, request)
+    relay_state = "x" if request is None else request.relay_state
+    answers = await asyncio.gather(*(post(visitor, conn, response, relay_state) for _ in range(10)))
+    good = [one for one in answers if taken(one) or "idp_initiated_login=" in str(one.headers)]
+    assert len(good) == 1
+    assert {one.status_code for one in answers} <= {303, 400}
 
 
 @pytest.mark.parametrize("relay_state", [None, "", "x", "y" * 43, "z" * 5000, "ü\u2028"])

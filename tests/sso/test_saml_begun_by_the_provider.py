@@ -88,6 +88,11 @@ async def test_only_where_the_connection_allows_it(place, begins, visitor):
     assert page.status_code == 400
     assert heading(page) == "The sign-in did not work"
     assert "began this sign-in" in page.text
+    await place.api.single_sign_on.update_connection_settings(
+        connection_id=conn.id, settings={"allow_idp_initiated_login": True}
+    )
+    answer = await post(visitor, conn, provider(place, conn, None), None)
+    assert handed(answer).keys() == {"idp_initiated_login"}
 
 
 @pytest.mark.parametrize(
