@@ -17,6 +17,8 @@ def text(settings: Settings) -> str:
     rows = [("URL", settings.public_url), ("Docs", f"{settings.public_url}/docs")]
     if settings.development:
         rows.append(("Mail", f"{settings.public_url}/dev/mail"))
+    if settings.has_simulator:
+        rows.append(("Simulator", f"{settings.public_url}/simulator"))
     if (client := credentials.read(settings.data_dir)) is not None:
         rows.append(("Client id", client.client_id))
         rows.append(("Run next", f'eval "$({_command(settings)} env)"'))
