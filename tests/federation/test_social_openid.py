@@ -1,4 +1,4 @@
-"""Social providers that speak OpenID Connect: the ID token is the proof, whatever else they say."""
+"""Social providers that speak OpenID Connect: their ID token is the proof, and nothing else."""
 
 from __future__ import annotations
 
