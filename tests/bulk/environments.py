@@ -63,6 +63,12 @@ class _Drawing:
         scopes = [self.scope(name) for name in some(st.lists(NAME, max_size=2, unique=True))]
         applications = [self.client(None) for _ in range(some(st.integers(0, 2)))]
         secrets = self.secrets(applications)
+        attributes = [
+            self.user_attribute(kind, name)
+            for kind in ("DIRECTORY", "SSO")
+            for name in sorted(some(st.lists(NAME, max_size=2, unique=True)))
+        ]
+        social = [self.connection(None) for _ in range(some(st.integers(0, 2)))]
         organizations: list[dict[str, Any]] = []
         lines: list[dict[str, Any]] = []
         for number in range(some(st.integers(0, 3))):
@@ -80,10 +86,18 @@ class _Drawing:
         owners = [(organization["id"], None) for organization in organizations]
         owners += [(line["organization_id"], line["user_id"]) for line in memberships]
         tokens = [self.api_token(*owner) for owner in owners if some(st.booleans())]
+        connections = [line for line in (*social, *lines) if line["type"] == "connection"]
+        identities = [
+            self.federated_identity(connection["id"], subject, users)
+            for connection in sorted(connections, key=_id)
+            for subject in sorted(some(st.lists(NAME, max_size=2, unique=True)))
+            if users
+        ]
         of_environment = [role for role in roles if role["organization_id"] is None]
         content = [
             *(environment, *permissions, *of_environment, *scopes, *applications, *secrets),
-            *(*lines, *users, *memberships, *tokens),
+            *(*attributes, *social),
+            *(*lines, *users, *memberships, *identities, *tokens),
         ]
         return [*content, {"type": archive.END, "lines": len(content)}]
 
@@ -185,6 +199,7 @@ class _Drawing:
         clients = [self.client(id_) for _ in range(some(st.integers(0, 2)))]
         return [
             *(*own, *([{**default, "role_id": role["id"]}] if role else []), *domains),
+            *(*(self.connection(id_) for _ in range(some(st.integers(0, 2)))),),
             *(*clients, *self.secrets(clients)),
         ]
 
@@ -196,6 +211,71 @@ class _Drawing:
             "name": name,
             "description": some(TEXT),
             "enabled": some(st.booleans()),
+            "create_time": some(MOMENT),
+            "update_time": some(MOMENT),
+        }
+
+    def user_attribute(self, kind: str, key: str) -> dict[str, Any]:
+        some = self.draw
+        return {
+            "type": "user_attribute",
+            "kind": kind,
+            "key": key,
+            "label": some(TEXT),
+            "datatype": some(st.sampled_from(["STRING", "ARRAY"])),
+            "category": "CUSTOM",
+            "enabled": some(st.booleans()),
+            "required": some(st.booleans()),
+            "default_saml_mapping": some(TEXT),
+            "default_oidc_mapping": some(TEXT),
+            "create_time": some(MOMENT),
+            "update_time": some(MOMENT),
+        }
+
+    def connection(self, organization_id: str | None) -> dict[str, Any]:
+        """One that has no secret, so that only those of SAML are complete."""
+        some = self.draw
+        whole = {
+            "idp_entity_id": some(NAME),
+            "idp_sso_url": "https://idp.example.com",
+            "idp_certificates": [{"id": "cer_1", "expiry_time": some(MOMENT)}],
+        }
+        kinds = [("SAML", "COMPLETED", whole), ("OIDC", "IN_PROGRESS", {"client_id": "us"})]
+        if organization_id is None:
+            kinds = [("OAUTH", "IN_PROGRESS", {"client_id": "us"}), ("OAUTH", "DRAFT", {})]
+        type_, status, settings = some(st.sampled_from(kinds))
+        return {
+            "type": "connection",
+            "id": self.id("conn_"),
+            "organization_id": organization_id,
+            "connection_type": type_,
+            "provider": some(st.sampled_from(["OKTA", "CUSTOM", "GITHUB"])),
+            "provider_key": some(NAME),
+            "key_id": some(st.none() | TEXT),
+            "status": status,
+            "enabled": status == "COMPLETED" and some(st.booleans()),
+            "debug_enabled": some(st.booleans()),
+            "ui_button_title": some(TEXT),
+            "configuration_type": some(st.sampled_from(["DISCOVERY", "MANUAL"])),
+            "attribute_mapping": some(PAIRS),
+            "settings": settings,
+            "context": some(st.none() | PAIRS),
+            "check_time": some(MAYBE_MOMENT),
+            **self.revised(),
+        }
+
+    def federated_identity(
+        self, connection_id: str, subject: str, users: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        some = self.draw
+        return {
+            "type": "federated_identity",
+            "connection_id": connection_id,
+            "subject": subject,
+            "user_id": some(st.sampled_from(users))["id"],
+            "email": some(TEXT),
+            "is_proved": some(st.booleans()),
+            "claims": some(PAIRS),
             "create_time": some(MOMENT),
             "update_time": some(MOMENT),
         }

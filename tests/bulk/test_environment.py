@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from apis import Api, Make, Rest, access_token, refused, unique
@@ -24,7 +25,10 @@ from tenantry.data.bulk import archive, dump, restore
 from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
+from tenantry.identity.connections import reading, registry
+from tenantry.identity.connections.model import SECRET
 from tenantry.tenants.memberships import service as memberships
+from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import search
 
 # Tables that no export has, each for a reason: see `tenantry.data.bulk.archive`.
@@ -40,7 +44,7 @@ LEFT_OUT = {
     *("logout_notices", "authorization_codes", "refresh_tokens", "auth_requests"),
     *("passwordless_requests", "attempts", "webauthn_challenges", "known_origins"),
     # Sealed; and people prove themselves anew.
-    *("connections", "connection_tests", "saml_key_pairs", "federated_identities"),
+    *("connection_tests", "saml_key_pairs"),
     *("federation_requests", "seen_assertions", "federated_sessions"),  # over soon
     *("passkeys", "totp_registrations", "recovery_codes", "interceptors"),  # sealed, or of its host
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others
@@ -53,6 +57,7 @@ _MANAGEMENT = Statement(
     .values(id="skc_1000000000000000000", name="First client", create_time=1)
     .returning(clients.c.id)
 )
+_ORGANIZATION = Statement(select(organizations.c.id))
 _ALGORITHMS = Statement(select(signing_keys.c.algorithm))
 
 
@@ -220,7 +225,7 @@ APPLICATION = {
     "create_time": 1,
     "update_time": 1,
 }
-SECRET = {
+CLIENT_SECRET = {
     "type": "client_secret",
     "id": "sec_1000000000000000002",
     "client_id": APPLICATION["id"],
@@ -248,7 +253,7 @@ MANAGEMENT = "skc_1000000000000000000"
 )
 async def test_no_file_opens_the_management_api(new_database, content, client, secret, says):
     """Nor does it bring clients whose tokens could not be made."""
-    added = [APPLICATION | client, SECRET | secret]
+    added = [APPLICATION | client, CLIENT_SECRET | secret]
     start = line_of(content, "organization")
     lines = [*content[:start], *added, *content[start:-1], {"type": "end"}]
     lines[-1]["lines"] = len(lines) - 1
@@ -256,7 +261,7 @@ async def test_no_file_opens_the_management_api(new_database, content, client, s
         await other.fetch_all(_MANAGEMENT)
         with pytest.raises(errors.InvalidArgument, match=says):
             await imported(other, written(lines))
-        lines[start : start + 2] = [APPLICATION, SECRET]
+        lines[start : start + 2] = [APPLICATION, CLIENT_SECRET]
         assert (await imported(other, written(lines)))["client_secret"] == 1
         algorithms = {row["algorithm"] for row in await other.fetch_all(_ALGORITHMS)}
         assert algorithms == {"ES256"}  # made for the client; the server makes its own anyway
@@ -374,3 +379,78 @@ async def _api(server):
     token = await access_token(wire.http, server.client_id, server.client_secret)
     yield Api(wire, (("authorization", f"Bearer {token}"),))
     await wire.aclose()
+
+
+async def test_a_connection_comes_back_without_its_secret_and_waits_for_another(
+    call, db, new_database
+):
+    customer = {"organization_external_id": "acme", "organization_name": "Acme"}
+    await run(call, {"email": address(), **customer}, create_organizations=True)
+    organization = (await db.fetch_one(_ORGANIZATION))["id"]
+    common = {"provider": "OKTA", "provider_key": ""}
+    oidc = await registry.create(call, organization, type_="OIDC", **common)
+    saml = await registry.create(call, organization, type_="SAML", **common)
+    whole = {
+        "idp_entity_id": "x",
+        "idp_sso_url": "https://idp.example.com",
+        "idp_certificates": [{"id": "cer_1", "certificate": "x", "expiry_time": 1}],
+    }
+    names = ("issuer", "authorize_uri", "token_uri", "jwks_uri", "client_id")
+    secret = db.vault.encrypt(b"a secret", SECRET)
+    for made, settings_, sealed in (
+        (oidc, dict.fromkeys(names, "x"), secret),
+        (saml, whole, None),
+    ):
+        after = replace(made, settings=settings_, secret=sealed, enabled=True, status="COMPLETED")
+        await registry.write(db, after)
+    content = await exported(db)
+    assert secret.encode() not in content
+    async with open_database(new_database("sqlite"), MASTER_KEY, pool_size=2) as other:
+        await imported(other, content)
+        moved = await reading.find(other, oidc.id)
+        assert (moved.status, moved.enabled, moved.secret) == ("IN_PROGRESS", False, None)
+        assert (await reading.find(other, saml.id)).serves
+        assert await exported(other) == content
+
+
+CONNECTION = {
+    "type": "connection",
+    "connection_type": "OAUTH",
+    "id": "conn_1000000000000000001",
+    "provider": "GITHUB",
+    "provider_key": "GITHUB",
+    "status": "COMPLETED",
+    "enabled": True,
+    "debug_enabled": False,
+    "ui_button_title": "",
+    "configuration_type": "DISCOVERY",
+    "attribute_mapping": {},
+    "settings": {"client_id": "us"},
+    "revision": 1,
+    "create_time": 1,
+    "update_time": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"connection_type": "PASSWORDLESS"}, "connection_type: must be one of OIDC, SAML, OAUTH"),
+        ({"connection_type": "SAML"}, "organization_id: OAUTH connections have none"),
+        ({"secret": "sealed elsewhere"}, "secret: is not a member of a connection"),
+    ],
+)
+async def test_no_file_brings_a_connection_that_cannot_be(new_database, content, change, says):
+    start = line_of(content, "organization")
+
+    def lines(added):
+        whole = [*content[:start], added, *content[start:-1], {"type": "end"}]
+        whole[-1]["lines"] = len(whole) - 1
+        return written(whole)
+
+    async with open_database(new_database("sqlite"), MASTER_KEY) as other:
+        with pytest.raises(errors.InvalidArgument, match=says):
+            await imported(other, lines(CONNECTION | change))
+        await imported(other, lines(CONNECTION))
+        moved = await reading.find(other, CONNECTION["id"])
+        assert (moved.status, moved.enabled) == ("IN_PROGRESS", False)

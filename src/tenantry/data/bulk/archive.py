@@ -6,7 +6,9 @@ whole. The order of lines and members depends on nothing but the content, so two
 by their bytes.
 
 Secrets of clients and API tokens are in it as they are kept, by their digests: programs go on with
-what they have.
+what they have. Those of connections are not in it: they are sealed by the deployment's own key, and
+a file that gave them away would be worth stealing. So are our key pairs for SAML. A connection that
+needs a secret comes back incomplete, and is enabled again once it has one.
 
 Not in it, because it belongs to the deployment or is over soon: management clients and their
 secrets, signing keys, revoked tokens and spent assertions, portal links and sessions, mail, replies
@@ -23,9 +25,12 @@ from tenantry.access.api_tokens.model import api_tokens
 from tenantry.access.clients.model import client_secrets, clients
 from tenantry.access.scopes.model import scopes
 from tenantry.db.records import named
+from tenantry.identity.connections.model import connections
+from tenantry.identity.federation.model import federated_identities
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles.model import default_member_roles, permissions, roles
+from tenantry.tenants.user_attributes.model import user_attributes
 from tenantry.tenants.users.model import memberships, users
 
 if TYPE_CHECKING:
@@ -45,6 +50,10 @@ class Kind:
     references: str = ""  # a member that lists ids
     derived: tuple[str, ...] = ()  # columns that are not in the file
 
+    def spelled(self, column: str) -> str:
+        """Return the name of a column in a line, whose own type has that of `type`."""
+        return f"{self.type}_type" if column == "type" else str(column)
+
     @property
     def columns(self) -> list[Column[Any]]:
         """The columns that a line has."""
@@ -62,11 +71,16 @@ CLIENT_SECRET = Kind("client_secret", client_secrets, ids.CLIENT_SECRET)
 USER = Kind("user", users, ids.USER, derived=("email_key",))
 MEMBERSHIP = Kind("membership", memberships, ids.MEMBERSHIP, references="role_ids")
 API_TOKEN = Kind("api_token", api_tokens, ids.API_TOKEN)
+USER_ATTRIBUTE = Kind("user_attribute", user_attributes)
+# Social ones of the environment; or of an organization.
+CONNECTION = Kind("connection", connections, ids.CONNECTION, derived=("secret",))
+FEDERATED_IDENTITY = Kind("federated_identity", federated_identities)
 KINDS = {
     kind.type: kind
     for kind in (
         *(PERMISSION, ROLE, SCOPE, CLIENT, CLIENT_SECRET),
         *(ORGANIZATION, DEFAULT_MEMBER_ROLE, DOMAIN),
+        *(USER_ATTRIBUTE, CONNECTION, FEDERATED_IDENTITY),
         *(USER, MEMBERSHIP, API_TOKEN),
     )
 }

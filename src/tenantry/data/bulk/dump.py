@@ -16,6 +16,9 @@ from tenantry.data.bulk import archive
 from tenantry.db.rows import prefixed
 from tenantry.db.schema import Json, environment, from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.identity.connections import moving
+from tenantry.identity.connections.model import OAUTH, Connection, connections
+from tenantry.identity.federation.model import federated_identities
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles.model import (
@@ -25,6 +28,7 @@ from tenantry.tenants.roles.model import (
     role_permissions,
     roles,
 )
+from tenantry.tenants.user_attributes.model import user_attributes
 from tenantry.tenants.users.model import memberships, users
 
 if TYPE_CHECKING:
@@ -82,6 +86,16 @@ _SECRETS = Statement(
     .where(client_secrets.c.client_id.in_(json_values(bindparam("ids", type_=Text))))
     .order_by(client_secrets.c.id)
 )
+_USER_ATTRIBUTES = _page(select(user_attributes), user_attributes.c.kind, user_attributes.c.key)
+_SOCIAL = _page(
+    select(connections).where(connections.c.organization_id.is_(None), connections.c.type == OAUTH),
+    connections.c.id,
+)
+_FEDERATED_IDENTITIES = _page(
+    select(federated_identities),
+    federated_identities.c.connection_id,
+    federated_identities.c.subject,
+)
 _ORGANIZATIONS_PAGE = _page(select(organizations), organizations.c.id)
 _USERS = _page(select(users), users.c.id)
 _MEMBERSHIPS = _page(
@@ -95,6 +109,7 @@ _OWNED = (
         _of_organizations(select(default_member_roles), default_member_roles.c.organization_id),
     ),
     (archive.DOMAIN, _of_organizations(select(domains), domains.c.organization_id)),
+    (archive.CONNECTION, _of_organizations(select(connections), connections.c.organization_id)),
     (archive.CLIENT, _of_organizations(select(clients), clients.c.organization_id)),
     (archive.CLIENT_SECRET, _of_organizations(_secrets, clients.c.organization_id)),
 )
@@ -122,6 +137,22 @@ async def _lines(db: Session, *, with_password_hashes: bool) -> AsyncIterator[li
             }
         )
     ]
+    async for lines in _of_environment(db):
+        yield lines
+    async for page in _pages(db, _ORGANIZATIONS_PAGE, "id", take=_ORGANIZATIONS):
+        yield await _organizations(db, page)
+    without = () if with_password_hashes else ("password_hash",)
+    async for page in _pages(db, _USERS, "id"):
+        yield [_written(archive.USER, row, without) for row in page]
+    async for page in _pages(db, _MEMBERSHIPS, "organization_id", "user_id"):
+        yield [_written(archive.MEMBERSHIP, row) for row in page]
+    async for page in _pages(db, _FEDERATED_IDENTITIES, "connection_id", "subject"):
+        yield [_written(archive.FEDERATED_IDENTITY, row) for row in page]
+    async for page in _pages(db, _API_TOKENS, "id"):
+        yield [_written(archive.API_TOKEN, row) for row in page]
+
+
+async def _of_environment(db: Session) -> AsyncIterator[list[bytes]]:
     async for page in _pages(db, _PERMISSIONS, "id"):
         yield [_written(archive.PERMISSION, row) for row in page]
     found = await db.fetch_all(_ROLES_OF_ENVIRONMENT)
@@ -132,15 +163,10 @@ async def _lines(db: Session, *, with_password_hashes: bool) -> AsyncIterator[li
         yield [_written(archive.CLIENT, row) for row in page]
         secrets = await db.fetch_all(_SECRETS, ids=to_json([row["id"] for row in page]))
         yield [_written(archive.CLIENT_SECRET, row) for row in secrets]
-    async for page in _pages(db, _ORGANIZATIONS_PAGE, "id", take=_ORGANIZATIONS):
-        yield await _organizations(db, page)
-    without = () if with_password_hashes else ("password_hash",)
-    async for page in _pages(db, _USERS, "id"):
-        yield [_written(archive.USER, row, without) for row in page]
-    async for page in _pages(db, _MEMBERSHIPS, "organization_id", "user_id"):
-        yield [_written(archive.MEMBERSHIP, row) for row in page]
-    async for page in _pages(db, _API_TOKENS, "id"):
-        yield [_written(archive.API_TOKEN, row) for row in page]
+    async for page in _pages(db, _USER_ATTRIBUTES, "kind", "key"):
+        yield [_written(archive.USER_ATTRIBUTE, row) for row in page]
+    async for page in _pages(db, _SOCIAL, "id"):
+        yield [_written(archive.CONNECTION, row) for row in page]
 
 
 async def _pages(
@@ -188,6 +214,8 @@ def _bases_first(rows: Iterable[Row]) -> list[Row]:
 
 
 def _written(kind: Kind, row: Row, without: Iterable[str] = ()) -> bytes:
+    if kind is archive.CONNECTION:
+        row = moving.portable(Connection.from_row(row)).to_row()
     members: dict[str, Any] = {"type": kind.type}
     for column in kind.columns:
         value = row[column.name]
@@ -197,7 +225,7 @@ def _written(kind: Kind, row: Row, without: Iterable[str] = ()) -> bytes:
             value = from_json(value)
         elif isinstance(column.type, Boolean):
             value = bool(value)
-        members[str(column.name)] = value
+        members[kind.spelled(column.name)] = value
     if kind.references:
         members[kind.references] = sorted(from_json(row[kind.references] or "[]"))
     return _line(members)

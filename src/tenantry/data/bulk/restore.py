@@ -18,6 +18,8 @@ from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import Json, environment, json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.identity.connections import moving
+from tenantry.identity.connections.model import OAUTH, Connection, connections
 from tenantry.tenants.organizations import directory
 from tenantry.tenants.organizations.model import (
     organization_search,
@@ -58,6 +60,11 @@ _ALREADY = {
     ),
     "scopes": Statement(select(scopes.c.id).limit(1)),
     "applications": Statement(select(clients.c.id).where(clients.c.client_type != ENV).limit(1)),
+    "connections": Statement(
+        select(connections.c.id)
+        .where(or_(connections.c.organization_id.is_not(None), connections.c.type == OAUTH))
+        .limit(1)
+    ),
     "roles of its own": Statement(select(_r.id).where(or_(~_fresh, _r.revision > 1)).limit(1)),
 }
 _CLEAR = (Statement(delete(roles)), Statement(delete(permissions)), Statement(RAISE))
@@ -296,11 +303,12 @@ def _row(kind: Kind, number: int, members: dict[str, Any]) -> dict[str, Any]:
     """Return the row of a line."""
     row: dict[str, Any] = {}
     for column in kind.columns:
-        value = members.pop(column.name, None)
+        name = kind.spelled(column.name)
+        value = members.pop(name, None)
         if value is None and not column.nullable:
-            raise _wrong(number, f"{column.name}: is required")
+            raise _wrong(number, f"{name}: is required")
         if value is not None and not _fits(column, value):
-            raise _wrong(number, f"{column.name}: is not of its type")
+            raise _wrong(number, f"{name}: is not of its type")
         is_json = isinstance(column.type, Json) and value is not None
         row[column.name] = to_json(value) if is_json else value
     if kind.prefix and not ids.well_formed(kind.prefix, row["id"]):
@@ -312,15 +320,24 @@ def _row(kind: Kind, number: int, members: dict[str, Any]) -> dict[str, Any]:
         row[kind.references] = listed
     if members:
         raise _wrong(number, f"{next(iter(members))[:60]}: is not a member of a {kind.type}")
-    if kind is archive.CLIENT:
-        _check_client(number, row)
-    if kind is archive.USER:
-        row["email_key"] = email_addresses.key(row["email"])
-    return row
+    check = _CHECKS.get(kind.type)
+    return row if check is None else check(number, row)
 
 
-def _check_client(number: int, row: Mapping[str, Any]) -> None:
-    """Refuse clients that are not an environment's: one for management would open all of it."""
+def _user(_number: int, row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"email_key": email_addresses.key(row["email"])}
+
+
+def _connection(number: int, row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a connection as it can be without a secret, whatever the file says."""
+    connection = Connection.from_row({**row, "secret": None})
+    if problem := moving.problem(connection):
+        raise _wrong(number, problem)
+    return moving.portable(connection).to_row()
+
+
+def _client(number: int, row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a client that is an environment's: one for management would open it."""
     type_, owner = row["client_type"], row["organization_id"]
     if type_ not in (*APPLICATIONS, M2M):
         raise _wrong(number, f"client_type: must be one of {', '.join((*APPLICATIONS, M2M))}")
@@ -336,6 +353,15 @@ def _check_client(number: int, row: Mapping[str, Any]) -> None:
     expiry = row["expiry"]
     if expiry is not None and not 0 < expiry <= keys.LONGEST_TOKEN_SECONDS:
         raise _wrong(number, f"expiry: must be 1 to {keys.LONGEST_TOKEN_SECONDS} seconds")
+    return row
+
+
+# By type: what is made of a row, or refused of it, beyond the types of its columns.
+_CHECKS: dict[str, Callable[[int, dict[str, Any]], dict[str, Any]]] = {
+    archive.CLIENT.type: _client,
+    archive.CONNECTION.type: _connection,
+    archive.USER.type: _user,
+}
 
 
 def _fits(column: Column[Any], value: Any) -> bool:

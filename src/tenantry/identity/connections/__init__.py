@@ -13,6 +13,7 @@ __all__ = [
     "key_pairs",
     "listing",
     "model",
+    "moving",
     "oidc.authorization",
     "oidc.callback",
     "oidc.claims",
