@@ -1,4 +1,4 @@
-"""`tenantry sso`: what is wrong with a message of single sign-on, or with sign-ins that failed."""
+"""`tenantry sso`: finding the fault of a message of single sign-on, or of sign-ins."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def failures(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the newest sign-ins by a connection that failed: what happened, and what to do."""
+    """List the newest sign-ins by a connection that failed, each with its error and remedy."""
 
     async def work(call: Call) -> list[Failure]:
         from tenantry.identity.auth_log import failures as log
