@@ -126,7 +126,7 @@ async def test_others_are_asked_at_their_own_endpoints(place, application, visit
     provider.answers["/user"] = person
     found = await identity_of(place, visitor, application, conn, provider)
     assert (found.subject, found.email, found.email_verified) == ("x1", "ann@example.com", True)
-    assert found.received == person
+    assert found.profile == {"locale": "en"}
     (got,) = provider.at("/token")
     assert ("code_verifier" in got.form) == (name != "LINKEDIN")
 
