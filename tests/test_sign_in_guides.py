@@ -30,6 +30,7 @@ from tenantry.identity.sessions.model import Bounds
 
 ROOT = GUIDES.parent.parent
 SIGN_IN, PASSKEYS = "sign-people-in", "passkeys-and-second-factors"
+SINGLE_SIGN_ON = "single-sign-on"
 INTERCEPTORS, SESSIONS = "interceptors", "sessions-and-sign-out"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
 
@@ -96,7 +97,7 @@ def shell(guide, variables, folder):
         assert fits(shown, answer), (shown, answer)
 
 
-@pytest.mark.parametrize("guide", [SIGN_IN, SESSIONS, PASSKEYS])
+@pytest.mark.parametrize("guide", [SIGN_IN, SESSIONS, PASSKEYS, SINGLE_SIGN_ON])
 def test_what_curl_answers_is_what_the_guide_shows(guide, variables, tmp_path):
     shell(guide, variables, tmp_path)
 

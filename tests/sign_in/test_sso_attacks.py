@@ -378,3 +378,21 @@ async def test_a_provider_answers_for_somebody_that_is_known_already(place, acme
     request = await browser.prove(request, user.email)
     with pytest.raises(states.OutOfStep):
         await browser.sign_in.arrive(browser.call, request, secret)
+
+
+async def test_a_proof_ends_with_the_membership_that_it_was_for(place, acme):
+    connection = await connect(place, acme)
+    user = await place.member(acme, email="guest@elsewhere.example")
+    browser, identity = Browser(place), somebody(user.email)
+    request = await browser.begin(organization_id=acme.id)
+    request = await arrive(browser, request, connection, identity)
+    code = await place.code(user.email)
+    request = browser.take(await browser.sign_in.verify_code(browser.call, request, code))
+    assert code_of(await browser.complete(request))
+    assert code_of(await sign_in_by(Browser(place), connection, identity))
+    await place.leave(acme, user)
+    await place.join(acme, user)
+    again = Browser(place)
+    request = await again.begin(organization_id=acme.id)
+    request = await arrive(again, request, connection, identity)
+    assert request.state == states.VERIFICATION_SENT

@@ -71,12 +71,20 @@ async def of(db: Session, connection: Connection, identity: Identity) -> Standin
     if user is None:
         user = await reading.find_by_email(db, identity.email)
     address = identity.email if user is None else user.email
+    place = None if user is None else user.membership_in(organization_id)
+    # A proof counts for the membership that it was given for, or a later sign-in in it.
+    proved = (
+        known is not None
+        and known.is_proved
+        and place is not None
+        and known.update_time >= place.create_time
+    )
     owned = await domains.owns(db, organization_id, email_addresses.domain_of(address))
     return Standing(
         user=user,
-        place=None if user is None else user.membership_in(organization_id),
+        place=place,
         address=address,
         owned=owned,
-        proved=known is not None and known.is_proved,
+        proved=proved,
         takes_in=owned and Settings.stored(connection.settings).jit_provisioning_with_sso_enabled,
     )
