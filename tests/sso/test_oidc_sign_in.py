@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
+from aiohttp import web
 from connections_of_tests import connection, path, switch
 from hosted import answered, heading
 from jwts_of_providers import jwk, key_of, private_key
@@ -478,6 +480,31 @@ async def test_one_organization_does_not_take_all_customers_of_microsoft(
     page = await visitor.get(path(conn, f"start?login={login}"))
     assert page.status_code == 400
     assert "all customers of Microsoft" in page.text
+
+
+@pytest.mark.thorough  # it takes the very seconds
+async def test_a_provider_that_takes_its_time_with_each_answer_is_given_up(
+    place, application, visitor, provider
+):
+    async def slowly(request):
+        await asyncio.sleep(7)
+        return web.json_response(answers[request.path])
+
+    provider.in_id_token = False
+    conn = await oidc_connection(place, provider)
+    there = await to_provider(visitor, application, conn)
+    back = provider.answer_to(there)
+    (grant,) = provider.grants.values()
+    answers = {
+        "/keys": {"keys": provider.keys},
+        "/token": {"access_token": grant.access_token, "id_token": provider.id_token(grant)},
+    }
+    provider.answers = dict.fromkeys(answers, slowly)
+    at = time.monotonic()
+    found = told(await come_back(visitor, back))
+    assert found["error"] == "server_error"
+    assert "12 seconds" in found["error_description"]
+    assert time.monotonic() - at < 16
 
 
 async def test_a_connection_without_debug_goes_nowhere_without_tls(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
 from tenantry import errors
 from tenantry.doors.sso import tests
 from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.callback import Answer
-from tenantry.identity.federation import requests
+from tenantry.identity.connections.oidc.faults import OIDCError
+from tenantry.identity.federation import openid, requests
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.openid import Asked
 from tenantry.web import Request, Response, Route
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from tenantry.identity.federation.model import Request as Way
 
 _MOST_MEMBERS = 50
+# That tokens, keys and userinfo may take together, while somebody looks at an empty page.
+ANSWER_SECONDS = 12
 
 
 class Start(Protocol):
@@ -98,9 +103,13 @@ class CodeFlow:
             )
         try:
             connection = await self._door.answered(way, self._type)
-            identity = await self._receive(connection, answer, way)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                identity = await self._receive(connection, answer, way)
         except Fault as fault:
             return await self._door.refused(request, way, fault)
+        except TimeoutError:
+            slow = openid.fault_of(OIDCError(faults.SLOW, limit=ANSWER_SECONDS))
+            return await self._door.refused(request, way, slow)
         return await self._door.arrived(way, identity)
 
 

@@ -96,6 +96,11 @@ BUSY = Fault(
     "Too many sign-ins wait for this provider at the same time.",
     "Try again in a minute. If it stays, the provider is slow.",
 )
+SLOW = Fault(
+    "server_error",
+    "The provider took more than {limit} seconds to answer all that a sign-in needs.",
+    "Try again in a minute. If it stays, the provider is slow.",
+)
 # The ID token.
 NO_ID_TOKEN = Fault(
     "invalid_id_token",
