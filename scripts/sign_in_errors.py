@@ -29,9 +29,9 @@ with what to do, in English and German.
 ## A message that you have at hand
 
 `tenantry sso decode` explains a SAML response, a request, metadata or a certificate, and says what
-our rules hold against it. It needs no server, no database and no network, so it runs on any machine
-where Tenantry is installed. It takes a file, or what is pasted: XML, the form's value in base64, a
-whole form, or the address of a redirect.
+our rules hold against it; an ID token or a logout token it explains as well. It needs no server, no
+database and no network, so it runs on any machine where Tenantry is installed. It takes a file, or
+a pasted text: XML, the form's value in base64, a whole form, or the address of a redirect.
 
 ```
 tenantry sso decode response.txt --metadata idp-metadata.xml --audience https://auth.example.com/sso/v1/saml/conn_1

@@ -45,6 +45,7 @@ from tenantry.identity.connections.oidc import (
     tokens,
     userinfo,
 )
+from tenantry.identity.connections.oidc import decoding as tokens_decoding
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.saml import (
     bindings,
@@ -321,6 +322,7 @@ def _openid_token(given: tuple[dict[str, Any], dict[str, Any]]) -> None:
     party = {"issuer": ISSUER, "client_id": "c", "now": 1_790_000_000.0, "skew": 90}
     with suppress(OIDCError):
         read = jwts.read(text, algorithms=("RS256", "ES256"))
+        tokens_decoding.decode(text.encode(), now=saml_provider.NOW)
         with suppress(OIDCError):
             id_token.verify(read, nonce="n", access_token="a", max_age=60, **party)
         with suppress(OIDCError):
@@ -340,6 +342,7 @@ def _openid_document(text: str) -> None:
         lambda: tokens.read(400, data, secrets=["secret"]),
         lambda: userinfo.of_subject(userinfo.read(200, "application/json", data), "s"),
         lambda: jwts.read(text, algorithms=("RS256",)),
+        lambda: tokens_decoding.is_token(data) and tokens_decoding.decode(data, now=0),
     ):
         with suppress(OIDCError):
             read()

@@ -27,7 +27,8 @@ def decode(
         str,
         typer.Argument(
             metavar="MESSAGE",
-            help="A file, or - for standard input: XML, base64, an address, a form, a certificate.",
+            help="A file, or - for standard input: XML, base64, an address, a form, a certificate, "
+            "an ID token.",
         ),
     ] = "-",
     *,
@@ -50,19 +51,24 @@ def decode(
     sha1: Annotated[bool, typer.Option("--sha1", help="Take signatures with SHA-1.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Explain a SAML message, metadata or a certificate, and say what our rules hold against it.
+    """Explain a SAML message, metadata, a certificate or an ID token, and judge it by our rules.
 
     Nothing is sent and nothing is stored. Exit code 1: it cannot be read, or our rules refuse it
     for more than its age.
     """
+    from tenantry.identity.connections.faults import Faulty
+    from tenantry.identity.connections.oidc import decoding as tokens
     from tenantry.identity.connections.saml import decoding
-    from tenantry.identity.connections.saml.faults import SAMLError
     from tenantry.times import now
 
     try:
         expected = _expected(metadata, certificate, audience, acs_url, request_id, sha1=sha1)
-        decoded = decoding.decode(_read(message), expected, now=now(), skew=_SKEW)
-    except SAMLError as error:
+        pasted = _read(message)
+        if tokens.is_token(pasted):
+            decoded = tokens.decode(pasted, now=now())
+        else:
+            decoded = decoding.decode(pasted, expected, now=now(), skew=_SKEW)
+    except Faulty as error:
         if as_json:
             running.print_json({"error": error.code, "error_description": error.description})
             raise typer.Exit(1) from None

@@ -143,7 +143,7 @@ def _of_query(text: str) -> tuple[list[Section], bytes]:
             ("Signed", "over the query" if "Signature" in members else "not over the query")
         )
     value = members.get(name, "").replace(" ", "+")  # pasted as it was before it was encoded
-    return [Section(f"Parameter {name}", _shown(rows))], _of_value(value)
+    return [Section(f"Parameter {name}", shown(rows))], _of_value(value)
 
 
 def _of_value(value: str) -> bytes:
@@ -158,7 +158,7 @@ def _of_value(value: str) -> bytes:
 def _message(root: _Element, now: int) -> Iterator[Section]:
     yield Section(
         parsing.local(root.tag),
-        _shown(
+        shown(
             [
                 ("ID", root.get("ID")),
                 ("Issuer", parsing.text(root.find(f"{SAML}Issuer"))),
@@ -212,14 +212,14 @@ def _assertion(assertion: _Element, now: int, number: int) -> Iterator[Section]:
             ("Session", statement.get("SessionIndex")),
             ("Session until", _moment(statement, "SessionNotOnOrAfter", now)),
         ]
-    yield Section(name, _shown([*rows, ("Signature", _signature(assertion))]))
+    yield Section(name, shown([*rows, ("Signature", _signature(assertion))]))
     yield from _certificates(assertion, now)
     attributes = [
         (one.get("Name", ""), parsing.text(value))
         for one in assertion.iterfind(f"{SAML}AttributeStatement/{SAML}Attribute")
         for value in one.iterfind(f"{SAML}AttributeValue")
     ]
-    yield Section("Attributes", _shown(attributes) or [("none", "")])
+    yield Section("Attributes", shown(attributes) or [("none", "")])
 
 
 def _name_id(parent: _Element) -> Iterator[tuple[str, str | None]]:
@@ -273,13 +273,13 @@ def _certificate(certificate: x509.Certificate, name: str, now: int) -> Section:
         size = f"EC, {key.curve.name}"
     return Section(
         name,
-        _shown(
+        shown(
             [
                 ("Subject", known.subject),
                 ("Issuer", known.issuer),
                 ("Key", size),
-                ("Good from", _said(known.not_before, now)),
-                ("Good until", _said(known.not_after, now)),
+                ("Good from", said(known.not_before, now)),
+                ("Good until", said(known.not_after, now)),
                 ("SHA-256", certificate.fingerprint(hashes.SHA256()).hex(":")),
             ]
         ),
@@ -290,7 +290,7 @@ def _metadata(root: _Element, now: int) -> Iterator[Section]:
     for entity in root.iter(f"{MD}EntityDescriptor"):
         yield Section(
             "Entity",
-            _shown(
+            shown(
                 [
                     ("Entity ID", entity.get("entityID")),
                     ("Valid until", _moment(entity, "validUntil", now)),
@@ -312,7 +312,7 @@ def _metadata(root: _Element, now: int) -> Iterator[Section]:
             formats = role.iterfind(f"{MD}NameIDFormat")
             rows += [("NameID format", parsing.text(one)) for one in formats]
             kind = "identity provider" if name.startswith("IDP") else "service provider"
-            yield Section(f"As {kind}", _shown(rows))
+            yield Section(f"As {kind}", shown(rows))
             for descriptor in role.iterfind(f"{MD}KeyDescriptor"):
                 use = descriptor.get("use", "any use")
                 for certificate in _brought(descriptor):
@@ -408,10 +408,10 @@ def _moment(element: _Element, attribute: str, now: int) -> str | None:
         at = parsing.time(element, attribute)
     except SAMLError:
         return f"{element.get(attribute)} (not a time)"
-    return None if at is None else _said(at, now)
+    return None if at is None else said(at, now)
 
 
-def _said(at: int, now: int) -> str:
+def said(at: int, now: int) -> str:
     """Return a time with its distance from now, in its largest unit."""
     seconds = abs(at - now) // _SECOND
     for unit, size in _UNITS:
@@ -421,7 +421,7 @@ def _said(at: int, now: int) -> str:
     return f"{parsing.written(at)} (now)"
 
 
-def _shown(rows: Sequence[tuple[str, str | None]]) -> Rows:
+def shown(rows: Sequence[tuple[str, str | None]]) -> Rows:
     """Return the rows that have a value, safe to print: the texts are somebody else's."""
     return [(_printable(name), _printable(value)) for name, value in rows if value]
 
