@@ -173,6 +173,22 @@ async def test_social_providers_have_buttons(place, visitor, application, custom
             await change(customer, one, enabled=False)
 
 
+async def test_a_social_provider_that_is_named_has_a_page_as_well(
+    place, visitor, application, customer
+):
+    google = await connect_social(customer, "GOOGLE")
+    try:
+        sent = await visitor.get(application.path(connection_id=google.id))
+        start = sent.headers["location"]
+        assert start.startswith(f"/sso/v1/oauth/{google.id}/start?login=")
+        visitor.path = "/login/" + start.rpartition("=")[2]
+        page = await visitor.page()
+        assert heading(page) == "Continue with Google"
+        assert start in page.text
+    finally:
+        await change(customer, google, enabled=False)
+
+
 # In a browser.
 
 

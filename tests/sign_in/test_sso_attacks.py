@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from visitors import Browser, code_of, error_of, next_code, register_totp
 from vouching import (
     answer,
@@ -19,13 +19,16 @@ from vouching import (
 
 from tenantry.call import Call
 from tenantry.caller import signed_in
+from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
+from tenantry.identity.auth_log import erasure
 from tenantry.identity.connections.model import connections
 from tenantry.identity.federation import identities
 from tenantry.identity.federation import requests as ways
 from tenantry.identity.proofs.totp import step_up
 from tenantry.identity.sessions.freshness import ByProviderAlone, Freshness
 from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.model import auth_requests
 from tenantry.tenants.memberships import invitations, leaving
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
@@ -378,6 +381,18 @@ async def test_a_provider_answers_for_somebody_that_is_known_already(place, acme
     request = await browser.prove(request, user.email)
     with pytest.raises(states.OutOfStep):
         await browser.sign_in.arrive(browser.call, request, secret)
+
+
+async def test_of_somebody_who_is_forgotten_no_answer_of_a_provider_is_left(place, acme):
+    connection = await connect(place, acme)
+    user = await place.member(acme, email="guest@elsewhere.example")
+    browser = Browser(place)
+    request = await browser.begin(organization_id=acme.id)
+    request = await arrive(browser, request, connection, somebody(user.email))
+    assert request.facts.identity
+    assert await erasure.forget(place.db, [user.id], [user.email]) == 1
+    (row,) = await place.db.fetch_all(Statement(select(auth_requests)))
+    assert (row["email"], from_json(row["facts"]).get("identity")) == (None, None)
 
 
 async def test_a_proof_ends_with_the_membership_that_it_was_for(place, acme):

@@ -317,6 +317,7 @@ class Login:
         if page == "sso":
             values["start"] = realms.start_path(found)
             values["may_choose"] = found.params.connection_id is None
+            values["provider"] = await self._provider(found)
         elif page in {"sign_in", "sign_up"}:
             values["social"] = await self._social(found)
         logos: list[str] = []
@@ -336,6 +337,11 @@ class Login:
             logos=logos,
             **values,
         )
+
+    async def _provider(self, found: AuthRequest) -> str:
+        """Return the name of the social provider that somebody is to go to, "" for an own one."""
+        named = await reading.find(self._door.db, found.facts.sso.rpartition("/")[2])
+        return "" if named is None or named.organization_id else provider_names.of(named)
 
     async def _social(self, found: AuthRequest) -> list[tuple[str, str, str]]:
         """Return the social providers: where each begins, the title of its button, or its name."""

@@ -29,7 +29,7 @@ _WINDOW = Statement(select(func.max(_some.subquery("some_requests").c.id).label(
 _patterns = json_values(bindparam("patterns", type_=Text)).subquery("patterns")
 _text = func.lower(cast(_a.params, Text).concat(func.coalesce(cast(_a.error, Text), "")))
 _MENTIONS = Statement(
-    select(_a.id, _a.params, _a.error)
+    select(_a.id, _a.params, _a.facts, _a.error)
     .where(
         _a.id > _AFTER,
         _a.id <= bindparam("last", type_=Text),
@@ -41,12 +41,18 @@ _MENTIONS = Statement(
     )
     .order_by(_a.id)
 )
-_LEFT = named(auth_requests, "id", "params", "error")
+_LEFT = named(auth_requests, "id", "params", "facts", "error")
 _left = records("left", _LEFT)
 _BLANK = Statement(
     update(auth_requests)
     .where(_a.id == _left.c.id)
-    .values(email=None, email_key=None, params=_left.c.params, error=_left.c.error)
+    .values(
+        email=None,
+        email_key=None,
+        params=_left.c.params,
+        facts=_left.c.facts,
+        error=_left.c.error,
+    )
     .returning(_a.id)
 )
 # Parameters by which an application describes a person.
@@ -79,10 +85,17 @@ async def forget(db: Session, ids: Iterable[str], addresses: Iterable[str]) -> i
 
 def _blanked(row: Row) -> dict[str, str | None]:
     params = {n: v for n, v in from_json(row["params"]).items() if n not in _OF_THEM}
+    # A sign-in that was not finished has the answer of a provider, sealed.
+    facts = {n: v for n, v in from_json(row["facts"]).items() if n != "identity"}
     error = None
     if row["error"] is not None:
         error = to_json({**from_json(row["error"]), "error_description": ""})
-    return {"id": row["id"], "params": to_json(params), "error": error}
+    return {
+        "id": row["id"],
+        "params": to_json(params),
+        "facts": to_json(facts),
+        "error": error,
+    }
 
 
 def _escaped(text: str) -> str:
