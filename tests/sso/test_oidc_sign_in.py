@@ -559,3 +559,20 @@ async def test_a_verified_answer_is_kept_sealed_and_once(place, application, vis
     assert identity.profile == {"given_name": "Ann", "family_name": "Smith"}
     assert identity.hint is None
     assert json.dumps(identity.received)
+
+
+async def test_nothing_secret_stands_in_the_log(place, application, visitor, provider):
+    conn = await oidc_connection(place, provider)
+    secrets = [CLIENT_SECRET, "s%2Bc"]
+    for answer in (None, {"error": "invalid_grant", "error_description": CLIENT_SECRET}, 500, b""):
+        if answer is not None:
+            provider.answers["/token"] = answer
+        there = await to_provider(visitor, application, conn)
+        back = provider.answer_to(there)
+        code, grant = next(reversed(provider.grants.items()))
+        secrets += [code, grant.access_token, grant.query["nonce"], state_of(there)]
+        came = await come_back(visitor, back)
+        assert CLIENT_SECRET not in came.headers["location"]
+    secrets += [got.form["code_verifier"] for got in provider.at("/token")]
+    log = place.server.log.read_text(errors="replace")
+    assert [secret for secret in secrets if secret in log] == []
