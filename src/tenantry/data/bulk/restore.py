@@ -356,7 +356,7 @@ def _client(number: int, row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-# By type: what is made of a row, or refused of it, beyond the types of its columns.
+# By type: the further checks of a row, beyond the types of its columns.
 _CHECKS: dict[str, Callable[[int, dict[str, Any]], dict[str, Any]]] = {
     archive.CLIENT.type: _client,
     archive.CONNECTION.type: _connection,
