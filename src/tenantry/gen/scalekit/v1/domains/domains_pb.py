@@ -864,8 +864,8 @@ class DomainType(Enum):
             ALLOWED_EMAIL_DOMAIN = 1
             ```
         ORGANIZATION_DOMAIN:
-            The organization owns this domain. It is for the application to read: the
-            sign-in pages ask everybody alike.
+            The organization owns this domain. Once that is proved, people with an
+            address of it sign in by the organization's connection, if one serves.
 
             ```proto
             ORGANIZATION_DOMAIN = 2
