@@ -85,6 +85,7 @@ def own_server(started_once, tmp_path):
         *(["client", name] for name in ("create", "list", "rotate", "delete")),
         *(["key", "rotate"], ["events", "tail"], ["events", "verify"]),
         *(["worker"], ["mail"], ["mail", "list"], ["mail", "show"]),
+        *(["sso"], ["sso", "decode"], ["sso", "failures"]),
     ],
 )
 def test_every_command_has_help(command, tmp_path):
