@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 from visitors import Browser, code_of, error_of, register_passkey, register_totp
 from vouching import arrive, assign, change, connect, connect_social, own, sign_in_by, somebody
@@ -191,6 +193,19 @@ async def test_the_link_of_an_invitation_is_no_way_past_it(place, acme, connecti
     accepted = await browser.sign_in.accept_invitation(browser.call, token, session=None)
     assert accepted.secret is None
     assert code_of(await sign_in_by(browser, connection, somebody(ANN)))
+
+
+async def test_a_guest_who_accepts_an_invitation_is_not_sent_to_the_provider(
+    place, acme, connection
+):
+    await place.application("Home", initiate_login_uri="https://app.example/login")
+    for email, named in (("guest@elsewhere.example", False), (ANN, True)):
+        await place.member(acme, email=email, invited=True)
+        token = (await place.link(email)).rpartition("/")[2]
+        browser = Browser(place)
+        accepted = await browser.sign_in.accept_invitation(browser.call, token, session=None)
+        asked = dict(parse_qsl(urlsplit(accepted.way.uri).query))
+        assert asked == {"login_hint": email} | ({"organization_id": acme.id} if named else {})
 
 
 async def test_a_guest_of_another_domain_goes_other_ways(place, acme, connection):

@@ -173,5 +173,9 @@ async def _way_on(db: engine.Session, accepted: Invitation) -> WayOn | None:
     way = await ways_on.of_environment(db)
     if way is None or not way.begins:
         return way
-    query = urlencode({"organization_id": accepted.organization_id, "login_hint": accepted.email})
+    members = {"organization_id": accepted.organization_id, "login_hint": accepted.email}
+    if await realms.is_guest(db, accepted.email, accepted.organization_id):
+        # The organization would lead to its provider, where a guest is a stranger.
+        del members["organization_id"]
+    query = urlencode(members)
     return replace(way, uri=f"{way.uri}{'&' if '?' in way.uri else '?'}{query}")

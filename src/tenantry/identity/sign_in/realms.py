@@ -118,6 +118,12 @@ async def enforced(
     return found
 
 
+async def is_guest(db: Session, email: str, organization_id: str) -> bool:
+    """Whether an organization signs its people in by a provider, but not people of this address."""
+    serving = await reading.of_organization(db, organization_id)
+    return bool(serving) and await enforced(db, email, organization_id) is None
+
+
 async def barrier(
     db: Session, organization_id: str, *, email: str, amr: Sequence[str]
 ) -> Barrier | None:
