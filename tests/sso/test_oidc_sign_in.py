@@ -452,6 +452,19 @@ async def test_a_connection_that_is_gone_or_off_by_now_signs_nobody_in(
     assert "code=" not in page.headers.get("location", "")
 
 
+async def test_a_way_that_began_by_another_protocol_is_none_to_here(place, application, visitor):
+    conn = await connection(place, settings={"issuer": "https://idp.example.com"}, **MANUAL)
+    await visitor.begin(application)
+    login = visitor.path.removeprefix("/login/")
+    facts = {"id": "_of a SAML request", "force_authn": False}
+    state = await requests.begin(place.database, conn.id, auth_request_id=login, facts=facts)
+    page = await visitor.get(path(conn, f"callback?state={state}&code=c"))
+    assert (page.status_code, heading(page)) == (400, "The sign-in did not work")
+    state = await requests.begin(place.database, conn.id, auth_request_id=login, facts=facts)
+    page = await visitor.get(path(conn, f"logout/callback?state={state}"))
+    assert (page.status_code, heading(page)) == (200, "You are signed out")
+
+
 async def test_metadata_that_is_not_to_be_had_is_said_before_the_browser_leaves(
     place, application, visitor, provider
 ):

@@ -95,7 +95,7 @@ class CodeFlow:
         answer = answer_of(request)
         way = await requests.take(self._door.db, answer.state)
         connection_id = request.params["connection"]
-        if way is None or way.connection_id != connection_id or not is_open(way):
+        if way is None or way.connection_id != connection_id or not _is_ours(way):
             raise Fault(
                 "invalid_request",
                 "No sign-in waits for this answer: it is over, or was answered already.",
@@ -113,9 +113,13 @@ class CodeFlow:
         return await self._door.arrived(way, identity)
 
 
-def is_open(way: Way) -> bool:
-    """Whether a way is that of a sign-in or of a test, and none of a logout."""
-    return way.auth_request_id is not None or way.test_id is not None
+def _is_ours(way: Way) -> bool:
+    """Whether a way is that of a sign-in or of a test, by a code, and none of a logout.
+
+    A connection may have been one of SAML when it began.
+    """
+    is_open = way.auth_request_id is not None or way.test_id is not None
+    return is_open and "code_verifier" in way.facts
 
 
 def answer_of(request: Request) -> Answer:

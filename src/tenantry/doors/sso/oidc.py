@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.doors.sso.code_flow import CodeFlow, answer_of, is_open
+from tenantry.doors.sso.code_flow import CodeFlow, answer_of
 from tenantry.identity.connections.model import OIDC
 from tenantry.identity.federation import requests
 from tenantry.identity.federation.model import Fault
@@ -39,7 +39,8 @@ class Logouts:
     async def left(self, request: Request) -> Response:
         """Send a browser that has signed out at the provider on to where it was to go."""
         way = await requests.take(self._door.db, answer_of(request).state)
-        if way is None or way.connection_id != request.params["connection"] or is_open(way):
+        connection_id = request.params["connection"]
+        if way is None or way.connection_id != connection_id or BACK not in way.facts:
             return self._door.pages.message("signed_out", self._door.words(request))
         return self._door.on(way.facts[BACK])
 
