@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -27,6 +28,7 @@ from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import reading, registry
 from tenantry.identity.connections.model import SECRET
+from tenantry.identity.connections.moving import Box
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import search
@@ -61,18 +63,18 @@ _ORGANIZATION = Statement(select(organizations.c.id))
 _ALGORITHMS = Statement(select(signing_keys.c.algorithm))
 
 
-async def exported(db, *, with_password_hashes=True):
+async def exported(db, *, with_password_hashes=True, box=None):
     async with db.snapshot() as snapshot:
-        pages = dump.dump(snapshot, with_password_hashes=with_password_hashes)
+        pages = dump.dump(snapshot, with_password_hashes=with_password_hashes, box=box)
         return b"".join([line async for lines in pages for line in lines])
 
 
-async def imported(db, content, *, piece=1000):
+async def imported(db, content, *, piece=1000, box=None):
     async def pieces():
         for start in range(0, len(content), piece):
             yield content[start : start + piece]
 
-    return await restore.restore(Call(SYSTEM, db, "req_1"), pieces())
+    return await restore.restore(Call(SYSTEM, db, "req_1"), pieces(), box=box)
 
 
 async def through(url, content):
@@ -303,10 +305,16 @@ def test_the_commands_move_an_environment(tmp_path, new_database, kind):
     done = old.run("import", "users", str(file), "--create-organizations", "--json")
     assert done.returncode == 0, done.stderr
     first, second = tmp_path / "first.ndjson", tmp_path / "second.ndjson"
-    assert old.run("export", "--output", str(first)).returncode == 0
+    key = tmp_path / "key"
+    key.write_text("short")
+    done = old.run("export", "--secrets-key", str(key))
+    assert done.returncode == 2
+    assert "32 bytes" in done.stderr
+    key.write_text(base64.b64encode(b"k" * 32).decode() + "\n")
+    assert old.run("export", "--output", str(first), "--secrets-key", str(key)).returncode == 0
     assert first.stat().st_mode & 0o077 == 0
     assert new.run("migrate").returncode == 0
-    done = new.run("import", "environment", str(first), "--json")
+    done = new.run("import", "environment", str(first), "--json", "--secrets-key", str(key))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["membership"] == 50
     assert new.run("export", "-o", str(second)).returncode == 0
@@ -381,7 +389,7 @@ async def _api(server):
     await wire.aclose()
 
 
-async def test_a_connection_comes_back_without_its_secret_and_waits_for_another(
+async def test_a_connection_comes_back_with_its_secret_only_under_a_key_for_the_file(
     call, db, new_database
 ):
     customer = {"organization_external_id": "acme", "organization_name": "Acme"}
@@ -411,6 +419,18 @@ async def test_a_connection_comes_back_without_its_secret_and_waits_for_another(
         assert (moved.status, moved.enabled, moved.secret) == ("IN_PROGRESS", False, None)
         assert (await reading.find(other, saml.id)).serves
         assert await exported(other) == content
+    box = Box(b"k" * 32)
+    content = await exported(db, box=box)
+    assert content == await exported(db, box=box)
+    assert b"a secret" not in content
+    async with open_database(new_database("sqlite"), b"2" * 32, pool_size=2) as other:
+        with pytest.raises(errors.InvalidArgument, match="sealed_secret: was sealed by another"):
+            await imported(other, content, box=Box(b"x" * 32))
+        await imported(other, content, box=box)
+        moved = await reading.find(other, oidc.id)
+        assert moved.serves
+        assert registry.secret_of(other, moved) == "a secret"
+        assert await exported(other, box=box) == content
 
 
 CONNECTION = {

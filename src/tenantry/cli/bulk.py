@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.data.bulk.formats import Format
     from tenantry.data.bulk.report import Report
+    from tenantry.identity.connections.moving import Box
 
 app = typer.Typer(no_args_is_help=True, help="Bring users in, or a whole environment.")
 
@@ -108,11 +110,23 @@ def users(
         raise typer.Exit(1)
 
 
+SecretsKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--secrets-key",
+        dir_okay=False,
+        exists=True,
+        help="File with the key, 32 bytes in base64, that seals secrets of connections.",
+    ),
+]
+
+
 @app.command("environment")
-def environment(file: File, *, as_json: AsJson = False) -> None:
+def environment(file: File, *, secrets_key: SecretsKey = None, as_json: AsJson = False) -> None:
     """Import what `tenantry export` wrote, into a fresh database; stop the server meanwhile."""
     from tenantry.data.bulk import restore
 
+    box = _box(secrets_key)
     with ExitStack() as stack:
         source = stack.enter_context(_opened(file))
         progress = stack.enter_context(Progress(_size(file)))
@@ -121,7 +135,7 @@ def environment(file: File, *, as_json: AsJson = False) -> None:
             progress.rows(sum(counts.values()), 0)
 
         async def work(call: Call) -> dict[str, int]:
-            return await restore.restore(call, _pieces(source, progress), told=told)
+            return await restore.restore(call, _pieces(source, progress), told=told, box=box)
 
         counts = running.with_call(work)
     if as_json:
@@ -143,6 +157,7 @@ def export(
             help="Hashes of passwords too: keep the file as you keep them.",
         ),
     ] = False,
+    secrets_key: SecretsKey = None,
 ) -> None:
     """Write the whole environment as NDJSON, for `tenantry import environment`.
 
@@ -152,10 +167,13 @@ def export(
     from tenantry.data.bulk import dump
     from tenantry.db.engine import Database
 
+    box = _box(secrets_key)
+
     async def work(call: Call) -> None:
         assert isinstance(call.db, Database)
         async with call.db.snapshot() as db:
-            async for lines in dump.dump(db, with_password_hashes=with_password_hashes):
+            pages = dump.dump(db, with_password_hashes=with_password_hashes, box=box)
+            async for lines in pages:
                 file.writelines(lines)
 
     with ExitStack() as stack:
@@ -165,6 +183,20 @@ def export(
         file.flush()
     if output:
         running.remark(f"wrote {output}")
+
+
+def _box(file: Path | None) -> Box | None:
+    """Return what seals secrets by the key in a file."""
+    from tenantry.identity.connections.moving import Box
+
+    if file is None:
+        return None
+    try:
+        return Box(base64.b64decode(file.read_bytes().strip(), validate=True))
+    except ValueError:
+        raise typer.BadParameter(
+            "must hold 32 bytes in base64", param_hint="--secrets-key"
+        ) from None
 
 
 def _stdout() -> BinaryIO:

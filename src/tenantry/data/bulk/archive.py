@@ -6,9 +6,10 @@ whole. The order of lines and members depends on nothing but the content, so two
 by their bytes.
 
 Secrets of clients and API tokens are in it as they are kept, by their digests: programs go on with
-what they have. Those of connections are not in it: they are sealed by the deployment's own key, and
-a file that gave them away would be worth stealing. So are our key pairs for SAML. A connection that
-needs a secret comes back incomplete, and is enabled again once it has one.
+what they have. Those of connections are sealed by the deployment's own key, so they are in it only
+where the writer gives a key for the file, and sealed by that one. Without it, a connection that
+needs a secret comes back incomplete, and is enabled again once it has one. Our key pairs for SAML
+belong to the deployment: identity providers that check our signatures read its metadata anew.
 
 Not in it, because it belongs to the deployment or is over soon: management clients and their
 secrets, signing keys, revoked tokens and spent assertions, portal links and sessions, mail, replies
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Table
 
 FORMAT = 1
+SEALED = "sealed_secret"  # member of a connection: its secret, sealed for the file
 START, END = "environment", "end"
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from tenantry.data.bulk.archive import Kind
     from tenantry.db.engine import Row, Session
+    from tenantry.identity.connections.moving import Box
 
 _PAGE = 1000
 _ORGANIZATIONS = 200  # on a page, each with all that it owns but its members
@@ -115,16 +116,23 @@ _OWNED = (
 )
 
 
-async def dump(db: Session, *, with_password_hashes: bool) -> AsyncIterator[list[bytes]]:
-    """Yield the lines of the environment; the session is a snapshot."""
+async def dump(
+    db: Session, *, with_password_hashes: bool, box: Box | None = None
+) -> AsyncIterator[list[bytes]]:
+    """Yield the lines of the environment; the session is a snapshot.
+
+    Secrets of connections are among them only where there is a ``box`` to seal them by.
+    """
     count = 0
-    async for lines in _lines(db, with_password_hashes=with_password_hashes):
+    async for lines in _lines(db, box, with_password_hashes=with_password_hashes):
         count += len(lines)
         yield lines
     yield [_line({"type": archive.END, "lines": count})]
 
 
-async def _lines(db: Session, *, with_password_hashes: bool) -> AsyncIterator[list[bytes]]:
+async def _lines(
+    db: Session, box: Box | None, *, with_password_hashes: bool
+) -> AsyncIterator[list[bytes]]:
     start = await db.fetch_one(_ENVIRONMENT)
     assert start is not None
     yield [
@@ -137,10 +145,10 @@ async def _lines(db: Session, *, with_password_hashes: bool) -> AsyncIterator[li
             }
         )
     ]
-    async for lines in _of_environment(db):
+    async for lines in _of_environment(db, box):
         yield lines
     async for page in _pages(db, _ORGANIZATIONS_PAGE, "id", take=_ORGANIZATIONS):
-        yield await _organizations(db, page)
+        yield await _organizations(db, page, box)
     without = () if with_password_hashes else ("password_hash",)
     async for page in _pages(db, _USERS, "id"):
         yield [_written(archive.USER, row, without) for row in page]
@@ -152,7 +160,7 @@ async def _lines(db: Session, *, with_password_hashes: bool) -> AsyncIterator[li
         yield [_written(archive.API_TOKEN, row) for row in page]
 
 
-async def _of_environment(db: Session) -> AsyncIterator[list[bytes]]:
+async def _of_environment(db: Session, box: Box | None) -> AsyncIterator[list[bytes]]:
     async for page in _pages(db, _PERMISSIONS, "id"):
         yield [_written(archive.PERMISSION, row) for row in page]
     found = await db.fetch_all(_ROLES_OF_ENVIRONMENT)
@@ -166,7 +174,7 @@ async def _of_environment(db: Session) -> AsyncIterator[list[bytes]]:
     async for page in _pages(db, _USER_ATTRIBUTES, "kind", "key"):
         yield [_written(archive.USER_ATTRIBUTE, row) for row in page]
     async for page in _pages(db, _SOCIAL, "id"):
-        yield [_written(archive.CONNECTION, row) for row in page]
+        yield [_connection(db, row, box) for row in page]
 
 
 async def _pages(
@@ -183,14 +191,17 @@ async def _pages(
         after = {name: page[-1][name] for name in key}
 
 
-async def _organizations(db: Session, page: Sequence[Row]) -> list[bytes]:
+async def _organizations(db: Session, page: Sequence[Row], box: Box | None) -> list[bytes]:
     """Return the lines of organizations, each followed by what it owns."""
     ids = to_json([row["id"] for row in page])
     owned: dict[str, list[bytes]] = {row["id"]: [] for row in page}
     for kind, statement in _OWNED:
         rows = sorted(await db.fetch_all(statement, ids=ids), key=itemgetter("organization_id"))
         for organization_id, some in groupby(rows, key=itemgetter("organization_id")):
-            owned[organization_id] += [_written(kind, row) for row in _in_order(kind, some)]
+            owned[organization_id] += [
+                _connection(db, row, box) if kind is archive.CONNECTION else _written(kind, row)
+                for row in _in_order(kind, some)
+            ]
     return [
         line for row in page for line in (_written(archive.ORGANIZATION, row), *owned[row["id"]])
     ]
@@ -214,8 +225,17 @@ def _bases_first(rows: Iterable[Row]) -> list[Row]:
 
 
 def _written(kind: Kind, row: Row, without: Iterable[str] = ()) -> bytes:
-    if kind is archive.CONNECTION:
-        row = moving.portable(Connection.from_row(row)).to_row()
+    return _line(_members(kind, row, without))
+
+
+def _connection(db: Session, row: Row, box: Box | None) -> bytes:
+    """Return the line of a connection, whose secret is sealed for the file or left out."""
+    connection, sealed = moving.packed(db, Connection.from_row(row), box)
+    members = _members(archive.CONNECTION, connection.to_row(), ())
+    return _line(members if sealed is None else {**members, archive.SEALED: sealed})
+
+
+def _members(kind: Kind, row: Row, without: Iterable[str]) -> dict[str, Any]:
     members: dict[str, Any] = {"type": kind.type}
     for column in kind.columns:
         value = row[column.name]
@@ -228,7 +248,7 @@ def _written(kind: Kind, row: Row, without: Iterable[str] = ()) -> bytes:
         members[kind.spelled(column.name)] = value
     if kind.references:
         members[kind.references] = sorted(from_json(row[kind.references] or "[]"))
-    return _line(members)
+    return members
 
 
 def _line(members: Mapping[str, Any]) -> bytes:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.data.bulk.formats import Record
     from tenantry.db.engine import Session
+    from tenantry.identity.connections.moving import Box
 
 _BATCH = 1000
 _MAX_LINE = 16 << 20  # bytes
@@ -132,10 +133,12 @@ async def restore(
     pieces: AsyncIterator[bytes],
     *,
     told: Callable[[Mapping[str, int]], None] = lambda _counts: None,
+    box: Box | None = None,
 ) -> dict[str, int]:
     """Import the file of an environment, and return how many of each type there were.
 
-    ``told`` gets the same while it goes on.
+    ``told`` gets the same while it goes on. Secrets of connections are taken where there is the
+    ``box`` that they were sealed by.
 
     Raises:
         errors.InvalidArgument: the database is not fresh, or the file is not one of an
@@ -149,7 +152,7 @@ async def restore(
                 raise errors.InvalidArgument(_NOT_FRESH.format(what))
         for statement in _CLEAR:
             await db.fetch_all(statement)
-        restoring = _Restoring(db, told)
+        restoring = _Restoring(db, told, box)
         reader = formats.ndjson(_MAX_LINE)
         async for piece in pieces:
             for record in reader.feed(piece):
@@ -167,6 +170,7 @@ async def restore(
 class _Restoring:
     db: Session
     told: Callable[[Mapping[str, int]], None]
+    box: Box | None
     counts: dict[str, int] = field(default_factory=dict)
     lines: int = 0
     ended: bool = False
@@ -197,7 +201,11 @@ class _Restoring:
         if kind is not self.kind or len(self.batch) == _BATCH:
             await self._write()
             self.kind = kind
-        self.batch.append((number, _row(kind, number, members)))
+        sealed = members.pop(archive.SEALED, None) if kind is archive.CONNECTION else None
+        row = _row(kind, number, members)
+        if kind is archive.CONNECTION:
+            row = self._connection(number, row, sealed)
+        self.batch.append((number, row))
 
     async def finish(self) -> None:
         """Make sure that the file was whole."""
@@ -213,6 +221,17 @@ class _Restoring:
                 )
         for algorithm in self.algorithms - {keys.RS256}:  # which every deployment has
             await keys.ensure_algorithm(self.db, algorithm)
+
+    def _connection(self, number: int, row: dict[str, Any], sealed: Any) -> dict[str, Any]:
+        """Return the row of a connection as it can be here, whatever the file says of it."""
+        connection = Connection.from_row({**row, "secret": None})
+        if problem := moving.problem(connection):
+            raise _wrong(number, problem)
+        try:
+            sealed = None if sealed is None else str(sealed)
+            return moving.unpacked(self.db, connection, sealed, self.box).to_row()
+        except moving.WrongKey:
+            raise _wrong(number, f"{archive.SEALED}: was sealed by another key") from None
 
     async def _start(self, number: int, members: dict[str, Any]) -> None:
         if members.get("format") != archive.FORMAT:
@@ -328,14 +347,6 @@ def _user(_number: int, row: dict[str, Any]) -> dict[str, Any]:
     return row | {"email_key": email_addresses.key(row["email"])}
 
 
-def _connection(number: int, row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of a connection as it can be without a secret, whatever the file says."""
-    connection = Connection.from_row({**row, "secret": None})
-    if problem := moving.problem(connection):
-        raise _wrong(number, problem)
-    return moving.portable(connection).to_row()
-
-
 def _client(number: int, row: dict[str, Any]) -> dict[str, Any]:
     """Return the row of a client that is an environment's: one for management would open it."""
     type_, owner = row["client_type"], row["organization_id"]
@@ -359,7 +370,6 @@ def _client(number: int, row: dict[str, Any]) -> dict[str, Any]:
 # By type: the further checks of a row, beyond the types of its columns.
 _CHECKS: dict[str, Callable[[int, dict[str, Any]], dict[str, Any]]] = {
     archive.CLIENT.type: _client,
-    archive.CONNECTION.type: _connection,
     archive.USER.type: _user,
 }
 

@@ -1,22 +1,103 @@
-"""Connections as they move to another deployment: without secrets, which are sealed by this one."""
+"""Connections as they move to another deployment: without secrets, or with them under another key.
+
+A deployment's own key seals them in its database, and stays there. A file has them only where its
+writer gave a key for it, which the reader has to give as well.
+"""
 
 from __future__ import annotations
 
+import base64
+import hmac
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tenantry.identity.connections import completeness
-from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tenantry.identity.connections import completeness, registry
+from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH, SECRET
 
 if TYPE_CHECKING:
+    from tenantry.db.engine import Session
     from tenantry.identity.connections.model import Connection
+
+KEY_BYTES = 32
+_NONCE = 12
+
+
+class WrongKey(Exception):
+    """A secret was sealed under another key, for another connection, or was changed."""
+
+
+class Box:
+    """Seals secrets of a file by AES-256-GCM, each the same way each time: files are compared.
+
+    So its nonce is made of the secret and the connection (as RFC 5297 does), and no two of them
+    that differ have the same.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        """Take a key of 32 bytes.
+
+        Raises:
+            ValueError: it is not as long.
+
+        """
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"must be {KEY_BYTES} bytes in base64")
+        self._aead = AESGCM(hmac.digest(key, b"secrets of connections", "sha256"))
+        self._nonces = hmac.digest(key, b"nonces of secrets of connections", "sha256")
+
+    def seal(self, connection_id: str, plain: bytes) -> str:
+        """Return nonce and ciphertext in base64."""
+        about = connection_id.encode()
+        nonce = hmac.digest(self._nonces, about + b"\0" + plain, "sha256")[:_NONCE]
+        return base64.b64encode(nonce + self._aead.encrypt(nonce, plain, about)).decode()
+
+    def open(self, connection_id: str, sealed: str) -> bytes:
+        """Return the secret in the clear.
+
+        Raises:
+            WrongKey: it was sealed under another key, for another connection, or was changed.
+
+        """
+        try:
+            raw = base64.b64decode(sealed, validate=True)
+            return self._aead.decrypt(raw[:_NONCE], raw[_NONCE:], connection_id.encode())
+        except (InvalidTag, ValueError):
+            raise WrongKey from None
+
+
+def packed(db: Session, connection: Connection, box: Box | None) -> tuple[Connection, str | None]:
+    """Return a connection as a file has it, and its secret for it, where there is a key."""
+    if box is None or connection.secret is None:
+        return portable(connection), None
+    return connection, box.seal(connection.id, registry.secret_of(db, connection).encode())
+
+
+def unpacked(
+    db: Session, connection: Connection, sealed: str | None, box: Box | None
+) -> Connection:
+    """Return a connection of a file as this deployment keeps it.
+
+    Raises:
+        WrongKey: see `Box.open`.
+
+    """
+    if sealed is None or box is None:
+        return portable(connection)
+    plain = box.open(connection.id, sealed)
+    return _standing(replace(connection, secret=db.vault.encrypt(plain, SECRET)))
 
 
 def portable(connection: Connection) -> Connection:
     """Return a connection without its secret: not complete any more, and off, if it needs one."""
-    bare = replace(connection, secret=None)
-    status = completeness.status(bare)
-    return replace(bare, status=status, enabled=bare.enabled and status == COMPLETED)
+    return _standing(replace(connection, secret=None))
+
+
+def _standing(connection: Connection) -> Connection:
+    status = completeness.status(connection)
+    return replace(connection, status=status, enabled=connection.enabled and status == COMPLETED)
 
 
 def problem(connection: Connection) -> str:
