@@ -7,9 +7,9 @@ only where the environment has registered it, so that no provider of a customer 
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import TYPE_CHECKING, Any
 
+from tenantry import strict_json
 from tenantry.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.tenants.user_attributes import reading
 from tenantry.tenants.user_attributes.model import CUSTOM, RESERVED, SSO
@@ -96,13 +96,10 @@ def _typed(datatype: str, values: Sequence[str]) -> Any:
         return word in _YES if word in _YES | _NO else None
     if datatype in {"NUMBER", "OBJECT"}:
         kinds: tuple[type, ...] = (int, float) if datatype == "NUMBER" else (dict,)
-        with contextlib.suppress(ValueError, RecursionError):
-            read = json.loads(first, parse_constant=_no_constant)
+        # PostgreSQL cannot keep a NUL.
+        with contextlib.suppress(ValueError):
+            read = None if r"\u0000" in first else strict_json.loads(first)
             if isinstance(read, kinds) and not isinstance(read, bool):
                 return read
         return None
     return first
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)

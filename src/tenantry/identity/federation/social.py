@@ -7,10 +7,10 @@ the code, says whose it is.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tenantry import strict_json
 from tenantry.identity.connections import providers
 from tenantry.identity.connections.oidc import authorization, callback, faults, profile, userinfo
 from tenantry.identity.connections.oidc.faults import OIDCError
@@ -212,8 +212,9 @@ def _name(answer: Answer) -> dict[str, str]:
     if not 0 < len(text) <= _NAME_MAX:
         return {}
     try:
-        found = json.loads(text)["name"]
+        found = strict_json.loads(text)["name"]
         names = {"given_name": found.get("firstName"), "family_name": found.get("lastName")}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return {}
-    return {name: value for name, value in names.items() if isinstance(value, str) and value}
+    good = {name: value for name, value in names.items() if isinstance(value, str) and value}
+    return {name: value for name, value in good.items() if value.isprintable()}
