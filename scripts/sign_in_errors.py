@@ -23,8 +23,10 @@ _BEGINNING = """\
 <!-- Made from the catalogue by `make gen`; never edited. -->
 
 A sign-in that fails ends at the application's redirect URI with `error`, a code of this page, and
-`error_description`, a sentence about this one case. The page of a connection's test shows the same,
-with what to do, in English and German.
+`error_description`, a sentence about this one case. So it does if the provider is not even reached.
+Only somebody that our own sign-in page sends there, by an address or a button, sees code and
+sentence on a page of ours, which leads back to the other ways to sign in. The page of a test of a
+connection shows the same, with what to do, in English and German.
 
 ## A message that you have at hand
 

@@ -22,6 +22,7 @@ _SAME_IN_GERMAN = {
 # Keys that a template puts together of values that the rooms have.
 _BUILT = {
     *("sign_in.not_a_member", "sign_in.authenticate_again"),
+    *("sso.continue", "social.continue"),
     *(f"activity.{activity}" for activity in ACTIVITIES),
 }
 

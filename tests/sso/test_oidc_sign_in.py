@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from aiohttp import web
-from connections_of_tests import connection, path, switch
+from connections_of_tests import connection, go, path, start, switch
 from hosted import answered, heading
 from jwts_of_providers import jwk, key_of, private_key
 from oidc_sign_ins import (
@@ -470,12 +470,12 @@ async def test_metadata_that_is_not_to_be_had_is_said_before_the_browser_leaves(
 ):
     conn = await oidc_connection(place, provider)
     provider.answers["/.well-known/openid-configuration"] = 500
-    await visitor.begin(application)
-    login = visitor.path.removeprefix("/login/")
-    page = await visitor.get(path(conn, f"start?login={login}"))
-    assert (page.status_code, heading(page)) == (400, "The sign-in did not work")
+    page = await start(visitor, application, conn)
+    assert (page.status_code, heading(page)) == (400, "Single sign-on does not work just now")
     assert "discovery document could not be fetched" in page.text
     assert provider.issuer not in page.text
+    sent = await go(visitor, application, connection_id=conn.id)
+    assert "discovery document could not be fetched" in answered(sent)["error_description"]
 
 
 async def test_one_organization_does_not_take_all_customers_of_microsoft(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -91,6 +92,38 @@ async def test_a_sign_in_by_github_goes_all_the_way_to_tokens(
         (got,) = provider.at(at)
         assert got.headers["authorization"].startswith("Bearer ")
         assert got.headers["user-agent"]  # GitHub refuses requests without one
+
+
+async def test_a_second_factor_of_ours_is_asked_for_after_a_social_provider(
+    place, application, visitor, provider
+):
+    email = f"{unique('ann')}@example.com"
+    user = await place.make.user(email=email)
+    recovery_codes = await place.second_factor(user["id"])
+    as_github(provider, email)
+    conn = await social(place, provider)
+    there = await to_provider(visitor, application, conn)
+    arrival = await come_back(visitor, provider.answer_to(there))
+    sent = await visitor.get(local(visitor, arrival.headers["location"]))
+    assert (sent.status_code, sent.headers["location"]) == (303, visitor.path)
+    assert heading(await visitor.page()) == "One more step"
+    # Neither the answer nor the provider once more goes past it.
+    again = await visitor.get(local(visitor, arrival.headers["location"]))
+    assert again.headers["location"] == visitor.path
+    page = await visitor.refused("second-factor", code="000000")
+    assert heading(page) == "One more step"
+    done = await visitor.step("second-factor", code=recovery_codes[0], page="recovery")
+    tokens = await application.tokens(visitor.http, answered(done)["code"])
+    claims = claims_of(tokens["id_token"])
+    assert (claims["sub"], claims["amr"][0]) == (user["id"], conn.id)
+    # A code of the app does as well, in another browser.
+    async with place.visitor() as elsewhere:
+        there = await to_provider(elsewhere, application, conn)
+        arrival = await come_back(elsewhere, provider.answer_to(there))
+        await elsewhere.get(local(elsewhere, arrival.headers["location"]))
+        # That of this time step is used up by now.
+        code = place.apps[user["id"]].at(int(time.time()), counter_offset=1)
+        answered(await elsewhere.step("second-factor", code=code))
 
 
 @pytest.mark.parametrize("form", [True, False])
@@ -229,7 +262,7 @@ async def test_a_connection_without_a_client_or_an_endpoint_says_so(
         await visitor.begin(application)
         login = visitor.path.removeprefix("/login/")
         page = await visitor.get(path(conn, f"start?login={login}"))
-        assert (page.status_code, heading(page)) == (400, "The sign-in did not work")
+        assert (page.status_code, heading(page)) == (400, "Single sign-on does not work just now")
     conn = await social(place, provider, settings={"user_info_uri": ""})
     there = await to_provider(visitor, application, conn)
     assert told(await come_back(visitor, provider.answer_to(there)))["error"] == "server_error"

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tenantry.settings import Settings
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+# Of one sign-in to identity providers: each is remembered until it is answered, or too old. Nobody
+# needs more of them, so it is no setting.
+_WAYS = "20/hour"
 _memories: dict[str, Memory] = {}  # by limit: all windows in one are of one length
 
 
@@ -43,6 +46,7 @@ class Rates:
         }
         url = settings.rate_limit_storage
         redis = Redis(url) if url and any(rates.values()) else None
+        rates["ways"] = _WAYS
         return cls(
             {
                 name: Limit(name, rate, redis or _memories.setdefault(name, Memory()))
@@ -109,6 +113,15 @@ class Rates:
 
         """
         return await self._take("sign-ins", network(address))
+
+    async def take_way(self, auth_request_id: str) -> dict[str, str]:
+        """Count a way of this sign-in to an identity provider.
+
+        Raises:
+            errors.RateLimited: there were too many.
+
+        """
+        return await self._take("ways", auth_request_id)
 
     async def _take(self, name: str, key: str) -> dict[str, str]:
         limit = self._limits.get(name)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.federation.model import Identity
     from tenantry.identity.federation.model import Request as Way
+    from tenantry.identity.sign_in.model import AuthRequest
 
 _MOST_MEMBERS = 50
 # That tokens, keys and userinfo may take together, while somebody looks at an empty page.
@@ -62,16 +63,16 @@ class CodeFlow:
         """Return their routes; an answer comes in the query, or as a form of the provider's."""
         door, path = self._door, f"/sso/v1/{self._type.lower()}/{{connection}}"
         return [
-            Route("GET", f"{path}/start", door.page(self.start)),
+            Route("GET", f"{path}/start", door.start(self._type, self.start)),
             tests.route(door, self._type, self.test),
             Route("GET", f"{path}/callback", door.page(self.callback)),
             Route("POST", f"{path}/callback", door.page(self.callback)),
         ]
 
-    async def start(self, request: Request) -> Response:
+    async def start(
+        self, request: Request, connection: Connection, waiting: AuthRequest
+    ) -> Response:
         """Send the browser of a sign-in to the provider."""
-        waiting = await self._door.auth_request(request)
-        connection = await self._door.connection(request, self._type)
         params = waiting.params
         asked = Asked(
             login_hint=waiting.email or params.login_hint,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from tenantry import errors
 from tenantry.access.clients import ways_on
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
@@ -13,7 +14,7 @@ from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.connections.model import DRAFT, IDP_SIMULATOR
 from tenantry.identity.federation import requests
 from tenantry.identity.federation.model import Fault
-from tenantry.identity.sign_in import federating
+from tenantry.identity.sign_in import federating, states
 from tenantry.identity.sign_in import requests as auth_requests
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
 from tenantry.identity.sign_in.model import Answer
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
 
 class Gone(Exception):
     """There is no sign-in of this browser that could go on."""
+
+
+class Go(Protocol):
+    """The way of a sign-in to a provider, of each protocol; it may raise `Fault`."""
+
+    async def __call__(
+        self, request: Request, connection: Connection, waiting: AuthRequest, /
+    ) -> Response: ...
 
 
 class Door(door.Door):
@@ -62,6 +71,27 @@ class Door(door.Door):
                 return self.said(request, fault)
 
         return super().page(answered)
+
+    def start(self, type_: str, go: Go) -> Handler:
+        """Return the handler that sends the browser of a sign-in to a provider of this type.
+
+        A fault is told to the application if it led the browser here. A person that came from our
+        page goes back there: other ways to sign in may be left.
+        """
+
+        async def begun(request: Request) -> Response:
+            waiting = await self.auth_request(request)
+            try:
+                await self._count(waiting)
+                return await go(request, await self.connection(request, type_), waiting)
+            except Fault as fault:
+                # On our page there was an address to give, or the person was known.
+                if waiting.state != states.SSO_PENDING or waiting.email is not None:
+                    return self.said(request, fault, f"/login/{waiting.id}")
+                connection_id = request.params["connection"]
+                return await self._failed(request, waiting.id, fault, connection_id)
+
+        return self.page(begun)
 
     def call(self, request: Request) -> Call:
         """Return the call that a request makes to the rooms."""
@@ -162,16 +192,7 @@ class Door(door.Door):
         if way.test_id is not None:
             path = await connection_tests.fail(self.db, way.test_id, fault)
             return self.on(f"{self.public_url}{path}")
-        answer = await federating.failed(
-            self.parts.sign_in,
-            self.call(request),
-            way.auth_request_id or "",
-            fault,
-            connection_id=way.connection_id,
-        )
-        if answer is None:
-            return await self.gone(request)
-        return answers.response(answer, request.headers.get("accept-language", ""))
+        return await self._failed(request, way.auth_request_id or "", fault, way.connection_id)
 
     def on(self, location: str) -> Response:
         """Return the redirect of a browser that is done with a provider."""
@@ -187,16 +208,48 @@ class Door(door.Door):
             link = way.uri, words("page.continue_to", app=way.app or self.pages.look.brand.name)
         return self.pages.message("gone", words, status=410, link=link)
 
-    def said(self, request: Request, fault: Fault) -> Response:
-        """Return the page of a fault that no application can be told of."""
+    def said(self, request: Request, fault: Fault, back: str = "") -> Response:
+        """Return the page of a fault that no application is told of; ``back`` is a page of ours."""
         words = self.words(request)
         return self.pages.message(
-            "failed",
+            "not_begun" if back else "failed",
             words,
             status=400,
             said=explanations.say(words.language, fault.error, fault.description).description,
             quoted=fault.error,
+            link=(back, words("not_begun.link")) if back else None,
         )
+
+    async def _failed(
+        self, request: Request, auth_request_id: str, fault: Fault, connection_id: str
+    ) -> Response:
+        """End a sign-in, and take its browser to the application with the error."""
+        answer = await federating.failed(
+            self.parts.sign_in,
+            self.call(request),
+            auth_request_id,
+            fault,
+            connection_id=connection_id,
+        )
+        if answer is None:
+            return await self.gone(request)
+        return answers.response(answer, request.headers.get("accept-language", ""))
+
+    async def _count(self, waiting: AuthRequest) -> None:
+        """Count a way to a provider: each is remembered for a while.
+
+        Raises:
+            Fault: the sign-in has begun so many that no person does it.
+
+        """
+        try:
+            await self.parts.rates.take_way(waiting.id)
+        except errors.RateLimited:
+            raise Fault(
+                "invalid_request",
+                "This sign-in was sent to an identity provider too often.",
+                hint="Begin a new sign-in at the application.",
+            ) from None
 
 
 def _not_active() -> Fault:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.saml.bindings import Query
     from tenantry.identity.federation.model import Request as Way
     from tenantry.identity.federation.model import Sent
+    from tenantry.identity.sign_in.model import AuthRequest
     from tenantry.web import Request
 
 PATH = "/sso/v1/saml/{connection}"
@@ -48,7 +49,7 @@ def routes(door: Door) -> list[Route]:
     return [
         Route("GET", PATH, saml.metadata),
         Route("GET", f"{PATH}/metadata", saml.metadata),
-        Route("GET", f"{PATH}/start", door.page(saml.start)),
+        Route("GET", f"{PATH}/start", door.start(SAML, saml.start)),
         tests.route(door, SAML, saml.test),
         *(
             Route(verb, f"{PATH}/{path}", door.page(saml.slo))
@@ -85,10 +86,10 @@ class Saml:
             headers["content-disposition"] = f'attachment; filename="{found.id}.xml"'
         return Response(200, document, headers)
 
-    async def start(self, request: Request) -> Response:
+    async def start(
+        self, request: Request, connection: Connection, waiting: AuthRequest
+    ) -> Response:
         """Send the browser of a sign-in to the identity provider."""
-        waiting = await self._door.auth_request(request)
-        connection = await self._door.connection(request, SAML)
         params = waiting.params
         sent = await signing_in.start(
             self._door.db,
