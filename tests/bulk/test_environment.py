@@ -47,6 +47,7 @@ LEFT_OUT = {
     *("passwordless_requests", "attempts", "webauthn_challenges", "known_origins"),
     # Sealed; and people prove themselves anew.
     *("connection_tests", "saml_key_pairs"),
+    "app_connections",  # the applications that use them stay
     *("federation_requests", "seen_assertions", "federated_sessions"),  # over soon
     *("passkeys", "totp_registrations", "recovery_codes", "interceptors"),  # sealed, or of its host
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others

@@ -124,11 +124,6 @@ async def test_one_of_an_organization_is_none_of_the_environment(api, connection
         await api.connections.delete_environment_connection(connection_id=made["id"])
 
 
-async def test_connections_of_applications_are_not_in_this_version(api):
-    answer = await api.connections.list_app_connections(page_size=10)
-    assert answer.get("connections", []) == []
-
-
 async def test_the_result_of_a_test_is_only_there_where_there_is_one(api, connections):
     made = await connections.make()
     with refused("NOT_FOUND"):

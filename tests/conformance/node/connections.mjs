@@ -97,9 +97,33 @@ await step('list_by_domain', async () => {
   assert.deepEqual(nobody.connections, [])
 })
 
+// The SDK lists them and makes none.
 await step('list_app', async () => {
-  const { connections: found } = await connections.listAppConnections({ pageSize: 10 })
-  assert.deepEqual(found, [])
+  const keys = [`one-${run}`, `two-${run}`]
+  const grant = { grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret }
+  const tokens = await fetch(`${url}/oauth/token`, {
+    method: 'POST',
+    body: new URLSearchParams(grant),
+  })
+  const { access_token: token } = await tokens.json()
+  for (const key of keys) {
+    const made = await fetch(`${url}/api/v1/connections?flags.is_app=true`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ provider_key: 'NOTION', type: 'OAUTH', key_id: key }),
+    })
+    assert.ok(made.ok, await made.text())
+  }
+  const of = { provider: 'NOTION', pageSize: 1 }
+  const first = await connections.listAppConnections(of)
+  const second = await connections.listAppConnections({ ...of, pageToken: first.nextPageToken })
+  const found = [...second.connections, ...first.connections]
+  assert.deepEqual(
+    found.map((one) => [one.type, one.enabled, one.providerKey, one.keyId]),
+    keys.map((key) => [OAUTH, true, 'NOTION', key]),
+  )
+  const { connections: none } = await connections.listAppConnections({ provider: 'ZOOM' })
+  assert.deepEqual(none, [])
 })
 
 await step('not_found', async () => {

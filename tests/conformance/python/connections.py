@@ -12,12 +12,15 @@ from scalekit.v1.connections.connections_pb2 import (
     COMPLETED,
     DRAFT,
     GITHUB,
+    GOOGLE_DWD,
     IDP_SIMULATOR,
     OAUTH,
     OIDC,
     OKTA,
     SAML,
     CreateConnection,
+    Flags,
+    GoogleDWDConfig,
     OAuthConnectionConfig,
     UpdateConnection,
 )
@@ -45,6 +48,11 @@ def create_organization(name):
 def create(organization_id, provider, type_):
     given = CreateConnection(provider=provider, type=type_)
     return connections.create_connection(organization_id, given)[0].connection
+
+
+def create_app(provider_key, type_, key_id=None):
+    given = CreateConnection(provider_key=provider_key, type=type_, key_id=key_id)
+    return connections.create_environment_connection(given, Flags(is_app=True))[0].connection
 
 
 def get(connection_id):
@@ -110,8 +118,44 @@ with step("environment"):
     assert after.oauth_config.client_secret.value == "********tHub"
     assert connections.get_environment_connection(made.id)[0].connection == after
 
+with step("app"):
+    apps = [create_app("HUBSPOT", OAUTH) for _ in range(2)]
+    made = apps[0]
+    assert (made.provider_key, made.type, made.enabled) == ("HUBSPOT", OAUTH, True)
+    assert made.key_id.startswith("hubspot-")
+    assert "hubspot.com" in made.oauth_config.authorize_uri.value
+    assert made.oauth_config.token_uri.value
+    assert made.oauth_config.user_info_uri.value
+    config = OAuthConnectionConfig(client_id=StringValue(value="us"), client_secret=secret)
+    after = connections.update_environment_connection(
+        made.id, UpdateConnection(provider_key="HUBSPOT", type=OAUTH, oauth_config=config)
+    )[0].connection
+    assert after.oauth_config.client_id.value == "us"
+    assert after.oauth_config.authorize_uri == made.oauth_config.authorize_uri
+    assert connections.get_environment_connection(made.id)[0].connection == after
+
+with step("app_delegated"):
+    made = create_app("GOOGLEDWD", GOOGLE_DWD, key_id=f"drive-{RUN}")
+    assert (made.key_id, made.enabled) == (f"drive-{RUN}", True)
+    account = StringValue(value='{"type": "service_account"}')
+    config = GoogleDWDConfig(service_account_json=account, scopes=["drive"])
+    after = connections.update_environment_connection(
+        made.id, UpdateConnection(provider_key="GOOGLEDWD", google_dwd_config=config)
+    )[0].connection
+    assert list(after.google_dwd_config.scopes) == ["drive"]
+    assert after.google_dwd_config.token_uri.value
+    assert not after.google_dwd_config.HasField("service_account_json")
+
 with step("list_app"):
-    assert not connections.list_app_connections(page_size=10)[0].connections
+    page = connections.list_app_connections(page_size=1, provider="HUBSPOT")[0]
+    (row,) = page.connections
+    assert (row.id, row.type, row.status) == (apps[1].id, OAUTH, apps[1].status)
+    assert (row.enabled, row.provider_key, row.key_id) == (True, "HUBSPOT", apps[1].key_id)
+    (row,) = connections.list_app_connections(
+        page_size=1, provider="HUBSPOT", page_token=page.next_page_token
+    )[0].connections
+    assert row.id == apps[0].id
+    assert not connections.list_app_connections(page_size=10, provider="ZOOM")[0].connections
 
 with step("not_found") as seen:
     error = expect_not_found(get, f"conn_{UNKNOWN}")

@@ -213,6 +213,21 @@ def completed(db: Session, after: Connection, changes: Changes, found: Found | N
     return replace(after, check_time=looks.next_look(now(), after))
 
 
+def sealed(db: Session, before: Connection, changes: Changes) -> dict[str, str | None]:
+    """Return the column of a client secret that is given anew, sealed; nothing for the former one.
+
+    Raises:
+        errors.InvalidArgument: it is too long, or holds control characters.
+
+    """
+    if changes.secret is None or changes.secret.startswith(registry.HIDDEN):
+        return {}
+    plain = given.secret(changes.secret, f"connection.{changes.config}.client_secret")
+    if plain == registry.secret_of(db, before):
+        return {}  # sealed anew it would be another text
+    return {"secret": db.vault.encrypt(plain.encode(), SECRET) if plain else None}
+
+
 def _check_kind(before: Connection, changes: Changes) -> None:
     if changes.type and changes.type != before.type:
         raise errors.InvalidArgument.field(
@@ -244,7 +259,7 @@ def _settings(db: Session, before: Connection, changes: Changes, ground: Ground)
         settings["idp_certificates"] = given.certificates(
             db, changes.certificate, before.settings.get("idp_certificates", ()), at=now()
         )
-    return {"settings": settings, **_secret(db, before, changes)}
+    return {"settings": settings, **sealed(db, before, changes)}
 
 
 def _endpoints(before: Connection, checked: Mapping[str, Any]) -> dict[str, str]:
@@ -257,15 +272,6 @@ def _endpoints(before: Connection, checked: Mapping[str, Any]) -> dict[str, str]
     elif "discovery_endpoint" not in checked:
         left["discovery_endpoint"] = ""
     return left
-
-
-def _secret(db: Session, before: Connection, changes: Changes) -> dict[str, str | None]:
-    if changes.secret is None or changes.secret.startswith(registry.HIDDEN):
-        return {}
-    plain = given.secret(changes.secret, f"connection.{changes.config}.client_secret")
-    if plain == registry.secret_of(db, before):
-        return {}  # sealed anew it would be another text
-    return {"secret": db.vault.encrypt(plain.encode(), SECRET) if plain else None}
 
 
 def _is_new(before: Connection, checked: Mapping[str, Any], *names: str) -> bool:

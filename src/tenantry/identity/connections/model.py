@@ -24,6 +24,8 @@ TYPES = (PASSWORDLESS, PASSWORD, WEBAUTHN)
 # An organization has as many as it likes of these, the environment of the last.
 OIDC, SAML, OAUTH = "OIDC", "SAML", "OAUTH"
 FEDERATED = (OIDC, SAML, OAUTH)
+# A type of connections of applications, beside OAUTH.
+GOOGLE_DWD = "GOOGLE_DWD"
 # Statuses of the contract: nothing is filled in, something is, all that a sign-in needs is.
 DRAFT, IN_PROGRESS, COMPLETED = "DRAFT", "IN_PROGRESS", "COMPLETED"
 # How an OIDC connection is configured.
@@ -70,6 +72,25 @@ Index(
 Index("ix_connections__organization_id_id", _c.organization_id, _c.id)
 _due = _c.check_time.is_not(None)
 Index("ix_connections__check_time", _c.check_time, postgresql_where=_due, sqlite_where=_due)
+
+# By which an application reaches another service: nobody signs in by one.
+app_connections = Table(
+    "app_connections",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("provider_key", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("settings", Json, nullable=False),
+    Column("secret", Text),  # a client secret, or the key of a service account; sealed
+    Column("revision", BigInteger, nullable=False),
+    time_column("create_time"),
+    time_column("update_time"),
+    info=OF_ENVIRONMENT,
+)
 
 # Our own key pairs for SAML: to sign with, and to be encrypted to. The next one stands in our
 # metadata beside the current one before it signs, and the former one decrypts for a while after.

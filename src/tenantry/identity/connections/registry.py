@@ -152,7 +152,7 @@ async def create(
     try:
         async with call.db.transaction() as db:
             await _check_limit(db, organization_id)
-            await db.apply(_INSERT, _event(call, "created", None, made), **prefixed(made.to_row()))
+            await db.apply(_INSERT, event(call, "created", None, made), **prefixed(made.to_row()))
     except ForeignKey:
         raise errors.NotFound("organization") from None
     return made
@@ -200,7 +200,7 @@ async def remove(call: Call, organization_id: str | None, connection_id: str) ->
         if before.type not in completeness.CONFIG:
             raise errors.InvalidArgument(f"{before.type} cannot be deleted")
         await db.fetch_all(_RELEASE, p_id=before.id, **_scope(organization_id or ""))
-        await db.apply(_DELETE, _event(call, "deleted", before, None), p_id=before.id)
+        await db.apply(_DELETE, event(call, "deleted", before, None), p_id=before.id)
 
 
 async def enable(call: Call, organization_id: str | None, connection_id: str) -> Connection:
@@ -257,8 +257,7 @@ async def assign_domains(
                     f"domain_ids[{index}]", "exists", "is not an organization domain of its own"
                 )
         after = revised(before)
-        event = _event(call, "updated", before, after)
-        await db.apply(_UPDATE, event, **prefixed(after.to_row()))
+        await db.apply(_UPDATE, event(call, "updated", before, after), **prefixed(after.to_row()))
     return after
 
 
@@ -305,7 +304,7 @@ async def save(
     if after == before:
         return before
     after = revised(after)
-    await db.apply(_UPDATE, _event(call, verb, before, after), **prefixed(after.to_row()))
+    await db.apply(_UPDATE, event(call, verb, before, after), **prefixed(after.to_row()))
     return after
 
 
@@ -396,7 +395,8 @@ def shown(connection: Connection) -> dict[str, Any]:
     return event
 
 
-def _event(call: Call, verb: str, before: Connection | None, after: Connection | None) -> Any:
+def event(call: Call, verb: str, before: Connection | None, after: Connection | None) -> Any:
+    """Return the event of a change, by its last word."""
     one = after or before
     assert one is not None
     return call.event(

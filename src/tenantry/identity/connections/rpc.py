@@ -17,6 +17,7 @@ from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.tenantry.v1 import single_sign_on_pb as own_pb
 from tenantry.identity.connections import (
     addresses,
+    apps,
     changing,
     descriptions,
     further,
@@ -26,7 +27,15 @@ from tenantry.identity.connections import (
     tests,
 )
 from tenantry.identity.connections.changing import Changes
-from tenantry.identity.connections.model import OAUTH, OIDC, PASSWORDLESS, SAML, WEBAUTHN
+from tenantry.identity.connections.listing import Listed
+from tenantry.identity.connections.model import (
+    GOOGLE_DWD,
+    OAUTH,
+    OIDC,
+    PASSWORDLESS,
+    SAML,
+    WEBAUTHN,
+)
 from tenantry.identity.connections.settings import OAuthSettings, OIDCSettings, SAMLSettings
 from tenantry.times import SECOND, timestamp
 
@@ -37,7 +46,6 @@ if TYPE_CHECKING:
     from tenantry.db.pages import Page
     from tenantry.identity.connections.descriptions import CertificateFacts
     from tenantry.identity.connections.fetching import Fetching
-    from tenantry.identity.connections.listing import Listed
     from tenantry.identity.connections.model import Connection
     from tenantry.outgoing import Outgoing
     from tenantry.settings import Settings
@@ -162,14 +170,20 @@ class ConnectionService:
         self, request: pb.CreateEnvironmentConnectionRequest, call: Call
     ) -> pb.CreateConnectionResponse:
         assert request.connection is not None
+        start = _start(request.connection)
         if request.flags is not None and request.flags.is_app:
-            raise errors.NotInThisVersion("CreateEnvironmentConnection", "connected accounts")
-        made = await registry.create(call, None, **_start(request.connection))
+            start.pop("context")
+            made = await apps.create(call, **start)
+            return pb.CreateConnectionResponse(connection=self._app(call, made))
+        made = await registry.create(call, None, **start)
         return pb.CreateConnectionResponse(connection=await self._answer(call, made))
 
     async def get_environment_connection(
         self, request: pb.GetEnvironmentConnectionRequest, call: Call
     ) -> pb.GetConnectionResponse:
+        app = await apps.find(call, request.connection_id)
+        if app is not None:
+            return pb.GetConnectionResponse(connection=self._app(call, app))
         found = await registry.get(call, None, request.connection_id)
         return pb.GetConnectionResponse(connection=await self._answer(call, found))
 
@@ -177,34 +191,52 @@ class ConnectionService:
         self, request: pb.UpdateEnvironmentConnectionRequest, call: Call
     ) -> pb.UpdateConnectionResponse:
         assert request.connection is not None
-        after = await changing.change(
-            call, self._ground, None, request.connection_id, _changes(request.connection)
-        )
+        changes = _changes(request.connection)
+        if await apps.find(call, request.connection_id):
+            app = await apps.change(call, request.connection_id, changes)
+            return pb.UpdateConnectionResponse(connection=self._app(call, app))
+        after = await changing.change(call, self._ground, None, request.connection_id, changes)
         return pb.UpdateConnectionResponse(connection=await self._answer(call, after))
 
     async def delete_environment_connection(
         self, request: pb.DeleteEnvironmentConnectionRequest, call: Call
     ) -> Empty:
-        await registry.remove(call, None, request.connection_id)
+        if await apps.find(call, request.connection_id):
+            await apps.remove(call, request.connection_id)
+        else:
+            await registry.remove(call, None, request.connection_id)
         return Empty()
 
     async def enable_environment_connection(
         self, request: pb.ToggleEnvironmentConnectionRequest, call: Call
     ) -> pb.ToggleConnectionResponse:
-        after = await registry.enable(call, None, request.connection_id)
+        if await apps.find(call, request.connection_id):
+            after = await apps.switch(call, request.connection_id, enabled=True)
+        else:
+            after = await registry.enable(call, None, request.connection_id)
         return pb.ToggleConnectionResponse(enabled=after.enabled)
 
     async def disable_environment_connection(
         self, request: pb.ToggleEnvironmentConnectionRequest, call: Call
     ) -> pb.ToggleConnectionResponse:
-        after = await registry.disable(call, None, request.connection_id)
+        if await apps.find(call, request.connection_id):
+            after = await apps.switch(call, request.connection_id, enabled=False)
+        else:
+            after = await registry.disable(call, None, request.connection_id)
         return pb.ToggleConnectionResponse(enabled=after.enabled)
 
     async def list_app_connections(
-        self, _request: pb.ListAppConnectionsRequest, _call: Call
+        self, request: pb.ListAppConnectionsRequest, call: Call
     ) -> pb.ListAppConnectionsResponse:
-        # Connections of applications are not in this version: none can be made.
-        return pb.ListAppConnectionsResponse()
+        found = await apps.page(
+            call,
+            provider=request.provider,
+            query=request.query,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        listed = found.of(lambda one: Listed(one, "", ()))
+        return pb.ListAppConnectionsResponse(**_page(listed, self._settings))
 
     async def list_organization_connections(
         self, request: pb.ListOrganizationConnectionsRequest, call: Call
@@ -258,6 +290,15 @@ class ConnectionService:
         await registry.keep_context(call, found.organization_id, found.id, kept)
         return Empty()
 
+    def _app(self, call: Call, connection: Connection) -> pb.Connection:
+        """Return a connection of an application: it has no addresses here."""
+        call.tag(connection.revision)
+        message = to_message(call, connection, (), self._settings)
+        message.test_connection_uri = ""
+        if message.settings is not None and message.settings.field == "oauth_config":
+            message.settings.value.redirect_uri = ""
+        return message
+
     async def _answer(self, call: Call, connection: Connection) -> pb.Connection:
         call.tag(connection.revision)
         domains = await listing.domains_of(call.db, connection)
@@ -309,6 +350,7 @@ def _changes(one: pb.UpdateConnection) -> Changes:
 # Members of the configs that the settings do not have by these names.
 _BESIDE = {
     "client_secret": "secret",
+    "service_account_json": "secret",
     "idp_certificate": "certificate",
     "ui_button_title": "ui_button_title",
 }
@@ -341,6 +383,10 @@ def _plain_of_oauth(config: pb.OAuthConnectionConfig) -> dict[str, Any]:
     return given
 
 
+def _plain_of_google_dwd(config: pb.GoogleDWDConfig) -> dict[str, Any]:
+    return {"scopes": tuple(config.scopes)} if config.scopes else {}
+
+
 def _plain_of_saml(config: pb.SAMLConnectionConfigRequest) -> dict[str, Any]:
     given = {name: getattr(config, name) for name in _SAML_ENUMS}
     return {name: value.name for name, value in given.items() if value.value}
@@ -350,10 +396,12 @@ _PLAIN: dict[type[Any], Callable[[Any], dict[str, Any]]] = {
     pb.OIDCConnectionConfig: _plain_of_oidc,
     pb.OAuthConnectionConfig: _plain_of_oauth,
     pb.SAMLConnectionConfigRequest: _plain_of_saml,
+    pb.GoogleDWDConfig: _plain_of_google_dwd,
 }
 _MEMBERS: dict[type[Any], tuple[str, ...]] = {
     pb.OIDCConnectionConfig: (*_OIDC_TEXTS, *_OIDC_FLAGS),
     pb.OAuthConnectionConfig: (*_OAUTH_TEXTS, *_OAUTH_FLAGS),
+    pb.GoogleDWDConfig: ("token_uri",),
     pb.SAMLConnectionConfigRequest: (
         *_SAML_TEXTS,
         *_SAML_FLAGS,
@@ -453,6 +501,14 @@ def _oauth(call: Call, connection: Connection, deployment: Settings) -> Oneof[An
     return Oneof("oauth_config", shown)
 
 
+def _google_dwd(_call: Call, connection: Connection, _settings: Settings) -> Oneof[Any, Any]:
+    shown = pb.GoogleDWDConfig(
+        scopes=list(connection.settings.get("scopes", ())),
+        token_uri=_text(connection.settings.get("token_uri", "")),
+    )
+    return Oneof("google_dwd_config", shown)
+
+
 def _passwordless(_call: Call, _connection: Connection, settings: Settings) -> Oneof[Any, Any]:
     shown = pb.PasswordLessConfig(
         type=pb.PasswordlessType.LINK_OTP, validity=UInt32Value(value=settings.email_code_seconds)
@@ -476,6 +532,7 @@ _CONFIGS = {
     OIDC: _oidc,
     SAML: _saml,
     OAUTH: _oauth,
+    GOOGLE_DWD: _google_dwd,
     PASSWORDLESS: _passwordless,
     WEBAUTHN: _webauthn,
 }

@@ -1528,7 +1528,8 @@ _GoogleDWDConfigFields: TypeAlias = Literal["service_account_json", "scopes", "t
 
 class GoogleDWDConfig(Message[_GoogleDWDConfigFields]):
     """
-    Delegation across a domain of Google Workspace; it has no effect here.
+    Delegation across a domain of Google Workspace: a service account acts for
+    its people.
 
     ```proto
     message scalekit.v1.connections.GoogleDWDConfig
@@ -1536,7 +1537,8 @@ class GoogleDWDConfig(Message[_GoogleDWDConfigFields]):
 
     Attributes:
         service_account_json:
-            The key of a service account; it has no effect here.
+            The key of a service account, as Google gives it; kept sealed, not looked at
+            and never returned.
 
             ```proto
             optional google.protobuf.StringValue service_account_json = 1;
@@ -2540,7 +2542,7 @@ class Flags(Message[_FlagsFields]):
             bool is_login = 1;
             ```
         is_app:
-            An application reaches another service by it; this is refused.
+            An application reaches another service by it; nobody signs in by it.
 
             ```proto
             bool is_app = 2;
@@ -2592,7 +2594,7 @@ class ListAppConnectionsRequest(Message[_ListAppConnectionsRequestFields]):
             optional string provider = 3;
             ```
         query:
-            Only those that this text is found in.
+            Only those that this text is found in, in the key_id or the provider_key.
 
             ```proto
             optional string query = 4;

@@ -1,0 +1,322 @@
+"""Connections by which an application reaches other services; nobody signs in by one.
+
+They are kept and listed, in a table of their own, so that no sign-in ever finds one. They are on
+from the start, whatever their settings lack. An organization's callers see none of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import secrets
+import string
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, delete, func, insert, or_, select, update
+
+from tenantry import errors, ids
+from tenantry.db import pages
+from tenantry.db.rows import bound, members, prefixed, revised, row_of
+from tenantry.db.schema import from_json, to_json
+from tenantry.db.statements import Statement
+from tenantry.identity.connections import catalogue, changing, given, registry
+from tenantry.identity.connections.model import (
+    COMPLETED,
+    DISCOVERY,
+    DRAFT,
+    GOOGLE_DWD,
+    IN_PROGRESS,
+    OAUTH,
+    SECRET,
+    Connection,
+    app_connections,
+)
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.db.engine import Row, Session
+    from tenantry.identity.connections.changing import Changes
+
+MOST = 1000
+# By type: the part of the contract's message that has its settings.
+CONFIG = {OAUTH: "oauth_config", GOOGLE_DWD: "google_dwd_config"}
+_MOST_LISTED = 30  # of the contract
+_KEY_MAX = 300
+_SERVICE_ACCOUNT_MAX = 16 * 1024
+_SUFFIX = string.ascii_lowercase + string.digits
+
+_a = app_connections.c
+_one = _a.id == bindparam("p_id")
+_FIND = Statement(select(app_connections).where(_one))
+_HOLD = Statement(select(app_connections).where(_one).with_for_update())
+_COUNT = Statement(select(func.count().label("n")).select_from(app_connections))
+_INSERT = Statement(insert(app_connections).values(bound(app_connections)).returning(_a.id))
+_UPDATE = Statement(
+    update(app_connections)
+    .where(_one)
+    .values(bound(app_connections, but={"id", "type", "create_time"}))
+    .returning(_a.id)
+)
+_DELETE = Statement(delete(app_connections).where(_one).returning(_a.id))
+# Members that one of an application has no use for.
+_WITHOUT: dict[str, Any] = {
+    "organization_id": None,
+    "debug_enabled": False,
+    "ui_button_title": "",
+    "configuration_type": DISCOVERY,
+    "attribute_mapping": {},
+    "context": None,
+    "check_time": None,
+}
+
+
+async def create(
+    call: Call, *, type_: str, provider: str, provider_key: str, key_id: str | None
+) -> Connection:
+    """Make a connection to a provider of the catalogue, with its endpoints.
+
+    Raises:
+        errors.InvalidArgument: the catalogue has no such provider of this type, the key_id cannot
+            be taken, or there are as many as there may be.
+
+    """
+    provider, provider_key = registry.named(provider, provider_key.strip().upper())
+    at = now()
+    made = Connection(
+        id=call.db.new_id(ids.CONNECTION),
+        type=type_,
+        provider=provider,
+        provider_key=provider_key,
+        key_id=_key_id(provider_key, key_id),
+        status=DRAFT,
+        enabled=True,
+        settings=_start(type_, provider_key),
+        secret=None,
+        revision=1,
+        create_time=at,
+        update_time=at,
+        **_WITHOUT,
+    )
+    made = replace(made, status=_status(made))
+    async with call.db.transaction() as db:
+        await db.serialize("connections of applications")
+        row = await db.fetch_one(_COUNT)
+        if row is not None and row["n"] >= MOST:
+            raise errors.InvalidArgument(
+                f"there are {MOST} connections of applications, which is the most that there may"
+                " be: delete one first"
+            )
+        event = registry.event(call, "created", None, made)
+        await db.apply(_INSERT, event, **prefixed(row_of(made, app_connections)))
+    return made
+
+
+async def find(call: Call, connection_id: str) -> Connection | None:
+    """Return a connection of an application, if this is one that the caller may see."""
+    if call.caller.organization_id is not None:
+        return None
+    row = await call.db.fetch_one(_FIND, p_id=connection_id)
+    return None if row is None else _connection(row)
+
+
+async def change(call: Call, connection_id: str, changes: Changes) -> Connection:
+    """Change the members that are given, and no others.
+
+    Raises:
+        errors.NotFound: there is none such.
+        errors.InvalidArgument: a value cannot be taken; the field is named.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await _hold(call, db, connection_id)
+        after = _changed(db, before, changes)
+        return await _save(call, db, before, replace(after, status=_status(after)), "updated")
+
+
+async def switch(call: Call, connection_id: str, *, enabled: bool) -> Connection:
+    """Switch a connection on or off.
+
+    Raises:
+        errors.NotFound: there is none such.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await _hold(call, db, connection_id)
+        verb = "enabled" if enabled else "disabled"
+        return await _save(call, db, before, replace(before, enabled=enabled), verb)
+
+
+async def remove(call: Call, connection_id: str) -> None:
+    """Delete a connection.
+
+    Raises:
+        errors.NotFound: there is none such.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await _hold(call, db, connection_id)
+        await db.apply(_DELETE, registry.event(call, "deleted", before, None), p_id=before.id)
+
+
+async def page(
+    call: Call, *, provider: str = "", query: str = "", page_size: int, page_token: str
+) -> pages.Page[Connection]:
+    """Return one page, the newest first; ``query`` is found in the key_id or the provider_key.
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this list and filter.
+
+    """
+    if call.caller.organization_id is not None:
+        return pages.Page([], 0, "", "")
+    asked = {"p_provider": provider.strip().upper(), "p_query": _pattern(query)}
+    position = pages.position(
+        call.db,
+        "connections of applications" + json.dumps(list(asked.values())),
+        page_size=page_size,
+        page_token=page_token,
+        most=_MOST_LISTED,
+    )
+    params = {name: value for name, value in asked.items() if value}
+    narrow = tuple(params)
+    rows = await call.db.fetch_all(_page(narrow, position.direction), **position.params, **params)
+    total = await call.db.fetch_one(_count(narrow), **params)
+    assert total is not None
+    return position.page(rows, total["total"]).of(_connection)
+
+
+_FILTERS = {
+    "p_provider": _a.provider_key == bindparam("p_provider", type_=Text),
+    "p_query": or_(
+        *(
+            func.lower(column).like(bindparam("p_query", type_=Text), escape="\\")
+            for column in (_a.key_id, _a.provider_key)
+        )
+    ),
+}
+
+
+@functools.cache
+def _page(narrow: tuple[str, ...], direction: str) -> Statement:
+    statement = select(app_connections).where(*(_FILTERS[name] for name in narrow))
+    return Statement(pages.part(statement, _a.id, direction).limit(bindparam("take")))
+
+
+@functools.cache
+def _count(narrow: tuple[str, ...]) -> Statement:
+    return Statement(select(pages.counted(select(_a.id).where(*(_FILTERS[n] for n in narrow)))))
+
+
+def _pattern(query: str) -> str:
+    """Return a pattern of LIKE for any text with this part; "" for all."""
+    part = query.strip().lower()
+    for special in ("\\", "%", "_"):
+        part = part.replace(special, "\\" + special)
+    return part and f"%{part}%"
+
+
+def _start(type_: str, provider_key: str) -> dict[str, Any]:
+    if type_ == OAUTH and provider_key in catalogue.OAUTH_PROVIDERS:
+        endpoints = catalogue.OAUTH_PROVIDERS[provider_key]
+        named = ("authorize_uri", "token_uri", "user_info_uri")
+        return {name: uri for name in named if (uri := getattr(endpoints, name))}
+    if type_ == GOOGLE_DWD and provider_key in catalogue.DELEGATED_PROVIDERS:
+        return {"token_uri": catalogue.DELEGATED_PROVIDERS[provider_key]}
+    if type_ not in CONFIG:
+        raise errors.InvalidArgument.field(
+            "connection.type",
+            "in",
+            f"must be {' or '.join(CONFIG)} for a connection of an application",
+        )
+    known = catalogue.OAUTH_PROVIDERS if type_ == OAUTH else catalogue.DELEGATED_PROVIDERS
+    raise errors.InvalidArgument.field(
+        "connection.provider_key", "in", f"must be one of {', '.join(known)} for {type_}"
+    )
+
+
+def _key_id(provider_key: str, key_id: str | None) -> str:
+    name = given.text(key_id or "", "connection.key_id", most=_KEY_MAX)
+    suffix = "".join(secrets.choice(_SUFFIX) for _ in range(8))
+    return name or f"{provider_key.lower()}-{suffix}"
+
+
+def _changed(db: Session, before: Connection, changes: Changes) -> Connection:
+    for name, is_other in {
+        "type": bool(changes.type) and changes.type != before.type,
+        "provider_key": bool(changes.provider_key)
+        and changes.provider_key.strip().upper() != before.provider_key,
+    }.items():
+        if is_other:
+            raise errors.InvalidArgument.field(
+                f"connection.{name}", "immutable", f"cannot change: it is {getattr(before, name)}"
+            )
+    after = before
+    if changes.key_id is not None:
+        key_id = given.text(changes.key_id, "connection.key_id", most=_KEY_MAX)
+        after = replace(after, key_id=key_id or before.key_id)
+    if not changes.config:
+        return after
+    if changes.config != CONFIG[before.type]:
+        raise errors.InvalidArgument.field(
+            f"connection.{changes.config}", "oneof", f"the connection is {before.type}"
+        )
+    checked = given.settings(changes.settings, changes.config, tls_only=True)
+    # Lists as JSON has them: settings that do not differ are not written again.
+    settings = from_json(to_json({**before.settings, **checked}))
+    seal = _sealed_key if before.type == GOOGLE_DWD else changing.sealed
+    secret = seal(db, before, changes).get("secret", before.secret)
+    return replace(after, settings=settings, secret=secret)
+
+
+def _sealed_key(db: Session, before: Connection, changes: Changes) -> dict[str, str | None]:
+    """Return the key of a service account, sealed; it is kept as it came."""
+    if changes.secret is None:
+        return {}
+    if len(changes.secret) > _SERVICE_ACCOUNT_MAX:
+        raise errors.InvalidArgument.field(
+            "connection.google_dwd_config.service_account_json",
+            "string.max_len",
+            f"may have {_SERVICE_ACCOUNT_MAX} characters at most",
+        )
+    if changes.secret == registry.secret_of(db, before):
+        return {}
+    plain = changes.secret.encode()
+    return {"secret": db.vault.encrypt(plain, SECRET) if plain else None}
+
+
+def _status(connection: Connection) -> str:
+    """Return how far its settings are."""
+    has_secret = connection.secret is not None
+    needed = ("client_id", "authorize_uri", "token_uri") if connection.type == OAUTH else ()
+    if has_secret and all(connection.settings.get(name) for name in needed):
+        return COMPLETED
+    return IN_PROGRESS if has_secret or connection.settings.get("client_id") else DRAFT
+
+
+async def _hold(call: Call, db: Session, connection_id: str) -> Connection:
+    row = await db.fetch_one(_HOLD, p_id=connection_id)
+    if row is None or call.caller.organization_id is not None:
+        raise errors.NotFound("connection")
+    found = _connection(row)
+    call.expect(found.revision)
+    return found
+
+
+async def _save(
+    call: Call, db: Session, before: Connection, after: Connection, verb: str
+) -> Connection:
+    if after == before:
+        return before
+    after = revised(after)
+    event = registry.event(call, verb, before, after)
+    await db.apply(_UPDATE, event, **prefixed(row_of(after, app_connections)))
+    return after
+
+
+def _connection(row: Row) -> Connection:
+    return Connection(**_WITHOUT, **members(row, app_connections))
