@@ -8,7 +8,8 @@ from idp_metadata_pages import MetadataPage, certificate, pem
 from openid_providers import OpenIDProvider
 
 
-async def test_settings_are_those_of_the_type(api, connections):
+async def test_settings_are_those_of_the_type(api, connections, make):
+    role = (await make.role())["name"]
     oidc, saml = await connections.make(), await connections.make("OKTA", "SAML")
     answer = await api.single_sign_on.get_connection_settings(connection_id=oidc["id"])
     assert answer["settings"] == {
@@ -20,13 +21,13 @@ async def test_settings_are_those_of_the_type(api, connections):
     answer = await api.single_sign_on.update_connection_settings(
         connection_id=saml["id"],
         settings={
-            "group_roles": {"roles": {"Engineering": "editor"}},
+            "group_roles": {"roles": {"Engineering": role}},
             "allow_idp_initiated_login": True,
             "accept_sha1": True,
         },
     )
     changed = {
-        "group_roles": {"roles": {"Engineering": "editor"}},
+        "group_roles": {"roles": {"Engineering": role}},
         "allow_idp_initiated_login": True,
         "accept_sha1": True,
         "fault": "",
@@ -42,6 +43,30 @@ async def test_settings_are_those_of_the_type(api, connections):
         connection_id=saml["id"], settings={"group_roles": {}}
     )
     assert answer["settings"]["group_roles"] == {"roles": {}}
+
+
+async def test_groups_give_roles_that_are_there(api, connections, make):
+    made = await connections.make()
+    await api.roles.create_organization_role(
+        org_id=connections.organization_id, role={"name": "auditor", "display_name": "Auditor"}
+    )
+    elsewhere = await make.organization()
+    await api.roles.create_organization_role(
+        org_id=elsewhere["id"], role={"name": "other_role", "display_name": "Other"}
+    )
+
+    def give(**group_roles: str):
+        return api.single_sign_on.update_connection_settings(
+            connection_id=made["id"], settings={"group_roles": {"roles": group_roles}}
+        )
+
+    await give(Auditors="auditor", Staff="member")
+    fields = (f'settings.group_roles.roles["{group}"]' for group in ("Gone", "Others"))
+    with refused("INVALID_ARGUMENT", *fields):
+        await give(Staff="member", Gone="no_such_role", Others="other_role")
+    answer = await api.single_sign_on.get_connection_settings(connection_id=made["id"])
+    roles = answer["settings"]["group_roles"]["roles"]
+    assert roles == {"Auditors": "auditor", "Staff": "member"}
 
 
 async def test_a_signed_assertion_stands_for_a_secret(api, connections):

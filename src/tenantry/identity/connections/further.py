@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any
 from tenantry import errors
 from tenantry.identity.connections import changing, given, registry
 from tenantry.identity.connections.changing import Changes
-from tenantry.identity.connections.model import FEDERATED, OIDC, SAML
+from tenantry.identity.connections.model import OIDC, SAML
 from tenantry.identity.connections.settings import BASIC_AUTH, PRIVATE_KEY_JWT
+from tenantry.tenants.memberships import roles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.call import Call
+    from tenantry.db.engine import Session
     from tenantry.identity.connections.changing import Ground
     from tenantry.identity.connections.model import Connection
 
 # The types that each is for.
 _TYPES: dict[str, tuple[str, ...]] = {
-    "group_roles": FEDERATED,
+    "group_roles": (OIDC, SAML),
     "allow_idp_initiated_login": (SAML,),
     "accept_sha1": (SAML,),
     "end_session_uri": (OIDC,),
@@ -35,7 +37,9 @@ def shown(connection: Connection) -> dict[str, Any]:
     if kind is None:
         return {}
     settings = kind.stored(connection.settings)
-    found: dict[str, Any] = {"fault": settings.fault, "group_roles": settings.group_roles or {}}
+    found: dict[str, Any] = {"fault": settings.fault}
+    if connection.type in _TYPES["group_roles"]:
+        found["group_roles"] = settings.group_roles or {}
     for name in ("allow_idp_initiated_login", "accept_sha1", "end_session_uri"):
         if connection.type in _TYPES[name]:
             found[name] = getattr(settings, name)
@@ -63,6 +67,7 @@ async def change(
             reason = "is set by the server" if name == "fault" else f"is not for {found.type}"
             raise errors.InvalidArgument.field(f"settings.{name}", "immutable", reason)
     async with call.db.transaction() as db:
+        await _check_roles(db, found.organization_id or "", members.get("group_roles") or {})
         before = changing.normal(
             await registry.hold(call, db, found.organization_id, connection_id)
         )
@@ -79,6 +84,24 @@ async def change(
         if before.enabled:
             registry.check_complete(after)
         return await registry.save(call, db, before, after, "updated")
+
+
+async def _check_roles(db: Session, organization_id: str, group_roles: Mapping[str, str]) -> None:
+    """Refuse a role that nobody could be given: neither the organization nor all have one."""
+    there = {role.name for role in await roles.existing(db, organization_id, group_roles.values())}
+    missing = [group for group, name in group_roles.items() if name not in there]
+    if missing:
+        raise errors.InvalidArgument(
+            "there is no role " + ", ".join(sorted({group_roles[group] for group in missing})),
+            violations=tuple(
+                errors.Violation(
+                    f'settings.group_roles.roles["{group}"]',
+                    "exists",
+                    f"{group_roles[group]} is no role of the organization or the environment",
+                )
+                for group in missing
+            ),
+        )
 
 
 def _auth_type(settings: Mapping[str, Any], *, by_key: bool) -> str:

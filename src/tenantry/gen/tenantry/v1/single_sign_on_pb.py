@@ -114,7 +114,8 @@ class GroupRoles(Message[_GroupRolesFields]):
 
     Attributes:
         roles:
-            Name of the role by the name of the group; up to 100 pairs.
+            Name of the role by the name of the group; up to 100 pairs. The role is one
+            of the organization or of the environment.
 
             ```proto
             map<string, string> roles = 1;
