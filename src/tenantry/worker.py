@@ -31,7 +31,7 @@ from tenantry.identity.attempts import service as attempts
 from tenantry.identity.auth_log import retention as sign_ins
 from tenantry.identity.connections import key_pairs, refreshing
 from tenantry.identity.connections import tests as connection_tests
-from tenantry.identity.federation import replays
+from tenantry.identity.federation import identities, replays
 from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
 from tenantry.identity.proofs.passkeys import challenges
@@ -115,7 +115,7 @@ def jobs(settings: Settings) -> list[Job]:
         ),
         Job("domains", look),
         Job("lapsed sessions", lapsing.run),
-        Job("departures", departures.run),
+        Job("departures", functools.partial(departures.run, left=identities.forget)),
         Job("old sessions", _pruning(keep_sessions)),
         Job("logout notices", back_channel.run, back_channel.close, sends=True),
         Job("old API tokens", _pruning(api_tokens.prune)),

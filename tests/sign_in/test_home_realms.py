@@ -9,6 +9,7 @@ from visitors import Browser, code_of, error_of, register_passkey, register_totp
 from vouching import arrive, assign, change, connect, connect_social, own, sign_in_by, somebody
 
 from tenantry.identity.sign_in import realms, states
+from tenantry.tenants.organizations import service as organizations
 
 ANN = "ann@acme.example"
 
@@ -38,6 +39,16 @@ async def test_an_address_of_the_domain_is_sent_there_and_gets_no_mail(place, ac
         to(request, connection)
         assert request.email == email
     assert await place.mails() == []
+
+
+async def test_the_feature_of_the_portal_switches_no_connection_off(place, acme, connection):
+    await place.member(acme, email=ANN)
+    changed = await organizations.set_features(place.operator, acme.id, [("sso", False)])
+    assert not changed.has_feature("sso")
+    browser = Browser(place)
+    for params in ({"login_hint": ANN}, {"organization_id": acme.id}):
+        to(await browser.begin(**params), connection)
+    assert code_of(await sign_in_by(browser, connection, somebody(ANN)))
 
 
 @pytest.mark.parametrize("email", ["ann@sub.acme.example", "ann@acme.example.net", "a@example"])

@@ -7,7 +7,9 @@ from valid_events import assert_all_valid
 from visitors import MINUTE, Browser, Deciding, code_of, error_of, register_totp
 from vouching import arrive, change, connect, own, register, sign_in_by, somebody
 
+from tenantry import worker
 from tenantry.db.statements import Statement
+from tenantry.events.event_log import sealing
 from tenantry.identity.federation import identities
 from tenantry.identity.federation import sessions as federated_sessions
 from tenantry.identity.sign_in import realms, states
@@ -242,6 +244,58 @@ async def test_a_provider_that_names_people_anew_each_time_leaves_few_rows(place
     kept = await identities.of_user(place.db, user.id)
     assert len(kept) == identities.MOST
     assert newest[-1].subject in {one.subject for one in kept}
+
+
+async def test_what_a_provider_said_goes_when_the_membership_ends(place):
+    acme, other = await place.organization(), await place.organization("Globex")
+    here = await connect(place, acme, "acme.example")
+    there = await connect(place, other, "globex.example")
+    user = await place.member(acme, other, email="ann@acme.example")
+    colleague = somebody("ben@acme.example")
+    assert code_of(await sign_in_by(Browser(place), here, colleague))
+    ann = somebody(user.email, subject="ann-7")
+    browser = Browser(place)
+    assert code_of(await sign_in_by(browser, here, ann))
+    request = await browser.begin(organization_id=other.id, prompt=("login",))
+    request = await arrive(browser, request, there, somebody(user.email))
+    request = await browser.sign_in.verify_code(
+        browser.call, request, code=await place.code(user.email)
+    )
+    assert code_of(await browser.complete(request))
+    assert len(await identities.of_user(place.db, user.id)) == 2
+    await place.leave(acme, user)
+    await depart(place)
+    (left,) = await identities.of_user(place.db, user.id)
+    assert left.connection_id == there.id
+    assert await identities.find(place.db, here.id, colleague.subject)
+    # A person that comes back is known again.
+    assert code_of(await sign_in_by(browser, here, ann, prompt=("login",)))
+    assert (await identities.find(place.db, here.id, "ann-7")).user_id == user.id
+
+
+async def test_somebody_who_is_back_before_the_worker_comes_stays_known(place):
+    acme = await place.organization()
+    connection = await connect(place, acme, "acme.example")
+    user = await place.member(acme, email="ann@acme.example")
+    ann = somebody(user.email, subject="ann-7")
+    assert code_of(await sign_in_by(Browser(place), connection, ann))
+    await place.leave(acme, user)
+    assert code_of(await sign_in_by(Browser(place), connection, ann))
+    await depart(place)
+    (known,) = await identities.of_user(place.db, user.id)
+    assert known.subject == "ann-7"
+
+
+async def nothing(*_: object) -> None: ...
+
+
+async def depart(place) -> None:
+    """Have the worker come to all departures."""
+    (job,) = (job for job in worker.jobs(place.settings) if job.name == "departures")
+    while await sealing.seal(place.db, nothing) == 0:
+        pass
+    while await job.run(place.db) == 0.0:
+        pass
 
 
 async def test_roles_follow_groups_as_far_as_the_mapping_names_them(place):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, delete, literal_column, select
+from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
+from tenantry.identity.connections.model import connections
 from tenantry.identity.federation.model import federated_identities as table
 from tenantry.times import now
 
@@ -53,6 +54,16 @@ _newest = (
 )
 _DROP_OLD = Statement(delete(table).where(*_of_person, _t.subject.not_in(_newest)))
 _OF_USER = Statement(select(table).where(_t.user_id == _USER_ID).order_by(_t.create_time))
+_c = connections.c
+_FORGET = Statement(
+    delete(table).where(
+        _t.user_id == _USER_ID,
+        _t.update_time <= bindparam("p_at", type_=BigInteger),
+        _t.connection_id.in_(
+            select(_c.id).where(_c.organization_id == bindparam("p_organization_id", type_=Text))
+        ),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +120,14 @@ async def keep(
 async def of_user(db: Session, user_id: str) -> list[Known]:
     """Return all identities of a user, the oldest first."""
     return [_known(row) for row in await db.fetch_all(_OF_USER, p_user_id=user_id)]
+
+
+async def forget(db: Session, user_id: str, organization_id: str, at: int) -> None:
+    """Forget what the providers of an organization said of a user that left it at this time.
+
+    An identity that has signed in since then stays: its person came back.
+    """
+    await db.fetch_all(_FORGET, p_user_id=user_id, p_organization_id=organization_id, p_at=at)
 
 
 def _known(row: Row) -> Known:

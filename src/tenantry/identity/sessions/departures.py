@@ -1,5 +1,5 @@
 """The sessions of departed people: the worker ends them when a user, a membership or an
-organization is gone.
+organization is gone. Other rooms are told of a member that has left.
 
 It follows the event log by position, so that no departure is missed, however late it was committed.
 Until it comes to one, a read of a session, and a renewal of tokens, looks at the membership.
@@ -28,9 +28,14 @@ from tenantry.identity.sessions.reading import IS_ACTIVE
 from tenantry.times import now
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from sqlalchemy import ColumnElement
 
     from tenantry.db.engine import Row, Session
+
+    # User, organization, and when the one left the other.
+    Left = Callable[[Session, str, str, int], Awaitable[None]]
 
 IDLE_SECONDS = 0.5
 # A worker that holds the position and is not done by then is thought dead.
@@ -106,8 +111,11 @@ _LEAVE = Statement(
 )
 
 
-async def run(db: Session) -> float:
-    """End the sessions of some departures; return the seconds until the next look."""
+async def run(db: Session, *, left: Left | None = None) -> float:
+    """End the sessions of some departures; return the seconds until the next look.
+
+    ``left`` is told of each membership that has ended; once more, if it is cut off.
+    """
     state = await db.fetch_one(_STATE)
     assert state is not None
     if state["position"] >= await following.head(db) or state["due_time"] > now():
@@ -118,12 +126,12 @@ async def run(db: Session) -> float:
         return IDLE_SECONDS
     part = await following.part(db, _NARROW, held["position"])
     for row in part.rows:
-        await _depart(db, row)
+        await _depart(db, row, left)
     await db.fetch_one(_RELEASE, p_held=until, p_position=part.position)
     return 0.0
 
 
-async def _depart(db: Session, event: Row) -> None:
+async def _depart(db: Session, event: Row, left: Left | None) -> None:
     """End sessions that an event leaves without ground; once more, it finds nothing to do."""
     before: dict[str, Any] = from_json(event["before"])
     at: int = event["occurred_at"]
@@ -132,13 +140,10 @@ async def _depart(db: Session, event: Row) -> None:
     elif event["type"] == _ORGANIZATION:
         await _end(db, _OF_ORGANIZATION, p_organization_id=before["id"], p_at=at)
     else:
-        await _end(
-            db,
-            _OF_MEMBER,
-            p_user_id=before["user"]["id"],
-            p_organization_id=before["organization"]["id"],
-            p_at=at,
-        )
+        user_id, organization_id = before["user"]["id"], before["organization"]["id"]
+        await _end(db, _OF_MEMBER, p_user_id=user_id, p_organization_id=organization_id, p_at=at)
+        if left is not None:
+            await left(db, user_id, organization_id, at)
 
 
 async def _end(db: Session, statement: Statement, **params: Any) -> None:

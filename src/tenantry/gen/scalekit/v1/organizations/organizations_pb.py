@@ -1090,8 +1090,9 @@ class OrganizationSettingsFeature(Message[_OrganizationSettingsFeatureFields]):
     Attributes:
         name:
             Name of the feature: `sso`, `dir_sync`, `domain_verification` or
-            `session_policy`. The first two are kept and answered; this version has
-            neither single sign-on nor directories.
+            `session_policy`. One that is off hides its part of the admin portal, and
+            stops nothing that was set up: to stop single sign-on, disable the
+            connections. A session policy alone takes effect only while it is on.
 
             ```proto
             string name = 1;
