@@ -46,6 +46,36 @@ async def test_the_address_of_the_document_will_do_for_an_issuer(reaching, provi
     assert (oidc["issuer"], oidc["discovery_endpoint"]) == (provider.issuer, address)
 
 
+@pytest.mark.parametrize("field", ["issuer", "discovery_endpoint"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/", "/.well-known/openid-configuration"),
+        "/.well-known/openid-configuration?appid=6731de76",
+    ],
+)
+async def test_issuer_and_document_may_stand_in_either_field(reaching, provider, field, path):
+    made = await reaching.make("OKTA")
+    after = await reaching.update(
+        made, debug_enabled=True, oidc_config={field: provider.issuer + path, **CLIENT}
+    )
+    assert after["status"] == "COMPLETED"
+    assert after["oidc_config"]["issuer"] == provider.issuer
+    (asked,) = provider.got
+    assert asked.path == "/.well-known/openid-configuration"
+    assert ("appid" in asked.query) == ("appid" in path)
+
+
+async def test_a_corrected_address_is_asked_at_once(reaching, provider):
+    made = await reaching.make("OKTA")
+    after = await discover(reaching, made, f"{provider.issuer}/wrong")
+    assert after["status"] == "IN_PROGRESS"
+    await discover(reaching, made, f"{provider.issuer}/wrong")
+    assert len(provider.got) == 1  # that address is not asked again for seconds
+    after = await discover(reaching, made, provider.issuer)
+    assert after["status"] == "COMPLETED"
+
+
 async def test_a_provider_that_does_not_answer_loses_nothing_that_was_given(reaching, provider):
     made = await reaching.make("OKTA")
     provider.answers["/.well-known/openid-configuration"] = 503
@@ -166,11 +196,36 @@ async def test_certificates_are_pasted_in_any_form_and_several_at_once(connectio
 
 
 @pytest.mark.parametrize(
+    ("form", "names"),
+    [
+        (lambda idp, _next: pem(idp).replace("\n", "\r\n"), ["CN=idp"]),
+        (lambda idp, _next: idp + "\r\n", ["CN=idp"]),
+        (
+            lambda idp, next_: f"subject=CN=idp\r\n{pem(idp)}\r\n\r\n# chain\r\n{pem(next_)}",
+            ["CN=idp", "CN=next"],
+        ),
+        (lambda idp, next_: f"{idp}\n\n{next_}\n", ["CN=idp", "CN=next"]),
+        (lambda idp, _next: f"\ufeff{pem(idp)}", ["CN=idp"]),
+        (lambda idp, _next: f"<ds:X509Certificate>{idp}</ds:X509Certificate>", ["CN=idp"]),
+    ],
+)
+async def test_certificates_are_taken_as_people_have_them(connections, form, names):
+    made = await connections.make("OKTA", "SAML")
+    pasted = form(certificate("idp"), certificate("next"))
+    after = await connections.update(made, saml_config={"idp_certificate": pasted})
+    assert [one["issuer"] for one in after["saml_config"]["idp_certificates"]] == names
+
+
+@pytest.mark.parametrize(
     "pasted",
     [
         "no certificate",
         "-----BEGIN PRIVATE KEY-----\nMC4=\n-----END PRIVATE KEY-----",
         "-----BEGIN CERTIFICATE-----\nMC4=\n-----END CERTIFICATE-----",
+        f"{pem(certificate('idp'))}-----BEGIN CERTIFICATE-----\nMII",  # cut short
+        f"{pem(certificate('idp'))}-----BEGIN PRIVATE KEY-----\nMC4=\n-----END PRIVATE KEY-----",
+        f"{pem(certificate('idp'))}-----BEGIN CRL-----\nMC4=\n-----END CRL-----",
+        pem(certificate("idp")) * 9,
         "x" * 200_000,
     ],
 )

@@ -48,10 +48,29 @@ def test_a_document_says_where_everything_is():
 
 
 @pytest.mark.parametrize(
-    "given", [ISSUER, f"{ISSUER}/", f"{ISSUER}/.well-known/openid-configuration"]
+    "given",
+    [
+        *(ISSUER, f"{ISSUER}/", f"{ISSUER}/.well-known/openid-configuration"),
+        f"{ISSUER}/.well-known/openid-configuration/",
+    ],
 )
 def test_the_address_of_a_document_may_stand_for_the_issuer(given):
     assert metadata.address(given) == f"{ISSUER}/.well-known/openid-configuration"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        f"{ISSUER}/.well-known/openid-configuration?appid=6731de76",  # Microsoft Entra
+        f"{ISSUER}/v2.0/.well-known/openid-configuration?p=b2c_1_sign_in",
+        f"{ISSUER}/.well-known/oauth-authorization-server",
+        "https://idp.example.com/.well-known/openid-configuration/tenant",
+        f"{ISSUER}/config.json",
+    ],
+)
+def test_the_address_of_a_document_stays_as_it_is(given):
+    assert metadata.is_document(given)
+    assert metadata.address(given) == given
 
 
 def test_the_document_of_another_issuer_is_refused():

@@ -28,7 +28,7 @@ from tenantry.identity.connections.model import (
     SECRET,
     Connection,
 )
-from tenantry.identity.connections.oidc.metadata import WELL_KNOWN
+from tenantry.identity.connections.oidc.metadata import is_document
 from tenantry.identity.connections.settings import (
     OAuthSettings,
     OIDCSettings,
@@ -267,7 +267,7 @@ def _endpoints(before: Connection, checked: Mapping[str, Any]) -> dict[str, str]
     if not _is_new(before, checked, "issuer", "discovery_endpoint"):
         return {}
     left: dict[str, str] = {name: checked.get(name, "") for name in _DISCOVERED}
-    if checked.get("issuer", "").endswith(WELL_KNOWN):
+    if is_document(checked.get("issuer", "")):
         left["discovery_endpoint"] = checked["issuer"]
     elif "discovery_endpoint" not in checked:
         left["discovery_endpoint"] = ""

@@ -24,9 +24,6 @@ _OURS = {
     *("client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri", "request"),
     *("request_uri", "response_mode", "response_type", "scope", "state"),
 }
-_PEM = re.compile(
-    r"-----BEGIN (?:X509 )?CERTIFICATE-----[^-]*-----END (?:X509 )?CERTIFICATE-----", re.DOTALL
-)
 _URLS = {
     *("issuer", "discovery_endpoint", "authorize_uri", "token_uri", "user_info_uri", "jwks_uri"),
     *("idp_metadata_url", "idp_sso_url", "idp_slo_url", "default_redirect_uri"),
@@ -129,7 +126,7 @@ def secret(value: str, field: str) -> str:
 def certificates(
     db: Session, pasted: str, known: Sequence[Mapping[str, Any]], *, at: int
 ) -> tuple[dict[str, Any], ...]:
-    """Return the certificates of a text as they are stored: PEM, one or several, or one in base64.
+    """Return the certificates of a text as they are stored: PEM or bare base64, one or several.
 
     Those that are ``known`` keep their id and the time at which they were taken.
 
@@ -147,12 +144,12 @@ def certificates(
         raise errors.InvalidArgument.field(
             field, "max_bytes", f"may have {_CERTIFICATE_TEXT_MAX // 1024} KiB at most"
         )
-    texts = _PEM.findall(pasted) if pasted.count("-----BEGIN") > 1 else [pasted]
-    if not 0 < len(texts) <= CERTIFICATES_MAX:
-        raise errors.InvalidArgument.field(
-            field, "max_items", f"must be 1 to {CERTIFICATES_MAX} certificates"
-        )
     try:
+        texts = x509.split(pasted)
+        if len(texts) > CERTIFICATES_MAX:
+            raise errors.InvalidArgument.field(
+                field, "max_items", f"may have {CERTIFICATES_MAX} certificates at most"
+            )
         read = [x509.read(one.encode()) for one in texts]
     except SAMLError as problem:
         raise errors.InvalidArgument.field(field, "certificate", problem.description) from None

@@ -211,11 +211,9 @@ class RelyingParty:
             OIDCError: its metadata is not to be had, or is not that of the connection's issuer.
 
         """
-        place = settings.discovery_endpoint
-        if not place and settings.issuer:
-            place = metadata.address(settings.issuer)
+        place = settings.discovery_endpoint or settings.issuer
         if connection.configuration_type == DISCOVERY and place:
-            found = await self.fetching.metadata(place, is_debug=connection.debug_enabled)
+            found = await self.fetching.discover(place, is_debug=connection.debug_enabled)
             _hold_to_issuer(found, settings.issuer)
         else:
             found = Metadata(
@@ -424,7 +422,7 @@ def _needed(address: str, name: str) -> str:
 
 def _hold_to_issuer(found: Metadata, issuer: str) -> None:
     """Refuse metadata that names another issuer than the connection: nobody changes it silently."""
-    is_named = issuer and not issuer.endswith(metadata.WELL_KNOWN) and TENANT not in found.issuer
+    is_named = issuer and not metadata.is_document(issuer) and TENANT not in found.issuer
     if is_named and found.issuer.rstrip("/") != issuer.rstrip("/"):
         raise OIDCError(faults.DISCOVERY, reason=f"it is that of another issuer, {found.issuer}")
 

@@ -33,11 +33,20 @@ class Metadata:
     says_issuer: bool = False
 
 
-def address(issuer: str) -> str:
-    """Return where the document of an issuer is (section 4.1); an address of one stays."""
-    if issuer.endswith(WELL_KNOWN):
-        return issuer
-    return issuer.rstrip("/") + WELL_KNOWN
+def address(place: str) -> str:
+    """Return where the document of an issuer is (section 4.1); the address of a document stays."""
+    if is_document(place):
+        return place.rstrip("/")
+    return place.rstrip("/") + WELL_KNOWN
+
+
+def is_document(place: str) -> bool:
+    """Whether this is the address of a document, where an issuer could be as well.
+
+    Its path says so, or a query: an issuer has none (section 3).
+    """
+    path, _, query = place.partition("?")
+    return bool(query) or "/.well-known/" in path or path.endswith(".json")
 
 
 def read(document: bytes, *, fetched_from: str) -> Metadata:

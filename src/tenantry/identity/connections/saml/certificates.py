@@ -22,6 +22,8 @@ _MAX_BYTES = 32 * 1024
 _RSA_BITS = range(1024, 8193)  # smaller ones are broken, and larger ones take too long
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----([^-]*)-----END (?:X509 )?CERTIFICATE-")
+_IN_XML = re.compile(r"<(?:\w+:)?X509Certificate>([^<]*)</")
+_BLANK_LINES = re.compile(r"\n[ \t]*\n")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -42,6 +44,28 @@ class SigningPair:
 
     private_key: rsa.RSAPrivateKey
     certificate: x509.Certificate
+
+
+def split(pasted: str) -> list[str]:
+    """Return the texts of single certificates, each for `read`.
+
+    They are blocks of PEM with anything around, elements of metadata, or bare base64 with blank
+    lines between.
+    """
+    if "PRIVATE KEY-----" in pasted:
+        raise _not_taken("there is a private key in it, which nobody else must have")
+    text = pasted.replace("\r\n", "\n").strip("\ufeff \t\r\n")
+    begun = text.count("-----BEGIN ")
+    if begun:
+        blocks = [one[0].decode() for one in _PEM.finditer(text.encode())]
+        if len(blocks) != begun:
+            raise _not_taken("one of its blocks is cut short, or is no certificate")
+        return blocks
+    if found := _IN_XML.findall(text):
+        return list(found)
+    parts = _BLANK_LINES.split(text)
+    # DER begins with a sequence of more than 255 bytes.
+    return parts if all(part.lstrip().startswith("MI") for part in parts) else [text]
 
 
 def read(pasted: bytes) -> x509.Certificate:
