@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from connections_of_tests import connection, go, path, start, switch
-from hosted import heading
+from hosted import answered, heading
 
 from tenantry.identity.connections import model
 
@@ -106,6 +106,14 @@ async def test_an_application_that_led_there_is_told_what_is_wrong(
     assert answer["iss"] == [place.server.url]
     # The sign-in has ended by that.
     assert (await visitor.get(to)).status_code == 410
+
+
+@pytest.mark.parametrize("protocol", ["oidc", "oauth", "saml"])
+async def test_it_is_told_so_by_each_protocol(place, application, visitor, protocol):
+    good = await connection(place, settings=MANUAL)
+    sent = await visitor.get(application.path(connection_id=good.id))
+    to = sent.headers["location"].replace(f"/oidc/{good.id}/", f"/{protocol}/conn_1/")
+    assert answered(await visitor.get(to))["error"] == "invalid_connection_id"
 
 
 async def test_a_sign_in_goes_to_providers_so_often_and_no_more(place, application, visitor):
