@@ -9,7 +9,6 @@ import jwt
 import pytest
 from vouching import connect, connect_social, somebody
 
-from tenantry.identity.federation import identities
 from tenantry.identity.federation import sessions as federated_sessions
 
 
@@ -23,15 +22,15 @@ async def vouch(place, session, connection, **claims: object) -> None:
     """Have a connection vouch for the person of a session, as a completed sign-in does."""
     identity = somebody("ann@acme.example")
     async with place.db.transaction() as db:
-        assert await identities.keep(
+        assert await federated_sessions.keep(
             db,
+            session.id,
             connection.id,
             identity,
             user_id=session.user_id,
             is_proved=False,
             claims=claims,
         )
-        await federated_sessions.keep(db, session.id, connection.id, identity)
 
 
 async def test_custom_attributes_and_the_identity_are_claims(signins, place, make):

@@ -13,13 +13,15 @@ from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import connections
 from tenantry.identity.federation.model import federated_identities as table
-from tenantry.times import now
+from tenantry.tenants.users import reading
+from tenantry.tenants.users.model import users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.db.engine import Row, Session
     from tenantry.identity.federation.model import Identity
+    from tenantry.tenants.users.model import User
 
 # Of one person at one connection: a provider may name people anew at each sign-in (transient).
 MOST = 5
@@ -28,23 +30,23 @@ _t = table.c
 _CONNECTION_ID = bindparam("p_connection_id", type_=Text)
 _USER_ID = bindparam("p_user_id", type_=Text)
 _FIND = Statement(
-    select(table).where(
-        _t.connection_id == _CONNECTION_ID, _t.subject == bindparam("p_subject", type_=Text)
-    )
+    reading.with_memberships(of_one=False)
+    .add_columns(*(column.label(f"known_{column.name}") for column in _t))
+    .join(table, _t.user_id == users.c.id)
+    .where(_t.connection_id == _CONNECTION_ID, _t.subject == bindparam("p_subject", type_=Text))
 )
 _insert = insert_or_change(table).values(bound(table))
-_KEEP = Statement(
-    _insert.on_conflict_do_update(
-        index_elements=[_t.connection_id, _t.subject],
-        set_={
-            "email": _insert.excluded.email,
-            "is_proved": _t.is_proved | _insert.excluded.is_proved,
-            "claims": _insert.excluded.claims,
-            "update_time": _insert.excluded.update_time,
-        },
-        where=_t.user_id == _insert.excluded.user_id,
-    ).returning(_t.user_id)
-)
+# It returns when it was kept first; no row if it is somebody else's.
+KEEP = _insert.on_conflict_do_update(
+    index_elements=[_t.connection_id, _t.subject],
+    set_={
+        "email": _insert.excluded.email,
+        "is_proved": _t.is_proved | _insert.excluded.is_proved,
+        "claims": _insert.excluded.claims,
+        "update_time": _insert.excluded.update_time,
+    },
+    where=_t.user_id == _insert.excluded.user_id,
+).returning(_t.create_time)
 _of_person = (_t.connection_id == _CONNECTION_ID, _t.user_id == _USER_ID)
 _newest = (
     select(_t.subject)
@@ -80,41 +82,41 @@ class Known:
     update_time: int
 
 
-async def find(db: Session, connection_id: str, subject: str) -> Known | None:
-    """Return the identity of a subject at a connection, if somebody has signed in with it."""
-    row = await db.fetch_one(_FIND, p_connection_id=connection_id, p_subject=subject)
-    return None if row is None else _known(row)
+async def find(db: Session, connection_id: str, subject: str) -> tuple[Known, User] | None:
+    """Return the identity of a subject at a connection, if somebody has signed in with it.
 
-
-async def keep(
-    db: Session,
-    connection_id: str,
-    identity: Identity,
-    *,
-    user_id: str,
-    is_proved: bool,
-    claims: Mapping[str, Any],
-) -> bool:
-    """Keep an identity as that of a user; False if it is somebody else's meanwhile.
-
-    Within a transaction. A proof of the inbox stays.
+    And its user, with all memberships.
     """
-    at = now()
-    kept = await db.fetch_one(
-        _KEEP,
+    rows = await db.fetch_all(
+        _FIND,
         p_connection_id=connection_id,
-        p_subject=identity.subject,
-        p_user_id=user_id,
-        p_email=identity.email,
-        p_is_proved=is_proved,
-        p_claims=to_json(dict(claims)),
-        p_create_time=at,
-        p_update_time=at,
+        p_subject=subject,
+        most=reading.MOST_MEMBERSHIPS,
     )
-    if kept is None:
-        return False
+    if not rows:
+        return None
+    (user,) = await reading.users_of(db, rows)
+    return _known(rows[0], "known_"), user
+
+
+def given(
+    identity: Identity, *, user_id: str, is_proved: bool, claims: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the parameters of `KEEP` beside the connection, the subject and the time.
+
+    A proof of the inbox stays.
+    """
+    return {
+        "p_user_id": user_id,
+        "p_email": identity.email,
+        "p_is_proved": is_proved,
+        "p_claims": to_json(dict(claims)),
+    }
+
+
+async def drop_old(db: Session, connection_id: str, user_id: str) -> None:
+    """Forget the oldest identities of a user at a connection that are more than `MOST`."""
     await db.fetch_all(_DROP_OLD, p_connection_id=connection_id, p_user_id=user_id)
-    return True
 
 
 async def of_user(db: Session, user_id: str) -> list[Known]:
@@ -130,14 +132,14 @@ async def forget(db: Session, user_id: str, organization_id: str, at: int) -> No
     await db.fetch_all(_FORGET, p_user_id=user_id, p_organization_id=organization_id, p_at=at)
 
 
-def _known(row: Row) -> Known:
+def _known(row: Row, prefix: str = "") -> Known:
     return Known(
         **{
-            name: row[name]
+            name: row[f"{prefix}{name}"]
             for name in (
                 *("connection_id", "subject", "user_id", "email", "create_time", "update_time"),
             )
         },
-        is_proved=bool(row["is_proved"]),
-        claims=from_json(row["claims"]),
+        is_proved=bool(row[f"{prefix}is_proved"]),
+        claims=from_json(row[f"{prefix}claims"]),
     )

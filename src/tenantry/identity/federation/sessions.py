@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
-from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.statements import Statement, happened
+from tenantry.identity.federation import identities
 from tenantry.identity.federation.model import SESSION
 from tenantry.identity.federation.model import federated_sessions as table
 from tenantry.identity.sessions import ending
@@ -31,15 +31,19 @@ if TYPE_CHECKING:
 _INDEX_MAX = 500  # characters
 
 _t, _s = table.c, sessions.c
-_insert = insert_or_change(table).values(bound(table))
+_insert = insert_or_change(table).from_select(
+    [column.name for column in _t],
+    select(*(bindparam(f"p_{column.name}", type_=column.type) for column in _t)).where(happened()),
+)
 _KEEP = Statement(
+    identities.KEEP,
     _insert.on_conflict_do_update(
         index_elements=[_t.session_id, _t.connection_id],
         set_={
             name: _insert.excluded[name]
             for name in ("subject", "session_index", "hint", "create_time")
         },
-    )
+    ),
 )
 _OF_SESSION = Statement(
     select(table)
@@ -78,18 +82,39 @@ class FederatedSession:
     create_time: int  # microseconds since 1970, UTC
 
 
-async def keep(db: Session, session_id: str, connection_id: str, identity: Identity) -> None:
-    """Note that a session goes with one at a provider; within a transaction."""
-    hint = None if identity.hint is None else to_json(dict(identity.hint)).encode()
-    await db.fetch_all(
+async def keep(
+    db: Session,
+    session_id: str,
+    connection_id: str,
+    identity: Identity,
+    *,
+    user_id: str,
+    is_proved: bool,
+    claims: Mapping[str, Any],
+) -> bool:
+    """Keep an identity as that of a user, and note that a session goes with one at the provider.
+
+    Within a transaction, which is undone if it is False: the identity is somebody else's meanwhile.
+    """
+    hint, at = None, now()
+    if identity.hint is not None:
+        hint = db.vault.encrypt(to_json(dict(identity.hint)).encode(), SESSION)
+    kept = await db.apply(
         _KEEP,
-        p_session_id=session_id,
+        **identities.given(identity, user_id=user_id, is_proved=is_proved, claims=claims),
         p_connection_id=connection_id,
         p_subject=identity.subject,
+        p_session_id=session_id,
         p_session_index=_indexed(identity.session_index),
-        p_hint=None if hint is None else db.vault.encrypt(hint, SESSION),
-        p_create_time=now(),
+        p_hint=hint,
+        p_create_time=at,
+        p_update_time=at,
     )
+    if kept is None:
+        return False
+    if kept["create_time"] == at:
+        await identities.drop_old(db, connection_id, user_id)
+    return True
 
 
 async def of_session(db: Session, session_id: str) -> list[FederatedSession]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db import engine
     from tenantry.db.engine import Row
+    from tenantry.event import Event
     from tenantry.identity.sessions.model import Session
 
 SECONDS = 600
@@ -99,9 +100,9 @@ def new(
     return code, prefixed(given)
 
 
-async def add(db: engine.Session, row: Mapping[str, Any]) -> None:
-    """Store a new code, of the parameters that `new` returned."""
-    await db.fetch_all(_INSERT, **row)
+async def add(db: engine.Session, row: Mapping[str, Any], *events: Event) -> None:
+    """Store a new code, of the parameters that `new` returned, with the events of a sign-in."""
+    await db.apply(_INSERT, *events, **row)
 
 
 async def redeem(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select
+from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from tenantry import vault
@@ -61,6 +61,16 @@ _newest = (
     .order_by(_k.last_use_time.desc(), _k.digest)
     .limit(literal_column(str(MOST)))
 )
+_USE = Statement(
+    update(known_origins)
+    .where(
+        _k.user_id == _USER_ID,
+        _k.digest.in_(json_values(bindparam("p_digests", type_=Text))),
+        _k.last_use_time > bindparam("p_since", type_=BigInteger),
+    )
+    .values(last_use_time=_NOW)
+    .returning(_k.digest)
+)
 _TRIM = Statement(
     delete(known_origins).where(_k.user_id == _USER_ID, _k.kind == _KIND, _k.digest.not_in(_newest))
 )
@@ -77,7 +87,8 @@ class Noted(NamedTuple):
 async def note(db: Session, origin: Origin, user_id: str) -> Noted:
     """Note from where a person signs in; within the transaction of it."""
     given, at = cookies.read(origin.cookies), now()
-    known = {row["digest"] for row in await _known(db, _OF_USER, origin, p_user_id=user_id)}
+    rows = await _known(db, _USE, origin, p_user_id=user_id, p_now=at)
+    known = {row["digest"] for row in rows}
     own = next((one for one in given if _digest(db, DEVICE, one) in known), None)
     if own is None:
         secret = vault.new_secret()
@@ -88,9 +99,11 @@ async def note(db: Session, origin: Origin, user_id: str) -> Noted:
     if origin.address:
         found[NETWORK] = network(origin.address)
     for kind, value in found.items():
-        whose = {"p_user_id": user_id, "p_kind": kind}
-        await db.fetch_all(_NOTE, **whose, p_digest=_digest(db, kind, value), p_now=at)
-        await db.fetch_all(_TRIM, **whose)
+        digest = _digest(db, kind, value)
+        if digest not in known:
+            whose = {"p_user_id": user_id, "p_kind": kind}
+            await db.fetch_all(_NOTE, **whose, p_digest=digest, p_now=at)
+            await db.fetch_all(_TRIM, **whose)
     return Noted(own is not None, secrets)
 
 
@@ -112,7 +125,7 @@ async def forget(db: Session, user_id: str) -> None:
     await db.fetch_all(_FORGET, p_user_id=user_id)
 
 
-async def _known(db: Session, statement: Statement, origin: Origin, **whose: str) -> Sequence[Row]:
+async def _known(db: Session, statement: Statement, origin: Origin, **whose: Any) -> Sequence[Row]:
     digests = [_digest(db, DEVICE, one) for one in cookies.read(origin.cookies)]
     if origin.address:
         digests.append(_digest(db, NETWORK, network(origin.address)))

@@ -267,11 +267,11 @@ async def _silent(
                 custom_claims=claims,
             )
             code, code_row = completing.new_code(request, session)
-            await codes.add(held_db, code_row)
+            happened = []
             if user is not None:
-                await completing.record_login(
-                    held, user, session, completing.context_of_login(request)
-                )
+                context = completing.context_of_login(request)
+                happened.append(completing.login(held, user, session, context))
+            await codes.add(held_db, code_row, *happened)
     except sessions.SessionOver:
         return await _anew(means, call, wanted)
     return answers.of(means, params, code=code)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db import engine
+    from tenantry.event import Event
     from tenantry.identity.sessions.model import Bounds, Session
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import AuthRequest
@@ -87,21 +88,16 @@ async def _checked_and_completed(
     assert request.user_id is not None
     assert request.organization_id is not None
     user = await reading.find(call.db, id_=request.user_id, external_id=None)
-    try:
-        organization = await organizations.get(call, Identity(request.organization_id))
-    except errors.NotFound:
-        raise _Refused(_GONE) from None
-    if user is None:
+    if user is None or user.membership_in(request.organization_id) is None:
         raise _Refused(_GONE)
     if params.id_token_user not in {None, user.id}:
         # OpenID Connect Core 1.0 section 3.1.2.2.
         raise _Refused("somebody else has signed in than id_token_hint says", _LOGIN_REQUIRED)
-    bounds = policies.bounds_of(means.settings, organization)
     proofs = [proof for proof in request.facts.proofs if proof != SESSION]
     enters = (
         session is not None
         and session.user_id == user.id
-        and is_within(session, bounds, anew=bool(proofs))
+        and await _is_open(means, call, session, request.organization_id, anew=bool(proofs))
     )
     if not proofs and not (
         enters and session is not None and session.id == request.facts.session_id
@@ -110,7 +106,10 @@ async def _checked_and_completed(
     amr: Sequence[str] = () if session is None else session.amr
     if proofs:
         amr = await amr_of(call.db, proofs)
-    if await realms.barrier(call.db, organization.id, email=user.email, amr=amr) is not None:
+    if (
+        await realms.barrier(call.db, request.organization_id, email=user.email, amr=amr)
+        is not None
+    ):
         raise _Refused("this organization has a sign-in of its own: sign in again", _LOGIN_REQUIRED)
     try:
         claims = await session_claims(means, call, request, user)
@@ -126,6 +125,17 @@ async def _checked_and_completed(
         claims=claims,
         is_first=user.last_login_time is None,
     )
+
+
+async def _is_open(
+    means: Means, call: Call, session: Session, organization_id: str, *, anew: bool
+) -> bool:
+    """Whether a session is young enough for an organization; see `is_within`."""
+    try:
+        organization = await organizations.get(call, Identity(organization_id))
+    except errors.NotFound:
+        raise _Refused(_GONE) from None
+    return is_within(session, policies.bounds_of(means.settings, organization), anew=anew)
 
 
 async def _completed(
@@ -152,7 +162,7 @@ async def _completed(
         organization = await memberships.hold_place(db, request.organization_id, request.user_id)
         if user is None or organization is None:
             raise _Refused(_GONE)
-        amr = await amr_of(db, proofs)
+        amr = await amr_of(call.db, proofs)
         until = federating.expire_time(db, request)
         where = {"organization_id": organization.id, "client_id": request.client_id}
         bounds = policies.bounds_of(means.settings, organization)
@@ -166,7 +176,7 @@ async def _completed(
                 **where,
                 bounds=bounds,
                 claims=claims,
-                amr=await _joined(db, session.amr, amr) if proofs else None,
+                amr=await _joined(call.db, session.amr, amr) if proofs else None,
                 secret=secret,
                 until=until,
             )
@@ -186,8 +196,6 @@ async def _completed(
             )
         if not await federating.record(held, request, entered):
             raise _Refused("this connection does not serve any more", "connection_not_active")
-        code, row = new_code(request, entered)
-        await codes.add(db, row)
         if proofs:
             noted = await known_origins.note(db, call.origin, user.id)
             devices = noted.secrets
@@ -195,8 +203,11 @@ async def _completed(
             is_known = noted.is_known or (session is not None and session.user_id == user.id)
             if not is_known and not is_first:
                 await security_notices.queue(held, user.id, security_notices.NEW_DEVICE)
+        happened = []
         if proofs or session is None or organization.id not in session.organizations:
-            await record_login(held, user, entered, context_of_login(request))
+            happened.append(login(held, user, entered, context_of_login(request)))
+        code, row = new_code(request, entered)
+        await codes.add(db, row, *happened)
     return Completion(answers.of(means, request.params, code=code), secret, devices)
 
 
@@ -234,6 +245,8 @@ async def session_claims(
         errors.Intercepted: one forbids it.
 
     """
+    if not await means.interceptors.runs(PRE_SESSION_CREATION):
+        return {}
     context = context_of(call, request, await connection_details(call.db, request.facts.proofs))
     verdict = await means.interceptors.run(
         call, PRE_SESSION_CREATION, context=context, data={"user": person(user)}
@@ -267,14 +280,14 @@ def is_within(session: Session, bounds: Bounds, *, anew: bool) -> bool:
     return anew or bounds.idle is None or session.last_active_time + bounds.idle * MINUTE > at
 
 
-async def record_login(call: Call, user: User, session: Session, context: dict[str, str]) -> None:
-    """Record that somebody has signed in, with a context to find it by; within a transaction."""
+def login(call: Call, user: User, session: Session, context: dict[str, str]) -> Event:
+    """Return the event of somebody who has signed in, with a context to find it by."""
     event = call.event(
         "user.login",
         organization_id=session.organization_id,
         after={"user": user.shown(), "user_session": session.shown()},
     )
-    await call.db.record(replace(event, context=context))
+    return replace(event, context=context)
 
 
 def context_of_login(request: AuthRequest) -> dict[str, str]:

@@ -183,19 +183,17 @@ async def record(call: Call, request: AuthRequest, session: OurSession) -> bool:
     assert request.user_id is not None
     identity = sealing.unseal(call.db, request.facts.identity)
     try:
-        kept = await identities.keep(
+        return await sessions.keep(
             call.db,
+            session.id,
             request.connection_id,
             identity,
             user_id=request.user_id,
             is_proved=request.facts.inbox_proved,
             claims=await _claims(call.db, identity),
         )
-        if kept:
-            await sessions.keep(call.db, session.id, request.connection_id, identity)
     except ForeignKey:
         return False
-    return kept
 
 
 def expire_time(db: Session, request: AuthRequest) -> int | None:
@@ -271,8 +269,7 @@ async def _by_social(answer: _Answer) -> AuthRequest:
     known = await identities.find(db, answer.connection.id, answer.identity.subject)
     user = None
     if known is not None:
-        user = await reading.find(db, id_=known.user_id, external_id=None)
-    if user is not None:
+        _, user = known
         email = user.email
     elif answer.identity.email_verified:
         user = await reading.find_by_email(db, email)
@@ -304,9 +301,10 @@ async def _admit(
     if found.place is None:
         await _ask_interceptors(answer, replace(answer.request, facts=facts), found)
     profile = _profile(answer.identity.profile)
-    async with call.db.transaction() as db:
-        user_id = db.new_id(ids.USER) if user is None else user.id
-        moved = await requests.move(
+    user_id = call.db.new_id(ids.USER) if user is None else user.id
+
+    async def move(db: Session) -> AuthRequest:
+        return await requests.move(
             db,
             answer.request,
             way,
@@ -318,6 +316,12 @@ async def _admit(
             connection_id=answer.connection.id,
             is_proof=answer.browser,
         )
+
+    follows = settings.sync_user_profile_on_login and (user is None or _news(user, profile))
+    if found.is_member and not follows and not settings.group_roles:
+        return await move(call.db)  # nothing else changes
+    async with call.db.transaction() as db:
+        moved = await move(db)
         acting = call.as_user(db, user_id)
         if user is None:
             user = await users.create(acting, user_id, email=found.address, profile=profile)
@@ -387,9 +391,13 @@ async def _ask_interceptors(answer: _Answer, request: AuthRequest, found: Standi
 
 async def _sync(call: Call, user: User, profile: Mapping[str, Any]) -> None:
     """Have the profile of a user follow that of the provider; within a transaction."""
-    news = {name: value for name, value in profile.items() if user.profile.get(name) != value}
+    news = _news(user, profile)
     if news:
         await users.change_profile(call, user, news)
+
+
+def _news(user: User, profile: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in profile.items() if user.profile.get(name) != value}
 
 
 async def _claims(db: Session, identity: Identity) -> dict[str, Any]:

@@ -153,7 +153,7 @@ async def accept(means: Means, call: Call, token: str, *, session: Session | Non
                 custom_claims=claims,
             )
             about = {"connection_id": details[0]["id"]}
-            await completing.record_login(held, signed_in, begun, about)
+            await db.record(completing.login(held, signed_in, begun, about))
             devices = (await known_origins.note(db, call.origin, user.id)).secrets
     return Accepted(secret, await _way_on(call.db, found), devices)
 

@@ -36,6 +36,10 @@ class Standing:
     takes_in: bool  # the organization makes such people members
 
     @property
+    def is_member(self) -> bool:
+        return self.place is not None and self.place.status == ACTIVE
+
+    @property
     def is_late(self) -> bool:
         return self.place is not None and self.place.status == INVITE_EXPIRED
 
@@ -63,13 +67,9 @@ class Standing:
 async def of(db: Session, connection: Connection, identity: Identity) -> Standing:
     organization_id = connection.organization_id
     assert organization_id is not None
-    known = await identities.find(db, connection.id, identity.subject)
-    user = None
-    if known is not None:
-        # It is the same person, whatever the address there is by now.
-        user = await reading.find(db, id_=known.user_id, external_id=None)
-    if user is None:
-        user = await reading.find_by_email(db, identity.email)
+    found = await identities.find(db, connection.id, identity.subject)
+    # Somebody known is the same person, whatever the address there is by now.
+    known, user = found or (None, await reading.find_by_email(db, identity.email))
     address = identity.email if user is None else user.email
     place = None if user is None else user.membership_in(organization_id)
     # A proof counts for the membership that it was given for, or a later sign-in in it.
