@@ -270,7 +270,7 @@ async def test_what_a_provider_said_goes_when_the_membership_ends(place):
     assert await identities.find(place.db, here.id, colleague.subject)
     # A person that comes back is known again.
     assert code_of(await sign_in_by(browser, here, ann, prompt=("login",)))
-    assert (await identities.find(place.db, here.id, "ann-7")).user_id == user.id
+    assert (await identities.find(place.db, here.id, "ann-7"))[0].user_id == user.id
 
 
 async def test_somebody_who_is_back_before_the_worker_comes_stays_known(place):

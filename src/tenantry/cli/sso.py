@@ -89,27 +89,38 @@ def failures(
     email: Annotated[str, typer.Option(help="Of this address alone.")] = "",
     connection: Annotated[str, typer.Option(help="Of this connection alone.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 20,
+    worked: Annotated[bool, typer.Option("--all", help="Those that did not fail, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the newest sign-ins by a connection that failed, each with its error and remedy."""
+    """List the newest sign-ins by a connection that failed, each with its error and remedy.
+
+    And with its steps, and how the provider vouched for the person, if it came so far.
+    """
 
     async def work(call: Call) -> list[Failure]:
         from tenantry.identity.auth_log import failures as log
 
-        return await log.newest(call.db, limit=limit, email=email, connection_id=connection)
+        narrow = {"email": email, "connection_id": connection}
+        return await log.newest(call.db, limit=limit, worked=worked, **narrow)
 
     found = running.with_call(work)
     if as_json:
         running.print_json([_members(one) for one in found])
         return
     if not found:
-        running.say("no sign-in by a connection has failed")
+        running.say(f"no sign-in by a connection{'' if worked else ' has failed'}")
     for one in found:
         shown = _members(one)
-        running.say(f"{shown['time']}  {shown['error']}  {one.email or 'an unknown person'}")
+        ended = one.status if one.said is None else one.said.error
+        running.say(f"{shown['time']}  {ended}  {one.email or 'an unknown person'}")
         running.say(f"  {one.connection_type} {one.connection_provider} {one.connection_id}")
-        for line in filter(None, (one.said.description, one.said.remedy)):
-            running.say(f"  {line}")
+        if one.said is not None:
+            for line in filter(None, (one.said.description, one.said.remedy)):
+                running.say(f"  {line}")
+        if one.steps:
+            running.say(f"  {', '.join(f'{state} after {ms} ms' for state, ms in one.steps)}")
+        for name, value in one.evidence.items():
+            running.say(f"    {name}  {value if isinstance(value, str) else ', '.join(value)}")
 
 
 def _members(one: Failure) -> dict[str, Any]:
@@ -121,10 +132,19 @@ def _members(one: Failure) -> dict[str, Any]:
         "connection_id": one.connection_id,
         "connection_type": one.connection_type,
         "connection_provider": one.connection_provider,
-        "error": one.said.error,
-        "error_description": one.said.description,
-        "means": one.said.means,
-        "remedy": one.said.remedy,
+        "status": one.status,
+        **(
+            {}
+            if one.said is None
+            else {
+                "error": one.said.error,
+                "error_description": one.said.description,
+                "means": one.said.means,
+                "remedy": one.said.remedy,
+            }
+        ),
+        "steps": [{"state": state, "milliseconds": ms} for state, ms in one.steps],
+        "evidence": dict(one.evidence),
     }
 
 

@@ -121,7 +121,8 @@ class Identity:
     ``profile`` has members of a user's profile (given_name, family_name, name, picture, locale,
     ...), ``claims`` the custom attributes, ``received`` all attributes as they came, for the test
     page. ``email_verified`` is the provider's own word, and no more than that. A logout at the
-    provider needs ``hint``: the NameID's members, or the ID token.
+    provider needs ``hint``: the NameID's members, or the ID token. ``evidence`` is for the log:
+    how it was proved, see `evidence`.
     """
 
     subject: str
@@ -134,6 +135,7 @@ class Identity:
     session_index: str | None = None
     session_expire_time: int | None = None  # SessionNotOnOrAfter
     hint: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
+    evidence: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,14 @@ from tenantry.identity.connections.oidc.claims import TENANT
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.oidc.metadata import Metadata
 from tenantry.identity.connections.settings import PRIVATE_KEY_JWT, OIDCSettings
-from tenantry.identity.federation import attributes, clients, replays, requests, sessions
+from tenantry.identity.federation import (
+    attributes,
+    clients,
+    evidence,
+    replays,
+    requests,
+    sessions,
+)
 from tenantry.identity.federation.attributes import CustomAttributes
 from tenantry.identity.federation.model import Fault, Identity, Sent
 from tenantry.log import seldom
@@ -130,14 +137,14 @@ class RelyingParty:
             found = await self._exchange(
                 connection, settings, provider, callback.code(answer), request
             )
-            claims = await self.verified(
+            jwt = await self.verified(
                 provider,
                 found,
                 request,
                 client_id=settings.client_id,
                 is_debug=connection.debug_enabled,
             )
-            return await self._identity(connection, settings, provider, found, claims)
+            return await self._identity(connection, settings, provider, found, jwt)
         except OIDCError as error:
             raise fault_of(error) from None
 
@@ -244,8 +251,8 @@ class RelyingParty:
         *,
         client_id: str,
         is_debug: bool,
-    ) -> Mapping[str, Any]:
-        """Return the claims of the ID token among these tokens, verified whole.
+    ) -> Signed:
+        """Return the ID token among these tokens, verified whole.
 
         Raises:
             OIDCError: it is no proof, or not for this request.
@@ -256,7 +263,7 @@ class RelyingParty:
         jwt = jwts.read(found.id_token, algorithms=provider.algorithms)
         await self._hold_to_signature(jwt, provider, is_debug=is_debug)
         facts = request.facts
-        return id_token.verify(
+        id_token.verify(
             jwt,
             issuer=provider.issuer,
             client_id=client_id,
@@ -267,6 +274,7 @@ class RelyingParty:
             max_age=facts["max_age"],
             since=request.create_time / SECOND if facts["is_anew"] else None,
         )
+        return jwt
 
     async def exchange(
         self,
@@ -338,8 +346,9 @@ class RelyingParty:
         settings: OIDCSettings,
         provider: Metadata,
         found: Tokens,
-        claims: Mapping[str, Any],
+        jwt: Signed,
     ) -> Identity:
+        claims = jwt.claims
         registered = await self.custom_attributes.get()
         mapping = mapping_of(connection, registered)
         whole = claims
@@ -359,6 +368,9 @@ class RelyingParty:
             registered,
             session_index=_session_index(claims),
             hint={"id_token": hint} if hint and len(hint) <= _HINT_MAX else None,
+            evidence=evidence.bounded(
+                evidence.of_openid(jwt, scopes=settings.scopes, claims=whole)
+            ),
         )
 
 

@@ -15,7 +15,7 @@ from tenantry.identity.connections import providers
 from tenantry.identity.connections.oidc import authorization, callback, faults, profile, userinfo
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.settings import OAuthSettings
-from tenantry.identity.federation import clients, requests
+from tenantry.identity.federation import clients, evidence, requests
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.openid import begun, fault_of, identity, mapping_of
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.connections.oidc.callback import Answer
+    from tenantry.identity.connections.oidc.jwts import Signed
     from tenantry.identity.connections.oidc.metadata import Metadata
     from tenantry.identity.connections.oidc.tokens import Tokens
     from tenantry.identity.connections.providers import Provider
@@ -101,11 +102,18 @@ async def receive(
         if metadata is not None:
             callback.hold_to_issuer(answer, metadata.issuer, says_issuer=metadata.says_issuer)
         found = await side.exchange(callback.code(answer), request)
-        subject, told = await side.person(found, request)
+        subject, told, jwt = await side.person(found, request)
         emails = await side.emails(found)
         registered = await party.custom_attributes.get()
         claims = {**_name(answer), **providers.claims_of(side.provider, told, emails)}
-        return identity(subject, claims, mapping_of(connection, registered), registered)
+        scopes = providers.scopes(side.provider, side.settings).split()
+        return identity(
+            subject,
+            claims,
+            mapping_of(connection, registered),
+            registered,
+            evidence=evidence.bounded(evidence.of_openid(jwt, scopes=scopes, claims=claims)),
+        )
     except OIDCError as error:
         raise fault_of(error) from None
 
@@ -155,27 +163,30 @@ class _Side:
             form_allowed=self.metadata is None,
         )
 
-    async def person(self, found: Tokens, request: Request) -> tuple[str, Mapping[str, Any]]:
-        """Return the id of the person, and the claims that the provider makes of them."""
+    async def person(
+        self, found: Tokens, request: Request
+    ) -> tuple[str, Mapping[str, Any], Signed | None]:
+        """Return the id of the person, the claims made of them, and the ID token, if any."""
         provider, metadata = self.provider, self.metadata
         if metadata is None:
             told = await self._userinfo(provider.user_info_uri, found)
-            return providers.subject(provider, told), told
-        claims = await self.party.verified(
+            return providers.subject(provider, told), told, None
+        jwt = await self.party.verified(
             metadata,
             found,
             request,
             client_id=self.settings.client_id,
             is_debug=self.connection.debug_enabled,
         )
+        claims = jwt.claims
         subject: str = claims["sub"]
         address = provider.user_info_uri or metadata.userinfo_endpoint
         if not address or not profile.lacks(claims, self.connection.attribute_mapping):
-            return subject, claims
+            return subject, claims, jwt
         told = await self._userinfo(address, found)
         if provider.own_userinfo:
-            return subject, {**told, **claims}
-        return subject, profile.joined(claims, userinfo.of_subject(told, subject))
+            return subject, {**told, **claims}, jwt
+        return subject, profile.joined(claims, userinfo.of_subject(told, subject)), jwt
 
     async def emails(self, found: Tokens) -> list[Any]:
         """Return the list of addresses that a provider has beside userinfo."""

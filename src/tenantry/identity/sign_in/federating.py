@@ -252,7 +252,8 @@ class _Answer:
             proofs=(self.connection.id,),
             sso="",
             passwordless="",
-            identity=sealing.seal(self.call.db, self.identity),
+            identity=sealing.seal(self.call.db, replace(self.identity, evidence={})),
+            evidence=self.identity.evidence or before.evidence,
         )
 
 
@@ -430,6 +431,9 @@ async def _end(
     changes: dict[str, Any] = {}
     if connection is not None:
         changes = {"connection_id": connection.id, "organization_id": connection.organization_id}
+    if identity is not None:
+        said = identity.evidence or request.facts.evidence
+        changes["facts"] = replace(request.facts, evidence=said)
     if identity is not None and identity.email and len(identity.email) <= email_addresses.MAX:
         changes["email"] = identity.email
     return await requests.move(

@@ -100,12 +100,16 @@ class Facts:
     sso: str = ""  # the connection that it is sent to: its type and id, as in its address
     identity: str = ""  # the provider's answer, sealed, until the sign-in is over
     inbox_proved: bool = False  # and so is what the provider says of it
+    # For the log alone: how the provider vouched, and each state with milliseconds since the begin.
+    evidence: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    steps: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def stored(cls, members: Mapping[str, Any]) -> Self:
         """Return those of a row, without further ones that another version may know."""
         known = {name: members[name] for name in _FACTS if name in members}
-        return cls(**known | {"proofs": tuple(known.get("proofs", ()))})
+        steps = tuple((state, at) for state, at in known.get("steps", ()))
+        return cls(**known | {"proofs": tuple(known.get("proofs", ())), "steps": steps})
 
     def to_row(self) -> dict[str, Any]:
         """Return the members that are set, as they are stored."""

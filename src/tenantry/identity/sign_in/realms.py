@@ -191,6 +191,7 @@ def nobody(facts: Facts) -> Facts:
         email_proved=False,
         passwordless="",
         identity="",
+        evidence={},
         inbox_proved=False,
         session_id="",
     )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 STEP_SECONDS = 600
 MOST_SECONDS = 1800
+_MOST_STEPS = 20  # that the log has of one
 
 _PARAMS = tuple(field.name for field in fields(Params))
 
@@ -161,8 +162,14 @@ async def move(
     """
     states.check(request.state, *way)
     at, secret = now(), vault.new_secret() if is_proof else None
-    if way[-1] in states.FINAL:
-        changes["facts"] = replace(changes.get("facts", request.facts), identity="")
+    facts: Facts = changes.get("facts", request.facts)
+    after = (at - request.create_time) // 1000
+    steps = (*request.facts.steps, *((state, after) for state in way))
+    changes["facts"] = replace(
+        facts,
+        identity="" if way[-1] in states.FINAL else facts.identity,
+        steps=steps[-_MOST_STEPS:],
+    )
     most = request.create_time + MOST_SECONDS * SECOND
     moved = replace(
         request,

@@ -175,7 +175,7 @@ def _verified(received: str | bindings.Query, tag: str, parameter: str, trust: T
     if not isinstance(received, bindings.Query):
         if not signatures.is_signed(root):
             raise SAMLError(faults.UNSIGNED, element=parsing.local(tag))
-        root = signatures.verified(root, certificates, sha1=sha1)
+        root, _ = signatures.verified(root, certificates, sha1=sha1)
     hold_to_issuer(root, trust, required=True)
     hold_to_destination(root, trust.slo_urls, required=True)
     return root

@@ -6,10 +6,10 @@ from the tree that its verification gave, and nothing from the one that came.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from tenantry.identity.connections.saml import decryption, faults, parsing, signatures
+from tenantry.identity.connections.saml import decryption, evidence, faults, parsing, signatures
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.names import (
     BEARER,
@@ -57,7 +57,8 @@ class Assertion:
     """The verified statements of an identity provider; times in microseconds since 1970.
 
     `not_on_or_after` is when it can be presented no more, but for the skew: so long its `id` is
-    remembered, for it is good once. `friendly_names` are by the attributes' names.
+    remembered, for it is good once. `friendly_names` are by the attributes' names. `evidence` says
+    how it was proved, and nothing of the person.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Assertion:
     session_not_on_or_after: int | None
     authn_instant: int | None
     not_on_or_after: int
+    evidence: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def verify(
     microseconds. Not decided here: whether the assertion came before, and whom it lets in.
     """
     clock = _Clock(now, skew)
-    root, assertion = _covered(received.root, trust)
+    root, assertion, proofs = _covered(received.root, trust)
     if assertion.get("Version") != "2.0" or not (identifier := assertion.get("ID")):
         raise SAMLError(faults.NOT_A_RESPONSE, found="Assertion of no ID", expected="Assertion")
     hold_to_issuer(assertion, trust, required=True)
@@ -117,26 +119,37 @@ def verify(
     )
     session_index, session_until, authn_instant = _authn(assertion, clock)
     attributes, friendly_names = _attributes(assertion)
+    name_id = _name_id(subject, trust)
     return Assertion(
         id=identifier,
-        name_id=_name_id(subject, trust),
+        name_id=name_id,
         attributes=attributes,
         friendly_names=friendly_names,
         session_index=session_index,
         session_not_on_or_after=session_until,
         authn_instant=authn_instant,
         not_on_or_after=presented if until is None else min(presented, until),
+        evidence=evidence.of(
+            assertion,
+            name_id_format=name_id.format,
+            attributes=attributes,
+            signatures=proofs,
+        ),
     )
 
 
-def _covered(received: _Element, trust: Trust) -> tuple[_Element, _Element]:
+def _covered(
+    received: _Element, trust: Trust
+) -> tuple[_Element, _Element, list[signatures.Signature]]:
     """Return the response and its one assertion, which a signature covers that verified.
 
     The response is the one that came unless its own signature covers it: then it is read anew.
     """
     root, everywhere = received, len(list(received.iter(*_EITHER)))
+    proofs: list[signatures.Signature] = []
     if response_signed := signatures.is_signed(root):
-        root = signatures.verified(root, trust.idp_certificates, sha1=trust.sha1)
+        root, proof = signatures.verified(root, trust.idp_certificates, sha1=trust.sha1)
+        proofs.append(proof)
     _hold_to_status(root)
     children = list(root.iterchildren(*_EITHER))
     if everywhere != 1 or len(children) != 1:
@@ -145,7 +158,8 @@ def _covered(received: _Element, trust: Trust) -> tuple[_Element, _Element]:
     hold_to_destination(root, trust.acs_urls, required=False)
     assertion = _plain(children[0], trust, covered=response_signed)
     if assertion_signed := signatures.is_signed(assertion):
-        assertion = signatures.verified(assertion, trust.idp_certificates, sha1=trust.sha1)
+        assertion, proof = signatures.verified(assertion, trust.idp_certificates, sha1=trust.sha1)
+        proofs.append(proof)
     missing = (
         ("Response" if trust.signing.of_response and not response_signed else "")
         or ("Assertion" if trust.signing.of_assertion and not assertion_signed else "")
@@ -153,7 +167,7 @@ def _covered(received: _Element, trust: Trust) -> tuple[_Element, _Element]:
     )
     if missing:
         raise SAMLError(faults.UNSIGNED, element=missing)
-    return root, assertion
+    return root, assertion, proofs
 
 
 def _plain(assertion: _Element, trust: Trust, *, covered: bool) -> _Element:

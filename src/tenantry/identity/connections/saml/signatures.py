@@ -11,6 +11,7 @@ import base64
 import binascii
 import copy
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -65,9 +66,19 @@ def is_signed(element: _Element) -> bool:
     return element.find(f"{DS}Signature") is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature that verified: of which element, by which algorithms and whose certificate."""
+
+    element: str
+    method: str
+    digest: str
+    fingerprint: str  # SHA-256 of the certificate, in hexadecimal
+
+
 def verified(
     element: _Element, certificates: Sequence[x509.Certificate], *, sha1: bool
-) -> _Element:
+) -> tuple[_Element, Signature]:
     """Return the element as its own signature covers it, read anew from the canonical bytes.
 
     One of the pinned `certificates` made it; a certificate in the message counts for nothing.
@@ -106,7 +117,12 @@ def verified(
             and signed.tag == element.tag
             and signed.get("ID") == element.get("ID")
         ):
-            return signed
+            return signed, Signature(
+                parsing.local(element.tag),
+                method.rpartition("#")[2],
+                digest.rpartition("#")[2],
+                certificate.fingerprint(hashes.SHA256()).hex(),
+            )
     raise SAMLError(faults.SIGNATURE, count=len(certificates))
 
 

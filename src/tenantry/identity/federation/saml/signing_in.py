@@ -17,7 +17,7 @@ from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.saml.requests import authn_request
 from tenantry.identity.connections.settings import HTTP_POST
-from tenantry.identity.federation import attributes, replays, requests
+from tenantry.identity.federation import attributes, evidence, replays, requests
 from tenantry.identity.federation.model import Identity, Sent
 from tenantry.identity.federation.saml.service_provider import fault_of
 from tenantry.times import now
@@ -165,6 +165,7 @@ def _identity(side: Side, assertion: Assertion, registered: Sequence[UserAttribu
         session_index=assertion.session_index,
         session_expire_time=assertion.session_not_on_or_after,
         hint=_hint(assertion),
+        evidence=evidence.bounded(assertion.evidence),
     )
 
 

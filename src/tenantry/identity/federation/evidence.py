@@ -1,0 +1,72 @@
+"""How a provider vouched for a person, for the log of sign-ins: names and algorithms, no values.
+
+Of SAML see `connections.saml.evidence`. All of it came from outside, so it is bounded here.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from tenantry.db.schema import to_json
+from tenantry.times import SECOND, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tenantry.identity.connections.oidc.jwts import Signed
+
+_TEXT_MAX = 300  # characters
+_MOST = 60  # of a list
+_MAX = 6000  # characters of JSON; the list of names goes first
+_NAMES = ("attributes", "claims")
+_TIMES = {"iat": "issued", "exp": "not_on_or_after", "auth_time": "authn_instant"}
+
+
+def of_openid(
+    id_token: Signed | None, *, scopes: Iterable[str], claims: Iterable[str]
+) -> dict[str, Any]:
+    """Return the facts of an ID token that was verified, or of an answer without one.
+
+    ``claims`` are the names of all that were taken, of userinfo too.
+    """
+    facts: dict[str, Any] = {}
+    if id_token is not None:
+        said, audience = id_token.claims, id_token.claims["aud"]
+        facts = {
+            "issuer": said["iss"],
+            "audience": [audience] if isinstance(audience, str) else audience,
+            "algorithm": id_token.algorithm,
+            "kid": id_token.kid or "",
+        }
+        facts |= {
+            name: shown for claim, name in _TIMES.items() if (shown := _moment(said.get(claim)))
+        }
+    return {**facts, "scopes": list(scopes), "claims": sorted(claims)}
+
+
+def bounded(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts as they are kept: texts, and lists of texts, each as long as it may be."""
+    kept = {
+        name: [_text(one) for one in value[:_MOST]] if isinstance(value, list) else _text(value)
+        for name, value in facts.items()
+        if value
+    }
+    if len(to_json(kept)) > _MAX:
+        kept = {name: value for name, value in kept.items() if name not in _NAMES}
+    return kept if len(to_json(kept)) <= _MAX else {}
+
+
+def _text(value: object) -> str:
+    text = str(value)[:_TEXT_MAX]
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _moment(said: object) -> str:
+    if (
+        isinstance(said, bool)
+        or not isinstance(said, int | float)
+        or not 0 < said < time.time() * 2
+    ):
+        return ""
+    return rfc3339(int(said * SECOND))
