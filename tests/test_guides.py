@@ -48,7 +48,7 @@ ALL = (*MEMBERS, *MACHINES)
 EVENTS = {"receive-events", "replay-and-audit"}  # tests/test_event_guides.py
 SIGN_IN = {  # tests/test_sign_in_guides.py
     *("sign-people-in", "sessions-and-sign-out"),
-    *("passkeys-and-second-factors", "interceptors"),
+    *("passkeys-and-second-factors", "interceptors", "single-sign-on"),
 }
 
 

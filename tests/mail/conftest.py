@@ -23,10 +23,10 @@ def mail_server():
 
 @pytest.fixture
 def eventually():
-    """Wait until something holds, for twenty seconds at most."""
+    """Wait until something holds, for a minute at most: a worker gives way to all else."""
 
     async def wait(holds):
-        until = asyncio.get_running_loop().time() + 20
+        until = asyncio.get_running_loop().time() + 60
         while not await holds():
             assert asyncio.get_running_loop().time() < until
             await asyncio.sleep(0.02)
