@@ -169,6 +169,19 @@ def measure_passwords(o: argparse.Namespace) -> dict[str, float]:
         return asdict(asyncio.run(people.measure(o.seconds, bound)))
 
 
+def measure_domains(o: argparse.Namespace) -> list[Row]:
+    """Measure discovery among many domains."""
+    from discovery import CALLS, Discovery
+
+    with prepared(o) as subject:
+        assert subject.postgresql is not None
+        subject.server.start()
+        say(f"domains: writing {o.domains}")
+        discovery = Discovery(subject.server, subject.postgresql, o.domains)
+        discovery.fill()
+        return list(_calls("domains", CALLS, discovery.targets, subject, o))
+
+
 def measure_sso(o: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure sign-ins by providers, and other calls beside them."""
     import sso

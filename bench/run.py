@@ -27,7 +27,8 @@ tokens of so many clients, also on PostgreSQL: see callers.py. ``--passwords N``
 of so many people by password: see passwords.py. ``--sign-ins N`` measures refreshes
 for so many people: see sign_ins.py. ``--events N`` measures lists of so many events: see events.py.
 
-``--sso N`` measures so many sign-ins by each protocol of a provider: see sso.py.
+``--sso N`` measures so many sign-ins by each protocol of a provider: see sso.py. ``--domains N``
+measures discovery among so many domains: see discovery.py.
 
 ``--against COMMIT`` measures another commit beside this tree and prints ratios: see against.py. A
 look at one row takes a minute: ``--against COMMIT --quick --only sqlite --ops patch``.
@@ -114,6 +115,7 @@ def single(o: argparse.Namespace, about: dict[str, Any]) -> str:
     for count, measured in (
         (o.callers, measures.measure_callers),
         (o.sign_ins, measures.measure_sign_ins),
+        (o.domains, measures.measure_domains),
     ):
         if count:
             found = measured(o)
@@ -179,6 +181,9 @@ def options() -> argparse.Namespace:
     )
     p.add_argument(
         "--sso", type=int, default=0, metavar="SIGN-INS", help="also by providers (default: 0)"
+    )
+    p.add_argument(
+        "--domains", type=int, default=0, metavar="DOMAINS", help="also discovery (default: 0)"
     )
     p.add_argument("--profile", action="store_true", help="where a PATCH spends its time, alone")
     p.add_argument("--against", metavar="COMMIT", help="also this commit, in turn; print ratios")
