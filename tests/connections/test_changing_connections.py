@@ -272,3 +272,43 @@ async def test_lists_of_all_organizations_page_and_search(api, make, connections
     assert await found(**of, provider="OKTA") == []
     assert await found(**of, status="DRAFT", enabled=False) == ids
     assert await found(**of, enabled=True) == []
+
+
+async def test_a_search_goes_by_pages_over_all_kinds_of_connections(api, connections):
+    key = unique("gitea").upper()
+    of = {"provider_key": key}
+    made = [
+        await connections.make("CUSTOM", "SAML" if number % 2 else "OIDC", **of)
+        for number in range(5)
+    ]
+    after = await connections.update(made[0], configuration_type="MANUAL", oidc_config=MANUAL)
+    assert after["provider_key"] == key  # the update named CUSTOM alone
+    await connections.enable(after)
+    ids = [one["id"] for one in reversed(made)]
+
+    async def page(**filters: object):
+        asked = {"provider": key, "page_size": 2} | filters
+        answer = await api.connections.search_organization_connections(**asked)
+        return answer, [one["id"] for one in answer.get("connections", [])]
+
+    first, found = await page()
+    assert (found, first["total_size"]) == (ids[:2], 5)
+    assert not first.get("prev_page_token")
+    second, found = await page(page_token=first["next_page_token"])
+    assert found == ids[2:4]
+    last, found = await page(page_token=second["next_page_token"])
+    assert found == ids[4:]
+    assert not last.get("next_page_token")
+    _, found = await page(page_token=last["prev_page_token"])
+    assert found == ids[2:4]
+    for filters, expected in (
+        ({"enabled": True}, ids[4:]),
+        ({"status": "COMPLETED", "connection_type": "OIDC"}, ids[4:]),
+        ({"status": "COMPLETED", "enabled": False}, []),
+        ({"connection_type": "SAML"}, [ids[1], ids[3]]),
+        ({"connection_type": "OAUTH"}, []),
+        ({"provider": key.lower(), "enabled": True}, ids[4:]),
+        ({"enabled": False, "page_size": 30}, ids[:4]),
+    ):
+        answer, found = await page(**filters)
+        assert (found, answer.get("total_size", 0)) == (expected, len(expected))

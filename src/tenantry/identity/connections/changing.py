@@ -161,6 +161,8 @@ def changed(db: Session, before: Connection, changes: Changes, ground: Ground) -
     _check_kind(before, changes)
     members: dict[str, Any] = {}
     provider, provider_key = registry.named(changes.provider, changes.provider_key)
+    if not changes.provider_key and provider == before.provider:
+        provider_key = before.provider_key  # each update has to name a provider
     if (provider == IDP_SIMULATOR) != (before.provider == IDP_SIMULATOR):
         raise errors.InvalidArgument.field(
             "connection.provider", "immutable", "cannot become, nor cease to be, the simulator"

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, and_, bindparam, func, literal_column, or_, select
 
-from tenantry import domain_names
-from tenantry.db import pages
+from tenantry import domain_names, ids
+from tenantry.db import key_ranges, pages
 from tenantry.db.schema import from_json, json_rows
 from tenantry.db.statements import Statement
-from tenantry.identity.connections.model import COMPLETED, Connection, connections
+from tenantry.identity.connections.model import (
+    COMPLETED,
+    DRAFT,
+    IN_PROGRESS,
+    OIDC,
+    PROVIDERS,
+    SAML,
+    Connection,
+    connections,
+)
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, PROVEN, Domain, domains
 from tenantry.tenants.organizations import service as organization_service
 from tenantry.tenants.organizations.model import organizations
@@ -122,7 +132,8 @@ async def page(
 ) -> pages.Page[Listed]:
     """Return one page of the connections of all organizations, the newest first.
 
-    ``query`` is an id of a connection or of an organization; "" and None leave a filter out. The
+    ``query`` is an id of a connection or of an organization; "" and None leave a filter out.
+    ``provider`` is one of the contract's, or else a provider_key, as it is or in capitals. The
     total is counted up to 10,000.
 
     Raises:
@@ -131,7 +142,7 @@ async def page(
     """
     given = {
         "p_query": query.strip(),
-        "p_provider": provider.upper(),
+        "p_provider": provider.strip().upper(),
         "p_status": status,
         "p_type": type_,
         "p_enabled": enabled,
@@ -144,9 +155,21 @@ async def page(
         page_token=page_token,
         most=_MOST_LISTED,
     )
-    params = {name: given[name] for name in narrow}
-    rows = await call.db.fetch_all(_page(narrow, position.direction), **position.params, **params)
-    total = await call.db.fetch_one(_count(narrow), **params)
+    params = {name: given[name] for name in narrow} | position.params
+    if narrow and "p_query" not in narrow:
+        by, names = _provider(provider.strip())
+        kinds = [(name, *kind) for name in names for kind in _kinds(status, type_, enabled)]
+        if not kinds:
+            return position.page([]).of(Listed.from_row)
+        for number, kind in enumerate(kinds):
+            params |= {f"{part}_{number}": value for part, value in zip(_KIND, kind, strict=True)}
+        params |= position.bounds(*key_ranges.between(ids.CONNECTION, None, None))
+        page = _page_of_kinds(len(kinds), by, position.backward)
+        count = _count_of_kinds(len(kinds), by)
+    else:
+        page, count = _page(narrow, position.direction), _count(narrow)
+    rows = await call.db.fetch_all(page, **params)
+    total = await call.db.fetch_one(count, **params)
     assert total is not None
     return position.page(rows, total["total"]).of(Listed.from_row)
 
@@ -217,3 +240,63 @@ def _count(narrow: tuple[str, ...]) -> Statement:
         _c.organization_id.is_not(None), *(_FILTERS[name] for name in narrow)
     )
     return Statement(select(pages.counted(found)))
+
+
+# Those of one kind are read by an index: of a provider or all, of a type and a status, on or off.
+_KIND = ("provider", "type", "status", "enabled")
+
+
+def _provider(asked: str) -> tuple[str, tuple[str, ...]]:
+    """Return the column that says whether a provider is the one asked for, and its spellings."""
+    if not asked:
+        return "", ("",)
+    if asked.upper() in PROVIDERS:
+        return "provider", (asked.upper(),)
+    return "provider_key", tuple(dict.fromkeys((asked, asked.upper())))
+
+
+def _kinds(status: str, type_: str, enabled: bool | None) -> list[tuple[str, str, bool]]:
+    switches = (True, False) if enabled is None else (enabled,)
+    every = itertools.product((OIDC, SAML), (DRAFT, IN_PROGRESS, COMPLETED), switches)
+    return [one for one in every if type_ in {"", one[0]} and status in {"", one[1]}]
+
+
+@functools.cache
+def _page_of_kinds(kinds: int, by: str, backward: bool) -> Statement:
+    lists = _of_kinds(kinds, by, ("low", "high"), pages.MAX_SIZE, backward=backward)
+    some = key_ranges.merged(lists, take="take").subquery("some")
+    nearest = select(some.c.id).order_by(pages.order(some.c.id, backward=backward))
+    page = nearest.limit(bindparam("take")).subquery("page")
+    statement = with_names().join(page, page.c.id == _c.id)
+    return Statement(statement.order_by(pages.order(_c.id, backward=backward)))
+
+
+@functools.cache
+def _count_of_kinds(kinds: int, by: str) -> Statement:
+    lists = _of_kinds(kinds, by, ("all_low", "all_high"), pages.MOST_COUNTED)
+    return Statement(select(pages.counted(key_ranges.merged(lists))))
+
+
+def _of_kinds(
+    kinds: int, by: str, between: tuple[str, str], most: int, *, backward: bool = False
+) -> list[Select[Any]]:
+    """Return a list of the ids of each kind; ``by`` is the column of the provider, or ""."""
+    low, high = between
+    columns = {part: _c[part] for part in _KIND[1:]}
+    if by:
+        columns = {"provider": _c[by], **columns}
+    return [
+        key_ranges.nearest(
+            select(_c.id).where(_c.organization_id.is_not(None)),
+            *(
+                (column, bindparam(f"{part}_{number}", type_=column.type))
+                for part, column in columns.items()
+            ),
+            (_c.id, None),
+            low=low,
+            high=high,
+            most=most,
+            backward=backward,
+        )
+        for number in range(kinds)
+    ]

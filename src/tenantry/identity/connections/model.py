@@ -31,6 +31,12 @@ DRAFT, IN_PROGRESS, COMPLETED = "DRAFT", "IN_PROGRESS", "COMPLETED"
 # How an OIDC connection is configured.
 DISCOVERY, MANUAL = "DISCOVERY", "MANUAL"
 IDP_SIMULATOR = "IDP_SIMULATOR"
+# Providers of the contract; any other is a provider_key, of a CUSTOM one.
+PROVIDERS = (
+    *("OKTA", "GOOGLE", "MICROSOFT_AD", "AUTH0", "ONELOGIN", "PING_IDENTITY", "JUMPCLOUD"),
+    *("CUSTOM", "GITHUB", "GITLAB", "LINKEDIN", "SALESFORCE", "MICROSOFT", IDP_SIMULATOR),
+    *("SCALEKIT", "ADFS"),
+)
 # The purpose that secrets of connections are sealed for.
 SECRET = "secret of a connection"  # noqa: S105 - a name, no secret
 
@@ -72,6 +78,16 @@ Index(
 Index("ix_connections__organization_id_id", _c.organization_id, _c.id)
 _due = _c.check_time.is_not(None)
 Index("ix_connections__check_time", _c.check_time, postgresql_where=_due, sqlite_where=_due)
+
+# Searched over all organizations, each kind in the order of its ids.
+_owned = _c.organization_id.is_not(None)
+for _name, *_columns in (("kind",), ("provider", _c.provider), ("provider_key", _c.provider_key)):
+    Index(
+        f"ix_connections__{_name}",
+        *(*_columns, _c.type, _c.status, _c.enabled, _c.id),
+        postgresql_where=_owned,
+        sqlite_where=_owned,
+    )
 
 # By which an application reaches another service: nobody signs in by one.
 app_connections = Table(

@@ -16,11 +16,11 @@ from tenantry.identity.connections import completeness, reading
 from tenantry.identity.connections.model import (
     DISCOVERY,
     DRAFT,
-    IDP_SIMULATOR,
     OAUTH,
     OIDC,
     PASSWORD,
     PASSWORDLESS,
+    PROVIDERS,
     SAML,
     SECRET,
     WEBAUTHN,
@@ -43,12 +43,6 @@ MOST = 50  # of one organization, and of the environment
 MAX_CONTEXT = 16 * 1024  # bytes, as JSON
 HIDDEN = "********"
 _SHOWN_OF = 12  # characters: of a shorter secret, four would say too much
-# Providers of the contract; any other is a provider_key, of a CUSTOM one.
-PROVIDERS = (
-    *("OKTA", "GOOGLE", "MICROSOFT_AD", "AUTH0", "ONELOGIN", "PING_IDENTITY", "JUMPCLOUD"),
-    *("CUSTOM", "GITHUB", "GITLAB", "LINKEDIN", "SALESFORCE", "MICROSOFT", IDP_SIMULATOR),
-    *("SCALEKIT", "ADFS"),
-)
 # By type: the name in the setting sign_in_methods.
 _METHODS = {PASSWORDLESS: "email", PASSWORD: "password", WEBAUTHN: "passkey"}
 _OF_ORGANIZATION = (OIDC, SAML)
