@@ -1,4 +1,4 @@
-"""What is kept of a sign-in by a provider: its steps, and how it was proved, for the operator."""
+"""The log of a sign-in by a provider: its steps, and how it was proved, for the operator."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_a_person_that_is_not_let_in(place, application, visitor):
     assert "AUTHENTICATION_FAILED after" in printed
 
 
-def test_what_is_kept_is_bounded():
+def test_the_facts_are_bounded():
     names = [f"n{number}" * 200 for number in range(500)]
     kept = evidence.bounded({"issuer": "x" * 5000, "empty": "", "kid": "a\nb", "claims": names})
     assert kept == {"issuer": "x" * 300, "kid": "a?b"}

@@ -281,7 +281,7 @@ def is_within(session: Session, bounds: Bounds, *, anew: bool) -> bool:
 
 
 def login(call: Call, user: User, session: Session, context: dict[str, str]) -> Event:
-    """Return the event of somebody who has signed in, with a context to find it by."""
+    """Return the event of a sign-in of a user, with a context to find it by."""
     event = call.event(
         "user.login",
         organization_id=session.organization_id,
