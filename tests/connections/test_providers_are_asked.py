@@ -66,6 +66,19 @@ async def test_issuer_and_document_may_stand_in_either_field(reaching, provider,
     assert ("appid" in asked.query) == ("appid" in path)
 
 
+async def test_a_document_may_lie_anywhere(reaching, provider):
+    made = await reaching.make("OKTA")
+    provider.answers["/config"] = provider._discovery(None)
+    given = {"discovery_endpoint": f"{provider.issuer}/config", **CLIENT}
+    after = await reaching.update(made, debug_enabled=True, oidc_config=given)
+    assert after["status"] == "COMPLETED"
+    assert after["oidc_config"]["discovery_endpoint"] == given["discovery_endpoint"]
+    given["discovery_endpoint"] = provider.issuer
+    after = await reaching.update(made, oidc_config=given)
+    place = f"{provider.issuer}/.well-known/openid-configuration"
+    assert after["oidc_config"]["discovery_endpoint"] == place
+
+
 async def test_a_corrected_address_is_asked_at_once(reaching, provider):
     made = await reaching.make("OKTA")
     after = await discover(reaching, made, f"{provider.issuer}/wrong")

@@ -28,7 +28,7 @@ from tenantry.identity.connections.model import (
     SECRET,
     Connection,
 )
-from tenantry.identity.connections.oidc.metadata import is_document
+from tenantry.identity.connections.oidc.metadata import address, is_document
 from tenantry.identity.connections.settings import (
     OAuthSettings,
     OIDCSettings,
@@ -201,7 +201,7 @@ def completed(db: Session, after: Connection, changes: Changes, found: Found | N
         settings.pop("fault", None)
         # Values that are given by name go before those that were found.
         own = {name for name, value in changes.settings.items() if value}
-        own -= {"issuer", "idp_metadata_url"}
+        own -= {"issuer", "discovery_endpoint", "idp_metadata_url"}
         settings |= {name: value for name, value in found.settings.items() if name not in own}
         if found.certificates and not changes.certificate:
             settings["idp_certificates"] = given.taken(
@@ -296,27 +296,35 @@ def _asks_issuer(before: Connection, after: Connection, changes: Changes) -> boo
 async def _discovered(ground: Ground, after: Connection) -> Found:
     from tenantry.identity.connections.oidc.faults import OIDCError
 
-    settings = after.settings
-    issuer = settings.get("discovery_endpoint") or settings["issuer"]
-    try:
-        known = await ground.fetching.discover(
-            issuer, is_debug=after.debug_enabled and ground.development
-        )
-    except OIDCError as problem:
-        return Found(fault=problem.description)
-    members = {name: getattr(known, said) for name, said in _DISCOVERED.items()}
-    return Found({"issuer": known.issuer, **members})
+    settings, is_debug = after.settings, after.debug_enabled and ground.development
+    place = settings.get("discovery_endpoint") or settings["issuer"]
+    # An issuer may stand there, or the document at an address that does not look like one.
+    places = [address(place)]
+    if settings.get("discovery_endpoint") and place != places[0]:
+        places.append(place)
+    faults = []
+    for one in places:
+        try:
+            known = await ground.fetching.metadata(one, is_debug=is_debug)
+        except OIDCError as problem:
+            faults.append(problem.description)
+            continue
+        members = {name: getattr(known, said) for name, said in _DISCOVERED.items()}
+        if settings.get("discovery_endpoint"):
+            members["discovery_endpoint"] = one
+        return Found({"issuer": known.issuer, **members})
+    return Found(fault=faults[0])
 
 
 async def _metadata(ground: Ground, after: Connection) -> Found:
     from tenantry.identity.connections.saml.faults import SAMLError
 
-    address = after.settings.get("idp_metadata_url", "")
-    if not address:
+    url = after.settings.get("idp_metadata_url", "")
+    if not url:
         return Found()
     tls_only = not (after.debug_enabled and ground.development)
     try:
-        provider = await metadata.fetch(ground.outgoing, address, tls_only=tls_only)
+        provider = await metadata.fetch(ground.outgoing, url, tls_only=tls_only)
     except SAMLError as problem:
         return Found(fault=problem.description)
     return Found(metadata.members(provider), provider.certificates)

@@ -218,9 +218,11 @@ class RelyingParty:
             OIDCError: its metadata is not to be had, or is not that of the connection's issuer.
 
         """
-        place = settings.discovery_endpoint or settings.issuer
+        place = settings.discovery_endpoint
+        if not place and settings.issuer:
+            place = metadata.address(settings.issuer)
         if connection.configuration_type == DISCOVERY and place:
-            found = await self.fetching.discover(place, is_debug=connection.debug_enabled)
+            found = await self.fetching.metadata(place, is_debug=connection.debug_enabled)
             _hold_to_issuer(found, settings.issuer)
         else:
             found = Metadata(
