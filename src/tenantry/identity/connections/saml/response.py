@@ -13,6 +13,7 @@ from tenantry.identity.connections.saml import decryption, evidence, faults, par
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.names import (
     BEARER,
+    DS,
     SAML,
     SAMLP,
     STATUS,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 _ASSERTION, _ENCRYPTED = f"{SAML}Assertion", f"{SAML}EncryptedAssertion"
 _EITHER = (_ASSERTION, _ENCRYPTED)
+_PARTS = frozenset(
+    {f"{SAML}Issuer", f"{DS}Signature", f"{SAMLP}Extensions", f"{SAMLP}Status", *_EITHER}
+)
 _CONDITIONS = (f"{SAML}AudienceRestriction", f"{SAML}OneTimeUse", f"{SAML}ProxyRestriction")
 
 
@@ -145,6 +149,7 @@ def _covered(
 
     The response is the one that came unless its own signature covers it: then it is read anew.
     """
+    _hold_to_parts(received)
     root, everywhere = received, len(list(received.iter(*_EITHER)))
     proofs: list[signatures.Signature] = []
     if response_signed := signatures.is_signed(root):
@@ -168,6 +173,19 @@ def _covered(
     if missing:
         raise SAMLError(faults.UNSIGNED, element=missing)
     return root, assertion, proofs
+
+
+def _hold_to_parts(root: _Element) -> None:
+    """Refuse a response with a child that it cannot have (Core 3.2.2, 3.3.3).
+
+    One such would be a signature that is spelled so that nobody takes it for one.
+    """
+    for child in root:
+        if child.tag not in _PARTS:
+            raise SAMLError(
+                faults.SIGNATURE_SHAPE,
+                reason=f"the response holds {parsing.local(child.tag)} of another kind",
+            )
 
 
 def _plain(assertion: _Element, trust: Trust, *, covered: bool) -> _Element:

@@ -174,8 +174,11 @@ def _children(parent: _Element, *tags: str) -> list[_Element]:
 
 
 def _base64(text: str) -> bytes:
+    spelled = "".join(text.split())
     try:
-        if data := binascii.a2b_base64("".join(text.split()).encode("ascii"), strict_mode=True):
+        data = binascii.a2b_base64(spelled.encode("ascii"), strict_mode=True)
+        # One value has one spelling: the last bits, which stand for nothing, are zero.
+        if data and base64.b64encode(data).decode() == spelled:
             return data
     except ValueError:
         pass
