@@ -25,14 +25,14 @@ RPCS = [method.name for s in SERVICES for method in s.methods]
 
 
 @pytest.fixture(scope="module")
-def http(live_server):
-    with httpx.Client(base_url=live_server.url, verify=live_server.trust) as client:
+def http(own_server):
+    with httpx.Client(base_url=own_server.url, verify=own_server.trust) as client:
         answer = client.post(
             "/oauth/token",
             data={
                 "grant_type": "client_credentials",
-                "client_id": live_server.client_id,
-                "client_secret": live_server.client_secret,
+                "client_id": own_server.client_id,
+                "client_secret": own_server.client_secret,
             },
         )
         client.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -91,11 +91,11 @@ def existing(operation, known):
 
 
 @pytest.fixture(scope="module")
-def operations(live_server, http):
+def operations(own_server, http):
     schema = schemathesis.openapi.from_dict(http.get("/openapi.json").json())
     schema.config.update(
-        base_url=live_server.url,
-        tls_verify=str(live_server.ca),
+        base_url=own_server.url,
+        tls_verify=str(own_server.ca),
         headers={"authorization": http.headers["authorization"]},
     )
     found = [result.ok() for result in schema.get_all_operations()]

@@ -119,7 +119,7 @@ def test_a_changed_response_says_the_same_or_is_refused(name):
 @pytest.mark.parametrize(
     ("name", "part", "bent"),
     [
-        # A response's signature in another namespace is none, and nothing else may stand there.
+        # A signature in another namespace is no signature, and a response has no other children.
         ("both signed", rb'xmlns:ds="http:', b'xmlns:ds="httpa'),
         ("assertion signed", rb"<samlp:Status>", b"<samlp:Object/><samlp:Status>"),
         # The same bytes, spelled with bits to spare: 256 of them end in one of A, Q, g and w.
