@@ -29,7 +29,8 @@ def worker() -> None:
     from tenantry.db.opening import OpenError, database_of
 
     logger = logging.getLogger(__name__)
-    os.nice(_NICENESS)
+    at_least = max(os.getpriority(os.PRIO_PROCESS, 0), _NICENESS)
+    os.setpriority(os.PRIO_PROCESS, 0, at_least)
 
     async def run() -> None:
         settings = load()
