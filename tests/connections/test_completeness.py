@@ -12,16 +12,16 @@ SAML = {"idp_entity_id": "x", "idp_sso_url": "x", "idp_certificates": ({"id": "1
 
 
 def connection(type_, settings=None, *, secret=None, provider="OKTA", provider_key=""):
-    names = Connection.__dataclass_fields__
-    members = dict.fromkeys(names)
-    members |= {
-        "type": type_,
-        "provider": provider,
-        "provider_key": provider_key,
-        "settings": settings or {},
-        "secret": secret,
-    }
-    return Connection(**members)
+    return Connection(
+        id="conn_1",
+        type=type_,
+        provider=provider,
+        provider_key=provider_key,
+        settings=settings or {},
+        secret=secret,
+        create_time=1,
+        update_time=1,
+    )
 
 
 @pytest.mark.parametrize(

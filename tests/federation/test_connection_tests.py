@@ -12,7 +12,6 @@ from tenantry.db.statements import Statement
 from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.connections.model import (
     COMPLETED,
-    DISCOVERY,
     OIDC,
     SAML,
     Connection,
@@ -30,22 +29,9 @@ async def connection(db, type_=OIDC):
     at = now()
     made = Connection(
         id=db.new_id(ids.CONNECTION),
-        organization_id=None,
         type=type_,
         provider="OKTA",
-        provider_key="",
-        key_id=None,
         status=COMPLETED,
-        enabled=False,
-        debug_enabled=False,
-        ui_button_title="",
-        configuration_type=DISCOVERY,
-        attribute_mapping={},
-        settings={},
-        secret=None,
-        context=None,
-        check_time=None,
-        revision=1,
         create_time=at,
         update_time=at,
     )

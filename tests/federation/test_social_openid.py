@@ -64,22 +64,14 @@ def connected(db, provider, monkeypatch):
         at = now()
         made = Connection(
             id=db.new_id(ids.CONNECTION),
-            organization_id=None,
             type=model.OAUTH,
             provider=name,
-            provider_key="",
-            key_id=None,
             status=model.COMPLETED,
             enabled=True,
             debug_enabled=True,
-            ui_button_title="",
             configuration_type=model.MANUAL,
-            attribute_mapping={},
             settings={"client_id": CLIENT_ID},
             secret=db.vault.encrypt(secret.encode(), model.SECRET),
-            context=None,
-            check_time=None,
-            revision=1,
             create_time=at,
             update_time=at,
         )

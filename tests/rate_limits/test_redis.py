@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import socket
 import time
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -157,8 +158,11 @@ def processes(redis, tmp_path):
 def test_two_processes_count_together(processes):
     """And each of them by all of its event loops: over TLS and in cleartext."""
     urls = [f"{scheme}://localhost:{p.port}" for p in processes for scheme in ("https", "http")]
-    clients = [httpx.Client(base_url=url, verify=processes[0].trust) for url in urls]
-    with concurrent.futures.ThreadPoolExecutor() as threads:
+    with ExitStack() as opened, concurrent.futures.ThreadPoolExecutor() as threads:
+        clients = [
+            opened.enter_context(httpx.Client(base_url=url, verify=processes[0].trust))
+            for url in urls
+        ]
         asked = [threads.submit(client.get, "/keys") for _ in range(25) for client in clients]
         answers = [one.result() for one in asked]
     # Without the header are those that went through because a busy machine answered too late.
@@ -171,5 +175,3 @@ def test_two_processes_count_together(processes):
     assert max(left) < 40
     assert len({answer.url.port for answer in admitted}) == 2
     assert {answer.status_code for answer in counted} == {200, 429}
-    for client in clients:
-        client.close()

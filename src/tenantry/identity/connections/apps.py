@@ -23,7 +23,6 @@ from tenantry.db.statements import Statement
 from tenantry.identity.connections import catalogue, changing, given, registry
 from tenantry.identity.connections.model import (
     COMPLETED,
-    DISCOVERY,
     DRAFT,
     GOOGLE_DWD,
     IN_PROGRESS,
@@ -60,16 +59,6 @@ _UPDATE = Statement(
     .returning(_a.id)
 )
 _DELETE = Statement(delete(app_connections).where(_one).returning(_a.id))
-# Members that one of an application has no use for.
-_WITHOUT: dict[str, Any] = {
-    "organization_id": None,
-    "debug_enabled": False,
-    "ui_button_title": "",
-    "configuration_type": DISCOVERY,
-    "attribute_mapping": {},
-    "context": None,
-    "check_time": None,
-}
 
 
 async def create(
@@ -90,14 +79,10 @@ async def create(
         provider=provider,
         provider_key=provider_key,
         key_id=_key_id(provider_key, key_id),
-        status=DRAFT,
         enabled=True,
         settings=_start(type_, provider_key),
-        secret=None,
-        revision=1,
         create_time=at,
         update_time=at,
-        **_WITHOUT,
     )
     made = replace(made, status=_status(made))
     async with call.db.transaction() as db:
@@ -319,4 +304,4 @@ async def _save(
 
 
 def _connection(row: Row) -> Connection:
-    return Connection(**_WITHOUT, **members(row, app_connections))
+    return Connection(**members(row, app_connections))

@@ -145,26 +145,27 @@ Index(None, connection_tests.c.expire_time)
 class Connection:
     """One connection; ``organization_id`` is None for one of the environment.
 
-    Times in microseconds since 1970, UTC. ``secret`` is sealed by the vault.
+    Times in microseconds since 1970, UTC. ``secret`` is sealed by the vault. The defaults are those
+    of a new one.
     """
 
     id: str
-    organization_id: str | None
+    organization_id: str | None = None
     type: str
     provider: str
-    provider_key: str
-    key_id: str | None
-    status: str
-    enabled: bool
-    debug_enabled: bool
-    ui_button_title: str
-    configuration_type: str
-    attribute_mapping: Mapping[str, str] = field(hash=False)
-    settings: Mapping[str, Any] = field(hash=False)
-    secret: str | None = field(repr=False)
-    context: Mapping[str, Any] | None = field(hash=False)
-    check_time: int | None
-    revision: int
+    provider_key: str = ""
+    key_id: str | None = None
+    status: str = DRAFT
+    enabled: bool = False
+    debug_enabled: bool = False
+    ui_button_title: str = ""
+    configuration_type: str = DISCOVERY
+    attribute_mapping: Mapping[str, str] = field(default_factory=dict, hash=False)
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    secret: str | None = field(default=None, repr=False)
+    context: Mapping[str, Any] | None = field(default=None, hash=False)
+    check_time: int | None = None
+    revision: int = 1
     create_time: int
     update_time: int
 

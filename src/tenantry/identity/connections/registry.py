@@ -14,8 +14,6 @@ from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import completeness, reading
 from tenantry.identity.connections.model import (
-    DISCOVERY,
-    DRAFT,
     OAUTH,
     OIDC,
     PASSWORD,
@@ -128,17 +126,7 @@ async def create(
         provider=provider,
         provider_key=provider_key,
         key_id=key_id,
-        status=DRAFT,
-        enabled=False,
-        debug_enabled=False,
-        ui_button_title="",
-        configuration_type=DISCOVERY,
-        attribute_mapping={},
-        settings={},
-        secret=None,
         context=None if context is None else checked_context(context, "connection.context"),
-        check_time=None,
-        revision=1,
         create_time=at,
         update_time=at,
     )

@@ -11,7 +11,6 @@ from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import (
     COMPLETED,
-    DISCOVERY,
     TYPES,
     Connection,
     connections,
@@ -36,22 +35,10 @@ async def ensure(db: Session) -> None:
         if type_ not in there:
             made = Connection(
                 id=db.new_id(ids.CONNECTION),
-                organization_id=None,
                 type=type_,
                 provider="",
-                provider_key="",
-                key_id=None,
                 status=COMPLETED,
                 enabled=True,
-                debug_enabled=False,
-                ui_button_title="",
-                configuration_type=DISCOVERY,
-                attribute_mapping={},
-                settings={},
-                secret=None,
-                context=None,
-                check_time=None,
-                revision=1,
                 create_time=at,
                 update_time=at,
             )
