@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry.identity.connections import guides
-from tenantry.identity.connections.guides import OURS, THEIRS
+from tenantry.identity.connections.guides import guides
+from tenantry.identity.connections.guides.guides import OURS, THEIRS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tenantry.identity.connections.guides import Guide, Step
+    from tenantry.identity.connections.guides.guides import Guide, Step
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "providers"
 _MADE = "<!-- Made from the guides by `make gen`; never edited. -->\n"

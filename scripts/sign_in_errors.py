@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry.identity.connections import explanations
-from tenantry.identity.connections.explanations import CONNECTION, INTEGRATION
+from tenantry.identity.connections.guides import explanations
+from tenantry.identity.connections.guides.explanations import CONNECTION, INTEGRATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

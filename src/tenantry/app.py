@@ -82,7 +82,7 @@ from tenantry.gen.tenantry.v1 import (
 )
 from tenantry.identity.auth_log.rpc import AuditLogsService
 from tenantry.identity.connections import service as connections
-from tenantry.identity.connections.fetching import Fetching
+from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.connections.rpc import (
     ConnectionService,
     EnvironmentService,

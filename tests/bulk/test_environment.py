@@ -26,9 +26,10 @@ from tenantry.data.bulk import archive, dump, restore
 from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import reading, registry
+from tenantry.identity.connections import reading
+from tenantry.identity.connections.changes import registry
+from tenantry.identity.connections.changes.moving import Box
 from tenantry.identity.connections.model import SECRET
-from tenantry.identity.connections.moving import Box
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import search

@@ -13,10 +13,11 @@ from tenantry.db.schema import events, from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail
 from tenantry.events.mail.delivery import Delivery
-from tenantry.identity.connections import changing, looks, reading, refreshing, registry
-from tenantry.identity.connections.fetching import Fetching
+from tenantry.identity.connections import reading
+from tenantry.identity.connections.changes import changing, looks, refreshing, registry
+from tenantry.identity.connections.changes.refreshing import Refreshing
 from tenantry.identity.connections.model import connections
-from tenantry.identity.connections.refreshing import Refreshing
+from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.outgoing import Outgoing
 from tenantry.tenants.organizations import service as organizations
 from tenantry.times import DAY, now, rfc3339

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tenantry.identity.connections import explanations
-from tenantry.identity.connections.explanations import ENGLISH, GERMAN, PROTOCOLS, say
 from tenantry.identity.connections.faults import Faulty
+from tenantry.identity.connections.guides import explanations
+from tenantry.identity.connections.guides.explanations import ENGLISH, GERMAN, PROTOCOLS, say
 from tenantry.identity.connections.saml import faults
 from tenantry.pages.words import LANGUAGES
 

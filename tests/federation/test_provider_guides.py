@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tenantry.gen.scalekit.v1.commons.commons_pb import IdentityProviderType
-from tenantry.identity.connections import addresses, guides
+from tenantry.identity.connections import addresses
+from tenantry.identity.connections.guides import guides
 from tenantry.identity.connections.oidc import profile as oidc_profile
 from tenantry.identity.connections.saml import attributes
 from tenantry.identity.connections.saml.response import Assertion

@@ -18,10 +18,11 @@ from sqlalchemy import insert
 from tenantry import ids, settings
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import model, providers
-from tenantry.identity.connections.fetching import Fetching
+from tenantry.identity.connections import model
 from tenantry.identity.connections.model import Connection
 from tenantry.identity.connections.oidc.callback import Answer
+from tenantry.identity.connections.providers import social_providers
+from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.federation import requests, social
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.openid import Asked, RelyingParty
@@ -59,8 +60,8 @@ def connected(db, provider, monkeypatch):
 
     async def make(name, *, secret=CLIENT_SECRET, **row: Any):
         row = {"issuer": provider.issuer, "user_info_uri": "", **row}
-        changed = replace(providers.PROVIDERS[name], **row)
-        monkeypatch.setitem(providers.PROVIDERS, name, changed)
+        changed = replace(social_providers.PROVIDERS[name], **row)
+        monkeypatch.setitem(social_providers.PROVIDERS, name, changed)
         at = now()
         made = Connection(
             id=db.new_id(ids.CONNECTION),

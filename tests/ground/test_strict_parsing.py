@@ -20,7 +20,7 @@ OF_OURS = {
     "doors/oauth/client_assertion.py": "a key set that was checked when it was registered",
     "doors/reference/comments.py": "what `make gen` wrote",
     "doors/reference/examples.py": "what protobuf-py wrote",
-    "identity/connections/providers.py": "the key that an operator gave, and we sealed",
+    "identity/connections/providers/social_providers.py": "an operator's key, sealed by us",
     "identity/simulator/openid_provider.py": "what it has sealed itself",
     "pages/problems.py": "what it has sealed itself",
     "strict_json.py": "the members' names, once all of it was parsed strictly",

@@ -10,10 +10,10 @@ from aiohttp import web
 from jwts_of_providers import jwk, key_of
 from openid_providers import ANN, CLIENT_ID, CLIENT_SECRET, Grant, OpenIDProvider
 
-from tenantry.identity.connections import fetching as module
-from tenantry.identity.connections.fetching import Fetching
 from tenantry.identity.connections.oidc import tokens
 from tenantry.identity.connections.oidc.faults import OIDCError
+from tenantry.identity.connections.providers import fetching as module
+from tenantry.identity.connections.providers.fetching import Fetching
 
 LOOPBACK = ("127.0.0.0/8",)
 DISCOVERY = "/.well-known/openid-configuration"

@@ -12,9 +12,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from jwts_of_providers import jwk, private_key
 
-from tenantry.identity.connections import providers
 from tenantry.identity.connections.oidc.faults import OIDCError
-from tenantry.identity.connections.providers import PROVIDERS
+from tenantry.identity.connections.providers import social_providers
+from tenantry.identity.connections.providers.social_providers import PROVIDERS
 from tenantry.identity.connections.settings import OAuthSettings
 
 GITHUB = {
@@ -36,7 +36,7 @@ GRAPH = {
 
 
 def said(name, told, emails=()):
-    return providers.claims_of(PROVIDERS[name], told, emails)
+    return social_providers.claims_of(PROVIDERS[name], told, emails)
 
 
 def test_githubs_address_is_its_primary_verified_one():
@@ -49,7 +49,7 @@ def test_githubs_address_is_its_primary_verified_one():
     assert (found["email"], found["email_verified"]) == ("ann@example.com", True)
     assert found["preferred_username"] == "ann"
     assert found["picture"] == GITHUB["avatar_url"]
-    assert providers.subject(PROVIDERS["GITHUB"], GITHUB) == "583231"
+    assert social_providers.subject(PROVIDERS["GITHUB"], GITHUB) == "583231"
     found = said("GITHUB", GITHUB, emails[:1])
     assert (found["email"], found["email_verified"]) == ("old@example.com", True)
 
@@ -109,17 +109,17 @@ def test_others_say_it_by_the_claim_of_openid_connect(name):
 
 
 def test_any_other_provider_may_name_people_its_own_way():
-    custom = providers.of(connection("CUSTOM"), OAuthSettings(authorize_uri="https://x/a"))
+    custom = social_providers.of(connection("CUSTOM"), OAuthSettings(authorize_uri="https://x/a"))
     for told, expected in (
         ({"sub": "s", "id": 7}, "s"),
         ({"id": 7}, "7"),
         ({"user_id": "u"}, "u"),
         ({"uid": "x" * 255}, "x" * 255),
     ):
-        assert providers.subject(custom, told) == expected
+        assert social_providers.subject(custom, told) == expected
     for told in ({}, {"id": True}, {"id": ""}, {"id": None}, {"id": "a\x00"}, {"id": "x" * 256}):
         with pytest.raises(OIDCError, match="by which id"):
-            providers.subject(custom, told)
+            social_providers.subject(custom, told)
 
 
 def connection(provider, provider_key=""):
@@ -128,31 +128,31 @@ def connection(provider, provider_key=""):
 
 
 def test_a_connection_with_endpoints_of_its_own_has_all_of_them():
-    github = providers.of(connection("GITHUB"), OAuthSettings())
+    github = social_providers.of(connection("GITHUB"), OAuthSettings())
     assert github == PROVIDERS["GITHUB"]
     own = OAuthSettings(
         authorize_uri="https://git.acme.example/login/oauth/authorize",
         token_uri="https://git.acme.example/login/oauth/access_token",
     )
-    enterprise = providers.of(connection("GITHUB"), own)
+    enterprise = social_providers.of(connection("GITHUB"), own)
     assert enterprise.token_uri == own.token_uri
     assert enterprise.user_info_uri == ""  # its tokens are not for github.com
     assert enterprise.emails_path == "/emails"
-    assert providers.of(connection("GITLAB"), own).issuer == ""
-    assert providers.of(connection("CUSTOM", "apple"), OAuthSettings()) == PROVIDERS["APPLE"]
+    assert social_providers.of(connection("GITLAB"), own).issuer == ""
+    assert social_providers.of(connection("CUSTOM", "apple"), OAuthSettings()) == PROVIDERS["APPLE"]
 
 
 def test_microsoft_is_asked_for_one_tenant_or_for_all():
     for tenant, expected in (("", "common"), ("contoso", "contoso")):
-        found = providers.of(connection("MICROSOFT"), OAuthSettings(tenant_id=tenant))
+        found = social_providers.of(connection("MICROSOFT"), OAuthSettings(tenant_id=tenant))
         assert found.issuer == f"https://login.microsoftonline.com/{expected}/v2.0"
 
 
 def test_scopes_are_the_connections_or_the_rows():
     google, github = PROVIDERS["GOOGLE"], PROVIDERS["GITHUB"]
-    assert providers.scopes(google, OAuthSettings()) == "openid email profile"
-    assert providers.scopes(google, OAuthSettings(scopes=("email",))) == "openid email"
-    assert providers.scopes(github, OAuthSettings(scopes=("read:user",))) == "read:user"
+    assert social_providers.scopes(google, OAuthSettings()) == "openid email profile"
+    assert social_providers.scopes(google, OAuthSettings(scopes=("email",))) == "openid email"
+    assert social_providers.scopes(github, OAuthSettings(scopes=("read:user",))) == "read:user"
 
 
 def test_every_row_says_where_everything_is():
@@ -167,14 +167,14 @@ def test_apples_secret_is_signed_by_the_teams_key():
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     secret = json.dumps({"team_id": "TEAM", "key_id": "KEY", "private_key": pem})
     issuer = "https://appleid.apple.com"
-    made = providers.apple_secret(secret, "com.acme.signin", issuer=issuer)
+    made = social_providers.apple_secret(secret, "com.acme.signin", issuer=issuer)
     found = jwt.decode(made, ECKey.import_key(jwk(key)), algorithms=["ES256"])
     assert found.header["kid"] == "KEY"
     assert found.claims["iss"] == "TEAM"
     assert found.claims["sub"] == "com.acme.signin"
     assert found.claims["aud"] == issuer
     assert 0 < found.claims["exp"] - time.time() <= 300
-    assert providers.apple_secret("a.b.c", "x", issuer=issuer) == "a.b.c"
+    assert social_providers.apple_secret("a.b.c", "x", issuer=issuer) == "a.b.c"
     rsa = private_key("RSA").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for bad in (
         "{",
@@ -185,4 +185,4 @@ def test_apples_secret_is_signed_by_the_teams_key():
         '{"private_key": 7}',
     ):
         with pytest.raises(OIDCError, match="no key that a client secret of Apple"):
-            providers.apple_secret(bad, "x", issuer=issuer)
+            social_providers.apple_secret(bad, "x", issuer=issuer)

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from servers import LiveServer
 
 from tenantry.errors import InvalidArgument
-from tenantry.identity.connections.fetching import Fetching
 from tenantry.identity.connections.oidc import id_token, jwts
 from tenantry.identity.connections.oidc.authorization import challenge
 from tenantry.identity.connections.oidc.faults import OIDCError
+from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.simulator import provider
 from tenantry.identity.simulator.model import Person
 from tenantry.identity.simulator.openid_provider import OpenIDProvider

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from apis import over_https
 
-from tenantry.identity.connections.providers import PROVIDERS
+from tenantry.identity.connections.providers.social_providers import PROVIDERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "social-sign-in.md").read_text(encoding="utf-8")
 

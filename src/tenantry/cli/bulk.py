@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.data.bulk.formats import Format
     from tenantry.data.bulk.report import Report
-    from tenantry.identity.connections.moving import Box
+    from tenantry.identity.connections.changes.moving import Box
 
 app = typer.Typer(no_args_is_help=True, help="Bring users in, or a whole environment.")
 
@@ -187,7 +187,7 @@ def export(
 
 def _box(file: Path | None) -> Box | None:
     """Return what seals secrets by the key in a file."""
-    from tenantry.identity.connections.moving import Box
+    from tenantry.identity.connections.changes.moving import Box
 
     if file is None:
         return None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tenantry.doors.oauth.user_tokens import UserTokens
     from tenantry.events.event_log.following import Follower
     from tenantry.events.interceptors.service import Interceptors
-    from tenantry.identity.connections.fetching import Fetching
+    from tenantry.identity.connections.providers.fetching import Fetching
     from tenantry.identity.federation.openid import RelyingParty
     from tenantry.identity.proofs.passkeys.relying_party import RelyingParty as PasskeyParty
     from tenantry.identity.proofs.passwords.service import Passwords

@@ -16,7 +16,7 @@ from tenantry.data.bulk import archive
 from tenantry.db.rows import prefixed
 from tenantry.db.schema import Json, environment, from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import moving
+from tenantry.identity.connections.changes import moving
 from tenantry.identity.connections.model import OAUTH, Connection, connections
 from tenantry.identity.federation.model import federated_identities
 from tenantry.tenants.domains.model import domains
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tenantry.data.bulk.archive import Kind
     from tenantry.db.engine import Row, Session
-    from tenantry.identity.connections.moving import Box
+    from tenantry.identity.connections.changes.moving import Box
 
 _PAGE = 1000
 _ORGANIZATIONS = 200  # on a page, each with all that it owns but its members

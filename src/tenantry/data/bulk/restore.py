@@ -18,7 +18,7 @@ from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import Json, environment, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import moving
+from tenantry.identity.connections.changes import moving
 from tenantry.identity.connections.model import OAUTH, Connection, connections
 from tenantry.tenants.organizations import directory
 from tenantry.tenants.organizations.model import (
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.data.bulk.formats import Record
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.moving import Box
+    from tenantry.identity.connections.changes.moving import Box
 
 _BATCH = 1000
 _MAX_LINE = 16 << 20  # bytes

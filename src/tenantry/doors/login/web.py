@@ -19,7 +19,8 @@ from tenantry.doors.login.door import Door
 from tenantry.doors.login.invitations import Invitations
 from tenantry.doors.login.not_me import NotMe
 from tenantry.doors.login.steps import STEPS, Given, page_of
-from tenantry.identity.connections import provider_names, reading
+from tenantry.identity.connections import reading
+from tenantry.identity.connections.providers import provider_names
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.security_notices import links
 from tenantry.identity.sign_in import (

@@ -9,8 +9,9 @@ from tenantry import errors
 from tenantry.access.clients import ways_on
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
-from tenantry.identity.connections import explanations, reading
+from tenantry.identity.connections import reading
 from tenantry.identity.connections import tests as connection_tests
+from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import DRAFT, IDP_SIMULATOR
 from tenantry.identity.federation import requests
 from tenantry.identity.federation.model import Fault

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tenantry.identity.connections import explanations, tests
+from tenantry.identity.connections import tests
+from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import COMPLETED
 from tenantry.identity.federation.model import Fault
 from tenantry.pages.assets import Asset

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Text, bindparam, literal_column, select
 from tenantry import email_addresses
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import explanations
+from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import connections
 from tenantry.identity.sign_in.model import FAILED, Facts, auth_requests
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.db.engine import Row, Session
-    from tenantry.identity.connections.explanations import Said
+    from tenantry.identity.connections.guides.explanations import Said
 
 _a, _c = auth_requests.c, connections.c
 

@@ -2,18 +2,20 @@
 
 Owns their tables, our key pairs for SAML, and the tests of connections. Their ids stand in tokens
 (`amr`), in the log of sign-ins and in events. `settings.py` has the settings of each protocol,
-`saml/` and `oidc/` the protocols themselves, as pure functions.
+`saml/` and `oidc/` the protocols themselves, as pure functions. `changes/` makes and changes
+connections, `providers/` asks providers, `guides/` has texts for people, and `applications/` those
+connections by which nobody signs in.
 """
 
 __all__ = [
     "addresses",
-    "explanations",
+    "changes.moving",
+    "changes.registry",
     "faults",
-    "fetching",
+    "guides.explanations",
     "key_pairs",
     "listing",
     "model",
-    "moving",
     "oidc.authorization",
     "oidc.callback",
     "oidc.claims",
@@ -26,10 +28,10 @@ __all__ = [
     "oidc.tokens",
     "oidc.userinfo",
     "ours",
-    "provider_names",
-    "providers",
+    "providers.fetching",
+    "providers.provider_names",
+    "providers.social_providers",
     "reading",
-    "registry",
     "saml.attributes",
     "saml.bindings",
     "saml.certificates",

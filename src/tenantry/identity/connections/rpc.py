@@ -15,18 +15,10 @@ from tenantry.gen.scalekit.v1.connections import connections_pb as pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.tenantry.v1 import single_sign_on_pb as own_pb
-from tenantry.identity.connections import (
-    addresses,
-    apps,
-    changing,
-    descriptions,
-    further,
-    key_pairs,
-    listing,
-    registry,
-    tests,
-)
-from tenantry.identity.connections.changing import Changes
+from tenantry.identity.connections import addresses, key_pairs, listing, tests
+from tenantry.identity.connections.applications import apps
+from tenantry.identity.connections.changes import changing, further, registry
+from tenantry.identity.connections.changes.changing import Changes
 from tenantry.identity.connections.listing import Listed
 from tenantry.identity.connections.model import (
     GOOGLE_DWD,
@@ -36,6 +28,7 @@ from tenantry.identity.connections.model import (
     SAML,
     WEBAUTHN,
 )
+from tenantry.identity.connections.providers import descriptions
 from tenantry.identity.connections.settings import OAuthSettings, OIDCSettings, SAMLSettings
 from tenantry.times import SECOND, timestamp
 
@@ -44,9 +37,9 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.pages import Page
-    from tenantry.identity.connections.descriptions import CertificateFacts
-    from tenantry.identity.connections.fetching import Fetching
     from tenantry.identity.connections.model import Connection
+    from tenantry.identity.connections.providers.descriptions import CertificateFacts
+    from tenantry.identity.connections.providers.fetching import Fetching
     from tenantry.outgoing import Outgoing
     from tenantry.settings import Settings
     from tenantry.tenants.domains.model import Domain

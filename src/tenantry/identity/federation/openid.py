@@ -46,11 +46,11 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Database
-    from tenantry.identity.connections.fetching import Fetching
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.connections.oidc.callback import Answer
     from tenantry.identity.connections.oidc.jwts import Signed
     from tenantry.identity.connections.oidc.tokens import Tokens
+    from tenantry.identity.connections.providers.fetching import Fetching
     from tenantry.identity.federation.clients import Sign
     from tenantry.identity.federation.model import Request
     from tenantry.identity.federation.sessions import FederatedSession

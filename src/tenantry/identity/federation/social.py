@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry import strict_json
-from tenantry.identity.connections import providers
 from tenantry.identity.connections.oidc import authorization, callback, faults, profile, userinfo
 from tenantry.identity.connections.oidc.faults import OIDCError
+from tenantry.identity.connections.providers import social_providers
 from tenantry.identity.connections.settings import OAuthSettings
 from tenantry.identity.federation import clients, evidence, requests
 from tenantry.identity.federation.model import Fault
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.oidc.jwts import Signed
     from tenantry.identity.connections.oidc.metadata import Metadata
     from tenantry.identity.connections.oidc.tokens import Tokens
-    from tenantry.identity.connections.providers import Provider
+    from tenantry.identity.connections.providers.social_providers import Provider
     from tenantry.identity.federation.model import Identity, Request
     from tenantry.identity.federation.openid import Asked, RelyingParty
 
@@ -65,7 +65,7 @@ async def start(
         "response_type": "code",
         "client_id": settings.client_id,
         "redirect_uri": party.redirect_uri(connection),
-        "scope": providers.scopes(provider, settings),
+        "scope": social_providers.scopes(provider, settings),
         "state": state,
     }
     if side.has_pkce:
@@ -105,8 +105,8 @@ async def receive(
         subject, told, jwt = await side.person(found, request)
         emails = await side.emails(found)
         registered = await party.custom_attributes.get()
-        claims = {**_name(answer), **providers.claims_of(side.provider, told, emails)}
-        scopes = providers.scopes(side.provider, side.settings).split()
+        claims = {**_name(answer), **social_providers.claims_of(side.provider, told, emails)}
+        scopes = social_providers.scopes(side.provider, side.settings).split()
         return identity(
             subject,
             claims,
@@ -120,7 +120,7 @@ async def receive(
 
 async def _side(party: RelyingParty, connection: Connection) -> _Side:
     settings = OAuthSettings.stored(connection.settings)
-    provider, metadata = providers.of(connection, settings), None
+    provider, metadata = social_providers.of(connection, settings), None
     if provider.issuer:
         metadata = await party.fetching.discover(provider.issuer, is_debug=connection.debug_enabled)
     return _Side(party, connection, settings, provider, metadata)
@@ -152,7 +152,7 @@ class _Side:
         client_id = self.settings.client_id
         secret = clients.secret_of(self.party.db, self.connection)
         if self.provider.form_post and self.metadata is not None:
-            secret = providers.apple_secret(secret, client_id, issuer=self.metadata.issuer)
+            secret = social_providers.apple_secret(secret, client_id, issuer=self.metadata.issuer)
         return await self.party.exchange(
             self.connection,
             self.needed("token_endpoint", self.provider.token_uri),
@@ -170,7 +170,7 @@ class _Side:
         provider, metadata = self.provider, self.metadata
         if metadata is None:
             told = await self._userinfo(provider.user_info_uri, found)
-            return providers.subject(provider, told), told, None
+            return social_providers.subject(provider, told), told, None
         jwt = await self.party.verified(
             metadata,
             found,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tenantry import errors
-from tenantry.identity.connections import reading, registry
+from tenantry.identity.connections import reading
+from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.model import IDP_SIMULATOR, OIDC, SAML
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN

@@ -20,7 +20,9 @@ from tenantry.db import pages
 from tenantry.db.rows import bound, members, prefixed, revised, row_of
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import catalogue, changing, given, registry
+from tenantry.identity.connections import given
+from tenantry.identity.connections.applications import catalogue
+from tenantry.identity.connections.changes import changing, registry
 from tenantry.identity.connections.model import (
     COMPLETED,
     DRAFT,
@@ -36,7 +38,7 @@ from tenantry.times import now
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Row, Session
-    from tenantry.identity.connections.changing import Changes
+    from tenantry.identity.connections.changes.changing import Changes
 
 MOST = 1000
 # By type: the part of the contract's message that has its settings.

@@ -12,7 +12,8 @@ from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.identity.connections import completeness, reading
+from tenantry.identity.connections import reading
+from tenantry.identity.connections.changes import completeness
 from tenantry.identity.connections.model import (
     OAUTH,
     OIDC,

@@ -10,14 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.identity.connections import (
-    addresses,
-    completeness,
-    given,
-    looks,
-    metadata,
-    registry,
-)
+from tenantry.identity.connections import addresses, given
+from tenantry.identity.connections.changes import completeness, looks, registry
 from tenantry.identity.connections.model import (
     DISCOVERY,
     IDP_SIMULATOR,
@@ -29,6 +23,7 @@ from tenantry.identity.connections.model import (
     Connection,
 )
 from tenantry.identity.connections.oidc.metadata import address, is_document
+from tenantry.identity.connections.providers import metadata
 from tenantry.identity.connections.settings import (
     OAuthSettings,
     OIDCSettings,
@@ -41,7 +36,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.fetching import Fetching
+    from tenantry.identity.connections.providers.fetching import Fetching
     from tenantry.identity.connections.settings import Settings
     from tenantry.outgoing import Outgoing
 

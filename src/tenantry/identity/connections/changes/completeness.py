@@ -13,7 +13,7 @@ from tenantry.identity.connections.model import (
     OIDC,
     SAML,
 )
-from tenantry.identity.connections.providers import PROVIDERS
+from tenantry.identity.connections.providers.social_providers import PROVIDERS
 from tenantry.identity.connections.settings import PRIVATE_KEY_JWT
 
 if TYPE_CHECKING:

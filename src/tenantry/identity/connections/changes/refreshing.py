@@ -20,8 +20,10 @@ from tenantry.db.due import Due
 from tenantry.db.statements import Statement
 from tenantry.events.mail import rendering
 from tenantry.events.mail import service as mail
-from tenantry.identity.connections import changing, given, looks, metadata, registry
+from tenantry.identity.connections import given
+from tenantry.identity.connections.changes import changing, looks, registry
 from tenantry.identity.connections.model import Connection, connections
+from tenantry.identity.connections.providers import metadata
 from tenantry.identity.connections.settings import SAMLSettings
 from tenantry.outgoing import Outgoing
 from tenantry.times import DAY, now, rfc3339

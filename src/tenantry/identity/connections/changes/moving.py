@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tenantry.identity.connections import completeness, registry
+from tenantry.identity.connections.changes import completeness, registry
 from tenantry.identity.connections.model import COMPLETED, FEDERATED, OAUTH, SECRET
 
 if TYPE_CHECKING:

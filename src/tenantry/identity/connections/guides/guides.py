@@ -86,7 +86,7 @@ def guides() -> tuple[Guide, ...]:
 
 
 def _read(name: str) -> Guide:
-    folder = files("tenantry").joinpath("identity", "connections", "provider_guides")
+    folder = files("tenantry").joinpath("identity", "connections", "guides", "provider_guides")
     content = tomllib.loads(folder.joinpath(f"{name}.toml").read_text(encoding="utf-8"))
     return Guide(
         id=name,

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.identity.connections import changing, given, registry
-from tenantry.identity.connections.changing import Changes
+from tenantry.identity.connections import given
+from tenantry.identity.connections.changes import changing, registry
+from tenantry.identity.connections.changes.changing import Changes
 from tenantry.identity.connections.model import OIDC, SAML
 from tenantry.identity.connections.settings import BASIC_AUTH, PRIVATE_KEY_JWT
 from tenantry.tenants.memberships import roles
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.identity.connections.changing import Ground
+    from tenantry.identity.connections.changes.changing import Ground
     from tenantry.identity.connections.model import Connection
 
 # The types that each is for.

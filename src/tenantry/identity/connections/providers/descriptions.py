@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.identity.connections import given, metadata
+from tenantry.identity.connections import given
+from tenantry.identity.connections.providers import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cryptography.x509 import Certificate
 
-    from tenantry.identity.connections.changing import Ground
+    from tenantry.identity.connections.changes.changing import Ground
     from tenantry.identity.connections.oidc.metadata import Metadata
 
 

@@ -113,5 +113,9 @@ def _pattern(sentence: str) -> re.Pattern[str]:
 
 @functools.cache
 def _read() -> dict[str, Any]:
-    text = files("tenantry").joinpath("identity", "connections", "explanations.toml").read_text()
+    text = (
+        files("tenantry")
+        .joinpath("identity", "connections", "guides", "explanations.toml")
+        .read_text()
+    )
     return tomllib.loads(text)

@@ -1,0 +1,1 @@
+"""Connections by which applications reach other services, and the catalogue of such services."""

@@ -1,0 +1,1 @@
+"""Our knowledge of providers, and asking them: the social ones, metadata, certificates."""
