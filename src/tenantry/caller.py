@@ -17,7 +17,9 @@ class Kind(Enum):
     MANAGEMENT_CLIENT = 4 | 64
     USER_SESSION = 8 | 16
     PORTAL_SESSION = 32
-    ORGANIZATION_CLIENT = 256  # no bit of the contract: no call of this API is for it
+    # No bits of the contract: no call of this API is for them.
+    ORGANIZATION_CLIENT = 256
+    DIRECTORY = 512  # a customer's identity provider, by SCIM, or our poll of it
 
     def __init__(self, bits: int) -> None:
         self.bits = bits  # the value; that of an Enum is looked up by a function

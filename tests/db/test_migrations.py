@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql.base import ischema_names
 from statements import INSERT_CLIENT, event
 
 import tenantry.app
-import tenantry.tenants.user_attributes.model  # noqa: F401
+import tenantry.tenants.directories.model  # noqa: F401
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import migrate

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Column, ForeignKeyConstraint, MetaData, Table, Text
 
 import tenantry.app
-import tenantry.tenants.user_attributes.model  # noqa: F401
+import tenantry.tenants.directories.model  # noqa: F401
 from tenantry.db import spread
 from tenantry.db.schema import metadata, postgresql_tables
 from tenantry.db.spread import OF_ENVIRONMENT, REFERENCE, is_held, of_organization, spread_of

@@ -1,0 +1,7 @@
+"""Directories: the people and groups that a customer's identity provider pushes, or that we fetch.
+
+Owns their tables, the rules of what such a change means for accounts and memberships, and the
+language of SCIM (`scim`).
+"""
+
+__all__: list[str] = []

@@ -1,0 +1,390 @@
+"""The tables of directories, and their records.
+
+All of a directory lies with its organization, and its keys begin with both. Times are microseconds
+since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Table,
+    Text,
+)
+
+from tenantry.db.rows import members, row_of
+from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT, of_organization
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.db.engine import Row
+
+# Types of the contract. LDAP is in it, and no directory is made of it.
+SCIM, POLL, LDAP = "SCIM", "POLL", "LDAP"
+# Providers of the contract; unspecified is a custom one.
+CUSTOM = "DIRECTORY_PROVIDER_UNSPECIFIED"
+PROVIDERS = (
+    *(CUSTOM, "OKTA", "GOOGLE", "MICROSOFT_AD", "AUTH0", "ONELOGIN", "JUMPCLOUD", "PING_IDENTITY"),
+)
+# Statuses of the contract: nothing is set up, it waits for its first request, it has had one.
+DRAFT, IN_PROGRESS, COMPLETED = "DRAFT", "IN_PROGRESS", "COMPLETED"
+# Statuses of a secret.
+ACTIVE, INACTIVE = "ACTIVE", "INACTIVE"
+# A polled directory tracks all groups, or those that are assigned.
+ALL, SELECTED = "ALL", "SELECTED"
+_OF_DIRECTORY = "organization_id", "directory_id"
+# The purpose that credentials for polling are sealed for.
+CREDENTIALS = "credentials of a directory"
+
+
+def _keys(*names: str) -> list[Column[str]]:
+    return [Column(name, Text, primary_key=True) for name in names]
+
+
+def _goes_with(table: str, column: str, to: str) -> ForeignKeyConstraint:
+    """Return the rule that a row goes with the one of its directory that a column names."""
+    return ForeignKeyConstraint(
+        ["organization_id", "directory_id", column],
+        [f"{to}.organization_id", f"{to}.directory_id", f"{to}.id"],
+        ondelete="CASCADE",
+        name=f"fk_{table}__{column}",
+    )
+
+
+def _of_directory(table: str) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(
+        ["organization_id", "directory_id"],
+        ["directories.organization_id", "directories.id"],
+        ondelete="CASCADE",
+        name=f"fk_{table}__organization_id",
+    )
+
+
+def _index(table: Table, column: str, *before: str, after: str = "") -> None:
+    columns = [table.c[name] for name in (*before, column, *((after,) if after else ()))]
+    Index(f"ix_{table.name}__{column}", *columns)
+
+
+def _partial(table: Table, column: str, *before: str) -> None:
+    """Index the rows that have a value in this column."""
+    there = table.c[column].is_not(None)
+    columns = [table.c[name] for name in (*before, column)]
+    Index(f"ix_{table.name}__{column}", *columns, postgresql_where=there, sqlite_where=there)
+
+
+directories = Table(
+    "directories",
+    metadata,
+    Column(
+        "organization_id",
+        Text,
+        ForeignKey("organizations.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    *_keys("id"),
+    Column("name", Text, nullable=False),
+    Column("directory_type", Text, nullable=False),
+    Column("directory_provider", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("attribute_mapping", Json, nullable=False),  # our attribute: theirs
+    Column("context", Json),  # that a portal keeps for itself
+    # Of one that is polled: as whom, which groups by their ids there, with which credentials
+    # (sealed), where the poll is (page tokens), when it goes on, and what it last failed for.
+    Column("email", Text, nullable=False),
+    Column("groups_tracked", Text, nullable=False),
+    Column("external_groups", Json, nullable=False),
+    Column("credentials", Text),
+    Column("poll", Json),
+    time_column("poll_time", nullable=True),
+    Column("error", Text, nullable=False),
+    time_column("last_sync_time", nullable=True),
+    Column("revision", BigInteger, nullable=False),
+    time_column("create_time"),
+    time_column("update_time"),
+    info=of_organization(),
+)
+_index(directories, "id")
+_partial(directories, "poll_time")
+
+# Bearer tokens of SCIM. They are found by their digest before their organization is known, so they
+# lie elsewhere, and whatever deletes a directory deletes them.
+directory_secrets = Table(
+    "directory_secrets",
+    metadata,
+    *_keys("id"),
+    Column(
+        "organization_id",
+        Text,
+        ForeignKey("organizations.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("directory_id", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("suffix", Text, nullable=False),  # the last four characters, to tell secrets apart
+    Column("status", Text, nullable=False),
+    time_column("create_time"),
+    time_column("expire_time", nullable=True),
+    time_column("last_used_time", nullable=True),
+    info=OF_ENVIRONMENT,
+)
+Index("uq_directory_secrets__digest", directory_secrets.c.digest, unique=True)
+_index(directory_secrets, "directory_id", "organization_id", after="id")
+
+directory_users = Table(
+    "directory_users",
+    metadata,
+    *_keys("organization_id", "directory_id", "id"),
+    Column("user_name", Text, nullable=False),
+    Column("user_name_key", Text, nullable=False),  # as it is compared: without regard to case
+    Column("external_id", Text),
+    Column("display_name_key", Text, nullable=False),
+    Column("email", Text, nullable=False),  # the one that names the account; "" for none
+    Column("email_key", Text, nullable=False),  # `email_addresses.key`
+    Column("active", Boolean, nullable=False),
+    # All attributes but id, meta, groups and those that are never kept, by the names of RFC 7643.
+    Column("document", Json, nullable=False),
+    Column("user_id", Text),  # the account; its own deletion leaves the row
+    Column("revision", BigInteger, nullable=False),
+    time_column("create_time"),
+    time_column("update_time"),
+    _of_directory("directory_users"),
+    info=of_organization(),
+)
+_u = directory_users.c
+Index(
+    "uq_directory_users__user_name_key",
+    _u.organization_id,
+    _u.directory_id,
+    _u.user_name_key,
+    unique=True,
+)
+_index(directory_users, "email_key", "organization_id")
+_partial(directory_users, "user_id", "organization_id")
+for _column in ("display_name_key", "update_time", "active"):
+    _index(directory_users, _column, *_OF_DIRECTORY, after="id")
+_partial(directory_users, "external_id", *_OF_DIRECTORY)
+
+# All addresses of people, to find them by.
+directory_emails = Table(
+    "directory_emails",
+    metadata,
+    *_keys("organization_id", "directory_id", "email_key", "directory_user_id"),
+    _goes_with("directory_emails", "directory_user_id", "directory_users"),
+    info=of_organization(),
+)
+_index(directory_emails, "directory_user_id", *_OF_DIRECTORY)
+
+directory_groups = Table(
+    "directory_groups",
+    metadata,
+    *_keys("organization_id", "directory_id", "id"),
+    Column("display_name", Text, nullable=False),
+    Column("display_name_key", Text, nullable=False),
+    Column("external_id", Text),
+    Column("document", Json, nullable=False),  # without members
+    # Changes with the members, whose changes so hold this row.
+    Column("member_count", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    time_column("create_time"),
+    time_column("update_time"),
+    _of_directory("directory_groups"),
+    info=of_organization(),
+)
+for _column in ("display_name_key", "update_time"):
+    _index(directory_groups, _column, *_OF_DIRECTORY, after="id")
+_partial(directory_groups, "external_id", *_OF_DIRECTORY)
+
+directory_members = Table(
+    "directory_members",
+    metadata,
+    *_keys("organization_id", "directory_id", "directory_group_id", "directory_user_id"),
+    _goes_with("directory_members", "directory_group_id", "directory_groups"),
+    _goes_with("directory_members", "directory_user_id", "directory_users"),
+    info=of_organization(),
+)
+_index(directory_members, "directory_user_id", *_OF_DIRECTORY, after="directory_group_id")
+
+directory_role_assignments = Table(
+    "directory_role_assignments",
+    metadata,
+    *_keys("organization_id", "directory_id", "directory_group_id"),
+    Column("role_id", Text, ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
+    _goes_with("directory_role_assignments", "directory_group_id", "directory_groups"),
+    info=of_organization(),
+)
+_index(directory_role_assignments, "role_id")
+
+# How many people a directory has; see `tenantry.db.tallies`.
+directory_tallies = Table(
+    "directory_tallies",
+    metadata,
+    *_keys("organization_id", "directory_id"),
+    Column("slot", Integer, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    _of_directory("directory_tallies"),
+    info=of_organization(),
+)
+
+# People whose events a change leaves to the worker, in the order of the ids.
+directory_changes = Table(
+    "directory_changes",
+    metadata,
+    *_keys("organization_id", "directory_id", "id"),
+    Column("actor", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("directory_user_ids", Json, nullable=False),
+    time_column("due_time"),
+    _of_directory("directory_changes"),
+    info=of_organization(),
+)
+for _column in ("id", "due_time"):
+    _index(directory_changes, _column)
+
+# Requests of providers, kept for 30 days.
+directory_requests = Table(
+    "directory_requests",
+    metadata,
+    *_keys("organization_id", "directory_id", "id"),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("resource_id", Text),  # the person or group that it was about
+    Column("payload", Json),  # without passwords
+    Column("skipped", Json),  # what of it was not taken, and why
+    time_column("create_time"),
+    _of_directory("directory_requests"),
+    info=of_organization(),
+)
+_index(directory_requests, "create_time")
+_partial(directory_requests, "resource_id", *_OF_DIRECTORY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """One directory; the defaults are those of a new one."""
+
+    id: str
+    organization_id: str
+    name: str
+    directory_type: str = SCIM
+    directory_provider: str = CUSTOM
+    status: str = DRAFT
+    enabled: bool = False
+    attribute_mapping: Mapping[str, str] = field(default_factory=dict, hash=False)
+    context: Mapping[str, Any] | None = field(default=None, hash=False)
+    email: str = ""
+    groups_tracked: str = ALL
+    external_groups: Sequence[Mapping[str, str]] = ()
+    credentials: str | None = field(default=None, repr=False)
+    poll: Mapping[str, Any] | None = field(default=None, hash=False)
+    poll_time: int | None = None
+    error: str = ""
+    last_sync_time: int | None = None
+    revision: int = 1
+    create_time: int
+    update_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> Directory:
+        """Return the directory of one row."""
+        return cls(**members(row, directories))
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        return row_of(self, directories)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A secret without its text."""
+
+    id: str
+    organization_id: str
+    directory_id: str
+    digest: str = field(repr=False)
+    suffix: str
+    status: str = ACTIVE
+    create_time: int
+    expire_time: int | None = None
+    last_used_time: int | None = None
+
+    @classmethod
+    def from_row(cls, row: Row) -> Secret:
+        """Return the secret of one row."""
+        return cls(**members(row, directory_secrets))
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        return row_of(self, directory_secrets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryUser:
+    """A person as a directory knows it; ``document`` is the resource (RFC 7643 section 4.1)."""
+
+    id: str
+    organization_id: str
+    directory_id: str
+    user_name: str
+    user_name_key: str
+    external_id: str | None = None
+    display_name_key: str = ""
+    email: str = ""
+    email_key: str = ""
+    active: bool = True
+    document: Mapping[str, Any] = field(hash=False)
+    user_id: str | None = None
+    revision: int = 1
+    create_time: int
+    update_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> DirectoryUser:
+        """Return the person of one row."""
+        return cls(**members(row, directory_users))
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        return row_of(self, directory_users)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryGroup:
+    """A group as a directory knows it, without its members (RFC 7643 section 4.2)."""
+
+    id: str
+    organization_id: str
+    directory_id: str
+    display_name: str
+    display_name_key: str
+    external_id: str | None = None
+    document: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    member_count: int = 0
+    revision: int = 1
+    create_time: int
+    update_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> DirectoryGroup:
+        """Return the group of one row."""
+        return cls(**members(row, directory_groups))
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        return row_of(self, directory_groups)
