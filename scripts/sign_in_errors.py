@@ -50,9 +50,10 @@ The exit code is 1 where it cannot be read, or is refused for more than its age.
 
 `tenantry sso failures` lists the newest sign-ins by a connection that failed, each with its error,
 a sentence and what to do; of one person with `--email`, of one connection with `--connection`; with
-`--all` those that worked, too. Each has its steps, and, if the provider vouched for somebody, how:
-issuer, audience, times, algorithms, the certificate that verified, the names of attributes or
-claims, and no value of any. It goes when the person is erased. The API's log of sign-ins
+`--all` those that worked, too. Each has its steps, and how the provider vouched for somebody, or
+tried to in a message that was refused: issuer, destination, audience, times, which signatures
+verified and which did not, the names of attributes or claims, and no value of any. It goes when
+the person is erased. The API's log of sign-ins
 (`/api/v1/logs/authentication/requests`) has their statuses and connections.
 
 ## Codes for the application's developer

@@ -25,6 +25,7 @@ from tenantry.identity.auth_log import erasure
 from tenantry.identity.connections.model import connections
 from tenantry.identity.federation import identities
 from tenantry.identity.federation import requests as ways
+from tenantry.identity.federation.model import Fault
 from tenantry.identity.proofs.totp import step_up
 from tenantry.identity.sessions.freshness import ByProviderAlone, Freshness
 from tenantry.identity.sign_in import states
@@ -414,3 +415,16 @@ async def test_a_proof_ends_with_the_membership_that_it_was_for(place, acme):
     request = await again.begin(organization_id=acme.id)
     request = await arrive(again, request, connection, identity)
     assert request.state == states.VERIFICATION_SENT
+
+
+async def test_an_address_in_what_a_refused_message_says_is_forgotten_too(place, acme):
+    connection = await connect(place, acme)
+    browser = Browser(place)
+    request = await browser.begin(organization_id=acme.id)
+    fault = Fault(
+        "invalid_saml_response", "no", evidence={"audience": ["https://x/Guest@e.example"]}
+    )
+    await browser.sign_in.failed(browser.call, request.id, fault, connection_id=connection.id)
+    assert await erasure.forget(place.db, [], ["guest@e.example"]) == 1
+    (row,) = await place.db.fetch_all(Statement(select(auth_requests)))
+    assert "evidence" not in from_json(row["facts"])

@@ -90,6 +90,7 @@ class SignIn:
             completing.complete,
             choosing.sign_up,
             federating.arrive,
+            federating.failed,
             proving.choose_password,
             proving.passkey_options,
             proving.start_email,

@@ -10,9 +10,9 @@ from connections_of_tests import arrive, go, organization_of
 from cryptography.hazmat.primitives import hashes
 from hosted import answered
 from oidc_sign_ins import local, oidc_connection
-from openid_providers import ANN, OpenIDProvider
+from openid_providers import ANN, CLIENT_ID, OpenIDProvider
 from saml_idps import asked, post, provider, saml_connection
-from saml_provider import attribute, pair
+from saml_provider import GCM, IDP, attribute, pair, pem
 
 from tenantry.db.schema import to_json
 from tenantry.identity.federation import evidence
@@ -50,10 +50,7 @@ async def test_saml(place, application, visitor):
     assert kept["attributes"] == ["email", "salary"]
     assert kept["name_id_format"].endswith(":emailAddress")
     assert kept.keys() >= {"issuer", "issued", "not_before", "not_on_or_after", "authn_instant"}
-    by = pair("idp").certificate.fingerprint(hashes.SHA256()).hex()
-    assert kept["signatures"] == [
-        f"{element}: rsa-sha256, sha256, by {by}" for element in ("Response", "Assertion")
-    ]
+    assert kept["signatures"] == [f"{element}: {PROVED}" for element in ("Response", "Assertion")]
     assert "attributes  email, salary" in printed
     for secret in ("a lot", "ann@acme.test", f"ann@{domain}"):
         assert secret not in json.dumps(kept)
@@ -69,10 +66,122 @@ async def test_openid_connect(place, application, visitor):
         done = await arrive(place, visitor, await visitor.get(back))
         assert answered(done)["code"]
     kept = (await newest(place, conn))[0]["evidence"]
-    assert (kept["issuer"], kept["algorithm"], kept["kid"]) == (idp.issuer, "RS256", "k1")
+    assert (kept["issuer"], kept["audience"]) == (idp.issuer, [CLIENT_ID])
+    assert kept["signatures"] == ["ID token: RS256, by k1"]
     assert kept["scopes"] == ["openid", "profile", "email"]
     assert {"sub", "email", "nonce", "exp"} <= set(kept["claims"])
     assert domain not in json.dumps(kept)
+
+
+PERSISTENT = (
+    '<saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">8c1f</saml:NameID>'
+)
+BY = pair("idp").certificate.fingerprint(hashes.SHA256()).hex()
+PROVED, NOT_PROVED = f"rsa-sha256, sha256, by {BY}", "rsa-sha256, sha256, not verified"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "signatures", "facts"),
+    [
+        (
+            {"audience": "https://other.test"},
+            "invalid_saml_response",
+            [f"Assertion: {PROVED}"],
+            {"audience": ["https://other.test"], "issuer": IDP},
+        ),
+        (
+            {"destination": "https://old.test/acs", "recipient": "https://old.test/acs"},
+            "invalid_acs_url",
+            [f"Assertion: {NOT_PROVED}"],
+            {"destination": "https://old.test/acs", "recipient": ["https://old.test/acs"]},
+        ),
+        (
+            {"key": pem(pair("sp").private_key), "signs": ("Assertion", "Response")},
+            "signature_validation_failed",
+            [f"Response: {NOT_PROVED}", f"Assertion: {NOT_PROVED}"],
+            {"attributes": ["email", "firstName", "groups", "lastName"]},
+        ),
+        (
+            {"encryption": GCM, "signs": ("Response",)},
+            "invalid_saml_response",
+            [f"Response: {PROVED}"],
+            {"issuer": IDP, "audience": None, "attributes": None},
+        ),
+        (
+            {"attributes": attribute("mail2", "ann@acme.test"), "subject": PERSISTENT},
+            "mandatory_attribute_missing",
+            [f"Assertion: {PROVED}"],
+            {"attributes": ["mail2"]},
+        ),
+    ],
+    ids=["audience", "destination", "certificate", "encryption", "attributes"],
+)
+async def test_saml_that_is_refused(  # noqa: PLR0917
+    place, application, visitor, changes, error, signatures, facts
+):
+    conn = await saml_connection(place)
+    request = asked(await go(visitor, application, connection_id=conn.id))
+    bent = provider(place, conn, request).but(**changes)
+    done = await arrive(place, visitor, await post(visitor, conn, bent, request.relay_state))
+    assert answered(done)["error"] == error
+    found, printed = await newest(place, conn)
+    kept = found["evidence"]
+    assert (found["status"], found["error"]) == ("FAILED", error)
+    assert kept["signatures"] == signatures
+    assert {name: kept.get(name) for name in facts} == facts
+    assert f"signatures  {', '.join(signatures)}" in printed
+    assert "ann@acme.test" not in json.dumps(kept)
+    if "encryption" not in changes:
+        assert kept.keys() >= {"destination", "issued", "not_before", "not_on_or_after"}
+        assert kept["name_id_format"].startswith("urn:oasis:names:tc:SAML:")
+
+
+async def test_an_assertion_that_comes_again_is_told_with_its_facts(place, application, visitor):
+    conn = await saml_connection(place)
+    first = asked(await go(visitor, application, connection_id=conn.id))
+    good = provider(place, conn, first)
+    await post(visitor, conn, good, first.relay_state)
+    again = asked(await go(visitor, application, connection_id=conn.id))
+    # It answers no request by name, so that it is held to its ID alone.
+    bent = good.but(answers=again.id, confirms=again.id)
+    done = await arrive(place, visitor, await post(visitor, conn, bent, again.relay_state))
+    assert answered(done)["error"] == "invalid_saml_response"
+    kept = (await newest(place, conn))[0]["evidence"]
+    assert (kept["issuer"], kept["signatures"]) == (IDP, [f"Assertion: {PROVED}"])
+
+
+@pytest.mark.parametrize(
+    ("claims", "kid", "error", "signature", "facts"),
+    [
+        ({"aud": "other"}, "k1", "invalid_id_token", "by k1", {"audience": ["other"]}),
+        (
+            {"iss": "https://x.test"},
+            "k1",
+            "invalid_id_token",
+            "by k1",
+            {"issuer": "https://x.test"},
+        ),
+        ({}, "k9", "invalid_id_token", "by k9, not verified", {"audience": [CLIENT_ID]}),
+        ({"email": None}, "k1", "mandatory_attribute_missing", "by k1", {"audience": [CLIENT_ID]}),
+        ({"aud": {"a": 1}}, "k1", "invalid_id_token", "by k1", {"audience": ["{'a': 1}"]}),
+    ],
+    ids=["audience", "issuer", "key", "email", "shape"],
+)
+async def test_an_id_token_that_is_refused(  # noqa: PLR0917
+    place, application, visitor, claims, kid, error, signature, facts
+):
+    async with OpenIDProvider(userinfo_endpoint=None) as idp:
+        conn = await oidc_connection(place, idp)
+        idp.claims, idp.kid = claims, kid
+        there = await go(visitor, application, connection_id=conn.id)
+        back = local(visitor, idp.answer_to(there.headers["location"]))
+        done = await arrive(place, visitor, await visitor.get(back))
+    assert answered(done)["error"] == error
+    kept = (await newest(place, conn))[0]["evidence"]
+    assert kept["signatures"] == [f"ID token: RS256, {signature}"]
+    assert {name: kept[name] for name in facts} == facts
+    assert "nonce" in kept["claims"]
+    assert ANN["sub"] not in json.dumps(kept)
 
 
 async def test_a_person_that_is_not_let_in(place, application, visitor):

@@ -12,7 +12,8 @@ from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.callback import Answer
 from tenantry.identity.connections.oidc.faults import OIDCError
-from tenantry.identity.federation import openid, requests
+from tenantry.identity.federation import requests
+from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.openid import Asked
 from tenantry.web import Request, Response, Route
@@ -109,7 +110,7 @@ class CodeFlow:
         except Fault as fault:
             return await self._door.refused(request, way, fault)
         except TimeoutError:
-            slow = openid.fault_of(OIDCError(faults.SLOW, limit=ANSWER_SECONDS))
+            slow = fault_of(OIDCError(faults.SLOW, limit=ANSWER_SECONDS))
             return await self._door.refused(request, way, slow)
         return await self._door.arrived(way, identity)
 

@@ -18,9 +18,10 @@ from tenantry.identity.connections.saml import bindings, faults
 from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.federation import initiated, requests
+from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.saml import logging_out, service_provider, signing_in
-from tenantry.identity.federation.saml.service_provider import ServiceProvider, fault_of
+from tenantry.identity.federation.saml.service_provider import ServiceProvider
 from tenantry.log import seldom
 from tenantry.web import Response, Route
 

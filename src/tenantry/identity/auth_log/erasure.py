@@ -27,7 +27,11 @@ _AFTER = bindparam("after", type_=Text)
 _some = select(_a.id).where(_a.id > _AFTER).order_by(_a.id).limit(literal_column(str(_AT_ONCE)))
 _WINDOW = Statement(select(func.max(_some.subquery("some_requests").c.id).label("last")))
 _patterns = json_values(bindparam("patterns", type_=Text)).subquery("patterns")
-_text = func.lower(cast(_a.params, Text).concat(func.coalesce(cast(_a.error, Text), "")))
+_text = func.lower(
+    cast(_a.params, Text)
+    .concat(cast(_a.facts, Text))
+    .concat(func.coalesce(cast(_a.error, Text), ""))
+)
 _MENTIONS = Statement(
     select(_a.id, _a.params, _a.facts, _a.error)
     .where(

@@ -7,7 +7,12 @@ sentences. A value from a message is shortened before it stands in one.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 _SHOWN = 200  # characters of a value that somebody else wrote
 
@@ -22,15 +27,31 @@ class Fault:
 
 
 class Faulty(Exception):
-    """A message that is not taken, for one fault."""
+    """A message that is not taken, for one fault.
+
+    ``evidence`` are the facts of the message as far as it was read, for the log of sign-ins.
+    """
+
+    evidence: Mapping[str, Any]
 
     def __init__(self, fault: Fault, **details: object) -> None:
         shown = {name: _short(str(value)) for name, value in details.items()}
         self.fault = fault
         self.details = details
         self.code = fault.code
+        self.evidence = {}
         self.description = fault.sentence.format(**shown)
         super().__init__(f"{self.code}: {self.description}")
+
+
+@contextmanager
+def evidenced(facts: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
+    """Have a fault that is raised within bear the facts of the message; the first facts stay."""
+    try:
+        yield
+    except Faulty as error:
+        error.evidence = error.evidence or facts()
+        raise
 
 
 def _short(value: str) -> str:

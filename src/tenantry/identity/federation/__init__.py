@@ -6,6 +6,7 @@ in `connections`, their addresses in the door `sso`.
 """
 
 __all__ = [
+    "evidence",
     "identities",
     "initiated",
     "leaving",

@@ -1,6 +1,8 @@
 """How a provider vouched for a person, for the log of sign-ins: names and algorithms, no values.
 
-Of SAML see `connections.saml.evidence`. All of it came from outside, so it is bounded here.
+Of SAML see `connections.saml.evidence`. All of it came from outside, so it is bounded here. A
+message that was refused has its facts too, and says of which signatures nobody knows whether they
+hold.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tenantry.db.schema import to_json
+from tenantry.identity.federation.model import Fault
 from tenantry.times import SECOND, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tenantry.identity.connections.faults import Faulty
     from tenantry.identity.connections.oidc.jwts import Signed
 
 _TEXT_MAX = 300  # characters
@@ -30,19 +34,30 @@ def of_openid(
 
     ``claims`` are the names of all that were taken, of userinfo too.
     """
-    facts: dict[str, Any] = {}
-    if id_token is not None:
-        said, audience = id_token.claims, id_token.claims["aud"]
-        facts = {
-            "issuer": said["iss"],
-            "audience": [audience] if isinstance(audience, str) else audience,
-            "algorithm": id_token.algorithm,
-            "kid": id_token.kid or "",
-        }
-        facts |= {
-            name: shown for claim, name in _TIMES.items() if (shown := _moment(said.get(claim)))
-        }
+    facts = {} if id_token is None else of_id_token(id_token)
     return {**facts, "scopes": list(scopes), "claims": sorted(claims)}
+
+
+def of_id_token(id_token: Signed, *, verified: bool = True) -> dict[str, Any]:
+    """Return the facts of an ID token; ``verified`` says whether its signature holds."""
+    said, audience = id_token.claims, id_token.claims.get("aud")
+    by = f", by {id_token.kid}" if id_token.kid else ""
+    facts: dict[str, Any] = {
+        "issuer": said.get("iss"),
+        "audience": audience if isinstance(audience, list) else [audience] if audience else [],
+        "signatures": [f"ID token: {id_token.algorithm}{by}{'' if verified else ', not verified'}"],
+    }
+    for claim, name in _TIMES.items():
+        if shown := _moment(said.get(claim)):
+            facts[name] = shown
+    return {**facts, "claims": sorted(said)}
+
+
+def fault_of(error: Faulty) -> Fault:
+    """Return the fault of a protocol's message, as the rest of a sign-in knows it."""
+    return Fault(
+        error.code, error.description, hint=error.fault.remedy, evidence=bounded(error.evidence)
+    )
 
 
 def bounded(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -150,9 +150,18 @@ class Fault(Exception):
     """The provider's answer is no proof; ``error`` is a code of the contract (sso errors).
 
     ``description`` is a sentence for an application and for the admin; ``hint`` says to the
-    admin what to do. None of them holds a secret.
+    admin what to do; ``evidence`` are the facts of the answer, for the log. None of them holds a
+    secret.
     """
 
-    def __init__(self, error: str, description: str, *, hint: str = "") -> None:
+    def __init__(
+        self,
+        error: str,
+        description: str,
+        *,
+        hint: str = "",
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(description)
         self.error, self.description, self.hint = error, description, hint
+        self.evidence = evidence or {}

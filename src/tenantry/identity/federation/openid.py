@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from tenantry import email_addresses, errors, vault
+from tenantry.identity.connections.faults import evidenced
 from tenantry.identity.connections.model import DISCOVERY
 from tenantry.identity.connections.oidc import (
     authorization,
@@ -37,6 +38,7 @@ from tenantry.identity.federation import (
     sessions,
 )
 from tenantry.identity.federation.attributes import CustomAttributes
+from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Fault, Identity, Sent
 from tenantry.log import seldom
 from tenantry.times import SECOND, now
@@ -144,7 +146,8 @@ class RelyingParty:
                 client_id=settings.client_id,
                 is_debug=connection.debug_enabled,
             )
-            return await self._identity(connection, settings, provider, found, jwt)
+            with evidenced(lambda: evidence.of_id_token(jwt)):
+                return await self._identity(connection, settings, provider, found, jwt)
         except OIDCError as error:
             raise fault_of(error) from None
 
@@ -263,19 +266,21 @@ class RelyingParty:
         if found.id_token is None:
             raise OIDCError(faults.NO_ID_TOKEN)
         jwt = jwts.read(found.id_token, algorithms=provider.algorithms)
-        await self._hold_to_signature(jwt, provider, is_debug=is_debug)
+        with evidenced(lambda: evidence.of_id_token(jwt, verified=False)):
+            await self._hold_to_signature(jwt, provider, is_debug=is_debug)
         facts = request.facts
-        id_token.verify(
-            jwt,
-            issuer=provider.issuer,
-            client_id=client_id,
-            nonce=facts["nonce"],
-            now=now() / SECOND,
-            skew=self.skew,
-            access_token=found.access_token,
-            max_age=facts["max_age"],
-            since=request.create_time / SECOND if facts["is_anew"] else None,
-        )
+        with evidenced(lambda: evidence.of_id_token(jwt)):
+            id_token.verify(
+                jwt,
+                issuer=provider.issuer,
+                client_id=client_id,
+                nonce=facts["nonce"],
+                now=now() / SECOND,
+                skew=self.skew,
+                access_token=found.access_token,
+                max_age=facts["max_age"],
+                since=request.create_time / SECOND if facts["is_anew"] else None,
+            )
         return jwt
 
     async def exchange(
@@ -421,11 +426,6 @@ def identity(
         received=claims,
         **more,
     )
-
-
-def fault_of(error: OIDCError) -> Fault:
-    """Return the fault of a message, as the rest of a sign-in knows it."""
-    return Fault(error.code, error.description, hint=error.fault.remedy)
 
 
 def _needed(address: str, name: str) -> str:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry import strict_json
+from tenantry.identity.connections.faults import evidenced
 from tenantry.identity.connections.oidc import authorization, callback, faults, profile, userinfo
 from tenantry.identity.connections.oidc.faults import OIDCError
 from tenantry.identity.connections.providers import social_providers
 from tenantry.identity.connections.settings import OAuthSettings
 from tenantry.identity.federation import clients, evidence, requests
+from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Fault
-from tenantry.identity.federation.openid import begun, fault_of, identity, mapping_of
+from tenantry.identity.federation.openid import begun, identity, mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,13 +109,15 @@ async def receive(
         registered = await party.custom_attributes.get()
         claims = {**_name(answer), **social_providers.claims_of(side.provider, told, emails)}
         scopes = social_providers.scopes(side.provider, side.settings).split()
-        return identity(
-            subject,
-            claims,
-            mapping_of(connection, registered),
-            registered,
-            evidence=evidence.bounded(evidence.of_openid(jwt, scopes=scopes, claims=claims)),
-        )
+        facts = evidence.of_openid(jwt, scopes=scopes, claims=claims)
+        with evidenced(lambda: facts):
+            return identity(
+                subject,
+                claims,
+                mapping_of(connection, registered),
+                registered,
+                evidence=evidence.bounded(facts),
+            )
     except OIDCError as error:
         raise fault_of(error) from None
 

@@ -431,8 +431,8 @@ async def _end(
     changes: dict[str, Any] = {}
     if connection is not None:
         changes = {"connection_id": connection.id, "organization_id": connection.organization_id}
-    if identity is not None:
-        said = identity.evidence or request.facts.evidence
+    said = fault.evidence if identity is None else identity.evidence
+    if said:
         changes["facts"] = replace(request.facts, evidence=said)
     if identity is not None and identity.email and len(identity.email) <= email_addresses.MAX:
         changes["email"] = identity.email

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tenantry.identity.connections.faults import evidenced
 from tenantry.identity.connections.saml import decryption, evidence, faults, parsing, signatures
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.connections.saml.names import (
@@ -88,6 +89,24 @@ class _Clock:
         return since is not None and self.now < since - self.skew
 
 
+@dataclass(slots=True)
+class _Read:
+    """A response as far as it was verified: its parts take the places of those that came."""
+
+    root: _Element
+    assertion: _Element | None = None
+    proofs: list[signatures.Signature] = field(default_factory=list)
+
+    def verified(self, element: _Element, trust: Trust) -> _Element:
+        covered, proof = signatures.verified(element, trust.idp_certificates, sha1=trust.sha1)
+        self.proofs.append(proof)
+        return covered
+
+    def evidence(self, name_id_format: str | None = None) -> dict[str, Any]:
+        assertion = self.root.find(_ASSERTION) if self.assertion is None else self.assertion
+        return evidence.of(self.root, assertion, self.proofs, name_id_format=name_id_format)
+
+
 def parse(saml_response: str) -> Received:
     """Read the form's parameter SAMLResponse (Bindings 3.5.4), within the bounds of `parsing`."""
     root = parsing.parse(parsing.decode("SAMLResponse", saml_response))
@@ -106,8 +125,15 @@ def verify(
     sign-in that the identity provider began. `now` is in microseconds since 1970, `skew` in
     microseconds. Not decided here: whether the assertion came before, and whom it lets in.
     """
-    clock = _Clock(now, skew)
-    root, assertion, proofs = _covered(received.root, trust)
+    read = _Read(received.root)
+    with evidenced(read.evidence):
+        return _verify(read, trust, in_response_to=in_response_to, clock=_Clock(now, skew))
+
+
+def _verify(read: _Read, trust: Trust, *, in_response_to: str | None, clock: _Clock) -> Assertion:
+    received = read.root
+    assertion = _covered(read, trust)
+    root = read.root
     if assertion.get("Version") != "2.0" or not (identifier := assertion.get("ID")):
         raise SAMLError(faults.NOT_A_RESPONSE, found="Assertion of no ID", expected="Assertion")
     hold_to_issuer(assertion, trust, required=True)
@@ -118,7 +144,7 @@ def verify(
         trust,
         in_response_to=in_response_to,
         said=root.get("InResponseTo"),
-        said_is_signed=root is not received.root,
+        said_is_signed=root is not received,
         clock=clock,
     )
     session_index, session_until, authn_instant = _authn(assertion, clock)
@@ -133,38 +159,29 @@ def verify(
         session_not_on_or_after=session_until,
         authn_instant=authn_instant,
         not_on_or_after=presented if until is None else min(presented, until),
-        evidence=evidence.of(
-            assertion,
-            name_id_format=name_id.format,
-            attributes=attributes,
-            signatures=proofs,
-        ),
+        evidence=read.evidence(name_id.format),
     )
 
 
-def _covered(
-    received: _Element, trust: Trust
-) -> tuple[_Element, _Element, list[signatures.Signature]]:
-    """Return the response and its one assertion, which a signature covers that verified.
+def _covered(read: _Read, trust: Trust) -> _Element:
+    """Return the one assertion of a response, which a signature covers that verified.
 
     The response is the one that came unless its own signature covers it: then it is read anew.
     """
-    _hold_to_parts(received)
-    root, everywhere = received, len(list(received.iter(*_EITHER)))
-    proofs: list[signatures.Signature] = []
-    if response_signed := signatures.is_signed(root):
-        root, proof = signatures.verified(root, trust.idp_certificates, sha1=trust.sha1)
-        proofs.append(proof)
+    _hold_to_parts(read.root)
+    everywhere = len(list(read.root.iter(*_EITHER)))
+    if response_signed := signatures.is_signed(read.root):
+        read.root = read.verified(read.root, trust)
+    root = read.root
     _hold_to_status(root)
     children = list(root.iterchildren(*_EITHER))
     if everywhere != 1 or len(children) != 1:
         raise SAMLError(faults.ASSERTIONS, found=everywhere)
     hold_to_issuer(root, trust, required=False)
     hold_to_destination(root, trust.acs_urls, required=False)
-    assertion = _plain(children[0], trust, covered=response_signed)
+    read.assertion = assertion = _plain(children[0], trust, covered=response_signed)
     if assertion_signed := signatures.is_signed(assertion):
-        assertion, proof = signatures.verified(assertion, trust.idp_certificates, sha1=trust.sha1)
-        proofs.append(proof)
+        read.assertion = assertion = read.verified(assertion, trust)
     missing = (
         ("Response" if trust.signing.of_response and not response_signed else "")
         or ("Assertion" if trust.signing.of_assertion and not assertion_signed else "")
@@ -172,7 +189,7 @@ def _covered(
     )
     if missing:
         raise SAMLError(faults.UNSIGNED, element=missing)
-    return root, assertion, proofs
+    return assertion
 
 
 def _hold_to_parts(root: _Element) -> None:

@@ -16,8 +16,8 @@ from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.saml.trust import NameID
 from tenantry.identity.connections.settings import HTTP_POST
 from tenantry.identity.federation import replays, requests, sessions
+from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Fault, Sent
-from tenantry.identity.federation.saml.service_provider import fault_of
 from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:

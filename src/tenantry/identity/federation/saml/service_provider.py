@@ -19,7 +19,6 @@ from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.saml.trust import SigningOption, Trust
 from tenantry.identity.connections.settings import SAMLSettings
 from tenantry.identity.federation.attributes import CustomAttributes
-from tenantry.identity.federation.model import Fault
 from tenantry.times import DAY, SECOND, now
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.key_pairs import Pairs
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.connections.saml.certificates import SigningPair
-    from tenantry.identity.connections.saml.faults import SAMLError
     from tenantry.settings import Settings
 
 _METADATA_DAYS = 14  # that our metadata is valid, and may be kept
@@ -133,11 +131,6 @@ def keeps(connection: Connection, path: str) -> bool:
         return connection.type == SAML and bool(kept) and urlsplit(kept).path == path
     except ValueError:
         return False
-
-
-def fault_of(error: SAMLError) -> Fault:
-    """Return the fault of a message, as the rest of a sign-in knows it."""
-    return Fault(error.code, error.description, hint=error.fault.remedy)
 
 
 def _with(other: str, *ours: str) -> tuple[str, ...]:

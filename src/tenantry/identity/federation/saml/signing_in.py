@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from tenantry import email_addresses, errors
+from tenantry.identity.connections.faults import evidenced
 from tenantry.identity.connections.saml import bindings, faults, response, writing
 from tenantry.identity.connections.saml.attributes import EMAIL, profile
 from tenantry.identity.connections.saml.bindings import REQUEST, RESPONSE
@@ -18,8 +19,8 @@ from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.connections.saml.requests import authn_request
 from tenantry.identity.connections.settings import HTTP_POST
 from tenantry.identity.federation import attributes, evidence, replays, requests
+from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Identity, Sent
-from tenantry.identity.federation.saml.service_provider import fault_of
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -106,12 +107,17 @@ async def receive(
             assertion, identity = await asyncio.to_thread(_read, *task)
         else:
             assertion, identity = _read(*task)
+        with evidenced(lambda: assertion.evidence):
+            await _spend(provider.db, side, assertion)
     except SAMLError as error:
         raise fault_of(error) from None
-    until = assertion.not_on_or_after + 2 * side.skew
-    if not await replays.spend(provider.db, side.connection.id, assertion.id, expire_time=until):
-        raise fault_of(SAMLError(faults.REPLAYED))
     return identity
+
+
+async def _spend(db: Session, side: Side, assertion: Assertion) -> None:
+    until = assertion.not_on_or_after + 2 * side.skew
+    if not await replays.spend(db, side.connection.id, assertion.id, expire_time=until):
+        raise SAMLError(faults.REPLAYED)
 
 
 def _read(
@@ -129,9 +135,10 @@ def _read(
         raise SAMLError(faults.NOT_WAITING)
     asked = None if request is None else request.facts["id"]
     assertion = response.verify(received, side.trust, in_response_to=asked, now=at, skew=side.skew)
-    if request is not None and request.facts.get("force_authn"):
-        _hold_to_new_proof(assertion, request, side.skew)
-    return assertion, _identity(side, assertion, registered)
+    with evidenced(lambda: assertion.evidence):
+        if request is not None and request.facts.get("force_authn"):
+            _hold_to_new_proof(assertion, request, side.skew)
+        return assertion, _identity(side, assertion, registered)
 
 
 def _hold_to_new_proof(assertion: Assertion, request: Request, skew: int) -> None:
