@@ -54,6 +54,7 @@ LEFT_OUT = {
     *("directories", "directory_secrets", "directory_users", "directory_emails"),  # not yet
     *("directory_groups", "directory_members", "directory_role_assignments"),  # not yet
     *("directory_tallies", "directory_changes", "directory_requests"),  # made anew
+    "directory_polled",
     *("passkeys", "totp_registrations", "recovery_codes", "interceptors"),  # sealed, or of its host
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others
     *("organizations_search_due", "users_search_due"),  # made from the others

@@ -274,6 +274,16 @@ directory_requests = Table(
 _index(directory_requests, "create_time")
 _partial(directory_requests, "resource_id", *_OF_DIRECTORY)
 
+# What a poll under way has read so far, by the provider's ids; `kind` says of which list it is.
+directory_polled = Table(
+    "directory_polled",
+    metadata,
+    *_keys("organization_id", "directory_id", "kind", "external_id"),
+    Column("document", Json),
+    _of_directory("directory_polled"),
+    info=of_organization(),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:

@@ -194,6 +194,12 @@ def _work() -> None:
     )
     _index("directory_requests", "create_time")
     _partial("directory_requests", "resource_id", "organization_id", "directory_id")
+    op.create_table(
+        "directory_polled",
+        *_keys("organization_id", "directory_id", "kind", "external_id"),
+        _json("document", nullable=True),
+        _of("directory_polled", "", "directories"),
+    )
 
 
 def _index(table: str, column: str, *before: str, after: str = "") -> None:
