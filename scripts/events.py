@@ -82,10 +82,7 @@ def group(name: str, types: list[EventType]) -> Iterator[str]:
     yield f"## {name}\n"
     yield from table(
         ("Type", "What has happened"),
-        (
-            (f"`{kind.name}`", kind.summary + ("" if kind.emitted else " *Not in this version.*"))
-            for kind in types
-        ),
+        ((f"`{kind.name}`", kind.summary) for kind in types),
     )
     yield f"{first.data['description']} `object` is `{first.object}`.\n"
     yield from members(event_types.data(first))

@@ -21,6 +21,14 @@ PUBLISHED = {
     "organization.sso_enabled": "Connection",
     "organization.sso_disabled": "Connection",
     "organization.sso_deleted": "Connection",
+    "organization.directory_enabled": "Directory",
+    "organization.directory_disabled": "Directory",
+    "organization.directory.user_created": "DirectoryUser",
+    "organization.directory.user_updated": "DirectoryUser",
+    "organization.directory.user_deleted": "DirectoryUser",
+    "organization.directory.group_created": "DirectoryGroup",
+    "organization.directory.group_updated": "DirectoryGroup",
+    "organization.directory.group_deleted": "DirectoryGroup",
     "user.signup": "OrgMembership",
     "user.login": "User",
     "user.logout": "User",
@@ -91,6 +99,12 @@ OURS = {
     "connection.enabled": "Connection",
     "connection.disabled": "Connection",
     "connection.deleted": "Connection",
+    "organization.directory_created": "Directory",
+    "organization.directory_updated": "Directory",
+    "organization.directory_deleted": "Directory",
+    "organization.directory_secret_created": "Directory",
+    "organization.directory_secret_regenerated": "Directory",
+    "organization.directory_roles_assigned": "Directory",
     "user_attribute.created": "UserAttribute",
     "user_attribute.updated": "UserAttribute",
     "user_attribute.deleted": "UserAttribute",
@@ -98,18 +112,7 @@ OURS = {
     "saml_key_pair.created": "SamlKeyPair",
 }
 OBJECT = PUBLISHED | OURS
-# Published too, and caused by nothing here yet: they can be asked for already.
-LATER = {
-    "organization.directory_enabled",
-    "organization.directory_disabled",
-    "organization.directory.user_created",
-    "organization.directory.user_updated",
-    "organization.directory.user_deleted",
-    "organization.directory.group_created",
-    "organization.directory.group_updated",
-    "organization.directory.group_deleted",
-}
-KNOWN = OBJECT.keys() | LATER
+KNOWN = OBJECT.keys()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

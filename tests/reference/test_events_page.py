@@ -12,7 +12,7 @@ import pytest
 from test_docs_page import Page
 
 from tenantry.doors.reference import event_types
-from tenantry.event import OURS, PUBLISHED
+from tenantry.event import OURS
 from tenantry.events.webhooks import catalogue
 
 ROOT = Path(__file__).parent.parent.parent
@@ -45,14 +45,6 @@ def test_every_type_is_on_the_page_and_in_the_list(page, source):
         assert f'href="{kind.path}"' in source
     for name in OURS:
         assert name in page.codes
-
-
-def test_what_is_not_sent_in_this_version_is_marked(source):
-    def marked(name):
-        _, _, after = source.partition(f'id="{name}"')
-        return "not in this version" in after.partition("</dt>")[0]
-
-    assert {name for name in catalogue.TYPES if not marked(name)} == set(PUBLISHED)
 
 
 def test_every_member_is_on_the_page(page):
@@ -92,7 +84,6 @@ def test_each_schema_is_at_its_address(get):
         assert answer.headers["content-type"] == "application/schema+json"
         assert json.loads(answer.body) == catalogue.schema(one["type"], PUBLIC_URL)
         assert json.loads(answer.body)["$id"] == one["schema"]
-        assert one["emitted"] == (one["type"] in PUBLISHED)
 
 
 def test_the_file_in_docs_is_current():

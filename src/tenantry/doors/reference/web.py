@@ -96,7 +96,6 @@ class Reference:
                 "type": kind.name,
                 "object": kind.object,
                 "description": kind.summary,
-                "emitted": kind.emitted,
                 "schema": self._public_url + kind.path,
             }
             for kind in catalogue.TYPES.values()

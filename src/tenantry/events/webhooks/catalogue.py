@@ -1,7 +1,6 @@
 """The catalogue of published events: for each type its object, its meaning and its JSON Schema.
 
-Of every type that the wire contract has, those included that nothing here causes yet. `shapes.py`
-has what `data` holds.
+`shapes.py` has what `data` holds.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry.event import PUBLISHED
 from tenantry.events.event_log.envelopes import SPEC_VERSION, display_name
 from tenantry.events.webhooks import shapes
 from tenantry.times import rfc3339
@@ -32,11 +30,6 @@ class EventType:
     object: str
     data: Schema
     summary: str
-
-    @property
-    def emitted(self) -> bool:
-        """Whether anything here causes it yet."""
-        return self.name in PUBLISHED
 
     @property
     def of_organization(self) -> bool:
