@@ -53,8 +53,9 @@ a sentence and what to do; of one person with `--email`, of one connection with 
 `--all` those that worked, too. Each has its steps, and how the provider vouched for somebody, or
 tried to in a message that was refused: issuer, destination, audience, times, which signatures
 verified and which did not, the names of attributes or claims, and no value of any. It goes when
-the person is erased. The API's log of sign-ins
-(`/api/v1/logs/authentication/requests`) has their statuses and connections.
+the person is erased. The API has it too: its log of sign-ins
+(`/api/v1/logs/authentication/requests`) lists them with their statuses and connections, and an id
+behind that path gives one with all of this, to an organization's admin as well.
 
 ## Codes for the application's developer
 """

@@ -49,6 +49,7 @@ from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import (
     client_settings_pb,
     interceptor_secrets_pb,
+    sign_ins_pb,
     single_sign_on_pb,
     webhooks_pb,
 )
@@ -367,6 +368,10 @@ class Api:
     @property
     def single_sign_on(self) -> Service:
         return Service(self, single_sign_on_pb.desc().services[0])
+
+    @property
+    def sign_ins(self) -> Service:
+        return Service(self, sign_ins_pb.desc().services[0])
 
     @property
     def environments(self) -> Service:

@@ -19,6 +19,7 @@ from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import (
     client_settings_pb,
     interceptor_secrets_pb,
+    sign_ins_pb,
     single_sign_on_pb,
     webhooks_pb,
 )
@@ -32,7 +33,7 @@ SERVICES = [
         passwordless_pb,
         *(webauthn_pb, totp_pb),
         *(auth_pb, auditlogs_pb, connections_pb, user_attributes_pb),
-        *(single_sign_on_pb, environments_pb),
+        *(single_sign_on_pb, sign_ins_pb, environments_pb),
         *(interceptors_pb, interceptor_secrets_pb),
     )
     for service in file.desc().services

@@ -77,10 +77,11 @@ from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import (
     client_settings_pb,
     interceptor_secrets_pb,
+    sign_ins_pb,
     single_sign_on_pb,
     webhooks_pb,
 )
-from tenantry.identity.auth_log.rpc import AuditLogsService
+from tenantry.identity.auth_log.rpc import AuditLogsService, SignInService
 from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.connections.rpc import (
@@ -311,6 +312,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (environments_pb, EnvironmentService()),
         (user_attributes_pb, UserAttributeService()),
         (auditlogs_pb, AuditLogsService()),
+        (sign_ins_pb, SignInService()),
         (interceptors_pb, InterceptorService(parts.interceptors)),
         (interceptor_secrets_pb, InterceptorSecretService(parts.interceptors)),
     ]

@@ -170,7 +170,7 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *(f"{verb}PasswordlessEmail" for verb in ("Send", "Verify", "Resend")),
         *(f"{verb}SsoUserAttribute{n}" for verb in ("Create", "Update") for n in ("", "2")),
         *(f"{verb}DirectoryUserAttribute" for verb in ("Create", "Update")),
-        *("ReadIssuer", "ReadMetadata", "ReadCertificate"),
+        *("ReadIssuer", "ReadMetadata", "ReadCertificate", "GetSignIn"),
         *("GenerateNewSamlCertificate", "EnableConnection", "DisableConnection"),
         *("EnableEnvironmentConnection", "DisableEnvironmentConnection"),
         *("GetConnectionTestResult", "GetConnectionContext", "GetConnectionContext2"),

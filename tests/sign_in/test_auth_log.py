@@ -221,6 +221,11 @@ async def test_the_api_shows_it(api, served):
     (details,) = entry["connection_details"]
     assert details["connection_id"] == entry["connection_id"]
     assert (entry["workflow"], entry["client_id"]) == ("sign_in", served.client.id)
+    one = await api.sign_ins.get_sign_in(auth_request_id=entry["auth_request_id"])
+    shared = ("auth_request_id", "timestamp", "status", "email", "organization_id", "workflow")
+    assert {name: one["sign_in"][name] for name in shared} == {name: entry[name] for name in shared}
+    assert one["sign_in"]["user_id"] == user.id
+    assert one["sign_in"]["steps"][-1]["state"] == "AUTHENTICATION_COMPLETED"
     found = await api.audit_logs.list_auth_requests(
         client_id=served.client.id,
         status=["SUCCESS", "FAILED"],
@@ -265,3 +270,5 @@ async def test_a_page_token_is_of_its_list(rest, served):
 async def test_it_is_for_the_operator_alone(wire):
     with refused("UNAUTHENTICATED"):
         await Api(wire).audit_logs.list_auth_requests()
+    with refused("UNAUTHENTICATED"):
+        await Api(wire).sign_ins.get_sign_in(auth_request_id="areq_1")

@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from apis import refused
 from connections_of_tests import arrive, go, organization_of
 from cryptography.hazmat.primitives import hashes
 from hosted import answered
@@ -28,7 +29,44 @@ async def newest(place, conn):
     ]
     assert (shown.returncode, printed.returncode) == (0, 0), shown.stderr
     (found,) = json.loads(shown.stdout)
+    await assert_the_api_says_the_same(place, found)
     return found, printed.stdout
+
+
+async def assert_the_api_says_the_same(place, found):
+    answer = await place.api.sign_ins.get_sign_in(auth_request_id=found["auth_request_id"])
+    told = answer["sign_in"]
+    for name in ("status", "email", "organization_id", "connection_id", "connection_type"):
+        assert told.get(name, "") == found[name]
+    assert [(one["state"], int(one["milliseconds"])) for one in told["steps"]] == [
+        (one["state"], one["milliseconds"]) for one in found["steps"]
+    ]
+    evidence = told.get("evidence", {})
+    assert {name: value for name, value in evidence.items() if value} == found["evidence"]
+    error = told.get("error", {})
+    for name in ("error", "error_description", "remedy"):
+        assert error.get(name, "") == found.get(name, "")
+    assert error.get("meaning", "") == found.get("means", "")
+
+
+async def test_an_organization_s_admin_sees_its_own_alone(place, application, visitor):
+    organization_id, _ = await organization_of(place)
+    other_id, _ = await organization_of(place)
+    conn = await saml_connection(place, members={"organization_id": organization_id})
+    request = asked(await go(visitor, application, connection_id=conn.id))
+    bent = provider(place, conn, request).but(audience="https://other.test")
+    await arrive(place, visitor, await post(visitor, conn, bent, request.relay_state))
+    id_ = (await newest(place, conn))[0]["auth_request_id"]
+    for of, status in ((organization_id, 200), (other_id, 404)):
+        cookie = await place.make.portal_session(visitor.http, of)
+        answer = await visitor.http.get(
+            f"/api/v1/logs/authentication/requests/{id_}", headers={"cookie": cookie}
+        )
+        assert answer.status_code == status, answer.text
+        assert ("https://other.test" in answer.text) is (status == 200)
+    for unknown in ("areq_1", "areq_x", "x" * 32):
+        with refused("NOT_FOUND"):
+            await place.api.sign_ins.get_sign_in(auth_request_id=unknown)
 
 
 async def test_saml(place, application, visitor):

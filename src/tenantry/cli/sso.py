@@ -12,7 +12,7 @@ from tenantry.cli import running
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.identity.auth_log.failures import Failure
+    from tenantry.identity.auth_log.sign_ins import SignIn
     from tenantry.identity.connections.saml.decoding import Decoded, Expected
 
 app = typer.Typer(no_args_is_help=True, help="Single sign-on.")
@@ -97,11 +97,11 @@ def failures(
     And with its steps, and how the provider vouched for the person, if it came so far.
     """
 
-    async def work(call: Call) -> list[Failure]:
-        from tenantry.identity.auth_log import failures as log
+    async def work(call: Call) -> list[SignIn]:
+        from tenantry.identity.auth_log import sign_ins
 
         narrow = {"email": email, "connection_id": connection}
-        return await log.newest(call.db, limit=limit, worked=worked, **narrow)
+        return await sign_ins.newest(call.db, limit=limit, worked=worked, **narrow)
 
     found = running.with_call(work)
     if as_json:
@@ -123,7 +123,7 @@ def failures(
             running.say(f"    {name}  {value if isinstance(value, str) else ', '.join(value)}")
 
 
-def _members(one: Failure) -> dict[str, Any]:
+def _members(one: SignIn) -> dict[str, Any]:
     return {
         "auth_request_id": one.id,
         "time": running.moment(one.time),

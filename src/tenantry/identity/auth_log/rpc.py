@@ -1,11 +1,12 @@
-"""AuditLogsService: message in, message out. No SQL, no rules."""
+"""AuditLogsService and SignInService: message in, message out. No SQL, no rules."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb as pb
-from tenantry.identity.auth_log import service
+from tenantry.gen.tenantry.v1 import sign_ins_pb as own_pb
+from tenantry.identity.auth_log import service, sign_ins
 from tenantry.identity.connections import service as connections
 from tenantry.times import microseconds, timestamp
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tenantry.call import Call
+    from tenantry.identity.auth_log.sign_ins import SignIn
     from tenantry.identity.connections.model import Connection
 
 
@@ -43,6 +45,47 @@ class AuditLogsService:
             total_size=page.total_size,
             authRequests=[_entry(entry, call.db.environment_id, known) for entry in page.items],
         )
+
+
+class SignInService:
+    """One async method per rpc."""
+
+    async def get_sign_in(
+        self, request: own_pb.GetSignInRequest, call: Call
+    ) -> own_pb.GetSignInResponse:
+        found = await sign_ins.find(call, request.auth_request_id)
+        return own_pb.GetSignInResponse(sign_in=_sign_in(found))
+
+
+def _sign_in(found: SignIn) -> own_pb.SignIn:
+    evidence = own_pb.SignInEvidence()
+    known = {field.name for field in evidence.desc().fields}
+    for name, value in found.evidence.items():
+        if name in known:  # an older process may have kept more
+            setattr(evidence, name, value)
+    message = own_pb.SignIn(
+        auth_request_id=found.id,
+        timestamp=timestamp(found.time),
+        status=found.status,
+        email=found.email,
+        user_id=found.user_id,
+        organization_id=found.organization_id,
+        connection_id=found.connection_id,
+        connection_type=found.connection_type,
+        connection_provider=found.connection_provider,
+        client_id=found.client_id,
+        workflow=found.intent,
+        steps=[own_pb.SignInStep(state=state, milliseconds=at) for state, at in found.steps],
+        evidence=evidence if found.evidence else None,
+    )
+    if found.said is not None:
+        message.error = own_pb.SignInError(
+            error=found.said.error,
+            error_description=found.said.description,
+            meaning=found.said.means,
+            remedy=found.said.remedy,
+        )
+    return message
 
 
 def _entry(

@@ -1,4 +1,7 @@
-"""Sign-ins by a connection: those that failed, with what to do; for those who run the server."""
+"""Sign-ins with all that helps to find out why they ended as they did: one, or the newest.
+
+The newest are those by a connection, for the people that run the server.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, literal_column, select
 
-from tenantry import email_addresses
+from tenantry import email_addresses, errors, ids
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.guides import explanations
@@ -18,31 +21,58 @@ from tenantry.identity.sign_in.model import FAILED, Facts, auth_requests
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tenantry.call import Call
     from tenantry.db.engine import Row, Session
     from tenantry.identity.connections.guides.explanations import Said
 
 _a, _c = auth_requests.c, connections.c
+_shown = select(
+    *(_a.id, _a.create_time, _a.email, _a.user_id, _a.organization_id, _a.client_id, _a.status),
+    *(_a.error, _a.facts, _a.connection_id),
+    _c.type.label("connection_type"),
+    _c.provider.label("connection_provider"),
+).select_from(auth_requests.outerjoin(connections, _c.id == _a.connection_id))
+_FIND = Statement(_shown.where(_a.id == bindparam("p_id", type_=Text)))
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """One sign-in that a provider was to vouch for; its time in microseconds since 1970, UTC.
+class SignIn:
+    """One sign-in; its time in microseconds since 1970, UTC.
 
     ``said`` is None for one that has not failed. ``steps`` are the states that it came to, each
-    with milliseconds since the begin; ``evidence`` says how the provider vouched.
+    with milliseconds since the begin; ``evidence`` says how a provider vouched, or tried to.
     """
 
     id: str
     time: int
     email: str
+    user_id: str
+    organization_id: str
     connection_id: str
     connection_type: str
     connection_provider: str
-    organization_id: str
+    client_id: str
     status: str
+    intent: str
     said: Said | None
     steps: tuple[tuple[str, int], ...]
     evidence: Mapping[str, Any]
+
+
+async def find(call: Call, request_id: str) -> SignIn:
+    """Return one sign-in; a caller that is bound to an organization finds those to it alone.
+
+    Raises:
+        errors.NotFound: there is no such sign-in.
+
+    """
+    organization_id = call.caller.organization_id
+    row = None
+    if ids.well_formed(ids.AUTH_REQUEST, request_id):
+        row = await call.db.fetch_one(_FIND, p_id=request_id)
+    if row is None or organization_id not in {None, row["organization_id"]}:
+        raise errors.NotFound("auth request")
+    return _sign_in(row, explanations.ENGLISH)
 
 
 async def newest(
@@ -53,10 +83,10 @@ async def newest(
     connection_id: str = "",
     worked: bool = False,
     language: str = explanations.ENGLISH,
-) -> list[Failure]:
-    """Return the newest failures, of an address or of a connection where one is given.
+) -> list[SignIn]:
+    """Return the newest that failed, of an address or of a connection where one is given.
 
-    With ``worked`` those that have not failed, too.
+    With ``worked`` the others, too. They are of all organizations.
     """
     rows = await db.fetch_all(
         _statement(by_email=bool(email), by_connection=bool(connection_id), worked=worked),
@@ -64,20 +94,13 @@ async def newest(
         p_connection_id=connection_id,
         p_limit=limit,
     )
-    return [_failure(row, language) for row in rows]
+    return [_sign_in(row, language) for row in rows]
 
 
 @functools.cache
 def _statement(*, by_email: bool, by_connection: bool, worked: bool) -> Statement:
-    statement = (
-        select(
-            *(_a.id, _a.create_time, _a.email, _a.status, _a.error, _a.facts),
-            *(_a.connection_id, _c.type, _c.provider, _c.organization_id),
-        )
-        .join(connections, _c.id == _a.connection_id)
-        .order_by(_a.id.desc())
-        .limit(bindparam("p_limit", type_=BigInteger))
-    )
+    limit = bindparam("p_limit", type_=BigInteger)
+    statement = _shown.where(_c.id.is_not(None)).order_by(_a.id.desc()).limit(limit)
     if not worked:
         failed = _a.status == literal_column(f"'{FAILED}'")
         statement = statement.where(failed, _a.error.is_not(None))
@@ -89,20 +112,19 @@ def _statement(*, by_email: bool, by_connection: bool, worked: bool) -> Statemen
     return Statement(statement)
 
 
-def _failure(row: Row, language: str) -> Failure:
+def _sign_in(row: Row, language: str) -> SignIn:
     said, facts = None, Facts.stored(from_json(row["facts"]))
     if row["error"] is not None:
         error = from_json(row["error"])
         said = explanations.say(language, error["error"], error["error_description"], "")
-    return Failure(
-        id=row["id"],
+    names = (
+        *("id", "email", "user_id", "organization_id", "connection_id", "connection_type"),
+        *("connection_provider", "client_id", "status"),
+    )
+    return SignIn(
+        **{name: row[name] or "" for name in names},
         time=row["create_time"],
-        email=row["email"] or "",
-        connection_id=row["connection_id"],
-        connection_type=row["type"],
-        connection_provider=row["provider"],
-        organization_id=row["organization_id"] or "",
-        status=row["status"],
+        intent=facts.intent,
         said=said,
         steps=facts.steps,
         evidence=facts.evidence,
