@@ -275,7 +275,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (
             users_pb,
             UserService(),
-            MembershipService(Rules.of(s), parts.interceptors),
+            MembershipService(Rules.of(s), parts.interceptors, invites=not s.is_modular),
         ),
         (
             clients_pb,
@@ -290,8 +290,11 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (events_pb, EventsService()),
         (webhooks_pb, WebhookService(allow=s.outgoing_allow)),
         (sessions_pb, SessionService()),
-        (passwordless_pb, PasswordlessService(code_seconds=s.email_code_seconds)),
-        (webauthn_pb, WebAuthnService(parts.relying_party, Freshness.of(s))),
+        (passwordless_pb, PasswordlessService(s)),
+        (
+            webauthn_pb,
+            WebAuthnService(parts.relying_party, Freshness.of(s), is_modular=s.is_modular),
+        ),
         (totp_pb, TOTPService(issuer=parts.relying_party.name)),
         (
             auth_pb,

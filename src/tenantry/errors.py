@@ -103,6 +103,13 @@ class InvalidArgument(Error):
         return cls(f"{name}: {description}", violations=(Violation(name, constraint, description),))
 
 
+class Modular(InvalidArgument):
+    """People are recognized by identity providers alone, in modular mode."""
+
+    error_code = "MODULAR_AUTH"
+    sentence = "this server is in modular mode: people sign in by identity providers alone"
+
+
 class Duplicate(Error):
     """Another object already has this value of a field that is unique.
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PREFIX = "TENANTRY_"
+# Of `authentication_mode`, by the contract's words.
+FULL_STACK_AUTH, MODULAR_AUTH = "FULL_STACK_AUTH", "MODULAR_AUTH"
 
 
 def _setting(default: str, parse: Callable[[str], Any], help_: str, *, secret: bool = False) -> Any:
@@ -273,6 +275,13 @@ class Settings:
         values.mailbox,
         "Address that people may write to when they cannot sign in; shown on the pages.",
     )
+    authentication_mode: str = _setting(
+        FULL_STACK_AUTH,
+        values.one_of(FULL_STACK_AUTH, MODULAR_AUTH),
+        "FULL_STACK_AUTH: users, and all ways to sign in. MODULAR_AUTH: the application keeps its "
+        "own users, and takes people from identity providers by way of this server, each known by "
+        "its connection and the provider's id; no way to sign in below is in use then.",
+    )
     sign_in_methods: tuple[str, ...] = _setting(
         "email,passkey",
         values.some_of("email", "passkey", "password"),
@@ -351,6 +360,21 @@ class Settings:
     def port(self) -> int:
         """The port part of ``listen``."""
         return int(self.listen.rpartition(":")[2])
+
+    @property
+    def is_modular(self) -> bool:
+        """Whether identity providers alone sign people in, for applications with own users."""
+        return self.authentication_mode == MODULAR_AUTH
+
+    @property
+    def own_methods(self) -> tuple[str, ...]:
+        """The ways to sign in by which this server recognizes people itself."""
+        return () if self.is_modular else self.sign_in_methods
+
+    @property
+    def may_sign_up(self) -> bool:
+        """Whether people whom nobody invited may found an organization."""
+        return self.sign_up and not self.is_modular
 
     @property
     def has_simulator(self) -> bool:

@@ -34,7 +34,13 @@ from tenantry.tenants.roles.model import (
     role_permissions,
     roles,
 )
-from tenantry.tenants.users.model import member_tally, user_search, user_tally, users
+from tenantry.tenants.users.model import (
+    is_federated,
+    member_tally,
+    user_search,
+    user_tally,
+    users,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -343,8 +349,11 @@ def _row(kind: Kind, number: int, members: dict[str, Any]) -> dict[str, Any]:
     return row if check is None else check(number, row)
 
 
-def _user(_number: int, row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"email_key": email_addresses.key(row["email"])}
+def _user(number: int, row: dict[str, Any]) -> dict[str, Any]:
+    sub = row["sub"]
+    if sub is not None and not is_federated(sub):
+        raise _wrong(number, "sub: is not a connection, a semicolon and what that names a person")
+    return row | {"email_key": sub or email_addresses.key(row["email"])}
 
 
 def _client(number: int, row: dict[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class ConfirmPages:
 
     def __init__(self, door: Door, settings: Settings, passwords: Passwords) -> None:
         self._door = door
-        self._methods = settings.sign_in_methods
+        self._methods = settings.own_methods
         self._seconds = settings.email_code_seconds
         self._passwords = passwords
 

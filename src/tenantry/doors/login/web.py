@@ -103,9 +103,10 @@ class Login:
     def __init__(self, door: Door, means: Means, settings: Settings) -> None:
         self._door = door
         self._means = means
-        self._methods = settings.sign_in_methods
+        self._methods = settings.own_methods
         # A passkey is added to an account, and never the start of one.
-        self._may_sign_up = settings.sign_up and self._methods != ("passkey",)
+        self._may_sign_up = settings.may_sign_up and self._methods != ("passkey",)
+        self._is_modular = settings.is_modular
         self._same_browser = settings.email_same_browser
         self._development = settings.development
 
@@ -317,7 +318,7 @@ class Login:
         }
         if page == "sso":
             values["start"] = realms.start_path(found)
-            values["may_choose"] = found.params.connection_id is None
+            values["may_choose"] = not self._is_fixed(found)
             values["provider"] = await self._provider(found)
         elif page in {"sign_in", "sign_up"}:
             values["social"] = await self._social(found)
@@ -353,12 +354,16 @@ class Login:
 
     def _which(self, found: AuthRequest, wanted: str) -> str:
         there = _PAGES[found.state]
-        if found.state == states.SSO_PENDING and found.params.connection_id is not None:
-            there = there[:1]  # the application has named the provider
+        if found.state == states.SSO_PENDING and self._is_fixed(found):
+            there = there[:1]
         if not wanted and found.state == states.IN_PROGRESS:
             wanted = "sign_up" if "create" in found.params.prompt else ""
         off = {"sign_up": not self._may_sign_up, "reset": "password" not in self._methods}
         return wanted if wanted in there and not off.get(wanted) else there[0]
+
+    def _is_fixed(self, found: AuthRequest) -> bool:
+        """Whether somebody that waits for a provider can go no other way."""
+        return self._is_modular or found.params.connection_id is not None
 
     def _words(self, request: Request, found: AuthRequest | None) -> Words:
         return self._door.words(request, () if found is None else found.params.ui_locales)

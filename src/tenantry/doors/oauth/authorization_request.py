@@ -144,7 +144,7 @@ async def _id_token_user(hints: IdTokenHints, client: Client, token: str | None)
     hint = await hints.verify(token)
     if hint is None or hint.client_id != client.id:
         raise Failed("invalid_request", "id_token_hint is no ID token of this application")
-    return hint.user_id
+    return hint.sub
 
 
 def _state_problem(asked: Parameters) -> str | None:

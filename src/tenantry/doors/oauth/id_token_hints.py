@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenantry import ids
 from tenantry.doors.oauth.signed_tokens import signed
+from tenantry.doors.oauth.user_tokens import is_person
 
 if TYPE_CHECKING:
     from tenantry.doors.oauth.key_ring import KeyRing
@@ -18,7 +18,7 @@ MAX_CHARACTERS = 16_000
 class Hint:
     """The claims of an ID token of ours: its person, session and client."""
 
-    user_id: str
+    sub: str
     session_id: str | None
     client_id: str
 
@@ -37,17 +37,17 @@ class IdTokenHints:
         claims = await signed(self._ring, self._issuer, token)
         if claims is None:
             return None
-        user_id, session_id, audience = claims.get("sub"), claims.get("sid"), claims.get("aud")
+        sub, session_id, audience = claims.get("sub"), claims.get("sid"), claims.get("aud")
         if (
             # An access token has a jti, a logout token events.
             "jti" in claims
             or "events" in claims
-            or not isinstance(user_id, str)
-            or not ids.well_formed(ids.USER, user_id)
+            or not isinstance(sub, str)
+            or not is_person(sub)
             or not isinstance(audience, list)
             or len(audience) != 1
             or not isinstance(audience[0], str)
             or claims.get("azp", audience[0]) != audience[0]
         ):
             return None
-        return Hint(user_id, session_id if isinstance(session_id, str) else None, audience[0])
+        return Hint(sub, session_id if isinstance(session_id, str) else None, audience[0])

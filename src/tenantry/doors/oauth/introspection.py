@@ -102,7 +102,7 @@ class IntrospectionEndpoint:
         return {
             "scope": token.scope,
             "client_id": token.client_id,
-            "sub": token.user_id,
+            "sub": token.sub,
             "aud": [token.client_id],
             "iss": self._issuer,
             "iat": token.rotate_time // 1_000_000,

@@ -212,5 +212,5 @@ class LogoutEndpoint:
 
 def _is_of(hint: Hint | None, session: Session) -> bool:
     """Whether an ID token is of just this session."""
-    found = hint and (hint.user_id, hint.session_id)
-    return found == (session.user_id, session.id)
+    found = hint and (hint.sub, hint.session_id)
+    return found == (session.subject, session.id)

@@ -17,6 +17,7 @@ from tenantry.doors.oauth.access_tokens import Issued
 from tenantry.identity.grants import claims as claims_of
 from tenantry.identity.grants import subjects
 from tenantry.read_through import FRESH_SECONDS, ReadThrough
+from tenantry.tenants.users.model import is_federated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -187,7 +188,7 @@ class UserTokens:
             self._db,
             session_id=claims["sid"],
             organization_id=claims["oid"],
-            user_id=claims["sub"],
+            sub=claims["sub"],
             client_id=claims["client_id"],
             token_id=token.id,
             made=ids.made(token.id),
@@ -197,10 +198,9 @@ class UserTokens:
 
 def are_of_person(claims: Mapping[str, Any]) -> bool:
     """Whether claims that we signed are those of a person's access token, and of no other kind."""
-    user_id, client_id = claims.get("sub"), claims.get("client_id")
+    sub, client_id = claims.get("sub"), claims.get("client_id")
     return (
-        isinstance(user_id, str)
-        and ids.well_formed(ids.USER, user_id)
+        is_person(sub)
         and isinstance(client_id, str)
         and claims.get("aud") in ([client_id], [client_id, claims["iss"]])
         and isinstance(claims.get("scopes"), list)
@@ -208,6 +208,11 @@ def are_of_person(claims: Mapping[str, Any]) -> bool:
         and _is_id(claims, "sid", ids.SESSION)
         and _is_id(claims, "oid", ids.ORGANIZATION)
     )
+
+
+def is_person(sub: object) -> bool:
+    """Whether a `sub` is that of a person: our id, or of one that a provider alone knows."""
+    return isinstance(sub, str) and (ids.well_formed(ids.USER, sub) or is_federated(sub))
 
 
 def _is_id(claims: Mapping[str, Any], name: str, prefix: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, literal_column, select
+from sqlalchemy import BigInteger, Text, bindparam, case, delete, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_change
 
 from tenantry.db.rows import bound
@@ -18,6 +18,8 @@ from tenantry.tenants.users.model import users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sqlalchemy import ColumnElement
 
     from tenantry.db.engine import Row, Session
     from tenantry.identity.federation.model import Identity
@@ -36,16 +38,28 @@ _FIND = Statement(
     .where(_t.connection_id == _CONNECTION_ID, _t.subject == bindparam("p_subject", type_=Text))
 )
 _insert = insert_or_change(table).values(bound(table))
+_given = _insert.excluded
+_is_same = _t.user_id == _given.user_id
+# Of modular mode and of the other one it is two people's: that of the mode it is used in. Spelled
+# out, for columns of an insert would become tables of the subquery.
+_either: list[ColumnElement[str]] = [
+    literal_column(f"{name}.user_id") for name in (table.name, "excluded")
+]
+_is_of_either_mode = (
+    select(users.c.id).where(users.c.id.in_(_either), users.c.sub.is_not(None)).exists()
+)
 # It returns when it was kept first; no row if it is somebody else's.
 KEEP = _insert.on_conflict_do_update(
     index_elements=[_t.connection_id, _t.subject],
     set_={
-        "email": _insert.excluded.email,
-        "is_proved": _t.is_proved | _insert.excluded.is_proved,
-        "claims": _insert.excluded.claims,
-        "update_time": _insert.excluded.update_time,
+        "user_id": _given.user_id,
+        "email": _given.email,
+        "is_proved": (_is_same & _t.is_proved) | _given.is_proved,
+        "claims": _given.claims,
+        "create_time": case((_is_same, _t.create_time), else_=_given.create_time),
+        "update_time": _given.update_time,
     },
-    where=_t.user_id == _insert.excluded.user_id,
+    where=or_(_is_same, _is_of_either_mode),
 ).returning(_t.create_time)
 _of_person = (_t.connection_id == _CONNECTION_ID, _t.user_id == _USER_ID)
 _newest = (

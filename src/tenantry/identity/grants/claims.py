@@ -63,7 +63,7 @@ def access_token(
     """
     claims: dict[str, Any] = {
         "iss": issuer,
-        "sub": subject.user.id,
+        "sub": subject.sub,
         "aud": [client_id, *also_for],
         "client_id": client_id,
         "oid": subject.organization_id,
@@ -95,13 +95,16 @@ def id_token(
     """
     claims: dict[str, Any] = {
         "iss": issuer,
-        "sub": subject.user.id,
+        "sub": subject.sub,
         "aud": [client_id],
         "oid": subject.organization_id,
         "sid": subject.session_id,
         "amr": list(subject.amr),
         **_present(xoid=subject.organization_external_id),
     }
+    if subject.sub != subject.user.id:
+        # The application knows people by their providers alone, and is to be told of them.
+        claims["identities"] = [_identity(one) for one in subject.vouched_for]
     if not compact:
         claims |= {"azp": client_id, "client_id": client_id}
         if "profile" in scopes:
@@ -119,7 +122,7 @@ def userinfo(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
     """Return the claims of the UserInfo endpoint (OpenID Connect Core section 5.3.2)."""
     claims: dict[str, Any] = {
         **_vouched(subject, scopes),
-        "sub": subject.user.id,
+        "sub": subject.sub,
         "oid": subject.organization_id,
         "sid": subject.session_id,
         **_of_scopes(subject.user, scopes),
@@ -159,7 +162,7 @@ def _vouched(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
     if not subject.vouched_for:
         return {}
     claims = dict(subject.vouched_for[0].claims)
-    if "profile" in scopes:
+    if "profile" in scopes or subject.sub != subject.user.id:
         claims["identities"] = [_identity(one) for one in subject.vouched_for]
     return claims
 

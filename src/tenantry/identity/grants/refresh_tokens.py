@@ -106,6 +106,11 @@ class Presented:
     row: Row
 
     @property
+    def sub(self) -> str:
+        """The subject of the tokens that it gives."""
+        return self.row["subject_sub"] or self.user_id
+
+    @property
     def is_good(self) -> bool:
         """Whether it may be used now, as the last one of its family."""
         in_force = self.revoke_time is None and self.generation == self.newest

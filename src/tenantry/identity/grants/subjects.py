@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, literal_column, or_, select, true
+from sqlalchemy import Text, bindparam, func, literal_column, or_, select, true
 
 from tenantry import vault
 from tenantry.access.clients import revocations
@@ -27,7 +27,7 @@ from tenantry.tenants.roles import catalogue
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import ACTIVE as MEMBER
-from tenantry.tenants.users.model import User, memberships, users
+from tenantry.tenants.users.model import User, is_federated, memberships, users
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ _COLUMNS: list[ColumnElement[Any]] = [
     column.label(f"{_PREFIX}{name}")
     for name, column in {
         "session_id": _s.id,
+        "sub": func.coalesce(_s.sub, _s.user_id),
         "auth_time": _s.auth_time,
         "lapse_time": _s.lapse_time,
         "amr": _s.amr,
@@ -118,6 +119,7 @@ class Subject:
     """A person in an organization, in a session; times in microseconds since 1970, UTC."""
 
     user: User  # without memberships
+    sub: str
     organization_id: str
     organization_external_id: str | None
     session_id: str
@@ -160,6 +162,7 @@ async def subject_of(db: Session, row: Row) -> Subject | None:
     roles = reading.in_order(known.values())
     return Subject(
         user=User.from_row(user),
+        sub=row[f"{_PREFIX}sub"],
         organization_id=row[f"{_PREFIX}organization_id"],
         organization_external_id=row[f"{_PREFIX}organization_external_id"],
         session_id=row[f"{_PREFIX}session_id"],
@@ -186,7 +189,7 @@ def _vouched(rows: str | None) -> tuple[Vouched, ...]:
 
 _SESSION_ID = bindparam("p_session_id", type_=Text)
 _ORGANIZATION_ID = bindparam("p_organization_id", type_=Text)
-_USER_ID = bindparam("p_user_id", type_=Text)
+_SUB = bindparam("p_sub", type_=Text)
 _CLIENT_ID = bindparam("p_client_id", type_=Text)
 _JTI = bindparam("p_jti", type_=Text)
 # The same client, session and organization had a refresh token that was revoked after this access
@@ -202,7 +205,7 @@ _gone_with_family = (
     .correlate(sessions, session_organizations)
     .exists()
 )
-_OF_TOKEN = Statement(
+_of_token = (
     select(*_COLUMNS)
     .select_from(_everybody.join(clients, true()))
     .where(
@@ -210,14 +213,17 @@ _OF_TOKEN = Statement(
         _so.session_id == _SESSION_ID,
         _so.organization_id == _ORGANIZATION_ID,
         _m.organization_id == _ORGANIZATION_ID,
-        _m.user_id == _USER_ID,
-        _u.id == _USER_ID,
         clients.c.id == _CLIENT_ID,
         _is_live,
         ~revocations.is_revoked(_JTI),
         ~_gone_with_family,
     )
 )
+# By whether a provider alone knows the person.
+_OF_TOKEN = {
+    False: Statement(_of_token.where(_s.sub.is_(None), _m.user_id == _SUB, _u.id == _SUB)),
+    True: Statement(_of_token.where(_s.sub == _SUB)),
+}
 _OF_COOKIE = Statement(
     select(*_COLUMNS)
     .select_from(_everybody)
@@ -234,7 +240,7 @@ async def find_of_token(
     *,
     session_id: str,
     organization_id: str,
-    user_id: str,
+    sub: str,
     client_id: str,
     token_id: str,
     made: int,
@@ -245,10 +251,10 @@ async def find_of_token(
     party is gone, or the token was revoked, by itself or with the refresh tokens beside it.
     """
     row = await db.fetch_one(
-        _OF_TOKEN,
+        _OF_TOKEN[is_federated(sub)],
         p_session_id=session_id,
         p_organization_id=organization_id,
-        p_user_id=user_id,
+        p_sub=sub,
         p_client_id=client_id,
         p_jti=token_id,
         p_made=made,

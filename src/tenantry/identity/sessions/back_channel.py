@@ -129,7 +129,7 @@ class BackChannel:
         at = now() // 1_000_000
         return {
             "iss": self._issuer,
-            "sub": notice.user_id,
+            "sub": notice.sub or notice.user_id,
             "aud": notice.client_id,
             "iat": at,
             "exp": at + TOKEN_SECONDS,

@@ -18,13 +18,13 @@ _s = sessions.c
 _BLANK = Statement(
     update(sessions)
     .where(_s.user_id == bindparam("p_user_id", type_=Text))
-    .values(device=literal("{}", type_=Json()))
+    .values(device=literal("{}", type_=Json()), sub=None)
     .returning(_s.id)
 )
 
 
 async def forget(call: Call, user_id: str) -> None:
-    """End the sessions of a person, and blank their devices; done again, as well.
+    """End the sessions of a person, and blank what they say of them; done again, as well.
 
     Their applications are told of the end. To be called before the user is deleted and the events
     are blanked: those of the end tell of the devices, too.

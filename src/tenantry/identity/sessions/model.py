@@ -24,6 +24,7 @@ sessions = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("user_id", Text, nullable=False),
+    Column("sub", Text),  # that applications know the person by, where it is not the id
     Column("organization_id", Text, nullable=False),  # the one last active
     Column("digest", Text, nullable=False),  # of the cookie's secret
     Column("status", Text, nullable=False),
@@ -93,6 +94,7 @@ logout_notices = Table(
     Column("id", Text, primary_key=True),
     Column("session_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
+    Column("sub", Text),  # as of the session
     Column("client_id", Text, nullable=False),
     Column("uri", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -127,6 +129,7 @@ class Session:
 
     id: str
     user_id: str
+    sub: str | None  # of `users`: None where the user's id is it
     organization_id: str
     status: str
     device: Mapping[str, Any]
@@ -149,6 +152,7 @@ class Session:
         return cls(
             id=row["id"],
             user_id=row["user_id"],
+            sub=row["sub"],
             organization_id=row["organization_id"],
             status=row["status"],
             device=from_json(row["device"]),
@@ -171,6 +175,11 @@ class Session:
                 for _, client_id, organization_id in sorted(from_json(row["clients"] or "[]"))
             ),
         )
+
+    @property
+    def subject(self) -> str:
+        """The `sub` of its tokens: it stays when the person is gone."""
+        return self.sub or self.user_id
 
     @property
     def lapse_time(self) -> int:

@@ -34,7 +34,7 @@ _ID = bindparam("p_id", type_=Text)
 _ATTEMPTS = bindparam("p_attempts", type_=Integer)
 
 _TO_TELL = Statement(
-    select(_s.id, _s.user_id, _c.id.label("client_id"), _c.back_channel_logout_uris)
+    select(_s.id, _s.user_id, _s.sub, _c.id.label("client_id"), _c.back_channel_logout_uris)
     .join(session_clients, _k.session_id == _s.id)
     .join(clients, _c.id == _k.client_id)
     .where(
@@ -86,6 +86,7 @@ class Notice:
     id: str
     session_id: str
     user_id: str
+    sub: str | None
     client_id: str
     uri: str
     attempts: int
@@ -99,6 +100,7 @@ async def queue(db: Session, session_ids: str) -> None:
             "id": db.new_id(ids.LOGOUT_NOTICE),
             "session_id": row["id"],
             "user_id": row["user_id"],
+            "sub": row["sub"],
             "client_id": row["client_id"],
             "uri": uri,
             "attempts": 0,

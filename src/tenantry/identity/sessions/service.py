@@ -169,13 +169,15 @@ async def begin(
     bounds: Bounds,
     custom_claims: Mapping[str, Any],
     until: int | None = None,
+    sub: str | None = None,
 ) -> tuple[Session, str]:
     """Begin a session; return it with the secret of its cookie, which is kept nowhere.
 
     The secret is always a new one: a browser's own never becomes that of a session. ``amr``
     are the ids of the connections by which the person has signed in. ``call.db`` may be a
     transaction; that the person is a member of the organization is the caller's to know. With
-    ``until`` the session ends then at the latest, in microseconds since 1970, UTC.
+    ``until`` the session ends then at the latest, in microseconds since 1970, UTC. Applications
+    know the person by ``sub``, or else by the id.
     """
     at, secret = now(), vault.new_secret()
     absolute = _first(at + bounds.absolute * MINUTE, until)
@@ -185,6 +187,7 @@ async def begin(
     session = Session(
         id=call.db.new_id(ids.SESSION),
         user_id=user_id,
+        sub=sub,
         organization_id=organization_id,
         status=ACTIVE,
         device=device,

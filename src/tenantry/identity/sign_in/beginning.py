@@ -91,11 +91,16 @@ async def begin(
     At once, by a session that fits, or by an error (OpenID Connect Core 1.0 section 3.1.2.6);
     else by a request that goes on at the sign-in page, in the browser that keeps its secret.
     """
-    wanted = _Wanted(client, params)
-    if session is None or _asks_anew(params, session):
-        return await _anew(means, call, wanted)
-    home = None
-    if params.connection_id is not None or params.domain_hint is not None:
+    wanted, home = _Wanted(client, params), None
+    if means.settings.is_modular:
+        try:
+            home = await realms.selected(call, params)
+        except realms.NoConnection as problem:
+            return answers.of_error(means, params, problem.error, problem.description)
+    is_of_mode = session is None or (session.sub is not None) == means.settings.is_modular
+    if session is None or not is_of_mode or _asks_anew(params, session):
+        return await _anew(means, call, wanted, home=home)
+    if home is None and (params.connection_id is not None or params.domain_hint is not None):
         home = await realms.chosen(call.db, params)
     if home is not None and params.connection_id == home.id and home.id not in session.amr:
         return await _anew(means, call, wanted, "interaction_required", home=home)
@@ -310,7 +315,7 @@ def _asks_anew(params: Params, session: Session) -> bool:
         return True
     if params.max_age is not None and now() - session.auth_time > params.max_age * SECOND:
         return True
-    return params.id_token_user is not None and params.id_token_user != session.user_id
+    return params.id_token_user not in {None, session.subject}
 
 
 def _is_hinted(params: Params, email: str) -> bool:

@@ -307,9 +307,9 @@ async def _accept(call: Call, db: Session, request: AuthRequest, organization_id
 def _may_found(settings: Settings, user: User | None) -> bool:
     """Whether somebody may found one more organization."""
     if user is None or settings.organizations_per_user == 0:
-        return settings.sign_up
+        return settings.may_sign_up
     founded = sum(place.provisioning_method == ORG_CREATOR for place in user.memberships)
-    return settings.sign_up and founded < settings.organizations_per_user
+    return settings.may_sign_up and founded < settings.organizations_per_user
 
 
 def _check_founding(settings: Settings, user: User | None) -> None:
@@ -319,7 +319,7 @@ def _check_founding(settings: Settings, user: User | None) -> None:
 
 def _needs_password(settings: Settings, request: AuthRequest) -> bool:
     """Whether a person that signs up has to choose a password, with no other way to sign in."""
-    methods = settings.sign_in_methods
+    methods = settings.own_methods
     return EMAIL not in methods and request.facts.email_proved
 
 

@@ -90,7 +90,9 @@ async def _checked_and_completed(
     user = await reading.find(call.db, id_=request.user_id, external_id=None)
     if user is None or user.membership_in(request.organization_id) is None:
         raise _Refused(_GONE)
-    if params.id_token_user not in {None, user.id}:
+    if (user.sub is not None) != means.settings.is_modular:
+        raise _Refused("people sign in by other means here meanwhile", _LOGIN_REQUIRED)
+    if params.id_token_user not in {None, user.sub or user.id}:
         # OpenID Connect Core 1.0 section 3.1.2.2.
         raise _Refused("somebody else has signed in than id_token_hint says", _LOGIN_REQUIRED)
     proofs = [proof for proof in request.facts.proofs if proof != SESSION]
@@ -193,6 +195,7 @@ async def _completed(
                 bounds=bounds,
                 custom_claims=claims,
                 until=until,
+                sub=user.sub,
             )
         if not await federating.record(held, request, entered):
             raise _Refused("this connection does not serve any more", "connection_not_active")

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.users.model import User
 
 SUBJECT_MAX = 1000  # bytes, of a key that an index holds
+SUB_MAX = 256  # characters that applications have to keep of it: SAML 2.0 Core 8.3.7 has so many
 CLAIMS_MAX = 8192  # characters of JSON: they are in each ID token
 # Members of a profile that a provider may fill.
 _PROFILE = (
@@ -129,6 +130,8 @@ async def identified(
         answer = _Answer(means, call, request, _serving(connection), identity, browser=browser)
         answer.check()
         take = _by_social if answer.connection.organization_id is None else _by_organization
+        if means.settings.is_modular:
+            take = _by_itself
         try:
             return await take(answer)
         except errors.Duplicate:
@@ -234,7 +237,8 @@ class _Answer:
         asked = request.params.connection_id
         if request.state == states.SSO_PENDING and asked not in {None, self.connection.id}:
             raise Fault("invalid_connection_id", "another connection is asked for")
-        if not _is_key(self.identity.subject):
+        subject, modular = self.identity.subject, self.means.settings.is_modular
+        if not _is_key(subject) or (modular and len(subject) > SUB_MAX):
             raise Fault("invalid_request", "the provider's id of the person is missing or too long")
         try:
             email_addresses.checked(self.identity.email)
@@ -265,11 +269,19 @@ async def _by_organization(answer: _Answer) -> AuthRequest:
     return await _admit(answer, states.SSO_AUTHENTICATED, found)
 
 
+async def _by_itself(answer: _Answer) -> AuthRequest:
+    """Let in a person whom this connection alone knows: the address leads to nobody."""
+    if answer.connection.organization_id is None:
+        raise Fault("no_active_connections", "social providers sign nobody in here")
+    found = await standing.of_itself(answer.call.db, answer.connection, answer.identity)
+    return await _admit(answer, states.SSO_AUTHENTICATED, found)
+
+
 async def _by_social(answer: _Answer) -> AuthRequest:
     db, means, email = answer.call.db, answer.means, answer.identity.email
     known = await identities.find(db, answer.connection.id, answer.identity.subject)
     user = None
-    if known is not None:
+    if known is not None and known[1].sub is None:
         _, user = known
         email = user.email
     elif answer.identity.email_verified:
@@ -280,7 +292,7 @@ async def _by_social(answer: _Answer) -> AuthRequest:
             way = states.SSO_AUTHENTICATED
             return await realms.send(db, answer.request, way, home=home, email=email)
         there = await reading.find_by_email(db, email) is not None
-        new = SIGNUP if means.settings.sign_up else NO_ACCOUNT
+        new = SIGNUP if means.settings.may_sign_up else NO_ACCOUNT
         return await _ask_for_proof(answer, email=email, template=SIGNIN if there else new)
     return await _first_factor(answer, states.SSO_AUTHENTICATED, email=email, user=user)
 
@@ -298,7 +310,8 @@ async def _admit(
     call, settings, user = answer.call, answer.settings, found.user
     organization_id = answer.connection.organization_id
     assert organization_id is not None
-    facts = replace(answer.facts(), email_proved=True, inbox_proved=proved is not None)
+    believed = found.owned or found.sub is None  # of anybody else it has been proved
+    facts = replace(answer.facts(), email_proved=believed, inbox_proved=proved is not None)
     if found.place is None:
         await _ask_interceptors(answer, replace(answer.request, facts=facts), found)
     profile = _profile(answer.identity.profile)
@@ -319,13 +332,27 @@ async def _admit(
         )
 
     follows = settings.sync_user_profile_on_login and (user is None or _news(user, profile))
-    if found.is_member and not follows and not settings.group_roles:
+    moves = (
+        user is not None
+        and user.sub is not None
+        and (user.email, user.email_verified) != (found.address, believed)
+    )
+    if found.is_member and not follows and not moves and not settings.group_roles:
         return await move(call.db)  # nothing else changes
     async with call.db.transaction() as db:
         moved = await move(db)
         acting = call.as_user(db, user_id)
         if user is None:
-            user = await users.create(acting, user_id, email=found.address, profile=profile)
+            user = await users.create(
+                acting,
+                user_id,
+                email=found.address,
+                profile=profile,
+                sub=found.sub,
+                verified=believed,
+            )
+        if moves:
+            await users.follow_address(acting, user, found.address, verified=believed)
         await _take_in(acting, organization_id, user, found)
         if settings.group_roles:
             given = {settings.group_roles.get(group, "") for group in answer.identity.groups}

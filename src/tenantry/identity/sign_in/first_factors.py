@@ -41,7 +41,7 @@ async def given(
         "connection_id": connection_id,
         "is_proof": is_proof,
     }
-    if user is None and not means.settings.sign_up:
+    if user is None and not means.settings.may_sign_up:
         return await requests.move(
             call.db,
             request,

@@ -162,7 +162,7 @@ async def _begins_session(means: Means, call: Call, user: User, organization_id:
     """Whether the link alone signs somebody in: not past a factor or a provider of their own."""
     return (
         user.last_login_time is None
-        and EMAIL in means.settings.sign_in_methods
+        and EMAIL in means.settings.own_methods
         and not await totp.is_enabled(call.db, user.id)
         and await realms.enforced(call.db, user.email, organization_id) is None
     )

@@ -35,5 +35,5 @@ async def offered(db: Session, settings: Settings, intent: str = "") -> list[Met
     return [
         Method(name, known[type_].id, type_, known[type_].provider)
         for name, type_ in _TYPES.items()
-        if name in settings.sign_in_methods and not (name == PASSKEY and intent == SIGN_UP)
+        if name in settings.own_methods and not (name == PASSKEY and intent == SIGN_UP)
     ]

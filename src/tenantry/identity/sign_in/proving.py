@@ -83,7 +83,7 @@ async def start_email(
     await inboxes.take(call, address)
     if await call.db.fetch_one(_KNOWN, key=key) is not None:
         template = SIGNIN
-    elif means.settings.sign_up and intent != RESET_PASSWORD:
+    elif means.settings.may_sign_up and intent != RESET_PASSWORD:
         template = SIGNUP
     else:
         template = NO_ACCOUNT
@@ -386,13 +386,17 @@ def _expect_unproved(request: AuthRequest) -> None:
 
 
 def _check_method(settings: Settings, method: str) -> None:
-    if method not in settings.sign_in_methods:
+    if settings.is_modular:
+        raise errors.Modular
+    if method not in settings.own_methods:
         raise errors.InvalidArgument(f"there is no sign-in by {method} here")
 
 
 def _check_intent(settings: Settings, intent: str) -> None:
     """Let mail be sent where it is a way to sign in, or proves the inbox for a password."""
-    methods = settings.sign_in_methods
+    methods = settings.own_methods
+    if settings.is_modular:
+        raise errors.Modular
     if intent not in INTENTS:
         raise errors.InvalidArgument.field("intent", "in", f"must be one of {INTENTS}")
     if intent == RESET_PASSWORD:

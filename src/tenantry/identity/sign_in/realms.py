@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tenantry import email_addresses
+from tenantry import email_addresses, errors
 from tenantry.identity.connections import ours, reading
 from tenantry.identity.connections.model import FEDERATED
 from tenantry.identity.sign_in import requests, states
+from tenantry.tenants.organizations import service as organizations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.sign_in.model import AuthRequest, Facts, Params
@@ -103,6 +105,48 @@ async def chosen(db: Session, params: Params) -> Connection | None:
         if found is not None:
             return found
     return await _of_address(db, params.login_hint)
+
+
+async def selected(call: Call, params: Params) -> Connection:
+    """Return the connection that a request names in modular mode, by one of its selectors.
+
+    An ID token that it hints by is one, for its `sub` begins with the connection.
+
+    Raises:
+        NoConnection: there is none, or no selector.
+
+    """
+    found = await chosen(call.db, params)
+    if found is not None:
+        return found
+    if params.connection_id is not None:
+        raise NoConnection(
+            "invalid_connection_id", f"connection {params.connection_id} is no provider's"
+        )
+    if params.organization_id is not None:
+        raise await _without_connection(call, params.organization_id)
+    if params.domain_hint is not None or "@" in (params.login_hint or ""):
+        raise NoConnection("domain_not_found", "no connection is for people of this domain")
+    if params.id_token_user is not None:
+        found = await reading.find(call.db, params.id_token_user.partition(";")[0])
+        if found is not None and found.serves:
+            return found
+    raise NoConnection(
+        "invalid_connection_selector",
+        "say whose provider is meant, by organization_id, connection_id, domain, login_hint or "
+        "provider",
+    )
+
+
+async def _without_connection(call: Call, organization_id: str) -> NoConnection:
+    """Return the reason why an organization has no connection to go by."""
+    try:
+        await organizations.get(call, organizations.Identity(organization_id))
+    except errors.NotFound:
+        return NoConnection("invalid_organization_id", f"organization {organization_id} not found")
+    if await reading.of_organization(call.db, organization_id, serving=False):
+        return NoConnection("no_active_connections", "no connection of this organization is active")
+    return NoConnection("no_configured_connections", "this organization has no connection")
 
 
 async def enforced(

@@ -251,7 +251,7 @@ class AuthService:
         known = self._settings
         return pb.GetAuthFeaturesResponse(
             features=Struct.from_python(
-                {"sign_up": known.sign_up, "sign_in_methods": list(known.sign_in_methods)}
+                {"sign_up": known.may_sign_up, "sign_in_methods": list(known.own_methods)}
             )
         )
 

@@ -2,6 +2,8 @@
 
 A provider speaks for the addresses of domains that its organization has proved to own. Of another
 address it is believed only for a person that has a place there already, and has proved the inbox.
+
+In modular mode it is believed for anybody, whom it alone knows then: never the user of an address.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from tenantry.identity.federation import identities
 from tenantry.identity.federation.model import Fault
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.users import reading
-from tenantry.tenants.users.model import ACTIVE, INVITE_EXPIRED, PENDING_INVITE
+from tenantry.tenants.users.model import ACTIVE, INVITE_EXPIRED, PENDING_INVITE, federated_sub
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Session
@@ -34,6 +36,7 @@ class Standing:
     owned: bool  # the address is of a domain of the organization
     proved: bool  # the person has proved the inbox before
     takes_in: bool  # the organization makes such people members
+    sub: str | None = None  # of somebody whom this provider alone knows
 
     @property
     def is_member(self) -> bool:
@@ -50,7 +53,7 @@ class Standing:
             Fault: why.
 
         """
-        if self.place is None and not self.owned:
+        if self.place is None and not self.owned and self.sub is None:
             raise Fault(
                 "invalid_user_domain",
                 "the domain of this e-mail address is none of the organization's, and there is no "
@@ -68,6 +71,8 @@ async def of(db: Session, connection: Connection, identity: Identity) -> Standin
     organization_id = connection.organization_id
     assert organization_id is not None
     found = await identities.find(db, connection.id, identity.subject)
+    if found is not None and found[1].sub is not None:
+        found = None  # of modular mode: not the user of any address
     # Somebody known is the same person, whatever the address there is by now.
     known, user = found or (None, await reading.find_by_email(db, identity.email))
     address = identity.email if user is None else user.email
@@ -87,4 +92,22 @@ async def of(db: Session, connection: Connection, identity: Identity) -> Standin
         owned=owned,
         proved=proved,
         takes_in=owned and Settings.stored(connection.settings).jit_provisioning_with_sso_enabled,
+    )
+
+
+async def of_itself(db: Session, connection: Connection, identity: Identity) -> Standing:
+    """Return the standing of somebody whom a provider alone knows, by its own id of the person."""
+    organization_id = connection.organization_id
+    assert organization_id is not None
+    sub = federated_sub(connection.id, identity.subject)
+    user = await reading.find_by_sub(db, sub)
+    domain = email_addresses.domain_of(identity.email)
+    return Standing(
+        user=user,
+        place=None if user is None else user.membership_in(organization_id),
+        address=identity.email,
+        owned=await domains.owns(db, organization_id, domain),
+        proved=False,
+        takes_in=Settings.stored(connection.settings).jit_provisioning_with_sso_enabled,
+        sub=sub,
     )

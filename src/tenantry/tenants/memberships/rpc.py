@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
+from tenantry import errors
 from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.tenants.memberships import invitations, joining, leaving, service
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
@@ -31,14 +32,15 @@ if TYPE_CHECKING:
 class MembershipService:
     """One async method per rpc."""
 
-    def __init__(self, rules: Rules, interceptors: Interceptors) -> None:
+    def __init__(self, rules: Rules, interceptors: Interceptors, *, invites: bool) -> None:
         self._rules = rules
         self._interceptors = interceptors
+        self._may_invite = invites
 
     async def before_create_user_and_membership(
         self, request: pb.CreateUserAndMembershipRequest, call: Call
     ) -> None:
-        if _invites(request) and request.user is not None:
+        if self._invites(request) and request.user is not None:
             await invitations.ask_interceptors(
                 call, self._interceptors, request.organization_id, email=request.user.email
             )
@@ -51,7 +53,11 @@ class MembershipService:
         user = await joining.create(
             call,
             request.organization_id,
-            _terms(new.membership or pb.CreateMembership(), request, "user.membership"),
+            _terms(
+                new.membership or pb.CreateMembership(),
+                "user.membership",
+                invite=self._invites(request),
+            ),
             rules=self._rules,
             email=new.email,
             external_id=new.external_id,
@@ -67,7 +73,7 @@ class MembershipService:
     async def before_create_membership(
         self, request: pb.CreateMembershipRequest, call: Call
     ) -> None:
-        if _invites(request):
+        if self._invites(request):
             await invitations.ask_interceptors(
                 call, self._interceptors, request.organization_id, identity=identity_of(request)
             )
@@ -80,7 +86,7 @@ class MembershipService:
             call,
             request.organization_id,
             identity_of(request),
-            _terms(request.membership, request, "membership"),
+            _terms(request.membership, "membership", invite=self._invites(request)),
             rules=self._rules,
         )
         return pb.CreateMembershipResponse(user=shown(call, user))
@@ -113,10 +119,25 @@ class MembershipService:
     async def resend_invite(
         self, request: pb.ResendInviteRequest, call: Call
     ) -> pb.ResendInviteResponse:
+        self._check_mode()
         membership = await invitations.resend(
             call, request.organization_id, request.id, days=self._rules.invitation_days
         )
         return pb.ResendInviteResponse(invite=_invite(membership))
+
+    def _invites(
+        self, request: pb.CreateUserAndMembershipRequest | pb.CreateMembershipRequest
+    ) -> bool:
+        """Whether a request invites somebody: it does by itself, where an invitation leads in."""
+        if not request.has_field("send_invitation_email"):
+            return self._may_invite
+        if request.send_invitation_email:
+            self._check_mode()
+        return request.send_invitation_email
+
+    def _check_mode(self) -> None:
+        if not self._may_invite:
+            raise errors.Modular
 
     async def list_user_roles(
         self, request: pb.ListUserRolesRequest, call: Call
@@ -177,21 +198,13 @@ def _forced(call: Call) -> bool:
     return call.extra.get("force") == ["true"]
 
 
-def _terms(
-    given: pb.CreateMembership,
-    request: pb.CreateUserAndMembershipRequest | pb.CreateMembershipRequest,
-    field: str,
-) -> Terms:
+def _terms(given: pb.CreateMembership, field: str, *, invite: bool) -> Terms:
     return Terms(
         roles=_named(given.roles, f"{field}.roles"),
         metadata=given.metadata,
         inviter_email=given.inviter_email,
-        invite=_invites(request),
+        invite=invite,
     )
-
-
-def _invites(request: pb.CreateUserAndMembershipRequest | pb.CreateMembershipRequest) -> bool:
-    return not request.has_field("send_invitation_email") or request.send_invitation_email
 
 
 def _named(given: Sequence[Role], field: str) -> list[NamedRole]:

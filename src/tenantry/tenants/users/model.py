@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ users = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("email", Text, nullable=False),
-    Column("email_key", Text, nullable=False),  # `email_addresses.key`: the unique one
+    Column("email_key", Text, nullable=False),  # the unique one: `User.key`
+    Column("sub", Text),  # of somebody whom a provider alone knows: `federated_sub`
     Column("external_id", Text),
     Column("profile", Json, nullable=False),
     Column("metadata", Json, nullable=False),
@@ -108,6 +110,18 @@ JIT_USING_SSO = "jit_using_sso"
 DIRECT_PROVISION = "direct_provision"
 ORG_CREATOR = "org_creator"
 
+_FEDERATED = re.compile(rf"{ids.CONNECTION}[0-9]{{1,19}};.+", re.DOTALL)
+
+
+def federated_sub(connection_id: str, subject: str) -> str:
+    """Return the `sub` of somebody whom a provider alone knows; no e-mail address is like it."""
+    return f"{connection_id};{subject}"
+
+
+def is_federated(sub: str) -> bool:
+    """Whether a text is such a `sub`, which begins with the connection: nothing else is a part."""
+    return _FEDERATED.fullmatch(sub) is not None
+
 
 @dataclass(slots=True)
 class Membership:
@@ -178,7 +192,11 @@ class Membership:
 
 @dataclass(slots=True)
 class User:
-    """One person; times in microseconds since 1970, UTC."""
+    """One person; times in microseconds since 1970, UTC.
+
+    One with a ``sub`` is known to a provider alone (docs/decisions/0023): the address is what that
+    says, nobody is found by it, and another user may have it as well.
+    """
 
     id: str
     email: str
@@ -190,6 +208,7 @@ class User:
     revision: int
     create_time: int
     update_time: int
+    sub: str | None = None
     memberships: list[Membership] = field(default_factory=list)  # the oldest first
 
     @classmethod
@@ -203,6 +222,7 @@ class User:
         external_id: str | None = None,
         profile: dict[str, Any] | None = None,
         metadata: Mapping[str, str] | None = None,
+        sub: str | None = None,
     ) -> User:
         """Return a user of this moment, to be inserted."""
         return cls(
@@ -216,6 +236,7 @@ class User:
             revision=1,
             create_time=at,
             update_time=at,
+            sub=sub,
         )
 
     @classmethod
@@ -232,14 +253,21 @@ class User:
             revision=row["revision"],
             create_time=row["create_time"],
             update_time=row["update_time"],
+            sub=row["sub"],
         )
+
+    @property
+    def key(self) -> str:
+        """The key that it is found by: its address, unless a provider alone knows it."""
+        return self.sub or email_addresses.key(self.email)
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row, but for the password's hash."""
         return {
             "id": self.id,
             "email": self.email,
-            "email_key": email_addresses.key(self.email),
+            "email_key": self.key,
+            "sub": self.sub,
             "external_id": self.external_id,
             "profile": to_json(self.profile),
             "metadata": to_json(self.metadata),

@@ -90,7 +90,7 @@ _FIND = {
     for of_one in (False, True)
 }
 
-_FIND_BY_EMAIL = Statement(
+_FIND_BY_KEY = Statement(
     with_memberships(of_one=False).where(users.c.email_key == bindparam("key", type_=Text))
 )
 
@@ -119,9 +119,16 @@ async def find(
 
 async def find_by_email(db: Session, address: str) -> User | None:
     """Return the user of an e-mail address, with all memberships."""
-    rows = await db.fetch_all(
-        _FIND_BY_EMAIL, key=email_addresses.key(address), most=MOST_MEMBERSHIPS
-    )
+    return await _find_by_key(db, email_addresses.key(address))
+
+
+async def find_by_sub(db: Session, sub: str) -> User | None:
+    """Return somebody whom a provider alone knows, with all memberships."""
+    return await _find_by_key(db, sub)
+
+
+async def _find_by_key(db: Session, key: str) -> User | None:
+    rows = await db.fetch_all(_FIND_BY_KEY, key=key, most=MOST_MEMBERSHIPS)
     found = await users_of(db, rows)
     return found[0] if found else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, true, update
+from sqlalchemy import BigInteger, Boolean, Text, bindparam, delete, insert, select, true, update
 
 from tenantry import email_addresses, errors
 from tenantry.db.engine import DuplicateKey
@@ -69,6 +69,17 @@ _CHANGE_PROFILE = Statement(
     .values(profile=bindparam("p_profile"), email_verified=true(), **_next_revision)
     .returning(_u.id)
 )
+_CHANGE_ADDRESS = Statement(
+    update(users)
+    .where(_u.id == _USER_ID, _u.sub.is_not(None))
+    .values(
+        email=bindparam("p_email", type_=Text),
+        email_verified=bindparam("p_email_verified", type_=Boolean),
+        **_next_revision,
+    )
+    .returning(_u.id),
+    MARK,
+)
 # No new revision: a change that has read the user before is not in its way.
 _SIGNED_IN = Statement(
     update(users)
@@ -99,8 +110,19 @@ class Identity:
     external_id: str | None = None
 
 
-async def create(call: Call, user_id: str, *, email: str, profile: Mapping[str, Any]) -> User:
+async def create(
+    call: Call,
+    user_id: str,
+    *,
+    email: str,
+    profile: Mapping[str, Any],
+    sub: str | None = None,
+    verified: bool = True,
+) -> User:
     """Create a user that has proved this e-mail address, of a new id; within a transaction.
+
+    With a ``sub`` it is one whom a provider alone knows, for whose address somebody else may be
+    known, and which is proved only where it is ``verified``.
 
     Raises:
         errors.Duplicate: another one was created with it meanwhile.
@@ -110,9 +132,10 @@ async def create(call: Call, user_id: str, *, email: str, profile: Mapping[str, 
     user = User.new(
         user_id,
         email_addresses.checked(email, "email"),
-        email_verified=True,
+        email_verified=verified,
         at=now(),
         profile=values.profile({}, profile, "user_profile"),
+        sub=sub,
     )
     event = call.event("user.created", after=user.shown())
     try:
@@ -190,6 +213,34 @@ async def change_profile(call: Call, user: User, profile: Mapping[str, Any]) -> 
         p_update_time=after.update_time,
     )
     return after
+
+
+async def follow_address(call: Call, user: User, email: str, *, verified: bool) -> None:
+    """Have somebody whom a provider alone knows have the address that it says now.
+
+    Within a transaction.
+
+    Raises:
+        errors.NotFound: the user is gone.
+
+    """
+    db = call.db
+    await hold(db, user.id)
+    before = await reading.find(db, id_=user.id, external_id=None)
+    if before is None or before.sub is None:
+        raise errors.NotFound("user")
+    if (before.email, before.email_verified) == (email, verified):
+        return
+    after = revised(before, at=now(), email=email, email_verified=verified)
+    await db.apply(
+        _CHANGE_ADDRESS,
+        call.event("user.updated", before=before.shown(), after=after.shown()),
+        user_id=user.id,
+        p_email=email,
+        p_email_verified=verified,
+        p_id=user.id,
+        p_update_time=after.update_time,
+    )
 
 
 async def signed_in(call: Call, user_id: str, *, verified: bool) -> User | None:

@@ -294,7 +294,7 @@ async def save(
 def is_enabled(connection: Connection, settings: Settings) -> bool:
     """Whether a connection is on; of those that are always there, the deployment's settings say."""
     method = _METHODS.get(connection.type)
-    return connection.enabled if method is None else method in settings.sign_in_methods
+    return connection.enabled if method is None else method in settings.own_methods
 
 
 def _check_switch(connection: Connection) -> None:

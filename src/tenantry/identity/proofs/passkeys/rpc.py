@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import Struct
 
+from tenantry import errors
 from tenantry.gen.scalekit.v1.auth import webauthn_pb as pb
 from tenantry.identity.proofs.passkeys import service
 from tenantry.times import timestamp
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 class WebAuthnService:
     """One async method per rpc."""
 
-    def __init__(self, relying_party: RelyingParty, freshness: Freshness) -> None:
+    def __init__(
+        self, relying_party: RelyingParty, freshness: Freshness, *, is_modular: bool
+    ) -> None:
         self._relying_party = relying_party
         self._freshness = freshness
+        self._is_modular = is_modular
 
     async def list_credentials(
         self, request: pb.ListCredentialsRequest, call: Call
@@ -59,6 +63,7 @@ class WebAuthnService:
     async def begin_registration(
         self, _request: pb.BeginRegistrationRequest, call: Call
     ) -> pb.BeginRegistrationResponse:
+        self._check()
         _, options = await service.begin_own_registration(
             call, self._relying_party, self._freshness
         )
@@ -80,6 +85,7 @@ class WebAuthnService:
     async def begin_authentication(
         self, request: pb.BeginAuthenticationRequest, call: Call
     ) -> pb.BeginAuthenticationResponse:
+        self._check()
         challenge_id, options = await service.begin_authentication(
             call, self._relying_party, email=request.email or None
         )
@@ -105,6 +111,10 @@ class WebAuthnService:
         self, _request: pb.GetRelatedOriginsRequest, _call: Call
     ) -> pb.GetRelatedOriginsResponse:
         return pb.GetRelatedOriginsResponse(origins=list(self._relying_party.origins))
+
+    def _check(self) -> None:
+        if self._is_modular:
+            raise errors.Modular
 
 
 def _credential(

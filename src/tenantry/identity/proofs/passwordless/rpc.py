@@ -11,17 +11,20 @@ from tenantry.identity.proofs.passwordless import service
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.identity.proofs.passwordless.model import Request
+    from tenantry.settings import Settings
 
 
 class PasswordlessService:
     """One async method per rpc."""
 
-    def __init__(self, *, code_seconds: int) -> None:
-        self._code_seconds = code_seconds
+    def __init__(self, settings: Settings) -> None:
+        self._code_seconds = settings.email_code_seconds
+        self._is_modular = settings.is_modular
 
     async def send_passwordless_email(
         self, request: pb.SendPasswordlessRequest, call: Call
     ) -> pb.SendPasswordlessResponse:
+        self._check()
         sent = await service.send(
             call,
             email=request.email,
@@ -37,6 +40,7 @@ class PasswordlessService:
     async def verify_passwordless_email(
         self, request: pb.VerifyPasswordLessRequest, call: Call
     ) -> pb.VerifyPasswordLessResponse:
+        self._check()
         given, request_id = request.auth_credential, request.auth_request_id
         if given is None:
             raise errors.InvalidArgument.field(
@@ -57,7 +61,12 @@ class PasswordlessService:
     async def resend_passwordless_email(
         self, request: pb.ResendPasswordlessRequest, call: Call
     ) -> pb.SendPasswordlessResponse:
+        self._check()
         return _sent(await service.resend(call, request.auth_request_id, by_application=True))
+
+    def _check(self) -> None:
+        if self._is_modular:
+            raise errors.Modular
 
 
 def _name(template: pb.TemplateType) -> str:
