@@ -158,7 +158,7 @@ class StreamingResponse:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A door's answer at one verb and path; `{name}` in the path is one segment."""
+    """A door's answer at a verb and path; `{name}` is one segment of it, `{name*}` the rest."""
 
     verb: str
     template: str
@@ -169,6 +169,8 @@ class Route:
     streams: bool = False
     # The bytes that its body may have, where it is read whole.
     body_limit: int = MAX_ANONYMOUS
+    # How errors read there, where that is not as the API's: of all verbs, if it is of GET.
+    refused: Callable[[errors.Error, Request], Response] | None = None
 
     async def __call__(self, request: Request) -> Response | StreamingResponse:
         """Answer a request that came for this route."""

@@ -97,6 +97,29 @@ def test_a_verb_may_stand_within_the_path(router):
     assert variables == {"id": "org_1", "link_id": "lnk_2"}
 
 
+@pytest.mark.parametrize(
+    ("path", "rest"),
+    [
+        ("/directory/d/scim/v2", ""),
+        ("/directory/d/scim/v2/", ""),
+        ("/directory/d/scim/v2/Users", "Users"),
+        ("/directory/d/scim/v2/Users/a%2Fb", "Users/a%2Fb"),
+        ("/directory/d/scim/v2//Users/", "/Users/"),
+    ],
+)
+def test_the_rest_of_a_path_is_one_variable_as_it_is_spelled(path, rest):
+    router = Router()
+    router.add("GET", "/directory/{id}/scim/v2/{path*}", "all of it")
+    router.add("GET", "/directory/{id}/name", "name")
+    assert router.match("GET", path) == ("all of it", {"id": "d", "path*": rest})
+    assert router.match("GET", "/directory/d/name") == ("name", {"id": "d"})
+    assert router.verbs(path) == ["GET"]
+    with pytest.raises(errors.MethodNotAllowed):
+        router.match("POST", path)
+    with pytest.raises(errors.RouteNotFound):
+        router.match("GET", "/directory/d/scim")
+
+
 @pytest.mark.parametrize("verb", ["POST", "GET"])
 def test_of_several_templates_that_fit_the_one_with_the_verb_is_meant(router, verb):
     found, variables = router.match(verb, "/organizations/search")

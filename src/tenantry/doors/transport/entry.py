@@ -163,15 +163,25 @@ class Entry:
         raise problem
 
     def _refused(self, error: errors.Error, request: Request) -> Response:
-        """Return an error as its caller reads it: Connect, a person in a browser, REST."""
+        """Return an error as its caller reads it: Connect, a door's own, a browser, REST."""
         if request.verb == "POST" and self._door.has(request.path):
             return rpc.connect_response(error, request)
+        own = self._own_refusal(request)
+        if own is not None:
+            return own(error, request)
         # A path for programs answers as such, be it in a browser.
         missing = isinstance(error, errors.RouteNotFound)
         for_people = request.is_navigation and (missing or not request.path.startswith("/api/"))
         if self._refusal is not None and for_people:
             return self._refusal(error, request)
         return error_response(error, request)
+
+    def _own_refusal(self, request: Request) -> Callable[[errors.Error, Request], Response] | None:
+        """Return how the route of this path shows its errors, be the verb what it may."""
+        with contextlib.suppress(errors.Error):
+            target, _ = self._router.match("GET", request.path)
+            return getattr(target, "refused", None)
+        return None
 
     def _request(self, scope: Mapping[str, Any]) -> Request:
         request = _request(scope)

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 from tenantry import errors
 
 _VARIABLE = re.compile(r"\{(\w+)\}(:[\w-]+)?")
+_REST = re.compile(r"\{(\w+)\*\}")
 
 
 @dataclass(slots=True)
@@ -18,6 +19,8 @@ class _Node:
     # A segment that is a variable, by the verb (":refresh") that may end it; "" for none.
     variables: dict[str, _Node] = field(default_factory=dict)
     targets: dict[str, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)
+    # Of a variable that is the rest of the path, if that is one.
+    rest: _Node | None = None
 
     def variable(self, verb: str) -> _Node:
         """Return the node of a variable that ends in this verb; one without any is tried last."""
@@ -39,7 +42,11 @@ class _Node:
 
 
 class Router:
-    """A tree of path segments. `{name}` is one whole segment, or one up to a `:verb`."""
+    """A tree of path segments. `{name}` is one whole segment, or one up to a `:verb`.
+
+    `{name*}`, which ends a template, is all the rest of a path, "" included, as it is spelled: for
+    a door that reads it itself, as the parameter ``name*``.
+    """
 
     def __init__(self) -> None:
         self._root = _Node()
@@ -56,6 +63,9 @@ class Router:
             if variable := _VARIABLE.fullmatch(segment):
                 names.append(variable[1])
                 node = node.variable(variable[2] or "")
+            elif variable := _REST.fullmatch(segment):
+                names.append(f"{variable[1]}*")
+                node.rest = node = node.rest or _Node()
             elif "{" in segment:
                 raise ValueError(f"{segment!r} in {template} is not {{name}} or {{name}}:verb")
             else:
@@ -67,8 +77,11 @@ class Router:
     def verbs(self, path: str) -> list[str]:
         """Return the verbs that a path has."""
         nodes = [self._root]
+        rests: list[_Node] = []
         for segment in path[1:].split("/"):
+            rests += [node.rest for node in nodes if node.rest is not None]
             nodes = [child for node in nodes for child, _ in node.children(segment)]
+        nodes += rests + [node.rest for node in nodes if node.rest is not None]
         return sorted({verb for node in nodes for verb in node.targets})
 
     def match(self, verb: str, path: str) -> tuple[Any, dict[str, str]]:
@@ -89,7 +102,8 @@ class Router:
         found = _find(self._root, path[1:].split("/"), 0, wanted, values)
         if found is not None:
             target, names = found
-            return target, {n: _decoded(value) for n, value in zip(names, values, strict=True)}
+            pairs = zip(names, values, strict=True)
+            return target, {n: v if n[-1] == "*" else _decoded(v) for n, v in pairs}
         verbs = self.verbs(path)
         if not verbs:
             raise errors.RouteNotFound
@@ -100,14 +114,15 @@ def _find(
     node: _Node, segments: list[str], at: int, verb: str, values: list[str]
 ) -> tuple[Any, tuple[str, ...]] | None:
     """Return the most literal target that has the verb; the values of its variables are added."""
-    while at < len(segments) and not node.variables:  # there is one way at most
+    # While there is one way at most.
+    while at < len(segments) and not node.variables and node.rest is None:
         literal = node.literals.get(segments[at])
         if literal is None:
             return None
         node, at = literal, at + 1
-    if at == len(segments):
-        return node.targets.get(verb)
-    for child, value in node.children(segments[at]):
+    if at == len(segments) and verb in node.targets:
+        return node.targets[verb]
+    for child, value in node.children(segments[at]) if at < len(segments) else ():
         if value is not None:
             values.append(value)
         found = _find(child, segments, at + 1, verb, values)
@@ -115,6 +130,9 @@ def _find(
             return found
         if value is not None:
             values.pop()
+    if node.rest is not None and verb in node.rest.targets:
+        values.append("/".join(segments[at:]))
+        return node.rest.targets[verb]
     return None
 
 

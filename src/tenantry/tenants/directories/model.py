@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    literal_column,
 )
 
 from tenantry.db.rows import members, row_of
@@ -259,12 +260,14 @@ directory_requests = Table(
     *_keys("organization_id", "directory_id", "id"),
     Column("method", Text, nullable=False),
     Column("path", Text, nullable=False),
+    Column("query", Text, nullable=False),
     Column("user_agent", Text, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("status", Integer, nullable=False),
     Column("milliseconds", Integer, nullable=False),
     Column("error", Text, nullable=False),
-    Column("resource_id", Text),  # the person or group that it was about
+    # The person or group that it was about, or the name that it did not find.
+    Column("resource_id", Text),
     Column("payload", Json),  # without passwords
     Column("skipped", Json),  # what of it was not taken, and why
     time_column("create_time"),
@@ -272,6 +275,13 @@ directory_requests = Table(
     info=of_organization(),
 )
 _index(directory_requests, "create_time")
+_failed = directory_requests.c.error != literal_column("''")
+Index(
+    "ix_directory_requests__error",
+    *(directory_requests.c[name] for name in (*_OF_DIRECTORY, "id")),
+    postgresql_where=_failed,
+    sqlite_where=_failed,
+)
 _partial(directory_requests, "resource_id", *_OF_DIRECTORY)
 
 # What a poll under way has read so far, by the provider's ids; `kind` says of which list it is.

@@ -182,7 +182,7 @@ def _work() -> None:
     op.create_table(
         "directory_requests",
         *_keys("organization_id", "directory_id", "id"),
-        *(_text(name) for name in ("method", "path", "user_agent", "request_id")),
+        *(_text(name) for name in ("method", "path", "query", "user_agent", "request_id")),
         sa.Column("status", sa.Integer, nullable=False),
         sa.Column("milliseconds", sa.Integer, nullable=False),
         _text("error"),
@@ -194,6 +194,14 @@ def _work() -> None:
     )
     _index("directory_requests", "create_time")
     _partial("directory_requests", "resource_id", "organization_id", "directory_id")
+    failed = sa.text("error != ''")
+    op.create_index(
+        "ix_directory_requests__error",
+        "directory_requests",
+        ["organization_id", "directory_id", "id"],
+        postgresql_where=failed,
+        sqlite_where=failed,
+    )
     op.create_table(
         "directory_polled",
         *_keys("organization_id", "directory_id", "kind", "external_id"),
