@@ -207,6 +207,12 @@ class Settings:
         values.switch,
         "Refuse to invite or add people with an address of a public mail provider.",
     )
+    google_workspace_url: str = _setting(
+        "",
+        values.url_of_gateway,
+        "Address of a gateway by which Google Workspace is asked for its people and groups, at "
+        "/token and /admin/directory/v1; Google's own when empty.",
+    )
 
     # Access: clients and API tokens
     application_api_access: bool = _setting(

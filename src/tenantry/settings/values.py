@@ -38,6 +38,10 @@ def public_url(text: str) -> str:
     return text.rstrip("/").removesuffix(default)
 
 
+def url_of_gateway(text: str) -> str:
+    return public_url(text) if text else ""
+
+
 def database_url(text: str) -> str:
     scheme = urlsplit(text).scheme
     if text and scheme not in {"postgresql", "postgres", "sqlite"}:

@@ -284,7 +284,7 @@ Index(
 )
 _partial(directory_requests, "resource_id", *_OF_DIRECTORY)
 
-# What a poll under way has read so far, by the provider's ids; `kind` says of which list it is.
+# The ids at the provider that a poll under way has read so far; `kind` says of which list one is.
 directory_polled = Table(
     "directory_polled",
     metadata,
