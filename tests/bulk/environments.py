@@ -364,10 +364,13 @@ class _Drawing:
 
     def user(self, number: int) -> dict[str, Any]:
         some = self.draw
+        # A person of modular mode may have the address of anybody.
+        is_known_there = some(st.booleans())
         return {
             "type": "user",
             "id": self.id("usr_"),
-            "email": f"Ada.{number}@example.com",
+            "sub": f"conn_{self.number};ada;{number}" if is_known_there else None,
+            "email": "ada@example.com" if is_known_there else f"Ada.{number}@example.com",
             "external_id": some(st.none() | TEXT.map(lambda text: f"{number}{text}")),
             "profile": some(PAIRS),
             "metadata": some(PAIRS),

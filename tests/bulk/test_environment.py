@@ -192,6 +192,7 @@ def line_of(content, type_):
         ("user", {"profile": "text"}, "profile: is not of its type"),
         ("user", {"email_verified": 1}, "email_verified: is not of its type"),
         ("user", {"id": "usr_abc"}, "id: is not usr_ followed by digits"),
+        ("user", {"sub": "ann@example.com"}, "sub: is not a connection"),
         ("user", {"favourite": "blue"}, "favourite: is not a member of a user"),
         ("user", {"type": "person"}, "type: there is no 'person'"),
         ("user", {"type": ["user"]}, "type: there is no"),

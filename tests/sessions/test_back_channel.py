@@ -22,6 +22,8 @@ from tenantry.access.keys import service as keys
 from tenantry.doors.oauth.key_ring import KeyRing
 from tenantry.identity.sessions import back_channel, service
 from tenantry.identity.sessions.model import LOGOUT, REVOKED
+from tenantry.tenants.memberships import leaving
+from tenantry.tenants.users import service as users
 
 PROGRAM = Path(__file__).with_name("telling_worker.py")
 
@@ -83,6 +85,20 @@ async def test_a_logout_token_says_whose_session_has_ended(
     assert claims.pop("events") == {"http://schemas.openid.net/event/backchannel-logout": {}}
     assert claims == {}  # and no nonce
     await eventually(lambda: nothing_left(db))
+
+
+async def test_a_person_whom_a_provider_alone_knows_is_told_of_by_that_to_the_end(
+    db, call, application, eventually, *, new_member, new_application
+):
+    """Also when there is no such user any more."""
+    user, client_id = await new_member(), await new_application(application.url())
+    await begun(call, user, client_id=client_id, sub="conn_1;ann")
+    await leaving.remove_user(call, users.Identity(user.id), forced=True)
+    await service.end_all(call, user.id)
+    async with Worker(db):
+        await eventually(lambda: application.got)
+    token = await said(db, application.got[0].token)
+    assert token.claims["sub"] == "conn_1;ann"
 
 
 async def nothing_left(db):
