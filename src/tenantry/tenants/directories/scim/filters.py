@@ -1,0 +1,472 @@
+"""Filters (RFC 7644 section 3.4.2.2): read into a tree, and held against a resource.
+
+The cost of a filter is bounded before it is read: its length, then its terms and their depth.
+Operators and names are taken in any case. Beyond the RFC's grammar an attribute may follow a value
+path, as in ``emails[type eq "work"].value eq "a@x.com"``, which Microsoft Entra ID sends.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import orjson
+
+from tenantry.tenants.directories.scim.faults import Fault, shown
+from tenantry.tenants.directories.scim.schemas import (
+    Attribute,
+    AttributePath,
+    attribute_path,
+    definition,
+    fold,
+    top,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Value: TypeAlias = str | int | float | bool | None
+    Test: TypeAlias = Callable[[Any], bool]
+
+LONGEST = 10_000  # characters
+DEEPEST = 20
+MOST_TERMS = 200
+_LONGEST_NUMBER = 40
+
+OPERATORS = frozenset({"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"})
+_OF_TEXT = frozenset({"co", "sw", "ew"})
+_OF_ANY = frozenset({"eq", "ne"})
+_OF_ORDER = frozenset({"gt", "ge", "lt", "le"})
+# Strings whole, brackets, words; anything else is a token of one character, and never right.
+_TOKENS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[()\[\]]|[^\s()\[\]"]+|\S', re.DOTALL)
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A comparison; ``ne`` is true where ``eq`` is not, so where there is no value too."""
+
+    path: AttributePath
+    op: str
+    value: Value
+
+    def __str__(self) -> str:
+        """Return it as a filter."""
+        return f"{self.path} {self.op} {orjson.dumps(self.value).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """An attribute has a value (``pr``)."""
+
+    path: AttributePath
+
+    def __str__(self) -> str:
+        """Return it as a filter."""
+        return f"{self.path} pr"
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of two or more filters."""
+
+    parts: tuple[Filter, ...]
+
+    def __str__(self) -> str:
+        """Return it as a filter."""
+        return " and ".join(f"({p})" if isinstance(p, And | Or) else str(p) for p in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Any of two or more filters."""
+
+    parts: tuple[Filter, ...]
+
+    def __str__(self) -> str:
+        """Return it as a filter."""
+        return " or ".join(f"({p})" if isinstance(p, Or) else str(p) for p in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite of a filter."""
+
+    part: Filter
+
+    def __str__(self) -> str:
+        """Return it as a filter."""
+        return f"not ({self.part})"
+
+
+@dataclass(frozen=True, slots=True)
+class ValuePath:
+    """One value of an attribute for which a filter of its sub-attributes holds."""
+
+    path: AttributePath
+    filter: Filter
+
+    def __str__(self) -> str:
+        """Return it as a filter."""
+        return f"{self.path}[{self.filter}]"
+
+
+Filter: TypeAlias = Compare | Present | And | Or | Not | ValuePath
+
+
+def parse(text: str) -> Filter:
+    """Return the filter that a text says.
+
+    Raises:
+        Fault: 400 invalidFilter: it is no filter; or too long, too deep, or of too many terms.
+
+    """
+    reader = Reader(text)
+    found = reader.any_of()
+    reader.end()
+    return found
+
+
+def matches(filter_: Filter, resource: Mapping[str, Any]) -> bool:
+    """Return whether a filter holds for a resource: a document, with its id and meta."""
+    return matcher(filter_)(resource)
+
+
+def microseconds(text: str) -> int | None:
+    """Return a time (RFC 7643 section 2.3.5) in microseconds since 1970; None if it is no time."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    past = moment - _EPOCH
+    return (past.days * 86_400 + past.seconds) * 1_000_000 + past.microseconds
+
+
+class Reader:
+    """Reads the tokens of a filter, or of a path of a patch, from left to right."""
+
+    __slots__ = ("_at", "_depth", "_inside", "_terms", "_tokens")
+
+    def __init__(self, text: str) -> None:
+        """Take a text.
+
+        Raises:
+            Fault: 400 invalidFilter: it is too long, or no text for a database.
+
+        """
+        if len(text) > LONGEST:
+            raise _invalid(f"has {len(text)} characters, and may have {LONGEST}")
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise _invalid("holds half of a character") from None
+        if "\0" in text:
+            raise _invalid("holds a NUL character")
+        self._tokens = _TOKENS.findall(text)
+        self._tokens.append("")
+        self._at = self._depth = self._terms = 0
+        self._inside: Attribute | str | None = None
+
+    def peek(self) -> str:
+        """Return the next token; "" at the end."""
+        token: str = self._tokens[self._at]
+        return token
+
+    def take(self) -> str:
+        """Return the next token, and go on behind it; "" at the end."""
+        token: str = self._tokens[self._at]
+        if token:
+            self._at += 1
+        return token
+
+    def end(self) -> None:
+        """Refuse further tokens."""
+        if self.peek():
+            raise _invalid(f"is not understood from {shown(self.peek())} on")
+
+    def any_of(self) -> Filter:
+        """Read filters between which there may be "or"."""
+        parts = [self._all_of()]
+        while self.peek().casefold() == "or":
+            self.take()
+            parts.append(self._all_of())
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+    def _all_of(self) -> Filter:
+        parts = [self._one()]
+        while self.peek().casefold() == "and":
+            self.take()
+            parts.append(self._one())
+        return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+    def _one(self) -> Filter:
+        token = self.take()
+        if token == "(":  # noqa: S105 - no password
+            return self._within(")")
+        if self.peek() == "(" and token.casefold() == "not":
+            self.take()
+            return Not(self._within(")"))
+        if self.peek() == "[":
+            return self._of_values(token)
+        return self._term(self._path(token))
+
+    def _within(self, closing: str) -> Filter:
+        """Read up to the closing bracket of one that was just taken."""
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise _invalid(f"nests deeper than {DEEPEST} levels")
+        found = self.any_of()
+        if self.take() != closing:
+            raise _invalid(f"lacks a {closing}")
+        self._depth -= 1
+        return found
+
+    def _of_values(self, token: str) -> Filter:
+        """Read a value path, with an attribute and a comparison behind it or without."""
+        path = self._path(token)
+        found = self.selection(path)
+        if not self.peek().startswith("."):
+            return ValuePath(path, found)
+        self._inside = top(path) or path.name
+        term = self._term(self._path(self.take()[1:]))
+        self._inside = None
+        return ValuePath(path, And((*(found.parts if isinstance(found, And) else (found,)), term)))
+
+    def selection(self, path: AttributePath) -> Filter:
+        """Read the filter in brackets behind the path of an attribute with values."""
+        if self._inside is not None:
+            raise _invalid("has brackets within brackets")
+        if path.sub or not path.name:
+            raise _invalid(f"cannot select values of {shown(str(path))}")
+        self.take()
+        self._inside = top(path) or path.name
+        found = self._within("]")
+        self._inside = None
+        return found
+
+    def _path(self, token: str) -> AttributePath:
+        """Return the path of an attribute, or of a sub-attribute within brackets."""
+        try:
+            path = attribute_path(token)
+        except ValueError:
+            raise _invalid(f"has {shown(token) or 'its end'} in the place of a name") from None
+        if self._inside is None:
+            return path
+        if path.sub or ":" in token:
+            raise _invalid(f"has {shown(token)} within brackets, which is no sub-attribute")
+        sub = self._inside.find(token) if isinstance(self._inside, Attribute) else None
+        return AttributePath(None, sub.name if sub else token)
+
+    def _term(self, path: AttributePath) -> Filter:
+        self._terms += 1
+        if self._terms > MOST_TERMS:
+            raise _invalid(f"has more than {MOST_TERMS} terms")
+        op = self.take().casefold()
+        if op == "pr":
+            return Present(path)
+        if op not in OPERATORS:
+            raise _invalid(f"has {shown(op) or 'its end'} in the place of an operator")
+        if not path.name:
+            raise _invalid(f"cannot compare {shown(str(path))}")
+        if self._inside is None:
+            path, known = _with_value(path)
+        elif isinstance(self._inside, Attribute):
+            known = self._inside.find(path.name)
+        else:
+            known = None
+        return Compare(path, op, _checked(path, known, op, self.take()))
+
+
+def _with_value(path: AttributePath) -> tuple[AttributePath, Attribute | None]:
+    """Name the sub-attribute that stands for a complex attribute: its value."""
+    known = definition(path)
+    if known and known.type == "complex" and path.sub is None and (value := known.find("value")):
+        return AttributePath(path.schema, path.name, "value"), value
+    return path, known
+
+
+def _checked(path: AttributePath, known: Attribute | None, op: str, token: str) -> Value:
+    """Return the value of a comparison, of the type that the attribute has."""
+    value = _value(token)
+    kind = known.type if known else ""
+    if kind == "boolean":
+        if isinstance(value, str) and (word := value.casefold()) in {"true", "false"}:
+            value = word == "true"
+        if op in _OF_ORDER:
+            raise _invalid(f"cannot compare {path} by {op}: it is true or false")
+    elif kind == "binary" and op in _OF_ORDER:
+        raise _invalid(f"cannot compare {path} by {op}: it is binary")
+    elif kind == "dateTime":
+        if value is not None and (not isinstance(value, str) or microseconds(value) is None):
+            raise _invalid(f"compares {path} with something that is no time")
+    elif kind in {"string", "reference"} and isinstance(value, int | float):
+        value = token  # 701984, for an employee number
+    fits = isinstance(value, str) or (op not in _OF_TEXT if _is_number(value) else op in _OF_ANY)
+    if not fits:
+        raise _invalid(f"compares {path} by {op} with {shown(token)}")
+    return value
+
+
+def _value(token: str) -> Value:
+    if token.startswith('"') and len(token) > 1:
+        if "\\" not in token and token.isprintable():
+            return token[1:-1]
+        try:
+            text: str = orjson.loads(token)
+        except ValueError:
+            raise _invalid(f"has {shown(token)}, which is no text of JSON") from None
+        if "\0" in text:
+            raise _invalid("holds a NUL character")
+        return text
+    if (word := token.lower()) in _WORDS:
+        return _WORDS[word]
+    if len(token) > _LONGEST_NUMBER or not _NUMBER.fullmatch(token):
+        raise _invalid(f"has {shown(token) or 'its end'} in the place of a value")
+    try:
+        number: float = orjson.loads(token)
+    except ValueError:
+        raise _invalid(f"has {token}, which is too large for a number") from None
+    return number
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _invalid(trouble: str) -> Fault:
+    return Fault(400, "invalidFilter", f"The filter {trouble}.")
+
+
+def matcher(filter_: Filter, inside: Attribute | None = None) -> Test:
+    """Return a function that says whether a filter holds for a resource.
+
+    It is for many resources: a filter is prepared once. ``inside`` is the attribute for a value
+    path's filter, which is then held against one value of it.
+    """
+    if isinstance(filter_, Compare):
+        return _comparison(filter_, inside)
+    if isinstance(filter_, Present):
+        read = _reader(filter_.path, inside)
+        return lambda resource: any(_there(value) for value in read(resource))
+    if isinstance(filter_, Not):
+        part = matcher(filter_.part, inside)
+        return lambda resource: not part(resource)
+    if isinstance(filter_, ValuePath):
+        read, one = _reader(filter_.path), matcher(filter_.filter, top(filter_.path))
+        return lambda resource: any(one(as_complex(value)) for value in read(resource))
+    parts = [matcher(part, inside) for part in filter_.parts]
+    if isinstance(filter_, And):
+        return lambda resource: all(part(resource) for part in parts)
+    return lambda resource: any(part(resource) for part in parts)
+
+
+def as_complex(value: Any) -> Mapping[str, Any]:
+    """Return a value as one with sub-attributes: a plain one has itself for its value."""
+    return value if isinstance(value, dict) else {"value": value}
+
+
+def _comparison(compare: Compare, inside: Attribute | None) -> Test:
+    read = _reader(compare.path, inside)
+    known = inside.find(compare.path.name) if inside else definition(compare.path)
+    if compare.op == "ne":
+        equal = _test("eq", compare.value, known)
+        if compare.value is None:
+            return lambda resource: any(_there(value) for value in read(resource))
+        return lambda resource: not any(equal(value) for value in read(resource))
+    if compare.value is None:
+        return lambda resource: not any(_there(value) for value in read(resource))
+    test = _test(compare.op, compare.value, known)
+    return lambda resource: any(test(value) for value in read(resource))
+
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+    "co": operator.contains,
+    "sw": str.startswith,
+    "ew": str.endswith,
+}
+
+
+def _test(op: str, wanted: Value, known: Attribute | None) -> Test:
+    """Return the test of one value of an attribute."""
+    compare = _COMPARISONS[op]
+    if isinstance(wanted, bool):
+        return lambda value: value is wanted
+    if not isinstance(wanted, str):
+        return lambda value: _is_number(value) and compare(value, wanted)
+    if known and known.type == "dateTime" and op not in _OF_TEXT:
+        moment = microseconds(wanted)
+        return lambda value: (
+            isinstance(value, str)
+            and (at := microseconds(value)) is not None
+            and compare(at, moment)
+        )
+    if known and known.case_exact:
+        return lambda value: isinstance(value, str) and compare(value, wanted)
+    folded = fold(wanted)
+    return lambda value: isinstance(value, str) and compare(value.casefold(), folded)
+
+
+def _there(value: Any) -> bool:
+    """Return whether this is a value (RFC 7644 table 3): neither nothing nor empty."""
+    if isinstance(value, dict):
+        return any(_there(one) for one in value.values())
+    return value is not None and value not in ("", [])
+
+
+def _reader(
+    path: AttributePath, inside: Attribute | None = None
+) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """Return a function that returns all values of an attribute, or of one within another."""
+    schema, name, sub = path.schema, path.name, path.sub
+    known = inside.find(name) if inside else top(path)
+    get = member if known is None else _exactly
+    get_sub = _exactly if known and sub and known.find(sub) else member
+
+    def read(resource: Mapping[str, Any]) -> list[Any]:
+        source: Any = resource
+        if schema:
+            source = member(resource, schema)
+            if not isinstance(source, dict):
+                return []
+        found = get(source, name) if name else source
+        all_ = found if isinstance(found, list) else [] if found is None else [found]
+        if sub is None:
+            return all_
+        return [
+            value
+            for one in all_
+            if isinstance(one, dict) and (value := get_sub(one, sub)) is not None
+        ]
+
+    return read
+
+
+def _exactly(mapping: Mapping[str, Any], name: str) -> Any:
+    return mapping.get(name)
+
+
+def member(mapping: Mapping[str, Any], name: str) -> Any:
+    """Return a member by its name, in whatever case; None if there is no such member."""
+    found = mapping.get(name)
+    if found is None:
+        folded = name.casefold()
+        return next((value for key, value in mapping.items() if key.casefold() == folded), None)
+    return found
+
+
+def values(path: AttributePath, resource: Mapping[str, Any]) -> list[Any]:
+    """Return all values of an attribute of a resource."""
+    return _reader(path)(resource)

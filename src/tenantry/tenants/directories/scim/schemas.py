@@ -1,0 +1,429 @@
+"""Attributes as data: those of RFC 7643 sections 3 to 4, and the environment's own."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_RFC = "urn:ietf:params:scim:schemas:"
+CUSTOM_ID = f"{_RFC}extension:tenantry:2.0:User"
+# Attributes that an index holds.
+INDEXED = 256  # characters
+# The longest path of ours is far shorter.
+_LONGEST_PATH = 1000
+_NAME = re.compile(r"([A-Za-z$][A-Za-z0-9_$-]*)(?:\.([A-Za-z$][A-Za-z0-9_$-]*))?")
+# A URN as it is with its version and the name of its resource, then maybe an attribute.
+VERSIONED = re.compile(r"(.+:[0-9]+(?:\.[0-9]+)*:[A-Za-z0-9_-]+)(?::(.*))?", re.DOTALL)
+
+
+def fold(text: str) -> str:
+    """Return what a text is compared by where case does not count; parts fold as the whole does."""
+    return text.casefold()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """One attribute with its characteristics (RFC 7643 section 7).
+
+    A type of "any" takes all JSON: it is ours, for a custom attribute that is an object.
+    """
+
+    name: str
+    type: str = "string"
+    description: str = ""
+    multi_valued: bool = False
+    required: bool = False
+    canonical_values: tuple[str, ...] = ()
+    case_exact: bool = False
+    mutability: str = "readWrite"
+    returned: str = "default"
+    uniqueness: str = "none"
+    reference_types: tuple[str, ...] = ()
+    sub_attributes: tuple[Attribute, ...] = ()
+    longest: int = 0  # characters; 0 for as many as a document may have
+    _names: Mapping[str, Attribute] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the sub-attributes easy to find."""
+        object.__setattr__(self, "_names", _by_name(self.sub_attributes))
+
+    def find(self, name: str) -> Attribute | None:
+        """Return the sub-attribute of a name, in whatever case."""
+        return self._names.get(name) or self._names.get(name.casefold())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """Attributes under one URN (RFC 7643 section 7)."""
+
+    id: str
+    name: str
+    description: str
+    attributes: tuple[Attribute, ...]
+    _names: Mapping[str, Attribute] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the attributes easy to find."""
+        object.__setattr__(self, "_names", _by_name(self.attributes))
+
+    def find(self, name: str) -> Attribute | None:
+        """Return the attribute of a name, in whatever case."""
+        return self._names.get(name) or self._names.get(name.casefold())
+
+
+@dataclass(frozen=True, slots=True)
+class AttributePath:
+    """An attribute, and maybe one of its sub-attributes (RFC 7644 section 3.10).
+
+    Attributes of core schemas and those of all resources have no schema. A name that we know is in
+    its canonical spelling. An empty name is the whole extension.
+    """
+
+    schema: str | None
+    name: str
+    sub: str | None = None
+
+    def __str__(self) -> str:
+        """Return it as filters and patches have it."""
+        name = f"{self.schema}:{self.name}".removesuffix(":") if self.schema else self.name
+        return f"{name}.{self.sub}" if self.sub else name
+
+
+def _by_name(attributes: Sequence[Attribute]) -> dict[str, Attribute]:
+    """Return attributes by their names, and by these without case; the first of two has it."""
+    names: dict[str, Attribute] = {}
+    for one in reversed(attributes):
+        names[one.name.casefold()] = one
+    return names | {one.name: one for one in reversed(attributes)}
+
+
+def _texts(**described: str) -> tuple[Attribute, ...]:
+    return tuple(Attribute(name=name, description=text) for name, text in described.items())
+
+
+def _list(
+    name: str,
+    description: str,
+    *types: str,
+    value: Attribute | None = None,
+    sub_attributes: tuple[Attribute, ...] | None = None,
+) -> Attribute:
+    """Return a multi-valued attribute with the usual sub-attributes (RFC 7643 section 2.4)."""
+    own = sub_attributes or (
+        value or Attribute(name="value", description="The value itself."),
+        Attribute(name="display", description="The value for people to read."),
+    )
+    usual = (
+        Attribute(name="type", description="Its use.", canonical_values=types),
+        Attribute(name="primary", type="boolean", description="The preferred one; one at most."),
+    )
+    return Attribute(
+        name=name,
+        type="complex",
+        description=description,
+        multi_valued=True,
+        sub_attributes=(*own, *usual),
+    )
+
+
+def _reference(
+    name: str, description: str, *types: str, mutability: str = "readWrite"
+) -> Attribute:
+    return Attribute(
+        name=name,
+        type="reference",
+        description=description,
+        reference_types=types,
+        case_exact=True,
+        mutability=mutability,
+    )
+
+
+READ_ONLY = "readOnly"
+# Of all resources (section 3.1); they stand in no schema.
+COMMON = (
+    _reference("schemas", "URNs of the schemas that the resource has attributes of.", "uri"),
+    Attribute(
+        name="id", case_exact=True, mutability=READ_ONLY, returned="always", uniqueness="server"
+    ),
+    Attribute(name="externalId", case_exact=True, longest=INDEXED),
+    Attribute(
+        name="meta",
+        type="complex",
+        mutability=READ_ONLY,
+        sub_attributes=(
+            Attribute(name="resourceType", case_exact=True, mutability=READ_ONLY),
+            Attribute(name="created", type="dateTime", mutability=READ_ONLY),
+            Attribute(name="lastModified", type="dateTime", mutability=READ_ONLY),
+            _reference("location", "", "uri", mutability=READ_ONLY),
+            Attribute(name="version", case_exact=True, mutability=READ_ONLY),
+        ),
+    ),
+)
+
+_PHONES = ("work", "home", "mobile", "fax", "pager", "other")
+_MESSENGERS = ("aim", "gtalk", "icq", "xmpp", "msn", "skype")
+# A password is no attribute of ours: it is never kept.
+USER = Schema(
+    id=f"{_RFC}core:2.0:User",
+    name="User",
+    description="User Account",
+    attributes=(
+        Attribute(
+            name="userName",
+            description="The name that the provider knows the person by, unique in its directory.",
+            required=True,
+            uniqueness="server",
+            longest=INDEXED,
+        ),
+        Attribute(
+            name="name",
+            type="complex",
+            description="The parts of the person's name.",
+            sub_attributes=_texts(
+                formatted="The whole name, as it is shown.",
+                familyName="The family name.",
+                givenName="The given name.",
+                middleName="The middle names.",
+                honorificPrefix="A title before the name.",
+                honorificSuffix="A title after the name.",
+            ),
+        ),
+        Attribute(
+            name="displayName", description="The name that people are shown.", longest=INDEXED
+        ),
+        *_texts(nickName="The name that friends use."),
+        _reference("profileUrl", "A page about the person.", "external"),
+        *_texts(
+            title="The position, as Vice President.",
+            userType="The relation to the organization, as Employee.",
+            preferredLanguage="Languages to write to the person in (RFC 9110 section 12.5.4).",
+            locale="How dates and numbers are written for the person, as en-US.",
+            timezone="The time zone, as Europe/Paris.",
+        ),
+        Attribute(
+            name="active", type="boolean", description="The person may use what is provisioned."
+        ),
+        _list(
+            "emails",
+            "E-mail addresses.",
+            *("work", "home", "other"),
+            value=Attribute(name="value", description="The address.", longest=INDEXED),
+        ),
+        _list("phoneNumbers", "Telephone numbers.", *_PHONES),
+        _list("ims", "Addresses of instant messengers.", *_MESSENGERS),
+        _list(
+            "photos",
+            "Pictures of the person.",
+            *("photo", "thumbnail"),
+            value=_reference("value", "The picture's address.", "external"),
+        ),
+        _list(
+            "addresses",
+            "Postal addresses.",
+            *("work", "home", "other"),
+            sub_attributes=_texts(
+                formatted="The whole address, as it stands on a letter.",
+                streetAddress="Street and number; may have several lines.",
+                locality="The city.",
+                region="The state or region.",
+                postalCode="The postal code.",
+                country="The country (ISO 3166-1 alpha-2).",
+            ),
+        ),
+        Attribute(
+            name="groups",
+            type="complex",
+            description="Groups that the person is a member of; changed at the group.",
+            multi_valued=True,
+            mutability=READ_ONLY,
+            sub_attributes=(
+                Attribute(
+                    name="value",
+                    description="The group's id.",
+                    case_exact=True,
+                    mutability=READ_ONLY,
+                ),
+                _reference("$ref", "The group's address.", "Group", mutability=READ_ONLY),
+                Attribute(name="display", description="The group's name.", mutability=READ_ONLY),
+                Attribute(
+                    name="type",
+                    description="How the person belongs to it.",
+                    canonical_values=("direct",),
+                    mutability=READ_ONLY,
+                ),
+            ),
+        ),
+        _list("entitlements", "Things that the person has a right to."),
+        _list("roles", "Roles that the provider gives the person."),
+        _list(
+            "x509Certificates",
+            "Certificates, DER in base 64.",
+            value=Attribute(
+                name="value", type="binary", description="The certificate.", case_exact=True
+            ),
+        ),
+    ),
+)
+ENTERPRISE = Schema(
+    id=f"{_RFC}extension:enterprise:2.0:User",
+    name="EnterpriseUser",
+    description="Enterprise User",
+    attributes=(
+        *_texts(
+            employeeNumber="What the organization counts the person by.",
+            costCenter="The cost center.",
+            organization="The organization.",
+            division="The division.",
+            department="The department.",
+        ),
+        Attribute(
+            name="manager",
+            type="complex",
+            description="The person's manager.",
+            sub_attributes=(
+                Attribute(name="value", description="The manager's id.", case_exact=True),
+                _reference("$ref", "The manager's address.", "User"),
+                Attribute(
+                    name="displayName",
+                    description="The manager's name.",
+                    mutability=READ_ONLY,
+                ),
+            ),
+        ),
+    ),
+)
+GROUP = Schema(
+    id=f"{_RFC}core:2.0:Group",
+    name="Group",
+    description="Group",
+    attributes=(
+        Attribute(
+            name="displayName",
+            description="The name that people are shown.",
+            required=True,
+            longest=INDEXED,
+        ),
+        Attribute(
+            name="members",
+            type="complex",
+            description="The people in it.",
+            multi_valued=True,
+            sub_attributes=(
+                Attribute(
+                    name="value",
+                    description="The person's id.",
+                    case_exact=True,
+                    mutability="immutable",
+                ),
+                _reference("$ref", "The person's address.", "User", mutability="immutable"),
+                Attribute(name="display", description="The person's name.", mutability=READ_ONLY),
+                Attribute(
+                    name="type",
+                    description="The kind of member.",
+                    canonical_values=("User",),
+                    mutability="immutable",
+                ),
+            ),
+        ),
+    ),
+)
+
+MEMBERS = GROUP.find("members")
+# Attributes without a schema: no two resources spell one name differently.
+_CORE = _by_name((*COMMON, *GROUP.attributes, *USER.attributes))
+_BY_URN = {schema.id: schema for schema in (USER, GROUP, ENTERPRISE)}
+KNOWN = frozenset({*_BY_URN, CUSTOM_ID})
+_URNS = {urn.casefold(): urn for urn in (*_BY_URN, CUSTOM_ID)}
+_TYPES = {"STRING": "string", "NUMBER": "decimal", "BOOL": "boolean", "OBJECT": "any"}
+
+
+def custom(datatypes: Mapping[str, str]) -> Schema:
+    """Return the schema of the environment's own attributes: their keys with their datatypes.
+
+    Datatypes are those of the contract: STRING, NUMBER, BOOL, ARRAY (of texts), OBJECT.
+    """
+    return Schema(
+        id=CUSTOM_ID,
+        name="CustomUser",
+        description="Attributes of this environment",
+        attributes=tuple(
+            Attribute(
+                name=key,
+                type=_TYPES.get(datatype, "string"),
+                description="An attribute of this environment.",
+                multi_valued=datatype == "ARRAY",
+            )
+            for key, datatype in datatypes.items()
+        ),
+    )
+
+
+def attribute_path(text: str) -> AttributePath:
+    """Return the path that a text says: an attribute with or without URN, or an extension's URN.
+
+    Raises:
+        ValueError: it is no path.
+
+    """
+    return _resolved(text)[0]
+
+
+def definition(path: AttributePath) -> Attribute | None:
+    """Return what we know of the attribute that a path leads to, the last one of it."""
+    return _resolved(str(path))[2]
+
+
+def top(path: AttributePath) -> Attribute | None:
+    """Return what we know of the attribute that a path begins with."""
+    return _resolved(str(path))[1]
+
+
+# Providers ask for some dozens of paths; nobody may fill the memory with others.
+@functools.lru_cache(maxsize=512)
+def _resolved(text: str) -> tuple[AttributePath, Attribute | None, Attribute | None]:
+    if len(text) > _LONGEST_PATH:
+        raise ValueError("is no attribute: too long")
+    urn, name = _split(text)
+    if urn and not name:
+        return AttributePath(urn, ""), None, None
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise ValueError("is no attribute")
+    first, second = found.groups()
+    if urn:
+        schema = _BY_URN.get(urn)
+        known = schema.find(first) if schema else None
+        if schema is USER or schema is GROUP:
+            urn, known = None, known or _CORE.get(first.casefold())
+    else:
+        known = _CORE.get(first) or _CORE.get(first.casefold())
+        if known is None and (known := ENTERPRISE.find(first)):
+            urn = ENTERPRISE.id
+    if known is None:
+        return AttributePath(urn, first, second), None, None
+    if second is None:
+        return AttributePath(urn, known.name), known, known
+    leaf = known.find(second)
+    return AttributePath(urn, known.name, leaf.name if leaf else second), known, leaf
+
+
+def _split(text: str) -> tuple[str | None, str]:
+    """Return the schema's URN, in its canonical spelling where we know it, and the rest."""
+    if ":" not in text:
+        return None, text
+    for urn, spelled in _URNS.items():
+        if text[: len(urn)].casefold() == urn and text[len(urn) : len(urn) + 1] in {"", ":"}:
+            return spelled, text[len(urn) + 1 :]
+    if re.search(r"[\s\"\[\]()]", text):
+        raise ValueError("is no attribute")
+    versioned = VERSIONED.fullmatch(text)
+    if versioned:
+        return versioned[1], versioned[2] or ""
+    urn, _, name = text.rpartition(":")
+    return urn, name
