@@ -19,13 +19,13 @@ USER = {
 }
 
 
-def operations(*sent):
-    return patches.parse({"Operations": list(sent)})
+def operations(sent):
+    return patches.parse({"Operations": sent})
 
 
-def patched(*sent, document=USER):
+def patched(sent, document=USER):
     before = copy.deepcopy(document)
-    after = patches.apply_to_user(document, operations(*sent), id="diruser_1")
+    after = patches.apply_to_user(document, operations(sent), id="diruser_1")
     assert document == before
     return after
 
@@ -71,7 +71,7 @@ def op(name, path=None, value=None):
     ],
 )
 def test_what_providers_send_is_done(sent, changed):
-    after = patched(*sent)
+    after = patched(sent)
     expected = {**USER, **changed}
     assert after == {name: value for name, value in expected.items() if value is not None}
 
@@ -92,7 +92,7 @@ def test_what_providers_send_is_done(sent, changed):
 )
 def test_what_cannot_be_done_is_refused(sent, scim_type):
     with pytest.raises(Fault) as refused:
-        patched(sent)
+        patched([sent])
     assert (refused.value.status, refused.value.scim_type) == (400, scim_type)
 
 
@@ -111,6 +111,6 @@ def test_what_cannot_be_done_is_refused(sent, scim_type):
     ],
 )
 def test_members_are_steps(sent, steps):
-    patch = patches.read_group_patch(operations(*sent), id="dirgroup_1")
+    patch = patches.read_group_patch(operations(sent), id="dirgroup_1")
     assert patch.member_steps == steps
     assert patch.apply({"displayName": "n"}) == {"displayName": "n"}

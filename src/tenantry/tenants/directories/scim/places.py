@@ -29,8 +29,8 @@ _SCHEMAS = _COMMON["schemas"]
 class Place:
     """Where in a document a value stands, and what we know of its attribute.
 
-    The URN is that of an extension, or "". Without a name this is the extension as a whole. There is
-    no definition of attributes in an extension that we do not know, and of sub-attributes of a
+    The URN is that of an extension, or "". Without a name this is the extension as a whole. There
+    is no definition of attributes in an extension that we do not know, and of sub-attributes of a
     custom attribute that is an object.
     """
 
