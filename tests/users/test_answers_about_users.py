@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from tenantry.db.pages import Page
 from tenantry.doors.transport import rest
 from tenantry.gen.scalekit.v1.users import users_pb as pb
+from tenantry.identity.connections.model import PROVIDERS
 from tenantry.tenants.roles.catalogue import HeldRole
 from tenantry.tenants.users import rpc
+from tenantry.tenants.users.external_identities import OAUTH, ExternalIdentity
 from tenantry.tenants.users.model import (
     ACTIVE,
     INACTIVE,
@@ -76,6 +78,18 @@ USERS = st.builds(
     create_time=TIME,
     update_time=TIME,
     memberships=st.lists(MEMBERSHIPS, max_size=2),
+    external_identities=st.lists(
+        st.builds(
+            ExternalIdentity,
+            connection_id=TEXT,
+            connection_type=st.sampled_from([OAUTH, "OIDC", "SAML"]),
+            connection_provider=st.sampled_from(PROVIDERS),
+            connection_user_id=TEXT,
+            create_time=TIME,
+            last_login_time=TIME,
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
+    from tenantry.tenants.users.external_identities import ExternalIdentity
 
 users = Table(
     "users",
@@ -210,6 +211,7 @@ class User:
     update_time: int
     sub: str | None = None
     memberships: list[Membership] = field(default_factory=list)  # the oldest first
+    external_identities: tuple[ExternalIdentity, ...] = ()  # the oldest first
 
     @classmethod
     def new(

@@ -1,4 +1,4 @@
-"""Reading users with their memberships: one statement in any case.
+"""Reading users with their memberships and accounts at providers: one statement in any case.
 
 A user's memberships come as one JSON column that the database builds, with the ids of the roles
 in it. Their names and permissions are remembered by `tenantry.tenants.roles.catalogue`.
@@ -17,6 +17,7 @@ from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.roles.model import role_holders
+from tenantry.tenants.users import external_identities
 from tenantry.tenants.users.model import (
     INVITE_EXPIRED,
     PENDING_INVITE,
@@ -46,9 +47,9 @@ COLUMNS = [column for column in users.c if column is not users.c.password_hash]
 
 
 def with_memberships(*, of_one: bool) -> Select[Any]:
-    """Return all users, to be narrowed, each with the column `memberships`.
+    """Return all users, to be narrowed, with the columns `memberships` and `external_identities`.
 
-    Those are the oldest `most` of the user, or that of one `organization_id`: parameters.
+    Memberships are the oldest `most` of the user, or that of one `organization_id`: parameters.
     """
     narrowed = select(memberships).where(_m.user_id == users.c.id).correlate(users)
     if of_one:
@@ -78,6 +79,7 @@ def with_memberships(*, of_one: bool) -> Select[Any]:
     return select(
         *COLUMNS,
         listed.label("memberships"),
+        external_identities.listed(of_one=of_one).label("external_identities"),
         catalogue.version.label("version"),
     )
 
@@ -150,6 +152,8 @@ async def users_of(db: Session, rows: Sequence[Row]) -> list[User]:
             some = of_user[start : start + _AT_ONCE]
             user.memberships += [_membership(user.id, place, known, at) for place in some]
         user.memberships.sort(key=_by_id)
+        if known_there := row["external_identities"]:
+            user.external_identities = external_identities.read(from_json(known_there))
         found.append(user)
     return found
 

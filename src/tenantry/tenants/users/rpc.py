@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.answer import Answer
+from tenantry.gen.scalekit.v1.commons import commons_pb
 from tenantry.gen.scalekit.v1.commons.commons_pb import (
     MembershipStatus,
     OrganizationMembership,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.pages import Page
     from tenantry.tenants.roles.catalogue import HeldRole
+    from tenantry.tenants.users.external_identities import ExternalIdentity
     from tenantry.tenants.users.model import Membership, User
 
 # The members of a profile: those that are one text, and those that are many values.
@@ -248,7 +250,41 @@ def _membership_members(membership: Membership) -> dict[str, Any]:
 def _profile(user: User) -> UserProfile:
     known = user.profile
     older = {old: known[new] for new, old in _OLDER.items() if new in known}
-    return UserProfile(id=user.profile_id, email_verified=user.email_verified, **known, **older)
+    return UserProfile(
+        id=user.profile_id,
+        email_verified=user.email_verified,
+        external_identities=[_external_identity(one) for one in user.external_identities],
+        **known,
+        **older,
+    )
+
+
+def _external_identity(one: ExternalIdentity) -> commons_pb.ExternalIdentity:
+    return commons_pb.ExternalIdentity(
+        connection_id=one.connection_id,
+        connection_type=one.connection_type,
+        connection_provider=commons_pb.IdentityProviderType[one.connection_provider],
+        connection_user_id=one.connection_user_id,
+        is_social=one.is_social,
+        last_login_time=timestamp(one.last_login_time),
+        created_time=timestamp(one.create_time),
+        last_synced_time=timestamp(one.last_login_time),
+    )
+
+
+def _external_identity_members(one: ExternalIdentity) -> dict[str, Any]:
+    """Return the JSON of `_external_identity`."""
+    signed_in = proto_json(one.last_login_time)
+    return {
+        "connection_id": one.connection_id,
+        "connection_type": one.connection_type,
+        "connection_provider": one.connection_provider,
+        "connection_user_id": one.connection_user_id,
+        "is_social": one.is_social,
+        "last_login_time": signed_in,
+        "created_time": proto_json(one.create_time),
+        "last_synced_time": signed_in,
+    }
 
 
 def _profile_members(user: User) -> dict[str, Any]:
@@ -256,6 +292,9 @@ def _profile_members(user: User) -> dict[str, Any]:
     known = user.profile
     members = {"id": user.profile_id, **_EMPTY_PROFILE, **known}
     members["email_verified"] = user.email_verified
+    if user.external_identities:
+        shown = [_external_identity_members(one) for one in user.external_identities]
+        members["external_identities"] = shown
     for name, older in _OLDER.items():
         members[older] = members[name]
     return members

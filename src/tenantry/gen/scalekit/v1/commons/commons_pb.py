@@ -278,8 +278,8 @@ class UserProfile(Message[_UserProfileFields]):
             map<string, string> custom_attributes = 9;
             ```
         external_identities:
-            Accounts at identity providers that sign in as this person; set by the
-            server.
+            Accounts at identity providers that sign in as this person, the newest 100;
+            an organization sees those of its own connections and of the environment's.
 
             ```proto
             repeated scalekit.v1.commons.ExternalIdentity external_identities = 10;
@@ -481,7 +481,7 @@ class ExternalIdentity(Message[_ExternalIdentityFields]):
             optional google.protobuf.Timestamp created_time = 7;
             ```
         last_synced_time:
-            When the profile was last taken over from the identity provider.
+            When attributes were last taken over from the identity provider.
 
             ```proto
             optional google.protobuf.Timestamp last_synced_time = 8;

@@ -1,0 +1,78 @@
+"""The accounts at identity providers that sign in as a user, as far as a user shows them.
+
+The rooms `federation` and `connections` keep them. They stand above this one, so those of their
+columns that are read here are named anew, and nothing is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Text, bindparam, column, literal_column, or_, select, table
+
+from tenantry.db.schema import json_list, json_rows
+from tenantry.tenants.users.model import users
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+MOST = 100  # of a user; the newest
+OAUTH = "OAUTH"  # the type of connections to social providers
+
+IDENTITIES = table(
+    "federated_identities",
+    *(column(name, Text) for name in ("connection_id", "subject", "user_id")),
+    *(column(name, BigInteger) for name in ("create_time", "update_time")),
+)
+CONNECTIONS = table(
+    "connections",
+    *(column(name, Text) for name in ("id", "organization_id", "type", "provider")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalIdentity:
+    """One account at a provider; times in microseconds since 1970, UTC."""
+
+    connection_id: str
+    connection_type: str
+    connection_provider: str
+    connection_user_id: str  # NameID or sub
+    create_time: int
+    last_login_time: int
+
+    @property
+    def is_social(self) -> bool:
+        """Whether anybody may have such an account, in no organization."""
+        return self.connection_type == OAUTH
+
+
+def listed(*, of_one: bool) -> ColumnElement[Any]:
+    """Return those of each user as one column of JSON; of none NULL or an empty list.
+
+    With ``of_one`` those by the connections of one `organization_id`, a parameter, and by those of
+    the environment; what another organization's provider says is not this one's to see.
+    """
+    i, c = IDENTITIES.alias("i"), CONNECTIONS.alias("c")
+    shown = (
+        select(
+            *(i.c.connection_id, c.c.type, c.c.provider, i.c.subject),
+            *(i.c.create_time, i.c.update_time),
+        )
+        .join(c, c.c.id == i.c.connection_id)
+        .where(i.c.user_id == users.c.id)
+        .correlate(users)
+        .order_by(i.c.create_time.desc(), i.c.connection_id, i.c.subject)
+        .limit(literal_column(str(MOST)))
+    )
+    if of_one:
+        own = c.c.organization_id == bindparam("organization_id", type_=Text)
+        shown = shown.where(or_(own, c.c.organization_id.is_(None)))
+    return select(json_rows(json_list(*shown.subquery("shown").c))).scalar_subquery()
+
+
+def read(rows: list[list[Any]] | None) -> tuple[ExternalIdentity, ...]:
+    """Return the identities of this JSON, the oldest first."""
+    found = [ExternalIdentity(*row) for row in rows or ()]
+    return tuple(sorted(found, key=lambda one: (one.create_time, one.connection_id)))
