@@ -28,7 +28,7 @@ from tenantry.db.records import records, spelled
 from tenantry.db.statements import Statement, happened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Insert, ScalarSelect, Table
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -36,54 +36,66 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 
-_NUMBERS: list[Column[Any]] = [Column("key", Text), Column("n", BigInteger)]
-
-
 class Tally:
-    """The numbers of a table with a `slot` and `n`, by the key that this column has.
+    """The numbers of a table with a `slot` and `n`, by the key that these columns have.
 
-    A key of a statement is a parameter of it, or a name that is always the same.
+    A key of a statement is a parameter of it, or a name that is always the same; of several columns
+    it is one for each.
     """
 
-    def __init__(self, key: Column[str]) -> None:
-        self._table: Table = key.table
+    def __init__(self, *key: Column[str]) -> None:
+        self._table: Table = key[0].table
         self._key = key
-        given = records("given", _NUMBERS)
+        self._numbers: list[Column[Any]] = [
+            *(Column(column.name, Text) for column in key),
+            Column("n", BigInteger),
+        ]
+        *given, n = records("given", self._numbers).c
         # A condition, or SQLite would take the conflict for that of a join.
-        rows = select(given.c.key, self._free(given.c.key), given.c.n).where(true())
-        self._add = Statement(self._added(rows))
+        self._add = Statement(self._added(select(*given, self._free(given), n).where(true())))
 
-    def one_more(self, key: ColumnElement[str] | str) -> Insert:
+    def one_more(self, *key: ColumnElement[str] | str) -> Insert:
         """Return the further change of a statement that inserts a row of this key."""
         return self._step(key, 1)
 
-    def one_less(self, key: ColumnElement[str] | str) -> Insert:
+    def one_less(self, *key: ColumnElement[str] | str) -> Insert:
         """Return the further change of a statement that deletes a row of this key, or none."""
         return self._step(key, -1)
 
-    def of(self, key: ColumnElement[str] | str) -> ScalarSelect[int]:
+    def of(self, *key: ColumnElement[str] | str) -> ScalarSelect[int]:
         """Return the number of a key, NULL for one that was never counted."""
         total = select(cast(func.sum(self._table.c.n), BigInteger))
-        return total.where(self._key == _spelled(key)).scalar_subquery()
+        pairs = zip(self._key, map(_spelled, key), strict=True)
+        return total.where(*(column == value for column, value in pairs)).scalar_subquery()
 
-    async def add(self, db: Session, numbers: Mapping[str, int]) -> None:
-        """Add these to the numbers of these keys; in the transaction that changes the rows."""
-        rows = [{"key": key, "n": n} for key, n in sorted(numbers.items()) if n]
+    async def add(self, db: Session, numbers: Mapping[Any, int]) -> None:
+        """Add these to the numbers of these keys; in the transaction that changes the rows.
+
+        A key of several columns is a tuple.
+        """
+        names = [column.name for column in self._key]
+        rows = [
+            dict(zip(names, key if isinstance(key, tuple) else (key,), strict=True), n=n)
+            for key, n in sorted(numbers.items())
+            if n
+        ]
         if rows:
-            await db.fetch_all(self._add, given=spelled(_NUMBERS, rows))
+            await db.fetch_all(self._add, given=spelled(self._numbers, rows))
 
-    def _step(self, key: ColumnElement[str] | str, n: int) -> Insert:
-        one = _spelled(key), literal_column(str(n), BigInteger)
-        return self._added(select(one[0], self._free(one[0]), one[1]).where(happened()))
+    def _step(self, key: Sequence[ColumnElement[str] | str], n: int) -> Insert:
+        of = [_spelled(part) for part in key]
+        one = select(*of, self._free(of), literal_column(str(n), BigInteger))
+        return self._added(one.where(happened()))
 
     def _added(self, rows: Any) -> Insert:
-        added = insert(self._table).from_select([self._key.name, "slot", "n"], rows)
+        names = [*(column.name for column in self._key), "slot", "n"]
+        added = insert(self._table).from_select(names, rows)
         return added.on_conflict_do_update(
-            index_elements=[self._key, self._table.c.slot],
+            index_elements=[*self._key, self._table.c.slot],
             set_={"n": self._table.c.n + added.excluded.n},
         )
 
-    def _free(self, key: ColumnElement[str]) -> _free_slot:
+    def _free(self, key: Sequence[ColumnElement[str]]) -> _free_slot:
         return _free_slot(self._key, key)
 
 
@@ -96,15 +108,16 @@ class _free_slot(GenericFunction[int]):  # noqa: N801 - named as it reads in a s
 
     type = Integer()
 
-    def __init__(self, of: Column[str], key: ColumnElement[str]) -> None:
-        super().__init__(key)
+    def __init__(self, of: Sequence[Column[str]], key: Sequence[ColumnElement[str]]) -> None:
+        super().__init__(*key)
         self.of = of  # no part of the statement around it
 
 
 @compiles(_free_slot, "postgresql")
 def _free_slot_postgresql(element: _free_slot, compiler: SQLCompiler, **kw: Any) -> str:
-    key = compiler.process(element.clause_expr.element, **kw)
-    of = f"{element.of.table.name} AS t WHERE t.{element.of.name} = {key}"
+    pairs = zip(element.of, element.clauses, strict=True)
+    found = " AND ".join(f"t.{of.name} = {compiler.process(key, **kw)}" for of, key in pairs)
+    of = f"{element.of[0].table.name} AS t WHERE {found}"
     return (
         f"coalesce((SELECT t.slot FROM {of} LIMIT 1 FOR UPDATE SKIP LOCKED),"
         " CAST(floor(random() * 2147483647) AS integer))"

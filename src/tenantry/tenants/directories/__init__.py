@@ -4,4 +4,4 @@ Owns their tables, the rules of what such a change means for accounts and member
 language of SCIM (`scim`).
 """
 
-__all__ = ["model", "request_log"]
+__all__ = ["groups", "model", "people", "request_log", "searching"]

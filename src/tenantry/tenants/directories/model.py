@@ -25,6 +25,7 @@ from sqlalchemy import (
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
+from tenantry.db.tallies import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -237,6 +238,8 @@ directory_tallies = Table(
     _of_directory("directory_tallies"),
     info=of_organization(),
 )
+
+user_tally = Tally(directory_tallies.c.organization_id, directory_tallies.c.directory_id)
 
 # People whose events a change leaves to the worker, in the order of the ids.
 directory_changes = Table(

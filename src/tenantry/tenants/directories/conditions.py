@@ -1,0 +1,314 @@
+"""Filters as conditions of statements, as far as rows have what they ask for.
+
+A filter becomes a shape, which is the same for all filters of its kind, and the values that go
+into it: so a statement is made once for each shape. A shape leaves out the terms that rows cannot
+answer, and then finds more than the filter does, never less; documents decide the rest
+(`filters.matcher`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+
+from tenantry import email_addresses
+from tenantry.tenants.directories.holding import of_directory
+from tenantry.tenants.directories.model import (
+    directory_emails,
+    directory_groups,
+    directory_members,
+    directory_users,
+)
+from tenantry.tenants.directories.scim import filters
+from tenantry.tenants.directories.scim.faults import Fault
+from tenantry.tenants.directories.scim.filters import (
+    And,
+    Compare,
+    Not,
+    Present,
+    ValuePath,
+)
+from tenantry.tenants.directories.scim.schemas import AttributePath, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.sql.compiler import SQLCompiler
+
+    from tenantry.tenants.directories.scim.filters import Filter
+
+# ("and" | "or", shapes), ("not", shape), ("true",), (field, operator, number of its value)
+Shape: TypeAlias = tuple[Any, ...]
+
+_u, _g, _m, _e = directory_users.c, directory_groups.c, directory_members.c, directory_emails.c
+_ORDERS = {"gt": "__gt__", "ge": "__ge__", "lt": "__lt__", "le": "__le__"}
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A column that an attribute is found by, and what its values are compared as."""
+
+    column: Column[Any]
+    spelled: Callable[[Any], Any] = _as_it_is
+    always: bool = True  # each row has a value; one without has NULL, or ""
+    # Where the values are rows of another table: the column there that says whose they are.
+    owner: Column[str] | None = None
+    joined: tuple[Column[str], Column[str]] | None = None
+
+    @property
+    def is_text(self) -> bool:
+        return isinstance(self.column.type, Text)
+
+
+def _names(table: Table) -> dict[str, _Field]:
+    return {
+        "id": _Field(table.c.id),
+        "externalId": _Field(table.c.external_id, always=False),
+        "displayName": _Field(table.c.display_name_key, fold, always=table is directory_groups),
+        "meta.lastModified": _Field(table.c.update_time, filters.microseconds),
+        "meta.created": _Field(table.c.create_time, filters.microseconds),
+    }
+
+
+_USER = {
+    **_names(directory_users),
+    "userName": _Field(_u.user_name_key, fold),
+    "active": _Field(_u.active),
+    "emails.value": _Field(
+        _e.email_key, email_addresses.key, always=False, owner=_e.directory_user_id
+    ),
+    "groups.value": _Field(_m.directory_group_id, always=False, owner=_m.directory_user_id),
+    "groups.display": _Field(
+        _g.display_name_key,
+        fold,
+        always=False,
+        owner=_m.directory_user_id,
+        joined=(_g.id, _m.directory_group_id),
+    ),
+}
+_GROUP = {
+    **_names(directory_groups),
+    "members.value": _Field(_m.directory_user_id, always=False, owner=_m.directory_group_id),
+}
+_FIELDS = {directory_users.name: _USER, directory_groups.name: _GROUP}
+
+
+@dataclass(slots=True)
+class Narrowed:
+    """A filter as far as rows can answer it: a shape with its values, or None for nothing."""
+
+    table: Table
+    shape: Shape | None = None
+    values: list[Any] = field(default_factory=list)
+    exact: bool = True  # the shape finds what the filter finds
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The bind parameters of the shape's condition."""
+        return {f"v{number}": value for number, value in enumerate(self.values)}
+
+
+def narrowed(table: Table, filter_: Filter | None) -> Narrowed:
+    """Return what the rows of people, or of groups, can say of a filter.
+
+    Raises:
+        Fault: 400 invalidFilter: it asks for what groups do not know of their members.
+
+    """
+    found = Narrowed(table)
+    if filter_ is not None:
+        found.shape, found.exact = _Reader(found).shape_of(filter_)
+    return found
+
+
+class _Reader:
+    """Makes shapes of the parts of a filter, and collects their values."""
+
+    def __init__(self, found: Narrowed) -> None:
+        self._table = found.table
+        self._values = found.values
+        self._fields = _FIELDS[found.table.name]
+
+    def shape_of(self, filter_: Filter) -> tuple[Shape | None, bool]:
+        """Return the shape of a filter, and whether it finds exactly what that does."""
+        if isinstance(filter_, Compare | Present):
+            shape = self._term(filter_)
+            return shape, shape is not None
+        if isinstance(filter_, ValuePath):
+            return self._of_values(filter_)
+        if isinstance(filter_, Not):
+            shape, exact = self.shape_of(filter_.part)
+            # Of more than is found, the opposite is less than is to be found.
+            return (("not", shape), True) if shape and exact else (None, False)
+        parts = [self.shape_of(part) for part in filter_.parts]
+        shapes = tuple(shape for shape, _ in parts if shape is not None)
+        exact = len(shapes) == len(parts) and all(exact for _, exact in parts)
+        if isinstance(filter_, And):
+            return (("and", shapes), exact) if shapes else (None, False)
+        return (("or", shapes), exact) if len(shapes) == len(parts) else (None, False)
+
+    def _of_values(self, filter_: ValuePath) -> tuple[Shape | None, bool]:
+        name = filter_.path.name
+        if isinstance(filter_.filter, Compare | Present):
+            shape = self._term(filter_.filter, of=name)
+            if shape is not None:
+                return shape, True
+        if f"{name}.value" not in self._fields or filter_.path.schema:
+            return None, False
+        parts = filter_.filter.parts if isinstance(filter_.filter, And) else ()
+        shapes = [
+            shape
+            for part in parts
+            if isinstance(part, Compare) and (shape := self._term(part, of=name)) is not None
+        ]
+        if shapes:
+            return ("and", tuple(shapes)), False
+        self._refuse_of_members(filter_.path)
+        return None, False
+
+    def _term(self, term: Compare | Present, *, of: str = "") -> Shape | None:
+        path = AttributePath(None, of, term.path.name) if of else term.path
+        name = f"{path.name}.{path.sub}" if path.sub else path.name
+        if isinstance(term, Present) and f"{name}.value" in self._fields:
+            name += ".value"
+        known = None if path.schema else self._fields.get(name)
+        if known is None:
+            self._refuse_of_members(path)
+            return None
+        if isinstance(term, Present):
+            return (name, "pr", None)
+        if term.value is None:
+            present = (name, "pr", None)
+            return present if term.op == "ne" else ("not", present)
+        return self._comparison(name, known, term.op, term.value)
+
+    def _comparison(self, name: str, known: _Field, op: str, value: Any) -> Shape | None:
+        of_boolean = isinstance(known.column.type, Boolean)
+        if isinstance(value, str) is of_boolean or (of_boolean and not isinstance(value, bool)):
+            return None
+        if not known.is_text and op in {"co", "sw", "ew"}:
+            return None
+        if known.column is _e.email_key and op not in {"eq", "ne"} and not value.isascii():
+            return None  # the keys have domains as DNS does
+        number = len(self._values)
+        self._values.append(known.spelled(value))
+        if op == "ne":
+            return ("not", (name, "eq", number))
+        return (name, op, number)
+
+    def _refuse_of_members(self, path: AttributePath) -> None:
+        if self._table is directory_groups and path.name == "members":
+            raise Fault(400, "invalidFilter", "Groups can be found by the value of a member alone.")
+
+
+def condition(table: Table, shape: Shape | None) -> ColumnElement[bool]:
+    """Return the condition of a shape; its values are the parameters v0, v1, …."""
+    if shape is None:
+        return true()
+    if shape[0] == "and":
+        return and_(true(), *(condition(table, part) for part in shape[1]))
+    if shape[0] == "or":
+        return or_(false(), *(condition(table, part) for part in shape[1]))
+    if shape[0] == "not":
+        return not_(condition(table, shape[1]))
+    name, op, number = shape
+    known = _FIELDS[table.name][name]
+    if known.owner is None:
+        return _test(known, op, number, nothing_is_false=True)
+    values = known.owner.table
+    found = select(known.owner).where(*of_directory(values), _test(known, op, number))
+    if known.joined:
+        there, here = known.joined
+        found = found.join(there.table, there == here).where(*of_directory(there.table))
+    return table.c.id.in_(found)
+
+
+def _test(
+    known: _Field, op: str, number: int | None, *, nothing_is_false: bool = False
+) -> ColumnElement[bool]:
+    column: Any = known.column
+    found: ColumnElement[bool]
+    if op == "pr":
+        if known.always or known.owner is not None:
+            return true()
+        return _there(column)
+    kind = Text() if known.is_text else column.type
+    value: Any = bindparam(
+        f"v{number}", type_=BigInteger() if isinstance(kind, BigInteger) else kind
+    )
+    if op == "eq":
+        found = column == value
+    elif op in _ORDERS:
+        found = getattr(_by_code(column) if known.is_text else column, _ORDERS[op])(value)
+    elif op == "co":
+        found = _place(column, value) > 0
+    elif op == "sw":
+        found = func.substr(column, 1, func.length(value)) == value
+    else:
+        start = func.length(column) - func.length(value) + 1
+        found = and_(start > 0, func.substr(column, start) == value)
+    if known.always or not nothing_is_false:
+        return found
+    # Two values: NULL is not equal, and the opposite of that is true.
+    return and_(_there(column), found)
+
+
+def _there(column: Column[Any]) -> ColumnElement[bool]:
+    return column.is_not(None) if column.nullable else column != ""
+
+
+class _by_code(GenericFunction[str]):  # noqa: N801 - named as they read in a statement
+    """A text, to be compared by the codes of its characters."""
+
+    inherit_cache = True
+    type = Text()
+
+
+@compiles(_by_code, "postgresql")
+def _by_code_postgresql(element: _by_code, compiler: SQLCompiler, **kw: Any) -> str:
+    return f'({compiler.process(element.clause_expr.element, **kw)} COLLATE "C")'
+
+
+@compiles(_by_code, "sqlite")
+def _by_code_sqlite(element: _by_code, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clause_expr.element, **kw)
+
+
+class _place(GenericFunction[int]):  # noqa: N801
+    """Where in a text a part of it stands; 0 for nowhere."""
+
+    inherit_cache = True
+    type = BigInteger()
+
+
+@compiles(_place, "postgresql")
+def _place_postgresql(element: _place, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"strpos({compiler.process(element.clause_expr.element, **kw)})"
+
+
+@compiles(_place, "sqlite")
+def _place_sqlite(element: _place, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"instr({compiler.process(element.clause_expr.element, **kw)})"

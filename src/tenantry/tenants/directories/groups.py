@@ -1,0 +1,327 @@
+"""Groups of a directory and their members, which are rows and never part of a document.
+
+A change of members is one statement that adds and one that removes, whatever their number; the row
+of their group is held meanwhile, so that two of them follow each other and none is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from dataclasses import replace as replaced
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, and_, bindparam, delete, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from tenantry import ids
+from tenantry.db.rows import bound, prefixed, revised
+from tenantry.db.schema import json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.directories import role_mapping
+from tenantry.tenants.directories.holding import (
+    GIVEN,
+    ID,
+    hold_group,
+    hold_names,
+    key,
+    not_found,
+    of_directory,
+)
+from tenantry.tenants.directories.model import (
+    DirectoryGroup,
+    directory_groups,
+    directory_members,
+    directory_users,
+)
+from tenantry.tenants.directories.scim import patches, resources
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.tenants.directories.model import Directory
+    from tenantry.tenants.directories.scim.patches import Operation
+    from tenantry.tenants.directories.scim.resources import GroupPayload
+
+_u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
+_KEY = "organization_id", "directory_id", "id"
+
+_p_key = [bindparam(f"p_{name}", type_=Text) for name in _KEY]
+_CREATE = Statement(insert(directory_groups).values(bound(directory_groups)).returning(_g.id))
+_this = _g.organization_id == _p_key[0], _g.directory_id == _p_key[1], _g.id == _p_key[2]
+_UPDATE = Statement(
+    update(directory_groups)
+    .where(*_this)
+    .values(bound(directory_groups, but=(*_KEY, "create_time")))
+    .returning(_g.id)
+)
+_DELETE = Statement(delete(directory_groups).where(*_this).returning(_g.id))
+_GET = Statement(select(directory_groups).where(*of_directory(directory_groups), _g.id == ID))
+
+_given = _u.id.in_(json_values(GIVEN))
+_known = select(_u.organization_id, _u.directory_id, ID, _u.id).where(
+    *of_directory(directory_users), _given
+)
+# Held against deletion while they become members: one that is being deleted is waited for, and
+# then is not there.
+_ADD = Statement(
+    insert(directory_members)
+    .from_select(list(_m), _known.order_by(_u.id).with_for_update(read=True, key_share=True))
+    .on_conflict_do_nothing()
+    .returning(_m.directory_user_id)
+)
+_KNOWN = Statement(select(_u.id).where(*of_directory(directory_users), _given))
+_members = *of_directory(directory_members), _m.directory_group_id == ID
+_REMOVE = Statement(
+    delete(directory_members)
+    .where(*_members, _m.directory_user_id.in_(json_values(GIVEN)))
+    .returning(_m.directory_user_id)
+)
+_KEEP = Statement(
+    delete(directory_members)
+    .where(*_members, _m.directory_user_id.not_in(json_values(GIVEN)))
+    .returning(_m.directory_user_id)
+)
+_display = func.coalesce(_u.document.op("->>")(literal_column("'displayName'")), _u.user_name)
+_MEMBERS = Statement(
+    select(_m.directory_user_id, _display.label("display"))
+    .join(
+        directory_users,
+        and_(*of_directory(directory_users), _u.id == _m.directory_user_id),
+    )
+    .where(*_members, _m.directory_user_id > bindparam("after", type_=Text))
+    .order_by(_m.directory_user_id)
+    .limit(bindparam("take"))
+)
+_GROUPS_OF = Statement(
+    select(_m.directory_user_id, _g.id, _g.display_name)
+    .join(
+        directory_groups,
+        and_(*of_directory(directory_groups), _g.id == _m.directory_group_id),
+    )
+    .where(*of_directory(directory_members), _m.directory_user_id.in_(json_values(GIVEN)))
+    .order_by(_m.directory_user_id, _g.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A group as a change has left it, and the members that were given and are not known."""
+
+    group: DirectoryGroup
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a group as the group shows it (RFC 7643 section 4.2)."""
+
+    id: str
+    display: str
+
+
+@dataclass(slots=True)
+class Steps:
+    """The result of steps that are made one after the other; each id is named once."""
+
+    only: bool = False  # those that join are all that remain
+    joining: dict[str, None] = field(default_factory=dict)  # in their order
+    leaving: dict[str, None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, steps: Iterable[tuple[str, Collection[str]]]) -> Steps:
+        """Return what these come to: "add" and "remove" some, "replace" by some, "clear"."""
+        all_ = cls()
+        for verb, given in steps:
+            if verb in {"replace", "clear"}:
+                all_ = cls(only=True)
+            joins = verb in {"add", "replace"}
+            for id_ in given:
+                (all_.joining if joins else all_.leaving)[id_] = None
+                (all_.leaving if joins else all_.joining).pop(id_, None)
+        return all_
+
+
+async def create(call: Call, directory: Directory, payload: GroupPayload) -> Changed:
+    """Create a group of a directory with its members; those that are not known are skipped.
+
+    Raises:
+        Fault: 404, the directory is not there any more.
+
+    """
+    at = now()
+    group = DirectoryGroup(
+        id=call.db.new_id(ids.DIRECTORY_GROUP),
+        organization_id=directory.organization_id,
+        directory_id=directory.id,
+        document=payload.document,
+        create_time=at,
+        update_time=at,
+        **resources.group_columns(payload.document),
+    )
+    given = dict.fromkeys(payload.members or ())
+    async with call.db.transaction() as db:
+        await hold_names(db, directory, "[]")
+        await db.apply(_CREATE, **prefixed(group.to_row()))
+        joined, skipped = await _add(db, group, given)
+        if joined:
+            group = replaced(group, member_count=len(joined))
+            await db.apply(_UPDATE, **prefixed(group.to_row()))
+        held = replaced(call, db=db)
+        await role_mapping.group_changed(held, directory, None, group, joined_ids=joined)
+    return Changed(group, skipped)
+
+
+async def get(db: Session, directory: Directory, id_: str) -> DirectoryGroup:
+    """Return a group.
+
+    Raises:
+        Fault: 404, there is no such group in this directory.
+
+    """
+    row = await db.fetch_one(_GET, id=id_, **key(directory))
+    if row is None:
+        raise not_found(id_)
+    return DirectoryGroup.from_row(row)
+
+
+async def replace(call: Call, directory: Directory, id_: str, payload: GroupPayload) -> Changed:
+    """Replace a group and its members (RFC 7644 section 3.5.1); without members it has none.
+
+    Raises:
+        Fault: 404, there is no such group in this directory.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    steps = Steps(only=True, joining=dict.fromkeys(payload.members or ()))
+    return await _changed(call, directory, id_, lambda _: payload.document, steps)
+
+
+async def patch(
+    call: Call, directory: Directory, id_: str, operations: Sequence[Operation]
+) -> Changed:
+    """Make these changes of a group and its members, all or none (RFC 7644 section 3.5.2).
+
+    Raises:
+        Fault: 404; or what `patches.read_group_patch` raises.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    read = patches.read_group_patch(operations, id=id_)
+    return await _changed(call, directory, id_, read.apply, Steps.of(read.member_steps))
+
+
+async def change_members(
+    call: Call,
+    directory: Directory,
+    id_: str,
+    *,
+    add: Collection[str] = (),
+    remove: Collection[str] = (),
+) -> Changed:
+    """Add these members to a group, and remove those.
+
+    Raises:
+        Fault: 404, there is no such group in this directory.
+
+    """
+    steps = Steps.of([("remove", remove), ("add", add)])
+    return await _changed(call, directory, id_, lambda document: document, steps)
+
+
+async def remove(call: Call, directory: Directory, id_: str) -> None:
+    """Delete a group; its members stay in the directory.
+
+    Raises:
+        Fault: 404, there is no such group in this directory.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        group = await hold_group(db, directory, id_)
+        call.expect(group.revision)
+        held = replaced(call, db=db)
+        left = await _ids(db, _KEEP, group, ())
+        # Its role assignments are still there, by which its meaning is known.
+        await role_mapping.group_changed(held, directory, group, None, left_ids=left)
+        await db.apply(_DELETE, **prefixed({"id": id_, **key(directory)}))
+
+
+async def members_of(
+    db: Session, directory: Directory, id_: str, *, after: str = "", take: int = 1000
+) -> list[Member]:
+    """Return members of a group by their ids, those behind ``after``, so many at most."""
+    rows = await db.fetch_all(_MEMBERS, id=id_, after=after, take=take, **key(directory))
+    return [Member(row["directory_user_id"], row["display"]) for row in rows]
+
+
+async def groups_of(
+    db: Session, directory: Directory, user_ids: Collection[str]
+) -> dict[str, list[Member]]:
+    """Return the groups of these people, by their ids; a person without any is left out."""
+    given = to_json(list(user_ids))
+    found: dict[str, list[Member]] = {}
+    for row in await db.fetch_all(_GROUPS_OF, given=given, **key(directory)):
+        shown = Member(row["id"], row["display_name"])
+        found.setdefault(row["directory_user_id"], []).append(shown)
+    return found
+
+
+async def _changed(
+    call: Call,
+    directory: Directory,
+    id_: str,
+    change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    steps: Steps,
+) -> Changed:
+    async with call.db.transaction() as db:
+        before = await hold_group(db, directory, id_)
+        call.expect(before.revision)
+        document = change(before.document)
+        left: tuple[str, ...] = ()
+        if steps.only or steps.leaving:
+            statement, given = (_KEEP, steps.joining) if steps.only else (_REMOVE, steps.leaving)
+            left = await _ids(db, statement, before, given)
+        joined, skipped = await _add(db, before, steps.joining)
+        if not (joined or left or document != before.document):
+            return Changed(before, skipped)
+        after = revised(
+            before,
+            document=document,
+            member_count=before.member_count + len(joined) - len(left),
+            **resources.group_columns(document),
+        )
+        await db.apply(_UPDATE, **prefixed(after.to_row()))
+        held = replaced(call, db=db)
+        await role_mapping.group_changed(
+            held, directory, before, after, joined_ids=joined, left_ids=left
+        )
+    return Changed(after, skipped)
+
+
+async def _add(
+    db: Session, group: DirectoryGroup, given: Collection[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Add members to a group that is held; return those that it did not have, and the unknown."""
+    if not given:
+        return (), ()
+    joined = await _ids(db, _ADD, group, given)
+    rest = set(given).difference(joined)
+    known = await _ids(db, _KNOWN, group, rest) if rest else ()
+    rest.difference_update(known)
+    return joined, tuple(id_ for id_ in given if id_ in rest)
+
+
+async def _ids(
+    db: Session, statement: Statement, group: DirectoryGroup, given: Collection[str]
+) -> tuple[str, ...]:
+    rows = await db.fetch_all(
+        statement,
+        organization_id=group.organization_id,
+        directory_id=group.directory_id,
+        id=group.id,
+        given=to_json(list(given)),
+    )
+    return tuple(row[0] for row in rows)

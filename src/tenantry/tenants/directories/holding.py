@@ -1,0 +1,152 @@
+"""Locks: the rows that a change of a directory holds until its transaction ends, and their order.
+
+First the organization and the directory, so that neither is deleted meanwhile; then groups, by
+their ids; then people, by their ids; then the accounts and memberships that a change is about. All
+who take them in this order wait for each other, and never in a circle. The deletion of a directory
+takes them so, too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Text, bindparam, select, true
+
+from tenantry.db.schema import json_values
+from tenantry.db.statements import Statement
+from tenantry.tenants.directories.model import (
+    DirectoryGroup,
+    DirectoryUser,
+    directories,
+    directory_groups,
+    directory_members,
+    directory_users,
+)
+from tenantry.tenants.directories.scim.faults import Fault
+from tenantry.tenants.organizations.model import organizations
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import ColumnElement, FromClause, Select, Table
+
+    from tenantry.db.engine import Session
+    from tenantry.tenants.directories.model import Directory
+
+ORGANIZATION_ID = bindparam("organization_id", type_=Text)
+DIRECTORY_ID = bindparam("directory_id", type_=Text)
+ID = bindparam("id", type_=Text)
+GIVEN = bindparam("given", type_=Text)  # ids, as a JSON array
+
+_u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
+
+
+def of_directory(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions that narrow a table to the rows of the directory in question."""
+    return table.c.organization_id == ORGANIZATION_ID, table.c.directory_id == DIRECTORY_ID
+
+
+def key(directory: Directory) -> dict[str, str]:
+    """Return the parameters of `of_directory`."""
+    return {"organization_id": directory.organization_id, "directory_id": directory.id}
+
+
+def _held_directory() -> FromClause:
+    # Others may refer to both meanwhile, and change them, but not delete them.
+    organization = (
+        select(organizations.c.id)
+        .where(organizations.c.id == ORGANIZATION_ID)
+        .with_for_update(read=True, key_share=True)
+        .cte("held_organization")
+    )
+    of_it = directories.c.organization_id == organization.c.id
+    return (
+        select(directories.c.id)
+        .select_from(organization.join(directories, of_it))
+        .where(directories.c.organization_id == ORGANIZATION_ID, directories.c.id == DIRECTORY_ID)
+        .with_for_update(read=True, key_share=True, of=directories)
+        .cte("held_directory")
+    )
+
+
+def _of_held(table: Table) -> Select[tuple[object, ...]]:
+    held = _held_directory()
+    return (
+        select(table)
+        .select_from(held.join(table, true()))
+        .where(*of_directory(table))
+        .with_for_update(of=table)
+    )
+
+
+_HOLD_USER = Statement(_of_held(directory_users).where(_u.id == ID))
+_HOLD_GROUP = Statement(_of_held(directory_groups).where(_g.id == ID))
+_HOLD_USERS = Statement(
+    _of_held(directory_users).where(_u.id.in_(json_values(GIVEN))).order_by(_u.id)
+)
+_groups_of_user = select(_m.directory_group_id).where(
+    *of_directory(directory_members), _m.directory_user_id == ID
+)
+_HOLD_GROUPS_OF = Statement(
+    _of_held(directory_groups).where(_g.id.in_(_groups_of_user)).order_by(_g.id)
+)
+_held = _held_directory()
+_others = select(_u.user_name_key).where(
+    *of_directory(directory_users), _u.user_name_key.in_(json_values(GIVEN))
+)
+_taken = _others.subquery("taken")
+_HOLD_NAMES = Statement(
+    select(_held.c.id, _taken.c.user_name_key).select_from(_held.outerjoin(_taken, true()))
+)
+
+
+def not_found(id_: str) -> Fault:
+    """Return the fault of a resource that is not there (RFC 7644 section 3.12)."""
+    return Fault(404, "", f"Resource {id_} not found")
+
+
+async def hold_user(db: Session, directory: Directory, id_: str) -> DirectoryUser:
+    """Return a person whom nobody else changes before this transaction ends.
+
+    Raises:
+        Fault: 404, there is no such person in this directory.
+
+    """
+    row = await db.fetch_one(_HOLD_USER, id=id_, **key(directory))
+    if row is None:
+        raise not_found(id_)
+    return DirectoryUser.from_row(row)
+
+
+async def hold_group(db: Session, directory: Directory, id_: str) -> DirectoryGroup:
+    """Return a group that, with its members, nobody else changes before this transaction ends.
+
+    Raises:
+        Fault: 404, there is no such group in this directory.
+
+    """
+    row = await db.fetch_one(_HOLD_GROUP, id=id_, **key(directory))
+    if row is None:
+        raise not_found(id_)
+    return DirectoryGroup.from_row(row)
+
+
+async def hold_groups_of(db: Session, directory: Directory, id_: str) -> set[str]:
+    """Hold all groups that this person is in, and return their ids."""
+    rows = await db.fetch_all(_HOLD_GROUPS_OF, id=id_, **key(directory))
+    return {row["id"] for row in rows}
+
+
+async def hold_names(db: Session, directory: Directory, given: str) -> Collection[str]:
+    """Hold a directory, and return which of these keys of user names it has already.
+
+    ``given`` is a JSON array.
+
+    Raises:
+        Fault: 404, the directory is not there any more.
+
+    """
+    rows = await db.fetch_all(_HOLD_NAMES, given=given, **key(directory))
+    if not rows:
+        raise not_found(directory.id)
+    return {row["user_name_key"] for row in rows if row["user_name_key"] is not None}

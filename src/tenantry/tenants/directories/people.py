@@ -1,0 +1,344 @@
+"""People of a directory: their rows, changed one at a time or many at once.
+
+Each change is one transaction with all that it means (`provisioning`), and holds what it changes in
+the order of `holding`. A change that leaves a document as it is makes no revision and no event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace as replaced
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import BigInteger, Text, bindparam, delete, select, true, update
+from sqlalchemy.dialects.postgresql import insert
+
+from tenantry import ids
+from tenantry.db.engine import DuplicateKey
+from tenantry.db.records import records, rows_of, spelled
+from tenantry.db.rows import bound, prefixed, revised
+from tenantry.db.schema import json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.errors import Busy
+from tenantry.tenants.directories import provisioning
+from tenantry.tenants.directories.holding import (
+    GIVEN,
+    ID,
+    hold_groups_of,
+    hold_names,
+    hold_user,
+    key,
+    not_found,
+    of_directory,
+)
+from tenantry.tenants.directories.model import (
+    DirectoryUser,
+    directory_emails,
+    directory_groups,
+    directory_members,
+    directory_users,
+    user_tally,
+)
+from tenantry.tenants.directories.scim import patches, resources
+from tenantry.tenants.directories.scim.faults import Fault
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.tenants.directories.model import Directory
+    from tenantry.tenants.directories.scim.patches import Operation
+    from tenantry.tenants.directories.scim.schemas import Schema
+
+# A transaction that met another one is made again, so often at most.
+ATTEMPTS = 3
+
+_T = TypeVar("_T")
+_u, _e, _g, _m = directory_users.c, directory_emails.c, directory_groups.c, directory_members.c
+_KEY = "organization_id", "directory_id", "id"
+
+_p_key = [bindparam(f"p_{name}", type_=Text) for name in _KEY]
+_addresses = json_values(bindparam("addresses", type_=Text)).subquery("addresses")
+_add_addresses = (
+    insert(directory_emails)
+    .from_select(
+        [_e.organization_id, _e.directory_id, _e.directory_user_id, _e.email_key],
+        # A condition, or SQLite would take the conflict for that of a join.
+        select(*_p_key, _addresses.c.value).where(true()),
+    )
+    .on_conflict_do_nothing()
+)
+_drop_addresses = delete(directory_emails).where(
+    _e.organization_id == _p_key[0],
+    _e.directory_id == _p_key[1],
+    _e.directory_user_id == _p_key[2],
+    _e.email_key.not_in(json_values(bindparam("addresses", type_=Text))),
+)
+_CREATE = Statement(
+    insert(directory_users).values(bound(directory_users)).returning(_u.id),
+    _add_addresses,
+    user_tally.one_more(*_p_key[:2]),
+)
+_this = _u.organization_id == _p_key[0], _u.directory_id == _p_key[1], _u.id == _p_key[2]
+_update = (
+    update(directory_users)
+    .where(*_this)
+    .values(bound(directory_users, but=(*_KEY, "create_time")))
+    .returning(_u.id)
+)
+_UPDATE = Statement(_update)
+_UPDATE_ALL = Statement(_update, _drop_addresses, _add_addresses)
+_DELETE = Statement(
+    delete(directory_users).where(*_this).returning(_u.id), user_tally.one_less(*_p_key[:2])
+)
+_GET = Statement(select(directory_users).where(*of_directory(directory_users), _u.id == ID))
+_GROUPS_OF = Statement(
+    select(_m.directory_group_id).where(
+        *of_directory(directory_members), _m.directory_user_id == ID
+    )
+)
+_LEAVE = Statement(
+    update(directory_groups)
+    .where(*of_directory(directory_groups), _g.id.in_(json_values(GIVEN)))
+    .values(
+        member_count=_g.member_count - 1,
+        revision=_g.revision + 1,
+        update_time=bindparam("now", type_=BigInteger),
+    )
+)
+# Many at once.
+_INSERT_ALL = Statement(
+    insert(directory_users).from_select(list(_u), rows_of("given", list(_u)).where(true()))
+)
+_emails = list(_e)
+_given_emails = records("given", _emails)
+_INSERT_ADDRESSES = Statement(
+    insert(directory_emails)
+    .from_select(_emails, select(*_given_emails.c).where(true()))
+    .on_conflict_do_nothing()
+)
+
+
+async def create(call: Call, directory: Directory, document: Mapping[str, Any]) -> DirectoryUser:
+    """Create a person of a directory, from what `resources.read_user` made of a payload.
+
+    Raises:
+        Fault: 409 uniqueness, another person of the directory has this userName; or what
+            `provisioning.person_changed` raises.
+
+    """
+    user = _new(call.db, directory, document)
+
+    async def attempt(held: Call) -> DirectoryUser:
+        if await hold_names(held.db, directory, to_json([user.user_name_key])):
+            raise _taken(user)
+        after = await _provisioned(held, directory, None, user)
+        try:
+            await held.db.apply(_CREATE, **_params(after))
+        except DuplicateKey:
+            raise _taken(user) from None
+        return after
+
+    return await _attempted(call, attempt)
+
+
+async def create_many(
+    call: Call, directory: Directory, documents: Sequence[Mapping[str, Any]]
+) -> list[DirectoryUser | Fault]:
+    """Create many people in one transaction; return each, or why it was refused.
+
+    Raises:
+        Fault: 404, the directory is not there any more.
+        errors.Busy: others have created the same people meanwhile, again and again.
+
+    """
+    users = [_new(call.db, directory, document) for document in documents]
+
+    async def attempt(held: Call) -> list[DirectoryUser | Fault]:
+        given = to_json([user.user_name_key for user in users])
+        taken = set(await hold_names(held.db, directory, given))
+        made: list[DirectoryUser | Fault] = []
+        for user in users:
+            if user.user_name_key in taken:
+                made.append(_taken(user))
+                continue
+            try:
+                made.append(await _provisioned(held, directory, None, user))
+                taken.add(user.user_name_key)
+            except Fault as fault:
+                made.append(fault)
+        await _insert_all(held.db, directory, [one for one in made if not isinstance(one, Fault)])
+        return made
+
+    return await _attempted(call, attempt)
+
+
+async def get(db: Session, directory: Directory, id_: str) -> DirectoryUser:
+    """Return a person.
+
+    Raises:
+        Fault: 404, there is no such person in this directory.
+
+    """
+    row = await db.fetch_one(_GET, id=id_, **key(directory))
+    if row is None:
+        raise not_found(id_)
+    return DirectoryUser.from_row(row)
+
+
+async def replace(
+    call: Call, directory: Directory, id_: str, document: Mapping[str, Any]
+) -> DirectoryUser:
+    """Replace all attributes of a person (RFC 7644 section 3.5.1).
+
+    Raises:
+        Fault: 404; 409 uniqueness; or what `provisioning.person_changed` raises.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    return await _changed(call, directory, id_, lambda _: document)
+
+
+async def patch(
+    call: Call,
+    directory: Directory,
+    id_: str,
+    operations: Sequence[Operation],
+    *,
+    custom: Schema | None = None,
+) -> DirectoryUser:
+    """Make these changes of a person, all or none (RFC 7644 section 3.5.2).
+
+    Raises:
+        Fault: 404; 409 uniqueness; what `patches.apply_to_user` or
+            `provisioning.person_changed` raises.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    return await _changed(
+        call,
+        directory,
+        id_,
+        lambda before: patches.apply_to_user(before, operations, custom=custom, id=id_),
+    )
+
+
+async def remove(call: Call, directory: Directory, id_: str) -> None:
+    """Delete a person, and its memberships of groups.
+
+    Raises:
+        Fault: 404, there is no such person in this directory.
+        errors.PreconditionFailed: If-Match names another revision.
+        errors.Busy: the person was added to one more group each time.
+
+    """
+
+    async def attempt(held: Call) -> None:
+        db = held.db
+        groups = await hold_groups_of(db, directory, id_)
+        user = await hold_user(db, directory, id_)
+        call.expect(user.revision)
+        rows = await db.fetch_all(_GROUPS_OF, id=id_, **key(directory))
+        left = [row["directory_group_id"] for row in rows]
+        if not groups.issuperset(left):
+            raise _Again  # it was added while we waited for it, and groups come before people
+        if left:
+            await db.fetch_all(_LEAVE, given=to_json(left), now=now(), **key(directory))
+        await db.apply(_DELETE, **prefixed({"id": id_, **key(directory)}))
+        await provisioning.person_changed(held, directory, user, None)
+
+    await _attempted(call, attempt)
+
+
+class _Again(Exception):
+    """Another transaction was faster: this one is undone, and made again."""
+
+
+async def _attempted(call: Call, attempt: Callable[[Call], Awaitable[_T]]) -> _T:
+    """Make a transaction, again where another one was faster.
+
+    Raises:
+        errors.Busy: each time.
+
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            async with call.db.transaction() as db:
+                return await attempt(replaced(call, db=db))
+        except (_Again, DuplicateKey):
+            continue
+    raise Busy
+
+
+async def _changed(
+    call: Call,
+    directory: Directory,
+    id_: str,
+    change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+) -> DirectoryUser:
+    async def attempt(held: Call) -> DirectoryUser:
+        before = await hold_user(held.db, directory, id_)
+        call.expect(before.revision)
+        document = change(before.document)
+        if document == before.document:
+            return before
+        user = revised(before, document=document, **resources.columns(document))
+        after = await _provisioned(held, directory, before, user)
+        moved = resources.addresses(document) != resources.addresses(before.document)
+        params = prefixed(after.to_row())
+        if moved:
+            params["addresses"] = to_json(resources.addresses(document))
+        try:
+            await held.db.apply(_UPDATE_ALL if moved else _UPDATE, **params)
+        except DuplicateKey:
+            raise _taken(user) from None
+        return after
+
+    return await _attempted(call, attempt)
+
+
+async def _provisioned(
+    call: Call, directory: Directory, before: DirectoryUser | None, user: DirectoryUser
+) -> DirectoryUser:
+    after = await provisioning.person_changed(call, directory, before, user)
+    assert after is not None  # it was not deleted
+    return after
+
+
+def _new(db: Session, directory: Directory, document: Mapping[str, Any]) -> DirectoryUser:
+    at = now()
+    return DirectoryUser(
+        id=db.new_id(ids.DIRECTORY_USER),
+        organization_id=directory.organization_id,
+        directory_id=directory.id,
+        document=document,
+        create_time=at,
+        update_time=at,
+        **resources.columns(document),
+    )
+
+
+def _params(user: DirectoryUser) -> dict[str, Any]:
+    params = prefixed(user.to_row())
+    params["addresses"] = to_json(resources.addresses(user.document))
+    return params
+
+
+def _taken(user: DirectoryUser) -> Fault:
+    return Fault(409, "uniqueness", f"another user has the userName {user.user_name!r}")
+
+
+async def _insert_all(db: Session, directory: Directory, users: Sequence[DirectoryUser]) -> None:
+    if not users:
+        return
+    rows = [user.to_row() for user in users]
+    addresses = [
+        {**key(directory), "directory_user_id": user.id, "email_key": address}
+        for user in users
+        for address in resources.addresses(user.document)
+    ]
+    await db.fetch_all(_INSERT_ALL, given=spelled(list(_u), rows))
+    if addresses:
+        await db.fetch_all(_INSERT_ADDRESSES, given=spelled(_emails, addresses))
+    await user_tally.add(db, {(directory.organization_id, directory.id): len(users)})
