@@ -13,7 +13,11 @@ from hosted import answered, heading
 from jwts_of_providers import private_key
 from oidc_sign_ins import local, oidc_connection, signed_in
 from openid_providers import CLIENT_ID, OpenIDProvider
+from saml_idps import SLO_URL, asked, saml_connection
 from signins import claims_of
+
+from tenantry.identity.federation import requests, sessions
+from tenantry.identity.federation.model import Identity
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 AFTER = "https://app.example.com/signed-out"
@@ -61,6 +65,66 @@ async def test_our_logout_goes_by_way_of_the_provider(place, application, visito
     assert back.headers["location"] == f"{AFTER}?state=s"
     again = await visitor.get(returned)
     assert (again.status_code, heading(again)) == (200, "You are signed out")
+
+
+async def also_by(place, tokens, conn):
+    """Note that a session goes with one at the provider of a further connection, used last."""
+    claims = claims_of(tokens["id_token"])
+    async with place.database.transaction() as db:
+        assert await sessions.keep(
+            db,
+            claims["sid"],
+            conn.id,
+            Identity(subject="x", email="ann@example.com", hint={"value": "x"}),
+            user_id=claims["sub"],
+            is_proved=True,
+            claims={},
+        )
+
+
+async def test_several_providers_are_visited_one_after_the_other(
+    place, application, visitor, provider
+):
+    conn = await oidc_connection(place, provider, settings={"idp_logout_required": True})
+    tokens = await signed_in(visitor, application, conn, provider)
+    wanted = {"idp_logout_required": True, "end_session_uri": f"{provider.issuer}/end?n=2"}
+    second = await oidc_connection(place, provider, settings=wanted, domain=False)
+    silent = await oidc_connection(place, provider, domain=False)
+    by_saml = await saml_connection(
+        place, idp_slo_required=True, idp_slo_request_binding="HTTP_POST"
+    )
+    for one in (second, silent, by_saml):
+        await also_by(place, tokens, one)
+    sent = await log_out(visitor, tokens)
+    # The newest three, the last one used first; of those one wants no visit.
+    told = asked(sent)
+    assert told.url == SLO_URL
+    way = await requests.take(place.database, told.relay_state)
+    url = urlsplit(way.facts["back"])
+    members = dict(parse_qsl(url.query))
+    assert url.geturl().startswith(f"{provider.issuer}/end?n=2&")
+    back = await visitor.get(
+        local(visitor, members["post_logout_redirect_uri"]) + "?state=" + members["state"]
+    )
+    assert back.headers["location"] == f"{AFTER}?state=s"
+
+
+async def test_a_provider_by_a_redirect_leads_on_to_the_next(place, application, visitor, provider):
+    conn = await oidc_connection(place, provider, settings={"idp_logout_required": True})
+    tokens = await signed_in(visitor, application, conn, provider)
+    second = await oidc_connection(
+        place, provider, settings={"idp_logout_required": True}, domain=False
+    )
+    await also_by(place, tokens, second)
+    at = (await log_out(visitor, tokens)).headers["location"]
+    for one in (second, conn):
+        members = dict(parse_qsl(urlsplit(at).query))
+        returned = members["post_logout_redirect_uri"]
+        assert at.startswith(f"{provider.issuer}/end?")
+        assert returned == f"{place.server.url}/sso/v1/oidc/{one.id}/logout/callback"
+        back = await visitor.get(f"{urlsplit(returned).path}?state={members['state']}")
+        at = back.headers["location"]
+    assert at == f"{AFTER}?state=s"
 
 
 async def test_a_logout_without_an_address_ends_on_our_own_page(

@@ -13,6 +13,7 @@ from saml_idps import SSO_URL, asked, post, provider, saml_connection, text_of
 from saml_provider import GOOD, NAMESPACES, SHA256, attribute, form, pair
 
 from tenantry.identity.connections.key_pairs import ensure
+from tenantry.identity.connections.saml import bindings
 from tenantry.identity.connections.saml.names import NameIDFormat
 from tenantry.identity.federation import requests
 from tenantry.times import MINUTE, now
@@ -71,6 +72,37 @@ async def test_the_browser_takes_a_request_along(place, application, visitor, bi
     by_form = root.find("ds:Signature", NAMESPACES)
     assert (by_form is not None) == (signed and binding == "HTTP_POST")
     assert ("Signature" in request.query) == (signed and binding == "HTTP_REDIRECT")
+
+
+@pytest.mark.parametrize("signed", [False, True])
+async def test_the_address_of_the_person_goes_along(place, application, visitor, signed):
+    conn = await saml_connection(place, want_request_signed=signed)
+    sent = await start(visitor, application, conn, login_hint="ann+1@acme.test")
+    location = sent.headers["location"]
+    assert location.endswith("&login_hint=ann%2B1%40acme.test")
+    assert asked(sent).root.get("Destination") == SSO_URL
+    if signed:
+        # With all of the query, as the provider gets it.
+        received = bindings.read_query(urlsplit(location).query, bindings.REQUEST)
+        certificate = (await ensure(place.database)).current.pair.certificate
+        received.verify([certificate], sha1=False)
+        assert "login_hint" not in received.octets.decode()
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ({"idp_sso_url": "https://idp.test/sso?login_hint=x%40y.test"}, "ann@acme.test"),
+        ({"idp_sso_request_binding": "HTTP_POST"}, "ann@acme.test"),
+        ({}, "a" * 300 + "@acme.test"),
+    ],
+    ids=["its own", "a form", "long"],
+)
+async def test_an_address_stays_here(place, application, visitor, settings, hint):
+    conn = await saml_connection(place, **settings)
+    request = asked(await start(visitor, application, conn, login_hint=hint))
+    assert hint.replace("@", "%40") not in request.url
+    assert request.url.count("login_hint") == str(settings).count("login_hint")
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -97,6 +97,7 @@ class Saml:
             await self._provider.side(connection),
             auth_request_id=waiting.id,
             force_authn="login" in params.prompt or params.max_age == 0,
+            login_hint=waiting.email or params.login_hint,
         )
         return self._send(request, sent)
 

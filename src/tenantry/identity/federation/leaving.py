@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tenantry.identity.federation.sessions import FederatedSession
     from tenantry.settings import Settings
 
+MOST = 3  # providers of one session that are visited
+
 
 class Leaving:
     """The logouts at providers that follow ours, in one process."""
@@ -31,14 +33,18 @@ class Leaving:
         """Return where the browser goes first, now that this session has ended; None for nowhere.
 
         The provider sends it back to us, and we on to ``back``: an address of ours, or one that
-        an application has registered. Of several providers it is the one that was used last.
+        an application has registered. Several providers are visited one after the other, up to
+        `MOST`, and the one that was used last comes first: should another keep the browser, that
+        one has been told. A message by a form can only be the first.
         """
-        for one in await sessions.of_session(self._db, session_id):
+        first = None
+        for one in reversed((await sessions.of_session(self._db, session_id))[:MOST]):
             connection = await reading.find(self._db, one.connection_id)
             sent = None if connection is None else await self._sent(connection, one, back)
             if sent is not None:
-                return sent
-        return None
+                first = sent
+                back = sent.url if sent.fields is None else back
+        return first
 
     async def _sent(
         self, connection: Connection, session: FederatedSession, back: str

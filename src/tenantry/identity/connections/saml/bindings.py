@@ -57,8 +57,13 @@ def redirect(
     *,
     relay_state: str | None,
     pair: SigningPair | None,
+    login_hint: str = "",
 ) -> str:
-    """Return the address that brings a message to `url`, signed over its query with `pair`."""
+    """Return the address that brings a message to `url`, signed over its query with `pair`.
+
+    SAML has no `login_hint`; Entra ID, Okta and others take one beside the message. It stands
+    behind the signature, which is over the parameters of SAML alone (Bindings 3.4.4.1).
+    """
     deflated = zlib.compress(parsing.serialize(message), wbits=-zlib.MAX_WBITS)
     query = f"{parameter}={quote(base64.b64encode(deflated), safe='')}"
     if relay_state:
@@ -67,6 +72,8 @@ def redirect(
         query += f"&SigAlg={quote(signatures.RSA_SHA256, safe='')}"
         signature = signatures.sign_octets(query.encode(), pair)
         query += f"&Signature={quote(signature, safe='')}"
+    if login_hint:
+        query += f"&login_hint={quote(login_hint, safe='')}"
     return f"{url}{'&' if '?' in url else '?'}{query}"
 
 

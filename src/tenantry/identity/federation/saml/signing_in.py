@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from tenantry import email_addresses, errors
 from tenantry.identity.connections.faults import evidenced
@@ -53,10 +54,12 @@ async def start(
     auth_request_id: str | None = None,
     test_id: str | None = None,
     force_authn: bool = False,
+    login_hint: str | None = None,
 ) -> Sent:
     """Begin a way to the identity provider; return where the browser goes.
 
-    ``force_authn`` asks for a new proof, whatever session there is (Core 3.4.1).
+    ``force_authn`` asks for a new proof, whatever session there is (Core 3.4.1). A ``login_hint``
+    goes with a redirect; the address of a form stays as the provider has it.
     """
     settings = side.settings
     force_authn = force_authn or settings.force_authn
@@ -83,9 +86,21 @@ async def start(
         return Sent(settings.idp_sso_url, fields)
     return Sent(
         bindings.redirect(
-            settings.idp_sso_url, REQUEST, message, relay_state=relay_state, pair=pair
+            settings.idp_sso_url,
+            REQUEST,
+            message,
+            relay_state=relay_state,
+            pair=pair,
+            login_hint=_hinted(settings.idp_sso_url, login_hint),
         )
     )
+
+
+def _hinted(url: str, login_hint: str | None) -> str:
+    """Return a hint for an address that has none of its own; one that is too long stays here."""
+    given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    has_room = "login_hint" not in given and len(login_hint or "") <= email_addresses.MAX
+    return login_hint or "" if has_room else ""
 
 
 async def receive(
