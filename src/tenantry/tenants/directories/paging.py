@@ -1,0 +1,183 @@
+"""People and groups as the API lists them: in pages, the newest first, with a total."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Text, and_, bindparam, func, select, true
+
+from tenantry.db import pages
+from tenantry.db.schema import from_json, json_list, json_rows
+from tenantry.db.statements import Statement
+from tenantry.tenants.directories.groups import Member
+from tenantry.tenants.directories.holding import DIRECTORY_ID, ORGANIZATION_ID, key, of_directory
+from tenantry.tenants.directories.model import (
+    DirectoryGroup,
+    DirectoryUser,
+    directory_groups,
+    directory_members,
+    directory_users,
+    user_tally,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import ColumnElement, Select, Subquery, Table
+
+    from tenantry.db.engine import Row, Session
+    from tenantry.db.pages import Page
+    from tenantry.tenants.directories.model import Directory
+
+_u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
+_GROUP_ID = bindparam("group_id", type_=Text)
+_UPDATED_AFTER = bindparam("updated_after", type_=BigInteger)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A person of a page, with its groups."""
+
+    user: DirectoryUser
+    groups: Sequence[Member]
+
+
+async def page_of_users(
+    db: Session,
+    directory: Directory,
+    *,
+    page_size: int,
+    page_token: str,
+    group_id: str = "",
+    updated_after: int | None = None,
+) -> Page[Listed]:
+    """Return one page of a directory's people, or of those in a group.
+
+    ``updated_after`` narrows it to those that were changed later than this, in microseconds since
+    1970; then 10,000 are counted at most. ``page_size`` 0 is the default of 10; more than 100 is
+    100. A group that is not there has nobody.
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this list.
+
+    """
+    listing = f"users of {directory.id} {group_id} {updated_after}"
+    position = pages.position(db, listing, page_size=page_size, page_token=page_token)
+    statement = _users(bool(group_id), updated_after is not None, position.direction)
+    params = {"group_id": group_id, "updated_after": updated_after}
+    return await _page(db, directory, position, statement, _listed, **params)
+
+
+async def page_of_groups(
+    db: Session,
+    directory: Directory,
+    *,
+    page_size: int,
+    page_token: str,
+    updated_after: int | None = None,
+) -> Page[DirectoryGroup]:
+    """Return one page of a directory's groups; see `page_of_users`.
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this list.
+
+    """
+    listing = f"groups of {directory.id} {updated_after}"
+    position = pages.position(db, listing, page_size=page_size, page_token=page_token)
+    statement = _groups(updated_after is not None, position.direction)
+    record = DirectoryGroup.from_row
+    return await _page(db, directory, position, statement, record, updated_after=updated_after)
+
+
+async def names_of_groups(db: Session, directory: Directory) -> list[Member]:
+    """Return the ids and names of all groups, by name."""
+    rows = await db.fetch_all(_NAMES, **key(directory))
+    return [Member(row["id"], row["display_name"]) for row in rows]
+
+
+async def _page(
+    db: Session,
+    directory: Directory,
+    position: pages.Position,
+    statement: Statement,
+    record: Callable[[Row], Any],
+    **params: Any,
+) -> Page[Any]:
+    rows = await db.fetch_all(statement, **key(directory), **position.params, **params)
+    total = int(rows[0]["total"] or 0) if rows else 0
+    return position.page(rows, total).of(record)
+
+
+def _listed(row: Row) -> Listed:
+    groups = [Member(*one) for one in sorted(from_json(row["groups"] or "[]"))]
+    return Listed(DirectoryUser.from_row(row), groups)
+
+
+_NAMES = Statement(
+    select(_g.id, _g.display_name)
+    .where(*of_directory(directory_groups))
+    .order_by(_g.display_name_key, _g.id)
+)
+_groups_of_user = (
+    select(json_rows(json_list(_g.id, _g.display_name)))
+    .join_from(
+        directory_members,
+        directory_groups,
+        and_(*of_directory(directory_groups), _g.id == _m.directory_group_id),
+    )
+    .where(*of_directory(directory_members), _m.directory_user_id == _u.id)
+    .scalar_subquery()
+)
+
+
+@functools.cache
+def _users(of_group: bool, updated: bool, direction: str) -> Statement:
+    found = select(_u.id).where(*of_directory(directory_users))
+    identity = _u.id
+    total: Select[Any] = select(user_tally.of(ORGANIZATION_ID, DIRECTORY_ID).label("total"))
+    if of_group:
+        identity = _m.directory_user_id
+        found = select(identity.label("id")).where(
+            *of_directory(directory_members), _m.directory_group_id == _GROUP_ID
+        )
+        if updated:
+            found = found.join(directory_users, _u.id == identity)
+            found = found.where(*of_directory(directory_users))
+        of_it = _g.id == _GROUP_ID
+        members = select(_g.member_count).where(*of_directory(directory_groups), of_it)
+        total = select(members.scalar_subquery().label("total"))
+    if updated:
+        found = found.where(_u.update_time > _UPDATED_AFTER)
+    counted = pages.counted(found) if updated else total.subquery("counted")
+    groups = _groups_of_user.label("groups")
+    return _statement(directory_users, counted, found, identity, direction, groups)
+
+
+@functools.cache
+def _groups(updated: bool, direction: str) -> Statement:
+    found = select(_g.id).where(*of_directory(directory_groups))
+    if updated:
+        found = found.where(_g.update_time > _UPDATED_AFTER)
+        return _statement(directory_groups, pages.counted(found), found, _g.id, direction)
+    every = found.subquery("every")
+    counted = select(func.count().label("total")).select_from(every).subquery("counted")
+    return _statement(directory_groups, counted, found, _g.id, direction)
+
+
+def _statement(
+    table: Table,
+    counted: Subquery,
+    found: Select[Any],
+    identity: ColumnElement[str],
+    direction: str,
+    *further: ColumnElement[Any],
+) -> Statement:
+    """Return the statement of a page: its rows, each with the total, which may stand alone."""
+    page = pages.few(pages.part(found, identity, direction))
+    rows = and_(*of_directory(table), table.c.id == page.c.id)
+    statement = select(table, *counted.c, *further).select_from(
+        counted.outerjoin(page, true()).outerjoin(table, rows)
+    )
+    return Statement(statement.order_by(pages.order(page.c.id, backward=direction == "backward")))
