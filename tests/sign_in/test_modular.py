@@ -10,6 +10,7 @@ from vouching import (
     arrive,
     change,
     connect,
+    connect_social,
     own,
     register,
     sign_in_by,
@@ -334,6 +335,72 @@ async def test_interceptors_decide_on_strangers(place, acme, connection):
         )
         assert error_of(answer) == "access_denied"
         assert answer.members["error_description"] == "No."
+
+
+# Social providers.
+
+
+async def test_a_social_provider_signs_in_people_of_no_organization(place, acme, connection):
+    google = await connect_social(place)
+    known = await place.member(acme, email="bob@acme.example")
+    await place.events()
+    browser = Browser(place)
+    for subject, verified in (("bob", True), ("bob", False)):
+        identity = somebody(known.email, subject=subject, email_verified=verified)
+        params = {"connection_id": google.id, "prompt": ("login",)}
+        assert code_of(await sign_in_by(browser, google, identity, **params))
+        session, person = await browser.session(), await person_of(browser)
+        assert session.subject == person.sub == f"{google.id};bob"
+        assert (session.organization_id, session.organizations) == ("", ())
+        assert (person.id != known.id, person.memberships) == (True, [])
+        assert (person.email, person.email_verified) == (known.email, verified)
+    happened = await place.events()
+    assert [event["type"] for event in happened] == [
+        *("user.created", "user.login", "user.updated", "user.login")
+    ]
+    assert_all_valid(happened)
+    # The session answers where it is meant, and is good for no organization.
+    assert code_of(await browser.begin(prompt=("none",), connection_id=google.id))
+    hint = {"id_token_user": session.subject}
+    assert code_of(await browser.begin(prompt=("none",), **hint))
+    for selector in ({"organization_id": acme.id}, {"login_hint": known.email}):
+        silent = await browser.begin(prompt=("none",), **selector)
+        assert error_of(silent) == "access_denied"
+    request = await browser.begin(organization_id=acme.id)
+    assert request.facts.sso == f"oidc/{connection.id}"
+    # Nor does one of an organization do for the social provider.
+    other = Browser(place)
+    assert code_of(
+        await sign_in_by(other, connection, somebody(known.email), organization_id=acme.id)
+    )
+    silent = await other.begin(prompt=("none",), connection_id=google.id)
+    assert error_of(silent) == "interaction_required"
+
+
+async def test_a_person_of_no_organization_is_deleted(place):
+    google = await connect_social(place)
+    browser = Browser(place)
+    identity = somebody("bob@elsewhere.example")
+    assert code_of(await sign_in_by(browser, google, identity, connection_id=google.id))
+    await leaving.remove_user(
+        place.operator, users.Identity((await browser.session()).user_id), forced=True
+    )
+    assert await browser.session() is None
+
+
+async def test_interceptors_decide_on_strangers_of_no_organization(place):
+    google = await connect_social(place)
+    identity = somebody("bob@elsewhere.example")
+    assert code_of(await sign_in_by(Browser(place), google, identity, connection_id=google.id))
+    async with Deciding(place, "PRE_SIGNUP") as interceptor:
+        interceptor.answer = {"decision": "DENY", "error": {"code": "NO", "message": "No."}}
+        assert code_of(await sign_in_by(Browser(place), google, identity, connection_id=google.id))
+        answer = await sign_in_by(
+            Browser(place), google, somebody("eve@elsewhere.example"), connection_id=google.id
+        )
+        assert error_of(answer) == "access_denied"
+        (got,) = interceptor.got
+        assert "organization_id" not in got["interceptor_context"]
 
 
 # Sessions.

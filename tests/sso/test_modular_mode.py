@@ -17,6 +17,7 @@ from saml_idps import asked, post, saml_connection
 from saml_idps import provider as saml_provider
 from saml_provider import EMAIL_FORMAT, attribute
 from signins import claims_of
+from social_providers import as_github, social
 from valid_events import assert_all_valid_of
 
 LEFT = "https://app.example.com/left"
@@ -124,6 +125,44 @@ async def test_a_scope_without_profile_tells_of_the_identity_all_the_same(
     claims = claims_of(one.tokens["id_token"])
     assert [known["connection_id"] for known in claims["identities"]] == [one.conn.id]
     assert "email" not in claims
+
+
+async def test_a_person_of_a_social_provider_is_of_no_organization(
+    place, visitor, application, provider
+):
+    email = f"{unique('ann')}@example.com"
+    as_github(provider, email)
+    conn = await social(place, provider)
+    sent = await go(visitor, application, provider="github")
+    back = await come_back(visitor, provider.answer_to(sent.headers["location"]))
+    done = await visitor.get(local(visitor, back.headers["location"]))
+    tokens = await application.tokens(visitor.http, answered(done)["code"])
+    sub = f"{conn.id};{provider.answers['/user']['id']}"
+    claims, access = claims_of(tokens["id_token"]), claims_of(tokens["access_token"])
+    assert (claims["sub"], claims["email"], claims["email_verified"]) == (sub, email, True)
+    assert claims["identities"][0]["social"] is True
+    info = await userinfo(visitor, tokens["access_token"])
+    assert info.json()["sub"] == access["sub"] == sub
+    found = await ask(visitor, "/oauth/introspect", application, token=tokens["refresh_token"])
+    assert (found.json()["active"], found.json()["sub"]) == (True, sub)
+    grant = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    again = (await ask(visitor, "/oauth/token", application, **grant)).json()
+    assert claims_of(again["access_token"])["sub"] == sub
+    for said in (claims, access, info.json(), found.json(), claims_of(again["access_token"])):
+        assert "oid" not in said
+    # Our own API knows no such person, by the token or by the session.
+    bearer = {"authorization": f"Bearer {again['access_token']}"}
+    assert (await visitor.http.get("/api/v1/users/me", headers=bearer)).status_code == 403
+    assert (await visitor.get("/api/v1/users/me")).status_code == 401
+    assert (await visitor.get("/ui/profile/security")).status_code == 401
+    listed = await place.api.users.list_users()
+    (user,) = [one for one in listed["users"] if one["email"] == email]
+    sessions = await place.api.sessions.get_user_sessions(user_id=user["id"])
+    assert not sessions["sessions"][0].get("organization_id")
+    path = f"/oidc/logout?id_token_hint={tokens['id_token']}&post_logout_redirect_uri={LEFT}"
+    assert (await visitor.get(path)).headers["location"] == LEFT
+    refused = await ask(visitor, "/oauth/token", application, **grant)
+    assert refused.json()["error"] == "invalid_grant"
 
 
 async def test_an_address_of_elsewhere_is_passed_on_and_not_called_verified(
@@ -253,4 +292,4 @@ async def test_the_api_of_the_page_offers_no_own_way(place, visitor, application
     features = (await visitor.get("/api/v1/auth:features")).json()["features"]
     assert features == {"sign_up": False, "sign_in_methods": []}
     methods = (await visitor.get("/api/v1/authmethods")).json().get("auth_methods", [])
-    assert methods == []
+    assert {method["connection_type"] for method in methods} <= {"OAUTH"}

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from apis import unique
-from connections_of_tests import connection, path
+from connections_of_tests import path
 from hosted import answered, heading
 from oidc_sign_ins import come_back, led_on, local, state_of, to_provider, told
 from openid_providers import CLIENT_ID, CLIENT_SECRET, OpenIDProvider
 from signins import claims_of
+from social_providers import as_github, social
 
-from tenantry.identity.connections import model
 from tenantry.identity.federation import requests
 
 
@@ -22,44 +21,6 @@ from tenantry.identity.federation import requests
 async def provider():
     async with OpenIDProvider() as started:
         yield started
-
-
-async def social(place, provider, name="GITHUB", **members: Any):
-    """A connection of the environment to a provider with endpoints of its own."""
-    settings = {
-        "authorize_uri": f"{provider.issuer}/authorize",
-        "token_uri": f"{provider.issuer}/token",
-        "user_info_uri": f"{provider.issuer}/user",
-        "client_id": CLIENT_ID,
-        **members.pop("settings", {}),
-    }
-    return await connection(
-        place,
-        model.OAUTH,
-        organization=False,
-        provider=name,
-        settings=settings,
-        secret=CLIENT_SECRET,
-        debug_enabled=True,
-        **members,
-    )
-
-
-def as_github(provider, email, *, verified=True, form=False):
-    """Have the provider answer as GitHub does."""
-    provider.answers["/user"] = {
-        "login": "ann",
-        "id": int(unique("").removeprefix("-").encode().hex()[:12], 16),
-        "name": "Ann Smith",
-        "avatar_url": "https://avatars.example.com/1",
-        "email": None,
-    }
-    provider.answers["/user/emails"] = [
-        {"email": f"old-{email}", "primary": False, "verified": True},
-        {"email": email, "primary": True, "verified": verified},
-    ]
-    if form:
-        provider.answers["/token"] = b"access_token=gho_1&scope=read%3Auser&token_type=bearer"
 
 
 async def identity_of(place, visitor, application, conn, provider):

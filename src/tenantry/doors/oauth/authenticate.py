@@ -11,6 +11,7 @@ from tenantry.caller import ANONYMOUS, Caller, Kind, Origin
 from tenantry.doors.oauth import addresses, api_scopes
 from tenantry.doors.oauth.user_tokens import are_of_person
 from tenantry.identity.grants import subjects
+from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.tenants.portal_links import service as portal_links
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ def _bearer(token: UserToken) -> Caller:
 
 
 def _person(subject: Subject) -> Caller:
+    if subject.organization_id == NO_ORGANIZATION:
+        raise errors.PermissionDenied("this person is in no organization")
     of = api_scopes.OF_PERMISSION
     permissions = {of[name] for name in subject.permissions if name in of}
     return Caller(

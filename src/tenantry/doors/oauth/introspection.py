@@ -10,6 +10,7 @@ from tenantry import errors, ids
 from tenantry.access.clients.model import ENV
 from tenantry.doors.oauth.errors import NO_STORE, OAuthError
 from tenantry.identity.grants import refresh_tokens
+from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class IntrospectionEndpoint:
             return None
         if client.client_type != ENV and client.id != token.client_id:
             return None
-        return {
+        shown = {
             "scope": token.scope,
             "client_id": token.client_id,
             "sub": token.sub,
@@ -110,6 +111,7 @@ class IntrospectionEndpoint:
             "oid": token.organization_id,
             "sid": token.session_id,
         }
+        return {name: value for name, value in shown.items() if value != NO_ORGANIZATION}
 
     async def _api_token(self, client: Client, text: str) -> dict[str, Any] | None:
         # By its id a token may be asked for elsewhere; here that would make the id a token.

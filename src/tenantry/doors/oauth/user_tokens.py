@@ -16,6 +16,7 @@ from tenantry.doors.oauth import api_scopes
 from tenantry.doors.oauth.access_tokens import Issued
 from tenantry.identity.grants import claims as claims_of
 from tenantry.identity.grants import subjects
+from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.tenants.users.model import is_federated
 
@@ -187,7 +188,7 @@ class UserTokens:
         subject = await subjects.find_of_token(
             self._db,
             session_id=claims["sid"],
-            organization_id=claims["oid"],
+            organization_id=claims.get("oid", NO_ORGANIZATION),
             sub=claims["sub"],
             client_id=claims["client_id"],
             token_id=token.id,
@@ -206,13 +207,18 @@ def are_of_person(claims: Mapping[str, Any]) -> bool:
         and isinstance(claims.get("scopes"), list)
         and _is_id(claims, "jti", ids.TOKEN)
         and _is_id(claims, "sid", ids.SESSION)
-        and _is_id(claims, "oid", ids.ORGANIZATION)
+        and (_is_id(claims, "oid", ids.ORGANIZATION) or _is_alone(claims))
     )
 
 
 def is_person(sub: object) -> bool:
     """Whether a `sub` is that of a person: our id, or of one that a provider alone knows."""
     return isinstance(sub, str) and (ids.well_formed(ids.USER, sub) or is_federated(sub))
+
+
+def _is_alone(claims: Mapping[str, Any]) -> bool:
+    """Whether they are of somebody in no organization, whom a social provider alone knows."""
+    return "oid" not in claims and is_federated(claims["sub"])
 
 
 def _is_id(claims: Mapping[str, Any], name: str, prefix: str) -> bool:

@@ -66,7 +66,7 @@ def access_token(
         "sub": subject.sub,
         "aud": [client_id, *also_for],
         "client_id": client_id,
-        "oid": subject.organization_id,
+        **_place(subject),
         "sid": subject.session_id,
         "scope": " ".join(scopes),
         "scopes": list(scopes),
@@ -97,7 +97,7 @@ def id_token(
         "iss": issuer,
         "sub": subject.sub,
         "aud": [client_id],
-        "oid": subject.organization_id,
+        **_place(subject),
         "sid": subject.session_id,
         "amr": list(subject.amr),
         **_present(xoid=subject.organization_external_id),
@@ -123,7 +123,7 @@ def userinfo(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
     claims: dict[str, Any] = {
         **_vouched(subject, scopes),
         "sub": subject.sub,
-        "oid": subject.organization_id,
+        **_place(subject),
         "sid": subject.session_id,
         **_of_scopes(subject.user, scopes),
     }
@@ -176,6 +176,11 @@ def _identity(vouched: Vouched) -> dict[str, Any]:
         "social": vouched.organization_id is None,
         "provider_raw_attributes": to_json(dict(vouched.claims)),
     }
+
+
+def _place(subject: Subject) -> dict[str, str]:
+    """Return the claim of the organization, unless the subject is of none."""
+    return {"oid": subject.organization_id} if subject.organization_id else {}
 
 
 def _present(**claims: Any) -> dict[str, Any]:

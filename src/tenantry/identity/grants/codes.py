@@ -19,7 +19,12 @@ from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.identity.grants import pkce, refresh_tokens
 from tenantry.identity.grants.model import InvalidGrant, authorization_codes
-from tenantry.identity.grants.subjects import Subject, subject_of, with_subject
+from tenantry.identity.grants.subjects import (
+    Subject,
+    subject_of,
+    with_subject,
+    with_subject_alone,
+)
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -137,7 +142,7 @@ async def redeem(
     if row["redirect_uri"] != redirect_uri:
         raise InvalidGrant("redirect_uri is not the one that the code was sent to")
     _check_verifier(client, row["code_challenge"], code_verifier)
-    subject = await subject_of(call.db, row)
+    subject = await subject_of(call.db, await with_subject_alone(call.db, row))
     if subject is None:
         raise InvalidGrant("the session is over, or its person is no member any more")
     scopes = tuple(row["scope"].split())

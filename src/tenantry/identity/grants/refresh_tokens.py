@@ -24,7 +24,12 @@ from tenantry import errors, ids
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
 from tenantry.identity.grants.model import InvalidGrant, refresh_tokens
-from tenantry.identity.grants.subjects import Subject, subject_of, with_subject
+from tenantry.identity.grants.subjects import (
+    Subject,
+    subject_of,
+    with_subject,
+    with_subject_alone,
+)
 from tenantry.identity.sessions.model import sessions
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
 from tenantry.times import now
@@ -168,6 +173,7 @@ async def find(db: Session, text: str) -> Presented | None:
     row = await db.fetch_one(_FIND, p_id=id_, p_now=now())
     if row is None:
         return None
+    row = await with_subject_alone(db, row)
     return Presented(
         id=id_,
         client_id=row["client_id"],
@@ -246,7 +252,7 @@ async def _reused(call: Call, token: Presented) -> None:
     }
     event = call.event(
         "session.refresh_token_reused",
-        organization_id=token.organization_id,
+        organization_id=token.organization_id or None,
         after=about,
     )
     await call.db.apply(_REVOKE, event, p_id=token.id, p_now=now())

@@ -20,7 +20,7 @@ from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import connections
 from tenantry.identity.federation.model import federated_identities, federated_sessions
 from tenantry.identity.grants.model import refresh_tokens
-from tenantry.identity.sessions.model import session_organizations, sessions
+from tenantry.identity.sessions.model import NO_ORGANIZATION, session_organizations, sessions
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles import catalogue
@@ -64,7 +64,7 @@ _held = (
     .scalar_subquery()
 )
 # As the provider vouched for the person that did so last; of an organization, for its own tokens.
-_vouched_for = (
+_all_vouched_for = (
     select(
         json_rows(
             json_list(_c.id, _c.organization_id, _c.type, _c.provider, _c.provider_key, _fi.claims)
@@ -76,10 +76,10 @@ _vouched_for = (
             (_fi.connection_id == _fs.connection_id) & (_fi.subject == _fs.subject),
         )
     )
-    .where(
-        _fs.session_id == _s.id,
-        or_(_c.organization_id == _o.id, _c.organization_id.is_(None)),
-    )
+    .where(_fs.session_id == _s.id)
+)
+_vouched_for = (
+    _all_vouched_for.where(or_(_c.organization_id == _o.id, _c.organization_id.is_(None)))
     .correlate(sessions, organizations)
     .scalar_subquery()
 )
@@ -100,6 +100,31 @@ _COLUMNS: list[ColumnElement[Any]] = [
         **{f"user_{column.name}": column for column in _USER},
     }.items()
 ]
+# The same of somebody whom a social provider alone knows: in no organization, and with no role.
+_nothing = literal_column("NULL", Text)
+_ALONE_COLUMNS = [
+    {
+        "organization_id": literal_column(f"'{NO_ORGANIZATION}'", Text),
+        "organization_external_id": _nothing,
+        "vouched_for": _all_vouched_for.correlate(sessions).scalar_subquery(),
+        "roles": _nothing,
+    }.get(column.name.removeprefix(_PREFIX), column).label(column.name)
+    for column in _COLUMNS
+]
+_alone = (
+    select(*_ALONE_COLUMNS)
+    .select_from(
+        sessions.join(session_organizations, _so.session_id == _s.id).join(
+            users, _u.id == _s.user_id
+        )
+    )
+    .where(
+        _s.id == bindparam("p_session_id", type_=Text),
+        _so.organization_id == literal_column(f"'{NO_ORGANIZATION}'"),
+        _is_live,
+    )
+)
+_ALONE = Statement(_alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +145,7 @@ class Subject:
 
     user: User  # without memberships
     sub: str
-    organization_id: str
+    organization_id: str  # NO_ORGANIZATION for somebody whom a social provider alone knows
     organization_external_id: str | None
     session_id: str
     auth_time: int
@@ -150,6 +175,14 @@ def with_subject(grants: Table) -> Select[Any]:
         & _is_live
     )
     return select(grants, *_COLUMNS).select_from(grants.outerjoin(_everybody, is_its))
+
+
+async def with_subject_alone(db: Session, row: Row) -> Row:
+    """Return a row of `with_subject`, with the subject also if that is of no organization."""
+    if row["organization_id"] != NO_ORGANIZATION:
+        return row
+    alone = await db.fetch_one(_ALONE, p_session_id=row["session_id"], p_now=now())
+    return row if alone is None else {**dict(row), **dict(alone)}
 
 
 async def subject_of(db: Session, row: Row) -> Subject | None:
@@ -224,6 +257,14 @@ _OF_TOKEN = {
     False: Statement(_of_token.where(_s.sub.is_(None), _m.user_id == _SUB, _u.id == _SUB)),
     True: Statement(_of_token.where(_s.sub == _SUB)),
 }
+_OF_TOKEN_ALONE = Statement(
+    _alone.join(clients, true()).where(
+        _s.sub == _SUB,
+        clients.c.id == _CLIENT_ID,
+        ~revocations.is_revoked(_JTI),
+        ~_gone_with_family,
+    )
+)
 _OF_COOKIE = Statement(
     select(*_COLUMNS)
     .select_from(_everybody)
@@ -250,8 +291,9 @@ async def find_of_token(
     ``made`` is when the token was made, in microseconds since 1970. None: the session is over, a
     party is gone, or the token was revoked, by itself or with the refresh tokens beside it.
     """
+    is_alone = organization_id == NO_ORGANIZATION
     row = await db.fetch_one(
-        _OF_TOKEN[is_federated(sub)],
+        _OF_TOKEN_ALONE if is_alone else _OF_TOKEN[is_federated(sub)],
         p_session_id=session_id,
         p_organization_id=organization_id,
         p_sub=sub,

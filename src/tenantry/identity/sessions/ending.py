@@ -74,7 +74,7 @@ async def end(call: Call, session_ids: Sequence[str], *, status: str) -> list[Se
         await db.record_all(
             call.event(
                 "user.logout",
-                organization_id=session.organization_id,
+                organization_id=session.organization_id or None,
                 after={"user": known[session.user_id].shown(), "user_session": session.shown()},
             )
             for session in ended

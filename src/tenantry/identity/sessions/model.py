@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Row
 
+# In the place of an organization's id: of somebody whom a social provider alone knows.
+NO_ORGANIZATION = ""
 ACTIVE, EXPIRED, REVOKED, LOGOUT = "active", "expired", "revoked", "logout"
 
 # No foreign keys to users and organizations: a session outlives both, for its end to be told.
@@ -169,6 +171,7 @@ class Session:
             organizations=tuple(
                 organization_id
                 for _, organization_id in sorted(from_json(row["organizations"] or "[]"))
+                if organization_id != NO_ORGANIZATION
             ),
             clients=tuple(
                 (client_id, organization_id)
@@ -199,7 +202,6 @@ class Session:
         event: dict[str, Any] = {
             "session_id": self.id,
             "user_id": self.user_id,
-            "organization_id": self.organization_id,
             "status": self.status.upper(),
             "created_at": rfc3339(self.create_time),
             "updated_at": rfc3339(self.update_time),
@@ -208,6 +210,8 @@ class Session:
             "authenticated_organizations": list(self.organizations),
             "device": dict(self.device),
         }
+        if self.organization_id != NO_ORGANIZATION:
+            event["organization_id"] = self.organization_id
         for name, moment in (
             ("idle_expires_at", self.idle_expire_time),
             ("expired_at", self.expire_time),

@@ -13,18 +13,22 @@ if TYPE_CHECKING:
 FEATURE = "session_policy"
 
 
+def bounds_of_deployment(settings: Settings) -> Bounds:
+    """Return the limits of a session that is of no organization."""
+    return Bounds(settings.session_absolute_minutes, settings.session_idle_minutes or None)
+
+
 def bounds_of(settings: Settings, organization: Organization) -> Bounds:
     """Return the limits of a session that begins in an organization, or comes to it.
 
     An organization's own policy counts while its feature is on. It can only tighten: the shorter
     of two timeouts holds, and idle time ends a session where either side says so.
     """
-    absolute = settings.session_absolute_minutes
-    idle = settings.session_idle_minutes or None
+    bounds = bounds_of_deployment(settings)
     own = organization.session_policy
     if own is None or not organization.has_feature(FEATURE):
-        return Bounds(absolute, idle)
-    return Bounds(min(absolute, own.absolute), stricter(idle, own.idle))
+        return bounds
+    return Bounds(min(bounds.absolute, own.absolute), stricter(bounds.idle, own.idle))
 
 
 def stricter(one: int | None, other: int | None) -> int | None:

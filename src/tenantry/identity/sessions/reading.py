@@ -9,12 +9,13 @@ from sqlalchemy import BigInteger, bindparam, exists, literal_column, select
 from tenantry.db.schema import json_list, json_rows
 from tenantry.identity.sessions.model import (
     ACTIVE,
+    NO_ORGANIZATION,
     session_clients,
     session_organizations,
     sessions,
 )
 from tenantry.tenants.users.model import ACTIVE as MEMBER
-from tenantry.tenants.users.model import memberships
+from tenantry.tenants.users.model import memberships, users
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
@@ -25,19 +26,25 @@ _s, _o, _c, _m = sessions.c, session_organizations.c, session_clients.c, members
 
 # Spelled out: the index of lapse times is only for this status, and a parameter could be any.
 IS_ACTIVE = _s.status == literal_column(f"'{ACTIVE}'")
-# Not ended, not lapsed, and of a person still a member of its organization. That is asked here, for
-# the worker ends the sessions of departed people a moment later.
-IS_LIVE = (
-    IS_ACTIVE
-    & (_s.lapse_time > NOW)
-    & exists()
-    .where(
-        _m.organization_id == _s.organization_id,
+
+
+def has_place(organization_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether the person of a session is a member there; of no organization, whether there is one.
+
+    That is asked with the session, for the worker ends those of departed people a moment later.
+    """
+    membership = exists().where(
+        _m.organization_id == organization_id,
         _m.user_id == _s.user_id,
         _m.status == literal_column(f"'{MEMBER}'"),
     )
-    .correlate(sessions)
-)
+    person = exists().where(users.c.id == _s.user_id)
+    is_alone = organization_id == literal_column(f"'{NO_ORGANIZATION}'")
+    return membership.correlate(sessions) | (is_alone & person.correlate(sessions))
+
+
+# Not ended, not lapsed, and of a person that is where it is signed in.
+IS_LIVE = IS_ACTIVE & (_s.lapse_time > NOW) & has_place(_s.organization_id)
 
 _organizations = (
     select(json_rows(json_list(_o.create_time, _o.organization_id)))

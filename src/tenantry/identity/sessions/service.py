@@ -33,10 +33,14 @@ from tenantry.identity.sessions.model import (
     session_organizations,
     sessions,
 )
-from tenantry.identity.sessions.reading import IS_ACTIVE, IS_LIVE, NOW, sessions_with_places
+from tenantry.identity.sessions.reading import (
+    IS_ACTIVE,
+    IS_LIVE,
+    NOW,
+    has_place,
+    sessions_with_places,
+)
 from tenantry.tenants.users import service as users
-from tenantry.tenants.users.model import ACTIVE as MEMBER
-from tenantry.tenants.users.model import memberships
 from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
@@ -79,17 +83,7 @@ _absolute_expire_time = _earlier(
 )
 _given_time = bindparam("p_auth_time", type_=BigInteger)
 _given_amr = bindparam("p_amr", type_=Json)
-_is_member = (
-    select(memberships.c.id)
-    .where(
-        memberships.c.organization_id == _ORGANIZATION_ID,
-        memberships.c.user_id == _s.user_id,
-        memberships.c.status == MEMBER,
-    )
-    .correlate(sessions)
-    .exists()
-)
-_may_enter = (_s.id == _ID) & IS_ACTIVE & (_s.lapse_time > NOW) & _is_member
+_may_enter = (_s.id == _ID) & IS_ACTIVE & (_s.lapse_time > NOW) & has_place(_ORGANIZATION_ID)
 _enter = (
     update(sessions)
     .where(_may_enter)
@@ -174,7 +168,8 @@ async def begin(
     """Begin a session; return it with the secret of its cookie, which is kept nowhere.
 
     The secret is always a new one: a browser's own never becomes that of a session. ``amr``
-    are the ids of the connections by which the person has signed in. ``call.db`` may be a
+    are the ids of the connections by which the person has signed in; one that a social provider
+    alone knows is of `model.NO_ORGANIZATION`. ``call.db`` may be a
     transaction; that the person is a member of the organization is the caller's to know. With
     ``until`` the session ends then at the latest, in microseconds since 1970, UTC. Applications
     know the person by ``sub``, or else by the id.
@@ -201,7 +196,7 @@ async def begin(
         idle_expire_time=idle,
         expire_time=None,
         logout_time=None,
-        organizations=(organization_id,),
+        organizations=(organization_id,) if organization_id else (),
         clients=((client_id, organization_id),) if client_id else (),
     )
     row = row_of(session, sessions, but={"digest"})
@@ -258,7 +253,7 @@ async def enter(
     if client_id is not None and (client_id, organization_id) not in clients:
         clients = (*clients, (client_id, organization_id))
     organizations = session.organizations
-    if organization_id not in organizations:
+    if organization_id and organization_id not in organizations:
         organizations = (*organizations, organization_id)
     return replace(
         session,

@@ -18,6 +18,7 @@ from tenantry.identity.connections.model import COMPLETED, connections
 from tenantry.identity.grants import codes
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.sign_in import answers, completing, realms, requests, states
 from tenantry.identity.sign_in.model import (
     AUTHENTICATE_AGAIN,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db import engine
     from tenantry.identity.connections.model import Connection
-    from tenantry.identity.sessions.model import Session
+    from tenantry.identity.sessions.model import Bounds, Session
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
 
@@ -112,6 +113,16 @@ async def begin(
     )
     if row is None or not _is_hinted(params, row["email"]):
         return await _anew(means, call, wanted)
+    if not named and session.organization_id == NO_ORGANIZATION:
+        return await _silent(
+            means,
+            call,
+            wanted,
+            session,
+            organization_id=NO_ORGANIZATION,
+            bounds=policies.bounds_of_deployment(means.settings),
+            email=row["email"],
+        )
     return await _within(means, call, wanted, session, row)
 
 
@@ -148,7 +159,15 @@ async def _within(
             notice=AUTHENTICATE_AGAIN,
             home=wall.connection,
         )
-    return await _silent(means, call, wanted, session, organization, email=row["email"])
+    return await _silent(
+        means,
+        call,
+        wanted,
+        session,
+        organization_id=organization.id,
+        bounds=bounds,
+        email=row["email"],
+    )
 
 
 async def _anew(
@@ -225,8 +244,9 @@ async def _silent(
     call: Call,
     wanted: _Wanted,
     session: Session,
-    organization: Organization,
     *,
+    organization_id: str,
+    bounds: Bounds,
     email: str,
 ) -> Answer | AuthRequest:
     """Issue a code in a session that is there."""
@@ -242,10 +262,10 @@ async def _silent(
         facts=Facts(intent=SIGN_IN, proofs=(SESSION,), session_id=session.id),
         email=email,
         user_id=session.user_id,
-        organization_id=organization.id,
+        organization_id=organization_id,
         connection_id=session.amr[0] if session.amr else None,
     )
-    is_new = organization.id not in session.organizations
+    is_new = organization_id not in {*session.organizations, NO_ORGANIZATION}
     claims, user = None, None
     if is_new:
         user = await reading.find(db, id_=session.user_id, external_id=None)
@@ -255,7 +275,7 @@ async def _silent(
             claims = await completing.session_claims(means, call, request, user)
         except errors.Intercepted as refusal:
             return await _denied(means, call, wanted, request, refusal.message)
-    if not is_new and not _is_news(session, wanted.client.id, organization.id):
+    if not is_new and not _is_news(session, wanted.client.id, organization_id):
         code, code_row = completing.new_code(request, session)
         await db.apply(_ANSWER, **row, **code_row)
         return answers.of(means, params, code=code)
@@ -266,9 +286,9 @@ async def _silent(
             session = await sessions.enter(
                 held,
                 session,
-                organization_id=organization.id,
+                organization_id=organization_id,
                 client_id=wanted.client.id,
-                bounds=policies.bounds_of(means.settings, organization),
+                bounds=bounds,
                 custom_claims=claims,
             )
             code, code_row = completing.new_code(request, session)

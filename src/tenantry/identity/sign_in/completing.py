@@ -13,7 +13,7 @@ from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sessions.model import LOGOUT
+from tenantry.identity.sessions.model import LOGOUT, NO_ORGANIZATION
 from tenantry.identity.sign_in import answers, federating, realms, requests, states
 from tenantry.identity.sign_in.contexts import (
     amr_of,
@@ -88,7 +88,9 @@ async def _checked_and_completed(
     assert request.user_id is not None
     assert request.organization_id is not None
     user = await reading.find(call.db, id_=request.user_id, external_id=None)
-    if user is None or user.membership_in(request.organization_id) is None:
+    if user is None or not (
+        request.organization_id == NO_ORGANIZATION or user.membership_in(request.organization_id)
+    ):
         raise _Refused(_GONE)
     if (user.sub is not None) != means.settings.is_modular:
         raise _Refused("people sign in by other means here meanwhile", _LOGIN_REQUIRED)
@@ -109,7 +111,8 @@ async def _checked_and_completed(
     if proofs:
         amr = await amr_of(call.db, proofs)
     if (
-        await realms.barrier(call.db, request.organization_id, email=user.email, amr=amr)
+        request.organization_id != NO_ORGANIZATION
+        and await realms.barrier(call.db, request.organization_id, email=user.email, amr=amr)
         is not None
     ):
         raise _Refused("this organization has a sign-in of its own: sign in again", _LOGIN_REQUIRED)
@@ -133,6 +136,8 @@ async def _is_open(
     means: Means, call: Call, session: Session, organization_id: str, *, anew: bool
 ) -> bool:
     """Whether a session is young enough for an organization; see `is_within`."""
+    if organization_id == NO_ORGANIZATION:
+        return is_within(session, policies.bounds_of_deployment(means.settings), anew=anew)
     try:
         organization = await organizations.get(call, Identity(organization_id))
     except errors.NotFound:
@@ -161,13 +166,12 @@ async def _completed(
         held = call.as_user(db, request.user_id)
         verified = request.facts.email_proved
         user = await users.signed_in(held, request.user_id, verified=verified)
-        organization = await memberships.hold_place(db, request.organization_id, request.user_id)
-        if user is None or organization is None:
+        bounds = None if user is None else await _bounds(means, db, request)
+        if user is None or bounds is None:
             raise _Refused(_GONE)
         amr = await amr_of(call.db, proofs)
         until = federating.expire_time(db, request)
-        where = {"organization_id": organization.id, "client_id": request.client_id}
-        bounds = policies.bounds_of(means.settings, organization)
+        where = {"organization_id": request.organization_id, "client_id": request.client_id}
         entered = None
         if enters and session is not None:
             # It can do more from here on: its secret from before must not.
@@ -204,14 +208,24 @@ async def _completed(
             devices = noted.secrets
             # A browser is known to the person of the session that it still has.
             is_known = noted.is_known or (session is not None and session.user_id == user.id)
-            if not is_known and not is_first:
+            if not is_known and not is_first and user.sub is None:
                 await security_notices.queue(held, user.id, security_notices.NEW_DEVICE)
         happened = []
-        if proofs or session is None or organization.id not in session.organizations:
+        if proofs or session is None or request.organization_id not in session.organizations:
             happened.append(login(held, user, entered, context_of_login(request)))
         code, row = new_code(request, entered)
         await codes.add(db, row, *happened)
     return Completion(answers.of(means, request.params, code=code), secret, devices)
+
+
+async def _bounds(means: Means, db: engine.Session, request: AuthRequest) -> Bounds | None:
+    """Return the limits of the session, with the place held that the person has; None without."""
+    assert request.organization_id is not None
+    assert request.user_id is not None
+    if request.organization_id == NO_ORGANIZATION:
+        return policies.bounds_of_deployment(means.settings)
+    organization = await memberships.hold_place(db, request.organization_id, request.user_id)
+    return None if organization is None else policies.bounds_of(means.settings, organization)
 
 
 async def _joined(db: engine.Session, before: Sequence[str], amr: Sequence[str]) -> Sequence[str]:
@@ -287,7 +301,7 @@ def login(call: Call, user: User, session: Session, context: dict[str, str]) -> 
     """Return the event of a sign-in of a user, with a context to find it by."""
     event = call.event(
         "user.login",
-        organization_id=session.organization_id,
+        organization_id=session.organization_id or None,
         after={"user": user.shown(), "user_session": session.shown()},
     )
     return replace(event, context=context)

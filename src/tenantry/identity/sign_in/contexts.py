@@ -56,7 +56,7 @@ def context_of(
     }
     if request.user_id is not None:
         context["user_id"] = request.user_id
-    if request.organization_id is not None:
+    if request.organization_id:
         context["organization_id"] = request.organization_id
     return context
 

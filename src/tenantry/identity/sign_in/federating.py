@@ -18,6 +18,7 @@ from tenantry.identity.federation import identities, sealing, sessions
 from tenantry.identity.federation import requests as ways
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNIN, SIGNUP
+from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.sign_in import (
     answers,
     choosing,
@@ -271,8 +272,6 @@ async def _by_organization(answer: _Answer) -> AuthRequest:
 
 async def _by_itself(answer: _Answer) -> AuthRequest:
     """Let in a person whom this connection alone knows: the address leads to nobody."""
-    if answer.connection.organization_id is None:
-        raise Fault("no_active_connections", "social providers sign nobody in here")
     found = await standing.of_itself(answer.call.db, answer.connection, answer.identity)
     return await _admit(answer, states.SSO_AUTHENTICATED, found)
 
@@ -308,11 +307,10 @@ async def _admit(
     if proved is not None and email_addresses.key(proved) != email_addresses.key(found.address):
         raise Fault("access_denied", "the account has another e-mail address meanwhile")
     call, settings, user = answer.call, answer.settings, found.user
-    organization_id = answer.connection.organization_id
-    assert organization_id is not None
+    organization_id = answer.connection.organization_id or NO_ORGANIZATION
     believed = found.owned or found.sub is None  # of anybody else it has been proved
     facts = replace(answer.facts(), email_proved=believed, inbox_proved=proved is not None)
-    if found.place is None:
+    if found.is_new:
         await _ask_interceptors(answer, replace(answer.request, facts=facts), found)
     profile = _profile(answer.identity.profile)
     user_id = call.db.new_id(ids.USER) if user is None else user.id
@@ -337,7 +335,9 @@ async def _admit(
         and user.sub is not None
         and (user.email, user.email_verified) != (found.address, believed)
     )
-    if found.is_member and not follows and not moves and not settings.group_roles:
+    is_in = found.is_member or (found.is_alone and user is not None)
+    by_groups = {} if found.is_alone else settings.group_roles or {}
+    if is_in and not follows and not moves and not by_groups:
         return await move(call.db)  # nothing else changes
     async with call.db.transaction() as db:
         moved = await move(db)
@@ -354,9 +354,9 @@ async def _admit(
         if moves:
             await users.follow_address(acting, user, found.address, verified=believed)
         await _take_in(acting, organization_id, user, found)
-        if settings.group_roles:
-            given = {settings.group_roles.get(group, "") for group in answer.identity.groups}
-            decided = set(settings.group_roles.values())
+        if by_groups:
+            given = {by_groups.get(group, "") for group in answer.identity.groups}
+            decided = set(by_groups.values())
             await memberships.follow(acting, organization_id, user_id, given=given, of=decided)
         if settings.sync_user_profile_on_login:
             await _sync(acting, user, profile)
@@ -365,6 +365,8 @@ async def _admit(
 
 async def _take_in(call: Call, organization_id: str, user: User, found: Standing) -> None:
     """Make a person a member that is not one yet; within a transaction."""
+    if found.is_alone:
+        return
     if found.place is None:
         await joining.join(call, user, organization_id, (), provisioning_method=JIT_USING_SSO)
     elif found.place.status != ACTIVE:

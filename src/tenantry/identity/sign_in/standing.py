@@ -33,14 +33,20 @@ class Standing:
     user: User | None
     place: Membership | None
     address: str
-    owned: bool  # the address is of a domain of the organization
+    owned: bool  # the provider speaks for the address, of a domain of the organization
     proved: bool  # the person has proved the inbox before
     takes_in: bool  # the organization makes such people members
     sub: str | None = None  # of somebody whom this provider alone knows
+    is_alone: bool = False  # there is no organization to be in: the provider is a social one
 
     @property
     def is_member(self) -> bool:
         return self.place is not None and self.place.status == ACTIVE
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the person comes in for the first time."""
+        return self.user is None if self.is_alone else self.place is None
 
     @property
     def is_late(self) -> bool:
@@ -53,6 +59,8 @@ class Standing:
             Fault: why.
 
         """
+        if self.is_alone:
+            return
         if self.place is None and not self.owned and self.sub is None:
             raise Fault(
                 "invalid_user_domain",
@@ -98,9 +106,19 @@ async def of(db: Session, connection: Connection, identity: Identity) -> Standin
 async def of_itself(db: Session, connection: Connection, identity: Identity) -> Standing:
     """Return the standing of somebody whom a provider alone knows, by its own id of the person."""
     organization_id = connection.organization_id
-    assert organization_id is not None
     sub = federated_sub(connection.id, identity.subject)
     user = await reading.find_by_sub(db, sub)
+    if organization_id is None:
+        return Standing(
+            user=user,
+            place=None,
+            address=identity.email,
+            owned=identity.email_verified,  # by a social provider's word, as everywhere
+            proved=False,
+            takes_in=True,
+            sub=sub,
+            is_alone=True,
+        )
     domain = email_addresses.domain_of(identity.email)
     return Standing(
         user=user,
