@@ -1,17 +1,225 @@
-"""Accounts and memberships, as a change of a person in a directory asks for them."""
+"""The meaning of a change of a person in a directory, for the account and the membership.
+
+While the directory has somebody as active, that person is a member: with the account of the
+address, or a new one. Inactive or deleted there, the membership is off, for all ways to sign
+in. Only this organization's membership ever changes. The address must be of a domain
+that the organization has proved, and stays the same: so no directory gets at another account.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tenantry import email_addresses, errors, ids
+from tenantry.caller import Caller, Kind
+from tenantry.tenants.directories import profiles, reading, role_mapping, shown
+from tenantry.tenants.directories.scim import resources
+from tenantry.tenants.directories.scim.faults import Fault
+from tenantry.tenants.memberships import activity, joining
+from tenantry.tenants.roles import catalogue
+from tenantry.tenants.users import reading as users_reading
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.model import ACTIVE, INACTIVE, User
+from tenantry.times import now
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenantry.call import Call
+    from tenantry.event import Event
     from tenantry.tenants.directories.model import Directory, DirectoryUser
+    from tenantry.tenants.directories.reading import Around
+
+# The permission of a directory where people have accounts.
+PROVISION = "provision"
+
+_log = logging.getLogger(__name__)
+
+
+def caller_of(directory: Directory, *, is_modular: bool) -> Caller:
+    """Return a directory as a caller.
+
+    In modular mode it has records and events alone: people have no accounts there, and a directory
+    is believed for any address, as a connection is.
+    """
+    may = frozenset() if is_modular else frozenset({PROVISION})
+    return Caller(Kind.DIRECTORY, directory.id, directory.organization_id, may)
 
 
 async def person_changed(
     call: Call, directory: Directory, before: DirectoryUser | None, after: DirectoryUser | None
 ) -> DirectoryUser | None:
-    """Return the person as it is to be stored; within the transaction that does so."""
-    del call, directory, before
-    return after
+    """Do what a change of a person means, and record its events; within a transaction.
+
+    To be called before the row of ``after`` is written, and after that of a deleted person is
+    gone. Returns ``after`` with the account that is theirs.
+
+    Raises:
+        Fault: 400 invalidValue for a missing address or one of a domain that is not proved, 400
+            mutability for another address than before, 403 where there is no free seat.
+        errors.Busy: others changed the same at this moment.
+        db.engine.DuplicateKey: somebody else made the account or the membership at this moment.
+
+    """
+    permissions = call.caller.permissions
+    has_accounts = permissions is None or PROVISION in permissions
+    if has_accounts and before is not None and after is not None:
+        after = _of_same_address(before, after)
+    person = after or before
+    assert person is not None
+    around = await reading.around(call.db, directory, person)
+    if around is None:
+        raise errors.NotFound("organization")
+    event = _event(call, directory, before, after, around)
+    if not has_accounts:
+        await call.db.record(event)
+        return after
+    if after is None or not after.active:
+        if before is None and after is not None:
+            _check_domain(after, around)
+        return await _dismiss(call, around, after, event)
+    try:
+        return await _admit(call, directory, before, after, around, event)
+    except errors.InvalidArgument as refusal:
+        raise Fault(403, "", refusal.message) from None  # there is no free seat
+
+
+def _of_same_address(before: DirectoryUser, after: DirectoryUser) -> DirectoryUser:
+    """Return a person by the address of before, where it is still one of the person's."""
+    if before.email_key in {"", after.email_key}:
+        return after
+    known = {*resources.addresses(after.document), email_addresses.key(after.user_name)}
+    if before.email_key not in known:
+        raise Fault(
+            400,
+            "mutability",
+            f"the e-mail address {before.email} names the account and cannot be changed: remove "
+            "the person, and create the new one",
+        )
+    return replace(after, email=before.email, email_key=before.email_key)
+
+
+def _check_domain(person: DirectoryUser, around: Around) -> None:
+    if not person.email:
+        raise Fault(
+            400, "invalidValue", "emails: an e-mail address is needed, here or as the userName"
+        )
+    if not around.owned:
+        domain = email_addresses.domain_of(person.email)
+        raise Fault(
+            400,
+            "invalidValue",
+            f"emails: {domain[:255]!r} is no domain that this organization has proved to own",
+        )
+
+
+async def _admit(  # noqa: PLR0917 - before and after
+    call: Call,
+    directory: Directory,
+    before: DirectoryUser | None,
+    after: DirectoryUser,
+    around: Around,
+    event: Event,
+) -> DirectoryUser:
+    """Have an active person be a member, with an account that keeps in step."""
+    joins = not around.has_account or around.status != ACTIVE
+    if before is None or joins or after.user_id is None:
+        _check_domain(after, around)
+    mapping = directory.attribute_mapping
+    profile = profiles.profile(after, mapping, around.attributes)
+    if not around.has_account:
+        account = _new_account(call, after, profile)
+        user = await _join(call, around, account, event, is_new=True)
+        return replace(after, user_id=user.id)
+    news = profiles.news(
+        around.profile,
+        {} if before is None else profiles.profile(before, mapping, around.attributes),
+        profile,
+        around.attributes,
+    )
+    if not joins and not news and after.user_id is not None:
+        await call.db.record(event)
+        return after
+    user = await around.account(call.db)
+    linked = replace(after, user_id=user.id)
+    place = user.memberships[0] if user.memberships else None
+    if place is None:
+        user = await _join(call, around, user, is_new=False)
+    elif joins:
+        await activity.activate(call, around.organization, user, place)
+    if news or not user.email_verified:
+        # The organization vouches for addresses of its domains.
+        await users.change_profile(call, user, news)
+    await call.db.record(event)
+    if after.user_id is None and place is not None and around.mapped:
+        await role_mapping.follow(call, directory, linked, place, around.mapped)
+    return linked
+
+
+def _new_account(call: Call, person: DirectoryUser, profile: Mapping[str, Any]) -> User:
+    return User.new(
+        call.db.new_id(ids.USER),
+        email_addresses.checked(person.email),
+        email_verified=True,
+        at=now(),
+        profile=dict(profile),
+    )
+
+
+async def _join(call: Call, around: Around, user: User, *further: Event, is_new: bool) -> User:
+    """Make somebody a member with the roles of the groups, or else the default one."""
+    wanted = around.mapped.keys() or {around.default_role_id}
+    held = users_reading.in_order(
+        (await catalogue.look_up(call.db, wanted, around.version)).values()
+    )
+    await joining.provision(call, around.organization, user, held, *further, is_new=is_new)
+    return user
+
+
+async def _dismiss(
+    call: Call, around: Around, after: DirectoryUser | None, event: Event
+) -> DirectoryUser | None:
+    """Have somebody be a member no more, also if it was the last administrator: out means out."""
+    if not around.has_account:
+        await call.db.record(event)
+        return after
+    user = await around.account(call.db)
+    if around.status in {None, INACTIVE}:
+        await call.db.record(event)
+    else:
+        organization = around.organization
+        place = user.memberships[0]
+        if await activity.deactivate(call, organization, user, place, event):
+            _log.warning(
+                "a directory has taken an organization its last administrator",
+                extra={"fields": {"organization_id": organization.id, "user_id": user.id}},
+            )
+    return None if after is None else replace(after, user_id=user.id)
+
+
+def _event(
+    call: Call,
+    directory: Directory,
+    before: DirectoryUser | None,
+    after: DirectoryUser | None,
+    around: Around,
+) -> Event:
+    def told(user: DirectoryUser | None) -> dict[str, Any] | None:
+        if user is None:
+            return None
+        return shown.person(
+            directory,
+            user,
+            groups=around.groups,
+            roles=around.mapped.values(),
+            attributes=around.attributes,
+        )
+
+    if after is None:
+        assert before is not None
+        gone = shown.departed(before)
+        return shown.event(call, directory, "user_deleted", before=gone, after=None)
+    name = "user_updated" if before else "user_created"
+    return shown.event(call, directory, name, before=told(before), after=told(after))

@@ -1,14 +1,63 @@
-"""Roles of members, as a change of a group in a directory asks for them."""
+"""The roles that come of groups: recomputed at each change of a group, its members or the mapping.
+
+People in mapped groups have their roles, and of those that the mapping names no others; the
+default member role is for people in no mapped group. All other roles stay. The last administrator
+of an organization keeps that role, until somebody else has it.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Text, bindparam, delete, select, tuple_
+from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+
+from tenantry import errors
+from tenantry.db.engine import ForeignKey
+from tenantry.db.records import records, rows_of, spelled
+from tenantry.db.statements import Statement
+from tenantry.tenants.directories import reading, shown, telling
+from tenantry.tenants.directories.reading import Standing
+from tenantry.tenants.directories.telling import Told
+from tenantry.tenants.memberships import administrators, seats
+from tenantry.tenants.roles.model import role_holders
+from tenantry.tenants.users.model import ACTIVE, memberships
+
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import AsyncIterator, Collection, Sequence
 
     from tenantry.call import Call
-    from tenantry.tenants.directories.model import Directory, DirectoryGroup
+    from tenantry.event import Event
+    from tenantry.tenants.directories.model import Directory, DirectoryGroup, DirectoryUser
+    from tenantry.tenants.directories.reading import Mapping
+    from tenantry.tenants.users.model import Membership
+
+_AT_ONCE = 1000  # people of one statement
+_log = logging.getLogger(__name__)
+
+_h, _m = role_holders.c, memberships.c
+_PAIR = [_h.user_id, _h.role_id]
+_ORGANIZATION_ID = bindparam("organization_id", type_=Text)
+_TAKE = Statement(
+    delete(role_holders).where(
+        _h.organization_id == _ORGANIZATION_ID,
+        tuple_(*_PAIR).in_(rows_of("given", _PAIR)),
+    )
+)
+_given = records("given", _PAIR)
+_GIVE = Statement(
+    insert_or_leave(role_holders)
+    .from_select(
+        ["organization_id", "user_id", "role_id"],
+        select(_m.organization_id, _given.c.user_id, _given.c.role_id)
+        .join_from(_given, memberships, _m.user_id == _given.c.user_id)
+        .where(_m.organization_id == _ORGANIZATION_ID),
+    )
+    .on_conflict_do_nothing()
+)
 
 
 async def group_changed(
@@ -18,6 +67,195 @@ async def group_changed(
     after: DirectoryGroup | None,
     *,
     joined_ids: Collection[str] = (),
-    left_ids: Collection[str] = (),
+    left_ids: Collection[str] | None = (),
 ) -> None:
-    """Do what it means, within the transaction that changes the group."""
+    """Do what a change of a group means, and record its event and those of its people.
+
+    Within a transaction, once group and members are written; but before a group is deleted, whose
+    members are read where ``left_ids`` is None. Events of many people are left to the worker.
+
+    Raises:
+        errors.Busy: others changed the same at this moment.
+
+    """
+    if after is None:
+        assert before is not None
+        event = shown.event(
+            call, directory, "group_deleted", before=shown.deleted_group(before), after=None
+        )
+        ids = _given_ids(left_ids) if left_ids is not None else _members(call, directory, before)
+        await _recompute(call, directory, ids, first=event, but=before.id)
+        return
+    event = shown.event(
+        call,
+        directory,
+        "group_updated" if before else "group_created",
+        before=shown.group(before) if before else None,
+        after=shown.group(after),
+    )
+    changed = dict.fromkeys((*joined_ids, *(left_ids or ())))
+    await _recompute(call, directory, _given_ids(changed), first=event)
+
+
+async def roles_reassigned(
+    call: Call, directory: Directory, group_ids: Sequence[str], *, dropped: Collection[str] = ()
+) -> None:
+    """Have the people of groups follow a changed mapping; within the transaction that changed it.
+
+    ``dropped`` are the ids of roles that the mapping named before, and no more.
+
+    Raises:
+        errors.Busy: others changed the same at this moment.
+
+    """
+    if group_ids:
+        await _recompute(call, directory, _of_groups(call, directory, group_ids), dropped=dropped)
+
+
+async def follow(
+    call: Call,
+    directory: Directory,
+    person: DirectoryUser,
+    place: Membership,
+    mapped: Collection[str],
+) -> None:
+    """Give a member that was there before, and is linked just now, the roles of the groups."""
+    mapping = await reading.mapping(call.db, directory)
+    if mapping is None:
+        raise errors.NotFound("organization")
+    assert person.user_id is not None
+    held = frozenset(role.id for role in place.roles)
+    standing = Standing(person.id, person.user_id, place.id, place.status, held, frozenset(mapped))
+    changes = await _change(call, mapping, [standing], mapping.decided)
+    await telling.roles_changed(call, mapping.organization, changes)
+
+
+async def _recompute(
+    call: Call,
+    directory: Directory,
+    ids: AsyncIterator[list[str]],
+    *,
+    first: Event | None = None,
+    but: str = "",
+    dropped: Collection[str] = (),
+) -> None:
+    """Give people the roles of their groups, some at a time, and tell of them."""
+    db = call.db
+    mapping = await reading.mapping(db, directory)
+    if mapping is None:
+        raise errors.NotFound("organization")
+    decided = mapping.decided | set(dropped)
+    if mapping.creator_role_id in decided | {mapping.default_role_id} and decided:
+        await seats.hold(db, directory.organization_id)
+    is_first = True
+    async for some in ids:
+        changes: dict[str, Told] = {}
+        if decided:
+            standings = await reading.standings(db, directory, some, but=but)
+            changes = await _change(call, mapping, standings, decided)
+        told = [changes.get(id_) or Told(id_) for id_ in some]
+        if is_first and len(told) <= telling.AT_ONCE:
+            await telling.tell(call, directory, mapping, told, first=first, but=but)
+        else:
+            if is_first and first is not None:
+                await db.record(first)
+            await telling.leave(call, directory, told)
+            await asyncio.sleep(0)
+        is_first = False
+    if is_first and first is not None:
+        await db.record(first)
+
+
+async def _change(
+    call: Call, mapping: Mapping, standings: Sequence[Standing], decided: Collection[str]
+) -> dict[str, Told]:
+    """Give and take roles; return the changes that were made, by the ids of the people."""
+    changes = {one.id: changed for one in standings if (changed := _changed(one, mapping, decided))}
+    if not changes:
+        return {}
+    await _keep_an_administrator(call, mapping, standings, changes)
+    taken, given = (
+        [
+            {"user_id": one.user_id, "role_id": role_id}
+            for one in changes.values()
+            for role_id in getattr(one, name)
+        ]
+        for name in ("taken", "given")
+    )
+    where = {"organization_id": mapping.organization.id}
+    try:
+        if taken:
+            await call.db.fetch_all(_TAKE, given=spelled(_PAIR, taken), **where)
+        if given:
+            await call.db.fetch_all(_GIVE, given=spelled(_PAIR, given), **where)
+    except ForeignKey:
+        raise errors.Busy from None  # a role, or a member, went away meanwhile
+    return {id_: one for id_, one in changes.items() if one.taken or one.given}
+
+
+def _changed(one: Standing, mapping: Mapping, decided: Collection[str]) -> Told | None:
+    wanted = set(one.mapped)
+    if wanted:
+        taken = (one.held & {*decided, mapping.default_role_id}) - wanted
+    else:
+        taken = one.held & set(decided)
+        if not one.held - taken:
+            wanted = {mapping.default_role_id}
+            taken -= wanted
+    given = wanted - one.held
+    if not taken and not given:
+        return None
+    return Told(one.id, one.user_id, tuple(sorted(given)), tuple(sorted(taken)))
+
+
+async def _keep_an_administrator(
+    call: Call, mapping: Mapping, standings: Sequence[Standing], changes: dict[str, Told]
+) -> None:
+    """Leave one of those that would lose it the role of administrators, if nobody else has it."""
+    creator, organization_id = mapping.creator_role_id, mapping.organization.id
+    losing = [
+        one
+        for one in standings
+        if one.status == ACTIVE and one.id in changes and creator in changes[one.id].taken
+    ]
+    if not losing:
+        return
+    gaining = any(
+        one.status == ACTIVE and one.id in changes and creator in changes[one.id].given
+        for one in standings
+    )
+    oldest = min(losing, key=lambda one: one.membership_id)
+    others = [one.user_id for one in losing if one is not oldest]
+    if gaining or not await administrators.is_last(
+        call.db, oldest.user_id, organization_id, demoted=others
+    ):
+        return
+    change, default = changes[oldest.id], {mapping.default_role_id} - oldest.mapped
+    changes[oldest.id] = replace(
+        change,
+        given=tuple(role_id for role_id in change.given if role_id not in default),
+        taken=tuple(role_id for role_id in change.taken if role_id != creator),
+    )
+    _log.warning(
+        "the roles of the last administrator do not follow the directory",
+        extra={"fields": {"organization_id": organization_id, "user_id": oldest.user_id}},
+    )
+
+
+async def _given_ids(given: Collection[str]) -> AsyncIterator[list[str]]:
+    ids = list(given)
+    for start in range(0, len(ids), _AT_ONCE):
+        yield list(ids[start : start + _AT_ONCE])
+
+
+def _members(call: Call, directory: Directory, group: DirectoryGroup) -> AsyncIterator[list[str]]:
+    return _of_groups(call, directory, [group.id])
+
+
+async def _of_groups(
+    call: Call, directory: Directory, group_ids: Sequence[str]
+) -> AsyncIterator[list[str]]:
+    after = ""
+    while some := await reading.members_after(call.db, directory, group_ids, after, most=_AT_ONCE):
+        after = some[-1]
+        yield some

@@ -36,6 +36,8 @@ from tenantry.tenants.organizations.model import organizations as organizations_
 from tenantry.times import now
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.tenants.domains.verification import Resolver
@@ -171,6 +173,20 @@ async def get(call: Call, identity: Identity, domain_id: str) -> Domain:
     if row is None or (bound is not None and row["organization_id"] != bound):
         raise errors.NotFound("domain")
     return Domain.from_row(row)
+
+
+def owned(organization_id: ColumnElement[str], domain: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return whether `owns` holds, as a column of a statement."""
+    return (
+        select(_d.id)
+        .where(
+            _d.organization_id == organization_id,
+            _d.domain == domain,
+            _d.domain_type == ORGANIZATION_DOMAIN,
+            _is_proven,
+        )
+        .exists()
+    )
 
 
 async def owns(db: Session, organization_id: str, domain: str) -> bool:

@@ -4,4 +4,13 @@ Owns the rules by which users become members, change there and leave. The rows a
 of `users.model`: a user is never read without its memberships.
 """
 
-__all__ = ["administrators", "invitations", "joining", "model", "roles", "seats", "service"]
+__all__ = [
+    "activity",
+    "administrators",
+    "invitations",
+    "joining",
+    "model",
+    "roles",
+    "seats",
+    "service",
+]

@@ -104,6 +104,20 @@ async def check(
         raise _refused(organization_id)
 
 
+async def is_last(
+    db: Session, user_id: str, organization_id: str, *, demoted: Collection[str] = ()
+) -> bool:
+    """Whether others would stay behind without an admin if this member went.
+
+    ``demoted`` as for `check`.
+    """
+    try:
+        await check(db, user_id, organization_id, demoted=demoted)
+    except errors.InvalidArgument:
+        return True
+    return False
+
+
 async def check_everywhere(db: Session, user_id: str) -> set[str]:
     """Let a user go from all organizations; return those whose admin it is: held from here on.
 

@@ -165,6 +165,42 @@ async def join(
     await _join(call, _JOIN, organization, user, place)
 
 
+async def provision(
+    call: Call,
+    organization: Organization,
+    user: User,
+    held: tuple[HeldRole, ...],
+    *further: Event,
+    is_new: bool,
+) -> Membership:
+    """Make somebody a member at once, as a new user or an old one; within a transaction.
+
+    ``further`` are events that follow that of the membership.
+
+    Raises:
+        db.engine.DuplicateKey: there is such a user, or member, meanwhile.
+        errors.InvalidArgument: there is no free seat.
+        errors.Busy: one of these roles went away meanwhile, or the user did.
+
+    """
+    terms = Terms(provisioning_method=DIRECT_PROVISION)
+    place = membership(call.db, organization, user.id, held, terms, at=now())
+    event = _joined(call, organization, user, place)
+    params = _of_place(call.db, place)
+    statement, first = _JOIN, []
+    if is_new:
+        statement = _CREATE
+        params |= prefixed(user.to_row())
+        first = [call.event("user.created", organization_id=organization.id, after=user.shown())]
+    if organization.max_allowed_users:
+        await seats.check(call.db, await seats.hold(call.db, organization.id))
+    try:
+        await call.db.apply(statement, *first, event, *further, **params)
+    except ForeignKey:
+        raise errors.Busy from None
+    return place
+
+
 async def found(call: Call, user: User, *, display_name: str, region_code: str) -> Organization:
     """Found an organization whose first member and admin this user is; within a transaction.
 
@@ -247,17 +283,11 @@ async def _join(
 ) -> None:
     """Make a user a member, by a statement that inserts the membership and its roles."""
     db = call.db
-    params |= prefixed(place.to_row(), "m_")
-    params["m_invite_digest"] = invitations.digest(db, place)
-    params["m_role_ids"] = to_json([role.id for role in place.roles])
+    params |= _of_place(db, place)
     if place.status == PENDING_INVITE:
         params |= invitations.mail_row(db, user, place)
         type_ = "user.organization_invitation"
-    event = call.event(
-        type_ or "user.organization_membership_created",
-        organization_id=organization.id,
-        after=shown_together(organization, user, place),
-    )
+    event = _joined(call, organization, user, place, type_)
     try:
         if not organization.max_allowed_users:
             await db.apply(statement, *further, event, **params)
@@ -271,6 +301,24 @@ async def _join(
         raise errors.Duplicate("membership", user.id) from None
     except ForeignKey as problem:
         raise _gone(problem) from None
+
+
+def _of_place(db: Session, place: Membership) -> dict[str, Any]:
+    """Return the parameters by which a statement inserts a membership and its roles."""
+    params = prefixed(place.to_row(), "m_")
+    params["m_invite_digest"] = invitations.digest(db, place)
+    params["m_role_ids"] = to_json([role.id for role in place.roles])
+    return params
+
+
+def _joined(
+    call: Call, organization: Organization, user: User, place: Membership, type_: str = ""
+) -> Event:
+    return call.event(
+        type_ or "user.organization_membership_created",
+        organization_id=organization.id,
+        after=shown_together(organization, user, place),
+    )
 
 
 def _gone(problem: ForeignKey) -> errors.Error:

@@ -26,7 +26,8 @@ _r, _o = roles.c, organizations.c
 _ROLE_IDS = bindparam("role_ids", type_=Text)
 _ROLE_NAMES = bindparam("role_names", type_=Text)
 
-_default = func.coalesce(
+# The id of the role that new members of an organization get, where `organizations` is read.
+DEFAULT = func.coalesce(
     select(default_member_roles.c.role_id)
     .where(default_member_roles.c.organization_id == _o.id)
     .scalar_subquery(),
@@ -43,7 +44,7 @@ _named = (
 _version = catalogue.version.label("version")
 _here = _o.id == bindparam("organization_id")
 _READ_DEFAULT = Statement(
-    select(organizations, _default.label("default_role_id"), _version).where(_here)
+    select(organizations, DEFAULT.label("default_role_id"), _version).where(_here)
 )
 _READ_NAMED = Statement(select(organizations, _named.label("named"), _version).where(_here))
 _CREATOR = Statement(

@@ -31,7 +31,7 @@ from tenantry.times import now
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Select
+    from sqlalchemy import ScalarSelect, Select
 
     from tenantry.call import Call
     from tenantry.db.engine import Row, Session
@@ -51,6 +51,16 @@ def with_memberships(*, of_one: bool) -> Select[Any]:
 
     Memberships are the oldest `most` of the user, or that of one `organization_id`: parameters.
     """
+    return select(
+        *COLUMNS,
+        places(of_one=of_one).label("memberships"),
+        external_identities.listed(of_one=of_one).label("external_identities"),
+        catalogue.version.label("version"),
+    )
+
+
+def places(*, of_one: bool) -> ScalarSelect[str]:
+    """Return the first of these columns, of a statement that reads `users`."""
     narrowed = select(memberships).where(_m.user_id == users.c.id).correlate(users)
     if of_one:
         narrowed = narrowed.where(_m.organization_id == bindparam("organization_id", type_=Text))
@@ -62,7 +72,7 @@ def with_memberships(*, of_one: bool) -> Select[Any]:
         .where(_h.organization_id == m.organization_id, _h.user_id == m.user_id)
         .scalar_subquery()
     )
-    listed = (
+    return (
         select(
             json_rows(
                 json_list(
@@ -74,13 +84,8 @@ def with_memberships(*, of_one: bool) -> Select[Any]:
             )
         )
         .where(organizations.c.id == m.organization_id)
+        .correlate(users)
         .scalar_subquery()
-    )
-    return select(
-        *COLUMNS,
-        listed.label("memberships"),
-        external_identities.listed(of_one=of_one).label("external_identities"),
-        catalogue.version.label("version"),
     )
 
 

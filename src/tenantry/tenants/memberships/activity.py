@@ -1,0 +1,134 @@
+"""A membership that is switched off and on again: it stays, with its roles, and opens nothing.
+
+A directory of the organization switches them. One that is off holds no seat, and an invitation
+among them is over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Text, bindparam, func, update
+
+from tenantry import errors
+from tenantry.db.rows import bound
+from tenantry.db.statements import Statement
+from tenantry.tenants.memberships import administrators, seats
+from tenantry.tenants.users.model import (
+    ACTIVE,
+    DIRECT_PROVISION,
+    INACTIVE,
+    PENDING_INVITE,
+    memberships,
+    shown_together,
+)
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.event import Event
+    from tenantry.tenants.organizations.model import Organization
+    from tenantry.tenants.users.model import Membership, User
+
+_m = memberships.c
+_MEMBER = (
+    _m.organization_id == bindparam("organization_id", type_=Text),
+    _m.user_id == bindparam("user_id", type_=Text),
+)
+_NOW = bindparam("p_now", type_=BigInteger)
+_ACTIVATE = Statement(
+    update(memberships)
+    .where(*_MEMBER, _m.status != ACTIVE)
+    .values(
+        **bound(("provisioning_method",)),
+        status=ACTIVE,
+        accept_time=func.coalesce(_m.accept_time, _NOW),
+        join_time=func.coalesce(_m.join_time, _NOW),
+        invite_digest=None,
+    )
+    .returning(_m.id)
+)
+_DEACTIVATE = Statement(
+    update(memberships)
+    .where(*_MEMBER, _m.status != INACTIVE)
+    .values(status=INACTIVE, invite_digest=None)
+    .returning(_m.id)
+)
+
+
+async def activate(
+    call: Call, organization: Organization, user: User, place: Membership, *further: Event
+) -> Membership:
+    """Make a member that is off, or invited, an active one; within a transaction.
+
+    ``further`` are events that follow that of the membership.
+
+    Raises:
+        errors.InvalidArgument: the organization has no free seat.
+        errors.Busy: the membership has ended meanwhile.
+
+    """
+    db, at = call.db, now()
+    if organization.max_allowed_users:
+        held = await seats.hold(db, organization.id)
+        # A pending invitation has its seat already.
+        check = seats.check_active if place.status == PENDING_INVITE else seats.check
+        await check(db, held)
+    again = place.status == INACTIVE
+    after = replace(
+        place,
+        status=ACTIVE,
+        accept_time=place.accept_time or at,
+        join_time=place.join_time or at,
+        provisioning_method=place.provisioning_method if again else DIRECT_PROVISION,
+    )
+    event = call.event(
+        f"user.organization_membership_{'updated' if again else 'created'}",
+        organization_id=organization.id,
+        before=shown_together(organization, user, place) if again else None,
+        after=shown_together(organization, user, after),
+    )
+    done = await db.apply(
+        _ACTIVATE,
+        event,
+        *further,
+        organization_id=organization.id,
+        user_id=user.id,
+        p_now=at,
+        p_provisioning_method=after.provisioning_method,
+    )
+    if done is None:
+        raise errors.Busy
+    return after
+
+
+async def deactivate(
+    call: Call, organization: Organization, user: User, place: Membership, *further: Event
+) -> bool:
+    """Switch a membership off; within a transaction. Return whether it was its last administrator.
+
+    ``further`` are events that follow that of the membership.
+
+    Raises:
+        errors.Busy: the membership has ended, or was switched off meanwhile.
+
+    """
+    db = call.db
+    last = await administrators.is_last(db, user.id, organization.id)
+    event = call.event(
+        "user.organization_membership_updated",
+        organization_id=organization.id,
+        before=shown_together(organization, user, place),
+        after=shown_together(organization, user, replace(place, status=INACTIVE)),
+    )
+    done = await db.apply(
+        _DEACTIVATE,
+        event,
+        *further,
+        organization_id=organization.id,
+        user_id=user.id,
+    )
+    if done is None:
+        raise errors.Busy
+    return last
