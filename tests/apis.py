@@ -35,6 +35,7 @@ from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb
 from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, webauthn_pb
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.connections import connections_pb
+from tenantry.gen.scalekit.v1.directories import directories_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
@@ -360,6 +361,10 @@ class Api:
     @property
     def connections(self) -> Service:
         return Service(self, connections_pb.desc().services[0])
+
+    @property
+    def directories(self) -> Service:
+        return Service(self, directories_pb.desc().services[0])
 
     @property
     def user_attributes(self) -> Service:

@@ -6,6 +6,7 @@ from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb
 from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, webauthn_pb
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.connections import connections_pb
+from tenantry.gen.scalekit.v1.directories import directories_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.events import events_pb
@@ -33,7 +34,7 @@ SERVICES = [
         passwordless_pb,
         *(webauthn_pb, totp_pb),
         *(auth_pb, auditlogs_pb, connections_pb, user_attributes_pb),
-        *(single_sign_on_pb, sign_ins_pb, environments_pb),
+        *(single_sign_on_pb, sign_ins_pb, environments_pb, directories_pb),
         *(interceptors_pb, interceptor_secrets_pb),
     )
     for service in file.desc().services

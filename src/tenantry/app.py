@@ -64,6 +64,7 @@ from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb
 from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, webauthn_pb
 from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.connections import connections_pb
+from tenantry.gen.scalekit.v1.directories import directories_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.events import events_pb
@@ -106,6 +107,8 @@ from tenantry.identity.simulator.openid_provider import OpenIDProvider
 from tenantry.identity.simulator.provider import Simulator
 from tenantry.outgoing import Outgoing
 from tenantry.rate_limits.rates import Rates
+from tenantry.tenants.directories.model import directory_secrets
+from tenantry.tenants.directories.rpc import DirectoryService
 from tenantry.tenants.domains.rpc import DomainService
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.memberships import leaving
@@ -223,6 +226,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         api_tokens=KnownApiTokens(db),
         api_token_uses=LastUses(db, api_tokens),
         secret_uses=LastUses(db, client_secrets),
+        directory_secret_uses=LastUses(db, directory_secrets),
         token_events=TokenEvents(db, settings.token_events),
         session_cookie=session_cookie,
         browser_cookies=BrowserCookies.of(issuer),
@@ -249,6 +253,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         outgoing.close,
         parts.api_token_uses.close,
         parts.secret_uses.close,
+        parts.directory_secret_uses.close,
         parts.token_events.close,
         parts.follower.close,
     ):
@@ -313,6 +318,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
             SingleSignOnService(s, fetching=parts.fetching, outgoing=parts.outgoing),
         ),
         (environments_pb, EnvironmentService()),
+        (directories_pb, DirectoryService(s)),
         (user_attributes_pb, UserAttributeService()),
         (auditlogs_pb, AuditLogsService()),
         (sign_ins_pb, SignInService()),

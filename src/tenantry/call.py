@@ -40,6 +40,26 @@ class Call:
         if self.if_match is not None and revision not in self.if_match:
             raise errors.PreconditionFailed(revision)
 
+    def seconds(self, name: str, allowed: range) -> int | None:
+        """Return a query member of ours that is a number of seconds; None where it is not given.
+
+        Raises:
+            errors.InvalidArgument: it is no such number, or is given more than once.
+
+        """
+        given = self.extra.get(name, [])
+        if len(given) > 1:
+            raise errors.InvalidArgument.field(name, "once", "is given more than once")
+        for text in given:
+            digits = text.isascii() and text.isdecimal() and len(text) <= 12
+            if not digits or int(text) not in allowed:
+                low, high = allowed[0], allowed[-1]
+                raise errors.InvalidArgument.field(
+                    name, "range", f"must be {low} to {high} seconds, got {text[:60]!r}"
+                )
+            return int(text)
+        return None
+
     def as_user(
         self,
         db: Session,

@@ -25,7 +25,12 @@ from signins import SignIns
 from tenantry import errors
 from tenantry.caller import Caller, Kind
 from tenantry.doors.oauth import api_scopes
-from tenantry.doors.oauth.authenticate import PORTAL_READ, PORTAL_SSO, PORTAL_WRITE
+from tenantry.doors.oauth.authenticate import (
+    PORTAL_DIRECTORIES,
+    PORTAL_READ,
+    PORTAL_SSO,
+    PORTAL_WRITE,
+)
 from tenantry.doors.transport import messages, policy
 from tenantry.doors.transport.methods import of_service
 
@@ -42,7 +47,7 @@ ANYBODY = Kind.ANONYMOUS
 # Every permission that a caller of this kind can have.
 PERMISSIONS = {
     Kind.USER_SESSION: frozenset(api_scopes.NAMES),
-    Kind.PORTAL_SESSION: PORTAL_READ | PORTAL_WRITE | PORTAL_SSO,
+    Kind.PORTAL_SESSION: PORTAL_READ | PORTAL_WRITE | PORTAL_SSO | PORTAL_DIRECTORIES,
     Kind.ORGANIZATION_CLIENT: frozenset[str](),
     ANYBODY: frozenset[str](),
 }

@@ -22,7 +22,7 @@ VARIABLES = (
     *("ORGANIZATION_ID", "EXTERNAL_ID", "LINK_ID", "USER_ID", "DOMAIN_ID"),
     *("CLIENT_ID", "SECRET_ID", "APPLICATION_ID", "APPLICATION_SECRET_ID", "SCOPE_ID", "TOKEN"),
     *("AUTH_REQUEST_ID", "CODE", "SESSION_ID", "CREDENTIAL_ID", "CONNECTION_ID"),
-    *("SOCIAL_CONNECTION_ID", "LOGIN_REQUEST_ID"),
+    *("SOCIAL_CONNECTION_ID", "LOGIN_REQUEST_ID", "DIRECTORY_ID"),
 )
 _CREATES = (
     "CreateOrganization",
@@ -42,6 +42,8 @@ _CREATES = (
     "CreateEndpoint",
     "CreateInterceptor",
     "CreateConnection",
+    "CreateDirectory",
+    "CreateDirectorySecret",
     "CreateSsoUserAttribute",
     "CreateDirectoryUserAttribute",
     "CreateEnvironmentConnection",
@@ -58,6 +60,8 @@ _DELETES = (
     "DeleteInterceptor",
     "DeleteSsoUserAttribute",
     "DeleteDirectoryUserAttribute",
+    "DisableDirectory",
+    "DeleteDirectory",
     "DisableConnection",
     "DeleteConnection",
     "DisableEnvironmentConnection",

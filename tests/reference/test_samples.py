@@ -258,6 +258,12 @@ def variables(api, own_server, provider):
     session_id, user_token, user_cookie = asyncio.run(signed_in(own_server, sam["user"]["id"]))
     sso = create(f"organizations/{acme['id']}/connections", provider="IDP_SIMULATOR", type="OIDC")
     sso_id = sso["connection"]["id"]
+    directories = f"organizations/{acme['id']}/directories"
+    okta, workspace = (
+        create(directories, directory_type=type_, directory_provider=provider_)["directory"]["id"]
+        for type_, provider_ in (("SCIM", "OKTA"), ("POLL", "GOOGLE"))
+    )
+    api.patch(f"/api/v1/{directories}/{workspace}:enable").raise_for_status()
     github = create("connections", provider="GITHUB", type="OAUTH")
     credentials = {"client_id": "us", "client_secret": "a secret of GitHub"}
     api.patch(
@@ -267,6 +273,8 @@ def variables(api, own_server, provider):
     yield {
         **settings_for("sh", own_server),
         "CONNECTION_ID": sso_id,
+        "DIRECTORY_ID": okta,
+        "POLLED_DIRECTORY_ID": workspace,
         "OIDC_ISSUER": provider,
         "SAML_METADATA_URL": f"{provider}/metadata",
         "SAML_CERTIFICATE": certificate("idp"),

@@ -15,8 +15,8 @@ from tenantry.doors.transport import absent
 from tenantry.gen.google.rpc.status_pb import Status
 
 CALLS = list(absent.calls())
-CREATE = "/scalekit.v1.directories.DirectoryService/CreateDirectory"
-SAID = "CreateDirectory (directories) is not in this version"
+CREATE = "/scalekit.v1.mcp.McpService/CreateMcpConfig"
+SAID = "CreateMcpConfig (MCP servers) is not in this version"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def http(live_server):
 def test_a_call_is_served_or_absent_and_never_both():
     served = {f"/{s.type_name}/{method.name}" for s in SERVICES for method in s.methods}
     assert not served & {call.path for call in CALLS}
-    assert {call.feature for call in CALLS} >= {"directories"}
+    assert {call.feature for call in CALLS} >= {"MCP servers"}
 
 
 def test_every_absent_route_answers_501(http):
@@ -41,7 +41,7 @@ def test_every_absent_route_answers_501(http):
 
 
 def test_another_verb_at_an_absent_route_is_told_those_that_there_are(http):
-    answer = http.put("/api/v1/organizations/org_1/directories")
+    answer = http.put("/api/v1/mcp/configs")
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
 

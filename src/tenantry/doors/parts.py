@@ -46,6 +46,7 @@ class Parts:
     api_tokens: KnownApiTokens
     api_token_uses: LastUses
     secret_uses: LastUses
+    directory_secret_uses: LastUses
     token_events: TokenEvents
     # People signing in.
     session_cookie: Cookie

@@ -214,6 +214,13 @@ class Settings:
         "/token and /admin/directory/v1; Google's own when empty.",
     )
 
+    directory_secret_overlap_hours: int = _setting(
+        "24",
+        values.count(0, 8760),
+        "Hours that the secrets of a directory go on working once they are regenerated, where the "
+        "call does not say.",
+    )
+
     # Access: clients and API tokens
     application_api_access: bool = _setting(
         "true",

@@ -301,25 +301,9 @@ async def _add_secret(call: Call, identity: Identity) -> tuple[Secret, str]:
     return await secrets.add(
         call,
         identity,
-        overlap_seconds=_extra(call, "overlap_seconds", range(366 * _DAY + 1)),
-        expires_in=_extra(call, "expires_in", range(1, 3660 * _DAY + 1)),
+        overlap_seconds=call.seconds("overlap_seconds", range(366 * _DAY + 1)),
+        expires_in=call.seconds("expires_in", range(1, 3660 * _DAY + 1)),
     )
-
-
-def _extra(call: Call, name: str, seconds: range) -> int | None:
-    """Return a query member of ours, a number of seconds; None where it is not given."""
-    given = call.extra.get(name, [])
-    if len(given) > 1:
-        raise errors.InvalidArgument.field(name, "once", "is given more than once")
-    for text in given:
-        digits = text.isascii() and text.isdecimal() and len(text) <= 12
-        if not digits or int(text) not in seconds:
-            low, high = seconds[0], seconds[-1]
-            raise errors.InvalidArgument.field(
-                name, "range", f"must be {low} to {high} seconds, got {text[:60]!r}"
-            )
-        return int(text)
-    return None
 
 
 def _answer(call: Call, client: Client) -> pb.Client:

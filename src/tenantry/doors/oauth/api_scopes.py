@@ -13,6 +13,8 @@ OF_PERMISSION = {
     "sk_org_settings_manage": "organizations_write",
     "sk_org_sso_read": "connections_read",
     "sk_org_sso_manage": "connections_write",
+    "sk_org_scim_read": "directories_read",
+    "sk_org_scim_manage": "directories_write",
     "sk_org_session_policy_read": "organizations_sessions_read",
     "sk_org_session_policy_manage": "organizations_sessions_write",
 }

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PORTAL_READ = frozenset({"organizations_read"})
 PORTAL_WRITE = PORTAL_READ | {"organizations_write"}
 PORTAL_SSO = frozenset({"connections_read", "connections_write", "sso:read", "sso:write"})
+PORTAL_DIRECTORIES = frozenset({"directories_read", "directories_write", "scim:read", "scim:write"})
 _MOST_TOKENS = 4  # looked at in one request
 
 
@@ -121,6 +122,8 @@ class Authenticator:
         permissions = PORTAL_WRITE if writes else PORTAL_READ
         if "sso" in session.features:
             permissions |= PORTAL_SSO
+        if "dir_sync" in session.features:
+            permissions |= PORTAL_DIRECTORIES
         return Caller(Kind.PORTAL_SESSION, session.id, session.organization_id, permissions)
 
 

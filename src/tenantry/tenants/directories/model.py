@@ -26,6 +26,7 @@ from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.db.tallies import Tally
+from tenantry.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -332,6 +333,17 @@ class Directory:
         """Return the columns of its row."""
         return row_of(self, directories)
 
+    def shown(self) -> dict[str, Any]:
+        """Return its content in events: the published members."""
+        return {
+            "id": self.id,
+            "organization_id": self.organization_id,
+            "directory_type": self.directory_type,
+            "provider": self.directory_provider,
+            "enabled": self.enabled,
+            "updated_at": rfc3339(self.update_time),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
@@ -355,6 +367,10 @@ class Secret:
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
         return row_of(self, directory_secrets)
+
+    def in_force(self, at: int) -> bool:
+        """Whether it opens the directory at this time."""
+        return self.status == ACTIVE and (self.expire_time is None or self.expire_time > at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,328 @@
+"""The rules of directories: making, changing, enabling, deleting; in a transaction each.
+
+A change of people or groups holds the row of their directory by a key share. Changes of the
+directory itself wait for each other, and only its removal waits for those of people and groups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+
+from tenantry import errors, ids
+from tenantry.db.engine import ForeignKey
+from tenantry.db.rows import bound, prefixed, revised
+from tenantry.db.schema import to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.directories.model import (
+    COMPLETED,
+    CUSTOM,
+    LDAP,
+    POLL,
+    Directory,
+    directories,
+    directory_secrets,
+)
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.model import organizations as organizations_table
+from tenantry.tenants.organizations.service import Identity
+from tenantry.times import SECOND, now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Row, Session
+
+MOST = 20  # of one organization
+MAX_CONTEXT = 16 * 1024  # bytes, as JSON
+# How long the time of the last request stays as it is: it is not worth a change of each.
+_SYNC_SECONDS = 30
+NAMES = {
+    CUSTOM: "Custom provider",
+    "OKTA": "Okta",
+    "GOOGLE": "Google Workspace",
+    "MICROSOFT_AD": "Microsoft Entra ID",
+    "AUTH0": "Auth0",
+    "ONELOGIN": "OneLogin",
+    "JUMPCLOUD": "JumpCloud",
+    "PING_IDENTITY": "Ping Identity",
+}
+
+_d, _o = directories.c, organizations_table.c
+_within = _d.organization_id == bindparam("p_organization_id")
+_this = _within & (_d.id == bindparam("p_id"))
+_FIND = Statement(select(directories).where(_this))
+_STAY = Statement(
+    select(_o.id)
+    .where(_o.id == bindparam("p_organization_id"))
+    .with_for_update(read=True, key_share=True)
+)
+# By: is it to go.
+_HOLD = {
+    False: Statement(select(directories).where(_this).with_for_update(key_share=True)),
+    True: Statement(select(directories).where(_this).with_for_update()),
+}
+_COUNT = Statement(select(func.count().label("n")).select_from(directories).where(_within))
+_INSERT = Statement(insert(directories).values(bound(directories)).returning(_d.id))
+_UPDATE = Statement(
+    update(directories)
+    .where(_this)
+    .values(bound(directories, but={"id", "organization_id", "create_time"}))
+    .returning(_d.id)
+)
+_DELETE = Statement(delete(directories).where(_this).returning(_d.id))
+_s = directory_secrets.c
+_DELETE_SECRETS = Statement(
+    delete(directory_secrets)
+    .where(
+        _s.organization_id == bindparam("p_organization_id"), _s.directory_id == bindparam("p_id")
+    )
+    .returning(_s.id)
+)
+_SYNCED = Statement(
+    update(directories)
+    .where(_this, or_(_d.last_sync_time.is_(None), _d.last_sync_time < bindparam("p_before")))
+    .values(last_sync_time=bindparam("p_at"))
+    .returning(_d.id)
+)
+
+
+async def create(
+    call: Call, organization_id: str, *, directory_type: str, directory_provider: str = CUSTOM
+) -> Directory:
+    """Make a directory; it takes nothing up before it is enabled.
+
+    Raises:
+        errors.NotFound: there is no such organization that this caller may see.
+        errors.InvalidArgument: no directory is made of this type, or the organization has as many
+            as it may have.
+
+    """
+    _check_type(directory_type)
+    await organizations.get(call, Identity(organization_id))
+    at = now()
+    made = Directory(
+        id=call.db.new_id(ids.DIRECTORY),
+        organization_id=organization_id,
+        name=NAMES[directory_provider],
+        directory_type=directory_type,
+        directory_provider=directory_provider,
+        create_time=at,
+        update_time=at,
+    )
+    try:
+        async with call.db.transaction() as db:
+            count = await db.fetch_one(_COUNT, p_organization_id=organization_id)
+            if count is not None and count["n"] >= MOST:
+                raise errors.InvalidArgument(
+                    f"organization has {MOST} directories, which is the most that it may have"
+                )
+            event = _event(call, "created", None, made)
+            await db.apply(_INSERT, event, **prefixed(made.to_row()))
+    except ForeignKey:
+        raise errors.NotFound("organization") from None
+    return made
+
+
+async def get(call: Call, organization_id: str, directory_id: str) -> Directory:
+    """Return a directory of an organization.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+
+    """
+    _check_visible(call, organization_id)
+    row = await call.db.fetch_one(_FIND, p_organization_id=organization_id, p_id=directory_id)
+    return _found(row)
+
+
+async def remove(call: Call, organization_id: str, directory_id: str) -> None:
+    """Delete a directory with all that it has.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await hold(call, db, organization_id, directory_id, to_go=True)
+        where = {"p_organization_id": organization_id, "p_id": before.id}
+        await db.fetch_all(_DELETE_SECRETS, **where)
+        await db.apply(_DELETE, _event(call, "deleted", before, None), **where)
+
+
+async def enable(call: Call, organization_id: str, directory_id: str) -> Directory:
+    """Take up what arrives; one that is polled is polled soon.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await hold(call, db, organization_id, directory_id)
+        return await save(call, db, before, switched(before, enabled=True), "enabled")
+
+
+async def disable(call: Call, organization_id: str, directory_id: str) -> Directory:
+    """Take nothing up any more.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await hold(call, db, organization_id, directory_id)
+        return await save(call, db, before, switched(before, enabled=False), "disabled")
+
+
+async def keep_context(
+    call: Call, organization_id: str, directory_id: str, context: Mapping[str, Any]
+) -> None:
+    """Replace what a portal keeps with a directory.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.InvalidArgument: it is too large.
+
+    """
+    if len(to_json(context).encode()) > MAX_CONTEXT:
+        raise errors.InvalidArgument.field(
+            "context", "max_bytes", f"may have {MAX_CONTEXT // 1024} KiB at most"
+        )
+    async with call.db.transaction() as db:
+        before = await hold(call, db, organization_id, directory_id)
+        await save(call, db, before, replace(before, context=context), "updated")
+
+
+async def poll_now(call: Call, organization_id: str, directory_id: str) -> None:
+    """Have the worker poll a directory as soon as it can.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.InvalidArgument: it is not polled, or is disabled.
+
+    """
+    async with call.db.transaction() as db:
+        before = await hold(call, db, organization_id, directory_id)
+        if before.directory_type != POLL:
+            raise errors.InvalidArgument(
+                "directory is pushed by its identity provider: there is nothing to poll, start the "
+                "provisioning there"
+            )
+        if not before.enabled:
+            raise errors.InvalidArgument("directory is disabled: enable it first")
+        await write(db, replace(before, poll_time=now()))
+
+
+async def connected(call: Call, directory: Directory) -> None:
+    """Note that a request of the identity provider was taken; the first one completes the set-up.
+
+    It costs nothing where the directory, as the caller read it, has had one half a minute ago.
+    """
+    at = now()
+    if directory.status == COMPLETED:
+        last = directory.last_sync_time
+        if last is None or last < at - _SYNC_SECONDS * SECOND:
+            where = {"p_organization_id": directory.organization_id, "p_id": directory.id}
+            before = at - _SYNC_SECONDS * SECOND
+            await call.db.fetch_all(_SYNCED, p_at=at, p_before=before, **where)
+        return
+    async with call.db.transaction() as db:
+        row = await db.fetch_one(
+            _HOLD[False], p_organization_id=directory.organization_id, p_id=directory.id
+        )
+        if row is not None:
+            before_ = Directory.from_row(row)
+            after = replace(before_, status=COMPLETED, last_sync_time=at)
+            if before_.status != COMPLETED:
+                await save(call, db, before_, after, "updated")
+
+
+async def hold(
+    call: Call, db: Session, organization_id: str, directory_id: str, *, to_go: bool = False
+) -> Directory:
+    """Return a directory as nobody else changes it until this transaction ends.
+
+    Its people and groups may change meanwhile, unless it is ``to_go``.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    _check_visible(call, organization_id)
+    if to_go:
+        await db.fetch_all(_STAY, p_organization_id=organization_id)
+    found = _found(
+        await db.fetch_one(_HOLD[to_go], p_organization_id=organization_id, p_id=directory_id)
+    )
+    call.expect(found.revision)
+    return found
+
+
+async def save(
+    call: Call, db: Session, before: Directory, after: Directory, verb: str, **further: Any
+) -> Directory:
+    """Write a directory that is held, and record it; without a difference nothing is written.
+
+    ``further`` are members of the event beside those of the directory.
+    """
+    if after == before and not further:
+        return before
+    after = revised(after)
+    event = _event(call, verb, before, after, **further)
+    await db.apply(_UPDATE, event, **prefixed(after.to_row()))
+    return after
+
+
+async def write(db: Session, directory: Directory) -> None:
+    """Write a directory that is held, and that is the same as before to its readers."""
+    await db.fetch_all(_UPDATE, **prefixed(directory.to_row()))
+
+
+def switched(directory: Directory, *, enabled: bool) -> Directory:
+    """Return a directory that is on or off: it is polled while it is on."""
+    if directory.enabled == enabled:
+        return directory
+    polled = enabled and directory.directory_type == POLL
+    return replace(directory, enabled=enabled, poll_time=now() if polled else None)
+
+
+def _event(
+    call: Call, verb: str, before: Directory | None, after: Directory | None, **further: Any
+) -> Any:
+    one = after or before
+    assert one is not None
+    return call.event(
+        f"organization.directory_{verb}",
+        organization_id=one.organization_id,
+        before=None if before is None else before.shown(),
+        after=None if after is None else after.shown() | further,
+    )
+
+
+def _check_type(directory_type: str) -> None:
+    if directory_type == LDAP:
+        raise errors.InvalidArgument.field(
+            "directory.directory_type",
+            "enum.in",
+            "LDAP is not supported: connect the directory to an identity provider that pushes by "
+            "SCIM",
+        )
+
+
+def _check_visible(call: Call, organization_id: str) -> None:
+    own = call.caller.organization_id
+    if own is not None and own != organization_id:
+        raise errors.NotFound("directory")
+
+
+def _found(row: Row | None) -> Directory:
+    if row is None:
+        raise errors.NotFound("directory")
+    return Directory.from_row(row)

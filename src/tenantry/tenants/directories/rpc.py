@@ -1,0 +1,182 @@
+"""DirectoryService: message in, message out. No SQL, no rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protobuf.wkt import Empty, Struct
+
+from tenantry import structs
+from tenantry.db.schema import to_json
+from tenantry.gen.scalekit.v1.directories import directories_pb as pb
+from tenantry.tenants.directories import listing, registry, secrets
+from tenantry.tenants.directories.model import ACTIVE, INACTIVE, SCIM
+from tenantry.times import SECOND, now, timestamp
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.settings import Settings
+    from tenantry.tenants.directories.listing import Whole
+    from tenantry.tenants.directories.model import Directory, Secret
+
+_DAY, _HOUR = 24 * 3600, 3600  # seconds
+
+
+class DirectoryService:
+    """One async method per rpc."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._public_url = settings.public_url
+        self._overlap = settings.directory_secret_overlap_hours * _HOUR
+
+    async def create_directory(
+        self, request: pb.CreateDirectoryRequest, call: Call
+    ) -> pb.CreateDirectoryResponse:
+        assert request.directory is not None
+        made = await registry.create(
+            call,
+            request.organization_id,
+            directory_type=request.directory.directory_type.name,
+            directory_provider=_provider(request.directory.directory_provider),
+        )
+        return pb.CreateDirectoryResponse(directory=await self._answer(call, made))
+
+    async def get_directory(
+        self, request: pb.GetDirectoryRequest, call: Call
+    ) -> pb.GetDirectoryResponse:
+        found = await registry.get(call, request.organization_id, request.id)
+        return pb.GetDirectoryResponse(directory=await self._answer(call, found))
+
+    async def list_directories(
+        self, request: pb.ListDirectoriesRequest, call: Call
+    ) -> pb.ListDirectoriesResponse:
+        found = await listing.of_organization(call, request.organization_id)
+        return pb.ListDirectoriesResponse(directories=[self._message(one) for one in found])
+
+    async def delete_directory(self, request: pb.DeleteDirectoryRequest, call: Call) -> Empty:
+        await registry.remove(call, request.organization_id, request.id)
+        return Empty()
+
+    async def enable_directory(
+        self, request: pb.ToggleDirectoryRequest, call: Call
+    ) -> pb.ToggleDirectoryResponse:
+        after = await registry.enable(call, request.organization_id, request.id)
+        return pb.ToggleDirectoryResponse(enabled=after.enabled)
+
+    async def disable_directory(
+        self, request: pb.ToggleDirectoryRequest, call: Call
+    ) -> pb.ToggleDirectoryResponse:
+        after = await registry.disable(call, request.organization_id, request.id)
+        return pb.ToggleDirectoryResponse(enabled=after.enabled)
+
+    async def create_directory_secret(
+        self, request: pb.CreateDirectorySecretRequest, call: Call
+    ) -> pb.CreateDirectorySecretResponse:
+        made, plain = await secrets.create(call, request.organization_id, request.directory_id)
+        return pb.CreateDirectorySecretResponse(plain_secret=plain, secret=_secret(made))
+
+    async def regenerate_directory_secret(
+        self, request: pb.RegenerateDirectorySecretRequest, call: Call
+    ) -> pb.RegenerateDirectorySecretResponse:
+        given = call.seconds("overlap_seconds", range(366 * _DAY + 1))
+        made, plain = await secrets.regenerate(
+            call,
+            request.organization_id,
+            request.directory_id,
+            overlap=(self._overlap if given is None else given) * SECOND,
+        )
+        return pb.RegenerateDirectorySecretResponse(plain_secret=plain, secret=_secret(made))
+
+    async def trigger_directory_sync(
+        self, request: pb.TriggerDirectorySyncRequest, call: Call
+    ) -> Empty:
+        await registry.poll_now(call, request.organization_id, request.directory_id)
+        return Empty()
+
+    async def get_directory_context(
+        self, request: pb.GetDirectoryContextRequest, call: Call
+    ) -> pb.GetDirectoryContextResponse:
+        found = await registry.get(call, request.organization_id, request.directory_id)
+        kept = Struct.from_json(to_json(found.context or {}))
+        return pb.GetDirectoryContextResponse(context=kept)
+
+    async def update_directory_context(
+        self, request: pb.UpdateDirectoryContextRequest, call: Call
+    ) -> Empty:
+        context = request.context
+        kept = {} if context is None else structs.plain(context, "context")
+        await registry.keep_context(call, request.organization_id, request.directory_id, kept)
+        return Empty()
+
+    async def _answer(self, call: Call, directory: Directory) -> pb.Directory:
+        call.tag(directory.revision)
+        return self._message(await listing.whole(call, directory))
+
+    def _message(self, whole: Whole) -> pb.Directory:
+        directory = whole.directory
+        stats = pb.Stats(total_users=whole.total_users, total_groups=whole.total_groups)
+        if whole.user_updated is not None:
+            stats.user_updated_at = timestamp(whole.user_updated)
+        if whole.group_updated is not None:
+            stats.group_updated_at = timestamp(whole.group_updated)
+        is_pushed = directory.directory_type == SCIM
+        message = pb.Directory(
+            id=directory.id,
+            name=directory.name,
+            directory_type=pb.DirectoryType[directory.directory_type],
+            organization_id=directory.organization_id,
+            enabled=directory.enabled,
+            directory_provider=pb.DirectoryProvider.__members__.get(
+                directory.directory_provider, pb.DirectoryProvider(0)
+            ),
+            directory_endpoint=f"{self._public_url}/directory/{directory.id}/scim/v2"
+            if is_pushed
+            else "",
+            total_users=whole.total_users,
+            total_groups=whole.total_groups,
+            secrets=[_secret(one) for one in whole.secrets],
+            stats=stats,
+            role_assignments=pb.RoleAssignments(
+                assignments=[
+                    pb.RoleAssignment(
+                        group_id=one.group_id, role_name=one.role_name, role_id=one.role_id
+                    )
+                    for one in whole.assignments
+                ]
+            ),
+            attribute_mappings=_mappings(directory),
+            status=directory.status,
+            email=directory.email,
+            groups_tracked=directory.groups_tracked,
+        )
+        if directory.last_sync_time is not None:
+            message.last_synced_at = timestamp(directory.last_sync_time)
+        return message
+
+
+def _provider(value: pb.DirectoryProvider) -> str:
+    return "DIRECTORY_PROVIDER_UNSPECIFIED" if value == pb.DirectoryProvider(0) else value.name
+
+
+def _mappings(directory: Directory) -> pb.AttributeMappings:
+    return pb.AttributeMappings(
+        attributes=[
+            pb.AttributeMapping(key=key, map_to=map_to)
+            for key, map_to in directory.attribute_mapping.items()
+        ]
+    )
+
+
+def _secret(secret: Secret) -> pb.Secret:
+    message = pb.Secret(
+        id=secret.id,
+        create_time=timestamp(secret.create_time),
+        secret_suffix=secret.suffix,
+        status=pb.SecretStatus[ACTIVE if secret.in_force(now()) else INACTIVE],
+        directory_id=secret.directory_id,
+    )
+    if secret.expire_time is not None:
+        message.expire_time = timestamp(secret.expire_time)
+    if secret.last_used_time is not None:
+        message.last_used_time = timestamp(secret.last_used_time)
+    return message
