@@ -48,6 +48,7 @@ from tenantry.doors.oauth.user_tokens import UserTokens
 from tenantry.doors.parts import Parts
 from tenantry.doors.portal import web as portal
 from tenantry.doors.reference import web as reference
+from tenantry.doors.scim import web as scim
 from tenantry.doors.simulator import web as simulator_pages
 from tenantry.doors.sso import web as sso
 from tenantry.doors.transport import absent, methods, rest
@@ -108,6 +109,7 @@ from tenantry.identity.simulator.provider import Simulator
 from tenantry.outgoing import Outgoing
 from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.directories.model import directory_secrets
+from tenantry.tenants.directories.request_log import RequestLog
 from tenantry.tenants.directories.rpc import DirectoryService
 from tenantry.tenants.domains.rpc import DomainService
 from tenantry.tenants.domains.verification import Resolver
@@ -145,6 +147,7 @@ _DOORS: tuple[Callable[[Parts], list[Route]], ...] = (
     account.routes,
     home.routes,
     portal.routes,
+    scim.routes,
     imports.routes,
     feed.routes,
     dev.routes,
@@ -227,6 +230,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         api_token_uses=LastUses(db, api_tokens),
         secret_uses=LastUses(db, client_secrets),
         directory_secret_uses=LastUses(db, directory_secrets),
+        directory_requests=RequestLog(db),
         token_events=TokenEvents(db, settings.token_events),
         session_cookie=session_cookie,
         browser_cookies=BrowserCookies.of(issuer),
@@ -254,6 +258,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         parts.api_token_uses.close,
         parts.secret_uses.close,
         parts.directory_secret_uses.close,
+        parts.directory_requests.close,
         parts.token_events.close,
         parts.follower.close,
     ):

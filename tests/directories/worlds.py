@@ -67,7 +67,7 @@ class World:
         return {"organization_id": self.organization.id, "directory_id": self.directory.id}
 
     def document(self, login: str, **members: Any) -> dict[str, Any]:
-        """What a provider sends of a person."""
+        """A person as a provider sends one."""
         email = members.pop("email", f"{login}@{self.domain}")
         known = {"emails": [{"value": email, "primary": True}]} if email else {}
         return {"userName": login, "externalId": f"00u{login}", **known, "active": True, **members}

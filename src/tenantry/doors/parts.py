@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tenantry.outgoing import Outgoing
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
+    from tenantry.tenants.directories.request_log import RequestLog
     from tenantry.web import Cookie
 
 
@@ -47,6 +48,7 @@ class Parts:
     api_token_uses: LastUses
     secret_uses: LastUses
     directory_secret_uses: LastUses
+    directory_requests: RequestLog
     token_events: TokenEvents
     # People signing in.
     session_cookie: Cookie

@@ -4,4 +4,20 @@ Owns their tables, the rules of what such a change means for accounts and member
 language of SCIM (`scim`).
 """
 
-__all__ = ["groups", "model", "people", "request_log", "searching"]
+__all__ = [
+    "groups",
+    "model",
+    "people",
+    "provisioning",
+    "registry",
+    "request_log",
+    "scim.discovery",
+    "scim.faults",
+    "scim.filters",
+    "scim.patches",
+    "scim.resources",
+    "scim.schemas",
+    "scim.selections",
+    "searching",
+    "secrets",
+]

@@ -15,9 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tenantry import ids
 from tenantry.db.rows import bound, prefixed, revised
-from tenantry.db.schema import from_json, json_values, to_json
+from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import in_place, role_mapping
+from tenantry.tenants.directories import role_mapping
 from tenantry.tenants.directories.holding import (
     GIVEN,
     ID,
@@ -94,6 +94,15 @@ _MEMBERS = Statement(
     .where(*_members, _m.directory_user_id > bindparam("after", type_=Text))
     .order_by(_m.directory_user_id)
     .limit(bindparam("take"))
+)
+_MEMBERS_OF_GROUPS = Statement(
+    select(_m.directory_group_id, _m.directory_user_id, _display.label("display"))
+    .join(
+        directory_users,
+        and_(*of_directory(directory_users), _u.id == _m.directory_user_id),
+    )
+    .where(*of_directory(directory_members), _m.directory_group_id.in_(json_values(GIVEN)))
+    .order_by(_m.directory_group_id, _m.directory_user_id)
 )
 _GROUPS_OF = Statement(
     select(_m.directory_user_id, _g.id, _g.display_name)
@@ -210,8 +219,7 @@ async def patch(
 
     """
     read = patches.read_group_patch(operations, id=id_)
-    change = read.apply if read.operations else None
-    return await _changed(call, directory, id_, change, Steps.of(read.member_steps))
+    return await _changed(call, directory, id_, read.apply, Steps.of(read.member_steps))
 
 
 async def change_members(
@@ -229,7 +237,7 @@ async def change_members(
 
     """
     steps = Steps.of([("remove", remove), ("add", add)])
-    return await _changed(call, directory, id_, None, steps)
+    return await _changed(call, directory, id_, lambda document: document, steps)
 
 
 async def remove(call: Call, directory: Directory, id_: str) -> None:
@@ -258,6 +266,21 @@ async def members_of(
     return [Member(row["directory_user_id"], row["display"]) for row in rows]
 
 
+async def members_of_groups(
+    db: Session, directory: Directory, ids_: Collection[str]
+) -> dict[str, list[Member]]:
+    """Return all members of these groups, by the ids of those that have any, in one statement.
+
+    For groups that have few: their caller looks at `DirectoryGroup.member_count` first.
+    """
+    given = to_json(list(ids_))
+    found: dict[str, list[Member]] = {}
+    for row in await db.fetch_all(_MEMBERS_OF_GROUPS, given=given, **key(directory)):
+        shown = Member(row["directory_user_id"], row["display"])
+        found.setdefault(row["directory_group_id"], []).append(shown)
+    return found
+
+
 async def groups_of(
     db: Session, directory: Directory, user_ids: Collection[str]
 ) -> dict[str, list[Member]]:
@@ -270,70 +293,36 @@ async def groups_of(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Moved:
-    """Members of a group, moved: the group as it was, and the ids of these, and of the unknown."""
-
-    before: DirectoryGroup
-    joined: tuple[str, ...]
-    left: tuple[str, ...]
-    skipped: tuple[str, ...]
-
-
 async def _changed(
     call: Call,
     directory: Directory,
     id_: str,
-    change: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None,
+    change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     steps: Steps,
 ) -> Changed:
-    """Change a group's document, if there is a change of it, and its members by these steps."""
     async with call.db.transaction() as db:
-        held = replaced(call, db=db)
-        at_once = change is None and db.sees_before and call.if_match is None
-        moved = await (_moved_at_once if at_once else _moved)(held, directory, id_, steps)
-        before = moved.before
-        document = before.document if change is None else change(before.document)
-        if not (moved.joined or moved.left or document != before.document):
-            return Changed(before, moved.skipped)
-        columns = {} if document == before.document else resources.group_columns(document)
-        count = before.member_count + len(moved.joined) - len(moved.left)
-        after = revised(before, document=document, member_count=count, **columns)
-        await db.apply(_UPDATE, **prefixed(after.to_row()))
-        await role_mapping.group_changed(
-            held, directory, before, after, joined_ids=moved.joined, left_ids=moved.left
+        before = await hold_group(db, directory, id_)
+        call.expect(before.revision)
+        document = change(before.document)
+        left: tuple[str, ...] = ()
+        if steps.only or steps.leaving:
+            statement, given = (_KEEP, steps.joining) if steps.only else (_REMOVE, steps.leaving)
+            left = await _ids(db, statement, before, given)
+        joined, skipped = await _add(db, before, steps.joining)
+        if not (joined or left or document != before.document):
+            return Changed(before, skipped)
+        after = revised(
+            before,
+            document=document,
+            member_count=before.member_count + len(joined) - len(left),
+            **resources.group_columns(document),
         )
-    return Changed(after, moved.skipped)
-
-
-async def _moved(call: Call, directory: Directory, id_: str, steps: Steps) -> _Moved:
-    db = call.db
-    before = await hold_group(db, directory, id_)
-    call.expect(before.revision)
-    left: tuple[str, ...] = ()
-    if steps.only or steps.leaving:
-        statement, given = (_KEEP, steps.joining) if steps.only else (_REMOVE, steps.leaving)
-        left = await _ids(db, statement, before, given)
-    joined, skipped = await _add(db, before, steps.joining)
-    return _Moved(before, joined, left, skipped)
-
-
-async def _moved_at_once(call: Call, directory: Directory, id_: str, steps: Steps) -> _Moved:
-    row = await call.db.fetch_one(
-        in_place.move(only=steps.only),
-        id=id_,
-        joining=to_json(list(steps.joining)),
-        leaving=to_json(list(steps.leaving)),
-        **key(directory),
-    )
-    if row is None:
-        raise not_found(id_)
-    joined, left, known = (
-        tuple(from_json(row[name] or "[]")) for name in ("joined", "left", "known")
-    )
-    unknown = steps.joining.keys() - known
-    skipped = tuple(one for one in steps.joining if one in unknown)
-    return _Moved(DirectoryGroup.from_row(row), joined, left, skipped)
+        await db.apply(_UPDATE, **prefixed(after.to_row()))
+        held = replaced(call, db=db)
+        await role_mapping.group_changed(
+            held, directory, before, after, joined_ids=joined, left_ids=left
+        )
+    return Changed(after, skipped)
 
 
 async def _add(

@@ -41,7 +41,8 @@ _OF_TEXT = frozenset({"co", "sw", "ew"})
 _OF_ANY = frozenset({"eq", "ne"})
 _OF_ORDER = frozenset({"gt", "ge", "lt", "le"})
 # Strings whole, brackets, words; anything else is a token of one character, and never right.
-_TOKENS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[()\[\]]|[^\s()\[\]"]+|\S', re.DOTALL)
+# A string that does not end is one token, too: each of its quotes would be looked at to the end.
+_TOKENS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[()\[\]]|[^\s()\[\]"]+|\S', re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -317,7 +318,7 @@ def _checked(path: AttributePath, known: Attribute | None, op: str, token: str) 
 
 def _value(token: str) -> Value:
     if token.startswith('"') and len(token) > 1:
-        if "\\" not in token and token.isprintable():
+        if "\\" not in token and token[-1] == '"' and token.isprintable():
             return token[1:-1]
         try:
             text: str = orjson.loads(token)

@@ -1,0 +1,56 @@
+"""The directory that a request speaks for, by its bearer token (RFC 6750 section 2.1)."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tenantry import errors, vault
+from tenantry.read_through import FRESH_SECONDS, ReadThrough
+from tenantry.tenants.directories import secrets
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Session
+    from tenantry.tenants.directories.model import Directory, Secret
+
+_MOST = 10_000  # tokens in force, and as many that are not
+_AT_ONCE = 1000  # of a statement
+# A token of ours; another spelling costs no more than this look.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
+_DISABLED = "the directory is disabled: its administrator has to enable it before it takes changes"
+
+
+class Bearers:
+    """Directories by the secrets that open them, as read less than 0.9 seconds ago."""
+
+    def __init__(self, db: Session) -> None:
+        self._known: ReadThrough[str, tuple[Secret, Directory]] = ReadThrough(
+            partial(secrets.read, db),
+            seconds=FRESH_SECONDS,
+            most=_MOST,
+            absent=_MOST,
+            at_once=_AT_ONCE,
+        )
+
+    async def find(self, headers: Mapping[str, str], directory_id: str) -> tuple[Secret, Directory]:
+        """Return the secret of a request's header, and its directory, which has this id.
+
+        Raises:
+            errors.Unauthenticated: there is no token, or none that is in force for this directory.
+            errors.PermissionDenied: the directory is disabled.
+
+        """
+        scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise errors.Unauthenticated("send the secret of the directory as a bearer token")
+        found = await self._known.get(vault.digest(token)) if _TOKEN.fullmatch(token) else None
+        if found is None or not found[0].in_force(now()) or found[1].id != directory_id:
+            raise errors.Unauthenticated("the bearer token is none of this directory, or has ended")
+        if not found[1].enabled:
+            raise errors.PermissionDenied(_DISABLED)
+        return found
