@@ -102,20 +102,25 @@ async def test_tokens_name_the_connection_and_its_id_of_the_person(
     assert told_by_id["amr"] == [one.conn.id]
     assert told_by_id["email"] == provider.person["email"]
     assert told_by_id["email_verified"] is True
+    # The token has to fit into a cookie; the UserInfo endpoint says all of it.
     (identity,) = told_by_id["identities"]
-    assert json.loads(identity.pop("provider_raw_attributes")) == {}
-    assert identity == {
+    assert identity["connection_id"] == one.conn.id
+    assert (identity["connection_type"], identity["provider_name"]) == ("OIDC", "CUSTOM")
+    names = {name: told_by_id[name] for name in ("given_name", "family_name")}
+    assert names == {name: provider.person[name] for name in names}
+    access = claims_of(one.tokens["access_token"])
+    assert (access["sub"], access["oid"]) == (one.sub, one.conn.organization_id)
+    info = (await userinfo(visitor, one.tokens["access_token"])).json()
+    assert info["sub"] == one.sub
+    (whole,) = info["identities"]
+    assert json.loads(whole.pop("provider_raw_attributes")) == {}
+    assert whole == {
         "connection_id": one.conn.id,
         "organization_id": one.conn.organization_id,
         "connection_type": "OIDC",
         "provider_name": "CUSTOM",
         "social": False,
     }
-    access = claims_of(one.tokens["access_token"])
-    assert (access["sub"], access["oid"]) == (one.sub, one.conn.organization_id)
-    info = (await userinfo(visitor, one.tokens["access_token"])).json()
-    assert info["sub"] == one.sub
-    assert [known["connection_id"] for known in info["identities"]] == [one.conn.id]
 
 
 async def test_a_scope_without_profile_tells_of_the_identity_all_the_same(

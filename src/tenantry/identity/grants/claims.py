@@ -43,6 +43,14 @@ _EMAIL = ("email", "email_verified")
 # bytes: the session middleware of the official SDKs does.
 ACCESS_TOKEN_BYTES = 440
 ID_TOKEN_BYTES = 370
+# The same in modular mode, with `sub` once more: it is long, and in the access token as well.
+FEDERATED_BYTES = 525
+# Members of `identities`, the most wanted first, and how many of them come before other claims.
+_IDENTITY = (
+    *("connection_id", "connection_type", "provider_name"),
+    *("social", "organization_id", "provider_raw_attributes"),
+)
+_FIRST_MEMBERS, _ADDRESS_BYTES = 3, 60
 
 
 def access_token(
@@ -102,9 +110,13 @@ def id_token(
         "amr": list(subject.amr),
         **_present(xoid=subject.organization_external_id),
     }
-    if subject.sub != subject.user.id:
+    is_federated, most = subject.sub != subject.user.id, ID_TOKEN_BYTES
+    if is_federated:
         # The application knows people by their providers alone, and is to be told of them.
-        claims["identities"] = [_identity(one) for one in subject.vouched_for]
+        most = FEDERATED_BYTES - len(subject.sub)
+        first = {**claims, "identities": _identities(subject, _FIRST_MEMBERS)}
+        has_room = _size(first) + _ADDRESS_BYTES <= most
+        claims = first if has_room else {**claims, "identities": _identities(subject, 1)}
     if not compact:
         claims |= {"azp": client_id, "client_id": client_id}
         if "profile" in scopes:
@@ -113,7 +125,11 @@ def id_token(
     asked |= {n: v for n, v in _vouched(subject, scopes).items() if n not in asked | claims}
     for name, value in asked.items():
         longer = {**claims, name: value}
-        if not compact or name in _EMAIL or _size(longer) <= ID_TOKEN_BYTES:
+        if not compact or name in _EMAIL or _size(longer) <= most:
+            claims = longer
+    for n in range(_FIRST_MEMBERS + 1, len(_IDENTITY) + 1) if is_federated else ():
+        longer = {**claims, "identities": _identities(subject, n)}
+        if not compact or _size(longer) <= most:
             claims = longer
     return claims
 
@@ -165,6 +181,12 @@ def _vouched(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
     if "profile" in scopes or subject.sub != subject.user.id:
         claims["identities"] = [_identity(one) for one in subject.vouched_for]
     return claims
+
+
+def _identities(subject: Subject, n: int) -> list[dict[str, Any]]:
+    """Return the providers that vouch for a subject, by this many members of each."""
+    whole = [_identity(one) for one in subject.vouched_for]
+    return [{name: one[name] for name in _IDENTITY[:n]} for one in whole]
 
 
 def _identity(vouched: Vouched) -> dict[str, Any]:
