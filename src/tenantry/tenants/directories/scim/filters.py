@@ -355,18 +355,35 @@ def matcher(filter_: Filter, inside: Attribute | None = None) -> Test:
     if isinstance(filter_, Compare):
         return _comparison(filter_, inside)
     if isinstance(filter_, Present):
-        read = _reader(filter_.path, inside)
-        return lambda resource: any(_there(value) for value in read(resource))
+        return _for_any(_reader(filter_.path, inside), _there)
     if isinstance(filter_, Not):
         part = matcher(filter_.part, inside)
         return lambda resource: not part(resource)
     if isinstance(filter_, ValuePath):
-        read, one = _reader(filter_.path), matcher(filter_.filter, top(filter_.path))
-        return lambda resource: any(one(as_complex(value)) for value in read(resource))
+        one = matcher(filter_.filter, top(filter_.path))
+        return _for_any(_reader(filter_.path), lambda value: one(as_complex(value)))
     parts = [matcher(part, inside) for part in filter_.parts]
-    if isinstance(filter_, And):
-        return lambda resource: all(part(resource) for part in parts)
-    return lambda resource: any(part(resource) for part in parts)
+    decisive = isinstance(filter_, Or)
+
+    def holds(resource: Any) -> bool:
+        for part in parts:
+            if part(resource) is decisive:
+                return decisive
+        return not decisive
+
+    return holds
+
+
+def _for_any(read: Callable[[Mapping[str, Any]], list[Any]], test: Test) -> Test:
+    """Return a function that says whether a test holds for any value of a resource."""
+
+    def holds(resource: Any) -> bool:
+        for value in read(resource):  # noqa: SIM110 - it runs for each term and value
+            if test(value):
+                return True
+        return False
+
+    return holds
 
 
 def as_complex(value: Any) -> Mapping[str, Any]:
@@ -375,17 +392,17 @@ def as_complex(value: Any) -> Mapping[str, Any]:
 
 
 def _comparison(compare: Compare, inside: Attribute | None) -> Test:
-    read = _reader(compare.path, inside)
     known = inside.find(compare.path.name) if inside else definition(compare.path)
-    if compare.op == "ne":
-        equal = _test("eq", compare.value, known)
-        if compare.value is None:
-            return lambda resource: any(_there(value) for value in read(resource))
-        return lambda resource: not any(equal(value) for value in read(resource))
+    read = _reader(compare.path, inside)
+    negated = (compare.op == "ne") != (compare.value is None)
     if compare.value is None:
-        return lambda resource: not any(_there(value) for value in read(resource))
-    test = _test(compare.op, compare.value, known)
-    return lambda resource: any(test(value) for value in read(resource))
+        test = _for_any(read, _there)
+    else:
+        one = _test("eq" if negated else compare.op, compare.value, known)
+        name = compare.path.name
+        # Of a value path there may be many values, and each has one of this.
+        test = (lambda entry: one(entry.get(name))) if inside and known else _for_any(read, one)
+    return (lambda resource: not test(resource)) if negated else test
 
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -417,7 +434,10 @@ def _test(op: str, wanted: Value, known: Attribute | None) -> Test:
     if known and known.case_exact:
         return lambda value: isinstance(value, str) and compare(value, wanted)
     folded = fold(wanted)
-    return lambda value: isinstance(value, str) and compare(value.casefold(), folded)
+    return lambda value: (
+        isinstance(value, str)
+        and compare(value.lower() if value.isascii() else fold(value), folded)
+    )
 
 
 def _there(value: Any) -> bool:

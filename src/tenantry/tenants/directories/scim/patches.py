@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.directories.scim.schemas import Attribute, Schema
 
 MOST_OPERATIONS = 1000
-# Comparisons of values by filters, in one patch.
+# Values that a patch may look at to find those that it is about.
 _MOST_COMPARISONS = 50_000
 _OPS = {"add", "remove", "replace"}
 
@@ -279,6 +279,7 @@ class _Patch:
         if attribute and attribute.multi_valued:
             entries = target.get(place.name, [])
             if filter_ is None and place.sub is None:
+                self._count(len(entries))
                 left = _listed(op, attribute, entries, value)
             else:
                 chosen = self._chosen(attribute, entries, filter_)
@@ -290,6 +291,11 @@ class _Patch:
             _single(op, place, target, value)
         if place.urn and not target:
             del self.document[place.urn]
+
+    def _count(self, comparisons: int) -> None:
+        self._comparisons += comparisons
+        if self._comparisons > _MOST_COMPARISONS:
+            raise Fault(400, "tooMany", "The values that this patch looks for are too much work.")
 
     def _extension(self, op: str, place: Place, value: object) -> None:
         if op == "remove" or (op == "replace" and value is None):
@@ -305,9 +311,7 @@ class _Patch:
     ) -> list[Any]:
         if filter_ is None:
             return entries
-        self._comparisons += (len(entries) + 1) * _terms(filter_)
-        if self._comparisons > _MOST_COMPARISONS:
-            raise Fault(400, "tooMany", "The filters of this patch are too much work.")
+        self._count((len(entries) + 1) * _terms(filter_))
         holds = matcher(filter_, attribute)
         return [one for one in entries if holds(as_complex(one))]
 
@@ -345,7 +349,7 @@ def _single(op: str, place: Place, target: dict[str, Any], value: object) -> Non
     _set(target, place.name, new)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Selected:
     """Values of an attribute, and those of them that a path selects."""
 
@@ -380,16 +384,17 @@ class _Selected:
         if not chosen:
             if seed is None:
                 raise Fault(400, "noTarget", f"No value of {self.attribute.name} is selected.")
-            chosen = [dict(seed)]
-            entries = [*entries, *chosen]
+            entry = seed | new
+            if self.filter and not matcher(self.filter, self.attribute)(entry):
+                raise Fault(400, "invalidValue", "The value contradicts the filter of its path.")
+            chosen, entries = [entry], [*entries, entry]
             _check_count(entries, self.attribute)
         for one in chosen:
             if self.place.sub is None and op == "replace":
                 one.clear()
                 one.update(seed or {})
             one.update(new)
-        if new.get("primary") is True:
-            only_one_primary(entries, chosen)
+        only_one_primary(entries, chosen)
         return entries
 
     def _without(self, sub: str | None) -> list[Any]:
@@ -412,37 +417,60 @@ def _listed(op: str, attribute: Attribute, entries: list[Any], value: object) ->
     given = value_of(attribute, value, attribute.name) or []
     if op == "replace":
         return given
+    if op == "remove" and (value is None or value == ""):
+        return []
+    held = _Held(attribute, entries)
     if op == "remove":
-        if value is None or value == "":
-            return []
-        return [one for one in entries if not any(_same(attribute, one, it) for it in given)]
-    written = []
+        gone = {id(it) for one in given for it in held.same(one)}
+        return [one for one in entries if id(one) not in gone]
+    entries, written = list(entries), []
     for one in given:
-        before = next((it for it in entries if _same(attribute, it, one)), None)
+        before = next(held.same(one), None)
         if before is None:
-            entries = [*entries, one]
-            written.append(one)
+            entries.append(one)
+            held.add(one)
         elif isinstance(before, dict):
             before.update(one)
-            written.append(before)
+        written.append(one if before is None else before)
     _check_count(entries, attribute)
     if attribute.type == "complex":
         only_one_primary(entries, written)
     return entries
 
 
-def _same(attribute: Attribute, entry: Any, given: Any) -> bool:
-    """Return whether these are one value: equal, and of one type if both have a type."""
-    if not isinstance(entry, dict):
-        return bool(entry == given)
-    if "value" not in entry or "value" not in given:
-        return bool(entry.items() >= given.items())
-    value = attribute.find("value")
-    one, other = entry["value"], given["value"]
-    if not (value and value.case_exact):
-        one, other = fold(one), fold(other)
-    kinds = {fold(it["type"]) for it in (entry, given) if "type" in it}
-    return bool(one == other) and len(kinds) < 2
+class _Held:
+    """Values of an attribute, to find those that are the same as another.
+
+    Same are those of equal values, and of one type if both have a type; without a value, those that
+    have all of the other.
+    """
+
+    def __init__(self, attribute: Attribute, entries: Sequence[Any]) -> None:
+        value = attribute.find("value")
+        self._exact = value is not None and value.case_exact
+        self._by_value: dict[Any, list[Any]] = {}
+        for one in entries:
+            self.add(one)
+
+    def _key(self, entry: Any) -> Any:
+        value = entry.get("value") if isinstance(entry, dict) else entry
+        return value if value is None or self._exact else fold(str(value))
+
+    def add(self, entry: Any) -> None:
+        self._by_value.setdefault(self._key(entry), []).append(entry)
+
+    def same(self, given: Any) -> Iterator[Any]:
+        for one in self._by_value.get(key := self._key(given), ()):
+            if key is None:
+                is_same = one.items() >= given.items()
+            else:
+                is_same = not isinstance(one, dict) or len(_types(one, given)) < 2
+            if is_same:
+                yield one
+
+
+def _types(*entries: Mapping[str, Any]) -> set[str]:
+    return {fold(one["type"]) for one in entries if "type" in one}
 
 
 def _seed(attribute: Attribute, filter_: Filter | None) -> dict[str, Any] | None:

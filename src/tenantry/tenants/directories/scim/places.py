@@ -25,7 +25,7 @@ _COMMON = {one.name.casefold(): one for one in COMMON}
 _SCHEMAS = _COMMON["schemas"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Place:
     """Where in a document a value stands, and what we know of its attribute.
 

@@ -6,6 +6,7 @@ import functools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,11 +23,17 @@ VERSIONED = re.compile(r"(.+:[0-9]+(?:\.[0-9]+)*:[A-Za-z0-9_-]+)(?::(.*))?", re.
 
 
 def fold(text: str) -> str:
-    """Return what a text is compared by where case does not count; parts fold as the whole does."""
-    return text.casefold()
+    """Return what a text is compared by where case does not count (RFC 7644 section 5).
+
+    One way of writing an accent is as good as another, in texts that an index may hold: reordering
+    the accents of long ones takes time that grows with the square of their number.
+    """
+    if text.isascii() or len(text) > INDEXED:
+        return text.casefold()
+    return normalize("NFC", normalize("NFC", text).casefold())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Attribute:
     """One attribute with its characteristics (RFC 7643 section 7).
 
@@ -46,18 +53,18 @@ class Attribute:
     reference_types: tuple[str, ...] = ()
     sub_attributes: tuple[Attribute, ...] = ()
     longest: int = 0  # characters; 0 for as many as a document may have
-    _names: Mapping[str, Attribute] = field(init=False, repr=False, compare=False)
+    _names: Mapping[str, Attribute] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the sub-attributes easy to find."""
-        object.__setattr__(self, "_names", _by_name(self.sub_attributes))
+        self._names = _by_name(self.sub_attributes)
 
     def find(self, name: str) -> Attribute | None:
         """Return the sub-attribute of a name, in whatever case."""
         return self._names.get(name) or self._names.get(name.casefold())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Schema:
     """Attributes under one URN (RFC 7643 section 7)."""
 
@@ -65,11 +72,11 @@ class Schema:
     name: str
     description: str
     attributes: tuple[Attribute, ...]
-    _names: Mapping[str, Attribute] = field(init=False, repr=False, compare=False)
+    _names: Mapping[str, Attribute] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the attributes easy to find."""
-        object.__setattr__(self, "_names", _by_name(self.attributes))
+        self._names = _by_name(self.attributes)
 
     def find(self, name: str) -> Attribute | None:
         """Return the attribute of a name, in whatever case."""

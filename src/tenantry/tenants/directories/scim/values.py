@@ -157,7 +157,7 @@ def anything(given: object, where: str, depth: int = 0) -> Any:
         return inner or None
     if type(given) is list:
         return [anything(one, where, depth + 1) for one in given] or None
-    if type(given) is int:
+    if type(given) is int or type(given) is float:
         return _number(given, where)
     return None if given == "" else given
 
