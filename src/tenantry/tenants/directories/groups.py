@@ -15,9 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tenantry import ids
 from tenantry.db.rows import bound, prefixed, revised
-from tenantry.db.schema import json_values, to_json
+from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import role_mapping
+from tenantry.tenants.directories import in_place, role_mapping
 from tenantry.tenants.directories.holding import (
     GIVEN,
     ID,
@@ -219,7 +219,8 @@ async def patch(
 
     """
     read = patches.read_group_patch(operations, id=id_)
-    return await _changed(call, directory, id_, read.apply, Steps.of(read.member_steps))
+    change = read.apply if read.operations else None
+    return await _changed(call, directory, id_, change, Steps.of(read.member_steps))
 
 
 async def change_members(
@@ -237,7 +238,7 @@ async def change_members(
 
     """
     steps = Steps.of([("remove", remove), ("add", add)])
-    return await _changed(call, directory, id_, lambda document: document, steps)
+    return await _changed(call, directory, id_, None, steps)
 
 
 async def remove(call: Call, directory: Directory, id_: str) -> None:
@@ -293,36 +294,70 @@ async def groups_of(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """Members of a group, moved: the group as it was, and the ids of these, and of the unknown."""
+
+    before: DirectoryGroup
+    joined: tuple[str, ...]
+    left: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
 async def _changed(
     call: Call,
     directory: Directory,
     id_: str,
-    change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    change: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None,
     steps: Steps,
 ) -> Changed:
+    """Change a group's document, if there is a change of it, and its members by these steps."""
     async with call.db.transaction() as db:
-        before = await hold_group(db, directory, id_)
-        call.expect(before.revision)
-        document = change(before.document)
-        left: tuple[str, ...] = ()
-        if steps.only or steps.leaving:
-            statement, given = (_KEEP, steps.joining) if steps.only else (_REMOVE, steps.leaving)
-            left = await _ids(db, statement, before, given)
-        joined, skipped = await _add(db, before, steps.joining)
-        if not (joined or left or document != before.document):
-            return Changed(before, skipped)
-        after = revised(
-            before,
-            document=document,
-            member_count=before.member_count + len(joined) - len(left),
-            **resources.group_columns(document),
-        )
-        await db.apply(_UPDATE, **prefixed(after.to_row()))
         held = replaced(call, db=db)
+        at_once = change is None and db.sees_before and call.if_match is None
+        moved = await (_moved_at_once if at_once else _moved)(held, directory, id_, steps)
+        before = moved.before
+        document = before.document if change is None else change(before.document)
+        if not (moved.joined or moved.left or document != before.document):
+            return Changed(before, moved.skipped)
+        columns = {} if document == before.document else resources.group_columns(document)
+        count = before.member_count + len(moved.joined) - len(moved.left)
+        after = revised(before, document=document, member_count=count, **columns)
+        await db.apply(_UPDATE, **prefixed(after.to_row()))
         await role_mapping.group_changed(
-            held, directory, before, after, joined_ids=joined, left_ids=left
+            held, directory, before, after, joined_ids=moved.joined, left_ids=moved.left
         )
-    return Changed(after, skipped)
+    return Changed(after, moved.skipped)
+
+
+async def _moved(call: Call, directory: Directory, id_: str, steps: Steps) -> _Moved:
+    db = call.db
+    before = await hold_group(db, directory, id_)
+    call.expect(before.revision)
+    left: tuple[str, ...] = ()
+    if steps.only or steps.leaving:
+        statement, given = (_KEEP, steps.joining) if steps.only else (_REMOVE, steps.leaving)
+        left = await _ids(db, statement, before, given)
+    joined, skipped = await _add(db, before, steps.joining)
+    return _Moved(before, joined, left, skipped)
+
+
+async def _moved_at_once(call: Call, directory: Directory, id_: str, steps: Steps) -> _Moved:
+    row = await call.db.fetch_one(
+        in_place.move(only=steps.only),
+        id=id_,
+        joining=to_json(list(steps.joining)),
+        leaving=to_json(list(steps.leaving)),
+        **key(directory),
+    )
+    if row is None:
+        raise not_found(id_)
+    joined, left, known = (
+        tuple(from_json(row[name] or "[]")) for name in ("joined", "left", "known")
+    )
+    unknown = steps.joining.keys() - known
+    skipped = tuple(one for one in steps.joining if one in unknown)
+    return _Moved(DirectoryGroup.from_row(row), joined, left, skipped)
 
 
 async def _add(

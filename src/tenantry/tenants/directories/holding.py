@@ -8,7 +8,7 @@ takes them so, too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select, true
 
@@ -28,7 +28,7 @@ from tenantry.tenants.organizations.model import organizations
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import ColumnElement, FromClause, Select, Table
+    from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, Table
 
     from tenantry.db.engine import Session
     from tenantry.tenants.directories.model import Directory
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 ORGANIZATION_ID = bindparam("organization_id", type_=Text)
 DIRECTORY_ID = bindparam("directory_id", type_=Text)
 ID = bindparam("id", type_=Text)
-GIVEN = bindparam("given", type_=Text)  # ids, as a JSON array
+GIVEN = bindparam("given", type_=Text)  # a JSON array
 
 _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
 
@@ -44,6 +44,11 @@ _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
 def of_directory(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Return the conditions that narrow a table to the rows of the directory in question."""
     return table.c.organization_id == ORGANIZATION_ID, table.c.directory_id == DIRECTORY_ID
+
+
+def ids(name: str) -> BindParameter[str]:
+    """Return the parameter of this name for ids, as a JSON array."""
+    return bindparam(name, type_=Text)
 
 
 def key(directory: Directory) -> dict[str, str]:
@@ -69,7 +74,8 @@ def _held_directory() -> FromClause:
     )
 
 
-def _of_held(table: Table) -> Select[tuple[object, ...]]:
+def of_held(table: Table) -> Select[Any]:
+    """Return the rows of a table in a directory, held with it."""
     held = _held_directory()
     return (
         select(table)
@@ -79,16 +85,16 @@ def _of_held(table: Table) -> Select[tuple[object, ...]]:
     )
 
 
-_HOLD_USER = Statement(_of_held(directory_users).where(_u.id == ID))
-_HOLD_GROUP = Statement(_of_held(directory_groups).where(_g.id == ID))
+_HOLD_USER = Statement(of_held(directory_users).where(_u.id == ID))
+_HOLD_GROUP = Statement(of_held(directory_groups).where(_g.id == ID))
 _HOLD_USERS = Statement(
-    _of_held(directory_users).where(_u.id.in_(json_values(GIVEN))).order_by(_u.id)
+    of_held(directory_users).where(_u.id.in_(json_values(GIVEN))).order_by(_u.id)
 )
 _groups_of_user = select(_m.directory_group_id).where(
     *of_directory(directory_members), _m.directory_user_id == ID
 )
 _HOLD_GROUPS_OF = Statement(
-    _of_held(directory_groups).where(_g.id.in_(_groups_of_user)).order_by(_g.id)
+    of_held(directory_groups).where(_g.id.in_(_groups_of_user)).order_by(_g.id)
 )
 _held = _held_directory()
 _others = select(_u.user_name_key).where(
