@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tenantry.tenants.directories import groups, people, searching
+from tenantry.tenants.directories import groups, marks, people, searching
 from tenantry.tenants.directories.conditions import narrowed
 from tenantry.tenants.directories.model import directory_users
 from tenantry.tenants.directories.scim import filters
@@ -210,6 +210,38 @@ async def test_a_cursor_of_another_list_is_refused(by_provider, directory, users
         with pytest.raises(Fault) as refused:
             await searching.users(by_provider.db, directory, Query(cursor=one, filter=filter_))
         assert refused.value.scim_type == "invalidCursor"
+
+
+async def test_a_long_list_is_read_on_from_where_its_last_page_ended(
+    search, by_provider, directory, users, monkeypatch
+):
+    monkeypatch.setattr(marks, "FAR", 1)
+    for asked in ({}, {"text": "active eq true"}, {"sort_by": "userName", "descending": True}):
+        names = await search(**asked)
+        for size in (1, 2):
+            pages = [await search(**asked, start_index=n, count=size) for n in range(1, 6, size)]
+            assert "".join(pages) == names
+            assert await search(**asked, start_index=3, count=size) == names[2 : 2 + size]
+    # Nobody is missed if somebody before is deleted meanwhile.
+    assert await search(count=2) == "ab"
+    await people.remove(by_provider, directory, users[0].id)
+    query = Query(start_index=3, count=2)
+    found = await searching.users(by_provider.db, directory, query)
+    assert ([user.user_name[0] for user in found.resources], found.total) == (["C", "d"], 3)
+
+
+def test_marks_are_few_and_end(monkeypatch):
+    kept = marks.Marks()
+    kept.note("list", 999, ["a"])
+    assert kept.before("list", 2000) == (0, [])
+    for position in range(1000, 2000, 100):
+        kept.note("list", position, [position])
+    assert kept.before("list", 1550) == (1500, [1500])
+    assert kept.before("list", 1100) == (0, [])  # the oldest are gone
+    assert kept.before("another", 1550) == (0, [])
+    later = marks.monotonic() + marks.SECONDS
+    monkeypatch.setattr(marks, "monotonic", lambda: later)
+    assert kept.before("list", 1550) == (0, [])
 
 
 async def test_no_more_documents_are_looked_into_than_may_be(search, users, monkeypatch):

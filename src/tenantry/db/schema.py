@@ -178,6 +178,28 @@ def json_values(parameter: ColumnElement[Any]) -> Select[tuple[str]]:
     return select(elements.c.value)
 
 
+class one_of(GenericFunction[bool]):  # noqa: N801
+    """Whether a column has one of the texts of a JSON array, by one look into its index for each.
+
+    With ``IN`` and `json_values` PostgreSQL may read all rows that the rest of the key finds.
+    """
+
+    inherit_cache = True
+    type = _CONDITION
+
+
+@compiles(one_of, "postgresql")
+def _one_of_postgresql(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    column, given = (compiler.process(part, **kw) for part in element.clauses)
+    return f"{column} = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST({given} AS JSONB))))"
+
+
+@compiles(one_of, "sqlite")
+def _one_of_sqlite(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    column, given = (compiler.process(part, **kw) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({given}))"
+
+
 def _table(column: Any) -> Table:
     table: Table = column.table
     return table

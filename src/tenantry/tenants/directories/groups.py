@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tenantry import ids
 from tenantry.db.rows import bound, prefixed, revised
-from tenantry.db.schema import from_json, json_values, to_json
+from tenantry.db.schema import from_json, json_values, one_of, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import in_place, role_mapping
 from tenantry.tenants.directories.holding import (
@@ -60,7 +60,7 @@ _UPDATE = Statement(
 _DELETE = Statement(delete(directory_groups).where(*_this).returning(_g.id))
 _GET = Statement(select(directory_groups).where(*of_directory(directory_groups), _g.id == ID))
 
-_given = _u.id.in_(json_values(GIVEN))
+_given = one_of(_u.id, GIVEN)
 _known = select(_u.organization_id, _u.directory_id, ID, _u.id).where(
     *of_directory(directory_users), _given
 )
@@ -76,7 +76,7 @@ _KNOWN = Statement(select(_u.id).where(*of_directory(directory_users), _given))
 _members = *of_directory(directory_members), _m.directory_group_id == ID
 _REMOVE = Statement(
     delete(directory_members)
-    .where(*_members, _m.directory_user_id.in_(json_values(GIVEN)))
+    .where(*_members, one_of(_m.directory_user_id, GIVEN))
     .returning(_m.directory_user_id)
 )
 _KEEP = Statement(
@@ -110,7 +110,7 @@ _GROUPS_OF = Statement(
         directory_groups,
         and_(*of_directory(directory_groups), _g.id == _m.directory_group_id),
     )
-    .where(*of_directory(directory_members), _m.directory_user_id.in_(json_values(GIVEN)))
+    .where(*of_directory(directory_members), one_of(_m.directory_user_id, GIVEN))
     .order_by(_m.directory_user_id, _g.id)
 )
 

@@ -11,7 +11,7 @@ import functools
 from sqlalchemy import delete, select, true
 from sqlalchemy.dialects.postgresql import insert
 
-from tenantry.db.schema import json_rows, json_values
+from tenantry.db.schema import json_rows, json_values, one_of
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import holding
 from tenantry.tenants.directories.holding import ID, of_directory
@@ -32,13 +32,13 @@ def move(*, only: bool) -> Statement:
     that `left`, and that are `known` of ``joining``, as JSON; NULL for nobody. There is no row
     without the group.
     """
-    joining, leaving = (json_values(holding.ids(name)) for name in ("joining", "leaving"))
+    joining, leaving = holding.ids("joining"), holding.ids("leaving")
     group = holding.of_held(directory_groups).where(_g.id == ID).cte("held_group")
     # Groups are held before people, so the first of them is read by way of the other one.
     known = (
         select(_u.id)
         .select_from(group.join(directory_users, true()))
-        .where(*of_directory(directory_users), _u.id.in_(joining))
+        .where(*of_directory(directory_users), one_of(_u.id, joining))
         .order_by(_u.id)
         .with_for_update(read=True, key_share=True, of=directory_users)
         .cte("known")
@@ -51,7 +51,8 @@ def move(*, only: bool) -> Statement:
         .returning(_m.directory_user_id)
         .cte("joined")
     )
-    goes = _m.directory_user_id.not_in(joining) if only else _m.directory_user_id.in_(leaving)
+    member = _m.directory_user_id
+    goes = member.not_in(json_values(joining)) if only else one_of(member, leaving)
     left = (
         delete(directory_members)
         .where(*of_directory(directory_members), _m.directory_group_id == group.c.id, goes)

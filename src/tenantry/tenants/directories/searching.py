@@ -21,6 +21,7 @@ from tenantry.db.statements import Statement
 from tenantry.tenants.directories import groups as groups_of_people
 from tenantry.tenants.directories.conditions import condition, narrowed
 from tenantry.tenants.directories.holding import DIRECTORY_ID, ORGANIZATION_ID, key, of_directory
+from tenantry.tenants.directories.marks import Marks
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
     DirectoryUser,
@@ -188,6 +189,17 @@ class _Search(Generic[_R]):
         self.order = _order(self.table, self.query)
 
     @property
+    def _listing(self) -> str:
+        return self.query.listing(self.directory, self.table)
+
+    @property
+    def _marks(self) -> Marks:
+        if self.db.remembered is None:
+            return Marks()
+        marks: Marks = self.db.remembered.setdefault(Marks, Marks())
+        return marks
+
+    @property
     def is_exact(self) -> bool:
         """Whether rows alone tell which resources are found, and in which order."""
         return self.narrowed.exact and self.order is not None
@@ -195,31 +207,41 @@ class _Search(Generic[_R]):
     async def by_rows(self, record: Callable[[Row], _R]) -> Found[_R]:
         query, order = self.query, self.order
         assert order is not None
-        shape, skip, backward = self.narrowed.shape, query.skipped, False
-        values: list[Any] = []
-        if query.cursor:
-            backward, values, skip = self._start()
-        elif query.cursor == "":
-            skip = 0
-        way = "skip" if skip else "backward" if backward else "forward" if values else "first"
+        way, values, skip = self._place(order)
         rows: list[Row] = []
         if query.size:
-            statement = _page(self.table.name, shape, order, way)
+            statement = _page(self.table.name, self.narrowed.shape, order, way)
             after = {f"after{number}": value for number, value in enumerate(values)}
-            take = query.size + 1  # one more tells whether there is a further page
-            rows = list(
-                await self.db.fetch_all(statement, take=take, skip=skip, **after, **self.params)
-            )
+            paged = {"take": query.size + 1, "skip": skip}  # one more tells of a next page
+            rows = list(await self.db.fetch_all(statement, **paged, **after, **self.params))
         more, rows = len(rows) > query.size, rows[: query.size]
         total = len(rows) + skip
         if more or values or query.size == 0 or (skip and not rows):
             total = await self._total()
-        if backward:
+        if way == "backward":
             rows.reverse()
         found = [record(row) for row in rows]
         if query.cursor is None:
+            if rows and order.is_plain:
+                last = [rows[-1][column.name] for column in order.keys(self.table)]
+                self._marks.note(self._listing, query.skipped + len(rows), last)
             return Found(found, total, query.skipped + 1)
         return Found(found, total, 1, *self._cursors(rows, order, skip, way, more=more))
+
+    def _place(self, order: _Order) -> tuple[str, list[Any], int]:
+        """Return where the page is: which way, behind which values, and how many rows further."""
+        values: list[Any] = []
+        skip, backward = 0, False
+        if self.query.cursor:
+            backward, values, skip = self._start()
+        elif self.query.cursor is None:
+            skip = self.query.skipped
+            if order.is_plain:
+                marked, values = self._marks.before(self._listing, skip)
+                skip -= marked
+        if values:
+            return "skip" if skip else "backward" if backward else "forward", values, skip
+        return "far" if skip else "first", values, skip
 
     def _cursors(
         self, rows: Sequence[Row], order: _Order, skip: int, way: str, *, more: bool
@@ -237,15 +259,13 @@ class _Search(Generic[_R]):
         return behind, self._cursor(first, backward=True) if has_previous else ""
 
     def _cursor(self, values: list[Any], *, backward: bool = False) -> str:
-        listing = self.query.listing(self.directory, self.table)
         text = orjson.dumps(values).decode()
-        return self.db.page_tokens.encode(listing, backward=backward, id_=text)
+        return self.db.page_tokens.encode(self._listing, backward=backward, id_=text)
 
     def _start(self) -> tuple[bool, list[Any], int]:
         """Return which way the page of a cursor lies, from which values, or behind how many."""
-        listing = self.query.listing(self.directory, self.table)
         try:
-            backward, text = self.db.page_tokens.decode(listing, self.query.cursor or "")
+            backward, text = self.db.page_tokens.decode(self._listing, self.query.cursor or "")
         except errors.InvalidArgument:
             sentence = "The cursor is not one of this list with this filter and order."
             raise Fault(400, "invalidCursor", sentence) from None
@@ -369,17 +389,23 @@ _TABLES = {table.name: table for table in (directory_users, directory_groups)}
 # As many as there are kinds of filters: a further one takes the place of the oldest.
 @functools.lru_cache(maxsize=256)
 def _page(table_name: str, shape: Shape | None, order: _Order, way: str) -> Statement:
-    """Return the statement of a page: the "first", "forward" or "backward" of values, or "skip"."""
+    """Return the statement of a page.
+
+    It is the "first" one, or one "forward" or "backward" of values; or so many rows further, the
+    "skip" behind values, and the "far" one behind none.
+    """
     table = _TABLES[table_name]
     take: BindParameter[int] = bindparam("take")
-    found = select(table).where(*of_directory(table), condition(table, shape))
     backward = way == "backward"
-    if way == "skip":
+    if way in {"skip", "far"}:
         # The index alone is walked, and not the rows.
         keys = _found(table, shape).order_by(*order.by(table))
+        if way == "skip":
+            keys = keys.where(order.behind(table, backward=False))
         few = keys.offset(bindparam("skip")).limit(take).subquery("few")
         page = select(table).where(*of_directory(table)).join(few, few.c.id == table.c.id)
         return Statement(page.order_by(*order.by(table)))
+    found = select(table).where(*of_directory(table), condition(table, shape))
     if way != "first":
         found = found.where(order.behind(table, backward=backward))
     # Planned for as few: for a number that it does not know, PostgreSQL takes a tenth of the table.
