@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
+from tenantry.tenants.directories import groups, people, provisioning, registry
+from tenantry.tenants.directories.scim import resources
+
 
 @pytest.fixture
 async def organization(make):
@@ -64,3 +69,37 @@ class Directories:
 def directories(api, organization):
     """Directories of the organization."""
     return Directories(api, organization["id"])
+
+
+class Pushed:
+    """People and groups of a directory as its provider pushes them, past the door of SCIM."""
+
+    def __init__(self, database, directory) -> None:
+        self.directory = directory
+        caller = provisioning.caller_of(directory, is_modular=False)
+        self.call = Call(caller, database, "req_push")
+
+    async def person(self, user_name, **members: object):
+        payload = {"userName": user_name, **members}
+        return await people.create(self.call, self.directory, resources.read_user(payload))
+
+    async def group(self, display_name, *members: object, **more: object):
+        payload = {
+            "displayName": display_name,
+            "members": [{"value": one.id} for one in members],
+            **more,
+        }
+        return (await groups.create(self.call, self.directory, resources.read_group(payload))).group
+
+
+@pytest.fixture
+async def pushed(make, database, directories, organization):
+    """A directory that is on, of an organization that owns acme-….example.com."""
+    made = await directories.make(directory_provider="OKTA")
+    await directories.enable(made)
+    domain = await make.domain(organization["id"])
+    found = await registry.get(Call(SYSTEM, database, "req_1"), organization["id"], made["id"])
+    pushed = Pushed(database, found)
+    pushed.domain = domain["domain"]
+    pushed.of = {"organization_id": organization["id"], "directory_id": made["id"]}
+    return pushed

@@ -137,7 +137,8 @@ def test_if_match_stops_changes_of_what_has_a_revision(named):
         *(f"{verb}Connection" for verb in ("Update", "Delete", "Enable", "Disable")),
         *(f"{verb}EnvironmentConnection" for verb in ("Update", "Delete", "Enable", "Disable")),
         *("AssignDomainsToConnection", "UpdateConnectionSettings"),
-        *(f"{verb}Directory" for verb in ("Delete", "Enable", "Disable")),
+        *(f"{verb}Directory" for verb in ("Update", "Delete", "Enable", "Disable")),
+        *("AssignGroupsForDirectory", "AssignRoles", "UpdateAttributes"),
     }
     assert all(412 in named[name].statuses for name in conditional)
 
@@ -170,7 +171,7 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *("GetAuthCustomizations", "GetAuthFeatures"),
         *("EnableDirectory", "DisableDirectory", "TriggerDirectorySync"),
         *("CreateDirectorySecret", "RegenerateDirectorySecret"),
-        *("GetDirectoryContext", "UpdateDirectoryContext"),
+        *("GetDirectoryContext", "UpdateDirectoryContext", "AssignGroupsForDirectory"),
         *(f"{verb}PasswordlessEmail" for verb in ("Send", "Verify", "Resend")),
         *(f"{verb}SsoUserAttribute{n}" for verb in ("Create", "Update") for n in ("", "2")),
         *(f"{verb}DirectoryUserAttribute" for verb in ("Create", "Update")),

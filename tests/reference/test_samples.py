@@ -57,6 +57,8 @@ from tenantry.identity.sessions.model import Bounds
 from tenantry.identity.sign_in import refusals, requests, states
 from tenantry.identity.sign_in.browsers import BrowserCookies
 from tenantry.identity.sign_in.model import Facts, Params
+from tenantry.tenants.directories import groups, registry
+from tenantry.tenants.directories.scim.resources import GroupPayload
 from tenantry.tenants.users import reading as users
 
 _FORGET_ATTEMPTS = Statement(delete(attempts))
@@ -199,6 +201,16 @@ async def begun_test_of(server, connection_id):
         return await connection_tests.begin(db, connection_id)
 
 
+async def group_of(server, organization_id, directory_id):
+    """A group that a provider has pushed."""
+    known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
+    async with open_database(known.database, master_key.load(known), pool_size=1) as db:
+        call = Call(SYSTEM, db, "req_1")
+        directory = await registry.get(call, organization_id, directory_id)
+        pushed = GroupPayload({"displayName": "Engineering"}, [])
+        return (await groups.create(call, directory, pushed)).group.id
+
+
 @pytest.fixture(scope="module")
 def provider():
     """The address of a provider that says where its endpoints are, for both protocols."""
@@ -275,6 +287,7 @@ def variables(api, own_server, provider):
         "CONNECTION_ID": sso_id,
         "DIRECTORY_ID": okta,
         "POLLED_DIRECTORY_ID": workspace,
+        "DIRECTORY_GROUP_ID": asyncio.run(group_of(own_server, acme["id"], okta)),
         "OIDC_ISSUER": provider,
         "SAML_METADATA_URL": f"{provider}/metadata",
         "SAML_CERTIFICATE": certificate("idp"),

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.db.schema import to_json
-from tenantry.tenants.user_attributes.model import STANDARD_KEYS
 from tenantry.tenants.users import values
 
 if TYPE_CHECKING:
@@ -49,6 +48,8 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "division": (f"{_ENTERPRISE}:division",),
     "organization": (f"{_ENTERPRISE}:organization",),
 }
+# Members that a directory's mapping may fill from another place.
+MAPPABLE = frozenset({"name", "preferred_username", *_TEXTS})
 _OF_PROFILE = (
     *("name", "given_name", "family_name", "preferred_username", "picture"),
     *("phone_number", "locale"),
@@ -88,7 +89,7 @@ def told(user: DirectoryUser, mapping: Mapping[str, str]) -> dict[str, Any]:
     for name, paths in _TEXTS.items():
         shown[name] = _text(_first(document, paths))
     for name, path in mapping.items():
-        if name in STANDARD_KEYS and name not in {"email", "groups"}:
+        if name in MAPPABLE:
             shown[name] = _text(find(document, path)) or shown.get(name)
     address = _entry(find_whole(document, "addresses"))
     if isinstance(address, dict):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Row, Session
+    from tenantry.event import Event
 
 MOST = 20  # of one organization
 MAX_CONTEXT = 16 * 1024  # bytes, as JSON
@@ -60,7 +61,7 @@ _STAY = Statement(
     .where(_o.id == bindparam("p_organization_id"))
     .with_for_update(read=True, key_share=True)
 )
-# By: is it to go.
+# By: do its people and groups stay as they are, too.
 _HOLD = {
     False: Statement(select(directories).where(_this).with_for_update(key_share=True)),
     True: Statement(select(directories).where(_this).with_for_update()),
@@ -101,7 +102,7 @@ async def create(
             as it may have.
 
     """
-    _check_type(directory_type)
+    check_type(directory_type)
     await organizations.get(call, Identity(organization_id))
     at = now()
     made = Directory(
@@ -120,8 +121,8 @@ async def create(
                 raise errors.InvalidArgument(
                     f"organization has {MOST} directories, which is the most that it may have"
                 )
-            event = _event(call, "created", None, made)
-            await db.apply(_INSERT, event, **prefixed(made.to_row()))
+            told = event(call, "created", None, made)
+            await db.apply(_INSERT, told, **prefixed(made.to_row()))
     except ForeignKey:
         raise errors.NotFound("organization") from None
     return made
@@ -148,10 +149,10 @@ async def remove(call: Call, organization_id: str, directory_id: str) -> None:
 
     """
     async with call.db.transaction() as db:
-        before = await hold(call, db, organization_id, directory_id, to_go=True)
+        before = await hold(call, db, organization_id, directory_id, alone=True)
         where = {"p_organization_id": organization_id, "p_id": before.id}
         await db.fetch_all(_DELETE_SECRETS, **where)
-        await db.apply(_DELETE, _event(call, "deleted", before, None), **where)
+        await db.apply(_DELETE, event(call, "deleted", before, None), **where)
 
 
 async def enable(call: Call, organization_id: str, directory_id: str) -> Directory:
@@ -244,11 +245,11 @@ async def connected(call: Call, directory: Directory) -> None:
 
 
 async def hold(
-    call: Call, db: Session, organization_id: str, directory_id: str, *, to_go: bool = False
+    call: Call, db: Session, organization_id: str, directory_id: str, *, alone: bool = False
 ) -> Directory:
     """Return a directory as nobody else changes it until this transaction ends.
 
-    Its people and groups may change meanwhile, unless it is ``to_go``.
+    Its people and groups may change meanwhile, unless it is held ``alone``.
 
     Raises:
         errors.NotFound: there is none such, or this caller may not see it.
@@ -256,10 +257,10 @@ async def hold(
 
     """
     _check_visible(call, organization_id)
-    if to_go:
+    if alone:
         await db.fetch_all(_STAY, p_organization_id=organization_id)
     found = _found(
-        await db.fetch_one(_HOLD[to_go], p_organization_id=organization_id, p_id=directory_id)
+        await db.fetch_one(_HOLD[alone], p_organization_id=organization_id, p_id=directory_id)
     )
     call.expect(found.revision)
     return found
@@ -275,8 +276,8 @@ async def save(
     if after == before and not further:
         return before
     after = revised(after)
-    event = _event(call, verb, before, after, **further)
-    await db.apply(_UPDATE, event, **prefixed(after.to_row()))
+    told = event(call, verb, before, after, **further)
+    await db.apply(_UPDATE, told, **prefixed(after.to_row()))
     return after
 
 
@@ -293,9 +294,10 @@ def switched(directory: Directory, *, enabled: bool) -> Directory:
     return replace(directory, enabled=enabled, poll_time=now() if polled else None)
 
 
-def _event(
+def event(
     call: Call, verb: str, before: Directory | None, after: Directory | None, **further: Any
-) -> Any:
+) -> Event:
+    """Return the event of a change, by its last word; ``further`` are members of ``after``."""
     one = after or before
     assert one is not None
     return call.event(
@@ -306,7 +308,13 @@ def _event(
     )
 
 
-def _check_type(directory_type: str) -> None:
+def check_type(directory_type: str) -> None:
+    """Refuse a type that no directory is made of.
+
+    Raises:
+        errors.InvalidArgument: it is one.
+
+    """
     if directory_type == LDAP:
         raise errors.InvalidArgument.field(
             "directory.directory_type",

@@ -7,18 +7,37 @@ from typing import TYPE_CHECKING
 from protobuf.wkt import Empty, Struct
 
 from tenantry import structs
+from tenantry.db.pages import DEFAULT_SIZE
 from tenantry.db.schema import to_json
 from tenantry.gen.scalekit.v1.directories import directories_pb as pb
-from tenantry.tenants.directories import listing, registry, secrets
+from tenantry.tenants.directories import (
+    changing,
+    listing,
+    paging,
+    registry,
+    role_assignments,
+    secrets,
+)
+from tenantry.tenants.directories.changing import Changes
 from tenantry.tenants.directories.model import ACTIVE, INACTIVE, SCIM
-from tenantry.times import SECOND, now, timestamp
+from tenantry.tenants.directories.role_assignments import Given
+from tenantry.times import SECOND, microseconds, now, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tenantry.call import Call
     from tenantry.settings import Settings
-    from tenantry.tenants.directories.listing import Whole
-    from tenantry.tenants.directories.model import Directory, Secret
+    from tenantry.tenants.directories.listing import Assignment, Whole
+    from tenantry.tenants.directories.model import (
+        Directory,
+        DirectoryGroup,
+        DirectoryUser,
+        Secret,
+    )
+    from tenantry.tenants.directories.paging import Listed
 
+MOST_LISTED = 30  # of the contract
 _DAY, _HOUR = 24 * 3600, 3600  # seconds
 
 
@@ -87,6 +106,106 @@ class DirectoryService:
         )
         return pb.RegenerateDirectorySecretResponse(plain_secret=plain, secret=_secret(made))
 
+    async def list_directory_users(
+        self, request: pb.ListDirectoryUsersRequest, call: Call
+    ) -> pb.ListDirectoryUsersResponse:
+        directory = await registry.get(call, request.organization_id, request.directory_id)
+        page = await paging.page_of_users(
+            call.db,
+            directory,
+            page_size=min(request.page_size or DEFAULT_SIZE, MOST_LISTED),
+            page_token=request.page_token,
+            group_id=request.directory_group_id,
+            updated_after=microseconds(request.updated_after, "updated_after"),
+        )
+        return pb.ListDirectoryUsersResponse(
+            users=[_user(one, detail=request.include_detail) for one in page.items],
+            total_size=page.total_size,
+            next_page_token=page.next_page_token,
+            prev_page_token=page.prev_page_token,
+        )
+
+    async def list_directory_groups(
+        self, request: pb.ListDirectoryGroupsRequest, call: Call
+    ) -> pb.ListDirectoryGroupsResponse:
+        directory = await registry.get(call, request.organization_id, request.directory_id)
+        page = await paging.page_of_groups(
+            call.db,
+            directory,
+            page_size=min(request.page_size or DEFAULT_SIZE, MOST_LISTED),
+            page_token=request.page_token,
+            updated_after=microseconds(request.updated_after, "updated_after"),
+        )
+        return pb.ListDirectoryGroupsResponse(
+            groups=[_group(one, detail=request.include_detail) for one in page.items],
+            total_size=page.total_size,
+            next_page_token=page.next_page_token,
+            prev_page_token=page.prev_page_token,
+        )
+
+    async def list_directory_groups_summary(
+        self, request: pb.ListDirectoryGroupsSummaryRequest, call: Call
+    ) -> pb.ListDirectoryGroupsResponse:
+        directory = await registry.get(call, request.organization_id, request.directory_id)
+        found = await paging.names_of_groups(call.db, directory)
+        return pb.ListDirectoryGroupsResponse(
+            groups=[pb.DirectoryGroup(id=one.id, display_name=one.display) for one in found],
+            total_size=len(found),
+        )
+
+    async def update_directory(
+        self, request: pb.UpdateDirectoryRequest, call: Call
+    ) -> pb.UpdateDirectoryResponse:
+        given = request.directory
+        assert given is not None
+        changes = Changes(
+            name=given.name,
+            directory_type=given.directory_type.name if given.directory_type.value else "",
+            directory_provider=given.directory_provider.name
+            if given.directory_provider.value
+            else "",
+            status=given.status.name if given.status.value else "",
+            enabled=given.enabled,
+            mappings=[(one.key, one.map_to) for one in given.mappings],
+            groups=[
+                {name: getattr(one, name) for name in ("external_id", "display_name", "email")}
+                for one in given.groups
+            ],
+        )
+        after = await changing.update(call, request.organization_id, request.id, changes)
+        return pb.UpdateDirectoryResponse(directory=await self._answer(call, after))
+
+    async def assign_groups_for_directory(
+        self, request: pb.AssignGroupsForDirectoryRequest, call: Call
+    ) -> Empty:
+        await changing.follow_groups(
+            call, request.organization_id, request.id, request.external_ids
+        )
+        return Empty()
+
+    async def assign_roles(
+        self, request: pb.AssignRolesRequest, call: Call
+    ) -> pb.AssignRolesResponse:
+        asked = request.role_assignments
+        given = [
+            Given(one.group_id, one.role_name, one.role_id)
+            for one in (() if asked is None else asked.assignments)
+        ]
+        after, assignments = await role_assignments.assign(
+            call, request.organization_id, request.id, given
+        )
+        call.tag(after.revision)
+        return pb.AssignRolesResponse(role_assignments=_assignments(assignments))
+
+    async def update_attributes(
+        self, request: pb.UpdateAttributesRequest, call: Call
+    ) -> pb.UpdateAttributesResponse:
+        asked = request.attribute_mapping
+        pairs = [(one.key, one.map_to) for one in (() if asked is None else asked.attributes)]
+        after = await changing.map_attributes(call, request.organization_id, request.id, pairs)
+        call.tag(after.revision)
+        return pb.UpdateAttributesResponse(attribute_mappings=_mappings(after))
+
     async def trigger_directory_sync(
         self, request: pb.TriggerDirectorySyncRequest, call: Call
     ) -> Empty:
@@ -136,14 +255,7 @@ class DirectoryService:
             total_groups=whole.total_groups,
             secrets=[_secret(one) for one in whole.secrets],
             stats=stats,
-            role_assignments=pb.RoleAssignments(
-                assignments=[
-                    pb.RoleAssignment(
-                        group_id=one.group_id, role_name=one.role_name, role_id=one.role_id
-                    )
-                    for one in whole.assignments
-                ]
-            ),
+            role_assignments=_assignments(whole.assignments),
             attribute_mappings=_mappings(directory),
             status=directory.status,
             email=directory.email,
@@ -154,6 +266,50 @@ class DirectoryService:
         return message
 
 
+def _user(one: Listed, *, detail: bool) -> pb.DirectoryUser:
+    user = one.user
+    name = user.document.get("name") or {}
+    message = pb.DirectoryUser(
+        id=user.id,
+        email=user.email,
+        preferred_username=user.user_name,
+        given_name=name.get("givenName") or "",
+        family_name=name.get("familyName") or "",
+        updated_at=timestamp(user.update_time),
+        emails=_addresses(user),
+        groups=[pb.DirectoryGroup(id=group.id, display_name=group.display) for group in one.groups],
+    )
+    if detail:
+        message.user_detail = Struct.from_json(to_json(user.document))
+    return message
+
+
+def _addresses(user: DirectoryUser) -> list[str]:
+    found = [user.email, *(one.get("value") for one in user.document.get("emails") or ())]
+    return list(dict.fromkeys(address for address in found if address))
+
+
+def _group(group: DirectoryGroup, *, detail: bool) -> pb.DirectoryGroup:
+    message = pb.DirectoryGroup(
+        id=group.id,
+        display_name=group.display_name,
+        total_users=group.member_count,
+        updated_at=timestamp(group.update_time),
+    )
+    if detail:
+        message.group_detail = Struct.from_json(to_json(group.document))
+    return message
+
+
+def _assignments(given: Sequence[Assignment]) -> pb.RoleAssignments:
+    return pb.RoleAssignments(
+        assignments=[
+            pb.RoleAssignment(group_id=one.group_id, role_name=one.role_name, role_id=one.role_id)
+            for one in given
+        ]
+    )
+
+
 def _provider(value: pb.DirectoryProvider) -> str:
     return "DIRECTORY_PROVIDER_UNSPECIFIED" if value == pb.DirectoryProvider(0) else value.name
 
@@ -162,7 +318,7 @@ def _mappings(directory: Directory) -> pb.AttributeMappings:
     return pb.AttributeMappings(
         attributes=[
             pb.AttributeMapping(key=key, map_to=map_to)
-            for key, map_to in directory.attribute_mapping.items()
+            for key, map_to in sorted(directory.attribute_mapping.items())
         ]
     )
 

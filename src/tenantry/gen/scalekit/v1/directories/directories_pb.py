@@ -562,15 +562,16 @@ class AttributeMapping(Message[_AttributeMappingFields]):
 
     Attributes:
         key:
-            The attribute of ours: a member of the profile such as `given_name`, or the
-            key of a custom attribute; 1 to 32 characters.
+            The attribute of ours: `name`, `given_name`, `title`, `department` and the
+            like, or the key of a user attribute that is registered for directories; 1
+            to 32 characters.
 
             ```proto
             string key = 1;
             ```
         map_to:
-            The attribute of the provider that fills it, such as `nickName`; 1 to 32
-            characters.
+            The attribute of the provider that fills it, a path such as
+            `name.formatted`; 1 to 32 characters.
 
             ```proto
             string map_to = 2;
@@ -847,6 +848,947 @@ class ToggleDirectoryResponse(Message[_ToggleDirectoryResponseFields]):
 
         enabled: bool
         error_message: str
+
+_ListDirectoryUsersRequestFields: TypeAlias = Literal["organization_id", "directory_id", "page_size", "page_token", "include_detail", "directory_group_id", "updated_after"]
+
+class ListDirectoryUsersRequest(Message[_ListDirectoryUsersRequestFields]):
+    """
+    Asks for a page of the people of a directory.
+
+    ```proto
+    message scalekit.v1.directories.ListDirectoryUsersRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        directory_id:
+            Id of the directory, `dir_` followed by digits.
+
+            ```proto
+            string directory_id = 2;
+            ```
+        page_size:
+            How many of them a page has at most: up to 30, and 10 when it is 0.
+
+            ```proto
+            uint32 page_size = 3;
+            ```
+        page_token:
+            Token of a page, from the answer before; the first page when it is empty.
+
+            ```proto
+            string page_token = 4;
+            ```
+        include_detail:
+            Whether each person has `user_detail`, all that the provider sent.
+
+            ```proto
+            optional bool include_detail = 5;
+            ```
+        directory_group_id:
+            Id of a group: only its members. `dirgroup_` followed by digits.
+
+            ```proto
+            optional string directory_group_id = 6;
+            ```
+        updated_after:
+            A time: only people that have changed since.
+
+            ```proto
+            optional google.protobuf.Timestamp updated_after = 7;
+            ```
+    """
+
+    __slots__ = ("organization_id", "directory_id", "page_size", "page_token", "include_detail", "directory_group_id", "updated_after")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            directory_id: str = "",
+            page_size: int = 0,
+            page_token: str = "",
+            include_detail: bool | None = None,
+            directory_group_id: str | None = None,
+            updated_after: Timestamp | None = None,
+        ) -> None:
+            pass
+
+        organization_id: str
+        directory_id: str
+        page_size: int
+        page_token: str
+        include_detail: bool
+        directory_group_id: str
+        updated_after: Timestamp | None
+
+_ListDirectoryUsersResponseFields: TypeAlias = Literal["users", "total_size", "next_page_token", "prev_page_token"]
+
+class ListDirectoryUsersResponse(Message[_ListDirectoryUsersResponseFields]):
+    """
+    Carries a page of people.
+
+    ```proto
+    message scalekit.v1.directories.ListDirectoryUsersResponse
+    ```
+
+    Attributes:
+        users:
+            The people, the newest first.
+
+            ```proto
+            repeated scalekit.v1.directories.DirectoryUser users = 1;
+            ```
+        total_size:
+            How many there are on all pages; of those that changed since a time, up to
+            10,000.
+
+            ```proto
+            uint32 total_size = 2;
+            ```
+        next_page_token:
+            Token of the next page; empty on the last one.
+
+            ```proto
+            string next_page_token = 3;
+            ```
+        prev_page_token:
+            Token of the page before; empty on the first one.
+
+            ```proto
+            string prev_page_token = 4;
+            ```
+    """
+
+    __slots__ = ("users", "total_size", "next_page_token", "prev_page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            users: list[DirectoryUser] | None = None,
+            total_size: int = 0,
+            next_page_token: str = "",
+            prev_page_token: str = "",
+        ) -> None:
+            pass
+
+        users: list[DirectoryUser]
+        total_size: int
+        next_page_token: str
+        prev_page_token: str
+
+_DirectoryUserFields: TypeAlias = Literal["id", "email", "preferred_username", "given_name", "family_name", "updated_at", "emails", "groups", "user_detail"]
+
+class DirectoryUser(Message[_DirectoryUserFields]):
+    """
+    A person as a directory knows them.
+
+    ```proto
+    message scalekit.v1.directories.DirectoryUser
+    ```
+
+    Attributes:
+        id:
+            Id of the person in the directory, `diruser_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        email:
+            E-mail address that names their account, up to 256 characters.
+
+            ```proto
+            string email = 2;
+            ```
+        preferred_username:
+            User name there, up to 256 characters.
+
+            ```proto
+            string preferred_username = 3;
+            ```
+        given_name:
+            Given name, up to 256 characters.
+
+            ```proto
+            string given_name = 4;
+            ```
+        family_name:
+            Family name, up to 256 characters.
+
+            ```proto
+            string family_name = 5;
+            ```
+        updated_at:
+            When the person last changed.
+
+            ```proto
+            optional google.protobuf.Timestamp updated_at = 6;
+            ```
+        emails:
+            All e-mail addresses of the person.
+
+            ```proto
+            repeated string emails = 16;
+            ```
+        groups:
+            The groups that the person is in.
+
+            ```proto
+            repeated scalekit.v1.directories.DirectoryGroup groups = 17;
+            ```
+        user_detail:
+            All that the provider sent, as SCIM spells it; when it is asked for.
+
+            ```proto
+            optional google.protobuf.Struct user_detail = 18;
+            ```
+    """
+
+    __slots__ = ("id", "email", "preferred_username", "given_name", "family_name", "updated_at", "emails", "groups", "user_detail")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            email: str = "",
+            preferred_username: str = "",
+            given_name: str = "",
+            family_name: str = "",
+            updated_at: Timestamp | None = None,
+            emails: list[str] | None = None,
+            groups: list[DirectoryGroup] | None = None,
+            user_detail: Struct | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        email: str
+        preferred_username: str
+        given_name: str
+        family_name: str
+        updated_at: Timestamp | None
+        emails: list[str]
+        groups: list[DirectoryGroup]
+        user_detail: Struct | None
+
+_DirectoryGroupFields: TypeAlias = Literal["id", "display_name", "total_users", "updated_at", "group_detail"]
+
+class DirectoryGroup(Message[_DirectoryGroupFields]):
+    """
+    A group as a directory knows it.
+
+    ```proto
+    message scalekit.v1.directories.DirectoryGroup
+    ```
+
+    Attributes:
+        id:
+            Id of the group, `dirgroup_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        display_name:
+            Name of the group, up to 256 characters.
+
+            ```proto
+            string display_name = 2;
+            ```
+        total_users:
+            How many members it has.
+
+            ```proto
+            int32 total_users = 3;
+            ```
+        updated_at:
+            When the group last changed.
+
+            ```proto
+            optional google.protobuf.Timestamp updated_at = 4;
+            ```
+        group_detail:
+            All that the provider sent, as SCIM spells it; when it is asked for.
+
+            ```proto
+            optional google.protobuf.Struct group_detail = 5;
+            ```
+    """
+
+    __slots__ = ("id", "display_name", "total_users", "updated_at", "group_detail")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            display_name: str = "",
+            total_users: int = 0,
+            updated_at: Timestamp | None = None,
+            group_detail: Struct | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        display_name: str
+        total_users: int
+        updated_at: Timestamp | None
+        group_detail: Struct | None
+
+_ListDirectoryGroupsRequestFields: TypeAlias = Literal["organization_id", "directory_id", "page_size", "page_token", "updated_after", "include_detail", "include_external_groups"]
+
+class ListDirectoryGroupsRequest(Message[_ListDirectoryGroupsRequestFields]):
+    """
+    Asks for a page of the groups of a directory.
+
+    ```proto
+    message scalekit.v1.directories.ListDirectoryGroupsRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        directory_id:
+            Id of the directory, `dir_` followed by digits.
+
+            ```proto
+            string directory_id = 2;
+            ```
+        page_size:
+            How many of them a page has at most: up to 30, and 10 when it is 0.
+
+            ```proto
+            uint32 page_size = 3;
+            ```
+        page_token:
+            Token of a page, from the answer before; the first page when it is empty.
+
+            ```proto
+            string page_token = 4;
+            ```
+        updated_after:
+            A time: only groups that have changed since.
+
+            ```proto
+            optional google.protobuf.Timestamp updated_after = 5;
+            ```
+        include_detail:
+            Whether each group has `group_detail`, all that the provider sent.
+
+            ```proto
+            optional bool include_detail = 6;
+            ```
+        include_external_groups:
+            Whether to ask the provider of a polled directory for its groups instead.
+
+            ```proto
+            optional bool include_external_groups = 7;
+            ```
+    """
+
+    __slots__ = ("organization_id", "directory_id", "page_size", "page_token", "updated_after", "include_detail", "include_external_groups")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            directory_id: str = "",
+            page_size: int = 0,
+            page_token: str = "",
+            updated_after: Timestamp | None = None,
+            include_detail: bool | None = None,
+            include_external_groups: bool | None = None,
+        ) -> None:
+            pass
+
+        organization_id: str
+        directory_id: str
+        page_size: int
+        page_token: str
+        updated_after: Timestamp | None
+        include_detail: bool
+        include_external_groups: bool
+
+_ListDirectoryGroupsResponseFields: TypeAlias = Literal["groups", "total_size", "next_page_token", "prev_page_token"]
+
+class ListDirectoryGroupsResponse(Message[_ListDirectoryGroupsResponseFields]):
+    """
+    Carries groups.
+
+    ```proto
+    message scalekit.v1.directories.ListDirectoryGroupsResponse
+    ```
+
+    Attributes:
+        groups:
+            The groups, the newest first; of a summary, by name.
+
+            ```proto
+            repeated scalekit.v1.directories.DirectoryGroup groups = 1;
+            ```
+        total_size:
+            How many there are on all pages; of those that changed since a time, up to
+            10,000.
+
+            ```proto
+            uint32 total_size = 2;
+            ```
+        next_page_token:
+            Token of the next page; empty on the last one.
+
+            ```proto
+            string next_page_token = 3;
+            ```
+        prev_page_token:
+            Token of the page before; empty on the first one.
+
+            ```proto
+            string prev_page_token = 4;
+            ```
+    """
+
+    __slots__ = ("groups", "total_size", "next_page_token", "prev_page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            groups: list[DirectoryGroup] | None = None,
+            total_size: int = 0,
+            next_page_token: str = "",
+            prev_page_token: str = "",
+        ) -> None:
+            pass
+
+        groups: list[DirectoryGroup]
+        total_size: int
+        next_page_token: str
+        prev_page_token: str
+
+_UpdateDirectoryRequestFields: TypeAlias = Literal["id", "organization_id", "directory"]
+
+class UpdateDirectoryRequest(Message[_UpdateDirectoryRequestFields]):
+    """
+    Asks to change a directory.
+
+    ```proto
+    message scalekit.v1.directories.UpdateDirectoryRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the directory, `dir_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 2;
+            ```
+        directory:
+            What is to change.
+
+            ```proto
+            optional scalekit.v1.directories.UpdateDirectory directory = 3;
+            ```
+    """
+
+    __slots__ = ("id", "organization_id", "directory")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            organization_id: str = "",
+            directory: UpdateDirectory | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        organization_id: str
+        directory: UpdateDirectory | None
+
+_UpdateDirectoryFields: TypeAlias = Literal["name", "directory_type", "enabled", "directory_provider", "status", "mappings", "groups"]
+
+class UpdateDirectory(Message[_UpdateDirectoryFields]):
+    """
+    What is to change in a directory.
+
+    ```proto
+    message scalekit.v1.directories.UpdateDirectory
+    ```
+
+    Attributes:
+        name:
+            Name for people, 1 to 256 characters; it has to be there.
+
+            ```proto
+            string name = 2;
+            ```
+        directory_type:
+            How people and groups arrive: it can change before any of them have.
+
+            ```proto
+            scalekit.v1.directories.DirectoryType directory_type = 3;
+            ```
+        enabled:
+            True enables the directory.
+
+            ```proto
+            bool enabled = 7;
+            ```
+        directory_provider:
+            Whose product it is; unspecified for any other.
+
+            ```proto
+            scalekit.v1.directories.DirectoryProvider directory_provider = 8;
+            ```
+        status:
+            How far it is: COMPLETED ends the set-up.
+
+            ```proto
+            scalekit.v1.directories.DirectoryStatus status = 9;
+            ```
+        mappings:
+            Attributes that are mapped, in place of the mapping before.
+
+            ```proto
+            repeated scalekit.v1.directories.DirectoryMapping mappings = 10;
+            ```
+        groups:
+            Groups that a polled directory follows, in place of those before.
+
+            ```proto
+            repeated scalekit.v1.directories.ExternalGroup groups = 15;
+            ```
+    """
+
+    __slots__ = ("name", "directory_type", "enabled", "directory_provider", "status", "mappings", "groups")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            name: str = "",
+            directory_type: DirectoryType | None = None,
+            enabled: bool = False,
+            directory_provider: DirectoryProvider | None = None,
+            status: DirectoryStatus | None = None,
+            mappings: list[DirectoryMapping] | None = None,
+            groups: list[ExternalGroup] | None = None,
+        ) -> None:
+            pass
+
+        name: str
+        directory_type: DirectoryType
+        enabled: bool
+        directory_provider: DirectoryProvider
+        status: DirectoryStatus
+        mappings: list[DirectoryMapping]
+        groups: list[ExternalGroup]
+
+_DirectoryMappingFields: TypeAlias = Literal["key", "map_to", "display_name"]
+
+class DirectoryMapping(Message[_DirectoryMappingFields]):
+    """
+    An attribute of ours, and the one of the provider that fills it.
+
+    ```proto
+    message scalekit.v1.directories.DirectoryMapping
+    ```
+
+    Attributes:
+        key:
+            The attribute of ours: `name`, `given_name`, `title`, `department` and the
+            like, or the key of a user attribute that is registered for directories; 1
+            to 32 characters.
+
+            ```proto
+            string key = 1;
+            ```
+        map_to:
+            The attribute of the provider that fills it, a path such as
+            `name.formatted`; 1 to 32 characters.
+
+            ```proto
+            string map_to = 2;
+            ```
+        display_name:
+            A name for people; it has no effect.
+
+            ```proto
+            string display_name = 3;
+            ```
+    """
+
+    __slots__ = ("key", "map_to", "display_name")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            key: str = "",
+            map_to: str = "",
+            display_name: str = "",
+        ) -> None:
+            pass
+
+        key: str
+        map_to: str
+        display_name: str
+
+_ExternalGroupFields: TypeAlias = Literal["external_id", "display_name", "email"]
+
+class ExternalGroup(Message[_ExternalGroupFields]):
+    """
+    A group as the provider of a polled directory knows it.
+
+    ```proto
+    message scalekit.v1.directories.ExternalGroup
+    ```
+
+    Attributes:
+        external_id:
+            Its id there, 1 to 256 characters.
+
+            ```proto
+            string external_id = 1;
+            ```
+        display_name:
+            Its name, 1 to 256 characters.
+
+            ```proto
+            string display_name = 2;
+            ```
+        email:
+            Its e-mail address there, 1 to 256 characters.
+
+            ```proto
+            string email = 3;
+            ```
+    """
+
+    __slots__ = ("external_id", "display_name", "email")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            external_id: str = "",
+            display_name: str = "",
+            email: str = "",
+        ) -> None:
+            pass
+
+        external_id: str
+        display_name: str
+        email: str
+
+_UpdateDirectoryResponseFields: TypeAlias = Literal["directory"]
+
+class UpdateDirectoryResponse(Message[_UpdateDirectoryResponseFields]):
+    """
+    Carries the directory as it is now.
+
+    ```proto
+    message scalekit.v1.directories.UpdateDirectoryResponse
+    ```
+
+    Attributes:
+        directory:
+            The directory.
+
+            ```proto
+            optional scalekit.v1.directories.Directory directory = 1;
+            ```
+    """
+
+    __slots__ = ("directory",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            directory: Directory | None = None,
+        ) -> None:
+            pass
+
+        directory: Directory | None
+
+_AssignGroupsForDirectoryRequestFields: TypeAlias = Literal["id", "organization_id", "external_ids"]
+
+class AssignGroupsForDirectoryRequest(Message[_AssignGroupsForDirectoryRequestFields]):
+    """
+    Asks to follow groups of the provider.
+
+    ```proto
+    message scalekit.v1.directories.AssignGroupsForDirectoryRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the directory, `dir_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 2;
+            ```
+        external_ids:
+            Ids of groups at the provider, up to 1,000; or `ALL`.
+
+            ```proto
+            repeated string external_ids = 3;
+            ```
+    """
+
+    __slots__ = ("id", "organization_id", "external_ids")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            organization_id: str = "",
+            external_ids: list[str] | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        organization_id: str
+        external_ids: list[str]
+
+_AssignRolesRequestFields: TypeAlias = Literal["organization_id", "id", "role_assignments"]
+
+class AssignRolesRequest(Message[_AssignRolesRequestFields]):
+    """
+    Asks to give roles to the members of groups.
+
+    ```proto
+    message scalekit.v1.directories.AssignRolesRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        id:
+            Id of the directory, `dir_` followed by digits.
+
+            ```proto
+            string id = 2;
+            ```
+        role_assignments:
+            The assignments, in place of all before.
+
+            ```proto
+            optional scalekit.v1.directories.RoleAssignments role_assignments = 3;
+            ```
+    """
+
+    __slots__ = ("organization_id", "id", "role_assignments")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            id: str = "",
+            role_assignments: RoleAssignments | None = None,
+        ) -> None:
+            pass
+
+        organization_id: str
+        id: str
+        role_assignments: RoleAssignments | None
+
+_AssignRolesResponseFields: TypeAlias = Literal["role_assignments"]
+
+class AssignRolesResponse(Message[_AssignRolesResponseFields]):
+    """
+    Carries all assignments of the directory.
+
+    ```proto
+    message scalekit.v1.directories.AssignRolesResponse
+    ```
+
+    Attributes:
+        role_assignments:
+            The assignments.
+
+            ```proto
+            optional scalekit.v1.directories.RoleAssignments role_assignments = 1;
+            ```
+    """
+
+    __slots__ = ("role_assignments",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            role_assignments: RoleAssignments | None = None,
+        ) -> None:
+            pass
+
+        role_assignments: RoleAssignments | None
+
+_UpdateAttributesRequestFields: TypeAlias = Literal["organization_id", "id", "attribute_mapping"]
+
+class UpdateAttributesRequest(Message[_UpdateAttributesRequestFields]):
+    """
+    Asks to map attributes.
+
+    ```proto
+    message scalekit.v1.directories.UpdateAttributesRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        id:
+            Id of the directory, `dir_` followed by digits.
+
+            ```proto
+            string id = 2;
+            ```
+        attribute_mapping:
+            The mapping, in place of the one before.
+
+            ```proto
+            optional scalekit.v1.directories.AttributeMappings attribute_mapping = 3;
+            ```
+    """
+
+    __slots__ = ("organization_id", "id", "attribute_mapping")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            id: str = "",
+            attribute_mapping: AttributeMappings | None = None,
+        ) -> None:
+            pass
+
+        organization_id: str
+        id: str
+        attribute_mapping: AttributeMappings | None
+
+_UpdateAttributesResponseFields: TypeAlias = Literal["attribute_mappings"]
+
+class UpdateAttributesResponse(Message[_UpdateAttributesResponseFields]):
+    """
+    Carries the mapping.
+
+    ```proto
+    message scalekit.v1.directories.UpdateAttributesResponse
+    ```
+
+    Attributes:
+        attribute_mappings:
+            The mapping.
+
+            ```proto
+            optional scalekit.v1.directories.AttributeMappings attribute_mappings = 1;
+            ```
+    """
+
+    __slots__ = ("attribute_mappings",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            attribute_mappings: AttributeMappings | None = None,
+        ) -> None:
+            pass
+
+        attribute_mappings: AttributeMappings | None
+
+_ListDirectoryGroupsSummaryRequestFields: TypeAlias = Literal["organization_id", "directory_id"]
+
+class ListDirectoryGroupsSummaryRequest(Message[_ListDirectoryGroupsSummaryRequestFields]):
+    """
+    Asks for the names of all groups of a directory.
+
+    ```proto
+    message scalekit.v1.directories.ListDirectoryGroupsSummaryRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        directory_id:
+            Id of the directory, `dir_` followed by digits.
+
+            ```proto
+            string directory_id = 2;
+            ```
+    """
+
+    __slots__ = ("organization_id", "directory_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            directory_id: str = "",
+        ) -> None:
+            pass
+
+        organization_id: str
+        directory_id: str
 
 _CreateDirectorySecretRequestFields: TypeAlias = Literal["organization_id", "directory_id"]
 
@@ -1303,9 +2245,49 @@ class SecretStatus(Enum):
     ACTIVE = 0
     INACTIVE = 1
 
+class DirectoryStatus(Enum):
+    """
+    How far a directory is.
+
+    ```proto
+    enum scalekit.v1.directories.DirectoryStatus
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Nothing is said.
+
+            ```proto
+            DIRECTORY_STATUS_UNSPECIFIED = 0
+            ```
+        DRAFT:
+            It has no secret, or no credentials to poll with.
+
+            ```proto
+            DRAFT = 1
+            ```
+        IN_PROGRESS:
+            It waits for its first request, or its first poll.
+
+            ```proto
+            IN_PROGRESS = 2
+            ```
+        COMPLETED:
+            It has had one.
+
+            ```proto
+            COMPLETED = 3
+            ```
+    """
+
+    UNSPECIFIED = 0
+    DRAFT = 1
+    IN_PROGRESS = 2
+    COMPLETED = 3
+
 
 _DESC = file_desc(
-    b'\n)scalekit/v1/directories/directories.proto\x12\x17scalekit.v1.directories\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x9f\x01\n\x16CreateDirectoryRequest\x125\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0c\xbaH\tr\x04\x10\x01\x18 \xc8\x01\x01\x12N\n\tdirectory\x18\x02 \x01(\x0b2(.scalekit.v1.directories.CreateDirectoryR\tdirectoryB\x06\xbaH\x03\xc8\x01\x01"\xd2\x01\n\x0fCreateDirectory\x12Z\n\x0edirectory_type\x18\x01 \x01(\x0e2&.scalekit.v1.directories.DirectoryTypeR\rdirectoryTypeB\x0b\xbaH\x08\x82\x01\x02\x10\x01\xc8\x01\x01\x12c\n\x12directory_provider\x18\x02 \x01(\x0e2*.scalekit.v1.directories.DirectoryProviderR\x11directoryProviderB\x08\xbaH\x05\x82\x01\x02\x10\x01"c\n\x17CreateDirectoryResponse\x12H\n\tdirectory\x18\x01 \x01(\x0b2".scalekit.v1.directories.DirectoryR\tdirectoryB\x06\xbaH\x03\xc8\x01\x01"\x9f\x07\n\tDirectory\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_\x12\x1e\n\x04name\x18\x02 \x01(\tR\x04nameB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12W\n\x0edirectory_type\x18\x03 \x01(\x0e2&.scalekit.v1.directories.DirectoryTypeR\rdirectoryTypeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x128\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12\x18\n\x07enabled\x18\x05 \x01(\x08R\x07enabled\x12c\n\x12directory_provider\x18\x06 \x01(\x0e2*.scalekit.v1.directories.DirectoryProviderR\x11directoryProviderB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12@\n\x0elast_synced_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0clastSyncedAt\x129\n\x12directory_endpoint\x18\x08 \x01(\tR\x11directoryEndpointB\n\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\x12\x1f\n\x0btotal_users\x18\t \x01(\x05R\ntotalUsers\x12!\n\x0ctotal_groups\x18\n \x01(\x05R\x0btotalGroups\x129\n\x07secrets\x18\x0b \x03(\x0b2\x1f.scalekit.v1.directories.SecretR\x07secrets\x124\n\x05stats\x18\x0c \x01(\x0b2\x1e.scalekit.v1.directories.StatsR\x05stats\x12S\n\x10role_assignments\x18\r \x01(\x0b2(.scalekit.v1.directories.RoleAssignmentsR\x0froleAssignments\x12Y\n\x12attribute_mappings\x18\x0e \x01(\x0b2*.scalekit.v1.directories.AttributeMappingsR\x11attributeMappings\x12 \n\x06status\x18\x0f \x01(\tR\x06statusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x14\n\x05email\x18\x10 \x01(\tR\x05email\x12%\n\x0egroups_tracked\x18\x11 \x01(\tR\rgroupsTracked"\xfd\x02\n\x06Secret\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04sec_\x12;\n\x0bcreate_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12#\n\rsecret_suffix\x18\x04 \x01(\tR\x0csecretSuffix\x12=\n\x06status\x18\x05 \x01(\x0e2%.scalekit.v1.directories.SecretStatusR\x06status\x12;\n\x0bexpire_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\nexpireTime\x12@\n\x0elast_used_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0clastUsedTime\x122\n\x0cdirectory_id\x18\t \x01(\tR\x0bdirectoryIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_"\xd5\x01\n\x05Stats\x12\x1f\n\x0btotal_users\x18\x01 \x01(\x05R\ntotalUsers\x12!\n\x0ctotal_groups\x18\x02 \x01(\x05R\x0btotalGroups\x12D\n\x10group_updated_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0egroupUpdatedAt\x12B\n\x0fuser_updated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\ruserUpdatedAt"\\\n\x0fRoleAssignments\x12I\n\x0bassignments\x18\x01 \x03(\x0b2\'.scalekit.v1.directories.RoleAssignmentR\x0bassignments"\x99\x01\n\x0eRoleAssignment\x12$\n\x08group_id\x18\x01 \x01(\tR\x07groupIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12?\n\trole_name\x18\x02 \x01(\tR\x08roleNameB"\xbaH\x1fr\x1a\x10\x01\x18d2\x14^[a-zA-Z0-9_]{1,64}$\xc8\x01\x01\x12 \n\x07role_id\x18\x03 \x01(\tR\x06roleIdB\x07\xbaH\x04r\x02\x18 "^\n\x11AttributeMappings\x12I\n\nattributes\x18\x01 \x03(\x0b2).scalekit.v1.directories.AttributeMappingR\nattributes"W\n\x10AttributeMapping\x12\x1e\n\x03key\x18\x01 \x01(\tR\x03keyB\x0c\xbaH\tr\x04\x10\x01\x18 \xc8\x01\x01\x12#\n\x06map_to\x18\x02 \x01(\tR\x05mapToB\x0c\xbaH\tr\x04\x10\x01\x18 \xc8\x01\x01"s\n\x16DeleteDirectoryRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12\x1f\n\x02id\x18\x03 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_"d\n\x13GetDirectoryRequest\x12\x19\n\x02id\x18\x01 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18 \x122\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 "X\n\x14GetDirectoryResponse\x12@\n\tdirectory\x18\x01 \x01(\x0b2".scalekit.v1.directories.DirectoryR\tdirectory"R\n\x16ListDirectoriesRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_"g\n\x17ListDirectoriesResponse\x12L\n\x0bdirectories\x18\x01 \x03(\x0b2".scalekit.v1.directories.DirectoryR\x0bdirectoriesB\x06\xbaH\x03\xc8\x01\x01"s\n\x16ToggleDirectoryRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12\x1f\n\x02id\x18\x03 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_"o\n\x17ToggleDirectoryResponse\x12\x18\n\x07enabled\x18\x01 \x01(\x08R\x07enabled\x12(\n\rerror_message\x18\x02 \x01(\tH\x00R\x0cerrorMessage\x88\x01\x01B\x10\n\x0e_error_message"\x8c\x01\n\x1cCreateDirectorySecretRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x122\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_"{\n\x1dCreateDirectorySecretResponse\x12!\n\x0cplain_secret\x18\x01 \x01(\tR\x0bplainSecret\x127\n\x06secret\x18\x02 \x01(\x0b2\x1f.scalekit.v1.directories.SecretR\x06secret"\x90\x01\n RegenerateDirectorySecretRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x122\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_"\x7f\n!RegenerateDirectorySecretResponse\x12!\n\x0cplain_secret\x18\x01 \x01(\tR\x0bplainSecret\x127\n\x06secret\x18\x02 \x01(\x0b2\x1f.scalekit.v1.directories.SecretR\x06secret"\x7f\n\x1bTriggerDirectorySyncRequest\x12,\n\x0cdirectory_id\x18\x01 \x01(\tR\x0bdirectoryIdB\t\xbaH\x06r\x04\x10\x01\x18 \x122\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 "\x90\x01\n\x1aGetDirectoryContextRequest\x125\n\x0cdirectory_id\x18\x01 \x01(\tR\x0bdirectoryIdB\x12\xbaH\x0fr\n\x10\x01\x18 :\x04dir_\xc8\x01\x01\x12;\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\x12\xbaH\x0fr\n\x10\x01\x18 :\x04org_\xc8\x01\x01"P\n\x1bGetDirectoryContextResponse\x121\n\x07context\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x07context"\xc6\x01\n\x1dUpdateDirectoryContextRequest\x125\n\x0cdirectory_id\x18\x01 \x01(\tR\x0bdirectoryIdB\x12\xbaH\x0fr\n\x10\x01\x18 :\x04dir_\xc8\x01\x01\x12;\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\x12\xbaH\x0fr\n\x10\x01\x18 :\x04org_\xc8\x01\x01\x121\n\x07context\x18\x03 \x01(\x0b2\x17.google.protobuf.StructR\x07context*M\n\rDirectoryType\x12\x1e\n\x1aDIRECTORY_TYPE_UNSPECIFIED\x10\x00\x12\x08\n\x04SCIM\x10\x01\x12\x08\n\x04LDAP\x10\x02\x12\x08\n\x04POLL\x10\x03*\x9a\x01\n\x11DirectoryProvider\x12"\n\x1eDIRECTORY_PROVIDER_UNSPECIFIED\x10\x00\x12\x08\n\x04OKTA\x10\x01\x12\n\n\x06GOOGLE\x10\x02\x12\x10\n\x0cMICROSOFT_AD\x10\x03\x12\t\n\x05AUTH0\x10\x04\x12\x0c\n\x08ONELOGIN\x10\x05\x12\r\n\tJUMPCLOUD\x10\x06\x12\x11\n\rPING_IDENTITY\x10\x07*(\n\x0cSecretStatus\x12\n\n\x06ACTIVE\x10\x00\x12\x0c\n\x08INACTIVE\x10\x012\xa9\x19\n\x10DirectoryService\x12\x81\x03\n\x0fCreateDirectory\x12/.scalekit.v1.directories.CreateDirectoryRequest\x1a0.scalekit.v1.directories.CreateDirectoryResponse"\x8a\x02\x82\xd3\xe4\x93\x02@"3/api/v1/organizations/{organization_id}/directories:\tdirectory\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18\x9a\x01 \x01BI\n\x0forganization_id\n\x18directory.directory_type\n\x1cdirectory.directory_providerJI\n\x0forganization_id\n\x18directory.directory_type\n\x1cdirectory.directory_providerX\x01\x12\xcb\x01\n\x0fDeleteDirectory\x12/.scalekit.v1.directories.DeleteDirectoryRequest\x1a\x16.google.protobuf.Empty"o\x82\xd3\xe4\x93\x02:*8/api/v1/organizations/{organization_id}/directories/{id}\x82\xb5\x18\x0e\n\nscim:write\x18d\xc2\xf3\x18\x19(\x01J\x15\n\x0forganization_id\n\x02id\x12\x87\x02\n\x0cGetDirectory\x12,.scalekit.v1.directories.GetDirectoryRequest\x1a-.scalekit.v1.directories.GetDirectoryResponse"\x99\x01\x82\xd3\xe4\x93\x02:\x128/api/v1/organizations/{organization_id}/directories/{id}\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18t\xc2\xf3\x182 \x01B\x15\n\x0forganization_id\n\x02idJ\x15\n\x0forganization_id\n\x02idX\x01\x12\x81\x02\n\x0fListDirectories\x12/.scalekit.v1.directories.ListDirectoriesRequest\x1a0.scalekit.v1.directories.ListDirectoriesResponse"\x8a\x01\x82\xd3\xe4\x93\x025\x123/api/v1/organizations/{organization_id}/directories\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18t\xc2\xf3\x18(B\x11\n\x0forganization_idJ\x11\n\x0forganization_idX\x01\x12\x99\x02\n\x0fEnableDirectory\x12/.scalekit.v1.directories.ToggleDirectoryRequest\x1a0.scalekit.v1.directories.ToggleDirectoryResponse"\xa2\x01\x82\xd3\xe4\x93\x02A2?/api/v1/organizations/{organization_id}/directories/{id}:enable\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x182(\x01B\x15\n\x0forganization_id\n\x02idJ\x15\n\x0forganization_id\n\x02idX\x01\x12\x9b\x02\n\x10DisableDirectory\x12/.scalekit.v1.directories.ToggleDirectoryRequest\x1a0.scalekit.v1.directories.ToggleDirectoryResponse"\xa3\x01\x82\xd3\xe4\x93\x02B2@/api/v1/organizations/{organization_id}/directories/{id}:disable\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x182(\x01B\x15\n\x0forganization_id\n\x02idJ\x15\n\x0forganization_id\n\x02idX\x01\x12\xc8\x02\n\x15CreateDirectorySecret\x125.scalekit.v1.directories.CreateDirectorySecretRequest\x1a6.scalekit.v1.directories.CreateDirectorySecretResponse"\xbf\x01\x82\xd3\xe4\x93\x02L"J/api/v1/organizations/{organization_id}/directories/{directory_id}/secrets\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18DB\x1f\n\x0forganization_id\n\x0cdirectory_idJ\x1f\n\x0forganization_id\n\x0cdirectory_idX\x01\x12\xf0\x02\n\x19RegenerateDirectorySecret\x129.scalekit.v1.directories.RegenerateDirectorySecretRequest\x1a:.scalekit.v1.directories.RegenerateDirectorySecretResponse"\xdb\x01\x82\xd3\xe4\x93\x02W"U/api/v1/organizations/{organization_id}/directories/{directory_id}/secrets:regenerate\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18U\x1a\x0foverlap_secondsB\x1f\n\x0forganization_id\n\x0cdirectory_idJ\x1f\n\x0forganization_id\n\x0cdirectory_idX\x01\x12\xa3\x02\n\x14TriggerDirectorySync\x124.scalekit.v1.directories.TriggerDirectorySyncRequest\x1a\x16.google.protobuf.Empty"\xbc\x01\x82\xd3\xe4\x93\x02I\x12G/api/v1/organizations/{organization_id}/directories/{directory_id}:sync\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18DB\x1f\n\x0forganization_id\n\x0cdirectory_idJ\x1f\n\x0forganization_id\n\x0cdirectory_idX\x01\x12\x8c\x02\n\x13GetDirectoryContext\x123.scalekit.v1.directories.GetDirectoryContextRequest\x1a4.scalekit.v1.directories.GetDirectoryContextResponse"\x89\x01\x82\xd3\xe4\x93\x02M\x12K/api/v1/organizations/{organization_id}/directories/{directory_id}/contexts\x82\xb5\x18\r\n\tscim:read\x18p\xc2\xf3\x18!J\x1f\n\x0forganization_id\n\x0cdirectory_id\x12\x87\x02\n\x16UpdateDirectoryContext\x126.scalekit.v1.directories.UpdateDirectoryContextRequest\x1a\x16.google.protobuf.Empty"\x9c\x01\x82\xd3\xe4\x93\x02V\x1aK/api/v1/organizations/{organization_id}/directories/{directory_id}/contexts:\x07context\x82\xb5\x18\x0e\n\nscim:write\x18p\xc2\xf3\x18*J(\n\x0forganization_id\n\x0cdirectory_id\n\x07contextb\x06proto3',
+    b'\n)scalekit/v1/directories/directories.proto\x12\x17scalekit.v1.directories\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x9f\x01\n\x16CreateDirectoryRequest\x125\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0c\xbaH\tr\x04\x10\x01\x18 \xc8\x01\x01\x12N\n\tdirectory\x18\x02 \x01(\x0b2(.scalekit.v1.directories.CreateDirectoryR\tdirectoryB\x06\xbaH\x03\xc8\x01\x01"\xd2\x01\n\x0fCreateDirectory\x12Z\n\x0edirectory_type\x18\x01 \x01(\x0e2&.scalekit.v1.directories.DirectoryTypeR\rdirectoryTypeB\x0b\xbaH\x08\x82\x01\x02\x10\x01\xc8\x01\x01\x12c\n\x12directory_provider\x18\x02 \x01(\x0e2*.scalekit.v1.directories.DirectoryProviderR\x11directoryProviderB\x08\xbaH\x05\x82\x01\x02\x10\x01"c\n\x17CreateDirectoryResponse\x12H\n\tdirectory\x18\x01 \x01(\x0b2".scalekit.v1.directories.DirectoryR\tdirectoryB\x06\xbaH\x03\xc8\x01\x01"\x9f\x07\n\tDirectory\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_\x12\x1e\n\x04name\x18\x02 \x01(\tR\x04nameB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12W\n\x0edirectory_type\x18\x03 \x01(\x0e2&.scalekit.v1.directories.DirectoryTypeR\rdirectoryTypeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x128\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12\x18\n\x07enabled\x18\x05 \x01(\x08R\x07enabled\x12c\n\x12directory_provider\x18\x06 \x01(\x0e2*.scalekit.v1.directories.DirectoryProviderR\x11directoryProviderB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12@\n\x0elast_synced_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0clastSyncedAt\x129\n\x12directory_endpoint\x18\x08 \x01(\tR\x11directoryEndpointB\n\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\x12\x1f\n\x0btotal_users\x18\t \x01(\x05R\ntotalUsers\x12!\n\x0ctotal_groups\x18\n \x01(\x05R\x0btotalGroups\x129\n\x07secrets\x18\x0b \x03(\x0b2\x1f.scalekit.v1.directories.SecretR\x07secrets\x124\n\x05stats\x18\x0c \x01(\x0b2\x1e.scalekit.v1.directories.StatsR\x05stats\x12S\n\x10role_assignments\x18\r \x01(\x0b2(.scalekit.v1.directories.RoleAssignmentsR\x0froleAssignments\x12Y\n\x12attribute_mappings\x18\x0e \x01(\x0b2*.scalekit.v1.directories.AttributeMappingsR\x11attributeMappings\x12 \n\x06status\x18\x0f \x01(\tR\x06statusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x14\n\x05email\x18\x10 \x01(\tR\x05email\x12%\n\x0egroups_tracked\x18\x11 \x01(\tR\rgroupsTracked"\xfd\x02\n\x06Secret\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04sec_\x12;\n\x0bcreate_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12#\n\rsecret_suffix\x18\x04 \x01(\tR\x0csecretSuffix\x12=\n\x06status\x18\x05 \x01(\x0e2%.scalekit.v1.directories.SecretStatusR\x06status\x12;\n\x0bexpire_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\nexpireTime\x12@\n\x0elast_used_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0clastUsedTime\x122\n\x0cdirectory_id\x18\t \x01(\tR\x0bdirectoryIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_"\xd5\x01\n\x05Stats\x12\x1f\n\x0btotal_users\x18\x01 \x01(\x05R\ntotalUsers\x12!\n\x0ctotal_groups\x18\x02 \x01(\x05R\x0btotalGroups\x12D\n\x10group_updated_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0egroupUpdatedAt\x12B\n\x0fuser_updated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\ruserUpdatedAt"\\\n\x0fRoleAssignments\x12I\n\x0bassignments\x18\x01 \x03(\x0b2\'.scalekit.v1.directories.RoleAssignmentR\x0bassignments"\x99\x01\n\x0eRoleAssignment\x12$\n\x08group_id\x18\x01 \x01(\tR\x07groupIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12?\n\trole_name\x18\x02 \x01(\tR\x08roleNameB"\xbaH\x1fr\x1a\x10\x01\x18d2\x14^[a-zA-Z0-9_]{1,64}$\xc8\x01\x01\x12 \n\x07role_id\x18\x03 \x01(\tR\x06roleIdB\x07\xbaH\x04r\x02\x18 "^\n\x11AttributeMappings\x12I\n\nattributes\x18\x01 \x03(\x0b2).scalekit.v1.directories.AttributeMappingR\nattributes"W\n\x10AttributeMapping\x12\x1e\n\x03key\x18\x01 \x01(\tR\x03keyB\x0c\xbaH\tr\x04\x10\x01\x18 \xc8\x01\x01\x12#\n\x06map_to\x18\x02 \x01(\tR\x05mapToB\x0c\xbaH\tr\x04\x10\x01\x18 \xc8\x01\x01"s\n\x16DeleteDirectoryRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12\x1f\n\x02id\x18\x03 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_"d\n\x13GetDirectoryRequest\x12\x19\n\x02id\x18\x01 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18 \x122\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 "X\n\x14GetDirectoryResponse\x12@\n\tdirectory\x18\x01 \x01(\x0b2".scalekit.v1.directories.DirectoryR\tdirectory"R\n\x16ListDirectoriesRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_"g\n\x17ListDirectoriesResponse\x12L\n\x0bdirectories\x18\x01 \x03(\x0b2".scalekit.v1.directories.DirectoryR\x0bdirectoriesB\x06\xbaH\x03\xc8\x01\x01"s\n\x16ToggleDirectoryRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12\x1f\n\x02id\x18\x03 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_"o\n\x17ToggleDirectoryResponse\x12\x18\n\x07enabled\x18\x01 \x01(\x08R\x07enabled\x12(\n\rerror_message\x18\x02 \x01(\tH\x00R\x0cerrorMessage\x88\x01\x01B\x10\n\x0e_error_message"\xc5\x03\n\x19ListDirectoryUsersRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x122\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_\x12$\n\tpage_size\x18\x03 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18\x1e\x12\x1d\n\npage_token\x18\x04 \x01(\tR\tpageToken\x12*\n\x0einclude_detail\x18\x05 \x01(\x08H\x00R\rincludeDetail\x88\x01\x01\x12G\n\x12directory_group_id\x18\x06 \x01(\tH\x01R\x10directoryGroupIdB\x14\xbaH\x11r\x0f\x10\x01\x18%:\tdirgroup_\x88\x01\x01\x12D\n\rupdated_after\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampH\x02R\x0cupdatedAfter\x88\x01\x01B\x11\n\x0f_include_detailB\x15\n\x13_directory_group_idB\x10\n\x0e_updated_after"\xc9\x01\n\x1aListDirectoryUsersResponse\x12<\n\x05users\x18\x01 \x03(\x0b2&.scalekit.v1.directories.DirectoryUserR\x05users\x12\x1d\n\ntotal_size\x18\x02 \x01(\rR\ttotalSize\x12&\n\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x04 \x01(\tR\rprevPageToken"\xb7\x03\n\rDirectoryUser\x12#\n\x02id\x18\x01 \x01(\tR\x02idB\x13\xbaH\x10r\x0e\x10\x01\x18$:\x08diruser_\x12 \n\x05email\x18\x02 \x01(\tR\x05emailB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x129\n\x12preferred_username\x18\x03 \x01(\tR\x11preferredUsernameB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12)\n\ngiven_name\x18\x04 \x01(\tR\tgivenNameB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12+\n\x0bfamily_name\x18\x05 \x01(\tR\nfamilyNameB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x129\n\nupdated_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x16\n\x06emails\x18\x10 \x03(\tR\x06emails\x12?\n\x06groups\x18\x11 \x03(\x0b2\'.scalekit.v1.directories.DirectoryGroupR\x06groups\x128\n\x0buser_detail\x18\x12 \x01(\x0b2\x17.google.protobuf.StructR\nuserDetail"\xfd\x01\n\x0eDirectoryGroup\x12$\n\x02id\x18\x01 \x01(\tR\x02idB\x14\xbaH\x11r\x0f\x10\x01\x18$:\tdirgroup_\x12-\n\x0cdisplay_name\x18\x02 \x01(\tR\x0bdisplayNameB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x1f\n\x0btotal_users\x18\x03 \x01(\x05R\ntotalUsers\x129\n\nupdated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tupdatedAt\x12:\n\x0cgroup_detail\x18\x05 \x01(\x0b2\x17.google.protobuf.StructR\x0bgroupDetail"\xbf\x03\n\x1aListDirectoryGroupsRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x122\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_\x12$\n\tpage_size\x18\x03 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18\x1e\x12\x1d\n\npage_token\x18\x04 \x01(\tR\tpageToken\x12D\n\rupdated_after\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampH\x00R\x0cupdatedAfter\x88\x01\x01\x12*\n\x0einclude_detail\x18\x06 \x01(\x08H\x01R\rincludeDetail\x88\x01\x01\x12;\n\x17include_external_groups\x18\x07 \x01(\x08H\x02R\x15includeExternalGroups\x88\x01\x01B\x10\n\x0e_updated_afterB\x11\n\x0f_include_detailB\x1a\n\x18_include_external_groups"\xcd\x01\n\x1bListDirectoryGroupsResponse\x12?\n\x06groups\x18\x01 \x03(\x0b2\'.scalekit.v1.directories.DirectoryGroupR\x06groups\x12\x1d\n\ntotal_size\x18\x02 \x01(\rR\ttotalSize\x12&\n\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x04 \x01(\tR\rprevPageToken"\xc3\x01\n\x16UpdateDirectoryRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_\x128\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12N\n\tdirectory\x18\x03 \x01(\x0b2(.scalekit.v1.directories.UpdateDirectoryR\tdirectoryB\x06\xbaH\x03\xc8\x01\x01"\xdc\x03\n\x0fUpdateDirectory\x12\x1e\n\x04name\x18\x02 \x01(\tR\x04nameB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12W\n\x0edirectory_type\x18\x03 \x01(\x0e2&.scalekit.v1.directories.DirectoryTypeR\rdirectoryTypeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x18\n\x07enabled\x18\x07 \x01(\x08R\x07enabled\x12c\n\x12directory_provider\x18\x08 \x01(\x0e2*.scalekit.v1.directories.DirectoryProviderR\x11directoryProviderB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12J\n\x06status\x18\t \x01(\x0e2(.scalekit.v1.directories.DirectoryStatusR\x06statusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12E\n\x08mappings\x18\n \x03(\x0b2).scalekit.v1.directories.DirectoryMappingR\x08mappings\x12>\n\x06groups\x18\x0f \x03(\x0b2&.scalekit.v1.directories.ExternalGroupR\x06groups"z\n\x10DirectoryMapping\x12\x1e\n\x03key\x18\x01 \x01(\tR\x03keyB\x0c\xbaH\tr\x04\x10\x01\x18 \xc8\x01\x01\x12#\n\x06map_to\x18\x02 \x01(\tR\x05mapToB\x0c\xbaH\tr\x04\x10\x01\x18 \xc8\x01\x01\x12!\n\x0cdisplay_name\x18\x03 \x01(\tR\x0bdisplayName"\x8d\x01\n\rExternalGroup\x12+\n\x0bexternal_id\x18\x01 \x01(\tR\nexternalIdB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12-\n\x0cdisplay_name\x18\x02 \x01(\tR\x0bdisplayNameB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12 \n\x05email\x18\x03 \x01(\tR\x05emailB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02"c\n\x17UpdateDirectoryResponse\x12H\n\tdirectory\x18\x01 \x01(\x0b2".scalekit.v1.directories.DirectoryR\tdirectoryB\x06\xbaH\x03\xc8\x01\x01"\xa7\x01\n\x1fAssignGroupsForDirectoryRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_\x128\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12)\n\x0cexternal_ids\x18\x03 \x03(\tR\x0bexternalIdsB\x06\xbaH\x03\xc8\x01\x01"\xb8\x01\n\x12AssignRolesRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x02id\x18\x02 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18 \x12S\n\x10role_assignments\x18\x03 \x01(\x0b2(.scalekit.v1.directories.RoleAssignmentsR\x0froleAssignments"j\n\x13AssignRolesResponse\x12S\n\x10role_assignments\x18\x01 \x01(\x0b2(.scalekit.v1.directories.RoleAssignmentsR\x0froleAssignments"\xcd\x01\n\x17UpdateAttributesRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x12\x1f\n\x02id\x18\x02 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_\x12W\n\x11attribute_mapping\x18\x03 \x01(\x0b2*.scalekit.v1.directories.AttributeMappingsR\x10attributeMapping"u\n\x18UpdateAttributesResponse\x12Y\n\x12attribute_mappings\x18\x01 \x01(\x0b2*.scalekit.v1.directories.AttributeMappingsR\x11attributeMappings"\x91\x01\n!ListDirectoryGroupsSummaryRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x122\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_"\x8c\x01\n\x1cCreateDirectorySecretRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x122\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_"{\n\x1dCreateDirectorySecretResponse\x12!\n\x0cplain_secret\x18\x01 \x01(\tR\x0bplainSecret\x127\n\x06secret\x18\x02 \x01(\x0b2\x1f.scalekit.v1.directories.SecretR\x06secret"\x90\x01\n RegenerateDirectorySecretRequest\x128\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x122\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04dir_"\x7f\n!RegenerateDirectorySecretResponse\x12!\n\x0cplain_secret\x18\x01 \x01(\tR\x0bplainSecret\x127\n\x06secret\x18\x02 \x01(\x0b2\x1f.scalekit.v1.directories.SecretR\x06secret"\x7f\n\x1bTriggerDirectorySyncRequest\x12,\n\x0cdirectory_id\x18\x01 \x01(\tR\x0bdirectoryIdB\t\xbaH\x06r\x04\x10\x01\x18 \x122\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 "\x90\x01\n\x1aGetDirectoryContextRequest\x125\n\x0cdirectory_id\x18\x01 \x01(\tR\x0bdirectoryIdB\x12\xbaH\x0fr\n\x10\x01\x18 :\x04dir_\xc8\x01\x01\x12;\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\x12\xbaH\x0fr\n\x10\x01\x18 :\x04org_\xc8\x01\x01"P\n\x1bGetDirectoryContextResponse\x121\n\x07context\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x07context"\xc6\x01\n\x1dUpdateDirectoryContextRequest\x125\n\x0cdirectory_id\x18\x01 \x01(\tR\x0bdirectoryIdB\x12\xbaH\x0fr\n\x10\x01\x18 :\x04dir_\xc8\x01\x01\x12;\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\x12\xbaH\x0fr\n\x10\x01\x18 :\x04org_\xc8\x01\x01\x121\n\x07context\x18\x03 \x01(\x0b2\x17.google.protobuf.StructR\x07context*M\n\rDirectoryType\x12\x1e\n\x1aDIRECTORY_TYPE_UNSPECIFIED\x10\x00\x12\x08\n\x04SCIM\x10\x01\x12\x08\n\x04LDAP\x10\x02\x12\x08\n\x04POLL\x10\x03*\x9a\x01\n\x11DirectoryProvider\x12"\n\x1eDIRECTORY_PROVIDER_UNSPECIFIED\x10\x00\x12\x08\n\x04OKTA\x10\x01\x12\n\n\x06GOOGLE\x10\x02\x12\x10\n\x0cMICROSOFT_AD\x10\x03\x12\t\n\x05AUTH0\x10\x04\x12\x0c\n\x08ONELOGIN\x10\x05\x12\r\n\tJUMPCLOUD\x10\x06\x12\x11\n\rPING_IDENTITY\x10\x07*(\n\x0cSecretStatus\x12\n\n\x06ACTIVE\x10\x00\x12\x0c\n\x08INACTIVE\x10\x01*^\n\x0fDirectoryStatus\x12 \n\x1cDIRECTORY_STATUS_UNSPECIFIED\x10\x00\x12\t\n\x05DRAFT\x10\x01\x12\x0f\n\x0bIN_PROGRESS\x10\x02\x12\r\n\tCOMPLETED\x10\x032\xef/\n\x10DirectoryService\x12\x81\x03\n\x0fCreateDirectory\x12/.scalekit.v1.directories.CreateDirectoryRequest\x1a0.scalekit.v1.directories.CreateDirectoryResponse"\x8a\x02\x82\xd3\xe4\x93\x02@"3/api/v1/organizations/{organization_id}/directories:\tdirectory\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18\x9a\x01 \x01BI\n\x0forganization_id\n\x18directory.directory_type\n\x1cdirectory.directory_providerJI\n\x0forganization_id\n\x18directory.directory_type\n\x1cdirectory.directory_providerX\x01\x12\xcb\x01\n\x0fDeleteDirectory\x12/.scalekit.v1.directories.DeleteDirectoryRequest\x1a\x16.google.protobuf.Empty"o\x82\xd3\xe4\x93\x02:*8/api/v1/organizations/{organization_id}/directories/{id}\x82\xb5\x18\x0e\n\nscim:write\x18d\xc2\xf3\x18\x19(\x01J\x15\n\x0forganization_id\n\x02id\x12\x87\x02\n\x0cGetDirectory\x12,.scalekit.v1.directories.GetDirectoryRequest\x1a-.scalekit.v1.directories.GetDirectoryResponse"\x99\x01\x82\xd3\xe4\x93\x02:\x128/api/v1/organizations/{organization_id}/directories/{id}\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18t\xc2\xf3\x182 \x01B\x15\n\x0forganization_id\n\x02idJ\x15\n\x0forganization_id\n\x02idX\x01\x12\x81\x02\n\x0fListDirectories\x12/.scalekit.v1.directories.ListDirectoriesRequest\x1a0.scalekit.v1.directories.ListDirectoriesResponse"\x8a\x01\x82\xd3\xe4\x93\x025\x123/api/v1/organizations/{organization_id}/directories\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18t\xc2\xf3\x18(B\x11\n\x0forganization_idJ\x11\n\x0forganization_idX\x01\x12\x99\x02\n\x0fEnableDirectory\x12/.scalekit.v1.directories.ToggleDirectoryRequest\x1a0.scalekit.v1.directories.ToggleDirectoryResponse"\xa2\x01\x82\xd3\xe4\x93\x02A2?/api/v1/organizations/{organization_id}/directories/{id}:enable\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x182(\x01B\x15\n\x0forganization_id\n\x02idJ\x15\n\x0forganization_id\n\x02idX\x01\x12\x9b\x02\n\x10DisableDirectory\x12/.scalekit.v1.directories.ToggleDirectoryRequest\x1a0.scalekit.v1.directories.ToggleDirectoryResponse"\xa3\x01\x82\xd3\xe4\x93\x02B2@/api/v1/organizations/{organization_id}/directories/{id}:disable\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x182(\x01B\x15\n\x0forganization_id\n\x02idJ\x15\n\x0forganization_id\n\x02idX\x01\x12\xd0\x03\n\x12ListDirectoryUsers\x122.scalekit.v1.directories.ListDirectoryUsersRequest\x1a3.scalekit.v1.directories.ListDirectoryUsersResponse"\xd0\x02\x82\xd3\xe4\x93\x02J\x12H/api/v1/organizations/{organization_id}/directories/{directory_id}/users\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18t\xc2\xf3\x18\xd8\x01Bi\n\x0forganization_id\n\x0cdirectory_id\n\tpage_size\n\npage_token\n\x0einclude_detail\n\x12directory_group_id\n\rupdated_afterJi\n\x0forganization_id\n\x0cdirectory_id\n\tpage_size\n\npage_token\n\x0einclude_detail\n\x12directory_group_id\n\rupdated_afterX\x01\x12\xde\x03\n\x13ListDirectoryGroups\x123.scalekit.v1.directories.ListDirectoryGroupsRequest\x1a4.scalekit.v1.directories.ListDirectoryGroupsResponse"\xdb\x02\x82\xd3\xe4\x93\x02K\x12I/api/v1/organizations/{organization_id}/directories/{directory_id}/groups\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18t\xc2\xf3\x18\xe2\x01Bn\n\x0forganization_id\n\x0cdirectory_id\n\tpage_size\n\npage_token\n\rupdated_after\n\x0einclude_detail\n\x17include_external_groupsJn\n\x0forganization_id\n\x0cdirectory_id\n\tpage_size\n\npage_token\n\rupdated_after\n\x0einclude_detail\n\x17include_external_groupsX\x01\x12\xc8\x04\n\x0fUpdateDirectory\x12/.scalekit.v1.directories.UpdateDirectoryRequest\x1a0.scalekit.v1.directories.UpdateDirectoryResponse"\xd1\x03\x82\xd3\xe4\x93\x02E28/api/v1/organizations/{organization_id}/directories/{id}:\tdirectory\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18\xdc\x02 \x01(\x01B\xa8\x01\n\x0forganization_id\n\x02id\n\x0edirectory.name\n\x18directory.directory_type\n\x11directory.enabled\n\x1cdirectory.directory_provider\n\x10directory.status\n\x12directory.mappings\n\x10directory.groupsJ\xa8\x01\n\x0forganization_id\n\x02id\n\x0edirectory.name\n\x18directory.directory_type\n\x11directory.enabled\n\x1cdirectory.directory_provider\n\x10directory.status\n\x12directory.mappings\n\x10directory.groupsX\x01\x12\xb7\x02\n\x18AssignGroupsForDirectory\x128.scalekit.v1.directories.AssignGroupsForDirectoryRequest\x1a\x16.google.protobuf.Empty"\xc8\x01\x82\xd3\xe4\x93\x02K\x1aF/api/v1/organizations/{organization_id}/directories/{id}/groups:assign:\x01*\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18N(\x01B#\n\x0forganization_id\n\x02id\n\x0cexternal_idsJ#\n\x0forganization_id\n\x02id\n\x0cexternal_idsX\x01\x12\xd4\x02\n\x0bAssignRoles\x12+.scalekit.v1.directories.AssignRolesRequest\x1a,.scalekit.v1.directories.AssignRolesResponse"\xe9\x01\x82\xd3\xe4\x93\x02b\x1aN/api/v1/organizations/{organization_id}/directories/{id}/groups/-/roles:assign:\x10role_assignments\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18X \x01(\x01B\'\n\x0forganization_id\n\x02id\n\x10role_assignmentsJ\'\n\x0forganization_id\n\x02id\n\x10role_assignmentsX\x01\x12\xdb\x02\n\x10UpdateAttributes\x120.scalekit.v1.directories.UpdateAttributesRequest\x1a1.scalekit.v1.directories.UpdateAttributesResponse"\xe1\x01\x82\xd3\xe4\x93\x02X\x1aC/api/v1/organizations/{organization_id}/directories/{id}/attributes:\x11attribute_mapping\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18Z \x01(\x01B(\n\x0forganization_id\n\x02id\n\x11attribute_mappingJ(\n\x0forganization_id\n\x02id\n\x11attribute_mappingX\x01\x12\xd5\x02\n\x1aListDirectoryGroupsSummary\x12:.scalekit.v1.directories.ListDirectoryGroupsSummaryRequest\x1a4.scalekit.v1.directories.ListDirectoryGroupsResponse"\xc4\x01\x82\xd3\xe4\x93\x02S\x12Q/api/v1/organizations/{organization_id}/directories/{directory_id}/groups/summary\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18t\xc2\xf3\x18DB\x1f\n\x0forganization_id\n\x0cdirectory_idJ\x1f\n\x0forganization_id\n\x0cdirectory_idX\x01\x12\xc8\x02\n\x15CreateDirectorySecret\x125.scalekit.v1.directories.CreateDirectorySecretRequest\x1a6.scalekit.v1.directories.CreateDirectorySecretResponse"\xbf\x01\x82\xd3\xe4\x93\x02L"J/api/v1/organizations/{organization_id}/directories/{directory_id}/secrets\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18DB\x1f\n\x0forganization_id\n\x0cdirectory_idJ\x1f\n\x0forganization_id\n\x0cdirectory_idX\x01\x12\xf0\x02\n\x19RegenerateDirectorySecret\x129.scalekit.v1.directories.RegenerateDirectorySecretRequest\x1a:.scalekit.v1.directories.RegenerateDirectorySecretResponse"\xdb\x01\x82\xd3\xe4\x93\x02W"U/api/v1/organizations/{organization_id}/directories/{directory_id}/secrets:regenerate\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18U\x1a\x0foverlap_secondsB\x1f\n\x0forganization_id\n\x0cdirectory_idJ\x1f\n\x0forganization_id\n\x0cdirectory_idX\x01\x12\xa3\x02\n\x14TriggerDirectorySync\x124.scalekit.v1.directories.TriggerDirectorySyncRequest\x1a\x16.google.protobuf.Empty"\xbc\x01\x82\xd3\xe4\x93\x02I\x12G/api/v1/organizations/{organization_id}/directories/{directory_id}:sync\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18DB\x1f\n\x0forganization_id\n\x0cdirectory_idJ\x1f\n\x0forganization_id\n\x0cdirectory_idX\x01\x12\x8c\x02\n\x13GetDirectoryContext\x123.scalekit.v1.directories.GetDirectoryContextRequest\x1a4.scalekit.v1.directories.GetDirectoryContextResponse"\x89\x01\x82\xd3\xe4\x93\x02M\x12K/api/v1/organizations/{organization_id}/directories/{directory_id}/contexts\x82\xb5\x18\r\n\tscim:read\x18p\xc2\xf3\x18!J\x1f\n\x0forganization_id\n\x0cdirectory_id\x12\x87\x02\n\x16UpdateDirectoryContext\x126.scalekit.v1.directories.UpdateDirectoryContextRequest\x1a\x16.google.protobuf.Empty"\x9c\x01\x82\xd3\xe4\x93\x02V\x1aK/api/v1/organizations/{organization_id}/directories/{directory_id}/contexts:\x07context\x82\xb5\x18\x0e\n\nscim:write\x18p\xc2\xf3\x18*J(\n\x0forganization_id\n\x0cdirectory_id\n\x07contextb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -1333,6 +2315,23 @@ _DESC = file_desc(
         "ListDirectoriesResponse": ListDirectoriesResponse,
         "ToggleDirectoryRequest": ToggleDirectoryRequest,
         "ToggleDirectoryResponse": ToggleDirectoryResponse,
+        "ListDirectoryUsersRequest": ListDirectoryUsersRequest,
+        "ListDirectoryUsersResponse": ListDirectoryUsersResponse,
+        "DirectoryUser": DirectoryUser,
+        "DirectoryGroup": DirectoryGroup,
+        "ListDirectoryGroupsRequest": ListDirectoryGroupsRequest,
+        "ListDirectoryGroupsResponse": ListDirectoryGroupsResponse,
+        "UpdateDirectoryRequest": UpdateDirectoryRequest,
+        "UpdateDirectory": UpdateDirectory,
+        "DirectoryMapping": DirectoryMapping,
+        "ExternalGroup": ExternalGroup,
+        "UpdateDirectoryResponse": UpdateDirectoryResponse,
+        "AssignGroupsForDirectoryRequest": AssignGroupsForDirectoryRequest,
+        "AssignRolesRequest": AssignRolesRequest,
+        "AssignRolesResponse": AssignRolesResponse,
+        "UpdateAttributesRequest": UpdateAttributesRequest,
+        "UpdateAttributesResponse": UpdateAttributesResponse,
+        "ListDirectoryGroupsSummaryRequest": ListDirectoryGroupsSummaryRequest,
         "CreateDirectorySecretRequest": CreateDirectorySecretRequest,
         "CreateDirectorySecretResponse": CreateDirectorySecretResponse,
         "RegenerateDirectorySecretRequest": RegenerateDirectorySecretRequest,
@@ -1344,6 +2343,7 @@ _DESC = file_desc(
         "DirectoryType": DirectoryType,
         "DirectoryProvider": DirectoryProvider,
         "SecretStatus": SecretStatus,
+        "DirectoryStatus": DirectoryStatus,
     },
 )
 

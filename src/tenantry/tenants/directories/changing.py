@@ -1,0 +1,216 @@
+"""Changes of a directory: of its name, type and status, groups to follow, mapped attributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, or_, select
+
+from tenantry import errors
+from tenantry.db.statements import Statement
+from tenantry.tenants.directories import profiles, registry
+from tenantry.tenants.directories.model import (
+    ALL,
+    POLL,
+    SELECTED,
+    Directory,
+    directories,
+    directory_groups,
+    directory_secrets,
+    directory_users,
+)
+from tenantry.tenants.user_attributes import reading as user_attributes
+from tenantry.tenants.user_attributes.model import DIRECTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Table
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+
+MOST_GROUPS = 1000  # that a polled directory follows
+MAX_ID = 256  # characters of a group's id at the provider
+_MOST_MAPPED = 50
+_OF_PROVIDER = {"email", "groups"}  # which these are is said by their own places
+
+_d = directories.c
+
+
+def _has(table: Table) -> ColumnElement[bool]:
+    of_it = (table.c.organization_id == _d.organization_id) & (table.c.directory_id == _d.id)
+    return select(table.c.id).where(of_it).exists()
+
+
+_IS_USED = Statement(
+    select(_d.id).where(
+        _d.organization_id == bindparam("p_organization_id"),
+        _d.id == bindparam("p_id"),
+        or_(_has(directory_users), _has(directory_groups)),
+    )
+)
+_s = directory_secrets.c
+_HAS_SECRETS = Statement(
+    select(_s.id)
+    .where(
+        _s.organization_id == bindparam("p_organization_id"), _s.directory_id == bindparam("p_id")
+    )
+    .limit(1)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Changes that are asked for: members that are "", empty or False leave the directory alone."""
+
+    name: str = ""
+    directory_type: str = ""
+    directory_provider: str = ""
+    status: str = ""
+    enabled: bool = False
+    mappings: Sequence[tuple[str, str]] = ()
+    groups: Sequence[Mapping[str, str]] = ()
+
+
+async def update(
+    call: Call, organization_id: str, directory_id: str, changes: Changes
+) -> Directory:
+    """Change a directory.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.InvalidArgument: a value cannot be taken; the field is named.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await registry.hold(call, db, organization_id, directory_id)
+        after = before
+        if changes.directory_type and changes.directory_type != before.directory_type:
+            await _check_type(db, before, changes.directory_type)
+            after = replace(after, directory_type=changes.directory_type)
+        for name in ("name", "directory_provider", "status"):
+            after = replace(after, **{name: getattr(changes, name) or getattr(before, name)})
+        if changes.mappings:
+            mapping = await _mapping(db, changes.mappings, "directory.mappings")
+            after = replace(after, attribute_mapping=mapping)
+        if changes.groups:
+            after = _following(after, changes.groups, "directory.groups")
+        if changes.enabled:
+            after = await _enabled(call, db, before, after)
+        return await registry.save(call, db, before, after, "updated")
+
+
+async def follow_groups(
+    call: Call, organization_id: str, directory_id: str, external_ids: Sequence[str]
+) -> None:
+    """Have a polled directory follow these groups of its provider, or all for ``ALL`` alone.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.InvalidArgument: it is not polled, or an id cannot be one.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await registry.hold(call, db, organization_id, directory_id)
+        if list(external_ids) == [ALL]:
+            _check_polled(before, "external_ids")
+            after = replace(before, groups_tracked=ALL, external_groups=())
+        else:
+            known = {one["external_id"]: one for one in before.external_groups}
+            named = [dict(known.get(id_, {"external_id": id_})) for id_ in external_ids]
+            after = _following(before, named, "external_ids")
+        await registry.save(call, db, before, after, "updated")
+
+
+async def map_attributes(
+    call: Call, organization_id: str, directory_id: str, attributes: Sequence[tuple[str, str]]
+) -> Directory:
+    """Replace the attributes that are mapped: pairs of ours and theirs.
+
+    Raises:
+        errors.NotFound: there is none such, or this caller may not see it.
+        errors.InvalidArgument: there is no such attribute of ours; the field is named.
+        errors.PreconditionFailed: If-Match names another revision.
+
+    """
+    async with call.db.transaction() as db:
+        before = await registry.hold(call, db, organization_id, directory_id)
+        mapping = await _mapping(db, attributes, "attribute_mapping.attributes")
+        after = replace(before, attribute_mapping=mapping)
+        return await registry.save(call, db, before, after, "updated")
+
+
+async def _enabled(call: Call, db: Session, before: Directory, after: Directory) -> Directory:
+    """Return a directory that is on; if that is new, it is an event of its own."""
+    changed = registry.switched(after, enabled=True)
+    if changed == after:
+        return after
+    await db.record(registry.event(call, "enabled", before, replace(before, enabled=True)))
+    return changed
+
+
+async def _check_type(db: Session, before: Directory, directory_type: str) -> None:
+    registry.check_type(directory_type)
+    where: dict[str, Any] = {"p_organization_id": before.organization_id, "p_id": before.id}
+    if await db.fetch_one(_IS_USED, **where) or await db.fetch_one(_HAS_SECRETS, **where):
+        raise errors.InvalidArgument.field(
+            "directory.directory_type",
+            "immutable",
+            "cannot change once the directory has secrets, people or groups: make another one",
+        )
+
+
+async def _mapping(
+    db: Session, attributes: Sequence[tuple[str, str]], field: str
+) -> dict[str, str]:
+    if len(attributes) > _MOST_MAPPED:
+        raise errors.InvalidArgument.field(
+            field, "repeated.max_items", f"may have {_MOST_MAPPED} items at most"
+        )
+    registered = {one.key for one in await user_attributes.of_kind(db, DIRECTORY)}
+    mapping: dict[str, str] = {}
+    for index, (key, map_to) in enumerate(attributes):
+        place = f"{field}[{index}].key"
+        if key in mapping:
+            raise errors.InvalidArgument.field(place, "repeated.unique", f"{key} is there twice")
+        if key in _OF_PROVIDER:
+            raise errors.InvalidArgument.field(
+                place, "in", f"{key} is what SCIM has in its own place, and is not mapped"
+            )
+        if key not in profiles.MAPPABLE and key not in registered:
+            raise errors.InvalidArgument.field(
+                place,
+                "exists",
+                f"{key[:60]} is no attribute of people: register it as a user attribute first",
+            )
+        mapping[key] = map_to
+    return mapping
+
+
+def _following(directory: Directory, groups: Sequence[Mapping[str, str]], field: str) -> Directory:
+    _check_polled(directory, field)
+    if len(groups) > MOST_GROUPS:
+        raise errors.InvalidArgument.field(
+            field, "repeated.max_items", f"may have {MOST_GROUPS} items at most"
+        )
+    for index, group in enumerate(groups):
+        if not 0 < len(group["external_id"]) <= MAX_ID:
+            raise errors.InvalidArgument.field(
+                f"{field}[{index}]", "string.max_len", f"must be 1 to {MAX_ID} characters"
+            )
+    following = tuple({group["external_id"]: dict(group) for group in groups}.values())
+    return replace(directory, groups_tracked=SELECTED, external_groups=following)
+
+
+def _check_polled(directory: Directory, field: str) -> None:
+    if directory.directory_type != POLL:
+        raise errors.InvalidArgument.field(
+            field,
+            "polled",
+            "is for a directory that is polled: this one is pushed, with all that "
+            "its provider is told to push",
+        )
