@@ -42,7 +42,7 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
 from tenantry.log import seldom
-from tenantry.tenants.directories import request_log
+from tenantry.tenants.directories import request_log, telling
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.memberships import invitations
@@ -116,6 +116,7 @@ def jobs(settings: Settings) -> list[Job]:
             for s in streaming.streams(settings)
         ),
         Job("domains", look),
+        Job("people of directories", telling.run),
         Job("lapsed sessions", lapsing.run),
         Job("departures", functools.partial(departures.run, left=identities.forget)),
         Job("old sessions", _pruning(keep_sessions)),

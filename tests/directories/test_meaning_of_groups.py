@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
+from directory_worlds import role, told, types, world
 from valid_events import assert_all_valid
-from worlds import role, told, types, world
 
 from tenantry.tenants.directories import role_mapping, telling
 from tenantry.tenants.memberships import roles as member_roles

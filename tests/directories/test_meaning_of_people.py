@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
+from directory_worlds import prove, told, types, world
 from valid_events import assert_all_valid
-from worlds import prove, told, types, world
 
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import joining, leaving

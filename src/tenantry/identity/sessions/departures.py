@@ -1,5 +1,5 @@
 """The sessions of departed people: the worker ends them when a user, a membership or an
-organization is gone. Other rooms are told of a member that has left.
+organization is gone, or a membership is switched off. Other rooms are told of a member that left.
 
 It follows the event log by position, so that no departure is missed, however late it was committed.
 Until it comes to one, a read of a session, and a renewal of tokens, looks at the membership.
@@ -25,6 +25,7 @@ from tenantry.identity.sessions.model import (
     sessions,
 )
 from tenantry.identity.sessions.reading import IS_ACTIVE
+from tenantry.tenants.users.model import INACTIVE
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ LEASE_SECONDS = 60.0
 
 _USER = "user.deleted"
 _MEMBERSHIP = "user.organization_membership_deleted"
+_CHANGED = "user.organization_membership_updated"
 _ORGANIZATION = "organization.deleted"
-_NARROW = Narrow(types=(_USER, _MEMBERSHIP, _ORGANIZATION))
+_NARROW = Narrow(types=(_USER, _MEMBERSHIP, _CHANGED, _ORGANIZATION))
 
 _d, _s, _o = session_departures.c, sessions.c, session_organizations.c
 _NOW = bindparam("p_now", type_=BigInteger)
@@ -133,6 +135,8 @@ async def run(db: Session, *, left: Left | None = None) -> float:
 
 async def _depart(db: Session, event: Row, left: Left | None) -> None:
     """End sessions that an event leaves without ground; once more, it finds nothing to do."""
+    if event["type"] == _CHANGED and not _is_switched_off(event):
+        return
     before: dict[str, Any] = from_json(event["before"])
     at: int = event["occurred_at"]
     if event["type"] == _USER:
@@ -144,6 +148,11 @@ async def _depart(db: Session, event: Row, left: Left | None) -> None:
         await _end(db, _OF_MEMBER, p_user_id=user_id, p_organization_id=organization_id, p_at=at)
         if left is not None:
             await left(db, user_id, organization_id, at)
+
+
+def _is_switched_off(event: Row) -> bool:
+    after = from_json(event["after"])
+    return bool(after["membership"]["membership_status"] == INACTIVE)
 
 
 async def _end(db: Session, statement: Statement, **params: Any) -> None:

@@ -16,6 +16,7 @@ from tenantry.identity.connections.settings import Settings
 from tenantry.identity.federation import identities
 from tenantry.identity.federation.model import Fault
 from tenantry.tenants.domains import service as domains
+from tenantry.tenants.memberships import dismissed
 from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import ACTIVE, INVITE_EXPIRED, PENDING_INVITE, federated_sub
 
@@ -36,6 +37,7 @@ class Standing:
     owned: bool  # the provider speaks for the address, of a domain of the organization
     proved: bool  # the person has proved the inbox before
     takes_in: bool  # the organization makes such people members
+    dismissed: bool = False  # a directory of the organization has the person as inactive
     sub: str | None = None  # of somebody whom this provider alone knows
     is_alone: bool = False  # there is no organization to be in: the provider is a social one
 
@@ -69,6 +71,8 @@ class Standing:
             )
         if (self.place is None or self.is_late) and not self.takes_in:
             raise Fault("unauthorized", "you are not a member of this organization")
+        if self.dismissed:
+            raise Fault("user_not_active", "your organization's directory has you as inactive")
         if self.place is not None and self.place.status not in {
             *(ACTIVE, PENDING_INVITE, INVITE_EXPIRED)
         }:
@@ -93,13 +97,17 @@ async def of(db: Session, connection: Connection, identity: Identity) -> Standin
         and known.update_time >= place.create_time
     )
     owned = await domains.owns(db, organization_id, email_addresses.domain_of(address))
+    takes_in = owned and Settings.stored(connection.settings).jit_provisioning_with_sso_enabled
+    comes_in = takes_in and (place is None or place.status == INVITE_EXPIRED)
     return Standing(
         user=user,
         place=place,
         address=address,
         owned=owned,
         proved=proved,
-        takes_in=owned and Settings.stored(connection.settings).jit_provisioning_with_sso_enabled,
+        takes_in=takes_in,
+        dismissed=comes_in
+        and await dismissed.is_dismissed(db, organization_id, address, also_disabled=True),
     )
 
 
@@ -128,4 +136,8 @@ async def of_itself(db: Session, connection: Connection, identity: Identity) -> 
         proved=False,
         takes_in=Settings.stored(connection.settings).jit_provisioning_with_sso_enabled,
         sub=sub,
+        # No membership says so there.
+        dismissed=await dismissed.is_dismissed(
+            db, organization_id, identity.email, also_disabled=False
+        ),
     )

@@ -14,7 +14,7 @@ from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
 from tenantry.tenants.domains import email_domains
-from tenantry.tenants.memberships import invitations, roles, seats
+from tenantry.tenants.memberships import activity, dismissed, invitations, roles, seats, service
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import reading, values
@@ -22,6 +22,7 @@ from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import (
     ACTIVE,
     DIRECT_PROVISION,
+    INACTIVE,
     INVITATION,
     ORG_CREATOR,
     PENDING_INVITE,
@@ -72,7 +73,7 @@ async def create(
         errors.Duplicate: another user has this e-mail address or external id.
         errors.NotFound: there is no such organization that this caller may see.
         errors.InvalidArgument: a value cannot be taken; the field is named. Or the organization
-            has no free seat.
+            has no free seat, or a directory has the person as inactive.
 
     """
     reading.check_scope(call, organization_id)
@@ -88,6 +89,7 @@ async def create(
     )
     check_address(rules, user.email, "user.email")
     organization, held = await roles.offered(call.db, organization_id, terms.roles)
+    await dismissed.check(call.db, organization.id, user.email)
     place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
     created = call.event("user.created", organization_id=organization.id, after=user.shown())
     statement = _CREATE_AND_INVITE if terms.invite else _CREATE
@@ -102,11 +104,13 @@ async def add(
 ) -> User:
     """Make an existing user a member, invited by mail or at once; return it with all it may show.
 
+    A membership that a directory has switched off, and keeps off no longer, is active again.
+
     Raises:
         errors.NotFound: there is no such organization or user that this caller may see.
-        errors.Duplicate: the user is a member already.
-        errors.InvalidArgument: there is no such role, the e-mail address is blocked, or the
-            organization has no free seat.
+        errors.Duplicate: the user is a member already, and not switched off.
+        errors.InvalidArgument: there is no such role, the e-mail address is blocked, the
+            organization has no free seat, or a directory has the person as inactive.
 
     """
     reading.check_scope(call, organization_id)
@@ -125,8 +129,12 @@ async def add(
 
 async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, rules: Rules) -> User:
     organization, held = await roles.offered(call.db, organization_id, terms.roles)
-    if user.membership_in(organization.id) is not None:
+    place = user.membership_in(organization.id)
+    if place is not None and place.status != INACTIVE:
         raise errors.Duplicate("membership", user.id)
+    await dismissed.check(call.db, organization.id, user.email)
+    if place is not None:
+        return await _add_again(call, organization, user, place, terms)
     at = now()
     place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
     if terms.invite:
@@ -143,6 +151,30 @@ async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, ru
     return user
 
 
+async def _add_again(
+    call: Call, organization: Organization, user: User, place: Membership, terms: Terms
+) -> User:
+    """Make a member that a directory has switched off an active one again."""
+    if terms.invite:
+        raise errors.InvalidArgument(
+            "membership is INACTIVE: there is nothing to accept, add send_invitation_email=false "
+            "to make it active again"
+        )
+    async with call.db.transaction() as db:
+        held = replace(call, db=db)
+        await activity.activate(held, organization, user, place)
+        if not terms.roles and not terms.metadata:
+            return await users.get(held, users.Identity(user.id))
+        return await service.change(
+            held,
+            organization.id,
+            users.Identity(user.id),
+            named=terms.roles,
+            metadata=terms.metadata,
+            forced=False,
+        )
+
+
 async def join(
     call: Call,
     user: User,
@@ -156,10 +188,12 @@ async def join(
     Raises:
         errors.NotFound: there is no such organization.
         errors.Duplicate: the user is a member already.
-        errors.InvalidArgument: there is no such role, or no free seat.
+        errors.InvalidArgument: there is no such role, no free seat, or a directory has the person
+            as inactive.
 
     """
     organization, held = await roles.offered(call.db, organization_id, named)
+    await dismissed.check(call.db, organization.id, user.email, also_disabled=True)
     terms = Terms(provisioning_method=provisioning_method)
     place = membership(call.db, organization, user.id, held, terms, at=now())
     await _join(call, _JOIN, organization, user, place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from tenantry import ids
 from tenantry.call import Call
@@ -16,8 +16,10 @@ from tenantry.db.statements import Statement
 from tenantry.tenants.directories import groups, people, provisioning, telling
 from tenantry.tenants.directories.model import (
     Directory,
+    DirectoryUser,
     directories,
     directory_role_assignments,
+    directory_users,
 )
 from tenantry.tenants.directories.scim.resources import GroupPayload
 from tenantry.tenants.domains import model as domain_model
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tenantry.db.engine import Database
-    from tenantry.tenants.directories.model import DirectoryGroup, DirectoryUser
+    from tenantry.tenants.directories.model import DirectoryGroup
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import User
 
@@ -67,7 +69,7 @@ class World:
         return {"organization_id": self.organization.id, "directory_id": self.directory.id}
 
     def document(self, login: str, **members: Any) -> dict[str, Any]:
-        """A person as a provider sends one."""
+        """The resource that a provider sends for a person."""
         email = members.pop("email", f"{login}@{self.domain}")
         known = {"emails": [{"value": email, "primary": True}]} if email else {}
         return {"userName": login, "externalId": f"00u{login}", **known, "active": True, **members}
@@ -75,6 +77,16 @@ class World:
     async def create(self, login: str, **members: Any) -> DirectoryUser:
         """POST /Users."""
         return await people.create(self.call(), self.directory, self.document(login, **members))
+
+    async def person(self, login: str) -> DirectoryUser:
+        """GET /Users, by the name."""
+        users = directory_users
+        wanted = Statement(
+            select(users).where(
+                users.c.directory_id == self.directory.id, users.c.user_name == login
+            )
+        )
+        return DirectoryUser.from_row(await self.db.fetch_one(wanted))
 
     async def change(self, before: DirectoryUser, **members: Any) -> DirectoryUser:
         """PUT /Users/{id}: a member that is None is left out."""
@@ -128,6 +140,12 @@ class World:
         """DELETE /Groups/{id}."""
         await groups.remove(self.call(), self.directory, group.id)
 
+    async def switch(self, *, enabled: bool) -> None:
+        """Enable or disable the directory."""
+        d = directories.c
+        change = update(directories).where(d.id == self.directory.id).values(enabled=enabled)
+        await self.db.fetch_all(Statement(change.returning(d.id)))
+
     async def user(self, name: str) -> User | None:
         """The account of an address, with all memberships."""
         return await reading.find_by_email(self.db, f"{name}@{self.domain}")
@@ -155,6 +173,12 @@ async def world(db: Database, domain: str = "acme.com") -> World:
     """A new organization that has proved a domain, with a directory."""
     call = Call(SYSTEM, db, "req_setup")
     organization = await organizations.create(call, region_code="US", display_name="Acme")
+    await prove(db, organization.id, domain)
+    return await directory_of(db, organization, domain)
+
+
+async def directory_of(db: Database, organization: Organization, domain: str) -> World:
+    """A directory of an organization that has proved this domain."""
     at = now()
     directory = Directory(
         id=db.new_id(ids.DIRECTORY),
@@ -166,7 +190,6 @@ async def world(db: Database, domain: str = "acme.com") -> World:
     )
     made = World(db, organization, directory, domain)
     await made.insert(db, "directories", **directory.to_row())
-    await prove(db, organization.id, domain)
     return made
 
 
