@@ -182,6 +182,20 @@ def measure_domains(o: argparse.Namespace) -> list[Row]:
         return list(_calls("domains", CALLS, discovery.targets, subject, o))
 
 
+def measure_scim(o: argparse.Namespace) -> list[Row]:
+    """Measure requests of identity providers, in a directory of few people and of many."""
+    from directories import CALLS, Directories
+
+    with prepared(o) as subject:
+        assert subject.postgresql is not None
+        subject.server.start()
+        say(f"scim: writing {o.scim} people, and a group of {min(o.scim, 50_000)}")
+        made = Directories(subject.server, subject.postgresql, o.scim, o.connections)
+        made.fill()
+        pushing = replace(subject, token=made.token)
+        return list(_calls("scim", dict.fromkeys(CALLS, "send"), made.targets, pushing, o))
+
+
 def measure_sso(o: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure sign-ins by providers, and other calls beside them."""
     import sso

@@ -57,6 +57,7 @@ class Subject:
     server: Server
     postgresql: PostgreSQL | None
     ids: Path
+    token: str = ""  # of the requests; without one, a management client's
 
     def cpu(self) -> float:
         """Processor time in seconds that the server and its database have used."""
@@ -103,7 +104,7 @@ def send(
     server = to.server
     with subprocess.Popen(
         [
-            *(LOAD, f"-url={server.url}", f"-op={op}", f"-token={server.token()}"),
+            *(LOAD, f"-url={server.url}", f"-op={op}", f"-token={to.token or server.token()}"),
             *(f"-ids={to.ids}", f"-connections={connections or o.connections}"),
             *(f"-duration={o.seconds}s", f"-warmup={o.warmup}s"),
         ],

@@ -28,7 +28,8 @@ of so many people by password: see passwords.py. ``--sign-ins N`` measures refre
 for so many people: see sign_ins.py. ``--events N`` measures lists of so many events: see events.py.
 
 ``--sso N`` measures so many sign-ins by each protocol of a provider: see sso.py. ``--domains N``
-measures discovery among so many domains: see discovery.py.
+measures discovery among so many domains: see discovery.py. ``--scim N`` measures requests of
+identity providers in a directory of so many people: see directories.py.
 
 ``--against COMMIT`` measures another commit beside this tree and prints ratios: see against.py. A
 look at one row takes a minute: ``--against COMMIT --quick --only sqlite --ops patch``.
@@ -116,6 +117,7 @@ def single(o: argparse.Namespace, about: dict[str, Any]) -> str:
         (o.callers, measures.measure_callers),
         (o.sign_ins, measures.measure_sign_ins),
         (o.domains, measures.measure_domains),
+        (o.scim, measures.measure_scim),
     ):
         if count:
             found = measured(o)
@@ -184,6 +186,9 @@ def options() -> argparse.Namespace:
     )
     p.add_argument(
         "--domains", type=int, default=0, metavar="DOMAINS", help="also discovery (default: 0)"
+    )
+    p.add_argument(
+        "--scim", type=int, default=0, metavar="PEOPLE", help="also of directories (default: 0)"
     )
     p.add_argument("--profile", action="store_true", help="where a PATCH spends its time, alone")
     p.add_argument("--against", metavar="COMMIT", help="also this commit, in turn; print ratios")

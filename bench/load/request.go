@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-var ops = []string{"patch", "get", "list", "create", "grpc-patch", "path", "post", "join", "invite", "refresh", "authorize"}
+var ops = []string{"patch", "get", "list", "create", "grpc-patch", "path", "post", "join", "invite", "refresh", "authorize", "send"}
 
 // request is one call. Its values differ from those of every other, so that each PATCH changes
 // the display name, the external id and the metadata, and each create has an external id of its own.

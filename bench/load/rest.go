@@ -82,6 +82,10 @@ func (c *rest) call(r request) (int, error) {
 	case "post":
 		target, _, _ := strings.Cut(r.id, "\t")
 		out = append(append(out, "POST "...), target...)
+	case "send":
+		verb, rest, _ := strings.Cut(r.id, "\t")
+		target, _, _ := strings.Cut(rest, "\t")
+		out = append(append(append(out, verb...), ' '), target...)
 	case "refresh":
 		out = append(out, "POST /oauth/token"...)
 	case "authorize":
@@ -108,6 +112,10 @@ func (c *rest) call(r request) (int, error) {
 			_, rest, _ := strings.Cut(r.id, "\t")
 			given, body, _ := strings.Cut(rest, "\t")
 			mediaType, c.body = given, append(c.body[:0], body...)
+		case "send":
+			parts := append(strings.SplitN(r.id, "\t", 4), "") // a request may be without a body
+			mediaType = parts[2]
+			c.body = append(c.body[:0], strings.ReplaceAll(parts[3], "{serial}", string(r.serial(nil)))...)
 		case "refresh":
 			form, token, _ := strings.Cut(r.id, "\t")
 			if newer, ok := current[r.connection][token]; ok {
@@ -205,6 +213,8 @@ func (c *rest) answer() (int, error) {
 		return err
 	}
 	switch {
+	case status == "204" || status == "304":
+		length = 0
 	case chunked:
 		length, err = c.chunks(take)
 	case length >= 0:

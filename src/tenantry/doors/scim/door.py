@@ -66,7 +66,7 @@ class Door:
         self._public_url = public_url
         self._is_modular = is_modular
         self._custom: ReadThrough[str, Schema] = ReadThrough(
-            self._read_custom, seconds=FRESH_SECONDS, most=1
+            self._read_custom, seconds=FRESH_SECONDS, most=1, absent=1
         )
 
     async def __call__(self, request: Request) -> Response | StreamingResponse:
