@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from apis import access_token, base64url
+from apis import access_token, base64url, over_https
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 from sqlalchemy import bindparam, select, update
 
-from tenantry import app, settings
+from tenantry import app, master_key, settings
 from tenantry.access.keys import service as keys
 from tenantry.access.keys.model import State, signing_keys
 from tenantry.call import Call
@@ -33,6 +33,39 @@ _RETIRE = Statement(
     .returning(signing_keys.c.id)
 )
 PAGE = "/api/v1/organizations?page_size=1"
+
+
+@pytest.fixture(scope="module")
+def server(request, live_server, start_server):
+    """A server of this file's own: tokens of others are signed by keys that are retired here."""
+    more = {}
+    if "postgresql" in live_server.environment.get("TENANTRY_DATABASE_URL", ""):
+        more["database_url"] = request.getfixturevalue("postgresql").fresh()
+    started = start_server("rotation", **more)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+async def database(server):
+    """Its database."""
+    environment = {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
+    known = settings.load(environment)
+    async with open_database(known.database, master_key.load(known), pool_size=4) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def http(server):
+    """A client of it."""
+    async with over_https(server) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def token(server, http):
+    """An access token of before all that is done here."""
+    return await new_token(http, server)
 
 
 @pytest.fixture
