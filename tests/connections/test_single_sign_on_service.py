@@ -15,6 +15,7 @@ async def test_settings_are_those_of_the_type(api, connections, make):
     assert answer["settings"] == {
         "group_roles": {"roles": {}},
         "end_session_uri": "",
+        "login_uri": "",
         "private_key_jwt": False,
         "fault": "",
     }

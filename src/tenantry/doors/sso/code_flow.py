@@ -12,7 +12,7 @@ from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.connections.oidc import faults
 from tenantry.identity.connections.oidc.callback import Answer
 from tenantry.identity.connections.oidc.faults import OIDCError
-from tenantry.identity.federation import requests
+from tenantry.identity.federation import own_sign_ins, requests
 from tenantry.identity.federation.evidence import fault_of
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.federation.openid import Asked
@@ -74,6 +74,9 @@ class CodeFlow:
         self, request: Request, connection: Connection, waiting: AuthRequest
     ) -> Response:
         """Send the browser of a sign-in to the provider."""
+        if own_sign_ins.login_uri(connection):
+            sent = await own_sign_ins.start(self._door.db, connection, waiting.id)
+            return self._door.send(request, *sent)
         params = waiting.params
         asked = Asked(
             login_hint=waiting.email or params.login_hint,
@@ -85,6 +88,12 @@ class CodeFlow:
 
     async def test(self, request: Request, connection: Connection, *, test_id: str) -> Response:
         """Send the browser of a test to the provider."""
+        if own_sign_ins.login_uri(connection):
+            raise Fault(
+                "invalid_request",
+                "People of this connection sign in at an application, which a test cannot do.",
+                hint="Sign in by it from an application of yours.",
+            )
         try:
             sent = await self._start(connection, Asked(), test_id=test_id)
         except Fault as fault:

@@ -133,15 +133,15 @@ class Door(door.Door):
             raise _not_active()
         return found
 
-    async def answered(self, way: Way, type_: str) -> Connection:
-        """Return the connection of a way, as it is now that an answer has come.
+    async def answered(self, way: Way, type_: str | None = None) -> Connection:
+        """Return the connection of a way, of any type or this, as it is now that an answer came.
 
         Raises:
             Fault: it is gone, or serves no more; a test takes one that is not enabled.
 
         """
         found = await self.find(way.connection_id)
-        if found is None or found.type != type_:
+        if found is None or type_ not in {None, found.type}:
             raise Fault("invalid_connection_id", "There is no such connection.")
         if not found.serves and way.test_id is None:
             raise _not_active()

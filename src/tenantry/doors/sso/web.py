@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.doors.sso import oauth, oidc, saml, tests
+from tenantry.doors.sso import oauth, oidc, own_sign_ins, saml, tests
 from tenantry.doors.sso.door import Door
 
 if TYPE_CHECKING:
@@ -15,4 +15,7 @@ if TYPE_CHECKING:
 def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
     door = Door(parts)
-    return [*oidc.routes(door), *oauth.routes(door), *saml.routes(door), *tests.routes(door)]
+    return [
+        *(*oidc.routes(door), *oauth.routes(door), *saml.routes(door)),
+        *(*own_sign_ins.routes(door), *tests.routes(door)),
+    ]

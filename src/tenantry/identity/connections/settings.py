@@ -31,6 +31,8 @@ class Settings:
     group_roles: Mapping[str, str] | None = None
     # Ours: why the provider's own description was not taken, in a sentence.
     fault: str = ""
+    # Ours: where people sign in at an application, which names them to us; no protocol is spoken.
+    login_uri: str = ""
 
     @classmethod
     def stored(cls, members: Mapping[str, Any]) -> Self:

@@ -12,6 +12,7 @@ __all__ = [
     "leaving",
     "model",
     "openid",
+    "own_sign_ins",
     "requests",
     "saml.logging_out",
     "saml.service_provider",

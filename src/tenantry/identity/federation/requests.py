@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert
+from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select, update
 
 from tenantry import vault
 from tenantry.db import pruning
@@ -41,6 +41,22 @@ _live = (
 )
 _TAKE = Statement(delete(table).where(*_live, _t.identity.is_(None)).returning(*_t))
 _TAKE_ARRIVAL = Statement(delete(table).where(*_live, _t.identity.is_not(None)).returning(*_t))
+_HOLD = Statement(
+    select(table)
+    .where(
+        _t.connection_id == bindparam("p_connection_id", type_=Text),
+        _t.auth_request_id == bindparam("p_auth_request_id", type_=Text),
+        _t.expire_time > bindparam("p_now", type_=BigInteger),
+        _t.identity.is_(None),
+    )
+    .with_for_update()
+)
+_NOTE = Statement(
+    update(table)
+    .where(_t.digest == bindparam("p_digest", type_=Text))
+    .values(facts=bindparam("p_facts"))
+    .returning(_t.digest)
+)
 _PRUNE = pruning.prune(_t.expire_time)
 
 
@@ -62,6 +78,23 @@ async def begin(
         identity=None,
         seconds=REQUEST_SECONDS,
     )
+
+
+async def hold(db: Session, connection_id: str, auth_request_id: str) -> dict[str, Request]:
+    """Return the ways of a sign-in that nobody came back from yet, by their digests.
+
+    Within a transaction: none of them ends or changes before that does.
+    """
+    rows = await db.fetch_all(
+        _HOLD, p_connection_id=connection_id, p_auth_request_id=auth_request_id, p_now=now()
+    )
+    return {row["digest"]: _request(db, row) for row in rows}
+
+
+async def note(db: Session, digest: str, facts: Mapping[str, Any]) -> None:
+    """Give a way that is held other facts."""
+    sealed = db.vault.encrypt(to_json(dict(facts)).encode(), REQUEST)
+    await db.fetch_all(_NOTE, p_digest=digest, p_facts=sealed)
 
 
 async def take(db: Session, secret: str) -> Request | None:

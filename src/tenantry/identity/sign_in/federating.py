@@ -14,7 +14,7 @@ from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import to_json
 from tenantry.identity.connections import reading as connections
 from tenantry.identity.connections.settings import Settings
-from tenantry.identity.federation import identities, sealing, sessions
+from tenantry.identity.federation import identities, own_sign_ins, sealing, sessions
 from tenantry.identity.federation import requests as ways
 from tenantry.identity.federation.model import Fault
 from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNIN, SIGNUP
@@ -102,6 +102,10 @@ async def named(
         raise errors.NotFound("auth request")
     if request.state != states.SSO_PENDING or request.error is not None:
         raise states.OutOfStep("somebody was named for this sign-in already")
+    if own_sign_ins.login_uri(connection):
+        if not await own_sign_ins.name(call.db, connection, request.id, identity):
+            raise states.OutOfStep("somebody was named already, or no browser was sent there")
+        return request
     if identity is None:
         fault = Fault("authentication_not_completed", "the person did not sign in")
         return await _end(call, request, fault, connection, None, browser=False)

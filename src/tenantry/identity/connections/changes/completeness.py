@@ -31,6 +31,8 @@ def missing(connection: Connection) -> tuple[str, ...]:
     if connection.provider == IDP_SIMULATOR or connection.type not in CONFIG:
         return ()
     settings = connection.settings
+    if settings.get("login_uri"):
+        return ()
     lacking = tuple(name for name in _needed(connection) if not settings.get(name))
     by_secret = connection.type != SAML and settings.get("token_auth_type") != PRIVATE_KEY_JWT
     return (*lacking, "client_secret") if by_secret and connection.secret is None else lacking

@@ -9,7 +9,7 @@ from tenantry import errors
 from tenantry.identity.connections import given
 from tenantry.identity.connections.changes import changing, registry
 from tenantry.identity.connections.changes.changing import Changes
-from tenantry.identity.connections.model import OIDC, SAML
+from tenantry.identity.connections.model import OAUTH, OIDC, SAML
 from tenantry.identity.connections.settings import BASIC_AUTH, PRIVATE_KEY_JWT
 from tenantry.tenants.memberships import roles
 
@@ -28,6 +28,7 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "accept_sha1": (SAML,),
     "end_session_uri": (OIDC,),
     "private_key_jwt": (OIDC,),
+    "login_uri": (OIDC, OAUTH),
     "fault": (),
 }
 
@@ -41,7 +42,7 @@ def shown(connection: Connection) -> dict[str, Any]:
     found: dict[str, Any] = {"fault": settings.fault}
     if connection.type in _TYPES["group_roles"]:
         found["group_roles"] = settings.group_roles or {}
-    for name in ("allow_idp_initiated_login", "accept_sha1", "end_session_uri"):
+    for name in ("allow_idp_initiated_login", "accept_sha1", "end_session_uri", "login_uri"):
         if connection.type in _TYPES[name]:
             found[name] = getattr(settings, name)
     if connection.type == OIDC:
@@ -76,7 +77,7 @@ async def change(
         for name, value in members.items():
             if name == "private_key_jwt":
                 settings["token_auth_type"] = _auth_type(settings, by_key=value)
-            elif name == "end_session_uri":
+            elif name in {"end_session_uri", "login_uri"}:
                 tls_only = not (before.debug_enabled and ground.development)
                 settings[name] = given.url(value, f"settings.{name}", tls_only=tls_only)
             else:

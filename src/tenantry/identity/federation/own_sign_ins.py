@@ -1,0 +1,74 @@
+"""A sign-in at an application's own page: the way there, the person that it names, and back.
+
+The application is sent a `login_request_id` and a `state`, names the person to us by the first and
+sends the browser back with the second. Nothing goes on before that: the person is the one of the
+browser that comes back, and of no other that knows the id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tenantry.identity.federation import requests, sealing
+from tenantry.identity.federation.model import Fault
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+    from tenantry.identity.connections.model import Connection
+    from tenantry.identity.federation.model import Identity, Request
+
+# Facts of a way: that it is one of these, and the person as it was named; "" for nobody.
+_OWN, _NAMED = "own", "named"
+
+
+def login_uri(connection: Connection) -> str:
+    """Return the application's page, "" for a connection of a protocol."""
+    found: str = connection.settings.get("login_uri", "")
+    return found
+
+
+async def start(
+    db: Session, connection: Connection, auth_request_id: str
+) -> tuple[str, dict[str, str]]:
+    """Begin a way to the application; return the address and the members of its query."""
+    state = await requests.begin(
+        db, connection.id, auth_request_id=auth_request_id, facts={_OWN: True}
+    )
+    return login_uri(connection), {"login_request_id": auth_request_id, "state": state}
+
+
+async def name(
+    db: Session, connection: Connection, auth_request_id: str, identity: Identity | None
+) -> bool:
+    """Keep the person of a sign-in until the browser is back, None for nobody.
+
+    False where the browser was never sent there, or somebody was named before.
+    """
+    async with db.transaction() as held:
+        named = "" if identity is None else sealing.seal(held, replace(identity, received={}))
+        ways = await requests.hold(held, connection.id, auth_request_id)
+        own = {digest: way for digest, way in ways.items() if is_one(way)}
+        if not own or any(_NAMED in way.facts for way in own.values()):
+            return False
+        for digest, way in own.items():
+            await requests.note(held, digest, {**way.facts, _NAMED: named})
+    return True
+
+
+def is_one(way: Request) -> bool:
+    """Whether a way leads to an application."""
+    return _OWN in way.facts
+
+
+def identity(db: Session, way: Request) -> Identity:
+    """Return the person that the application has named.
+
+    Raises:
+        Fault: it named nobody.
+
+    """
+    named = way.facts.get(_NAMED, "")
+    if not named:
+        raise Fault("authentication_not_completed", "the person did not sign in")
+    return sealing.unseal(db, named)
