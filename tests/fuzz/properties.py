@@ -59,6 +59,15 @@ from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.proofs.passwords.service import Passwords
 from tenantry.identity.sessions import devices
 from tenantry.pages import words
+from tenantry.tenants.directories.scim import (
+    filters,
+    patches,
+    paths,
+    resources,
+    schemas,
+    selections,
+)
+from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.web import MAX_ANONYMOUS, Request, cookie
 
 if TYPE_CHECKING:
@@ -348,6 +357,44 @@ def _openid_document(text: str) -> None:
             read()
 
 
+SCIM_CUSTOM = schemas.custom(
+    {"badge": "NUMBER", "cleared": "BOOL", "tags": "ARRAY", "extra": "OBJECT"}
+)
+_SCIM_USER = {"userName": "a", "emails": [{"value": "a@b.c", "type": "work"}, {"value": "d"}]}
+
+
+def _scim_filter(text: str) -> None:
+    with suppress(Fault):
+        filter_ = filters.parse(text)
+        assert filters.parse(str(filter_)) == filter_
+        assert filters.matches(filter_, _SCIM_USER) in {True, False}
+    with suppress(Fault):
+        path = paths.parse(text)
+        assert paths.parse(str(path)) == path
+    with suppress(Fault):
+        selections.Selection.of(text.split(","), [text]).apply(_SCIM_USER)
+
+
+def _scim_resource(resource: Any) -> None:
+    with suppress(Fault):
+        document = resources.read_user(resource, custom=SCIM_CUSTOM)
+        assert resources.read_user(document, custom=SCIM_CUSTOM) == document
+        assert "\\u0000" not in json.dumps(document, allow_nan=False).encode().decode()
+        resources.columns(document)
+        resources.addresses(document)
+    with suppress(Fault):
+        assert all(resources.read_group(resource).members or ())
+
+
+def _scim_patch(sent: Any) -> None:
+    with suppress(Fault):
+        operations = patches.parse(sent)
+        with suppress(Fault):
+            patches.read_group_patch(operations).apply({"displayName": "g"})
+        document = patches.apply_to_user(_SCIM_USER, operations, custom=SCIM_CUSTOM)
+        assert resources.read_user(document, custom=SCIM_CUSTOM)["userName"]
+
+
 @dataclass(frozen=True)
 class Property:
     examples: st.SearchStrategy[Any]
@@ -368,6 +415,32 @@ ASSERTED = st.fixed_dictionaries(
     {"iss": st.just("a"), "sub": st.just("a"), "jti": st.text(max_size=3)},
     optional=dict.fromkeys(("exp", "iat", "nbf", "aud"), VALUES),
 ).map(json.dumps)
+SCIM_NAMES = st.sampled_from(
+    [
+        *("userName", "active", "name", "name.givenName", "emails", "Emails", "members", "id"),
+        *("roles", "addresses", "x509Certificates", "password", "meta", "schemas", "title"),
+        *(schemas.ENTERPRISE.id, f"{schemas.ENTERPRISE.id}:manager", SCIM_CUSTOM.id),
+        *(f"{SCIM_CUSTOM.id}:tags", f"{SCIM_CUSTOM.id}:extra.a", "urn:x:y", "urn:x:2.0:User:a"),
+        *("badge", "tags", 'emails[type eq "work"].value', "emails[value pr]", "", " ", "a.b.c"),
+    ]
+) | st.text(max_size=8)
+SCIM_VALUES = st.recursive(
+    ODD | st.sampled_from(["True", "a@b.c", "", "work", None, "u1"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["value", "type", "primary", "Value", "$ref"]) | SCIM_NAMES,
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+SCIM_RESOURCES = st.builds(
+    lambda members, name: members | ({"userName": name} if name else {}),
+    st.dictionaries(SCIM_NAMES, SCIM_VALUES, max_size=6),
+    st.sampled_from(["", "a", "a@b.c"]),
+)
 HEADER = st.sampled_from(['{"alg":"ES256"}', '{"alg":"ES256","kid":"a"}', "{}", "[]"])
 PROPERTIES = {
     "json": Property(JSON, _json),
@@ -477,6 +550,31 @@ PROPERTIES = {
             ),
         ).map(json.dumps),
         _openid_document,
+    ),
+    "SCIM filters": Property(
+        joined(
+            " ",
+            *("userName", "eq", '"a"', "and", "or", "not", "(", ")", "pr", "emails[", "]", "co"),
+            *("active", "true", "null", "1.5", "].value", '"\\u0041"', '"\\ud800"', "gt", '"2026-'),
+            *("urn:x:2.0:User:a", "urn:x:", 'emails[type eq "work"].value', "meta.created", ","),
+        ),
+        _scim_filter,
+    ),
+    "SCIM resources": Property(SCIM_RESOURCES | SCIM_VALUES, _scim_resource),
+    "SCIM patches": Property(
+        st.fixed_dictionaries(
+            {
+                "Operations": st.lists(
+                    st.fixed_dictionaries(
+                        {"op": st.sampled_from(["add", "Replace", "remove"])},
+                        optional={"path": SCIM_NAMES, "value": SCIM_VALUES | SCIM_RESOURCES},
+                    ),
+                    max_size=5,
+                )
+            }
+        )
+        | SCIM_VALUES,
+        _scim_patch,
     ),
     "rows": Property(
         JSON | joined("\n", "email,metadata.a", "a@b.c,d", '"', '{"email":"a"}', ","), _rows

@@ -117,17 +117,15 @@ def _attribute(one: Attribute) -> dict[str, Any]:
         "multiValued": one.multi_valued,
         "description": one.description,
         "required": one.required,
+        "caseExact": one.case_exact,
         "mutability": one.mutability,
         "returned": one.returned,
+        "uniqueness": one.uniqueness,
     }
-    if one.type in {"string", "reference", "binary"}:
-        shown["caseExact"] = one.case_exact
-    if one.type not in {"complex", "any", "boolean"}:
-        shown["uniqueness"] = one.uniqueness
     if one.canonical_values:
         shown["canonicalValues"] = list(one.canonical_values)
     if one.type == "reference":
         shown["referenceTypes"] = list(one.reference_types)
-    if one.type in {"complex", "any"}:
+    if one.sub_attributes:
         shown["subAttributes"] = [_attribute(sub) for sub in one.sub_attributes]
     return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
-_MOST_SHOWN = 60  # characters of a sent text
+_MOST_SHOWN = 100  # characters of a sent text
 
 
 class Fault(Exception):

@@ -174,7 +174,7 @@ COMMON = (
 )
 
 _PHONES = ("work", "home", "mobile", "fax", "pager", "other")
-_MESSENGERS = ("aim", "gtalk", "icq", "xmpp", "msn", "skype")
+_MESSENGERS = ("aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo")
 # A password is no attribute of ours: it is never kept.
 USER = Schema(
     id=f"{_RFC}core:2.0:User",
@@ -424,6 +424,8 @@ def _split(text: str) -> tuple[str | None, str]:
     """Return the schema's URN, in its canonical spelling where we know it, and the rest."""
     if ":" not in text:
         return None, text
+    if text.endswith(":"):
+        raise ValueError("is no attribute")
     for urn, spelled in _URNS.items():
         if text[: len(urn)].casefold() == urn and text[len(urn) : len(urn) + 1] in {"", ":"}:
             return spelled, text[len(urn) + 1 :]

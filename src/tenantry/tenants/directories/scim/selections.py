@@ -74,26 +74,29 @@ def _names(texts: Iterable[str] | None, parameter: str) -> _Names:
 
 
 def _kept(value: Any, names: _Names) -> Any:
+    """Return what of a value has these names."""
     if isinstance(value, list):
-        return [_kept(one, names) for one in value]
-    if not isinstance(value, dict):
-        return value
+        return [kept for one in value if (kept := _kept(one, names))]
     kept = {}
-    for name, one in value.items():
+    for name, one in value.items() if isinstance(value, dict) else ():
         if (folded := name.casefold()) in names:
             inner = names[folded]
-            kept[name] = one if inner is None else _kept(one, inner)
+            part = one if inner is None else _kept(one, inner)
+            if inner is None or part:
+                kept[name] = part
     return kept
 
 
 def _dropped(value: Any, names: _Names) -> Any:
+    """Return what of a value has other names."""
     if isinstance(value, list):
-        return [_dropped(one, names) for one in value]
+        return [left for one in value if (left := _dropped(one, names))]
     if not isinstance(value, dict):
         return value
     left = {}
     for name, one in value.items():
-        inner = names.get(folded := name.casefold(), {})
-        if inner is not None:
-            left[name] = _dropped(one, inner) if folded in names else one
+        if (folded := name.casefold()) not in names:
+            left[name] = one
+        elif (inner := names[folded]) is not None and (part := _dropped(one, inner)):
+            left[name] = part
     return left

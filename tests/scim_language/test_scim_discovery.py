@@ -1,0 +1,91 @@
+"""Documents by which the service describes itself, as scim2-models reads them."""
+
+from __future__ import annotations
+
+import pytest
+from scim2_models import (
+    Context,
+    EnterpriseUser,
+    Group,
+    ResourceType,
+    Schema,
+    ServiceProviderConfig,
+    User,
+)
+
+from tenantry.tenants.directories.scim import discovery, schemas
+
+BASE = "https://app.test/directory/dir_1/scim/v2"
+CUSTOM = schemas.custom({"badge": "NUMBER", "tags": "ARRAY", "cleared": "BOOL", "extra": "OBJECT"})
+SHOWN = {"scim_ctx": Context.RESOURCE_QUERY_RESPONSE}
+CONFIG = discovery.service_provider_config(
+    BASE,
+    documentation="https://app.test/docs",
+    most_results=200,
+    bulk_operations=1000,
+    bulk_bytes=1 << 20,
+    page_size=100,
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "documents"),
+    [
+        (ServiceProviderConfig, [CONFIG]),
+        (ResourceType, discovery.resource_types(BASE, CUSTOM)),
+        (ResourceType, discovery.resource_types(BASE)),
+        (Schema, discovery.schemas(BASE, CUSTOM)),
+        (Schema, discovery.schemas(BASE)),
+    ],
+)
+def test_another_library_reads_the_whole_document(model, documents):
+    for document in documents:
+        assert model.model_validate(document, **SHOWN).model_dump(**SHOWN) == document
+
+
+def test_attributes_of_the_environment_are_a_schema_of_users():
+    user, group = discovery.resource_types(BASE, CUSTOM)
+    extensions = [one["schema"] for one in user["schemaExtensions"]]
+    assert extensions == [schemas.ENTERPRISE.id, CUSTOM.id]
+    assert "schemaExtensions" not in group
+    last = discovery.schemas(BASE, CUSTOM)[-1]
+    assert [(one["name"], one["type"], one["multiValued"]) for one in last["attributes"]] == [
+        ("badge", "decimal", False),
+        ("tags", "string", True),
+        ("cleared", "boolean", False),
+        ("extra", "complex", False),
+    ]
+    assert len(discovery.schemas(BASE, schemas.custom({}))) == 3
+
+
+def told(attributes, prefix=""):
+    """Yield each attribute by its path, without what is only for people."""
+    for one in attributes:
+        path = f"{prefix}{one['name']}"
+        yield (
+            path,
+            {name: one.get(name) for name in one if name not in {"description", "subAttributes"}},
+        )
+        yield from told(one.get("subAttributes", ()), f"{path}.")
+
+
+# A password is never kept, there are no groups in groups, and names of people and groups are ours.
+OTHERWISE = {
+    "password": None,
+    "groups.type": {"canonicalValues": ["direct"]},
+    "members.type": {"canonicalValues": ["User"]},
+    "members.$ref": {"referenceTypes": ["User"]},
+    "members.display": {"mutability": "readOnly"},
+    "manager.value": {"required": False},
+    "manager.$ref": {"required": False},
+}
+
+
+@pytest.mark.parametrize(("model", "schema"), [(User, 0), (Group, 1), (EnterpriseUser, 2)], ids=str)
+def test_attributes_are_those_of_the_rfc(model, schema):
+    theirs = dict(told(model.to_schema().model_dump(**SHOWN)["attributes"]))
+    ours = dict(told(discovery.schemas(BASE)[schema]["attributes"]))
+    for path, other in OTHERWISE.items():
+        if path in theirs:
+            theirs[path] = theirs[path] | other if other else None
+    assert ours == {path: one for path, one in theirs.items() if one}
