@@ -84,6 +84,8 @@ class Session(ABC):
     # Kept by a room in this process, by a key of its own; None within a transaction, where a
     # read row may never come to be.
     remembered: dict[Any, Any] | None
+    # The same of the database itself, also within a transaction: of what is committed.
+    committed: dict[Any, Any]
 
     @abstractmethod
     def new_id(self, prefix: str) -> str:
@@ -151,7 +153,7 @@ class Database(Session):
     refusal: str | None = None
 
     def __init__(self) -> None:
-        self.remembered = {}
+        self.remembered = self.committed = {}
 
     def check_version(self) -> None:
         """Return if this process may use the database.
@@ -191,6 +193,7 @@ class Transaction(Session):
     def __init__(self, database: Database) -> None:
         self._database = database
         self.remembered = None
+        self.committed = database.committed
         self.environment_id = database.environment_id
         self.vault = database.vault
         self.page_tokens = database.page_tokens

@@ -34,6 +34,7 @@ from tenantry.tenants.directories.model import (
     directory_users,
 )
 from tenantry.tenants.directories.scim import patches, resources
+from tenantry.tenants.roles import catalogue
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -312,6 +313,7 @@ async def _changed(
     steps: Steps,
 ) -> Changed:
     """Change a group's document, if there is a change of it, and its members by these steps."""
+    await catalogue.keep_current(call.db)
     async with call.db.transaction() as db:
         held = replaced(call, db=db)
         at_once = change is None and db.sees_before and call.if_match is None

@@ -40,6 +40,7 @@ from tenantry.tenants.directories.model import (
 )
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.directories.scim.faults import Fault
+from tenantry.tenants.roles import catalogue
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.event import Event
     from tenantry.tenants.directories.model import Directory
     from tenantry.tenants.directories.scim.patches import Operation
     from tenantry.tenants.directories.scim.schemas import Schema
@@ -133,9 +135,10 @@ async def create(call: Call, directory: Directory, document: Mapping[str, Any]) 
     async def attempt(held: Call) -> DirectoryUser:
         if await hold_names(held.db, directory, to_json([user.user_name_key])):
             raise _taken(user)
-        after = await _provisioned(held, directory, None, user)
+        last: list[Event] = []
+        after = await _provisioned(held, directory, None, user, last)
         try:
-            await held.db.apply(_CREATE, **_params(after))
+            await held.db.apply(_CREATE, *last, **_params(after))
         except DuplicateKey:
             raise _taken(user) from None
         return after
@@ -262,6 +265,7 @@ async def _attempted(call: Call, attempt: Callable[[Call], Awaitable[_T]]) -> _T
         errors.Busy: each time.
 
     """
+    await catalogue.keep_current(call.db)
     for _ in range(ATTEMPTS):
         try:
             async with call.db.transaction() as db:
@@ -284,13 +288,14 @@ async def _changed(
         if document == before.document:
             return before
         user = revised(before, document=document, **resources.columns(document))
-        after = await _provisioned(held, directory, before, user)
+        last: list[Event] = []
+        after = await _provisioned(held, directory, before, user, last)
         moved = resources.addresses(document) != resources.addresses(before.document)
         params = prefixed(after.to_row())
         if moved:
             params["addresses"] = to_json(resources.addresses(document))
         try:
-            await held.db.apply(_UPDATE_ALL if moved else _UPDATE, **params)
+            await held.db.apply(_UPDATE_ALL if moved else _UPDATE, *last, **params)
         except DuplicateKey:
             raise _taken(user) from None
         return after
@@ -299,9 +304,13 @@ async def _changed(
 
 
 async def _provisioned(
-    call: Call, directory: Directory, before: DirectoryUser | None, user: DirectoryUser
+    call: Call,
+    directory: Directory,
+    before: DirectoryUser | None,
+    user: DirectoryUser,
+    last: list[Event] | None = None,
 ) -> DirectoryUser:
-    after = await provisioning.person_changed(call, directory, before, user)
+    after = await provisioning.person_changed(call, directory, before, user, last=last)
     assert after is not None  # it was not deleted
     return after
 

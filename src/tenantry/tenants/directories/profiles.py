@@ -27,6 +27,7 @@ _LONGEST = {"given_name": 255, "family_name": 255, "preferred_username": 512, "p
 
 _ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 _CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
+_ENTERPRISE_KEY, _CORE_KEY = _ENTERPRISE.lower(), _CORE.lower()
 _BETWEEN_DIGITS = re.compile(r"[\s().-]")
 
 # Members of a person in events: the paths of the attributes, the first that is there.
@@ -62,36 +63,58 @@ def find(document: Mapping[str, Any], path: str) -> Any:
     A name without a URN is looked for in the core first, then in the enterprise extension, then
     in all others. Of a list it is the primary entry, or the first one, and of that its `value`.
     """
-    urn, _, name = path.rpartition(":")
-    known = {key.lower(): key for key in document}
-    if urn:
-        is_core = urn.lower() == _CORE.lower()
-        place = document if is_core else document.get(known.get(urn.lower(), urn))
-        return _within(place, name)
-    found = _within(document, path)
-    if found is not None:
+    return _Names(document).find(path)
+
+
+class _Names:
+    """The attributes of a document by their names, in whatever case; made once to find many."""
+
+    __slots__ = ("_core", "_extensions")
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._core = {key.lower(): value for key, value in document.items()}
+        urns = sorted(key for key in self._core if key.startswith("urn:"))
+        urns.sort(key=lambda urn: urn != _ENTERPRISE_KEY)  # which comes first
+        self._extensions = {urn: _by_name(self._core[urn]) for urn in urns}
+
+    def find(self, path: str) -> Any:
+        """Return the value at a path: see `find`."""
+        urn, _, name = path.lower().rpartition(":")
+        parts = name.split(".")
+        if urn:
+            if urn == _CORE_KEY:
+                return _within(self._core, parts)
+            return _within(self._extensions.get(urn) or _by_name(self._core.get(urn)), parts)
+        found = _within(self._core, parts)
+        for extension in self._extensions.values() if found is None else ():
+            found = _within(extension, parts)
+            if found is not None:
+                break
         return found
-    extensions = sorted(
-        (key for key in document if key.lower().startswith("urn:")),
-        key=lambda key: (key.lower() != _ENTERPRISE.lower(), key),
-    )
-    for key in extensions:
-        found = _within(document[key], path)
-        if found is not None:
-            return found
-    return None
+
+    def whole(self, name: str) -> Any:
+        """Return an attribute of the core as it stands."""
+        return self._core.get(name)
+
+    def first(self, paths: tuple[str, ...]) -> Any:
+        """Return the value of the first path that has one."""
+        return next((found for path in paths if (found := self.find(path)) is not None), None)
+
+
+def _by_name(place: Any) -> dict[str, Any]:
+    return {key.lower(): value for key, value in place.items()} if isinstance(place, dict) else {}
 
 
 def told(user: DirectoryUser, mapping: Mapping[str, str]) -> dict[str, Any]:
     """Return what events tell of a person beside ids, groups, roles and custom attributes."""
-    document = user.document
-    shown: dict[str, Any] = {"preferred_username": user.user_name, "name": _name(document)}
+    names = _Names(user.document)
+    shown: dict[str, Any] = {"preferred_username": user.user_name, "name": _name(names)}
     for name, paths in _TEXTS.items():
-        shown[name] = _text(_first(document, paths))
+        shown[name] = _text(names.first(paths))
     for name, path in mapping.items():
         if name in MAPPABLE:
-            shown[name] = _text(find(document, path)) or shown.get(name)
-    address = _entry(find_whole(document, "addresses"))
+            shown[name] = _text(names.find(path)) or shown.get(name)
+    address = _entry(names.whole("addresses"))
     if isinstance(address, dict):
         shown["address"] = address
     return {name: value for name, value in shown.items() if value}
@@ -101,7 +124,10 @@ def custom(
     document: Mapping[str, Any], mapping: Mapping[str, str], keys: Collection[str]
 ) -> dict[str, Any]:
     """Return the custom attributes that the environment has registered and a document has."""
-    found = {key: find(document, mapping.get(key, key)) for key in sorted(keys)}
+    if not keys:
+        return {}
+    names = _Names(document)
+    found = {key: names.find(mapping.get(key, key)) for key in sorted(keys)}
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -164,20 +190,14 @@ def news(
     }
 
 
-def find_whole(document: Mapping[str, Any], name: str) -> Any:
-    """Return an attribute of the core as it stands."""
-    for key, value in document.items():
-        if key.lower() == name.lower():
-            return value
-    return None
-
-
-def _within(place: Any, path: str) -> Any:
-    for name in path.split("."):
+def _within(named: Mapping[str, Any], parts: list[str]) -> Any:
+    """Return the value at a path, of which the first part is a name in lower case."""
+    place = named.get(parts[0])
+    for name in parts[1:]:
         place = _entry(place)
         if not isinstance(place, dict):
             return None
-        place = find_whole(place, name)
+        place = next((value for key, value in place.items() if key.lower() == name), None)
     entry = _entry(place)
     return entry.get("value") if isinstance(entry, dict) and isinstance(place, list) else entry
 
@@ -190,15 +210,11 @@ def _entry(value: Any) -> Any:
     return next(primary, value[0])
 
 
-def _first(document: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
-    return next((found for path in paths if (found := find(document, path)) is not None), None)
-
-
-def _name(document: Mapping[str, Any]) -> str | None:
-    whole = _text(_first(document, ("displayName", "name.formatted")))
+def _name(names: _Names) -> str | None:
+    whole = _text(names.first(("displayName", "name.formatted")))
     if whole:
         return whole
-    parts = [_text(find(document, f"name.{part}")) for part in ("givenName", "familyName")]
+    parts = [_text(names.find(f"name.{part}")) for part in ("givenName", "familyName")]
     return " ".join(part for part in parts if part) or None
 
 

@@ -49,12 +49,18 @@ def caller_of(directory: Directory, *, is_modular: bool) -> Caller:
 
 
 async def person_changed(
-    call: Call, directory: Directory, before: DirectoryUser | None, after: DirectoryUser | None
+    call: Call,
+    directory: Directory,
+    before: DirectoryUser | None,
+    after: DirectoryUser | None,
+    *,
+    last: list[Event] | None = None,
 ) -> DirectoryUser | None:
     """Do what a change of a person means, and record its events; within a transaction.
 
     To be called before the row of ``after`` is written, and after that of a deleted person is
-    gone. Returns ``after`` with the account that is theirs.
+    gone. Returns ``after`` with the account that is theirs. An event that comes last, before the
+    row, is added to ``last`` instead, for the statement that writes the row to record it.
 
     Raises:
         Fault: 400 invalidValue for a missing address or one of a domain that is not proved, 400
@@ -74,14 +80,14 @@ async def person_changed(
         raise errors.NotFound("organization")
     event = _event(call, directory, before, after, around)
     if not has_accounts:
-        await call.db.record(event)
+        await _record(call, event, last)
         return after
     if after is None or not after.active:
         if before is None and after is not None:
             _check_domain(after, around)
-        return await _dismiss(call, around, after, event)
+        return await _dismiss(call, around, after, event, last)
     try:
-        return await _admit(call, directory, before, after, around, event)
+        return await _admit(call, directory, before, after, around, event, last)
     except errors.InvalidArgument as refusal:
         raise Fault(403, "", refusal.message) from None  # there is no free seat
 
@@ -122,6 +128,7 @@ async def _admit(  # noqa: PLR0917 - before and after
     after: DirectoryUser,
     around: Around,
     event: Event,
+    last: list[Event] | None,
 ) -> DirectoryUser:
     """Have an active person be a member, with an account that keeps in step."""
     joins = not around.has_account or around.status != ACTIVE
@@ -140,7 +147,7 @@ async def _admit(  # noqa: PLR0917 - before and after
         around.attributes,
     )
     if not joins and not news and after.user_id is not None:
-        await call.db.record(event)
+        await _record(call, event, last)
         return after
     user = await around.account(call.db)
     linked = replace(after, user_id=user.id)
@@ -152,7 +159,8 @@ async def _admit(  # noqa: PLR0917 - before and after
     if news or not user.email_verified:
         # The organization vouches for addresses of its domains.
         await users.change_profile(call, user, news)
-    await call.db.record(event)
+    follows = after.user_id is None and place is not None and around.mapped
+    await _record(call, event, None if follows else last)
     if after.user_id is None and place is not None and around.mapped:
         await role_mapping.follow(call, directory, linked, place, around.mapped)
     return linked
@@ -179,15 +187,19 @@ async def _join(call: Call, around: Around, user: User, *further: Event, is_new:
 
 
 async def _dismiss(
-    call: Call, around: Around, after: DirectoryUser | None, event: Event
+    call: Call,
+    around: Around,
+    after: DirectoryUser | None,
+    event: Event,
+    last: list[Event] | None,
 ) -> DirectoryUser | None:
     """Have somebody be a member no more, also if it was the last administrator: out means out."""
     if not around.has_account:
-        await call.db.record(event)
+        await _record(call, event, last)
         return after
     user = await around.account(call.db)
     if around.status in {None, INACTIVE}:
-        await call.db.record(event)
+        await _record(call, event, last)
     else:
         organization = around.organization
         place = user.memberships[0]
@@ -197,6 +209,13 @@ async def _dismiss(
                 extra={"fields": {"organization_id": organization.id, "user_id": user.id}},
             )
     return None if after is None else replace(after, user_id=user.id)
+
+
+async def _record(call: Call, event: Event, last: list[Event] | None) -> None:
+    if last is None:
+        await call.db.record(event)
+    else:
+        last.append(event)
 
 
 def _event(

@@ -9,6 +9,7 @@ brings the number with what it reads, so nothing is ever out of date.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, false, select, update
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Session
 
+_CURRENT_SECONDS = 1.0
 _MOST = 10_000  # roles that are remembered; more than that, and it begins anew
 
 # To be selected along with what refers to roles.
@@ -73,6 +75,28 @@ class _Remembered:
     roles: dict[str, HeldRole] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Looked:
+    until: float = 0.0  # monotonic time before which nobody need look again
+
+
+_VERSION = Statement(select(version.label("version")))
+
+
+async def keep_current(db: Session) -> None:
+    """Have this process remember roles of the present version, for transactions that come now.
+
+    A transaction cannot tell whether the version that it sees is committed; so somebody looks
+    outside of one, once a second at most.
+    """
+    looked = db.committed.setdefault(_Looked, _Looked())
+    if db.remembered is not None and monotonic() >= looked.until:
+        looked.until = monotonic() + _CURRENT_SECONDS
+        row = await db.fetch_one(_VERSION)
+        if row is not None:
+            _known(db, row["version"])
+
+
 async def look_up(db: Session, ids: Iterable[str], seen: int) -> dict[str, HeldRole]:
     """Return the roles of these ids that exist; ``seen`` is the version that came with the ids."""
     known = _known(db, seen)
@@ -108,8 +132,10 @@ def effective_own(held: Iterable[HeldRole]) -> list[str]:
 def _known(db: Session, seen: int) -> _Remembered:
     """Return the roles known of this very version, to be added to."""
     if db.remembered is None:
-        # A version that is not committed could come again with another content.
-        return _Remembered(seen)
+        # A version that is not committed could come again with another content. One that others
+        # have seen is: while a transaction has raised it, nobody else can.
+        known = db.committed.get(_Remembered)
+        return known if known is not None and known.version == seen else _Remembered(seen)
     known = db.remembered.get(_Remembered)
     if isinstance(known, _Remembered) and known.version > seen:
         # Others have seen a newer one meanwhile: roles of this one must not get into that.
