@@ -7,11 +7,29 @@ import subprocess
 import sys
 
 import pytest
+from doc_programs import CONFORMANCE, need, settings_for
 from hosted import answered, deployment
 from openid_providers import CLIENT_ID, CLIENT_SECRET, OpenIDProvider
 from test_guides import blocks
+from turns import install_node_packages
 
 from tenantry.identity.connections import model
+
+NODE = """
+import sdk from '@scalekit-sdk/node'
+
+const { CODE, CALLBACK, SCALEKIT_ENVIRONMENT_URL, SCALEKIT_CLIENT_ID, SCALEKIT_CLIENT_SECRET } =
+  process.env
+const client = new sdk.ScalekitClient(
+  SCALEKIT_ENVIRONMENT_URL, SCALEKIT_CLIENT_ID, SCALEKIT_CLIENT_SECRET
+)
+const { user, accessToken, refreshToken } = await client.authenticateWithCode(CODE, CALLBACK)
+const { sub } = await client.validateToken(accessToken)
+const valid = await client.validateAccessToken(accessToken)
+const renewed = await client.refreshAccessToken(refreshToken)
+const again = (await client.validateToken(renewed.accessToken)).sub
+console.log(JSON.stringify({ id: user.id, sub, valid, again }))
+"""
 
 pytestmark = [pytest.mark.one_database, pytest.mark.timeout(120)]
 
@@ -57,44 +75,98 @@ def program(place, modular_server, tmp_path):
     return run
 
 
-async def test_the_program_of_the_guide_knows_the_person(place, program):
-    application = await place.application()
-    acme = await place.make.organization()
-    async with OpenIDProvider() as provider, place.visitor() as visitor:
-        made = await place.api.connections.create_connection(
-            organization_id=acme["id"], connection={"provider": "OKTA", "type": "OIDC"}
-        )
-        connection_id = made["connection"]["id"]
-        await place.api.connections.update_connection(
-            organization_id=acme["id"],
-            id=connection_id,
-            connection={
-                "provider": "OKTA",
-                "debug_enabled": True,
-                "configuration_type": model.MANUAL,
-                "oidc_config": {
-                    "issuer": provider.issuer,
-                    "authorize_uri": f"{provider.issuer}/authorize",
-                    "token_uri": f"{provider.issuer}/token",
-                    "jwks_uri": f"{provider.issuer}/keys",
-                    "client_id": CLIENT_ID,
-                    "client_secret": CLIENT_SECRET,
-                },
+@pytest.fixture
+async def provider():
+    async with OpenIDProvider() as started:
+        yield started
+
+
+@pytest.fixture
+async def connection(place, provider):
+    """A connection to the provider, made as an operator makes it."""
+    acme, api = await place.make.organization(), place.api.connections
+    made = await api.create_connection(
+        organization_id=acme["id"], connection={"provider": "OKTA", "type": "OIDC"}
+    )
+    which = {"organization_id": acme["id"], "id": made["connection"]["id"]}
+    await api.update_connection(
+        **which,
+        connection={
+            "provider": "OKTA",
+            "debug_enabled": True,
+            "configuration_type": model.MANUAL,
+            "oidc_config": {
+                "issuer": provider.issuer,
+                "authorize_uri": f"{provider.issuer}/authorize",
+                "token_uri": f"{provider.issuer}/token",
+                "jwks_uri": f"{provider.issuer}/keys",
+                "client_id": CLIENT_ID,
+                "client_secret": CLIENT_SECRET,
             },
-        )
-        await place.api.connections.enable_connection(organization_id=acme["id"], id=connection_id)
-        url = program(application, f"sign_in_url({acme['id']!r}, 's1')")
+        },
+    )
+    await api.enable_connection(**which)
+    return made["connection"]
+
+
+async def code_of(place, provider, url):
+    """The code that a browser comes back with from this address of ours."""
+    async with place.visitor() as visitor:
         came = await visitor.get(url.removeprefix(place.server.url))
         came = await visitor.get(came.headers["location"])
         came = await visitor.get(
             provider.answer_to(came.headers["location"]).removeprefix(place.server.url)
         )
         came = await visitor.get(came.headers["location"].removeprefix(place.server.url))
-        person = program(application, f"person_of({answered(came)['code']!r})")
-    assert person == {
-        "key": [connection_id, provider.person["sub"]],
-        "organization_id": acme["id"],
+    return answered(came)["code"]
+
+
+async def test_the_program_of_the_guide_knows_the_person(place, program, provider, connection):
+    application = await place.application()
+    url = program(application, f"sign_in_url({connection['organization_id']!r}, 's1')")
+    code = await code_of(place, provider, url)
+    assert program(application, f"person_of({code!r})") == {
+        "key": [connection["id"], provider.person["sub"]],
+        "organization_id": connection["organization_id"],
         "email": provider.person["email"],
         "is_theirs": False,
         "provider": "OKTA",
     }
+
+
+def by_node(server, application, code):
+    """What the official Node SDK makes of a code."""
+    done = subprocess.run(
+        ["node", "--input-type=module", "--eval", NODE],
+        cwd=CONFORMANCE / "node",
+        env=server.environment
+        | settings_for("js", server)
+        | {
+            "SCALEKIT_CLIENT_ID": application.id,
+            "SCALEKIT_CLIENT_SECRET": application.secret,
+            "CODE": code,
+            "CALLBACK": application.redirect_uri,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+async def test_the_official_node_sdk_knows_it_too(place, modular_server, provider, connection):
+    need("node", "npm")
+    install_node_packages(CONFORMANCE / "node")
+    application = await place.application()
+    code = await code_of(
+        place,
+        provider,
+        application.path(connection_id=connection["id"], code_challenge=None).replace(
+            "&code_challenge_method=S256", ""
+        ),
+    )
+    seen = by_node(modular_server, application, code)
+    sub = f"{connection['id']};{provider.person['sub']}"
+    assert seen == {"id": sub, "sub": sub, "valid": True, "again": sub}

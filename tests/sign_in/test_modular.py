@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import bindparam, select, update
 from valid_events import assert_all_valid
@@ -193,6 +195,16 @@ async def test_the_same_id_at_two_connections_is_two_people(place, acme, other, 
         assert session.subject == f"{one.id};same"
         found.add(session.user_id)
     assert len(found) == 3
+
+
+async def test_a_person_that_comes_in_two_tabs_is_one(place, acme, connection):
+    identity = somebody(ANN)
+    browsers = [Browser(place) for _ in range(4)]
+    answers = await asyncio.gather(
+        *(sign_in_by(one, connection, identity, organization_id=acme.id) for one in browsers)
+    )
+    assert all(map(code_of, answers))
+    assert len({(await one.session()).user_id for one in browsers}) == 1
 
 
 async def test_one_browser_changes_over_to_another_person(place, acme, connection):

@@ -296,5 +296,15 @@ async def test_the_api_of_the_page_offers_no_own_way(place, visitor, application
     await go(visitor, application, organization_id=conn.organization_id)
     features = (await visitor.get("/api/v1/auth:features")).json()["features"]
     assert features == {"sign_up": False, "sign_in_methods": []}
+    sent = await visitor.http.post(
+        "/api/v1/auth:discovery",
+        json={"email": "bob@elsewhere.example", "intent": "sign_in"},
+        headers={
+            "cookie": "; ".join(f"{name}={value}" for name, value in visitor.cookies.items()),
+            "origin": place.server.url,
+            "sec-fetch-site": "same-origin",
+        },
+    )
+    assert sent.json()["details"][0]["error_code"] == "MODULAR_AUTH"
     methods = (await visitor.get("/api/v1/authmethods")).json().get("auth_methods", [])
     assert {method["connection_type"] for method in methods} <= {"OAUTH"}

@@ -10,6 +10,8 @@ import pytest
 from vouching import connect, connect_social, somebody
 
 from tenantry.identity.federation import sessions as federated_sessions
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import Bounds
 
 
 @pytest.fixture
@@ -73,3 +75,27 @@ async def test_an_organizations_attributes_are_told_for_it_alone(signins, place,
     assert told["plan"] == "pro"
     claims = (await signins.userinfo(tokens["access_token"])).json()
     assert [one["social"] for one in claims["identities"]] == [True]
+
+
+async def test_a_session_of_modular_mode_keeps_its_sub_in_the_other_one(signins, place, make):
+    user, app = await make.user(), await signins.application()
+    organization = SimpleNamespace(id=user["memberships"][0]["organization_id"])
+    connection = await connect(place, organization)
+    sub = f"{connection.id};ann"
+    session, _ = await sessions.begin(
+        signins.call,
+        user_id=user["id"],
+        organization_id=organization.id,
+        client_id=None,
+        amr=[connection.id],
+        bounds=Bounds(480, None),
+        custom_claims={},
+        sub=sub,
+    )
+    tokens = await signins.tokens(app, session)
+    tokens = await signins.refreshed(app, tokens["refresh_token"])
+    told = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+    assert told["sub"] == sub
+    assert (await signins.userinfo(tokens["access_token"])).json()["sub"] == sub
+    for name in ("access_token", "refresh_token"):
+        assert (await signins.introspect(app, tokens[name]))["sub"] == sub

@@ -131,7 +131,9 @@ async def _within(
 ) -> Answer | AuthRequest:
     """Answer a person whose session may satisfy the request."""
     params = wanted.params
-    if "select_account" in params.prompt and params.organization_id is None:
+    # In modular mode every request says for which organization it is.
+    may_choose = params.organization_id is None and not means.settings.is_modular
+    if "select_account" in params.prompt and may_choose:
         switched = await _switcher(call, wanted, session)
         if switched is not None:
             return switched

@@ -121,6 +121,8 @@ class AuthService:
                 self._means, call, begun, email=given.email, intent=intent
             )
             return pb.DiscoveryAuthMethodResponse(auth_method=self._provider(home, begun))
+        if self._settings.is_modular:
+            raise errors.Modular
         offered = await methods.offered(call.db, self._settings, intent)
         if not offered:
             # A passkey is added to an account, and never the start of one.
