@@ -59,7 +59,7 @@ def test_attributes_of_the_environment_are_a_schema_of_users():
 
 
 def told(attributes, prefix=""):
-    """Yield each attribute by its path, without what is only for people."""
+    """Yield each attribute by its path, without its description."""
     for one in attributes:
         path = f"{prefix}{one['name']}"
         yield (

@@ -1,4 +1,4 @@
-"""Resources: what is kept of those that providers send, and how they are answered."""
+"""Resources as providers send them: which parts are kept, and how they are answered."""
 
 from __future__ import annotations
 
@@ -273,7 +273,7 @@ NAMES = st.lists(
 
 
 def without_empty(value):
-    """Leave out what is without a value: it says nothing (RFC 7643 section 2.5)."""
+    """Leave out members without a value: they say nothing (RFC 7643 section 2.5)."""
     if isinstance(value, dict):
         inner = {name: without_empty(one) for name, one in value.items()}
         return {name: one for name, one in inner.items() if one not in (None, {}, [])}
