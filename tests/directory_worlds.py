@@ -169,15 +169,17 @@ class World:
             pass
 
 
-async def world(db: Database, domain: str = "acme.com") -> World:
+async def world(db: Database, domain: str = "acme.com", **members: Any) -> World:
     """A new organization that has proved a domain, with a directory."""
     call = Call(SYSTEM, db, "req_setup")
     organization = await organizations.create(call, region_code="US", display_name="Acme")
     await prove(db, organization.id, domain)
-    return await directory_of(db, organization, domain)
+    return await directory_of(db, organization, domain, **members)
 
 
-async def directory_of(db: Database, organization: Organization, domain: str) -> World:
+async def directory_of(
+    db: Database, organization: Organization, domain: str, **members: Any
+) -> World:
     """A directory of an organization that has proved this domain."""
     at = now()
     directory = Directory(
@@ -187,6 +189,7 @@ async def directory_of(db: Database, organization: Organization, domain: str) ->
         enabled=True,
         create_time=at,
         update_time=at,
+        **members,
     )
     made = World(db, organization, directory, domain)
     await made.insert(db, "directories", **directory.to_row())

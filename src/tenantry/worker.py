@@ -42,7 +42,7 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
 from tenantry.log import seldom
-from tenantry.tenants.directories import request_log, telling
+from tenantry.tenants.directories import provisioning, request_log, telling
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.memberships import invitations
@@ -118,7 +118,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("domains", look),
         Job("people of directories", telling.run),
         Job("lapsed sessions", lapsing.run),
-        Job("departures", functools.partial(departures.run, left=identities.forget)),
+        Job("departures", functools.partial(departures.run, left=_left)),
         Job("old sessions", _pruning(keep_sessions)),
         Job("logout notices", back_channel.run, back_channel.close, sends=True),
         Job("old API tokens", _pruning(api_tokens.prune)),
@@ -151,6 +151,12 @@ def _sealing(pump: Pump) -> Callable[[Session], Awaitable[float]]:
         return seconds
 
     return run
+
+
+async def _left(db: Session, user_id: str, organization_id: str, at: int) -> None:
+    """Tell the rooms that keep something of a member that one has left."""
+    await identities.forget(db, user_id, organization_id, at)
+    await provisioning.left(db, user_id, organization_id, at)
 
 
 def _signing() -> Sign:

@@ -8,13 +8,17 @@ import pytest
 from directory_worlds import prove, told, types, world
 from valid_events import assert_all_valid
 
+from tenantry.tenants.directories import provisioning
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import joining, leaving
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
 from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.user_attributes import service as attributes
+from tenantry.tenants.user_attributes.model import DIRECTORY
 from tenantry.tenants.users import service as users
 
+EXTENSIONS = "urn:ietf:params:scim:schemas:extension"
 RULES = Rules(invitation_days=15, block_disposable_emails=False, block_public_emails=False)
 INVITED = Terms(invite=True, inviter_email="boss@acme.com")
 
@@ -283,6 +287,15 @@ async def test_an_account_that_was_deleted_is_made_anew(acme, call):
     assert await acme.status("ada") == "ACTIVE"
 
 
+async def test_the_link_to_an_account_that_was_deleted_goes(acme, call, db):
+    ada, grace = await acme.create("ada"), await acme.create("grace")
+    await leaving.remove_user(call, users.Identity(ada.user_id), forced=True)
+    for person in (ada, grace):
+        await provisioning.left(db, person.user_id, acme.organization.id, 0)
+    assert (await acme.person("ada")).user_id is None
+    assert (await acme.person("grace")).user_id == grace.user_id
+
+
 async def test_a_member_that_was_removed_is_back_with_the_next_word_of_the_directory(acme, call):
     person = await acme.create("ada")
     await leaving.remove_member(
@@ -301,3 +314,30 @@ async def test_in_modular_mode_there_are_records_and_events_alone(acme, db):
     assert person.user_id is None
     assert await acme.user("ada") is None
     assert types(await told(db, since)) == ["user_created", "user_updated", "user_deleted"]
+
+
+async def test_custom_attributes_are_the_registered_ones_as_the_directory_maps_them(db, call):
+    acme = await world(db, attribute_mapping={"badge": "employeeNumber", "cost": "x.costs"})
+    for key in ("badge", "tier", "cost", "unknown"):
+        given = attributes.Given(
+            key=key, label=key, datatype="STRING", enabled=True, required=False
+        )
+        await attributes.create(call, DIRECTORY, given)
+    person = await acme.create(
+        "ada",
+        **{
+            f"{EXTENSIONS}:enterprise:2.0:User": {"employeeNumber": "7", "department": "R&D"},
+            f"{EXTENSIONS}:tenantry:2.0:User": {"Tier": "gold", "other": "no"},
+        },
+    )
+    await users.change(
+        call,
+        users.Identity(person.user_id),
+        {"profile": {"custom_attributes": {"badge": "0", "mine": "stays"}}},
+    )
+    await acme.change(person, title="Countess")
+    profile = (await acme.user("ada")).profile
+    assert profile["custom_attributes"] == {"badge": "7", "tier": "gold", "mine": "stays"}
+    after = (await told(db))[-1]["after"]
+    assert after["custom_attributes"] == {"badge": "7", "tier": "gold"}
+    assert (after["employee_id"], after["department"]) == ("7", "R&D")

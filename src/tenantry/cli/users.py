@@ -39,6 +39,7 @@ def erase(
         from tenantry.identity.auth_log import erasure as sign_ins
         from tenantry.identity.proofs.passwordless import service as passwordless
         from tenantry.identity.sessions import erasure as sessions
+        from tenantry.tenants.directories import erasure as directories
         from tenantry.tenants.users import erasure
 
         found = await erasure.find(call, key)
@@ -53,7 +54,10 @@ def erase(
         for address in sorted(found.person.addresses):
             await passwordless.forget(call.db, address)
         await sign_ins.forget(call.db, found.person.ids, found.person.addresses)
-        return named, await erasure.erase(call, found)
+        people, wider = await directories.find(call.db, found)
+        events = await erasure.erase(call, wider)
+        await directories.forget(call.db, people)
+        return named, events
 
     users, events = running.with_call(work)
     if as_json:

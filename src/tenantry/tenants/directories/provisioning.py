@@ -12,9 +12,13 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Text, bindparam, select, update
+
 from tenantry import email_addresses, errors, ids
 from tenantry.caller import Caller, Kind
+from tenantry.db.statements import Statement
 from tenantry.tenants.directories import profiles, reading, role_mapping, shown
+from tenantry.tenants.directories.model import directory_users
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import activity, joining
@@ -22,12 +26,14 @@ from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import reading as users_reading
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import ACTIVE, INACTIVE, User
+from tenantry.tenants.users.model import users as accounts
 from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.call import Call
+    from tenantry.db.engine import Session
     from tenantry.event import Event
     from tenantry.tenants.directories.model import Directory, DirectoryUser
     from tenantry.tenants.directories.reading import Around
@@ -36,6 +42,17 @@ if TYPE_CHECKING:
 PROVISION = "provision"
 
 _log = logging.getLogger(__name__)
+
+_USER_ID = bindparam("p_user_id", type_=Text)
+_ACCOUNT = Statement(select(accounts.c.id).where(accounts.c.id == _USER_ID))
+_UNLINK = Statement(
+    update(directory_users)
+    .where(
+        directory_users.c.organization_id == bindparam("organization_id", type_=Text),
+        directory_users.c.user_id == _USER_ID,
+    )
+    .values(user_id=None)
+)
 
 
 def caller_of(directory: Directory, *, is_modular: bool) -> Caller:
@@ -90,6 +107,16 @@ async def person_changed(
         return await _admit(call, directory, before, after, around, event, last)
     except errors.InvalidArgument as refusal:
         raise Fault(403, "", refusal.message) from None  # there is no free seat
+
+
+async def left(db: Session, user_id: str, organization_id: str, _at: int) -> None:
+    """Take a deleted account from the people that were linked to it; done again, as well.
+
+    The worker does so a moment later: a deletion that holds an organization's row may not wait for
+    one of a directory. Until then, the address says which account it is.
+    """
+    if await db.fetch_one(_ACCOUNT, p_user_id=user_id) is None:
+        await db.fetch_all(_UNLINK, p_user_id=user_id, organization_id=organization_id)
 
 
 def _of_same_address(before: DirectoryUser, after: DirectoryUser) -> DirectoryUser:

@@ -13,8 +13,11 @@ from typing import Any
 
 ADDRESS = "erased@erased.invalid"
 
-# These members of a user stay: all others are theirs.
-_KEPT = {"id", "create_time", "update_time", "last_login_time"}
+# These members of a user, or of a person in a directory, stay: all others are theirs.
+_KEPT = {
+    *("id", "create_time", "update_time", "last_login_time"),
+    *("organization_id", "active", "groups", "roles"),
+}
 _PROFILE_KEPT = {"id", "email_verified"}
 # These members are theirs in an object that names them by `user_id`.
 _OF_THEM = {

@@ -1,0 +1,113 @@
+"""Forgetting a person: nothing of them stays in a directory, but that there was somebody.
+
+The row stays, with its id and without an address: for the provider it is a resource that it may
+fill again, for it alone knows whether the person is still a customer's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Text, bindparam, case, delete, literal, or_, select, update
+
+from tenantry.db.schema import Json, json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.directories import request_log
+from tenantry.tenants.directories.model import DirectoryUser, directory_emails, directory_users
+from tenantry.tenants.directories.scim import resources
+from tenantry.tenants.users.blanking import Person
+from tenantry.tenants.users.model import users
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.db.engine import Session
+    from tenantry.tenants.users.erasure import Found
+
+_u, _e = directory_users.c, directory_emails.c
+_IDS, _ADDRESSES = (json_values(bindparam(name, type_=Text)) for name in ("ids", "addresses"))
+_FIND = Statement(
+    select(directory_users)
+    .where(
+        or_(
+            _u.user_id.in_(_IDS),
+            _u.email_key.in_(_ADDRESSES),
+            _u.id.in_(select(_e.directory_user_id).where(_e.email_key.in_(_ADDRESSES))),
+        )
+    )
+    .order_by(_u.id)
+)
+_OF_OTHERS = Statement(
+    select(users.c.email_key).where(users.c.email_key.in_(_ADDRESSES), users.c.id.not_in(_IDS))
+)
+_KEY = (
+    ("organization_id", bindparam("p_organization_id", type_=Text)),
+    ("directory_id", bindparam("p_directory_id", type_=Text)),
+)
+_ID = bindparam("p_id", type_=Text)
+_name = literal("erased-", Text).concat(_u.id)
+_BLANK = Statement(
+    update(directory_users)
+    .where(*(_u[name] == value for name, value in _KEY), _u.id == _ID)
+    .values(
+        user_name=_name,
+        user_name_key=_name,
+        external_id=None,
+        display_name_key="",
+        email="",
+        email_key="",
+        active=False,
+        document=bindparam("p_document", type_=Json),
+        user_id=None,
+        revision=_u.revision + 1,
+        update_time=case(
+            (_u.update_time >= bindparam("p_now", type_=BigInteger), _u.update_time + 1),
+            else_=bindparam("p_now", type_=BigInteger),
+        ),
+    )
+    .returning(_u.id)
+)
+_DELETE_ADDRESSES = Statement(
+    delete(directory_emails).where(
+        *(_e[name] == value for name, value in _KEY), _e.directory_user_id == _ID
+    )
+)
+
+
+async def find(db: Session, found: Found) -> tuple[list[DirectoryUser], Found]:
+    """Return a person as directories know them, and with the ids and addresses from there.
+
+    An address that is another user's stays that one's.
+    """
+    person = found.person
+    ids, addresses = set(person.ids), set(person.addresses)
+    rows = await db.fetch_all(_FIND, ids=to_json(sorted(ids)), addresses=to_json(sorted(addresses)))
+    people = [DirectoryUser.from_row(row) for row in rows]
+    for one in people:
+        addresses |= {one.email_key, *resources.addresses(one.document)} - {""}
+    others = await db.fetch_all(
+        _OF_OTHERS, ids=to_json(sorted(ids)), addresses=to_json(sorted(addresses))
+    )
+    addresses -= {row["email_key"] for row in others}
+    ids |= {one.id for one in people}
+    return people, replace(found, person=Person(frozenset(ids), frozenset(addresses)))
+
+
+async def forget(db: Session, people: Sequence[DirectoryUser]) -> None:
+    """Blank these people, their addresses, and the requests about them; done again, as well.
+
+    To be called at the end of an erasure: until then they are found by their addresses.
+    """
+    for one in people:
+        given = {
+            "p_organization_id": one.organization_id,
+            "p_directory_id": one.directory_id,
+            "p_id": one.id,
+        }
+        async with db.transaction() as held:
+            await request_log.erase(held, [one])
+            document = to_json({"userName": f"erased-{one.id}", "active": False})
+            await held.fetch_all(_BLANK, p_document=document, p_now=now(), **given)
+            await held.fetch_all(_DELETE_ADDRESSES, **given)
