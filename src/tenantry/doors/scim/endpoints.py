@@ -112,9 +112,7 @@ class Users:
         new: bool = False,
     ) -> list[dict[str, Any]]:
         """See `Endpoint.shown`."""
-        of: dict[str, list[Member]] = {}
-        if records and not new and selection.wants("groups"):
-            of = await groups.groups_of(x.call.db, x.directory, [user.id for user in records])
+        del new  # its groups are known: it has none
         return [
             resources.represent(
                 USER,
@@ -123,12 +121,12 @@ class Users:
                 meta=_meta(x, self, user),
                 groups=[
                     {
-                        "value": group.id,
-                        "$ref": f"{x.base}/Groups/{group.id}",
-                        "display": group.display,
+                        "value": group_id,
+                        "$ref": f"{x.base}/Groups/{group_id}",
+                        "display": name,
                         "type": "direct",
                     }
-                    for group in of.get(user.id, ())
+                    for group_id, name in user.groups or ()
                 ],
                 selection=selection,
             )

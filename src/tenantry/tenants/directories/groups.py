@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, and_, bindparam, delete, func, literal_column, select, update
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.event import Event
     from tenantry.tenants.directories.model import Directory
     from tenantry.tenants.directories.scim.patches import Operation
     from tenantry.tenants.directories.scim.resources import GroupPayload
@@ -325,10 +327,19 @@ async def _changed(
         columns = {} if document == before.document else resources.group_columns(document)
         count = before.member_count + len(moved.joined) - len(moved.left)
         after = revised(before, document=document, member_count=count, **columns)
-        await db.apply(_UPDATE, **prefixed(after.to_row()))
-        await role_mapping.group_changed(
-            held, directory, before, after, joined_ids=moved.joined, left_ids=moved.left
+        mean = partial(
+            role_mapping.group_changed,
+            *(held, directory, before, after),
+            joined_ids=moved.joined,
+            left_ids=moved.left,
         )
+        last: list[Event] = []
+        is_renamed = document != before.document  # then people's events have the new name
+        if not is_renamed:
+            await mean(last=last)
+        await db.apply(_UPDATE, *last, **prefixed(after.to_row()))
+        if is_renamed:
+            await mean()
     return Changed(after, moved.skipped)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, select, true
+from sqlalchemy import Text, and_, bindparam, select, true
 
-from tenantry.db.schema import json_values
+from tenantry.db.schema import json_list, json_rows, json_values
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
@@ -56,6 +56,16 @@ def key(directory: Directory) -> dict[str, str]:
     return {"organization_id": directory.organization_id, "directory_id": directory.id}
 
 
+def groups_of(user_id: ColumnElement[str]) -> ColumnElement[Any]:
+    """Return a person's groups as a column `groups`: id and name of each, as JSON."""
+    of_it = and_(*of_directory(directory_groups), _g.id == _m.directory_group_id)
+    found = select(json_rows(json_list(_g.id, _g.display_name))).join_from(
+        directory_members, directory_groups, of_it
+    )
+    found = found.where(*of_directory(directory_members), _m.directory_user_id == user_id)
+    return found.scalar_subquery().label("groups")
+
+
 def _held_directory() -> FromClause:
     # Others may refer to both meanwhile, and change them, but not delete them.
     organization = (
@@ -85,7 +95,7 @@ def of_held(table: Table) -> Select[Any]:
     )
 
 
-_HOLD_USER = Statement(of_held(directory_users).where(_u.id == ID))
+_HOLD_USER = Statement(of_held(directory_users).where(_u.id == ID).add_columns(groups_of(_u.id)))
 _HOLD_GROUP = Statement(of_held(directory_groups).where(_g.id == ID))
 _HOLD_USERS = Statement(
     of_held(directory_users).where(_u.id.in_(json_values(GIVEN))).order_by(_u.id)
@@ -121,7 +131,7 @@ async def hold_user(db: Session, directory: Directory, id_: str) -> DirectoryUse
     row = await db.fetch_one(_HOLD_USER, id=id_, **key(directory))
     if row is None:
         raise not_found(id_)
-    return DirectoryUser.from_row(row)
+    return DirectoryUser.with_groups(row)
 
 
 async def hold_group(db: Session, directory: Directory, id_: str) -> DirectoryGroup:

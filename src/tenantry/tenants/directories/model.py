@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from tenantry.db.rows import members, row_of
-from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.schema import Json, from_json, metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.db.tallies import Tally
 from tenantry.times import rfc3339
@@ -392,11 +392,19 @@ class DirectoryUser:
     revision: int = 1
     create_time: int
     update_time: int
+    # Id and name of each of its groups; no column, and None where they were not read.
+    groups: tuple[tuple[str, str], ...] | None = field(default=None, compare=False)
 
     @classmethod
     def from_row(cls, row: Row) -> DirectoryUser:
         """Return the person of one row."""
         return cls(**members(row, directory_users))
+
+    @classmethod
+    def with_groups(cls, row: Row) -> DirectoryUser:
+        """Return the person of one row, which has `groups` beside it (`holding.groups_of`)."""
+        groups = sorted((id_, name) for id_, name in from_json(row["groups"] or "[]"))
+        return cls(**members(row, directory_users), groups=tuple(groups))
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, and_, bindparam, func, select, true
 
 from tenantry.db import pages
-from tenantry.db.schema import from_json, json_list, json_rows
+from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.groups import Member
-from tenantry.tenants.directories.holding import DIRECTORY_ID, ORGANIZATION_ID, key, of_directory
+from tenantry.tenants.directories.holding import (
+    DIRECTORY_ID,
+    ORGANIZATION_ID,
+    groups_of,
+    key,
+    of_directory,
+)
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
     DirectoryUser,
@@ -120,16 +126,6 @@ _NAMES = Statement(
     .where(*of_directory(directory_groups))
     .order_by(_g.display_name_key, _g.id)
 )
-_groups_of_user = (
-    select(json_rows(json_list(_g.id, _g.display_name)))
-    .join_from(
-        directory_members,
-        directory_groups,
-        and_(*of_directory(directory_groups), _g.id == _m.directory_group_id),
-    )
-    .where(*of_directory(directory_members), _m.directory_user_id == _u.id)
-    .scalar_subquery()
-)
 
 
 @functools.cache
@@ -151,7 +147,7 @@ def _users(of_group: bool, updated: bool, direction: str) -> Statement:
     if updated:
         found = found.where(_u.update_time > _UPDATED_AFTER)
     counted = pages.counted(found) if updated else total.subquery("counted")
-    groups = _groups_of_user.label("groups")
+    groups = groups_of(_u.id)
     return _statement(directory_users, counted, found, identity, direction, groups)
 
 

@@ -23,6 +23,7 @@ from tenantry.tenants.directories import provisioning
 from tenantry.tenants.directories.holding import (
     GIVEN,
     ID,
+    groups_of,
     hold_groups_of,
     hold_names,
     hold_user,
@@ -94,7 +95,9 @@ _UPDATE_ALL = Statement(_update, _drop_addresses, _add_addresses)
 _DELETE = Statement(
     delete(directory_users).where(*_this).returning(_u.id), user_tally.one_less(*_p_key[:2])
 )
-_GET = Statement(select(directory_users).where(*of_directory(directory_users), _u.id == ID))
+_GET = Statement(
+    select(directory_users, groups_of(_u.id)).where(*of_directory(directory_users), _u.id == ID)
+)
 _GROUPS_OF = Statement(
     select(_m.directory_group_id).where(
         *of_directory(directory_members), _m.directory_user_id == ID
@@ -187,7 +190,7 @@ async def get(db: Session, directory: Directory, id_: str) -> DirectoryUser:
     row = await db.fetch_one(_GET, id=id_, **key(directory))
     if row is None:
         raise not_found(id_)
-    return DirectoryUser.from_row(row)
+    return DirectoryUser.with_groups(row)
 
 
 async def replace(
@@ -324,6 +327,7 @@ def _new(db: Session, directory: Directory, document: Mapping[str, Any]) -> Dire
         document=document,
         create_time=at,
         update_time=at,
+        groups=(),
         **resources.columns(document),
     )
 

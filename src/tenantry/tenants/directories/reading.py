@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, and_, bindparam, select
 
 from tenantry import email_addresses
-from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
+from tenantry.db.schema import from_json, json_list, json_rows, json_values, one_of, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import (
     DirectoryUser,
@@ -135,7 +135,6 @@ _BY_ADDRESS = _of_person(users.c.email_key == bindparam("key", type_=Text))
 _MAPPING = Statement(
     select(*_of_organization, _decided, _creator).where(organizations.c.id == _ORGANIZATION_ID)
 )
-_ids = json_values(bindparam("ids", type_=Text)).subquery("given_ids")
 _held = (
     select(json_rows(_h.role_id))
     .where(_h.organization_id == _m.organization_id, _h.user_id == _m.user_id)
@@ -146,7 +145,7 @@ _is_its_place = and_(_m.organization_id == _ORGANIZATION_ID, _m.user_id == _du.u
 _are_given = (
     _du.organization_id == _ORGANIZATION_ID,
     _du.directory_id == _DIRECTORY_ID,
-    _du.id.in_(select(_ids.c.value)),
+    one_of(_du.id, bindparam("ids", type_=Text)),
 )
 _STANDINGS = Statement(
     select(

@@ -68,11 +68,14 @@ async def group_changed(
     *,
     joined_ids: Collection[str] = (),
     left_ids: Collection[str] | None = (),
+    last: list[Event] | None = None,
 ) -> None:
     """Do what a change of a group means, and record its event and those of its people.
 
     Within a transaction, once group and members are written; but before a group is deleted, whose
-    members are read where ``left_ids`` is None. Events of many people are left to the worker.
+    members are read where ``left_ids`` is None. Events of many people are left to the worker. A few
+    that come last are added to ``last`` instead, for the statement that writes the group to record
+    them: then the members are written, and the group is not.
 
     Raises:
         errors.Busy: others changed the same at this moment.
@@ -94,7 +97,7 @@ async def group_changed(
         after=shown.group(after),
     )
     changed = dict.fromkeys((*joined_ids, *(left_ids or ())))
-    await _recompute(call, directory, _given_ids(changed), first=event)
+    await _recompute(call, directory, _given_ids(changed), first=event, last=last)
 
 
 async def roles_reassigned(
@@ -138,6 +141,7 @@ async def _recompute(
     first: Event | None = None,
     but: str = "",
     dropped: Collection[str] = (),
+    last: list[Event] | None = None,
 ) -> None:
     """Give people the roles of their groups, some at a time, and tell of them."""
     db = call.db
@@ -155,7 +159,7 @@ async def _recompute(
             changes = await _change(call, mapping, standings, decided)
         told = [changes.get(id_) or Told(id_) for id_ in some]
         if is_first and len(told) <= telling.AT_ONCE:
-            await telling.tell(call, directory, mapping, told, first=first, but=but)
+            await telling.tell(call, directory, mapping, told, first=first, but=but, last=last)
         else:
             if is_first and first is not None:
                 await db.record(first)
@@ -163,7 +167,7 @@ async def _recompute(
             await asyncio.sleep(0)
         is_first = False
     if is_first and first is not None:
-        await db.record(first)
+        await telling.record(db, [first], last)
 
 
 async def _change(

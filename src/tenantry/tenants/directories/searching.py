@@ -18,9 +18,14 @@ from sqlalchemy import Text, and_, bindparam, func, literal_column, select, tupl
 from tenantry import errors
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import groups as groups_of_people
 from tenantry.tenants.directories.conditions import condition, narrowed
-from tenantry.tenants.directories.holding import DIRECTORY_ID, ORGANIZATION_ID, key, of_directory
+from tenantry.tenants.directories.holding import (
+    DIRECTORY_ID,
+    ORGANIZATION_ID,
+    groups_of,
+    key,
+    of_directory,
+)
 from tenantry.tenants.directories.marks import Marks
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
@@ -41,7 +46,6 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Row, Session
     from tenantry.tenants.directories.conditions import Narrowed, Shape
-    from tenantry.tenants.directories.groups import Member
     from tenantry.tenants.directories.model import Directory
     from tenantry.tenants.directories.scim.filters import Filter
 
@@ -148,7 +152,7 @@ async def users(db: Session, directory: Directory, query: Query) -> Found[Direct
             looked into; invalidCursor, the cursor is not of this list.
 
     """
-    return await _search(db, directory, query, directory_users, DirectoryUser.from_row)
+    return await _search(db, directory, query, directory_users, DirectoryUser.with_groups)
 
 
 async def groups(db: Session, directory: Directory, query: Query) -> Found[DirectoryGroup]:
@@ -309,21 +313,13 @@ class _Search(Generic[_R]):
         """Look into documents; return what each found one is sorted by, and its id."""
         query = self.query
         matches = filters.matcher(query.filter) if query.filter else None
-        with_groups = self.table is directory_users and "groups" in str(query.filter)
         statement = _page(self.table.name, self.narrowed.shape, _Order(), "forward")
         after, until = "", time.perf_counter() + _SHARE_SECONDS
         while True:
             rows = await self.db.fetch_all(statement, take=_AT_ONCE, after0=after, **self.params)
-            of_people: dict[str, list[Member]] = {}
-            if with_groups and rows:
-                ids = [row["id"] for row in rows]
-                of_people = await groups_of_people.groups_of(self.db, self.directory, ids)
             for row in rows:
                 one = record(row)
                 resource = _resource(one)
-                if one.id in of_people:
-                    shown = [{"value": g.id, "display": g.display} for g in of_people[one.id]]
-                    resource["groups"] = shown
                 if matches is None or matches(resource):
                     place: tuple[Any, ...] = _sorted_by(query.sort_by, resource)
                     yield (place, one.id), one.id
@@ -350,6 +346,7 @@ def _resource(one: DirectoryUser | DirectoryGroup) -> dict[str, Any]:
     resource = {**one.document, "id": one.id, "meta": meta}
     if isinstance(one, DirectoryUser):
         resource["active"] = one.active
+        resource["groups"] = [{"value": id_, "display": name} for id_, name in one.groups or ()]
     return resource
 
 
@@ -403,7 +400,8 @@ def _page(table_name: str, shape: Shape | None, order: _Order, way: str) -> Stat
         if way == "skip":
             keys = keys.where(order.behind(table, backward=False))
         few = keys.offset(bindparam("skip")).limit(take).subquery("few")
-        page = select(table).where(*of_directory(table)).join(few, few.c.id == table.c.id)
+        page = select(table, *_beside(table, table.c.id)).where(*of_directory(table))
+        page = page.join(few, few.c.id == table.c.id)
         return Statement(page.order_by(*order.by(table)))
     found = select(table).where(*of_directory(table), condition(table, shape))
     if way != "first":
@@ -411,7 +409,13 @@ def _page(table_name: str, shape: Shape | None, order: _Order, way: str) -> Stat
     # Planned for as few: for a number that it does not know, PostgreSQL takes a tenth of the table.
     found = found.order_by(*order.by(table, backward=backward))
     few = found.limit(literal_column(str(MOST + 1))).subquery("few")
-    return Statement(select(few).order_by(*order.by(few, backward=backward)).limit(take))
+    page = select(few, *_beside(table, few.c.id)).order_by(*order.by(few, backward=backward))
+    return Statement(page.limit(take))
+
+
+def _beside(table: Table, id_: ColumnElement[str]) -> list[ColumnElement[Any]]:
+    """Return the columns that are read beside a row: of a person the groups."""
+    return [groups_of(id_)] if table is directory_users else []
 
 
 def _found(table: Table, shape: Shape | None) -> Select[Any]:
@@ -438,4 +442,5 @@ def _few(table_name: str, shape: Shape | None) -> Statement:
 def _by_id(table_name: str) -> Statement:
     table = _TABLES[table_name]
     given = json_values(bindparam("given", type_=Text))
-    return Statement(select(table).where(and_(*of_directory(table), table.c.id.in_(given))))
+    found = select(table, *_beside(table, table.c.id))
+    return Statement(found.where(and_(*of_directory(table), table.c.id.in_(given))))

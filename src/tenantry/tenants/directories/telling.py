@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tenantry.tenants.roles.catalogue import HeldRole
 
 AT_ONCE = 100  # people of whom a change tells itself, and of one row for the worker
+_FEW = 3  # events that another statement may record: each number of them is one of its own
 IDLE_SECONDS = 0.5
 _WORD = "changes of directories"
 
@@ -95,10 +96,12 @@ async def tell(
     *,
     first: Event | None = None,
     but: str = "",
+    last: list[Event] | None = None,
 ) -> None:
     """Record ``first``, and then the events of people as they are now; in a transaction.
 
-    Their memberships' events come before their own. ``but`` is a group that is about to go.
+    Their memberships' events come before their own. ``but`` is a group that is about to go. A few
+    events are added to ``last`` instead, if it is given.
     """
     events = [] if first is None else [first]
     events += await _of_roles(call, mapping.organization, told)
@@ -112,7 +115,15 @@ async def tell(
             attributes=mapping.attributes,
         )
         events.append(shown.event(call, directory, "user_updated", before=None, after=content))
-    await call.db.record_all(events)
+    await record(call.db, events, last)
+
+
+async def record(db: Session, events: list[Event], last: list[Event] | None) -> None:
+    """Record these events, or add them to ``last`` where they are few enough for a statement."""
+    if last is not None and len(events) <= _FEW:
+        last += events
+    else:
+        await db.record_all(events)
 
 
 async def roles_changed(call: Call, organization: Organization, told: Mapping[str, Told]) -> None:
