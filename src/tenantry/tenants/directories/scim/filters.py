@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import orjson
 
 from tenantry.tenants.directories.scim.faults import Fault, shown
+from tenantry.tenants.directories.scim.records import Record
 from tenantry.tenants.directories.scim.schemas import (
     Attribute,
     AttributePath,
@@ -48,8 +49,8 @@ _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+@dataclass(slots=True, eq=False, repr=False)
+class Compare(Record):
     """A comparison; ``ne`` is true where ``eq`` is not, so where there is no value too."""
 
     path: AttributePath
@@ -61,8 +62,8 @@ class Compare:
         return f"{self.path} {self.op} {orjson.dumps(self.value).decode()}"
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+@dataclass(slots=True, eq=False, repr=False)
+class Present(Record):
     """An attribute has a value (``pr``)."""
 
     path: AttributePath
@@ -72,8 +73,8 @@ class Present:
         return f"{self.path} pr"
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+@dataclass(slots=True, eq=False, repr=False)
+class And(Record):
     """All of two or more filters."""
 
     parts: tuple[Filter, ...]
@@ -83,8 +84,8 @@ class And:
         return " and ".join(f"({p})" if isinstance(p, And | Or) else str(p) for p in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+@dataclass(slots=True, eq=False, repr=False)
+class Or(Record):
     """Any of two or more filters."""
 
     parts: tuple[Filter, ...]
@@ -94,8 +95,8 @@ class Or:
         return " or ".join(f"({p})" if isinstance(p, Or) else str(p) for p in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+@dataclass(slots=True, eq=False, repr=False)
+class Not(Record):
     """The opposite of a filter."""
 
     part: Filter
@@ -105,8 +106,8 @@ class Not:
         return f"not ({self.part})"
 
 
-@dataclass(frozen=True, slots=True)
-class ValuePath:
+@dataclass(slots=True, eq=False, repr=False)
+class ValuePath(Record):
     """One value of an attribute for which a filter of its sub-attributes holds."""
 
     path: AttributePath

@@ -20,6 +20,7 @@ from tenantry.tenants.directories.scim.filters import (
     matcher,
 )
 from tenantry.tenants.directories.scim.places import Place
+from tenantry.tenants.directories.scim.records import Record
 from tenantry.tenants.directories.scim.resources import (
     checked,
     document_of,
@@ -56,8 +57,8 @@ _OPS = {"add", "remove", "replace"}
 Step: TypeAlias = tuple[Literal["add", "remove", "replace", "clear"], list[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+@dataclass(slots=True, eq=False, repr=False)
+class Operation(Record):
     """One operation: "add", "remove" or "replace"; without a path it is about the resource."""
 
     op: str
@@ -65,8 +66,8 @@ class Operation:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class GroupPatch:
+@dataclass(slots=True, eq=False, repr=False)
+class GroupPatch(Record):
     """A patch of a group: changes of its document, and steps with its members, in order.
 
     A step is an "add", "remove" or "replace" with ids, or a "clear".
@@ -349,7 +350,7 @@ def _single(op: str, place: Place, target: dict[str, Any], value: object) -> Non
     _set(target, place.name, new)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Selected:
     """Values of an attribute, and those of them that a path selects."""
 

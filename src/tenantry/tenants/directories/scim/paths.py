@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.directories.scim.filters import Reader
+from tenantry.tenants.directories.scim.records import Record
 from tenantry.tenants.directories.scim.schemas import AttributePath, attribute_path
 
 if TYPE_CHECKING:
     from tenantry.tenants.directories.scim.filters import Filter
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+@dataclass(slots=True, eq=False, repr=False)
+class Path(Record):
     """An attribute of a schema, its values that a filter holds for, and a sub-attribute of these.
 
     The schema is None for attributes of core schemas; an empty name is a whole extension. Names

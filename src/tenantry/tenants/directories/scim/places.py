@@ -25,7 +25,7 @@ _COMMON = {one.name.casefold(): one for one in COMMON}
 _SCHEMAS = _COMMON["schemas"]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Place:
     """Where in a document a value stands, and what we know of its attribute.
 

@@ -16,6 +16,7 @@ import orjson
 from tenantry import email_addresses, errors, times
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.directories.scim.places import Place
+from tenantry.tenants.directories.scim.records import Record
 from tenantry.tenants.directories.scim.schemas import GROUP, MEMBERS, USER, fold
 from tenantry.tenants.directories.scim.selections import USUAL
 from tenantry.tenants.directories.scim.values import invalid, member_ids
@@ -30,8 +31,8 @@ LARGEST = 64 << 10  # bytes of a document as JSON
 MOST_EXTENSIONS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class GroupPayload:
+@dataclass(slots=True, eq=False, repr=False)
+class GroupPayload(Record):
     """A group that was sent: its document, and the ids of its members; None without members."""
 
     document: dict[str, Any]

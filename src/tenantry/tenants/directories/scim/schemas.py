@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
+from tenantry.tenants.directories.scim.records import Record
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -33,7 +35,7 @@ def fold(text: str) -> str:
     return normalize("NFC", normalize("NFC", text).casefold())
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Attribute:
     """One attribute with its characteristics (RFC 7643 section 7).
 
@@ -64,7 +66,7 @@ class Attribute:
         return self._names.get(name) or self._names.get(name.casefold())
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Schema:
     """Attributes under one URN (RFC 7643 section 7)."""
 
@@ -83,8 +85,8 @@ class Schema:
         return self._names.get(name) or self._names.get(name.casefold())
 
 
-@dataclass(frozen=True, slots=True)
-class AttributePath:
+@dataclass(slots=True, eq=False, repr=False)
+class AttributePath(Record):
     """An attribute, and maybe one of its sub-attributes (RFC 7644 section 3.10).
 
     Attributes of core schemas and those of all resources have no schema. A name that we know is in

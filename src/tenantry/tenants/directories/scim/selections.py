@@ -17,7 +17,7 @@ MOST_NAMES = 200
 _Names: TypeAlias = "dict[str, _Names | None]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Selection:
     """The part of a resource that an answer has: named attributes, or all but excluded ones."""
 
