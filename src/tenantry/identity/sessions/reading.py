@@ -26,25 +26,27 @@ _s, _o, _c, _m = sessions.c, session_organizations.c, session_clients.c, members
 
 # Spelled out: the index of lapse times is only for this status, and a parameter could be any.
 IS_ACTIVE = _s.status == literal_column(f"'{ACTIVE}'")
-
-
-def has_place(organization_id: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether the person of a session is a member there; of no organization, whether there is one.
-
-    That is asked with the session, for the worker ends those of departed people a moment later.
-    """
-    membership = exists().where(
-        _m.organization_id == organization_id,
+# Not ended, not lapsed, and of a person still a member of its organization. That is asked here, for
+# the worker ends the sessions of departed people a moment later.
+IS_LIVE = (
+    IS_ACTIVE
+    & (_s.lapse_time > NOW)
+    & exists()
+    .where(
+        _m.organization_id == _s.organization_id,
         _m.user_id == _s.user_id,
         _m.status == literal_column(f"'{MEMBER}'"),
     )
-    person = exists().where(users.c.id == _s.user_id)
-    is_alone = organization_id == literal_column(f"'{NO_ORGANIZATION}'")
-    return membership.correlate(sessions) | (is_alone & person.correlate(sessions))
-
-
-# Not ended, not lapsed, and of a person that is where it is signed in.
-IS_LIVE = IS_ACTIVE & (_s.lapse_time > NOW) & has_place(_s.organization_id)
+    .correlate(sessions)
+)
+IS_THERE = exists().where(users.c.id == _s.user_id).correlate(sessions)
+# The same of a person in no organization. By itself: few are, and the other one stays simple.
+IS_LIVE_ALONE = (
+    IS_ACTIVE
+    & (_s.lapse_time > NOW)
+    & (_s.organization_id == literal_column(f"'{NO_ORGANIZATION}'"))
+    & IS_THERE
+)
 
 _organizations = (
     select(json_rows(json_list(_o.create_time, _o.organization_id)))

@@ -27,6 +27,7 @@ from tenantry.db.statements import Statement
 from tenantry.identity.sessions import devices, ending
 from tenantry.identity.sessions.model import (
     ACTIVE,
+    NO_ORGANIZATION,
     REVOKED,
     Session,
     session_clients,
@@ -36,11 +37,14 @@ from tenantry.identity.sessions.model import (
 from tenantry.identity.sessions.reading import (
     IS_ACTIVE,
     IS_LIVE,
+    IS_LIVE_ALONE,
+    IS_THERE,
     NOW,
-    has_place,
     sessions_with_places,
 )
 from tenantry.tenants.users import service as users
+from tenantry.tenants.users.model import ACTIVE as MEMBER
+from tenantry.tenants.users.model import memberships
 from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
@@ -83,49 +87,69 @@ _absolute_expire_time = _earlier(
 )
 _given_time = bindparam("p_auth_time", type_=BigInteger)
 _given_amr = bindparam("p_amr", type_=Json)
-_may_enter = (_s.id == _ID) & IS_ACTIVE & (_s.lapse_time > NOW) & has_place(_ORGANIZATION_ID)
-_enter = (
-    update(sessions)
-    .where(_may_enter)
-    .values(
-        organization_id=_ORGANIZATION_ID,
-        update_time=NOW,
-        last_active_time=NOW,
-        absolute_expire_time=_absolute_expire_time,
-        idle_minutes=_idle_minutes,
-        idle_expire_time=_idle_expire_time,
-        lapse_time=_earlier(_absolute_expire_time, _idle_expire_time),
-        digest=func.coalesce(bindparam("p_digest", type_=Text), _s.digest),
-        auth_time=func.coalesce(_given_time, _s.auth_time),
-        amr=func.coalesce(_given_amr, _s.amr),
+_is_member = (
+    select(memberships.c.id)
+    .where(
+        memberships.c.organization_id == _ORGANIZATION_ID,
+        memberships.c.user_id == _s.user_id,
+        memberships.c.status == MEMBER,
     )
-    .returning(sessions)
+    .correlate(sessions)
+    .exists()
 )
-# On PostgreSQL further changes are made also where the first one matches nothing.
-_entering = select(_s.id).where(_may_enter)
-_further_organization = insert_or_replace(session_organizations).from_select(
-    ["session_id", "organization_id", "custom_claims", "create_time"],
-    _entering.with_only_columns(_s.id, _ORGANIZATION_ID, _CLAIMS, NOW),
-)
-_keep_claims = _further_organization.on_conflict_do_nothing()
-_replace_claims = _further_organization.on_conflict_do_update(
-    index_elements=[_o.session_id, _o.organization_id],
-    set_={"custom_claims": _further_organization.excluded.custom_claims},
-)
-_further_client = (
-    insert_or_replace(session_clients)
-    .from_select(
-        ["session_id", "client_id", "organization_id", "create_time"],
-        _entering.with_only_columns(_s.id, _CLIENT_ID, _ORGANIZATION_ID, NOW).where(
-            _CLIENT_ID.is_not(None)
-        ),
+
+
+def _enter(place: ColumnElement[bool], *, with_claims: bool) -> Statement:
+    """Return the statement that lets a session into a place, which its person has to have."""
+    may_enter = (_s.id == _ID) & IS_ACTIVE & (_s.lapse_time > NOW) & place
+    enter = (
+        update(sessions)
+        .where(may_enter)
+        .values(
+            organization_id=_ORGANIZATION_ID,
+            update_time=NOW,
+            last_active_time=NOW,
+            absolute_expire_time=_absolute_expire_time,
+            idle_minutes=_idle_minutes,
+            idle_expire_time=_idle_expire_time,
+            lapse_time=_earlier(_absolute_expire_time, _idle_expire_time),
+            digest=func.coalesce(bindparam("p_digest", type_=Text), _s.digest),
+            auth_time=func.coalesce(_given_time, _s.auth_time),
+            amr=func.coalesce(_given_amr, _s.amr),
+        )
+        .returning(sessions)
     )
-    .on_conflict_do_nothing()
-)
-# By whether the claims are given.
+    # On PostgreSQL further changes are made also where the first one matches nothing.
+    entering = select(_s.id).where(may_enter)
+    organization = insert_or_replace(session_organizations).from_select(
+        ["session_id", "organization_id", "custom_claims", "create_time"],
+        entering.with_only_columns(_s.id, _ORGANIZATION_ID, _CLAIMS, NOW),
+    )
+    if with_claims:
+        organization = organization.on_conflict_do_update(
+            index_elements=[_o.session_id, _o.organization_id],
+            set_={"custom_claims": organization.excluded.custom_claims},
+        )
+    else:
+        organization = organization.on_conflict_do_nothing()
+    client = (
+        insert_or_replace(session_clients)
+        .from_select(
+            ["session_id", "client_id", "organization_id", "create_time"],
+            entering.with_only_columns(_s.id, _CLIENT_ID, _ORGANIZATION_ID, NOW).where(
+                _CLIENT_ID.is_not(None)
+            ),
+        )
+        .on_conflict_do_nothing()
+    )
+    return Statement(enter, organization, client)
+
+
+# By whether it is no organization, and whether the claims are given.
 _ENTER = {
-    False: Statement(_enter, _keep_claims, _further_client),
-    True: Statement(_enter, _replace_claims, _further_client),
+    (is_alone, with_claims): _enter(place, with_claims=with_claims)
+    for is_alone, place in ((False, _is_member), (True, IS_THERE))
+    for with_claims in (False, True)
 }
 _AUTHENTICATED = Statement(
     update(sessions)
@@ -133,10 +157,13 @@ _AUTHENTICATED = Statement(
     .values(auth_time=NOW, update_time=NOW)
     .returning(_s.id)
 )
-_FIND_BY_SECRET = Statement(
-    sessions_with_places().where(_s.digest == bindparam("p_digest", type_=Text), IS_LIVE)
-)
-_FIND_LIVE = Statement(sessions_with_places().where(_s.id == _ID, IS_LIVE))
+# Of an organization first: nearly all are.
+_LIVE = (IS_LIVE, IS_LIVE_ALONE)
+_FIND_BY_SECRET = [
+    Statement(sessions_with_places().where(_s.digest == bindparam("p_digest", type_=Text), is_live))
+    for is_live in _LIVE
+]
+_FIND_LIVE = [Statement(sessions_with_places().where(_s.id == _ID, is_live)) for is_live in _LIVE]
 _FIND = Statement(sessions_with_places().where(_s.id == _ID))
 _ACTIVE_OF_USER = Statement(
     select(_s.id)
@@ -235,7 +262,7 @@ async def enter(
     """
     at = now()
     row = await call.db.apply(
-        _ENTER[custom_claims is not None],
+        _ENTER[organization_id == NO_ORGANIZATION, custom_claims is not None],
         p_id=session.id,
         p_organization_id=organization_id,
         p_client_id=client_id,
@@ -289,14 +316,22 @@ async def find(db: engine.Session, secret: str) -> Session | None:
     """Return the live session whose cookie has this secret."""
     if not secret:
         return None
-    row = await db.fetch_one(_FIND_BY_SECRET, p_digest=vault.digest(secret), p_now=now())
-    return Session.from_row(row) if row else None
+    return await _first_of(db, _FIND_BY_SECRET, p_digest=vault.digest(secret))
 
 
 async def find_live(db: engine.Session, session_id: str) -> Session | None:
     """Return a session that has not ended, and whose person still is where it is signed in."""
-    row = await db.fetch_one(_FIND_LIVE, p_id=session_id, p_now=now())
-    return Session.from_row(row) if row else None
+    return await _first_of(db, _FIND_LIVE, p_id=session_id)
+
+
+async def _first_of(
+    db: engine.Session, statements: Sequence[Statement], **params: str
+) -> Session | None:
+    for statement in statements:
+        row = await db.fetch_one(statement, **params, p_now=now())
+        if row is not None:
+            return Session.from_row(row)
+    return None
 
 
 async def get(call: Call, session_id: str) -> Session:
