@@ -49,6 +49,7 @@ from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import (
     client_settings_pb,
+    directory_requests_pb,
     interceptor_secrets_pb,
     sign_ins_pb,
     single_sign_on_pb,
@@ -361,6 +362,10 @@ class Api:
     @property
     def connections(self) -> Service:
         return Service(self, connections_pb.desc().services[0])
+
+    @property
+    def directory_requests(self) -> Service:
+        return Service(self, directory_requests_pb.desc().services[0])
 
     @property
     def directories(self) -> Service:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty, Struct
 
-from tenantry import structs
+from tenantry import ids, structs
 from tenantry.db.pages import DEFAULT_SIZE
 from tenantry.db.schema import to_json
 from tenantry.gen.scalekit.v1.directories import directories_pb as pb
+from tenantry.gen.tenantry.v1 import directory_requests_pb as requests_pb
 from tenantry.tenants.directories import (
     changing,
     listing,
     paging,
     registry,
+    request_log,
     role_assignments,
     secrets,
 )
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         Secret,
     )
     from tenantry.tenants.directories.paging import Listed
+    from tenantry.tenants.directories.request_log import DirectoryRequest
 
 MOST_LISTED = 30  # of the contract
 _DAY, _HOUR = 24 * 3600, 3600  # seconds
@@ -266,6 +269,28 @@ class DirectoryService:
         return message
 
 
+class DirectoryRequestService:
+    """One async method per rpc."""
+
+    async def list_directory_requests(
+        self, request: requests_pb.ListDirectoryRequestsRequest, call: Call
+    ) -> requests_pb.ListDirectoryRequestsResponse:
+        directory = await registry.get(call, request.organization_id, request.directory_id)
+        page = await request_log.listing(
+            call.db,
+            directory,
+            failed=request.failed,
+            resource_id=request.resource_id,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return requests_pb.ListDirectoryRequestsResponse(
+            requests=[_request(one) for one in page.items],
+            next_page_token=page.next_page_token,
+            prev_page_token=page.prev_page_token,
+        )
+
+
 def _user(one: Listed, *, detail: bool) -> pb.DirectoryUser:
     user = one.user
     name = user.document.get("name") or {}
@@ -336,3 +361,26 @@ def _secret(secret: Secret) -> pb.Secret:
     if secret.last_used_time is not None:
         message.last_used_time = timestamp(secret.last_used_time)
     return message
+
+
+def _request(one: DirectoryRequest) -> requests_pb.DirectoryRequest:
+    # A request that found nobody is kept under the name that it asked for, which is no id.
+    found = (one.resource_id or "").startswith((ids.DIRECTORY_USER, ids.DIRECTORY_GROUP))
+    return requests_pb.DirectoryRequest(
+        id=one.id,
+        create_time=timestamp(one.create_time),
+        method=one.method,
+        path=one.path,
+        query=one.query,
+        user_agent=one.user_agent,
+        request_id=one.request_id,
+        status=one.status,
+        milliseconds=one.milliseconds,
+        error=one.error,
+        resource_id=(one.resource_id or "") if found else "",
+        payload=None if one.payload is None else Struct.from_json(to_json(one.payload)),
+        skipped=[
+            requests_pb.SkippedPart(member=part.get("member", ""), reason=part["reason"])
+            for part in one.skipped or ()
+        ],
+    )
