@@ -63,6 +63,7 @@ def test_a_filter_is_read_and_written(text):
         *('emails[type eq "a"].value', "a[b[c pr]]", "1a pr", "a.b.c pr", "active gt true"),
         *("active co true", "title gt null", 'meta.created gt "yesterday"', "title eq 1e400"),
         *('title eq "\\ud800"', 'title eq "\\u0000"', 'title eq "\0"', 'title eq "\ud800"'),
+        *("emails.value[type pr]", "emails[emails.value pr]", f"emails[{CORE}:userName pr]"),
         *("title eq 01", 'x509Certificates.value lt "a"', f'{CORE} eq "x"', "title eq [1]"),
         *("(" * 21 + "title pr" + ")" * 21, " or ".join(["title pr"] * 201), "a" * 10_001),
     ],
@@ -72,3 +73,58 @@ def test_another_text_is_refused(text):
         filters.parse(text)
     assert (refused.value.status, refused.value.scim_type) == (400, "invalidFilter")
     assert refused.value.detail.startswith("The filter ")
+
+
+RESOURCE = {
+    "schemas": [CORE, ENTERPRISE],
+    "id": "diruser_1",
+    "userName": "Ann",
+    "externalId": "Ab",
+    "active": True,
+    "nickName": "re\u0301sume\u0301",
+    "emails": [{"value": "a@x.com", "type": "work"}, {"value": "b@x.com", "primary": True}],
+    "meta": {"lastModified": "2026-01-01T00:00:00Z"},
+    "urn:x:y:2.0:User": {"Level": 7, "flags": ["A", "b"], "deep": {"In": "x"}, "on": False},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('userName eq "ANN"', True),
+        ('externalId eq "AB"', False),
+        ('id eq "DIRUSER_1"', False),
+        ('nickName eq "R\u00c9SUM\u00c9"', True),
+        ("title eq null", True),
+        ("title ne null", False),
+        ("userName eq null", False),
+        ("emails ne null", True),
+        ('title ne "x"', True),
+        ('not (title eq "x")', True),
+        ('emails.value ne "a@x.com"', False),
+        ('emails[value ne "a@x.com"]', True),
+        ('emails[type eq "work"].value eq "b@x.com"', False),
+        ('emails[type eq "work"].value pr', True),
+        ("emails[not (type pr)].primary eq true", True),
+        ("emails.primary eq true", True),
+        ("emails.display pr", False),
+        ("name pr", False),
+        ('schemas eq "' + ENTERPRISE + '"', True),
+        (f"{ENTERPRISE} pr", False),
+        ("urn:x:y:2.0:user:LEVEL ge 7", True),
+        ("urn:x:y:2.0:User:level lt 7.5", True),
+        ('urn:x:y:2.0:User:level eq "7"', False),
+        ('urn:x:y:2.0:User:flags eq "B"', True),
+        ('urn:x:y:2.0:User:flags[value sw "a"]', True),
+        ('urn:x:y:2.0:User:deep.in eq "X"', True),
+        ("urn:x:y:2.0:User:on eq false", True),
+        ("urn:x:y:2.0:User:on eq 0", False),
+        ("urn:x:y:2.0:User pr", True),
+        ('meta.lastModified eq "2026-01-01T01:00:00+01:00"', True),
+        ('meta.lastModified gt "2025-12-31T23:59:59"', True),
+        ('unknown eq "x"', False),
+        ('userName gt "ANM" and userName lt "ANO"', True),
+    ],
+)
+def test_a_filter_holds_for_a_resource(text, expected):
+    assert filters.matches(filters.parse(text), RESOURCE) is expected

@@ -31,6 +31,7 @@ def patched(sent, document=USER):
 
 
 def op(name, path=None, value=None):
+    """Return an operation."""
     return {"op": name, **({} if path is None else {"path": path}), "value": value}
 
 
@@ -68,11 +69,105 @@ def op(name, path=None, value=None):
         ([op("Replace", "displayName", [{"$ref": None, "value": "U"}])], {"displayName": "U"}),
         ([op("replace", None, {"id": "diruser_1", "nickName": "n"})], {"nickName": "n"}),
         ([op("add", "urn:x:y:2.0:User:Tag", "1")], {"urn:x:y:2.0:User": {"Tag": "1"}}),
+        (
+            [op("replace", None, {'emails[type eq "work"].value': "n@x.com"})],
+            {"emails": [{"type": "work", "value": "n@x.com"}]},
+        ),
+        (
+            [op("replace", None, {ENTERPRISE: {"department": "d"}})],
+            {ENTERPRISE: {"manager": {"value": "1"}, "department": "d"}},
+        ),
+        ([op("replace", ENTERPRISE, {"MANAGER": None, "other": 1})], {ENTERPRISE: None}),
+        ([op("replace", ENTERPRISE, None)], {ENTERPRISE: None}),
+        (
+            [op("replace", "name", {"givenName": None, "middleName": "M"})],
+            {"name": {"familyName": "Lee", "middleName": "M"}},
+        ),
+        ([op("replace", "name", "")], {"name": None}),
+        ([op("remove", "name.givenName"), op("remove", "name.familyName")], {"name": None}),
+        ([op("add", "unknown", "x"), op("add", None, {"unknown": "x", "groups": []})], {}),
+        ([op("add", "schemas", ["x"])], {}),
     ],
 )
 def test_what_providers_send_is_done(sent, changed):
     after = patched(sent)
     expected = {**USER, **changed}
+    assert after == {name: value for name, value in expected.items() if value is not None}
+
+
+LISTED = {
+    "userName": "ann",
+    "emails": [
+        {"value": "a@x.com", "type": "work", "primary": True},
+        {"value": "b@x.com", "type": "home"},
+    ],
+    "addresses": [{"type": "work", "country": "DE"}],
+    "roles": [{"value": "r"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("sent", "changed"),
+    [
+        (op("Remove", "emails", [{"value": "A@x.com"}]), {"emails": LISTED["emails"][1:]}),
+        (op("Remove", "emails", [{"value": "a@x.com", "type": "home"}]), {}),
+        (op("Remove", "emails", [{}]), {}),
+        (op("Remove", "emails", []), {}),
+        (op("Remove", "emails"), {"emails": None}),
+        (op("Remove", "emails", ""), {"emails": None}),
+        (op("remove", 'emails[type eq "other"]'), {}),
+        (op("remove", 'emails[type eq "work"].value'), {"emails": LISTED["emails"][1:]}),
+        (op("replace", 'emails[type eq "work"].value', ""), {"emails": LISTED["emails"][1:]}),
+        (op("replace", 'emails[type eq "work"]', None), {"emails": LISTED["emails"][1:]}),
+        (op("replace", "emails", []), {"emails": None}),
+        (op("replace", "emails", {"value": "c@x.com"}), {"emails": [{"value": "c@x.com"}]}),
+        (
+            op("add", "emails", "A@x.com"),
+            {
+                "emails": [
+                    {"value": "A@x.com", "type": "work", "primary": True},
+                    LISTED["emails"][1],
+                ]
+            },
+        ),
+        (
+            op("add", "emails", {"value": "b@x.com", "primary": "true"}),
+            {
+                "emails": [
+                    {"value": "a@x.com", "type": "work", "primary": False},
+                    {"value": "b@x.com", "type": "home", "primary": True},
+                ]
+            },
+        ),
+        (
+            op("add", 'emails[type eq "home"].primary', "True"),
+            {
+                "emails": [
+                    {"value": "a@x.com", "type": "work", "primary": False},
+                    {"value": "b@x.com", "type": "home", "primary": True},
+                ]
+            },
+        ),
+        (
+            op("add", "addresses", [{"type": "work", "country": "DE"}, {"country": "FR"}]),
+            {"addresses": [{"type": "work", "country": "DE"}, {"country": "FR"}]},
+        ),
+        (op("remove", "addresses", {"country": "DE"}), {"addresses": None}),
+        (
+            op("add", "roles", [{"id": "1", "value": "R", "displayName": "x"}]),
+            {"roles": [{"value": "R"}]},
+        ),
+        (
+            op("add", 'roles[primary eq "True"].value', "n"),
+            {"roles": [{"value": "r"}, {"primary": True, "value": "n"}]},
+        ),
+        (op("add", "roles.type", "t"), {"roles": [{"value": "r", "type": "t"}]}),
+        (op("add", "ims.value", "t"), {"ims": [{"value": "t"}]}),
+    ],
+)
+def test_values_of_a_list_are_changed(sent, changed):
+    expected = {**LISTED, **changed}
+    after = patched([sent], document=LISTED)
     assert after == {name: value for name, value in expected.items() if value is not None}
 
 
@@ -88,6 +183,14 @@ def test_what_providers_send_is_done(sent, changed):
         (op("replace", "a b", ""), "invalidPath"),
         (op("replace", 'emails[type zz "work"]', ""), "invalidFilter"),
         (op("replace", "active", "maybe"), "invalidValue"),
+        (op("replace", 'title[value eq "x"]', "y"), "invalidPath"),
+        (op("replace", ENTERPRISE, "x"), "invalidValue"),
+        (op("add", 'emails[type eq "work"]', [{"value": "a"}, {"value": "b"}]), "invalidValue"),
+        (op("add", 'emails[type eq "work"]', {"type": "home"}), "invalidValue"),
+        (op("add", 'emails[type eq "work" or type eq "home"]', {"value": "a"}), "noTarget"),
+        (op("add", None, {"emails[": "x"}), "invalidFilter"),
+        (op("add", "meta.version", "x"), "mutability"),
+        (op("add", f"{ENTERPRISE}:manager.displayName", "x"), "mutability"),
     ],
 )
 def test_what_cannot_be_done_is_refused(sent, scim_type):
@@ -101,6 +204,13 @@ def test_what_cannot_be_done_is_refused(sent, scim_type):
     [
         ([op("Remove", "members", [{"$ref": None, "value": "u1"}])], [("remove", ["u1"])]),
         ([op("remove", 'members[value eq "u1"]')], [("remove", ["u1"])]),
+        (
+            [
+                op("remove", 'members[value eq "u1" or value eq "u2"]'),
+                op("remove", "members", "u3"),
+            ],
+            [("remove", ["u1", "u2", "u3"])],
+        ),
         ([op("Add", "Members", [{"value": "a"}, {"value": "b"}])], [("add", ["a", "b"])]),
         ([op("replace", "members", [{"value": "a"}])], [("replace", ["a"])]),
         ([op("replace", "members", [])], [("clear", [])]),

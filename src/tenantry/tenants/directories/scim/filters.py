@@ -487,8 +487,3 @@ def member(mapping: Mapping[str, Any], name: str) -> Any:
         folded = name.casefold()
         return next((value for key, value in mapping.items() if key.casefold() == folded), None)
     return found
-
-
-def values(path: AttributePath, resource: Mapping[str, Any]) -> list[Any]:
-    """Return all values of an attribute of a resource."""
-    return _reader(path)(resource)
