@@ -94,10 +94,12 @@ class _Drawing:
             if users
         ]
         of_environment = [role for role in roles if role["organization_id"] is None]
+        directories = [self.directory(one["id"]) for one in organizations if some(st.booleans())]
         content = [
             *(environment, *permissions, *of_environment, *scopes, *applications, *secrets),
             *(*attributes, *social),
             *(*lines, *users, *memberships, *identities, *tokens),
+            *(*directories, *self.of_directories(directories, users, roles)),
         ]
         return [*content, {"type": archive.END, "lines": len(content)}]
 
@@ -328,6 +330,108 @@ class _Drawing:
             for client in clients
             for _ in range(some(st.integers(0, 2)))
         ]
+
+    def directory(self, organization_id: str) -> dict[str, Any]:
+        some = self.draw
+        group = st.fixed_dictionaries({"external_id": NAME})
+        return {
+            "type": "directory",
+            "organization_id": organization_id,
+            "id": self.id("dir_"),
+            "name": some(TEXT),
+            "directory_type": some(st.sampled_from(["SCIM", "POLL"])),
+            "directory_provider": some(st.sampled_from(["OKTA", "DIRECTORY_PROVIDER_UNSPECIFIED"])),
+            "status": some(st.sampled_from(["DRAFT", "IN_PROGRESS", "COMPLETED"])),
+            "enabled": some(st.booleans()),
+            "attribute_mapping": some(PAIRS),
+            "context": some(st.none() | PAIRS),
+            "email": some(TEXT),
+            "groups_tracked": some(st.sampled_from(["ALL", "SELECTED"])),
+            "external_groups": some(st.lists(group, max_size=2)),
+            "last_sync_time": some(MAYBE_MOMENT),
+            **self.revised(),
+        }
+
+    def of_directories(
+        self,
+        directories: list[dict[str, Any]],
+        users: list[dict[str, Any]],
+        roles: list[dict[str, Any]],
+    ) -> list[dict[str, Any]]:
+        """All that directories have, table by table, in the order of the export."""
+        some = self.draw
+        secrets, people, groups, members, assignments = [], [], [], [], []
+        for directory in directories:
+            of = {"organization_id": directory["organization_id"], "directory_id": directory["id"]}
+            secrets += [self.directory_secret(of) for _ in range(some(st.integers(0, 2)))]
+            here = [self.directory_user(of, n, users) for n in range(some(st.integers(0, 3)))]
+            own = [self.directory_group(of) for _ in range(some(st.integers(0, 2)))]
+            people, groups = [*people, *here], [*groups, *own]
+            usable = [
+                one
+                for one in roles
+                if one["organization_id"] in {None, directory["organization_id"]}
+            ]
+            for group in own:
+                there = {**of, "directory_group_id": group["id"]}
+                members += [
+                    {"type": "directory_member", **there, "directory_user_id": person["id"]}
+                    for person in here
+                    if some(st.booleans())
+                ]
+                held = some(st.lists(st.sampled_from(usable), max_size=2, unique_by=_id))
+                assignments += [
+                    {"type": "directory_role_assignment", **there, "role_id": id_}
+                    for id_ in sorted(map(_id, held))
+                ]
+        return [*secrets, *people, *groups, *members, *assignments]
+
+    def directory_secret(self, of: dict[str, str]) -> dict[str, Any]:
+        some = self.draw
+        return {
+            "type": "directory_secret",
+            **of,
+            "id": self.id("sec_"),
+            "digest": f"digest-{self.number}",
+            "suffix": some(TEXT),
+            "status": some(st.sampled_from(["ACTIVE", "INACTIVE"])),
+            "create_time": some(MOMENT),
+            "expire_time": some(MAYBE_MOMENT),
+            "last_used_time": some(MAYBE_MOMENT),
+        }
+
+    def directory_user(
+        self, of: dict[str, str], number: int, users: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        some = self.draw
+        name, email = f"ada{number}", some(st.sampled_from(["", f"Ada.{number}@example.com"]))
+        document: dict[str, Any] = {"userName": name, "displayName": some(NAME)}
+        if email:
+            document["emails"] = [{"value": email, "type": "work"}]
+        return {
+            "type": "directory_user",
+            **of,
+            "id": self.id("diruser_"),
+            "user_name": name,
+            "external_id": some(st.none() | TEXT),
+            "email": email,
+            "active": some(st.booleans()),
+            "document": document,
+            "user_id": some(st.sampled_from([None, *map(_id, users)])),
+            **self.revised(),
+        }
+
+    def directory_group(self, of: dict[str, str]) -> dict[str, Any]:
+        name = self.draw(NAME)
+        return {
+            "type": "directory_group",
+            **of,
+            "id": self.id("dirgroup_"),
+            "display_name": name,
+            "external_id": self.draw(st.none() | TEXT),
+            "document": {"displayName": name},
+            **self.revised(),
+        }
 
     def api_token(self, organization_id: str, user_id: str | None) -> dict[str, Any]:
         some = self.draw

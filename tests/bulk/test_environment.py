@@ -30,7 +30,6 @@ from tenantry.identity.connections import reading
 from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.changes.moving import Box
 from tenantry.identity.connections.model import SECRET
-from tenantry.tenants.directories import model as _directories  # noqa: F401
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.users import search
@@ -51,10 +50,8 @@ LEFT_OUT = {
     *("connection_tests", "saml_key_pairs"),
     "app_connections",  # the applications that use them stay
     *("federation_requests", "seen_assertions", "federated_sessions"),  # over soon
-    *("directories", "directory_secrets", "directory_users", "directory_emails"),  # not yet
-    *("directory_groups", "directory_members", "directory_role_assignments"),  # not yet
-    *("directory_tallies", "directory_changes", "directory_requests"),  # made anew
-    "directory_polled",
+    *("directory_emails", "directory_tallies"),  # made from the others
+    *("directory_changes", "directory_requests", "directory_polled"),  # over soon
     *("passkeys", "totp_registrations", "recovery_codes", "interceptors"),  # sealed, or of its host
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others
     *("organizations_search_due", "users_search_due"),  # made from the others

@@ -5,15 +5,16 @@ are microseconds since 1970, UTC. The first line says what the file is, the last
 whole. The order of lines and members depends on nothing but the content, so two files are compared
 by their bytes.
 
-Secrets of clients and API tokens are in it as they are kept, by their digests: programs go on with
-what they have. Those of connections are sealed by the deployment's own key, so they are in it only
-where the writer gives a key for the file, and sealed by that one. Without it, a connection that
-needs a secret comes back incomplete, and is enabled again once it has one. Our key pairs for SAML
-belong to the deployment: identity providers that check our signatures read its metadata anew.
+Secrets of clients, of directories and API tokens are in it as they are kept, by their digests:
+programs go on with what they have. Those of connections are sealed by the deployment's own key, so
+they are in it only where the writer gives a key for the file, and sealed by that one. Without it, a
+connection that needs a secret comes back incomplete, and is enabled again once it has one. Our key
+pairs for SAML belong to the deployment: identity providers that check our signatures read its
+metadata anew.
 
 Not in it, because it belongs to the deployment or is over soon: management clients and their
 secrets, signing keys, revoked tokens and spent assertions, portal links and sessions, mail, replies
-that are kept, and the events of the past.
+that are kept, requests of directories, and the events of the past.
 """
 
 from __future__ import annotations
@@ -28,6 +29,15 @@ from tenantry.access.scopes.model import scopes
 from tenantry.db.records import named
 from tenantry.identity.connections.model import connections
 from tenantry.identity.federation.model import federated_identities
+from tenantry.tenants.directories import moving
+from tenantry.tenants.directories.model import (
+    directories,
+    directory_groups,
+    directory_members,
+    directory_role_assignments,
+    directory_secrets,
+    directory_users,
+)
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles.model import default_member_roles, permissions, roles
@@ -77,6 +87,14 @@ USER_ATTRIBUTE = Kind("user_attribute", user_attributes)
 # Social ones of the environment; or of an organization.
 CONNECTION = Kind("connection", connections, ids.CONNECTION, derived=("secret",))
 FEDERATED_IDENTITY = Kind("federated_identity", federated_identities)
+DIRECTORY = Kind("directory", directories, ids.DIRECTORY, derived=tuple(moving.OF_DIRECTORY))
+DIRECTORY_SECRET = Kind("directory_secret", directory_secrets, ids.CLIENT_SECRET)
+DIRECTORY_USER = Kind("directory_user", directory_users, ids.DIRECTORY_USER, derived=moving.OF_USER)
+DIRECTORY_GROUP = Kind(
+    "directory_group", directory_groups, ids.DIRECTORY_GROUP, derived=moving.OF_GROUP
+)
+DIRECTORY_MEMBER = Kind("directory_member", directory_members)
+DIRECTORY_ROLE_ASSIGNMENT = Kind("directory_role_assignment", directory_role_assignments)
 KINDS = {
     kind.type: kind
     for kind in (
@@ -84,5 +102,7 @@ KINDS = {
         *(ORGANIZATION, DEFAULT_MEMBER_ROLE, DOMAIN),
         *(USER_ATTRIBUTE, CONNECTION, FEDERATED_IDENTITY),
         *(USER, MEMBERSHIP, API_TOKEN),
+        *(DIRECTORY, DIRECTORY_SECRET, DIRECTORY_USER),
+        *(DIRECTORY_GROUP, DIRECTORY_MEMBER, DIRECTORY_ROLE_ASSIGNMENT),
     )
 }

@@ -103,6 +103,18 @@ _MEMBERSHIPS = _page(
     select(memberships, _role_ids), memberships.c.organization_id, memberships.c.user_id
 )
 _API_TOKENS = _page(select(api_tokens), api_tokens.c.id)
+# Directories and all that they have, each table by its key.
+_OF_DIRECTORIES = tuple(
+    (
+        kind,
+        _page(select(kind.table), *kind.table.primary_key),
+        kind.table.primary_key.columns.keys(),
+    )
+    for kind in (
+        *(archive.DIRECTORY, archive.DIRECTORY_SECRET, archive.DIRECTORY_USER),
+        *(archive.DIRECTORY_GROUP, archive.DIRECTORY_MEMBER, archive.DIRECTORY_ROLE_ASSIGNMENT),
+    )
+)
 _OWNED = (
     (archive.ROLE, _of_organizations(_roles, roles.c.organization_id)),
     (
@@ -158,6 +170,9 @@ async def _lines(
         yield [_written(archive.FEDERATED_IDENTITY, row) for row in page]
     async for page in _pages(db, _API_TOKENS, "id"):
         yield [_written(archive.API_TOKEN, row) for row in page]
+    for kind, statement, key in _OF_DIRECTORIES:
+        async for page in _pages(db, statement, *key):
+            yield [_written(kind, row) for row in page]
 
 
 async def _of_environment(db: Session, box: Box | None) -> AsyncIterator[list[bytes]]:

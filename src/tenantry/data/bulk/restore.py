@@ -20,6 +20,7 @@ from tenantry.db.schema import Json, environment, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.changes import moving
 from tenantry.identity.connections.model import OAUTH, Connection, connections
+from tenantry.tenants.directories import moving as directories
 from tenantry.tenants.organizations import directory
 from tenantry.tenants.organizations.model import (
     organization_search,
@@ -309,6 +310,10 @@ class _Restoring:
             await search.mark_all(self.db, (row["id"] for row in rows))
         if kind is archive.ORGANIZATION:
             await directory.enter(self.db, to_json([row["id"] for row in rows]))
+        if kind is archive.DIRECTORY_USER:
+            await directories.note_users(self.db, rows)
+        if kind is archive.DIRECTORY_MEMBER:
+            await directories.note_members(self.db, rows)
         if tally := _TALLIES.get(kind.type):
             await tally.add(
                 self.db, Counter(row.get("organization_id", kind.table.name) for row in rows)
@@ -345,6 +350,11 @@ def _row(kind: Kind, number: int, members: dict[str, Any]) -> dict[str, Any]:
         row[kind.references] = listed
     if members:
         raise _wrong(number, f"{next(iter(members))[:60]}: is not a member of a {kind.type}")
+    if read := _OF_DIRECTORIES.get(kind.type):
+        try:
+            return read(row)
+        except directories.Unusable as problem:
+            raise _wrong(number, str(problem)) from None
     check = _CHECKS.get(kind.type)
     return row if check is None else check(number, row)
 
@@ -380,6 +390,13 @@ def _client(number: int, row: dict[str, Any]) -> dict[str, Any]:
 _CHECKS: dict[str, Callable[[int, dict[str, Any]], dict[str, Any]]] = {
     archive.CLIENT.type: _client,
     archive.USER.type: _user,
+}
+
+_OF_DIRECTORIES: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    archive.DIRECTORY.type: directories.directory,
+    archive.DIRECTORY_SECRET.type: directories.secret,
+    archive.DIRECTORY_USER.type: directories.user,
+    archive.DIRECTORY_GROUP.type: directories.group,
 }
 
 

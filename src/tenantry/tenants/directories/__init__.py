@@ -7,6 +7,7 @@ language of SCIM (`scim`).
 __all__ = [
     "groups",
     "model",
+    "moving",
     "people",
     "provisioning",
     "registry",
