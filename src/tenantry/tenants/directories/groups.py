@@ -174,15 +174,19 @@ async def create(call: Call, directory: Directory, payload: GroupPayload) -> Cha
         **resources.group_columns(payload.document),
     )
     given = dict.fromkeys(payload.members or ())
+    joined: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    await catalogue.keep_current(call.db)
     async with call.db.transaction() as db:
-        await hold_names(db, directory, "[]")
-        await db.apply(_CREATE, **prefixed(group.to_row()))
-        joined, skipped = await _add(db, group, given)
-        if joined:
-            group = replaced(group, member_count=len(joined))
-            await db.apply(_UPDATE, **prefixed(group.to_row()))
         held = replaced(call, db=db)
-        await role_mapping.group_changed(held, directory, None, group, joined_ids=joined)
+        await hold_names(db, directory, "[]")
+        if given:  # which refer to the group
+            await db.apply(_CREATE, **prefixed(group.to_row()))
+            joined, skipped = await _add(db, group, given)
+            group = replaced(group, member_count=len(joined))
+        last: list[Event] = []
+        await role_mapping.group_changed(held, directory, None, group, joined_ids=joined, last=last)
+        await db.apply(_UPDATE if given else _CREATE, *last, **prefixed(group.to_row()))
     return Changed(group, skipped)
 
 
