@@ -276,6 +276,28 @@ async def test_the_address_follows_the_provider(place, acme, connection):
     assert (await person_of(browser)).email_verified
 
 
+async def test_nothing_else_calls_an_address_verified(place, acme, other):
+    """Neither a profile that follows, nor a membership that the operator gives."""
+    connection = await connect(place, acme, sync_user_profile_on_login=True)
+    browser = Browser(place)
+    for name in ("Ann", "Anna"):
+        identity = somebody("ann@elsewhere.example", subject="ann", profile={"given_name": name})
+        params = {"organization_id": acme.id, "prompt": ("login",)}
+        assert code_of(await sign_in_by(browser, connection, identity, **params))
+        person = await person_of(browser)
+        assert (person.profile["given_name"], person.email_verified) == (name, False)
+    await place.join(other, person)
+    person = await person_of(browser)
+    assert (len(person.memberships), person.email_verified) == (2, False)
+    assert_all_valid(await place.events())
+    # Nor is that other organization open to them.
+    silent = await browser.begin(prompt=("none",), organization_id=other.id)
+    assert error_of(silent) == "no_configured_connections"
+    await connect(place, other, "other.example")
+    silent = await browser.begin(prompt=("none",), organization_id=other.id)
+    assert error_of(silent) == "interaction_required"
+
+
 async def test_an_address_of_a_domain_that_is_lost_is_not_called_verified(place, acme):
     domain = await own(place, acme, "acme.example")
     connection = await connect(place, acme)

@@ -116,7 +116,7 @@ async def add(
     reading.check_scope(call, organization_id)
     user = await users.get(call, identity)
     check_address(rules, user.email, "user.email")
-    if terms.invite or user.email_verified:
+    if terms.invite or user.email_verified or user.sub is not None:
         return await _add(call, organization_id, user, terms, rules=rules)
     # The user changes, too: held, so that the event shows it as it was and is.
     async with call.db.transaction() as db:
@@ -139,7 +139,7 @@ async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, ru
     place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
     if terms.invite:
         await _join(call, _INVITE, organization, user, place)
-    elif user.email_verified:
+    elif user.email_verified or user.sub is not None:
         await _join(call, _JOIN, organization, user, place)
     else:
         # The application vouches for the e-mail address: nobody needs to prove it any more.

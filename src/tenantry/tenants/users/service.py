@@ -52,7 +52,7 @@ _INSERT = Statement(INSERT, MARK, COUNT)
 _next_revision = {"revision": _u.revision + 1, "update_time": bindparam("p_update_time")}
 VERIFY = (
     update(users)
-    .where(_u.id == _USER_ID, ~_u.email_verified)
+    .where(_u.id == _USER_ID, ~_u.email_verified, _u.sub.is_(None))
     .values(email_verified=true(), **_next_revision)
 )
 _VERIFY = Statement(VERIFY.returning(_u.id))
@@ -66,7 +66,11 @@ _UPDATE = {False: Statement(_update), True: Statement(_update, MARK)}  # by: is 
 _CHANGE_PROFILE = Statement(
     update(users)
     .where(_u.id == _USER_ID)
-    .values(profile=bindparam("p_profile"), email_verified=true(), **_next_revision)
+    .values(
+        profile=bindparam("p_profile"),
+        email_verified=_u.email_verified | _u.sub.is_(None),
+        **_next_revision,
+    )
     .returning(_u.id)
 )
 _CHANGE_ADDRESS = Statement(
@@ -191,6 +195,8 @@ async def change(call: Call, identity: Identity, changes: Mapping[str, Any]) -> 
 async def change_profile(call: Call, user: User, profile: Mapping[str, Any]) -> User:
     """Give a user what it has told of itself, having proved its address; within a transaction.
 
+    The address of one whom a provider alone knows is proved by nothing but `follow_address`.
+
     Raises:
         errors.NotFound: it is gone.
         errors.InvalidArgument: a member of the profile cannot be taken.
@@ -202,9 +208,10 @@ async def change_profile(call: Call, user: User, profile: Mapping[str, Any]) -> 
     if before is None:
         raise errors.NotFound("user")
     clean = values.profile(before.profile, profile, "user_profile")
-    if clean == before.profile and before.email_verified:
+    verified = before.email_verified or before.sub is None
+    if clean == before.profile and verified == before.email_verified:
         return before
-    after = revised(before, at=now(), profile=clean, email_verified=True)
+    after = revised(before, at=now(), profile=clean, email_verified=verified)
     await db.apply(
         _CHANGE_PROFILE,
         call.event("user.updated", before=before.shown(), after=after.shown()),
@@ -257,8 +264,11 @@ async def signed_in(call: Call, user_id: str, *, verified: bool) -> User | None:
 
 
 async def verify(call: Call, before: User) -> User:
-    """Note that a held user has proved the e-mail address; return it as it is then."""
-    if before.email_verified:
+    """Note that a held user has proved the e-mail address; return it as it is then.
+
+    Of one whom a provider alone knows nothing is noted: see `follow_address`.
+    """
+    if before.email_verified or before.sub is not None:
         return before
     after = revised(before, at=now(), email_verified=True)
     event = call.event("user.updated", before=before.shown(), after=after.shown())
