@@ -37,6 +37,7 @@ check: .venv/installed-dev
 	$(BIN)/python scripts/events.py --check
 	$(BIN)/python scripts/sign_in_errors.py --check
 	$(BIN)/python scripts/provider_guides.py --check
+	$(BIN)/python scripts/directory_guides.py --check
 	$(BIN)/python scripts/openid_conformance.py --check
 
 # Each process has its own servers, and waits for them half of the time: two more than there are
@@ -68,6 +69,7 @@ gen: .venv/installed-dev
 	$(BIN)/python scripts/events.py
 	$(BIN)/python scripts/sign_in_errors.py
 	$(BIN)/python scripts/provider_guides.py
+	$(BIN)/python scripts/directory_guides.py
 	$(BIN)/python scripts/openid_conformance.py
 
 pictures: .venv/installed-dev

@@ -49,6 +49,7 @@ from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import (
     client_settings_pb,
+    directory_polling_pb,
     directory_requests_pb,
     interceptor_secrets_pb,
     sign_ins_pb,
@@ -370,6 +371,10 @@ class Api:
     @property
     def directories(self) -> Service:
         return Service(self, directories_pb.desc().services[0])
+
+    @property
+    def directory_polling(self) -> Service:
+        return Service(self, directory_polling_pb.desc().services[0])
 
     @property
     def user_attributes(self) -> Service:

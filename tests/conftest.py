@@ -74,6 +74,7 @@ def start_server(tmp_path_factory, name_server):
             tmp_path_factory.mktemp(name),
             **{
                 "dns_resolver": name_server.address,
+                "google_workspace_url": "http://127.0.0.1:1",  # no test asks Google itself
                 "background": "false",
                 # All tests come from one address, and many with wrong credentials.
                 "rate_limit_failures": "",

@@ -19,6 +19,7 @@ from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import (
     client_settings_pb,
+    directory_polling_pb,
     directory_requests_pb,
     interceptor_secrets_pb,
     sign_ins_pb,
@@ -36,6 +37,7 @@ SERVICES = [
         *(webauthn_pb, totp_pb),
         *(auth_pb, auditlogs_pb, connections_pb, user_attributes_pb),
         *(single_sign_on_pb, sign_ins_pb, environments_pb, directories_pb),
+        directory_polling_pb,
         directory_requests_pb,
         *(interceptors_pb, interceptor_secrets_pb),
     )

@@ -78,6 +78,7 @@ from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import (
     client_settings_pb,
+    directory_polling_pb,
     directory_requests_pb,
     interceptor_secrets_pb,
     sign_ins_pb,
@@ -110,6 +111,7 @@ from tenantry.identity.simulator.provider import Simulator
 from tenantry.outgoing import Outgoing
 from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.directories.model import directory_secrets
+from tenantry.tenants.directories.polling.rpc import DirectoryPollingService
 from tenantry.tenants.directories.request_log import RequestLog
 from tenantry.tenants.directories.rpc import DirectoryRequestService, DirectoryService
 from tenantry.tenants.domains.rpc import DomainService
@@ -325,6 +327,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         ),
         (environments_pb, EnvironmentService()),
         (directories_pb, DirectoryService(s)),
+        (directory_polling_pb, DirectoryPollingService(s, parts.outgoing)),
         (directory_requests_pb, DirectoryRequestService()),
         (user_attributes_pb, UserAttributeService()),
         (auditlogs_pb, AuditLogsService()),

@@ -105,6 +105,7 @@ OURS = {
     "organization.directory_secret_created": "Directory",
     "organization.directory_secret_regenerated": "Directory",
     "organization.directory_roles_assigned": "Directory",
+    "organization.directory_sync_failed": "Directory",
     "user_attribute.created": "UserAttribute",
     "user_attribute.updated": "UserAttribute",
     "user_attribute.deleted": "UserAttribute",

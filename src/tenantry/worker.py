@@ -43,6 +43,7 @@ from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
 from tenantry.log import seldom
 from tenantry.tenants.directories import provisioning, request_log, telling
+from tenantry.tenants.directories.polling.running import Polling
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.memberships import invitations
@@ -101,6 +102,7 @@ def jobs(settings: Settings) -> list[Job]:
     keep_deliveries = functools.partial(pruning.prune, days=settings.delivery_retention_days)
     back_channel = BackChannel(settings, _signing())
     refresh = refreshing.Refreshing(settings)
+    polling = Polling(settings)
     keep_sessions = functools.partial(lapsing.prune, days=settings.auth_log_retention_days)
     return [
         Job("beat", functools.partial(copies.beat, settings=settings)),
@@ -137,6 +139,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("seen assertions", _pruning(replays.prune)),
         Job("old connection tests", _pruning(connection_tests.prune, every=_ANYBODYS_SECONDS)),
         Job("old requests of directories", _pruning(request_log.prune)),
+        Job("polled directories", polling.run, polling.close),
         Job("old challenges", _pruning(challenges.prune, every=_ANYBODYS_SECONDS)),
     ]
 

@@ -26,6 +26,7 @@ from doc_programs import (
     run,
     settings_for,
 )
+from google_workspaces import ADMIN, key_file
 from idp_metadata_pages import MetadataPage, certificate
 from jsonschema import Draft202012Validator
 from programs import in_order, program
@@ -240,7 +241,7 @@ def provider():
 
 
 @pytest.fixture
-def variables(api, own_server, provider):
+def variables(api, own_server, provider, tmp_path_factory):
     """Things that samples find in the environment: the server, and things of their own."""
     forget(api)
 
@@ -276,6 +277,10 @@ def variables(api, own_server, provider):
         for type_, provider_ in (("SCIM", "OKTA"), ("POLL", "GOOGLE"))
     )
     api.patch(f"/api/v1/{directories}/{workspace}:enable").raise_for_status()
+    account = {"email": ADMIN, "service_account_key": key_file()}
+    key_path = tmp_path_factory.mktemp("google") / "service-account.json"
+    key_path.write_text(key_file())
+    api.put(f"/api/v1/{directories}/{workspace}/credentials", json=account).raise_for_status()
     github = create("connections", provider="GITHUB", type="OAUTH")
     credentials = {"client_id": "us", "client_secret": "a secret of GitHub"}
     api.patch(
@@ -287,6 +292,8 @@ def variables(api, own_server, provider):
         "CONNECTION_ID": sso_id,
         "DIRECTORY_ID": okta,
         "POLLED_DIRECTORY_ID": workspace,
+        "KEY_FILE": str(key_path),
+        "SERVICE_ACCOUNT_KEY": json.dumps(key_file()),
         "DIRECTORY_GROUP_ID": asyncio.run(group_of(own_server, acme["id"], okta)),
         "OIDC_ISSUER": provider,
         "SAML_METADATA_URL": f"{provider}/metadata",

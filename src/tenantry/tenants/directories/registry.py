@@ -200,26 +200,6 @@ async def keep_context(
         await save(call, db, before, replace(before, context=context), "updated")
 
 
-async def poll_now(call: Call, organization_id: str, directory_id: str) -> None:
-    """Have the worker poll a directory as soon as it can.
-
-    Raises:
-        errors.NotFound: there is none such, or this caller may not see it.
-        errors.InvalidArgument: it is not polled, or is disabled.
-
-    """
-    async with call.db.transaction() as db:
-        before = await hold(call, db, organization_id, directory_id)
-        if before.directory_type != POLL:
-            raise errors.InvalidArgument(
-                "directory is pushed by its identity provider: there is nothing to poll, start the "
-                "provisioning there"
-            )
-        if not before.enabled:
-            raise errors.InvalidArgument("directory is disabled: enable it first")
-        await write(db, replace(before, poll_time=now()))
-
-
 async def connected(call: Call, directory: Directory) -> None:
     """Note that a request of the identity provider was taken; the first one completes the set-up.
 

@@ -22,6 +22,7 @@ from tenantry.tenants.directories import (
 )
 from tenantry.tenants.directories.changing import Changes
 from tenantry.tenants.directories.model import ACTIVE, INACTIVE, SCIM
+from tenantry.tenants.directories.polling import service as polling
 from tenantry.tenants.directories.role_assignments import Given
 from tenantry.times import SECOND, microseconds, now, timestamp
 
@@ -212,7 +213,7 @@ class DirectoryService:
     async def trigger_directory_sync(
         self, request: pb.TriggerDirectorySyncRequest, call: Call
     ) -> Empty:
-        await registry.poll_now(call, request.organization_id, request.directory_id)
+        await polling.sync_now(call, request.organization_id, request.directory_id)
         return Empty()
 
     async def get_directory_context(

@@ -94,7 +94,9 @@ class Workspace:
         self._api = f"{gateway or 'https://admin.googleapis.com'}/admin/directory/v1"
         self._tokens: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
-    async def users(self, account: ServiceAccount, page_token: str = "") -> Listed:
+    async def users(
+        self, account: ServiceAccount, page_token: str = "", *, page_size: int = PAGE
+    ) -> Listed:
         """Return a page of all people of the customer, of all their domains.
 
         Raises:
@@ -102,6 +104,7 @@ class Workspace:
 
         """
         asked = {"customer": "my_customer", "orderBy": "email", "projection": "full"}
+        asked["maxResults"] = str(page_size)
         asked["fields"] = f"nextPageToken,users({_PERSON})"
         return await self._list(account, "/users", asked, page_token)
 

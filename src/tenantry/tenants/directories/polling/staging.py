@@ -1,0 +1,124 @@
+"""The ids that a poll has read so far, as rows: at its end all others are gone at the provider.
+
+The kinds: GROUP, with its document; UNREAD and READ, groups whose members are yet to be read, or
+have been; MEMBER_OF with a group's id, the ids of its people, EVERYBODY for all of them; INNER, a
+group within another one; WANTED, people of the selected groups; PERSON, with the id here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Integer, Text, bindparam, delete, func, select, true
+from sqlalchemy.dialects.postgresql import insert
+
+from tenantry.db.records import named, rows_of, spelled
+from tenantry.db.schema import from_json, json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.tenants.directories.model import directory_polled
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from tenantry.db.engine import Row, Session
+    from tenantry.tenants.directories.model import Directory
+
+GROUP, UNREAD, READ, INNER, WANTED, PERSON = "group", "unread", "read", "inner", "wanted", "person"
+MEMBER_OF = "member of "
+EVERYBODY = "*"
+
+_p = directory_polled.c
+_columns = named(directory_polled)
+ORGANIZATION_ID = bindparam("organization_id", type_=Text)
+DIRECTORY_ID = bindparam("directory_id", type_=Text)
+_of_directory = _p.organization_id == ORGANIZATION_ID, _p.directory_id == DIRECTORY_ID
+_of_kind = (*_of_directory, _p.kind == bindparam("kind", type_=Text))
+_ADD = Statement(
+    insert(directory_polled)
+    .from_select(_columns, rows_of("given", _columns).where(true()))
+    .on_conflict_do_nothing()
+)
+_SOME = Statement(
+    select(_p.external_id, _p.document)
+    .where(*_of_kind, _p.external_id > bindparam("after", type_=Text))
+    .order_by(_p.external_id)
+    .limit(bindparam("take", type_=Integer))
+)
+_KNOWN = Statement(
+    select(_p.external_id, _p.document).where(
+        *_of_kind, _p.external_id.in_(json_values(bindparam("given", type_=Text)))
+    )
+)
+_COUNT = Statement(select(func.count().label("n")).where(*_of_kind))
+_DROP = Statement(
+    delete(directory_polled).where(
+        *_of_kind, _p.external_id.in_(json_values(bindparam("given", type_=Text)))
+    )
+)
+_CLEAR = Statement(delete(directory_polled).where(*_of_directory))
+
+
+def of(directory: Directory) -> dict[str, str]:
+    """Return the parameters that narrow a statement to a directory."""
+    return {"organization_id": directory.organization_id, "directory_id": directory.id}
+
+
+async def add(
+    db: Session,
+    directory: Directory,
+    kind: str,
+    external_ids: Iterable[str] | Mapping[str, Mapping[str, Any] | None],
+) -> None:
+    """Add ids of a kind, with documents where it is a mapping; known ones stay as they are."""
+    documents = external_ids if isinstance(external_ids, dict) else dict.fromkeys(external_ids)
+    rows = [
+        {
+            **of(directory),
+            "kind": kind,
+            "external_id": external_id,
+            "document": None if document is None else to_json(document),
+        }
+        for external_id, document in documents.items()
+    ]
+    if rows:
+        await db.fetch_all(_ADD, given=spelled(_columns, rows))
+
+
+async def some(
+    db: Session, directory: Directory, kind: str, *, after: str = "", take: int
+) -> dict[str, Any]:
+    """Return the first ids of a kind behind another one, with their documents, in order."""
+    return _by_id(await db.fetch_all(_SOME, kind=kind, after=after, take=take, **of(directory)))
+
+
+async def known(
+    db: Session, directory: Directory, kind: str, external_ids: Collection[str]
+) -> dict[str, Any]:
+    """Return those of these ids that are there as this kind, with their documents."""
+    if not external_ids:
+        return {}
+    given = to_json(list(external_ids))
+    return _by_id(await db.fetch_all(_KNOWN, kind=kind, given=given, **of(directory)))
+
+
+async def count(db: Session, directory: Directory, kind: str) -> int:
+    """Return how many there are of a kind."""
+    row = await db.fetch_one(_COUNT, kind=kind, **of(directory))
+    return int(row["n"]) if row else 0
+
+
+async def drop(db: Session, directory: Directory, kind: str, external_ids: Collection[str]) -> None:
+    """Take these ids out of a kind."""
+    await db.fetch_all(_DROP, kind=kind, given=to_json(list(external_ids)), **of(directory))
+
+
+async def clear(db: Session, directory: Directory) -> None:
+    """Take everything out."""
+    await db.fetch_all(_CLEAR, **of(directory))
+
+
+def _by_id(rows: Iterable[Row]) -> dict[str, Any]:
+    return {
+        row["external_id"]: None if row["document"] is None else from_json(row["document"])
+        for row in rows
+    }
