@@ -63,8 +63,7 @@ async def answered(x: Exchange) -> Response:
         Fault: 400: it cannot be read as a whole; 413: there are too many changes.
 
     """
-    assert x.payload is not None
-    payload = {name.lower(): value for name, value in x.payload.items()}
+    payload = {name.lower(): value for name, value in x.read().items()}
     x.payload = None  # it is about many people, and kept in the log for none of them
     operations = _read(payload.get("operations"))
     most_failures = _fail_on_errors(payload.get("failonerrors"))

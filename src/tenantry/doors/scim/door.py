@@ -12,7 +12,7 @@ from tenantry.db.engine import DuplicateKey
 from tenantry.doors.scim import asking, bulk, discovery, listing, streaming
 from tenantry.doors.scim.answers import answer, refused
 from tenantry.doors.scim.endpoints import ENDPOINTS, INLINE_MEMBERS, is_id, location
-from tenantry.doors.scim.exchanges import Exchange, body, parameters, revisions
+from tenantry.doors.scim.exchanges import Exchange, parameters, revisions
 from tenantry.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.tenants.directories import provisioning, registry
 from tenantry.tenants.directories.scim import schemas
@@ -41,7 +41,6 @@ _ME = (
     "/Me is not implemented: a bearer token speaks for a directory, not for a person in it "
     "(RFC 7644 section 3.11)"
 )
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Door:
@@ -143,8 +142,6 @@ class Door:
         first = parts[0].lower() if parts else ""
         verb = "GET" if request.verb == "HEAD" else request.verb
         x.parameters = parameters(request.query)
-        if verb in _WITH_BODY:
-            x.payload = body(request)
         endpoint = ENDPOINTS.get(first)
         if endpoint is None or len(parts) > 2:
             return await self._elsewhere(x, first, parts[1:], verb)
@@ -152,7 +149,7 @@ class Door:
             return await self._of_type(x, endpoint, verb)
         if parts[1].lower() == _SEARCH:
             _only("POST", verb)
-            return await listing.of_type(x, endpoint, asking.asked(_lowered(x.payload)))
+            return await listing.of_type(x, endpoint, asking.asked(_lowered(x.read())))
         return await self._of_one(x, endpoint, verb, parts[1])
 
     async def _elsewhere(
@@ -169,7 +166,7 @@ class Door:
         _only("POST" if first else "GET", verb)
         if first == "bulk":
             return await bulk.answered(x)
-        return await listing.of_all(x, asking.asked(_lowered(x.payload) if first else x.parameters))
+        return await listing.of_all(x, asking.asked(_lowered(x.read()) if first else x.parameters))
 
     async def _of_type(
         self, x: Exchange, endpoint: Endpoint, verb: str
@@ -179,8 +176,7 @@ class Door:
         if verb != "POST":
             raise errors.MethodNotAllowed("GET, HEAD, POST")
         selection = asking.selection(x.parameters)
-        assert x.payload is not None
-        record = await endpoint.create(x, x.payload)
+        record = await endpoint.create(x, x.read())
         headers = {"location": location(x, endpoint, record.id)}
         return await _shown(x, endpoint, record, selection, status=201, headers=headers, new=True)
 
@@ -201,13 +197,11 @@ class Door:
             await endpoint.remove(x, id_)
             return answer(None, 204)
         if verb == "PUT":
-            assert x.payload is not None
-            record = await endpoint.replace(x, id_, x.payload)
+            record = await endpoint.replace(x, id_, x.read())
             return await _shown(x, endpoint, record, selection)
         if verb != "PATCH":
             raise errors.MethodNotAllowed("DELETE, GET, HEAD, PATCH, PUT")
-        assert x.payload is not None
-        record = await endpoint.patch(x, id_, x.payload)
+        record = await endpoint.patch(x, id_, x.read())
         if endpoint.patched == 204 and "attributes" not in x.parameters:
             return answer(None, 204, {"etag": f'W/"{record.revision}"'})
         return await _shown(x, endpoint, record, selection)
@@ -235,9 +229,9 @@ async def _shown(
     return answer(resource, status, more)
 
 
-def _lowered(payload: dict[str, Any] | None) -> dict[str, Any]:
+def _lowered(payload: dict[str, Any]) -> dict[str, Any]:
     """Return the members of a search by their names in lower case."""
-    return {name.lower(): value for name, value in (payload or {}).items()}
+    return {name.lower(): value for name, value in payload.items()}
 
 
 def _only(allowed: str, verb: str) -> None:

@@ -45,6 +45,17 @@ class Exchange:
     resource_id: str | None = None
     skipped: list[dict[str, str]] = field(default_factory=list)
 
+    def read(self) -> dict[str, Any]:
+        """Return the JSON object of the body, which the log keeps as far as it does.
+
+        Raises:
+            errors.UnsupportedMediaType: it says to be something else.
+            Fault: 400 invalidSyntax: it is no object.
+
+        """
+        self.payload = payload = _body(self.request)
+        return payload
+
     def skip(self, kind: str, ids: Any) -> None:
         """Note members that were not taken, for they are no people of the directory."""
         self.skipped += [{kind: id_, "reason": "unknown"} for id_ in ids]
@@ -83,14 +94,7 @@ def parameters(query: str) -> dict[str, str]:
     return found
 
 
-def body(request: Request) -> dict[str, Any]:
-    """Return the JSON object of a body.
-
-    Raises:
-        errors.UnsupportedMediaType: it says to be something else.
-        Fault: 400 invalidSyntax: it is no object.
-
-    """
+def _body(request: Request) -> dict[str, Any]:
     if request.media_type not in MEDIA_TYPES:
         raise errors.UnsupportedMediaType(f"content-type must be {MEDIA_TYPE}")
     if request.headers.get("content-encoding", "identity") != "identity":

@@ -1,0 +1,90 @@
+"""Groups of very many members: read in pages, changed by a row, and nobody waits meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from providers import patch
+from sqlalchemy import bindparam, insert, select, update
+
+from tenantry.db.records import named, rows_of, spelled
+from tenantry.db.statements import Statement
+from tenantry.tenants.directories.model import (
+    directory_groups,
+    directory_members,
+    directory_users,
+)
+
+MANY = 5000
+_u, _g = directory_users.c, directory_groups.c
+_ONE = Statement(select(directory_users).where(_u.id == bindparam("id")))
+_COUNT = Statement(
+    update(directory_groups)
+    .where(_g.id == bindparam("id"))
+    .values(member_count=bindparam("n"))
+    .returning(_g.id)
+)
+
+
+def _insert(table):
+    columns = named(table)
+    names = [column.name for column in columns]
+    return Statement(insert(table).from_select(names, rows_of("given", columns))), columns
+
+
+@pytest.fixture
+async def crowd(provider):
+    """A group of very many, as rows that are written at once."""
+    group = await provider.create_group("Crowd")
+    row = dict(await provider.database.fetch_one(_ONE, id=(await provider.create("ada"))["id"]))
+    ids = [f"diruser_1{number:018}" for number in range(MANY)]
+    people = [
+        row | {"id": id_, "user_name_key": id_, "external_id": None, "user_id": None} for id_ in ids
+    ]
+    of = {name: row[name] for name in ("organization_id", "directory_id")}
+    members = [of | {"directory_group_id": group["id"], "directory_user_id": id_} for id_ in ids]
+    for table, rows in ((directory_users, people), (directory_members, members)):
+        statement, columns = _insert(table)
+        await provider.database.fetch_all(statement, given=spelled(columns, rows))
+    await provider.database.fetch_all(_COUNT, id=group["id"], n=MANY)
+    return group["id"], ids
+
+
+async def test_all_members_are_shown_and_others_do_not_wait(provider, crowd):
+    group_id, ids = crowd
+    waited = []
+
+    async def others():
+        while True:
+            began = time.perf_counter()
+            await provider("GET", "/ServiceProviderConfig")
+            waited.append(time.perf_counter() - began)
+
+    asking = asyncio.create_task(others())
+    answer = await provider("GET", f"/Groups/{group_id}")
+    asking.cancel()
+    assert [member["value"] for member in answer.json()["members"]] == ids
+    assert answer.json()["meta"]["resourceType"] == "Group"
+    assert len(waited) > 1, "nobody was answered meanwhile"
+    listed = (await provider("GET", "/Groups")).json()
+    assert [len(group["members"]) for group in listed["Resources"]] == [MANY]
+    values = (await provider("GET", f"/Groups/{group_id}?attributes=members.value")).json()
+    assert values["members"][0] == {"value": ids[0]}
+
+
+async def test_without_members_none_is_read(provider, crowd):
+    group_id, _ = crowd
+    for path in (f"/Groups/{group_id}", "/Groups"):
+        answer = await provider("GET", f"{path}?excludedAttributes=members")
+        assert b"diruser_" not in answer.content
+
+
+async def test_one_of_many_comes_and_goes(provider, crowd):
+    group_id, ids = crowd
+    new = (await provider.create("bob"))["id"]
+    for op, value, count in (("add", new, MANY + 1), ("remove", ids[0], MANY)):
+        change = patch({"op": op, "path": "members", "value": [{"value": value}]})
+        assert (await provider("PATCH", f"/Groups/{group_id}", change)).status_code == 204
+        assert len(await provider.members(group_id)) == count
