@@ -65,6 +65,8 @@ CUSTOM = schemas.custom(
         ({f"{ENTERPRISE}:department": "d"}, {ENTERPRISE: {"department": "d"}}),
         ({"urn:x:y:2.0:User": {"A": [1, None]}}, {"urn:x:y:2.0:User": {"A": [1, None]}}),
         ({"urn:x:y": {"A": "1"}}, {"urn:x:y": {"A": "1"}}),
+        ({"urn:x:y:2.0:User": "1", "urn:x:y:2.0:Group": [{"A": 1}]}, {}),
+        ({"urn:x:y:2.0:User:A": {"B": 1}}, {"urn:x:y:2.0:User": {"A": {"B": 1}}}),
         ({"urn:x:y:2.0:User:A": "1"}, {"urn:x:y:2.0:User": {"A": "1"}}),
         ({"addresses": [{"type": "work", "country": "DE"}]},) * 2,
         ({"x509Certificates": [{"value": "MII="}]},) * 2,

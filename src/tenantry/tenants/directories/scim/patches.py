@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from tenantry.tenants.directories.scim.schemas import Attribute, Schema
 
 MOST_OPERATIONS = 1000
+# In the filters of all paths of a patch together.
+_MOST_TERMS = 2 * MOST_OPERATIONS
 # Values that a patch may look at to find those that it is about.
 _MOST_COMPARISONS = 50_000
 _OPS = {"add", "remove", "replace"}
@@ -90,7 +92,7 @@ def parse(payload: object) -> list[Operation]:
     """Return the operations of a patch.
 
     Raises:
-        Fault: 400 invalidSyntax, invalidPath or invalidFilter; or 413 for too many.
+        Fault: 400 invalidSyntax, invalidPath, invalidFilter or tooMany; or 413 for too many.
 
     """
     members = {key.casefold(): value for key, value in document_of(payload).items()}
@@ -101,7 +103,26 @@ def parse(payload: object) -> list[Operation]:
         raise Fault(
             413, "", f"A patch may have {MOST_OPERATIONS} operations, and this has {len(sent)}."
         )
-    return [_operation(one, f"Operations[{n}]") for n, one in enumerate(sent)]
+    operations: list[Operation] = []
+    terms = 0
+    for n, one in enumerate(sent):
+        operations.append(_operation(one, f"Operations[{n}]"))
+        terms = _counted(terms, operations[-1].path)
+    return operations
+
+
+def _counted(terms: int, path: Path | None) -> int:
+    """Return how many terms there are with those of a path.
+
+    Raises:
+        Fault: 400 tooMany.
+
+    """
+    if path and path.filter is not None:
+        terms += _terms(path.filter)
+        if terms > _MOST_TERMS:
+            raise Fault(400, "tooMany", f"The paths of a patch may have {_MOST_TERMS} terms.")
+    return terms
 
 
 def _operation(sent: object, where: str) -> Operation:
@@ -248,12 +269,14 @@ class _Patch:
         self.document = document
         self._schema = schema
         self._custom = custom
-        self._comparisons = 0
+        self._comparisons = self._terms = 0
 
     def member(self, op: str, key: str, value: object) -> None:
         """Do what a member of a value without a path says; its name may be a path."""
         if "[" in key:
-            self.at(op, paths.parse(key), value)
+            path = paths.parse(key)
+            self._terms = _counted(self._terms, path)
+            self.at(op, path, value)
             return
         place = Place.of(key, self._schema, self._custom, whole=isinstance(value, dict))
         if place:

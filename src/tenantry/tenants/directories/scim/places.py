@@ -54,8 +54,11 @@ class Place:
             path = attribute_path(key)
         except ValueError:
             return None
-        if whole and path.name and _is_open(path) and not VERSIONED.fullmatch(path.schema or ""):
-            path = AttributePath(key, "")
+        if _is_open(path):
+            if not path.name and not whole:
+                return None
+            if path.name and whole and not VERSIONED.fullmatch(path.schema or ""):
+                path = AttributePath(key, "")
         return cls.at(path, schema, custom)
 
     @classmethod

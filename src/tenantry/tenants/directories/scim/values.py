@@ -172,8 +172,8 @@ def member_ids(given: object) -> list[str]:
     ids: dict[str, None] = {}
     for one in given:
         if isinstance(one, dict):
-            by_name = {key.casefold(): value for key, value in one.items()}
-            one = by_name.get("value") or by_name.get("$ref")  # noqa: PLW2901
+            named = one if "value" in one else {key.casefold(): it for key, it in one.items()}
+            one = named.get("value") or named.get("$ref")  # noqa: PLW2901
             if isinstance(one, str) and "/" in one:
                 one = one.rpartition("/")[2]  # noqa: PLW2901
         if isinstance(one, str) and 0 < len(one) <= _LONGEST_ID:
