@@ -135,7 +135,7 @@ async def test_the_program_of_the_guide_knows_the_person(place, program, provide
 
 
 def by_node(server, application, code):
-    """What the official Node SDK makes of a code."""
+    """The person of a code, as the official Node SDK shows them."""
     done = subprocess.run(
         ["node", "--input-type=module", "--eval", NODE],
         cwd=CONFORMANCE / "node",

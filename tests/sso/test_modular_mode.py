@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from apis import ApiError, unique
 from connections_of_tests import arrive, go
 from hosted import answered, deployment
 from oidc_sign_ins import come_back, local, oidc_connection, told
-from openid_providers import OpenIDProvider
+from openid_providers import CLIENT_ID, OpenIDProvider
 from saml_idps import asked, post, saml_connection
 from saml_idps import provider as saml_provider
 from saml_provider import EMAIL_FORMAT, attribute
@@ -215,6 +216,28 @@ async def test_an_id_token_is_a_hint_for_silence_and_for_the_end(
     assert (await userinfo(visitor, one.tokens["access_token"])).status_code == 401
     gone = await visitor.get(application.path(prompt="none", id_token_hint=hint))
     assert told(gone)["error"] == "login_required"
+
+
+async def test_a_logout_at_the_provider_ends_the_session(place, visitor, application, provider):
+    one = await by_oidc(place, visitor, application, provider)
+    at = int(time.time())
+    token = provider.signed(
+        {
+            "iss": provider.issuer,
+            "aud": CLIENT_ID,
+            "iat": at,
+            "exp": at + 120,
+            "jti": unique("jti"),
+            "sub": provider.person["sub"],
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+        },
+        typ="logout+jwt",
+    )
+    path = f"/sso/v1/oidc/{one.conn.id}/backchannel-logout"
+    assert (await visitor.http.post(path, data={"logout_token": token})).status_code == 200
+    grant = {"grant_type": "refresh_token", "refresh_token": one.tokens["refresh_token"]}
+    refused = await ask(visitor, "/oauth/token", application, **grant)
+    assert refused.json()["error"] == "invalid_grant"
 
 
 async def test_a_deleted_person_is_signed_out_and_comes_anew(place, visitor, application, provider):
