@@ -27,7 +27,9 @@ from tenantry.db.opening import open_database
 from tenantry.db.schema import metadata
 from tenantry.db.statements import Statement
 from tenantry.identity.connections import reading
+from tenantry.identity.connections.applications import apps
 from tenantry.identity.connections.changes import registry
+from tenantry.identity.connections.changes.changing import Changes
 from tenantry.identity.connections.changes.moving import Box
 from tenantry.identity.connections.model import SECRET
 from tenantry.tenants.memberships import service as memberships
@@ -48,7 +50,6 @@ LEFT_OUT = {
     *("passwordless_requests", "attempts", "webauthn_challenges", "known_origins"),
     # Sealed; and people prove themselves anew.
     *("connection_tests", "saml_key_pairs"),
-    "app_connections",  # the applications that use them stay
     *("federation_requests", "seen_assertions", "federated_sessions"),  # over soon
     *("directory_emails", "directory_tallies"),  # made from the others
     *("directory_changes", "directory_requests", "directory_polled"),  # over soon
@@ -436,6 +437,44 @@ async def test_a_connection_comes_back_with_its_secret_only_under_a_key_for_the_
         assert moved.serves
         assert registry.secret_of(other, moved) == "a secret"
         assert await exported(other, box=box) == content
+
+
+async def test_a_connection_of_an_application_comes_back_with_them(call, db, new_database):
+    made = await apps.create(
+        call, type_="OAUTH", provider="", provider_key="SLACK", key_id="slack-of-acme"
+    )
+    changes = Changes(
+        config="oauth_config", settings={"client_id": "us"}, secret="a secret of Slack"
+    )
+    kept = await apps.change(call, made.id, changes)
+    assert kept.status == "COMPLETED"
+    content = await exported(db)
+    assert kept.secret.encode() not in content
+    async with open_database(new_database("sqlite"), MASTER_KEY, pool_size=2) as other:
+        there = Call(SYSTEM, other, "req_1")
+        await imported(other, content)
+        moved = await apps.find(there, made.id)
+        assert (moved.status, moved.enabled, moved.secret) == ("IN_PROGRESS", True, None)
+        assert moved.settings == kept.settings
+        assert await exported(other) == content
+        with pytest.raises(errors.InvalidArgument, match="connections of applications"):
+            await imported(other, content)
+    box = Box(b"k" * 32)
+    content = await exported(db, box=box)
+    assert b"a secret of Slack" not in content
+    async with open_database(new_database("sqlite"), b"2" * 32, pool_size=2) as other:
+        with pytest.raises(errors.InvalidArgument, match="sealed_secret: was sealed by another"):
+            await imported(other, content, box=Box(b"x" * 32))
+        await imported(other, content, box=box)
+        moved = await apps.find(Call(SYSTEM, other, "req_1"), made.id)
+        assert (moved.status, moved.key_id) == ("COMPLETED", "slack-of-acme")
+        assert registry.secret_of(other, moved) == "a secret of Slack"
+        assert await exported(other, box=box) == content
+        bad = content.replace(b'"app_connection_type":"OAUTH"', b'"app_connection_type":"SAML"')
+        assert bad != content
+    async with open_database(new_database("sqlite"), MASTER_KEY, pool_size=2) as other:
+        with pytest.raises(errors.InvalidArgument, match="app_connection_type: must be one of"):
+            await imported(other, bad)
 
 
 CONNECTION = {

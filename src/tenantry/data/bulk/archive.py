@@ -27,7 +27,7 @@ from tenantry.access.api_tokens.model import api_tokens
 from tenantry.access.clients.model import client_secrets, clients
 from tenantry.access.scopes.model import scopes
 from tenantry.db.records import named
-from tenantry.identity.connections.model import connections
+from tenantry.identity.connections.model import app_connections, connections
 from tenantry.identity.federation.model import federated_identities
 from tenantry.tenants.directories import moving
 from tenantry.tenants.directories.model import (
@@ -86,6 +86,7 @@ API_TOKEN = Kind("api_token", api_tokens, ids.API_TOKEN)
 USER_ATTRIBUTE = Kind("user_attribute", user_attributes)
 # Social ones of the environment; or of an organization.
 CONNECTION = Kind("connection", connections, ids.CONNECTION, derived=("secret",))
+APP_CONNECTION = Kind("app_connection", app_connections, ids.CONNECTION, derived=("secret",))
 FEDERATED_IDENTITY = Kind("federated_identity", federated_identities)
 DIRECTORY = Kind("directory", directories, ids.DIRECTORY, derived=tuple(moving.OF_DIRECTORY))
 DIRECTORY_SECRET = Kind("directory_secret", directory_secrets, ids.CLIENT_SECRET)
@@ -100,7 +101,7 @@ KINDS = {
     for kind in (
         *(PERMISSION, ROLE, SCOPE, CLIENT, CLIENT_SECRET),
         *(ORGANIZATION, DEFAULT_MEMBER_ROLE, DOMAIN),
-        *(USER_ATTRIBUTE, CONNECTION, FEDERATED_IDENTITY),
+        *(USER_ATTRIBUTE, CONNECTION, APP_CONNECTION, FEDERATED_IDENTITY),
         *(USER, MEMBERSHIP, API_TOKEN),
         *(DIRECTORY, DIRECTORY_SECRET, DIRECTORY_USER),
         *(DIRECTORY_GROUP, DIRECTORY_MEMBER, DIRECTORY_ROLE_ASSIGNMENT),

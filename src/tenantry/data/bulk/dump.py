@@ -16,8 +16,9 @@ from tenantry.data.bulk import archive
 from tenantry.db.rows import prefixed
 from tenantry.db.schema import Json, environment, from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.identity.connections.applications import moving as app_moving
 from tenantry.identity.connections.changes import moving
-from tenantry.identity.connections.model import OAUTH, Connection, connections
+from tenantry.identity.connections.model import OAUTH, Connection, app_connections, connections
 from tenantry.identity.federation.model import federated_identities
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.organizations.model import organizations
@@ -92,6 +93,7 @@ _SOCIAL = _page(
     select(connections).where(connections.c.organization_id.is_(None), connections.c.type == OAUTH),
     connections.c.id,
 )
+_APP_CONNECTIONS = _page(select(app_connections), app_connections.c.id)
 _FEDERATED_IDENTITIES = _page(
     select(federated_identities),
     federated_identities.c.connection_id,
@@ -190,6 +192,8 @@ async def _of_environment(db: Session, box: Box | None) -> AsyncIterator[list[by
         yield [_written(archive.USER_ATTRIBUTE, row) for row in page]
     async for page in _pages(db, _SOCIAL, "id"):
         yield [_connection(db, row, box) for row in page]
+    async for page in _pages(db, _APP_CONNECTIONS, "id"):
+        yield [_app_connection(db, row, box) for row in page]
 
 
 async def _pages(
@@ -247,6 +251,13 @@ def _connection(db: Session, row: Row, box: Box | None) -> bytes:
     """Return the line of a connection, whose secret is sealed for the file or left out."""
     connection, sealed = moving.packed(db, Connection.from_row(row), box)
     members = _members(archive.CONNECTION, connection.to_row(), ())
+    return _line(members if sealed is None else {**members, archive.SEALED: sealed})
+
+
+def _app_connection(db: Session, row: Row, box: Box | None) -> bytes:
+    """Return the same of a connection of an application."""
+    kept, sealed = app_moving.packed(db, row, box)
+    members = _members(archive.APP_CONNECTION, kept, ())
     return _line(members if sealed is None else {**members, archive.SEALED: sealed})
 
 

@@ -18,8 +18,9 @@ from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import Json, environment, json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.identity.connections.applications import moving as app_moving
 from tenantry.identity.connections.changes import moving
-from tenantry.identity.connections.model import OAUTH, Connection, connections
+from tenantry.identity.connections.model import OAUTH, Connection, app_connections, connections
 from tenantry.tenants.directories import moving as directories
 from tenantry.tenants.organizations import directory
 from tenantry.tenants.organizations.model import (
@@ -73,6 +74,7 @@ _ALREADY = {
         .where(or_(connections.c.organization_id.is_not(None), connections.c.type == OAUTH))
         .limit(1)
     ),
+    "connections of applications": Statement(select(app_connections.c.id).limit(1)),
     "roles of its own": Statement(select(_r.id).where(or_(~_fresh, _r.revision > 1)).limit(1)),
 }
 _CLEAR = (Statement(delete(roles)), Statement(delete(permissions)), Statement(RAISE))
@@ -208,10 +210,11 @@ class _Restoring:
         if kind is not self.kind or len(self.batch) == _BATCH:
             await self._write()
             self.kind = kind
-        sealed = members.pop(archive.SEALED, None) if kind is archive.CONNECTION else None
+        is_connection = kind in {archive.CONNECTION, archive.APP_CONNECTION}
+        sealed = members.pop(archive.SEALED, None) if is_connection else None
         row = _row(kind, number, members)
-        if kind is archive.CONNECTION:
-            row = self._connection(number, row, sealed)
+        if is_connection:
+            row = self._connection(kind, number, row, sealed)
         self.batch.append((number, row))
 
     async def finish(self) -> None:
@@ -229,13 +232,19 @@ class _Restoring:
         for algorithm in self.algorithms - {keys.RS256}:  # which every deployment has
             await keys.ensure_algorithm(self.db, algorithm)
 
-    def _connection(self, number: int, row: dict[str, Any], sealed: Any) -> dict[str, Any]:
+    def _connection(
+        self, kind: Kind, number: int, row: dict[str, Any], sealed: Any
+    ) -> dict[str, Any]:
         """Return the row of a connection as it can be here, whatever the file says of it."""
-        connection = Connection.from_row({**row, "secret": None})
-        if problem := moving.problem(connection):
+        sealed = None if sealed is None else str(sealed)
+        is_app = kind is archive.APP_CONNECTION
+        connection = None if is_app else Connection.from_row({**row, "secret": None})
+        problem = app_moving.problem(row) if connection is None else moving.problem(connection)
+        if problem:
             raise _wrong(number, problem)
         try:
-            sealed = None if sealed is None else str(sealed)
+            if connection is None:
+                return app_moving.unpacked(self.db, row, sealed, self.box)
             return moving.unpacked(self.db, connection, sealed, self.box).to_row()
         except moving.WrongKey:
             raise _wrong(number, f"{archive.SEALED}: was sealed by another key") from None

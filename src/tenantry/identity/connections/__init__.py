@@ -9,6 +9,7 @@ connections by which nobody signs in.
 
 __all__ = [
     "addresses",
+    "applications.moving",
     "changes.moving",
     "changes.registry",
     "faults",

@@ -86,7 +86,7 @@ async def create(
         create_time=at,
         update_time=at,
     )
-    made = replace(made, status=_status(made))
+    made = standing(made)
     async with call.db.transaction() as db:
         await db.serialize("connections of applications")
         row = await db.fetch_one(_COUNT)
@@ -105,7 +105,17 @@ async def find(call: Call, connection_id: str) -> Connection | None:
     if call.caller.organization_id is not None:
         return None
     row = await call.db.fetch_one(_FIND, p_id=connection_id)
-    return None if row is None else _connection(row)
+    return None if row is None else from_row(row)
+
+
+def from_row(row: Row) -> Connection:
+    """Return the connection of one row."""
+    return Connection(**members(row, app_connections))
+
+
+def standing(connection: Connection) -> Connection:
+    """Return a connection with the status that its settings give it."""
+    return replace(connection, status=_status(connection))
 
 
 async def change(call: Call, connection_id: str, changes: Changes) -> Connection:
@@ -120,7 +130,7 @@ async def change(call: Call, connection_id: str, changes: Changes) -> Connection
     async with call.db.transaction() as db:
         before = await _hold(call, db, connection_id)
         after = _changed(db, before, changes)
-        return await _save(call, db, before, replace(after, status=_status(after)), "updated")
+        return await _save(call, db, before, standing(after), "updated")
 
 
 async def switch(call: Call, connection_id: str, *, enabled: bool) -> Connection:
@@ -174,7 +184,7 @@ async def page(
     rows = await call.db.fetch_all(_page(narrow, position.direction), **position.params, **params)
     total = await call.db.fetch_one(_count(narrow), **params)
     assert total is not None
-    return position.page(rows, total["total"]).of(_connection)
+    return position.page(rows, total["total"]).of(from_row)
 
 
 _FILTERS = {
@@ -289,7 +299,7 @@ async def _hold(call: Call, db: Session, connection_id: str) -> Connection:
     row = await db.fetch_one(_HOLD, p_id=connection_id)
     if row is None or call.caller.organization_id is not None:
         raise errors.NotFound("connection")
-    found = _connection(row)
+    found = from_row(row)
     call.expect(found.revision)
     return found
 
@@ -303,7 +313,3 @@ async def _save(
     event = registry.event(call, verb, before, after)
     await db.apply(_UPDATE, event, **prefixed(row_of(after, app_connections)))
     return after
-
-
-def _connection(row: Row) -> Connection:
-    return Connection(**members(row, app_connections))

@@ -1,0 +1,55 @@
+"""Connections of applications as they move to another deployment; see `changes.moving`.
+
+One without its secret is not complete, and stays switched on as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tenantry.db.rows import row_of
+from tenantry.identity.connections.applications import apps
+from tenantry.identity.connections.changes import registry
+from tenantry.identity.connections.model import SECRET, app_connections
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.db.engine import Row, Session
+    from tenantry.identity.connections.changes.moving import Box
+    from tenantry.identity.connections.model import Connection
+
+
+def packed(db: Session, row: Row, box: Box | None) -> tuple[dict[str, Any], str | None]:
+    """Return the row of a connection as a file has it, and its secret for it."""
+    found = apps.from_row(row)
+    if box is None or found.secret is None:
+        return _row(found, None), None
+    return _row(found, found.secret), box.seal(found.id, registry.secret_of(db, found).encode())
+
+
+def unpacked(
+    db: Session, row: Mapping[str, Any], sealed: str | None, box: Box | None
+) -> dict[str, Any]:
+    """Return the row of a connection of a file as this deployment keeps it.
+
+    Raises:
+        WrongKey: see `Box.open`.
+
+    """
+    found = apps.from_row({**row, "secret": None})
+    if sealed is None or box is None:
+        return _row(found, None)
+    return _row(found, db.vault.encrypt(box.open(found.id, sealed), SECRET))
+
+
+def problem(row: Mapping[str, Any]) -> str:
+    """Return why a row cannot be of such a connection; "" where it can."""
+    if row["type"] not in apps.CONFIG:
+        return f"app_connection_type: must be one of {', '.join(apps.CONFIG)}"
+    return ""
+
+
+def _row(connection: Connection, secret: str | None) -> dict[str, Any]:
+    return row_of(apps.standing(replace(connection, secret=secret)), app_connections)
