@@ -103,6 +103,11 @@ async def test_ten_are_shown_by_default(api, pushed):
     assert all(one["id"].startswith("dirgroup_") for one in answer["groups"])
 
 
+async def test_the_provider_of_a_directory_that_is_pushed_cannot_be_asked(api, pushed):
+    with refused("INVALID_ARGUMENT", "include_external_groups"):
+        await api.directories.list_directory_groups(**pushed.of, include_external_groups=True)
+
+
 async def test_those_of_a_group_and_those_that_changed_since(api, pushed, ada):
     bob = await pushed.person(f"bob@{pushed.domain}")
     group = await pushed.group("Engineering", ada)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty, Struct
 
-from tenantry import ids, structs
+from tenantry import errors, ids, structs
 from tenantry.db.pages import DEFAULT_SIZE
 from tenantry.db.schema import to_json
 from tenantry.gen.scalekit.v1.directories import directories_pb as pb
@@ -133,6 +133,8 @@ class DirectoryService:
         self, request: pb.ListDirectoryGroupsRequest, call: Call
     ) -> pb.ListDirectoryGroupsResponse:
         directory = await registry.get(call, request.organization_id, request.directory_id)
+        if request.include_external_groups:
+            _check_polled(directory)
         page = await paging.page_of_groups(
             call.db,
             directory,
@@ -289,6 +291,15 @@ class DirectoryRequestService:
             requests=[_request(one) for one in page.items],
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
+        )
+
+
+def _check_polled(directory: Directory) -> None:
+    if directory.directory_type == SCIM:
+        raise errors.InvalidArgument.field(
+            "include_external_groups",
+            "polled",
+            "is for a directory that is polled: the provider of this one cannot be asked",
         )
 
 
