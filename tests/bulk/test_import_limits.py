@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 from apis import unique
+from directory_worlds import world
 from user_files import address, run
 
 from tenantry import errors
@@ -297,3 +298,22 @@ async def test_a_user_of_an_import_is_found_by_all_its_keys(call, acme):
     assert found.email == "Ada@Example.com"
     with pytest.raises(errors.Duplicate):
         await joining.create(call, acme.id, AT_ONCE, rules=RULES, email="ada@example.com")
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+async def test_a_file_lets_nobody_in_whom_a_directory_has_as_inactive(call, db, lanes):
+    okta = await world(db)
+    await okta.create("ada", active=False)
+    grace = await okta.create("grace")
+    grace = await okta.change(grace, active=False)
+    acme = okta.organization
+    rows = [
+        {"email": f"{name}@acme.com", "organization_id": acme.id, "metadata": {"row": "one"}}
+        for name in ("ADA", "grace", "alan")
+    ]
+    report = await run(call, *rows, lanes=lanes)
+    ((_, reason),) = reasons(report)
+    assert reason.startswith("the organization's directory has this person as inactive")
+    assert await okta.status("ada") is None
+    assert await okta.status("grace") == "INACTIVE"  # as it was
+    assert await okta.status("alan") == "ACTIVE"

@@ -12,7 +12,7 @@ from tenantry import errors, ids
 from tenantry.data.bulk.model import Join, Person, Place, Plan
 from tenantry.data.bulk.report import Report
 from tenantry.data.bulk.rows import Refusal, refusals
-from tenantry.tenants.memberships import administrators, joining
+from tenantry.tenants.memberships import administrators, dismissed, joining
 from tenantry.tenants.memberships.model import Terms
 from tenantry.tenants.users import values
 from tenantry.tenants.users.model import ACTIVE, User
@@ -153,6 +153,8 @@ class _Deciding:
     def _joined(self, offer: Offer, user: User, row: Row) -> Membership:
         organization = offer.organization
         joining.check_address(self.rules, user.email, "email")
+        if (organization.id, row.email_key) in self.standing.dismissed:
+            raise dismissed.refusal()
         held = self._roles(offer, row)
         if not held:
             default = offer.default_role_id or self.standing.roles.member

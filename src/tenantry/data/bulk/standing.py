@@ -12,6 +12,7 @@ from tenantry.data.bulk.model import Person, Place
 from tenantry.db.records import named, records, spelled
 from tenantry.db.schema import from_json, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.tenants.memberships import dismissed
 from tenantry.tenants.roles.catalogue import HeldRole
 from tenantry.tenants.roles.model import role_holders, roles
 from tenantry.tenants.users.model import Membership, User, memberships, users
@@ -87,6 +88,8 @@ class Standing:
     by_email: dict[str, Person] = field(default_factory=dict)
     by_external_id: dict[str, Person] = field(default_factory=dict)
     places: dict[tuple[str, str], Place] = field(default_factory=dict)
+    # Organization and key of an address: of people whom a directory has as inactive there.
+    dismissed: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, person: Person) -> None:
         """Enter a person under its keys."""
@@ -101,6 +104,8 @@ async def read(db: Session, rows: Sequence[Row], offers: Offers, notes: Notes | 
     wanted = _pairs_of(rows, offers, people)
     found = await _read_places(db, wanted, notes)
     standing = Standing(await _read_roles(db, rows, offers, found))
+    coming = {(offer.organization.id, row.email_key) for row in rows if (offer := offers.of(row))}
+    standing.dismissed = await dismissed.among(db, coming)
     for row in people:
         user, hash_ = User.from_row(row), row["password_hash"]
         standing.add(Person(user, hash_, user, hash_, row["password_time"]))

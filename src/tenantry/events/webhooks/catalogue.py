@@ -73,7 +73,8 @@ _KINDS: tuple[tuple[str, str, Schema, dict[str, str]], ...] = (
             "user.organization_invitation": "A person is invited to an organization.",
             "user.organization_membership_created": "A person has joined an organization.",
             "user.organization_membership_updated": (
-                "A person's roles, or what you keep with the membership, have changed."
+                "A person's roles, or what you keep with the membership, have changed; or a "
+                "directory has switched it off or on."
             ),
             "user.organization_membership_deleted": (
                 "A person has left an organization, or an invitation is withdrawn."

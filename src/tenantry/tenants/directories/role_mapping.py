@@ -12,7 +12,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, delete, select, tuple_
+from sqlalchemy import Text, bindparam, delete, exists, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors
@@ -52,9 +52,9 @@ _GIVE = Statement(
     insert_or_leave(role_holders)
     .from_select(
         ["organization_id", "user_id", "role_id"],
-        select(_m.organization_id, _given.c.user_id, _given.c.role_id)
-        .join_from(_given, memberships, _m.user_id == _given.c.user_id)
-        .where(_m.organization_id == _ORGANIZATION_ID),
+        select(_ORGANIZATION_ID, _given.c.user_id, _given.c.role_id).where(
+            exists().where(_m.organization_id == _ORGANIZATION_ID, _m.user_id == _given.c.user_id)
+        ),
     )
     .on_conflict_do_nothing()
 )

@@ -22,7 +22,7 @@ from tenantry.tenants.directories import reading, shown
 from tenantry.tenants.directories.model import Directory, directories, directory_changes
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import reading as users_reading
-from tenantry.tenants.users.model import shown_together, users
+from tenantry.tenants.users.model import users
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -192,19 +192,21 @@ async def _of_roles(call: Call, organization: Organization, told: Iterable[Told]
         return []
     lost = {role_id for one in changes.values() for role_id in one.taken}
     known = await catalogue.look_up(db, lost, rows[0]["version"])
-    events = []
+    events, shown_organization = [], organization.shown()
     for user in accounts:
         place = user.memberships[0]
         change = changes[user.id]
         kept = [role for role in place.roles if role.id not in change.given]
         gone = [known[role_id] for role_id in change.taken if role_id in known]
         was = replace(place, roles=_in_order([*kept, *gone]))
+        # As `shown_together` has it.
+        about = {"organization": shown_organization, "user": user.shown()}
         events.append(
             call.event(
                 "user.organization_membership_updated",
                 organization_id=organization.id,
-                before=shown_together(organization, user, was),
-                after=shown_together(organization, user, place),
+                before={**about, "membership": was.shown()},
+                after={**about, "membership": place.shown()},
             )
         )
     return events

@@ -7,15 +7,31 @@ of their columns that are read here are named anew, and nothing is written.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, Text, bindparam, case, column, func, or_, select, table, union_all
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Text,
+    bindparam,
+    case,
+    column,
+    false,
+    func,
+    or_,
+    select,
+    table,
+    union_all,
+)
 
 from tenantry import email_addresses, errors
+from tenantry.db.records import records, spelled
 from tenantry.db.statements import Statement
 
 if TYPE_CHECKING:
-    from sqlalchemy import TableClause
+    from collections.abc import Collection
+
+    from sqlalchemy import ColumnElement, FromClause, ScalarSelect, TableClause
 
     from tenantry.db.engine import Session
 
@@ -34,32 +50,55 @@ EMAILS = _named(
 )
 
 _d, _u, _e = DIRECTORIES.c, USERS.c, EMAILS.c
-_ORGANIZATION_ID = bindparam("organization_id", type_=Text)
-_KEY = bindparam("key", type_=Text)
 _of_directory = (_u.organization_id == _d.organization_id) & (_u.directory_id == _d.id)
-_by_name = (
-    select(_u.active, _d.enabled)
-    .join_from(DIRECTORIES, USERS, _of_directory)
-    .where(_d.organization_id == _ORGANIZATION_ID, _u.email_key == _KEY)
-)
-_by_any = (
-    select(_u.active, _d.enabled)
-    .join_from(
-        DIRECTORIES,
-        EMAILS,
-        (_e.organization_id == _d.organization_id) & (_e.directory_id == _d.id),
+_in_directory = (_e.organization_id == _d.organization_id) & (_e.directory_id == _d.id)
+
+
+def _activity(
+    organization_id: ColumnElement[str],
+    key: ColumnElement[str],
+    also_disabled: ColumnElement[bool],
+    *outside: FromClause,
+) -> ScalarSelect[int]:
+    """Return 0 where a person of this address is inactive, 1 where active, NULL where unknown.
+
+    Active in one directory is enough, while that is enabled.
+    """
+    by_name = (
+        select(_u.active, _d.enabled)
+        .join_from(DIRECTORIES, USERS, _of_directory)
+        .where(_d.organization_id == organization_id, _u.email_key == key)
+        .correlate(*outside)
     )
-    .join(USERS, _of_directory & (_u.id == _e.directory_user_id))
-    .where(_d.organization_id == _ORGANIZATION_ID, _e.email_key == _KEY)
-)
-_known = union_all(_by_name, _by_any).subquery("known")
-# Active in one directory is enough, while that is enabled. 0 is inactive, NULL unknown.
+    by_any = (
+        select(_u.active, _d.enabled)
+        .join_from(DIRECTORIES, EMAILS, _in_directory)
+        .join(USERS, _of_directory & (_u.id == _e.directory_user_id))
+        .where(_d.organization_id == organization_id, _e.email_key == key)
+        .correlate(*outside)
+    )
+    known = union_all(by_name, by_any).subquery("known").c
+    return (
+        select(func.max(case((known.active, 1), else_=0)))
+        .where(or_(known.enabled, ~known.active & also_disabled))
+        .scalar_subquery()
+    )
+
+
 _ACTIVITY = Statement(
-    select(func.max(case((_known.c.active, 1), else_=0)).label("activity")).where(
-        or_(
-            _known.c.enabled,
-            ~_known.c.active & bindparam("also_disabled", type_=Boolean),
-        )
+    select(
+        _activity(
+            bindparam("organization_id", type_=Text),
+            bindparam("key", type_=Text),
+            bindparam("also_disabled", type_=Boolean),
+        ).label("activity")
+    )
+)
+_PLACE: list[Column[Any]] = [Column("organization_id", Text), Column("email_key", Text)]
+_given = records("given", _PLACE)
+_AMONG = Statement(
+    select(_given.c.organization_id, _given.c.email_key).where(
+        _activity(_given.c.organization_id, _given.c.email_key, false(), _given) == 0
     )
 )
 
@@ -93,7 +132,21 @@ async def check(
 
     """
     if await is_dismissed(db, organization_id, address, also_disabled=also_disabled):
-        raise errors.InvalidArgument(
-            "the organization's directory has this person as inactive: the identity provider has "
-            "to make them active there"
-        )
+        raise refusal()
+
+
+async def among(db: Session, places: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return those of these organizations and keys of addresses that are of such people."""
+    if not places:
+        return set()
+    given = ({"organization_id": of, "email_key": key} for of, key in sorted(places))
+    rows = await db.fetch_all(_AMONG, given=spelled(_PLACE, given))
+    return {(row["organization_id"], row["email_key"]) for row in rows}
+
+
+def refusal() -> errors.InvalidArgument:
+    """Return the error for somebody whom a directory has as inactive."""
+    return errors.InvalidArgument(
+        "the organization's directory has this person as inactive: the identity provider has "
+        "to make them active there"
+    )
