@@ -9,6 +9,7 @@ import typer
 from tenantry.cli import (
     bulk,
     clients,
+    directories,
     events,
     events_export,
     interceptors,
@@ -38,6 +39,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(mail.app, name="mail")
 app.add_typer(users.app, name="user")
 app.add_typer(sso.app, name="sso")
+app.add_typer(directories.app, name="directories")
 events.app.command("export")(events_export.export)
 app.add_typer(events.app, name="events")
 app.add_typer(webhooks.app, name="webhook")
