@@ -371,6 +371,25 @@ async def test_interceptors_decide_on_strangers(place, acme, connection):
         assert answer.members["error_description"] == "No."
 
 
+async def test_a_browser_that_goes_by_another_provider_is_refused(place, acme, other, connection):
+    """The application has named one: it may take anybody that comes for a person of that."""
+    google = await connect_social(place)
+    theirs = await connect(place, other, "other.example")
+    second = await connect(place, acme, provider="MICROSOFT_AD")
+    for selector in ({"domain_hint": "acme.example"}, {"login_hint": ANN}):
+        for went, error in ((google, True), (theirs, True), (second, False)):
+            browser = Browser(place)
+            request = await browser.begin(**selector)
+            request = await arrive(browser, request, went, somebody(ANN, email_verified=True))
+            answer = await browser.complete(request)
+            assert (answer.members.get("error") == "invalid_connection_id") == error
+            assert ("code" in answer.members) != error
+    browser = Browser(place)
+    request = await browser.begin(connection_id=google.id)
+    request = await arrive(browser, request, theirs, somebody(ANN))
+    assert error_of(await browser.complete(request)) == "invalid_connection_id"
+
+
 # Social providers.
 
 

@@ -276,7 +276,14 @@ async def _by_organization(answer: _Answer) -> AuthRequest:
 
 async def _by_itself(answer: _Answer) -> AuthRequest:
     """Let in a person whom this connection alone knows: the address leads to nobody."""
-    found = await standing.of_itself(answer.call.db, answer.connection, answer.identity)
+    db, connection, sso = answer.call.db, answer.connection, answer.request.facts.sso
+    if sso != realms.address(connection):
+        # The application has said whose provider is meant: another one of them may do.
+        chosen = await connections.find(db, sso.rpartition("/")[2])
+        organization_id = None if chosen is None else chosen.organization_id
+        if organization_id is None or organization_id != connection.organization_id:
+            raise Fault("invalid_connection_id", "another connection is asked for")
+    found = await standing.of_itself(db, connection, answer.identity)
     return await _admit(answer, states.SSO_AUTHENTICATED, found)
 
 
