@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from postgresql import PostgreSQL
     from serving import Server
 
+ONE_GROUP = "scim members of 50,000"
 CALLS = (
     *("scim mixed", "scim create", "scim activate", "scim find", "scim find among all"),
-    *("scim find no one", "scim members", "scim members of 50,000", "scim group", "scim page"),
+    *("scim find no one", "scim members", ONE_GROUP, "scim group", "scim page"),
 )
 _TYPE = "application/scim+json"
 _DOMAIN = "acme.example.com"
@@ -116,7 +117,8 @@ class Directories:
     def targets(self, call: str) -> list[str]:
         """Return the requests of a call: verb, path, media type and body of each.
 
-        They are written in rows, one for each connection, which takes its own from each row.
+        They are written in rows, one for each connection, which takes its own from each row; a
+        single one takes all.
         """
         make = getattr(self, "_" + call.removeprefix("scim ").replace(" ", "_").replace(",", ""))
         columns = [list(make(number)) for number in range(self._connections)]

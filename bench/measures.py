@@ -184,7 +184,7 @@ def measure_domains(o: argparse.Namespace) -> list[Row]:
 
 def measure_scim(o: argparse.Namespace) -> list[Row]:
     """Measure requests of identity providers, in a directory of few people and of many."""
-    from directories import CALLS, Directories
+    from directories import CALLS, ONE_GROUP, Directories
 
     with prepared(o) as subject:
         assert subject.postgresql is not None
@@ -193,7 +193,10 @@ def measure_scim(o: argparse.Namespace) -> list[Row]:
         made = Directories(subject.server, subject.postgresql, o.scim, o.connections)
         made.fill()
         pushing = replace(subject, token=made.token)
-        return list(_calls("scim", dict.fromkeys(CALLS, "send"), made.targets, pushing, o))
+        calls = dict.fromkeys(CALLS, "send")
+        # One at a time where all would wait for one group.
+        alone = {ONE_GROUP: 1}
+        return list(_calls("scim", calls, made.targets, pushing, o, connections=alone))
 
 
 def measure_sso(o: argparse.Namespace) -> list[dict[str, Any]]:

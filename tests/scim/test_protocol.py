@@ -292,3 +292,15 @@ async def test_requests_are_logged_with_what_became_of_them(provider):
     assert (asked.query, asked.resource_id) == ("filter=userName+eq+%22nobody%22", "nobody")
     assert pushed.resource_id == group["id"]
     assert pushed.skipped == ({"member": "unknown", "reason": "unknown"},)
+
+
+async def test_the_first_request_that_is_taken_completes_the_set_up(new_provider, rest):
+    provider = await new_provider(status="IN_PROGRESS")
+    of = {"organization_id": provider.directory.organization_id, "id": provider.directory.id}
+    await provider("POST", "/Users", {})
+    before = (await rest.directories.get_directory(**of))["directory"]
+    assert before["status"] == "IN_PROGRESS"
+    await provider("GET", "/Users", query={"count": 1})
+    after = (await rest.directories.get_directory(**of))["directory"]
+    assert after["status"] == "COMPLETED"
+    assert after["last_synced_at"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from tenantry import errors
 from tenantry.call import Call
-from tenantry.db.engine import DuplicateKey
+from tenantry.db.engine import DuplicateKey, Failure
 from tenantry.doors.scim import asking, bulk, discovery, listing, streaming
 from tenantry.doors.scim.answers import answer, refused
 from tenantry.doors.scim.endpoints import ENDPOINTS, INLINE_MEMBERS, is_id, location
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from tenantry.tenants.directories.scim.selections import Selection
     from tenantry.web import Request, Response, StreamingResponse
 
+_log = logging.getLogger(__name__)
+_MOST_TOLD = 10_000  # directories
 # The environment's own attributes are one value.
 _OWN = "attributes"
 _SEARCH = ".search"
@@ -64,6 +67,7 @@ class Door:
         self._log = log
         self._public_url = public_url
         self._is_modular = is_modular
+        self._told: dict[str, float] = {}  # when requests of directories were last noted
         self._custom: ReadThrough[str, Schema] = ReadThrough(
             self._read_custom, seconds=FRESH_SECONDS, most=1, absent=1
         )
@@ -89,7 +93,7 @@ class Door:
         error = ""
         try:
             response = await self._answered(x)
-            await registry.connected(x.call, directory)
+            await self._connected(x)
         except (Fault, errors.Error) as problem:
             error = str(problem)
             response = refused(problem, request)
@@ -112,6 +116,21 @@ class Door:
         if self._rates.of_clients:
             request.tell(await self._rates.take_client(directory.id))
         return directory
+
+    async def _connected(self, x: Exchange) -> None:
+        """Note that a request was taken: for a directory once in a moment, as it was read."""
+        last, now = self._told.get(x.directory.id), time.monotonic()
+        if last is not None and now - last < FRESH_SECONDS:
+            return
+        if len(self._told) >= _MOST_TOLD:
+            self._told.clear()
+        self._told[x.directory.id] = now
+        try:
+            await registry.connected(x.call, x.directory)
+        except (errors.Error, Failure) as problem:
+            # The request itself is done, and the next one notes it.
+            fields = {"directory_id": x.directory.id, "problem": str(problem)}
+            _log.warning("a directory's request could not be noted", extra={"fields": fields})
 
     async def _read_custom(self, keys: Sequence[str]) -> dict[str, Schema]:
         found = await user_attributes.of_kind(self._db, DIRECTORY)
