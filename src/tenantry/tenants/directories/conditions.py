@@ -224,20 +224,23 @@ class _Reader:
             raise Fault(400, "invalidFilter", "Groups can be found by the value of a member alone.")
 
 
-def condition(table: Table, shape: Shape | None) -> ColumnElement[bool]:
-    """Return the condition of a shape; its values are the parameters v0, v1, …."""
+def condition(table: Table, shape: Shape | None, *, negated: bool = False) -> ColumnElement[bool]:
+    """Return the condition of a shape; its values are the parameters v0, v1, ….
+
+    It is true, or it is not; ``negated`` says that NULL will not do for the latter.
+    """
     if shape is None:
         return true()
     if shape[0] == "and":
-        return and_(true(), *(condition(table, part) for part in shape[1]))
+        return and_(true(), *(condition(table, part, negated=negated) for part in shape[1]))
     if shape[0] == "or":
-        return or_(false(), *(condition(table, part) for part in shape[1]))
+        return or_(false(), *(condition(table, part, negated=negated) for part in shape[1]))
     if shape[0] == "not":
-        return not_(condition(table, shape[1]))
+        return not_(condition(table, shape[1], negated=True))
     name, op, number = shape
     known = _FIELDS[table.name][name]
     if known.owner is None:
-        return _test(known, op, number, nothing_is_false=True)
+        return _test(known, op, number, negated=negated)
     values = known.owner.table
     found = select(known.owner).where(*of_directory(values), _test(known, op, number))
     if known.joined:
@@ -246,8 +249,33 @@ def condition(table: Table, shape: Shape | None) -> ColumnElement[bool]:
     return table.c.id.in_(found)
 
 
+def is_selective(shape: Shape | None) -> bool:
+    """Whether a shape finds few: each of them has a value that few others have."""
+    if shape is None or shape[0] == "not":
+        return False
+    if shape[0] in {"and", "or"}:
+        return (any if shape[0] == "and" else all)(map(is_selective, shape[1]))
+    return bool(shape[1] == "eq" and shape[0] != "active")
+
+
+class sorted_apart(GenericFunction[Any]):  # noqa: N801 - named as they read in a statement
+    """A column to sort by after the rows are found: SQLite walks all for the order of an index."""
+
+    inherit_cache = True
+
+
+@compiles(sorted_apart, "postgresql")
+def _sorted_apart_postgresql(element: sorted_apart, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clause_expr.element, **kw)
+
+
+@compiles(sorted_apart, "sqlite")
+def _sorted_apart_sqlite(element: sorted_apart, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"+{compiler.process(element.clause_expr.element, **kw)}"
+
+
 def _test(
-    known: _Field, op: str, number: int | None, *, nothing_is_false: bool = False
+    known: _Field, op: str, number: int | None, *, negated: bool = False
 ) -> ColumnElement[bool]:
     column: Any = known.column
     found: ColumnElement[bool]
@@ -270,9 +298,8 @@ def _test(
     else:
         start = func.length(column) - func.length(value) + 1
         found = and_(start > 0, func.substr(column, start) == value)
-    if known.always or not nothing_is_false:
+    if known.always or known.owner is not None or (column.nullable and not negated):
         return found
-    # Two values: NULL is not equal, and the opposite of that is true.
     return and_(_there(column), found)
 
 
@@ -280,7 +307,7 @@ def _there(column: Column[Any]) -> ColumnElement[bool]:
     return column.is_not(None) if column.nullable else column != ""
 
 
-class _by_code(GenericFunction[str]):  # noqa: N801 - named as they read in a statement
+class _by_code(GenericFunction[str]):  # noqa: N801
     """A text, to be compared by the codes of its characters."""
 
     inherit_cache = True

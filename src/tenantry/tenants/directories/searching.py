@@ -18,7 +18,12 @@ from sqlalchemy import Text, and_, bindparam, func, literal_column, select, tupl
 from tenantry import errors
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories.conditions import condition, narrowed
+from tenantry.tenants.directories.conditions import (
+    condition,
+    is_selective,
+    narrowed,
+    sorted_apart,
+)
 from tenantry.tenants.directories.holding import (
     DIRECTORY_ID,
     ORGANIZATION_ID,
@@ -118,10 +123,16 @@ class _Order:
         lacking = column.is_(None) if self.name == "external_id" else column == ""
         return [lacking, column, rows.c.id]
 
-    def by(self, rows: FromClause, *, backward: bool = False) -> list[ColumnElement[Any]]:
-        """Return the same as directions, which are the opposite ones ``backward``."""
+    def by(
+        self, rows: FromClause, *, backward: bool = False, apart: bool = False
+    ) -> list[ColumnElement[Any]]:
+        """Return the same as directions, which are the opposite ones ``backward``.
+
+        ``apart`` is for few rows, which no index need have in this order.
+        """
         down = self.descending is not backward
-        return [column.desc() if down else column for column in self.keys(rows)]
+        keys = [sorted_apart(column) for column in self.keys(rows)] if apart else self.keys(rows)
+        return [column.desc() if down else column for column in keys]
 
     def behind(self, rows: FromClause, *, backward: bool) -> ColumnElement[bool]:
         """Return the condition of the rows behind these values: after0, after1, …."""
@@ -407,7 +418,8 @@ def _page(table_name: str, shape: Shape | None, order: _Order, way: str) -> Stat
     if way != "first":
         found = found.where(order.behind(table, backward=backward))
     # Planned for as few: for a number that it does not know, PostgreSQL takes a tenth of the table.
-    found = found.order_by(*order.by(table, backward=backward))
+    apart = is_selective(shape)
+    found = found.order_by(*order.by(table, backward=backward, apart=apart))
     few = found.limit(literal_column(str(MOST + 1))).subquery("few")
     page = select(few, *_beside(table, few.c.id)).order_by(*order.by(few, backward=backward))
     return Statement(page.limit(take))
