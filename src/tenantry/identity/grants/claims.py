@@ -33,7 +33,7 @@ _ATTRIBUTES = (
 )
 CLAIMS = (
     *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "azp", "at_hash", "c_hash"),
-    *("sid", "oid", "xoid", "client_id"),
+    *("sid", "oid", "xoid", "client_id", "identities"),
     *(*_PROFILE, *(name for _, names in _ATTRIBUTES for name in names), "updated_at", "metadata"),
     *("email", "email_verified", "phone_number", "phone_number_verified"),
 )
