@@ -31,6 +31,11 @@ from tenantry.db.schema import metadata, postgresql_tables
 from tenantry.db.spread import spread_of
 from tenantry.events.event_log import listing as event_lists
 from tenantry.settings import load
+from tenantry.tenants.directories import groups, paging, registry, role_assignments, secrets
+from tenantry.tenants.directories import listing as directory_lists
+from tenantry.tenants.directories import people as directory_people
+from tenantry.tenants.directories.role_assignments import Given
+from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.memberships import joining, leaving
 from tenantry.tenants.memberships import service as memberships
@@ -165,6 +170,10 @@ CROSSING = {
     "events/event_log/sealing.py:run": "whether there is something new in the log",
     "events/event_log/following.py:part": "the log goes by position, over all organizations",
     "events/event_log/retention.py:_prune": "what is too old is removed everywhere",
+    "tenants/directories/telling.py:run": "changes of all directories, told by the worker",
+    "tenants/directories/request_log.py:prune": "what is too old is removed everywhere",
+    "tenants/directories/polling/running.py:run": "directories that are due",
+    "tenants/directories/polling/running.py:_claim": "directories that are due",
     "db/search.py:index": "the index of the searches, made by the worker",
 }
 HOT = {
@@ -173,6 +182,9 @@ HOT = {
     "tenants/users/listing.py:of_organization",
     "tenants/memberships/joining.py:_join",
     "tenants/roles/service.py:roles_of",
+    "tenants/directories/registry.py:hold",
+    "tenants/directories/listing.py:whole",
+    "tenants/directories/role_assignments.py:assign",
 }
 _ROOM = re.compile(r".*/tenantry/(?!db/(?!search))(.*\.py)$")
 _PART = re.compile(r"^(\w+?)_part(\d)(_|$)")
@@ -344,10 +356,31 @@ async def live(call):
     for one, total in ((first, 1), (third, 0)):
         members = await people.of_organization(call, one.id, page_size=5, page_token="")
         assert members.total_size == total
+    await push(call, first.id)
     await service.remove(call, first, leaving.dismiss_members)
     page = await listing.page(call, listing.Filter(), page_size=5, page_token="")
     assert page.total_size == 11
     return first.id, ada.id
+
+
+async def push(call, organization_id):
+    """A directory with a person in a group that has a role."""
+    directory = await registry.create(call, organization_id, directory_type="SCIM")
+    directory = await registry.enable(call, organization_id, directory.id)
+    _, plain = await secrets.create(call, organization_id, directory.id)
+    _, directory = await secrets.find(call.db, secrets.digest(plain))
+    own = {"domain": "carl.example.com", "domain_type": "ORGANIZATION_DOMAIN", "txt_label": "_x"}
+    await domains.create(call, Identity(organization_id), **own)
+    payload = resources.read_user({"userName": "carl@carl.example.com"})
+    carl = await directory_people.create(call, directory, payload)
+    payload = {"displayName": "Engineering", "members": [{"value": carl.id}]}
+    group = (await groups.create(call, directory, resources.read_group(payload))).group
+    await role_assignments.assign(call, organization_id, directory.id, [Given(group.id, "admin")])
+    await registry.connected(call, directory)
+    await directory_lists.whole(call, directory)
+    await directory_lists.of_organization(call, organization_id)
+    await paging.page_of_users(call.db, directory, page_size=5, page_token="")
+    await paging.page_of_groups(call.db, directory, page_size=5, page_token="")
 
 
 async def work(call):

@@ -58,6 +58,11 @@ _FIND = Statement(
     select(directory_secrets).where(_s.digest.in_(json_values(bindparam("p_digests", type_=Text))))
 )
 _KEY = named(directories, "organization_id", "id")
+_DIRECTORY = Statement(
+    select(directories).where(
+        _d.organization_id == bindparam("p_organization_id"), _d.id == bindparam("p_id")
+    )
+)
 _DIRECTORIES = Statement(
     select(directories).where(tuple_(_d.organization_id, _d.id).in_(rows_of("p_keys", _KEY)))
 )
@@ -157,8 +162,12 @@ async def read(db: Session, digests: Sequence[str]) -> Mapping[str, tuple[Secret
     if not found:
         return {}
     keys = {(one.organization_id, one.directory_id) for one in found}
-    given = [{"organization_id": of, "id": id_} for of, id_ in sorted(keys)]
-    rows = await db.fetch_all(_DIRECTORIES, p_keys=spelled(_KEY, given))
+    if len(keys) == 1:  # that of one organization is asked for where it lies
+        ((organization_id, id_),) = keys
+        rows = await db.fetch_all(_DIRECTORY, p_organization_id=organization_id, p_id=id_)
+    else:
+        given = [{"organization_id": of, "id": id_} for of, id_ in sorted(keys)]
+        rows = await db.fetch_all(_DIRECTORIES, p_keys=spelled(_KEY, given))
     of_id = {row["id"]: Directory.from_row(row) for row in rows}
     return {
         one.digest: (one, of_id[one.directory_id]) for one in found if one.directory_id in of_id
