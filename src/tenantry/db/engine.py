@@ -84,7 +84,7 @@ class Session(ABC):
     # Kept by a room in this process, by a key of its own; None within a transaction, where a
     # read row may never come to be.
     remembered: dict[Any, Any] | None
-    # The same of the database itself, also within a transaction: of what is committed.
+    # The same of the database itself, also within a transaction: only from committed rows.
     committed: dict[Any, Any]
 
     @abstractmethod
