@@ -8,7 +8,7 @@ import pytest
 from directory_worlds import prove, told, types, world
 from valid_events import assert_all_valid
 
-from tenantry.tenants.directories import provisioning
+from tenantry.tenants.directories import people, provisioning
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import joining, leaving
 from tenantry.tenants.memberships import service as memberships
@@ -341,3 +341,38 @@ async def test_custom_attributes_are_the_registered_ones_as_the_directory_maps_t
     after = (await told(db))[-1]["after"]
     assert after["custom_attributes"] == {"badge": "7", "tier": "gold"}
     assert (after["employee_id"], after["department"]) == ("7", "R&D")
+
+
+@pytest.mark.parametrize("seats", [None, 4])
+async def test_many_at_once_have_the_same_meaning(acme, call, db, seats):
+    await organizations.set_max_allowed_users(call, acme.organization.id, seats)
+    known = await add(call, acme.organization.id, "known@acme.com")
+    since = await new(db)
+    documents = [
+        acme.document("known"),
+        acme.document("ada", displayName="Ada"),
+        acme.document("off", active=False),
+        acme.document("stranger", email="x@victim.com"),
+        acme.document("ada2", email="ada@acme.com"),
+        acme.document("ada", displayName="Again"),
+        acme.document("grace"),
+    ]
+    found = await people.create_many(acme.call(), acme.directory, documents)
+    ada, again = await acme.user("ada"), found[4]
+    assert [getattr(one, "user_id", one) for one in found[:3]] == [known.id, ada.id, None]
+    assert (found[3].scim_type, found[5].scim_type) == ("invalidValue", "uniqueness")
+    assert again.user_id == ada.id
+    assert ada.profile == {"name": "Ada", "preferred_username": "ada2"}
+    for name in ("ada", "grace"):
+        assert await acme.status(name) == "ACTIVE"
+        assert await acme.roles(name) == ["member"]
+    assert await acme.user("off") is None
+    happened = await told(db, since)
+    assert_all_valid(happened)
+    assert types(happened).count("user_created") == 5
+    of_ada = [one for one in happened if "ada@acme.com" in str(one["after"])]
+    assert types(of_ada)[:3] == [
+        "user.created",
+        "user.organization_membership_created",
+        "user_created",
+    ]

@@ -19,7 +19,7 @@ from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.errors import Busy
-from tenantry.tenants.directories import provisioning
+from tenantry.tenants.directories import arrivals, provisioning
 from tenantry.tenants.directories.holding import (
     GIVEN,
     ID,
@@ -164,16 +164,12 @@ async def create_many(
     async def attempt(held: Call) -> list[DirectoryUser | Fault]:
         given = to_json([user.user_name_key for user in users])
         taken = set(await hold_names(held.db, directory, given))
-        made: list[DirectoryUser | Fault] = []
-        for user in users:
-            if user.user_name_key in taken:
-                made.append(_taken(user))
-                continue
-            try:
-                made.append(await _provisioned(held, directory, None, user))
-                taken.add(user.user_name_key)
-            except Fault as fault:
-                made.append(fault)
+        first = {user.user_name_key: user for user in reversed(users)}
+        coming = [user for key, user in first.items() if key not in taken]
+        coming.sort(key=lambda user: user.id)
+        found = await arrivals.people_created(held, directory, coming)
+        known = dict(zip((user.id for user in coming), found, strict=True))
+        made = [known.get(user.id) or _taken(user) for user in users]
         await _insert_all(held.db, directory, [one for one in made if not isinstance(one, Fault)])
         return made
 

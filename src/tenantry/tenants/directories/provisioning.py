@@ -65,6 +65,12 @@ def caller_of(directory: Directory, *, is_modular: bool) -> Caller:
     return Caller(Kind.DIRECTORY, directory.id, directory.organization_id, may)
 
 
+def has_accounts(call: Call) -> bool:
+    """Whether people have accounts by what this caller says."""
+    permissions = call.caller.permissions
+    return permissions is None or PROVISION in permissions
+
+
 async def person_changed(
     call: Call,
     directory: Directory,
@@ -86,9 +92,7 @@ async def person_changed(
         db.engine.DuplicateKey: somebody else made the account or the membership at this moment.
 
     """
-    permissions = call.caller.permissions
-    has_accounts = permissions is None or PROVISION in permissions
-    if has_accounts and before is not None and after is not None:
+    if has_accounts(call) and before is not None and after is not None:
         after = _of_same_address(before, after)
     person = after or before
     assert person is not None
@@ -96,7 +100,7 @@ async def person_changed(
     if around is None:
         raise errors.NotFound("organization")
     event = _event(call, directory, before, after, around)
-    if not has_accounts:
+    if not has_accounts(call):
         await _record(call, event, last)
         return after
     if after is None or not after.active:
@@ -164,7 +168,7 @@ async def _admit(  # noqa: PLR0917 - before and after
     mapping = directory.attribute_mapping
     profile = profiles.profile(after, mapping, around.attributes)
     if not around.has_account:
-        account = _new_account(call, after, profile)
+        account = new_account(call, after, profile)
         user = await _join(call, around, account, event, is_new=True)
         return replace(after, user_id=user.id)
     news = profiles.news(
@@ -193,7 +197,8 @@ async def _admit(  # noqa: PLR0917 - before and after
     return linked
 
 
-def _new_account(call: Call, person: DirectoryUser, profile: Mapping[str, Any]) -> User:
+def new_account(call: Call, person: DirectoryUser, profile: Mapping[str, Any]) -> User:
+    """Return the account of a new person, to be inserted."""
     return User.new(
         call.db.new_id(ids.USER),
         email_addresses.checked(person.email),

@@ -27,7 +27,7 @@ from tenantry.tenants.users import reading
 from tenantry.tenants.users.model import User, memberships, users
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import ColumnElement, ScalarSelect
 
@@ -166,6 +166,11 @@ _PEOPLE = Statement(
     .where(*_are_given)
     .order_by(_du.id)
 )
+_ids = json_values(bindparam("ids", type_=Text)).subquery("given_ids")
+_OWNED = Statement(
+    select(_ids.c.value.label("domain")).where(domains.owned(_ORGANIZATION_ID, _ids.c.value))
+)
+_TAKEN = Statement(select(users.c.email_key).where(users.c.email_key.in_(select(_ids.c.value))))
 _NEXT_MEMBERS = Statement(
     select(_dm.directory_user_id)
     .where(
@@ -285,6 +290,26 @@ async def around(db: Session, directory: Directory, user: DirectoryUser) -> Arou
         dict(_pairs(row["mapped"])),
         row,
     )
+
+
+async def free_addresses(db: Session, directory: Directory, addresses: Iterable[str]) -> set[str]:
+    """Return the keys of those addresses of proved domains that are no account's."""
+    domains_of = {
+        email_addresses.key(one): email_addresses.domain_of(one) for one in addresses if one
+    }
+    if not domains_of:
+        return set()
+    owned = {
+        row["domain"]
+        for row in await db.fetch_all(
+            _OWNED,
+            organization_id=directory.organization_id,
+            ids=to_json(sorted(set(domains_of.values()))),
+        )
+    }
+    keys = {key for key, domain in domains_of.items() if domain in owned}
+    rows = await db.fetch_all(_TAKEN, ids=to_json(sorted(keys)))
+    return keys - {row["email_key"] for row in rows}
 
 
 async def mapping(db: Session, directory: Directory) -> Mapping | None:

@@ -7,6 +7,7 @@ of `users.model`: a user is never read without its memberships.
 __all__ = [
     "activity",
     "administrators",
+    "arriving",
     "dismissed",
     "invitations",
     "joining",
