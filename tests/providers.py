@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from apis import over_https, unique
+from apis import Api, Make, Rest, access_token, over_https, unique
 from sqlalchemy import insert
 
-from tenantry import ids, vault
+from tenantry import ids, master_key, settings, vault
+from tenantry.db.opening import open_database
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import request_log
@@ -23,8 +25,9 @@ from tenantry.tenants.directories.model import (
 from tenantry.times import now
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import httpx
-    from apis import Make
     from servers import LiveServer
     from sqlalchemy import Table
 
@@ -149,6 +152,23 @@ async def connect(database: Database, server: LiveServer, make: Make, **members:
     await _insert(database, directories, directory.to_row())
     token = await add_secret(database, directory)
     return Provider(over_https(server), database, directory, token, domain["domain"])
+
+
+@asynccontextmanager
+async def connected(server: LiveServer) -> AsyncIterator[Provider]:
+    """A provider of a directory of a server that is not one of all tests'."""
+    async with over_https(server) as http:
+        token = await access_token(http, server.client_id, server.client_secret)
+    rest = Rest(server)
+    known = settings.load(
+        {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
+    )
+    async with open_database(known.database, master_key.load(known)) as database:
+        make = Make(Api(rest, (("authorization", f"Bearer {token}"),)))
+        provider = await connect(database, server, make)
+        yield provider
+        await provider.aclose()
+    await rest.aclose()
 
 
 async def add_secret(database: Database, directory: Directory, **members: Any) -> str:

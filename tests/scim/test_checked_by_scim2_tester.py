@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import httpx2
-from apis import Api, Make, Rest, access_token, over_https
-from providers import connect
+from providers import connected
 from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
-
-from tenantry import master_key, settings
-from tenantry.db.opening import open_database
 
 # It expects the members of a group exactly as it sent them, and we also say how they are called.
 _DIFFERENT = "Attribute 'members' was not"
@@ -20,18 +16,8 @@ _DIFFERENT = "Attribute 'members' was not"
 async def test_it_finds_no_fault(start_server):
     # People without an e-mail address, as it makes them, have no accounts to be matched with.
     server = start_server("checked", authentication_mode="MODULAR_AUTH")
-    async with over_https(server) as http:
-        token = await access_token(http, server.client_id, server.client_secret)
-    rest = Rest(server)
-    known = settings.load(
-        {k: v for k, v in server.environment.items() if k.startswith("TENANTRY_")}
-    )
-    async with open_database(known.database, master_key.load(known)) as database:
-        make = Make(Api(rest, (("authorization", f"Bearer {token}"),)))
-        provider = await connect(database, server, make)
+    async with connected(server) as provider:
         found = await asyncio.to_thread(_check, server, provider)
-        await provider.aclose()
-    await rest.aclose()
     assert len(found) > 100
     faults = [one for one in found if one.status is not Status.SUCCESS]
     assert [one.reason for one in faults if not one.reason.startswith(_DIFFERENT)] == []

@@ -89,7 +89,7 @@ async def test_a_body_that_is_no_object_is_refused(provider, body):
     ],
 )
 async def test_what_is_not_there_is_told_as_scim_does(provider, verb, path, status):
-    # A body that is none of ours is not even read.
+    # The body is not even read.
     body = b"x" if verb in {"POST", "PUT", "PATCH"} else None
     answer = await provider(verb, path, body)
     if status == 204:
