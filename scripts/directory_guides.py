@@ -27,7 +27,8 @@ _INDEX = """\
 {made}
 These pages say what the admin of a customer does at their identity provider, so that people and
 groups arrive here. Each directory has an endpoint and a secret of its own: `DIRECTORY` stands for
-its id, `https://auth.example.com` for your server.
+its id, `https://auth.example.com` for your server. [The guide](../guides/directories.md) says what
+happens with what arrives.
 
 | Provider | Way | `directory_provider` |
 | --- | --- | --- |

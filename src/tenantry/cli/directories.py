@@ -1,4 +1,4 @@
-"""`tenantry directories`: what a customer's identity provider pushes, or what is polled there."""
+"""`tenantry directories`: how they are, their requests, and those that are polled."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def requests(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List the latest requests of a provider, and polls, with what was skipped and why."""
+    """List the latest requests of a provider, and polls, with all that was skipped and why."""
 
     async def work(call: Call) -> list[DirectoryRequest]:
         from tenantry.tenants.directories import registry, request_log
