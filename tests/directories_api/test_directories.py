@@ -168,10 +168,11 @@ async def test_a_directory_that_is_pushed_has_nothing_to_poll(api, directories, 
         await api.directories.trigger_directory_sync(**of)
 
 
-async def test_a_directory_is_polled_on_demand_while_it_is_on(api, directories, organization):
+async def test_a_directory_is_polled_on_demand_while_it_can_be(api, directories, organization):
     made = await directories.make("POLL", directory_provider="GOOGLE")
     of = {"organization_id": organization["id"], "directory_id": made["id"]}
     with refused("INVALID_ARGUMENT", says="disabled"):
         await api.directories.trigger_directory_sync(**of)
     await directories.enable(made)
-    await api.directories.trigger_directory_sync(**of)
+    with refused("INVALID_ARGUMENT", says="no credentials"):
+        await api.directories.trigger_directory_sync(**of)
