@@ -218,11 +218,9 @@ class Directory:
             )
         revisions = {one.id: one.revision for one in (*found.resources, *shown.resources)}
         assert revisions == {id_: model.revisions[id_] for id_ in revisions}
-        of_people = await groups.groups_of(db, directory, list(model.users))
-        assert {id_: {one.id for one in ones} for id_, ones in of_people.items()} == {
-            id_: their
+        assert {one.id: dict(one.groups) for one in found.resources} == {
+            id_: {g: name for g, (name, members) in model.groups.items() if id_ in members}
             for id_ in model.users
-            if (their := {g for g, (_, members) in model.groups.items() if id_ in members})
         }
         for text in ('userName eq "ADA"', "active eq false", 'title eq "ceo"'):
             query = Query(filter=filters.parse(text))

@@ -107,15 +107,6 @@ _MEMBERS_OF_GROUPS = Statement(
     .where(*of_directory(directory_members), _m.directory_group_id.in_(json_values(GIVEN)))
     .order_by(_m.directory_group_id, _m.directory_user_id)
 )
-_GROUPS_OF = Statement(
-    select(_m.directory_user_id, _g.id, _g.display_name)
-    .join(
-        directory_groups,
-        and_(*of_directory(directory_groups), _g.id == _m.directory_group_id),
-    )
-    .where(*of_directory(directory_members), one_of(_m.directory_user_id, GIVEN))
-    .order_by(_m.directory_user_id, _g.id)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,18 +277,6 @@ async def members_of_groups(
     for row in await db.fetch_all(_MEMBERS_OF_GROUPS, given=given, **key(directory)):
         shown = Member(row["directory_user_id"], row["display"])
         found.setdefault(row["directory_group_id"], []).append(shown)
-    return found
-
-
-async def groups_of(
-    db: Session, directory: Directory, user_ids: Collection[str]
-) -> dict[str, list[Member]]:
-    """Return the groups of these people, by their ids; a person without any is left out."""
-    given = to_json(list(user_ids))
-    found: dict[str, list[Member]] = {}
-    for row in await db.fetch_all(_GROUPS_OF, given=given, **key(directory)):
-        shown = Member(row["id"], row["display_name"])
-        found.setdefault(row["directory_user_id"], []).append(shown)
     return found
 
 

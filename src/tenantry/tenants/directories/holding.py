@@ -97,9 +97,6 @@ def of_held(table: Table) -> Select[Any]:
 
 _HOLD_USER = Statement(of_held(directory_users).where(_u.id == ID).add_columns(groups_of(_u.id)))
 _HOLD_GROUP = Statement(of_held(directory_groups).where(_g.id == ID))
-_HOLD_USERS = Statement(
-    of_held(directory_users).where(_u.id.in_(json_values(GIVEN))).order_by(_u.id)
-)
 _groups_of_user = select(_m.directory_group_id).where(
     *of_directory(directory_members), _m.directory_user_id == ID
 )
