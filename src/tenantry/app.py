@@ -326,7 +326,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
             SingleSignOnService(s, fetching=parts.fetching, outgoing=parts.outgoing),
         ),
         (environments_pb, EnvironmentService()),
-        (directories_pb, DirectoryService(s)),
+        (directories_pb, DirectoryService(s, parts.outgoing)),
         (directory_polling_pb, DirectoryPollingService(s, parts.outgoing)),
         (directory_requests_pb, DirectoryRequestService()),
         (user_attributes_pb, UserAttributeService()),

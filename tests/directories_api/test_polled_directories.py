@@ -94,12 +94,18 @@ async def test_a_sync_by_hand_says_what_it_lacks(api, polled):
     )
     with refused("INVALID_ARGUMENT", says="directory has no credentials"):
         await api.directories.trigger_directory_sync(**polled)
+    with refused("INVALID_ARGUMENT", says="directory has no credentials"):
+        await external_groups(api, polled)
 
 
 @pytest.fixture
 async def google():
     async with GoogleWorkspace() as started:
         yield started
+
+
+def external_groups(api, polled, **more: object):
+    return api.directories.list_directory_groups(**polled, include_external_groups=True, **more)
 
 
 @pytest.mark.one_database
@@ -135,6 +141,10 @@ async def test_a_server_polls_and_its_commands_say_so(start_server, google, tmp_
     assert "PRIVATE" not in done.stdout
     google.grants = True
     await api.directories.enable_directory(organization_id=ids[0], id=ids[1])
+    sales = google.groups[next(iter(google.groups))]
+    (external,) = (await external_groups(api, polled))["groups"]
+    assert external["group_detail"]["external_id"] == sales["id"]
+    assert not external.get("id")
     assert (await run("sync", *ids)).returncode == 0
     until = time.monotonic() + 40
     while True:
@@ -145,6 +155,10 @@ async def test_a_server_polls_and_its_commands_say_so(start_server, google, tmp_
         await asyncio.sleep(0.2)
     assert (listed["total_users"], listed["total_groups"]) == (1, 1)
     assert listed["error"] == ""
+    (external,) = (await external_groups(api, polled))["groups"]
+    assert external["id"].startswith("dirgroup_")
+    with refused("INVALID_ARGUMENT", "page_token"):
+        await external_groups(api, polled, page_token="x")
     found = await api.directories.get_directory(organization_id=ids[0], id=ids[1])
     assert found["directory"]["status"] == "COMPLETED"
     assert found["directory"]["email"] == ADMIN

@@ -22,14 +22,18 @@ from tenantry.tenants.directories import (
 )
 from tenantry.tenants.directories.changing import Changes
 from tenantry.tenants.directories.model import ACTIVE, INACTIVE, SCIM
+from tenantry.tenants.directories.polling import differences
 from tenantry.tenants.directories.polling import service as polling
+from tenantry.tenants.directories.polling.workspace import Workspace
 from tenantry.tenants.directories.role_assignments import Given
 from tenantry.times import SECOND, microseconds, now, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from tenantry.call import Call
+    from tenantry.outgoing import Outgoing
     from tenantry.settings import Settings
     from tenantry.tenants.directories.listing import Assignment, Whole
     from tenantry.tenants.directories.model import (
@@ -48,7 +52,8 @@ _DAY, _HOUR = 24 * 3600, 3600  # seconds
 class DirectoryService:
     """One async method per rpc."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, outgoing: Outgoing) -> None:
+        self._workspace = Workspace(outgoing, settings.google_workspace_url)
         self._public_url = settings.public_url
         self._overlap = settings.directory_secret_overlap_hours * _HOUR
 
@@ -129,12 +134,33 @@ class DirectoryService:
             prev_page_token=page.prev_page_token,
         )
 
+    async def before_list_directory_groups(
+        self, request: pb.ListDirectoryGroupsRequest, call: Call
+    ) -> None:
+        if request.include_external_groups:
+            directory = await registry.get(call, request.organization_id, request.directory_id)
+            _check_polled(directory)
+            call.found = await polling.external_groups(
+                call,
+                self._workspace,
+                directory,
+                page_size=min(request.page_size or DEFAULT_SIZE, MOST_LISTED),
+                page_token=request.page_token,
+            )
+
     async def list_directory_groups(
         self, request: pb.ListDirectoryGroupsRequest, call: Call
     ) -> pb.ListDirectoryGroupsResponse:
         directory = await registry.get(call, request.organization_id, request.directory_id)
         if request.include_external_groups:
-            _check_polled(directory)
+            here = await differences.groups(
+                call.db, directory, [one["id"] for one in call.found.items]
+            )
+            return pb.ListDirectoryGroupsResponse(
+                groups=[_external(one, here.get(one["id"])) for one in call.found.items],
+                total_size=len(call.found.items),
+                next_page_token=call.found.next_page_token,
+            )
         page = await paging.page_of_groups(
             call.db,
             directory,
@@ -335,6 +361,16 @@ def _group(group: DirectoryGroup, *, detail: bool) -> pb.DirectoryGroup:
     )
     if detail:
         message.group_detail = Struct.from_json(to_json(group.document))
+    return message
+
+
+def _external(found: Mapping[str, Any], here: DirectoryGroup | None) -> pb.DirectoryGroup:
+    """Return a group that the provider has, with its id here where it is here already."""
+    message = pb.DirectoryGroup() if here is None else _group(here, detail=False)
+    name, email = found.get("name") or "", found.get("email") or ""
+    message.display_name = name or email or found["id"]
+    detail = {"external_id": found["id"], "display_name": name, "email": email}
+    message.group_detail = Struct.from_json(to_json(detail))
     return message
 
 

@@ -9,14 +9,16 @@ from tenantry import errors
 from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.model import POLL, Directory
 from tenantry.tenants.directories.polling import polls, service_accounts
-from tenantry.tenants.directories.polling.workspace import Problem
+from tenantry.tenants.directories.polling.workspace import Problem, StalePage
 from tenantry.times import now
 from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.tenants.directories.polling.service_accounts import ServiceAccount
-    from tenantry.tenants.directories.polling.workspace import Workspace
+    from tenantry.tenants.directories.polling.workspace import Listed, Workspace
+
+_NO_CREDENTIALS = "directory has no credentials: set those of a service account first"
 
 
 async def ask(workspace: Workspace, account: ServiceAccount) -> str:
@@ -27,6 +29,29 @@ async def ask(workspace: Workspace, account: ServiceAccount) -> str:
     except Problem as problem:
         return str(problem)
     return ""
+
+
+async def external_groups(
+    call: Call, workspace: Workspace, directory: Directory, *, page_size: int, page_token: str
+) -> Listed:
+    """Return a page of the groups that the provider has; its token is the provider's.
+
+    Raises:
+        errors.InvalidArgument: the directory has no credentials, or the provider does not answer
+            to them; its sentence says why.
+
+    """
+    account = account_of(call, directory)
+    if account is None:
+        raise errors.InvalidArgument(_NO_CREDENTIALS)
+    try:
+        return await workspace.groups(account, page_token, page_size=page_size)
+    except StalePage:
+        raise errors.InvalidArgument.field(
+            "page_token", "page_token", "is of no list that the provider knows"
+        ) from None
+    except Problem as problem:
+        raise errors.InvalidArgument(str(problem)) from None
 
 
 async def put(
@@ -101,9 +126,7 @@ async def sync_now(call: Call, organization_id: str, directory_id: str) -> None:
         if not before.enabled:
             raise errors.InvalidArgument("directory is disabled: enable it first")
         if before.credentials is None:
-            raise errors.InvalidArgument(
-                "directory has no credentials: set those of a service account first"
-            )
+            raise errors.InvalidArgument(_NO_CREDENTIALS)
         poll = polls.confirmed(before.poll)
         await registry.write(db, replace(before, poll=poll, poll_time=now()))
 
