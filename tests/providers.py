@@ -144,6 +144,7 @@ async def connect(database: Database, server: LiveServer, make: Make, **members:
             "organization_id": organization["id"],
             "name": "Provider",
             "enabled": True,
+            "first_enable_time": now(),
             "create_time": now(),
             "update_time": now(),
             **members,

@@ -42,8 +42,7 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
 from tenantry.log import seldom
-from tenantry.tenants.directories import provisioning, request_log, telling
-from tenantry.tenants.directories.polling.running import Polling
+from tenantry.tenants.directories import request_log, waiting
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.memberships import invitations
@@ -58,12 +57,14 @@ if TYPE_CHECKING:
     from tenantry.events.mail.rendering import Prepare
     from tenantry.identity.sessions.back_channel import Sign
     from tenantry.settings import Settings
+    from tenantry.tenants.directories.polling.running import Polling
 
 _STOP_SECONDS = 5.0  # for jobs under way
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # after an error
 _AWAY_SECONDS = 1.0  # while the database is away: held up work is due as soon as it is back
 _PRUNE_SECONDS = 3600.0
 _HELD_SECONDS = 1.0  # until a hold is looked at again
+_POLL_SECONDS = 15.0  # until the first directory that is polled
 _ANYBODYS_SECONDS = 60.0  # of what anybody can have stored
 
 _log = logging.getLogger(__name__)
@@ -102,7 +103,6 @@ def jobs(settings: Settings) -> list[Job]:
     keep_deliveries = functools.partial(pruning.prune, days=settings.delivery_retention_days)
     back_channel = BackChannel(settings, _signing())
     refresh = refreshing.Refreshing(settings)
-    polling = Polling(settings)
     keep_sessions = functools.partial(lapsing.prune, days=settings.auth_log_retention_days)
     return [
         Job("beat", functools.partial(copies.beat, settings=settings)),
@@ -118,7 +118,7 @@ def jobs(settings: Settings) -> list[Job]:
             for s in streaming.streams(settings)
         ),
         Job("domains", look),
-        Job("people of directories", telling.run),
+        Job("people of directories", _tell),
         Job("lapsed sessions", lapsing.run),
         Job("departures", functools.partial(departures.run, left=_left)),
         Job("old sessions", _pruning(keep_sessions)),
@@ -139,7 +139,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("seen assertions", _pruning(replays.prune)),
         Job("old connection tests", _pruning(connection_tests.prune, every=_ANYBODYS_SECONDS)),
         Job("old requests of directories", _pruning(request_log.prune)),
-        Job("polled directories", polling.run, polling.close),
+        _polling(settings),
         Job("old challenges", _pruning(challenges.prune, every=_ANYBODYS_SECONDS)),
     ]
 
@@ -156,9 +156,40 @@ def _sealing(pump: Pump) -> Callable[[Session], Awaitable[float]]:
     return run
 
 
+async def _tell(db: Session) -> float:
+    if not await waiting.has_changes(db):
+        return waiting.IDLE_SECONDS
+    from tenantry.tenants.directories import telling
+
+    return await telling.run(db)
+
+
+def _polling(settings: Settings) -> Job:
+    """Return the job that polls directories."""
+    polling: Polling | None = None
+
+    async def run(db: Session) -> float:
+        nonlocal polling
+        if polling is None:
+            if not await waiting.has_polls(db):
+                return _POLL_SECONDS
+            from tenantry.tenants.directories.polling.running import Polling
+
+            polling = Polling(settings)
+        return await polling.run(db)
+
+    async def close() -> None:
+        if polling is not None:
+            await polling.close()
+
+    return Job("polled directories", run, close)
+
+
 async def _left(db: Session, user_id: str, organization_id: str, at: int) -> None:
     """Tell the rooms that keep something of a member that one has left."""
     await identities.forget(db, user_id, organization_id, at)
+    from tenantry.tenants.directories import provisioning
+
     await provisioning.left(db, user_id, organization_id, at)
 
 

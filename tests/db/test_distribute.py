@@ -31,9 +31,17 @@ from tenantry.db.schema import metadata, postgresql_tables
 from tenantry.db.spread import spread_of
 from tenantry.events.event_log import listing as event_lists
 from tenantry.settings import load
-from tenantry.tenants.directories import groups, paging, registry, role_assignments, secrets
+from tenantry.tenants.directories import (
+    groups,
+    paging,
+    registry,
+    role_assignments,
+    secrets,
+    telling,
+)
 from tenantry.tenants.directories import listing as directory_lists
 from tenantry.tenants.directories import people as directory_people
+from tenantry.tenants.directories.polling.running import Polling
 from tenantry.tenants.directories.role_assignments import Given
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.domains import service as domains
@@ -170,6 +178,8 @@ CROSSING = {
     "events/event_log/sealing.py:run": "whether there is something new in the log",
     "events/event_log/following.py:part": "the log goes by position, over all organizations",
     "events/event_log/retention.py:_prune": "what is too old is removed everywhere",
+    "tenants/directories/waiting.py:has_changes": "changes of all directories",
+    "tenants/directories/waiting.py:has_polls": "polls of all directories",
     "tenants/directories/telling.py:run": "changes of all directories, told by the worker",
     "tenants/directories/request_log.py:prune": "what is too old is removed everywhere",
     "tenants/directories/polling/running.py:run": "directories that are due",
@@ -385,9 +395,15 @@ async def push(call, organization_id):
 
 async def work(call):
     """Everything that the worker does, once."""
-    for job in worker.jobs(load({"TENANTRY_CONFIG": "/dev/null"})):
+    settings = load({"TENANTRY_CONFIG": "/dev/null"})
+    for job in worker.jobs(settings):
         await job.run(call.db)
         await job.close()
+    # It does these where a directory waits for them.
+    await telling.run(call.db)
+    polling = Polling(settings)
+    await polling.run(call.db)
+    await polling.close()
 
 
 async def test_all_behaves_as_in_one_database(spread_call, spread_url):

@@ -86,6 +86,16 @@ async def test_38_an_expired_token_and_a_disabled_directory_are_refused(provider
     says_error(answer, 403)
 
 
+async def test_before_it_is_first_enabled_a_directory_can_be_tried_and_takes_nothing(new_provider):
+    provider = await new_provider(enabled=False, first_enable_time=None)
+    answer = await provider("GET", "/Users", query={"filter": 'userName eq "x"'})
+    assert answer.status_code == 200
+    assert answer.json()["totalResults"] == 0
+    assert (await provider("GET", "/ServiceProviderConfig")).status_code == 200
+    says_error(await provider("POST", "/Users", {"userName": "ann@acme.com"}), 403)
+    says_error(await provider("GET", "/Users", authorization="Bearer " + "a" * 60), 401)
+
+
 async def test_38_a_token_is_kept_as_its_digest(provider):
     (row,) = [
         row

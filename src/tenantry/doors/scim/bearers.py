@@ -36,8 +36,13 @@ class Bearers:
             at_once=_AT_ONCE,
         )
 
-    async def find(self, headers: Mapping[str, str], directory_id: str) -> tuple[Secret, Directory]:
+    async def find(
+        self, headers: Mapping[str, str], directory_id: str, *, reads: bool = False
+    ) -> tuple[Secret, Directory]:
         """Return the secret of a request's header, and its directory, which has this id.
+
+        One that ``reads`` may do so also before the directory is enabled for the first time: so
+        providers try the address and the secret when they are set up, and find nobody there.
 
         Raises:
             errors.Unauthenticated: there is no token, or none that is in force for this directory.
@@ -51,6 +56,7 @@ class Bearers:
         found = await self._known.get(vault.digest(token)) if _TOKEN.fullmatch(token) else None
         if found is None or not found[0].in_force(now()) or found[1].id != directory_id:
             raise errors.Unauthenticated("the bearer token is none of this directory, or has ended")
-        if not found[1].enabled:
+        is_new = found[1].first_enable_time is None
+        if not found[1].enabled and not (reads and is_new):
             raise errors.PermissionDenied(_DISABLED)
         return found

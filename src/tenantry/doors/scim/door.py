@@ -107,7 +107,9 @@ class Door:
         """Return the directory that a request speaks for; count it, or the failure."""
         try:
             secret, directory = await self._bearers.find(
-                request.headers, request.params["directory_id"]
+                request.headers,
+                request.params["directory_id"],
+                reads=request.verb == "GET",
             )
         except errors.Unauthenticated:
             request.tell(await self._rates.take_failure(request.address))

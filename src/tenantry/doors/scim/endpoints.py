@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from tenantry.doors.scim.exchanges import Exchange
-    from tenantry.tenants.directories.groups import Changed, Member
-    from tenantry.tenants.directories.model import DirectoryGroup, DirectoryUser
+    from tenantry.tenants.directories.groups import Changed
+    from tenantry.tenants.directories.model import DirectoryGroup, DirectoryUser, Member
     from tenantry.tenants.directories.scim.selections import Selection
     from tenantry.tenants.directories.searching import Found, Query
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from tenantry.doors.scim.answers import refused
-from tenantry.doors.scim.bearers import Bearers
-from tenantry.doors.scim.door import Door
 from tenantry.web import MAX_BODY, Route
 
 if TYPE_CHECKING:
     from tenantry.doors.parts import Parts
+    from tenantry.doors.scim.door import Door
+    from tenantry.web import Request, Response, StreamingResponse
 
 # The first is ours. The others are for providers that were set up with addresses of Scalekit,
 # whose samples misspell one.
@@ -24,7 +25,32 @@ _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
-    door = Door(
+    answer = _Opening(parts)
+    return [
+        Route(verb, f"{base}/{{path*}}", answer, body_limit=MAX_BODY, refused=refused)
+        for base in BASES
+        for verb in _VERBS
+    ]
+
+
+class _Opening:
+    """The door, whose modules the first request loads: most deployments have no directory."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._door: Door | None = None
+
+    async def __call__(self, request: Request) -> Response | StreamingResponse:
+        if self._door is None:
+            self._door = await asyncio.to_thread(_opened, self._parts)
+        return await self._door(request)
+
+
+def _opened(parts: Parts) -> Door:
+    from tenantry.doors.scim.bearers import Bearers
+    from tenantry.doors.scim.door import Door
+
+    return Door(
         parts.db,
         parts.rates,
         bearers=Bearers(parts.db),
@@ -33,8 +59,3 @@ def routes(parts: Parts) -> list[Route]:
         public_url=parts.settings.public_url,
         is_modular=parts.settings.is_modular,
     )
-    return [
-        Route(verb, f"{base}/{{path*}}", door, body_limit=MAX_BODY, refused=refused)
-        for base in BASES
-        for verb in _VERBS
-    ]

@@ -30,6 +30,7 @@ from tenantry.tenants.directories.holding import (
 )
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
+    Member,
     directory_groups,
     directory_members,
     directory_users,
@@ -115,14 +116,6 @@ class Changed:
 
     group: DirectoryGroup
     skipped: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A member of a group as the group shows it (RFC 7643 section 4.2)."""
-
-    id: str
-    display: str
 
 
 @dataclass(slots=True)

@@ -113,6 +113,7 @@ directories = Table(
     time_column("poll_time", nullable=True),
     Column("error", Text, nullable=False),
     time_column("last_sync_time", nullable=True),
+    time_column("first_enable_time", nullable=True),
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
@@ -320,6 +321,7 @@ class Directory:
     poll_time: int | None = None
     error: str = ""
     last_sync_time: int | None = None
+    first_enable_time: int | None = None
     revision: int = 1
     create_time: int
     update_time: int
@@ -435,3 +437,11 @@ class DirectoryGroup:
     def to_row(self) -> dict[str, Any]:
         """Return the columns of its row."""
         return row_of(self, directory_groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a group as the group shows it (RFC 7643 section 4.2)."""
+
+    id: str
+    display: str

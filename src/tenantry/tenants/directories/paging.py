@@ -11,7 +11,6 @@ from sqlalchemy import BigInteger, Text, and_, bindparam, func, select, true
 from tenantry.db import pages
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories.groups import Member
 from tenantry.tenants.directories.holding import (
     DIRECTORY_ID,
     ORGANIZATION_ID,
@@ -22,6 +21,7 @@ from tenantry.tenants.directories.holding import (
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
     DirectoryUser,
+    Member,
     directory_groups,
     directory_members,
     directory_users,

@@ -271,7 +271,13 @@ def switched(directory: Directory, *, enabled: bool) -> Directory:
     if directory.enabled == enabled:
         return directory
     polled = enabled and directory.directory_type == POLL
-    return replace(directory, enabled=enabled, poll_time=now() if polled else None)
+    first = directory.first_enable_time or now() if enabled else directory.first_enable_time
+    return replace(
+        directory,
+        enabled=enabled,
+        first_enable_time=first,
+        poll_time=now() if polled else None,
+    )
 
 
 def event(

@@ -11,7 +11,7 @@ from tenantry import errors
 from tenantry.db.records import named, records, rows_of, spelled
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import registry, role_mapping
+from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.listing import Assignment
 from tenantry.tenants.directories.model import directory_groups, directory_role_assignments
 from tenantry.tenants.memberships import roles
@@ -99,6 +99,8 @@ async def assign(
         after = await registry.save(
             call, db, before, before, "roles_assigned", role_assignments=roles_now
         )
+        from tenantry.tenants.directories import role_mapping
+
         await role_mapping.roles_reassigned(
             replace(call, db=db),
             after,

@@ -20,6 +20,7 @@ from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import reading, shown
 from tenantry.tenants.directories.model import Directory, directories, directory_changes
+from tenantry.tenants.directories.waiting import IDLE_SECONDS
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import reading as users_reading
 from tenantry.tenants.users.model import users
@@ -35,13 +36,11 @@ if TYPE_CHECKING:
 
 AT_ONCE = 100  # people of whom a change tells itself, and of one row for the worker
 _FEW = 3  # events that another statement may record: each number of them is one of its own
-IDLE_SECONDS = 0.5
 _WORD = "changes of directories"
 
 _c, _d = directory_changes.c, directories.c
 _COLUMNS = list(directory_changes.c)
 _LEAVE = Statement(insert(directory_changes).from_select(_COLUMNS, rows_of("given", _COLUMNS)))
-_ANY = Statement(select(_c.id).limit(literal_column("1")))
 _OLDEST = Statement(
     select(
         *(_c.id.label("change_id"), _c.actor, _c.request_id, _c.directory_user_ids),
@@ -151,8 +150,6 @@ async def leave(call: Call, directory: Directory, told: Sequence[Told]) -> None:
 
 async def run(db: Session) -> float:
     """Tell of the people of the oldest change that waits; return the seconds to the next look."""
-    if await db.fetch_one(_ANY) is None:
-        return IDLE_SECONDS
     async with db.transaction() as held:
         if not await held.alone(_WORD):
             return IDLE_SECONDS

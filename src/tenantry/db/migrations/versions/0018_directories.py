@@ -79,7 +79,7 @@ def _directories() -> None:
         _json("poll", nullable=True),
         _number("poll_time", nullable=True),
         _text("error"),
-        _number("last_sync_time", nullable=True),
+        *(_number(name, nullable=True) for name in ("last_sync_time", "first_enable_time")),
         *(_number(name) for name in ("revision", "create_time", "update_time")),
     )
     _index("directories", "id")
