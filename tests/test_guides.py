@@ -95,6 +95,11 @@ def program(guide, language):
     own = [code for of, code in blocks(guide) if of == language]
     if guide != MODEL:
         own = [samples(CLIENT)[language], _IDS[language], *own]
+    return joined(language, own)
+
+
+def joined(language, own):
+    """The blocks as a program."""
     return "\n\n".join(own) if language == "python" else _PROGRAMS[language](own)
 
 

@@ -94,6 +94,9 @@ async def test_before_it_is_first_enabled_a_directory_can_be_tried_and_takes_not
     assert (await provider("GET", "/ServiceProviderConfig")).status_code == 200
     says_error(await provider("POST", "/Users", {"userName": "ann@acme.com"}), 403)
     says_error(await provider("GET", "/Users", authorization="Bearer " + "a" * 60), 401)
+    await provider.database.fetch_all(_SWITCH, p_id=provider.directory.id, p_enabled=True)
+    # At once, although the process has just seen that it was not enabled.
+    assert (await provider("POST", "/Users", provider.user("ann"))).status_code == 201
 
 
 async def test_38_a_token_is_kept_as_its_digest(provider):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,11 @@ class Bearers:
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             raise errors.Unauthenticated("send the secret of the directory as a bearer token")
-        found = await self._known.get(vault.digest(token)) if _TOKEN.fullmatch(token) else None
+        digest = vault.digest(token)
+        found = await self._known.get(digest) if _TOKEN.fullmatch(token) else None
+        if found is not None and not found[1].enabled:
+            # It may just have been enabled, after the provider's test: no is not from memory.
+            found = await self._known.get(digest, since=time.monotonic())
         if found is None or not found[0].in_force(now()) or found[1].id != directory_id:
             raise errors.Unauthenticated("the bearer token is none of this directory, or has ended")
         is_new = found[1].first_enable_time is None
