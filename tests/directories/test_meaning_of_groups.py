@@ -201,3 +201,29 @@ async def test_a_worker_that_dies_tells_nothing_twice_and_forgets_nothing(
     await acme.tell()
     updated = [one for one in await told(db, since) if one["type"].endswith("user_updated")]
     assert [one["after"]["id"] for one in updated] == [person.id for person in people]
+
+
+@pytest.mark.parametrize("active", [True, False])
+async def test_nobody_who_was_deleted_is_back_with_the_roles_of_former_groups(
+    acme, call, db, editor, viewer, active
+):
+    ada = await acme.create("ada")
+    await acme.group("Editors", ada, roles=(editor,))
+    await give(call, acme, ada, "viewer")
+    await acme.remove(ada)
+    since = await new(db)
+    ada = await acme.create("ada", active=active)
+    if not active:
+        await acme.change(ada, active=True)
+    assert await acme.roles("ada") == ["viewer"]  # given by hand
+    assert_all_valid(await told(db, since))
+
+
+async def test_an_administrator_is_back_without_the_role_where_there_is_another(acme, call, db):
+    (admin,) = await member_roles.of_creator(db)
+    ada, grace = await acme.create("ada"), await acme.create("grace")
+    await give(call, acme, grace, "admin")
+    await acme.group("Admins", ada, roles=(admin.id,))
+    await acme.remove(ada)
+    await acme.create("ada")
+    assert await acme.roles("ada") == ["member"]

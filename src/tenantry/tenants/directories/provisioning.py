@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tenantry.event import Event
     from tenantry.tenants.directories.model import Directory, DirectoryUser
     from tenantry.tenants.directories.reading import Around
+    from tenantry.tenants.users.model import Membership
 
 # The permission of a directory where people have accounts.
 PROVISION = "provision"
@@ -190,11 +191,23 @@ async def _admit(  # noqa: PLR0917 - before and after
     if news or not user.email_verified:
         # The organization vouches for addresses of its domains.
         await users.change_profile(call, user, news)
-    follows = after.user_id is None and place is not None and around.mapped
+    follows = place is not None and _follows(after, place, around)
     await _record(call, event, None if follows else last)
-    if after.user_id is None and place is not None and around.mapped:
+    if place is not None and follows:
+        place = replace(place, status=ACTIVE)
         await role_mapping.follow(call, directory, linked, place, around.mapped)
     return linked
+
+
+def _follows(person: DirectoryUser, place: Membership, around: Around) -> bool:
+    """Whether the roles of somebody who was a member before may differ from those of the groups.
+
+    Whoever is back after a time outside has left groups without being a member, or all of them.
+    """
+    if place.status == INACTIVE:
+        wanted = around.mapped.keys() or {around.default_role_id}
+        return {role.id for role in place.roles} != set(wanted)
+    return person.user_id is None and bool(around.mapped)
 
 
 def new_account(call: Call, person: DirectoryUser, profile: Mapping[str, Any]) -> User:
