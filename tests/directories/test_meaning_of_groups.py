@@ -205,10 +205,11 @@ async def test_a_worker_that_dies_tells_nothing_twice_and_forgets_nothing(
 
 @pytest.mark.parametrize("active", [True, False])
 async def test_nobody_who_was_deleted_is_back_with_the_roles_of_former_groups(
-    acme, call, db, editor, viewer, active
+    acme, call, db, editor, active
 ):
     ada = await acme.create("ada")
     await acme.group("Editors", ada, roles=(editor,))
+    await role(db, "viewer")
     await give(call, acme, ada, "viewer")
     await acme.remove(ada)
     since = await new(db)

@@ -19,6 +19,7 @@ from tenantry.tenants.directories.model import (
 from tenantry.tenants.directories.request_log import RequestLog
 from tenantry.tenants.organizations import service as organizations
 
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 _GIVEN = Statement(
     insert(directories).from_select(
         list(directories.c.keys()), rows_of("given", named(directories))
@@ -109,6 +110,29 @@ async def test_a_payload_is_kept_without_passwords_and_within_bounds(db, directo
     assert huge == {"…": "more than is kept"}
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "replace", "path": "password", "value": "s3cret"},
+        {"op": "Replace", "Value": ["s3cret"], "Path": f"{USER}:Password"},
+        {"op": "replace", "value": {f"{USER}:password": "s3cret"}},
+    ],
+)
+async def test_no_password_of_a_patch_is_kept(db, directory, log, operation):
+    _note(log, directory, payload={"Operations": [operation, {"op": "remove", "path": "title"}]})
+    await log.close()
+    (request,) = await _all(db, directory)
+    assert "s3cret" not in json.dumps(request.payload)
+    assert request.payload["Operations"][1] == {"op": "remove", "path": "title"}
+
+
+async def test_of_a_query_are_kept_the_values_of_scim_alone(db, directory, log):
+    _note(log, directory, query="startIndex=1&Filter=id%20pr&access_token=s3cret&x&y=")
+    await log.close()
+    (request,) = await _all(db, directory)
+    assert request.query == "startIndex=1&Filter=id%20pr&access_token=…&x&y=…"
+
+
 async def test_of_a_directory_that_was_deleted_meanwhile_nothing_is_written(db, directory, log):
     _note(log, directory)
     await db.fetch_all(_DELETE)
@@ -130,12 +154,15 @@ async def test_a_persons_data_is_taken_out(db, directory, log):
     )
     asked = {"method": "GET", "query": 'filter=userName eq "Ada@acme.com"'}
     _note(log, directory, resource_id="ada@acme.com", **asked)
+    taken = "another user has the userName 'Ada@acme.com'"
     _note(log, directory, resource_id="diruser_1", payload={"userName": "Ada@acme.com"})
+    _note(log, directory, resource_id="diruser_1", error=taken)
     _note(log, directory, resource_id="diruser_2", payload={"userName": "bob@acme.com"})
     await log.close()
     await request_log.erase(db, [person])
-    kept = [(request.payload, request.query) for request in await _all(db, directory)]
-    assert kept == [({"userName": "bob@acme.com"}, ""), (None, ""), (None, "")]
+    kept = [(one.payload, one.query, one.error) for one in await _all(db, directory)]
+    nothing = None, "", ""
+    assert kept == [({"userName": "bob@acme.com"}, "", ""), (None, "", "…"), nothing, nothing]
 
 
 async def test_requests_are_kept_for_thirty_days(db, directory, log, clock):

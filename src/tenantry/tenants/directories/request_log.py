@@ -12,7 +12,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, insert, literal_column, null, select, update
+from sqlalchemy import and_, bindparam, case, insert, literal_column, null, select, update
 
 from tenantry import ids
 from tenantry.db import pages, pruning
@@ -40,6 +40,12 @@ _WITH_PAYLOAD = 2000  # requests that wait: the payloads of more are left out
 _WRITTEN_AT_ONCE = 500
 _TOO_LARGE = to_json({"…": "more than is kept"})
 _SECRET = frozenset({"password"})
+_PARAMETERS = frozenset(
+    {
+        *("filter", "sortby", "sortorder", "startindex", "count", "cursor"),
+        *("attributes", "excludedattributes"),
+    }
+)
 _NAMES_OF_MEMBERS = frozenset({"display", "$ref"})
 # Of a payload are kept so many values, elements of a list, characters of a text, and levels.
 _MOST_VALUES, _MOST_ELEMENTS, _MOST_TEXT, _MOST_DEPTH = 400, 50, 300, 10
@@ -113,7 +119,7 @@ class RequestLog:
                 "directory_id": directory_id,
                 "method": method,
                 "path": path[:_MOST_PATH],
-                "query": query[:_MOST_PATH],
+                "query": _asked(query),
                 "user_agent": user_agent[:_MOST_USER_AGENT],
                 "request_id": request_id,
                 "status": status,
@@ -214,11 +220,30 @@ class _Redaction:
             more = len(value) - len(kept)
             return [*kept, f"… and {more} more"] if more else kept
         member = "value" in value
+        few = list(itertools.islice(value.items(), _MOST_ELEMENTS))
+        paths = [one for name, one in few if name.lower() == "path" and isinstance(one, str)]
+        hidden = {"value"} if any(map(_is_secret, paths)) else set()
         return {
-            name[:_MOST_TEXT]: "…" if name.lower() in _SECRET else self.of(one, depth + 1)
-            for name, one in itertools.islice(value.items(), _MOST_ELEMENTS)
+            name[:_MOST_TEXT]: (
+                "…" if _is_secret(name) or name.lower() in hidden else self.of(one, depth + 1)
+            )
+            for name, one in few
             if not (member and name in _NAMES_OF_MEMBERS)
         }
+
+
+def _is_secret(path: str) -> bool:
+    """Whether a name of an attribute, or a path to one, is that of a secret."""
+    return path.strip().rpartition(":")[2].lower() in _SECRET
+
+
+def _asked(query: str) -> str:
+    """Return a query with no other values than those of SCIM: some send their token in one."""
+    return "&".join(
+        part if name.lower() in _PARAMETERS or not has_value else f"{name}=…"
+        for part in query[:_MOST_PATH].split("&")
+        for name, has_value, _ in (part.partition("="),)
+    )
 
 
 def _spelled(payload: Mapping[str, Any]) -> str:
@@ -257,7 +282,13 @@ _ERASE = Statement(
         *_of_directory,
         _r.resource_id.in_(json_values(bindparam("p_keys"))),
     )
-    .values(payload=null(), query=literal_column("''"), skipped=null())
+    .values(
+        payload=null(),
+        query=literal_column("''"),
+        skipped=null(),
+        # It may name the person, and still says that the request was refused.
+        error=case((_r.error != literal_column("''"), literal_column("'…'")), else_=_r.error),
+    )
 )
 _PRUNE = pruning.prune(_r.create_time)
 
