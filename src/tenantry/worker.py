@@ -42,7 +42,7 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
 from tenantry.log import seldom
-from tenantry.tenants.directories import request_log, waiting
+from tenantry.tenants.directories import removal, request_log, waiting
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.memberships import invitations
@@ -119,6 +119,7 @@ def jobs(settings: Settings) -> list[Job]:
         ),
         Job("domains", look),
         Job("people of directories", _tell),
+        Job("removed directories", removal.run),
         Job("lapsed sessions", lapsing.run),
         Job("departures", functools.partial(departures.run, left=_left)),
         Job("old sessions", _pruning(keep_sessions)),

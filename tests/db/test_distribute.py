@@ -181,6 +181,7 @@ CROSSING = {
     "tenants/directories/waiting.py:has_changes": "changes of all directories",
     "tenants/directories/waiting.py:has_polls": "polls of all directories",
     "tenants/directories/telling.py:run": "changes of all directories, told by the worker",
+    "tenants/directories/removal.py:run": "which directories are gone, found by the worker",
     "tenants/directories/request_log.py:prune": "what is too old is removed everywhere",
     "tenants/directories/polling/running.py:run": "directories that are due",
     "tenants/directories/polling/running.py:_claim": "directories that are due",

@@ -35,7 +35,7 @@ from tenantry.tenants.users.model import memberships, users
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-    from sqlalchemy import Column, Select
+    from sqlalchemy import Column, Select, Table
 
     from tenantry.data.bulk.archive import Kind
     from tenantry.db.engine import Row, Session
@@ -105,17 +105,30 @@ _MEMBERSHIPS = _page(
     select(memberships, _role_ids), memberships.c.organization_id, memberships.c.user_id
 )
 _API_TOKENS = _page(select(api_tokens), api_tokens.c.id)
+
+
+def _of_directory(table: Table) -> Select[Any]:
+    """Return the rows of a table whose directory is there: the worker deletes the others."""
+    c, d = table.c, archive.DIRECTORY.table.c
+    of_it = (d.organization_id == c.organization_id) & (d.id == c.directory_id)
+    return select(table).where(select(d.id).where(of_it).exists())
+
+
+def _by_key(kind: Kind, rows: Select[Any]) -> tuple[Kind, Statement, list[str]]:
+    key = kind.table.primary_key
+    return kind, _page(rows, *key), key.columns.keys()
+
+
 # Directories and all that they have, each table by its key.
-_OF_DIRECTORIES = tuple(
-    (
-        kind,
-        _page(select(kind.table), *kind.table.primary_key),
-        kind.table.primary_key.columns.keys(),
-    )
-    for kind in (
-        *(archive.DIRECTORY, archive.DIRECTORY_SECRET, archive.DIRECTORY_USER),
-        *(archive.DIRECTORY_GROUP, archive.DIRECTORY_MEMBER, archive.DIRECTORY_ROLE_ASSIGNMENT),
-    )
+_OF_DIRECTORIES = (
+    _by_key(archive.DIRECTORY, select(archive.DIRECTORY.table)),
+    *(
+        _by_key(kind, _of_directory(kind.table))
+        for kind in (
+            *(archive.DIRECTORY_SECRET, archive.DIRECTORY_USER, archive.DIRECTORY_GROUP),
+            *(archive.DIRECTORY_MEMBER, archive.DIRECTORY_ROLE_ASSIGNMENT),
+        )
+    ),
 )
 _OWNED = (
     (archive.ROLE, _of_organizations(_roles, roles.c.organization_id)),

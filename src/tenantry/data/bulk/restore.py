@@ -319,6 +319,8 @@ class _Restoring:
             await search.mark_all(self.db, (row["id"] for row in rows))
         if kind is archive.ORGANIZATION:
             await directory.enter(self.db, to_json([row["id"] for row in rows]))
+        if kind is archive.DIRECTORY:
+            await directories.note_directories(self.db, rows)
         if kind is archive.DIRECTORY_USER:
             await directories.note_users(self.db, rows)
         if kind is archive.DIRECTORY_MEMBER:

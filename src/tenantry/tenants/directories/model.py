@@ -2,6 +2,10 @@
 
 All of a directory lies with its organization, and its keys begin with both. Times are microseconds
 since 1970, UTC.
+
+No foreign key ties people, groups and the rest to their directory: they can be a million rows, more
+than one transaction should delete. A change of them holds the directory's row, a read of them has
+read it before, and the worker deletes those of a directory that is gone (`removal`).
 """
 
 from __future__ import annotations
@@ -62,15 +66,6 @@ def _goes_with(table: str, column: str, to: str) -> ForeignKeyConstraint:
         [f"{to}.organization_id", f"{to}.directory_id", f"{to}.id"],
         ondelete="CASCADE",
         name=f"fk_{table}__{column}",
-    )
-
-
-def _of_directory(table: str) -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(
-        ["organization_id", "directory_id"],
-        ["directories.organization_id", "directories.id"],
-        ondelete="CASCADE",
-        name=f"fk_{table}__organization_id",
     )
 
 
@@ -163,7 +158,6 @@ directory_users = Table(
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
-    _of_directory("directory_users"),
     info=of_organization(),
 )
 _u = directory_users.c
@@ -203,7 +197,6 @@ directory_groups = Table(
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
-    _of_directory("directory_groups"),
     info=of_organization(),
 )
 for _column in ("display_name_key", "update_time"):
@@ -230,14 +223,14 @@ directory_role_assignments = Table(
 )
 _index(directory_role_assignments, "role_id")
 
-# How many people a directory has; see `tenantry.db.tallies`.
+# How many people a directory has; see `tenantry.db.tallies`. It has a row from its first moment to
+# the end of all that it had: so the worker finds the directories that are gone.
 directory_tallies = Table(
     "directory_tallies",
     metadata,
     *_keys("organization_id", "directory_id"),
     Column("slot", Integer, primary_key=True),
     Column("n", BigInteger, nullable=False),
-    _of_directory("directory_tallies"),
     info=of_organization(),
 )
 
@@ -252,7 +245,6 @@ directory_changes = Table(
     Column("request_id", Text, nullable=False),
     Column("directory_user_ids", Json, nullable=False),
     time_column("due_time"),
-    _of_directory("directory_changes"),
     info=of_organization(),
 )
 for _column in ("id", "due_time"):
@@ -276,7 +268,6 @@ directory_requests = Table(
     Column("payload", Json),  # without passwords
     Column("skipped", Json),  # what of it was not taken, and why
     time_column("create_time"),
-    _of_directory("directory_requests"),
     info=of_organization(),
 )
 _index(directory_requests, "create_time")
@@ -295,7 +286,6 @@ directory_polled = Table(
     metadata,
     *_keys("organization_id", "directory_id", "kind", "external_id"),
     Column("document", Json),
-    _of_directory("directory_polled"),
     info=of_organization(),
 )
 

@@ -16,6 +16,7 @@ from tenantry import email_addresses
 from tenantry.db.records import named, records, spelled
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
+from tenantry.tenants.directories import removal
 from tenantry.tenants.directories.model import (
     ACTIVE,
     COMPLETED,
@@ -132,6 +133,11 @@ def group(row: Mapping[str, Any]) -> dict[str, Any]:
         "display_name_key": fold(row["display_name"]),
         "member_count": 0,
     }
+
+
+async def note_directories(db: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Let directories of a file be found once they are gone."""
+    await removal.enter(db, [(row["organization_id"], row["id"]) for row in rows])
 
 
 async def note_users(db: Session, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -16,6 +16,7 @@ from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
+from tenantry.tenants.directories import removal
 from tenantry.tenants.directories.model import (
     COMPLETED,
     CUSTOM,
@@ -23,6 +24,7 @@ from tenantry.tenants.directories.model import (
     POLL,
     Directory,
     directories,
+    directory_role_assignments,
     directory_secrets,
 )
 from tenantry.tenants.organizations import service as organizations
@@ -83,6 +85,14 @@ _DELETE_SECRETS = Statement(
     )
     .returning(_s.id)
 )
+_a = directory_role_assignments.c
+_DELETE_ASSIGNMENTS = Statement(
+    delete(directory_role_assignments)
+    .where(
+        _a.organization_id == bindparam("p_organization_id"), _a.directory_id == bindparam("p_id")
+    )
+    .returning(_a.role_id)
+)
 _SYNCED = Statement(
     update(directories)
     .where(_this, or_(_d.last_sync_time.is_(None), _d.last_sync_time < bindparam("p_before")))
@@ -122,6 +132,7 @@ async def create(
                     f"organization has {MOST} directories, which is the most that it may have"
                 )
             told = event(call, "created", None, made)
+            await removal.enter(db, [(organization_id, made.id)])
             await db.apply(_INSERT, told, **prefixed(made.to_row()))
     except ForeignKey:
         raise errors.NotFound("organization") from None
@@ -141,7 +152,7 @@ async def get(call: Call, organization_id: str, directory_id: str) -> Directory:
 
 
 async def remove(call: Call, organization_id: str, directory_id: str) -> None:
-    """Delete a directory with all that it has.
+    """Delete a directory; the worker deletes all that it has, which nobody finds from then on.
 
     Raises:
         errors.NotFound: there is none such, or this caller may not see it.
@@ -152,6 +163,7 @@ async def remove(call: Call, organization_id: str, directory_id: str) -> None:
         before = await hold(call, db, organization_id, directory_id, alone=True)
         where = {"p_organization_id": organization_id, "p_id": before.id}
         await db.fetch_all(_DELETE_SECRETS, **where)
+        await db.fetch_all(_DELETE_ASSIGNMENTS, **where)
         await db.apply(_DELETE, event(call, "deleted", before, None), **where)
 
 

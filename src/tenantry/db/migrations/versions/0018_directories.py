@@ -43,17 +43,11 @@ def _organization() -> sa.ForeignKey:
 
 def _of(table: str, column: str, to: str) -> sa.ForeignKeyConstraint:
     """Return the rule that a row goes with the one of its directory that a column names."""
-    own = (
-        ["organization_id", "directory_id", column]
-        if column
-        else ["organization_id", "directory_id"]
-    )
-    theirs = ["organization_id", "directory_id", "id"] if column else ["organization_id", "id"]
     return sa.ForeignKeyConstraint(
-        own,
-        [f"{to}.{name}" for name in theirs],
+        ["organization_id", "directory_id", column],
+        [f"{to}.{name}" for name in ("organization_id", "directory_id", "id")],
         ondelete="CASCADE",
-        name=f"fk_{table}__{column or 'organization_id'}",
+        name=f"fk_{table}__{column}",
     )
 
 
@@ -108,7 +102,6 @@ def _people() -> None:
         _json("document"),
         _text("user_id", nullable=True),
         *(_number(name) for name in ("revision", "create_time", "update_time")),
-        _of("directory_users", "", "directories"),
     )
     op.create_index(
         "uq_directory_users__user_name_key",
@@ -134,7 +127,6 @@ def _people() -> None:
         _text("external_id", nullable=True),
         _json("document"),
         *(_number(name) for name in ("member_count", "revision", "create_time", "update_time")),
-        _of("directory_groups", "", "directories"),
     )
     for column in ("display_name_key", "update_time"):
         _index("directory_groups", column, "organization_id", "directory_id", after="id")
@@ -163,7 +155,6 @@ def _people() -> None:
         *_keys("organization_id", "directory_id"),
         sa.Column("slot", sa.Integer, primary_key=True),
         _number("n"),
-        _of("directory_tallies", "", "directories"),
     )
 
 
@@ -175,7 +166,6 @@ def _work() -> None:
         _text("request_id"),
         _json("directory_user_ids"),
         _number("due_time"),
-        _of("directory_changes", "", "directories"),
     )
     for column in ("id", "due_time"):
         _index("directory_changes", column)
@@ -190,7 +180,6 @@ def _work() -> None:
         _json("payload", nullable=True),
         _json("skipped", nullable=True),
         _number("create_time"),
-        _of("directory_requests", "", "directories"),
     )
     _index("directory_requests", "create_time")
     _partial("directory_requests", "resource_id", "organization_id", "directory_id")
@@ -206,7 +195,6 @@ def _work() -> None:
         "directory_polled",
         *_keys("organization_id", "directory_id", "kind", "external_id"),
         _json("document", nullable=True),
-        _of("directory_polled", "", "directories"),
     )
 
 
