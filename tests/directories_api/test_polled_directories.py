@@ -98,6 +98,22 @@ async def test_a_sync_by_hand_says_what_it_lacks(api, polled):
         await external_groups(api, polled)
 
 
+async def test_looking_at_the_route_of_a_sync_starts_none(api, rest, polled):
+    await api.directory_polling.set_directory_credentials(
+        **polled, email=ADMIN, service_account_key=key_file()
+    )
+    of = f"/api/v1/organizations/{polled['organization_id']}/directories/{polled['directory_id']}"
+    await api.directories.enable_directory(
+        organization_id=polled["organization_id"], id=polled["directory_id"]
+    )
+    before = await api.directory_polling.get_directory_poll(**polled)
+    headers = dict(rest.headers)
+    looked = await rest.wire.http.request("HEAD", f"{of}:sync", headers=headers)
+    assert looked.status_code == 404  # as of a directory whose id ends so
+    assert await api.directory_polling.get_directory_poll(**polled) == before
+    assert (await rest.wire.http.request("HEAD", of, headers=headers)).status_code == 200
+
+
 @pytest.fixture
 async def google():
     async with GoogleWorkspace() as started:

@@ -97,6 +97,15 @@ def test_a_verb_may_stand_within_the_path(router):
     assert variables == {"id": "org_1", "link_id": "lnk_2"}
 
 
+def test_a_get_that_acts_is_no_head():
+    router = Router()
+    router.add("GET", "/polls/now", "act", acts=True)
+    assert router.match("GET", "/polls/now") == ("act", {})
+    with pytest.raises(errors.MethodNotAllowed) as refused:
+        router.match("HEAD", "/polls/now")
+    assert dict(refused.value.headers)["allow"] == "GET, OPTIONS"
+
+
 @pytest.mark.parametrize(
     ("path", "rest"),
     [
@@ -113,7 +122,7 @@ def test_the_rest_of_a_path_is_one_variable_as_it_is_spelled(path, rest):
     router.add("GET", "/directory/{id}/name", "name")
     assert router.match("GET", path) == ("all of it", {"id": "d", "path*": rest})
     assert router.match("GET", "/directory/d/name") == ("name", {"id": "d"})
-    assert router.verbs(path) == ["GET"]
+    assert router.verbs(path) == ["GET", "HEAD"]
     with pytest.raises(errors.MethodNotAllowed):
         router.match("POST", path)
     with pytest.raises(errors.RouteNotFound):

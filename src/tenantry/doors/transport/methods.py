@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tenantry.answer import Answer
     from tenantry.call import Call
 
+# As protobuf says it: idempotent, but may have side effects.
+_ACTS = "IDEMPOTENT"
 _VERBS = ("get", "put", "post", "delete", "patch")
 
 
@@ -51,6 +53,7 @@ class Method:
     if_match: bool  # another revision than this stops the call
     own: bool  # a signed-in person may make it about themselves
     keyless: bool  # an Idempotency-Key is passed over
+    acts: bool  # it changes something though it may be a GET: the contract says IDEMPOTENT
     # The fields that other callers than management clients may send, by the caller; one that is not
     # here may not make the call.
     fields: Mapping[Kind, tuple[str, ...]]
@@ -110,6 +113,7 @@ def of_service(service: DescService, *implementations: object) -> Iterator[Metho
             if_match=own.if_match if own else False,
             own=own.own if own else False,
             keyless=own.keyless if own else False,
+            acts=desc.idempotency.name == _ACTS,
             fields=dict(_fields(own)) if own else {},
             token=own.token if own else False,
             before=getattr(room, f"before_{name}", None),

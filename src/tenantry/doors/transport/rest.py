@@ -171,7 +171,8 @@ def add_routes(router: Router, methods: Iterable[Method], pipeline: Pipeline) ->
     """Register every route of these rpcs."""
     for method in methods:
         for route in method.routes:
-            router.add(route.verb, route.template, Transcoder(method, route, pipeline))
+            target = Transcoder(method, route, pipeline)
+            router.add(route.verb, route.template, target, acts=method.acts)
 
 
 def encode(response: Message[Any] | Answer, flatten: str = "") -> bytes:

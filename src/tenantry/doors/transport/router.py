@@ -51,8 +51,8 @@ class Router:
     def __init__(self) -> None:
         self._root = _Node()
 
-    def add(self, verb: str, template: str, target: Any) -> None:
-        """Register a target.
+    def add(self, verb: str, template: str, target: Any, *, acts: bool = False) -> None:
+        """Register a target. One of GET is one of HEAD, too, unless it ``acts``.
 
         Raises:
             ValueError: this verb and path are taken, or a segment cannot be read.
@@ -72,7 +72,8 @@ class Router:
                 node = node.literals.setdefault(segment, _Node())
         if verb in node.targets:
             raise ValueError(f"two targets at {verb} {template}")
-        node.targets[verb] = (target, tuple(names))
+        verbs = (verb, "HEAD") if verb == "GET" and not acts else (verb,)
+        node.targets |= dict.fromkeys(verbs, (target, tuple(names)))
 
     def verbs(self, path: str) -> list[str]:
         """Return the verbs that a path has."""
@@ -88,8 +89,8 @@ class Router:
         """Return the target and the values of the path's variables, percent-decoded.
 
         A segment is decoded only after the path was split, so an encoded slash stays a part of
-        its value. HEAD finds what GET does. Of several templates that fit, the most literal one
-        that has the verb is meant.
+        its value. HEAD finds what GET does, where that only reads. Of several templates that
+        fit, the most literal one that has the verb is meant.
 
         Raises:
             errors.RouteNotFound: nothing is at this path.
@@ -98,8 +99,7 @@ class Router:
 
         """
         values: list[str] = []
-        wanted = "GET" if verb == "HEAD" else verb
-        found = _find(self._root, path[1:].split("/"), 0, wanted, values)
+        found = _find(self._root, path[1:].split("/"), 0, verb, values)
         if found is not None:
             target, names = found
             pairs = zip(names, values, strict=True)
@@ -138,8 +138,7 @@ def _find(
 
 def allow(verbs: list[str]) -> str:
     """Return the value of the Allow header for these verbs."""
-    implied = {"OPTIONS"} | ({"HEAD"} if "GET" in verbs else set())
-    return ", ".join(sorted({*verbs, *implied}))
+    return ", ".join(sorted({*verbs, "OPTIONS"}))
 
 
 def _decoded(value: str) -> str:
