@@ -166,6 +166,12 @@ async def test_lists_page_by_cursor(provider):
     says_error(await provider("GET", "/", query={"cursor": ""}), 400, "invalidCursor")
 
 
+async def test_names_of_attributes_that_are_left_empty_are_as_without(provider):
+    user = await provider.create("ada")
+    query = {"attributes": "", "excludedAttributes": ""}
+    assert (await provider("GET", f"/Users/{user['id']}", query=query)).json() == user
+
+
 async def test_searches_come_by_post_too(provider):
     user = await provider.create("ada")
     group = await provider.create_group("Ada", user["id"])
@@ -179,6 +185,9 @@ async def test_searches_come_by_post_too(provider):
     assert [one["id"] for one in everything["Resources"]] == [user["id"], group["id"]]
     second = (await provider("GET", "/", query={"startIndex": 2, "count": 1})).json()
     assert (second["totalResults"], second["Resources"][0]["id"]) == (2, group["id"])
+    of_type = {"filter": 'meta.resourceType eq "Group"'}  # section 3.4.2.1
+    (one,) = (await provider("POST", "/.search", of_type)).json()["Resources"]
+    assert one["meta"]["resourceType"] == "Group"
 
 
 @pytest.mark.parametrize(

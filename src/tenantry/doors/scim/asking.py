@@ -88,7 +88,7 @@ def _sort_by(given: Mapping[str, Any]) -> AttributePath | None:
 
 def _names(given: Mapping[str, Any], name: str) -> list[str] | None:
     value = given.get(name.lower())
-    if value is None:
+    if value is None or value == "":
         return None
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):

@@ -353,7 +353,12 @@ def _order(table: Table, query: Query) -> _Order | None:
 
 
 def _resource(one: DirectoryUser | DirectoryGroup) -> dict[str, Any]:
-    meta = {"created": rfc3339(one.create_time), "lastModified": rfc3339(one.update_time)}
+    meta = {
+        "resourceType": "User" if isinstance(one, DirectoryUser) else "Group",
+        "created": rfc3339(one.create_time),
+        "lastModified": rfc3339(one.update_time),
+        "version": f'W/"{one.revision}"',
+    }
     resource = {**one.document, "id": one.id, "meta": meta}
     if isinstance(one, DirectoryUser):
         resource["active"] = one.active
