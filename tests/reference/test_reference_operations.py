@@ -29,13 +29,17 @@ def test_operations_are_grouped_by_service(named):
     runs = [tag for tag, _ in groupby(operation.tag for operation in named.values())]
     assert len(runs) == len(set(runs))
     assert runs[:5] == ["Organizations", "Users", "Roles", "Domains", "Clients"]
-    assert {"Client settings", "Api tokens", "Events", "Webhooks", "Sessions"} < set(runs)
+    assert {"Client settings", "API tokens", "Events", "Webhooks", "Sessions"} < set(runs)
 
 
 def test_no_two_operations_have_the_same_title(named):
+    assert named["ListDirectories"].tag == "Directories"
+    assert named["ReadIssuer"].tag == "Single sign-on"
     titles = [operation.title for operation in named.values()]
     assert len(titles) == len(set(titles))
     assert named["GetUser"].title == "Get user"
+    assert named["ListDirectoryGroupsSummary"].title == "List directory groups summaries"
+    assert named["GenerateNewSamlCertificate"].title == "Generate new SAML certificate"
     assert named["GetUser2"].title == "Get user by external id"
     assert named["UpdateDefaultRoles2"].title == "Update default roles (alias)"
 

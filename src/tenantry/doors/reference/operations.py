@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
+_SPELLED = {"Api": "API", "Saml": "SAML", "Sso": "SSO"}
+# Services whose name has no plural.
+_TAGS = {"SingleSignOn": "Single sign-on", "DirectoryPolling": "Polling of directories"}
 _CALLERS = {
     Kind.ANONYMOUS: "anyone",
     Kind.MANAGEMENT_CLIENT: "management client",
@@ -160,7 +163,7 @@ def _of(method: Method, schemas: Schemas) -> Iterator[Operation]:
         yield Operation(
             name=method.name if index == 0 else f"{method.name}{index + 1}",
             title=_title(method, route),
-            tag=_plural(_words(method.service.rpartition(".")[2].removesuffix("Service"))),
+            tag=_tag(method.service.rpartition(".")[2].removesuffix("Service")),
             verb=route.verb,
             path=route.template,
             summary=first_sentence(about),
@@ -197,7 +200,11 @@ def _title(method: Method, route: HttpRoute) -> str:
 
 def _words(name: str) -> str:
     first, *rest = _WORD.findall(name)
-    return " ".join([first, *(word.lower() for word in rest)])
+    return " ".join([_SPELLED.get(first, first), *(_SPELLED.get(w, w.lower()) for w in rest)])
+
+
+def _tag(service: str) -> str:
+    return _TAGS.get(service) or _plural(_words(service))
 
 
 def _path(method: Method, variables: list[str], schemas: Schemas) -> Iterator[Parameter]:
@@ -386,7 +393,9 @@ def _element_type(element: DescMessage | DescEnum | ScalarType) -> str:
 
 
 def _plural(noun: str) -> str:
-    return noun if noun.endswith("s") else f"{noun}s"
+    if noun.endswith("s"):
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
 
 
 def _statuses(method: Method, variables: list[str], body: Body | None) -> tuple[int, ...]:
