@@ -21,7 +21,7 @@ from tenantry.tenants.directories import profiles, reading, role_mapping, shown
 from tenantry.tenants.directories.model import directory_users
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
-from tenantry.tenants.memberships import activity, joining
+from tenantry.tenants.memberships import activity, administrators, joining
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import reading as users_reading
 from tenantry.tenants.users import service as users
@@ -248,7 +248,11 @@ async def _dismiss(
     else:
         organization = around.organization
         place = user.memberships[0]
-        if await activity.deactivate(call, organization, user, place, event):
+        is_last = around.creator_role_id in {role.id for role in place.roles} and (
+            await administrators.is_last(call.db, user.id, organization.id)
+        )
+        await activity.deactivate(call, organization, user, place, event)
+        if is_last:
             _log.warning(
                 "a directory has taken an organization its last administrator",
                 extra={"fields": {"organization_id": organization.id, "user_id": user.id}},

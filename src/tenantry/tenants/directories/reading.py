@@ -119,6 +119,7 @@ def _of_person(known: ColumnElement[bool]) -> Statement:
         select(
             *_of_organization,
             domains.owned(_ORGANIZATION_ID, bindparam("domain", type_=Text)).label("owned"),
+            _creator,
             *_account,
             reading.places(of_one=True).label("memberships"),
             _groups_of(_PERSON_ID).label("groups"),
@@ -135,6 +136,8 @@ _BY_ADDRESS = _of_person(users.c.email_key == bindparam("key", type_=Text))
 _MAPPING = Statement(
     select(*_of_organization, _decided, _creator).where(organizations.c.id == _ORGANIZATION_ID)
 )
+_PERSON = "person_"
+_person = [column.label(f"{_PERSON}{column.name}") for column in _du]
 _held = (
     select(json_rows(_h.role_id))
     .where(_h.organization_id == _m.organization_id, _h.user_id == _m.user_id)
@@ -157,13 +160,12 @@ _STANDINGS = Statement(
     .where(*_are_given)
     .order_by(_du.id)
 )
-_PEOPLE = Statement(
-    select(
-        directory_users,
-        _groups_of(_du.id).label("groups"),
-        _mapped_of(_du.id).label("mapped"),
-    )
-    .where(*_are_given)
+_beside = _groups_of(_du.id).label("groups"), _mapped_of(_du.id).label("mapped")
+_PEOPLE = Statement(select(*_person, *_beside).where(*_are_given).order_by(_du.id))
+_MAPPING_AND_PEOPLE = Statement(
+    select(*_of_organization, _decided, _creator, *_person, *_beside)
+    .select_from(organizations.outerjoin(directory_users, and_(*_are_given)))
+    .where(organizations.c.id == _ORGANIZATION_ID)
     .order_by(_du.id)
 )
 _ids = json_values(bindparam("ids", type_=Text)).subquery("given_ids")
@@ -191,6 +193,7 @@ class Around:
 
     organization: Organization
     default_role_id: str
+    creator_role_id: str
     version: int
     attributes: frozenset[str]  # keys of the custom attributes that are registered
     owned: bool  # whether the domain of the address is proved to be the organization's
@@ -283,6 +286,7 @@ async def around(db: Session, directory: Directory, user: DirectoryUser) -> Arou
     return Around(
         Organization.from_row(row),
         row["default_role_id"],
+        row["creator_role_id"],
         row["version"],
         frozenset(from_json(row["attributes"] or "[]")),
         bool(row["owned"]),
@@ -317,8 +321,20 @@ async def mapping(db: Session, directory: Directory) -> Mapping | None:
     row = await db.fetch_one(
         _MAPPING, organization_id=directory.organization_id, directory_id=directory.id
     )
-    if row is None:
-        return None
+    return None if row is None else _mapping(row)
+
+
+async def mapping_and_people(
+    db: Session, directory: Directory, ids: Sequence[str], *, but: str = ""
+) -> tuple[Mapping | None, list[Person]]:
+    """Return what `mapping` and `people` return, by one statement: for few people."""
+    rows = await db.fetch_all(_MAPPING_AND_PEOPLE, **_given(directory, ids, but))
+    if not rows:
+        return None, []
+    return _mapping(rows[0]), [_person_of(row) for row in rows if row[f"{_PERSON}id"] is not None]
+
+
+def _mapping(row: Row) -> Mapping:
     return Mapping(
         Organization.from_row(row),
         row["default_role_id"],
@@ -352,14 +368,12 @@ async def people(
 ) -> list[Person]:
     """Return those of these people that are there, by their ids; ``but`` for one group."""
     rows = await db.fetch_all(_PEOPLE, **_given(directory, ids, but))
-    return [
-        Person(
-            DirectoryUser.from_row(row),
-            _pairs(row["groups"]),
-            dict(_pairs(row["mapped"])),
-        )
-        for row in rows
-    ]
+    return [_person_of(row) for row in rows]
+
+
+def _person_of(row: Row) -> Person:
+    user = DirectoryUser.from_row({column.name: row[f"{_PERSON}{column.name}"] for column in _du})
+    return Person(user, _pairs(row["groups"]), dict(_pairs(row["mapped"])))
 
 
 async def members_after(

@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.event import Event
     from tenantry.tenants.directories.model import Directory, DirectoryGroup, DirectoryUser
-    from tenantry.tenants.directories.reading import Mapping
+    from tenantry.tenants.directories.reading import Mapping, Person
     from tenantry.tenants.users.model import Membership
 
 _AT_ONCE = 1000  # people of one statement
+_FEW = 10  # people that are read with the organization, as often as that has to be sent
 _log = logging.getLogger(__name__)
 
 _h, _m = role_holders.c, memberships.c
@@ -145,27 +146,36 @@ async def _recompute(
 ) -> None:
     """Give people the roles of their groups, some at a time, and tell of them."""
     db = call.db
-    mapping = await reading.mapping(db, directory)
+    some: list[str] = await anext(ids, [])
+    found: list[Person] | None = None
+    if 0 < len(some) <= _FEW:
+        mapping, found = await reading.mapping_and_people(db, directory, some, but=but)
+    else:
+        mapping = await reading.mapping(db, directory)
     if mapping is None:
         raise errors.NotFound("organization")
     decided = mapping.decided | set(dropped)
     if mapping.creator_role_id in decided | {mapping.default_role_id} and decided:
         await seats.hold(db, directory.organization_id)
+        found = None  # they may have changed before it was held
     is_first = True
-    async for some in ids:
+    while some:
         changes: dict[str, Told] = {}
         if decided:
             standings = await reading.standings(db, directory, some, but=but)
             changes = await _change(call, mapping, standings, decided)
         told = [changes.get(id_) or Told(id_) for id_ in some]
         if is_first and len(told) <= telling.AT_ONCE:
-            await telling.tell(call, directory, mapping, told, first=first, but=but, last=last)
+            await telling.tell(
+                *(call, directory, mapping, told), first=first, but=but, last=last, found=found
+            )
         else:
             if is_first and first is not None:
                 await db.record(first)
             await telling.leave(call, directory, told)
             await asyncio.sleep(0)
         is_first = False
+        some = await anext(ids, [])
     if is_first and first is not None:
         await telling.record(db, [first], last)
 

@@ -96,15 +96,18 @@ async def tell(
     first: Event | None = None,
     but: str = "",
     last: list[Event] | None = None,
+    found: Sequence[reading.Person] | None = None,
 ) -> None:
     """Record ``first``, and then the events of people as they are now; in a transaction.
 
     Their memberships' events come before their own. ``but`` is a group that is about to go. A few
-    events are added to ``last`` instead, if it is given.
+    events are added to ``last`` instead, if it is given. People that were ``found`` already are not
+    read.
     """
     events = [] if first is None else [first]
     events += await _of_roles(call, mapping.organization, told)
-    found = await reading.people(call.db, directory, [one.id for one in told], but=but)
+    if found is None:
+        found = await reading.people(call.db, directory, [one.id for one in told], but=but)
     for person in found:
         content = shown.person(
             directory,

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Text, bindparam, func, update
 from tenantry import errors
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
-from tenantry.tenants.memberships import administrators, seats
+from tenantry.tenants.memberships import seats
 from tenantry.tenants.users.model import (
     ACTIVE,
     DIRECT_PROVISION,
@@ -105,8 +105,8 @@ async def activate(
 
 async def deactivate(
     call: Call, organization: Organization, user: User, place: Membership, *further: Event
-) -> bool:
-    """Switch a membership off; within a transaction. Return whether it was its last administrator.
+) -> None:
+    """Switch a membership off, also of the last administrator; within a transaction.
 
     ``further`` are events that follow that of the membership.
 
@@ -115,7 +115,6 @@ async def deactivate(
 
     """
     db = call.db
-    last = await administrators.is_last(db, user.id, organization.id)
     event = call.event(
         "user.organization_membership_updated",
         organization_id=organization.id,
@@ -131,4 +130,3 @@ async def deactivate(
     )
     if done is None:
         raise errors.Busy
-    return last
