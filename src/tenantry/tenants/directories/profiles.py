@@ -7,6 +7,7 @@ RFC. Names are compared without regard to case; one of theirs may be a path such
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -30,24 +31,24 @@ _CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
 _ENTERPRISE_KEY, _CORE_KEY = _ENTERPRISE.lower(), _CORE.lower()
 _BETWEEN_DIGITS = re.compile(r"[\s().-]")
 
-# Members of a person in events: the paths of the attributes, the first that is there.
-_TEXTS: dict[str, tuple[str, ...]] = {
-    "given_name": ("name.givenName",),
-    "family_name": ("name.familyName",),
-    "nickname": ("nickName",),
-    "title": ("title",),
-    "user_type": ("userType",),
-    "phone_number": ("phoneNumbers",),
-    "picture": ("photos",),
-    "profile": ("profileUrl",),
-    "language": ("preferredLanguage",),
-    "locale": ("locale",),
-    "zoneinfo": ("timezone",),
-    "employee_id": (f"{_ENTERPRISE}:employeeNumber",),
-    "department": (f"{_ENTERPRISE}:department",),
-    "cost_center": (f"{_ENTERPRISE}:costCenter",),
-    "division": (f"{_ENTERPRISE}:division",),
-    "organization": (f"{_ENTERPRISE}:organization",),
+# Members of a person in events: the paths of the attributes.
+_TEXTS: dict[str, str] = {
+    "given_name": "name.givenName",
+    "family_name": "name.familyName",
+    "nickname": "nickName",
+    "title": "title",
+    "user_type": "userType",
+    "phone_number": "phoneNumbers",
+    "picture": "photos",
+    "profile": "profileUrl",
+    "language": "preferredLanguage",
+    "locale": "locale",
+    "zoneinfo": "timezone",
+    "employee_id": f"{_ENTERPRISE}:employeeNumber",
+    "department": f"{_ENTERPRISE}:department",
+    "cost_center": f"{_ENTERPRISE}:costCenter",
+    "division": f"{_ENTERPRISE}:division",
+    "organization": f"{_ENTERPRISE}:organization",
 }
 # Members that a directory's mapping may fill from another place.
 MAPPABLE = frozenset({"name", "preferred_username", *_TEXTS})
@@ -79,8 +80,7 @@ class _Names:
 
     def find(self, path: str) -> Any:
         """Return the value at a path: see `find`."""
-        urn, _, name = path.lower().rpartition(":")
-        parts = name.split(".")
+        urn, parts = _parts(path)
         if urn:
             if urn == _CORE_KEY:
                 return _within(self._core, parts)
@@ -96,9 +96,21 @@ class _Names:
         """Return an attribute of the core as it stands."""
         return self._core.get(name)
 
-    def first(self, paths: tuple[str, ...]) -> Any:
-        """Return the value of the first path that has one."""
-        return next((found for path in paths if (found := self.find(path)) is not None), None)
+    def texts(self) -> dict[str, str | None]:
+        """Return the texts of `_TEXTS`; most documents have few of them, and no extension."""
+        core, extended = self._core, bool(self._extensions)
+        return {
+            name: _text(self.find(path))
+            for name, path in _TEXTS.items()
+            if extended or _parts(path)[1][0] in core
+        }
+
+
+@functools.lru_cache(maxsize=1000)
+def _parts(path: str) -> tuple[str, tuple[str, ...]]:
+    """Return the URN of a path, "" for none, and its names, all in lower case."""
+    urn, _, name = path.lower().rpartition(":")
+    return urn, tuple(name.split("."))
 
 
 def _by_name(place: Any) -> dict[str, Any]:
@@ -109,8 +121,7 @@ def told(user: DirectoryUser, mapping: Mapping[str, str]) -> dict[str, Any]:
     """Return what events tell of a person beside ids, groups, roles and custom attributes."""
     names = _Names(user.document)
     shown: dict[str, Any] = {"preferred_username": user.user_name, "name": _name(names)}
-    for name, paths in _TEXTS.items():
-        shown[name] = _text(names.first(paths))
+    shown |= names.texts()
     for name, path in mapping.items():
         if name in MAPPABLE:
             shown[name] = _text(names.find(path)) or shown.get(name)
@@ -190,9 +201,11 @@ def news(
     }
 
 
-def _within(named: Mapping[str, Any], parts: list[str]) -> Any:
-    """Return the value at a path, of which the first part is a name in lower case."""
+def _within(named: Mapping[str, Any], parts: tuple[str, ...]) -> Any:
+    """Return the value at a path, whose names are in lower case."""
     place = named.get(parts[0])
+    if place is None:
+        return None
     for name in parts[1:]:
         place = _entry(place)
         if not isinstance(place, dict):
@@ -211,9 +224,12 @@ def _entry(value: Any) -> Any:
 
 
 def _name(names: _Names) -> str | None:
-    whole = _text(names.first(("displayName", "name.formatted")))
-    if whole:
-        return whole
+    # The first that is there.
+    whole = names.find("displayName")
+    if whole is None:
+        whole = names.find("name.formatted")
+    if shown := _text(whole):
+        return shown
     parts = [_text(names.find(f"name.{part}")) for part in ("givenName", "familyName")]
     return " ".join(part for part in parts if part) or None
 
