@@ -211,8 +211,8 @@ class Recorder:
         if not re.match(r"\s*(WITH|SELECT|INSERT|UPDATE|DELETE)\b", sql):
             return
         place = _place()
-        transaction = connection.transaction()
-        await transaction.start()
+        within = connection.is_in_transaction()
+        await connection.execute("SAVEPOINT explained" if within else "BEGIN")
         try:
             found = await connection.fetchval(
                 f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, FORMAT JSON) {sql}", *args
@@ -220,7 +220,7 @@ class Recorder:
         except Exception:  # noqa: BLE001 - it will fail once more, where that is expected
             return
         finally:
-            await transaction.rollback()
+            await connection.execute("ROLLBACK TO explained" if within else "ROLLBACK")
         parts = set(_read(json.loads(found)[0]["Plan"]))
         self.parts[place] = max(self.parts[place], len(parts))
 

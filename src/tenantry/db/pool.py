@@ -92,6 +92,18 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
         finally:
             self.until = float("inf")
 
+    async def command(self, sql: str, seconds: float) -> None:
+        """Run a statement without arguments and rows, such as BEGIN.
+
+        ``seconds`` is how long the server may take.
+
+        Raises:
+            what asyncpg raises, and TimeoutError.
+
+        """
+        self._check_open()
+        await self._protocol.query(sql, seconds)
+
 
 class Pool:
     """The connections of one event loop, the one last used lent first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import asyncpg
@@ -25,7 +25,7 @@ from tenantry.db.pool import Connection, Pool
 from tenantry.db.refusals import ANSWERED, answer_to
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from tenantry.db.budget import Budget
@@ -157,18 +157,18 @@ class PostgreSQL(Database):
 
     def snapshot(self) -> AbstractAsyncContextManager[Session]:
         """See `Database.snapshot`."""
-        return self._begun(isolation="repeatable_read", readonly=True)
+        return self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     @asynccontextmanager
-    async def _begun(self, **how: Any) -> AsyncIterator[Session]:
-        connection, transaction = await self._begin(how)
+    async def _begun(self, begin: str = "BEGIN") -> AsyncIterator[Session]:
+        connection = await self._begin(begin)
         try:
             try:
                 yield _Transaction(self, connection)
             except BaseException:
-                await _roll_back(connection, transaction)
+                await _roll_back(connection, "ROLLBACK")
                 raise
-            await _commit(connection, transaction)
+            await _command(connection, "COMMIT", undone=False)
         except (asyncio.CancelledError, TimeoutError):
             # Cut off before an unknown reply: the next to use the connection could find
             # itself within this transaction. The server undoes an open transaction when we hang up.
@@ -180,25 +180,28 @@ class PostgreSQL(Database):
         finally:
             self._pool.give_back(connection)
 
-    async def _begin(self, how: dict[str, Any]) -> tuple[Connection, Any]:
+    async def _begin(self, begin: str) -> Connection:
         """Return a connection with a transaction on it: on another one if the first was dead."""
         self.check_version()
         connection = await self._pool.acquire()
         try:
-            return connection, await _start(connection, how)
+            await _command(connection, begin, undone=True)
         except _Lost:
             self._pool.give_back(connection)
         except BaseException:
             connection.terminate()
             self._pool.give_back(connection)
             raise
+        else:
+            return connection
         connection = await self._pool.acquire_new()
         try:
-            return connection, await _start(connection, how)
+            await _command(connection, begin, undone=True)
         except BaseException:
             connection.terminate()
             self._pool.give_back(connection)
             raise
+        return connection
 
     async def probe(self) -> None:
         """See `Database.probe`: before those that wait for a connection, for a second at most."""
@@ -263,14 +266,14 @@ class _Transaction(Transaction):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """See `Session.transaction`: a savepoint, so that a duplicate inside undoes only that."""
-        savepoint = await _start(self._connection, {})
+        await _command(self._connection, "SAVEPOINT nested", undone=True)
         try:
             yield self
         except BaseException:
-            await _roll_back(self._connection, savepoint)
+            # The name is that of all: released, it means the one around this again.
+            await _roll_back(self._connection, "ROLLBACK TO nested; RELEASE nested")
             raise
-        with _translated(self._connection, undone=True):
-            await savepoint.commit()
+        await _command(self._connection, "RELEASE nested", undone=True)
 
 
 async def _fetch(
@@ -287,23 +290,10 @@ async def _fetch(
     return rows
 
 
-async def _start(connection: Connection, how: dict[str, Any]) -> Any:
-    transaction = connection.transaction(**how)
-    with _translated(connection, undone=True):
-        await transaction.start()
-    return transaction
-
-
-async def _commit(connection: Connection, transaction: Any) -> None:
-    with _translated(connection, undone=False):
-        await transaction.commit()
-
-
-@contextmanager
-def _translated(connection: Connection, *, undone: bool) -> Iterator[None]:
-    """Raise errors of the driver as `_fetch` does."""
+async def _command(connection: Connection, sql: str, *, undone: bool) -> None:
+    """Begin, mark or end a transaction; ``undone`` as for `_fetch`."""
     try:
-        yield
+        await connection.command(sql, _ANSWER_SECONDS)
     except Exception as problem:
         meant = _meant(problem, connection, undone=undone)
         if meant is problem:
@@ -311,9 +301,9 @@ def _translated(connection: Connection, *, undone: bool) -> Iterator[None]:
         raise meant from problem
 
 
-async def _roll_back(connection: Connection, transaction: Any) -> None:
+async def _roll_back(connection: Connection, sql: str) -> None:
     try:
-        await transaction.rollback()
+        await connection.command(sql, _ANSWER_SECONDS)
     except (asyncpg.PostgresError, *_LOST, asyncpg.InternalClientError):
         connection.terminate()  # the server undoes an open transaction when we hang up
 
