@@ -82,6 +82,10 @@ class Statement:
         self._is_bounded: bool | None = None
         self._built: dict[_Key, list[_Built]] = {}
 
+    def followed_by(self, then: Statement) -> Statement:
+        """Return this change with further ones: those of another statement."""
+        return Statement(self.clause, *self._further, then.clause, *then._further)
+
     @property
     def is_bounded(self) -> bool:
         """Whether it touches only rows that are given to it, however large its tables are.

@@ -13,11 +13,12 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry import ids
-from tenantry.db.engine import DuplicateKey
+from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.records import records, rows_of, spelled
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.db.together import Left
 from tenantry.errors import Busy
 from tenantry.tenants.directories import arrivals, provisioning
 from tenantry.tenants.directories.holding import (
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
-    from tenantry.event import Event
     from tenantry.tenants.directories.model import Directory
     from tenantry.tenants.directories.scim.patches import Operation
     from tenantry.tenants.directories.scim.schemas import Schema
@@ -61,39 +61,41 @@ _T = TypeVar("_T")
 _u, _e, _g, _m = directory_users.c, directory_emails.c, directory_groups.c, directory_members.c
 _KEY = "organization_id", "directory_id", "id"
 
-_p_key = [bindparam(f"p_{name}", type_=Text) for name in _KEY]
+# Not that of accounts, which one statement may write as well.
+_PREFIX = "d_"
+_d_key = [bindparam(f"{_PREFIX}{name}", type_=Text) for name in _KEY]
 _addresses = json_values(bindparam("addresses", type_=Text)).subquery("addresses")
 _add_addresses = (
     insert(directory_emails)
     .from_select(
         [_e.organization_id, _e.directory_id, _e.directory_user_id, _e.email_key],
         # A condition, or SQLite would take the conflict for that of a join.
-        select(*_p_key, _addresses.c.value).where(true()),
+        select(*_d_key, _addresses.c.value).where(true()),
     )
     .on_conflict_do_nothing()
 )
 _drop_addresses = delete(directory_emails).where(
-    _e.organization_id == _p_key[0],
-    _e.directory_id == _p_key[1],
-    _e.directory_user_id == _p_key[2],
+    _e.organization_id == _d_key[0],
+    _e.directory_id == _d_key[1],
+    _e.directory_user_id == _d_key[2],
     _e.email_key.not_in(json_values(bindparam("addresses", type_=Text))),
 )
 _CREATE = Statement(
-    insert(directory_users).values(bound(directory_users)).returning(_u.id),
+    insert(directory_users).values(bound(directory_users, _PREFIX)).returning(_u.id),
     _add_addresses,
-    user_tally.one_more(*_p_key[:2]),
+    user_tally.one_more(*_d_key[:2]),
 )
-_this = _u.organization_id == _p_key[0], _u.directory_id == _p_key[1], _u.id == _p_key[2]
+_this = _u.organization_id == _d_key[0], _u.directory_id == _d_key[1], _u.id == _d_key[2]
 _update = (
     update(directory_users)
     .where(*_this)
-    .values(bound(directory_users, but=(*_KEY, "create_time")))
+    .values(bound(directory_users, _PREFIX, but=(*_KEY, "create_time")))
     .returning(_u.id)
 )
 _UPDATE = Statement(_update)
 _UPDATE_ALL = Statement(_update, _drop_addresses, _add_addresses)
 _DELETE = Statement(
-    delete(directory_users).where(*_this).returning(_u.id), user_tally.one_less(*_p_key[:2])
+    delete(directory_users).where(*_this).returning(_u.id), user_tally.one_less(*_d_key[:2])
 )
 _GET = Statement(
     select(directory_users, groups_of(_u.id)).where(*of_directory(directory_users), _u.id == ID)
@@ -138,12 +140,9 @@ async def create(call: Call, directory: Directory, document: Mapping[str, Any]) 
     async def attempt(held: Call) -> DirectoryUser:
         if await hold_names(held.db, directory, to_json([user.user_name_key])):
             raise _taken(user)
-        last: list[Event] = []
-        after = await _provisioned(held, directory, None, user, last)
-        try:
-            await held.db.apply(_CREATE, *last, **_params(after))
-        except DuplicateKey:
-            raise _taken(user) from None
+        left = Left()
+        after = await _provisioned(held, directory, None, user, left)
+        await _write(held.db, left, _CREATE, _params(after))
         return after
 
     return await _attempted(call, attempt)
@@ -247,7 +246,7 @@ async def remove(call: Call, directory: Directory, id_: str) -> None:
             raise _Again  # it was added while we waited for it, and groups come before people
         if left:
             await db.fetch_all(_LEAVE, given=to_json(left), now=now(), **key(directory))
-        await db.apply(_DELETE, **prefixed({"id": id_, **key(directory)}))
+        await db.apply(_DELETE, **prefixed({"id": id_, **key(directory)}, _PREFIX))
         await provisioning.person_changed(held, directory, user, None)
 
     await _attempted(call, attempt)
@@ -287,15 +286,18 @@ async def _changed(
         if document == before.document:
             return before
         user = revised(before, document=document, **resources.columns(document))
-        last: list[Event] = []
-        after = await _provisioned(held, directory, before, user, last)
+        left = Left()
+        after = await _provisioned(held, directory, before, user, left)
         moved = resources.addresses(document) != resources.addresses(before.document)
-        params = prefixed(after.to_row())
+        params = prefixed(after.to_row(), _PREFIX)
         if moved:
             params["addresses"] = to_json(resources.addresses(document))
         try:
-            await held.db.apply(_UPDATE_ALL if moved else _UPDATE, *last, **params)
-        except DuplicateKey:
+            await _write(held.db, left, _UPDATE_ALL if moved else _UPDATE, params)
+        except DuplicateKey as problem:
+            # SQLite does not say which, and there nobody else makes an account meanwhile.
+            if held.db.sees_before and problem.field != _u.user_name_key.name:
+                raise
             raise _taken(user) from None
         return after
 
@@ -307,11 +309,20 @@ async def _provisioned(
     directory: Directory,
     before: DirectoryUser | None,
     user: DirectoryUser,
-    last: list[Event] | None = None,
+    left: Left,
 ) -> DirectoryUser:
-    after = await provisioning.person_changed(call, directory, before, user, last=last)
+    after = await provisioning.person_changed(call, directory, before, user, left=left)
     assert after is not None  # it was not deleted
     return after
+
+
+async def _write(db: Session, left: Left, statement: Statement, params: dict[str, Any]) -> None:
+    """Write a person's row, with what its meaning has left to do."""
+    try:
+        if await left.apply(db, statement, **params) is None:
+            raise Busy  # the membership has ended meanwhile
+    except ForeignKey:
+        raise Busy from None  # a role went away meanwhile, or the account
 
 
 def _new(db: Session, directory: Directory, document: Mapping[str, Any]) -> DirectoryUser:
@@ -329,7 +340,7 @@ def _new(db: Session, directory: Directory, document: Mapping[str, Any]) -> Dire
 
 
 def _params(user: DirectoryUser) -> dict[str, Any]:
-    params = prefixed(user.to_row())
+    params = prefixed(user.to_row(), _PREFIX)
     params["addresses"] = to_json(resources.addresses(user.document))
     return params
 

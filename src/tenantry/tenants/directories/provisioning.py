@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.db.together import Left
     from tenantry.event import Event
     from tenantry.tenants.directories.model import Directory, DirectoryUser
     from tenantry.tenants.directories.reading import Around
@@ -78,13 +79,13 @@ async def person_changed(
     before: DirectoryUser | None,
     after: DirectoryUser | None,
     *,
-    last: list[Event] | None = None,
+    left: Left | None = None,
 ) -> DirectoryUser | None:
     """Do what a change of a person means, and record its events; within a transaction.
 
     To be called before the row of ``after`` is written, and after that of a deleted person is
-    gone. Returns ``after`` with the account that is theirs. An event that comes last, before the
-    row, is added to ``last`` instead, for the statement that writes the row to record it.
+    gone. Returns ``after`` with the account that is theirs. A change that comes last, before
+    the row, is left to ``left``, for the statement that writes the row.
 
     Raises:
         Fault: 400 invalidValue for a missing address or one of a domain that is not proved, 400
@@ -102,14 +103,14 @@ async def person_changed(
         raise errors.NotFound("organization")
     event = _event(call, directory, before, after, around)
     if not has_accounts(call):
-        await _record(call, event, last)
+        await _record(call, event, left)
         return after
     if after is None or not after.active:
         if before is None and after is not None:
             _check_domain(after, around)
-        return await _dismiss(call, around, after, event, last)
+        return await _dismiss(call, around, after, event, left)
     try:
-        return await _admit(call, directory, before, after, around, event, last)
+        return await _admit(call, directory, before, after, around, event, left)
     except errors.InvalidArgument as refusal:
         raise Fault(403, "", refusal.message) from None  # there is no free seat
 
@@ -160,7 +161,7 @@ async def _admit(  # noqa: PLR0917 - before and after
     after: DirectoryUser,
     around: Around,
     event: Event,
-    last: list[Event] | None,
+    left: Left | None,
 ) -> DirectoryUser:
     """Have an active person be a member, with an account that keeps in step."""
     joins = not around.has_account or around.status != ACTIVE
@@ -170,7 +171,7 @@ async def _admit(  # noqa: PLR0917 - before and after
     profile = profiles.profile(after, mapping, around.attributes)
     if not around.has_account:
         account = new_account(call, after, profile)
-        user = await _join(call, around, account, event, is_new=True)
+        user = await _join(call, around, account, event, left=left, is_new=True)
         return replace(after, user_id=user.id)
     news = profiles.news(
         around.profile,
@@ -179,20 +180,24 @@ async def _admit(  # noqa: PLR0917 - before and after
         around.attributes,
     )
     if not joins and not news and after.user_id is not None:
-        await _record(call, event, last)
+        await _record(call, event, left)
         return after
     user = await around.account(call.db)
     linked = replace(after, user_id=user.id)
     place = user.memberships[0] if user.memberships else None
+    follows = place is not None and _follows(after, place, around)
+    # The organization vouches for addresses of its domains.
+    changes = bool(news) or not user.email_verified
     if place is None:
         user = await _join(call, around, user, is_new=False)
+    elif joins and not follows and not changes:
+        await activity.activate(call, around.organization, user, place, event, left=left)
+        return linked
     elif joins:
         await activity.activate(call, around.organization, user, place)
-    if news or not user.email_verified:
-        # The organization vouches for addresses of its domains.
+    if changes:
         await users.change_profile(call, user, news)
-    follows = place is not None and _follows(after, place, around)
-    await _record(call, event, None if follows else last)
+    await _record(call, event, None if follows else left)
     if place is not None and follows:
         place = replace(place, status=ACTIVE)
         await role_mapping.follow(call, directory, linked, place, around.mapped)
@@ -221,13 +226,22 @@ def new_account(call: Call, person: DirectoryUser, profile: Mapping[str, Any]) -
     )
 
 
-async def _join(call: Call, around: Around, user: User, *further: Event, is_new: bool) -> User:
+async def _join(
+    call: Call,
+    around: Around,
+    user: User,
+    *further: Event,
+    is_new: bool,
+    left: Left | None = None,
+) -> User:
     """Make somebody a member with the roles of the groups, or else the default one."""
     wanted = around.mapped.keys() or {around.default_role_id}
     held = users_reading.in_order(
         (await catalogue.look_up(call.db, wanted, around.version)).values()
     )
-    await joining.provision(call, around.organization, user, held, *further, is_new=is_new)
+    await joining.provision(
+        call, around.organization, user, held, *further, is_new=is_new, left=left
+    )
     return user
 
 
@@ -236,22 +250,22 @@ async def _dismiss(
     around: Around,
     after: DirectoryUser | None,
     event: Event,
-    last: list[Event] | None,
+    left: Left | None,
 ) -> DirectoryUser | None:
     """Have somebody be a member no more, also if it was the last administrator: out means out."""
     if not around.has_account:
-        await _record(call, event, last)
+        await _record(call, event, left)
         return after
     user = await around.account(call.db)
     if around.status in {None, INACTIVE}:
-        await _record(call, event, last)
+        await _record(call, event, left)
     else:
         organization = around.organization
         place = user.memberships[0]
         is_last = around.creator_role_id in {role.id for role in place.roles} and (
             await administrators.is_last(call.db, user.id, organization.id)
         )
-        await activity.deactivate(call, organization, user, place, event)
+        await activity.deactivate(call, organization, user, place, event, left=left)
         if is_last:
             _log.warning(
                 "a directory has taken an organization its last administrator",
@@ -260,11 +274,11 @@ async def _dismiss(
     return None if after is None else replace(after, user_id=user.id)
 
 
-async def _record(call: Call, event: Event, last: list[Event] | None) -> None:
-    if last is None:
+async def _record(call: Call, event: Event, left: Left | None) -> None:
+    if left is None:
         await call.db.record(event)
     else:
-        last.append(event)
+        left.events.append(event)
 
 
 def _event(

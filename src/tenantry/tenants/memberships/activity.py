@@ -7,7 +7,7 @@ among them is over.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, func, update
 
@@ -27,6 +27,8 @@ from tenantry.times import now
 
 if TYPE_CHECKING:
     from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.db.together import Left
     from tenantry.event import Event
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import Membership, User
@@ -58,11 +60,17 @@ _DEACTIVATE = Statement(
 
 
 async def activate(
-    call: Call, organization: Organization, user: User, place: Membership, *further: Event
+    call: Call,
+    organization: Organization,
+    user: User,
+    place: Membership,
+    *further: Event,
+    left: Left | None = None,
 ) -> Membership:
     """Make a member that is off, or invited, an active one; within a transaction.
 
-    ``further`` are events that follow that of the membership.
+    ``further`` are events that follow that of the membership. The change itself is left to
+    ``left``, if it is given; no row of it means that the membership has ended meanwhile.
 
     Raises:
         errors.InvalidArgument: the organization has no free seat.
@@ -89,44 +97,43 @@ async def activate(
         before=shown_together(organization, user, place) if again else None,
         after=shown_together(organization, user, after),
     )
-    done = await db.apply(
-        _ACTIVATE,
-        event,
-        *further,
-        organization_id=organization.id,
-        user_id=user.id,
-        p_now=at,
-        p_provisioning_method=after.provisioning_method,
-    )
-    if done is None:
-        raise errors.Busy
+    given = {"organization_id": organization.id, "user_id": user.id, "p_now": at}
+    given["p_provisioning_method"] = after.provisioning_method
+    await _apply(db, left, _ACTIVATE, event, *further, **given)
     return after
 
 
 async def deactivate(
-    call: Call, organization: Organization, user: User, place: Membership, *further: Event
+    call: Call,
+    organization: Organization,
+    user: User,
+    place: Membership,
+    *further: Event,
+    left: Left | None = None,
 ) -> None:
     """Switch a membership off, also of the last administrator; within a transaction.
 
-    ``further`` are events that follow that of the membership.
+    ``further`` are events that follow that of the membership. The change itself is left to
+    ``left``, if it is given; no row of it means that the membership has ended meanwhile.
 
     Raises:
         errors.Busy: the membership has ended, or was switched off meanwhile.
 
     """
-    db = call.db
     event = call.event(
         "user.organization_membership_updated",
         organization_id=organization.id,
         before=shown_together(organization, user, place),
         after=shown_together(organization, user, replace(place, status=INACTIVE)),
     )
-    done = await db.apply(
-        _DEACTIVATE,
-        event,
-        *further,
-        organization_id=organization.id,
-        user_id=user.id,
-    )
-    if done is None:
+    given = {"organization_id": organization.id, "user_id": user.id}
+    await _apply(call.db, left, _DEACTIVATE, event, *further, **given)
+
+
+async def _apply(
+    db: Session, left: Left | None, change: Statement, *events: Event, **params: Any
+) -> None:
+    if left is not None:
+        left.leave(change, *events, **params)
+    elif await db.apply(change, *events, **params) is None:
         raise errors.Busy

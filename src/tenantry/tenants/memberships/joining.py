@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.db.together import Left
     from tenantry.event import Event
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.roles.catalogue import HeldRole
@@ -206,10 +207,12 @@ async def provision(
     held: tuple[HeldRole, ...],
     *further: Event,
     is_new: bool,
+    left: Left | None = None,
 ) -> Membership:
     """Make somebody a member at once, as a new user or an old one; within a transaction.
 
-    ``further`` are events that follow that of the membership.
+    ``further`` are events that follow that of the membership. The change itself is left to
+    ``left``, if it is given: then that raises what the database refuses.
 
     Raises:
         db.engine.DuplicateKey: there is such a user, or member, meanwhile.
@@ -228,6 +231,9 @@ async def provision(
         first = [call.event("user.created", organization_id=organization.id, after=user.shown())]
     if organization.max_allowed_users:
         await seats.check(call.db, await seats.hold(call.db, organization.id))
+    if left is not None:
+        left.leave(statement, *first, event, *further, **params)
+        return place
     try:
         await call.db.apply(statement, *first, event, *further, **params)
     except ForeignKey:
