@@ -205,9 +205,9 @@ async def _admit(  # noqa: PLR0917 - before and after
 
 
 def _follows(person: DirectoryUser, place: Membership, around: Around) -> bool:
-    """Whether the roles of somebody who was a member before may differ from those of the groups.
+    """Whether the roles of a former member may differ from those of the groups.
 
-    Whoever is back after a time outside has left groups without being a member, or all of them.
+    Somebody back after a time outside has left groups without being a member, or all of them.
     """
     if place.status == INACTIVE:
         wanted = around.mapped.keys() or {around.default_role_id}
