@@ -72,7 +72,13 @@ class Directories:
     """A server with a directory, its people and groups."""
 
     def __init__(
-        self, server: Server, postgresql: PostgreSQL, count: int, connections: int
+        self,
+        server: Server,
+        postgresql: PostgreSQL,
+        count: int,
+        connections: int,
+        *,
+        domain: str = _DOMAIN,
     ) -> None:
         self._server = server
         self._postgresql = postgresql
@@ -82,14 +88,14 @@ class Directories:
         organization = self._post("/api/v1/organizations", {"display_name": "Acme"})
         self._organization = organization["organization"]["id"]
         base = f"/api/v1/organizations/{self._organization}"
-        domain = {"domain": _DOMAIN, "domain_type": "ORGANIZATION_DOMAIN"}
-        self._post(f"{base}/domains", domain)
+        owned = {"domain": domain, "domain_type": "ORGANIZATION_DOMAIN"}
+        self._post(f"{base}/domains", owned)
         body = {"directory_type": "SCIM", "directory_provider": "OKTA"}
         self._directory = self._post(f"{base}/directories", body)["directory"]["id"]
         of = f"{base}/directories/{self._directory}"
         self.token = self._post(f"{of}/secrets", {})["plain_secret"]
         server.http.patch(f"{of}:enable", json={}, headers=self._headers).raise_for_status()
-        self._base = f"/directory/{self._directory}/scim/v2"
+        self.base = f"/directory/{self._directory}/scim/v2"
         self._people: list[tuple[str, str]] = []  # ids and names
         self._groups: list[str] = []
 
@@ -193,11 +199,11 @@ class Directories:
 
     def _line(self, verb: str, path: str, body: dict[str, Any] | None = None) -> str:
         text = "" if body is None else json.dumps(body)
-        return f"{verb}\t{self._base}{path}\t{_TYPE}\t{text}"
+        return f"{verb}\t{self.base}{path}\t{_TYPE}\t{text}"
 
     def _push(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {self.token}"}
-        answer = self._server.http.post(self._base + path, json=body, headers=headers)
+        answer = self._server.http.post(self.base + path, json=body, headers=headers)
         made: dict[str, Any] = answer.raise_for_status().json()
         return made
 

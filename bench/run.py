@@ -29,7 +29,8 @@ for so many people: see sign_ins.py. ``--events N`` measures lists of so many ev
 
 ``--sso N`` measures so many sign-ins by each protocol of a provider: see sso.py. ``--domains N``
 measures discovery among so many domains: see discovery.py. ``--scim N`` measures requests of
-identity providers in a directory of so many people: see directories.py.
+identity providers in a directory of so many people: see directories.py; for the first sync of one
+see first_sync.py, a program of its own.
 
 ``--against COMMIT`` measures another commit beside this tree and prints ratios: see against.py. A
 look at one row takes a minute: ``--against COMMIT --quick --only sqlite --ops patch``.

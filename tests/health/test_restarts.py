@@ -13,6 +13,7 @@ from datetime import datetime
 import httpx
 import pytest
 from apis import Api, ApiError, Grpc, Rest, access_token, over_https, unique
+from providers import connected, patch, says_error
 from servers import LiveServer
 from sqlalchemy import text as clause
 
@@ -128,6 +129,69 @@ async def test_no_call_is_an_internal_error_and_no_change_lost_when_postgresql_r
     there = await external_ids(unsteady_server)
     assert set(ledger.made) <= there
     assert '"level": "error"' not in unsteady_server.log.read_text()
+
+
+async def push(provider, number, known, stop):
+    """Create people as a provider does, and put every other one out."""
+    while not stop.is_set():
+        name = unique(f"push{number}-")
+        try:
+            made = await provider("POST", "/Users", provider.user(name))
+            known.answers.append(made)
+            if made.status_code == 201:
+                known.made.append(made.json()["id"])
+                off = patch({"op": "replace", "value": {"active": False}})
+                gone = await provider("PATCH", f"/Users/{known.made[-1]}", off)
+                known.answers.append(gone)
+                if gone.status_code == 200:
+                    known.put_out.append(gone.json()["id"])
+        except httpx.HTTPError as problem:
+            known.broken.append(repr(problem))
+        await asyncio.sleep(0.01)
+
+
+@dataclass
+class Pushed:
+    """What a provider was answered."""
+
+    answers: list[httpx.Response] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+    put_out: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    async def grows(self):
+        """Wait until more people were put out."""
+        before = len(self.put_out)
+        async with asyncio.timeout(60):
+            while len(self.put_out) < before + 10:  # noqa: ASYNC110 - as a person looks
+                await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+async def test_a_provider_is_told_to_come_again_and_nothing_it_pushed_is_lost(
+    unsteady_postgresql, unsteady_server, how
+):
+    async with connected(unsteady_server) as provider:
+        known, stop = Pushed(), asyncio.Event()
+        pushing = [asyncio.create_task(push(provider, n, known, stop)) for n in range(CLIENTS)]
+        await known.grows()
+        end = unsteady_postgresql.kill if how == "kill" else unsteady_postgresql.stop
+        await asyncio.to_thread(end)
+        await asyncio.to_thread(unsteady_postgresql.start)
+        await known.grows()
+        stop.set()
+        await asyncio.gather(*pushing)
+        assert not known.broken
+        refused = [one for one in known.answers if one.status_code >= 400]
+        assert {one.status_code for one in refused} <= {503, 504}
+        for one in refused:
+            says_error(one, one.status_code)
+            assert one.status_code == 504 or int(one.headers["retry-after"]) >= 1
+        assert {one.status_code for one in known.answers} <= {200, 201, 503, 504}
+        for id_ in known.made:
+            found = await provider("GET", f"/Users/{id_}")
+            assert found.status_code == 200, found.text
+            assert found.json()["active"] is False or id_ not in known.put_out
 
 
 @asynccontextmanager
