@@ -156,7 +156,7 @@ async def connect(database: Database, server: LiveServer, make: Make, **members:
 
 
 @asynccontextmanager
-async def connected(server: LiveServer) -> AsyncIterator[Provider]:
+async def connected(server: LiveServer, **members: Any) -> AsyncIterator[Provider]:
     """A provider of a directory of a server that is not one of all tests'."""
     async with over_https(server) as http:
         token = await access_token(http, server.client_id, server.client_secret)
@@ -166,7 +166,7 @@ async def connected(server: LiveServer) -> AsyncIterator[Provider]:
     )
     async with open_database(known.database, master_key.load(known)) as database:
         make = Make(Api(rest, (("authorization", f"Bearer {token}"),)))
-        provider = await connect(database, server, make)
+        provider = await connect(database, server, make, **members)
         yield provider
         await provider.aclose()
     await rest.aclose()

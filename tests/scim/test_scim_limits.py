@@ -13,6 +13,9 @@ def limited_server(start_server):
 
 
 async def test_a_directory_and_guesses_are_limited_each_for_itself(limited_server):
+    async with connected(limited_server, enabled=False) as provider:
+        answers = [await provider("POST", "/Users", {"userName": "a"}) for _ in range(13)]
+        assert [answer.status_code for answer in answers] == [403] * 12 + [429]
     async with connected(limited_server) as provider:
         answers = [await provider("GET", "/Users") for _ in range(13)]
         assert [answer.status_code for answer in answers] == [200] * 12 + [429]

@@ -109,15 +109,21 @@ class Door:
             secret, directory = await self._bearers.find(
                 request.headers,
                 request.params["directory_id"],
-                reads=request.verb == "GET",
+                reads=request.verb in {"GET", "HEAD"},
             )
         except errors.Unauthenticated:
             request.tell(await self._rates.take_failure(request.address))
             raise
+        except errors.PermissionDenied:  # the secret is good, and the directory disabled
+            await self._count(request, request.params["directory_id"])
+            raise
         self._uses.note(secret.id)
-        if self._rates.of_clients:
-            request.tell(await self._rates.take_client(directory.id))
+        await self._count(request, directory.id)
         return directory
+
+    async def _count(self, request: Request, directory_id: str) -> None:
+        if self._rates.of_clients:
+            request.tell(await self._rates.take_client(directory_id))
 
     async def _connected(self, x: Exchange) -> None:
         """Note that a request was taken: for a directory once in a moment, as it was read."""
