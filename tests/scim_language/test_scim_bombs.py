@@ -101,6 +101,24 @@ def test_a_thousand_operations_on_a_list_are_done_or_refused_soon():
     soon(lambda: patches.apply_to_user({"userName": "a", "addresses": streets}, both))
 
 
+def test_values_that_differ_by_their_types_alone_are_compared_soon():
+    def of_types(stem):
+        return [{"value": "1", "type": f"{stem}{n}"} for n in range(250)]
+
+    document = {"userName": "a", "phoneNumbers": of_types("a")}
+    gone = operations(
+        {"op": "remove", "path": "phoneNumbers", "value": of_types("b")} for _ in range(100)
+    )
+    fault = soon(lambda: patches.apply_to_user(document, gone))
+    assert (fault.status, fault.scim_type) == (400, "tooMany")
+
+
+def test_values_that_are_sent_again_and_again_are_refused_soon():
+    again = operations({"op": "add", "path": "emails", "value": MANY[:40]} for _ in range(300))
+    fault = soon(lambda: patches.apply_to_user({"userName": "a"}, again))
+    assert (fault.status, fault.scim_type) == (400, "tooMany")
+
+
 def test_a_thousand_steps_of_members_are_one():
     sent = [{"op": "add", "path": "members", "value": [{"value": f"u{n}"}]} for n in range(1000)]
     read = patches.parse({"Operations": sent})

@@ -43,7 +43,7 @@ from tenantry.tenants.directories.scim.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tenantry.tenants.directories.scim.filters import Filter
     from tenantry.tenants.directories.scim.paths import Path
@@ -54,6 +54,8 @@ MOST_OPERATIONS = 1000
 _MOST_TERMS = 2 * MOST_OPERATIONS
 # Values that a patch may look at to find those that it is about.
 _MOST_COMPARISONS = 50_000
+# As many comparisons take as long as to read one value that is sent.
+_COMPARISONS_OF_VALUE = 10
 _OPS = {"add", "remove", "replace"}
 
 Step: TypeAlias = tuple[Literal["add", "remove", "replace", "clear"], list[str]]
@@ -303,8 +305,9 @@ class _Patch:
         if attribute and attribute.multi_valued:
             entries = target.get(place.name, [])
             if filter_ is None and place.sub is None:
-                self._count(len(entries))
-                left = _listed(op, attribute, entries, value)
+                sent = len(value) if isinstance(value, list) else 1
+                self._count(len(entries) + _COMPARISONS_OF_VALUE * sent)
+                left = _listed(op, attribute, entries, value, self._count)
             else:
                 chosen = self._chosen(attribute, entries, filter_)
                 left = _Selected(place, attribute, filter_, entries, chosen).after(op, value)
@@ -436,14 +439,23 @@ def _check_count(entries: Sequence[Any], attribute: Attribute) -> None:
         raise Fault(400, "invalidValue", f"{attribute.name} may have {MOST_VALUES} values.")
 
 
-def _listed(op: str, attribute: Attribute, entries: list[Any], value: object) -> list[Any]:
-    """Return the values after an operation on all of them, or on those that it brings."""
+def _listed(
+    op: str,
+    attribute: Attribute,
+    entries: list[Any],
+    value: object,
+    count: Callable[[int], None],
+) -> list[Any]:
+    """Return the values after an operation on all of them, or on those that it brings.
+
+    ``count`` is told of each comparison, and refuses too many.
+    """
     given = value_of(attribute, value, attribute.name) or []
     if op == "replace":
         return given
     if op == "remove" and (value is None or value == ""):
         return []
-    held = _Held(attribute, entries)
+    held = _Held(attribute, entries, count)
     if op == "remove":
         gone = {id(it) for one in given for it in held.same(one)}
         return [one for one in entries if id(one) not in gone]
@@ -469,8 +481,11 @@ class _Held:
     have all of the other.
     """
 
-    def __init__(self, attribute: Attribute, entries: Sequence[Any]) -> None:
+    def __init__(
+        self, attribute: Attribute, entries: Sequence[Any], count: Callable[[int], None]
+    ) -> None:
         value = attribute.find("value")
+        self._count = count
         self._exact = value is not None and value.case_exact
         self._by_value: dict[Any, list[Any]] = {}
         for one in entries:
@@ -485,6 +500,7 @@ class _Held:
 
     def same(self, given: Any) -> Iterator[Any]:
         for one in self._by_value.get(key := self._key(given), ()):
+            self._count(2)
             if key is None:
                 is_same = one.items() >= given.items()
             else:
