@@ -152,7 +152,7 @@ async def push(provider, number, known, stop):
 
 @dataclass
 class Pushed:
-    """What a provider was answered."""
+    """The answers that a provider got."""
 
     answers: list[httpx.Response] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
