@@ -26,6 +26,10 @@ client create
 client list
 client rotate skc_1
 client delete skc_1
+directories list org_1
+directories requests org_1 dir_1
+directories sync org_1 dir_1
+directories credentials org_1 dir_1 --forget
 key rotate
 mail list
 mail show mail_1

@@ -35,23 +35,18 @@ async def near(place):
 def sent(monkeypatch):
     """The statements that are sent from here on."""
     statements: list[str] = []
-    ask, start, commit = postgresql.Connection.rows, postgresql._start, postgresql._commit
+    ask, command = postgresql.Connection.rows, postgresql.Connection.command
 
     async def asking(connection, sql, args, seconds):
         statements.append(sql)
         return await ask(connection, sql, args, seconds)
 
-    async def starting(connection, how):
-        statements.append("BEGIN")
-        return await start(connection, how)
-
-    async def committing(connection, transaction):
-        statements.append("COMMIT")
-        await commit(connection, transaction)
+    async def commanding(connection, sql, seconds):
+        statements.append(sql)
+        await command(connection, sql, seconds)
 
     monkeypatch.setattr(postgresql.Connection, "rows", asking)
-    monkeypatch.setattr(postgresql, "_start", starting)
-    monkeypatch.setattr(postgresql, "_commit", committing)
+    monkeypatch.setattr(postgresql.Connection, "command", commanding)
     return statements
 
 
