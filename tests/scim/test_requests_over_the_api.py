@@ -37,3 +37,18 @@ async def test_a_directory_is_looked_at_in_its_organization_alone(api, new_provi
         await api.directory_requests.list_directory_requests(
             organization_id=one.directory.organization_id, directory_id=other.directory.id
         )
+
+
+async def test_pushes_that_a_disabled_directory_refuses_are_listed_without_what_they_bring(
+    api, new_provider
+):
+    provider = await new_provider(enabled=False)
+    assert (await provider("POST", "/Users", provider.user("ada"))).status_code == 403
+    await provider.logged(1)
+    found = await api.directory_requests.list_directory_requests(
+        organization_id=provider.directory.organization_id, directory_id=provider.directory.id
+    )
+    (one,) = found["requests"]
+    assert (one["method"], one["path"], one["status"]) == ("POST", "/Users", 403)
+    assert "disabled" in one["error"]
+    assert not one.get("payload")

@@ -92,6 +92,7 @@ async def test_before_it_is_first_enabled_a_directory_can_be_tried_and_takes_not
     assert answer.status_code == 200
     assert answer.json()["totalResults"] == 0
     assert (await provider("GET", "/ServiceProviderConfig")).status_code == 200
+    assert (await provider("POST", "/Users/.search", {"count": 1})).status_code == 200
     assert (await provider("HEAD", "/Users")).status_code == 200
     says_error(await provider("POST", "/Users", {"userName": "ann@acme.com"}), 403)
     says_error(await provider("GET", "/Users", authorization="Bearer " + "a" * 60), 401)

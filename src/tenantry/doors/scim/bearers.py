@@ -22,7 +22,6 @@ _MOST = 10_000  # tokens in force, and as many that are not
 _AT_ONCE = 1000  # of a statement
 # A token of ours; another spelling costs no more than this look.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
-_DISABLED = "the directory is disabled: its administrator has to enable it before it takes changes"
 
 
 class Bearers:
@@ -37,17 +36,11 @@ class Bearers:
             at_once=_AT_ONCE,
         )
 
-    async def find(
-        self, headers: Mapping[str, str], directory_id: str, *, reads: bool = False
-    ) -> tuple[Secret, Directory]:
+    async def find(self, headers: Mapping[str, str], directory_id: str) -> tuple[Secret, Directory]:
         """Return the secret of a request's header, and its directory, which has this id.
-
-        One that ``reads`` may do so also before the directory is enabled for the first time: so
-        providers try the address and the secret when they are set up, and find nobody there.
 
         Raises:
             errors.Unauthenticated: there is no token, or none that is in force for this directory.
-            errors.PermissionDenied: the directory is disabled.
 
         """
         scheme, _, token = headers.get("authorization", "").strip().partition(" ")
@@ -61,7 +54,4 @@ class Bearers:
             found = await self._known.get(digest, since=time.monotonic())
         if found is None or not found[0].in_force(now()) or found[1].id != directory_id:
             raise errors.Unauthenticated("the bearer token is none of this directory, or has ended")
-        is_new = found[1].first_enable_time is None
-        if not found[1].enabled and not (reads and is_new):
-            raise errors.PermissionDenied(_DISABLED)
         return found

@@ -40,6 +40,7 @@ _MOST_TOLD = 10_000  # directories
 # The environment's own attributes are one value.
 _OWN = "attributes"
 _SEARCH = ".search"
+_DISABLED = "the directory is disabled: its administrator has to enable it before it takes changes"
 _ME = (
     "/Me is not implemented: a bearer token speaks for a directory, not for a person in it "
     "(RFC 7644 section 3.11)"
@@ -92,6 +93,7 @@ class Door:
         )
         error = ""
         try:
+            _check_enabled(directory, request)
             response = await self._answered(x)
             await self._connected(x)
         except (Fault, errors.Error) as problem:
@@ -107,23 +109,15 @@ class Door:
         """Return the directory that a request speaks for; count it, or the failure."""
         try:
             secret, directory = await self._bearers.find(
-                request.headers,
-                request.params["directory_id"],
-                reads=request.verb in {"GET", "HEAD"},
+                request.headers, request.params["directory_id"]
             )
         except errors.Unauthenticated:
             request.tell(await self._rates.take_failure(request.address))
             raise
-        except errors.PermissionDenied:  # the secret is good, and the directory disabled
-            await self._count(request, request.params["directory_id"])
-            raise
         self._uses.note(secret.id)
-        await self._count(request, directory.id)
-        return directory
-
-    async def _count(self, request: Request, directory_id: str) -> None:
         if self._rates.of_clients:
-            request.tell(await self._rates.take_client(directory_id))
+            request.tell(await self._rates.take_client(directory.id))
+        return directory
 
     async def _connected(self, x: Exchange) -> None:
         """Note that a request was taken: for a directory once in a moment, as it was read."""
@@ -259,6 +253,21 @@ async def _shown(
 def _lowered(payload: dict[str, Any]) -> dict[str, Any]:
     """Return the members of a search by their names in lower case."""
     return {name.lower(): value for name, value in payload.items()}
+
+
+def _check_enabled(directory: Directory, request: Request) -> None:
+    """Refuse a request to a disabled directory; one that was never enabled may be read.
+
+    So providers try the address and the secret when they are set up, and find nobody there.
+
+    Raises:
+        errors.PermissionDenied: the directory is disabled.
+
+    """
+    is_new = directory.first_enable_time is None
+    reads = request.verb in {"GET", "HEAD"} or request.params["path*"].endswith(_SEARCH)
+    if not directory.enabled and not (is_new and reads):
+        raise errors.PermissionDenied(_DISABLED)
 
 
 def _only(allowed: str, verb: str) -> None:
