@@ -13,7 +13,7 @@ from tenantry.caller import SYSTEM
 from tenantry.db import log
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import groups, people, provisioning, telling
+from tenantry.tenants.directories.effects import provisioning, telling
 from tenantry.tenants.directories.model import (
     Directory,
     DirectoryUser,
@@ -21,6 +21,7 @@ from tenantry.tenants.directories.model import (
     directory_role_assignments,
     directory_users,
 )
+from tenantry.tenants.directories.resources import groups, people
 from tenantry.tenants.directories.scim.resources import GroupPayload
 from tenantry.tenants.domains import model as domain_model
 from tenantry.tenants.organizations import service as organizations

@@ -160,7 +160,7 @@ def _sealing(pump: Pump) -> Callable[[Session], Awaitable[float]]:
 async def _tell(db: Session) -> float:
     if not await waiting.has_changes(db):
         return waiting.IDLE_SECONDS
-    from tenantry.tenants.directories import telling
+    from tenantry.tenants.directories.effects import telling
 
     return await telling.run(db)
 
@@ -189,7 +189,7 @@ def _polling(settings: Settings) -> Job:
 async def _left(db: Session, user_id: str, organization_id: str, at: int) -> None:
     """Tell the rooms that keep something of a member that one has left."""
     await identities.forget(db, user_id, organization_id, at)
-    from tenantry.tenants.directories import provisioning
+    from tenantry.tenants.directories.effects import provisioning
 
     await provisioning.left(db, user_id, organization_id, at)
 

@@ -14,16 +14,9 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.data.bulk import dump, restore
 from tenantry.db.opening import open_database
-from tenantry.tenants.directories import (
-    groups,
-    listing,
-    people,
-    provisioning,
-    registry,
-    role_assignments,
-    searching,
-    secrets,
-)
+from tenantry.tenants.directories import listing, registry, role_assignments, secrets
+from tenantry.tenants.directories.effects import provisioning
+from tenantry.tenants.directories.resources import groups, people, searching
 from tenantry.tenants.directories.role_assignments import Given
 from tenantry.tenants.directories.scim import filters, resources
 from tenantry.tenants.domains import service as domains

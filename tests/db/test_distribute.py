@@ -31,17 +31,12 @@ from tenantry.db.schema import metadata, postgresql_tables
 from tenantry.db.spread import spread_of
 from tenantry.events.event_log import listing as event_lists
 from tenantry.settings import load
-from tenantry.tenants.directories import (
-    groups,
-    paging,
-    registry,
-    role_assignments,
-    secrets,
-    telling,
-)
 from tenantry.tenants.directories import listing as directory_lists
-from tenantry.tenants.directories import people as directory_people
+from tenantry.tenants.directories import registry, role_assignments, secrets
+from tenantry.tenants.directories.effects import telling
 from tenantry.tenants.directories.polling.running import Polling
+from tenantry.tenants.directories.resources import groups, paging
+from tenantry.tenants.directories.resources import people as directory_people
 from tenantry.tenants.directories.role_assignments import Given
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.domains import service as domains
@@ -180,7 +175,7 @@ CROSSING = {
     "events/event_log/retention.py:_prune": "what is too old is removed everywhere",
     "tenants/directories/waiting.py:has_changes": "changes of all directories",
     "tenants/directories/waiting.py:has_polls": "polls of all directories",
-    "tenants/directories/telling.py:run": "changes of all directories, told by the worker",
+    "tenants/directories/effects/telling.py:run": "changes of all directories, told by the worker",
     "tenants/directories/removal.py:run": "which directories are gone, found by the worker",
     "tenants/directories/request_log.py:prune": "what is too old is removed everywhere",
     "tenants/directories/polling/running.py:run": "directories that are due",

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from sampling import examples
 from statements_of_directories import total_of
 
-from tenantry.tenants.directories import groups, people, searching
+from tenantry.tenants.directories.resources import groups, people, searching
+from tenantry.tenants.directories.resources.searching import Query
 from tenantry.tenants.directories.scim import filters, patches
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.resources import GroupPayload
-from tenantry.tenants.directories.searching import Query
 
 NAMES = st.sampled_from(["ada", "Ada", "bob", "eve"])
 TITLES = st.sampled_from(["CEO", "CTO"])

@@ -9,8 +9,6 @@ from sqlalchemy import insert
 
 from tenantry.db.records import rows_of, spelled
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import in_place, people, searching
-from tenantry.tenants.directories.conditions import narrowed
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
     DirectoryUser,
@@ -18,6 +16,8 @@ from tenantry.tenants.directories.model import (
     directory_members,
     directory_users,
 )
+from tenantry.tenants.directories.resources import in_place, people, searching
+from tenantry.tenants.directories.resources.conditions import narrowed
 from tenantry.tenants.directories.scim import filters, resources
 
 PEOPLE, GROUPS = 4000, 50

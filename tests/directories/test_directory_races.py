@@ -8,7 +8,7 @@ import random
 import pytest
 from statements_of_directories import total_of
 
-from tenantry.tenants.directories import groups, people
+from tenantry.tenants.directories.resources import groups, people
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.resources import GroupPayload
 from tenantry.tenants.memberships import leaving

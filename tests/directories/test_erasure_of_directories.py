@@ -11,7 +11,8 @@ from valid_events import assert_all_valid
 
 from tenantry.db.schema import Json, metadata
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import erasure, groups
+from tenantry.tenants.directories import erasure
+from tenantry.tenants.directories.resources import groups
 from tenantry.tenants.users import erasure as users_erasure
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from directory_worlds import role, told, types, world
 from valid_events import assert_all_valid
 
-from tenantry.tenants.directories import role_mapping, telling
+from tenantry.tenants.directories.effects import role_mapping, telling
 from tenantry.tenants.memberships import roles as member_roles
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.model import NamedRole

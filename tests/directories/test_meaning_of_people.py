@@ -8,7 +8,8 @@ import pytest
 from directory_worlds import prove, told, types, world
 from valid_events import assert_all_valid
 
-from tenantry.tenants.directories import people, provisioning
+from tenantry.tenants.directories.effects import provisioning
+from tenantry.tenants.directories.resources import people
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import joining, leaving
 from tenantry.tenants.memberships import service as memberships

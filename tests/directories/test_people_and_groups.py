@@ -9,7 +9,7 @@ import pytest
 from statements_of_directories import total_of
 
 from tenantry import errors
-from tenantry.tenants.directories import groups, people
+from tenantry.tenants.directories.resources import groups, people
 from tenantry.tenants.directories.scim import patches
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.resources import GroupPayload

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tenantry.tenants.directories import groups, marks, people, searching
-from tenantry.tenants.directories.conditions import narrowed
 from tenantry.tenants.directories.model import directory_users
+from tenantry.tenants.directories.resources import groups, marks, people, searching
+from tenantry.tenants.directories.resources.conditions import narrowed
+from tenantry.tenants.directories.resources.searching import Query
 from tenantry.tenants.directories.scim import filters
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.resources import GroupPayload
 from tenantry.tenants.directories.scim.schemas import attribute_path
-from tenantry.tenants.directories.searching import Query
 
 DOCUMENTS = [
     {

@@ -6,7 +6,9 @@ import pytest
 
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.tenants.directories import groups, people, provisioning, registry
+from tenantry.tenants.directories import registry
+from tenantry.tenants.directories.effects import provisioning
+from tenantry.tenants.directories.resources import groups, people
 from tenantry.tenants.directories.scim import resources
 
 

@@ -58,7 +58,8 @@ from tenantry.identity.sessions.model import Bounds
 from tenantry.identity.sign_in import refusals, requests, states
 from tenantry.identity.sign_in.browsers import BrowserCookies
 from tenantry.identity.sign_in.model import Facts, Params
-from tenantry.tenants.directories import groups, registry
+from tenantry.tenants.directories import registry
+from tenantry.tenants.directories.resources import groups
 from tenantry.tenants.directories.scim.resources import GroupPayload
 from tenantry.tenants.users import reading as users
 

@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tenantry.tenants.directories.resources.searching import Query
 from tenantry.tenants.directories.scim import filters
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.directories.scim.schemas import attribute_path
 from tenantry.tenants.directories.scim.selections import USUAL, Selection
-from tenantry.tenants.directories.searching import Query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,8 @@ from tenantry.doors.scim.answers import answer, refused
 from tenantry.doors.scim.endpoints import ENDPOINTS, INLINE_MEMBERS, is_id, location
 from tenantry.doors.scim.exchanges import Exchange, parameters, revisions
 from tenantry.read_through import FRESH_SECONDS, ReadThrough
-from tenantry.tenants.directories import provisioning, registry
+from tenantry.tenants.directories import registry
+from tenantry.tenants.directories.effects import provisioning
 from tenantry.tenants.directories.scim import schemas
 from tenantry.tenants.directories.scim.faults import Fault, shown
 from tenantry.tenants.user_attributes import reading as user_attributes

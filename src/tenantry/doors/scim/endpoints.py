@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from tenantry.tenants.directories import groups, people, searching
+from tenantry.tenants.directories.resources import groups, people, searching
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.directories.scim.schemas import GROUP, USER, fold
 from tenantry.tenants.directories.scim.selections import USUAL
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from tenantry.doors.scim.exchanges import Exchange
-    from tenantry.tenants.directories.groups import Changed
     from tenantry.tenants.directories.model import DirectoryGroup, DirectoryUser, Member
+    from tenantry.tenants.directories.resources.groups import Changed
+    from tenantry.tenants.directories.resources.searching import Found, Query
     from tenantry.tenants.directories.scim.selections import Selection
-    from tenantry.tenants.directories.searching import Found, Query
 
 # Members that an answer shows in one piece; more are read and sent page by page.
 INLINE_MEMBERS = 1000

@@ -1,17 +1,18 @@
 """Directories: the people and groups that a customer's identity provider pushes, or that we fetch.
 
-Owns their tables, the rules of what such a change means for accounts and memberships, and the
-language of SCIM (`scim`).
+Owns their tables, the people and groups in them (`resources`), the effects of their changes on
+accounts and memberships (`effects`), the language of SCIM (`scim`), and polls (`polling`).
 """
 
 __all__ = [
-    "groups",
+    "effects.provisioning",
     "model",
     "moving",
-    "people",
-    "provisioning",
     "registry",
     "request_log",
+    "resources.groups",
+    "resources.people",
+    "resources.searching",
     "scim.discovery",
     "scim.faults",
     "scim.filters",
@@ -19,6 +20,5 @@ __all__ = [
     "scim.resources",
     "scim.schemas",
     "scim.selections",
-    "searching",
     "secrets",
 ]

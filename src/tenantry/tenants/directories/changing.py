@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, or_, select
 
 from tenantry import errors
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import profiles, registry
+from tenantry.tenants.directories import registry
+from tenantry.tenants.directories.effects import profiles
 from tenantry.tenants.directories.model import (
     ALL,
     POLL,

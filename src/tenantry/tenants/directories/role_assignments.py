@@ -99,7 +99,7 @@ async def assign(
         after = await registry.save(
             call, db, before, before, "roles_assigned", role_assignments=roles_now
         )
-        from tenantry.tenants.directories import role_mapping
+        from tenantry.tenants.directories.effects import role_mapping
 
         await role_mapping.roles_reassigned(
             replace(call, db=db),

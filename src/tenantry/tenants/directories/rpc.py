@@ -14,7 +14,6 @@ from tenantry.gen.tenantry.v1 import directory_requests_pb as requests_pb
 from tenantry.tenants.directories import (
     changing,
     listing,
-    paging,
     registry,
     request_log,
     role_assignments,
@@ -25,6 +24,7 @@ from tenantry.tenants.directories.model import ACTIVE, INACTIVE, SCIM
 from tenantry.tenants.directories.polling import differences
 from tenantry.tenants.directories.polling import service as polling
 from tenantry.tenants.directories.polling.workspace import Workspace
+from tenantry.tenants.directories.resources import paging
 from tenantry.tenants.directories.role_assignments import Given
 from tenantry.times import SECOND, microseconds, now, timestamp
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
         DirectoryUser,
         Secret,
     )
-    from tenantry.tenants.directories.paging import Listed
     from tenantry.tenants.directories.request_log import DirectoryRequest
+    from tenantry.tenants.directories.resources.paging import Listed
 
 MOST_LISTED = 30  # of the contract
 _DAY, _HOUR = 24 * 3600, 3600  # seconds

@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry.tenants.directories import groups, people
 from tenantry.tenants.directories.model import SELECTED
 from tenantry.tenants.directories.polling import differences, polls, staging
 from tenantry.tenants.directories.polling.workspace import Passing
+from tenantry.tenants.directories.resources import groups, people
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.directories.scim.faults import Fault
 

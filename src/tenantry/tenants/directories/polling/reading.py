@@ -10,7 +10,6 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry.tenants.directories import people
 from tenantry.tenants.directories.model import SELECTED
 from tenantry.tenants.directories.polling import (
     differences,
@@ -19,6 +18,7 @@ from tenantry.tenants.directories.polling import (
     staging,
 )
 from tenantry.tenants.directories.polling.workspace import Gone, Refused
+from tenantry.tenants.directories.resources import people
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
 

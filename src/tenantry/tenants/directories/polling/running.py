@@ -18,7 +18,8 @@ from tenantry import errors
 from tenantry.db.engine import Failure
 from tenantry.db.statements import Statement
 from tenantry.outgoing import Outgoing
-from tenantry.tenants.directories import provisioning, registry
+from tenantry.tenants.directories import registry
+from tenantry.tenants.directories.effects import provisioning
 from tenantry.tenants.directories.model import POLL, Directory, directories
 from tenantry.tenants.directories.polling import (
     equalizing,

@@ -13,13 +13,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.db.schema import json_rows, json_values, one_of
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import holding
-from tenantry.tenants.directories.holding import ID, of_directory
 from tenantry.tenants.directories.model import (
     directory_groups,
     directory_members,
     directory_users,
 )
+from tenantry.tenants.directories.resources import holding
+from tenantry.tenants.directories.resources.holding import ID, of_directory
 
 _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
 

@@ -18,20 +18,6 @@ from sqlalchemy import Text, and_, bindparam, func, literal_column, select, tupl
 from tenantry import errors
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories.conditions import (
-    condition,
-    is_selective,
-    narrowed,
-    sorted_apart,
-)
-from tenantry.tenants.directories.holding import (
-    DIRECTORY_ID,
-    ORGANIZATION_ID,
-    groups_of,
-    key,
-    of_directory,
-)
-from tenantry.tenants.directories.marks import Marks
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
     DirectoryUser,
@@ -39,6 +25,20 @@ from tenantry.tenants.directories.model import (
     directory_users,
     user_tally,
 )
+from tenantry.tenants.directories.resources.conditions import (
+    condition,
+    is_selective,
+    narrowed,
+    sorted_apart,
+)
+from tenantry.tenants.directories.resources.holding import (
+    DIRECTORY_ID,
+    ORGANIZATION_ID,
+    groups_of,
+    key,
+    of_directory,
+)
+from tenantry.tenants.directories.resources.marks import Marks
 from tenantry.tenants.directories.scim import filters
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.schemas import AttributePath, definition, fold
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, Table
 
     from tenantry.db.engine import Row, Session
-    from tenantry.tenants.directories.conditions import Narrowed, Shape
     from tenantry.tenants.directories.model import Directory
+    from tenantry.tenants.directories.resources.conditions import Narrowed, Shape
     from tenantry.tenants.directories.scim.filters import Filter
 
 MOST = 200  # resources of one page

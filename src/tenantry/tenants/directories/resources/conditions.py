@@ -32,13 +32,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
 from tenantry import email_addresses
-from tenantry.tenants.directories.holding import of_directory
 from tenantry.tenants.directories.model import (
     directory_emails,
     directory_groups,
     directory_members,
     directory_users,
 )
+from tenantry.tenants.directories.resources.holding import of_directory
 from tenantry.tenants.directories.scim import filters
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.directories.scim.filters import (

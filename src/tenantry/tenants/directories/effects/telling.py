@@ -18,7 +18,7 @@ from tenantry.caller import Caller, Kind
 from tenantry.db.records import rows_of, spelled
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import reading, shown
+from tenantry.tenants.directories.effects import reading, shown
 from tenantry.tenants.directories.model import Directory, directories, directory_changes
 from tenantry.tenants.directories.waiting import IDLE_SECONDS
 from tenantry.tenants.roles import catalogue

@@ -18,8 +18,16 @@ from tenantry import ids
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import from_json, json_values, one_of, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import in_place, role_mapping
-from tenantry.tenants.directories.holding import (
+from tenantry.tenants.directories.effects import role_mapping
+from tenantry.tenants.directories.model import (
+    DirectoryGroup,
+    Member,
+    directory_groups,
+    directory_members,
+    directory_users,
+)
+from tenantry.tenants.directories.resources import in_place
+from tenantry.tenants.directories.resources.holding import (
     GIVEN,
     ID,
     hold_group,
@@ -27,13 +35,6 @@ from tenantry.tenants.directories.holding import (
     key,
     not_found,
     of_directory,
-)
-from tenantry.tenants.directories.model import (
-    DirectoryGroup,
-    Member,
-    directory_groups,
-    directory_members,
-    directory_users,
 )
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.roles import catalogue

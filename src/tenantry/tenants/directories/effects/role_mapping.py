@@ -19,9 +19,9 @@ from tenantry import errors
 from tenantry.db.engine import ForeignKey
 from tenantry.db.records import records, rows_of, spelled
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import reading, shown, telling
-from tenantry.tenants.directories.reading import Standing
-from tenantry.tenants.directories.telling import Told
+from tenantry.tenants.directories.effects import reading, shown, telling
+from tenantry.tenants.directories.effects.reading import Standing
+from tenantry.tenants.directories.effects.telling import Told
 from tenantry.tenants.memberships import administrators, seats
 from tenantry.tenants.roles.model import role_holders
 from tenantry.tenants.users.model import ACTIVE, memberships
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.event import Event
+    from tenantry.tenants.directories.effects.reading import Mapping, Person
     from tenantry.tenants.directories.model import Directory, DirectoryGroup, DirectoryUser
-    from tenantry.tenants.directories.reading import Mapping, Person
     from tenantry.tenants.users.model import Membership
 
 _AT_ONCE = 1000  # people of one statement

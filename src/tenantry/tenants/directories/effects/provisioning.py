@@ -17,7 +17,7 @@ from sqlalchemy import Text, bindparam, select, update
 from tenantry import email_addresses, errors, ids
 from tenantry.caller import Caller, Kind
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories import profiles, reading, role_mapping, shown
+from tenantry.tenants.directories.effects import profiles, reading, role_mapping, shown
 from tenantry.tenants.directories.model import directory_users
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.directories.scim.faults import Fault
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.db.together import Left
     from tenantry.event import Event
+    from tenantry.tenants.directories.effects.reading import Around
     from tenantry.tenants.directories.model import Directory, DirectoryUser
-    from tenantry.tenants.directories.reading import Around
     from tenantry.tenants.users.model import Membership
 
 # The permission of a directory where people have accounts.

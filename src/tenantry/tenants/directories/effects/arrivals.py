@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.db.engine import ForeignKey
-from tenantry.tenants.directories import profiles, provisioning, reading, shown
+from tenantry.tenants.directories.effects import profiles, provisioning, reading, shown
 from tenantry.tenants.directories.scim.faults import Fault
 from tenantry.tenants.memberships import arriving
 from tenantry.tenants.memberships.arriving import Arrival

@@ -11,13 +11,6 @@ from sqlalchemy import BigInteger, Text, and_, bindparam, func, select, true
 from tenantry.db import pages
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.directories.holding import (
-    DIRECTORY_ID,
-    ORGANIZATION_ID,
-    groups_of,
-    key,
-    of_directory,
-)
 from tenantry.tenants.directories.model import (
     DirectoryGroup,
     DirectoryUser,
@@ -26,6 +19,13 @@ from tenantry.tenants.directories.model import (
     directory_members,
     directory_users,
     user_tally,
+)
+from tenantry.tenants.directories.resources.holding import (
+    DIRECTORY_ID,
+    ORGANIZATION_ID,
+    groups_of,
+    key,
+    of_directory,
 )
 
 if TYPE_CHECKING:

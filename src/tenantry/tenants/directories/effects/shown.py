@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry.tenants.directories import profiles
+from tenantry.tenants.directories.effects import profiles
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -20,8 +20,16 @@ from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.db.together import Left
 from tenantry.errors import Busy
-from tenantry.tenants.directories import arrivals, provisioning
-from tenantry.tenants.directories.holding import (
+from tenantry.tenants.directories.effects import arrivals, provisioning
+from tenantry.tenants.directories.model import (
+    DirectoryUser,
+    directory_emails,
+    directory_groups,
+    directory_members,
+    directory_users,
+    user_tally,
+)
+from tenantry.tenants.directories.resources.holding import (
     GIVEN,
     ID,
     groups_of,
@@ -31,14 +39,6 @@ from tenantry.tenants.directories.holding import (
     key,
     not_found,
     of_directory,
-)
-from tenantry.tenants.directories.model import (
-    DirectoryUser,
-    directory_emails,
-    directory_groups,
-    directory_members,
-    directory_users,
-    user_tally,
 )
 from tenantry.tenants.directories.scim import patches, resources
 from tenantry.tenants.directories.scim.faults import Fault
