@@ -117,7 +117,6 @@ def _people() -> None:
     op.create_table(
         "directory_emails",
         *_keys("organization_id", "directory_id", "email_key", "directory_user_id"),
-        _of("directory_emails", "directory_user_id", "directory_users"),
     )
     _index("directory_emails", "directory_user_id", "organization_id", "directory_id")
     op.create_table(

@@ -95,7 +95,9 @@ _update = (
 _UPDATE = Statement(_update)
 _UPDATE_ALL = Statement(_update, _drop_addresses, _add_addresses)
 _DELETE = Statement(
-    delete(directory_users).where(*_this).returning(_u.id), user_tally.one_less(*_d_key[:2])
+    delete(directory_users).where(*_this).returning(_u.id),
+    _drop_addresses,
+    user_tally.one_less(*_d_key[:2]),
 )
 _GET = Statement(
     select(directory_users, groups_of(_u.id)).where(*of_directory(directory_users), _u.id == ID)
@@ -246,7 +248,8 @@ async def remove(call: Call, directory: Directory, id_: str) -> None:
             raise _Again  # it was added while we waited for it, and groups come before people
         if left:
             await db.fetch_all(_LEAVE, given=to_json(left), now=now(), **key(directory))
-        await db.apply(_DELETE, **prefixed({"id": id_, **key(directory)}, _PREFIX))
+        gone = prefixed({"id": id_, **key(directory)}, _PREFIX)
+        await db.apply(_DELETE, addresses="[]", **gone)
         await provisioning.person_changed(held, directory, user, None)
 
     await _attempted(call, attempt)
