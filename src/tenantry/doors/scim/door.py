@@ -266,7 +266,8 @@ def _check_enabled(directory: Directory, request: Request) -> None:
 
     """
     is_new = directory.first_enable_time is None
-    reads = request.verb in {"GET", "HEAD"} or request.params["path*"].endswith(_SEARCH)
+    searches = request.verb == "POST" and request.params["path*"].endswith(_SEARCH)
+    reads = searches or request.verb in {"GET", "HEAD"}
     if not directory.enabled and not (is_new and reads):
         raise errors.PermissionDenied(_DISABLED)
 
