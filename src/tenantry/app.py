@@ -32,6 +32,7 @@ from tenantry.db.engine import Unavailable
 from tenantry.db.last_uses import LastUses
 from tenantry.db.opening import OpenError, alone, bring_up_to_date, database_of
 from tenantry.doors.account import web as account
+from tenantry.doors.console import web as console
 from tenantry.doors.dev import web as dev
 from tenantry.doors.feed import web as feed
 from tenantry.doors.health import web as health
@@ -45,8 +46,9 @@ from tenantry.doors.oauth.authenticate import Authenticator
 from tenantry.doors.oauth.key_ring import KeyRing
 from tenantry.doors.oauth.signed_tokens import SignedTokens
 from tenantry.doors.oauth.user_tokens import UserTokens
+from tenantry.doors.organization import web as organization
+from tenantry.doors.organization.opening import portal_cookie
 from tenantry.doors.parts import Parts
-from tenantry.doors.portal import web as portal
 from tenantry.doors.reference import web as reference
 from tenantry.doors.scim import web as scim
 from tenantry.doors.simulator import web as simulator_pages
@@ -54,6 +56,7 @@ from tenantry.doors.sso import web as sso
 from tenantry.doors.transport import absent, methods, rest
 from tenantry.doors.transport.call import Pipeline
 from tenantry.doors.transport.entry import Entry
+from tenantry.doors.transport.inside import Inside
 from tenantry.doors.transport.router import Router
 from tenantry.doors.transport.rpc import RpcDoor
 from tenantry.events.event_log.following import Follower
@@ -149,7 +152,8 @@ _DOORS: tuple[Callable[[Parts], list[Route]], ...] = (
     simulator_pages.routes,
     account.routes,
     home.routes,
-    portal.routes,
+    organization.routes,
+    console.routes,
     scim.routes,
     imports.routes,
     feed.routes,
@@ -160,7 +164,8 @@ _DOORS: tuple[Callable[[Parts], list[Route]], ...] = (
 
 def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     """Return the application on an open database; what its end has to do is pushed."""
-    parts = _parts(settings, db, closing)
+    router = Router()
+    parts = _parts(settings, db, closing, Inside(router))
     rpcs = [
         method
         for contract, *implementations in _services(parts)
@@ -169,7 +174,6 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     pipeline = Pipeline(
         db, parts.authenticate, parts.rates, visible_metadata=frozenset(settings.visible_metadata)
     )
-    router = Router()
     rest.add_routes(router, rpcs, pipeline)
     absent.add_routes(router)
     entry = Entry(
@@ -187,7 +191,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     return entry
 
 
-def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
+def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Inside) -> Parts:
     """Make all that lives once in a process, and push its closing."""
     issuer = settings.public_url
     ring, directory, rates = KeyRing(db), Directory(db), Rates.of(settings)
@@ -226,7 +230,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
             tokens,
             user_tokens,
             session_cookie=session_cookie,
-            portal_cookie=portal.session_cookie(issuer),
+            portal_cookie=portal_cookie(issuer),
             public_url=issuer,
         ),
         api_tokens=KnownApiTokens(db),
@@ -250,6 +254,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack) -> Parts:
         outgoing=outgoing,
         openid=OpenIDParty(db, fetching, settings, ring.client_assertion),
         simulator=simulator,
+        api=api,
         follower=Follower(db),
     )
     for close in (

@@ -20,6 +20,8 @@ class Kind(Enum):
     # No bits of the contract: no call of this API is for them.
     ORGANIZATION_CLIENT = 256
     DIRECTORY = 512  # a customer's identity provider, by SCIM, or our poll of it
+    # A person of the operator's, at the console: they make the calls of a management client.
+    OPERATOR = 4 | 64 | 1024
 
     def __init__(self, bits: int) -> None:
         self.bits = bits  # the value; that of an Enum is looked up by a function
@@ -40,6 +42,12 @@ class Caller:
     # Of a USER_SESSION: the scopes of the access token that speaks for the person. None:
     # it is a page of ours that calls, with the session's cookie.
     token_scopes: frozenset[str] | None = None
+    reads_only: bool = False  # it makes only calls that change nothing
+
+    @property
+    def is_operators(self) -> bool:
+        """Whether the people who run the deployment call: by a program, or at the console."""
+        return self.kind is Kind.MANAGEMENT_CLIENT or self.kind is Kind.OPERATOR
 
     @property
     def is_client(self) -> bool:

@@ -25,14 +25,10 @@ from signins import SignIns
 from tenantry import errors
 from tenantry.caller import Caller, Kind
 from tenantry.doors.oauth import api_scopes
-from tenantry.doors.oauth.authenticate import (
-    PORTAL_DIRECTORIES,
-    PORTAL_READ,
-    PORTAL_SSO,
-    PORTAL_WRITE,
-)
 from tenantry.doors.transport import messages, policy
 from tenantry.doors.transport.methods import of_service
+from tenantry.tenants.portal_links import service as portal_links
+from tenantry.tenants.portal_links.model import PortalSession
 
 
 class Nothing:
@@ -44,10 +40,11 @@ class Nothing:
 METHODS = [method for service in SERVICES for method in of_service(service, Nothing())]
 NAMED = {method.name: method for method in METHODS}
 ANYBODY = Kind.ANONYMOUS
+PORTAL = PortalSession("pss_1", "org_1", portal_links.FEATURES, 0)
 # Every permission that a caller of this kind can have.
 PERMISSIONS = {
     Kind.USER_SESSION: frozenset(api_scopes.NAMES),
-    Kind.PORTAL_SESSION: PORTAL_READ | PORTAL_WRITE | PORTAL_SSO | PORTAL_DIRECTORIES,
+    Kind.PORTAL_SESSION: portal_links.caller(PORTAL).permissions,
     Kind.ORGANIZATION_CLIENT: frozenset[str](),
     ANYBODY: frozenset[str](),
 }

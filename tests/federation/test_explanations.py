@@ -13,7 +13,6 @@ from tenantry.identity.connections.faults import Faulty
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.guides.explanations import ENGLISH, GERMAN, PROTOCOLS, say
 from tenantry.identity.connections.saml import faults
-from tenantry.pages.words import LANGUAGES
 
 ROOT = Path(__file__).parent.parent.parent
 FAULTS = {
@@ -50,7 +49,7 @@ def test_each_code_that_applications_know_is_explained():
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_code_is_explained_in_every_language(code):
-    texts = [explanations.explanation(code, language) for language in LANGUAGES]
+    texts = [explanations.explanation(code, language) for language in ("en", "de")]
     for one in texts:
         for text in (one.means, one.remedy):
             assert text[0].isupper()

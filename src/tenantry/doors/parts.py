@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.simulator.provider import Simulator
     from tenantry.outgoing import Outgoing
+    from tenantry.pages.api import Answering
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
     from tenantry.tenants.directories.request_log import RequestLog
@@ -62,5 +63,7 @@ class Parts:
     openid: RelyingParty
     outgoing: Outgoing
     simulator: Simulator | None  # in development
+    # The API, for pages.
+    api: Answering
     # The event log as it grows.
     follower: Follower

@@ -129,9 +129,9 @@ class Door:
             template,
             words_,
             status=429 if problems.wait else 200,
-            problems=problems.said(words_, self.values),
+            problems=problems.said(words_, {**self.values, "problem": problems.given.get("", "")}),
             wait=problems.wait,
-            **values,
+            **{"given": problems.given, **values},
         )
         if problems.wait:
             response.headers["retry-after"] = str(problems.wait)

@@ -203,6 +203,7 @@ def environment() -> Environment:
         "plainly": plainly,
         "initial": branding.initial,
         "shown_logo": branding.shown_logo,
+        "merged": lambda query, **members: {**query, **members},
     }
     return made
 

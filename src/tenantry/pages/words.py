@@ -1,8 +1,9 @@
 """The words of pages, in each language, and the language of a person.
 
-A catalogue is `words/{language}.toml`: sections of keys, each one sentence. `{name}` in it is
-filled with a value, which is text, markup or not. A key that ends in `_one` stands beside one
-in `_other`; a number says which is used. A door has a catalogue of its own beside that of all.
+A catalogue is `words/{language}.toml`, or all files of the folder `words/{language}`: sections of
+keys, each one sentence. `{name}` in it is filled with a value, which is text, markup or not. A key
+that ends in `_one` stands beside one in `_other`; a number says which is used. A door has a
+catalogue of its own beside that of all, and speaks the languages that both are there in.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import functools
 import re
 import tomllib
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import TYPE_CHECKING
-
-from tenantry.pages.assets import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from markupsafe import Markup
 
-LANGUAGES = ("en", "de")  # the first one where nobody understands another
+# The first one where nobody understands another.
+LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
 _HEADER_MAX = 1000  # characters that are read of Accept-Language
 # A language and its weight (RFC 9110 sections 12.4.2 and 12.5.4).
 _RANGE = re.compile(
@@ -62,11 +63,21 @@ def of(door: str, language: str) -> Words:
     Without a door, "", it returns those of all pages.
     """
     sentences: dict[str, str] = {}
-    for folder in ("pages", f"doors/{door}") if door else ("pages",):
-        sections = tomllib.loads(read(f"{folder}/words/{language}.toml").decode())
-        for section, keys in sections.items():
-            sentences |= {f"{section}.{key}": sentence for key, sentence in keys.items()}
+    for folder in _folders(door):
+        for catalogue in _catalogues(folder, language):
+            for section, keys in tomllib.loads(catalogue).items():
+                sentences |= {f"{section}.{key}": sentence for key, sentence in keys.items()}
     return Words(language, sentences)
+
+
+@functools.cache
+def languages(door: str) -> tuple[str, ...]:
+    """Return the languages that a door speaks."""
+    return tuple(
+        language
+        for language in LANGUAGES
+        if all(_catalogues(folder, language) for folder in _folders(door))
+    )
 
 
 def choose(door: str, accepted: str, wanted: Sequence[str] = ()) -> Words:
@@ -76,11 +87,25 @@ def choose(door: str, accepted: str, wanted: Sequence[str] = ()) -> Words:
     before ``accepted``, the browser's Accept-Language. Of a tag such as de-AT the language counts.
     """
     for tag in (*(tag.partition("-")[0].lower() for tag in wanted), *_ranked(accepted)):
-        if tag in LANGUAGES:
+        if tag in languages(door):
             return of(door, tag)
         if tag == "*":
             break
     return of(door, LANGUAGES[0])
+
+
+def _folders(door: str) -> tuple[str, ...]:
+    return ("pages", f"doors/{door}") if door else ("pages",)
+
+
+def _catalogues(folder: str, language: str) -> list[str]:
+    """Return the texts of a catalogue's files; no file where there is no such catalogue."""
+    there = files("tenantry").joinpath(folder, "words")
+    one, several = there / f"{language}.toml", there / language
+    if one.is_file():
+        return [one.read_text(encoding="utf-8")]
+    found = sorted(several.iterdir(), key=lambda file: file.name) if several.is_dir() else []
+    return [file.read_text(encoding="utf-8") for file in found if file.name.endswith(".toml")]
 
 
 def _ranked(accepted: str) -> Iterator[str]:

@@ -70,6 +70,11 @@ class Settings:
         values.switch,
         "The server also does the work of `tenantry worker`: it sends mail and looks up domains.",
     )
+    console: bool = _setting(
+        "true",
+        values.switch,
+        "Serve the operator's console at /console, to operators with a passkey alone.",
+    )
     trusted_proxies: tuple[str, ...] = _setting(
         "",
         values.networks,

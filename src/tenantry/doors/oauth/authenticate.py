@@ -26,12 +26,6 @@ if TYPE_CHECKING:
     from tenantry.web import Cookie
 
 
-# Permissions of the customer's IT admin: to see their own organization, and to set up the link's
-# features.
-PORTAL_READ = frozenset({"organizations_read"})
-PORTAL_WRITE = PORTAL_READ | {"organizations_write"}
-PORTAL_SSO = frozenset({"connections_read", "connections_write", "sso:read", "sso:write"})
-PORTAL_DIRECTORIES = frozenset({"directories_read", "directories_write", "scim:read", "scim:write"})
 _MOST_TOKENS = 4  # looked at in one request
 
 
@@ -111,20 +105,34 @@ class Authenticator:
     async def _by_session(self, cookies: str) -> Caller:
         secret = self._session_cookie.read(cookies)
         subject = await subjects.find_of_cookie(self._db, secret)
-        return ANONYMOUS if subject is None else _person(subject)
+        return ANONYMOUS if subject is None else self.person(subject)
+
+    @staticmethod
+    def person(subject: Subject) -> Caller:
+        """Return a person as the caller that the cookie of their session makes of them.
+
+        Raises:
+            errors.PermissionDenied: the session is of no organization.
+
+        """
+        if subject.organization_id == NO_ORGANIZATION:
+            raise errors.PermissionDenied("this person is in no organization")
+        of = api_scopes.OF_PERMISSION
+        permissions = {of[name] for name in subject.permissions if name in of}
+        return Caller(
+            Kind.USER_SESSION,
+            subject.user.id,
+            subject.organization_id,
+            frozenset(permissions),
+            subject.session_id,
+        )
 
     async def _by_portal(self, cookies: str) -> Caller:
         secret = self._portal_cookie.read(cookies)
         session = await portal_links.find_session(self._db, secret) if secret else None
         if session is None:
             return ANONYMOUS
-        writes = "domain_verification" in session.features
-        permissions = PORTAL_WRITE if writes else PORTAL_READ
-        if "sso" in session.features:
-            permissions |= PORTAL_SSO
-        if "dir_sync" in session.features:
-            permissions |= PORTAL_DIRECTORIES
-        return Caller(Kind.PORTAL_SESSION, session.id, session.organization_id, permissions)
+        return portal_links.caller(session)
 
 
 def _bearer(token: UserToken) -> Caller:
@@ -133,24 +141,10 @@ def _bearer(token: UserToken) -> Caller:
     An application hands its tokens to other APIs. So one that is not for us as well, by its aud
     (RFC 9068 section 4), names a person and permits nothing.
     """
-    person = _person(token.subject)
+    person = Authenticator.person(token.subject)
     scopes = frozenset(token.scopes) if token.is_for_us else frozenset[str]()
     assert person.permissions is not None
     return replace(person, permissions=person.permissions & scopes, token_scopes=scopes)
-
-
-def _person(subject: Subject) -> Caller:
-    if subject.organization_id == NO_ORGANIZATION:
-        raise errors.PermissionDenied("this person is in no organization")
-    of = api_scopes.OF_PERMISSION
-    permissions = {of[name] for name in subject.permissions if name in of}
-    return Caller(
-        Kind.USER_SESSION,
-        subject.user.id,
-        subject.organization_id,
-        frozenset(permissions),
-        subject.session_id,
-    )
 
 
 def caller_of(client: Client) -> Caller:

@@ -58,6 +58,7 @@ class Method:
     # here may not make the call.
     fields: Mapping[Kind, tuple[str, ...]]
     token: bool  # a person's access token will do in place of their session's cookie
+    reads: bool  # it changes nothing
     # Work before the call, and never within its transaction.
     before: Callable[[Any, Call], Awaitable[None]] | None
     desc: DescMethod
@@ -97,6 +98,8 @@ def of_service(service: DescService, *implementations: object) -> Iterator[Metho
         options = desc.proto.options
         auth = options[options_pb.ext_auth_option] if options else None
         own = options[own_options_pb.ext_rpc] if options else None
+        routes, acts = tuple(_routes(desc)), desc.idempotency.name == _ACTS
+        gets = bool(routes) and all(route.verb == "GET" for route in routes)
         yield Method(
             service=service.type_name,
             name=desc.name,
@@ -105,7 +108,7 @@ def of_service(service: DescService, *implementations: object) -> Iterator[Metho
             function=getattr(room, name),
             allowed=int(auth.authentication_type) if auth else 0,
             permissions=tuple(auth.permissions) if auth else (),
-            routes=tuple(_routes(desc)),
+            routes=routes,
             flatten=own.flatten if own else "",
             success_status=(own.success_status if own else 0) or 200,
             query=tuple(own.query) if own else (),
@@ -113,9 +116,10 @@ def of_service(service: DescService, *implementations: object) -> Iterator[Metho
             if_match=own.if_match if own else False,
             own=own.own if own else False,
             keyless=own.keyless if own else False,
-            acts=desc.idempotency.name == _ACTS,
+            acts=acts,
             fields=dict(_fields(own)) if own else {},
             token=own.token if own else False,
+            reads=(gets and not acts) or (own.reads if own else False),
             before=getattr(room, f"before_{name}", None),
             desc=desc,
         )

@@ -1,6 +1,7 @@
 """Callers that may make a call, and the fields that they may send: read off the contract's options.
 
-An rpc without the contract's auth option is for nobody. A management client sends what it likes;
+An rpc without the contract's auth option is for nobody. A management client, and an operator at the
+console, send what they like;
 any other caller only the fields that are listed for it (`tenantry.v1.rpc`), and makes no call for
 which nothing is.
 """
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tenantry.doors.transport.methods import Method
 
 _TOLD = 100  # characters of a path that an error repeats: a mask's may be any text
+_READS_ONLY = "this caller may read everything and change nothing"
 _COOKIE_NEEDED = (
     "a person's access token will not do for this call: it takes the session's cookie, from one "
     "of our own pages"
@@ -39,12 +41,7 @@ def check(method: Method, caller: Caller) -> None:
         errors.PermissionDenied: this kind of caller, or this one, may not make it.
 
     """
-    if not (method.for_anybody or method.allowed & caller.kind.bits):
-        if caller.kind is Kind.ANONYMOUS and method.allowed:
-            raise errors.Unauthenticated
-        raise errors.PermissionDenied
-    if caller.kind is not Kind.MANAGEMENT_CLIENT and _fields(method, caller) is None:
-        raise errors.PermissionDenied
+    _check_kind(method, caller)
     if caller.kind is Kind.USER_SESSION:
         # A person needs a permission where others need none, unless anybody may call.
         if _is_for_anybody(method):
@@ -60,6 +57,19 @@ def check(method: Method, caller: Caller) -> None:
         raise errors.PermissionDenied(_missing(method, caller))
 
 
+def _check_kind(method: Method, caller: Caller) -> None:
+    """Let this kind of caller make this call, or raise as `check` does."""
+    if not (method.for_anybody or method.allowed & caller.kind.bits):
+        if caller.kind is Kind.ANONYMOUS and method.allowed:
+            raise errors.Unauthenticated
+        raise errors.PermissionDenied
+    if caller.is_operators:
+        if caller.reads_only and not method.reads:
+            raise errors.PermissionDenied(_READS_ONLY)
+    elif _fields(method, caller) is None:
+        raise errors.PermissionDenied
+
+
 def check_fields(
     method: Method, caller: Caller, message: Message[Any], extra: Collection[str] = ()
 ) -> None:
@@ -71,7 +81,7 @@ def check_fields(
         errors.PermissionDenied: there is a field that it may not send, which is named.
 
     """
-    if caller.kind is Kind.MANAGEMENT_CLIENT:
+    if caller.is_operators:
         return
     allowed = _fields(method, caller) or ()
     beyond = (name for name in extra if name not in allowed)

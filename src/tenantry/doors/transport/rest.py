@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from protobuf import DescField
 
-    from tenantry.doors.transport.call import Pipeline
+    from tenantry.doors.transport.call import Admission, Pipeline
     from tenantry.doors.transport.methods import HttpRoute, Method
     from tenantry.doors.transport.router import Router
     from tenantry.web import Request
@@ -67,14 +67,25 @@ class Transcoder:
             errors.Error: see the rpc.
 
         """
-        method = self.method
-        admission = await self.pipeline.admit(method, request)
-        message, extra = self._message(request)
-        response, headers = await self.pipeline.run(
-            method, admission, message, spelled=request.body, extra=extra
-        )
+        admission = await self.pipeline.admit(self.method, request)
+        response, headers = await self.answer(request, admission)
         headers["content-type"] = "application/json"
-        return Response(method.success_status, encode(response, method.flatten), headers)
+        body = encode(response, self.method.flatten)
+        return Response(self.method.success_status, body, headers)
+
+    async def answer(
+        self, request: Request, admission: Admission
+    ) -> tuple[Message[Any] | Answer, dict[str, str]]:
+        """Return the response of the rpc to a caller that was let in, and its headers.
+
+        Raises:
+            errors.Error: see the rpc.
+
+        """
+        message, extra = self._message(request)
+        return await self.pipeline.run(
+            self.method, admission, message, spelled=request.body, extra=extra
+        )
 
     def _message(self, request: Request) -> tuple[Message[Any], dict[str, list[str]]]:
         kind, body = self.method.input, self.route.body

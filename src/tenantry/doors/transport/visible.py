@@ -1,4 +1,4 @@
-"""Left out of answers for callers other than management clients: the product's metadata.
+"""Left out of answers for callers other than the operator's own: the product's metadata.
 
 The product keeps in it what it likes: the id of a customer elsewhere, a note on a person. So people
 see of it, in whatever answer, the keys that a setting names, where they may read settings at all.
@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from protobuf import DescMessage, Message
-
-from tenantry.caller import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -23,7 +21,7 @@ _PERMISSION = "organizations_read"
 
 def sees_all(caller: Caller) -> bool:
     """Whether nothing is hidden from this caller."""
-    return caller.kind is Kind.MANAGEMENT_CLIENT
+    return caller.is_operators
 
 
 def hide(message: Message[Any], caller: Caller, keys: Collection[str]) -> None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, func, insert, or_, select
 
 from tenantry import domain_names, errors, ids, vault
-from tenantry.caller import Kind
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
@@ -119,7 +118,7 @@ async def create(
     assert standing is not None
     if standing["held"] >= MAX_DOMAINS:
         raise errors.InvalidArgument(f"organization has reached its limit of {MAX_DOMAINS} domains")
-    is_claim = domain_type == ORGANIZATION_DOMAIN and call.caller.kind is not Kind.MANAGEMENT_CLIENT
+    is_claim = domain_type == ORGANIZATION_DOMAIN and not call.caller.is_operators
     if domain_type == ORGANIZATION_DOMAIN and standing["vouched_for" if is_claim else "owners"]:
         raise errors.Duplicate("domain", name)
     at = now()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.caller import Kind
 from tenantry.tenants.organizations.model import ApplicationPolicy, Organization, SessionPolicy
 from tenantry.tenants.organizations.service import Identity, revise
 
@@ -45,7 +44,7 @@ async def set_own(
             or the organization's own people loosen the policy of the application.
 
     """
-    if call.caller.kind is not Kind.MANAGEMENT_CLIENT:
+    if not call.caller.is_operators:
         _check_tightens(application, absolute=absolute, idle_enabled=idle_enabled, idle=idle)
 
     def changes(before: Organization) -> dict[str, Any]:

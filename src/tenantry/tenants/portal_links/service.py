@@ -35,6 +35,14 @@ SESSION_SECONDS = 6 * 3600
 # The contract's enum, and names beside it that some of its samples pass.
 FEATURES = ("sso", "dir_sync", "domain_verification")
 
+# Permissions of the customer's IT admin: to see their own organization, and to set up the link's
+# features.
+_READ = frozenset({"organizations_read"})
+_OF_FEATURE = {
+    "domain_verification": frozenset({"organizations_write"}),
+    "sso": frozenset({"connections_read", "connections_write", "sso:read", "sso:write"}),
+    "dir_sync": frozenset({"directories_read", "directories_write", "scim:read", "scim:write"}),
+}
 _MAC = 18  # bytes
 _l, _s = portal_links.c, portal_sessions.c
 _OPENABLE = (_l.open_time.is_(None)) & (_l.expire_time > bindparam("p_now"))
@@ -215,3 +223,9 @@ async def find_session(db: Session, secret: str) -> PortalSession | None:
     return PortalSession(
         row["id"], row["organization_id"], tuple(from_json(row["features"])), row["expire_time"]
     )
+
+
+def caller(session: PortalSession) -> Caller:
+    """Return the browser of a session as a caller, which may do what its link is for."""
+    permissions = _READ.union(*(_OF_FEATURE[name] for name in session.features))
+    return Caller(Kind.PORTAL_SESSION, session.id, session.organization_id, permissions)

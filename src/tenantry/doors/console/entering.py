@@ -1,0 +1,34 @@
+"""How operators get in and out: `/console/enter/{token}` opens a link, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.call import Call
+from tenantry.caller import ANONYMOUS
+from tenantry.doors.console.visit import ROOT
+from tenantry.identity.operators import service as operators
+
+if TYPE_CHECKING:
+    from tenantry.doors.console.visit import Door
+    from tenantry.web import Request, Response
+
+
+class Entering:
+    """Handlers of the routes."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def ask(self, request: Request) -> Response:
+        """Show a form for the name: a preview of the link must not use it up."""
+        return self._door.show(request, "enter.html", self._door.words(request))
+
+    async def enter(self, request: Request) -> Response:
+        """Open the link, and go on to the console."""
+        call = Call(ANONYMOUS, self._door.db, request.request_id, origin=request.origin)
+        name = request.form().get("name", "").strip()[:200]
+        secret = await operators.open_link(call, request.params["token"], name=name)
+        response = self._door.redirect(ROOT)
+        response.cookies.append(self._door.cookie.issue(secret))
+        return response

@@ -1,0 +1,188 @@
+"""A visit of the console: an operator, and the API as they may call it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote, urlencode
+
+from tenantry import errors
+from tenantry.call import Call
+from tenantry.identity.operators import service as operators
+from tenantry.identity.operators.model import OPERATOR, OWNER, READER
+from tenantry.pages import door, workspace
+from tenantry.pages.api import Api
+from tenantry.pages.navigation import Entry, Group
+from tenantry.pages.problems import Problems
+from tenantry.web import MAX_ANONYMOUS, Cookie
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from tenantry.doors.parts import Parts
+    from tenantry.identity.operators.model import OperatorSession
+    from tenantry.pages.door import Handler
+    from tenantry.pages.words import Words
+    from tenantry.web import Request, Response
+
+    Visited = Callable[["Visit"], Awaitable[Response]]
+
+ROOT = "/console"
+_RANK = (READER, OPERATOR, OWNER)
+# The navigation: groups with the keys of their subjects, each of which has a page of that name.
+NAVIGATION = (
+    ("", ("overview",)),
+    ("tenants", ("organizations", "people", "connections", "directories", "roles")),
+    ("access", ("applications", "api-keys", "keys")),
+    ("activity", ("sign-ins", "events", "webhooks", "interceptors", "mail")),
+    ("deployment", ("branding", "settings", "health", "operators")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One address of the console, and the role that it takes.
+
+    A reader sees every page and sends no form; the API refuses them the same.
+    """
+
+    verb: str
+    path: str  # below /console, "/organizations/{id}"
+    handler: Visited
+    role: str = ""  # "": a READER for a page, an OPERATOR for a form
+    body_limit: int = MAX_ANONYMOUS
+
+    @property
+    def least_role(self) -> str:
+        """The role that is enough."""
+        return self.role or (READER if self.verb == "GET" else OPERATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request by an operator."""
+
+    request: Request
+    call: Call
+    api: Api
+    session: OperatorSession
+    words: Words
+
+    def query(self, name: str) -> str:
+        """Return a member of the query, "" without it."""
+        return door.query(self.request, name)
+
+    def path(self, *segments: str, **query: str) -> str:
+        """Return the address of a page of the console."""
+        found = "/".join((ROOT, *(quote(each, safe="") for each in segments)))
+        return f"{found}?{urlencode(query)}" if query else found
+
+    def has_role(self, role: str) -> bool:
+        """Whether the operator has this role, or one that may more."""
+        return _RANK.index(self.session.operator.role) >= _RANK.index(role)
+
+    @property
+    def writes(self) -> bool:
+        """Whether the operator may change anything: a reader sees no form."""
+        return self.has_role(OPERATOR)
+
+
+class Door(door.Door):
+    """The base of all pages of the console."""
+
+    sections: ClassVar = {**door.Door.sections, errors.NotFound: "gone"}
+
+    def __init__(self, parts: Parts) -> None:
+        settings = parts.settings
+        super().__init__(
+            workspace.pages("console", settings), parts.db.vault, settings.public_url, depth=3
+        )
+        self.parts = parts
+        self.db = parts.db
+        self.cookie = Cookie.of(
+            settings.public_url,
+            "tenantry_console",
+            seconds=operators.SESSION_LIFE // 1_000_000,
+            same_site="strict",
+        )
+
+    def holder(self, request: Request) -> str:
+        """Return the secret of the session."""
+        return self.cookie.read(request.headers.get("cookie", ""))
+
+    def visited(self, page: Page) -> Handler:
+        """Return the handler of a page, for operators of its role."""
+
+        async def answered(request: Request) -> Response:
+            visit = await self.visit(request)
+            if visit is None:
+                return self.pages.message("signed_out", self.words(request), status=401)
+            if not visit.has_role(page.least_role):
+                raise errors.PermissionDenied
+            return await page.handler(visit)
+
+        return self.page(answered) if page.verb == "GET" else self.form(answered)
+
+    async def visit(self, request: Request) -> Visit | None:
+        """Return the visit of a request, None where nobody is signed in."""
+        secret = self.holder(request)
+        session = await operators.find_session(self.db, secret) if secret else None
+        if session is None:
+            return None
+        caller = operators.caller(session.operator)
+        call = Call(caller, self.db, request.request_id, origin=request.origin)
+        api = Api(self.parts.api, caller, request.request_id, request.origin)
+        return Visit(request, call, api, session, self.words(request))
+
+    def render(self, visit: Visit, subject: str, template: str, **values: Any) -> Response:
+        """Return a page of a subject, one of those of `NAVIGATION`."""
+        key = f"done.{visit.query('done')}"
+        return self.show(
+            visit.request,
+            template,
+            visit.words,
+            visit=visit,
+            operator=visit.session.operator,
+            public_url=self.public_url,
+            navigation=_navigation(visit, subject),
+            asked=tuple(visit.api.asked),
+            done=visit.words.plain(key) if visit.words.has(key) else "",
+            **values,
+        )
+
+    def wrong(
+        self,
+        visit: Visit,
+        problem: errors.Error,
+        path: str,
+        fields: Mapping[str, str] | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Return the redirect to the page of a form that the API did not take.
+
+        ``fields`` are ids of the form's fields by the paths that the API names; a field that it
+        does not have is told at its top. Operators read the API's own sentence.
+        """
+        named = next(
+            (each.field for each in problem.violations if each.field in (fields or {})), None
+        )
+        place = (fields or {})[named] if named is not None else ""
+        kept = {**(given or {}), "": problem.message}
+        return self.failed(visit.request, Problems({place: "refusal.said"}, kept), path)
+
+    def done(self, path: str, change: str) -> Response:
+        """Return the redirect to a page that tells of a change: `done.{change}` of the words."""
+        return self.redirect(f"{path}{'&' if '?' in path else '?'}done={change}")
+
+
+def _navigation(visit: Visit, shown: str) -> tuple[Group, ...]:
+    return tuple(
+        Group(
+            visit.words.plain(f"navigation.{group}") if group else "",
+            tuple(
+                Entry(visit.words.plain(f"subjects.{key}"), visit.path(key), current=key == shown)
+                for key in keys
+            ),
+        )
+        for group, keys in NAVIGATION
+    )

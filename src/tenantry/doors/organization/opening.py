@@ -1,0 +1,43 @@
+"""Opening a link into the admin portal: `/magicLink/{token}`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.call import Call
+from tenantry.caller import ANONYMOUS
+from tenantry.doors.organization.visit import Frame
+from tenantry.pages.rendering import HEADERS
+from tenantry.tenants.portal_links import service as portal_links
+from tenantry.web import Cookie, Response
+
+if TYPE_CHECKING:
+    from tenantry.doors.organization.visit import Door
+    from tenantry.web import Request
+
+
+def portal_cookie(public_url: str) -> Cookie:
+    """Return the cookie of the portal's sessions."""
+    return Cookie.of(public_url, "tenantry_portal", seconds=portal_links.SESSION_SECONDS)
+
+
+class Opening:
+    """The handler of the route."""
+
+    def __init__(self, door: Door, cookie: Cookie) -> None:
+        self._door = door
+        self._cookie = cookie
+
+    async def open(self, request: Request) -> Response:
+        """Open a link and go on to the portal, leaving the link's address behind."""
+        if request.verb == "HEAD":
+            # A preview or a scanner: it must not use up the link.
+            return Response(200, b"", dict(HEADERS))
+        call = Call(ANONYMOUS, self._door.db, request.request_id, origin=request.origin)
+        opened = await portal_links.open_link(call, request.params["token"])
+        if opened is None:
+            return self._door.pages.message("closed", self._door.words(request), status=410)
+        _, secret = opened
+        response = self._door.redirect(Frame.PORTAL.value)
+        response.cookies.append(self._cookie.issue(secret))
+        return response

@@ -1,0 +1,28 @@
+"""An organization's members."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.doors.organization.visit import Door, Page, Visit
+from tenantry.pages.areas import USERS
+
+if TYPE_CHECKING:
+    from tenantry.web import Response
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of this subject."""
+    subject = _Users(door)
+    return [Page("GET", "", subject.show, USERS)]
+
+
+class _Users:
+    """Handlers of the pages."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def show(self, visit: Visit) -> Response:
+        """Show it."""
+        return self._door.render(visit, USERS, "users.html")

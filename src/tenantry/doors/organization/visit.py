@@ -1,0 +1,236 @@
+"""A visit of an organization's pages: whose it is, and what of the organization it may touch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
+
+from tenantry import errors
+from tenantry.call import Call
+from tenantry.identity.grants import subjects
+from tenantry.identity.sessions.model import NO_ORGANIZATION
+from tenantry.pages import areas, door, workspace
+from tenantry.pages.api import Api
+from tenantry.pages.navigation import Entry, Group
+from tenantry.pages.problems import Problems
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.organizations.service import Identity
+from tenantry.tenants.portal_links import service as portal_links
+from tenantry.web import MAX_ANONYMOUS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from tenantry.caller import Caller
+    from tenantry.doors.parts import Parts
+    from tenantry.pages.areas import Area
+    from tenantry.pages.door import Handler
+    from tenantry.pages.words import Words
+    from tenantry.tenants.organizations.model import Organization
+    from tenantry.tenants.users.model import User
+    from tenantry.web import Cookie, Request, Response
+
+    Visited = Callable[["Visit"], Awaitable[Response]]
+
+
+class Frame(Enum):
+    """The two ways in; the value is where their pages begin."""
+
+    PORTAL = "/portal"
+    MEMBERS = "/ui/organization"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One address, below the frame and the segment of its area, and its permission.
+
+    A GET takes one of the area's permissions, a form ``permission``, or else the one to manage.
+    """
+
+    verb: str
+    path: str  # "" for the area's own page, "/{id}/enable"
+    handler: Visited
+    area: Area
+    permission: str = ""
+    body_limit: int = MAX_ANONYMOUS
+
+    def allows(self, permissions: frozenset[str]) -> bool:
+        """Whether a member with these permissions may ask for it."""
+        if self.verb == "GET":
+            return not {self.area.read, self.area.manage}.isdisjoint(permissions)
+        return (self.permission or self.area.manage) in permissions
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request by a visitor of the pages of one organization."""
+
+    request: Request
+    frame: Frame
+    call: Call  # as this visitor
+    api: Api  # as this visitor
+    organization: Organization
+    features: frozenset[str]  # that the organization has on and, of a link, that it is for
+    words: Words
+    permissions: frozenset[str] | None = None  # of a member; None: a link needs none
+    person: User | None = None  # of a member
+    expire_time: int = 0  # of a link's session, in microseconds since 1970
+
+    def query(self, name: str) -> str:
+        """Return a member of the query, "" without it."""
+        return door.query(self.request, name)
+
+    def path(self, area: Area, *segments: str, **query: str) -> str:
+        """Return the address of a page of an area."""
+        found = "/".join((f"{self.frame.value}/{area.key}", *segments))
+        return f"{found}?{urlencode(query)}" if query else found
+
+    def sees(self, area: Area) -> bool:
+        """Whether the visitor sees an area."""
+        if self.permissions is None:
+            return area.in_portal and area.is_on(self.features)
+        return area.is_seen(self.features, self.permissions)
+
+    def may(self, permission: str) -> bool:
+        """Whether the visitor has a permission: one with a link has those of its features."""
+        return self.permissions is None or permission in self.permissions
+
+    def manages(self, area: Area) -> bool:
+        """Whether the visitor changes an area, and does not only see it."""
+        return self.may(area.manage)
+
+
+class Door(door.Door):
+    """The base of all pages of an organization."""
+
+    sections: ClassVar = {**door.Door.sections, errors.NotFound: "gone"}
+
+    def __init__(self, parts: Parts, portal_cookie: Cookie) -> None:
+        settings = parts.settings
+        pages = workspace.pages("organization", settings)
+        super().__init__(pages, parts.db.vault, settings.public_url, depth=3)
+        self.parts = parts
+        self.db = parts.db
+        self._portal_cookie = portal_cookie
+
+    def holder(self, request: Request) -> str:
+        """Return the secret of the session that the page is of."""
+        cookies = request.headers.get("cookie", "")
+        portal = request.path.startswith(Frame.PORTAL.value)
+        return (self._portal_cookie if portal else self.parts.session_cookie).read(cookies)
+
+    def visited(self, page: Page, frame: Frame) -> Handler:
+        """Return the handler of a page for visitors with its permission alone."""
+
+        async def answered(request: Request) -> Response:
+            visit = await self.visit(request, frame)
+            if visit is None:
+                return self.closed(request, frame)
+            if not visit.sees(page.area) or not (
+                visit.permissions is None or page.allows(visit.permissions)
+            ):
+                raise errors.PermissionDenied
+            return await page.handler(visit)
+
+        return self.page(answered) if page.verb == "GET" else self.form(answered)
+
+    async def visit(self, request: Request, frame: Frame) -> Visit | None:
+        """Return the visit of a request, None where its session is over or was never there."""
+        if frame is Frame.PORTAL:
+            return await self._by_link(request)
+        return await self._by_session(request)
+
+    def render(self, visit: Visit, area: Area, template: str, **values: Any) -> Response:
+        """Return a page of an area for this visitor."""
+        return self.show(
+            visit.request,
+            template,
+            visit.words,
+            visit=visit,
+            organization=visit.organization,
+            person=visit.person,
+            area=area,
+            navigation=self._navigation(visit, area),
+            done=_done(visit),
+            **values,
+        )
+
+    def wrong(
+        self,
+        visit: Visit,
+        problem: errors.Error,
+        path: str,
+        fields: Mapping[str, str] | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Return the redirect to the page of a form that the API did not take.
+
+        ``fields`` are ids of the form's fields by the paths that the API names. A field that it
+        does not have is told at its top, by the section `refusal` of the words where they have
+        the error's name, else as `refusal.other`.
+        """
+        named = next(
+            (each.field for each in problem.violations if each.field in (fields or {})), None
+        )
+        key = f"refusal.{problem.name.lower()}"
+        said = key if visit.words.has(key) else "refusal.other"
+        place = (fields or {})[named] if named is not None else ""
+        problems = Problems({place: "refusal.field" if place else said}, dict(given or {}))
+        return self.failed(visit.request, problems, path)
+
+    def done(self, path: str, change: str) -> Response:
+        """Return the redirect to a page that tells of a change: `done.{change}` of the words."""
+        return self.redirect(f"{path}{'&' if '?' in path else '?'}done={change}")
+
+    def closed(self, request: Request, frame: Frame) -> Response:
+        """Return the page of somebody without a session."""
+        key = "closed" if frame is Frame.PORTAL else "signed_out"
+        return self.pages.message(key, self.words(request), status=401)
+
+    def _navigation(self, visit: Visit, shown: Area) -> tuple[Group, ...]:
+        entries = (
+            Entry(visit.words.plain(f"areas.{area.key}"), visit.path(area), current=area is shown)
+            for area in areas.AREAS
+            if visit.sees(area)
+        )
+        return (Group("", tuple(entries)),)
+
+    async def _by_link(self, request: Request) -> Visit | None:
+        secret = self._portal_cookie.read(request.headers.get("cookie", ""))
+        session = await portal_links.find_session(self.db, secret) if secret else None
+        if session is None:
+            return None
+        visit = await self._of(request, Frame.PORTAL, portal_links.caller(session))
+        if visit is None:
+            return None
+        features = visit.features & frozenset(session.features)
+        return replace(visit, features=features, expire_time=session.expire_time)
+
+    async def _by_session(self, request: Request) -> Visit | None:
+        secret = self.parts.session_cookie.read(request.headers.get("cookie", ""))
+        subject = await subjects.find_of_cookie(self.db, secret) if secret else None
+        if subject is None or subject.organization_id == NO_ORGANIZATION:
+            return None
+        visit = await self._of(request, Frame.MEMBERS, self.parts.authenticate.person(subject))
+        if visit is None:
+            return None
+        return replace(visit, permissions=frozenset(subject.permissions), person=subject.user)
+
+    async def _of(self, request: Request, frame: Frame, caller: Caller) -> Visit | None:
+        """Return the visit of a caller, None where the organization is gone."""
+        call = Call(caller, self.db, request.request_id, origin=request.origin)
+        assert caller.organization_id is not None
+        try:
+            organization = await organizations.get(call, Identity(caller.organization_id))
+        except errors.NotFound:
+            return None
+        api = Api(self.parts.api, caller, request.request_id, request.origin)
+        said_in = self.words(request)
+        return Visit(request, frame, call, api, organization, organization.features, said_in)
+
+
+def _done(visit: Visit) -> str:
+    key = f"done.{visit.query('done')}"
+    return visit.words.plain(key) if visit.words.has(key) else ""

@@ -1,0 +1,80 @@
+"""The HTTP routes of an organization's pages, in both frames, and the pages that there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.doors.organization import (
+    audit,
+    directories,
+    domains,
+    general,
+    programs,
+    session_policy,
+    single_sign_on,
+    users,
+)
+from tenantry.doors.organization.opening import Opening, portal_cookie
+from tenantry.doors.organization.visit import Door, Frame
+from tenantry.pages import areas, workspace
+from tenantry.web import Route
+
+if TYPE_CHECKING:
+    from tenantry.doors.organization.visit import Page
+    from tenantry.doors.parts import Parts
+    from tenantry.web import Request, Response
+
+_SUBJECTS = (general, users, single_sign_on, directories, domains, session_policy, programs, audit)
+
+
+def routes(parts: Parts) -> list[Route]:
+    """Return what this door serves."""
+    cookie = portal_cookie(parts.settings.public_url)
+    door = Door(parts, cookie)
+    opening, first = Opening(door, cookie), _First(door)
+    return [
+        workspace.STYLE.route,
+        workspace.SCRIPT.route,
+        Route("GET", "/magicLink/{token}", door.page(opening.open)),
+        Route("GET", Frame.PORTAL.value, door.page(first.of_portal)),
+        Route("GET", Frame.MEMBERS.value, door.page(first.of_members)),
+        *(_route(door, page, frame) for page in pages(door) for frame in _frames(page)),
+    ]
+
+
+def pages(door: Door) -> list[Page]:
+    """Return all pages of all areas."""
+    return [page for subject in _SUBJECTS for page in subject.pages(door)]
+
+
+def _frames(page: Page) -> tuple[Frame, ...]:
+    return (Frame.PORTAL, Frame.MEMBERS) if page.area.in_portal else (Frame.MEMBERS,)
+
+
+def _route(door: Door, page: Page, frame: Frame) -> Route:
+    path = f"{frame.value}/{page.area.key}{page.path}"
+    return Route(page.verb, path, door.visited(page, frame), body_limit=page.body_limit)
+
+
+class _First:
+    """Where somebody begins: at the first area that they see."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def of_portal(self, request: Request) -> Response:
+        """Go to the first tab of the portal."""
+        return await self._to(request, Frame.PORTAL)
+
+    async def of_members(self, request: Request) -> Response:
+        """Go to the first subject that a member sees."""
+        return await self._to(request, Frame.MEMBERS)
+
+    async def _to(self, request: Request, frame: Frame) -> Response:
+        visit = await self._door.visit(request, frame)
+        if visit is None:
+            return self._door.closed(request, frame)
+        seen = next((area for area in areas.AREAS if visit.sees(area)), None)
+        if seen is None:
+            return self._door.pages.message("nothing", visit.words)
+        return self._door.redirect(visit.path(seen))

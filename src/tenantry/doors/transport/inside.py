@@ -1,0 +1,44 @@
+"""The REST API as pages of ours call it: the same routes, rules and policies, in this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tenantry.doors.transport import policy
+from tenantry.doors.transport.call import Admission
+from tenantry.doors.transport.rest import Transcoder, encode
+from tenantry.web import Request
+
+if TYPE_CHECKING:
+    from tenantry.caller import Caller, Origin
+    from tenantry.doors.transport.router import Router
+    from tenantry.pages.api import Asked
+
+
+class Inside:
+    """Answers what a page asks for its visitor, whom the page has found."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    async def __call__(self, asked: Asked, caller: Caller, request_id: str, origin: Origin) -> Any:
+        """Return the members of the answer, as REST writes them.
+
+        Raises:
+            errors.Error: see the rpc; the caller may not make the call; there is no such route.
+
+        """
+        target, params = self._router.match(asked.verb, asked.path)
+        assert isinstance(target, Transcoder)
+        policy.check(target.method, caller)
+        headers, body = {"content-type": "application/json"}, b""
+        if asked.body is not None:
+            body = orjson.dumps(asked.body)
+        request = Request(
+            asked.verb, asked.path, asked.query, headers, body, request_id, params=params
+        )
+        admission = Admission(caller, request_id, None, None, {}, origin)
+        response, _ = await target.answer(request, admission)
+        return orjson.loads(encode(response, target.method.flatten))

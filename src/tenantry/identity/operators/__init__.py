@@ -1,0 +1,7 @@
+"""Operators: the people who run the deployment, at its console, and how they get in.
+
+An operator has one of three roles. Their sessions, passkeys and the links that make or let back in
+an operator are of this room; they are no users, and belong to no organization.
+"""
+
+__all__ = ["model", "service"]

@@ -1,0 +1,116 @@
+"""The tables of operators, their sessions, passkeys and one-time links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Table, Text
+
+from tenantry.db.rows import members
+from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.spread import OF_ENVIRONMENT
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Row
+
+# An owner also makes operators; a reader changes nothing.
+OWNER, OPERATOR, READER = "OWNER", "OPERATOR", "READER"
+ROLES = (OWNER, OPERATOR, READER)
+
+_OPERATOR = "operators.id"
+
+operators = Table(
+    "operators",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),  # "" where none was given
+    Column("role", Text, nullable=False),
+    Column("subject", Text, unique=True),  # issuer and sub of their identity provider
+    time_column("create_time"),
+    time_column("update_time"),
+    time_column("last_sign_in_time", nullable=True),
+    info=OF_ENVIRONMENT,
+)
+
+# A link makes an operator, or lets one back in that has lost every passkey. It opens once.
+operator_links = Table(
+    "operator_links",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("operator_id", Text, ForeignKey(_OPERATOR, ondelete="CASCADE"), index=True),
+    Column("role", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    time_column("create_time"),
+    time_column("expire_time"),
+    info=OF_ENVIRONMENT,
+)
+
+operator_sessions = Table(
+    "operator_sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column(
+        "operator_id", Text, ForeignKey(_OPERATOR, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("method", Text, nullable=False),  # "link", "passkey" or "provider"
+    Column("address", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    time_column("create_time"),
+    time_column("last_use_time"),
+    time_column("expire_time"),
+    info=OF_ENVIRONMENT,
+)
+
+operator_passkeys = Table(
+    "operator_passkeys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column(
+        "operator_id", Text, ForeignKey(_OPERATOR, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("credential_id", Text, nullable=False, unique=True),
+    Column("public_key", Text, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("transports", Json, nullable=False),
+    Column("name", Text, nullable=False),
+    time_column("create_time"),
+    time_column("last_use_time", nullable=True),
+    info=OF_ENVIRONMENT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator; times in microseconds since 1970, UTC."""
+
+    id: str
+    name: str
+    email: str
+    role: str
+    subject: str | None
+    create_time: int
+    update_time: int
+    last_sign_in_time: int | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> Operator:
+        """Return the operator of one row."""
+        return cls(**members(row, operators))
+
+    def shown(self) -> dict[str, object]:
+        """Return the content of events."""
+        return {"id": self.id, "name": self.name, "email": self.email, "role": self.role}
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSession:
+    """One session at the console."""
+
+    id: str
+    operator: Operator
+    method: str
+    create_time: int
+    expire_time: int

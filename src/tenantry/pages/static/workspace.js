@@ -1,0 +1,34 @@
+// What makes workspace pages handier; all of them work without it.
+
+// Buttons that copy a value beside them.
+for (const button of document.querySelectorAll("button[data-copies]")) {
+  if (!navigator.clipboard) break;
+  const said = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
+    button.textContent = button.dataset.copied;
+    setTimeout(() => { button.textContent = said; }, 2000);
+  });
+}
+
+// A second click does not send a form twice.
+addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!button || event.defaultPrevented) return;
+  if (button.getAttribute("aria-disabled")) event.preventDefault();
+  else button.setAttribute("aria-disabled", "true");
+});
+addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("button[aria-disabled]")) {
+    button.removeAttribute("aria-disabled");
+  }
+});
+
+// Times as the reader writes them, where they are.
+const { lang } = document.documentElement;
+const place = navigator.languages.find((each) => each.split("-")[0] === lang) ?? lang;
+const written = new Intl.DateTimeFormat(place, { dateStyle: "medium", timeStyle: "short" });
+for (const time of document.querySelectorAll("time")) {
+  time.textContent = written.format(new Date(time.dateTime));
+}

@@ -1,0 +1,32 @@
+"""Pages in the frame with a navigation beside them: workspace.html, its style and script."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.pages.assets import Asset
+from tenantry.pages.rendering import Look, Pages
+
+if TYPE_CHECKING:
+    from tenantry.settings import Settings
+
+STYLE = Asset.of_files("/ui/workspace.css", "pages/static/workspace.css")
+SCRIPT = Asset.of_files("/ui/workspace.js", "pages/static/workspace.js")
+
+
+def pages(
+    door: str,
+    settings: Settings,
+    *,
+    styles: tuple[Asset, ...] = (),
+    scripts: tuple[Asset, ...] = (),
+) -> Pages:
+    """Return the pages of a door in this frame, with what they load beside what all do."""
+    return Pages(
+        door,
+        Look.of(settings),
+        layout="workspace.html",
+        styles=(STYLE, *styles),
+        scripts=(SCRIPT, *scripts),
+        defaults={"navigation": ()},
+    )
