@@ -19,6 +19,7 @@ from tenantry.access.api_tokens.rpc import ApiTokenService
 from tenantry.access.clients import redirect_uris
 from tenantry.access.clients import service as clients
 from tenantry.access.clients.directory import Directory
+from tenantry.access.clients.framing import FramingOrigins
 from tenantry.access.clients.model import client_secrets
 from tenantry.access.clients.rpc import ClientService, ClientSettingsService
 from tenantry.access.clients.token_events import TokenEvents
@@ -255,6 +256,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
         openid=OpenIDParty(db, fetching, settings, ring.client_assertion),
         simulator=simulator,
         api=api,
+        framing=FramingOrigins(db),
         follower=Follower(db),
     )
     for close in (
@@ -288,7 +290,12 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
             ),
             PortalLinkService(public_url=s.public_url),
         ),
-        (domains_pb, DomainService(Resolver(s.dns_resolver), txt_label=s.domain_txt_label)),
+        (
+            domains_pb,
+            DomainService(
+                Resolver(s.dns_resolver), parts.framing.get, txt_label=s.domain_txt_label
+            ),
+        ),
         (roles_pb, RolesService()),
         (
             users_pb,

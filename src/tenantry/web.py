@@ -195,13 +195,15 @@ def strict_transport(public_url: str) -> dict[str, str]:
 class Cookie:
     """A cookie of ours, for this host alone, which no script reads.
 
-    ``seconds`` is how long browsers keep it, None until they are closed.
+    ``seconds`` is how long browsers keep it, None until they are closed. A partitioned
+    one is kept for the frames of each site apart (CHIPS, draft-cutler-httpbis-partitioned-cookies).
     """
 
     name: str
     secure: bool
     seconds: int | None = None
     same_site: str = "lax"
+    partitioned: bool = False
 
     @classmethod
     def of(cls, public_url: str, name: str, **attributes: Any) -> Cookie:
@@ -229,7 +231,8 @@ class Cookie:
         age = "" if seconds is None else f"; Max-Age={seconds}"
         secure = "; Secure" if self.secure else ""
         site = self.same_site.capitalize()
-        return f"{self.name}={value}{age}; Path=/; HttpOnly; SameSite={site}{secure}"
+        part = "; Partitioned" if self.partitioned else ""
+        return f"{self.name}={value}{age}; Path=/; HttpOnly; SameSite={site}{secure}{part}"
 
 
 def cookie(header: str, name: str) -> str:

@@ -44,7 +44,9 @@ async def test_the_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(h
     issued = (await http.get(link["location"])).headers["set-cookie"]
     pair, *attributes = issued.split("; ")
     assert re.fullmatch(r"__Host-tenantry_portal=[\w-]{43}", pair)
-    assert sorted(attributes) == ["HttpOnly", "Max-Age=21600", "Path=/", "SameSite=Lax", "Secure"]
+    # In a frame of another site, and for that site alone.
+    expected = ["HttpOnly", "Max-Age=21600", "Partitioned", "Path=/", "SameSite=None", "Secure"]
+    assert sorted(attributes) == expected
 
 
 async def test_it_opens_once(http, make):

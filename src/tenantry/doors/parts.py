@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tenantry.access.api_tokens.known import Known as KnownApiTokens
     from tenantry.access.clients.directory import Directory
+    from tenantry.access.clients.framing import FramingOrigins
     from tenantry.access.clients.token_events import TokenEvents
     from tenantry.db.engine import Database
     from tenantry.db.last_uses import LastUses
@@ -63,7 +64,8 @@ class Parts:
     openid: RelyingParty
     outgoing: Outgoing
     simulator: Simulator | None  # in development
-    # The API, for pages.
+    # The API, for pages, and the origins whose pages may hold some of them.
     api: Answering
+    framing: FramingOrigins
     # The event log as it grows.
     follower: Follower

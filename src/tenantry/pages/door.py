@@ -50,6 +50,10 @@ class Door:
         """Return the secret by which a browser is known, "" for none: problems are for it alone."""
         return ""
 
+    def pages_of(self, _request: Request) -> Pages:
+        """Return the pages by which a request is answered: those of the door."""
+        return self.pages
+
     def words(self, request: Request, wanted: Sequence[str] = ()) -> Words:
         """Return the words for the reader of the answer; ``wanted`` are languages named elsewhere.
 
@@ -73,7 +77,7 @@ class Door:
 
         async def checked(request: Request) -> Response:
             if not request.origin.is_of(self.public_url):
-                return self.pages.message(
+                return self.pages_of(request).message(
                     "not_same_origin", self.words(request), status=403, back=self.above(request)
                 )
             return await handler(request)
@@ -125,7 +129,7 @@ class Door:
         While nothing may be tried again the status is 429 (RFC 6585 section 4).
         """
         problems = self.problems(request) if problems is None else problems
-        response = self.pages.render(
+        response = self.pages_of(request).render(
             template,
             words_,
             status=429 if problems.wait else 200,
@@ -153,15 +157,15 @@ class Door:
         """Return an error as a page."""
         if isinstance(problem, Failure):
             problem = problem.error()
-        said, back = self.words(request), self.above(request)
+        said, back, pages = self.words(request), self.above(request), self.pages_of(request)
         if not isinstance(problem, errors.Error):
             fields = {"request_id": request.request_id}
             _log.error("unexpected error", exc_info=problem, extra={"fields": fields})
             quoted = request.request_id
-            return self.pages.message("broken", said, status=500, quoted=quoted, back=back)
+            return pages.message("broken", said, status=500, quoted=quoted, back=back)
         found = (key for kind, key in self.sections.items() if isinstance(problem, kind))
         section = next(found, "refused")
-        response = self.pages.message(section, said, status=problem.status, back=back)
+        response = pages.message(section, said, status=problem.status, back=back)
         response.headers |= problem.headers
         return response
 

@@ -9,6 +9,7 @@ __all__ = [
     "applications",
     "assertions",
     "directory",
+    "framing",
     "model",
     "redirect_uris",
     "revocations",

@@ -76,11 +76,33 @@ def _origin(uri: str) -> str:
         port = url.port
     except ValueError:
         return ""
-    odd = set(url.netloc) & set("*{}@\\") or not url.hostname or "\\" in uri
+    host = url.hostname or ""
+    odd = set(url.netloc) & set("*{}@\\") or not host or "\\" in uri
     if url.scheme not in {"https", "http"} or odd or not uri.isprintable():
         return ""
     default = 443 if url.scheme == "https" else 80
-    return f"{url.scheme}://{url.hostname}:{port or default}"
+    host = f"[{host}]" if ":" in host else host
+    return f"{url.scheme}://{host}:{port or default}"
+
+
+async def callback_origins(db: Session) -> list[str]:
+    """Return the origins of what applications have registered as callbacks, as browsers spell them.
+
+    Patterns count for nothing, nor do the schemes of native apps.
+    """
+    found = {
+        _spelled(_origin(uri))
+        for row in await db.fetch_all(_ALL, p_most=_MOST_ORIGINS)
+        for uri in from_json(row["post_login_uris"])
+    }
+    return sorted(found - {""})
+
+
+def _spelled(origin: str) -> str:
+    """Return an origin of `_origin` as browsers write it: without the port that goes by itself."""
+    if origin.startswith("https:"):
+        return origin.removesuffix(":443")
+    return origin.removesuffix(":80")
 
 
 def of_row(row: Row) -> WayOn | None:

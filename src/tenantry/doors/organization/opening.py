@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
+from tenantry.doors.organization import embedding
 from tenantry.doors.organization.visit import Frame
 from tenantry.pages.rendering import HEADERS
 from tenantry.tenants.portal_links import service as portal_links
@@ -17,8 +18,17 @@ if TYPE_CHECKING:
 
 
 def portal_cookie(public_url: str) -> Cookie:
-    """Return the cookie of the portal's sessions."""
-    return Cookie.of(public_url, "tenantry_portal", seconds=portal_links.SESSION_SECONDS)
+    """Return the cookie of the portal's sessions.
+
+    Over TLS it works in a frame of another site, and each such site has its own. No cookie keeps
+    requests of other sites out then: `Origin.is_of` does.
+    """
+    return Cookie.of(
+        public_url,
+        "tenantry_portal",
+        seconds=portal_links.SESSION_SECONDS,
+        **({"same_site": "none", "partitioned": True} if public_url.startswith("https:") else {}),
+    )
 
 
 class Opening:
@@ -36,7 +46,8 @@ class Opening:
         call = Call(ANONYMOUS, self._door.db, request.request_id, origin=request.origin)
         opened = await portal_links.open_link(call, request.params["token"])
         if opened is None:
-            return self._door.pages.message("closed", self._door.words(request), status=410)
+            closed = self._door.portal(embedding.LINK_EXPIRED)
+            return closed.message("closed", self._door.words(request), status=410)
         _, secret = opened
         response = self._door.redirect(Frame.PORTAL.value)
         response.cookies.append(self._cookie.issue(secret))

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from tenantry import errors
 from tenantry.call import Call
+from tenantry.doors.organization import embedding
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.pages import areas, door, workspace
@@ -18,15 +19,18 @@ from tenantry.pages.problems import Problems
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.portal_links import service as portal_links
+from tenantry.times import SECOND, now
 from tenantry.web import MAX_ANONYMOUS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from tenantry.caller import Caller
+    from tenantry.doors.organization.embedding import Event
     from tenantry.doors.parts import Parts
     from tenantry.pages.areas import Area
     from tenantry.pages.door import Handler
+    from tenantry.pages.rendering import Pages
     from tenantry.pages.words import Words
     from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import User
@@ -78,6 +82,11 @@ class Visit:
     person: User | None = None  # of a member
     expire_time: int = 0  # of a link's session, in microseconds since 1970
 
+    @property
+    def seconds_left(self) -> int:
+        """How long the session of a link goes on."""
+        return max(0, (self.expire_time - now()) // SECOND)
+
     def query(self, name: str) -> str:
         """Return a member of the query, "" without it."""
         return door.query(self.request, name)
@@ -113,6 +122,7 @@ class Door(door.Door):
         super().__init__(pages, parts.db.vault, settings.public_url, depth=3)
         self.parts = parts
         self.db = parts.db
+        self.framing: tuple[str, ...] = ()  # origins around the portal, as they were last read
         self._portal_cookie = portal_cookie
 
     def holder(self, request: Request) -> str:
@@ -120,6 +130,29 @@ class Door(door.Door):
         cookies = request.headers.get("cookie", "")
         portal = request.path.startswith(Frame.PORTAL.value)
         return (self._portal_cookie if portal else self.parts.session_cookie).read(cookies)
+
+    def pages_of(self, request: Request) -> Pages:
+        """Return the pages of the frame that a request is for."""
+        return self.pages if _is_of_members(request) else self.portal()
+
+    def portal(self, failure: str = "") -> Pages:
+        """Return the pages of the portal, which tell the page around them of a failure."""
+        shown = {"origins": self.framing, "failure": failure}
+        return replace(
+            self.pages,
+            layout="organization/templates/portal.html",
+            scripts=(*self.pages.scripts, embedding.SCRIPT),
+            defaults={"navigation": (), "visit": None, "told": "", "portal": shown},
+        )
+
+    def framed(self, handler: Handler) -> Handler:
+        """Return a handler whose answers pages of allowed origins may hold in a frame."""
+
+        async def answered(request: Request) -> Response:
+            self.framing = await self.parts.framing.get()
+            return embedding.framed(await handler(request), self.framing)
+
+        return answered
 
     def visited(self, page: Page, frame: Frame) -> Handler:
         """Return the handler of a page for visitors with its permission alone."""
@@ -134,7 +167,8 @@ class Door(door.Door):
                 raise errors.PermissionDenied
             return await page.handler(visit)
 
-        return self.page(answered) if page.verb == "GET" else self.form(answered)
+        handler = self.page(answered) if page.verb == "GET" else self.form(answered)
+        return self.framed(handler) if frame is Frame.PORTAL else handler
 
     async def visit(self, request: Request, frame: Frame) -> Visit | None:
         """Return the visit of a request, None where its session is over or was never there."""
@@ -154,6 +188,8 @@ class Door(door.Door):
             area=area,
             navigation=self._navigation(visit, area),
             done=_done(visit),
+            told=embedding.unseal(visit.query("told"), self.db.vault, visit.organization.id),
+            brand=self.pages.look.brand.within(visit.organization),
             **values,
         )
 
@@ -180,14 +216,22 @@ class Door(door.Door):
         problems = Problems({place: "refusal.field" if place else said}, dict(given or {}))
         return self.failed(visit.request, problems, path)
 
-    def done(self, path: str, change: str) -> Response:
-        """Return the redirect to a page that tells of a change: `done.{change}` of the words."""
-        return self.redirect(f"{path}{'&' if '?' in path else '?'}done={change}")
+    def done(self, path: str, change: str, told: Event | None = None) -> Response:
+        """Return the redirect to a page that tells of a change: `done.{change}` of the words.
+
+        In a frame it also tells the page around it of an event.
+        """
+        members = {"done": change}
+        if told is not None and path.startswith(Frame.PORTAL.value):
+            members["told"] = embedding.seal(told, self.db.vault)
+        return self.redirect(f"{path}{'&' if '?' in path else '?'}{urlencode(members)}")
 
     def closed(self, request: Request, frame: Frame) -> Response:
         """Return the page of somebody without a session."""
-        key = "closed" if frame is Frame.PORTAL else "signed_out"
-        return self.pages.message(key, self.words(request), status=401)
+        words = self.words(request)
+        if frame is Frame.PORTAL:
+            return self.portal(embedding.SESSION_EXPIRED).message("expired", words, status=401)
+        return self.pages.message("signed_out", words, status=401)
 
     def _navigation(self, visit: Visit, shown: Area) -> tuple[Group, ...]:
         entries = (
@@ -234,3 +278,7 @@ class Door(door.Door):
 def _done(visit: Visit) -> str:
     key = f"done.{visit.query('done')}"
     return visit.words.plain(key) if visit.words.has(key) else ""
+
+
+def _is_of_members(request: Request) -> bool:
+    return request.path.startswith(Frame.MEMBERS.value)

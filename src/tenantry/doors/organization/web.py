@@ -8,6 +8,7 @@ from tenantry.doors.organization import (
     audit,
     directories,
     domains,
+    embedding,
     general,
     programs,
     session_policy,
@@ -35,8 +36,9 @@ def routes(parts: Parts) -> list[Route]:
     return [
         workspace.STYLE.route,
         workspace.SCRIPT.route,
-        Route("GET", "/magicLink/{token}", door.page(opening.open)),
-        Route("GET", Frame.PORTAL.value, door.page(first.of_portal)),
+        embedding.SCRIPT.route,
+        Route("GET", "/magicLink/{token}", door.framed(door.page(opening.open))),
+        Route("GET", Frame.PORTAL.value, door.framed(door.page(first.of_portal))),
         Route("GET", Frame.MEMBERS.value, door.page(first.of_members)),
         *(_route(door, page, frame) for page in pages(door) for frame in _frames(page)),
     ]
@@ -76,5 +78,5 @@ class _First:
             return self._door.closed(request, frame)
         seen = next((area for area in areas.AREAS if visit.sees(area)), None)
         if seen is None:
-            return self._door.pages.message("nothing", visit.words)
+            return self._door.pages_of(request).message("nothing", visit.words)
         return self._door.redirect(visit.path(seen))

@@ -14,6 +14,8 @@ from tenantry.tenants.organizations.service import Identity
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from tenantry.call import Call
     from tenantry.tenants.domains.verification import Resolver
 
@@ -27,8 +29,15 @@ _TYPES = {
 class DomainService:
     """One async method per rpc."""
 
-    def __init__(self, resolver: Resolver, *, txt_label: str) -> None:
+    def __init__(
+        self,
+        resolver: Resolver,
+        framing: Callable[[], Awaitable[Sequence[str]]],
+        *,
+        txt_label: str,
+    ) -> None:
         self._resolver = resolver
+        self._framing = framing
         self._txt_label = txt_label
 
     async def create_domain(
@@ -86,8 +95,8 @@ class DomainService:
     async def list_authorized_domains(
         self, _request: pb.ListAuthorizedDomainRequest, _call: Call
     ) -> pb.ListAuthorizedDomainResponse:
-        # No page may be framed, by any origin: all are served with frame-ancestors 'none'.
-        return pb.ListAuthorizedDomainResponse()
+        # They are the same whatever page asks, and before a link is opened.
+        return pb.ListAuthorizedDomainResponse(domains=list(await self._framing()))
 
 
 def _identity(request: Any) -> Identity:

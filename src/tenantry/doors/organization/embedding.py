@@ -1,0 +1,117 @@
+"""The admin portal in a frame: the pages that may hold it, and what it tells them.
+
+A page of the portal carries what it has to tell in attributes, and `static/portal.js` posts it: to
+the origin around it alone, and only where that is among those that may hold the portal.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from tenantry.pages.assets import Asset
+from tenantry.times import MINUTE, now
+from tenantry.vault import WrongKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.vault import Vault
+    from tenantry.web import Response
+
+SCRIPT = Asset.of_files("/ui/portal.js", "doors/organization/static/portal.js")
+# `error_code` of PORTAL_LOAD_FAILURE.
+SESSION_EXPIRED = "SESSION_EXPIRED"
+LINK_EXPIRED = "LINK_EXPIRED"
+
+_NOBODY = "frame-ancestors 'none'"
+_TOLD_FOR = 2 * MINUTE  # after the change; the page follows its form at once
+_MOST_SEALED = 4000  # characters, looked at before it is opened
+_PURPOSE = "event of a page in a frame"
+_TO_URL, _FROM_URL = str.maketrans("+/", "-_", "="), str.maketrans("-_", "+/")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A message of a page to the one around it, with its members."""
+
+    event_type: str
+    object: str
+    organization_id: str
+    message: str
+    data: Mapping[str, Any]
+
+    @classmethod
+    def of_connection(cls, connection: Mapping[str, Any]) -> Self:
+        """Return that a connection, as the API shows it, was enabled or disabled."""
+        enabled = bool(connection.get("enabled"))
+        data = {
+            "connection_type": "SSO",
+            "id": connection["id"],
+            "type": connection.get("type", ""),
+            "provider": connection.get("provider", ""),
+            "enabled": enabled,
+        }
+        return cls(
+            f"ORGANIZATION_SSO_{_done(enabled).upper()}",
+            "connection",
+            connection.get("organization_id", ""),
+            f"Single sign-on was {_done(enabled)}",
+            data,
+        )
+
+    @classmethod
+    def of_directory(cls, directory: Mapping[str, Any]) -> Self:
+        """Return that a directory, as the API shows it, was enabled or disabled."""
+        enabled = bool(directory.get("enabled"))
+        data = {
+            "directory_type": directory.get("directory_type", ""),
+            "id": directory["id"],
+            "provider": directory.get("directory_provider", ""),
+            "enabled": enabled,
+        }
+        return cls(
+            f"ORGANIZATION_DIRECTORY_{_done(enabled).upper()}",
+            "directory",
+            directory.get("organization_id", ""),
+            f"The directory was {_done(enabled)}",
+            data,
+        )
+
+
+def seal(event: Event, vault: Vault) -> str:
+    """Return an event for the address of the page that tells it."""
+    plain = json.dumps([now() + _TOLD_FOR, asdict(event)], separators=(",", ":")).encode()
+    return vault.encrypt(plain, _PURPOSE).translate(_TO_URL)
+
+
+def unseal(sealed: str, vault: Vault, organization_id: str) -> str:
+    """Return the JSON of an event of this organization; "" for anything else, and after a while."""
+    if not sealed or len(sealed) > _MOST_SEALED:
+        return ""
+    padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
+    try:
+        until, event = json.loads(vault.decrypt(padded, _PURPOSE))
+    except (WrongKey, ValueError):
+        return ""
+    if now() > until or event["organization_id"] != organization_id:
+        return ""
+    return json.dumps(event)
+
+
+def framed(response: Response, origins: Sequence[str]) -> Response:
+    """Let pages of these origins, and our own, hold a page in a frame.
+
+    X-Frame-Options goes, which knows no list of origins (CSP Level 3, section 6.4.2.1: a browser
+    that reads frame-ancestors takes no notice of it).
+    """
+    response.headers.pop("x-frame-options", None)
+    policy = response.headers.get("content-security-policy", f"default-src 'none'; {_NOBODY}")
+    ancestors = " ".join(("frame-ancestors", "'self'", *origins))
+    response.headers["content-security-policy"] = policy.replace(_NOBODY, ancestors)
+    return response
+
+
+def _done(enabled: bool) -> str:
+    return "enabled" if enabled else "disabled"

@@ -1,0 +1,84 @@
+"""Which pages may hold the portal in a frame: those of registered callbacks, and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from apis import unique
+
+from tenantry.access.clients.framing import FramingOrigins
+
+PORTAL = ("/portal", "/portal/sso", "/portal/domains", "/magicLink/nonsense")
+OTHERS = ("/", "/login/areq_1", "/ui/organization", "/ui/organization/sso", "/console", "/docs")
+
+
+def ancestors(answer) -> list[str]:
+    """The origins of the policy that a page has."""
+    assert "x-frame-options" not in answer.headers
+    directives = answer.headers["content-security-policy"].split("; ")
+    (found,) = [one for one in directives if one.startswith("frame-ancestors ")]
+    return found.split()[1:]
+
+
+async def register(rest, *uris: str) -> str:
+    client = {"name": "Framing", "client_type": "WEB_APP", "post_login_uris": list(uris)}
+    answer = await rest.clients.create_client(client=client)
+    return answer["client"]["id"]
+
+
+@pytest.fixture
+async def remembered(database):
+    """Read the origins beside the server, which remembers them for some seconds."""
+    return lambda: FramingOrigins(database).get()
+
+
+async def test_the_origins_of_callbacks_and_our_own_hold_every_page(http, make, rest, remembered):
+    host = f"{unique('app').lower()}.example.com"
+    await register(rest, f"https://{host.upper()}:443/callback", f"https://{host}:8443/callback")
+    assert {f"https://{host}", f"https://{host}:8443"} <= set(await remembered())
+    cookie = await make.portal_session(http, (await make.organization())["id"])
+    for path in PORTAL:
+        answer = await http.get(path, headers={"cookie": cookie})
+        allowed = ancestors(answer)
+        assert allowed[0] == "'self'"
+        assert not {"*", "'none'", "null", "https:", "http:"} & set(allowed)
+
+
+async def test_a_new_callback_counts_after_some_seconds(http, rest):
+    origin = f"https://{unique('late').lower()}.example.com"
+    await register(rest, f"{origin}/callback")
+    async with asyncio.timeout(20):
+        while origin not in ancestors(await http.get("/magicLink/nonsense")):
+            pass
+    assert origin in (await http.get("/api/v1/domains/any")).json()["domains"]
+
+
+async def test_patterns_and_schemes_of_apps_hold_nothing(rest, remembered):
+    name = unique("pattern").lower()
+    await register(rest, f"https://*.{name}.example.com/callback")
+    await register(rest, f"https://{{{{organization}}}}.{name}.example.com/callback")
+    assert not [one for one in await remembered() if name in one]
+
+
+async def test_all_other_pages_are_framed_by_nobody(http):
+    for path in OTHERS:
+        answer = await http.get(path, headers={"accept": "text/html"})
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"], path
+
+
+async def test_every_page_keeps_its_address_to_itself(http, make):
+    cookie = await make.portal_session(http, (await make.organization())["id"])
+    for path in PORTAL:
+        answer = await http.get(path, headers={"cookie": cookie})
+        assert answer.headers["referrer-policy"] == "same-origin"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_page_says_what_it_could_not_open(http):
+    closed = await http.get("/magicLink/nonsense")
+    assert 'data-failure="LINK_EXPIRED"' in closed.text
+    over = await http.get("/portal/sso")
+    assert (over.status_code, 'data-failure="SESSION_EXPIRED"' in over.text) == (401, True)
+    assert "data-organization" not in over.text
