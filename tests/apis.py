@@ -52,8 +52,11 @@ from tenantry.gen.tenantry.v1 import (
     directory_polling_pb,
     directory_requests_pb,
     interceptor_secrets_pb,
+    overview_pb,
+    second_factors_pb,
     sign_ins_pb,
     single_sign_on_pb,
+    states_pb,
     webhooks_pb,
 )
 
@@ -443,6 +446,18 @@ class Api:
     @property
     def events(self) -> Service:
         return Service(self, events_pb.desc().services[0])
+
+    @property
+    def states(self) -> Service:
+        return Service(self, states_pb.desc().services[0])
+
+    @property
+    def overview(self) -> Service:
+        return Service(self, overview_pb.desc().services[0])
+
+    @property
+    def second_factors(self) -> Service:
+        return Service(self, second_factors_pb.desc().services[0])
 
     def sending(self, **headers: str | Sequence[str]) -> Api:
         """The same with these headers in place of those of the same names; `_` stands for `-`.

@@ -22,8 +22,11 @@ from tenantry.gen.tenantry.v1 import (
     directory_polling_pb,
     directory_requests_pb,
     interceptor_secrets_pb,
+    overview_pb,
+    second_factors_pb,
     sign_ins_pb,
     single_sign_on_pb,
+    states_pb,
     webhooks_pb,
 )
 
@@ -39,6 +42,7 @@ SERVICES = [
         *(single_sign_on_pb, sign_ins_pb, environments_pb, directories_pb),
         directory_polling_pb,
         directory_requests_pb,
+        *(states_pb, overview_pb, second_factors_pb),
         *(interceptors_pb, interceptor_secrets_pb),
     )
     for service in file.desc().services

@@ -85,8 +85,11 @@ from tenantry.gen.tenantry.v1 import (
     directory_polling_pb,
     directory_requests_pb,
     interceptor_secrets_pb,
+    overview_pb,
+    second_factors_pb,
     sign_ins_pb,
     single_sign_on_pb,
+    states_pb,
     webhooks_pb,
 )
 from tenantry.identity.auth_log.rpc import AuditLogsService, SignInService
@@ -94,15 +97,17 @@ from tenantry.identity.connections import service as connections
 from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.connections.rpc import (
     ConnectionService,
+    ConnectionStateService,
     EnvironmentService,
     SingleSignOnService,
 )
 from tenantry.identity.federation.openid import RelyingParty as OpenIDParty
+from tenantry.identity.overview.rpc import OverviewService
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
 from tenantry.identity.proofs.passwordless.rpc import PasswordlessService
 from tenantry.identity.proofs.passwords.service import Passwords
-from tenantry.identity.proofs.totp.rpc import TOTPService
+from tenantry.identity.proofs.totp.rpc import SecondFactorService, TOTPService
 from tenantry.identity.sessions.cookies import session_cookie as cookie_of_sessions
 from tenantry.identity.sessions.freshness import Freshness
 from tenantry.identity.sessions.rpc import SessionService
@@ -117,7 +122,11 @@ from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.directories.model import directory_secrets
 from tenantry.tenants.directories.polling.rpc import DirectoryPollingService
 from tenantry.tenants.directories.request_log import RequestLog
-from tenantry.tenants.directories.rpc import DirectoryRequestService, DirectoryService
+from tenantry.tenants.directories.rpc import (
+    DirectoryRequestService,
+    DirectoryService,
+    DirectoryStateService,
+)
 from tenantry.tenants.domains.rpc import DomainService
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.memberships import leaving
@@ -321,6 +330,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
             WebAuthnService(parts.relying_party, Freshness.of(s), is_modular=s.is_modular),
         ),
         (totp_pb, TOTPService(issuer=parts.relying_party.name)),
+        (second_factors_pb, SecondFactorService()),
         (
             auth_pb,
             AuthService(
@@ -344,6 +354,8 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (user_attributes_pb, UserAttributeService()),
         (auditlogs_pb, AuditLogsService()),
         (sign_ins_pb, SignInService()),
+        (states_pb, ConnectionStateService(), DirectoryStateService()),
+        (overview_pb, OverviewService()),
         (interceptors_pb, InterceptorService(parts.interceptors)),
         (interceptor_secrets_pb, InterceptorSecretService(parts.interceptors)),
     ]

@@ -123,3 +123,22 @@ async def test_neither_secret_nor_codes_are_in_events(api, make, events):
     ]
     for secret in (app.secret, *codes):
         assert secret not in str(found)
+
+
+async def test_an_operator_takes_away_what_a_person_has_lost(api, make, events):
+    user = await make.user()
+    registered = await api.totp.register_totp(totp_registration={"user_id": user["id"]})
+    factor = registered["totp_registration"]
+    nothing = await api.second_factors.get_second_factor(user_id=user["id"])
+    assert not nothing["second_factor"].get("enabled")  # it is not in force before a first code
+    with refused("NOT_FOUND"):
+        await api.second_factors.delete_second_factor(user_id=user["id"])
+    code = pyotp.parse_uri(factor["qr_code_uri"]).now()
+    await api.totp.enable_totp(registration_id=factor["id"], code=code)
+    found = (await api.second_factors.get_second_factor(user_id=user["id"]))["second_factor"]
+    assert found["enabled"]
+    assert found["recovery_codes_left"] == 10
+    await api.second_factors.delete_second_factor(user_id=user["id"])
+    gone = await api.second_factors.get_second_factor(user_id=user["id"])
+    assert not gone["second_factor"].get("enabled")
+    assert [e["type"] for e in await events.new()][-1] == "totp.disabled"

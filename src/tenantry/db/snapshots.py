@@ -138,12 +138,13 @@ _SAVE = Spelled(
 )
 _UNSEALED = Spelled(
     postgresql=(
-        f"SELECT min(fresh.occurred_at) AS since"
+        f"SELECT count(*) AS waiting, min(fresh.occurred_at) AS since"
         f" FROM event_log_state s, LATERAL"
         f" ({_fresh('events.occurred_at, events.id', _STATE_LOOKED, _NOW)} LIMIT :take) AS fresh"
     ),
     sqlite=(
-        "SELECT min(occurred_at) AS since FROM (SELECT events.occurred_at FROM events,"
+        "SELECT count(*) AS waiting, min(occurred_at) AS since FROM"
+        " (SELECT events.occurred_at FROM events,"
         f" event_log_state s WHERE events.number > CAST(s.seen AS INTEGER) AND {_UNLOGGED}"
         " ORDER BY events.number LIMIT :take)"
     ),
@@ -246,10 +247,18 @@ async def page(db: Session, state: Row, *, size: int) -> Page | None:
     return Page(rows, looked, target, str(rows[-1]["place"]))
 
 
+async def unsealed(db: Session) -> tuple[int, int | None]:
+    """Return how many events wait to be dealt with, 1,000 at most, and since when about the oldest.
+
+    The time is in microseconds since 1970, None where no event waits.
+    """
+    row = await db.fetch_one(_UNSEALED, take=_SOME)
+    return (row["waiting"], row["since"]) if row else (0, None)
+
+
 async def unsealed_since(db: Session) -> int | None:
     """Return the time of an event that waits to be dealt with, about the oldest; None if none."""
-    row = await db.fetch_one(_UNSEALED, take=_SOME)
-    since: int | None = row["since"] if row else None
+    _, since = await unsealed(db)
     return since
 
 

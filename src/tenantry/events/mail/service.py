@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from tenantry import ids
+from tenantry.db import pages
 from tenantry.db.due import Due
 from tenantry.db.records import records, spelled
 from tenantry.db.rows import bound
@@ -49,6 +50,18 @@ INSERT = insert(mail).values(bound(mail, "mail_"))
 _INSERT = Statement(INSERT.returning(_m.id))
 _FIND = Statement(select(mail).where(_m.id == bindparam("p_id")))
 _NEWEST = Statement(select(mail).order_by(_m.id.desc()).limit(bindparam("take")))
+_queued = pages.counted(select(_m.id).where(_QUEUED))
+_latest = select(_m.state).order_by(_m.id.desc()).limit(literal_column("1000")).subquery("latest")
+_FIGURES = Statement(
+    select(
+        select(_queued.c.total).scalar_subquery().label("waiting"),
+        select(func.count())
+        .select_from(_latest)
+        .where(_latest.c.state == literal_column(f"'{FAILED}'"))
+        .scalar_subquery()
+        .label("failed"),
+    )
+)
 _DUE = Due(mail, _m.due_time, _QUEUED, lease_seconds=LEASE_SECONDS)
 # A worker that lost its claim to another must not undo that one's work: attempts tell.
 _RETRY = Statement(
@@ -163,6 +176,16 @@ async def find(db: Session, mail_id: str) -> tuple[Mail, Content | None] | None:
     if found is None:
         return None
     return Mail.from_row(found), _content(db, found)
+
+
+async def waiting_and_failed(db: Session) -> tuple[int, int]:
+    """Return how much mail waits, up to `pages.MOST_COUNTED`, and how much of the newest failed.
+
+    Of the newest 1,000: of all it would be a walk through the table.
+    """
+    row = await db.fetch_one(_FIGURES)
+    assert row is not None
+    return row["waiting"], row["failed"]
 
 
 async def seconds_until_due(db: Session) -> float | None:

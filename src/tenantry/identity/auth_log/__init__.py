@@ -2,3 +2,5 @@
 
 The table is that of `sign_in`, which writes it.
 """
+
+__all__ = ["figures"]

@@ -174,6 +174,14 @@ async def page(
     return position.page(rows, total["total"]).of(Listed.from_row)
 
 
+async def total(db: Session) -> int:
+    """Return how many connections organizations have, counted up to 10,000."""
+    row = await db.fetch_one(_count(()))
+    assert row is not None
+    found: int = row["total"]
+    return found
+
+
 async def domains_of(db: Session, connection: Connection) -> list[Domain]:
     """Return the domains that lead to a connection, the oldest first, 100 at most."""
     if connection.organization_id is None:

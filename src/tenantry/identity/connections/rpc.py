@@ -15,7 +15,8 @@ from tenantry.gen.scalekit.v1.connections import connections_pb as pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.tenantry.v1 import single_sign_on_pb as own_pb
-from tenantry.identity.connections import addresses, key_pairs, listing, tests
+from tenantry.gen.tenantry.v1 import states_pb
+from tenantry.identity.connections import addresses, key_pairs, listing, states, tests
 from tenantry.identity.connections.applications import apps
 from tenantry.identity.connections.changes import changing, further, registry
 from tenantry.identity.connections.changes.changing import Changes
@@ -663,6 +664,16 @@ class SingleSignOnService:
         return own_pb.ReadCertificateResponse(certificate=_details(facts))
 
 
+class ConnectionStateService:
+    """The method of StateService about connections."""
+
+    async def list_connection_states(
+        self, request: states_pb.ListConnectionStatesRequest, call: Call
+    ) -> states_pb.ListConnectionStatesResponse:
+        found = await states.of_connections(call, request.connection_ids)
+        return states_pb.ListConnectionStatesResponse(states=[_state(one) for one in found])
+
+
 class EnvironmentService:
     """One async method per rpc."""
 
@@ -677,6 +688,21 @@ class EnvironmentService:
             certificate=descriptions.pem(made.pair.certificate),
             expiry=made.expire_time // SECOND,
         )
+
+
+def _state(found: states.State) -> states_pb.ConnectionState:
+    message = states_pb.ConnectionState(
+        connection_id=found.connection_id,
+        fault=found.fault,
+        last_test_status=found.test_status,
+        last_test_error=found.test_error,
+        last_test_error_description=found.test_error_description,
+    )
+    if found.certificate_expire_time is not None:
+        message.certificate_expire_time = timestamp(found.certificate_expire_time)
+    if found.test_time is not None:
+        message.last_test_time = timestamp(found.test_time)
+    return message
 
 
 def _given_of(given: own_pb.ConnectionSettings) -> list[str]:

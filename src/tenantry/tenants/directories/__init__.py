@@ -21,4 +21,5 @@ __all__ = [
     "scim.schemas",
     "scim.selections",
     "secrets",
+    "states",
 ]

@@ -11,6 +11,7 @@ from tenantry.db.pages import DEFAULT_SIZE
 from tenantry.db.schema import to_json
 from tenantry.gen.scalekit.v1.directories import directories_pb as pb
 from tenantry.gen.tenantry.v1 import directory_requests_pb as requests_pb
+from tenantry.gen.tenantry.v1 import states_pb
 from tenantry.tenants.directories import (
     changing,
     listing,
@@ -18,6 +19,7 @@ from tenantry.tenants.directories import (
     request_log,
     role_assignments,
     secrets,
+    states,
 )
 from tenantry.tenants.directories.changing import Changes
 from tenantry.tenants.directories.model import ACTIVE, INACTIVE, SCIM
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     )
     from tenantry.tenants.directories.request_log import DirectoryRequest
     from tenantry.tenants.directories.resources.paging import Listed
+    from tenantry.tenants.directories.states import State
 
 MOST_LISTED = 30  # of the contract
 _DAY, _HOUR = 24 * 3600, 3600  # seconds
@@ -318,6 +321,50 @@ class DirectoryRequestService:
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
         )
+
+
+class DirectoryStateService:
+    """The method of StateService about directories."""
+
+    async def list_directory_states(
+        self, request: states_pb.ListDirectoryStatesRequest, call: Call
+    ) -> states_pb.ListDirectoryStatesResponse:
+        page = await states.page(
+            call,
+            query=request.query,
+            type_=request.directory_type,
+            status=request.status,
+            enabled=request.enabled if request.has_field("enabled") else None,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return states_pb.ListDirectoryStatesResponse(
+            directories=[_state(one) for one in page.items],
+            next_page_token=page.next_page_token,
+            prev_page_token=page.prev_page_token,
+        )
+
+
+def _state(found: State) -> states_pb.DirectoryState:
+    directory = found.directory
+    message = states_pb.DirectoryState(
+        id=directory.id,
+        organization_id=directory.organization_id,
+        organization_name=found.organization_name,
+        name=directory.name,
+        directory_type=directory.directory_type,
+        directory_provider=directory.directory_provider,
+        status=directory.status,
+        enabled=directory.enabled,
+        total_users=found.total_users,
+        last_error=found.last_error,
+        create_time=timestamp(directory.create_time),
+    )
+    if directory.last_sync_time is not None:
+        message.last_synced_at = timestamp(directory.last_sync_time)
+    if found.last_failed_time is not None:
+        message.last_failed_at = timestamp(found.last_failed_time)
+    return message
 
 
 def _check_polled(directory: Directory) -> None:

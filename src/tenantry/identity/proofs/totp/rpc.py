@@ -1,4 +1,4 @@
-"""TOTPService: message in, message out. No SQL, no rules."""
+"""TOTPService and SecondFactorService: message in, message out. No SQL, no rules."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from protobuf import Oneof
 from protobuf.wkt import Empty
 
 from tenantry.gen.scalekit.v1.auth import totp_pb as pb
+from tenantry.gen.tenantry.v1 import second_factors_pb as own_pb
 from tenantry.identity.proofs.totp import service
 from tenantry.times import timestamp
 
@@ -64,6 +65,30 @@ class TOTPService:
 
     async def disable_totp(self, request: pb.DisableRegistrationTOTPRequest, call: Call) -> Empty:
         await service.disable(call, request.registration_id, request.code)
+        return Empty()
+
+
+class SecondFactorService:
+    """One async method per rpc."""
+
+    async def get_second_factor(
+        self, request: own_pb.GetSecondFactorRequest, call: Call
+    ) -> own_pb.GetSecondFactorResponse:
+        found = await service.of_user(call.db, request.user_id)
+        if found is None:
+            return own_pb.GetSecondFactorResponse(second_factor=own_pb.SecondFactor())
+        return own_pb.GetSecondFactorResponse(
+            second_factor=own_pb.SecondFactor(
+                enabled=True,
+                recovery_codes_left=await service.recovery_codes_left(call.db, found.id),
+                create_time=timestamp(found.create_time),
+            )
+        )
+
+    async def delete_second_factor(
+        self, request: own_pb.DeleteSecondFactorRequest, call: Call
+    ) -> Empty:
+        await service.reset(call, request.user_id)
         return Empty()
 
 

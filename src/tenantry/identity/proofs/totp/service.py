@@ -258,6 +258,23 @@ async def disable(call: Call, registration_id: str, code: str) -> None:
         raise errors.InvalidArgument.field("registration_id", "enabled", "is not in force")
     if not await _use(call, registration, code):
         raise wrong_code()
+    await _remove(call, registration)
+
+
+async def reset(call: Call, user_id: str) -> None:
+    """Take a user's registration away without a code, for a person that has lost all of them.
+
+    Raises:
+        errors.NotFound: the user has none that is in force.
+
+    """
+    registration = await of_user(call.db, user_id)
+    if registration is None:
+        raise errors.NotFound("second factor")
+    await _remove(call, registration)
+
+
+async def _remove(call: Call, registration: Registration) -> None:
     gone = call.event("totp.disabled", before=registration.shown())
     async with call.db.transaction() as db:
         if await db.apply(_DELETE, gone, p_id=registration.id) is not None:
