@@ -55,6 +55,9 @@ CALLERS = {
 # Fields that these kinds may change; all else that they send only names the object.
 WRITES = {
     ("UpdateOrganization", Kind.USER_SESSION): {"display_name", "logo_url"},
+    ("CreateUserAndMembership", Kind.USER_SESSION): {"email", "roles"},
+    ("CreateMembership", Kind.USER_SESSION): {"roles"},
+    ("UpdateMembership", Kind.USER_SESSION): {"roles"},
 }
 MOST = 6  # messages inside messages
 

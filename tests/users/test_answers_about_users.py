@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tenantry.caller import SYSTEM
 from tenantry.db.pages import Page
 from tenantry.doors.transport import rest
 from tenantry.gen.scalekit.v1.users import users_pb as pb
@@ -111,6 +112,8 @@ def test_a_page_of_users_is_written_as_its_message(response, users, tokens, tota
 @given(USERS)
 def test_one_user_is_written_as_its_message(user):
     class OfACall:
+        caller = SYSTEM
+
         class db:  # noqa: N801
             environment_id = "env_1"
 

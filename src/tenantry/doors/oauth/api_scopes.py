@@ -11,6 +11,10 @@ from __future__ import annotations
 OF_PERMISSION = {
     "sk_org_settings_read": "organizations_read",
     "sk_org_settings_manage": "organizations_write",
+    "sk_org_users_read": "organizations_users_read",
+    "sk_org_users_invite": "organizations_users_invite",
+    "sk_org_users_delete": "organizations_users_remove",
+    "sk_org_users_role_change": "organizations_users_role_update",
     "sk_org_sso_read": "connections_read",
     "sk_org_sso_manage": "connections_write",
     "sk_org_scim_read": "directories_read",

@@ -14,7 +14,15 @@ from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail_service
 from tenantry.tenants.domains import email_domains
-from tenantry.tenants.memberships import activity, dismissed, invitations, roles, seats, service
+from tenantry.tenants.memberships import (
+    activity,
+    dismissed,
+    invitations,
+    own_reach,
+    roles,
+    seats,
+    service,
+)
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.users import reading, values
@@ -90,6 +98,7 @@ async def create(
     )
     check_address(rules, user.email, "user.email")
     organization, held = await roles.offered(call.db, organization_id, terms.roles)
+    await own_reach.check(call, call.db, organization_id, held, terms.roles)
     await dismissed.check(call.db, organization.id, user.email)
     place = membership(call.db, organization, user.id, held, terms, rules=rules, at=at)
     created = call.event("user.created", organization_id=organization.id, after=user.shown())
@@ -98,6 +107,35 @@ async def create(
     await _join(call, statement, organization, user, place, created, **row)
     user.memberships.append(place)
     return user
+
+
+async def invite(
+    call: Call, organization_id: str, terms: Terms, *, rules: Rules, email: str
+) -> User:
+    """Invite the person of an address, a new user or an old one; a member calls.
+
+    Return the user with this membership alone: where else they are is not for a member to know.
+
+    Raises:
+        errors.Duplicate: the person is a member already.
+        errors.NotFound: there is no such organization that this caller may see.
+        errors.InvalidArgument: see `create`.
+        errors.PermissionDenied: a role permits more than the caller may.
+
+    """
+    reading.check_scope(call, organization_id)
+    inviter = await own_reach.caller_in(call, call.db, organization_id)
+    terms = replace(terms, inviter_email=inviter.email)
+    address = email_addresses.checked(email, "user.email")
+    found = await reading.find_by_email(call.db, address)
+    if found is None:
+        return await create(call, organization_id, terms, rules=rules, email=address)
+    check_address(rules, found.email, "user.email")
+    user = await _add(call, organization_id, found, terms, rules=rules)
+    return replace(
+        user,
+        memberships=[one for one in user.memberships if one.organization_id == organization_id],
+    )
 
 
 async def add(
@@ -130,6 +168,7 @@ async def add(
 
 async def _add(call: Call, organization_id: str, user: User, terms: Terms, *, rules: Rules) -> User:
     organization, held = await roles.offered(call.db, organization_id, terms.roles)
+    await own_reach.check(call, call.db, organization_id, held, terms.roles)
     place = user.membership_in(organization.id)
     if place is not None and place.status != INACTIVE:
         raise errors.Duplicate("membership", user.id)

@@ -8,7 +8,7 @@ from protobuf.wkt import Empty
 
 from tenantry import errors
 from tenantry.gen.scalekit.v1.users import users_pb as pb
-from tenantry.tenants.memberships import invitations, joining, leaving, service
+from tenantry.tenants.memberships import invitations, joining, leaving, own_reach, service
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
 from tenantry.tenants.users.rpc import (
     answer,
@@ -40,7 +40,7 @@ class MembershipService:
     async def before_create_user_and_membership(
         self, request: pb.CreateUserAndMembershipRequest, call: Call
     ) -> None:
-        if self._invites(request) and request.user is not None:
+        if self._invites(request, call) and request.user is not None:
             await invitations.ask_interceptors(
                 call, self._interceptors, request.organization_id, email=request.user.email
             )
@@ -50,14 +50,20 @@ class MembershipService:
     ) -> Answer:
         new = request.user
         assert new is not None
+        terms = _terms(
+            new.membership or pb.CreateMembership(),
+            "user.membership",
+            invite=self._invites(request, call),
+        )
+        if own_reach.is_person(call):
+            user = await joining.invite(
+                call, request.organization_id, terms, rules=self._rules, email=new.email
+            )
+            return answer(call, user, pb.CreateUserAndMembershipResponse)
         user = await joining.create(
             call,
             request.organization_id,
-            _terms(
-                new.membership or pb.CreateMembership(),
-                "user.membership",
-                invite=self._invites(request),
-            ),
+            terms,
             rules=self._rules,
             email=new.email,
             external_id=new.external_id,
@@ -73,7 +79,7 @@ class MembershipService:
     async def before_create_membership(
         self, request: pb.CreateMembershipRequest, call: Call
     ) -> None:
-        if self._invites(request):
+        if self._invites(request, call):
             await invitations.ask_interceptors(
                 call, self._interceptors, request.organization_id, identity=identity_of(request)
             )
@@ -86,7 +92,7 @@ class MembershipService:
             call,
             request.organization_id,
             identity_of(request),
-            _terms(request.membership, "membership", invite=self._invites(request)),
+            _terms(request.membership, "membership", invite=self._invites(request, call)),
             rules=self._rules,
         )
         return pb.CreateMembershipResponse(user=shown(call, user))
@@ -126,9 +132,17 @@ class MembershipService:
         return pb.ResendInviteResponse(invite=_invite(membership))
 
     def _invites(
-        self, request: pb.CreateUserAndMembershipRequest | pb.CreateMembershipRequest
+        self,
+        request: pb.CreateUserAndMembershipRequest | pb.CreateMembershipRequest,
+        call: Call,
     ) -> bool:
-        """Whether a request invites somebody: it does by itself, where an invitation leads in."""
+        """Whether a request invites somebody: it does by itself, where an invitation leads in.
+
+        A member does nothing else: nobody joins, and no address is proved, by a member's word.
+        """
+        if own_reach.is_person(call):
+            self._check_mode()
+            return True
         if not request.has_field("send_invitation_email"):
             return self._may_invite
         if request.send_invitation_email:

@@ -16,7 +16,7 @@ from tenantry import errors
 from tenantry.db.engine import ForeignKey
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.tenants.memberships import administrators, roles, seats
+from tenantry.tenants.memberships import administrators, own_reach, roles, seats
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.roles import service as roles_service
 from tenantry.tenants.roles.model import role_holders
@@ -77,6 +77,7 @@ async def change(
         errors.NotFound: there is no such member that this caller may see.
         errors.InvalidArgument: there is no such role; or the last admin would lose that role, and
         this is not forced.
+        errors.PermissionDenied: a person calls, and a role permits more than they may.
 
     """
 
@@ -86,7 +87,7 @@ async def change(
             _, held = await roles.offered(db, organization_id, named)
         return replace(before, roles=held, metadata=dict(metadata or before.metadata))
 
-    place = await _change(call, organization_id, identity, revise, forced=forced)
+    place = await _change(call, organization_id, identity, revise, named, forced=forced)
     return await users.get(call, Identity(place.user_id))
 
 
@@ -106,7 +107,8 @@ async def add_roles(
         held = {role.id: role for role in (*before.roles, *added)}
         return replace(before, roles=reading.in_order(held.values()))
 
-    return (await _change(call, organization_id, Identity(user_id), revise, forced=False)).roles
+    identity = Identity(user_id)
+    return (await _change(call, organization_id, identity, revise, named, forced=False)).roles
 
 
 async def remove_role(
@@ -211,7 +213,13 @@ async def member(db: Session, organization_id: str, identity: Identity) -> tuple
 
 
 async def _change(
-    call: Call, organization_id: str, identity: Identity, revise: Revise, *, forced: bool
+    call: Call,
+    organization_id: str,
+    identity: Identity,
+    revise: Revise,
+    named: Sequence[NamedRole] = (),
+    *,
+    forced: bool,
 ) -> Membership:
     reading.check_scope(call, organization_id)
     async with call.db.transaction() as db:
@@ -220,6 +228,8 @@ async def _change(
         after = await revise(db, before)
         if after == before:
             return before
+        moved = set(before.roles) ^ set(after.roles)
+        await own_reach.check(call, db, organization_id, moved, named)
         old, new = ({role.id for role in one.roles} for one in (before, after))
         if old - new and not forced:
             await administrators.check(db, user.id, organization_id, kept=new)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tenantry.answer import Answer
+from tenantry.caller import Kind
 from tenantry.gen.scalekit.v1.commons import commons_pb
 from tenantry.gen.scalekit.v1.commons.commons_pb import (
     MembershipStatus,
@@ -15,6 +17,7 @@ from tenantry.gen.scalekit.v1.commons.commons_pb import (
 from tenantry.gen.scalekit.v1.users import users_pb as pb
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import listing, search, service, support_hash
+from tenantry.tenants.users.model import INVITE_EXPIRED, PENDING_INVITE
 from tenantry.tenants.users.service import Identity
 from tenantry.times import proto_json, timestamp
 
@@ -35,6 +38,9 @@ _TEXTS = (
     *("picture", "gender"),
 )
 _COLLECTIONS = ("metadata", "custom_attributes", "groups")
+# The members that other members see.
+_SEEN = ("given_name", "family_name", "name", "preferred_username", "picture")
+_WAITING = {PENDING_INVITE, INVITE_EXPIRED}
 # Two names for one value.
 _OLDER = {"given_name": "first_name", "family_name": "last_name"}
 
@@ -94,6 +100,7 @@ class UserService:
             page_size=request.page_size,
             page_token=request.page_token,
         )
+        page = page.of(lambda user: seen(call, user))
         return page_of(page, call.db.environment_id, pb.ListOrganizationUsersResponse)
 
     async def search_users(self, request: pb.SearchUsersRequest, call: Call) -> Answer:
@@ -164,9 +171,31 @@ def to_members(user: User, environment_id: str) -> dict[str, Any]:
     return members
 
 
+def seen(call: Call, user: User) -> User:
+    """Return what the caller sees of a user.
+
+    A member sees of other members their addresses, names and pictures; of an invited person
+    the address alone.
+    """
+    if call.caller.kind is not Kind.USER_SESSION or call.caller.id == user.id:
+        return user
+    waits = all(place.status in _WAITING for place in user.memberships)
+    profile = {} if waits else {name: user.profile[name] for name in _SEEN if name in user.profile}
+    return replace(
+        user,
+        external_id=None,
+        metadata={},
+        profile=profile,
+        email_verified=user.email_verified and not waits,
+        last_login_time=None,
+        external_identities=(),
+    )
+
+
 def answer(call: Call, user: User, response: type[Any]) -> Answer:
     """Return a response that shows a user, and tag it with the user's revision."""
     call.tag(user.revision)
+    user = seen(call, user)
     environment_id = call.db.environment_id
     return Answer(
         lambda: response(user=to_message(user, environment_id)),
@@ -176,7 +205,7 @@ def answer(call: Call, user: User, response: type[Any]) -> Answer:
 
 def shown(call: Call, user: User) -> pb.User:
     """Return a user as the contract shows it."""
-    return to_message(user, call.db.environment_id)
+    return to_message(seen(call, user), call.db.environment_id)
 
 
 def page_of(page: Page[User], environment_id: str, response: type[Any]) -> Answer:
