@@ -102,6 +102,7 @@ from tenantry.identity.connections.rpc import (
     SingleSignOnService,
 )
 from tenantry.identity.federation.openid import RelyingParty as OpenIDParty
+from tenantry.identity.operators import service as operators
 from tenantry.identity.overview.rpc import OverviewService
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
@@ -425,6 +426,8 @@ class Application:
                 await keys.ensure(session, begun)
                 await connections.ensure(session)
                 await _first_client(settings, session)
+                if os.environ.get("TENANTRY_LAUNCHER") == "1":  # its banner tells the link
+                    credentials.FIRST_OPERATOR[:] = await _first_operator(settings, session)
             await copies.notice(db, settings)
         except Unavailable as problem:
             raise OpenError(f"the database cannot be used: {problem}") from problem
@@ -472,6 +475,17 @@ async def _first_client(settings: Settings, db: Session) -> None:
     if settings.has_simulator:
         call = Call(SYSTEM, db, request_id="start")
         await test_organization.ensure(call, region_code=settings.region)
+
+
+async def _first_operator(settings: Settings, db: Session) -> list[str]:
+    """Return the link that makes the first operator, none where it is not for the terminal.
+
+    In production a terminal's lines end up in a log: `tenantry operators link` makes one there.
+    """
+    if not (settings.development and settings.console) or await operators.any_there(db):
+        return []
+    token = await operators.make_link(Call(SYSTEM, db, request_id="start"))
+    return [operators.link_address(settings.public_url, token)]
 
 
 app = Application()

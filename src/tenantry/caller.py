@@ -42,7 +42,9 @@ class Caller:
     # Of a USER_SESSION: the scopes of the access token that speaks for the person. None:
     # it is a page of ours that calls, with the session's cookie.
     token_scopes: frozenset[str] | None = None
-    reads_only: bool = False  # it makes only calls that change nothing
+    # Of an OPERATOR: it makes only calls that change nothing; it also says who the operators are.
+    reads_only: bool = False
+    owns: bool = False
 
     @property
     def is_operators(self) -> bool:

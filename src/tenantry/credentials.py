@@ -1,4 +1,7 @@
-"""The first management client's id and secret, kept beside the database for `tenantry env`."""
+"""The first management client's id and secret, kept beside the database for `tenantry env`.
+
+And the link of the first operator, which is in no file.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAME = "credentials.json"
+# The address by which the first operator enters the console, for this process's banner: in
+# development, while there is no operator.
+FIRST_OPERATOR: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ from tenantry.identity.connections.changes import refreshing
 from tenantry.identity.federation import identities, replays
 from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
+from tenantry.identity.operators import service as operators
+from tenantry.identity.operators import sessions as operator_sessions
 from tenantry.identity.proofs.passkeys import challenges
 from tenantry.identity.proofs.passwordless import mails as passwordless_mails
 from tenantry.identity.proofs.passwordless import service as passwordless
@@ -141,6 +143,8 @@ def jobs(settings: Settings) -> list[Job]:
         Job("old connection tests", _pruning(connection_tests.prune, every=_ANYBODYS_SECONDS)),
         Job("old requests of directories", _pruning(request_log.prune)),
         _polling(settings),
+        Job("old links of operators", _pruning(operators.prune)),
+        Job("old sessions of operators", _pruning(operator_sessions.prune)),
         Job("old challenges", _pruning(challenges.prune, every=_ANYBODYS_SECONDS)),
     ]
 

@@ -34,6 +34,8 @@ key rotate
 mail list
 mail show mail_1
 sso failures
+operators link
+operators list
 user erase usr_1
 events tail
 events verify

@@ -15,6 +15,7 @@ from tenantry.cli import (
     interceptors,
     keys,
     mail,
+    operators,
     running,
     sso,
     users,
@@ -38,6 +39,7 @@ app.add_typer(clients.app, name="client")
 app.add_typer(keys.app, name="key")
 app.add_typer(mail.app, name="mail")
 app.add_typer(users.app, name="user")
+app.add_typer(operators.app, name="operators")
 app.add_typer(sso.app, name="sso")
 app.add_typer(directories.app, name="directories")
 events.app.command("export")(events_export.export)

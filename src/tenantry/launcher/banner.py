@@ -19,6 +19,8 @@ def text(settings: Settings) -> str:
         rows.append(("Mail", f"{settings.public_url}/dev/mail"))
     if settings.has_simulator:
         rows.append(("Simulator", f"{settings.public_url}/simulator"))
+    if settings.console:
+        rows.append(("Console", _console(settings)))
     if (client := credentials.read(settings.data_dir)) is not None:
         rows.append(("Client id", client.client_id))
         rows.append(("Run next", f'eval "$({_command(settings)} env)"'))
@@ -26,6 +28,12 @@ def text(settings: Settings) -> str:
         rows.append(("Run next", f"{_command(settings)} client create"))
     rows.append(("Mode", _mode(settings)))
     return "\n".join(["", "  Tenantry is ready", *(f"  {n:<10} {v}" for n, v in rows), ""])
+
+
+def _console(settings: Settings) -> str:
+    """Return the one-time link that makes the first operator, else where operators sign in."""
+    link = next(iter(credentials.FIRST_OPERATOR), "")
+    return f"{link} (once)" if link else f"{settings.public_url}/console"
 
 
 def _mode(settings: Settings) -> str:

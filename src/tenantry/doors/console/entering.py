@@ -22,12 +22,13 @@ class Entering:
 
     async def ask(self, request: Request) -> Response:
         """Show a form for the name: a preview of the link must not use it up."""
-        return self._door.show(request, "enter.html", self._door.words(request))
+        name = await operators.peek(self._door.db, request.params["token"])
+        return self._door.show(request, "enter.html", self._door.words(request), name=name)
 
     async def enter(self, request: Request) -> Response:
         """Open the link, and go on to the console."""
         call = Call(ANONYMOUS, self._door.db, request.request_id, origin=request.origin)
-        name = request.form().get("name", "").strip()[:200]
+        name = request.form().get("name", "")
         secret = await operators.open_link(call, request.params["token"], name=name)
         response = self._door.redirect(ROOT)
         response.cookies.append(self._door.cookie.issue(secret))

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from tenantry import errors
 from tenantry.call import Call
 from tenantry.identity.operators import service as operators
+from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import OPERATOR, OWNER, READER
 from tenantry.pages import door, workspace
 from tenantry.pages.api import Api
@@ -102,7 +103,7 @@ class Door(door.Door):
         self.cookie = Cookie.of(
             settings.public_url,
             "tenantry_console",
-            seconds=operators.SESSION_LIFE // 1_000_000,
+            seconds=sessions.LIFE // 1_000_000,
             same_site="strict",
         )
 
@@ -126,7 +127,7 @@ class Door(door.Door):
     async def visit(self, request: Request) -> Visit | None:
         """Return the visit of a request, None where nobody is signed in."""
         secret = self.holder(request)
-        session = await operators.find_session(self.db, secret) if secret else None
+        session = await sessions.find(self.db, secret) if secret else None
         if session is None:
             return None
         caller = operators.caller(session.operator)

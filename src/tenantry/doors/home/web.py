@@ -63,6 +63,7 @@ class Home:
             url=self._settings.public_url,
             development=self._settings.development,
             simulator=self._settings.has_simulator,
+            console=self._settings.console,
             version=version("tenantry"),
         )
         response.headers["cache-control"] = "no-cache"

@@ -111,6 +111,23 @@ class OperatorSession:
 
     id: str
     operator: Operator
-    method: str
+    method: str  # by which it began: "link", "passkey" or "provider"
+    address: str
+    user_agent: str
     create_time: int
+    last_use_time: int
     expire_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> OperatorSession:
+        """Return the session of one row, which has its operator's columns as well."""
+        return cls(
+            row["session_id"],
+            Operator.from_row(row),
+            row["method"],
+            row["address"],
+            row["user_agent"],
+            row["session_create_time"],
+            row["last_use_time"],
+            row["expire_time"],
+        )

@@ -1,23 +1,26 @@
-"""Links that let an operator in, and the sessions they open."""
+"""The operators there are, and the links that make one or let one back in."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select
+from sqlalchemy import BigInteger, Text, bindparam, delete, func, insert, literal_column, select
+from sqlalchemy import update as update_table
 
-from tenantry import errors, ids, vault
+from tenantry import email_addresses, errors, ids, vault
 from tenantry.caller import Caller, Kind
+from tenantry.db import pruning
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.statements import Statement
+from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import (
+    OPERATOR,
     OWNER,
     READER,
     ROLES,
     Operator,
-    OperatorSession,
     operator_links,
-    operator_sessions,
     operators,
 )
 from tenantry.times import MINUTE, now
@@ -27,32 +30,60 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 LINK_LIFE = 30 * MINUTE
-SESSION_LIFE = 12 * 60 * MINUTE
+NAME_MAX = 200  # characters
+MOST = 500  # operators of a deployment
 
-_l, _s, _o = operator_links.c, operator_sessions.c, operators.c
-_DIGEST, _NOW = bindparam("p_digest", type_=Text), bindparam("p_now", type_=BigInteger)
+_l, _o = operator_links.c, operators.c
+_ID, _DIGEST = bindparam("p_id", type_=Text), bindparam("p_digest", type_=Text)
+_NOW = bindparam("p_now", type_=BigInteger)
 _INSERT_LINK = Statement(insert(operator_links).values(bound(operator_links)).returning(_l.digest))
-_TAKE_LINK = Statement(
+_LIVE_LINK = (_l.digest == _DIGEST) & (_l.expire_time > _NOW)
+_PEEK = Statement(
+    select(operators.c.name, _l.operator_id)
+    .select_from(operator_links.outerjoin(operators, _o.id == _l.operator_id))
+    .where(_LIVE_LINK)
+)
+_TAKE_LINK = Statement(delete(operator_links).where(_LIVE_LINK).returning(operator_links))
+_DROP_LINKS = Statement(
     delete(operator_links)
-    .where(_l.digest == _DIGEST, _l.expire_time > _NOW)
-    .returning(operator_links)
+    .where(_l.operator_id == bindparam("p_operator_id", type_=Text))
+    .returning(_l.digest)
 )
+_PRUNE_LINKS = pruning.prune(_l.expire_time)
 _INSERT = Statement(insert(operators).values(bound(operators)).returning(_o.id))
-_GET = Statement(select(operators).where(_o.id == bindparam("p_id")))
-_INSERT_SESSION = Statement(
-    insert(operator_sessions).values(bound(operator_sessions)).returning(_s.id)
+_GET = Statement(select(operators).where(_o.id == _ID))
+_ANY = Statement(select(_o.id).limit(literal_column("1")))
+_LIST = Statement(select(operators).order_by(_o.id).limit(literal_column(str(MOST))))
+_UPDATE = Statement(
+    update_table(operators)
+    .where(_o.id == _ID)
+    .values(bound(("name", "email", "role", "subject", "update_time")))
+    .returning(_o.id)
 )
-_FIND_SESSION = Statement(
-    select(
-        operators,
-        _s.id.label("session_id"),
-        _s.method,
-        _s.create_time.label("session_create_time"),
-        _s.expire_time,
+_DELETE = Statement(delete(operators).where(_o.id == _ID).returning(_o.id))
+# An owner that never signed in may have no way to.
+_OTHER_OWNERS = Statement(
+    select(func.count().label("n"))
+    .select_from(operators)
+    .where(
+        _o.id != _ID,
+        _o.role == literal_column(f"'{OWNER}'"),
+        _o.last_sign_in_time.is_not(None),
     )
-    .select_from(operator_sessions.join(operators, _o.id == _s.operator_id))
-    .where(_s.digest == _DIGEST, _s.expire_time > _NOW)
 )
+
+
+class LastOwner(errors.Error):
+    """Nobody would be left to make operators."""
+
+    code = errors.Code.FAILED_PRECONDITION
+    error_code = "LAST_OWNER"
+    sentence = "this is the last owner who has signed in: make another operator an owner first"
+
+
+def link_address(public_url: str, token: str) -> str:
+    """Return the address at which a link is opened."""
+    return f"{public_url}/console/enter/{token}"
 
 
 async def make_link(
@@ -60,24 +91,57 @@ async def make_link(
 ) -> str:
     """Return the token of a new link, good once and for `LINK_LIFE`.
 
-    It makes an operator with this role, or lets the one named back in.
+    It makes an operator with this role, or lets the one named in, whose earlier links end.
     """
     assert role in ROLES
     token, at = vault.new_secret(), now()
-    await call.db.fetch_all(
-        _INSERT_LINK,
-        p_digest=vault.digest(token),
-        p_operator_id=operator_id,
-        p_role=role,
-        p_email=email,
-        p_create_time=at,
-        p_expire_time=at + LINK_LIFE,
-    )
+    async with call.db.transaction() as db:
+        if operator_id is not None:
+            await db.fetch_all(_DROP_LINKS, p_operator_id=operator_id)
+        await db.fetch_all(
+            _INSERT_LINK,
+            p_digest=vault.digest(token),
+            p_operator_id=operator_id,
+            p_role=role,
+            p_email=email,
+            p_create_time=at,
+            p_expire_time=at + LINK_LIFE,
+        )
     return token
+
+
+async def link_for(call: Call, *, email: str, name: str, role: str) -> str:
+    """Return the token of a link for somebody: for the operator with this address, if there is one.
+
+    Raises:
+        errors.InvalidArgument: see `invite`.
+
+    """
+    known = await find_by_email(call.db, email) if email else None
+    if known is not None:
+        return await make_link(call, operator_id=known.id)
+    if email or name:
+        return (await invite(call, email=email, name=name, role=role))[1]
+    return await make_link(call, role=_checked_role(role))
+
+
+async def peek(db: Session, token: str) -> str:
+    """Return the name of the operator that a link lets in, "" for none yet; it stays unopened.
+
+    Raises:
+        errors.NotFound: it was opened before, is over, or was never made.
+
+    """
+    row = await db.fetch_one(_PEEK, p_digest=vault.digest(token), p_now=now())
+    if row is None:
+        raise errors.NotFound("link")
+    return row["name"] or ""
 
 
 async def open_link(call: Call, token: str, *, name: str) -> str:
     """Open a link, once; return the secret of the session that it opens.
+
+    ``name`` is that of an operator without one.
 
     Raises:
         errors.NotFound: it was opened before, is over, or was never made.
@@ -88,46 +152,37 @@ async def open_link(call: Call, token: str, *, name: str) -> str:
         link = await db.fetch_one(_TAKE_LINK, p_digest=vault.digest(token), p_now=at)
         if link is None:
             raise errors.NotFound("link")
-        if link["operator_id"] is not None:
-            operator = await get(db, link["operator_id"])
-        else:
+        name = _checked_name(name)
+        if link["operator_id"] is None:
             new_id = call.db.new_id(ids.OPERATOR)
             operator = Operator(new_id, name, link["email"], link["role"], None, at, at, None)
+            acting = replace(call, caller=caller(operator))
             await db.fetch_all(_INSERT, **prefixed(row_of(operator, operators)))
-            await db.record(call.event("operator.created", after=operator.shown()))
-        return await begin_session(call, db, operator, method="link")
+            await db.record(acting.event("operator.created", after=operator.shown()))
+        else:
+            operator = await get(db, link["operator_id"])
+            if not operator.name and name:
+                before, operator = operator, replace(operator, name=name, update_time=at)
+                acting = replace(call, caller=caller(operator))
+                await _change(acting, db, before, operator)
+        return await sessions.begin(call, db, operator, method=sessions.LINK)
 
 
-async def begin_session(call: Call, db: Session, operator: Operator, *, method: str) -> str:
-    """Return the secret of a new session at the console."""
-    at, secret = now(), vault.new_secret()
-    await db.fetch_all(
-        _INSERT_SESSION,
-        p_id=db.new_id(ids.OPERATOR_SESSION),
-        p_operator_id=operator.id,
-        p_digest=vault.digest(secret),
-        p_method=method,
-        p_address=call.origin.address,
-        p_user_agent=call.origin.user_agent[:300],
-        p_create_time=at,
-        p_last_use_time=at,
-        p_expire_time=at + SESSION_LIFE,
-    )
-    return secret
+async def any_there(db: Session) -> bool:
+    """Whether there is any operator."""
+    return await db.fetch_one(_ANY) is not None
 
 
-async def find_session(db: Session, secret: str) -> OperatorSession | None:
-    """Return the live session that has this secret."""
-    row = await db.fetch_one(_FIND_SESSION, p_digest=vault.digest(secret), p_now=now())
-    if row is None:
-        return None
-    return OperatorSession(
-        row["session_id"],
-        Operator.from_row(row),
-        row["method"],
-        row["session_create_time"],
-        row["expire_time"],
-    )
+async def list_all(db: Session) -> list[Operator]:
+    """Return all operators, the oldest first."""
+    return [Operator.from_row(row) for row in await db.fetch_all(_LIST)]
+
+
+async def find_by_email(db: Session, email: str) -> Operator | None:
+    """Return the operator with an address: there is one at most."""
+    key = email_addresses.key(email)
+    known = (one for one in await list_all(db) if one.email)
+    return next((one for one in known if email_addresses.key(one.email) == key), None)
 
 
 async def get(db: Session, operator_id: str) -> Operator:
@@ -143,6 +198,162 @@ async def get(db: Session, operator_id: str) -> Operator:
     return Operator.from_row(row)
 
 
+async def invite(call: Call, *, email: str, name: str, role: str) -> tuple[Operator, str]:
+    """Make an operator; return it, and the token of the link by which they come in.
+
+    Raises:
+        errors.InvalidArgument: a field cannot be, or there are as many as there may be.
+        errors.Duplicate: an operator has this address.
+
+    """
+    at = now()
+    made = Operator(
+        call.db.new_id(ids.OPERATOR),
+        _checked_name(name),
+        email_addresses.checked(email, "operator.email") if email else "",
+        _checked_role(role),
+        None,
+        at,
+        at,
+        None,
+    )
+    async with call.db.transaction() as db:
+        await db.serialize("operators")
+        there = await list_all(db)
+        if len(there) >= MOST:
+            raise errors.InvalidArgument.field(
+                "operator", "max_items", f"there may be at most {MOST} operators: delete one"
+            )
+        _check_unique(there, made)
+        await db.fetch_all(_INSERT, **prefixed(row_of(made, operators)))
+        await db.record(call.event("operator.created", after=made.shown()))
+        token = await make_link(replace(call, db=db), operator_id=made.id)
+    return made, token
+
+
+async def new_link(call: Call, operator_id: str) -> str:
+    """Return the token of a link that lets an operator in; earlier ones end.
+
+    Raises:
+        errors.NotFound: there is no such operator.
+
+    """
+    await get(call.db, operator_id)
+    return await make_link(call, operator_id=operator_id)
+
+
+async def update(
+    call: Call,
+    operator_id: str,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+    role: str | None = None,
+) -> Operator:
+    """Change an operator; None leaves a field as it is. Another role holds from the next request.
+
+    Raises:
+        errors.NotFound: there is no such operator.
+        errors.InvalidArgument: a field cannot be.
+        errors.Duplicate: another operator has this address.
+        LastOwner: there is no other owner that has signed in.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize("operators")
+        before = await get(db, operator_id)
+        after = replace(
+            before,
+            name=before.name if name is None else _checked_name(name),
+            email=before.email
+            if email is None
+            else email and email_addresses.checked(email, "operator.email"),
+            role=before.role if role is None else _checked_role(role),
+            update_time=now(),
+        )
+        if email_addresses.key(after.email) != email_addresses.key(before.email):
+            _check_unique(await list_all(db), after)
+            # Their provider knows them by the address, until they have signed in by it.
+            after = replace(after, subject=None)
+        if before.role == OWNER and after.role != OWNER:
+            await _check_not_last(db, before)
+        if replace(after, update_time=before.update_time) == before:
+            return before
+        await _change(call, db, before, after)
+    return after
+
+
+async def remove(call: Call, operator_id: str) -> None:
+    """Delete an operator: their sessions, passkeys and links are gone at once.
+
+    Raises:
+        errors.NotFound: there is no such operator.
+        LastOwner: there is no other owner that has signed in.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize("operators")
+        before = await get(db, operator_id)
+        if before.role == OWNER:
+            await _check_not_last(db, before)
+        await db.apply(
+            _DELETE, call.event("operator.deleted", before=before.shown()), p_id=before.id
+        )
+
+
+async def prune(db: Session) -> bool:
+    """Forget some links that are over; return whether there may be more."""
+    return len(await db.fetch_all(_PRUNE_LINKS, p_before=now())) == pruning.AT_ONCE
+
+
 def caller(operator: Operator) -> Caller:
     """Return an operator as the caller of what the console asks of the API."""
-    return Caller(Kind.OPERATOR, operator.id, reads_only=operator.role == READER)
+    return Caller(
+        Kind.OPERATOR,
+        operator.id,
+        reads_only=operator.role == READER,
+        owns=operator.role == OWNER,
+    )
+
+
+async def _change(call: Call, db: Session, before: Operator, after: Operator) -> None:
+    event = call.event("operator.updated", before=before.shown(), after=after.shown())
+    await db.apply(
+        _UPDATE,
+        event,
+        p_id=after.id,
+        p_name=after.name,
+        p_email=after.email,
+        p_role=after.role,
+        p_subject=after.subject,
+        p_update_time=after.update_time,
+    )
+
+
+async def _check_not_last(db: Session, operator: Operator) -> None:
+    others = await db.fetch_one(_OTHER_OWNERS, p_id=operator.id)
+    if operator.last_sign_in_time is not None and not (others and others["n"]):
+        raise LastOwner
+
+
+def _check_unique(there: list[Operator], operator: Operator) -> None:
+    key = email_addresses.key(operator.email)
+    if key and any(email_addresses.key(o.email) == key for o in there if o.id != operator.id):
+        raise errors.Duplicate("operator.email", operator.email)
+
+
+def _checked_role(role: str) -> str:
+    if role not in ROLES:
+        raise errors.InvalidArgument.field(
+            "operator.role", "in", f"must be {OWNER}, {OPERATOR} or {READER}"
+        )
+    return role
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if len(name) > NAME_MAX or not name.isprintable():
+        raise errors.InvalidArgument.field(
+            "operator.name", "string.pattern", f"must be up to {NAME_MAX} characters in one line"
+        )
+    return name

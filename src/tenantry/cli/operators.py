@@ -1,0 +1,79 @@
+"""`tenantry operators`: the people who enter the console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tenantry.cli import running
+from tenantry.settings import load
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.identity.operators.model import Operator
+
+app = typer.Typer(no_args_is_help=True, help="Operators: who may enter the console.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def link(
+    *,
+    email: Annotated[
+        str, typer.Option(help="Their address; the operator that has it is let back in.")
+    ] = "",
+    name: Annotated[str, typer.Option(help="Their name; without it, it is asked for.")] = "",
+    role: Annotated[str, typer.Option(help="OWNER, OPERATOR or READER, of a new one.")] = "OWNER",
+    as_json: AsJson = False,
+) -> None:
+    """Print a link that makes an operator, or lets one back in without a passkey.
+
+    It works once, for 30 minutes, for anybody that opens it: send it to that person alone.
+    """
+    settings = load()
+    if not settings.console:
+        running.fail("the console is switched off: TENANTRY_CONSOLE is false")
+
+    async def work(call: Call) -> str:
+        from tenantry.identity.operators import service
+
+        return await service.link_for(call, email=email, name=name, role=role.upper())
+
+    token = running.with_call(work)
+    from tenantry.identity.operators.service import link_address
+
+    address = link_address(settings.public_url, token)
+    if as_json:
+        running.print_json({"link": address})
+        return
+    running.say(address)
+    running.remark("It works once, for 30 minutes.")
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List all operators, their roles, and when they last signed in."""
+
+    async def work(call: Call) -> list[Operator]:
+        from tenantry.identity.operators import service
+
+        return await service.list_all(call.db)
+
+    found = running.with_call(work)
+    if as_json:
+        running.print_json(
+            [
+                {**one.shown(), "last_sign_in_time": running.moment(one.last_sign_in_time)}
+                for one in found
+            ]
+        )
+        return
+    running.print_table(
+        ["Operator", "Name", "E-mail", "Role", "Signed in"],
+        [
+            (one.id, one.name, one.email, one.role, running.moment(one.last_sign_in_time) or "")
+            for one in found
+        ],
+    )
