@@ -256,7 +256,7 @@ async def test_a_field_that_is_not_listed_is_refused_over_every_wire(wires, admi
                 continue
             request = spelled(path, value)
             for field in method.input.desc().fields:
-                if field.name in {"id", "organization_id", "org_id"}:
+                if field.name in {"id", "organization_id", "org_id", "connection_id"}:
                     request.setdefault(field.name, organization_id)
             api = Api(wire).sending(**({"cookie": cookies[kind]} if cookies[kind] else {}))
             with refused("PERMISSION_DENIED", path, says=f"^{path}: "):

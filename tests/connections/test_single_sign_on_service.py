@@ -14,6 +14,7 @@ async def test_settings_are_those_of_the_type(api, connections, make):
     answer = await api.single_sign_on.get_connection_settings(connection_id=oidc["id"])
     assert answer["settings"] == {
         "group_roles": {"roles": {}},
+        "attribute_mapping": {"attributes": {}},
         "end_session_uri": "",
         "login_uri": "",
         "private_key_jwt": False,
@@ -31,6 +32,7 @@ async def test_settings_are_those_of_the_type(api, connections, make):
         "group_roles": {"roles": {"Engineering": role}},
         "allow_idp_initiated_login": True,
         "accept_sha1": True,
+        "attribute_mapping": {"attributes": {}},
         "fault": "",
     }
     assert answer["settings"] == changed
@@ -44,6 +46,22 @@ async def test_settings_are_those_of_the_type(api, connections, make):
         connection_id=saml["id"], settings={"group_roles": {}}
     )
     assert answer["settings"]["group_roles"] == {"roles": {}}
+
+
+async def test_a_mapping_of_attributes_can_be_taken_away(api, connections):
+    made = await connections.make()
+    await connections.update(made, attribute_mapping={"email": "user.mail"})
+
+    async def say(**attributes: str):
+        answer = await api.single_sign_on.update_connection_settings(
+            connection_id=made["id"], settings={"attribute_mapping": {"attributes": attributes}}
+        )
+        said = answer["settings"]["attribute_mapping"]["attributes"]
+        assert said == (await connections.get(made)).get("attribute_mapping", {})
+        return said
+
+    assert await say(email="mail", given_name="first") == {"email": "mail", "given_name": "first"}
+    assert await say() == {}
 
 
 async def test_groups_give_roles_that_are_there(api, connections, make):
@@ -161,7 +179,7 @@ async def test_the_next_key_pair_of_ours_is_made_once(api, make, organization):
         await api.environments.generate_new_saml_certificate(id="env_1")
 
 
-async def test_a_portal_reads_what_providers_say_and_sets_nothing_further(
+async def test_a_portal_reads_what_providers_say_and_sets_what_is_its_own(
     api, make, http, organization, connections
 ):
     made = await connections.make()
@@ -169,7 +187,17 @@ async def test_a_portal_reads_what_providers_say_and_sets_nothing_further(
     portal = api.sending(authorization=(), cookie=cookie)
     answer = await portal.single_sign_on.read_certificate(certificate=certificate("idp"))
     assert answer["certificate"]["subject"] == "CN=idp"
-    with refused("PERMISSION_DENIED"):
-        await portal.single_sign_on.update_connection_settings(
-            connection_id=made["id"], settings={}
-        )
+    given = {"attribute_mapping": {"attributes": {"email": "mail"}}}
+    answer = await portal.single_sign_on.update_connection_settings(
+        connection_id=made["id"], settings=given
+    )
+    assert answer["settings"]["attribute_mapping"] == given["attribute_mapping"]
+    for name, value in (
+        ("group_roles", {"roles": {"Staff": "admin"}}),
+        ("login_uri", "https://app.example.com/login"),
+        ("private_key_jwt", True),
+    ):
+        with refused("PERMISSION_DENIED", f"settings.{name}"):
+            await portal.single_sign_on.update_connection_settings(
+                connection_id=made["id"], settings={name: value}
+            )

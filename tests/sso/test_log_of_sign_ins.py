@@ -69,6 +69,47 @@ async def test_an_organization_s_admin_sees_its_own_alone(place, application, vi
             await place.api.sign_ins.get_sign_in(auth_request_id=unknown)
 
 
+async def test_an_organization_sees_how_its_connections_fare(place, application, visitor):
+    organization_id, domain = await organization_of(place, "ann")
+    conn = await saml_connection(place, members={"organization_id": organization_id})
+    other_id, _ = await organization_of(place)
+    signs_in = place.api.sign_ins
+
+    async def state():
+        answer = await signs_in.list_last_sign_ins(organization_id=organization_id)
+        (one,) = answer["last_sign_ins"]
+        assert one["connection_id"] == conn.id
+        return one
+
+    assert not {"last_sign_in_time", "last_failure_time", "last_error"} & (await state()).keys()
+    request = asked(await go(visitor, application, connection_id=conn.id))
+    bent = provider(place, conn, request).but(audience="https://other.test")
+    await arrive(place, visitor, await post(visitor, conn, bent, request.relay_state))
+    failed = await state()
+    assert "https://other.test" in failed["last_error"]["error_description"]
+    assert failed["last_error"]["remedy"]
+    (listed,) = (await signs_in.list_failed_sign_ins(connection_id=conn.id))["sign_ins"]
+    assert listed["error"] == failed["last_error"]
+    for of, status in ((organization_id, 200), (other_id, 404)):
+        cookie = {"cookie": await place.make.portal_session(visitor.http, of)}
+        for path in (
+            f"organizations/{organization_id}/last-sign-ins",
+            f"connections/{conn.id}/failed-sign-ins",
+            f"connections/{conn.id}/test-requests",
+        ):
+            answer = await visitor.http.get(f"/api/v1/{path}", headers=cookie)
+            assert answer.status_code == status, path
+    request = asked(await go(visitor, application, connection_id=conn.id))
+    sent = attribute("email", f"ann@{domain}")
+    good = provider(place, conn, request, "both signed").but(attributes=sent)
+    assert answered(
+        await arrive(place, visitor, await post(visitor, conn, good, request.relay_state))
+    )["code"]
+    worked = await state()
+    assert worked["last_sign_in_time"] > worked["last_failure_time"]
+    assert "last_error" not in worked
+
+
 async def test_saml(place, application, visitor):
     organization_id, domain = await organization_of(place, "ann")
     conn = await saml_connection(place, members={"organization_id": organization_id})

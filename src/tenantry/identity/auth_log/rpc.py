@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb as pb
 from tenantry.gen.tenantry.v1 import sign_ins_pb as own_pb
-from tenantry.identity.auth_log import service, sign_ins
+from tenantry.identity.auth_log import last_sign_ins, service, sign_ins
 from tenantry.identity.connections import service as connections
 from tenantry.times import microseconds, timestamp
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tenantry.call import Call
+    from tenantry.identity.auth_log.last_sign_ins import LastSignIns
     from tenantry.identity.auth_log.sign_ins import SignIn
+    from tenantry.identity.connections.guides.explanations import Said
     from tenantry.identity.connections.model import Connection
 
 
@@ -56,6 +58,18 @@ class SignInService:
         found = await sign_ins.find(call, request.auth_request_id)
         return own_pb.GetSignInResponse(sign_in=_sign_in(found))
 
+    async def list_failed_sign_ins(
+        self, request: own_pb.ListFailedSignInsRequest, call: Call
+    ) -> own_pb.ListFailedSignInsResponse:
+        found = await sign_ins.failed(call, request.connection_id)
+        return own_pb.ListFailedSignInsResponse(sign_ins=[_sign_in(one) for one in found])
+
+    async def list_last_sign_ins(
+        self, request: own_pb.ListLastSignInsRequest, call: Call
+    ) -> own_pb.ListLastSignInsResponse:
+        found = await last_sign_ins.of_organization(call, request.organization_id)
+        return own_pb.ListLastSignInsResponse(last_sign_ins=[_last(one) for one in found])
+
 
 def _sign_in(found: SignIn) -> own_pb.SignIn:
     evidence = own_pb.SignInEvidence()
@@ -79,12 +93,26 @@ def _sign_in(found: SignIn) -> own_pb.SignIn:
         evidence=evidence if found.evidence else None,
     )
     if found.said is not None:
-        message.error = own_pb.SignInError(
-            error=found.said.error,
-            error_description=found.said.description,
-            meaning=found.said.means,
-            remedy=found.said.remedy,
-        )
+        message.error = _error(found.said)
+    return message
+
+
+def _error(said: Said) -> own_pb.SignInError:
+    return own_pb.SignInError(
+        error=said.error,
+        error_description=said.description,
+        meaning=said.means,
+        remedy=said.remedy,
+    )
+
+
+def _last(found: LastSignIns) -> own_pb.LastSignIns:
+    message = own_pb.LastSignIns(connection_id=found.connection_id, fault=found.fault)
+    for name in ("last_sign_in_time", "last_failure_time", "certificates_expire_time"):
+        if time := getattr(found, name):
+            setattr(message, name, timestamp(time))
+    if found.said is not None:
+        message.last_error = _error(found.said)
     return message
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Text, bindparam, literal_column, select
 from tenantry import email_addresses, errors, ids
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
+from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import connections
 from tenantry.identity.sign_in.model import FAILED, Facts, auth_requests
@@ -73,6 +74,17 @@ async def find(call: Call, request_id: str) -> SignIn:
     if row is None or organization_id not in {None, row["organization_id"]}:
         raise errors.NotFound("auth request")
     return _sign_in(row, explanations.ENGLISH)
+
+
+async def failed(call: Call, connection_id: str) -> list[SignIn]:
+    """Return the newest by a connection that failed, up to 20.
+
+    Raises:
+        errors.NotFound: there is no such connection that this caller may see.
+
+    """
+    found = await registry.get_any(call, connection_id)
+    return await newest(call.db, limit=20, connection_id=found.id)
 
 
 async def newest(

@@ -625,6 +625,8 @@ class SingleSignOnService:
         members: dict[str, Any] = {name: getattr(given, name) for name in _given_of(given)}
         if given.group_roles is not None:
             members["group_roles"] = dict(given.group_roles.roles)
+        if given.attribute_mapping is not None:
+            members["attribute_mapping"] = dict(given.attribute_mapping.attributes)
         after = await further.change(call, self._ground, request.connection_id, members)
         call.tag(after.revision)
         return own_pb.UpdateConnectionSettingsResponse(settings=_further(after))
@@ -662,6 +664,25 @@ class SingleSignOnService:
     ) -> own_pb.ReadCertificateResponse:
         facts = descriptions.certificate(request.certificate)
         return own_pb.ReadCertificateResponse(certificate=_details(facts))
+
+    async def list_connection_tests(
+        self, request: own_pb.ListConnectionTestsRequest, call: Call
+    ) -> own_pb.ListConnectionTestsResponse:
+        found = await registry.get_any(call, request.connection_id)
+        return own_pb.ListConnectionTestsResponse(
+            tests=[
+                own_pb.ConnectionTest(
+                    id=one.id,
+                    status=one.status,
+                    create_time=timestamp(one.create_time),
+                    email=one.email,
+                    error=one.error,
+                    error_description=one.error_description,
+                    error_details=one.error_details,
+                )
+                for one in await tests.newest(call.db, found.id)
+            ]
+        )
 
 
 class ConnectionStateService:
@@ -705,15 +726,20 @@ def _state(found: states.State) -> states_pb.ConnectionState:
     return message
 
 
+_MAPS = {"group_roles", "attribute_mapping"}
+
+
 def _given_of(given: own_pb.ConnectionSettings) -> list[str]:
     """Return the names of the scalars that are present."""
-    return [one.name for one in given if one.name != "group_roles" and one in given]
+    return [one.name for one in given if one.name not in _MAPS and one in given]
 
 
 def _further(connection: Connection) -> own_pb.ConnectionSettings:
     found = further.shown(connection)
-    roles = found.pop("group_roles", None)
+    roles, mapping = (found.pop(name, None) for name in ("group_roles", "attribute_mapping"))
     message = own_pb.ConnectionSettings(**found)
+    if mapping is not None:
+        message.attribute_mapping = own_pb.AttributeMapping(attributes=dict(mapping))
     if roles is not None:
         message.group_roles = own_pb.GroupRoles(roles=dict(roles))
     return message

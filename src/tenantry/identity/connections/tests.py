@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Text, bindparam, insert, literal_column, select, update
 
 from tenantry import errors, ids
 from tenantry.db import pruning
@@ -56,6 +56,16 @@ _END = Statement(
     )
     .returning(_t.id)
 )
+_NEWEST = Statement(
+    select(connection_tests)
+    .where(
+        _t.connection_id == bindparam("p_connection_id", type_=Text),
+        _t.status != literal_column(f"'{PENDING}'"),
+        _t.expire_time > bindparam("p_now", type_=BigInteger),
+    )
+    .order_by(_t.id.desc())
+    .limit(literal_column("20"))
+)
 _PRUNE = pruning.prune(_t.expire_time)
 
 
@@ -77,6 +87,19 @@ class Result:
     error: str | None
     error_description: str | None
     error_details: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A test as a list shows it: whose address came, or why it failed; "" for nothing."""
+
+    id: str
+    status: str
+    create_time: int  # microseconds since 1970, UTC
+    email: str
+    error: str
+    error_description: str
+    error_details: str
 
 
 async def begin(db: Session, connection_id: str) -> str:
@@ -147,6 +170,25 @@ async def find(db: Session, test_id: str) -> Result | None:
     names = Result.__dataclass_fields__.keys() - {"user_info"}
     user_info = None if row["user_info"] is None else from_json(row["user_info"])
     return Result(**{name: row[name] for name in names}, user_info=user_info)
+
+
+async def newest(db: Session, connection_id: str) -> list[Ended]:
+    """Return the tests of a connection that ended within the last hour, the newest of 20 first."""
+    rows = await db.fetch_all(_NEWEST, p_connection_id=connection_id, p_now=now())
+    return [_ended(row) for row in rows]
+
+
+def _ended(row: Row) -> Ended:
+    user_info = {} if row["user_info"] is None else from_json(row["user_info"])
+    return Ended(
+        id=row["id"],
+        status=row["status"],
+        create_time=row["create_time"],
+        email=user_info.get("email") or "",
+        error=row["error"] or "",
+        error_description=row["error_description"] or "",
+        error_details=row["error_details"] or "",
+    )
 
 
 async def prune(db: Session) -> bool:

@@ -61,6 +61,13 @@ Index(
     postgresql_where=UNPROVED,
     sqlite_where=UNPROVED,
 )
+_by_a_connection = _a.connection_id.is_not(None)
+Index(
+    "ix_auth_requests__connection_id_status_id",
+    *(_a.connection_id, _a.status, _a.id),
+    postgresql_where=_by_a_connection,
+    sqlite_where=_by_a_connection,
+)
 Index("ix_auth_requests__email_key_id", _a.email_key, _a.id)
 Index("ix_auth_requests__status_id", _a.status, _a.id)
 Index("ix_auth_requests__client_id_status_id", _a.client_id, _a.status, _a.id)

@@ -453,9 +453,211 @@ class SignInEvidence(Message[_SignInEvidenceFields]):
         claims: list[str]
         scopes: list[str]
 
+_ListFailedSignInsRequestFields: TypeAlias = Literal["connection_id"]
+
+class ListFailedSignInsRequest(Message[_ListFailedSignInsRequestFields]):
+    """
+    Asks for the failed sign-ins of a connection.
+
+    ```proto
+    message tenantry.v1.ListFailedSignInsRequest
+    ```
+
+    Attributes:
+        connection_id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string connection_id = 1;
+            ```
+    """
+
+    __slots__ = ("connection_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection_id: str = "",
+        ) -> None:
+            pass
+
+        connection_id: str
+
+_ListFailedSignInsResponseFields: TypeAlias = Literal["sign_ins"]
+
+class ListFailedSignInsResponse(Message[_ListFailedSignInsResponseFields]):
+    """
+    Carries the failed sign-ins of a connection.
+
+    ```proto
+    message tenantry.v1.ListFailedSignInsResponse
+    ```
+
+    Attributes:
+        sign_ins:
+            The sign-ins, the newest first.
+
+            ```proto
+            repeated tenantry.v1.SignIn sign_ins = 1;
+            ```
+    """
+
+    __slots__ = ("sign_ins",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            sign_ins: list[SignIn] | None = None,
+        ) -> None:
+            pass
+
+        sign_ins: list[SignIn]
+
+_ListLastSignInsRequestFields: TypeAlias = Literal["organization_id"]
+
+class ListLastSignInsRequest(Message[_ListLastSignInsRequestFields]):
+    """
+    Asks for the last sign-ins by the connections of an organization.
+
+    ```proto
+    message tenantry.v1.ListLastSignInsRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization, `org_` followed by digits.
+
+            ```proto
+            string organization_id = 1;
+            ```
+    """
+
+    __slots__ = ("organization_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+        ) -> None:
+            pass
+
+        organization_id: str
+
+_ListLastSignInsResponseFields: TypeAlias = Literal["last_sign_ins"]
+
+class ListLastSignInsResponse(Message[_ListLastSignInsResponseFields]):
+    """
+    Carries the last sign-ins by the connections of an organization.
+
+    ```proto
+    message tenantry.v1.ListLastSignInsResponse
+    ```
+
+    Attributes:
+        last_sign_ins:
+            One for each connection, the oldest first.
+
+            ```proto
+            repeated tenantry.v1.LastSignIns last_sign_ins = 1;
+            ```
+    """
+
+    __slots__ = ("last_sign_ins",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            last_sign_ins: list[LastSignIns] | None = None,
+        ) -> None:
+            pass
+
+        last_sign_ins: list[LastSignIns]
+
+_LastSignInsFields: TypeAlias = Literal["connection_id", "last_sign_in_time", "last_failure_time", "last_error", "certificates_expire_time", "fault"]
+
+class LastSignIns(Message[_LastSignInsFields]):
+    """
+    The last sign-ins by a connection, and what may keep the next from working.
+
+    ```proto
+    message tenantry.v1.LastSignIns
+    ```
+
+    Attributes:
+        connection_id:
+            Id of the connection, `conn_` followed by digits.
+
+            ```proto
+            string connection_id = 1;
+            ```
+        last_sign_in_time:
+            When the last sign-in by it began that worked; absent where none has.
+
+            ```proto
+            optional google.protobuf.Timestamp last_sign_in_time = 2;
+            ```
+        last_failure_time:
+            When the last one began that failed; absent where none has.
+
+            ```proto
+            optional google.protobuf.Timestamp last_failure_time = 3;
+            ```
+        last_error:
+            Why that failed; absent where it is older than the last one that worked.
+
+            ```proto
+            optional tenantry.v1.SignInError last_error = 4;
+            ```
+        certificates_expire_time:
+            When the last of the provider's certificates expires; absent where it has
+            none.
+
+            ```proto
+            optional google.protobuf.Timestamp certificates_expire_time = 5;
+            ```
+        fault:
+            Why the provider's own description was not taken, as a sentence; empty where
+            all is well.
+
+            ```proto
+            string fault = 6;
+            ```
+    """
+
+    __slots__ = ("connection_id", "last_sign_in_time", "last_failure_time", "last_error", "certificates_expire_time", "fault")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            connection_id: str = "",
+            last_sign_in_time: Timestamp | None = None,
+            last_failure_time: Timestamp | None = None,
+            last_error: SignInError | None = None,
+            certificates_expire_time: Timestamp | None = None,
+            fault: str = "",
+        ) -> None:
+            pass
+
+        connection_id: str
+        last_sign_in_time: Timestamp | None
+        last_failure_time: Timestamp | None
+        last_error: SignInError | None
+        certificates_expire_time: Timestamp | None
+        fault: str
+
 
 _DESC = file_desc(
-    b'\n\x1atenantry/v1/sign_ins.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bbuf/validate/validate.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"E\n\x10GetSignInRequest\x121\n\x0fauth_request_id\x18\x01 \x01(\tR\rauthRequestIdB\t\xbaH\x06r\x04\x10\x01\x18 "A\n\x11GetSignInResponse\x12,\n\x07sign_in\x18\x01 \x01(\x0b2\x13.tenantry.v1.SignInR\x06signIn"\xaa\x04\n\x06SignIn\x12&\n\x0fauth_request_id\x18\x01 \x01(\tR\rauthRequestId\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ttimestamp\x12\x16\n\x06status\x18\x03 \x01(\tR\x06status\x12\x14\n\x05email\x18\x04 \x01(\tR\x05email\x12\x17\n\x07user_id\x18\x05 \x01(\tR\x06userId\x12\'\n\x0forganization_id\x18\x06 \x01(\tR\x0eorganizationId\x12#\n\rconnection_id\x18\x07 \x01(\tR\x0cconnectionId\x12\'\n\x0fconnection_type\x18\x08 \x01(\tR\x0econnectionType\x12/\n\x13connection_provider\x18\t \x01(\tR\x12connectionProvider\x12\x1b\n\tclient_id\x18\n \x01(\tR\x08clientId\x12\x1a\n\x08workflow\x18\x0b \x01(\tR\x08workflow\x12.\n\x05error\x18\x0c \x01(\x0b2\x18.tenantry.v1.SignInErrorR\x05error\x12-\n\x05steps\x18\r \x03(\x0b2\x17.tenantry.v1.SignInStepR\x05steps\x127\n\x08evidence\x18\x0e \x01(\x0b2\x1b.tenantry.v1.SignInEvidenceR\x08evidence"\x82\x01\n\x0bSignInError\x12\x14\n\x05error\x18\x01 \x01(\tR\x05error\x12+\n\x11error_description\x18\x02 \x01(\tR\x10errorDescription\x12\x18\n\x07meaning\x18\x03 \x01(\tR\x07meaning\x12\x16\n\x06remedy\x18\x04 \x01(\tR\x06remedy"F\n\nSignInStep\x12\x14\n\x05state\x18\x01 \x01(\tR\x05state\x12"\n\x0cmilliseconds\x18\x02 \x01(\x04R\x0cmilliseconds"\x9d\x03\n\x0eSignInEvidence\x12\x16\n\x06issuer\x18\x01 \x01(\tR\x06issuer\x12 \n\x0bdestination\x18\x02 \x01(\tR\x0bdestination\x12\x1a\n\x08audience\x18\x03 \x03(\tR\x08audience\x12\x1c\n\trecipient\x18\x04 \x03(\tR\trecipient\x12\x1e\n\nsignatures\x18\x05 \x03(\tR\nsignatures\x12$\n\x0ename_id_format\x18\x06 \x01(\tR\x0cnameIdFormat\x12\x16\n\x06issued\x18\x07 \x01(\tR\x06issued\x12\x1d\n\nnot_before\x18\x08 \x01(\tR\tnotBefore\x12%\n\x0fnot_on_or_after\x18\t \x01(\tR\x0cnotOnOrAfter\x12#\n\rauthn_instant\x18\n \x01(\tR\x0cauthnInstant\x12\x1e\n\nattributes\x18\x0b \x03(\tR\nattributes\x12\x16\n\x06claims\x18\x0c \x03(\tR\x06claims\x12\x16\n\x06scopes\x18\r \x03(\tR\x06scopes2\xd3\x01\n\rSignInService\x12\xc1\x01\n\tGetSignIn\x12\x1d.tenantry.v1.GetSignInRequest\x1a\x1e.tenantry.v1.GetSignInResponse"u\x82\xd3\xe4\x93\x028\x126/api/v1/logs/authentication/requests/{auth_request_id}\x82\xb5\x18\x1c\n\x0eauth_logs:read\n\x08sso:read\x18d\xc2\xf3\x18\x13J\x11\n\x0fauth_request_idb\x06proto3',
+    b'\n\x1atenantry/v1/sign_ins.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bbuf/validate/validate.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"E\n\x10GetSignInRequest\x121\n\x0fauth_request_id\x18\x01 \x01(\tR\rauthRequestIdB\t\xbaH\x06r\x04\x10\x01\x18 "A\n\x11GetSignInResponse\x12,\n\x07sign_in\x18\x01 \x01(\x0b2\x13.tenantry.v1.SignInR\x06signIn"\xaa\x04\n\x06SignIn\x12&\n\x0fauth_request_id\x18\x01 \x01(\tR\rauthRequestId\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ttimestamp\x12\x16\n\x06status\x18\x03 \x01(\tR\x06status\x12\x14\n\x05email\x18\x04 \x01(\tR\x05email\x12\x17\n\x07user_id\x18\x05 \x01(\tR\x06userId\x12\'\n\x0forganization_id\x18\x06 \x01(\tR\x0eorganizationId\x12#\n\rconnection_id\x18\x07 \x01(\tR\x0cconnectionId\x12\'\n\x0fconnection_type\x18\x08 \x01(\tR\x0econnectionType\x12/\n\x13connection_provider\x18\t \x01(\tR\x12connectionProvider\x12\x1b\n\tclient_id\x18\n \x01(\tR\x08clientId\x12\x1a\n\x08workflow\x18\x0b \x01(\tR\x08workflow\x12.\n\x05error\x18\x0c \x01(\x0b2\x18.tenantry.v1.SignInErrorR\x05error\x12-\n\x05steps\x18\r \x03(\x0b2\x17.tenantry.v1.SignInStepR\x05steps\x127\n\x08evidence\x18\x0e \x01(\x0b2\x1b.tenantry.v1.SignInEvidenceR\x08evidence"\x82\x01\n\x0bSignInError\x12\x14\n\x05error\x18\x01 \x01(\tR\x05error\x12+\n\x11error_description\x18\x02 \x01(\tR\x10errorDescription\x12\x18\n\x07meaning\x18\x03 \x01(\tR\x07meaning\x12\x16\n\x06remedy\x18\x04 \x01(\tR\x06remedy"F\n\nSignInStep\x12\x14\n\x05state\x18\x01 \x01(\tR\x05state\x12"\n\x0cmilliseconds\x18\x02 \x01(\x04R\x0cmilliseconds"\x9d\x03\n\x0eSignInEvidence\x12\x16\n\x06issuer\x18\x01 \x01(\tR\x06issuer\x12 \n\x0bdestination\x18\x02 \x01(\tR\x0bdestination\x12\x1a\n\x08audience\x18\x03 \x03(\tR\x08audience\x12\x1c\n\trecipient\x18\x04 \x03(\tR\trecipient\x12\x1e\n\nsignatures\x18\x05 \x03(\tR\nsignatures\x12$\n\x0ename_id_format\x18\x06 \x01(\tR\x0cnameIdFormat\x12\x16\n\x06issued\x18\x07 \x01(\tR\x06issued\x12\x1d\n\nnot_before\x18\x08 \x01(\tR\tnotBefore\x12%\n\x0fnot_on_or_after\x18\t \x01(\tR\x0cnotOnOrAfter\x12#\n\rauthn_instant\x18\n \x01(\tR\x0cauthnInstant\x12\x1e\n\nattributes\x18\x0b \x03(\tR\nattributes\x12\x16\n\x06claims\x18\x0c \x03(\tR\x06claims\x12\x16\n\x06scopes\x18\r \x03(\tR\x06scopes"J\n\x18ListFailedSignInsRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 "K\n\x19ListFailedSignInsResponse\x12.\n\x08sign_ins\x18\x01 \x03(\x0b2\x13.tenantry.v1.SignInR\x07signIns"L\n\x16ListLastSignInsRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 "W\n\x17ListLastSignInsResponse\x12<\n\rlast_sign_ins\x18\x01 \x03(\x0b2\x18.tenantry.v1.LastSignInsR\x0blastSignIns"\xe6\x02\n\x0bLastSignIns\x12#\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionId\x12E\n\x11last_sign_in_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0elastSignInTime\x12F\n\x11last_failure_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0flastFailureTime\x127\n\nlast_error\x18\x04 \x01(\x0b2\x18.tenantry.v1.SignInErrorR\tlastError\x12T\n\x18certificates_expire_time\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\x16certificatesExpireTime\x12\x14\n\x05fault\x18\x06 \x01(\tR\x05fault2\xa9\x05\n\rSignInService\x12\xc1\x01\n\tGetSignIn\x12\x1d.tenantry.v1.GetSignInRequest\x1a\x1e.tenantry.v1.GetSignInResponse"u\x82\xd3\xe4\x93\x028\x126/api/v1/logs/authentication/requests/{auth_request_id}\x82\xb5\x18\x1c\n\x0eauth_logs:read\n\x08sso:read\x18d\xc2\xf3\x18\x13J\x11\n\x0fauth_request_id\x12\xe8\x01\n\x11ListFailedSignIns\x12%.tenantry.v1.ListFailedSignInsRequest\x1a&.tenantry.v1.ListFailedSignInsResponse"\x83\x01\x82\xd3\xe4\x93\x025\x123/api/v1/connections/{connection_id}/failed-sign-ins\x82\xb5\x18\x1e\n\x10connections_read\n\x08sso:read\x18t\xc2\xf3\x18"B\x0f\n\rconnection_idJ\x0f\n\rconnection_id\x12\xe8\x01\n\x0fListLastSignIns\x12#.tenantry.v1.ListLastSignInsRequest\x1a$.tenantry.v1.ListLastSignInsResponse"\x89\x01\x82\xd3\xe4\x93\x027\x125/api/v1/organizations/{organization_id}/last-sign-ins\x82\xb5\x18\x1e\n\x10connections_read\n\x08sso:read\x18t\xc2\xf3\x18&B\x11\n\x0forganization_idJ\x11\n\x0forganization_idb\x06proto3',
     [
         annotations_pb.desc(),
         timestamp_pb.desc(),
@@ -470,6 +672,11 @@ _DESC = file_desc(
         "SignInError": SignInError,
         "SignInStep": SignInStep,
         "SignInEvidence": SignInEvidence,
+        "ListFailedSignInsRequest": ListFailedSignInsRequest,
+        "ListFailedSignInsResponse": ListFailedSignInsResponse,
+        "ListLastSignInsRequest": ListLastSignInsRequest,
+        "ListLastSignInsResponse": ListLastSignInsResponse,
+        "LastSignIns": LastSignIns,
     },
 )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # The types that each is for.
 _TYPES: dict[str, tuple[str, ...]] = {
     "group_roles": (OIDC, SAML),
+    "attribute_mapping": (OIDC, SAML, OAUTH),
     "allow_idp_initiated_login": (SAML,),
     "accept_sha1": (SAML,),
     "end_session_uri": (OIDC,),
@@ -39,7 +40,10 @@ def shown(connection: Connection) -> dict[str, Any]:
     if kind is None:
         return {}
     settings = kind.stored(connection.settings)
-    found: dict[str, Any] = {"fault": settings.fault}
+    found: dict[str, Any] = {
+        "fault": settings.fault,
+        "attribute_mapping": connection.attribute_mapping,
+    }
     if connection.type in _TYPES["group_roles"]:
         found["group_roles"] = settings.group_roles or {}
     for name in ("allow_idp_initiated_login", "accept_sha1", "end_session_uri", "login_uri"):
@@ -73,16 +77,19 @@ async def change(
         before = changing.normal(
             await registry.hold(call, db, found.organization_id, connection_id)
         )
-        settings = dict(before.settings)
+        settings, mapping = dict(before.settings), before.attribute_mapping
         for name, value in members.items():
             if name == "private_key_jwt":
                 settings["token_auth_type"] = _auth_type(settings, by_key=value)
+            elif name == "attribute_mapping":
+                mapping = value
             elif name in {"end_session_uri", "login_uri"}:
                 tls_only = not (before.debug_enabled and ground.development)
                 settings[name] = given.url(value, f"settings.{name}", tls_only=tls_only)
             else:
                 settings[name] = value or None if name == "group_roles" else value
-        after = changing.completed(db, replace(before, settings=settings), Changes(), None)
+        after = replace(before, settings=settings, attribute_mapping=mapping)
+        after = changing.completed(db, after, Changes(), None)
         if before.enabled:
             registry.check_complete(after)
         return await registry.save(call, db, before, after, "updated")
