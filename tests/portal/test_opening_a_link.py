@@ -74,7 +74,7 @@ async def test_a_preview_does_not_use_it_up(http, make):
         assert preview.status_code == 200
         assert "set-cookie" not in preview.headers
     assert (await http.options(link["location"])).status_code == 204
-    assert (await http.post(link["location"])).status_code == 405
+    assert (await http.post(link["location"])).status_code == 403
     assert (await http.get(link["location"])).status_code == 303
 
 

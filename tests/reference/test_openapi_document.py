@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 import schemathesis
@@ -84,15 +83,6 @@ def test_every_example_fits_its_schema(document, validator):
             validator(told["schema"]).validate(told["example"])
             checked += 1
     assert checked >= 50
-
-
-def test_no_example_switches_on_what_this_version_does_not_have(document):
-    text = json.dumps(document)
-    for name in ("sso", "dir_sync"):
-        assert not re.search(rf'{name}[\\"\']+, [\\"\']*enabled[\\"\']+: [Tt]rue', text)
-        assert f"features={name}" not in text
-    link = document["paths"]["/api/v1/organizations/{id}/portal_links"]["put"]
-    assert "not available in this version" in " ".join(link["description"].split())
 
 
 def test_an_answer_without_what_is_always_there_is_refused(document, validator):

@@ -87,7 +87,9 @@ def test_parameters_have_their_rules(named):
         p.member for p in named["SearchOrganization"].parameters if p.member.name == "page_size"
     ]
     assert page_size.rules == ("at most 30",)
-    features = named["GeneratePortalLink"].at("query")[-1].member
+    (features,) = [
+        p.member for p in named["GeneratePortalLink"].at("query") if p.member.name == "features"
+    ]
     assert (features.type, features.choices) == ("list of enums", ("dir_sync", "sso"))
     body = {m.name: m for m in named["CreateOrganization"].body.members}
     assert body["display_name"].required

@@ -39,10 +39,21 @@ class Opening:
         self._cookie = cookie
 
     async def open(self, request: Request) -> Response:
-        """Open a link and go on to the portal, leaving the link's address behind."""
-        if request.verb == "HEAD":
+        """Open a link and go on to the portal, leaving the link's address behind.
+
+        One to share is opened by a button: programs that look at links in mail and chats push none.
+        """
+        if request.verb == "HEAD" or _is_ahead_of_time(request):
             # A preview or a scanner: it must not use up the link.
             return Response(200, b"", dict(HEADERS))
+        link = await portal_links.find(self._door.db, request.params["token"])
+        if link is not None and link.shareable:
+            pages = self._door.portal()
+            return pages.render("opening.html", self._door.words(request))
+        return await self.enter(request)
+
+    async def enter(self, request: Request) -> Response:
+        """Open a link into a session."""
         call = Call(ANONYMOUS, self._door.db, request.request_id, origin=request.origin)
         opened = await portal_links.open_link(call, request.params["token"])
         if opened is None:
@@ -52,3 +63,8 @@ class Opening:
         response = self._door.redirect(Frame.PORTAL.value)
         response.cookies.append(self._cookie.issue(secret))
         return response
+
+
+def _is_ahead_of_time(request: Request) -> bool:
+    """Whether a browser fetches a page that nobody has asked for yet (Fetch, section 3.2.7)."""
+    return "prefetch" in request.headers.get("sec-purpose", "")

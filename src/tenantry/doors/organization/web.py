@@ -38,6 +38,7 @@ def routes(parts: Parts) -> list[Route]:
         workspace.SCRIPT.route,
         embedding.SCRIPT.route,
         Route("GET", "/magicLink/{token}", door.framed(door.page(opening.open))),
+        Route("POST", "/magicLink/{token}", door.framed(door.own(opening.enter))),
         Route("GET", Frame.PORTAL.value, door.framed(door.page(first.of_portal))),
         Route("GET", Frame.MEMBERS.value, door.page(first.of_members)),
         *(_route(door, page, frame) for page in pages(door) for frame in _frames(page)),

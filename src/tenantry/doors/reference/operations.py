@@ -74,6 +74,10 @@ _EXTRAS = {
         "boolean",
         "Do it even if it leaves other members of an organization without an administrator.",
     ),
+    "shareable": (
+        "boolean",
+        "The link opens as often as somebody opens it, for seven days, in place of once.",
+    ),
     "overlap_seconds": (
         "integer",
         "All other secrets that are in force expire after this many seconds.",

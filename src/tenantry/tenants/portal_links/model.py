@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, false
 
 from tenantry.db.rows import members
 from tenantry.db.schema import Json, metadata, time_column
@@ -24,7 +24,9 @@ portal_links = Table(
     Column("features", Json, nullable=False),
     time_column("create_time"),
     time_column("expire_time"),
-    time_column("open_time", nullable=True),
+    time_column("open_time", nullable=True),  # the first time that it was opened
+    # It opens as often as somebody wants to, until it expires.
+    Column("shareable", Boolean, nullable=False, server_default=false()),
     info=OF_ENVIRONMENT,
 )
 Index(None, portal_links.c.organization_id, portal_links.c.id)
@@ -38,20 +40,23 @@ portal_sessions = Table(
     Column("features", Json, nullable=False),
     time_column("create_time"),
     time_column("expire_time"),
+    # By the link that was opened; sessions from before 1.0 know none.
+    Column("link_id", Text),
     info=OF_ENVIRONMENT,
 )
-Index(None, portal_sessions.c.organization_id)
+Index(None, portal_sessions.c.organization_id, portal_sessions.c.link_id)
 
 
 @dataclass(frozen=True, slots=True)
 class PortalLink:
-    """One link that was not opened yet; times in microseconds since 1970, UTC."""
+    """One link; times in microseconds since 1970, UTC."""
 
     id: str
     organization_id: str
     features: tuple[str, ...]
     create_time: int
     expire_time: int
+    shareable: bool = False
 
     @classmethod
     def from_row(cls, row: Row) -> PortalLink:
@@ -65,6 +70,7 @@ class PortalLink:
             "organization_id": self.organization_id,
             "features": list(self.features),
             "expire_time": self.expire_time,
+            "shareable": self.shareable,
         }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
+from tenantry import errors
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.tenants.portal_links import service
 from tenantry.times import timestamp
@@ -28,7 +29,7 @@ class PortalLinkService:
         # Deprecated spellings of the same.
         asked += ["sso"] if request.sso else []
         asked += ["dir_sync"] if request.directory_sync else []
-        link = await service.create(call, request.id, asked)
+        link = await service.create(call, request.id, asked, shareable=_is_shareable(call))
         return pb.GeneratePortalLinkResponse(link=self._link(call, link))
 
     async def get_portal_links(
@@ -48,8 +49,16 @@ class PortalLinkService:
         return Empty()
 
     def _link(self, call: Call, link: PortalLink) -> pb.Link:
+        token = service.token(call.db, link.id, shareable=link.shareable)
         return pb.Link(
             id=link.id,
-            location=f"{self._public_url}/magicLink/{service.token(call.db, link.id)}",
+            location=f"{self._public_url}/magicLink/{token}",
             expire_time=timestamp(link.expire_time),
         )
+
+
+def _is_shareable(call: Call) -> bool:
+    given = call.extra.get("shareable", ["false"])
+    if given not in (["true"], ["false"]):
+        raise errors.InvalidArgument.field("shareable", "bool", "must be true or false, once")
+    return given == ["true"]

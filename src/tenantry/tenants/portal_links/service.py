@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from tenantry import errors, ids, vault
 from tenantry.caller import Caller, Kind
@@ -22,7 +23,7 @@ from tenantry.tenants.portal_links.model import (
     portal_links,
     portal_sessions,
 )
-from tenantry.times import now
+from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 LINK_SECONDS = 60
+SHAREABLE_SECONDS = 7 * 24 * 3600
 SESSION_SECONDS = 6 * 3600
 # The contract's enum, and names beside it that some of its samples pass.
 FEATURES = ("sso", "dir_sync", "domain_verification")
@@ -44,8 +46,9 @@ _OF_FEATURE = {
     "dir_sync": frozenset({"directories_read", "directories_write", "scim:read", "scim:write"}),
 }
 _MAC = 18  # bytes
+_SHAREABLE = "_p"  # at the end of a token
 _l, _s = portal_links.c, portal_sessions.c
-_OPENABLE = (_l.open_time.is_(None)) & (_l.expire_time > bindparam("p_now"))
+_OPENABLE = or_(_l.open_time.is_(None), _l.shareable) & (_l.expire_time > bindparam("p_now"))
 _INSERT = Statement(insert(portal_links).values(bound(portal_links)).returning(_l.id))
 _LIST = Statement(
     select(portal_links)
@@ -60,7 +63,7 @@ _DELETE = Statement(
 _OPEN = Statement(
     update(portal_links)
     .where(_l.id == bindparam("p_id"), _OPENABLE)
-    .values(open_time=bindparam("p_now"))
+    .values(open_time=func.coalesce(_l.open_time, bindparam("p_now")))
     .returning(portal_links)
 )
 _FIND = Statement(select(portal_links).where(_l.id == bindparam("p_id"), _OPENABLE))
@@ -80,6 +83,15 @@ _PRUNE_SESSIONS = Statement(
     )
     .returning(_s.id)
 )
+_END_SESSIONS = Statement(
+    delete(portal_sessions)
+    .where(
+        _s.organization_id == bindparam("p_organization_id"),
+        _s.link_id == bindparam("p_link_id"),
+    )
+    .returning(_s.id)
+)
+_ALL_IDS = Statement(select(_l.id).where(_l.organization_id == bindparam("p_organization_id")))
 _INSERT_SESSION = Statement(insert(portal_sessions).values(bound(portal_sessions)).returning(_s.id))
 _FIND_SESSION = Statement(
     select(portal_sessions).where(
@@ -88,8 +100,12 @@ _FIND_SESSION = Statement(
 )
 
 
-async def create(call: Call, organization_id: str, features: Sequence[str]) -> PortalLink:
+async def create(
+    call: Call, organization_id: str, features: Sequence[str], *, shareable: bool = False
+) -> PortalLink:
     """Make a link; without features it is for those that the organization has switched on.
+
+    It opens once, within a minute; one to share opens for a week, again and again.
 
     Raises:
         errors.NotFound: there is no such organization.
@@ -109,10 +125,13 @@ async def create(call: Call, organization_id: str, features: Sequence[str]) -> P
         organization.id,
         asked or tuple(name for name in FEATURES if organization.has_feature(name)),
         at,
-        at + LINK_SECONDS * 1_000_000,
+        at + (SHAREABLE_SECONDS if shareable else LINK_SECONDS) * SECOND,
+        shareable,
     )
     event = call.event("portal_link.created", organization_id=organization.id, after=link.shown())
-    await call.db.fetch_all(_PRUNE_LINKS, p_organization_id=organization.id, p_now=at)
+    # A link that was opened is known as long as its sessions: it ends them.
+    before = at - SESSION_SECONDS * SECOND
+    await call.db.fetch_all(_PRUNE_LINKS, p_organization_id=organization.id, p_now=before)
     await call.db.apply(
         _INSERT,
         event,
@@ -122,6 +141,7 @@ async def create(call: Call, organization_id: str, features: Sequence[str]) -> P
         p_create_time=link.create_time,
         p_expire_time=link.expire_time,
         p_open_time=None,
+        p_shareable=link.shareable,
     )
     return link
 
@@ -139,7 +159,7 @@ async def list_all(call: Call, organization_id: str) -> list[PortalLink]:
 
 
 async def remove(call: Call, organization_id: str, link_id: str) -> None:
-    """Delete one link.
+    """Delete one link, and end the sessions that it opened.
 
     Raises:
         errors.NotFound: the organization has no such link.
@@ -150,39 +170,48 @@ async def remove(call: Call, organization_id: str, link_id: str) -> None:
         if row is None:
             raise errors.NotFound("portal link")
         link = PortalLink.from_row(row)
+        await db.fetch_all(_END_SESSIONS, p_organization_id=organization_id, p_link_id=link.id)
         await db.record(
             call.event("portal_link.deleted", organization_id=organization_id, before=link.shown())
         )
 
 
 async def remove_all(call: Call, organization_id: str) -> None:
-    """Delete all links of an organization that can still be opened.
+    """Delete all links of an organization, and end the sessions that they opened.
 
     Raises:
         errors.NotFound: there is no such organization.
 
     """
-    for link in await list_all(call, organization_id):
-        await remove(call, organization_id, link.id)
+    await organizations.get(call, Identity(organization_id))
+    for row in await call.db.fetch_all(_ALL_IDS, p_organization_id=organization_id):
+        with contextlib.suppress(errors.NotFound):  # somebody else was faster
+            await remove(call, organization_id, row["id"])
 
 
-def token(db: Session, link_id: str) -> str:
+def token(db: Session, link_id: str, *, shareable: bool = False) -> str:
     """Return the token that opens a link: its id and a proof that we made it."""
     mac = hmac.digest(db.vault.derive("portal-link"), link_id.encode(), "sha256")[:_MAC]
-    return f"{link_id}.{base64.urlsafe_b64encode(mac).decode()}"
+    proof = f"{link_id}.{base64.urlsafe_b64encode(mac).decode()}"
+    return f"{proof}{_SHAREABLE}" if shareable else proof
 
 
 async def find(db: Session, given: str) -> PortalLink | None:
     """Return the link of a token, if it can still be opened."""
     link_id = given.partition(".")[0]
-    if not hmac.compare_digest(given.encode(), token(db, link_id).encode()):
+    # The suffix proves nothing: the row says which kind it is, and both have to agree.
+    shareable = given.endswith(_SHAREABLE) and len(given) == len(token(db, link_id)) + 2
+    expected = token(db, link_id, shareable=shareable)
+    if not hmac.compare_digest(given.encode(), expected.encode()):
         return None
     row = await db.fetch_one(_FIND, p_id=link_id, p_now=now())
-    return PortalLink.from_row(row) if row else None
+    if row is None or bool(row["shareable"]) is not shareable:
+        return None
+    return PortalLink.from_row(row)
 
 
 async def open_link(call: Call, given: str) -> tuple[PortalSession, str] | None:
-    """Open a link, once; return the session and its secret, or None if it cannot be opened."""
+    """Open a link; return the session and its secret, or None if it cannot be opened."""
     link = await find(call.db, given)
     if link is None:
         return None
@@ -191,7 +220,7 @@ async def open_link(call: Call, given: str) -> tuple[PortalSession, str] | None:
         call.db.new_id(ids.PORTAL_SESSION),
         link.organization_id,
         link.features,
-        at + SESSION_SECONDS * 1_000_000,
+        at + SESSION_SECONDS * SECOND,
     )
     async with call.db.transaction() as db:
         opener = Caller(Kind.PORTAL_SESSION, session.id, session.organization_id)
@@ -211,6 +240,7 @@ async def open_link(call: Call, given: str) -> tuple[PortalSession, str] | None:
             p_features=to_json(session.features),
             p_create_time=at,
             p_expire_time=session.expire_time,
+            p_link_id=link.id,
         )
     return session, secret
 
