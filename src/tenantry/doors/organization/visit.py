@@ -131,6 +131,12 @@ class Door(door.Door):
         portal = request.path.startswith(Frame.PORTAL.value)
         return (self._portal_cookie if portal else self.parts.session_cookie).read(cookies)
 
+    def above(self, request: Request) -> str:
+        """Return the page to go back to: of a form in the portal, that of its area."""
+        if request.verb == "GET" or _is_of_members(request):
+            return super().above(request)
+        return "/".join(request.path.split("/")[:3])
+
     def pages_of(self, request: Request) -> Pages:
         """Return the pages of the frame that a request is for."""
         return self.pages if _is_of_members(request) else self.portal()

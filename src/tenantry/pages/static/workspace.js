@@ -32,3 +32,6 @@ const written = new Intl.DateTimeFormat(place, { dateStyle: "medium", timeStyle:
 for (const time of document.querySelectorAll("time")) {
   time.textContent = written.format(new Date(time.dateTime));
 }
+
+// The page that is shown, in a row of tabs that is wider than the window.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
