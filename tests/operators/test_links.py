@@ -8,21 +8,14 @@ import re
 
 import httpx
 import pytest
+from operators_at_work import OURS, link_of
 from servers import LiveServer
-
-OURS = {"sec-fetch-site": "same-origin"}
 
 
 @pytest.fixture
 def browser(server):
     with httpx.Client(base_url=server.url, verify=server.trust) as client:
         yield client
-
-
-def link_of(server, *arguments: str):
-    done = server.run("operators", "link", "--json", *arguments)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["link"]
 
 
 def said_by(server):

@@ -23,7 +23,7 @@ _SAME_IN_GERMAN = {
 # Sections whose keys a door puts together of names that it knows.
 _BUILT_SECTIONS = {
     "organization": {"areas", "done", "refusal"},
-    "console": {"navigation", "subjects", "done", "refusal"},
+    "console": {"navigation", "subjects", "done", "refusal", "methods", "roles_of_operators"},
 }
 # Keys that a template puts together of values that the rooms have.
 _BUILT = {

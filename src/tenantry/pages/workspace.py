@@ -20,12 +20,16 @@ def pages(
     *,
     styles: tuple[Asset, ...] = (),
     scripts: tuple[Asset, ...] = (),
+    layout: str = "workspace.html",
 ) -> Pages:
-    """Return the pages of a door in this frame, with what they load beside what all do."""
+    """Return the pages of a door in this frame, with what they load beside what all do.
+
+    ``layout`` is a frame of the door's own, which extends this one.
+    """
     return Pages(
         door,
         Look.of(settings),
-        layout="workspace.html",
+        layout=layout,
         styles=(STYLE, *styles),
         scripts=(SCRIPT, *scripts),
         defaults={"navigation": ()},

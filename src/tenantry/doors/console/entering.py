@@ -30,6 +30,4 @@ class Entering:
         call = Call(ANONYMOUS, self._door.db, request.request_id, origin=request.origin)
         name = request.form().get("name", "")
         secret = await operators.open_link(call, request.params["token"], name=name)
-        response = self._door.redirect(ROOT)
-        response.cookies.append(self._door.cookie.issue(secret))
-        return response
+        return self._door.entered(f"{ROOT}/me", secret)

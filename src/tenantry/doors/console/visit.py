@@ -13,6 +13,7 @@ from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import OPERATOR, OWNER, READER
 from tenantry.pages import door, workspace
 from tenantry.pages.api import Api
+from tenantry.pages.assets import Asset
 from tenantry.pages.navigation import Entry, Group
 from tenantry.pages.problems import Problems
 from tenantry.web import MAX_ANONYMOUS, Cookie
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     Visited = Callable[["Visit"], Awaitable[Response]]
 
 ROOT = "/console"
+PASSKEYS_SCRIPT = Asset.of_files(f"{ROOT}/passkeys.js", "doors/console/static/passkeys.js")
 _RANK = (READER, OPERATOR, OWNER)
 # The navigation: groups with the keys of their subjects, each of which has a page of that name.
 NAVIGATION = (
@@ -96,7 +98,10 @@ class Door(door.Door):
     def __init__(self, parts: Parts) -> None:
         settings = parts.settings
         super().__init__(
-            workspace.pages("console", settings), parts.db.vault, settings.public_url, depth=3
+            workspace.pages("console", settings, layout="console/templates/frame.html"),
+            parts.db.vault,
+            settings.public_url,
+            depth=3,
         )
         self.parts = parts
         self.db = parts.db
@@ -117,12 +122,44 @@ class Door(door.Door):
         async def answered(request: Request) -> Response:
             visit = await self.visit(request)
             if visit is None:
-                return self.pages.message("signed_out", self.words(request), status=401)
+                return self.signed_out(request)
             if not visit.has_role(page.least_role):
                 raise errors.PermissionDenied
             return await page.handler(visit)
 
         return self.page(answered) if page.verb == "GET" else self.form(answered)
+
+    def signed_out(self, request: Request) -> Response:
+        """Return what somebody without a session gets: the way to sign in, and back here.
+
+        A browser that comes from another site keeps the strict cookie to itself, and sends it with
+        the next request, of a page of ours.
+        """
+        if request.verb != "GET":
+            return self.pages.message("signed_out", self.words(request), status=401, back=ROOT)
+        here = self.above(request)
+        if request.origin.site == "cross-site" and not self.holder(request):
+            return self.pages.render("onward.html", self.words(request), path=here)
+        response = self.sign_in(request, here)
+        response.status = 401
+        return response
+
+    def sign_in(self, request: Request, goal: str) -> Response:
+        """Return the page with the ways to sign in; ``goal`` is the page of ours to go on to."""
+        return self.show(
+            request,
+            "sign_in.html",
+            self.words(request),
+            next=goal,
+            provider="",
+            passkeys_script=PASSKEYS_SCRIPT,
+        )
+
+    def entered(self, goal: str, secret: str) -> Response:
+        """Return the redirect that begins a session in a browser."""
+        response = self.redirect(goal)
+        response.cookies.append(self.cookie.issue(secret))
+        return response
 
     async def visit(self, request: Request) -> Visit | None:
         """Return the visit of a request, None where nobody is signed in."""
@@ -143,7 +180,9 @@ class Door(door.Door):
             template,
             visit.words,
             visit=visit,
+            subject=subject,
             operator=visit.session.operator,
+            passkeys_script=PASSKEYS_SCRIPT,
             public_url=self.public_url,
             navigation=_navigation(visit, subject),
             asked=tuple(visit.api.asked),

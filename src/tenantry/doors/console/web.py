@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.doors.console import organizations, overview
+from tenantry.doors.console import me, organizations, overview
 from tenantry.doors.console.entering import Entering
-from tenantry.doors.console.visit import ROOT, Door
+from tenantry.doors.console.signing_in import PATH as SIGN_IN
+from tenantry.doors.console.signing_in import SigningIn
+from tenantry.doors.console.visit import PASSKEYS_SCRIPT, ROOT, Door
 from tenantry.web import Route
 
 if TYPE_CHECKING:
     from tenantry.doors.console.visit import Page
     from tenantry.doors.parts import Parts
 
-_SUBJECTS = (overview, organizations)
+_SUBJECTS = (overview, organizations, me)
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -21,10 +23,15 @@ def routes(parts: Parts) -> list[Route]:
     if not parts.settings.console:
         return []
     door = Door(parts)
-    entering = Entering(door)
+    entering, signing_in = Entering(door), SigningIn(door)
     return [
         Route("GET", f"{ROOT}/enter/{{token}}", door.page(entering.ask)),
         Route("POST", f"{ROOT}/enter/{{token}}", door.form(entering.enter)),
+        Route("GET", SIGN_IN, door.page(signing_in.show)),
+        Route("POST", SIGN_IN, door.form(signing_in.finish)),
+        Route("POST", f"{SIGN_IN}/options", door.own(signing_in.options)),
+        Route("POST", f"{ROOT}/sign-out", door.form(signing_in.sign_out)),
+        PASSKEYS_SCRIPT.route,
         *(
             Route(page.verb, f"{ROOT}{page.path}", door.visited(page), body_limit=page.body_limit)
             for page in pages(door)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, false
 
 from tenantry.db.rows import members
 from tenantry.db.schema import Json, metadata, time_column
@@ -46,6 +46,7 @@ operator_links = Table(
     time_column("expire_time"),
     info=OF_ENVIRONMENT,
 )
+Index("ix_operator_links__expire_time", operator_links.c.expire_time)
 
 operator_sessions = Table(
     "operator_sessions",
@@ -63,6 +64,7 @@ operator_sessions = Table(
     time_column("expire_time"),
     info=OF_ENVIRONMENT,
 )
+Index("ix_operator_sessions__expire_time", operator_sessions.c.expire_time)
 
 operator_passkeys = Table(
     "operator_passkeys",
@@ -78,6 +80,7 @@ operator_passkeys = Table(
     Column("name", Text, nullable=False),
     time_column("create_time"),
     time_column("last_use_time", nullable=True),
+    Column("backup_eligible", Boolean, nullable=False, server_default=false()),
     info=OF_ENVIRONMENT,
 )
 
@@ -103,6 +106,36 @@ class Operator:
     def shown(self) -> dict[str, object]:
         """Return the content of events."""
         return {"id": self.id, "name": self.name, "email": self.email, "role": self.role}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorPasskey:
+    """One passkey of an operator; times in microseconds since 1970, UTC."""
+
+    id: str
+    operator_id: str
+    credential_id: str  # base64url
+    public_key: str = field(repr=False)  # COSE, base64url
+    sign_count: int
+    transports: tuple[str, ...]
+    name: str
+    create_time: int
+    last_use_time: int | None
+    backup_eligible: bool
+
+    @classmethod
+    def from_row(cls, row: Row) -> OperatorPasskey:
+        """Return the passkey of one row."""
+        return cls(**members(row, operator_passkeys))
+
+    @property
+    def user_id(self) -> str:
+        """The user handle that its authenticator keeps."""
+        return self.operator_id
+
+    def shown(self) -> dict[str, str]:
+        """Return it as events of its operator show it."""
+        return {"id": self.id, "name": self.name}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tenantry import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tenantry.identity.proofs.passkeys.model import Passkey
     from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 
 CHALLENGE_SECONDS = 300
@@ -33,6 +32,30 @@ class NotAccepted(errors.InvalidArgument):
             f"credential: is not accepted: {reason}",
             violations=(errors.Violation("credential", "webauthn", f"is not accepted: {reason}"),),
         )
+
+
+class Held(Protocol):
+    """A passkey that is registered, of a user or of an operator."""
+
+    @property
+    def user_id(self) -> str:
+        """Its user handle."""
+
+    @property
+    def credential_id(self) -> str:
+        """Its id, base64url."""
+
+    @property
+    def public_key(self) -> str:
+        """Its key, COSE in base64url."""
+
+    @property
+    def transports(self) -> tuple[str, ...]:
+        """How browsers reach its authenticator."""
+
+    @property
+    def backup_eligible(self) -> bool:
+        """Whether it may be on several devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +90,13 @@ def creation_options(
     user_id: str,
     name: str,
     display_name: str,
-    existing: Sequence[Passkey],
+    existing: Sequence[Held],
+    verified: bool = False,
 ) -> dict[str, Any]:
     """Return a PublicKeyCredentialCreationOptionsJSON (WebAuthn section 5.1.9).
 
     The passkey has to be discoverable, for nobody types a name to sign in by one. Its user handle
-    names its owner: the id of the user.
+    names its owner: the id of the user. ``verified``: its authenticator has to know the person.
     """
     from webauthn import generate_registration_options
     from webauthn.helpers import base64url_to_bytes
@@ -96,7 +120,9 @@ def creation_options(
         timeout=CHALLENGE_SECONDS * 1000,
         authenticator_selection=AuthenticatorSelectionCriteria(
             resident_key=ResidentKeyRequirement.REQUIRED,
-            user_verification=UserVerificationRequirement.PREFERRED,
+            user_verification=UserVerificationRequirement.REQUIRED
+            if verified
+            else UserVerificationRequirement.PREFERRED,
         ),
         exclude_credentials=[
             PublicKeyCredentialDescriptor(
@@ -114,19 +140,26 @@ def creation_options(
     return options_to_json_dict(options)
 
 
-def request_options(relying_party: RelyingParty, challenge: str) -> dict[str, Any]:
+def request_options(
+    relying_party: RelyingParty, challenge: str, *, verified: bool = False
+) -> dict[str, Any]:
     """Return a PublicKeyCredentialRequestOptionsJSON (WebAuthn section 5.1.10).
 
-    It names no passkeys: a stranger would learn which addresses have some.
+    It names no passkeys: a stranger would learn which addresses have some. ``verified``: the
+    authenticator has to know the person.
     """
     from webauthn import generate_authentication_options
     from webauthn.helpers import base64url_to_bytes
     from webauthn.helpers.options_to_json_dict import options_to_json_dict
+    from webauthn.helpers.structs import UserVerificationRequirement
 
     options = generate_authentication_options(
         rp_id=relying_party.id,
         challenge=base64url_to_bytes(challenge),
         timeout=CHALLENGE_SECONDS * 1000,
+        user_verification=UserVerificationRequirement.REQUIRED
+        if verified
+        else UserVerificationRequirement.PREFERRED,
     )
     return options_to_json_dict(options)
 
@@ -210,7 +243,7 @@ def verify_registration(
 
 
 def verify_authentication(
-    credential: Mapping[str, Any], *, challenge: str, relying_party: RelyingParty, passkey: Passkey
+    credential: Mapping[str, Any], *, challenge: str, relying_party: RelyingParty, passkey: Held
 ) -> Authenticated:
     """Verify an AuthenticationResponseJSON (WebAuthn section 7.2).
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 REGISTRATION, AUTHENTICATION = "registration", "authentication"
+# Those of an operator: neither will do for the other.
+OPERATOR_REGISTRATION = "operator registration"
+OPERATOR_AUTHENTICATION = "operator authentication"
 
 _c = webauthn_challenges.c
 _INSERT = Statement(insert(webauthn_challenges).values(bound(webauthn_challenges)).returning(_c.id))
@@ -50,7 +53,10 @@ class Challenge:
 async def issue(
     db: Session, kind: str, *, user_id: str | None = None, auth_request_id: str | None = None
 ) -> Challenge:
-    """Return a new challenge, for a registration of a user or for an authentication."""
+    """Return a new challenge, for a registration of a user or for an authentication.
+
+    The user is an operator where ``kind`` says so.
+    """
     challenge = Challenge(db.new_id(ids.CHALLENGE), vault.new_secret())
     await db.fetch_one(
         _INSERT,
@@ -64,7 +70,9 @@ async def issue(
     return challenge
 
 
-async def take(db: Session, challenge_id: str, *, auth_request_id: str | None) -> str:
+async def take(
+    db: Session, challenge_id: str, *, auth_request_id: str | None, kind: str = AUTHENTICATION
+) -> str:
     """Use up the challenge of an authentication, and return its text.
 
     Raises:
@@ -75,7 +83,7 @@ async def take(db: Session, challenge_id: str, *, auth_request_id: str | None) -
         _TAKE,
         p_id=challenge_id,
         p_auth_request_id=auth_request_id,
-        p_kind=AUTHENTICATION,
+        p_kind=kind,
         p_now=now(),
     )
     if row is None:
@@ -84,7 +92,9 @@ async def take(db: Session, challenge_id: str, *, auth_request_id: str | None) -
     return text
 
 
-async def take_of_user(db: Session, challenge: str, *, user_id: str) -> None:
+async def take_of_user(
+    db: Session, challenge: str, *, user_id: str, kind: str = REGISTRATION
+) -> None:
     """Use up the challenge of a registration, which the answer names itself.
 
     Raises:
@@ -95,7 +105,7 @@ async def take_of_user(db: Session, challenge: str, *, user_id: str) -> None:
         _TAKE_OF_USER,
         p_challenge=challenge,
         p_user_id=user_id,
-        p_kind=REGISTRATION,
+        p_kind=kind,
         p_now=now(),
     )
     if row is None:

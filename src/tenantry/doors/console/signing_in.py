@@ -1,0 +1,104 @@
+"""How operators sign in and out: `/console/sign-in`, by a passkey."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors, strict_json
+from tenantry.call import Call
+from tenantry.caller import ANONYMOUS
+from tenantry.doors.console.visit import ROOT
+from tenantry.identity.operators import passkeys, sessions
+from tenantry.pages.door import query
+from tenantry.pages.problems import Problems
+from tenantry.pages.rendering import HEADERS
+from tenantry.web import Response
+
+if TYPE_CHECKING:
+    from tenantry.doors.console.visit import Door
+    from tenantry.web import Request
+
+PATH = f"{ROOT}/sign-in"
+_OWN = re.compile(rf"{ROOT}(?:/[\w.~%/-]*)?(?:\?[\w.~%=&+:-]*)?", re.ASCII)
+_NEXT_MAX = 1000  # characters
+
+
+class SigningIn:
+    """Handlers of the routes."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._relying_party = door.parts.relying_party
+
+    async def show(self, request: Request) -> Response:
+        """Show the ways to sign in."""
+        return self._door.sign_in(request, next_of(query(request, "next")))
+
+    async def options(self, request: Request) -> Response:
+        """Answer the script with the options of `navigator.credentials.get`."""
+        try:
+            challenge_id, options = await passkeys.begin_authentication(
+                self._call(request), self._relying_party
+            )
+        except errors.RateLimited as problem:
+            said = self._door.words(request).plain("sign_in.limited")
+            return answer({"problem": said}, problem.status)
+        return answer({"challenge_id": challenge_id, "options": options})
+
+    async def finish(self, request: Request) -> Response:
+        """Begin a session of the operator whose passkey answered."""
+        form = request.form()
+        goal = next_of(form.get("next", ""))
+        try:
+            secret = await passkeys.finish_authentication(
+                self._call(request),
+                self._relying_party,
+                form.get("challenge_id", "")[:64],
+                credential_of(form),
+            )
+        except errors.InvalidArgument:
+            refused = Problems({"": "sign_in.refused"}, {})
+            return self._door.failed(request, refused, PATH, {"next": goal})
+        return self._door.entered(goal, secret)
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session of this browser."""
+        secret = self._door.holder(request)
+        session = await sessions.find(self._door.db, secret) if secret else None
+        if session is not None:
+            await sessions.end(self._door.db, session.operator.id, session.id)
+        response = self._door.redirect(PATH)
+        response.cookies.append(self._door.cookie.clear())
+        return response
+
+    def _call(self, request: Request) -> Call:
+        return Call(ANONYMOUS, self._door.db, request.request_id, origin=request.origin)
+
+
+def next_of(text: str) -> str:
+    """Return the page of the console to go on to: its first one, where another cannot be."""
+    return text if len(text) <= _NEXT_MAX and _OWN.fullmatch(text) else ROOT
+
+
+def credential_of(form: dict[str, str]) -> dict[str, Any]:
+    """Return what the script put into a form as the browser's answer.
+
+    Raises:
+        errors.InvalidArgument: it is no object of JSON.
+
+    """
+    try:
+        credential = strict_json.loads(form.get("credential", ""))
+    except ValueError:
+        credential = None
+    if not isinstance(credential, dict):
+        raise errors.InvalidArgument.field("credential", "type", "must be an object")
+    return credential
+
+
+def answer(content: Any, status: int = 200) -> Response:
+    """Return the answer to a script."""
+    response = Response.json(content, status)
+    response.headers |= HEADERS
+    return response

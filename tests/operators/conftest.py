@@ -1,0 +1,28 @@
+"""Operators, and somebody who is none."""
+
+from __future__ import annotations
+
+import pytest
+from operators_at_work import Operator, link_of
+
+
+@pytest.fixture
+def operator_of(server):
+    """Make an operator with this role, who came by a link."""
+    made = []
+
+    def operator(role: str = "OWNER", name: str = "Ada") -> Operator:
+        made.append(Operator(server, link_of(server, "--role", role), name))
+        return made[-1]
+
+    yield operator
+    for one in made:
+        one.http.close()
+
+
+@pytest.fixture
+def stranger(server):
+    """Somebody without a session."""
+    one = Operator(server)
+    yield one
+    one.http.close()
