@@ -37,6 +37,7 @@ from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.directories import directories_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
+from tenantry.gen.scalekit.v1.emails import emails_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
 from tenantry.gen.scalekit.v1.events import events_pb
@@ -51,6 +52,7 @@ from tenantry.gen.tenantry.v1 import (
     client_settings_pb,
     directory_polling_pb,
     directory_requests_pb,
+    email_previews_pb,
     interceptor_secrets_pb,
     overview_pb,
     second_factors_pb,
@@ -378,6 +380,14 @@ class Api:
     @property
     def directory_polling(self) -> Service:
         return Service(self, directory_polling_pb.desc().services[0])
+
+    @property
+    def emails(self) -> Service:
+        return Service(self, emails_pb.desc().services[0])
+
+    @property
+    def email_previews(self) -> Service:
+        return Service(self, email_previews_pb.desc().services[0])
 
     @property
     def user_attributes(self) -> Service:

@@ -8,6 +8,7 @@ from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.directories import directories_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
+from tenantry.gen.scalekit.v1.emails import emails_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
@@ -21,6 +22,7 @@ from tenantry.gen.tenantry.v1 import (
     client_settings_pb,
     directory_polling_pb,
     directory_requests_pb,
+    email_previews_pb,
     interceptor_secrets_pb,
     overview_pb,
     second_factors_pb,
@@ -41,6 +43,7 @@ SERVICES = [
         *(auth_pb, auditlogs_pb, connections_pb, user_attributes_pb),
         *(single_sign_on_pb, sign_ins_pb, environments_pb, directories_pb),
         directory_polling_pb,
+        *(emails_pb, email_previews_pb),
         directory_requests_pb,
         *(states_pb, overview_pb, second_factors_pb),
         *(interceptors_pb, interceptor_secrets_pb),

@@ -64,6 +64,7 @@ from tenantry.events.event_log.following import Follower
 from tenantry.events.event_log.rpc import EventsService
 from tenantry.events.interceptors.rpc import InterceptorSecretService, InterceptorService
 from tenantry.events.interceptors.service import Interceptors
+from tenantry.events.mail.rpc import EmailPreviewService, EmailService
 from tenantry.events.webhooks.rpc import WebhookService
 from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb
 from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, webauthn_pb
@@ -71,6 +72,7 @@ from tenantry.gen.scalekit.v1.clients import clients_pb
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.directories import directories_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
+from tenantry.gen.scalekit.v1.emails import emails_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
@@ -84,6 +86,7 @@ from tenantry.gen.tenantry.v1 import (
     client_settings_pb,
     directory_polling_pb,
     directory_requests_pb,
+    email_previews_pb,
     interceptor_secrets_pb,
     overview_pb,
     second_factors_pb,
@@ -357,6 +360,8 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (sign_ins_pb, SignInService()),
         (states_pb, ConnectionStateService(), DirectoryStateService()),
         (overview_pb, OverviewService()),
+        (emails_pb, EmailService(s)),
+        (email_previews_pb, EmailPreviewService()),
         (interceptors_pb, InterceptorService(parts.interceptors)),
         (interceptor_secrets_pb, InterceptorSecretService(parts.interceptors)),
     ]

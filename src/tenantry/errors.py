@@ -294,6 +294,16 @@ class Unimplemented(Error):
     sentence = "unknown method"
 
 
+class Fixed(Error):
+    """A setting of the deployment says it, so that no call can: the text names the setting."""
+
+    code = Code.FAILED_PRECONDITION
+    error_code = "FIXED_BY_SETTING"
+
+    def __init__(self, setting: str) -> None:
+        super().__init__(f"{setting} says it for this deployment: unset that to have it said here")
+
+
 class NotInThisVersion(Error):
     """The contract has this call, and this version does not serve it."""
 

@@ -24,6 +24,7 @@ from tenantry.events.event_log import retention
 from tenantry.events.event_log.sealing import Sealing
 from tenantry.events.log_streams import streaming
 from tenantry.events.mail import service as mail
+from tenantry.events.mail import trying
 from tenantry.events.mail.delivery import Delivery
 from tenantry.events.webhooks import disabling, pruning
 from tenantry.events.webhooks.delivery import Pump
@@ -97,6 +98,7 @@ def jobs(settings: Settings) -> list[Job]:
         **dict.fromkeys(security_notices.TEMPLATES, notice),
         disabling.TEMPLATE: disabling.mail_variables,
         refreshing.TEMPLATE: refreshing.mail_variables,
+        trying.TEMPLATE: trying.mail_variables,
     }
     delivery = Delivery(settings, templates)
     look = functools.partial(verification.run_due, resolver=Resolver(settings.dns_resolver))

@@ -23,6 +23,7 @@ VARIABLES = (
     *("CLIENT_ID", "SECRET_ID", "APPLICATION_ID", "APPLICATION_SECRET_ID", "SCOPE_ID", "TOKEN"),
     *("AUTH_REQUEST_ID", "CODE", "SESSION_ID", "CREDENTIAL_ID", "CONNECTION_ID"),
     *("SOCIAL_CONNECTION_ID", "LOGIN_REQUEST_ID", "DIRECTORY_ID"),
+    *("TEMPLATE_ID", "EMAIL_SERVER_ID"),
 )
 _CREATES = (
     "CreateOrganization",
@@ -62,6 +63,10 @@ _DELETES = (
     "DeleteDirectoryUserAttribute",
     "DisableDirectory",
     "DeleteDirectory",
+    "DisableEmailTemplate",
+    "DeleteEmailTemplate",
+    "DisableEmailServer",
+    "DeleteEmailServer",
     "DisableConnection",
     "DeleteConnection",
     "DisableEnvironmentConnection",

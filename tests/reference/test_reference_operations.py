@@ -187,6 +187,15 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *("EnableEnvironmentConnection", "DisableEnvironmentConnection"),
         *("GetConnectionTestResult", "GetConnectionContext", "GetConnectionContext2"),
         *("UpdateConnectionContext", "UpdateConnectionContext2"),
+        *(
+            f"{verb}EmailTemplate{n}"
+            for verb in ("Create", "Get", "Update", "Enable", "Disable")
+            for n in ("", "2")
+        ),
+        *("GetTemplatePlaceholders", "GetTemplateUseCases", "PreviewEmailTemplate"),
+        *(f"{verb}EmailServer" for verb in ("Create", "Get", "Enable", "Disable")),
+        *("UpdateEmailServerSettings", "SendTestEmail"),
+        *("GetEmailConfiguration", "UpsertEmailConfiguration"),
     }
     assert not any(operation.etag for n, operation in named.items() if n.startswith(listing))
 

@@ -282,6 +282,12 @@ def variables(api, own_server, provider, tmp_path_factory):
     key_path = tmp_path_factory.mktemp("google") / "service-account.json"
     key_path.write_text(key_file())
     api.put(f"/api/v1/{directories}/{workspace}/credentials", json=account).raise_for_status()
+    words = {"subject": "Hi", "html_content": "{{ link }}", "plain_content": "{{ link }}"}
+    mail = f"organizations/{acme['id']}/email/templates"
+    template = create(mail, use_case="USER_INVITE", **words)["template"]
+    smtp = {"host": "smtp.example.com", "port": 587, "username": "us", "password": "secret"}
+    sender = {"from_email": "hello@example.com", "from_name": "Us"}
+    mailer = create("email/servers", provider="OTHER", settings=smtp | sender)["server"]
     github = create("connections", provider="GITHUB", type="OAUTH")
     credentials = {"client_id": "us", "client_secret": "a secret of GitHub"}
     api.patch(
@@ -292,6 +298,8 @@ def variables(api, own_server, provider, tmp_path_factory):
         **settings_for("sh", own_server),
         "CONNECTION_ID": sso_id,
         "DIRECTORY_ID": okta,
+        "TEMPLATE_ID": template["id"],
+        "EMAIL_SERVER_ID": mailer["id"],
         "POLLED_DIRECTORY_ID": workspace,
         "KEY_FILE": str(key_path),
         "SERVICE_ACCOUNT_KEY": json.dumps(key_file()),

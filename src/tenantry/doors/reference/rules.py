@@ -116,6 +116,17 @@ def _string(given: Given, rules: Rules, _name: str) -> None:
     if "len" in given:
         low = high = given.pop("len")
     _size(rules, low, high, "character")
+    if most := given.pop("max_bytes", 0):
+        rules.words.append(f"at most {most:,} bytes of UTF-8")
+    _patterns(given, rules)
+    for known in _FORMATS.keys() & given.keys():
+        if given.pop(known):
+            words, rules.schema["format"] = _FORMATS[known]
+            rules.words.append(words)
+    _choice(given, rules)
+
+
+def _patterns(given: Given, rules: Rules) -> None:
     patterns = []
     if prefix := given.pop("prefix", ""):
         rules.words.append(f"starts with `{prefix}`")
@@ -133,11 +144,6 @@ def _string(given: Given, rules: Rules, _name: str) -> None:
         rules.schema["pattern"] = patterns[0]
     elif patterns:
         rules.schema["allOf"] = [{"pattern": pattern} for pattern in patterns]
-    for known in _FORMATS.keys() & given.keys():
-        if given.pop(known):
-            words, rules.schema["format"] = _FORMATS[known]
-            rules.words.append(words)
-    _choice(given, rules)
 
 
 def _ecma(pattern: str) -> str:

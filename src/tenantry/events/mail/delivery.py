@@ -12,12 +12,12 @@ import ipaddress
 import logging
 import random
 import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from tenantry import domain_names
 from tenantry.db.engine import Failure
-from tenantry.events.mail import rendering, service
+from tenantry.events.mail import branding, own_templates, rendering, servers, service, trying
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,10 +69,10 @@ class Delivery:
         self._templates = rendering.Templates(settings.mail_templates)
         self._sender = settings.mail_from
         self._told = settings.development
-        self._server = None
-        if settings.smtp_url:
-            host = urlsplit(settings.public_url).hostname or ""
-            self._server = _Server(settings.smtp_url, _greeting(host))
+        self._fixed = settings.smtp_url
+        self._app = branding.variables(settings)
+        self._greeting = _greeting(urlsplit(settings.public_url).hostname or "")
+        self._server: _Server | None = None
 
     async def run(self, db: Session) -> float:
         """Deliver one mail, if one is due; return the seconds until the next look."""
@@ -119,21 +119,43 @@ class Delivery:
         if variables is None:
             await service.dropped(db, mail)
             return
-        # Beside the loop that calls run on: the first one reads templates and imports much.
-        content = await asyncio.to_thread(self._templates.render, mail.template, variables)
-        if self._server is None:
+        content = await self._content(db, mail, variables)
+        server, sender = await self._reached(db, mail)
+        if server is None:
             await service.kept(db, mail, content)
             if self._told:
                 _tell(mail, content)
             return
-        message = await asyncio.to_thread(self._message, mail, content)
-        await self._server.send(message)
+        message = await asyncio.to_thread(_message, mail, content, sender)
+        await server.send(message)
         await service.sent(db, mail)
 
-    def _message(self, mail: Mail, content: Content) -> EmailMessage:
-        import aiosmtplib  # noqa: F401 - 30 ms, here where nobody waits
+    async def _content(self, db: Session, mail: Mail, variables: Mapping[str, Any]) -> Content:
+        """Return what a mail says, by the operator's template or ours."""
+        if mail.template == trying.TEMPLATE:
+            return trying.content(variables)
+        template = await own_templates.closest(db, mail, variables)
+        # Beside the loop that calls run on: the first one reads templates and imports much.
+        if template is None:
+            return await asyncio.to_thread(self._templates.render, mail.template, variables)
+        given = own_templates.values(mail, {**self._app, **variables})
+        texts = own_templates.contents_of(template)
+        return await asyncio.to_thread(own_templates.render, texts, given)
 
-        return rendering.message(mail, content, sender=self._sender)
+    async def _reached(self, db: Session, mail: Mail) -> tuple[_Server | None, str]:
+        """Return the server that a mail goes by now, if any, and the sender."""
+        url, sender = self._fixed, self._sender
+        asked = mail.variables.get("server_id") if mail.template == trying.TEMPLATE else None
+        if asked is not None or not url:
+            kept = await (servers.find(db, asked) if asked else servers.in_force(db))
+            if kept is not None:
+                url, sender = servers.url(db, kept), servers.sender(kept)
+            elif asked is not None:
+                raise Refused("the mail server was deleted")
+        if self._server is None or self._server.url != url:
+            await self.close()
+            self._server = _Server(url, self._greeting) if url else None
+        return self._server, sender
 
     async def _again(self, db: Session, mail: Mail, problem: str) -> None:
         if mail.attempts > len(RETRY_SECONDS):
@@ -150,6 +172,12 @@ class Delivery:
         _log.error("mail has failed", extra={"fields": fields})
 
 
+def _message(mail: Mail, content: Content, sender: str) -> EmailMessage:
+    import aiosmtplib  # noqa: F401 - 30 ms, here where nobody waits
+
+    return rendering.message(mail, content, sender=sender)
+
+
 def _tell(mail: Mail, content: Content) -> None:
     """Log what lets the reader of a mail in: for development, where the reader is the developer."""
     fields = {"mail": mail.id, "to": mail.recipient, "subject": content.subject}
@@ -162,6 +190,7 @@ class _Server:
     """The mail server, and the connection to it while there is mail."""
 
     def __init__(self, url: str, greeting: str) -> None:
+        self.url = url
         self._url = urlsplit(url)
         self._greeting = greeting
         self._connection: aiosmtplib.SMTP | None = None

@@ -1,11 +1,11 @@
-"""The table of mail: to go out, gone out, failed."""
+"""The tables of mail, to go out, gone out, failed; of the servers it goes by, and of templates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text
 
 from tenantry.db.rows import members
 from tenantry.db.schema import Json, metadata, time_column
@@ -42,6 +42,40 @@ Index(None, mail.c.organization_id)
 _WAITING = mail.c.state == QUEUED
 Index(None, mail.c.due_time, postgresql_where=_WAITING, sqlite_where=_WAITING)
 
+email_servers = Table(
+    "email_servers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),  # of one at most
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("password_sealed", Text, nullable=False),
+    Column("from_email", Text, nullable=False),
+    Column("from_name", Text, nullable=False),
+    time_column("create_time"),
+    time_column("update_time"),
+    info=OF_ENVIRONMENT,
+)
+
+email_templates = Table(
+    "email_templates",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # NULL for the environment.
+    Column("organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE")),
+    Column("use_case", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),  # of one at most of a use case
+    Column("subject", Text, nullable=False),
+    Column("html_content", Text, nullable=False),
+    Column("plain_content", Text, nullable=False),
+    time_column("create_time"),
+    time_column("update_time"),
+    info=OF_ENVIRONMENT,
+)
+Index(None, email_templates.c.organization_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
@@ -63,3 +97,55 @@ class Mail:
     def from_row(cls, row: Row) -> Mail:
         """Return the mail of one row."""
         return cls(**members(row, mail, but={"content_sealed"}))
+
+
+@dataclass(frozen=True, slots=True)
+class EmailServer:
+    """A mail server that is kept here."""
+
+    id: str
+    provider: str
+    enabled: bool
+    host: str
+    port: int
+    username: str
+    password_sealed: str
+    from_email: str
+    from_name: str
+    create_time: int
+    update_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> EmailServer:
+        """Return the server of one row."""
+        return cls(**members(row, email_servers))
+
+    def shown(self) -> dict[str, Any]:
+        """Return its content in events: all but the password."""
+        names = ("id", "provider", "enabled", "host", "port", "username", "from_email", "from_name")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class EmailTemplate:
+    """A template that is kept here; ``organization_id`` is None for the environment."""
+
+    id: str
+    organization_id: str | None
+    use_case: str
+    enabled: bool
+    subject: str
+    html_content: str
+    plain_content: str
+    create_time: int
+    update_time: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> EmailTemplate:
+        """Return the template of one row."""
+        return cls(**members(row, email_templates))
+
+    def shown(self) -> dict[str, Any]:
+        """Return its content in events: all but the contents, which are long."""
+        names = ("id", "organization_id", "use_case", "enabled", "subject")
+        return {name: getattr(self, name) for name in names}

@@ -58,7 +58,7 @@ class Templates:
         values["subject"] = one_line(self._file(f"{name}.subject.txt", values))
         return Content(
             subject=values["subject"],
-            text=_paragraphs(self._file(f"{name}.txt", values)),
+            text=paragraphs(self._file(f"{name}.txt", values)),
             html=self._file(f"{name}.html", values).strip() + "\n",
             code=values.get("otp") or "",
             link=values.get("link") or "",
@@ -87,11 +87,11 @@ def _environment(folder: Path | None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["date"] = _date
+    environment.filters["date"] = date
     return environment
 
 
-def _date(microseconds: int) -> str:
+def date(microseconds: int) -> str:
     """Return a time of the database for people: 5 November 2026, 14:05 UTC."""
     at = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
@@ -111,7 +111,7 @@ def one_line(text: str) -> str:
     return shown.encode(errors="replace").decode()  # half a surrogate pair cannot be sent
 
 
-def _paragraphs(text: str) -> str:
+def paragraphs(text: str) -> str:
     """Return a text without blank lines at its ends and with one at most in between."""
     lines: list[str] = []
     for line in text.strip().splitlines():

@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, Text, bindparam, or_, select, update
 
 from tenantry import errors, vault
 from tenantry.db.rows import bound
+from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_USER_INVITATION
 from tenantry.events.mail import service as mail_service
@@ -30,9 +31,11 @@ from tenantry.tenants.users.model import (
     PENDING_INVITE,
     Membership,
     User,
+    full_name,
     memberships,
     shown_together,
 )
+from tenantry.tenants.users.model import users as user_table
 from tenantry.tenants.users.service import Identity
 from tenantry.times import DAY, now
 
@@ -50,8 +53,9 @@ _IN_QUESTION = (
     _m.user_id == bindparam("user_id", type_=Text),
 )
 _FIND = Statement(
-    select(_m.id, _m.inviter_email, organizations.c.display_name)
+    select(_m.id, _m.inviter_email, organizations.c.display_name, user_table.c.profile)
     .join_from(memberships, organizations)
+    .join(user_table, user_table.c.id == _m.user_id)
     .where(
         *_IN_QUESTION,
         _m.status == PENDING_INVITE,
@@ -141,6 +145,7 @@ async def mail_variables(db: Session, mail: Mail, public_url: str) -> dict[str, 
         return None
     return {
         "organization_name": row["display_name"],
+        "user_name": full_name(from_json(row["profile"])),
         "inviter_email": row["inviter_email"],
         "expire_time": given["expire_time"],
         "reminder": given["reminder"],

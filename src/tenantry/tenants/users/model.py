@@ -322,3 +322,9 @@ def shown_together(
         "user": user.shown(),
         "membership": membership.shown(),
     }
+
+
+def full_name(profile: Mapping[str, Any]) -> str:
+    """Return the name that a profile has whole, or in parts; "" for an unknown one."""
+    parts = (profile.get("given_name", ""), profile.get("family_name", ""))
+    return profile.get("name") or " ".join(filter(None, parts))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select
 
 from tenantry import errors
+from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail_service
@@ -22,6 +23,7 @@ from tenantry.identity.proofs.passwordless.model import (
     passwordless_requests,
 )
 from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.users.model import full_name, users
 from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
@@ -40,13 +42,14 @@ _FILES = {SIGNUP: SIGN_UP_CODE, NO_ACCOUNT: NO_ACCOUNT_MAIL}
 
 _r = passwordless_requests.c
 _FIND = Statement(
-    select(passwordless_requests, organizations.c.display_name)
+    select(passwordless_requests, organizations.c.display_name, users.c.profile)
     .join_from(
         passwordless_requests,
         organizations,
         organizations.c.id == _r.organization_id,
         isouter=True,
     )
+    .join(users, users.c.email_key == _r.email_key, isouter=True)
     .where(_r.id == bindparam("p_id"), _r.generation == bindparam("p_generation"))
 )
 
@@ -92,6 +95,7 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
         **branding.variables(settings),
         "organization_name": found["display_name"],
         "user_email": request.email,
+        "user_name": full_name(from_json(found["profile"])) if found["profile"] else "",
         "otp": None,
         "link": None,
         "expire_time": request.expire_time,

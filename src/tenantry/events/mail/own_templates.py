@@ -1,0 +1,273 @@
+"""Templates that operators keep: making, changing, and choosing the one that a mail is made by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, delete, insert, select, true, update
+
+from tenantry import errors, ids
+from tenantry.db.engine import ForeignKey
+from tenantry.db.rows import bound, prefixed, row_of
+from tenantry.db.schema import json_values, to_json
+from tenantry.db.statements import Statement
+from tenantry.events.mail import jet
+from tenantry.events.mail.model import EmailTemplate, email_templates
+from tenantry.events.mail.rendering import date, one_line, paragraphs
+from tenantry.events.mail.service import Content
+from tenantry.events.mail.use_cases import USE_CASES, of_mail
+from tenantry.times import MINUTE, now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+    from tenantry.events.mail.model import Mail
+
+MOST = 100  # of the environment, or of one organization
+_LOCK = "email templates"
+_CONTENTS = ("subject", "html_content", "plain_content")
+
+_t = email_templates.c
+_ORGANIZATION = bindparam("p_organization_id", type_=Text)
+_IS_ITS = _t.organization_id.is_not_distinct_from(_ORGANIZATION)
+_ONE = (_t.id == bindparam("p_id"), _IS_ITS)
+_INSERT = Statement(insert(email_templates).values(bound(email_templates)).returning(_t.id))
+_GET = Statement(select(email_templates).where(*_ONE))
+_LIST = Statement(select(email_templates).where(_IS_ITS).order_by(_t.id))
+_UPDATE = Statement(
+    update(email_templates)
+    .where(*_ONE)
+    .values(bound((*_CONTENTS, "enabled", "update_time")))
+    .returning(_t.id)
+)
+_DELETE = Statement(delete(email_templates).where(*_ONE).returning(_t.id))
+_IN_FORCE = Statement(
+    select(email_templates).where(
+        _t.enabled == true(),
+        (_t.organization_id == _ORGANIZATION) | _t.organization_id.is_(None),
+        _t.use_case.in_(json_values(bindparam("p_use_cases", type_=Text))),
+    )
+)
+
+
+async def create(
+    call: Call, organization_id: str | None, use_case: str, contents: Mapping[str, str]
+) -> EmailTemplate:
+    """Keep a template, which is not enabled yet; ``contents`` has subject, html_content and so on.
+
+    Raises:
+        errors.NotFound: there is no such organization.
+        errors.InvalidArgument: a text is no template, or asks for what there is not; there are as
+            many as there may be.
+
+    """
+    check(use_case, contents)
+    at = now()
+    new_id = call.db.new_id(ids.EMAIL_TEMPLATE)
+    empty = EmailTemplate(new_id, organization_id, use_case, False, "", "", "", at, at)
+    made = _with(empty, contents)
+    async with call.db.transaction() as db:
+        await db.serialize(_LOCK)
+        if len(await list_all(db, organization_id)) >= MOST:
+            raise errors.InvalidArgument(f"there are {MOST} templates already: delete one first")
+        event = call.event(
+            "email_template.created", organization_id=organization_id, after=made.shown()
+        )
+        try:
+            await db.apply(_INSERT, event, **prefixed(row_of(made, email_templates)))
+        except ForeignKey:
+            raise errors.NotFound("organization") from None
+    return made
+
+
+async def change(
+    call: Call, organization_id: str | None, template_id: str, contents: Mapping[str, str]
+) -> EmailTemplate:
+    """Give a template other contents, of which those that are left out stay.
+
+    Raises:
+        errors.NotFound: there is no such template of this organization.
+        errors.InvalidArgument: a text is no template, or asks for what there is not.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize(_LOCK)
+        before = await get(db, organization_id, template_id)
+        check(before.use_case, contents)
+        changed = replace(before, update_time=max(now(), before.update_time + 1))
+        after = _with(changed, contents)
+        await _update(call, db, "email_template.updated", before, after)
+    return after
+
+
+async def enable(call: Call, organization_id: str | None, template_id: str) -> EmailTemplate | None:
+    """Have mail made by a template; return the one of before, None where there was no such.
+
+    Raises:
+        errors.NotFound: there is no such template of this organization.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize(_LOCK)
+        template = await get(db, organization_id, template_id)
+        its = [one for one in await list_all(db, organization_id) if one.enabled]
+        last = next((one for one in its if one.use_case == template.use_case), None)
+        if last is not None and last.id == template.id:
+            return last
+        if last is not None:
+            off = replace(last, enabled=False)
+            await _update(call, db, "email_template.disabled", last, off)
+        on = replace(template, enabled=True)
+        await _update(call, db, "email_template.enabled", template, on)
+    return last
+
+
+async def disable(call: Call, organization_id: str | None, template_id: str) -> None:
+    """Have no mail made by a template any more.
+
+    Raises:
+        errors.NotFound: there is no such template of this organization.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize(_LOCK)
+        before = await get(db, organization_id, template_id)
+        if before.enabled:
+            after = replace(before, enabled=False)
+            await _update(call, db, "email_template.disabled", before, after)
+
+
+async def remove(call: Call, organization_id: str | None, template_id: str) -> None:
+    """Delete a template.
+
+    Raises:
+        errors.NotFound: there is no such template of this organization.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize(_LOCK)
+        before = await get(db, organization_id, template_id)
+        event = call.event(
+            "email_template.deleted", organization_id=organization_id, before=before.shown()
+        )
+        await db.apply(_DELETE, event, p_id=template_id, p_organization_id=organization_id)
+
+
+async def get(db: Session, organization_id: str | None, template_id: str) -> EmailTemplate:
+    """Return a template of an organization, or of the environment for None.
+
+    Raises:
+        errors.NotFound: there is no such template there.
+
+    """
+    row = await db.fetch_one(_GET, p_id=template_id, p_organization_id=organization_id)
+    if row is None:
+        raise errors.NotFound("email template")
+    return EmailTemplate.from_row(row)
+
+
+async def list_all(db: Session, organization_id: str | None) -> list[EmailTemplate]:
+    """Return the templates of an organization, or of the environment for None, the oldest first."""
+    rows = await db.fetch_all(_LIST, p_organization_id=organization_id)
+    return [EmailTemplate.from_row(row) for row in rows]
+
+
+async def closest(db: Session, mail: Mail, variables: Mapping[str, Any]) -> EmailTemplate | None:
+    """Return the template that a mail is made by, None where that is ours.
+
+    One of the organization goes before all of the environment, then the closest use case.
+    """
+    wanted = of_mail(mail.template, variables)
+    if not wanted:
+        return None
+    rows = await db.fetch_all(
+        _IN_FORCE, p_organization_id=mail.organization_id, p_use_cases=to_json(wanted)
+    )
+    found = [EmailTemplate.from_row(row) for row in rows]
+    found.sort(key=lambda one: (one.organization_id is None, wanted.index(one.use_case)))
+    return found[0] if found else None
+
+
+def values(mail: Mail, variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the placeholders of a mail stand for, from the variables of our template."""
+    given = {name: one_line(str(value)) for name, value in variables.items() if value is not None}
+    end = variables.get("expire_time")
+    if end is not None:
+        minutes = max(1, round((end - now()) / MINUTE))
+        given |= {"expire_time": date(end)}
+        given.setdefault("expiry_time_relative", _relative(minutes))
+    return {"user_email": mail.recipient, **given}
+
+
+def check(use_case: str, contents: Mapping[str, str]) -> None:
+    """Check the contents of a template.
+
+    Raises:
+        errors.InvalidArgument: a text is no template, or asks for what there is not.
+
+    """
+    for name, text in contents.items():
+        field = f"template.{name}"
+        if not text:
+            raise errors.InvalidArgument.field(field, "string.min_len", "may not be empty")
+        if name == "subject" and one_line(text) != text.strip():
+            raise errors.InvalidArgument.field(field, "one_line", "must be one line")
+        try:
+            asked = jet.read(text).names
+        except jet.TemplateError as problem:
+            raise errors.InvalidArgument.field(field, "template", str(problem)) from None
+        unknown = USE_CASES[use_case].check(asked)
+        if unknown is not None:
+            raise errors.InvalidArgument.field(
+                field, "placeholder", f"{unknown[:60]} is no placeholder of {use_case}"
+            )
+
+
+def contents_of(template: EmailTemplate) -> dict[str, str]:
+    """Return the texts of a template."""
+    return {name: getattr(template, name) for name in _CONTENTS}
+
+
+def render(contents: Mapping[str, str], given: Mapping[str, str]) -> Content:
+    """Return what a mail says, by the texts of a template.
+
+    Raises:
+        jet.TemplateError: a text is no template: never one that was kept here.
+
+    """
+    return Content(
+        subject=one_line(jet.read(contents["subject"]).render(given)),
+        text=paragraphs(jet.read(contents["plain_content"]).render(given)),
+        html=jet.read(contents["html_content"]).render(given, is_html=True),
+        code=given.get("otp", ""),
+        link=given.get("link", ""),
+    )
+
+
+def _with(template: EmailTemplate, contents: Mapping[str, str]) -> EmailTemplate:
+    subject, html, plain = (contents.get(name, getattr(template, name)) for name in _CONTENTS)
+    return replace(template, subject=subject, html_content=html, plain_content=plain)
+
+
+def _relative(minutes: int) -> str:
+    for size, one, more in ((1440, "day", "days"), (60, "hour", "hours"), (1, "minute", "minutes")):
+        if minutes >= 2 * size or size == 1:
+            number = round(minutes / size)
+            return f"{number} {one if number == 1 else more}"
+    raise AssertionError(minutes)
+
+
+async def _update(
+    call: Call, db: Session, type_: str, before: EmailTemplate, after: EmailTemplate
+) -> None:
+    event = call.event(
+        type_,
+        organization_id=before.organization_id,
+        before=before.shown(),
+        after=after.shown(),
+    )
+    row = row_of(after, email_templates, but={"use_case", "create_time"})
+    await db.apply(_UPDATE, event, **prefixed(row))

@@ -1,0 +1,252 @@
+"""Mail servers that are kept here: making, changing, choosing the one that mail goes by.
+
+A server that TENANTRY_SMTP_URL sets goes before all of them: none can be enabled beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from sqlalchemy import bindparam, delete, insert, select, true, update
+
+from tenantry import domain_names, email_addresses, errors, ids
+from tenantry.db.rows import bound, prefixed, row_of
+from tenantry.db.statements import Statement
+from tenantry.events.mail.model import EmailServer, email_servers
+from tenantry.events.mail.rendering import one_line
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+
+SETTING = "TENANTRY_SMTP_URL"
+MOST = 20
+_TLS_PORT = 465
+_LOCK = "email servers"
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,252}[a-z0-9_])?")
+
+_s = email_servers.c
+_ID = _s.id == bindparam("p_id")
+_INSERT = Statement(insert(email_servers).values(bound(email_servers)).returning(_s.id))
+_GET = Statement(select(email_servers).where(_ID))
+_LIST = Statement(select(email_servers).order_by(_s.id))
+_IN_FORCE = Statement(select(email_servers).where(_s.enabled == true()))
+_UPDATE = Statement(
+    update(email_servers)
+    .where(_ID)
+    .values(bound(email_servers, but={"id", "create_time"}))
+    .returning(_s.id)
+)
+_DELETE = Statement(delete(email_servers).where(_ID).returning(_s.id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The settings of a server as a request gives them; without ``password`` that of before."""
+
+    provider: str
+    host: str
+    port: int
+    username: str
+    password: str
+    from_email: str
+    from_name: str
+
+
+async def create(call: Call, given: Given, *, place: str = "settings") -> EmailServer:
+    """Keep a server, which is not enabled yet; ``place`` is where a request has its settings.
+
+    Raises:
+        errors.InvalidArgument: a value is not of its kind; there are as many as there may be.
+
+    """
+    _check(given, place)
+    if not given.password:
+        raise errors.InvalidArgument.field(f"{place}.password", "required", "is needed")
+    at = now()
+    new_id = call.db.new_id(ids.EMAIL_SERVER)
+    made = _server(call.db, given, EmailServer(new_id, "", False, "", 0, "", "", "", "", at, at))
+    async with call.db.transaction() as db:
+        await db.serialize(_LOCK)
+        if len(await list_all(db)) >= MOST:
+            raise errors.InvalidArgument(f"there are {MOST} mail servers already: delete one first")
+        event = call.event("email_server.created", after=made.shown())
+        await db.apply(_INSERT, event, **prefixed(row_of(made, email_servers)))
+    return made
+
+
+async def change(
+    call: Call, server_id: str, given: Given, *, place: str = "settings"
+) -> EmailServer:
+    """Replace the settings of a server.
+
+    Raises:
+        errors.NotFound: there is no such server.
+        errors.InvalidArgument: a value is not of its kind; the password is left out, and another
+            host would get it.
+
+    """
+    _check(given, place)
+    async with call.db.transaction() as db:
+        await db.serialize(_LOCK)
+        before = await get(db, server_id)
+        moved = (given.host, given.port) != (before.host, before.port)
+        if moved and not given.password:
+            raise errors.InvalidArgument.field(
+                f"{place}.password", "required", "is needed where host or port change"
+            )
+        after = replace(
+            _server(call.db, given, before), update_time=max(now(), before.update_time + 1)
+        )
+        await _update(call, db, "email_server.updated", before, after)
+    return after
+
+
+async def enable(call: Call, server_id: str, *, fixed: bool) -> EmailServer | None:
+    """Have mail go by a server; return the one of before, None where there was no such.
+
+    Raises:
+        errors.NotFound: there is no such server.
+        errors.Fixed: ``fixed``: the deployment's own setting says by which.
+
+    """
+    if fixed:
+        raise errors.Fixed(SETTING)
+    async with call.db.transaction() as db:
+        await db.serialize(_LOCK)
+        server, last = await get(db, server_id), await in_force(db)
+        if last is not None and last.id == server.id:
+            return last
+        if last is not None:
+            off = replace(last, enabled=False)
+            await _update(call, db, "email_server.disabled", last, off)
+        on = replace(server, enabled=True)
+        await _update(call, db, "email_server.enabled", server, on)
+    return last
+
+
+async def disable(call: Call, server_id: str) -> None:
+    """Have mail go by no server of these, if it went by this one.
+
+    Raises:
+        errors.NotFound: there is no such server.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize(_LOCK)
+        server = await get(db, server_id)
+        if server.enabled:
+            off = replace(server, enabled=False)
+            await _update(call, db, "email_server.disabled", server, off)
+
+
+async def remove(call: Call, server_id: str) -> None:
+    """Delete a server.
+
+    Raises:
+        errors.NotFound: there is no such server.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize(_LOCK)
+        server = await get(db, server_id)
+        event = call.event("email_server.deleted", before=server.shown())
+        await db.apply(_DELETE, event, p_id=server_id)
+
+
+async def get(db: Session, server_id: str) -> EmailServer:
+    """Return a server.
+
+    Raises:
+        errors.NotFound: there is no such server.
+
+    """
+    found = await find(db, server_id)
+    if found is None:
+        raise errors.NotFound("email server")
+    return found
+
+
+async def find(db: Session, server_id: str) -> EmailServer | None:
+    """Return a server, None where there is no such."""
+    row = await db.fetch_one(_GET, p_id=server_id)
+    return EmailServer.from_row(row) if row else None
+
+
+async def list_all(db: Session) -> list[EmailServer]:
+    """Return all servers, the oldest first."""
+    return [EmailServer.from_row(row) for row in await db.fetch_all(_LIST)]
+
+
+async def in_force(db: Session) -> EmailServer | None:
+    """Return the server that mail goes by, None where it goes by another one."""
+    row = await db.fetch_one(_IN_FORCE)
+    return EmailServer.from_row(row) if row else None
+
+
+def url(db: Session, server: EmailServer) -> str:
+    """Return how a server is reached, as the setting TENANTRY_SMTP_URL would say it."""
+    scheme = "smtps" if server.port == _TLS_PORT else "smtp"
+    password = db.vault.decrypt(server.password_sealed, _purpose(server.id)).decode()
+    signing_in = f"{quote(server.username, safe='')}:{quote(password, safe='')}"
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    return f"{scheme}://{signing_in}@{host}:{server.port}"
+
+
+def sender(server: EmailServer) -> str:
+    """Return the mailbox that its mail comes from."""
+    return f"{server.from_name} <{server.from_email}>"
+
+
+def _check(given: Given, place: str) -> None:
+    if not _is_host(given.host):
+        raise errors.InvalidArgument.field(f"{place}.host", "hostname", "is no name of a host")
+    if not 1 <= given.port <= 65535:
+        raise errors.InvalidArgument.field(f"{place}.port", "range", "must be 1 to 65535")
+    email_addresses.checked(given.from_email, f"{place}.from_email")
+    for name in ("from_name", "username"):
+        if one_line(getattr(given, name)) != getattr(given, name).strip():
+            raise errors.InvalidArgument.field(f"{place}.{name}", "one_line", "must be one line")
+
+
+def _is_host(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(text)
+        return True
+    try:
+        return _HOST.fullmatch(domain_names.to_ascii(text)) is not None
+    except ValueError:
+        return False
+
+
+def _server(db: Session, given: Given, before: EmailServer) -> EmailServer:
+    sealed = before.password_sealed
+    if given.password:
+        sealed = db.vault.encrypt(given.password.encode(), _purpose(before.id))
+    return replace(
+        before,
+        provider=given.provider,
+        host=given.host.strip().lower(),
+        port=given.port,
+        username=given.username,
+        password_sealed=sealed,
+        from_email=given.from_email,
+        from_name=given.from_name.strip(),
+    )
+
+
+async def _update(
+    call: Call, db: Session, type_: str, before: EmailServer, after: EmailServer
+) -> None:
+    event = call.event(type_, before=before.shown(), after=after.shown())
+    await db.apply(_UPDATE, event, **prefixed(row_of(after, email_servers, but={"create_time"})))
+
+
+def _purpose(server_id: str) -> str:
+    return f"email server {server_id}"
