@@ -25,10 +25,10 @@ _KEY = """\
 
 
 @functools.cache
-def certificate(name: str, days: int = 400) -> str:
+def certificate(name: str, days: float = 400) -> str:
     """A certificate in base64 that expires in so many days; the same one for the same name."""
     at = now()
-    pair = certificates.make_signing_pair(name, not_before=at - DAY, not_after=at + days * DAY)
+    pair = certificates.make_signing_pair(name, not_before=at - DAY, not_after=at + int(days * DAY))
     return certificates.base64_of(pair.certificate)
 
 

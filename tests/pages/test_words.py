@@ -19,10 +19,15 @@ _SAME_IN_GERMAN = {
     *("field.code", "setup.code"),
     *("page.passkeys", "passkeys.title", "passkeys.name", "passkeys.list"),
     *("subjects.webhooks", "subjects.interceptors", "organizations.name", "refusal.said"),
+    *("sso.domains", "sso.attribute_name", "sso.person", "sso_refusal.told"),
 }
 # Sections whose keys a door puts together of names that it knows.
 _BUILT_SECTIONS = {
-    "organization": {"areas", "done", "refusal"},
+    "organization": {
+        *("areas", "done", "refusal"),
+        *(f"sso_{one}" for one in ("attribute", "choice", "endpoint", "option", "ours")),
+        *("sso_refusal", "sso_step"),
+    },
     "console": {"navigation", "subjects", "done", "refusal", "methods", "roles_of_operators"},
 }
 # Keys that a template puts together of values that the rooms have.

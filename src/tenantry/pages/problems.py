@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from tenantry.vault import Vault
 
 _SHOWN_FOR = 10 * MINUTE
-_MOST_KEPT = 320  # characters of one value that was typed
+# Bytes of all values that were typed: addresses and a certificate, in an address that any proxy
+# takes. The longest go first.
+_MOST_KEPT = 4000
 _MOST_SEALED = 12_000  # characters, looked at before it is opened
 _TO_URL, _FROM_URL = str.maketrans("+/", "-_", "="), str.maketrans("-_", "+/")
 
@@ -59,12 +61,24 @@ NONE = Problems()
 
 
 def seal(problems: Problems, vault: Vault, bound_to: str) -> str:
-    """Return problems for an address; a value given that is too long is left out."""
-    given = {name: text for name, text in problems.given.items() if len(text) <= _MOST_KEPT}
+    """Return problems for an address; values for which there is no room are left out."""
+    given = _fitting(problems.given)
     until = max(now() + _SHOWN_FOR, problems.until)
     content = [until, dict(problems.keys), given, problems.page, problems.until]
     plain = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     return vault.encrypt(plain, _purpose(bound_to)).translate(_TO_URL)
+
+
+def _fitting(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the values that there is room for, the shortest first."""
+    kept: dict[str, str] = {}
+    room = _MOST_KEPT
+    for name, text in sorted(given.items(), key=lambda one: len(one[1])):
+        room -= len(json.dumps([name, text], ensure_ascii=False).encode())
+        if room < 0:
+            break
+        kept[name] = text
+    return kept
 
 
 def unseal(sealed: str, vault: Vault, bound_to: str) -> Problems:

@@ -12,10 +12,10 @@ from tenantry.doors.organization import (
     general,
     programs,
     session_policy,
-    single_sign_on,
     users,
 )
 from tenantry.doors.organization.opening import Opening, portal_cookie
+from tenantry.doors.organization.single_sign_on import pages as single_sign_on
 from tenantry.doors.organization.visit import Door, Frame
 from tenantry.pages import areas, workspace
 from tenantry.web import Route

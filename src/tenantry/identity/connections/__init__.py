@@ -14,6 +14,7 @@ __all__ = [
     "changes.registry",
     "faults",
     "guides.explanations",
+    "guides.guides",
     "key_pairs",
     "listing",
     "model",

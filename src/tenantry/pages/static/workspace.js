@@ -12,6 +12,23 @@ for (const button of document.querySelectorAll("button[data-copies]")) {
   });
 }
 
+// A list that is filtered while one types.
+for (const field of document.querySelectorAll("input[data-filters]")) {
+  field.addEventListener("input", () => {
+    const wanted = field.value.trim().toLowerCase();
+    for (const entry of document.getElementById(field.dataset.filters).children) {
+      entry.hidden = !entry.textContent.toLowerCase().includes(wanted);
+    }
+  });
+}
+
+// What was opened in a new window changes this page: it is read anew when one is back.
+for (const link of document.querySelectorAll("a[data-refreshes]")) {
+  link.addEventListener("click", () => {
+    addEventListener("focus", () => location.reload(), { once: true });
+  });
+}
+
 // A second click does not send a form twice.
 addEventListener("submit", (event) => {
   const button = event.submitter;

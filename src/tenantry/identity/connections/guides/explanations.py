@@ -79,10 +79,18 @@ def say(language: str, error: str, description: str, hint: str = "") -> Said:
     return Said(error, means, *(known or (description, hint or remedy)))
 
 
-def _known(language: str, error: str, description: str, hint: str) -> tuple[str, str] | None:
+def say_fault(language: str, description: str) -> tuple[str, str]:
+    """Return a description of ours in a reader's language, and its remedy, whatever its code is.
+
+    A description of somebody else stays as it is, without a remedy.
+    """
+    return _known(language, None, description, "") or (description, "")
+
+
+def _known(language: str, error: str | None, description: str, hint: str) -> tuple[str, str] | None:
     """Return a description of ours in this language, and its remedy; None of somebody else's.
 
-    Where both protocols say the same, the hint tells them apart.
+    Where both protocols say the same, the hint tells them apart; ``error`` None is any code.
     """
     if len(description) > _LONGEST:
         return None
@@ -90,7 +98,8 @@ def _known(language: str, error: str, description: str, hint: str) -> tuple[str,
         (fault.remedy != hint, protocol, name, match.groupdict())
         for protocol in PROTOCOLS
         for name, fault in faults(protocol).items()
-        if fault.code == error and (match := _pattern(fault.sentence).fullmatch(description))
+        if error in {None, fault.code}
+        and (match := _pattern(fault.sentence).fullmatch(description))
     ]
     if not found:
         return None

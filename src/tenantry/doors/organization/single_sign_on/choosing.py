@@ -1,0 +1,102 @@
+"""All connections of an organization, and how a new one begins: its provider and its protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.doors.organization.single_sign_on import connection as shown
+from tenantry.doors.organization.single_sign_on.connection import OIDC, SAML, Subject
+from tenantry.identity.connections.guides.guides import guides
+from tenantry.pages.areas import SSO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.doors.organization.visit import Visit
+    from tenantry.identity.connections.guides.guides import Guide
+    from tenantry.web import Response
+
+# The provider_key of one that the contract has no name for.
+_KEYS = {"shibboleth": "SHIBBOLETH"}
+_TYPES = {"saml": SAML, "oidc": OIDC}
+
+
+class Choosing(Subject):
+    """Handlers of the pages."""
+
+    async def list(self, visit: Visit) -> Response:
+        """Show all connections, with what is wrong with some on top."""
+        answer = await visit.api.get(
+            "/connections", organization_id=visit.organization.id, include="all"
+        )
+        last = await visit.api.get("/organizations/{}/last-sign-ins", visit.organization.id)
+        known = {one["connection_id"]: one for one in last.get("last_sign_ins", ())}
+        rows = [
+            _row(visit, one, known.get(one["id"], {}))
+            for one in answer.get("connections", ())
+            if one["type"] in _TYPES.values()
+        ]
+        return self.door.render(
+            visit, SSO, "single_sign_on/list.html", rows=rows, manages=visit.manages(SSO)
+        )
+
+    async def providers(self, visit: Visit) -> Response:
+        """Show the providers to choose from; `q` looks for some of them."""
+        wanted = visit.query("q").strip()[:100]
+        found = [one for one in guides() if wanted.lower() in one.name.lower()]
+        tiles = [(one, _protocols(one)) for one in found]
+        return self.door.render(
+            visit, SSO, "single_sign_on/providers.html", tiles=tiles, wanted=wanted
+        )
+
+    async def protocols(self, visit: Visit) -> Response:
+        """Show the protocols of a provider to choose from."""
+        guide = shown.guide(visit.request.params["guide"])
+        return self.door.render(
+            visit,
+            SSO,
+            "single_sign_on/protocols.html",
+            guide=guide,
+            protocols=_protocols(guide),
+        )
+
+    async def create(self, visit: Visit) -> Response:
+        """Make a connection, and go to its page."""
+        guide = shown.guide(visit.request.params["guide"])
+        protocol = visit.request.form().get("protocol", "")
+        if protocol not in _protocols(guide):
+            raise errors.InvalidArgument.field("protocol", "in", "is none of this provider")
+        body = {"provider": guide.provider, "type": _TYPES[protocol]}
+        if guide.id in _KEYS:
+            body["provider_key"] = _KEYS[guide.id]
+        try:
+            answer = await visit.api.post(
+                "/organizations/{}/connections", visit.organization.id, body=body
+            )
+        except errors.InvalidArgument as problem:
+            return self.door.wrong(visit, problem, visit.path(SSO, "new"))
+        return self.door.done(visit.path(SSO, answer["connection"]["id"]), "sso_created")
+
+
+def _protocols(guide: Guide) -> tuple[str, ...]:
+    return tuple(name for name in _TYPES if getattr(guide, name))
+
+
+def _row(visit: Visit, members: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a list shows of a connection."""
+    status, kind = shown.status_of(members)
+    error = last.get("last_error")
+    return {
+        "id": members["id"],
+        "name": shown.name_of(members),
+        "title": members.get("ui_button_title", ""),
+        "protocol": "SAML 2.0" if members["type"] == SAML else "OpenID Connect",
+        "status": status,
+        "kind": kind,
+        "enabled": members.get("enabled", False),
+        "domains": members.get("domains", []),
+        "last": last,
+        "expiry": shown.expiry_state(last.get("certificates_expire_time")),
+        "error": shown.said(visit.words, error) if error else None,
+    }

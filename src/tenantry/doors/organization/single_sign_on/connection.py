@@ -1,0 +1,287 @@
+"""A connection as its pages show it, and what all its handlers share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.identity.connections.guides import explanations
+from tenantry.identity.connections.guides.guides import Guide, guides
+from tenantry.pages.areas import SSO
+from tenantry.pages.problems import Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.identity.connections.guides.explanations import Said
+    from tenantry.identity.connections.guides.guides import Step
+    from tenantry.pages.words import Words
+    from tenantry.web import Response
+
+SAML, OIDC = "SAML", "OIDC"
+_CONFIG = {SAML: "saml_config", OIDC: "oidc_config"}
+# Before it expires a certificate is pointed to for so long.
+SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One connection: the members of the API, and what pages make of them."""
+
+    members: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self.members["id"])
+
+    @property
+    def type(self) -> str:
+        """SAML or OIDC."""
+        return str(self.members["type"])
+
+    @property
+    def is_saml(self) -> bool:
+        """Whether it speaks SAML."""
+        return self.type == SAML
+
+    @property
+    def protocol(self) -> str:
+        """The name of its protocol for people."""
+        return "SAML 2.0" if self.is_saml else "OpenID Connect"
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The settings of its protocol."""
+        found: Mapping[str, Any] = self.members.get(_CONFIG[self.type], {})
+        return found
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether people sign in by it."""
+        return bool(self.members.get("enabled"))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has all that a sign-in needs."""
+        return self.members.get("status") == "COMPLETED"
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether something of the provider is there."""
+        return self.members.get("status") != "DRAFT"
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether it leads to the provider that this server plays."""
+        return self.members.get("provider") == "IDP_SIMULATOR"
+
+    @property
+    def guide(self) -> Guide:
+        """The guide of its provider."""
+        return guide_of(self.members)
+
+    @property
+    def name(self) -> str:
+        """The name of its provider for people."""
+        return name_of(self.members)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the guide for its protocol."""
+        return steps_of(self.guide, self.type)
+
+    @property
+    def status(self) -> tuple[str, str]:
+        """The key of its status in the words, and the kind of its pill."""
+        return status_of(self.members)
+
+    def update(self, **config: Any) -> dict[str, Any]:
+        """Return the body of an update with these settings of the protocol."""
+        return {"provider": self.members["provider"], _CONFIG[self.type]: config}
+
+
+def status_of(members: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the key of a connection's status in the words, and the kind of its pill."""
+    if members.get("status") != "COMPLETED":
+        return "sso_status.unfinished", ""
+    return (
+        ("sso_status.enabled", "good")
+        if members.get("enabled")
+        else ("sso_status.ready", "waiting")
+    )
+
+
+def guide_of(members: Mapping[str, Any]) -> Guide:
+    """Return the guide for a connection's provider; one for any where it has none of its own."""
+    provider, key = members.get("provider", ""), members.get("provider_key", "")
+    if provider == "CUSTOM":
+        wanted = "shibboleth" if key == "SHIBBOLETH" else members["type"].lower()
+        return guide(wanted)
+    found = next((one for one in guides() if one.provider == provider), None)
+    if found is None or not steps_of(found, members["type"]):
+        return guide(members["type"].lower())
+    return found
+
+
+def guide(id_: str) -> Guide:
+    """Return a guide by its id.
+
+    Raises:
+        errors.NotFound: there is none.
+
+    """
+    found = next((one for one in guides() if one.id == id_), None)
+    if found is None:
+        raise errors.NotFound("guide")
+    return found
+
+
+def steps_of(guide_: Guide, type_: str) -> tuple[Step, ...]:
+    """Return the steps of a guide for a protocol."""
+    return guide_.saml if type_ == SAML else guide_.oidc
+
+
+def name_of(members: Mapping[str, Any]) -> str:
+    """Return the name of a connection's provider for people."""
+    own, key = guide_of(members), str(members.get("provider_key", ""))
+    if own.id not in {"saml", "oidc"}:
+        return own.name
+    if key and key != "CUSTOM":
+        return key.replace("_", " ").title() if key.isupper() else key
+    return "SAML 2.0" if own.id == "saml" else "OpenID Connect"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate of the provider: whose it is, when it expires, and how it stands: its state.
+
+    That is "good", "soon" or "over"; the fingerprint is that of SHA-256.
+    """
+
+    id: str
+    pem: str
+    subject: str
+    expire_time: str
+    fingerprint: str
+    state: str
+
+
+def certificates_of(connection: Shown) -> list[Certificate]:
+    """Return the certificates of a SAML connection's provider."""
+    from cryptography.hazmat.primitives import hashes
+
+    from tenantry.identity.connections.saml import certificates
+
+    shown = []
+    for one in connection.config.get("idp_certificates", ()):
+        read = certificates.read(one["certificate"].encode())
+        shown.append(
+            Certificate(
+                one["id"],
+                one["certificate"],
+                certificates.details(read).subject,
+                one["expiry_time"],
+                read.fingerprint(hashes.SHA256()).hex(":").upper(),
+                expiry_state(one["expiry_time"]),
+            )
+        )
+    return shown
+
+
+def expiry_state(expire_time: str | None) -> str:
+    """Return how something stands that ends at a time of RFC 3339: "good", "soon" or "over"."""
+    if not expire_time:
+        return "good"
+    left = datetime.fromisoformat(expire_time) - datetime.now(UTC)
+    if left <= timedelta(0):
+        return "over"
+    return "soon" if left < SOON else "good"
+
+
+def said(words: Words, error: Mapping[str, str]) -> Said:
+    """Return an error of a sign-in or of a test as the API says it, for the reader."""
+    hint = error.get("remedy") or error.get("error_details") or ""
+    return explanations.say(
+        words.language, error.get("error", ""), error.get("error_description", ""), hint
+    )
+
+
+class Subject:
+    """The base of all handlers."""
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+
+    async def load(self, visit: Visit) -> Shown:
+        """Return the connection that a visit is of.
+
+        Raises:
+            errors.NotFound: the organization has no such connection.
+
+        """
+        answer = await visit.api.get(
+            "/organizations/{}/connections/{}",
+            visit.organization.id,
+            visit.request.params["id"],
+        )
+        return Shown(answer["connection"])
+
+    async def update(self, visit: Visit, body: Mapping[str, Any]) -> Shown:
+        """Change the connection that a visit is of."""
+        answer = await visit.api.patch(
+            "/organizations/{}/connections/{}",
+            visit.organization.id,
+            visit.request.params["id"],
+            body=body,
+        )
+        return Shown(answer["connection"])
+
+    def path(self, visit: Visit, *segments: str) -> str:
+        """Return the address of a page of the connection that a visit is of."""
+        return visit.path(SSO, visit.request.params["id"], *segments)
+
+    def render(self, visit: Visit, connection: Shown, page: str, **values: Any) -> Response:
+        """Return a page of a connection; ``page`` is the last segment of its address."""
+        return self.door.render(
+            visit,
+            SSO,
+            f"single_sign_on/{page or 'overview'}.html",
+            connection=connection,
+            page=page,
+            manages=visit.manages(SSO),
+            **values,
+        )
+
+    def refused(
+        self,
+        visit: Visit,
+        problem: errors.Error,
+        path: str,
+        fields: Mapping[str, str],
+        given: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Return the redirect to the page of a form that the API did not take.
+
+        As `Door.wrong`; beside its field stands what is wrong: by the rule that it breaks, or,
+        where that is a fault of a protocol, in its own words.
+        """
+        found = next((one for one in problem.violations if one.field in fields), None)
+        if found is None:
+            return self.door.wrong(visit, problem, path, fields, given)
+        words, place = visit.words, fields[found.field]
+        key = f"sso_refusal.{found.constraint.rpartition('.')[2]}"
+        kept = dict(given or {})
+        if found.constraint in {"metadata", "certificate"}:
+            key = "sso_refusal.told"
+            kept[""] = " ".join(explanations.say_fault(words.language, found.description)).strip()
+        key = key if words.has(key) else "refusal.field"
+        return self.door.failed(visit.request, Problems({place: key}, kept), path)
+
+    def amiss(self, visit: Visit, field: str, key: str, path: str, **given: str) -> Response:
+        """Return the redirect to the page of a form with one field that is wrong."""
+        problems = Problems({field: f"sso_refusal.{key}"}, given)
+        return self.door.failed(visit.request, problems, path)

@@ -1,0 +1,140 @@
+"""Settings of a connection that are its admin's: membership, signatures, domains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.doors.organization.single_sign_on import connection as shown
+from tenantry.doors.organization.single_sign_on.connection import Subject
+from tenantry.identity.connections import key_pairs
+from tenantry.tenants.domains import service as domains
+from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, PROVEN
+from tenantry.tenants.organizations.service import Identity
+from tenantry.times import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.doors.organization.visit import Visit
+    from tenantry.tenants.domains.model import Domain
+    from tenantry.web import Response
+
+_MOST_DOMAINS = 50  # that a connection may have
+_SHARED = ("jit_provisioning_with_sso_enabled", "sync_user_profile_on_login")
+_SWITCHES = {
+    shown.SAML: (
+        *_SHARED,
+        *("force_authn", "want_request_signed", "assertion_encrypted", "idp_slo_required"),
+    ),
+    shown.OIDC: (*_SHARED, "pkce_enabled", "idp_logout_required"),
+}
+# Those that the Scalekit API lacks.
+_FURTHER = {shown.SAML: ("allow_idp_initiated_login", "accept_sha1"), shown.OIDC: ()}
+# Choices by the contract's names; "" leaves it as it is.
+CHOICES = {
+    "saml_signing_option": (
+        *("SAML_RESPONSE_OR_ASSERTION_SIGNING", "SAML_ONLY_RESPONSE_SIGNING"),
+        *("SAML_ONLY_ASSERTION_SIGNING", "SAML_RESPONSE_ASSERTION_SIGNING"),
+    ),
+    "idp_name_id_format": ("UNSPECIFIED", "EMAIL", "PERSISTENT", "TRANSIENT"),
+    "idp_sso_request_binding": ("HTTP_REDIRECT", "HTTP_POST"),
+    "token_auth_type": ("BASIC_AUTH", "URL_PARAMS"),
+}
+_CHOSEN = {
+    shown.SAML: ("saml_signing_option", "idp_name_id_format", "idp_sso_request_binding"),
+    shown.OIDC: ("token_auth_type",),
+}
+_FIELDS = {
+    "connection.ui_button_title": "ui_button_title",
+    "settings.end_session_uri": "end_session_uri",
+}
+
+
+class Options(Subject):
+    """Handlers of the pages."""
+
+    async def show(self, visit: Visit) -> Response:
+        """Show the settings, with the domains that there are."""
+        connection = await self.load(visit)
+        answer = await visit.api.get("/connections/{}/settings", connection.id)
+        owned = await self._owned(visit)
+        return self.render(
+            visit,
+            connection,
+            "settings",
+            further=answer.get("settings", {}),
+            switches_shared=_SHARED,
+            switches_own=[
+                *(name for name in _SWITCHES[connection.type] if name not in _SHARED),
+                *(name for name in _FURTHER[connection.type] if name != "accept_sha1"),
+            ],
+            choices={name: CHOICES[name] for name in _CHOSEN[connection.type]},
+            domains=[
+                (one, one.connection_id == connection.id, one.connection_id is not None)
+                for one in owned
+            ],
+            pairs=await self._pairs(visit) if connection.is_saml else None,
+        )
+
+    async def save(self, visit: Visit) -> Response:
+        """Take the settings."""
+        connection, path = await self.load(visit), self.path(visit, "settings")
+        form = visit.request.form()
+        config: dict[str, Any] = {
+            name: form.get(name) == "true" for name in _SWITCHES[connection.type]
+        }
+        for name in _CHOSEN[connection.type]:
+            if form.get(name, "") in CHOICES[name]:
+                config[name] = form[name]
+        body = connection.update(**config)
+        body["ui_button_title"] = form.get("ui_button_title", "").strip()
+        further: dict[str, Any] = {
+            name: form.get(name) == "true" for name in _FURTHER[connection.type]
+        }
+        if not connection.is_saml:
+            further["end_session_uri"] = form.get("end_session_uri", "").strip()
+        try:
+            await visit.api.patch("/connections/{}/settings", connection.id, body=further)
+            await self.update(visit, body)
+        except errors.InvalidArgument as problem:
+            return self.refused(visit, problem, path, _FIELDS, form)
+        return self.door.done(path, "sso_saved")
+
+    async def assign(self, visit: Visit) -> Response:
+        """Take the domains that lead to this connection alone."""
+        form, path = visit.request.form(), self.path(visit, "settings")
+        there = {one.id for one in await self._owned(visit)}
+        chosen = [name for name, value in form.items() if name in there and value == "true"]
+        try:
+            await visit.api.put(
+                "/organizations/{}/connections/{}/domains",
+                visit.organization.id,
+                visit.request.params["id"],
+                body={"domain_ids": chosen},
+            )
+        except errors.InvalidArgument as problem:
+            return self.door.wrong(visit, problem, path)
+        return self.door.done(path, "sso_domains")
+
+    @staticmethod
+    async def _owned(visit: Visit) -> Sequence[Domain]:
+        """Return the domains that are proved to be the organization's, the newest first."""
+        page = await domains.page(
+            visit.call,
+            Identity(visit.organization.id),
+            domain_type=ORGANIZATION_DOMAIN,
+            size=_MOST_DOMAINS,
+            number=0,
+        )
+        return [one for one in page.domains if one.verification_status in PROVEN]
+
+    @staticmethod
+    async def _pairs(visit: Visit) -> Mapping[str, str]:
+        """Return when our own certificate expires, and when the next one begins to sign."""
+        pairs = await key_pairs.ensure(visit.call.db)
+        following = pairs.following
+        return {
+            "expire_time": rfc3339(pairs.current.expire_time),
+            "next_time": "" if following is None else rfc3339(following.sign_time),
+        }

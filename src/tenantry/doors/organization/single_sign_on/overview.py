@@ -1,0 +1,116 @@
+"""How far a connection is: its steps, what may be wrong; its guide; enabling and deleting it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.doors.organization.embedding import Event
+from tenantry.doors.organization.single_sign_on import attributes
+from tenantry.doors.organization.single_sign_on import connection as shown
+from tenantry.doors.organization.single_sign_on.connection import Subject
+from tenantry.identity.connections.changes import registry
+from tenantry.identity.connections.guides import explanations
+from tenantry.pages.areas import SSO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.doors.organization.single_sign_on.connection import Shown
+    from tenantry.doors.organization.visit import Visit
+    from tenantry.web import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of setting up; ``page`` is the last segment of its page, "" for the overview."""
+
+    key: str
+    page: str
+    is_done: bool
+    is_next: bool
+
+
+class Overview(Subject):
+    """Handlers of the pages."""
+
+    async def show(self, visit: Visit) -> Response:
+        """Show how far a connection is."""
+        connection = await self.load(visit)
+        last = await self._last(visit, connection)
+        tests = await visit.api.get("/connections/{}/test-requests", connection.id)
+        worked = any(one["status"] == "SUCCESS" for one in tests.get("tests", ()))
+        error, fault = last.get("last_error"), last.get("fault", "")
+        return self.render(
+            visit,
+            connection,
+            "",
+            last=last,
+            error=shown.said(visit.words, error) if error else None,
+            fault=explanations.say_fault(visit.words.language, fault) if fault else None,
+            expiry=shown.expiry_state(last.get("certificates_expire_time")),
+            steps=_steps(connection, is_tested=worked or "last_sign_in_time" in last),
+        )
+
+    async def guide(self, visit: Visit) -> Response:
+        """Show the guide of the provider, with our own values in it."""
+        connection = await self.load(visit)
+        custom = await attributes.custom(visit)
+        return self.render(visit, connection, "guide", ours=_ours(connection), custom=custom)
+
+    async def enable(self, visit: Visit) -> Response:
+        """Let people sign in by a connection."""
+        return await self._switch(visit, "enable")
+
+    async def disable(self, visit: Visit) -> Response:
+        """Let nobody sign in by a connection any more."""
+        return await self._switch(visit, "disable")
+
+    async def delete(self, visit: Visit) -> Response:
+        """Delete a connection."""
+        # The contract lets a link delete one, and no member; here the permission says who may.
+        await registry.remove(visit.call, visit.organization.id, visit.request.params["id"])
+        return self.door.done(visit.path(SSO), "sso_deleted")
+
+    async def _switch(self, visit: Visit, verb: str) -> Response:
+        path = self.path(visit)
+        try:
+            await visit.api.patch(
+                f"/organizations/{{}}/connections/{{}}:{verb}",
+                visit.organization.id,
+                visit.request.params["id"],
+            )
+        except errors.InvalidArgument:
+            return self.amiss(visit, "", "incomplete", path)
+        told = Event.of_connection((await self.load(visit)).members)
+        return self.door.done(path, f"sso_{verb}d", told=told)
+
+    async def _last(self, visit: Visit, connection: Shown) -> Mapping[str, Any]:
+        answer = await visit.api.get("/organizations/{}/last-sign-ins", visit.organization.id)
+        found = (
+            one for one in answer.get("last_sign_ins", ()) if one["connection_id"] == connection.id
+        )
+        return next(found, {})
+
+
+def _steps(connection: Shown, *, is_tested: bool) -> list[Step]:
+    """Return the steps; the first that is not done is the next one."""
+    done = {
+        "guide": ("guide", connection.is_begun),
+        "details": ("details", connection.is_complete),
+        "test": ("test", connection.is_complete and (is_tested or connection.is_enabled)),
+        "enable": ("", connection.is_enabled),
+    }
+    if connection.is_simulated:
+        del done["guide"], done["details"]
+    following = next((key for key, (_, is_done) in done.items() if not is_done), "")
+    return [Step(key, page, is_done, key == following) for key, (page, is_done) in done.items()]
+
+
+def _ours(connection: Shown) -> dict[str, str]:
+    """Return the values of ours that the steps of a guide name."""
+    names = ("sp_assertion_url", "sp_entity_id", "sp_metadata_url", "sp_slo_url", "redirect_uri")
+    also = ("post_logout_redirect_uri", "backchannel_logout_redirect_uri")
+    config = connection.config
+    return {name: config[name] for name in (*names, *also) if config.get(name)}
