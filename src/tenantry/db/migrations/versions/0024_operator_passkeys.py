@@ -1,6 +1,6 @@
 """Passkeys of operators say if they may be backed up; sessions, that an operator is in them.
 
-Revision: 0023, after 0022
+Revision: 0024, after 0023
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from tenantry.db.schema import Json
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 # An older process takes the session of an operator for the person: such begin when all are new.
 older_may_run = True
 
