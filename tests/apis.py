@@ -56,6 +56,7 @@ from tenantry.gen.tenantry.v1 import (
     interceptor_secrets_pb,
     overview_pb,
     second_factors_pb,
+    settings_pb,
     sign_ins_pb,
     single_sign_on_pb,
     states_pb,
@@ -400,6 +401,10 @@ class Api:
     @property
     def sign_ins(self) -> Service:
         return Service(self, sign_ins_pb.desc().services[0])
+
+    @property
+    def settings(self) -> Service:
+        return Service(self, settings_pb.desc().services[0])
 
     @property
     def environments(self) -> Service:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 import os
@@ -33,6 +34,7 @@ from tenantry.db.engine import Unavailable
 from tenantry.db.last_uses import LastUses
 from tenantry.db.opening import OpenError, alone, bring_up_to_date, database_of
 from tenantry.doors.account import web as account
+from tenantry.doors.assets import web as assets
 from tenantry.doors.console import web as console
 from tenantry.doors.dev import web as dev
 from tenantry.doors.feed import web as feed
@@ -90,6 +92,7 @@ from tenantry.gen.tenantry.v1 import (
     interceptor_secrets_pb,
     overview_pb,
     second_factors_pb,
+    settings_pb,
     sign_ins_pb,
     single_sign_on_pb,
     states_pb,
@@ -101,7 +104,7 @@ from tenantry.identity.connections.providers.fetching import Fetching
 from tenantry.identity.connections.rpc import (
     ConnectionService,
     ConnectionStateService,
-    EnvironmentService,
+    SamlCertificateService,
     SingleSignOnService,
 )
 from tenantry.identity.federation.openid import RelyingParty as OpenIDParty
@@ -112,7 +115,7 @@ from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
 from tenantry.identity.proofs.passwordless.rpc import PasswordlessService
 from tenantry.identity.proofs.passwords.service import Passwords
 from tenantry.identity.proofs.totp.rpc import SecondFactorService, TOTPService
-from tenantry.identity.sessions.cookies import session_cookie as cookie_of_sessions
+from tenantry.identity.sessions.cookies import SessionCookie
 from tenantry.identity.sessions.freshness import Freshness
 from tenantry.identity.sessions.rpc import SessionService
 from tenantry.identity.sign_in.browsers import BrowserCookies
@@ -123,6 +126,7 @@ from tenantry.identity.simulator.openid_provider import OpenIDProvider
 from tenantry.identity.simulator.provider import Simulator
 from tenantry.outgoing import Outgoing
 from tenantry.rate_limits.rates import Rates
+from tenantry.tenants.branding.rpc import BrandingService
 from tenantry.tenants.directories.model import directory_secrets
 from tenantry.tenants.directories.polling.rpc import DirectoryPollingService
 from tenantry.tenants.directories.request_log import RequestLog
@@ -133,10 +137,10 @@ from tenantry.tenants.directories.rpc import (
 )
 from tenantry.tenants.domains.rpc import DomainService
 from tenantry.tenants.domains.verification import Resolver
+from tenantry.tenants.environment.effective import Effective
+from tenantry.tenants.environment.rpc import EnvironmentService, SettingService
 from tenantry.tenants.memberships import leaving
-from tenantry.tenants.memberships.model import Rules
 from tenantry.tenants.memberships.rpc import MembershipService
-from tenantry.tenants.organizations.model import ApplicationPolicy
 from tenantry.tenants.organizations.rpc import OrganizationService
 from tenantry.tenants.portal_links.rpc import PortalLinkService
 from tenantry.tenants.roles.rpc import RolesService
@@ -165,6 +169,7 @@ _DOORS: tuple[Callable[[Parts], list[Route]], ...] = (
     sso.routes,
     simulator_pages.routes,
     account.routes,
+    assets.routes,
     home.routes,
     organization.routes,
     console.routes,
@@ -198,6 +203,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
         refusal=home.refusal,
+        before=functools.partial(parts.effective.refresh, db),
     )
     for routes in _DOORS:
         entry.add_routes(routes(parts))
@@ -207,7 +213,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
 
 def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Inside) -> Parts:
     """Make all that lives once in a process, and push its closing."""
-    issuer = settings.public_url
+    issuer, effective = settings.public_url, Effective(settings)
     ring, directory, rates = KeyRing(db), Directory(db), Rates.of(settings)
     signed = SignedTokens(ring, issuer)
     tokens = AccessTokens(db, directory, ring, signed, issuer=issuer)
@@ -216,10 +222,10 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
         ring,
         signed,
         issuer=issuer,
-        minutes=settings.access_token_minutes,
+        effective=effective,
         compact=settings.compact_tokens,
     )
-    session_cookie = cookie_of_sessions(settings)
+    session_cookie = SessionCookie.of(effective)
     relying_party = RelyingParty.of(settings)
     passwords = Passwords(
         breached=settings.breached_passwords,
@@ -232,6 +238,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
     outgoing = Outgoing(settings.outgoing_allow)
     parts = Parts(
         settings=settings,
+        effective=effective,
         db=db,
         rates=rates,
         ring=ring,
@@ -258,7 +265,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
         relying_party=relying_party,
         passwords=passwords,
         sign_in=Means(
-            settings=settings,
+            effective=effective,
             passwords=passwords,
             interceptors=interceptors,
             relying_party=relying_party,
@@ -291,14 +298,14 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
 
 def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
     """Return the files of the contract, each with the objects whose methods are its rpcs."""
-    s = parts.settings
+    s, effective = parts.settings, parts.effective
     production = redirect_uris.is_production(s.public_url, development=s.development)
     return [
         (
             organizations_pb,
             OrganizationService(
+                effective,
                 region_code=s.region,
-                session_policy=ApplicationPolicy.of(s),
                 dismiss_members=leaving.dismiss_members,
             ),
             PortalLinkService(public_url=s.public_url),
@@ -313,7 +320,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (
             users_pb,
             UserService(),
-            MembershipService(Rules.of(s), parts.interceptors, invites=not s.is_modular),
+            MembershipService(effective, parts.interceptors, invites=not s.is_modular),
         ),
         (
             clients_pb,
@@ -351,7 +358,13 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
             single_sign_on_pb,
             SingleSignOnService(s, fetching=parts.fetching, outgoing=parts.outgoing),
         ),
-        (environments_pb, EnvironmentService()),
+        (
+            environments_pb,
+            EnvironmentService(effective, production=production),
+            BrandingService(effective),
+            SamlCertificateService(),
+        ),
+        (settings_pb, SettingService(effective)),
         (directories_pb, DirectoryService(s, parts.outgoing)),
         (directory_polling_pb, DirectoryPollingService(s, parts.outgoing)),
         (directory_requests_pb, DirectoryRequestService()),

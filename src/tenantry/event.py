@@ -123,6 +123,8 @@ OURS = {
     "user_attribute.created": "UserAttribute",
     "user_attribute.updated": "UserAttribute",
     "user_attribute.deleted": "UserAttribute",
+    "asset.created": "Asset",
+    "environment.updated": "Environment",
     "event_log.pruned": "EventLog",
     "saml_key_pair.created": "SamlKeyPair",
 }

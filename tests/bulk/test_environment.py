@@ -57,6 +57,8 @@ LEFT_OUT = {
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others
     *("organizations_search_due", "users_search_due"),  # made from the others
     "organization_keys",  # made from the others
+    *("operators", "operator_links", "operator_passkeys", "operator_sessions"),  # of its host
+    *("stored_values", "assets"),  # how the deployment is set up, as its file of settings
 }
 
 _MANAGEMENT = Statement(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from servers import TENANTRY, without_settings
 
-from tenantry.settings import PREFIX, Settings
+from tenantry.settings import PREFIX
+from tenantry.settings.table import declared
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -28,11 +28,10 @@ def run(*arguments: str, cwd, **settings: str):
 
 def test_the_page_has_every_setting_and_no_other():
     rows = re.findall(r"^\| `(TENANTRY_\w+)` \| (.*?) \| (.*) \|$", PAGE.read_text(), re.MULTILINE)
-    declared = [
-        (PREFIX + f.name.upper(), f.metadata["default"], f.metadata["help"])
-        for f in fields(Settings)
+    expected = [
+        (PREFIX + f.name.upper(), f.metadata["default"], f.metadata["help"]) for f in declared()
     ]
-    assert [(name, default.strip("` "), text) for name, default, text in rows] == declared
+    assert [(name, default.strip("` "), text) for name, default, text in rows] == expected
 
 
 def test_the_example_of_the_page_can_be_used(tmp_path):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import fields
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.settings import PREFIX, SettingError, Settings, load
+from tenantry.settings import PREFIX, SettingError, load
+from tenantry.settings.table import declared
 
-NAMES = [f.name for f in fields(Settings)]
+NAMES = [f.name for f in declared()]
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 WORDS = """
 1 0 -1 true no 65536 10 ٣ 1e3 ~ US EU us debug INFO YWJj é , / . /dev/null /nowhere

@@ -182,6 +182,16 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *(f"{verb}PasswordlessEmail" for verb in ("Send", "Verify", "Resend")),
         *(f"{verb}SsoUserAttribute{n}" for verb in ("Create", "Update") for n in ("", "2")),
         *(f"{verb}DirectoryUserAttribute" for verb in ("Create", "Update")),
+        *("GetEnvironment", "UpdateEnvironment", "GetPortalCustomization"),
+        *("UpdatePortalCustomization", "UpdatePortalCustomization2", "GetPortalCustomization2"),
+        *("CreateAssetUploadURL", "UpdateFeatures", "EnableFeature", "DisableFeature"),
+        *("GetFeatures", "GetHostScopedPublicFeatureFlags", "GetContext", "UpdateContext"),
+        *(
+            f"{verb}Environment{subject}"
+            for verb in ("Create", "Update", "Get")
+            for subject in ("SessionSettings", "UserManagement")
+        ),
+        "UpdateSettings",
         *("ReadIssuer", "ReadMetadata", "ReadCertificate", "GetSignIn"),
         *("GenerateNewSamlCertificate", "EnableConnection", "DisableConnection"),
         *("EnableEnvironmentConnection", "DisableEnvironmentConnection"),

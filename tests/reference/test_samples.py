@@ -61,6 +61,7 @@ from tenantry.identity.sign_in.model import Facts, Params
 from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.resources import groups
 from tenantry.tenants.directories.scim.resources import GroupPayload
+from tenantry.tenants.environment.effective import Effective
 from tenantry.tenants.users import reading as users
 
 _FORGET_ATTEMPTS = Statement(delete(attempts))
@@ -158,7 +159,9 @@ async def signed_in(server, user_id):
         _, secret = await begin()
         ring, client = KeyRing(db), await Directory(db).find(server.client_id)
         signed = SignedTokens(ring, known.public_url)
-        tokens = UserTokens(db, ring, signed, issuer=known.public_url, minutes=5, compact=True)
+        tokens = UserTokens(
+            db, ring, signed, issuer=known.public_url, effective=Effective(known), compact=True
+        )
         subject = await subjects.find_of_cookie(db, secret)
         issued = await tokens.issue(tokens.draft(client), client, subject, [])
         return session.id, issued.token, secret

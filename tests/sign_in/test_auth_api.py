@@ -9,9 +9,10 @@ from apis import Api, refused, unique
 from visitors import REDIRECT_URI, Browser, Place
 
 from tenantry import settings
-from tenantry.identity.sessions.cookies import session_cookie
+from tenantry.identity.sessions.cookies import SessionCookie
 from tenantry.identity.sign_in import refusals, states
 from tenantry.identity.sign_in.refusals import Refusal
+from tenantry.tenants.environment.effective import Effective
 
 FOREIGN = [{"sec_fetch_site": "cross-site"}, {"origin": "https://evil.example"}]
 
@@ -56,7 +57,7 @@ class Page:
     def auth(self):
         cookies = self.cookie
         if self.session:
-            cookies += f"; {session_cookie(self.place.settings).name}={self.session}"
+            cookies += f"; {SessionCookie.of(Effective(self.place.settings)).name}={self.session}"
         return Api(self.wire, (("cookie", cookies),)).auth
 
     async def prove(self, code: str):

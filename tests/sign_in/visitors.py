@@ -41,6 +41,7 @@ from tenantry.identity.sign_in import (
 from tenantry.identity.sign_in.means import Means
 from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
 from tenantry.tenants.domains import service as domains
+from tenantry.tenants.environment.effective import Effective
 from tenantry.tenants.memberships import joining, leaving
 from tenantry.tenants.memberships import service as memberships
 from tenantry.tenants.memberships.model import NamedRole, Rules, Terms
@@ -114,7 +115,7 @@ class Place:
         self.interceptors = Interceptors(db, known)
         self.sign_in = SignIn(
             Means(
-                settings=known,
+                effective=Effective(known),
                 passwords=self.passwords,
                 interceptors=self.interceptors,
                 relying_party=RelyingParty.of(known),

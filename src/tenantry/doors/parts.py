@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tenantry.identity.federation.openid import RelyingParty
     from tenantry.identity.proofs.passkeys.relying_party import RelyingParty as PasskeyParty
     from tenantry.identity.proofs.passwords.service import Passwords
+    from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.simulator.provider import Simulator
@@ -30,14 +31,15 @@ if TYPE_CHECKING:
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
     from tenantry.tenants.directories.request_log import RequestLog
-    from tenantry.web import Cookie
+    from tenantry.tenants.environment.effective import Effective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """All that several doors or services of one process share."""
 
-    settings: Settings
+    settings: Settings  # those given at start
+    effective: Effective  # those and the stored ones, as they are now
     db: Database
     rates: Rates
     # Credentials of programs, some of them remembered.
@@ -53,7 +55,7 @@ class Parts:
     directory_requests: RequestLog
     token_events: TokenEvents
     # People signing in.
-    session_cookie: Cookie
+    session_cookie: SessionCookie
     browser_cookies: BrowserCookies
     relying_party: PasskeyParty
     passwords: Passwords

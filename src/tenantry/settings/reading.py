@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tenantry.addresses import is_public_host
-from tenantry.settings.table import PREFIX, Settings, spelled
+from tenantry.settings.table import PREFIX, Settings, declared, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,8 @@ class SettingError(ValueError):
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"{PREFIX}{name.upper()}: {problem}")
+        self.name = name
+        self.problem = problem
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -30,7 +32,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         SettingError: a value cannot be used, or ``tenantry.toml`` names an unknown setting.
 
     """
-    known = {f.name: f for f in fields(Settings)}
+    known = {f.name: f for f in declared()}
     from_file = _read_file(environ)
     for name in from_file:
         if name not in known:
@@ -39,6 +41,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         name = variable.removeprefix(PREFIX).lower()
         if variable.startswith(PREFIX) and name not in known and variable not in _OTHER_VARIABLES:
             raise SettingError(name, "is not a setting")
+    given = from_file.keys() | {name for name in known if PREFIX + name.upper() in environ}
     values = {}
     for name, f in known.items():
         text = environ.get(PREFIX + name.upper(), from_file.get(name, f.metadata["default"]))
@@ -47,14 +50,14 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         except (ValueError, RuntimeError, OSError) as problem:
             # pathlib: no such user's home, a name too long
             raise SettingError(name, str(problem)) from None
-    settings = Settings(**values)
+    settings = Settings(**values, given=frozenset(given))
     settings = replace(settings, development=_development(settings))
     if (settings.tls_cert is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_cert"
         raise SettingError(missing, "is needed too: certificate and key are set together")
     if settings.smtp_url and not settings.mail_from:
         raise SettingError("mail_from", "is needed too: mail servers ask who mail comes from")
-    _check_sessions(settings)
+    check_sessions(settings)
     return settings
 
 
@@ -73,8 +76,13 @@ def _development(settings: Settings) -> bool:
     return asked
 
 
-def _check_sessions(settings: Settings) -> None:
-    """Let an access token end before its session does, by either timeout."""
+def check_sessions(settings: Settings) -> None:
+    """Let an access token end before its session does, by either timeout.
+
+    Raises:
+        SettingError: it would not.
+
+    """
     token, idle = settings.access_token_minutes, settings.session_idle_minutes
     absolute = settings.session_absolute_minutes
     if absolute <= token:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +19,35 @@ PREFIX = "TENANTRY_"
 FULL_STACK_AUTH, MODULAR_AUTH = "FULL_STACK_AUTH", "MODULAR_AUTH"
 
 
-def _setting(default: str, parse: Callable[[str], Any], help_: str, *, secret: bool = False) -> Any:
-    """Declare one setting: its default as text, how text becomes its value, one line of help."""
-    return field(metadata={"default": default, "parse": parse, "help": help_, "secret": secret})
+def _setting(
+    default: str,
+    parse: Callable[[str], Any],
+    help_: str,
+    *,
+    secret: bool = False,
+    stored: bool = False,
+) -> Any:
+    """Declare one setting: its default as text, how text becomes its value, one line of help.
+
+    One that may be ``stored`` can also be set by the API, where nobody gives it at start.
+    """
+    return field(
+        metadata={
+            "default": default,
+            "parse": parse,
+            "help": help_,
+            "secret": secret,
+            "stored": stored,
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one process, checked."""
+
+    # The names of those that the environment or a file gives: no other source changes these.
+    given: frozenset[str] = field(default=frozenset(), compare=False)
 
     # Serving
     listen: str = _setting(
@@ -202,15 +223,22 @@ class Settings:
         "empty for the system's.",
     )
     invitation_days: int = _setting(
-        "15", values.count(1, 30), "Days until an invitation that nobody accepts expires."
+        "15",
+        values.count(1, 30),
+        "Days until an invitation that nobody accepts expires.",
+        stored=True,
     )
     block_disposable_emails: bool = _setting(
-        "false", values.switch, "Refuse to invite or add people with a disposable e-mail address."
+        "false",
+        values.switch,
+        "Refuse to invite or add people with a disposable e-mail address.",
+        stored=True,
     )
     block_public_emails: bool = _setting(
         "false",
         values.switch,
         "Refuse to invite or add people with an address of a public mail provider.",
+        stored=True,
     )
     google_workspace_url: str = _setting(
         "",
@@ -283,15 +311,113 @@ class Settings:
         "",
         values.line,
         "Name of the product, on the sign-in pages and in their mail; none when empty.",
+        stored=True,
     )
-    app_logo_url: str = _setting("", values.logo, "https:// URL of its logo on the sign-in pages.")
+    app_logo_url: str = _setting(
+        "", values.picture, "https:// URL of its logo on the sign-in pages.", stored=True
+    )
     app_color: str = _setting(
-        "#1f5eff", values.color, "Colour of the buttons on the sign-in pages, such as #1f5eff."
+        "#1f5eff",
+        values.color,
+        "Colour of the buttons on the sign-in pages, such as #1f5eff.",
+        stored=True,
     )
     support_email: str = _setting(
         "",
         values.mailbox,
         "Address that people may write to when they cannot sign in; shown on the pages.",
+        stored=True,
+    )
+    organization_name: str = _setting(
+        "",
+        values.line,
+        "Name that the product has for its organizations, such as workspace; for mail.",
+        stored=True,
+    )
+    app_icon_url: str = _setting(
+        "",
+        values.picture,
+        "https:// URL of the icon of all pages; made of the name when empty.",
+        stored=True,
+    )
+    portal_logo_url: str = _setting(
+        "",
+        values.picture,
+        "https:// URL of the logo in the admin portal; the product's when empty.",
+        stored=True,
+    )
+    portal_icon_url: str = _setting(
+        "",
+        values.picture,
+        "https:// URL of the icon of the admin portal; the product's when empty.",
+        stored=True,
+    )
+    portal_color: str = _setting(
+        "",
+        values.color_or_none,
+        "Colour of the buttons in the admin portal; the product's when empty.",
+        stored=True,
+    )
+    login_logo_url: str = _setting(
+        "",
+        values.picture,
+        "https:// URL of the logo on the sign-in pages; the product's when empty.",
+        stored=True,
+    )
+    login_icon_url: str = _setting(
+        "",
+        values.picture,
+        "https:// URL of the icon of the sign-in pages; the product's when empty.",
+        stored=True,
+    )
+    login_border_radius: str = _setting(
+        "M",
+        values.one_of("S", "M", "L"),
+        "How round corners are on the sign-in pages: S, M or L.",
+        stored=True,
+    )
+    login_logo_position: str = _setting(
+        "OUTSIDE",
+        values.one_of("INSIDE", "OUTSIDE"),
+        "Where the logo is on the sign-in pages, by their box: INSIDE or OUTSIDE.",
+        stored=True,
+    )
+    login_logo_alignment: str = _setting(
+        "LEFT",
+        values.one_of("LEFT", "CENTER"),
+        "Where the logo stands on the sign-in pages: LEFT or CENTER.",
+        stored=True,
+    )
+    login_header_alignment: str = _setting(
+        "LEFT",
+        values.one_of("LEFT", "CENTER"),
+        "Where headings stand on the sign-in pages: LEFT or CENTER.",
+        stored=True,
+    )
+    login_social_placement: str = _setting(
+        "BOTTOM",
+        values.one_of("TOP", "BOTTOM"),
+        "Where the buttons of social providers are on the sign-in pages: TOP or BOTTOM.",
+        stored=True,
+    )
+    login_background_color: str = _setting(
+        "",
+        values.color_or_none,
+        "Colour behind the sign-in pages; ours when empty.",
+        stored=True,
+    )
+    login_background_style: str = _setting(
+        "",
+        values.background,
+        "What is behind the sign-in pages, as CSS has it in `background`: colours, gradients and "
+        "uploaded pictures; the colour alone when empty.",
+        stored=True,
+    )
+    organization_branding: bool = _setting(
+        "true",
+        values.switch,
+        "Pages for an organization that has branding of its own show its name and logo.",
+        stored=True,
     )
     authentication_mode: str = _setting(
         FULL_STACK_AUTH,
@@ -306,12 +432,16 @@ class Settings:
         "Ways to sign in, separated by commas: email (code and link), passkey, password.",
     )
     sign_up: bool = _setting(
-        "true", values.switch, "People whom nobody invited may sign up and found an organization."
+        "true",
+        values.switch,
+        "People whom nobody invited may sign up and found an organization.",
+        stored=True,
     )
     organizations_per_user: int = _setting(
         "10",
         values.count(0, 1000),
         "Organizations that one person may found by sign-up; 0 for any.",
+        stored=True,
     )
     email_code_seconds: int = _setting(
         "300",
@@ -333,7 +463,10 @@ class Settings:
         "Further origins, separated by commas, whose pages may use the passkeys of this one.",
     )
     access_token_minutes: int = _setting(
-        "5", values.count(1, 1440), "Minutes that the access token of a person is good."
+        "5",
+        values.count(1, 1440),
+        "Minutes that the access token of a person is good.",
+        stored=True,
     )
     compact_tokens: bool = _setting(
         "true",
@@ -352,18 +485,28 @@ class Settings:
         "Seconds that the clock of an identity provider may be ahead or behind.",
     )
     session_absolute_minutes: int = _setting(
-        "480", values.count(2, 525_600), "Minutes after which a session ends in any case."
+        "480",
+        values.count(2, 525_600),
+        "Minutes after which a session ends in any case.",
+        stored=True,
     )
     session_idle_minutes: int = _setting(
         "0",
         values.count(0, 10_080),
         "Minutes without activity after which a session ends; 0 for never.",
+        stored=True,
     )
     session_cookie_persistent: bool = _setting(
-        "true", values.switch, "The session outlives the browser: its cookie has an age."
+        "true",
+        values.switch,
+        "The session outlives the browser: its cookie has an age.",
+        stored=True,
     )
     session_cookie_same_site: str = _setting(
-        "lax", values.one_of("lax", "none"), "SameSite of the session's cookie: lax or none."
+        "lax",
+        values.one_of("lax", "none"),
+        "SameSite of the session's cookie: lax or none.",
+        stored=True,
     )
     auth_log_retention_days: int = _setting(
         "90", values.count(1, 3650), "Days that sign-ins and ended sessions are kept."
@@ -413,15 +556,27 @@ class Settings:
     def table(self) -> list[tuple[str, str, str, str]]:
         """Rows of (environment name, value with secrets hidden, default, help)."""
         rows = []
-        for f in fields(self):
+        for f in declared():
             value = getattr(self, f.name)
             shown = "(set)" if f.metadata["secret"] and value else spelled(value)
             rows.append((PREFIX + f.name.upper(), shown, f.metadata["default"], f.metadata["help"]))
         return rows
 
     def environment(self) -> dict[str, str]:
-        """The same settings as environment variables, for a process started by this one."""
-        return {PREFIX + f.name.upper(): spelled(getattr(self, f.name)) for f in fields(self)}
+        """The same settings as environment variables, for a process started by this one.
+
+        One that may be stored and that nobody gives is left out: given, it would be fixed there.
+        """
+        return {
+            PREFIX + f.name.upper(): spelled(getattr(self, f.name))
+            for f in declared()
+            if f.name in self.given or not f.metadata["stored"]
+        }
+
+
+def declared() -> tuple[Field[Any], ...]:
+    """Return the fields of all settings, in the order of the table."""
+    return tuple(f for f in fields(Settings) if "parse" in f.metadata)
 
 
 def spelled(value: object) -> str:

@@ -198,11 +198,14 @@ def line(text: str) -> str:
     return text
 
 
-def logo(text: str) -> str:
-    if text and not re.fullmatch(
-        r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[\w.~!$&()*+,;=:@%/-]*)?", text
-    ):
-        raise ValueError(f"{text!r} is not an https URL without a query")
+# The path of a picture that was uploaded to us.
+UPLOADED = re.compile(r"/assets/ast_[0-9]{1,24}\.(?:png|jpg)")
+
+
+def picture(text: str) -> str:
+    url = r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[\w.~!$&()*+,;=:@%/-]*)?"
+    if len(text) > 1024 or (text and not UPLOADED.fullmatch(text) and not re.fullmatch(url, text)):
+        raise ValueError(f"{text[:100]!r} is not an https URL without a query")
     return text
 
 
@@ -210,6 +213,18 @@ def color(text: str) -> str:
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
         raise ValueError(f"{text!r} is not a colour such as #1f5eff")
     return text
+
+
+def color_or_none(text: str) -> str:
+    return color(text) if text else ""
+
+
+def background(text: str) -> str:
+    if not text:
+        return ""
+    from tenantry.settings.backgrounds import checked
+
+    return checked(text)
 
 
 def some_of(*words: str) -> Callable[[str], tuple[str, ...]]:

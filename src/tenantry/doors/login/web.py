@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.model import Answer, AuthRequest
     from tenantry.pages.branding import Brand
     from tenantry.pages.words import Words
-    from tenantry.settings import Settings
 
 # The pages of each state: the first one, unless the query member `page` names another.
 _PAGES = {
@@ -72,7 +71,7 @@ _TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
     door = Door(parts)
-    login = Login(door, parts.sign_in, parts.settings)
+    login = Login(door, parts.sign_in)
     invitations = Invitations(door, parts.sign_in)
     not_me, look = NotMe(door), door.pages.look
     page, form = door.page, door.form
@@ -100,15 +99,19 @@ def routes(parts: Parts) -> list[Route]:
 class Login:
     """Handlers of the paths below `/login`."""
 
-    def __init__(self, door: Door, means: Means, settings: Settings) -> None:
+    def __init__(self, door: Door, means: Means) -> None:
+        settings = means.settings
         self._door = door
         self._means = means
         self._methods = settings.own_methods
-        # A passkey is added to an account, and never the start of one.
-        self._may_sign_up = settings.may_sign_up and self._methods != ("passkey",)
         self._is_modular = settings.is_modular
         self._same_browser = settings.email_same_browser
         self._development = settings.development
+
+    @property
+    def _may_sign_up(self) -> bool:
+        """Whether people may found organizations: a passkey is never the start of an account."""
+        return self._means.settings.may_sign_up and self._methods != ("passkey",)
 
     async def show(self, request: Request) -> Response:
         """Show what the auth request waits for; one that waits for nothing is completed."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tenantry.doors.oauth.signed_tokens import SignedTokens
     from tenantry.doors.oauth.user_tokens import UserToken, UserTokens
     from tenantry.identity.grants.subjects import Subject
+    from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.web import Cookie
 
 
@@ -39,7 +40,7 @@ class Authenticator:
         tokens: AccessTokens,
         user_tokens: UserTokens,
         *,
-        session_cookie: Cookie,
+        session_cookie: SessionCookie,
         portal_cookie: Cookie,
         public_url: str,
     ) -> None:

@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from tenantry.doors.oauth.id_token_hints import IdTokenHints
     from tenantry.doors.oauth.parameters import Parameters
     from tenantry.doors.oauth.registered_uris import RegisteredUris
+    from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sessions.model import Session
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.means import Means
     from tenantry.rate_limits.rates import Rates
-    from tenantry.web import Cookie, Request
+    from tenantry.web import Request
 
 PATH = "/oauth/authorize"
 _SHOWN_MAX = 500  # characters of a redirect_uri that is not registered
@@ -63,7 +64,7 @@ class AuthorizationEndpoint:
         hints: IdTokenHints,
         *,
         rates: Rates,
-        session_cookie: Cookie,
+        session_cookie: SessionCookie,
         browser_cookies: BrowserCookies,
     ) -> None:
         self._db = db

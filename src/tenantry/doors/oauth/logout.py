@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from tenantry.doors.oauth.registered_uris import RegisteredUris
     from tenantry.identity.federation.leaving import Leaving
     from tenantry.identity.federation.model import Sent
+    from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sessions.model import Session
     from tenantry.settings import Settings
-    from tenantry.web import Cookie, Request
+    from tenantry.web import Request
 
 PATH = "/oidc/logout"
 STATE_MAX = 2000
@@ -66,7 +67,7 @@ class LogoutEndpoint:
         settings: Settings,
         leaving: Leaving,
         *,
-        session_cookie: Cookie,
+        session_cookie: SessionCookie,
     ) -> None:
         self._db = db
         self._leaving = leaving

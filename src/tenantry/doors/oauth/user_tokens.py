@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tenantry.doors.oauth.key_ring import KeyRing
     from tenantry.doors.oauth.signed_tokens import SignedTokens
     from tenantry.identity.grants.subjects import Subject
+    from tenantry.tenants.environment.effective import Effective
 
 _MOST = 20_000  # subjects that are remembered
 
@@ -97,14 +98,14 @@ class UserTokens:
         signed: SignedTokens,
         *,
         issuer: str,
-        minutes: int,
+        effective: Effective,
         compact: bool,
     ) -> None:
         self._db = db
         self._ring = ring
         self._signed = signed
         self._issuer = issuer
-        self._seconds = minutes * 60
+        self._effective = effective
         self._compact = compact
         self._subjects: ReadThrough[_Token, Subject] = ReadThrough(
             self._read, seconds=FRESH_SECONDS, most=_MOST
@@ -113,7 +114,8 @@ class UserTokens:
     def draft(self, client: Client) -> Draft:
         """Begin a token for an application."""
         token_id = self._db.new_id(ids.TOKEN)
-        return Draft(token_id, int(time.time()), client.expiry or self._seconds)
+        seconds = self._effective.settings.access_token_minutes * 60
+        return Draft(token_id, int(time.time()), client.expiry or seconds)
 
     async def issue(
         self, draft: Draft, client: Client, subject: Subject, scopes: Sequence[str]

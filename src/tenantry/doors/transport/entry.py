@@ -59,6 +59,7 @@ class Entry:
 
     ``cors_origins`` are the origins whose pages may call the API, ``trusted_proxies`` the networks
     of proxies that say who the client is; ``refusal`` makes an error into a page for browsers.
+    ``before`` is awaited before each request but those that ask how the server is.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Entry:
         trusted_proxies: tuple[str, ...] = (),
         refusal: Callable[[errors.Error, Request], Response] | None = None,
         public_url: str = "",
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._router = router
         self._door = door
@@ -80,6 +82,7 @@ class Entry:
         self._refusal = refusal
         self._strict_transport = strict_transport(public_url)
         self._public: set[str] = set()
+        self._before = before
 
     def add_routes(self, routes: Iterable[Route]) -> None:
         """Register what a door serves."""
@@ -111,6 +114,8 @@ class Entry:
             _check_host(request, scope.get("http_version"))
             if self._rates.of_addresses and request.path not in _UNLIMITED:
                 request.tell(await self._rates.take_address(request.address))
+            if self._before is not None and request.path not in _UNLIMITED:
+                await self._before()
             if request.verb == "POST" and self._door.has(request.path):
                 request.body = await _read_body(request, receive, self._door.limit(request.path))
                 await self._door(scope, request, self._finish(request, send))

@@ -695,8 +695,8 @@ class ConnectionStateService:
         return states_pb.ListConnectionStatesResponse(states=[_state(one) for one in found])
 
 
-class EnvironmentService:
-    """One async method per rpc."""
+class SamlCertificateService:
+    """The rpcs of EnvironmentService that are about our key pairs for SAML."""
 
     async def generate_new_saml_certificate(
         self, request: environments_pb.GenerateSamlCertificateRequest, call: Call

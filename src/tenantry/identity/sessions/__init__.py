@@ -5,4 +5,14 @@ that one has ended (OpenID Connect Back-Channel Logout 1.0). Codes and refresh t
 are `grants`'s concern; how a session comes about is `sign_in`'s.
 """
 
-__all__ = ["devices", "ending", "freshness", "listing", "model", "policies", "reading", "service"]
+__all__ = [
+    "cookies",
+    "devices",
+    "ending",
+    "freshness",
+    "listing",
+    "model",
+    "policies",
+    "reading",
+    "service",
+]

@@ -10,13 +10,19 @@ if TYPE_CHECKING:
     from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
     from tenantry.identity.proofs.passwords.service import Passwords
     from tenantry.settings import Settings
+    from tenantry.tenants.environment.effective import Effective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """The settings of a deployment, and the parts of it that signing in makes use of."""
+    """The settings in effect, and the parts of a deployment that signing in makes use of."""
 
-    settings: Settings
+    effective: Effective
     passwords: Passwords
     interceptors: Interceptors
     relying_party: RelyingParty
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self.effective.settings

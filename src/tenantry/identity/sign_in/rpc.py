@@ -36,12 +36,13 @@ from tenantry.times import timestamp
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.identity.connections.model import Connection
+    from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.choosing import Choice
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.methods import Method
     from tenantry.identity.sign_in.model import AuthRequest
-    from tenantry.web import Cookie
+    from tenantry.settings import Settings
 
 
 _CODE_LENGTH = 6
@@ -57,12 +58,15 @@ class AuthService:
         means: Means,
         *,
         browser_cookies: BrowserCookies,
-        session_cookie: Cookie,
+        session_cookie: SessionCookie,
     ) -> None:
         self._means = means
-        self._settings = means.settings
         self._browser_cookies = browser_cookies
         self._session_cookie = session_cookie
+
+    @property
+    def _settings(self) -> Settings:
+        return self._means.settings
 
     async def update_login_user_details(
         self, request: pb.UpdateLoginUserDetailsRequest, call: Call

@@ -26,16 +26,21 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.events.interceptors.service import Interceptors
     from tenantry.gen.scalekit.v1.commons.commons_pb import Role
+    from tenantry.tenants.environment.effective import Effective
     from tenantry.tenants.users.model import Membership
 
 
 class MembershipService:
     """One async method per rpc."""
 
-    def __init__(self, rules: Rules, interceptors: Interceptors, *, invites: bool) -> None:
-        self._rules = rules
+    def __init__(self, effective: Effective, interceptors: Interceptors, *, invites: bool) -> None:
+        self._effective = effective
         self._interceptors = interceptors
         self._may_invite = invites
+
+    @property
+    def _rules(self) -> Rules:
+        return Rules.of(self._effective.settings)
 
     async def before_create_user_and_membership(
         self, request: pb.CreateUserAndMembershipRequest, call: Call

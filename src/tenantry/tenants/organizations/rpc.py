@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Row
     from tenantry.db.pages import Page
+    from tenantry.tenants.environment.effective import Effective
 
 _MINUTES = {
     TimeUnit.SESSION_TIME_UNIT_UNSPECIFIED: 1,
@@ -51,13 +52,13 @@ class OrganizationService:
 
     def __init__(
         self,
+        effective: Effective,
         *,
         region_code: str,
-        session_policy: ApplicationPolicy,
         dismiss_members: Callable[[Call, str], Awaitable[None]],
     ) -> None:
         self._region = RegionCode[region_code]
-        self._session_policy = session_policy
+        self._effective = effective
         self._dismiss_members = dismiss_members
 
     async def create_organization(
@@ -165,7 +166,7 @@ class OrganizationService:
             organization = await session_policies.set_own(
                 call,
                 request.organization_id,
-                application=self._session_policy,
+                application=ApplicationPolicy.of(self._effective.settings),
                 absolute=_minutes(
                     "absolute_session_timeout",
                     request.absolute_session_timeout,
@@ -200,7 +201,7 @@ class OrganizationService:
         self, request: pb.GetApplicationSessionPolicyRequest, call: Call
     ) -> pb.GetApplicationSessionPolicyResponse:
         await service.get(call, Identity(request.organization_id))
-        policy = self._session_policy
+        policy = ApplicationPolicy.of(self._effective.settings)
         return pb.GetApplicationSessionPolicyResponse(
             application_policy=pb.ApplicationSessionPolicySettings(
                 absolute_session_timeout=policy.absolute,

@@ -11,15 +11,23 @@ from __future__ import annotations
 
 from typing import Literal, TYPE_CHECKING, TypeAlias
 
-from protobuf import Message
+from protobuf import Enum, Message
 from protobuf._codegen import file_desc
+from protobuf.wkt.google.protobuf import empty_pb, struct_pb, timestamp_pb, wrappers_pb
 
 from ....buf.validate import validate_pb
-from ....google.api import annotations_pb
-from ..options import options_pb
+from ....google.api import annotations_pb, field_behavior_pb
+from ....tenantry.v1 import options_pb
+from ..commons import commons_pb
+from ..options import options_pb as options_pb_
 
 if TYPE_CHECKING:
     from protobuf import DescFile
+    from protobuf.wkt.google.protobuf.struct_pb import Struct, Value
+    from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
+    from protobuf.wkt.google.protobuf.wrappers_pb import BoolValue, Int32Value, StringValue, UInt32Value
+
+    from ..commons.commons_pb import EnvironmentType, OrganizationCustomizations, RegionCode
 
 
 _GenerateSamlCertificateRequestFields: TypeAlias = Literal["id"]
@@ -102,17 +110,2099 @@ class GenerateSamlCertificateResponse(Message[_GenerateSamlCertificateResponseFi
         certificate: str
         expiry: int
 
+_EnvironmentFields: TypeAlias = Literal["id", "create_time", "update_time", "display_name", "domain", "region_code", "type", "custom_domain", "custom_domain_status"]
+
+class Environment(Message[_EnvironmentFields]):
+    """
+    All that one deployment serves.
+
+    ```proto
+    message scalekit.v1.environments.Environment
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        create_time:
+            When it was made.
+
+            ```proto
+            optional google.protobuf.Timestamp create_time = 2;
+            ```
+        update_time:
+            When its name was last changed.
+
+            ```proto
+            optional google.protobuf.Timestamp update_time = 3;
+            ```
+        display_name:
+            Name that people read.
+
+            ```proto
+            string display_name = 4;
+            ```
+        domain:
+            Host of the public URL.
+
+            ```proto
+            string domain = 5;
+            ```
+        region_code:
+            Region of every organization.
+
+            ```proto
+            scalekit.v1.commons.RegionCode region_code = 6;
+            ```
+        type:
+            Whether it is for production or for development.
+
+            ```proto
+            scalekit.v1.commons.EnvironmentType type = 7;
+            ```
+        custom_domain:
+            Unused; the public URL is a setting of the deployment.
+
+            ```proto
+            optional string custom_domain = 8;
+            ```
+        custom_domain_status:
+            Unused.
+
+            ```proto
+            scalekit.v1.environments.CustomDomainStatus custom_domain_status = 9;
+            ```
+    """
+
+    __slots__ = ("id", "create_time", "update_time", "display_name", "domain", "region_code", "type", "custom_domain", "custom_domain_status")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            create_time: Timestamp | None = None,
+            update_time: Timestamp | None = None,
+            display_name: str = "",
+            domain: str = "",
+            region_code: RegionCode | None = None,
+            type: EnvironmentType | None = None,
+            custom_domain: str | None = None,
+            custom_domain_status: CustomDomainStatus | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        create_time: Timestamp | None
+        update_time: Timestamp | None
+        display_name: str
+        domain: str
+        region_code: RegionCode
+        type: EnvironmentType
+        custom_domain: str
+        custom_domain_status: CustomDomainStatus
+
+_UpdateEnvironmentFields: TypeAlias = Literal["display_name"]
+
+class UpdateEnvironment(Message[_UpdateEnvironmentFields]):
+    """
+    What may be changed of an environment.
+
+    ```proto
+    message scalekit.v1.environments.UpdateEnvironment
+    ```
+
+    Attributes:
+        display_name:
+            Name that people read.
+
+            ```proto
+            optional string display_name = 4;
+            ```
+    """
+
+    __slots__ = ("display_name",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            display_name: str | None = None,
+        ) -> None:
+            pass
+
+        display_name: str
+
+_UpdateEnvironmentRequestFields: TypeAlias = Literal["id", "environment"]
+
+class UpdateEnvironmentRequest(Message[_UpdateEnvironmentRequestFields]):
+    """
+    Changes the environment.
+
+    ```proto
+    message scalekit.v1.environments.UpdateEnvironmentRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        environment:
+            What is to change.
+
+            ```proto
+            optional scalekit.v1.environments.UpdateEnvironment environment = 2;
+            ```
+    """
+
+    __slots__ = ("id", "environment")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            environment: UpdateEnvironment | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        environment: UpdateEnvironment | None
+
+_UpdateEnvironmentResponseFields: TypeAlias = Literal["environment"]
+
+class UpdateEnvironmentResponse(Message[_UpdateEnvironmentResponseFields]):
+    """
+    Carries the environment as it is now.
+
+    ```proto
+    message scalekit.v1.environments.UpdateEnvironmentResponse
+    ```
+
+    Attributes:
+        environment:
+            The environment.
+
+            ```proto
+            optional scalekit.v1.environments.Environment environment = 1;
+            ```
+    """
+
+    __slots__ = ("environment",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            environment: Environment | None = None,
+        ) -> None:
+            pass
+
+        environment: Environment | None
+
+_GetEnvironmentRequestFields: TypeAlias = Literal["id"]
+
+class GetEnvironmentRequest(Message[_GetEnvironmentRequestFields]):
+    """
+    Names the environment.
+
+    ```proto
+    message scalekit.v1.environments.GetEnvironmentRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+    """
+
+    __slots__ = ("id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+        ) -> None:
+            pass
+
+        id: str
+
+_GetEnvironmentResponseFields: TypeAlias = Literal["environment"]
+
+class GetEnvironmentResponse(Message[_GetEnvironmentResponseFields]):
+    """
+    Carries the environment.
+
+    ```proto
+    message scalekit.v1.environments.GetEnvironmentResponse
+    ```
+
+    Attributes:
+        environment:
+            The environment.
+
+            ```proto
+            optional scalekit.v1.environments.Environment environment = 1;
+            ```
+    """
+
+    __slots__ = ("environment",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            environment: Environment | None = None,
+        ) -> None:
+            pass
+
+        environment: Environment | None
+
+_ListEnvironmentsRequestFields: TypeAlias = Literal["page_size", "page_token"]
+
+class ListEnvironmentsRequest(Message[_ListEnvironmentsRequestFields]):
+    """
+    Asks for a page of environments.
+
+    ```proto
+    message scalekit.v1.environments.ListEnvironmentsRequest
+    ```
+
+    Attributes:
+        page_size:
+            How many to return at most.
+
+            ```proto
+            uint32 page_size = 1;
+            ```
+        page_token:
+            Where the page begins; from the answer before.
+
+            ```proto
+            string page_token = 2;
+            ```
+    """
+
+    __slots__ = ("page_size", "page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            page_size: int = 0,
+            page_token: str = "",
+        ) -> None:
+            pass
+
+        page_size: int
+        page_token: str
+
+_ListEnvironmentsResponseFields: TypeAlias = Literal["next_page_token", "total_size", "environments"]
+
+class ListEnvironmentsResponse(Message[_ListEnvironmentsResponseFields]):
+    """
+    Carries a page of environments.
+
+    ```proto
+    message scalekit.v1.environments.ListEnvironmentsResponse
+    ```
+
+    Attributes:
+        next_page_token:
+            Always empty; there is one.
+
+            ```proto
+            string next_page_token = 1;
+            ```
+        total_size:
+            How many there are.
+
+            ```proto
+            uint32 total_size = 2;
+            ```
+        environments:
+            The environments.
+
+            ```proto
+            repeated scalekit.v1.environments.Environment environments = 3;
+            ```
+    """
+
+    __slots__ = ("next_page_token", "total_size", "environments")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            next_page_token: str = "",
+            total_size: int = 0,
+            environments: list[Environment] | None = None,
+        ) -> None:
+            pass
+
+        next_page_token: str
+        total_size: int
+        environments: list[Environment]
+
+_UpdatePortalCustomizationRequestFields: TypeAlias = Literal["id", "customization_settings"]
+
+class UpdatePortalCustomizationRequest(Message[_UpdatePortalCustomizationRequestFields]):
+    """
+    Replaces the look.
+
+    ```proto
+    message scalekit.v1.environments.UpdatePortalCustomizationRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        customization_settings:
+            The look, up to 32 KiB of JSON; docs/guides/branding.md lists the members.
+
+            ```proto
+            optional google.protobuf.Struct customization_settings = 2;
+            ```
+    """
+
+    __slots__ = ("id", "customization_settings")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            customization_settings: Struct | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        customization_settings: Struct | None
+
+_UpdatePortalCustomizationResponseFields: TypeAlias = Literal["environmentId", "customization_settings"]
+
+class UpdatePortalCustomizationResponse(Message[_UpdatePortalCustomizationResponseFields]):
+    """
+    Carries the look as it is now.
+
+    ```proto
+    message scalekit.v1.environments.UpdatePortalCustomizationResponse
+    ```
+
+    Attributes:
+        environmentId:
+            Id of the environment.
+
+            ```proto
+            string environmentId = 1;
+            ```
+        customization_settings:
+            The look as it is in effect.
+
+            ```proto
+            optional google.protobuf.Struct customization_settings = 2;
+            ```
+    """
+
+    __slots__ = ("environmentId", "customization_settings")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            environmentId: str = "",
+            customization_settings: Struct | None = None,
+        ) -> None:
+            pass
+
+        environmentId: str
+        customization_settings: Struct | None
+
+_GetPortalCustomizationRequestFields: TypeAlias = Literal["id"]
+
+class GetPortalCustomizationRequest(Message[_GetPortalCustomizationRequestFields]):
+    """
+    Asks for the look.
+
+    ```proto
+    message scalekit.v1.environments.GetPortalCustomizationRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment; empty or `-` for the one that there is.
+
+            ```proto
+            string id = 1;
+            ```
+    """
+
+    __slots__ = ("id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+        ) -> None:
+            pass
+
+        id: str
+
+_PortalSettingsFields: TypeAlias = Literal["custom_branding", "new_self_serve_sso_scim", "enable_conn_delete", "mcp_consent_screen_v2"]
+
+class PortalSettings(Message[_PortalSettingsFields]):
+    """
+    What the admin portal may show.
+
+    ```proto
+    message scalekit.v1.environments.PortalSettings
+    ```
+
+    Attributes:
+        custom_branding:
+            Whether the environment has a look of its own.
+
+            ```proto
+            bool custom_branding = 1;
+            ```
+        new_self_serve_sso_scim:
+            Always true.
+
+            ```proto
+            bool new_self_serve_sso_scim = 2;
+            ```
+        enable_conn_delete:
+            Always true.
+
+            ```proto
+            bool enable_conn_delete = 3;
+            ```
+        mcp_consent_screen_v2:
+            Always false.
+
+            ```proto
+            bool mcp_consent_screen_v2 = 4;
+            ```
+    """
+
+    __slots__ = ("custom_branding", "new_self_serve_sso_scim", "enable_conn_delete", "mcp_consent_screen_v2")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            custom_branding: bool = False,
+            new_self_serve_sso_scim: bool = False,
+            enable_conn_delete: bool = False,
+            mcp_consent_screen_v2: bool = False,
+        ) -> None:
+            pass
+
+        custom_branding: bool
+        new_self_serve_sso_scim: bool
+        enable_conn_delete: bool
+        mcp_consent_screen_v2: bool
+
+_GetPortalCustomizationResponseFields: TypeAlias = Literal["environmentId", "customization_settings", "settings", "organization_customizations"]
+
+class GetPortalCustomizationResponse(Message[_GetPortalCustomizationResponseFields]):
+    """
+    Carries the look.
+
+    ```proto
+    message scalekit.v1.environments.GetPortalCustomizationResponse
+    ```
+
+    Attributes:
+        environmentId:
+            Id of the environment.
+
+            ```proto
+            string environmentId = 1;
+            ```
+        customization_settings:
+            The look as it is in effect.
+
+            ```proto
+            optional google.protobuf.Struct customization_settings = 2;
+            ```
+        settings:
+            What the admin portal may show.
+
+            ```proto
+            optional scalekit.v1.environments.PortalSettings settings = 3;
+            ```
+        organization_customizations:
+            Name and logo of the organization that the portal is opened for.
+
+            ```proto
+            optional scalekit.v1.commons.OrganizationCustomizations organization_customizations = 4;
+            ```
+    """
+
+    __slots__ = ("environmentId", "customization_settings", "settings", "organization_customizations")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            environmentId: str = "",
+            customization_settings: Struct | None = None,
+            settings: PortalSettings | None = None,
+            organization_customizations: OrganizationCustomizations | None = None,
+        ) -> None:
+            pass
+
+        environmentId: str
+        customization_settings: Struct | None
+        settings: PortalSettings | None
+        organization_customizations: OrganizationCustomizations | None
+
+_CreateAssetUploadUrlRequestFields: TypeAlias = Literal["id", "asset_settings"]
+
+class CreateAssetUploadUrlRequest(Message[_CreateAssetUploadUrlRequestFields]):
+    """
+    Asks for an address to upload to.
+
+    ```proto
+    message scalekit.v1.environments.CreateAssetUploadUrlRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        asset_settings:
+            The kind of file.
+
+            ```proto
+            optional scalekit.v1.environments.AssetSettings asset_settings = 2;
+            ```
+    """
+
+    __slots__ = ("id", "asset_settings")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            asset_settings: AssetSettings | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        asset_settings: AssetSettings | None
+
+_CreateAssetUploadUrlResponseFields: TypeAlias = Literal["upload_url", "fetch_url"]
+
+class CreateAssetUploadUrlResponse(Message[_CreateAssetUploadUrlResponseFields]):
+    """
+    Carries the addresses of an asset.
+
+    ```proto
+    message scalekit.v1.environments.CreateAssetUploadUrlResponse
+    ```
+
+    Attributes:
+        upload_url:
+            Where its bytes are sent, by PUT, with its media type in Content-Type.
+
+            ```proto
+            string upload_url = 1;
+            ```
+        fetch_url:
+            Where it is served once they are there.
+
+            ```proto
+            string fetch_url = 2;
+            ```
+    """
+
+    __slots__ = ("upload_url", "fetch_url")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            upload_url: str = "",
+            fetch_url: str = "",
+        ) -> None:
+            pass
+
+        upload_url: str
+        fetch_url: str
+
+_AssetSettingsFields: TypeAlias = Literal["category", "extension"]
+
+class AssetSettings(Message[_AssetSettingsFields]):
+    """
+    The kind of a file.
+
+    ```proto
+    message scalekit.v1.environments.AssetSettings
+    ```
+
+    Attributes:
+        category:
+            What it is for; pictures alone, fonts are refused.
+
+            ```proto
+            scalekit.v1.environments.AssetCategory category = 1;
+            ```
+        extension:
+            Its type, `png`, `jpg` or `jpeg`.
+
+            ```proto
+            string extension = 2;
+            ```
+    """
+
+    __slots__ = ("category", "extension")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            category: AssetCategory | None = None,
+            extension: str = "",
+        ) -> None:
+            pass
+
+        category: AssetCategory
+        extension: str
+
+_UpdateFeaturesRequestFields: TypeAlias = Literal["id", "features"]
+
+class UpdateFeaturesRequest(Message[_UpdateFeaturesRequestFields]):
+    """
+    Switches features on or off.
+
+    ```proto
+    message scalekit.v1.environments.UpdateFeaturesRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        features:
+            The features that change; others stay as they are.
+
+            ```proto
+            repeated scalekit.v1.environments.EnvironmentFeature features = 2;
+            ```
+    """
+
+    __slots__ = ("id", "features")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            features: list[EnvironmentFeature] | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        features: list[EnvironmentFeature]
+
+_GetFeaturesRequestFields: TypeAlias = Literal["id"]
+
+class GetFeaturesRequest(Message[_GetFeaturesRequestFields]):
+    """
+    Asks for the features.
+
+    ```proto
+    message scalekit.v1.environments.GetFeaturesRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment; may be left out.
+
+            ```proto
+            string id = 1;
+            ```
+    """
+
+    __slots__ = ("id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+        ) -> None:
+            pass
+
+        id: str
+
+_GetFeaturesResponseFields: TypeAlias = Literal["features"]
+
+class GetFeaturesResponse(Message[_GetFeaturesResponseFields]):
+    """
+    Carries the features.
+
+    ```proto
+    message scalekit.v1.environments.GetFeaturesResponse
+    ```
+
+    Attributes:
+        features:
+            All features.
+
+            ```proto
+            repeated scalekit.v1.environments.EnvironmentFeature features = 1;
+            ```
+    """
+
+    __slots__ = ("features",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            features: list[EnvironmentFeature] | None = None,
+        ) -> None:
+            pass
+
+        features: list[EnvironmentFeature]
+
+_EnableFeatureRequestFields: TypeAlias = Literal["id", "feature_id"]
+
+class EnableFeatureRequest(Message[_EnableFeatureRequestFields]):
+    """
+    Names the feature to switch on.
+
+    ```proto
+    message scalekit.v1.environments.EnableFeatureRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        feature_id:
+            Name of the feature.
+
+            ```proto
+            string feature_id = 2;
+            ```
+    """
+
+    __slots__ = ("id", "feature_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            feature_id: str = "",
+        ) -> None:
+            pass
+
+        id: str
+        feature_id: str
+
+_DisableFeatureRequestFields: TypeAlias = Literal["id", "feature_id"]
+
+class DisableFeatureRequest(Message[_DisableFeatureRequestFields]):
+    """
+    Names the feature to switch off.
+
+    ```proto
+    message scalekit.v1.environments.DisableFeatureRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        feature_id:
+            Name of the feature.
+
+            ```proto
+            string feature_id = 2;
+            ```
+    """
+
+    __slots__ = ("id", "feature_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            feature_id: str = "",
+        ) -> None:
+            pass
+
+        id: str
+        feature_id: str
+
+_EnvironmentFeatureFields: TypeAlias = Literal["name", "enabled"]
+
+class EnvironmentFeature(Message[_EnvironmentFeatureFields]):
+    """
+    A feature of the environment.
+
+    ```proto
+    message scalekit.v1.environments.EnvironmentFeature
+    ```
+
+    Attributes:
+        name:
+            Its name: `sign_up`, `organization_branding`, `full_stack_auth` or
+            `console`; the last two are settings of the deployment alone.
+
+            ```proto
+            string name = 1;
+            ```
+        enabled:
+            Whether it is on.
+
+            ```proto
+            bool enabled = 2;
+            ```
+    """
+
+    __slots__ = ("name", "enabled")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            name: str = "",
+            enabled: bool = False,
+        ) -> None:
+            pass
+
+        name: str
+        enabled: bool
+
+_GetHostScopedPublicFeatureFlagsResponseFields: TypeAlias = Literal["flags"]
+
+class GetHostScopedPublicFeatureFlagsResponse(Message[_GetHostScopedPublicFeatureFlagsResponseFields]):
+    """
+    Carries the features that a page may know.
+
+    ```proto
+    message scalekit.v1.environments.GetHostScopedPublicFeatureFlagsResponse
+    ```
+
+    Attributes:
+        flags:
+            The features.
+
+            ```proto
+            repeated scalekit.v1.environments.PublicHostFeatureFlag flags = 1;
+            ```
+    """
+
+    __slots__ = ("flags",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            flags: list[PublicHostFeatureFlag] | None = None,
+        ) -> None:
+            pass
+
+        flags: list[PublicHostFeatureFlag]
+
+_PublicHostFeatureFlagFields: TypeAlias = Literal["key", "value", "variant", "reason", "error"]
+
+class PublicHostFeatureFlag(Message[_PublicHostFeatureFlagFields]):
+    """
+    A feature as the flags of OpenFeature say it.
+
+    ```proto
+    message scalekit.v1.environments.PublicHostFeatureFlag
+    ```
+
+    Attributes:
+        key:
+            Its name.
+
+            ```proto
+            string key = 1;
+            ```
+        value:
+            true where it is on.
+
+            ```proto
+            optional google.protobuf.Value value = 2;
+            ```
+        variant:
+            `on` or `off`.
+
+            ```proto
+            string variant = 3;
+            ```
+        reason:
+            Always `STATIC`.
+
+            ```proto
+            string reason = 4;
+            ```
+        error:
+            Always empty.
+
+            ```proto
+            string error = 5;
+            ```
+    """
+
+    __slots__ = ("key", "value", "variant", "reason", "error")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            key: str = "",
+            value: Value | None = None,
+            variant: str = "",
+            reason: str = "",
+            error: str = "",
+        ) -> None:
+            pass
+
+        key: str
+        value: Value | None
+        variant: str
+        reason: str
+        error: str
+
+_GetEnvironmentSessionSettingsRequestFields: TypeAlias = Literal["id"]
+
+class GetEnvironmentSessionSettingsRequest(Message[_GetEnvironmentSessionSettingsRequestFields]):
+    """
+    Asks for the settings of sessions.
+
+    ```proto
+    message scalekit.v1.environments.GetEnvironmentSessionSettingsRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+    """
+
+    __slots__ = ("id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+        ) -> None:
+            pass
+
+        id: str
+
+_GetEnvironmentUserManagementRequestFields: TypeAlias = Literal["id"]
+
+class GetEnvironmentUserManagementRequest(Message[_GetEnvironmentUserManagementRequestFields]):
+    """
+    Asks for who may join.
+
+    ```proto
+    message scalekit.v1.environments.GetEnvironmentUserManagementRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+    """
+
+    __slots__ = ("id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+        ) -> None:
+            pass
+
+        id: str
+
+_GetEnvironmentSessionSettingsResponseFields: TypeAlias = Literal["session_settings"]
+
+class GetEnvironmentSessionSettingsResponse(Message[_GetEnvironmentSessionSettingsResponseFields]):
+    """
+    Carries the settings of sessions.
+
+    ```proto
+    message scalekit.v1.environments.GetEnvironmentSessionSettingsResponse
+    ```
+
+    Attributes:
+        session_settings:
+            The settings.
+
+            ```proto
+            optional scalekit.v1.environments.SessionSettings session_settings = 1;
+            ```
+    """
+
+    __slots__ = ("session_settings",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            session_settings: SessionSettings | None = None,
+        ) -> None:
+            pass
+
+        session_settings: SessionSettings | None
+
+_GetEnvironmentUserManagementResponseFields: TypeAlias = Literal["user_management"]
+
+class GetEnvironmentUserManagementResponse(Message[_GetEnvironmentUserManagementResponseFields]):
+    """
+    Carries who may join.
+
+    ```proto
+    message scalekit.v1.environments.GetEnvironmentUserManagementResponse
+    ```
+
+    Attributes:
+        user_management:
+            The settings.
+
+            ```proto
+            optional scalekit.v1.environments.UserManagement user_management = 1;
+            ```
+    """
+
+    __slots__ = ("user_management",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            user_management: UserManagement | None = None,
+        ) -> None:
+            pass
+
+        user_management: UserManagement | None
+
+_CreateEnvironmentSessionSettingsRequestFields: TypeAlias = Literal["id", "session_settings"]
+
+class CreateEnvironmentSessionSettingsRequest(Message[_CreateEnvironmentSessionSettingsRequestFields]):
+    """
+    Sets the settings of sessions.
+
+    ```proto
+    message scalekit.v1.environments.CreateEnvironmentSessionSettingsRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        session_settings:
+            Those that are set.
+
+            ```proto
+            optional scalekit.v1.environments.SessionSettings session_settings = 2;
+            ```
+    """
+
+    __slots__ = ("id", "session_settings")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            session_settings: SessionSettings | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        session_settings: SessionSettings | None
+
+_CreateEnvironmentUserManagementRequestFields: TypeAlias = Literal["id", "user_management"]
+
+class CreateEnvironmentUserManagementRequest(Message[_CreateEnvironmentUserManagementRequestFields]):
+    """
+    Sets who may join.
+
+    ```proto
+    message scalekit.v1.environments.CreateEnvironmentUserManagementRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        user_management:
+            Those that are set.
+
+            ```proto
+            optional scalekit.v1.environments.UserManagement user_management = 2;
+            ```
+    """
+
+    __slots__ = ("id", "user_management")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            user_management: UserManagement | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        user_management: UserManagement | None
+
+_CreateEnvironmentSessionSettingsResponseFields: TypeAlias = Literal["environment_id", "session_settings"]
+
+class CreateEnvironmentSessionSettingsResponse(Message[_CreateEnvironmentSessionSettingsResponseFields]):
+    """
+    Carries the settings of sessions as they are now.
+
+    ```proto
+    message scalekit.v1.environments.CreateEnvironmentSessionSettingsResponse
+    ```
+
+    Attributes:
+        environment_id:
+            Id of the environment.
+
+            ```proto
+            string environment_id = 1;
+            ```
+        session_settings:
+            The settings.
+
+            ```proto
+            optional scalekit.v1.environments.SessionSettings session_settings = 2;
+            ```
+    """
+
+    __slots__ = ("environment_id", "session_settings")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            environment_id: str = "",
+            session_settings: SessionSettings | None = None,
+        ) -> None:
+            pass
+
+        environment_id: str
+        session_settings: SessionSettings | None
+
+_CreateEnvironmentUserManagementResponseFields: TypeAlias = Literal["environment_id", "user_management"]
+
+class CreateEnvironmentUserManagementResponse(Message[_CreateEnvironmentUserManagementResponseFields]):
+    """
+    Carries who may join, as it is now.
+
+    ```proto
+    message scalekit.v1.environments.CreateEnvironmentUserManagementResponse
+    ```
+
+    Attributes:
+        environment_id:
+            Id of the environment.
+
+            ```proto
+            string environment_id = 1;
+            ```
+        user_management:
+            The settings.
+
+            ```proto
+            optional scalekit.v1.environments.UserManagement user_management = 2;
+            ```
+    """
+
+    __slots__ = ("environment_id", "user_management")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            environment_id: str = "",
+            user_management: UserManagement | None = None,
+        ) -> None:
+            pass
+
+        environment_id: str
+        user_management: UserManagement | None
+
+_UpdateEnvironmentSessionSettingsRequestFields: TypeAlias = Literal["id", "session_settings"]
+
+class UpdateEnvironmentSessionSettingsRequest(Message[_UpdateEnvironmentSessionSettingsRequestFields]):
+    """
+    Changes the settings of sessions.
+
+    ```proto
+    message scalekit.v1.environments.UpdateEnvironmentSessionSettingsRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        session_settings:
+            Those that change.
+
+            ```proto
+            optional scalekit.v1.environments.SessionSettings session_settings = 2;
+            ```
+    """
+
+    __slots__ = ("id", "session_settings")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            session_settings: SessionSettings | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        session_settings: SessionSettings | None
+
+_UpdateEnvironmentUserManagementRequestFields: TypeAlias = Literal["id", "user_management"]
+
+class UpdateEnvironmentUserManagementRequest(Message[_UpdateEnvironmentUserManagementRequestFields]):
+    """
+    Changes who may join.
+
+    ```proto
+    message scalekit.v1.environments.UpdateEnvironmentUserManagementRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment, `env_` followed by digits.
+
+            ```proto
+            string id = 1;
+            ```
+        user_management:
+            Those that change.
+
+            ```proto
+            optional scalekit.v1.environments.UserManagement user_management = 2;
+            ```
+    """
+
+    __slots__ = ("id", "user_management")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            user_management: UserManagement | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        user_management: UserManagement | None
+
+_UpdateEnvironmentSessionSettingsResponseFields: TypeAlias = Literal["environment_id", "session_settings"]
+
+class UpdateEnvironmentSessionSettingsResponse(Message[_UpdateEnvironmentSessionSettingsResponseFields]):
+    """
+    Carries the settings of sessions as they are now.
+
+    ```proto
+    message scalekit.v1.environments.UpdateEnvironmentSessionSettingsResponse
+    ```
+
+    Attributes:
+        environment_id:
+            Id of the environment.
+
+            ```proto
+            string environment_id = 1;
+            ```
+        session_settings:
+            The settings.
+
+            ```proto
+            optional scalekit.v1.environments.SessionSettings session_settings = 2;
+            ```
+    """
+
+    __slots__ = ("environment_id", "session_settings")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            environment_id: str = "",
+            session_settings: SessionSettings | None = None,
+        ) -> None:
+            pass
+
+        environment_id: str
+        session_settings: SessionSettings | None
+
+_UpdateEnvironmentUserManagementResponseFields: TypeAlias = Literal["environment_id", "user_management"]
+
+class UpdateEnvironmentUserManagementResponse(Message[_UpdateEnvironmentUserManagementResponseFields]):
+    """
+    Carries who may join, as it is now.
+
+    ```proto
+    message scalekit.v1.environments.UpdateEnvironmentUserManagementResponse
+    ```
+
+    Attributes:
+        environment_id:
+            Id of the environment.
+
+            ```proto
+            string environment_id = 1;
+            ```
+        user_management:
+            The settings.
+
+            ```proto
+            optional scalekit.v1.environments.UserManagement user_management = 2;
+            ```
+    """
+
+    __slots__ = ("environment_id", "user_management")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            environment_id: str = "",
+            user_management: UserManagement | None = None,
+        ) -> None:
+            pass
+
+        environment_id: str
+        user_management: UserManagement | None
+
+_SessionSettingsFields: TypeAlias = Literal["access_token_expiry", "client_access_token_expiry", "absolute_session_timeout", "session_management_enabled", "idle_session_timeout", "idle_session_enabled", "cookie_persistence_type", "cookie_same_site_setting", "cookie_custom_domain", "access_token_expiry_unit", "absolute_session_timeout_unit", "idle_session_timeout_unit"]
+
+class SessionSettings(Message[_SessionSettingsFields]):
+    """
+    How long sessions live, and how their cookie is sent.
+
+    ```proto
+    message scalekit.v1.environments.SessionSettings
+    ```
+
+    Attributes:
+        access_token_expiry:
+            How long the access token of a person is good.
+
+            ```proto
+            optional google.protobuf.Int32Value access_token_expiry = 1;
+            ```
+        client_access_token_expiry:
+            Unused; each client has its own.
+
+            ```proto
+            optional google.protobuf.Int32Value client_access_token_expiry = 2;
+            ```
+        absolute_session_timeout:
+            After how long a session ends in any case.
+
+            ```proto
+            optional google.protobuf.Int32Value absolute_session_timeout = 3;
+            ```
+        session_management_enabled:
+            Always true.
+
+            ```proto
+            optional google.protobuf.BoolValue session_management_enabled = 4;
+            ```
+        idle_session_timeout:
+            After how long without activity a session ends.
+
+            ```proto
+            optional google.protobuf.Int32Value idle_session_timeout = 5;
+            ```
+        idle_session_enabled:
+            Whether a session ends without activity.
+
+            ```proto
+            optional google.protobuf.BoolValue idle_session_enabled = 6;
+            ```
+        cookie_persistence_type:
+            Whether the session outlives the browser.
+
+            ```proto
+            scalekit.v1.environments.CookiePersistenceType cookie_persistence_type = 7;
+            ```
+        cookie_same_site_setting:
+            SameSite of the session's cookie.
+
+            ```proto
+            scalekit.v1.environments.CookieSameSiteSetting cookie_same_site_setting = 8;
+            ```
+        cookie_custom_domain:
+            Always empty; the cookie is of the host alone.
+
+            ```proto
+            optional google.protobuf.StringValue cookie_custom_domain = 9;
+            ```
+        access_token_expiry_unit:
+            Unit of `access_token_expiry`; minutes in answers.
+
+            ```proto
+            scalekit.v1.environments.TimeUnit access_token_expiry_unit = 10;
+            ```
+        absolute_session_timeout_unit:
+            Unit of `absolute_session_timeout`; minutes in answers.
+
+            ```proto
+            scalekit.v1.environments.TimeUnit absolute_session_timeout_unit = 11;
+            ```
+        idle_session_timeout_unit:
+            Unit of `idle_session_timeout`; minutes in answers.
+
+            ```proto
+            scalekit.v1.environments.TimeUnit idle_session_timeout_unit = 12;
+            ```
+    """
+
+    __slots__ = ("access_token_expiry", "client_access_token_expiry", "absolute_session_timeout", "session_management_enabled", "idle_session_timeout", "idle_session_enabled", "cookie_persistence_type", "cookie_same_site_setting", "cookie_custom_domain", "access_token_expiry_unit", "absolute_session_timeout_unit", "idle_session_timeout_unit")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            access_token_expiry: Int32Value | None = None,
+            client_access_token_expiry: Int32Value | None = None,
+            absolute_session_timeout: Int32Value | None = None,
+            session_management_enabled: BoolValue | None = None,
+            idle_session_timeout: Int32Value | None = None,
+            idle_session_enabled: BoolValue | None = None,
+            cookie_persistence_type: CookiePersistenceType | None = None,
+            cookie_same_site_setting: CookieSameSiteSetting | None = None,
+            cookie_custom_domain: StringValue | None = None,
+            access_token_expiry_unit: TimeUnit | None = None,
+            absolute_session_timeout_unit: TimeUnit | None = None,
+            idle_session_timeout_unit: TimeUnit | None = None,
+        ) -> None:
+            pass
+
+        access_token_expiry: Int32Value | None
+        client_access_token_expiry: Int32Value | None
+        absolute_session_timeout: Int32Value | None
+        session_management_enabled: BoolValue | None
+        idle_session_timeout: Int32Value | None
+        idle_session_enabled: BoolValue | None
+        cookie_persistence_type: CookiePersistenceType
+        cookie_same_site_setting: CookieSameSiteSetting
+        cookie_custom_domain: StringValue | None
+        access_token_expiry_unit: TimeUnit
+        absolute_session_timeout_unit: TimeUnit
+        idle_session_timeout_unit: TimeUnit
+
+_UserManagementFields: TypeAlias = Literal["allow_duplicate_user_identities", "allow_multiple_memberships", "allow_organization_signup", "org_user_relationship", "enable_max_users_limit", "max_users_limit", "invitation_expiry", "block_disposable_email_domains", "block_public_email_domains", "sync_user_profile_on_signin", "enable_bot_detection", "enable_fail_open"]
+
+class UserManagement(Message[_UserManagementFields]):
+    """
+    Who may join and found organizations.
+
+    ```proto
+    message scalekit.v1.environments.UserManagement
+    ```
+
+    Attributes:
+        allow_duplicate_user_identities:
+            Always false; an address is one person's.
+
+            ```proto
+            optional google.protobuf.BoolValue allow_duplicate_user_identities = 1;
+            ```
+        allow_multiple_memberships:
+            Always true.
+
+            ```proto
+            optional google.protobuf.BoolValue allow_multiple_memberships = 2;
+            ```
+        allow_organization_signup:
+            Whether people whom nobody invited may found an organization.
+
+            ```proto
+            optional google.protobuf.BoolValue allow_organization_signup = 3;
+            ```
+        org_user_relationship:
+            Always `MULTIPLE_ORGANIZATIONS`.
+
+            ```proto
+            scalekit.v1.environments.OrgUserRelationshipType org_user_relationship = 4;
+            ```
+        enable_max_users_limit:
+            Always false; each organization has a limit of its own.
+
+            ```proto
+            optional google.protobuf.BoolValue enable_max_users_limit = 5;
+            ```
+        max_users_limit:
+            Unused.
+
+            ```proto
+            optional google.protobuf.Int32Value max_users_limit = 6;
+            ```
+        invitation_expiry:
+            Minutes until an invitation expires, in whole days.
+
+            ```proto
+            optional google.protobuf.UInt32Value invitation_expiry = 7;
+            ```
+        block_disposable_email_domains:
+            Whether people with a disposable address are refused.
+
+            ```proto
+            optional google.protobuf.BoolValue block_disposable_email_domains = 9;
+            ```
+        block_public_email_domains:
+            Whether people with an address of a public mail provider are refused.
+
+            ```proto
+            optional google.protobuf.BoolValue block_public_email_domains = 10;
+            ```
+        sync_user_profile_on_signin:
+            Unused; each connection says so.
+
+            ```proto
+            optional google.protobuf.BoolValue sync_user_profile_on_signin = 11;
+            ```
+        enable_bot_detection:
+            Always false.
+
+            ```proto
+            optional google.protobuf.BoolValue enable_bot_detection = 12;
+            ```
+        enable_fail_open:
+            Always false.
+
+            ```proto
+            optional google.protobuf.BoolValue enable_fail_open = 13;
+            ```
+    """
+
+    __slots__ = ("allow_duplicate_user_identities", "allow_multiple_memberships", "allow_organization_signup", "org_user_relationship", "enable_max_users_limit", "max_users_limit", "invitation_expiry", "block_disposable_email_domains", "block_public_email_domains", "sync_user_profile_on_signin", "enable_bot_detection", "enable_fail_open")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            allow_duplicate_user_identities: BoolValue | None = None,
+            allow_multiple_memberships: BoolValue | None = None,
+            allow_organization_signup: BoolValue | None = None,
+            org_user_relationship: OrgUserRelationshipType | None = None,
+            enable_max_users_limit: BoolValue | None = None,
+            max_users_limit: Int32Value | None = None,
+            invitation_expiry: UInt32Value | None = None,
+            block_disposable_email_domains: BoolValue | None = None,
+            block_public_email_domains: BoolValue | None = None,
+            sync_user_profile_on_signin: BoolValue | None = None,
+            enable_bot_detection: BoolValue | None = None,
+            enable_fail_open: BoolValue | None = None,
+        ) -> None:
+            pass
+
+        allow_duplicate_user_identities: BoolValue | None
+        allow_multiple_memberships: BoolValue | None
+        allow_organization_signup: BoolValue | None
+        org_user_relationship: OrgUserRelationshipType
+        enable_max_users_limit: BoolValue | None
+        max_users_limit: Int32Value | None
+        invitation_expiry: UInt32Value | None
+        block_disposable_email_domains: BoolValue | None
+        block_public_email_domains: BoolValue | None
+        sync_user_profile_on_signin: BoolValue | None
+        enable_bot_detection: BoolValue | None
+        enable_fail_open: BoolValue | None
+
+_GetContextRequestFields: TypeAlias = Literal["environment_id"]
+
+class GetContextRequest(Message[_GetContextRequestFields]):
+    """
+    Asks for the context.
+
+    ```proto
+    message scalekit.v1.environments.GetContextRequest
+    ```
+
+    Attributes:
+        environment_id:
+            Id of the environment.
+
+            ```proto
+            string environment_id = 2;
+            ```
+    """
+
+    __slots__ = ("environment_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            environment_id: str = "",
+        ) -> None:
+            pass
+
+        environment_id: str
+
+_GetContextResponseFields: TypeAlias = Literal["context"]
+
+class GetContextResponse(Message[_GetContextResponseFields]):
+    """
+    Carries the context.
+
+    ```proto
+    message scalekit.v1.environments.GetContextResponse
+    ```
+
+    Attributes:
+        context:
+            What was kept.
+
+            ```proto
+            optional google.protobuf.Struct context = 1;
+            ```
+    """
+
+    __slots__ = ("context",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            context: Struct | None = None,
+        ) -> None:
+            pass
+
+        context: Struct | None
+
+_UpdateContextRequestFields: TypeAlias = Literal["environment_id", "context"]
+
+class UpdateContextRequest(Message[_UpdateContextRequestFields]):
+    """
+    Replaces the context.
+
+    ```proto
+    message scalekit.v1.environments.UpdateContextRequest
+    ```
+
+    Attributes:
+        environment_id:
+            Id of the environment.
+
+            ```proto
+            string environment_id = 2;
+            ```
+        context:
+            What is to be kept.
+
+            ```proto
+            optional google.protobuf.Struct context = 3;
+            ```
+    """
+
+    __slots__ = ("environment_id", "context")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            environment_id: str = "",
+            context: Struct | None = None,
+        ) -> None:
+            pass
+
+        environment_id: str
+        context: Struct | None
+
+class CustomDomainStatus(Enum):
+    """
+    How far a domain of one's own has come; unused.
+
+    ```proto
+    enum scalekit.v1.environments.CustomDomainStatus
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Unset.
+
+            ```proto
+            UNSPECIFIED = 0
+            ```
+        PENDING:
+            It is being checked.
+
+            ```proto
+            PENDING = 1
+            ```
+        ACTIVE:
+            It is in use.
+
+            ```proto
+            ACTIVE = 2
+            ```
+        FAILED:
+            It was not found.
+
+            ```proto
+            FAILED = 3
+            ```
+        INITIAL:
+            It was named.
+
+            ```proto
+            INITIAL = 4
+            ```
+    """
+
+    UNSPECIFIED = 0
+    PENDING = 1
+    ACTIVE = 2
+    FAILED = 3
+    INITIAL = 4
+
+class AssetCategory(Enum):
+    """
+    What an asset is for.
+
+    ```proto
+    enum scalekit.v1.environments.AssetCategory
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Unset.
+
+            ```proto
+            ASSET_CATEGORY_UNSPECIFIED = 0
+            ```
+        PORTAL_CUSTOMIZATION_IMAGE:
+            A logo, an icon or a background.
+
+            ```proto
+            PORTAL_CUSTOMIZATION_IMAGE = 1
+            ```
+        PORTAL_CUSTOMIZATION_FONT:
+            A font; not served.
+
+            ```proto
+            PORTAL_CUSTOMIZATION_FONT = 2
+            ```
+    """
+
+    UNSPECIFIED = 0
+    PORTAL_CUSTOMIZATION_IMAGE = 1
+    PORTAL_CUSTOMIZATION_FONT = 2
+
+class TimeUnit(Enum):
+    """
+    Unit of a span of time.
+
+    ```proto
+    enum scalekit.v1.environments.TimeUnit
+    ```
+
+    Attributes:
+        SESSION_TIME_UNIT_UNSPECIFIED:
+            Minutes.
+
+            ```proto
+            SESSION_TIME_UNIT_UNSPECIFIED = 0
+            ```
+        MINUTES:
+            Minutes.
+
+            ```proto
+            MINUTES = 1
+            ```
+        HOURS:
+            Hours.
+
+            ```proto
+            HOURS = 2
+            ```
+        DAYS:
+            Days.
+
+            ```proto
+            DAYS = 3
+            ```
+    """
+
+    SESSION_TIME_UNIT_UNSPECIFIED = 0
+    MINUTES = 1
+    HOURS = 2
+    DAYS = 3
+
+class OrgUserRelationshipType(Enum):
+    """
+    In how many organizations a person may be.
+
+    ```proto
+    enum scalekit.v1.environments.OrgUserRelationshipType
+    ```
+
+    Attributes:
+        OrgUserRelationshipType_UNSPECIFIED:
+            Unset.
+
+            ```proto
+            OrgUserRelationshipType_UNSPECIFIED = 0
+            ```
+        SINGLE_ORGANIZATION:
+            In one.
+
+            ```proto
+            SINGLE_ORGANIZATION = 1
+            ```
+        MULTIPLE_ORGANIZATIONS:
+            In several.
+
+            ```proto
+            MULTIPLE_ORGANIZATIONS = 2
+            ```
+    """
+
+    OrgUserRelationshipType_UNSPECIFIED = 0
+    SINGLE_ORGANIZATION = 1
+    MULTIPLE_ORGANIZATIONS = 2
+
+class CookiePersistenceType(Enum):
+    """
+    How long a browser keeps the session's cookie.
+
+    ```proto
+    enum scalekit.v1.environments.CookiePersistenceType
+    ```
+
+    Attributes:
+        CookiePersistenceType_UNSPECIFIED:
+            Unset.
+
+            ```proto
+            CookiePersistenceType_UNSPECIFIED = 0
+            ```
+        PERSISTENT:
+            As long as the session lives.
+
+            ```proto
+            PERSISTENT = 1
+            ```
+        SESSION:
+            Until the browser is closed.
+
+            ```proto
+            SESSION = 2
+            ```
+    """
+
+    CookiePersistenceType_UNSPECIFIED = 0
+    PERSISTENT = 1
+    SESSION = 2
+
+class CookieSameSiteSetting(Enum):
+    """
+    With which requests of other sites a browser sends the session's cookie.
+
+    ```proto
+    enum scalekit.v1.environments.CookieSameSiteSetting
+    ```
+
+    Attributes:
+        CookieSameSiteSetting_UNSPECIFIED:
+            Unset.
+
+            ```proto
+            CookieSameSiteSetting_UNSPECIFIED = 0
+            ```
+        LAX_MODE:
+            With those that open a page.
+
+            ```proto
+            LAX_MODE = 1
+            ```
+        NONE_MODE:
+            With all, over TLS.
+
+            ```proto
+            NONE_MODE = 2
+            ```
+    """
+
+    CookieSameSiteSetting_UNSPECIFIED = 0
+    LAX_MODE = 1
+    NONE_MODE = 2
+
 
 _DESC = file_desc(
-    b'\n+scalekit/v1/environments/environments.proto\x12\x18scalekit.v1.environments\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a!scalekit/v1/options/options.proto"@\n\x1eGenerateSamlCertificateRequest\x12\x1e\n\x02id\x18\x01 \x01(\tR\x02idB\x0e\xbaH\x0br\t\x10\x01\x18 :\x03env"k\n\x1fGenerateSamlCertificateResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12 \n\x0bcertificate\x18\x02 \x01(\tR\x0bcertificate\x12\x16\n\x06expiry\x18\x03 \x01(\x03R\x06expiry2\xfa\x01\n\x12EnvironmentService\x12\xe3\x01\n\x1aGenerateNewSamlCertificate\x128.scalekit.v1.environments.GenerateSamlCertificateRequest\x1a9.scalekit.v1.environments.GenerateSamlCertificateResponse"P\x82\xd3\xe4\x93\x029"4/api/v1/environments/{id}/saml-certificates:generate:\x01*\x82\xb5\x18\r\n\tsso:write\x18Db\x06proto3',
+    b'\n+scalekit/v1/environments/environments.proto\x12\x18scalekit.v1.environments\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a!scalekit/v1/commons/commons.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"@\n\x1eGenerateSamlCertificateRequest\x12\x1e\n\x02id\x18\x01 \x01(\tR\x02idB\x0e\xbaH\x0br\t\x10\x01\x18 :\x03env"k\n\x1fGenerateSamlCertificateResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12 \n\x0bcertificate\x18\x02 \x01(\tR\x0bcertificate\x12\x16\n\x06expiry\x18\x03 \x01(\x03R\x06expiry"\xa6\x04\n\x0bEnvironment\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12;\n\x0bcreate_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTime\x122\n\x0cdisplay_name\x18\x04 \x01(\tR\x0bdisplayNameB\x0f\xbaH\x04r\x02\x10\x01\xbaH\x05r\x03\x18\xc8\x01\x12\'\n\x06domain\x18\x05 \x01(\tR\x06domainB\x0f\xbaH\x04r\x02\x10\x01\xbaH\x05r\x03\x18\xfa\x01\x12@\n\x0bregion_code\x18\x06 \x01(\x0e2\x1f.scalekit.v1.commons.RegionCodeR\nregionCode\x128\n\x04type\x18\x07 \x01(\x0e2$.scalekit.v1.commons.EnvironmentTypeR\x04type\x12(\n\rcustom_domain\x18\x08 \x01(\tH\x00R\x0ccustomDomain\x88\x01\x01\x12^\n\x14custom_domain_status\x18\t \x01(\x0e2,.scalekit.v1.environments.CustomDomainStatusR\x12customDomainStatusB\x10\n\x0e_custom_domain"]\n\x11UpdateEnvironment\x127\n\x0cdisplay_name\x18\x04 \x01(\tH\x00R\x0bdisplayNameB\x0f\xbaH\x04r\x02\x10\x01\xbaH\x05r\x03\x18\xd0\x0f\x88\x01\x01B\x0f\n\r_display_name"\x9b\x01\n\x18UpdateEnvironmentRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12U\n\x0benvironment\x18\x02 \x01(\x0b2+.scalekit.v1.environments.UpdateEnvironmentR\x0benvironmentB\x06\xbaH\x03\xc8\x01\x01"d\n\x19UpdateEnvironmentResponse\x12G\n\x0benvironment\x18\x01 \x01(\x0b2%.scalekit.v1.environments.EnvironmentR\x0benvironment"A\n\x15GetEnvironmentRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env"a\n\x16GetEnvironmentResponse\x12G\n\x0benvironment\x18\x01 \x01(\x0b2%.scalekit.v1.environments.EnvironmentR\x0benvironment"U\n\x17ListEnvironmentsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken"\xac\x01\n\x18ListEnvironmentsResponse\x12&\n\x0fnext_page_token\x18\x01 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x02 \x01(\rR\ttotalSize\x12I\n\x0cenvironments\x18\x03 \x03(\x0b2%.scalekit.v1.environments.EnvironmentR\x0cenvironments"\xa4\x01\n UpdatePortalCustomizationRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12V\n\x16customization_settings\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x15customizationSettingsB\x06\xbaH\x03\xc8\x01\x01"\x99\x01\n!UpdatePortalCustomizationResponse\x12$\n\renvironmentId\x18\x01 \x01(\tR\renvironmentId\x12N\n\x16customization_settings\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x15customizationSettings"?\n\x1dGetPortalCustomizationRequest\x12\x1e\n\x02id\x18\x01 \x01(\tR\x02idB\x0e\xbaH\x04r\x02\x10\x00\xbaH\x04r\x02\x18 "\xd0\x01\n\x0ePortalSettings\x12\'\n\x0fcustom_branding\x18\x01 \x01(\x08R\x0ecustomBranding\x124\n\x17new_self_serve_sso_scim\x18\x02 \x01(\x08R\x13newSelfServeSsoScim\x12,\n\x12enable_conn_delete\x18\x03 \x01(\x08R\x10enableConnDelete\x121\n\x15mcp_consent_screen_v2\x18\x04 \x01(\x08R\x12mcpConsentScreenV2"\x82\x03\n\x1eGetPortalCustomizationResponse\x12$\n\renvironmentId\x18\x01 \x01(\tR\renvironmentId\x12S\n\x16customization_settings\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x15customizationSettingsB\x03\xe0A\x01\x12I\n\x08settings\x18\x03 \x01(\x0b2(.scalekit.v1.environments.PortalSettingsR\x08settingsB\x03\xe0A\x03\x12z\n\x1borganization_customizations\x18\x04 \x01(\x0b2/.scalekit.v1.commons.OrganizationCustomizationsH\x00R\x1aorganizationCustomizationsB\x03\xe0A\x03\x88\x01\x01B\x1e\n\x1c_organization_customizations"\x97\x01\n\x1bCreateAssetUploadUrlRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12N\n\x0easset_settings\x18\x02 \x01(\x0b2\'.scalekit.v1.environments.AssetSettingsR\rassetSettings"Z\n\x1cCreateAssetUploadUrlResponse\x12\x1d\n\nupload_url\x18\x01 \x01(\tR\tuploadUrl\x12\x1b\n\tfetch_url\x18\x02 \x01(\tR\x08fetchUrl"\xa3\x01\n\rAssetSettings\x12K\n\x08category\x18\x01 \x01(\x0e2\'.scalekit.v1.environments.AssetCategoryR\x08categoryB\x06\xbaH\x03\xc8\x01\x01\x12E\n\textension\x18\x02 \x01(\tR\textensionB\'\xbaH$r"R\x03jpgR\x04jpegR\x03pngR\x04woffR\x05woff2R\x03ttf"\x93\x01\n\x15UpdateFeaturesRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12P\n\x08features\x18\x02 \x03(\x0b2,.scalekit.v1.environments.EnvironmentFeatureR\x08featuresB\x06\xbaH\x03\xc8\x01\x01"D\n\x12GetFeaturesRequest\x12.\n\x02id\x18\x01 \x01(\tR\x02idB\x1e\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\xbaH\x03\xd8\x01\x01"_\n\x13GetFeaturesResponse\x12H\n\x08features\x18\x01 \x03(\x0b2,.scalekit.v1.environments.EnvironmentFeatureR\x08features"o\n\x14EnableFeatureRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12-\n\nfeature_id\x18\x02 \x01(\tR\tfeatureIdB\x0e\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 "p\n\x15DisableFeatureRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12-\n\nfeature_id\x18\x02 \x01(\tR\tfeatureIdB\x0e\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 "B\n\x12EnvironmentFeature\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07enabled\x18\x02 \x01(\x08R\x07enabled"p\n\'GetHostScopedPublicFeatureFlagsResponse\x12E\n\x05flags\x18\x01 \x03(\x0b2/.scalekit.v1.environments.PublicHostFeatureFlagR\x05flags"\x9f\x01\n\x15PublicHostFeatureFlag\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12,\n\x05value\x18\x02 \x01(\x0b2\x16.google.protobuf.ValueR\x05value\x12\x18\n\x07variant\x18\x03 \x01(\tR\x07variant\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n\x05error\x18\x05 \x01(\tR\x05error"P\n$GetEnvironmentSessionSettingsRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env"O\n#GetEnvironmentUserManagementRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env"}\n%GetEnvironmentSessionSettingsResponse\x12T\n\x10session_settings\x18\x01 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettings"y\n$GetEnvironmentUserManagementResponse\x12Q\n\x0fuser_management\x18\x01 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagement"\xb1\x01\n\'CreateEnvironmentSessionSettingsRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12\\\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettingsB\x06\xbaH\x03\xc8\x01\x01"\xad\x01\n&CreateEnvironmentUserManagementRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12Y\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagementB\x06\xbaH\x03\xc8\x01\x01"\xa7\x01\n(CreateEnvironmentSessionSettingsResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12T\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettings"\xa3\x01\n\'CreateEnvironmentUserManagementResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12Q\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagement"\xb1\x01\n\'UpdateEnvironmentSessionSettingsRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12\\\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettingsB\x06\xbaH\x03\xc8\x01\x01"\xad\x01\n&UpdateEnvironmentUserManagementRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12Y\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagementB\x06\xbaH\x03\xc8\x01\x01"\xa7\x01\n(UpdateEnvironmentSessionSettingsResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12T\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettings"\xa3\x01\n\'UpdateEnvironmentUserManagementResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12Q\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagement"\x93\t\n\x0fSessionSettings\x12]\n\x13access_token_expiry\x18\x01 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x11accessTokenExpiryB\x10\xbaH\x06\x1a\x04\x18\xc0\xd1\x02\xbaH\x04\x1a\x02(\x01\x12j\n\x1aclient_access_token_expiry\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x17clientAccessTokenExpiryB\x10\xbaH\x06\x1a\x04\x18\xc0\xd1\x02\xbaH\x04\x1a\x02(\x01\x12g\n\x18absolute_session_timeout\x18\x03 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x16absoluteSessionTimeoutB\x10\xbaH\x06\x1a\x04\x18\xa0\x8a \xbaH\x04\x1a\x02(\x01\x12X\n\x1asession_management_enabled\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x18sessionManagementEnabled\x12^\n\x14idle_session_timeout\x18\x05 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x12idleSessionTimeoutB\x0f\xbaH\x05\x1a\x03\x18\xe0N\xbaH\x04\x1a\x02(\x01\x12L\n\x14idle_session_enabled\x18\x06 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x12idleSessionEnabled\x12g\n\x17cookie_persistence_type\x18\x07 \x01(\x0e2/.scalekit.v1.environments.CookiePersistenceTypeR\x15cookiePersistenceType\x12h\n\x18cookie_same_site_setting\x18\x08 \x01(\x0e2/.scalekit.v1.environments.CookieSameSiteSettingR\x15cookieSameSiteSetting\x12N\n\x14cookie_custom_domain\x18\t \x01(\x0b2\x1c.google.protobuf.StringValueR\x12cookieCustomDomain\x12[\n\x18access_token_expiry_unit\x18\n \x01(\x0e2".scalekit.v1.environments.TimeUnitR\x15accessTokenExpiryUnit\x12e\n\x1dabsolute_session_timeout_unit\x18\x0b \x01(\x0e2".scalekit.v1.environments.TimeUnitR\x1aabsoluteSessionTimeoutUnit\x12]\n\x19idle_session_timeout_unit\x18\x0c \x01(\x0e2".scalekit.v1.environments.TimeUnitR\x16idleSessionTimeoutUnit"\xc3\x08\n\x0eUserManagement\x12a\n\x1fallow_duplicate_user_identities\x18\x01 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1callowDuplicateUserIdentities\x12X\n\x1aallow_multiple_memberships\x18\x02 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x18allowMultipleMemberships\x12V\n\x19allow_organization_signup\x18\x03 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x17allowOrganizationSignup\x12o\n\x15org_user_relationship\x18\x04 \x01(\x0e21.scalekit.v1.environments.OrgUserRelationshipTypeR\x13orgUserRelationshipB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12O\n\x16enable_max_users_limit\x18\x05 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x13enableMaxUsersLimit\x12U\n\x0fmax_users_limit\x18\x06 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\rmaxUsersLimitB\x10\xbaH\x06\x1a\x04\x18\x9f\x8d\x06\xbaH\x04\x1a\x02(\x01\x12[\n\x11invitation_expiry\x18\x07 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x10invitationExpiryB\x10\xbaH\x06*\x04\x18\xc0\xd1\x02\xbaH\x04*\x02(\x01\x12_\n\x1eblock_disposable_email_domains\x18\t \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1bblockDisposableEmailDomains\x12W\n\x1ablock_public_email_domains\x18\n \x01(\x0b2\x1a.google.protobuf.BoolValueR\x17blockPublicEmailDomains\x12X\n\x1bsync_user_profile_on_signin\x18\x0b \x01(\x0b2\x1a.google.protobuf.BoolValueR\x17syncUserProfileOnSignin\x12L\n\x14enable_bot_detection\x18\x0c \x01(\x0b2\x1a.google.protobuf.BoolValueR\x12enableBotDetection\x12D\n\x10enable_fail_open\x18\r \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0eenableFailOpen":\n\x11GetContextRequest\x12%\n\x0eenvironment_id\x18\x02 \x01(\tR\renvironmentId"G\n\x12GetContextResponse\x121\n\x07context\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x07context"p\n\x14UpdateContextRequest\x12%\n\x0eenvironment_id\x18\x02 \x01(\tR\renvironmentId\x121\n\x07context\x18\x03 \x01(\x0b2\x17.google.protobuf.StructR\x07context*W\n\x12CustomDomainStatus\x12\x0f\n\x0bUNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\n\n\x06ACTIVE\x10\x02\x12\n\n\x06FAILED\x10\x03\x12\x0b\n\x07INITIAL\x10\x04*n\n\rAssetCategory\x12\x1e\n\x1aASSET_CATEGORY_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPORTAL_CUSTOMIZATION_IMAGE\x10\x01\x12\x1d\n\x19PORTAL_CUSTOMIZATION_FONT\x10\x02*O\n\x08TimeUnit\x12!\n\x1dSESSION_TIME_UNIT_UNSPECIFIED\x10\x00\x12\x0b\n\x07MINUTES\x10\x01\x12\t\n\x05HOURS\x10\x02\x12\x08\n\x04DAYS\x10\x03*w\n\x17OrgUserRelationshipType\x12\'\n#OrgUserRelationshipType_UNSPECIFIED\x10\x00\x12\x17\n\x13SINGLE_ORGANIZATION\x10\x01\x12\x1a\n\x16MULTIPLE_ORGANIZATIONS\x10\x02*[\n\x15CookiePersistenceType\x12%\n!CookiePersistenceType_UNSPECIFIED\x10\x00\x12\x0e\n\nPERSISTENT\x10\x01\x12\x0b\n\x07SESSION\x10\x02*[\n\x15CookieSameSiteSetting\x12%\n!CookieSameSiteSetting_UNSPECIFIED\x10\x00\x12\x0c\n\x08LAX_MODE\x10\x01\x12\r\n\tNONE_MODE\x10\x022\xb3#\n\x12EnvironmentService\x12\xb7\x01\n\x0eGetEnvironment\x12/.scalekit.v1.environments.GetEnvironmentRequest\x1a0.scalekit.v1.environments.GetEnvironmentResponse"B\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/environments/{id}\x82\xb5\x18\x1d\n\x19environment_settings:read\x18@\x12\x9c\x01\n\x0fListEnvironment\x121.scalekit.v1.environments.ListEnvironmentsRequest\x1a2.scalekit.v1.environments.ListEnvironmentsResponse""\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/environments\x82\xb5\x18\x02\x18@\x12\xc6\x01\n\x11UpdateEnvironment\x122.scalekit.v1.environments.UpdateEnvironmentRequest\x1a3.scalekit.v1.environments.UpdateEnvironmentResponse"H\x82\xd3\xe4\x93\x02(2\x19/api/v1/environments/{id}:\x0benvironment\x82\xb5\x18\x16\n\x12environments:write\x18@\x12\xc1\x02\n\x19UpdatePortalCustomization\x12:.scalekit.v1.environments.UpdatePortalCustomizationRequest\x1a;.scalekit.v1.environments.UpdatePortalCustomizationResponse"\xaa\x01\x82\xd3\xe4\x93\x02\x8d\x01\x1a//api/v1/environments/{id}/portal_customizations:\x16customization_settingsZB\x1a(/api/v1/environments/{id}/customizations:\x16customization_settings\x82\xb5\x18\x12\n\x0ebranding:write\x18D\x12\x82\x02\n\x16GetPortalCustomization\x127.scalekit.v1.environments.GetPortalCustomizationRequest\x1a8.scalekit.v1.environments.GetPortalCustomizationResponse"u\x82\xd3\xe4\x93\x02O\x12\x1d/api/v1/portal_customizationsZ.\x12,/api/v1/environments/-/portal_customizations\x82\xb5\x18\x12\n\rbranding:read\x18\xe0\x01\xc2\xf3\x18\x06J\x04\n\x02id\x12\xd4\x01\n\x14CreateAssetUploadURL\x125.scalekit.v1.environments.CreateAssetUploadUrlRequest\x1a6.scalekit.v1.environments.CreateAssetUploadUrlResponse"M\x82\xd3\xe4\x93\x021"\x1f/api/v1/environments/{id}/asset:\x0easset_settings\x82\xb5\x18\x12\n\x0ebranding:write\x18@\x12\xc8\x01\n\x0eUpdateFeatures\x12/.scalekit.v1.environments.UpdateFeaturesRequest\x1a-.scalekit.v1.environments.GetFeaturesResponse"V\x82\xd3\xe4\x93\x02.\x1a"/api/v1/environments/{id}/features:\x08features\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18@\x12\xb9\x01\n\rEnableFeature\x12..scalekit.v1.environments.EnableFeatureRequest\x1a\x16.google.protobuf.Empty"`\x82\xd3\xe4\x93\x028"6/api/v1/environments/{id}/features/{feature_id}:enable\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18`\x12\xbc\x01\n\x0eDisableFeature\x12/.scalekit.v1.environments.DisableFeatureRequest\x1a\x16.google.protobuf.Empty"a\x82\xd3\xe4\x93\x029"7/api/v1/environments/{id}/features/{feature_id}:disable\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18`\x12\xa5\x01\n\x0bGetFeatures\x12,.scalekit.v1.environments.GetFeaturesRequest\x1a-.scalekit.v1.environments.GetFeaturesResponse"9\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/features\x82\xb5\x18\x1d\n\x19environment_settings:read\x18T\x12\xb9\x01\n\x1fGetHostScopedPublicFeatureFlags\x12\x16.google.protobuf.Empty\x1aA.scalekit.v1.environments.GetHostScopedPublicFeatureFlagsResponse";\x82\xd3\xe4\x93\x02)\x12\'/api/v1/environments:publicFeatureFlags\x82\xb5\x18\x02\x18\x01\xc2\xf3\x18\x02R\x00\x12\x91\x02\n CreateEnvironmentSessionSettings\x12A.scalekit.v1.environments.CreateEnvironmentSessionSettingsRequest\x1aB.scalekit.v1.environments.CreateEnvironmentSessionSettingsResponse"f\x82\xd3\xe4\x93\x02>"*/api/v1/environments/{id}/session-settings:\x10session_settings\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\x12\x95\x02\n\x1fCreateEnvironmentUserManagement\x12@.scalekit.v1.environments.CreateEnvironmentUserManagementRequest\x1aA.scalekit.v1.environments.CreateEnvironmentUserManagementResponse"m\x82\xd3\xe4\x93\x02E"2/api/v1/environments/{id}/settings/user-management:\x0fuser_management\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\x12\xf5\x01\n\x1dGetEnvironmentSessionSettings\x12>.scalekit.v1.environments.GetEnvironmentSessionSettingsRequest\x1a?.scalekit.v1.environments.GetEnvironmentSessionSettingsResponse"S\x82\xd3\xe4\x93\x02,\x12*/api/v1/environments/{id}/session-settings\x82\xb5\x18\x1d\n\x19environment_settings:read\x18T\x12\xfa\x01\n\x1cGetEnvironmentUserManagement\x12=.scalekit.v1.environments.GetEnvironmentUserManagementRequest\x1a>.scalekit.v1.environments.GetEnvironmentUserManagementResponse"[\x82\xd3\xe4\x93\x024\x122/api/v1/environments/{id}/settings/user-management\x82\xb5\x18\x1d\n\x19environment_settings:read\x18T\x12\x91\x02\n UpdateEnvironmentSessionSettings\x12A.scalekit.v1.environments.UpdateEnvironmentSessionSettingsRequest\x1aB.scalekit.v1.environments.UpdateEnvironmentSessionSettingsResponse"f\x82\xd3\xe4\x93\x02>2*/api/v1/environments/{id}/session-settings:\x10session_settings\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\x12\x95\x02\n\x1fUpdateEnvironmentUserManagement\x12@.scalekit.v1.environments.UpdateEnvironmentUserManagementRequest\x1aA.scalekit.v1.environments.UpdateEnvironmentUserManagementResponse"m\x82\xd3\xe4\x93\x02E22/api/v1/environments/{id}/settings/user-management:\x0fuser_management\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\x12\xc0\x01\n\nGetContext\x12+.scalekit.v1.environments.GetContextRequest\x1a,.scalekit.v1.environments.GetContextResponse"W\x82\xd3\xe4\x93\x020\x12./api/v1/environments/{environment_id}/contexts\x82\xb5\x18\x1d\n\x19environment_settings:read\x18@\x12\xba\x01\n\rUpdateContext\x12..scalekit.v1.environments.UpdateContextRequest\x1a\x16.google.protobuf.Empty"a\x82\xd3\xe4\x93\x029\x1a./api/v1/environments/{environment_id}/contexts:\x07context\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18@\x12\xe3\x01\n\x1aGenerateNewSamlCertificate\x128.scalekit.v1.environments.GenerateSamlCertificateRequest\x1a9.scalekit.v1.environments.GenerateSamlCertificateResponse"P\x82\xd3\xe4\x93\x029"4/api/v1/environments/{id}/saml-certificates:generate:\x01*\x82\xb5\x18\r\n\tsso:write\x18Db\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
+        field_behavior_pb.desc(),
+        empty_pb.desc(),
+        struct_pb.desc(),
+        timestamp_pb.desc(),
+        wrappers_pb.desc(),
+        commons_pb.desc(),
+        options_pb_.desc(),
         options_pb.desc(),
     ],
     {
         "GenerateSamlCertificateRequest": GenerateSamlCertificateRequest,
         "GenerateSamlCertificateResponse": GenerateSamlCertificateResponse,
+        "Environment": Environment,
+        "UpdateEnvironment": UpdateEnvironment,
+        "UpdateEnvironmentRequest": UpdateEnvironmentRequest,
+        "UpdateEnvironmentResponse": UpdateEnvironmentResponse,
+        "GetEnvironmentRequest": GetEnvironmentRequest,
+        "GetEnvironmentResponse": GetEnvironmentResponse,
+        "ListEnvironmentsRequest": ListEnvironmentsRequest,
+        "ListEnvironmentsResponse": ListEnvironmentsResponse,
+        "UpdatePortalCustomizationRequest": UpdatePortalCustomizationRequest,
+        "UpdatePortalCustomizationResponse": UpdatePortalCustomizationResponse,
+        "GetPortalCustomizationRequest": GetPortalCustomizationRequest,
+        "PortalSettings": PortalSettings,
+        "GetPortalCustomizationResponse": GetPortalCustomizationResponse,
+        "CreateAssetUploadUrlRequest": CreateAssetUploadUrlRequest,
+        "CreateAssetUploadUrlResponse": CreateAssetUploadUrlResponse,
+        "AssetSettings": AssetSettings,
+        "UpdateFeaturesRequest": UpdateFeaturesRequest,
+        "GetFeaturesRequest": GetFeaturesRequest,
+        "GetFeaturesResponse": GetFeaturesResponse,
+        "EnableFeatureRequest": EnableFeatureRequest,
+        "DisableFeatureRequest": DisableFeatureRequest,
+        "EnvironmentFeature": EnvironmentFeature,
+        "GetHostScopedPublicFeatureFlagsResponse": GetHostScopedPublicFeatureFlagsResponse,
+        "PublicHostFeatureFlag": PublicHostFeatureFlag,
+        "GetEnvironmentSessionSettingsRequest": GetEnvironmentSessionSettingsRequest,
+        "GetEnvironmentUserManagementRequest": GetEnvironmentUserManagementRequest,
+        "GetEnvironmentSessionSettingsResponse": GetEnvironmentSessionSettingsResponse,
+        "GetEnvironmentUserManagementResponse": GetEnvironmentUserManagementResponse,
+        "CreateEnvironmentSessionSettingsRequest": CreateEnvironmentSessionSettingsRequest,
+        "CreateEnvironmentUserManagementRequest": CreateEnvironmentUserManagementRequest,
+        "CreateEnvironmentSessionSettingsResponse": CreateEnvironmentSessionSettingsResponse,
+        "CreateEnvironmentUserManagementResponse": CreateEnvironmentUserManagementResponse,
+        "UpdateEnvironmentSessionSettingsRequest": UpdateEnvironmentSessionSettingsRequest,
+        "UpdateEnvironmentUserManagementRequest": UpdateEnvironmentUserManagementRequest,
+        "UpdateEnvironmentSessionSettingsResponse": UpdateEnvironmentSessionSettingsResponse,
+        "UpdateEnvironmentUserManagementResponse": UpdateEnvironmentUserManagementResponse,
+        "SessionSettings": SessionSettings,
+        "UserManagement": UserManagement,
+        "GetContextRequest": GetContextRequest,
+        "GetContextResponse": GetContextResponse,
+        "UpdateContextRequest": UpdateContextRequest,
+        "CustomDomainStatus": CustomDomainStatus,
+        "AssetCategory": AssetCategory,
+        "TimeUnit": TimeUnit,
+        "OrgUserRelationshipType": OrgUserRelationshipType,
+        "CookiePersistenceType": CookiePersistenceType,
+        "CookieSameSiteSetting": CookieSameSiteSetting,
     },
 )
 

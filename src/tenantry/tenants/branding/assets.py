@@ -1,0 +1,162 @@
+"""Uploading pictures, and serving them: addresses that are good once, and contents by id."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, func, insert, select
+
+from tenantry import errors, ids
+from tenantry.db.engine import DuplicateKey
+from tenantry.db.rows import bound
+from tenantry.db.statements import Statement
+from tenantry.tenants.branding import pictures
+from tenantry.tenants.branding.model import Asset, assets
+from tenantry.times import SECOND, now
+from tenantry.vault import WrongKey
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+
+UPLOAD_SECONDS = 15 * 60
+PATH = "/assets/"
+# Kept for the pages of all, and for those of one organization: the oldest goes then.
+MOST, MOST_OF_ORGANIZATION = 200, 10
+_PURPOSE = "upload of an asset"
+_TOKEN_MAX = 1000
+_TYPES = {"png": pictures.PNG, "jpg": pictures.JPEG, "jpeg": pictures.JPEG}
+_ENDINGS = {pictures.PNG: "png", pictures.JPEG: "jpg"}
+
+_a = assets.c
+_INSERT = Statement(insert(assets).values(bound(assets)).returning(_a.id))
+_FIND = Statement(select(_a.id, _a.media_type, _a.content).where(_a.id == bindparam("p_id")))
+_OWNER = func.coalesce(_a.organization_id, "") == bindparam("p_owner")
+_IDS = Statement(select(_a.id).where(_OWNER).order_by(_a.id))
+_DELETE = Statement(delete(assets).where(_a.id == bindparam("p_id")).returning(_a.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Where a picture is sent, and where it is served once it has come; paths of ours."""
+
+    upload: str
+    fetch: str
+
+
+def upload(db: Session, extension: str, organization_id: str | None = None) -> Upload:
+    """Return the paths of a picture that is to come, of `png`, `jpg` or `jpeg`.
+
+    Raises:
+        errors.InvalidArgument: it is another kind of file.
+
+    """
+    media_type = _TYPES.get(extension)
+    if media_type is None:
+        raise errors.InvalidArgument.field(
+            "asset_settings.extension", "in", f"must be one of {', '.join(_TYPES)}"
+        )
+    id_ = db.new_id(ids.ASSET)
+    sealed = db.vault.encrypt(
+        json.dumps([id_, media_type, organization_id, now() + UPLOAD_SECONDS * SECOND]).encode(),
+        _PURPOSE,
+    )
+    token = base64.urlsafe_b64encode(base64.b64decode(sealed)).decode().rstrip("=")
+    return Upload(f"{PATH}uploads/{token}", path(id_, media_type))
+
+
+def path(id_: str, media_type: str) -> str:
+    """Return the path that serves a picture."""
+    return f"{PATH}{id_}.{_ENDINGS[media_type]}"
+
+
+async def take(call: Call, token: str, content: bytes, media_type: str) -> str:
+    """Keep the picture that was sent to the path of an `Upload`; return the path that serves it.
+
+    Raises:
+        errors.NotFound: the path is not one of ours, its time is over, or it was used.
+        errors.UnsupportedMediaType: Content-Type says another type than the upload is for.
+        errors.InvalidArgument: the bytes are no such picture.
+
+    """
+    try:
+        padded = token[:_TOKEN_MAX] + "=" * (-len(token) % 4)
+        sealed = base64.b64encode(base64.urlsafe_b64decode(padded.encode())).decode()
+        id_, wanted, organization_id, until = json.loads(call.db.vault.decrypt(sealed, _PURPOSE))
+    except (WrongKey, ValueError):
+        raise errors.NotFound("upload") from None
+    if until < now():
+        raise errors.NotFound("upload")
+    if media_type and media_type != wanted:
+        raise errors.UnsupportedMediaType(f"content-type must be {wanted}")
+    try:
+        await _keep(call, id_, wanted, content, organization_id=organization_id)
+    except DuplicateKey:
+        raise errors.NotFound("upload") from None
+    return path(id_, wanted)
+
+
+async def store(
+    call: Call, content: bytes, *, organization_id: str | None = None, field: str = "logo"
+) -> str:
+    """Keep a picture that came with a form of ours; return the path that serves it.
+
+    Raises:
+        errors.InvalidArgument: the bytes are no picture that is taken; ``field`` is named.
+
+    """
+    media_type = pictures.PNG if content.startswith(b"\x89PNG") else pictures.JPEG
+    id_ = call.db.new_id(ids.ASSET)
+    await _keep(call, id_, media_type, content, organization_id=organization_id, field=field)
+    return path(id_, media_type)
+
+
+async def find(db: Session, name: str) -> Asset | None:
+    """Return the picture of a name such as ast_123.png, None where there is none."""
+    id_, _, ending = name.partition(".")
+    if not ids.well_formed(ids.ASSET, id_):
+        return None
+    row = await db.fetch_one(_FIND, p_id=id_)
+    if row is None or _ENDINGS[row["media_type"]] != ending:
+        return None
+    return Asset(row["id"], row["media_type"], bytes(row["content"]))
+
+
+async def _keep(
+    call: Call,
+    id_: str,
+    media_type: str,
+    content: bytes,
+    *,
+    organization_id: str | None,
+    field: str = "content",
+) -> None:
+    try:
+        # Beside the loop: a large one takes some tens of milliseconds.
+        clean = await asyncio.to_thread(pictures.cleaned, content, media_type)
+    except pictures.NotAPicture as problem:
+        raise errors.InvalidArgument.field(field, "picture", str(problem)) from None
+    most = MOST if organization_id is None else MOST_OF_ORGANIZATION
+    async with call.db.transaction() as db:
+        await db.serialize(f"assets {organization_id or ''}")
+        kept = [row["id"] for row in await db.fetch_all(_IDS, p_owner=organization_id or "")]
+        for old in kept[: max(0, len(kept) + 1 - most)]:
+            await db.fetch_all(_DELETE, p_id=old)
+        event = call.event(
+            "asset.created",
+            organization_id=organization_id,
+            after={"id": id_, "media_type": media_type, "bytes": len(clean)},
+        )
+        await db.apply(
+            _INSERT,
+            event,
+            p_id=id_,
+            p_organization_id=organization_id,
+            p_media_type=media_type,
+            p_content=clean,
+            p_create_time=now(),
+        )
