@@ -19,9 +19,13 @@ async def added(visitor, authenticator, **form: str):
 
 
 async def test_the_way_there(http):
-    for path in ("/ui", "/ui/", "/ui/profile"):
+    for path, onward in (
+        ("/ui", "/ui/organization"),
+        ("/ui/", "/ui/organization"),
+        ("/ui/profile", "/ui/profile/account"),
+    ):
         answer = await http.get(path)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/ui/profile/passkeys")
+        assert (answer.status_code, answer.headers["location"]) == (303, onward)
 
 
 @pytest.mark.parametrize("page", ["passkeys", "security", "security/totp/totp_1"])

@@ -184,6 +184,22 @@ async def invalidate(call: Call, text: str) -> ApiToken | None:
     return gone
 
 
+async def invalidate_of(call: Call, organization_id: str, token_id: str) -> ApiToken:
+    """End a token of an organization for good, given by its id, and return it.
+
+    Raises:
+        errors.NotFound: the organization has none such in force.
+
+    """
+    found = (await reading.read(call.db, [token_id])).get(token_id)
+    if found is None or found.id != token_id or found.organization_id != organization_id:
+        raise errors.NotFound("token")
+    gone = await invalidate(call, token_id)
+    if gone is None:
+        raise errors.NotFound("token")
+    return gone
+
+
 async def prune(db: Session) -> int:
     """Delete some that expired 30 days ago, and return how many these were."""
     return len(await db.fetch_all(_PRUNE, p_before=now() - _KEPT_MICROSECONDS))

@@ -10,9 +10,13 @@ __all__ = [
     "assertions",
     "directory",
     "framing",
+    "listing",
     "model",
+    "organization_clients",
+    "reading",
     "redirect_uris",
     "revocations",
+    "secrets",
     "token_events",
     "ways_on",
 ]

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tenantry import errors
-from tenantry.access.clients import ways_on
 from tenantry.call import Call
 from tenantry.caller import signed_in
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.freshness import Freshness
-from tenantry.pages import door
+from tenantry.pages import door, members
 from tenantry.pages.assets import Asset
 from tenantry.pages.problems import Problems
-from tenantry.pages.rendering import Look, Pages
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.roles import catalogue
 from tenantry.tenants.users import service as users
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sessions.model import Session
     from tenantry.pages.door import Handler
     from tenantry.pages.words import Words
+    from tenantry.tenants.organizations.model import Organization
     from tenantry.tenants.users.model import User
     from tenantry.web import Request, Response
 
@@ -39,7 +40,8 @@ class Visit:
     request: Request
     call: Call  # as this person
     session: Session
-    person: User
+    person: User  # with the membership in that organization
+    organization: Organization  # that the session is of now
     words: Words
     is_fresh: bool  # the person signed in so lately that nothing more is asked
 
@@ -62,15 +64,11 @@ class Door(door.Door):
     def __init__(self, parts: Parts) -> None:
         self.style = Asset.of_files("/ui/account.css", "doors/account/static/account.css")
         self.script = Asset.of_files("/ui/account.js", "doors/account/static/account.js")
-        pages = Pages(
-            "account",
-            Look.of(parts.settings),
-            layout="account/templates/layout.html",
-            styles=(self.style,),
-            scripts=(self.script,),
-            defaults={"person": None, "page": ""},
+        framed = members.pages(
+            "account", parts.settings, styles=(self.style,), scripts=(self.script,)
         )
-        super().__init__(pages, parts.db.vault, parts.settings.public_url, depth=3)
+        super().__init__(framed, parts.db.vault, parts.settings.public_url, depth=3)
+        self.parts = parts
         self.db = parts.db
         self.freshness = Freshness.of(parts.settings)
         self.values["minutes"] = self.freshness.minutes
@@ -85,17 +83,28 @@ class Door(door.Door):
 
         async def answered(request: Request) -> Response:
             visit = await self._visit(request)
-            return await (self._closed(request) if visit is None else handler(visit))
+            if visit is None:
+                return await members.signed_out(self.pages, self.db, self.words(request))
+            return await handler(visit)
 
         return answered
 
-    def render(self, visit: Visit, template: str, **values: Any) -> Response:
-        """Return a page for this person."""
+    def render(self, visit: Visit, template: str, page: str, **values: Any) -> Response:
+        """Return a page for this person: ``page`` is the last segment of its address."""
+        held = [role for place in visit.person.memberships for role in place.roles]
+        subject = page if page in members.OWN else "security"
+        navigation = members.navigation(
+            visit.words, visit.organization.features, catalogue.effective(held), subject
+        )
         return self.show(
             visit.request,
             template,
             visit.words,
+            page=page,
+            navigation=navigation,
             person=visit.person,
+            organization=visit.organization,
+            brand=self.pages.look.brand.within(visit.organization),
             fresh_minutes=self.freshness.minutes,
             **values,
         )
@@ -106,10 +115,12 @@ class Door(door.Door):
         name: str,
         key: str,
         path: str = "",
-        members: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        given: Mapping[str, str] | None = None,
     ) -> Response:
         """Return the redirect of `failed` where one field is wrong, "" for none of them."""
-        return self.failed(visit.request, Problems({name: key}), path, members)
+        return self.failed(visit.request, Problems({name: key}, dict(given or {})), path, query)
 
     async def _visit(self, request: Request) -> Visit | None:
         secret = self._session_cookie.read(request.headers.get("cookie", ""))
@@ -118,21 +129,14 @@ class Door(door.Door):
             return None
         caller = signed_in(session.user_id, session.organization_id, session.id)
         call = Call(caller, self.db, request.request_id, origin=request.origin)
+        identity = organizations.Identity(session.organization_id)
         try:
             person = await users.get(call, users.Identity(session.user_id))
+            organization = await organizations.get(call, identity)
         except errors.NotFound:  # gone just now
             return None
         fresh = self.freshness.has(session)
-        return Visit(request, call, session, person, self.words(request), fresh)
-
-    async def _closed(self, request: Request) -> Response:
-        way = await ways_on.of_environment(self.db)
-        said_in = self.words(request)
-        link = None
-        if way is not None:
-            key = "closed.sign_in" if way.begins else "page.continue_to"
-            link = way.uri, said_in(key, app=way.app or self.pages.look.brand.name)
-        return self.pages.message("closed", said_in, status=401, link=link)
+        return Visit(request, call, session, person, organization, self.words(request), fresh)
 
 
 async def registration_of(visit: Visit) -> Registration | None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.doors.account import confirm, passkeys, security
+from tenantry.doors.account import account, confirm, organizations, passkeys, security
+from tenantry.doors.account.account import AccountPages
 from tenantry.doors.account.confirm import ConfirmPages
 from tenantry.doors.account.door import Door
+from tenantry.doors.account.organizations import OrganizationPages
 from tenantry.doors.account.passkeys import PasskeyPages
 from tenantry.doors.account.security import SecurityPages
+from tenantry.pages import members
 from tenantry.pages.rendering import HEADERS
 from tenantry.web import Response, Route
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 def routes(parts: Parts) -> list[Route]:
     """Return what this door serves."""
     door = Door(parts)
+    own = AccountPages(door)
+    places = OrganizationPages(door, parts.sign_in)
     keys = PasskeyPages(door, parts.relying_party)
     safety = SecurityPages(door, issuer=parts.relying_party.name)
     again = ConfirmPages(door, parts.settings, parts.passwords)
@@ -39,7 +44,15 @@ def routes(parts: Parts) -> list[Route]:
     return [
         door.style.route,
         door.script.route,
-        *(Route("GET", path, _to_passkeys) for path in ("/ui", "/ui/", "/ui/profile")),
+        *(Route("GET", path, _to(members.ORGANIZATION)) for path in ("/ui", "/ui/")),
+        Route("GET", members.PROFILE, _to(account.PATH)),
+        Route("GET", account.PATH, page(own.show)),
+        Route("POST", f"{account.PATH}/name", form(own.rename)),
+        Route("GET", organizations.PATH, page(places.show)),
+        Route("POST", organizations.PATH, form(places.found)),
+        Route("POST", f"{organizations.PATH}/{{id}}/switch", form(places.switch)),
+        Route("POST", f"{organizations.PATH}/{{id}}/accept", form(places.accept)),
+        Route("POST", f"{organizations.PATH}/{{id}}/leave", form(places.leave)),
         Route("GET", passkeys.PATH, page(keys.show)),
         Route("POST", passkeys.PATH, form(keys.add)),
         Route("POST", f"{passkeys.PATH}/options", door.own(door.visit(keys.options))),
@@ -59,7 +72,10 @@ def routes(parts: Parts) -> list[Route]:
     ]
 
 
-async def _to_passkeys(_request: Request) -> Response:
-    response = Response.redirect(passkeys.PATH)
-    response.headers |= HEADERS
-    return response
+def _to(path: str) -> Handler:
+    async def redirected(_request: Request) -> Response:
+        response = Response.redirect(path)
+        response.headers |= HEADERS
+        return response
+
+    return redirected

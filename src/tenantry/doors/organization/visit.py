@@ -12,7 +12,7 @@ from tenantry.call import Call
 from tenantry.doors.organization import embedding
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
-from tenantry.pages import areas, door, workspace
+from tenantry.pages import areas, door, members
 from tenantry.pages.api import Api
 from tenantry.pages.navigation import Entry, Group
 from tenantry.pages.problems import Problems
@@ -43,7 +43,7 @@ class Frame(Enum):
     """The two ways in; the value is where their pages begin."""
 
     PORTAL = "/portal"
-    MEMBERS = "/ui/organization"
+    MEMBERS = members.ORGANIZATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Door(door.Door):
 
     def __init__(self, parts: Parts, portal_cookie: Cookie) -> None:
         settings = parts.settings
-        pages = workspace.pages("organization", settings)
+        pages = members.pages("organization", settings)
         super().__init__(pages, parts.db.vault, settings.public_url, depth=3)
         self.parts = parts
         self.db = parts.db
@@ -166,7 +166,7 @@ class Door(door.Door):
         async def answered(request: Request) -> Response:
             visit = await self.visit(request, frame)
             if visit is None:
-                return self.closed(request, frame)
+                return await self.closed(request, frame)
             if not visit.sees(page.area) or not (
                 visit.permissions is None or page.allows(visit.permissions)
             ):
@@ -232,14 +232,16 @@ class Door(door.Door):
             members["told"] = embedding.seal(told, self.db.vault)
         return self.redirect(f"{path}{'&' if '?' in path else '?'}{urlencode(members)}")
 
-    def closed(self, request: Request, frame: Frame) -> Response:
+    async def closed(self, request: Request, frame: Frame) -> Response:
         """Return the page of somebody without a session."""
         words = self.words(request)
         if frame is Frame.PORTAL:
             return self.portal(embedding.SESSION_EXPIRED).message("expired", words, status=401)
-        return self.pages.message("signed_out", words, status=401)
+        return await members.signed_out(self.pages, self.db, words)
 
     def _navigation(self, visit: Visit, shown: Area) -> tuple[Group, ...]:
+        if visit.permissions is not None:
+            return members.navigation(visit.words, visit.features, visit.permissions, shown.key)
         entries = (
             Entry(visit.words.plain(f"areas.{area.key}"), visit.path(area), current=area is shown)
             for area in areas.AREAS

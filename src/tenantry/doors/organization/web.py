@@ -17,7 +17,7 @@ from tenantry.doors.organization import (
 from tenantry.doors.organization.opening import Opening, portal_cookie
 from tenantry.doors.organization.single_sign_on import pages as single_sign_on
 from tenantry.doors.organization.visit import Door, Frame
-from tenantry.pages import areas, workspace
+from tenantry.pages import areas, members, workspace
 from tenantry.web import Route
 
 if TYPE_CHECKING:
@@ -76,8 +76,10 @@ class _First:
     async def _to(self, request: Request, frame: Frame) -> Response:
         visit = await self._door.visit(request, frame)
         if visit is None:
-            return self._door.closed(request, frame)
+            return await self._door.closed(request, frame)
         seen = next((area for area in areas.AREAS if visit.sees(area)), None)
+        if seen is None and frame is Frame.MEMBERS:
+            return self._door.redirect(f"{members.PROFILE}/{members.OWN[0]}")
         if seen is None:
             return self._door.pages_of(request).message("nothing", visit.words)
         return self._door.redirect(visit.path(seen))

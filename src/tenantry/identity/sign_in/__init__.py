@@ -20,6 +20,7 @@ __all__ = [
     "invitations",
     "means",
     "model",
+    "places",
     "proving",
     "realms",
     "refusals",

@@ -180,11 +180,7 @@ async def sign_up(
 
     """
     states.expect(request, *_SIGN_UPS)
-    name = organization_name.strip()
-    if not 1 <= len(name) <= _NAME_MAX:
-        raise errors.InvalidArgument.field(
-            "organization_name", "string.len", f"must be 1 to {_NAME_MAX} characters"
-        )
+    name = name_of_organization(organization_name)
     assert request.email is not None
     user = None
     if request.user_id is not None:
@@ -263,7 +259,7 @@ async def proceed(
     found = placing.place(
         user.memberships if user else [],
         named=request.named,
-        may_found=_may_found(means.settings, user),
+        may_found=may_found(means.settings, user),
         wants_to_found=facts.intent == SIGN_UP,
     )
     if found.state == states.ORGANIZATION_SIGNUP:
@@ -304,7 +300,22 @@ async def _accept(call: Call, db: Session, request: AuthRequest, organization_id
     await invitations.accept(acting, organization_id, user_id, verified=verified)
 
 
-def _may_found(settings: Settings, user: User | None) -> bool:
+def name_of_organization(given: str) -> str:
+    """Return the name that a new organization is to have.
+
+    Raises:
+        errors.InvalidArgument: it is empty, or too long.
+
+    """
+    name = given.strip()
+    if not 1 <= len(name) <= _NAME_MAX:
+        raise errors.InvalidArgument.field(
+            "organization_name", "string.len", f"must be 1 to {_NAME_MAX} characters"
+        )
+    return name
+
+
+def may_found(settings: Settings, user: User | None) -> bool:
     """Whether somebody may found one more organization."""
     if user is None or settings.organizations_per_user == 0:
         return settings.may_sign_up
@@ -313,7 +324,7 @@ def _may_found(settings: Settings, user: User | None) -> bool:
 
 
 def _check_founding(settings: Settings, user: User | None) -> None:
-    if not _may_found(settings, user):
+    if not may_found(settings, user):
         raise errors.InvalidArgument("you may not found any more organizations")
 
 

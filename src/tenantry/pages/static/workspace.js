@@ -43,11 +43,13 @@ addEventListener("pageshow", () => {
 });
 
 // Times as the reader writes them, where they are.
-const { lang } = document.documentElement;
-const place = navigator.languages.find((each) => each.split("-")[0] === lang) ?? lang;
-const written = new Intl.DateTimeFormat(place, { dateStyle: "medium", timeStyle: "short" });
-for (const time of document.querySelectorAll("time")) {
-  time.textContent = written.format(new Date(time.dateTime));
+{
+  const { lang } = document.documentElement;
+  const place = navigator.languages.find((each) => each.split("-")[0] === lang) ?? lang;
+  const written = new Intl.DateTimeFormat(place, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of document.querySelectorAll("time")) {
+    time.textContent = written.format(new Date(time.dateTime));
+  }
 }
 
 // The page that is shown, in a row of tabs that is wider than the window.

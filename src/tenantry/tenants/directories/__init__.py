@@ -6,6 +6,7 @@ accounts and memberships (`effects`), the language of SCIM (`scim`), and polls (
 
 __all__ = [
     "effects.provisioning",
+    "members",
     "model",
     "moving",
     "registry",

@@ -11,6 +11,7 @@ __all__ = [
     "dismissed",
     "invitations",
     "joining",
+    "leaving",
     "model",
     "roles",
     "seats",

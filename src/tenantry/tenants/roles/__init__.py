@@ -4,4 +4,4 @@ A role has one base at most and with it all that the base may do. Owns the list 
 member gets a role is the room ``memberships``'.
 """
 
-__all__ = ["catalogue", "model", "service"]
+__all__ = ["catalogue", "listing", "model", "service"]

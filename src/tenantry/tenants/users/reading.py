@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, select
 
 from tenantry import email_addresses, errors
-from tenantry.db.schema import from_json, json_list, json_rows
+from tenantry.db.schema import from_json, json_list, json_rows, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles import catalogue
@@ -138,6 +138,22 @@ async def _find_by_key(db: Session, key: str) -> User | None:
     rows = await db.fetch_all(_FIND_BY_KEY, key=key, most=MOST_MEMBERSHIPS)
     found = await users_of(db, rows)
     return found[0] if found else None
+
+
+_ADDRESSES = Statement(
+    select(users.c.id, users.c.email)
+    .join(memberships, _m.user_id == users.c.id)
+    .where(
+        _m.organization_id == bindparam("organization_id", type_=Text),
+        _m.user_id.in_(json_values(bindparam("ids", type_=Text))),
+    )
+)
+
+
+async def addresses(db: Session, organization_id: str, ids: Iterable[str]) -> dict[str, str]:
+    """Return the e-mail addresses of the members among these users, by their ids."""
+    rows = await db.fetch_all(_ADDRESSES, organization_id=organization_id, ids=to_json(sorted(ids)))
+    return {row["id"]: row["email"] for row in rows}
 
 
 async def users_of(db: Session, rows: Sequence[Row]) -> list[User]:

@@ -78,12 +78,3 @@ if (known && window.PublicKeyCredential?.signalAllAcceptedCredentials) {
     allAcceptedCredentialIds: ids.split(" ").filter(Boolean),
   }).catch(() => {});
 }
-
-// Times as the reader writes them, where they are.
-const style = { dateStyle: "medium", timeStyle: "short" };
-const { lang } = document.documentElement;
-const place = navigator.languages.find((each) => each.split("-")[0] === lang) ?? lang;
-const written = new Intl.DateTimeFormat(place, style);
-for (const time of document.querySelectorAll("time")) {
-  time.textContent = written.format(new Date(time.dateTime));
-}

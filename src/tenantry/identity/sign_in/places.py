@@ -1,0 +1,104 @@
+"""The organizations of a signed-in person: going over to another one, and founding one more.
+
+Neither takes an application's request; a new sign-in, where one is needed, is left to one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.events.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
+from tenantry.identity.sessions import policies
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sign_in import choosing, completing, realms
+from tenantry.tenants.memberships import joining
+from tenantry.tenants.memberships.model import Rules
+from tenantry.tenants.organizations import service as organizations
+from tenantry.tenants.users import reading
+from tenantry.tenants.users import service as users
+from tenantry.tenants.users.model import ACTIVE
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.identity.sessions.model import Session
+    from tenantry.identity.sign_in.means import Means
+    from tenantry.tenants.organizations.model import Organization
+    from tenantry.tenants.users.model import User
+
+
+async def go_to(means: Means, call: Call, session: Session, organization_id: str) -> bool:
+    """Make an organization that of a session; False where the person has to sign in there anew.
+
+    That is so where it wants its own provider, or a newer session, or where an interceptor has a
+    say in sessions that begin.
+
+    Raises:
+        errors.NotFound: the person is no active member of it.
+        sessions.SessionOver: the session has ended.
+
+    """
+    user = await reading.find(call.db, id_=session.user_id, external_id=None)
+    place = user.membership_in(organization_id) if user is not None else None
+    if user is None or place is None or place.status != ACTIVE:
+        raise errors.NotFound("organization")
+    if means.settings.is_modular:
+        return False
+    there = call.as_user(call.db, user.id, organization_id, session.id)
+    organization = await organizations.get(there, organizations.Identity(organization_id))
+    bounds = policies.bounds_of(means.settings, organization)
+    is_new = organization_id not in session.organizations
+    if is_new and (
+        not completing.is_within(session, bounds, anew=False)
+        or await means.interceptors.runs(PRE_SESSION_CREATION)
+    ):
+        return False
+    if await realms.barrier(call.db, organization_id, email=user.email, amr=session.amr):
+        return False
+    async with call.db.transaction() as db:
+        held = replace(there, db=db)
+        entered = await sessions.enter(
+            held,
+            session,
+            organization_id=organization_id,
+            client_id=None,
+            bounds=bounds,
+            custom_claims={} if is_new else None,
+        )
+        if is_new:
+            await db.record(completing.login(held, user, entered, {}))
+    return True
+
+
+async def may_found(means: Means, user: User) -> bool:
+    """Whether somebody, given with all memberships, may found one more organization here.
+
+    Where an interceptor has a say in that it takes a sign-up.
+    """
+    return choosing.may_found(means.settings, user) and not (
+        means.settings.is_modular or await means.interceptors.runs(PRE_SIGNUP)
+    )
+
+
+async def found(means: Means, call: Call, session: Session, *, display_name: str) -> Organization:
+    """Found an organization whose first member and admin the person of a session is.
+
+    Raises:
+        errors.PermissionDenied: the person may not.
+        errors.InvalidArgument: the name cannot be taken, or the address may found nothing.
+
+    """
+    name = choosing.name_of_organization(display_name)
+    async with call.db.transaction() as db:
+        await users.hold(db, session.user_id)
+        user = await reading.find(db, id_=session.user_id, external_id=None)
+        if user is None or not await may_found(means, user):
+            raise errors.PermissionDenied
+        joining.check_address(Rules.of(means.settings), user.email, "email")
+        return await joining.found(
+            call.as_user(db, user.id, session_id=session.id),
+            user,
+            display_name=name,
+            region_code=means.settings.region,
+        )

@@ -1,0 +1,68 @@
+"""The frame of a member's pages at `/ui`: one navigation for all doors that have some of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tenantry.access.clients import ways_on
+from tenantry.pages import areas, workspace
+from tenantry.pages.navigation import Entry, Group
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tenantry.db.engine import Session
+    from tenantry.pages.assets import Asset
+    from tenantry.pages.rendering import Pages
+    from tenantry.pages.words import Words
+    from tenantry.settings import Settings
+    from tenantry.web import Response
+
+ORGANIZATION, PROFILE = "/ui/organization", "/ui/profile"
+# A person's own subjects, by the segments of their addresses. No permission is asked for.
+OWN = ("account", "organizations", "security")
+
+
+def pages(
+    door: str,
+    settings: Settings,
+    *,
+    styles: tuple[Asset, ...] = (),
+    scripts: tuple[Asset, ...] = (),
+) -> Pages:
+    """Return the pages of a door in this frame, with what they load beside what all do."""
+    defaults = {"navigation": (), "person": None, "organization": None}
+    framed = workspace.pages(door, settings, styles=styles, scripts=scripts)
+    return replace(framed, layout="members.html", defaults=defaults)
+
+
+def navigation(
+    words: Words, features: Collection[str], permissions: Collection[str], shown: str
+) -> tuple[Group, ...]:
+    """Return what a member sees: of their organization, by its features, and of themselves.
+
+    ``shown`` is the key of the subject that the page is of.
+    """
+    seen = [area.key for area in areas.AREAS if area.is_seen(features, permissions)]
+    groups = (
+        _group(words, "organization", ORGANIZATION, seen, shown),
+        _group(words, "profile", PROFILE, OWN, shown),
+    )
+    return tuple(group for group in groups if group.entries)
+
+
+async def signed_out(framed: Pages, db: Session, words: Words) -> Response:
+    """Return the page of somebody without a session, with the way to a sign-in."""
+    way, link = await ways_on.of_environment(db), None
+    if way is not None:
+        key = "signed_out.sign_in" if way.begins else "page.continue_to"
+        link = way.uri, words(key, app=way.app or framed.look.brand.name)
+    return framed.message("signed_out", words, status=401, link=link)
+
+
+def _group(words: Words, name: str, root: str, keys: Collection[str], shown: str) -> Group:
+    entries = (
+        Entry(words.plain(f"areas.{key}"), f"{root}/{key}", current=key == shown) for key in keys
+    )
+    return Group(words.plain(f"areas.of_{name}"), tuple(entries))
