@@ -1,4 +1,4 @@
-"""What may be wrong with connections of organizations."""
+"""Faults of connections of organizations, of those that are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The overview: what is there, what happens, what waits."""
+"""The overview: the figures of the deployment."""
 
 from __future__ import annotations
 

@@ -29,7 +29,15 @@ _BUILT_SECTIONS = {
         *(f"sso_{one}" for one in ("attribute", "choice", "endpoint", "option", "ours")),
         *("sso_refusal", "sso_step"),
     },
-    "console": {"navigation", "subjects", "done", "refusal", "methods", "roles_of_operators"},
+    "console": {
+        "navigation",
+        "subjects",
+        "tabs",
+        "done",
+        "refusal",
+        "methods",
+        "roles_of_operators",
+    },
 }
 # Keys that a template puts together of values that the rooms have.
 _BUILT = {

@@ -32,5 +32,5 @@ def pages(
         layout=layout,
         styles=(STYLE, *styles),
         scripts=(SCRIPT, *scripts),
-        defaults={"navigation": ()},
+        defaults={"navigation": (), "jump": None},
     )

@@ -1,27 +1,102 @@
-"""The first page: how the deployment is."""
+"""The first page: how the deployment is; and the way to any object by its id."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenantry.doors.console.visit import Door, Page, Visit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from tenantry.web import Response
+
+# Where the page of an object is, by the beginning of its id.
+_PLACES: Mapping[str, tuple[str, ...]] = {
+    "org_": ("organizations",),
+    "usr_": ("people",),
+    "conn_": ("connections",),
+    "dir_": ("directories",),
+    "areq_": ("sign-ins",),
+    "evt_": ("events",),
+    "skc_": ("applications",),
+    "whe_": ("webhooks",),
+    "icp_": ("interceptors",),
+}
+_HEIGHT, _WIDTH, _GAP = 120, 480, 12  # of a chart, in its own units
+_MOST = 10_000  # figures of the API go no further
 
 
 def pages(door: Door) -> list[Page]:
     """Return the pages of this subject."""
     overview = _Overview(door)
-    return [Page("GET", "", overview.show), Page("GET", "/overview", overview.show)]
+    return [
+        Page("GET", "", overview.show),
+        Page("GET", "/overview", overview.show),
+        Page("GET", "/jump", overview.jump),
+    ]
 
 
 class _Overview:
-    """The handler of the page."""
+    """Handlers of the pages."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
 
     async def show(self, visit: Visit) -> Response:
-        """Show it."""
-        return self._door.render(visit, "overview", "overview.html")
+        """Show the figures."""
+        figures = (await visit.api.get("/overview"))["overview"]
+        days = [
+            {
+                "date": day["date"],
+                **{name: int(day.get(name, 0)) for name in ("succeeded", "failed", "open")},
+            }
+            for day in figures.get("sign_ins", [])
+        ]
+        return self._door.render(
+            visit,
+            "overview",
+            "overview.html",
+            figures=figures,
+            days=days,
+            today=days[-1],
+            week={name: sum(day[name] for day in days) for name in ("succeeded", "failed", "open")},
+            bars=_bars(days),
+            width=_WIDTH,
+            height=_HEIGHT,
+            most=_MOST,
+        )
+
+    async def jump(self, visit: Visit) -> Response:
+        """Go to the object of an id; anything else is looked for among the sign-ins or people."""
+        asked = visit.query("id").strip()[:100]
+        for beginning, place in _PLACES.items():
+            if asked.startswith(beginning):
+                return self._door.redirect(visit.path(*place, asked))
+        if asked.startswith(("err_", "req_")):
+            return self._door.redirect(visit.path("sign-ins", query=asked))
+        if "@" in asked:
+            return self._door.redirect(visit.path("people", query=asked))
+        return self._door.redirect(visit.path("organizations", query=asked))
+
+
+def _bars(days: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the parts of the bars of a chart: where each stands, and how high it is."""
+    highest = max((sum(day[n] for n in ("succeeded", "failed", "open")) for day in days), default=0)
+    broad = (_WIDTH - _GAP * (len(days) - 1)) / max(1, len(days))
+    bars = []
+    for number, day in enumerate(days):
+        top = float(_HEIGHT)
+        for name in ("succeeded", "failed", "open"):
+            high = _HEIGHT * day[name] / highest if highest else 0.0
+            top -= high
+            bars.append(
+                {
+                    "kind": name,
+                    "x": round(number * (broad + _GAP), 1),
+                    "y": round(top, 1),
+                    "width": round(broad, 1),
+                    "height": round(high, 1),
+                }
+            )
+    return bars

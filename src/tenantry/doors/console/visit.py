@@ -14,7 +14,7 @@ from tenantry.identity.operators.model import OPERATOR, OWNER, READER
 from tenantry.pages import door, workspace
 from tenantry.pages.api import Api
 from tenantry.pages.assets import Asset
-from tenantry.pages.navigation import Entry, Group
+from tenantry.pages.navigation import Entry, Group, Jump
 from tenantry.pages.problems import Problems
 from tenantry.web import MAX_ANONYMOUS, Cookie
 
@@ -185,6 +185,11 @@ class Door(door.Door):
             passkeys_script=PASSKEYS_SCRIPT,
             public_url=self.public_url,
             navigation=_navigation(visit, subject),
+            jump=Jump(
+                visit.path("jump"),
+                visit.words.plain("overview.jump"),
+                visit.words.plain("overview.jump_hint"),
+            ),
             asked=tuple(visit.api.asked),
             done=visit.words.plain(key) if visit.words.has(key) else "",
             **values,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.doors.console import me, organizations, overview
+from tenantry.doors.console import (
+    connections,
+    directories,
+    me,
+    organizations,
+    overview,
+    people,
+    roles,
+)
 from tenantry.doors.console.entering import Entering
 from tenantry.doors.console.signing_in import PATH as SIGN_IN
 from tenantry.doors.console.signing_in import SigningIn
@@ -15,7 +23,10 @@ if TYPE_CHECKING:
     from tenantry.doors.console.visit import Page
     from tenantry.doors.parts import Parts
 
-_SUBJECTS = (overview, organizations, me)
+_SUBJECTS = (
+    *(overview, organizations, people, connections, directories, roles),
+    me,
+)
 
 
 def routes(parts: Parts) -> list[Route]:

@@ -1,4 +1,4 @@
-"""What may be wrong with connections: ends of certificates, what was not taken, failed tries."""
+"""The state of connections: ends of certificates, descriptions not taken, failed tries."""
 
 from __future__ import annotations
 

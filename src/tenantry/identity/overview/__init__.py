@@ -1,4 +1,4 @@
-"""The overview: what is there, what happens and what waits, in a few figures.
+"""The overview: a few figures of all rooms, about tenants, sign-ins and queues.
 
 Owns no table: each room counts its own, within a bound, and here the figures come together.
 """

@@ -1,0 +1,73 @@
+"""Forms of the console: how each sends its call, and how editors of pairs and boxes are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from tenantry.doors.console.visit import Door, Visit
+    from tenantry.web import Response
+
+MOST_PAIRS = 10  # of metadata, in the contract
+# What a form can be wrong in; anything else is a page of its own.
+_WRONG = (
+    errors.InvalidArgument,
+    errors.Duplicate,
+    errors.PreconditionFailed,
+    errors.NotInThisVersion,
+)
+
+
+async def send(
+    door: Door,
+    visit: Visit,
+    call: Awaitable[Any],
+    path: str,
+    change: str,
+    *,
+    fields: Mapping[str, str] | None = None,
+    given: Mapping[str, str] | None = None,
+    back: str = "",
+) -> Response:
+    """Make the call of a form, and return the redirect to the page that tells how it went.
+
+    ``back`` is the page of the form where it is another; ``fields`` and ``given`` are those of
+    `Door.wrong`.
+    """
+    try:
+        await call
+    except _WRONG as problem:
+        return door.wrong(visit, problem, back or path, fields, given)
+    return door.done(path, change)
+
+
+def pairs(form: Mapping[str, str], name: str) -> dict[str, str]:
+    """Return the pairs of a form's editor, without those that have no key.
+
+    Raises:
+        errors.InvalidArgument: two have the same key.
+
+    """
+    found: dict[str, str] = {}
+    for number in range(MOST_PAIRS):
+        key = form.get(f"{name}-key-{number}", "").strip()
+        if not key:
+            continue
+        if key in found:
+            raise errors.InvalidArgument.field(f"{name}.{key}", "once", "is given more than once")
+        found[key] = form.get(f"{name}-value-{number}", "").strip()
+    return found
+
+
+def ticked(form: Mapping[str, str], prefix: str) -> list[str]:
+    """Return the names of the boxes that are ticked, without this prefix."""
+    return [name.removeprefix(prefix) for name in form if name.startswith(prefix)]
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a field that takes several, by spaces, commas or lines."""
+    return text.replace(",", " ").split()

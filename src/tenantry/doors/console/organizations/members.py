@@ -1,0 +1,109 @@
+"""The members of an organization: listed, invited, given roles, removed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.doors.console import forms
+from tenantry.doors.console.organizations import one
+from tenantry.doors.console.visit import Door, Page, Visit
+
+if TYPE_CHECKING:
+    from tenantry.web import Response
+
+_MEMBERSHIP = "/memberships/organizations/{}/users/{}"
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of the tab."""
+    members = _Members(door)
+    root = "/organizations/{id}/members"
+    return [
+        Page("GET", root, members.listed),
+        Page("POST", f"{root}/invite", members.invite),
+        Page("POST", f"{root}/{{user_id}}/roles", members.give_roles),
+        Page("POST", f"{root}/{{user_id}}/resend", members.resend),
+        Page("POST", f"{root}/{{user_id}}/remove", members.remove),
+    ]
+
+
+class _Members:
+    """Handlers of the pages."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def listed(self, visit: Visit) -> Response:
+        """List them, or those that the search finds."""
+        organization = await one.get(visit)
+        query, token = visit.query("query").strip()[:100], visit.query("page_token") or None
+        if query:
+            found = await visit.api.get(
+                "/organizations/{}/users:search",
+                organization["id"],
+                query=query,
+                page_size=30,
+                page_token=token,
+            )
+        else:
+            found = await visit.api.get(
+                "/organizations/{}/users", organization["id"], page_size=30, page_token=token
+            )
+        roles = await visit.api.get("/organizations/{}/roles", organization["id"])
+        return one.render(
+            self._door,
+            visit,
+            "members",
+            organization,
+            listed=found,
+            query=query,
+            roles=roles.get("roles", []),
+            role_choices=[(role["name"], role["name"]) for role in roles.get("roles", [])],
+        )
+
+    async def invite(self, visit: Visit) -> Response:
+        """Invite somebody, or make them a member at once."""
+        form = visit.request.form()
+        given = {"email": form.get("email", "").strip(), "role": form.get("role", "")}
+        membership = {"roles": [{"name": given["role"]}]} if given["role"] else {}
+        call = visit.api.post(
+            "/organizations/{}/users",
+            visit.request.params["id"],
+            body={"email": given["email"], "membership": membership},
+            send_invitation_email="invited" in form,
+        )
+        return await forms.send(
+            self._door,
+            visit,
+            call,
+            one.path_of(visit, "members"),
+            "invited",
+            fields={"user.email": "email", "email": "email"},
+            given=given,
+        )
+
+    async def give_roles(self, visit: Visit) -> Response:
+        """Put other roles in the place of those that they have."""
+        names = forms.ticked(visit.request.form(), "role-")
+        params = visit.request.params
+        call = visit.api.patch(
+            _MEMBERSHIP,
+            params["id"],
+            params["user_id"],
+            body={"roles": [{"name": name} for name in names]},
+        )
+        return await forms.send(self._door, visit, call, one.path_of(visit, "members"), "changed")
+
+    async def resend(self, visit: Visit) -> Response:
+        """Send the invitation once more."""
+        params = visit.request.params
+        call = visit.api.patch(
+            "/invites/organizations/{}/users/{}/resend", params["id"], params["user_id"], body={}
+        )
+        return await forms.send(self._door, visit, call, one.path_of(visit, "members"), "invited")
+
+    async def remove(self, visit: Visit) -> Response:
+        """Take them out of the organization; the person stays."""
+        params = visit.request.params
+        call = visit.api.delete(_MEMBERSHIP, params["id"], params["user_id"])
+        return await forms.send(self._door, visit, call, one.path_of(visit, "members"), "removed")

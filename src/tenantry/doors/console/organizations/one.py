@@ -1,0 +1,53 @@
+"""One organization as its tabs show it: its head, and where the tabs are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenantry.doors.console.visit import Door, Visit
+    from tenantry.web import Response
+
+# The tabs, by the segment of their address.
+TABS = (
+    "",
+    "members",
+    "connections",
+    "directories",
+    "domains",
+    "session-policy",
+    "programs",
+    "portal-links",
+    "events",
+)
+
+
+def path_of(visit: Visit, *segments: str) -> str:
+    """Return the address of a tab of the organization that a visit is about."""
+    return visit.path(
+        "organizations", visit.request.params["id"], *(one for one in segments if one)
+    )
+
+
+async def get(visit: Visit) -> Any:
+    """Return the organization that a visit is about."""
+    answer = await visit.api.get("/organizations/{}", visit.request.params["id"])
+    return answer["organization"]
+
+
+def render(door: Door, visit: Visit, tab: str, organization: Any, **values: Any) -> Response:
+    """Return the page of a tab."""
+    name = tab or "general"
+    tabs = [
+        (path_of(visit, one), visit.words.plain(f"tabs.{one or 'general'}"), one == tab)
+        for one in TABS
+    ]
+    return door.render(
+        visit,
+        "organizations",
+        f"organizations/{name}.html",
+        organization=organization,
+        here=path_of(visit, tab),
+        tabs=tabs,
+        **values,
+    )
