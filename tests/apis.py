@@ -49,15 +49,21 @@ from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import (
+    api_token_records_pb,
     client_settings_pb,
+    deployment_pb,
     directory_polling_pb,
     directory_requests_pb,
     email_previews_pb,
+    event_records_pb,
     interceptor_secrets_pb,
+    mail_pb,
     overview_pb,
+    saml_key_pairs_pb,
     second_factors_pb,
     settings_pb,
     sign_ins_pb,
+    signing_keys_pb,
     single_sign_on_pb,
     states_pb,
     webhooks_pb,
@@ -373,6 +379,30 @@ class Api:
     @property
     def directory_requests(self) -> Service:
         return Service(self, directory_requests_pb.desc().services[0])
+
+    @property
+    def api_token_records(self) -> Service:
+        return Service(self, api_token_records_pb.desc().services[0])
+
+    @property
+    def deployment(self) -> Service:
+        return Service(self, deployment_pb.desc().services[0])
+
+    @property
+    def event_records(self) -> Service:
+        return Service(self, event_records_pb.desc().services[0])
+
+    @property
+    def mail(self) -> Service:
+        return Service(self, mail_pb.desc().services[0])
+
+    @property
+    def saml_key_pairs(self) -> Service:
+        return Service(self, saml_key_pairs_pb.desc().services[0])
+
+    @property
+    def signing_keys(self) -> Service:
+        return Service(self, signing_keys_pb.desc().services[0])
 
     @property
     def directories(self) -> Service:

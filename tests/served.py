@@ -19,14 +19,20 @@ from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import (
+    api_token_records_pb,
     client_settings_pb,
+    deployment_pb,
     directory_polling_pb,
     directory_requests_pb,
     email_previews_pb,
+    event_records_pb,
     interceptor_secrets_pb,
+    mail_pb,
     overview_pb,
+    saml_key_pairs_pb,
     second_factors_pb,
     sign_ins_pb,
+    signing_keys_pb,
     single_sign_on_pb,
     states_pb,
     webhooks_pb,
@@ -47,6 +53,8 @@ SERVICES = [
         directory_requests_pb,
         *(states_pb, overview_pb, second_factors_pb),
         *(interceptors_pb, interceptor_secrets_pb),
+        *(api_token_records_pb, signing_keys_pb, event_records_pb, mail_pb),
+        *(saml_key_pairs_pb, deployment_pb),
     )
     for service in file.desc().services
 ]

@@ -16,7 +16,7 @@ from tenantry import credentials, data_folder, log, worker
 from tenantry import settings as settings_module
 from tenantry.access.api_tokens.known import Known as KnownApiTokens
 from tenantry.access.api_tokens.model import api_tokens
-from tenantry.access.api_tokens.rpc import ApiTokenService
+from tenantry.access.api_tokens.rpc import ApiTokenRecordService, ApiTokenService
 from tenantry.access.clients import redirect_uris
 from tenantry.access.clients import service as clients
 from tenantry.access.clients.directory import Directory
@@ -25,9 +25,11 @@ from tenantry.access.clients.model import client_secrets
 from tenantry.access.clients.rpc import ClientService, ClientSettingsService
 from tenantry.access.clients.token_events import TokenEvents
 from tenantry.access.keys import service as keys
+from tenantry.access.keys.rpc import SigningKeyService
 from tenantry.access.scopes.rpc import ScopeService
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
+from tenantry.data.deployment.rpc import DeploymentService
 from tenantry.db import copies
 from tenantry.db.budget import budget_of_process
 from tenantry.db.engine import Unavailable
@@ -63,10 +65,10 @@ from tenantry.doors.transport.inside import Inside
 from tenantry.doors.transport.router import Router
 from tenantry.doors.transport.rpc import RpcDoor
 from tenantry.events.event_log.following import Follower
-from tenantry.events.event_log.rpc import EventsService
+from tenantry.events.event_log.rpc import EventRecordService, EventsService
 from tenantry.events.interceptors.rpc import InterceptorSecretService, InterceptorService
 from tenantry.events.interceptors.service import Interceptors
-from tenantry.events.mail.rpc import EmailPreviewService, EmailService
+from tenantry.events.mail.rpc import EmailPreviewService, EmailService, MailService
 from tenantry.events.webhooks.rpc import WebhookService
 from tenantry.gen.scalekit.v1.auditlogs import auditlogs_pb
 from tenantry.gen.scalekit.v1.auth import auth_pb, passwordless_pb, totp_pb, webauthn_pb
@@ -85,15 +87,21 @@ from tenantry.gen.scalekit.v1.tokens import tokens_pb
 from tenantry.gen.scalekit.v1.user_attributes import user_attributes_pb
 from tenantry.gen.scalekit.v1.users import users_pb
 from tenantry.gen.tenantry.v1 import (
+    api_token_records_pb,
     client_settings_pb,
+    deployment_pb,
     directory_polling_pb,
     directory_requests_pb,
     email_previews_pb,
+    event_records_pb,
     interceptor_secrets_pb,
+    mail_pb,
     overview_pb,
+    saml_key_pairs_pb,
     second_factors_pb,
     settings_pb,
     sign_ins_pb,
+    signing_keys_pb,
     single_sign_on_pb,
     states_pb,
     webhooks_pb,
@@ -105,6 +113,7 @@ from tenantry.identity.connections.rpc import (
     ConnectionService,
     ConnectionStateService,
     SamlCertificateService,
+    SamlKeyPairService,
     SingleSignOnService,
 )
 from tenantry.identity.federation.openid import RelyingParty as OpenIDParty
@@ -332,7 +341,11 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
             tokens_pb,
             ApiTokenService(parts.api_tokens, parts.api_token_uses, prefix=s.api_token_prefix),
         ),
+        (api_token_records_pb, ApiTokenRecordService()),
+        (signing_keys_pb, SigningKeyService()),
         (events_pb, EventsService()),
+        (event_records_pb, EventRecordService()),
+        (mail_pb, MailService()),
         (webhooks_pb, WebhookService(allow=s.outgoing_allow)),
         (sessions_pb, SessionService()),
         (passwordless_pb, PasswordlessService(s)),
@@ -365,6 +378,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
             SamlCertificateService(),
         ),
         (settings_pb, SettingService(effective)),
+        (saml_key_pairs_pb, SamlKeyPairService()),
         (directories_pb, DirectoryService(s, parts.outgoing)),
         (directory_polling_pb, DirectoryPollingService(s, parts.outgoing)),
         (directory_requests_pb, DirectoryRequestService()),
@@ -377,6 +391,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (email_previews_pb, EmailPreviewService()),
         (interceptors_pb, InterceptorService(parts.interceptors)),
         (interceptor_secrets_pb, InterceptorSecretService(parts.interceptors)),
+        (deployment_pb, DeploymentService(s, parts.db)),
     ]
 
 

@@ -127,6 +127,7 @@ OURS = {
     "environment.updated": "Environment",
     "event_log.pruned": "EventLog",
     "saml_key_pair.created": "SamlKeyPair",
+    "mail.retried": "Mail",
 }
 OBJECT = PUBLISHED | OURS
 KNOWN = OBJECT.keys()

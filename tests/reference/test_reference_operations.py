@@ -193,6 +193,8 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         ),
         "UpdateSettings",
         *("ReadIssuer", "ReadMetadata", "ReadCertificate", "GetSignIn"),
+        *("GetApiToken", "RotateSigningKeys", "GetEventRecord", "VerifyEvents"),
+        *("GetMail", "RetryMail", "GetHealth", "Examine"),
         *("GenerateNewSamlCertificate", "EnableConnection", "DisableConnection"),
         *("EnableEnvironmentConnection", "DisableEnvironmentConnection"),
         *("GetConnectionTestResult", "GetConnectionContext", "GetConnectionContext2"),

@@ -280,6 +280,9 @@ def variables(api, own_server, provider, tmp_path_factory):
         create(directories, directory_type=type_, directory_provider=provider_)["directory"]["id"]
         for type_, provider_ in (("SCIM", "OKTA"), ("POLL", "GOOGLE"))
     )
+    events = api.get("/api/v1/events").raise_for_status().json()["events"]
+    waiting = api.get("/api/v1/mail?state=QUEUED").raise_for_status().json()["mail"]
+    long_lived = create("tokens", organization_id=acme["id"])["token_id"]
     api.patch(f"/api/v1/{directories}/{workspace}:enable").raise_for_status()
     account = {"email": ADMIN, "service_account_key": key_file()}
     key_path = tmp_path_factory.mktemp("google") / "service-account.json"
@@ -299,6 +302,9 @@ def variables(api, own_server, provider, tmp_path_factory):
     ).raise_for_status()
     yield {
         **settings_for("sh", own_server),
+        "EVENT_ID": events[-1]["id"],
+        "MAIL_ID": waiting[0]["id"],
+        "TOKEN_ID": long_lived,
         "CONNECTION_ID": sso_id,
         "DIRECTORY_ID": okta,
         "TEMPLATE_ID": template["id"],

@@ -1,4 +1,4 @@
-"""ApiTokenService: message in, message out. No SQL, no rules."""
+"""ApiTokenService and ApiTokenRecordService: message in, message out. No SQL, no rules."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
-from tenantry import errors
-from tenantry.access.api_tokens import listing, service
+from tenantry import errors, ids
+from tenantry.access.api_tokens import listing, reading, service
 from tenantry.gen.scalekit.v1.tokens import tokens_pb as pb
+from tenantry.gen.tenantry.v1 import api_token_records_pb as own_pb
 from tenantry.times import microseconds, timestamp
 
 if TYPE_CHECKING:
@@ -93,6 +94,25 @@ class ApiTokenService:
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
         )
+
+
+class ApiTokenRecordService:
+    """One async method per rpc."""
+
+    async def get_api_token(
+        self, request: own_pb.GetApiTokenRequest, call: Call
+    ) -> own_pb.GetApiTokenResponse:
+        key, found = request.token_id, None
+        if ids.well_formed(ids.API_TOKEN, key):
+            found = (await reading.read(call.db, [key])).get(key)
+        if found is None:
+            raise errors.NotFound("token")
+        answer = own_pb.GetApiTokenResponse(
+            token_info=_message(found), update_time=timestamp(found.update_time)
+        )
+        if found.last_used_time is not None:
+            answer.last_used_time = timestamp(found.last_used_time)
+        return answer
 
 
 def _message(token: ApiToken) -> pb.Token:

@@ -1,18 +1,24 @@
-"""EventsService: message in, message out. No SQL, no rules."""
+"""EventsService and EventRecordService: message in, message out. No SQL, no rules."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from protobuf.wkt import Struct
 
 from tenantry import errors
-from tenantry.events.event_log import listing
-from tenantry.events.event_log.envelopes import envelope
+from tenantry.db.engine import Database
+from tenantry.db.schema import from_json
+from tenantry.events.event_log import listing, records, verification
+from tenantry.events.event_log.envelopes import display_name, envelope
 from tenantry.gen.scalekit.v1.events import events_pb as pb
+from tenantry.gen.tenantry.v1 import event_records_pb as own_pb
 from tenantry.times import microseconds, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenantry.call import Call
 
 _IN_CONTEXT = (
@@ -23,6 +29,9 @@ _IN_CONTEXT = (
     "connection_id",
     "connected_account_id",
 )
+_VERIFIED_SECONDS = 20.0  # at most, by one call
+_TOLD = 100  # problems that an answer shows
+_CONTENT = ("before", "after", "context")
 _OBJECTS = pb.ObjectType.__members__
 _FROM_DIRECTORY = {pb.Source.SCALEKIT: False, pb.Source.DIR_SYNC: True}
 
@@ -60,6 +69,95 @@ class EventsService:
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
         )
+
+
+class EventRecordService:
+    """One async method per rpc."""
+
+    def __init__(self) -> None:
+        self._verifying = asyncio.Lock()
+
+    async def search_events(
+        self, request: own_pb.SearchEventsRequest, call: Call
+    ) -> own_pb.SearchEventsResponse:
+        page = await records.search(
+            call,
+            records.Filter(
+                types=tuple(request.event_types),
+                organization_id=request.organization_id,
+                actor_id=request.actor_id,
+                object_id=request.object_id,
+                request_id=request.request_id,
+                start_time=microseconds(request.start_time, "start_time", up=True),
+                end_time=microseconds(request.end_time, "end_time"),
+            ),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return own_pb.SearchEventsResponse(
+            events=[_record(row) for row in page.items], next_page_token=page.next_page_token
+        )
+
+    async def get_event_record(
+        self, request: own_pb.GetEventRecordRequest, call: Call
+    ) -> own_pb.GetEventRecordResponse:
+        row = await records.find(call, request.event_id)
+        content = {name: from_json(row[name]) for name in _CONTENT if row[name] is not None}
+        flat = {
+            f"{name}_{key}": str(content.get(name, {}).get(key) or "")
+            for name in ("before", "after")
+            for key in records.OBJECT_IDS
+        }
+        event = _record({**row, **flat})
+        for name, value in content.items():
+            setattr(event, name, Struct.from_python(value))
+        return own_pb.GetEventRecordResponse(event=event)
+
+    async def verify_events(
+        self, request: own_pb.VerifyEventsRequest, call: Call
+    ) -> own_pb.VerifyEventsResponse:
+        assert isinstance(call.db, Database)
+        if self._verifying.locked():
+            raise errors.Busy("the log is being verified, try again", seconds=20)
+        found: list[verification.Problem] = []
+        counts, finished = verification.Verified(), True
+        async with self._verifying:
+            try:
+                async with asyncio.timeout(_VERIFIED_SECONDS):
+                    await verification.verify(
+                        call.db, request.organization_id or None, found=found.append, counts=counts
+                    )
+            except TimeoutError:
+                finished = False
+        return own_pb.VerifyEventsResponse(
+            events=counts.events,
+            chains=counts.chains,
+            problem_count=counts.problems,
+            problems=[
+                own_pb.EventLogProblem(
+                    kind=one.kind, chain=one.chain, text=one.text, event_id=one.event_id or ""
+                )
+                for one in found[:_TOLD]
+            ],
+            finished=finished,
+        )
+
+
+def _record(row: Mapping[str, Any]) -> own_pb.EventRecord:
+    actor = from_json(row["actor"])
+    named = (row[f"{name}_{key}"] for name in ("after", "before") for key in records.OBJECT_IDS)
+    return own_pb.EventRecord(
+        id=row["id"],
+        type=row["type"],
+        display_name=display_name(row["type"]),
+        occurred_at=timestamp(row["occurred_at"]),
+        organization_id=row["organization_id"] or "",
+        object=row["object"],
+        object_id=next((value for value in named if value), ""),
+        actor_type=actor.get("type", ""),
+        actor_id=actor.get("id", ""),
+        request_id=row["request_id"],
+    )
 
 
 def _filter(given: pb.EventFilter | None) -> listing.Filter:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Database, Row, Session
 
-_PAGE = 1000
+_PAGE = 500  # entries, whose hashes are worked out without a pause
 
 _AFTER = bindparam("after", type_=BigInteger)
 _entries = (
@@ -85,16 +85,19 @@ async def verify(
     organization_id: str | None = None,
     *,
     found: Callable[[Problem], object] = lambda _problem: None,
+    counts: Verified | None = None,
 ) -> Verified:
     """Check the log, or what concerns one organization; each problem is told as it is found.
 
     It is read in pages, as it was at one moment. An event that waits to be sealed is no problem.
+    ``counts`` goes along, for a caller that gives up before the end.
     """
     async with db.snapshot() as session:
         await session.expect_growth()
         state = await session.fetch_one(_STATE)
         assert state is not None
         look = _Look(session, state, found, chain.Seals(session.vault), organization_id)
+        look.counts = look.counts if counts is None else counts
         await look.read_heads()
         await look.follow_links()
         await look.find_inserted()

@@ -1,4 +1,4 @@
-"""EmailService and EmailPreviewService: message in, message out. No SQL, no rules."""
+"""EmailService, EmailPreviewService and MailService: message in, message out. No SQL, no rules."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING
 from protobuf import Oneof
 from protobuf.wkt import Empty, StringValue
 
-from tenantry import errors
-from tenantry.events.mail import own_templates, servers, trying
+from tenantry import errors, ids
+from tenantry.events.mail import own_templates, servers, service, trying
+from tenantry.events.mail.model import QUEUED
 from tenantry.events.mail.rendering import split_mailbox
 from tenantry.events.mail.servers import Given
 from tenantry.events.mail.use_cases import CATEGORIES, PLACEHOLDERS, USE_CASES, draft
 from tenantry.gen.scalekit.v1.emails import emails_pb as pb
 from tenantry.gen.tenantry.v1 import email_previews_pb as own_pb
+from tenantry.gen.tenantry.v1 import mail_pb
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from tenantry.call import Call
-    from tenantry.events.mail.model import EmailServer, EmailTemplate
+    from tenantry.events.mail.model import EmailServer, EmailTemplate, Mail
     from tenantry.events.mail.service import Content
     from tenantry.events.mail.use_cases import Placeholder, UseCase
     from tenantry.settings import Settings
@@ -235,6 +237,64 @@ class EmailPreviewService:
             contents = _contents(request.template)
         mail_id = await trying.send(call, request.to, use_case, contents, request.server_id)
         return own_pb.SendTestEmailResponse(mail_id=mail_id)
+
+
+class MailService:
+    """One async method per rpc."""
+
+    async def list_mail(
+        self, request: mail_pb.ListMailRequest, call: Call
+    ) -> mail_pb.ListMailResponse:
+        page = await service.page(
+            call.db,
+            state=request.state,
+            recipient=request.recipient,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return mail_pb.ListMailResponse(
+            mail=[_shown_mail(one) for one in page.items], next_page_token=page.next_page_token
+        )
+
+    async def get_mail(
+        self, request: mail_pb.GetMailRequest, call: Call
+    ) -> mail_pb.GetMailResponse:
+        _check_id(request.mail_id)
+        found = await service.find(call.db, request.mail_id)
+        if found is None:
+            raise errors.NotFound("mail")
+        return mail_pb.GetMailResponse(mail=_shown_mail(found[0]))
+
+    async def retry_mail(
+        self, request: mail_pb.RetryMailRequest, call: Call
+    ) -> mail_pb.RetryMailResponse:
+        _check_id(request.mail_id)
+        return mail_pb.RetryMailResponse(
+            mail=_shown_mail(await service.send_again(call, request.mail_id))
+        )
+
+
+def _check_id(mail_id: str) -> None:
+    if not ids.well_formed(ids.MAIL, mail_id):
+        raise errors.NotFound("mail")
+
+
+def _shown_mail(mail: Mail) -> mail_pb.Mail:
+    message = mail_pb.Mail(
+        id=mail.id,
+        organization_id=mail.organization_id or "",
+        recipient=mail.recipient,
+        template=mail.template,
+        state=mail.state,
+        attempts=mail.attempts,
+        problem=mail.problem or "",
+        create_time=timestamp(mail.create_time),
+    )
+    if mail.state == QUEUED:
+        message.due_time = timestamp(mail.due_time)
+    if mail.sent_time is not None:
+        message.sent_time = timestamp(mail.sent_time)
+    return message
 
 
 def _organization(given: str) -> str | None:

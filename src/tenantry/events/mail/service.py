@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,8 @@ from sqlalchemy import (
     update,
 )
 
-from tenantry import ids
-from tenantry.db import pages
+from tenantry import email_addresses, errors, ids
+from tenantry.db import key_ranges, pages, searching
 from tenantry.db.due import Due
 from tenantry.db.records import records, spelled
 from tenantry.db.rows import bound
@@ -31,6 +32,7 @@ from tenantry.times import now
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tenantry.call import Call
     from tenantry.db.engine import Row, Session
 
 # The worker that has claimed a mail has it for this long; after that it is thought dead.
@@ -69,6 +71,19 @@ _RETRY = Statement(
     .where(_m.id == bindparam("p_id"), _QUEUED, _m.attempts == bindparam("p_attempts"))
     .values(due_time=bindparam("p_due_time"), problem=bindparam("p_problem"))
     .returning(_m.id)
+)
+_AGAIN = Statement(
+    update(mail)
+    .where(
+        _m.id == bindparam("p_id"),
+        _m.state.in_([literal_column(f"'{QUEUED}'"), literal_column(f"'{FAILED}'")]),
+    )
+    .values(
+        state=literal_column(f"'{QUEUED}'"),
+        attempts=literal_column("0"),
+        due_time=bindparam("p_due_time"),
+    )
+    .returning(mail)
 )
 _END = Statement(
     update(mail)
@@ -186,6 +201,74 @@ async def waiting_and_failed(db: Session) -> tuple[int, int]:
     row = await db.fetch_one(_FIGURES)
     assert row is not None
     return row["waiting"], row["failed"]
+
+
+async def page(
+    db: Session, *, state: str, recipient: str, page_size: int, page_token: str
+) -> pages.Page[Mail]:
+    """Return one page of mail, the newest first (see `tenantry.db.searching`); "" is any.
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this search.
+
+    """
+    key = email_addresses.key(recipient) if recipient else ""
+    start = searching.start(
+        db,
+        "mail" + to_json([state, key]),
+        page_size=page_size,
+        page_token=page_token,
+        searches=bool(state or key),
+    )
+    rows = await db.fetch_all(
+        _page_statement(by_state=bool(state), by_recipient=bool(key), most=start.most),
+        **start.params(*key_ranges.between(ids.MAIL, None, None)),
+        state=state,
+        recipient=key,
+    )
+    return start.page(rows).of(Mail.from_row)
+
+
+@functools.cache
+def _page_statement(*, by_state: bool, by_recipient: bool, most: int) -> Statement:
+    near = key_ranges.nearest(select(_m.id), (_m.id, None), low="low", high="high", most=most)
+    wanted = []
+    if by_state:
+        wanted.append(_m.state == bindparam("state", type_=Text))
+    if by_recipient:
+        wanted.append(func.lower(_m.recipient) == bindparam("recipient", type_=Text))
+    place = searching.found([near], mail, _m.id, wanted, most=most)
+    shown = select(place.c.looked, place.c.reached, mail).select_from(
+        place.outerjoin(mail, _m.id == place.c.hit_id)
+    )
+    return Statement(shown.order_by(place.c.hit_id.desc()))
+
+
+async def send_again(call: Call, mail_id: str) -> Mail:
+    """Have a mail that waits or has failed sent at once, from the start of the schedule.
+
+    Raises:
+        errors.NotFound: there is no such mail.
+        errors.InvalidArgument: it was sent, is kept or was dropped.
+
+    """
+    async with call.db.transaction() as db:
+        row = await db.fetch_one(_AGAIN, p_id=mail_id, p_due_time=now())
+        if row is None:
+            if await db.fetch_one(_FIND, p_id=mail_id) is None:
+                raise errors.NotFound("mail")
+            raise errors.InvalidArgument.field(
+                "mail_id", "state", "only mail that waits or has failed is sent again"
+            )
+        again = Mail.from_row(row)
+        await db.record(
+            call.event(
+                "mail.retried",
+                organization_id=again.organization_id,
+                after={"id": again.id, "template": again.template},
+            )
+        )
+    return again
 
 
 async def seconds_until_due(db: Session) -> float | None:

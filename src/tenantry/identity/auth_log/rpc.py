@@ -70,6 +70,28 @@ class SignInService:
         found = await last_sign_ins.of_organization(call, request.organization_id)
         return own_pb.ListLastSignInsResponse(last_sign_ins=[_last(one) for one in found])
 
+    async def list_sign_ins(
+        self, request: own_pb.ListSignInsRequest, call: Call
+    ) -> own_pb.ListSignInsResponse:
+        page = await sign_ins.search(
+            call,
+            sign_ins.Filter(
+                email=request.email,
+                organization_id=request.organization_id,
+                connection_id=request.connection_id,
+                client_id=request.client_id,
+                status=request.status,
+                method=request.method,
+                error=request.error,
+            ),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        found = [_sign_in(one) for one in page.items]
+        for one in found:
+            one.steps, one.evidence = [], None
+        return own_pb.ListSignInsResponse(sign_ins=found, next_page_token=page.next_page_token)
+
 
 def _sign_in(found: SignIn) -> own_pb.SignIn:
     evidence = own_pb.SignInEvidence()
@@ -91,6 +113,7 @@ def _sign_in(found: SignIn) -> own_pb.SignIn:
         workflow=found.intent,
         steps=[own_pb.SignInStep(state=state, milliseconds=at) for state, at in found.steps],
         evidence=evidence if found.evidence else None,
+        proofs=list(found.proofs),
     )
     if found.said is not None:
         message.error = _error(found.said)

@@ -1,4 +1,4 @@
-"""Sign-ins with all that helps to find out why they ended as they did: one, or the newest.
+"""Sign-ins with all that helps to find out why they ended as they did: one, some, the newest.
 
 The newest are those by a connection, for the people that run the server.
 """
@@ -6,12 +6,14 @@ The newest are those by a connection, for the people that run the server.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, bindparam, literal_column, select
+from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, or_, select
 
 from tenantry import email_addresses, errors, ids
+from tenantry.db import key_ranges, searching
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.changes import registry
@@ -22,17 +24,23 @@ from tenantry.identity.sign_in.model import FAILED, Facts, auth_requests
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import ColumnElement
+
     from tenantry.call import Call
+    from tenantry.db import pages
     from tenantry.db.engine import Row, Session
     from tenantry.identity.connections.guides.explanations import Said
 
 _a, _c = auth_requests.c, connections.c
-_shown = select(
+_columns = (
     *(_a.id, _a.create_time, _a.email, _a.user_id, _a.organization_id, _a.client_id, _a.status),
     *(_a.error, _a.facts, _a.connection_id),
     _c.type.label("connection_type"),
     _c.provider.label("connection_provider"),
-).select_from(auth_requests.outerjoin(connections, _c.id == _a.connection_id))
+)
+_shown = select(*_columns).select_from(
+    auth_requests.outerjoin(connections, _c.id == _a.connection_id)
+)
 _FIND = Statement(_shown.where(_a.id == bindparam("p_id", type_=Text)))
 
 
@@ -58,6 +66,7 @@ class SignIn:
     said: Said | None
     steps: tuple[tuple[str, int], ...]
     evidence: Mapping[str, Any]
+    proofs: tuple[str, ...] = ()
 
 
 async def find(call: Call, request_id: str) -> SignIn:
@@ -85,6 +94,83 @@ async def failed(call: Call, connection_id: str) -> list[SignIn]:
     """
     found = await registry.get_any(call, connection_id)
     return await newest(call.db, limit=20, connection_id=found.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """The filter of a search; every member that is set must hold."""
+
+    email: str = ""
+    organization_id: str = ""
+    connection_id: str = ""
+    client_id: str = ""
+    status: str = ""
+    method: str = ""  # a proof, or the type of the connection
+    error: str = ""
+
+
+async def search(
+    call: Call, narrow: Filter, *, page_size: int, page_token: str
+) -> pages.Page[SignIn]:
+    """Return one page, the newest first (see `tenantry.db.searching`).
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this search.
+
+    """
+    key = email_addresses.key(narrow.email) if narrow.email else ""
+    names = tuple(each.name for each in fields(narrow) if getattr(narrow, each.name))
+    index = next((name for name in ("email", "status") if name in names), "")
+    start = searching.start(
+        call.db,
+        "sign-ins" + json.dumps([*astuple(narrow), key]),
+        page_size=page_size,
+        page_token=page_token,
+        searches=bool(set(names) - {index}),
+    )
+    rows = await call.db.fetch_all(
+        _search_statement(names, index, start.most),
+        **start.params(*key_ranges.between(ids.AUTH_REQUEST, None, None)),
+        **asdict(narrow) | {"email": key, "proof": f'%"{_escaped(narrow.method)}"%'},
+    )
+    return start.page(rows).of(lambda row: _sign_in(row, explanations.ENGLISH))
+
+
+@functools.cache
+def _search_statement(names: tuple[str, ...], index: str, most: int) -> Statement:
+    found_by = {
+        "email": (_a.email_key, bindparam("email", type_=Text)),
+        "status": (_a.status, bindparam("status", type_=Text)),
+    }
+    path = [found_by[index]] if index else []
+    near = key_ranges.nearest(
+        select(_a.id), *path, (_a.id, None), low="low", high="high", most=most
+    )
+    wanted = [_wanted(name) for name in names if name != index]
+    source = auth_requests.outerjoin(connections, _c.id == _a.connection_id)
+    place = searching.found([near], source, _a.id, wanted, most=most)
+    shown = select(place.c.looked, place.c.reached, *_columns).select_from(
+        place.outerjoin(auth_requests, _a.id == place.c.hit_id).outerjoin(
+            connections, _c.id == _a.connection_id
+        )
+    )
+    return Statement(shown.order_by(place.c.hit_id.desc()))
+
+
+def _wanted(name: str) -> ColumnElement[bool]:
+    value = bindparam(name, type_=Text)
+    if name == "error":
+        return searching.member(_a.error, "error") == value
+    if name == "method":
+        proved = searching.member(_a.facts, "proofs").like(
+            bindparam("proof", type_=Text), escape="~"
+        )
+        return or_(proved, func.coalesce(_c.type, "") == value)
+    return getattr(_a, name) == value  # type: ignore[no-any-return]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("~", "~~").replace("%", "~%").replace("_", "~_")
 
 
 async def newest(
@@ -140,4 +226,5 @@ def _sign_in(row: Row, language: str) -> SignIn:
         said=said,
         steps=facts.steps,
         evidence=facts.evidence,
+        proofs=facts.proofs,
     )

@@ -117,6 +117,11 @@ async def ensure(db: Session) -> Pairs:
     return pairs
 
 
+async def look(db: Session) -> Pairs | None:
+    """Return the pairs, None while there is none."""
+    return _standing(await _load(db))
+
+
 async def generate_next(call: Call) -> KeyPair:
     """Return the pair that signs next, made now unless there is one that waits for its day."""
     pairs = await ensure(call.db)

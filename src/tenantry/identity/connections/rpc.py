@@ -14,6 +14,7 @@ from tenantry.db.schema import to_json
 from tenantry.gen.scalekit.v1.connections import connections_pb as pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
+from tenantry.gen.tenantry.v1 import saml_key_pairs_pb as key_pairs_pb
 from tenantry.gen.tenantry.v1 import single_sign_on_pb as own_pb
 from tenantry.gen.tenantry.v1 import states_pb
 from tenantry.identity.connections import addresses, key_pairs, listing, states, tests
@@ -727,6 +728,32 @@ def _state(found: states.State) -> states_pb.ConnectionState:
 
 
 _MAPS = {"group_roles", "attribute_mapping"}
+
+
+class SamlKeyPairService:
+    """One async method per rpc."""
+
+    async def list_saml_key_pairs(
+        self, _request: key_pairs_pb.ListSamlKeyPairsRequest, call: Call
+    ) -> key_pairs_pb.ListSamlKeyPairsResponse:
+        pairs = await key_pairs.look(call.db)
+        if pairs is None:
+            return key_pairs_pb.ListSamlKeyPairsResponse()
+        states = {pairs.current.id: "current"}
+        if pairs.following is not None:
+            states[pairs.following.id] = "next"
+        return key_pairs_pb.ListSamlKeyPairsResponse(
+            key_pairs=[
+                key_pairs_pb.SamlKeyPair(
+                    id=one.id,
+                    state=states.get(one.id, "former"),
+                    certificate=descriptions.pem(one.pair.certificate),
+                    sign_time=timestamp(one.sign_time),
+                    expire_time=timestamp(one.expire_time),
+                )
+                for one in pairs.all
+            ]
+        )
 
 
 def _given_of(given: own_pb.ConnectionSettings) -> list[str]:

@@ -25,6 +25,144 @@ if TYPE_CHECKING:
     from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
 
 
+_ListSignInsRequestFields: TypeAlias = Literal["email", "organization_id", "connection_id", "client_id", "status", "method", "error", "page_size", "page_token"]
+
+class ListSignInsRequest(Message[_ListSignInsRequestFields]):
+    """
+    Asks for one page of sign-ins.
+
+    ```proto
+    message tenantry.v1.ListSignInsRequest
+    ```
+
+    Attributes:
+        email:
+            Only those of this e-mail address.
+
+            ```proto
+            string email = 1;
+            ```
+        organization_id:
+            Only those to this organization.
+
+            ```proto
+            string organization_id = 2;
+            ```
+        connection_id:
+            Only those by this connection.
+
+            ```proto
+            string connection_id = 3;
+            ```
+        client_id:
+            Only those that this application asked for.
+
+            ```proto
+            string client_id = 4;
+            ```
+        status:
+            Only those of this status.
+
+            ```proto
+            string status = 5;
+            ```
+        method:
+            Only those with this proof: the type of a connection, such as `PASSWORD`,
+            `PASSKEY`, `OIDC` or `SAML`.
+
+            ```proto
+            string method = 6;
+            ```
+        error:
+            Only those that ended with this error.
+
+            ```proto
+            string error = 7;
+            ```
+        page_size:
+            Most sign-ins to return, up to 100; 10 when absent or 0.
+
+            ```proto
+            uint32 page_size = 8;
+            ```
+        page_token:
+            Page to return, as `next_page_token` of an earlier answer with the same
+            filter; the first page when empty.
+
+            ```proto
+            string page_token = 9;
+            ```
+    """
+
+    __slots__ = ("email", "organization_id", "connection_id", "client_id", "status", "method", "error", "page_size", "page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            email: str = "",
+            organization_id: str = "",
+            connection_id: str = "",
+            client_id: str = "",
+            status: str = "",
+            method: str = "",
+            error: str = "",
+            page_size: int = 0,
+            page_token: str = "",
+        ) -> None:
+            pass
+
+        email: str
+        organization_id: str
+        connection_id: str
+        client_id: str
+        status: str
+        method: str
+        error: str
+        page_size: int
+        page_token: str
+
+_ListSignInsResponseFields: TypeAlias = Literal["sign_ins", "next_page_token"]
+
+class ListSignInsResponse(Message[_ListSignInsResponseFields]):
+    """
+    Carries one page of sign-ins.
+
+    ```proto
+    message tenantry.v1.ListSignInsResponse
+    ```
+
+    Attributes:
+        sign_ins:
+            The sign-ins, newest first, without `steps` and `evidence`.
+
+            ```proto
+            repeated tenantry.v1.SignIn sign_ins = 1;
+            ```
+        next_page_token:
+            Token of the page with older ones; empty when there is nothing older.
+
+            ```proto
+            string next_page_token = 2;
+            ```
+    """
+
+    __slots__ = ("sign_ins", "next_page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            sign_ins: list[SignIn] | None = None,
+            next_page_token: str = "",
+        ) -> None:
+            pass
+
+        sign_ins: list[SignIn]
+        next_page_token: str
+
 _GetSignInRequestFields: TypeAlias = Literal["auth_request_id"]
 
 class GetSignInRequest(Message[_GetSignInRequestFields]):
@@ -89,7 +227,7 @@ class GetSignInResponse(Message[_GetSignInResponseFields]):
 
         sign_in: SignIn | None
 
-_SignInFields: TypeAlias = Literal["auth_request_id", "timestamp", "status", "email", "user_id", "organization_id", "connection_id", "connection_type", "connection_provider", "client_id", "workflow", "error", "steps", "evidence"]
+_SignInFields: TypeAlias = Literal["auth_request_id", "timestamp", "status", "email", "user_id", "organization_id", "connection_id", "connection_type", "connection_provider", "client_id", "workflow", "error", "steps", "evidence", "proofs"]
 
 class SignIn(Message[_SignInFields]):
     """
@@ -185,9 +323,16 @@ class SignIn(Message[_SignInFields]):
             ```proto
             optional tenantry.v1.SignInEvidence evidence = 14;
             ```
+        proofs:
+            Proofs that the person gave: types of connections and of second factors; of
+            an organization's own connection its id.
+
+            ```proto
+            repeated string proofs = 15;
+            ```
     """
 
-    __slots__ = ("auth_request_id", "timestamp", "status", "email", "user_id", "organization_id", "connection_id", "connection_type", "connection_provider", "client_id", "workflow", "error", "steps", "evidence")
+    __slots__ = ("auth_request_id", "timestamp", "status", "email", "user_id", "organization_id", "connection_id", "connection_type", "connection_provider", "client_id", "workflow", "error", "steps", "evidence", "proofs")
 
     if TYPE_CHECKING:
 
@@ -208,6 +353,7 @@ class SignIn(Message[_SignInFields]):
             error: SignInError | None = None,
             steps: list[SignInStep] | None = None,
             evidence: SignInEvidence | None = None,
+            proofs: list[str] | None = None,
         ) -> None:
             pass
 
@@ -225,6 +371,7 @@ class SignIn(Message[_SignInFields]):
         error: SignInError | None
         steps: list[SignInStep]
         evidence: SignInEvidence | None
+        proofs: list[str]
 
 _SignInErrorFields: TypeAlias = Literal["error", "error_description", "meaning", "remedy"]
 
@@ -657,7 +804,7 @@ class LastSignIns(Message[_LastSignInsFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1atenantry/v1/sign_ins.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bbuf/validate/validate.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"E\n\x10GetSignInRequest\x121\n\x0fauth_request_id\x18\x01 \x01(\tR\rauthRequestIdB\t\xbaH\x06r\x04\x10\x01\x18 "A\n\x11GetSignInResponse\x12,\n\x07sign_in\x18\x01 \x01(\x0b2\x13.tenantry.v1.SignInR\x06signIn"\xaa\x04\n\x06SignIn\x12&\n\x0fauth_request_id\x18\x01 \x01(\tR\rauthRequestId\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ttimestamp\x12\x16\n\x06status\x18\x03 \x01(\tR\x06status\x12\x14\n\x05email\x18\x04 \x01(\tR\x05email\x12\x17\n\x07user_id\x18\x05 \x01(\tR\x06userId\x12\'\n\x0forganization_id\x18\x06 \x01(\tR\x0eorganizationId\x12#\n\rconnection_id\x18\x07 \x01(\tR\x0cconnectionId\x12\'\n\x0fconnection_type\x18\x08 \x01(\tR\x0econnectionType\x12/\n\x13connection_provider\x18\t \x01(\tR\x12connectionProvider\x12\x1b\n\tclient_id\x18\n \x01(\tR\x08clientId\x12\x1a\n\x08workflow\x18\x0b \x01(\tR\x08workflow\x12.\n\x05error\x18\x0c \x01(\x0b2\x18.tenantry.v1.SignInErrorR\x05error\x12-\n\x05steps\x18\r \x03(\x0b2\x17.tenantry.v1.SignInStepR\x05steps\x127\n\x08evidence\x18\x0e \x01(\x0b2\x1b.tenantry.v1.SignInEvidenceR\x08evidence"\x82\x01\n\x0bSignInError\x12\x14\n\x05error\x18\x01 \x01(\tR\x05error\x12+\n\x11error_description\x18\x02 \x01(\tR\x10errorDescription\x12\x18\n\x07meaning\x18\x03 \x01(\tR\x07meaning\x12\x16\n\x06remedy\x18\x04 \x01(\tR\x06remedy"F\n\nSignInStep\x12\x14\n\x05state\x18\x01 \x01(\tR\x05state\x12"\n\x0cmilliseconds\x18\x02 \x01(\x04R\x0cmilliseconds"\x9d\x03\n\x0eSignInEvidence\x12\x16\n\x06issuer\x18\x01 \x01(\tR\x06issuer\x12 \n\x0bdestination\x18\x02 \x01(\tR\x0bdestination\x12\x1a\n\x08audience\x18\x03 \x03(\tR\x08audience\x12\x1c\n\trecipient\x18\x04 \x03(\tR\trecipient\x12\x1e\n\nsignatures\x18\x05 \x03(\tR\nsignatures\x12$\n\x0ename_id_format\x18\x06 \x01(\tR\x0cnameIdFormat\x12\x16\n\x06issued\x18\x07 \x01(\tR\x06issued\x12\x1d\n\nnot_before\x18\x08 \x01(\tR\tnotBefore\x12%\n\x0fnot_on_or_after\x18\t \x01(\tR\x0cnotOnOrAfter\x12#\n\rauthn_instant\x18\n \x01(\tR\x0cauthnInstant\x12\x1e\n\nattributes\x18\x0b \x03(\tR\nattributes\x12\x16\n\x06claims\x18\x0c \x03(\tR\x06claims\x12\x16\n\x06scopes\x18\r \x03(\tR\x06scopes"J\n\x18ListFailedSignInsRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 "K\n\x19ListFailedSignInsResponse\x12.\n\x08sign_ins\x18\x01 \x03(\x0b2\x13.tenantry.v1.SignInR\x07signIns"L\n\x16ListLastSignInsRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 "W\n\x17ListLastSignInsResponse\x12<\n\rlast_sign_ins\x18\x01 \x03(\x0b2\x18.tenantry.v1.LastSignInsR\x0blastSignIns"\xe6\x02\n\x0bLastSignIns\x12#\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionId\x12E\n\x11last_sign_in_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0elastSignInTime\x12F\n\x11last_failure_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0flastFailureTime\x127\n\nlast_error\x18\x04 \x01(\x0b2\x18.tenantry.v1.SignInErrorR\tlastError\x12T\n\x18certificates_expire_time\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\x16certificatesExpireTime\x12\x14\n\x05fault\x18\x06 \x01(\tR\x05fault2\xa9\x05\n\rSignInService\x12\xc1\x01\n\tGetSignIn\x12\x1d.tenantry.v1.GetSignInRequest\x1a\x1e.tenantry.v1.GetSignInResponse"u\x82\xd3\xe4\x93\x028\x126/api/v1/logs/authentication/requests/{auth_request_id}\x82\xb5\x18\x1c\n\x0eauth_logs:read\n\x08sso:read\x18d\xc2\xf3\x18\x13J\x11\n\x0fauth_request_id\x12\xe8\x01\n\x11ListFailedSignIns\x12%.tenantry.v1.ListFailedSignInsRequest\x1a&.tenantry.v1.ListFailedSignInsResponse"\x83\x01\x82\xd3\xe4\x93\x025\x123/api/v1/connections/{connection_id}/failed-sign-ins\x82\xb5\x18\x1e\n\x10connections_read\n\x08sso:read\x18t\xc2\xf3\x18"B\x0f\n\rconnection_idJ\x0f\n\rconnection_id\x12\xe8\x01\n\x0fListLastSignIns\x12#.tenantry.v1.ListLastSignInsRequest\x1a$.tenantry.v1.ListLastSignInsResponse"\x89\x01\x82\xd3\xe4\x93\x027\x125/api/v1/organizations/{organization_id}/last-sign-ins\x82\xb5\x18\x1e\n\x10connections_read\n\x08sso:read\x18t\xc2\xf3\x18&B\x11\n\x0forganization_idJ\x11\n\x0forganization_idb\x06proto3',
+    b'\n\x1atenantry/v1/sign_ins.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bbuf/validate/validate.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x96\x03\n\x12ListSignInsRequest\x12\x1e\n\x05email\x18\x01 \x01(\tR\x05emailB\x08\xbaH\x05r\x03\x18\xc0\x02\x120\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\x07\xbaH\x04r\x02\x18 \x12,\n\rconnection_id\x18\x03 \x01(\tR\x0cconnectionIdB\x07\xbaH\x04r\x02\x18 \x12$\n\tclient_id\x18\x04 \x01(\tR\x08clientIdB\x07\xbaH\x04r\x02\x18 \x12D\n\x06status\x18\x05 \x01(\tR\x06statusB,\xbaH)r\'R\x00R\tINITIATEDR\x07PENDINGR\x07SUCCESSR\x06FAILED\x120\n\x06method\x18\x06 \x01(\tR\x06methodB\x18\xbaH\x15r\x13\x18 2\x0f^[A-Za-z0-9_]*$\x12\x1d\n\x05error\x18\x07 \x01(\tR\x05errorB\x07\xbaH\x04r\x02\x18d\x12$\n\tpage_size\x18\x08 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18d\x12\x1d\n\npage_token\x18\t \x01(\tR\tpageToken"m\n\x13ListSignInsResponse\x12.\n\x08sign_ins\x18\x01 \x03(\x0b2\x13.tenantry.v1.SignInR\x07signIns\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"E\n\x10GetSignInRequest\x121\n\x0fauth_request_id\x18\x01 \x01(\tR\rauthRequestIdB\t\xbaH\x06r\x04\x10\x01\x18 "A\n\x11GetSignInResponse\x12,\n\x07sign_in\x18\x01 \x01(\x0b2\x13.tenantry.v1.SignInR\x06signIn"\xc2\x04\n\x06SignIn\x12&\n\x0fauth_request_id\x18\x01 \x01(\tR\rauthRequestId\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ttimestamp\x12\x16\n\x06status\x18\x03 \x01(\tR\x06status\x12\x14\n\x05email\x18\x04 \x01(\tR\x05email\x12\x17\n\x07user_id\x18\x05 \x01(\tR\x06userId\x12\'\n\x0forganization_id\x18\x06 \x01(\tR\x0eorganizationId\x12#\n\rconnection_id\x18\x07 \x01(\tR\x0cconnectionId\x12\'\n\x0fconnection_type\x18\x08 \x01(\tR\x0econnectionType\x12/\n\x13connection_provider\x18\t \x01(\tR\x12connectionProvider\x12\x1b\n\tclient_id\x18\n \x01(\tR\x08clientId\x12\x1a\n\x08workflow\x18\x0b \x01(\tR\x08workflow\x12.\n\x05error\x18\x0c \x01(\x0b2\x18.tenantry.v1.SignInErrorR\x05error\x12-\n\x05steps\x18\r \x03(\x0b2\x17.tenantry.v1.SignInStepR\x05steps\x127\n\x08evidence\x18\x0e \x01(\x0b2\x1b.tenantry.v1.SignInEvidenceR\x08evidence\x12\x16\n\x06proofs\x18\x0f \x03(\tR\x06proofs"\x82\x01\n\x0bSignInError\x12\x14\n\x05error\x18\x01 \x01(\tR\x05error\x12+\n\x11error_description\x18\x02 \x01(\tR\x10errorDescription\x12\x18\n\x07meaning\x18\x03 \x01(\tR\x07meaning\x12\x16\n\x06remedy\x18\x04 \x01(\tR\x06remedy"F\n\nSignInStep\x12\x14\n\x05state\x18\x01 \x01(\tR\x05state\x12"\n\x0cmilliseconds\x18\x02 \x01(\x04R\x0cmilliseconds"\x9d\x03\n\x0eSignInEvidence\x12\x16\n\x06issuer\x18\x01 \x01(\tR\x06issuer\x12 \n\x0bdestination\x18\x02 \x01(\tR\x0bdestination\x12\x1a\n\x08audience\x18\x03 \x03(\tR\x08audience\x12\x1c\n\trecipient\x18\x04 \x03(\tR\trecipient\x12\x1e\n\nsignatures\x18\x05 \x03(\tR\nsignatures\x12$\n\x0ename_id_format\x18\x06 \x01(\tR\x0cnameIdFormat\x12\x16\n\x06issued\x18\x07 \x01(\tR\x06issued\x12\x1d\n\nnot_before\x18\x08 \x01(\tR\tnotBefore\x12%\n\x0fnot_on_or_after\x18\t \x01(\tR\x0cnotOnOrAfter\x12#\n\rauthn_instant\x18\n \x01(\tR\x0cauthnInstant\x12\x1e\n\nattributes\x18\x0b \x03(\tR\nattributes\x12\x16\n\x06claims\x18\x0c \x03(\tR\x06claims\x12\x16\n\x06scopes\x18\r \x03(\tR\x06scopes"J\n\x18ListFailedSignInsRequest\x12.\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionIdB\t\xbaH\x06r\x04\x10\x01\x18 "K\n\x19ListFailedSignInsResponse\x12.\n\x08sign_ins\x18\x01 \x03(\x0b2\x13.tenantry.v1.SignInR\x07signIns"L\n\x16ListLastSignInsRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 "W\n\x17ListLastSignInsResponse\x12<\n\rlast_sign_ins\x18\x01 \x03(\x0b2\x18.tenantry.v1.LastSignInsR\x0blastSignIns"\xe6\x02\n\x0bLastSignIns\x12#\n\rconnection_id\x18\x01 \x01(\tR\x0cconnectionId\x12E\n\x11last_sign_in_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0elastSignInTime\x12F\n\x11last_failure_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0flastFailureTime\x127\n\nlast_error\x18\x04 \x01(\x0b2\x18.tenantry.v1.SignInErrorR\tlastError\x12T\n\x18certificates_expire_time\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\x16certificatesExpireTime\x12\x14\n\x05fault\x18\x06 \x01(\tR\x05fault2\xc0\x06\n\rSignInService\x12\xc1\x01\n\tGetSignIn\x12\x1d.tenantry.v1.GetSignInRequest\x1a\x1e.tenantry.v1.GetSignInResponse"u\x82\xd3\xe4\x93\x028\x126/api/v1/logs/authentication/requests/{auth_request_id}\x82\xb5\x18\x1c\n\x0eauth_logs:read\n\x08sso:read\x18d\xc2\xf3\x18\x13J\x11\n\x0fauth_request_id\x12\xe8\x01\n\x11ListFailedSignIns\x12%.tenantry.v1.ListFailedSignInsRequest\x1a&.tenantry.v1.ListFailedSignInsResponse"\x83\x01\x82\xd3\xe4\x93\x025\x123/api/v1/connections/{connection_id}/failed-sign-ins\x82\xb5\x18\x1e\n\x10connections_read\n\x08sso:read\x18t\xc2\xf3\x18"B\x0f\n\rconnection_idJ\x0f\n\rconnection_id\x12\xe8\x01\n\x0fListLastSignIns\x12#.tenantry.v1.ListLastSignInsRequest\x1a$.tenantry.v1.ListLastSignInsResponse"\x89\x01\x82\xd3\xe4\x93\x027\x125/api/v1/organizations/{organization_id}/last-sign-ins\x82\xb5\x18\x1e\n\x10connections_read\n\x08sso:read\x18t\xc2\xf3\x18&B\x11\n\x0forganization_idJ\x11\n\x0forganization_id\x12\x94\x01\n\x0bListSignIns\x12\x1f.tenantry.v1.ListSignInsRequest\x1a .tenantry.v1.ListSignInsResponse"B\x82\xd3\xe4\x93\x02&\x12$/api/v1/logs/authentication/sign-ins\x82\xb5\x18\x12\n\x0eauth_logs:read\x18Db\x06proto3',
     [
         annotations_pb.desc(),
         timestamp_pb.desc(),
@@ -666,6 +813,8 @@ _DESC = file_desc(
         options_pb.desc(),
     ],
     {
+        "ListSignInsRequest": ListSignInsRequest,
+        "ListSignInsResponse": ListSignInsResponse,
         "GetSignInRequest": GetSignInRequest,
         "GetSignInResponse": GetSignInResponse,
         "SignIn": SignIn,
