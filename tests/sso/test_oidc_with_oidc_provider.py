@@ -3,64 +3,23 @@
 from __future__ import annotations
 
 import html
-import json
-import os
 import re
-import shutil
-import subprocess
-import time
-from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlencode, urljoin
 
 import httpx
+import oidc_provider
 import pytest
 from apis import unique
 from connections_of_tests import arrive, connection, go, organization_of
 from hosted import answered
 from servers import free_port
 from signins import claims_of
-from turns import install_node_packages
 
 from tenantry.identity.connections import model
 
 DATABASES = ("sqlite",)
-HERE = Path(__file__).parent / "oidc_provider"
 SECRET = "a secret: of+ours/at the provider"
 AFTER = "https://app.example.com/signed-out"
-
-
-@contextmanager
-def running(folder, place, port, clients, people):
-    """Start the provider; yield its URL, and the file of its log."""
-    log = folder / "oidc-provider.log"
-    settings = json.dumps({"port": port, "clients": clients, "people": people})
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            ["node", "provider.mjs"],
-            cwd=HERE,
-            env=os.environ | {"SETTINGS": settings, "NODE_EXTRA_CA_CERTS": str(place.server.ca)},
-            stdout=output,
-            stderr=output,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + 30
-        while not _answers(url):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.05)
-        yield url, log
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _answers(url):
-    try:
-        return httpx.get(f"{url}/.well-known/openid-configuration").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 class Peer:
@@ -74,11 +33,7 @@ class Peer:
 
 @pytest.fixture(scope="module")
 async def peer(place, tmp_path_factory):
-    if not shutil.which("node"):
-        if os.environ.get("CI") == "true":
-            pytest.fail("node is not installed")
-        pytest.skip("node is not installed")
-    install_node_packages(HERE)
+    oidc_provider.install()
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     organization_id, domain = await organization_of(place)
@@ -132,7 +87,7 @@ async def peer(place, tmp_path_factory):
         }
     }
     folder = tmp_path_factory.mktemp("oidc-provider")
-    with running(folder, place, port, clients, people) as (started, log):
+    with oidc_provider.running(folder, place.server, port, clients, people) as (started, log):
         yield Peer(started, log, made, email)
 
 

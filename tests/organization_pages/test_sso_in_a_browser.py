@@ -1,0 +1,220 @@
+"""An admin who has never seen the portal connects real providers, from the link to a sign-in."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+import nano_idp
+import oidc_provider
+import pytest
+from apis import unique
+from axe_playwright_python.async_playwright import Axe
+from browsers import chromium
+from hosted import deployment
+from playwright.async_api import Error, expect
+from servers import free_port
+
+PAGES = ("", "/guide", "/details", "/attributes", "/test", "/settings")
+SECRET = "a-secret-of-ours-at-the-provider"
+
+
+@pytest.fixture(scope="module")
+async def place(start_server):
+    """A deployment for development: there a provider may be asked without TLS."""
+    server = start_server("sso-pages", outgoing_allow="127.0.0.0/8", development="true")
+    async with deployment(server) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def browser(place):
+    async with chromium(place.server) as launched:
+        yield launched
+
+
+@pytest.fixture
+async def organization(place):
+    """One with single sign-on and a domain: its id, and an address of somebody there."""
+    made = await place.make.organization("Acme")
+    await place.api.organizations.update_organization_settings(
+        id=made["id"], settings={"features": [{"name": "sso", "enabled": True}]}
+    )
+    domain = await place.make.domain(made["id"], domain_type="ORGANIZATION_DOMAIN")
+    return made["id"], f"{unique('ann')}@{domain['domain']}"
+
+
+async def opened(place, organization_id, context):
+    """A page of the portal, by a link."""
+    page = await context.new_page()
+    await page.goto((await place.make.portal_link(organization_id))["location"])
+    await expect(page.get_by_role("heading", name="Single Sign On")).to_be_visible()
+    return page
+
+
+async def without_tls(place, organization_id, page):
+    """Let the connection of this page reach a provider without TLS, as only operators may."""
+    connection_id = re.search(r"conn_\d+", page.url)[0]
+    at = {"organization_id": organization_id, "id": connection_id}
+    found = (await place.api.connections.get_connection(**at))["connection"]
+    await place.api.connections.update_connection(
+        **at, connection={"provider": found["provider"], "debug_enabled": True}
+    )
+    return connection_id
+
+
+async def signed_in(page, place, application, connection_id, fill_in):
+    """Sign in at an application by a connection; the claims of the person."""
+    await page.goto(place.server.url + application.path(connection_id=connection_id))
+    async with page.expect_request(f"{application.redirect_uri}**") as found:
+        with contextlib.suppress(Error):
+            await fill_in(page)
+    came = dict(parse_qsl(urlsplit((await found.value).url).query))
+    async with place.visitor() as elsewhere:
+        return await application.tokens(elsewhere.http, came["code"])
+
+
+async def at_nanoidp(page, email):
+    await page.fill("[name=username]", email.partition("@")[0])
+    await page.fill("[name=password]", nano_idp.PASSWORD)
+    await page.click("button[type=submit]")
+
+
+async def test_saml(place, browser, organization, tmp_path):
+    organization_id, email = organization
+    context = await browser.new_context(locale="en-US")
+    page = await opened(place, organization_id, context)
+    await page.get_by_role("link", name="Add connection").click()
+    await page.get_by_label("Find a provider").fill("any saml")
+    await expect(page.get_by_role("button", name="Okta")).to_be_hidden()
+    await page.get_by_role("button", name="Any SAML 2.0 provider").press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("has been created")
+    connection_id = await without_tls(place, organization_id, page)
+
+    await page.get_by_role("link", name="Open the guide").click()
+    acs = f"{place.server.url}/sso/v1/saml/{connection_id}/callback"
+    await expect(page.get_by_text(acs, exact=True).first).to_be_visible()
+    await expect(page.get_by_role("button", name="Copy ACS URL (reply URL)")).to_be_visible()
+    async with page.expect_download() as downloaded:
+        await page.get_by_role("link", name="Download metadata (XML)").first.click()
+    assert acs in (await (await downloaded.value).path()).read_text()
+    await page.get_by_role("link", name="Enter the provider's details").click()
+
+    with nano_idp.running(tmp_path, email) as url:
+        await page.get_by_label("Metadata URL").fill(f"{url}/nothing")
+        await page.get_by_role("button", name="Read and save").click()
+        await expect(page.get_by_role("alert")).to_contain_text("not metadata")
+        await expect(page.get_by_label("Metadata URL")).to_have_value(f"{url}/nothing")
+        await page.get_by_label("Metadata URL").fill(f"{url}/saml/metadata")
+        await page.get_by_role("button", name="Read and save").click()
+        await expect(page.get_by_role("status")).to_contain_text("have been saved")
+
+        await page.get_by_role("link", name="Go to the test").click()
+        async with page.expect_popup() as opening:
+            await page.get_by_role("link", name="Test connection").click()
+        popup = await opening.value
+        await at_nanoidp(popup, email)
+        await expect(popup.get_by_role("heading", level=1)).to_contain_text("The test worked")
+        await popup.close()
+        await page.get_by_role("link", name="Refresh results").click()
+        await expect(page.get_by_role("row", name=email)).to_contain_text("Worked")
+        await page.get_by_role("button", name="Enable").click()
+        await expect(page.get_by_role("status")).to_contain_text("is enabled")
+
+        application = await place.application()
+        visitor = await (await browser.new_context()).new_page()
+        tokens = await signed_in(
+            visitor, place, application, connection_id, lambda there: at_nanoidp(there, email)
+        )
+        assert tokens["id_token"]
+    await page.goto(f"{place.server.url}/portal/sso")
+    await expect(page.get_by_role("row", name=re.compile("SAML 2.0"))).to_contain_text("Enabled")
+    await expect(page.locator("td time")).to_have_count(1)
+    await context.close()
+
+
+async def at_oidc_provider(page):
+    await page.fill("[name=login]", "ann")
+    await page.fill("[name=password]", "x")
+    await page.get_by_role("button").first.click()
+    await page.get_by_role("button", name="Continue").click()
+
+
+async def test_openid_connect_without_javascript(place, browser, organization, tmp_path):
+    oidc_provider.install()
+    organization_id, email = organization
+    context = await browser.new_context(locale="en-US", java_script_enabled=False)
+    page = await opened(place, organization_id, context)
+    await page.get_by_role("link", name="Add connection").click()
+    await page.get_by_label("Find a provider").fill("openid")
+    await page.get_by_role("button", name="Find").click()
+    await page.get_by_role("button", name="Any OpenID Provider").click()
+    connection_id = await without_tls(place, organization_id, page)
+    await page.get_by_role("link", name="Open the guide").click()
+    ours = f"{place.server.url}/sso/v1/oidc/{connection_id}"
+    await expect(page.get_by_text(f"{ours}/callback", exact=True).first).to_be_visible()
+    client = {
+        "client_id": "tenantry",
+        "client_secret": SECRET,
+        "redirect_uris": [f"{ours}/callback"],
+    }
+    person = {
+        "email": email,
+        "email_verified": True,
+        "given_name": "Ann",
+        "family_name": "Smith",
+    }
+    await page.get_by_role("link", name="Enter the provider's details").click()
+    port = free_port()
+    with oidc_provider.running(tmp_path, place.server, port, [client], {"ann": person}) as (url, _):
+        await page.get_by_label("Issuer").fill(f"{url}/nothing")
+        await page.get_by_label("Client ID").fill("tenantry")
+        await page.get_by_label("Client secret").fill(SECRET)
+        await page.get_by_role("button", name="Read and save").click()
+        await expect(page.get_by_role("alert")).to_contain_text("discovery document")
+        await expect(page.get_by_label("Issuer")).to_have_value(f"{url}/nothing")
+        await expect(page.get_by_label("Client secret")).to_have_value("")
+        await page.get_by_label("Issuer").fill(url)
+        await page.get_by_label("Client secret").fill(SECRET)
+        await page.get_by_role("button", name="Read and save").click()
+        await expect(page.get_by_role("status")).to_contain_text("have been saved")
+
+        await page.get_by_role("link", name="Go to the test").click()
+        async with page.expect_popup() as opening:
+            await page.get_by_role("link", name="Test connection").click()
+        popup = await opening.value
+        await at_oidc_provider(popup)
+        await expect(popup.get_by_role("heading", level=1)).to_contain_text("The test worked")
+        await page.get_by_role("link", name="Refresh results").click()
+        await expect(page.get_by_role("row", name=email)).to_contain_text("Worked")
+        await page.get_by_role("button", name="Enable").click()
+        await expect(page.get_by_role("status")).to_contain_text("is enabled")
+
+        application = await place.application()
+        visitor = await (await browser.new_context()).new_page()
+        tokens = await signed_in(visitor, place, application, connection_id, at_oidc_provider)
+        assert tokens["id_token"]
+    await context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_everybody_can_read_every_page(place, browser, organization, width, scheme):
+    context = await browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, locale="en-US"
+    )
+    page = await opened(place, organization[0], context)
+    addresses = ["/portal/sso", "/portal/sso/new", "/portal/sso/new/okta"]
+    for tile in ("Any SAML 2.0 provider", "Any OpenID Provider"):
+        await page.goto(f"{place.server.url}/portal/sso/new")
+        await page.get_by_role("button", name=tile).click()
+        made = urlsplit(page.url).path
+        addresses += [made + one for one in PAGES]
+    for address in addresses:
+        await page.goto(place.server.url + address)
+        found = await Axe().run(page)
+        assert found.violations_count == 0, f"{address}\n{found.generate_report()}"
+        overflows = "document.documentElement.scrollWidth > innerWidth"
+        assert not await page.evaluate(overflows), address
+    await context.close()
