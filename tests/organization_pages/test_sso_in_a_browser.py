@@ -95,7 +95,7 @@ async def test_saml(place, browser, organization, tmp_path):
     await page.get_by_role("link", name="Open the guide").click()
     acs = f"{place.server.url}/sso/v1/saml/{connection_id}/callback"
     await expect(page.get_by_text(acs, exact=True).first).to_be_visible()
-    await expect(page.get_by_role("button", name="Copy ACS URL (reply URL)")).to_be_visible()
+    await expect(page.get_by_role("button", name="Copy: ACS URL (reply URL)")).to_be_visible()
     async with page.expect_download() as downloaded:
         await page.get_by_role("link", name="Download metadata (XML)").first.click()
     assert acs in (await (await downloaded.value).path()).read_text()
