@@ -82,7 +82,7 @@ async def new_organization(
 async def by_link(
     http: httpx.AsyncClient, make: Make, organization_id: str, *features: str
 ) -> Visitor:
-    """The customer's IT admin, who has opened a link."""
+    """The customer's IT admin: a browser that a link was opened with."""
     link = await make.portal_link(
         organization_id, **({"features": list(features)} if features else {})
     )

@@ -38,7 +38,7 @@ class _Domains:
         self._door = door
 
     async def show(self, visit: Visit) -> Response:
-        """Show the domains, each with its record and what became of it."""
+        """Show the domains, each with its record and its state."""
         asked = visit.query("page_token")
         number = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) <= 3 else 0
         # Not by the API, which does not tell when a record is looked for next.
@@ -76,7 +76,7 @@ class _Domains:
             answer = await visit.api.patch(f"{_API}/{{}}:verify", visit.organization.id, domain_id)
         except errors.InvalidArgument as problem:
             if problem.violations:
-                raise  # an id that is none, and no claim whose time is over
+                raise  # the id is malformed: no claim is over
             return self._failed(visit, domain_id, "domains.over")
         if not answer.get("verified"):
             return self._failed(visit, domain_id, "domains.not_found")

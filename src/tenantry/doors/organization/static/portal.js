@@ -3,15 +3,13 @@
 const { origins, organization, left, expires, failure, told } = document.body.dataset;
 const allowed = (origins ?? "").split(" ").filter(Boolean);
 
-function kept(name, value) {
-  // A browser may keep nothing in a frame.
-  try {
-    const before = sessionStorage.getItem(name);
-    if (value !== undefined) sessionStorage.setItem(name, value);
-    return before;
-  } catch {
-    return null;
-  }
+// A frame's name lives as long as the frame: browsers keep no storage for frames of other sites.
+const ours = window.name === "" || window.name.startsWith('{"tenantry":');
+const { tenantry: memory } = ours && window.name ? JSON.parse(window.name) : { tenantry: {} };
+
+function keep(name, value) {
+  memory[name] = value;
+  if (ours) window.name = JSON.stringify({ tenantry: memory });
 }
 
 function origin_of(address) {
@@ -26,13 +24,12 @@ function origin_of(address) {
 function targets() {
   const around = location.ancestorOrigins?.[0] ?? origin_of(document.referrer);
   if (allowed.includes(around)) {
-    kept("tenantry-around", around);
+    keep("around", around);
     return [around];
   }
   if (location.ancestorOrigins) return [];
-  const before = kept("tenantry-around");
-  // A page that is told of no referrer asks each: a browser delivers to the one that is there.
-  return allowed.includes(before) ? [before] : allowed;
+  // A page that is told of no referrer tries each: a browser delivers to the one that is there.
+  return allowed.includes(memory.around) ? [memory.around] : allowed;
 }
 
 function tell(event_type, object, message, data) {
@@ -44,7 +41,9 @@ function tell(event_type, object, message, data) {
 
 // Each of them is told once for a session, whatever pages of it are opened.
 function tell_once(event_type, message) {
-  if (kept(event_type, expires) !== expires) tell(event_type, "session", message, { expiry: expires });
+  if (memory[event_type] === expires) return;
+  keep(event_type, expires);
+  tell(event_type, "session", message, { expiry: expires });
 }
 
 if (failure) {
