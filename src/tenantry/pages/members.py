@@ -32,8 +32,8 @@ def pages(
     scripts: tuple[Asset, ...] = (),
 ) -> Pages:
     """Return the pages of a door in this frame, with what they load beside what all do."""
-    defaults = {"navigation": (), "person": None, "organization": None}
     framed = workspace.pages(door, settings, styles=styles, scripts=scripts)
+    defaults = {**framed.defaults, "person": None, "organization": None}
     return replace(framed, layout="members.html", defaults=defaults)
 
 
