@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from operators_at_work import Operator, link_of
+from operators_with_passkeys import Operator, link_of
 
 
 @pytest.fixture

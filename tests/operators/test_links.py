@@ -8,7 +8,7 @@ import re
 
 import httpx
 import pytest
-from operators_at_work import OURS, link_of
+from operators_with_passkeys import OURS, link_of
 from servers import LiveServer
 
 

@@ -6,7 +6,7 @@ import json
 
 import httpx
 import pytest
-from operators_at_work import OURS, problem_of
+from operators_with_passkeys import OURS, problem_of
 from software_authenticator import Authenticator
 
 COOKIE = "__Host-tenantry_console"

@@ -172,13 +172,24 @@ class Door(door.Door):
         api = Api(self.parts.api, caller, request.request_id, request.origin)
         return Visit(request, call, api, session, self.words(request))
 
-    def render(self, visit: Visit, subject: str, template: str, **values: Any) -> Response:
-        """Return a page of a subject, one of those of `NAVIGATION`."""
+    def render(
+        self,
+        visit: Visit,
+        subject: str,
+        template: str,
+        problems: Problems | None = None,
+        **values: Any,
+    ) -> Response:
+        """Return a page of a subject, one of those of `NAVIGATION`.
+
+        ``problems`` are those of a form that is answered at once, in the place of a redirect's.
+        """
         key = f"done.{visit.query('done')}"
         return self.show(
             visit.request,
             template,
             visit.words,
+            problems,
             visit=visit,
             subject=subject,
             operator=visit.session.operator,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tenantry.doors.console import (
     connections,
     directories,
+    mail_settings,
     me,
     organizations,
     overview,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _SUBJECTS = (
     *(overview, organizations, people, connections, directories, roles),
-    me,
+    *(mail_settings, me),
 )
 
 

@@ -32,7 +32,7 @@ for (const link of document.querySelectorAll("a[data-refreshes]")) {
 // A second click does not send a form twice.
 addEventListener("submit", (event) => {
   const button = event.submitter;
-  if (!button || event.defaultPrevented) return;
+  if (!button || event.defaultPrevented || "again" in button.dataset) return;
   if (button.getAttribute("aria-disabled")) event.preventDefault();
   else button.setAttribute("aria-disabled", "true");
 });
@@ -54,3 +54,8 @@ addEventListener("pageshow", () => {
 
 // The page that is shown, in a row of tabs that is wider than the window.
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
+// On a phone the navigation is one long line: show where the reader is in it.
+const current = document.querySelector(".subjects [aria-current]");
+const line = current?.closest(".subjects");
+if (line) line.scrollLeft = current.offsetLeft - (line.clientWidth - current.clientWidth) / 2;

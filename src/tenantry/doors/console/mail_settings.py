@@ -1,0 +1,317 @@
+"""Mail servers and templates of mail: `/console/mail/servers` and `/console/mail/templates`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.pages.problems import Problems
+from tenantry.pages.rendering import HEADERS
+from tenantry.web import MAX_BODY, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SETTINGS = ("host", "port", "username", "from_email", "from_name")
+_CONTENTS = ("subject", "html_content", "plain_content")
+_OF_ALL = "-"
+# A mail brings its style along; nothing in it runs, or leads anywhere.
+_PREVIEW_HEADERS = HEADERS | {
+    "x-frame-options": "SAMEORIGIN",
+    "content-security-policy": (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https:; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'self'"
+    ),
+}
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of this subject."""
+    servers, templates = _Servers(door), _Templates(door)
+    return [
+        Page("GET", "/mail/servers", servers.listed),
+        Page("GET", "/mail/servers/new", servers.new),
+        Page("POST", "/mail/servers", servers.create),
+        Page("GET", "/mail/servers/{id}", servers.show),
+        Page("POST", "/mail/servers/{id}/save", servers.save),
+        Page("POST", "/mail/servers/{id}/enable", servers.enable),
+        Page("POST", "/mail/servers/{id}/disable", servers.disable),
+        Page("POST", "/mail/servers/{id}/delete", servers.delete),
+        Page("POST", "/mail/servers/{id}/test", servers.test),
+        Page("GET", "/mail/templates", templates.listed),
+        Page("GET", "/mail/templates/new", templates.new),
+        Page("POST", "/mail/templates", templates.create, body_limit=MAX_BODY),
+        Page("POST", "/mail/templates/preview", templates.preview, body_limit=MAX_BODY),
+        Page("GET", "/mail/templates/{id}", templates.show),
+        Page("POST", "/mail/templates/{id}/save", templates.save, body_limit=MAX_BODY),
+        Page("POST", "/mail/templates/{id}/enable", templates.enable),
+        Page("POST", "/mail/templates/{id}/disable", templates.disable),
+        Page("POST", "/mail/templates/{id}/delete", templates.delete),
+    ]
+
+
+class _Servers:
+    """Handlers of the pages of servers."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def listed(self, visit: Visit) -> Response:
+        """List the servers, and say by which mail goes."""
+        configuration = await visit.api.get("/emails/configuration")
+        listed = await visit.api.get("/email/servers")
+        return self._door.render(
+            visit,
+            "mail",
+            "mail/servers.html",
+            configuration=configuration,
+            servers=listed["servers"],
+            fixed=bool(self._door.parts.settings.smtp_url),
+        )
+
+    async def new(self, visit: Visit) -> Response:
+        """Show the form of a new server."""
+        return self._door.render(visit, "mail", "mail/server.html", server=None)
+
+    async def show(self, visit: Visit) -> Response:
+        """Show one server."""
+        found = await visit.api.get("/email/servers/{}", visit.request.params["id"])
+        return self._door.render(visit, "mail", "mail/server.html", server=found["server"])
+
+    async def create(self, visit: Visit) -> Response:
+        """Keep a new server."""
+        form = visit.request.form()
+        body = {"provider": form.get("provider", ""), "settings": _settings(form)}
+        try:
+            made = await visit.api.post("/email/servers", body=body)
+        except errors.InvalidArgument as problem:
+            return self._wrong(visit, problem, visit.path("mail", "servers", "new"))
+        return self._door.done(visit.path("mail", "servers", made["server"]["id"]), "server_made")
+
+    async def save(self, visit: Visit) -> Response:
+        """Replace the settings of a server."""
+        server_id = visit.request.params["id"]
+        path = visit.path("mail", "servers", server_id)
+        try:
+            await visit.api.put(
+                "/email/servers/{}", server_id, body=_settings(visit.request.form())
+            )
+        except errors.InvalidArgument as problem:
+            return self._wrong(visit, problem, path)
+        return self._door.done(path, "server_saved")
+
+    async def enable(self, visit: Visit) -> Response:
+        """Have mail go by a server."""
+        return await self._act(visit, "PATCH", ":enable", "server_enabled")
+
+    async def disable(self, visit: Visit) -> Response:
+        """Have mail go by it no more."""
+        return await self._act(visit, "PATCH", ":disable", "server_disabled")
+
+    async def delete(self, visit: Visit) -> Response:
+        """Delete a server."""
+        await visit.api.delete("/email/servers/{}", visit.request.params["id"])
+        return self._door.done(visit.path("mail", "servers"), "server_deleted")
+
+    async def test(self, visit: Visit) -> Response:
+        """Send a mail by a server, enabled or not."""
+        server_id = visit.request.params["id"]
+        body = {"to": visit.request.form().get("to", "").strip(), "server_id": server_id}
+        path = visit.path("mail", "servers", server_id)
+        try:
+            sent = await visit.api.post("/email/templates:test", body=body)
+        except errors.InvalidArgument as problem:
+            return self._door.wrong(visit, problem, path, {"to": "to"}, {"to": body["to"]})
+        return self._door.done(f"{path}?sent={sent['mail_id']}", "test_queued")
+
+    async def _act(self, visit: Visit, verb: str, action: str, change: str) -> Response:
+        path = visit.path("mail", "servers", visit.request.params["id"])
+        try:
+            await visit.api.call(
+                verb, f"/email/servers/{{}}{action}", (visit.request.params["id"],)
+            )
+        except errors.Fixed as problem:
+            return self._door.wrong(visit, problem, path)
+        return self._door.done(path, change)
+
+    def _wrong(self, visit: Visit, problem: errors.InvalidArgument, path: str) -> Response:
+        form = visit.request.form()
+        fields = {f"settings.{name}": name for name in (*_SETTINGS, "password")}
+        given = {name: form.get(name, "") for name in ("provider", *_SETTINGS)}
+        return self._door.wrong(visit, problem, path, fields, given)
+
+
+class _Templates:
+    """Handlers of the pages of templates."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def listed(self, visit: Visit) -> Response:
+        """List the use cases with the templates of each, of the environment or an organization."""
+        organization_id = visit.query("organization_id") or _OF_ALL
+        kept = await visit.api.get("/organizations/{}/email/templates", organization_id)
+        cases = await visit.api.get("/email/templates/usecases")
+        templates: dict[str, list[Any]] = {}
+        for one in kept["templates"]:
+            templates.setdefault(one["use_case"], []).append(one)
+        return self._door.render(
+            visit,
+            "mail",
+            "mail/templates.html",
+            organization_id=organization_id,
+            cases=[one for one in cases["use_cases"] if one["display"]],
+            templates=templates,
+        )
+
+    async def new(self, visit: Visit) -> Response:
+        """Show the form of a new template, with our words as its draft."""
+        case = await self._case(visit, visit.query("use_case"))
+        draft = {name: case["default_template"][name] for name in _CONTENTS}
+        return self._form(visit, visit.query("organization_id") or _OF_ALL, case, contents=draft)
+
+    async def show(self, visit: Visit) -> Response:
+        """Show one template."""
+        organization_id = visit.query("organization_id") or _OF_ALL
+        template = await self._template(visit, organization_id)
+        case = await self._case(visit, template["use_case"])
+        return self._form(visit, organization_id, case, contents=template, template=template)
+
+    async def create(self, visit: Visit) -> Response:
+        """Keep a new template."""
+        form = _unix(visit.request.form())
+        organization_id = form.get("organization_id") or _OF_ALL
+        body = {"use_case": form.get("use_case", ""), **_contents(form)}
+        try:
+            made = await visit.api.post(
+                "/organizations/{}/email/templates", organization_id, body=body
+            )
+        except errors.InvalidArgument as problem:
+            case = await self._case(visit, body["use_case"])
+            return self._form(visit, organization_id, case, contents=form, problem=problem)
+        return self._done(visit, organization_id, made["template"]["id"], "template_made")
+
+    async def save(self, visit: Visit) -> Response:
+        """Give a template other contents."""
+        form = _unix(visit.request.form())
+        organization_id = form.get("organization_id") or _OF_ALL
+        template_id = visit.request.params["id"]
+        try:
+            await visit.api.patch(
+                "/organizations/{}/email/templates/{}",
+                organization_id,
+                template_id,
+                body=_contents(form),
+            )
+        except errors.InvalidArgument as problem:
+            template = await self._template(visit, organization_id)
+            case = await self._case(visit, template["use_case"])
+            return self._form(
+                visit, organization_id, case, contents=form, template=template, problem=problem
+            )
+        return self._done(visit, organization_id, template_id, "template_saved")
+
+    async def enable(self, visit: Visit) -> Response:
+        """Have mail made by a template."""
+        return await self._switch(visit, "enable")
+
+    async def disable(self, visit: Visit) -> Response:
+        """Have mail made by it no more."""
+        return await self._switch(visit, "disable")
+
+    async def delete(self, visit: Visit) -> Response:
+        """Delete a template."""
+        organization_id = visit.request.form().get("organization_id") or _OF_ALL
+        await visit.api.delete(
+            "/organizations/{}/email/templates/{}", organization_id, visit.request.params["id"]
+        )
+        path = visit.path("mail", "templates", organization_id=organization_id)
+        return self._door.done(path, "template_deleted")
+
+    async def preview(self, visit: Visit) -> Response:
+        """Answer with the mail that unsaved contents make, for a frame beside them."""
+        form = _unix(visit.request.form())
+        body = {"use_case": form.get("use_case", ""), **_contents(form)}
+        try:
+            shown = await visit.api.post("/email/templates:preview", body=body)
+        except errors.InvalidArgument as problem:
+            response = Response(400, problem.message.encode(), {"content-type": "text/plain"})
+        else:
+            response = Response.html(shown["html_content"])
+        response.headers |= _PREVIEW_HEADERS
+        return response
+
+    def _form(
+        self,
+        visit: Visit,
+        organization_id: str,
+        case: Mapping[str, Any],
+        *,
+        contents: Mapping[str, str],
+        template: Mapping[str, Any] | None = None,
+        problem: errors.InvalidArgument | None = None,
+    ) -> Response:
+        """Return the page of a template; contents are too long to travel in a redirect."""
+        response = self._door.render(
+            visit,
+            "mail",
+            "mail/template.html",
+            organization_id=organization_id,
+            case=case,
+            kept=template,
+            contents={name: contents.get(name, "") for name in _CONTENTS},
+            problems=None if problem is None else _beside(problem),
+        )
+        if problem is not None:
+            response.status = problem.status
+        response.headers["content-security-policy"] += "; frame-src 'self'"
+        return response
+
+    async def _template(self, visit: Visit, organization_id: str) -> dict[str, Any]:
+        found = await visit.api.get(
+            "/organizations/{}/email/templates/{}", organization_id, visit.request.params["id"]
+        )
+        template: dict[str, Any] = found["template"]
+        return template
+
+    async def _case(self, visit: Visit, use_case: str) -> dict[str, Any]:
+        cases = (await visit.api.get("/email/templates/usecases"))["use_cases"]
+        found = next((one for one in cases if one["use_case"] == use_case), None)
+        if found is None:
+            raise errors.NotFound("use case")
+        case: dict[str, Any] = found
+        return case
+
+    async def _switch(self, visit: Visit, action: str) -> Response:
+        organization_id = visit.request.form().get("organization_id") or _OF_ALL
+        template_id = visit.request.params["id"]
+        await visit.api.patch(
+            f"/organizations/{{}}/email/templates/{{}}:{action}", organization_id, template_id
+        )
+        return self._done(visit, organization_id, template_id, f"template_{action}d")
+
+    def _done(self, visit: Visit, organization_id: str, template_id: str, change: str) -> Response:
+        path = visit.path("mail", "templates", template_id, organization_id=organization_id)
+        return self._door.done(path, change)
+
+
+def _beside(problem: errors.InvalidArgument) -> Problems:
+    named = [each.field.rpartition(".")[2] for each in problem.violations]
+    place = next((name for name in named if name in _CONTENTS), "")
+    return Problems({place: "refusal.said"}, {"": problem.message})
+
+
+def _settings(form: Mapping[str, str]) -> dict[str, str]:
+    given = {name: form.get(name, "").strip() for name in _SETTINGS}
+    given["port"] = given["port"] if given["port"].isdecimal() else "0"
+    return {**given, "password": form.get("password", "")}
+
+
+def _contents(form: Mapping[str, str]) -> dict[str, str]:
+    return {name: form.get(name, "") for name in _CONTENTS}
+
+
+def _unix(form: dict[str, str]) -> dict[str, str]:
+    """Return a form with the line ends of a text: browsers send both characters."""
+    return {name: value.replace("\r\n", "\n") for name, value in form.items()}
