@@ -134,6 +134,7 @@ from tenantry.identity.simulator import test_organization
 from tenantry.identity.simulator.openid_provider import OpenIDProvider
 from tenantry.identity.simulator.provider import Simulator
 from tenantry.outgoing import Outgoing
+from tenantry.pages.looks import Looks
 from tenantry.rate_limits.rates import Rates
 from tenantry.tenants.branding.rpc import BrandingService
 from tenantry.tenants.directories.model import directory_secrets
@@ -284,6 +285,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
         outgoing=outgoing,
         openid=OpenIDParty(db, fetching, settings, ring.client_assertion),
         simulator=simulator,
+        looks=Looks(effective),
         api=api,
         framing=FramingOrigins(db),
         follower=Follower(db),

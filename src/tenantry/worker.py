@@ -48,6 +48,7 @@ from tenantry.log import seldom
 from tenantry.tenants.directories import removal, request_log, waiting
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver
+from tenantry.tenants.environment.effective import Effective
 from tenantry.tenants.memberships import invitations
 from tenantry.tenants.organizations.model import organization_search
 from tenantry.tenants.users.model import user_search
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tenantry.db.engine import Session
+    from tenantry.events.mail.model import Mail
     from tenantry.events.mail.rendering import Prepare
     from tenantry.identity.sessions.back_channel import Sign
     from tenantry.settings import Settings
@@ -90,8 +92,18 @@ class Job:
 def jobs(settings: Settings) -> list[Job]:
     """Return all there is to do."""
     invitation = functools.partial(invitations.mail_variables, public_url=settings.public_url)
-    code = functools.partial(passwordless_mails.mail_variables, settings=settings)
-    notice = functools.partial(security_notices.mail_variables, settings=settings)
+    effective = Effective(settings)
+
+    async def current(db: Session) -> Settings:
+        await effective.refresh(db)
+        return effective.settings
+
+    async def code(db: Session, mail: Mail) -> dict[str, Any] | None:
+        return await passwordless_mails.mail_variables(db, mail, await current(db))
+
+    async def notice(db: Session, mail: Mail) -> dict[str, Any] | None:
+        return await security_notices.mail_variables(db, mail, await current(db))
+
     templates: dict[str, Prepare] = {
         invitations.TEMPLATE: invitation,
         **dict.fromkeys(passwordless_mails.TEMPLATES, code),
@@ -100,7 +112,7 @@ def jobs(settings: Settings) -> list[Job]:
         refreshing.TEMPLATE: refreshing.mail_variables,
         trying.TEMPLATE: trying.mail_variables,
     }
-    delivery = Delivery(settings, templates)
+    delivery = Delivery(settings, templates, current)
     look = functools.partial(verification.run_due, resolver=Resolver(settings.dns_resolver))
     pump = Pump(settings)
     keep_sign_ins = functools.partial(sign_ins.prune, days=settings.auth_log_retention_days)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tenantry.identity.simulator.provider import Simulator
     from tenantry.outgoing import Outgoing
     from tenantry.pages.api import Answering
+    from tenantry.pages.looks import Looks
     from tenantry.rate_limits.rates import Rates
     from tenantry.settings import Settings
     from tenantry.tenants.directories.request_log import RequestLog
@@ -67,6 +68,7 @@ class Parts:
     outgoing: Outgoing
     simulator: Simulator | None  # in development
     # The API, for pages, and the origins whose pages may hold some of them.
+    looks: Looks
     api: Answering
     framing: FramingOrigins
     # The event log as it grows.

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tenantry.settings.values import UPLOADED
+
 if TYPE_CHECKING:
     from tenantry.settings import Settings
     from tenantry.tenants.organizations.model import Organization
@@ -20,6 +22,16 @@ _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _CARDS = ((255, 255, 255), (26, 32, 40))  # light and dark, as in style.css
 _EDGE = 3.0  # contrast from which a button stands out without a line around it (WCAG 2.2, 1.4.11)
 
+_RADII = {"S": (6, 4), "M": (16, 10), "L": (28, 20)}  # of the box, and of fields and buttons
+_PLACES = {"LEFT": "start", "CENTER": "center"}
+_GROUND = "body:not(.workspace)"
+_ON_GROUND = f"{_GROUND}>header,{_GROUND}>footer"
+_ON_GROUND_INSIDE = f"{_GROUND}>footer a,{_GROUND}>footer button.plain"
+_CARD = (
+    "width:auto;padding:.5rem .9rem;border-radius:var(--round,10px);background:var(--card);"
+    "color:var(--ink)"
+)
+
 _Color = tuple[int, int, int]
 
 
@@ -29,11 +41,6 @@ class Brand:
 
     name: str
     logo_url: str = ""
-
-    @classmethod
-    def of(cls, settings: Settings, host: str) -> Brand:
-        """Return that of a deployment; one without a name is called as its host."""
-        return cls(settings.app_name or host, shown_logo(settings.app_logo_url))
 
     def within(self, organization: Organization | None) -> Brand:
         """Return that of an organization if it has branding of its own, else this one."""
@@ -48,11 +55,13 @@ class Brand:
 
 def shown_logo(url: str | None) -> str:
     """Return the URL of a logo that a page can show, "" for any other."""
-    return url if url and _ORIGIN.fullmatch(url) else ""
+    return url if url and (UPLOADED.fullmatch(url) or _ORIGIN.fullmatch(url)) else ""
 
 
 def origin(logo_url: str) -> str:
-    """Return the origin of a logo that `shown_logo` let through."""
+    """Return the origin of a logo that `shown_logo` let through, as a policy names it."""
+    if UPLOADED.fullmatch(logo_url):
+        return "'self'"
     found = _ORIGIN.fullmatch(logo_url)
     assert found is not None
     return found[1]
@@ -75,6 +84,31 @@ def style(color: str) -> str:
         f":root{{--brand:{_hex(brand)};--on-brand:{_hex(text)};--brand-hover:{_hex(under_pointer)};"
         f"--brand-edge:light-dark({','.join(edges)});--focus:light-dark({','.join(rings)})}}\n"
     )
+
+
+def layout(settings: Settings) -> str:
+    """Return the style of the sign-in pages, beside their colour: corners, places, the ground.
+
+    Text on a ground of one colour is black or white, as on a button; on any other ground it has
+    a card of its own.
+    """
+    box, field = _RADII[settings.login_border_radius]
+    places = [
+        f"--round-box:{box}px;--round:{field}px",
+        f"--logo-at:{_PLACES[settings.login_logo_alignment]}",
+        f"--heading-at:{_PLACES[settings.login_header_alignment]}",
+    ]
+    rules = [f":root{{{';'.join(places)}}}"]
+    ground, color = settings.login_background_style, settings.login_background_color
+    if ground:
+        rules.append(f"{_GROUND}{{background:{ground}}}")
+        rules.append(f"{_ON_GROUND}{{{_CARD}}}")
+    if color:
+        rules.append(f"{_GROUND}{{background-color:{color}}}")
+        if not ground:
+            text = _hex(max((_WHITE, _BLACK), key=lambda each: contrast(_parse(color), each)))
+            rules.append(f"{_ON_GROUND},{_ON_GROUND_INSIDE}{{color:{text}}}")
+    return "\n".join((*rules, ""))
 
 
 def icon(name: str, color: str) -> str:

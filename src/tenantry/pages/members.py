@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Session
     from tenantry.pages.assets import Asset
+    from tenantry.pages.looks import Looks
     from tenantry.pages.rendering import Pages
     from tenantry.pages.words import Words
-    from tenantry.settings import Settings
     from tenantry.web import Response
 
 ORGANIZATION, PROFILE = "/ui/organization", "/ui/profile"
@@ -26,13 +26,13 @@ OWN = ("account", "organizations", "security")
 
 def pages(
     door: str,
-    settings: Settings,
+    looks: Looks,
     *,
     styles: tuple[Asset, ...] = (),
     scripts: tuple[Asset, ...] = (),
 ) -> Pages:
     """Return the pages of a door in this frame, with what they load beside what all do."""
-    framed = workspace.pages(door, settings, styles=styles, scripts=scripts)
+    framed = workspace.pages(door, looks, styles=styles, scripts=scripts)
     defaults = {**framed.defaults, "person": None, "organization": None}
     return replace(framed, layout="members.html", defaults=defaults)
 

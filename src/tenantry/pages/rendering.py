@@ -5,11 +5,9 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from tenantry.pages import assets, branding
-from tenantry.pages.assets import Asset
-from tenantry.pages.branding import Brand
+from tenantry.pages import branding
+from tenantry.pages.looks import Kind
 from tenantry.times import clock, plainly, rfc3339
 from tenantry.web import Response
 
@@ -18,8 +16,10 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
+    from tenantry.pages.assets import Asset
+    from tenantry.pages.branding import Brand
+    from tenantry.pages.looks import Look, Looks
     from tenantry.pages.words import Words
-    from tenantry.settings import Settings
 
 # Addresses of these pages open a sign-in: they are told to no other site, but to us, or
 # a browser would send the Origin `null` with a form. No form-action: browsers hold it against the
@@ -45,34 +45,6 @@ PLAIN_STYLE = "pages/static/plain.css"  # what a door with plain pages puts befo
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The brand of a deployment and what all of its pages load."""
-
-    brand: Brand
-    support: str  # the address that people may write to, "" for none
-    style: Asset
-    icon: Asset
-    countdown: Asset  # the script of pages that have people wait
-
-    @classmethod
-    def of(cls, settings: Settings) -> Look:
-        """Return that of a deployment."""
-        brand = Brand.of(settings, urlsplit(settings.public_url).hostname or "")
-        color = settings.app_color
-
-        def style() -> bytes:
-            return branding.style(color).encode() + assets.read("pages/static/style.css")
-
-        return cls(
-            brand,
-            _address(settings.support_email),
-            Asset("/login/style.css", style),
-            Asset("/login/icon.svg", lambda: branding.icon(brand.name, color).encode()),
-            Asset.of_files("/login/countdown.js", "pages/static/countdown.js"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Pages:
     """Renders the pages of one door; its folder has `templates/`, of which `layout` is the frame.
 
@@ -81,11 +53,17 @@ class Pages:
     """
 
     door: str
-    look: Look
+    looks: Looks
     layout: str = "base.html"
     styles: tuple[Asset, ...] = ()
     scripts: tuple[Asset, ...] = ()
     defaults: Mapping[str, object] = field(default_factory=dict)
+    kind: Kind = Kind.LOGIN
+
+    @property
+    def look(self) -> Look:
+        """The look as it is now."""
+        return self.looks.now(self.kind)
 
     def render(
         self,
@@ -152,12 +130,17 @@ class Pages:
             "brand": brand,
             "support": look.support,
             "icon": look.icon,
+            "icon_url": look.icon_url,
+            "logo_inside": look.logo_inside,
+            "social_first": look.social_first,
             "styles": (look.style, *self.styles),
             "scripts": self.scripts,
             "countdown": look.countdown,
         }
-        origins = {branding.origin(logo) for logo in (brand.logo_url, *logos) if logo}
-        policy = _CSP + " ".join(["'self'", *sorted(origins)])
+        origins = {
+            branding.origin(logo) for logo in (brand.logo_url, look.icon_url, *logos) if logo
+        }
+        policy = _CSP + " ".join(sorted({"'self'", *origins}))
         return page(
             template,
             {"problems": {}, "wait": 0, **self.defaults, **values, **shared},
@@ -206,9 +189,3 @@ def environment() -> Environment:
         "merged": lambda query, **members: {**query, **members},
     }
     return made
-
-
-def _address(mailbox: str) -> str:
-    """Return the address of `Name <address>`."""
-    _, bracket, address = mailbox.rpartition("<")
-    return address.rstrip(">") if bracket else mailbox

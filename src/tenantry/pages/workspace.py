@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.pages.assets import Asset
-from tenantry.pages.rendering import Look, Pages
+from tenantry.pages.looks import Kind
+from tenantry.pages.rendering import Pages
 
 if TYPE_CHECKING:
-    from tenantry.settings import Settings
+    from tenantry.pages.looks import Looks
 
 STYLE = Asset.of_files("/ui/workspace.css", "pages/static/workspace.css")
 SCRIPT = Asset.of_files("/ui/workspace.js", "pages/static/workspace.js")
@@ -16,11 +17,12 @@ SCRIPT = Asset.of_files("/ui/workspace.js", "pages/static/workspace.js")
 
 def pages(
     door: str,
-    settings: Settings,
+    looks: Looks,
     *,
     styles: tuple[Asset, ...] = (),
     scripts: tuple[Asset, ...] = (),
     layout: str = "workspace.html",
+    kind: Kind = Kind.LOGIN,
 ) -> Pages:
     """Return the pages of a door in this frame, with what they load beside what all do.
 
@@ -28,8 +30,9 @@ def pages(
     """
     return Pages(
         door,
-        Look.of(settings),
+        looks,
         layout=layout,
+        kind=kind,
         styles=(STYLE, *styles),
         scripts=(SCRIPT, *scripts),
         defaults={"navigation": (), "jump": None},

@@ -383,7 +383,7 @@ class Settings:
         stored=True,
     )
     login_logo_alignment: str = _setting(
-        "LEFT",
+        "CENTER",
         values.one_of("LEFT", "CENTER"),
         "Where the logo stands on the sign-in pages: LEFT or CENTER.",
         stored=True,

@@ -64,9 +64,7 @@ class Door(door.Door):
     def __init__(self, parts: Parts) -> None:
         self.style = Asset.of_files("/ui/account.css", "doors/account/static/account.css")
         self.script = Asset.of_files("/ui/account.js", "doors/account/static/account.js")
-        framed = members.pages(
-            "account", parts.settings, styles=(self.style,), scripts=(self.script,)
-        )
+        framed = members.pages("account", parts.looks, styles=(self.style,), scripts=(self.script,))
         super().__init__(framed, parts.db.vault, parts.settings.public_url, depth=3)
         self.parts = parts
         self.db = parts.db
@@ -104,7 +102,7 @@ class Door(door.Door):
             navigation=navigation,
             person=visit.person,
             organization=visit.organization,
-            brand=self.pages.look.brand.within(visit.organization),
+            brand=self.pages.look.within(visit.organization),
             fresh_minutes=self.freshness.minutes,
             **values,
         )

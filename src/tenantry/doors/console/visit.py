@@ -14,6 +14,7 @@ from tenantry.identity.operators.model import OPERATOR, OWNER, READER
 from tenantry.pages import door, workspace
 from tenantry.pages.api import Api
 from tenantry.pages.assets import Asset
+from tenantry.pages.looks import Kind
 from tenantry.pages.navigation import Entry, Group, Jump
 from tenantry.pages.problems import Problems
 from tenantry.web import MAX_ANONYMOUS, Cookie
@@ -98,7 +99,9 @@ class Door(door.Door):
     def __init__(self, parts: Parts) -> None:
         settings = parts.settings
         super().__init__(
-            workspace.pages("console", settings, layout="console/templates/frame.html"),
+            workspace.pages(
+                "console", parts.looks, layout="console/templates/frame.html", kind=Kind.PLAIN
+            ),
             parts.db.vault,
             settings.public_url,
             depth=3,

@@ -12,7 +12,7 @@ from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sign_in import states
 from tenantry.pages import door
 from tenantry.pages.assets import Asset
-from tenantry.pages.rendering import Look, Pages
+from tenantry.pages.rendering import Pages
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -32,7 +32,7 @@ class Door(door.Door):
         self.script = Asset.of_files("/login/login.js", "doors/login/static/login.js")
         pages = Pages(
             "login",
-            Look.of(parts.settings),
+            parts.looks,
             layout="login/templates/layout.html",
             scripts=(self.script,),
             defaults={"path": ""},

@@ -73,10 +73,11 @@ def routes(parts: Parts) -> list[Route]:
     door = Door(parts)
     login = Login(door, parts.sign_in)
     invitations = Invitations(door, parts.sign_in)
-    not_me, look = NotMe(door), door.pages.look
+    not_me = NotMe(door)
     page, form = door.page, door.form
     return [
-        *(asset.route for asset in (look.style, look.icon, look.countdown, door.script)),
+        *parts.looks.routes(),
+        door.script.route,
         Route("GET", "/login/error/{error_id}", page(login.error)),
         Route("GET", "/login/{id}", page(login.show)),
         *(
@@ -381,7 +382,7 @@ class Login:
             organization = await organizations.get(self._door.call(request), Identity(named))
         except errors.NotFound:
             return brand
-        return brand.within(organization)
+        return self._door.pages.look.within(organization)
 
 
 def _path(found: AuthRequest) -> str:

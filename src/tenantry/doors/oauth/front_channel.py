@@ -40,6 +40,7 @@ def routes(parts: Parts) -> list[Route]:
         hints,
         settings,
         Leaving(db, settings, parts.openid),
+        looks=parts.looks,
         session_cookie=parts.session_cookie,
     )
     return [

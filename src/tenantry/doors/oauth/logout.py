@@ -23,7 +23,7 @@ from tenantry.identity.sign_in import answers
 from tenantry.identity.sign_in.model import Answer
 from tenantry.pages import answers as answer_pages
 from tenantry.pages import words
-from tenantry.pages.rendering import Look, Pages
+from tenantry.pages.rendering import Pages
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tenantry.identity.federation.model import Sent
     from tenantry.identity.sessions.cookies import SessionCookie
     from tenantry.identity.sessions.model import Session
+    from tenantry.pages.looks import Looks
     from tenantry.settings import Settings
     from tenantry.web import Request
 
@@ -67,6 +68,7 @@ class LogoutEndpoint:
         settings: Settings,
         leaving: Leaving,
         *,
+        looks: Looks,
         session_cookie: SessionCookie,
     ) -> None:
         self._db = db
@@ -74,7 +76,7 @@ class LogoutEndpoint:
         self._registered = registered
         self._hints = hints
         self._public_url = settings.public_url
-        self._pages = Pages("oauth", Look.of(settings))
+        self._pages = Pages("oauth", looks)
         self._cookie = session_cookie
 
     async def __call__(self, request: Request) -> Response:

@@ -14,6 +14,7 @@ from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.pages import areas, door, members
 from tenantry.pages.api import Api
+from tenantry.pages.looks import Kind
 from tenantry.pages.navigation import Entry, Group
 from tenantry.pages.problems import Problems
 from tenantry.tenants.organizations import service as organizations
@@ -118,7 +119,7 @@ class Door(door.Door):
 
     def __init__(self, parts: Parts, portal_cookie: Cookie) -> None:
         settings = parts.settings
-        pages = members.pages("organization", settings)
+        pages = members.pages("organization", parts.looks)
         super().__init__(pages, parts.db.vault, settings.public_url, depth=3)
         self.parts = parts
         self.db = parts.db
@@ -147,6 +148,7 @@ class Door(door.Door):
         return replace(
             self.pages,
             layout="organization/templates/portal.html",
+            kind=Kind.PORTAL,
             scripts=(*self.pages.scripts, embedding.SCRIPT),
             defaults={"navigation": (), "visit": None, "told": "", "portal": shown},
         )
@@ -195,7 +197,7 @@ class Door(door.Door):
             navigation=self._navigation(visit, area),
             done=_done(visit),
             told=embedding.unseal(visit.query("told"), self.db.vault, visit.organization.id),
-            brand=self.pages.look.brand.within(visit.organization),
+            brand=self.pages_of(visit.request).look.within(visit.organization),
             **values,
         )
 

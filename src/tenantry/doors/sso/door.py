@@ -20,7 +20,7 @@ from tenantry.identity.sign_in import requests as auth_requests
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
 from tenantry.identity.sign_in.model import Answer
 from tenantry.pages import answers, door
-from tenantry.pages.rendering import Look, Pages
+from tenantry.pages.rendering import Pages
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ class Door(door.Door):
 
     def __init__(self, parts: Parts) -> None:
         settings = parts.settings
-        super().__init__(
-            Pages("sso", Look.of(settings)), parts.db.vault, settings.public_url, depth=2
-        )
+        super().__init__(Pages("sso", parts.looks), parts.db.vault, settings.public_url, depth=2)
         self.parts = parts
         self.db = parts.db
 

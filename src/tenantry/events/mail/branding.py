@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 def variables(settings: Settings) -> dict[str, str]:
     """Return what templates show of it; "" where nothing is set."""
+    logo = settings.app_logo_url  # one that was uploaded is a path of ours
     return {
         "app_name": settings.app_name,
-        "app_logo_url": settings.app_logo_url,
+        "app_logo_url": f"{settings.public_url}{logo}" if logo.startswith("/") else logo,
         "app_support_email": split_mailbox(settings.support_email)[1],
+        "app_organization_meta_name": settings.organization_name,
     }

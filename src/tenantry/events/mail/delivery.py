@@ -20,7 +20,7 @@ from tenantry.db.engine import Failure
 from tenantry.events.mail import branding, own_templates, rendering, servers, service, trying
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from email.message import EmailMessage
 
     import aiosmtplib
@@ -62,15 +62,24 @@ class Away(Unsent):
 
 
 class Delivery:
-    """Delivers due mail, one at a time; ``prepare`` has a function for each template."""
+    """Delivers due mail, one at a time; ``prepare`` has a function for each template.
 
-    def __init__(self, settings: Settings, prepare: Mapping[str, Prepare]) -> None:
+    ``current`` returns the settings in effect, where others than those at start may be.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        prepare: Mapping[str, Prepare],
+        current: Callable[[Session], Awaitable[Settings]] | None = None,
+    ) -> None:
         self._prepare = prepare
         self._templates = rendering.Templates(settings.mail_templates)
         self._sender = settings.mail_from
         self._told = settings.development
         self._fixed = settings.smtp_url
-        self._app = branding.variables(settings)
+        self._given = settings
+        self._current = current
         self._greeting = _greeting(urlsplit(settings.public_url).hostname or "")
         self._server: _Server | None = None
 
@@ -138,7 +147,8 @@ class Delivery:
         # Beside the loop that calls run on: the first one reads templates and imports much.
         if template is None:
             return await asyncio.to_thread(self._templates.render, mail.template, variables)
-        given = own_templates.values(mail, {**self._app, **variables})
+        settings = self._given if self._current is None else await self._current(db)
+        given = own_templates.values(mail, {**branding.variables(settings), **variables})
         texts = own_templates.contents_of(template)
         return await asyncio.to_thread(own_templates.render, texts, given)
 

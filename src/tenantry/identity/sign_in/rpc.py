@@ -28,6 +28,7 @@ from tenantry.identity.sign_in import (
 from tenantry.identity.sign_in.browsers import check_page
 from tenantry.identity.sign_in.methods import EMAIL, PASSKEY
 from tenantry.identity.sign_in.model import SIGN_IN, SIGN_UP
+from tenantry.tenants.branding import customization
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
 from tenantry.tenants.users import service as users
@@ -227,15 +228,8 @@ class AuthService:
     ) -> pb.GetAuthCustomizationsResponse:
         known = self._settings
         answer = pb.GetAuthCustomizationsResponse(
-            customization_settings=Struct.from_python(
-                {
-                    "app_name": known.app_name,
-                    "logo_url": known.app_logo_url,
-                    "color": known.app_color,
-                    "support_email": known.support_email,
-                }
-            ),
-            settings=pb.PortalSettings(custom_branding=bool(known.app_name)),
+            customization_settings=Struct.from_python(await customization.get(call.db, known)),
+            settings=pb.PortalSettings(custom_branding=customization.is_own(known)),
         )
         begun = await self._find(call)
         named = begun.params.organization_id if begun else None
@@ -245,7 +239,11 @@ class AuthService:
             except errors.NotFound:
                 return answer
             shown = OrganizationCustomizations(
-                organization_logo_branding=found.branding is not None and found.branding.custom,
+                organization_logo_branding=(
+                    known.organization_branding
+                    and found.branding is not None
+                    and found.branding.custom
+                ),
                 display_name=found.display_name,
             )
             if found.logo_url is not None:
