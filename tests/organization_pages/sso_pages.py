@@ -20,7 +20,7 @@ class Pages:
         return answer
 
     async def text(self, path=""):
-        """What a page says, without its markup."""
+        """The text of a page, without its markup."""
         answer = await self.get(path)
         assert answer.status_code == 200, answer.text
         return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.text)))

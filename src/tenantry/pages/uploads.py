@@ -22,7 +22,7 @@ _PIECE = 8 << 10
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file: its name as the browser says it, without folders, and what is in it."""
+    """A file: its name as the browser says it, without folders, and its bytes."""
 
     name: str
     content: bytes

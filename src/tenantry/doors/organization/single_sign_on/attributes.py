@@ -42,7 +42,7 @@ class Attributes(Subject):
         )
 
     async def save(self, visit: Visit) -> Response:
-        """Take the whole mapping; what is left empty has the usual names."""
+        """Take the whole mapping; members that are left empty have their usual names."""
         form = (await uploads.read(visit.request)).members
         path = self.path(visit, "attributes")
         keys = [*STANDARD_KEYS, *(one.key for one in await custom(visit))]

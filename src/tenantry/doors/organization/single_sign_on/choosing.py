@@ -26,7 +26,7 @@ class Choosing(Subject):
     """Handlers of the pages."""
 
     async def list(self, visit: Visit) -> Response:
-        """Show all connections, with what is wrong with some on top."""
+        """Show all connections, with warnings of some on top."""
         answer = await visit.api.get(
             "/connections", organization_id=visit.organization.id, include="all"
         )

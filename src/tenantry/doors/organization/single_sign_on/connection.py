@@ -266,8 +266,8 @@ class Subject:
     ) -> Response:
         """Return the redirect to the page of a form that the API did not take.
 
-        As `Door.wrong`; beside its field stands what is wrong: by the rule that it breaks, or,
-        where that is a fault of a protocol, in its own words.
+        As `Door.wrong`; the reason stands beside its field: by the rule that it breaks, or, where
+        that is a fault of a protocol, in its own words.
         """
         found = next((one for one in problem.violations if one.field in fields), None)
         if found is None:

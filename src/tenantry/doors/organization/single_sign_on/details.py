@@ -1,4 +1,4 @@
-"""What a provider says of itself: by the address of its metadata, by a file, or by hand."""
+"""The details of a provider: by the address of its metadata, by a file, or by hand."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Details(Subject):
     """Handlers of the pages."""
 
     async def show(self, visit: Visit) -> Response:
-        """Show what is known of the provider, with the forms to say it."""
+        """Show the details of the provider, with the forms that take them."""
         connection = await self.load(visit)
         certificates = shown.certificates_of(connection) if connection.is_saml else []
         theirs = {one.value: one.field for step in connection.steps for one in step.theirs}
@@ -92,7 +92,7 @@ class Details(Subject):
             config["idp_certificate"] = "\n".join(
                 one["certificate"] for one in read.get("idp_certificates", ())
             )
-            # What was read off an address would come back with its next look.
+            # An address would bring its own metadata back with the next look.
             await self.update(visit, connection.update(idp_metadata_url="", **config))
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _FILE_FIELDS)
@@ -179,18 +179,18 @@ class Details(Subject):
 
 
 def _certificate(form: Form) -> str:
-    """Return the certificate of a form as text, "" for none: a file goes before what was pasted."""
+    """Return the certificate of a form as text, "" for none: a file goes before pasted text."""
     file = form.files.get("certificate_file")
     if file is None:
         return form.members.get("certificate", "").strip()
     if file.content[:1] == b"\x30":  # DER: a sequence of ASN.1
         return base64.b64encode(file.content).decode()
-    # Whatever it is, the API says what is wrong with it.
+    # The API refuses all that is no certificate, with the reason.
     return file.content.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
 def _text(content: bytes) -> str | None:
-    """Return a file of XML as text; None where it is none in Unicode."""
+    """Return a file of XML as text; None where it is not Unicode."""
     encoding = "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     try:
         text = content.decode(encoding)

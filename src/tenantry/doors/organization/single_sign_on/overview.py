@@ -1,4 +1,4 @@
-"""How far a connection is: its steps, what may be wrong; its guide; enabling and deleting it."""
+"""How far a connection is: its steps and warnings; its guide; enabling and deleting it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Overview(Subject):
 
     async def delete(self, visit: Visit) -> Response:
         """Delete a connection."""
-        # The contract lets a link delete one, and no member; here the permission says who may.
+        # The contract lets a link delete one, and no member; here the permission decides.
         await registry.remove(visit.call, visit.organization.id, visit.request.params["id"])
         return self.door.done(visit.path(SSO), "sso_deleted")
 
