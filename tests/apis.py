@@ -58,6 +58,7 @@ from tenantry.gen.tenantry.v1 import (
     event_records_pb,
     interceptor_secrets_pb,
     mail_pb,
+    operators_pb,
     overview_pb,
     saml_key_pairs_pb,
     second_factors_pb,
@@ -483,6 +484,10 @@ class Api:
     @property
     def interceptors(self) -> Service:
         return Service(self, interceptors_pb.desc().services[0])
+
+    @property
+    def operators(self) -> Service:
+        return Service(self, operators_pb.desc().services[0])
 
     @property
     def interceptor_secrets(self) -> Service:

@@ -71,4 +71,5 @@ def problem_of(operator, answer) -> str:
     """The problem that the page shows to which a form led."""
     assert answer.status_code == 303, answer.text
     page = operator.get(answer.headers["location"])
-    return re.search(r'role="alert">([^<]+)<', page.text).group(1)
+    said = re.search(r'role="alert">(.*?)</p>', page.text, re.DOTALL).group(1)
+    return re.sub("<[^>]+>", "", said)

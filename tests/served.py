@@ -28,6 +28,7 @@ from tenantry.gen.tenantry.v1 import (
     event_records_pb,
     interceptor_secrets_pb,
     mail_pb,
+    operators_pb,
     overview_pb,
     saml_key_pairs_pb,
     second_factors_pb,
@@ -52,9 +53,9 @@ SERVICES = [
         *(emails_pb, email_previews_pb),
         directory_requests_pb,
         *(states_pb, overview_pb, second_factors_pb),
-        *(interceptors_pb, interceptor_secrets_pb),
         *(api_token_records_pb, signing_keys_pb, event_records_pb, mail_pb),
         *(saml_key_pairs_pb, deployment_pb),
+        *(interceptors_pb, interceptor_secrets_pb, operators_pb),
     )
     for service in file.desc().services
 ]

@@ -96,6 +96,7 @@ from tenantry.gen.tenantry.v1 import (
     event_records_pb,
     interceptor_secrets_pb,
     mail_pb,
+    operators_pb,
     overview_pb,
     saml_key_pairs_pb,
     second_factors_pb,
@@ -118,6 +119,7 @@ from tenantry.identity.connections.rpc import (
 )
 from tenantry.identity.federation.openid import RelyingParty as OpenIDParty
 from tenantry.identity.operators import service as operators
+from tenantry.identity.operators.rpc import OperatorService
 from tenantry.identity.overview.rpc import OverviewService
 from tenantry.identity.proofs.passkeys.relying_party import RelyingParty
 from tenantry.identity.proofs.passkeys.rpc import WebAuthnService
@@ -394,6 +396,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (interceptors_pb, InterceptorService(parts.interceptors)),
         (interceptor_secrets_pb, InterceptorSecretService(parts.interceptors)),
         (deployment_pb, DeploymentService(s, parts.db)),
+        (operators_pb, OperatorService(public_url=s.public_url)),
     ]
 
 

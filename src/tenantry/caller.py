@@ -42,6 +42,7 @@ class Caller:
     # Of a USER_SESSION: the scopes of the access token that speaks for the person. None:
     # it is a page of ours that calls, with the session's cookie.
     token_scopes: frozenset[str] | None = None
+    impersonator: str = ""  # of a USER_SESSION: the operator that is in it in the person's place
     # Of an OPERATOR: it makes only calls that change nothing; it also says who the operators are.
     reads_only: bool = False
     owns: bool = False

@@ -154,6 +154,13 @@ class ReauthenticationRequired(PermissionDenied):
     sentence = "the person has to sign in again for this: they last did too long ago"
 
 
+class Impersonated(PermissionDenied):
+    """A person alone may do this, and an operator is signed in as them."""
+
+    error_code = "IMPERSONATED"
+    sentence = "only the person may do this: you are signed in as them, for support"
+
+
 class Intercepted(PermissionDenied):
     """An interceptor says no; the message is for the person, ``reason`` its code, if any."""
 

@@ -91,6 +91,7 @@ OURS = {
     "webhook_endpoint.disabled": "WebhookEndpoint",
     "webhook_endpoint.secret_rotated": "WebhookEndpoint",
     "user.erased": "User",
+    "user.impersonated": "User",
     "user.password_changed": "User",
     "user.activity_disowned": "User",
     "session.refresh_token_reused": "Session",

@@ -1,4 +1,4 @@
-"""Operators, and somebody who is none."""
+"""Operators, and a stranger."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from operators_with_passkeys import Operator, link_of
 
 @pytest.fixture
 def operator_of(server):
-    """Make an operator with this role, who came by a link."""
+    """Make an operator with this role, let in by a link."""
     made = []
 
     def operator(role: str = "OWNER", name: str = "Ada") -> Operator:

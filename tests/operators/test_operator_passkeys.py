@@ -98,7 +98,7 @@ def test_a_challenge_is_good_once_and_for_nobody_else(operator_of, stranger):
     form = {"challenge_id": asked["challenge_id"], "credential": json.dumps(given), "next": ""}
     assert "set-cookie" in ada.post("/console/sign-in", **form).headers
     assert "set-cookie" not in stranger.post("/console/sign-in", **form).headers
-    # A challenge to register is none to sign in by, and that of another operator no good here.
+    # A challenge of another operator is no good here.
     grace = operator_of(name="Grace")
     options = grace.post("/console/me/passkeys/options").json()["options"]
     made = Authenticator(ada.server.url).create(options)

@@ -12,7 +12,16 @@ from sqlalchemy import bindparam, delete, insert, update
 
 from tenantry import errors, ids, vault
 from tenantry.access.clients import reading
-from tenantry.access.clients.model import ACTIVE, Client, Secret, client_secrets, clients
+from tenantry.access.clients.model import (
+    ACTIVE,
+    ENV,
+    WEB_APP,
+    Client,
+    Secret,
+    client_secrets,
+    clients,
+)
+from tenantry.caller import Kind
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
@@ -92,15 +101,38 @@ async def hold(call: Call, db: Session, identity: Identity) -> Client:
     return client
 
 
+def check_reach(call: Call, client: Client) -> None:
+    """Let the caller come by the credentials of a client: of operators, an owner by any of them.
+
+    A client that may call this API makes every call, and so also says who the operators are.
+
+    Raises:
+        errors.PermissionDenied: it is an operator that is no owner.
+
+    """
+    does_all = client.client_type in {ENV, WEB_APP} and client.api_access
+    if does_all and call.caller.kind is Kind.OPERATOR and not call.caller.owns:
+        raise errors.PermissionDenied(
+            "of operators, only an owner gives credentials to a client that may call this API: an "
+            "application may not with disallow_scalekit_api_access"
+        )
+
+
 async def save(
     call: Call, db: Session, before: Client, after: Client, type_: str = "client.updated"
 ) -> Client:
     """Write a client that is held, and the event of this type; return it as it is now.
 
     Nothing is done where nothing has changed.
+
+    Raises:
+        errors.PermissionDenied: it comes to call this API: see `check_reach`.
+
     """
     if after == before:
         return before
+    if after.api_access and not before.api_access:
+        check_reach(call, after)
     after = revised(
         after,
     )

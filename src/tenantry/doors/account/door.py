@@ -59,7 +59,11 @@ class Visit:
 class Door(door.Door):
     """The pages of signed-in people of one deployment: `/ui/profile/...`."""
 
-    sections: ClassVar = {**door.Door.sections, errors.NotFound: "gone"}
+    sections: ClassVar = {
+        **door.Door.sections,
+        errors.NotFound: "gone",
+        errors.Impersonated: "impersonated",
+    }
 
     def __init__(self, parts: Parts) -> None:
         self.style = Asset.of_files("/ui/account.css", "doors/account/static/account.css")
@@ -77,12 +81,17 @@ class Door(door.Door):
         return self._session_cookie.read(request.headers.get("cookie", ""))
 
     def visit(self, handler: PersonsHandler) -> Handler:
-        """Return a handler that answers signed-in people alone."""
+        """Return a handler that answers signed-in people alone.
+
+        An operator in their place sees these pages, and changes nothing on them.
+        """
 
         async def answered(request: Request) -> Response:
-            visit = await self._visit(request)
+            visit = await self.find(request)
             if visit is None:
                 return await members.signed_out(self.pages, self.db, self.words(request))
+            if visit.session.impersonation is not None and request.verb != "GET":
+                raise errors.Impersonated
             return await handler(visit)
 
         return answered
@@ -103,6 +112,7 @@ class Door(door.Door):
             person=visit.person,
             organization=visit.organization,
             brand=self.pages.look.within(visit.organization),
+            impersonation=visit.session.impersonation,
             fresh_minutes=self.freshness.minutes,
             **values,
         )
@@ -120,7 +130,8 @@ class Door(door.Door):
         """Return the redirect of `failed` where one field is wrong, "" for none of them."""
         return self.failed(visit.request, Problems({name: key}, dict(given or {})), path, query)
 
-    async def _visit(self, request: Request) -> Visit | None:
+    async def find(self, request: Request) -> Visit | None:
+        """Return the visit of a request, None where nobody is signed in."""
         secret = self._session_cookie.read(request.headers.get("cookie", ""))
         session = await sessions.find(self.db, secret) if secret else None
         if session is None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.doors.account import account, confirm, organizations, passkeys, security
+from tenantry.doors.account import account, confirm, organizations, passkeys, security, stopping
 from tenantry.doors.account.account import AccountPages
 from tenantry.doors.account.confirm import ConfirmPages
 from tenantry.doors.account.door import Door
 from tenantry.doors.account.organizations import OrganizationPages
 from tenantry.doors.account.passkeys import PasskeyPages
 from tenantry.doors.account.security import SecurityPages
+from tenantry.doors.account.stopping import Stopping
 from tenantry.pages import members
 from tenantry.pages.rendering import HEADERS
 from tenantry.web import Response, Route
@@ -53,6 +54,7 @@ def routes(parts: Parts) -> list[Route]:
         Route("POST", f"{organizations.PATH}/{{id}}/switch", form(places.switch)),
         Route("POST", f"{organizations.PATH}/{{id}}/accept", form(places.accept)),
         Route("POST", f"{organizations.PATH}/{{id}}/leave", form(places.leave)),
+        Route("POST", stopping.PATH, door.form(Stopping(door, parts.session_cookie).stop)),
         Route("GET", passkeys.PATH, page(keys.show)),
         Route("POST", passkeys.PATH, form(keys.add)),
         Route("POST", f"{passkeys.PATH}/options", door.own(door.visit(keys.options))),

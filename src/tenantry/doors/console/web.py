@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from tenantry.doors.console import (
     connections,
     directories,
+    impersonating,
     mail_settings,
     me,
+    operators,
     organizations,
     overview,
     people,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 _SUBJECTS = (
     *(overview, organizations, people, connections, directories, roles),
-    *(mail_settings, me),
+    *(mail_settings, operators, me, impersonating),
 )
 
 

@@ -126,6 +126,7 @@ class Authenticator:
             subject.organization_id,
             frozenset(permissions),
             subject.session_id,
+            impersonator=subject.impersonation.operator_id if subject.impersonation else "",
         )
 
     async def _by_portal(self, cookies: str) -> Caller:

@@ -30,7 +30,7 @@ _HEADERS = {"content-type": "application/json", **NO_STORE}
 _INACTIVE = b'{"active":false}'  # section 2.2: and not a word more
 _SHOWN = (
     *("scope", "client_id", "exp", "iat", "nbf", "sub", "aud", "iss", "jti"),
-    *("oid", "sid", "xoid", "xuid", "roles", "permissions", "custom_claims"),
+    *("oid", "sid", "xoid", "xuid", "roles", "permissions", "custom_claims", "act"),
 )
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tenantry.caller import Caller
     from tenantry.doors.organization.embedding import Event
     from tenantry.doors.parts import Parts
+    from tenantry.identity.sessions.model import Impersonation
     from tenantry.pages.areas import Area
     from tenantry.pages.door import Handler
     from tenantry.pages.rendering import Pages
@@ -81,6 +82,7 @@ class Visit:
     words: Words
     permissions: frozenset[str] | None = None  # of a member; None: a link needs none
     person: User | None = None  # of a member
+    impersonation: Impersonation | None = None  # of an operator in the member's place
     expire_time: int = 0  # of a link's session, in microseconds since 1970
 
     @property
@@ -115,7 +117,11 @@ class Visit:
 class Door(door.Door):
     """The base of all pages of an organization."""
 
-    sections: ClassVar = {**door.Door.sections, errors.NotFound: "gone"}
+    sections: ClassVar = {
+        **door.Door.sections,
+        errors.NotFound: "gone",
+        errors.Impersonated: "impersonated",
+    }
 
     def __init__(self, parts: Parts, portal_cookie: Cookie) -> None:
         settings = parts.settings
@@ -193,6 +199,7 @@ class Door(door.Door):
             visit=visit,
             organization=visit.organization,
             person=visit.person,
+            impersonation=visit.impersonation,
             area=area,
             navigation=self._navigation(visit, area),
             done=_done(visit),
@@ -270,7 +277,12 @@ class Door(door.Door):
         visit = await self._of(request, Frame.MEMBERS, self.parts.authenticate.person(subject))
         if visit is None:
             return None
-        return replace(visit, permissions=frozenset(subject.permissions), person=subject.user)
+        return replace(
+            visit,
+            permissions=frozenset(subject.permissions),
+            person=subject.user,
+            impersonation=subject.impersonation,
+        )
 
     async def _of(self, request: Request, frame: Frame, caller: Caller) -> Visit | None:
         """Return the visit of a caller, None where the organization is gone."""

@@ -58,7 +58,9 @@ class Method:
     # here may not make the call.
     fields: Mapping[Kind, tuple[str, ...]]
     token: bool  # a person's access token will do in place of their session's cookie
-    reads: bool  # it changes nothing
+    reads: bool  # it changes nothing, and its answer has no secret to act by
+    owners: bool  # of operators, only an owner makes it
+    personal: bool  # an operator in the place of a person does not make it
     # Work before the call, and never within its transaction.
     before: Callable[[Any, Call], Awaitable[None]] | None
     desc: DescMethod
@@ -119,10 +121,18 @@ def of_service(service: DescService, *implementations: object) -> Iterator[Metho
             acts=acts,
             fields=dict(_fields(own)) if own else {},
             token=own.token if own else False,
-            reads=(gets and not acts) or (own.reads if own else False),
+            reads=_reads(own, gets=gets and not acts),
+            owners=own.owners if own else False,
+            personal=own.personal if own else False,
             before=getattr(room, f"before_{name}", None),
             desc=desc,
         )
+
+
+def _reads(own: own_options_pb.RpcOption | None, *, gets: bool) -> bool:
+    if own is None:
+        return gets
+    return (gets or own.reads) and not own.reveals
 
 
 def _fields(own: own_options_pb.RpcOption) -> Iterator[tuple[Kind, tuple[str, ...]]]:

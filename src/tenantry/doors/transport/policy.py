@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _TOLD = 100  # characters of a path that an error repeats: a mask's may be any text
 _READS_ONLY = "this caller may read everything and change nothing"
+_OWNERS_ONLY = "of operators, only an owner may make this call"
 _COOKIE_NEEDED = (
     "a person's access token will not do for this call: it takes the session's cookie, from one "
     "of our own pages"
@@ -39,9 +40,12 @@ def check(method: Method, caller: Caller) -> None:
     Raises:
         errors.Unauthenticated: the call needs an access token and there is none.
         errors.PermissionDenied: this kind of caller, or this one, may not make it.
+        errors.Impersonated: the person alone may, and it is an operator in their place.
 
     """
     _check_kind(method, caller)
+    if method.personal and caller.impersonator:
+        raise errors.Impersonated
     if caller.kind is Kind.USER_SESSION:
         # A person needs a permission where others need none, unless anybody may call.
         if _is_for_anybody(method):
@@ -66,6 +70,8 @@ def _check_kind(method: Method, caller: Caller) -> None:
     if caller.is_operators:
         if caller.reads_only and not method.reads:
             raise errors.PermissionDenied(_READS_ONLY)
+        if method.owners and caller.kind is Kind.OPERATOR and not caller.owns:
+            raise errors.PermissionDenied(_OWNERS_ONLY)
     elif _fields(method, caller) is None:
         raise errors.PermissionDenied
 

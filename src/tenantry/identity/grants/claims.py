@@ -78,6 +78,7 @@ def access_token(
         "sid": subject.session_id,
         "scope": " ".join(scopes),
         "scopes": list(scopes),
+        **_actor(subject),
     }
     claims |= _present(
         roles=list(subject.roles),
@@ -109,6 +110,7 @@ def id_token(
         "sid": subject.session_id,
         "amr": list(subject.amr),
         **_present(xoid=subject.organization_external_id),
+        **_actor(subject),
     }
     is_federated, most = subject.sub != subject.user.id, ID_TOKEN_BYTES
     if is_federated:
@@ -141,6 +143,7 @@ def userinfo(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
         "sub": subject.sub,
         **_place(subject),
         "sid": subject.session_id,
+        **_actor(subject),
         **_of_scopes(subject.user, scopes),
     }
     if subject.organization_external_id:
@@ -203,6 +206,12 @@ def _identity(vouched: Vouched) -> dict[str, Any]:
 def _place(subject: Subject) -> dict[str, str]:
     """Return the claim of the organization, unless the subject is of none."""
     return {"oid": subject.organization_id} if subject.organization_id else {}
+
+
+def _actor(subject: Subject) -> dict[str, dict[str, str]]:
+    """Return the claim of an operator that acts for the subject (RFC 8693 section 4.1)."""
+    by = subject.impersonation
+    return {} if by is None else {"act": {"sub": by.operator_id}}
 
 
 def _present(**claims: Any) -> dict[str, Any]:

@@ -20,7 +20,12 @@ from tenantry.db.statements import Statement
 from tenantry.identity.connections.model import connections
 from tenantry.identity.federation.model import federated_identities, federated_sessions
 from tenantry.identity.grants.model import refresh_tokens
-from tenantry.identity.sessions.model import NO_ORGANIZATION, session_organizations, sessions
+from tenantry.identity.sessions.model import (
+    NO_ORGANIZATION,
+    Impersonation,
+    session_organizations,
+    sessions,
+)
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles import catalogue
@@ -91,6 +96,7 @@ _COLUMNS: list[ColumnElement[Any]] = [
         "auth_time": _s.auth_time,
         "lapse_time": _s.lapse_time,
         "amr": _s.amr,
+        "impersonation": _s.impersonation,
         "organization_id": _o.id,
         "organization_external_id": _o.external_id,
         "custom_claims": _so.custom_claims,
@@ -154,6 +160,7 @@ class Subject:
     permissions: tuple[str, ...]  # names of all that the roles permit, in order
     own_permissions: tuple[str, ...]  # those of them that the product has named
     custom_claims: Mapping[str, Any]
+    impersonation: Impersonation | None = None  # an operator is in the session, for the person
     vouched_for: tuple[Vouched, ...] = ()  # an organization's own provider before others
 
 
@@ -205,6 +212,7 @@ async def subject_of(db: Session, row: Row) -> Subject | None:
         permissions=tuple(catalogue.effective(roles)),
         own_permissions=tuple(catalogue.effective_own(roles)),
         custom_claims=from_json(row[f"{_PREFIX}custom_claims"]),
+        impersonation=Impersonation.of_column(row[f"{_PREFIX}impersonation"]),
         vouched_for=_vouched(row[f"{_PREFIX}vouched_for"]),
     )
 

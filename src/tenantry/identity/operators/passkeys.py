@@ -133,7 +133,7 @@ async def finish_registration(
         raise ceremonies.NotAccepted("the authenticator did not ask who you are")
     device = devices.describe(call.origin.user_agent, call.origin.address)
     passkey = OperatorPasskey(
-        id=call.db.new_id(ids.PASSKEY),
+        id=call.db.new_id(ids.OPERATOR_PASSKEY),
         operator_id=operator.id,
         credential_id=made.credential_id,
         public_key=made.public_key,

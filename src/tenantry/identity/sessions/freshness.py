@@ -38,6 +38,7 @@ class Freshness:
 
         Raises:
             errors.ReauthenticationRequired: the person did not.
+            errors.Impersonated: it is an operator in their place.
             ByProviderAlone: an organization's provider vouched for the person, and nothing else.
 
         """
@@ -62,7 +63,10 @@ async def check_account(db: engine.Session, session: Session) -> None:
 
     Raises:
         ByProviderAlone: an organization's provider vouched for the person, and nothing else.
+        errors.Impersonated: it is an operator in their place.
 
     """
+    if session.impersonation is not None:
+        raise errors.Impersonated
     if not await ours.any_of(db, session.amr):
         raise ByProviderAlone

@@ -42,6 +42,7 @@ sessions = Table(
     time_column("lapse_time"),  # the earlier of the two
     time_column("expire_time", nullable=True),  # when it ended by time or was revoked
     time_column("logout_time", nullable=True),
+    Column("impersonation", Json),  # of an operator that is in it in place of the person
     info=OF_ENVIRONMENT,
 )
 Index("uq_sessions__digest", sessions.c.digest, unique=True)
@@ -125,6 +126,21 @@ class Bounds:
     idle: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Impersonation:
+    """An operator in a session in place of its person; until when, in microseconds since 1970."""
+
+    operator_id: str
+    operator: str  # the name
+    reason: str
+    until: int
+
+    @classmethod
+    def of_column(cls, text: str | None) -> Impersonation | None:
+        """Return that of a session's column, None where the person is in it."""
+        return cls(**from_json(text)) if text else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One session; times in microseconds since 1970, UTC."""
@@ -147,6 +163,7 @@ class Session:
     logout_time: int | None
     organizations: tuple[str, ...]  # the first one first
     clients: tuple[tuple[str, str], ...]  # client_id, organization_id
+    impersonation: Impersonation | None = None
 
     @classmethod
     def from_row(cls, row: Row) -> Session:
@@ -177,7 +194,13 @@ class Session:
                 (client_id, organization_id)
                 for _, client_id, organization_id in sorted(from_json(row["clients"] or "[]"))
             ),
+            impersonation=Impersonation.of_column(row["impersonation"]),
         )
+
+    @property
+    def proved_by(self) -> tuple[str, ...] | None:
+        """The ids of connections that it may be good by; None: an operator needs no other."""
+        return self.amr if self.impersonation is None else None
 
     @property
     def subject(self) -> str:

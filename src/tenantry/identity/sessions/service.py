@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db import engine
-    from tenantry.identity.sessions.model import Bounds
+    from tenantry.identity.sessions.model import Bounds, Impersonation
 
 
 _s, _o = sessions.c, session_organizations.c
@@ -191,6 +191,7 @@ async def begin(
     custom_claims: Mapping[str, Any],
     until: int | None = None,
     sub: str | None = None,
+    impersonation: Impersonation | None = None,
 ) -> tuple[Session, str]:
     """Begin a session; return it with the secret of its cookie, which is kept nowhere.
 
@@ -199,7 +200,7 @@ async def begin(
     alone knows is of `model.NO_ORGANIZATION`. ``call.db`` may be a
     transaction; that the person is a member of the organization is the caller's to know. With
     ``until`` the session ends then at the latest, in microseconds since 1970, UTC. Applications
-    know the person by ``sub``, or else by the id.
+    know the person by ``sub``, or else by the id. ``impersonation``: an operator is in it.
     """
     at, secret = now(), vault.new_secret()
     absolute = _first(at + bounds.absolute * MINUTE, until)
@@ -225,9 +226,13 @@ async def begin(
         logout_time=None,
         organizations=(organization_id,) if organization_id else (),
         clients=((client_id, organization_id),) if client_id else (),
+        impersonation=impersonation,
     )
-    row = row_of(session, sessions, but={"digest"})
-    row |= {"digest": vault.digest(secret)}
+    row = row_of(session, sessions, but={"digest", "impersonation"})
+    row |= {
+        "digest": vault.digest(secret),
+        "impersonation": None if impersonation is None else to_json(asdict(impersonation)),
+    }
     await call.db.apply(
         _BEGIN_WITH_CLIENT if client_id else _BEGIN,
         **prefixed(row),
@@ -257,10 +262,15 @@ async def enter(
     ends then at the latest. Without ``custom_claims`` those of before are kept.
 
     Raises:
-        SessionOver: it has ended, or the person is no active member of the organization.
+        SessionOver: it has ended, or the person is no active member of the organization; or an
+            operator is in it, and the organization is another one, or the person authenticated.
 
     """
     at = now()
+    if session.impersonation is not None and (
+        amr is not None or organization_id not in session.organizations
+    ):
+        raise SessionOver
     row = await call.db.apply(
         _ENTER[organization_id == NO_ORGANIZATION, custom_claims is not None],
         p_id=session.id,

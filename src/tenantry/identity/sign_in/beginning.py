@@ -150,7 +150,7 @@ async def _within(
         for id_, enabled, status in from_json(row["own"] or "[]")
     }
     wall = await realms.barrier_of(
-        call.db, organization.id, own, email=row["email"], amr=session.amr
+        call.db, organization.id, own, email=row["email"], amr=session.proved_by
     )
     if wall is not None:
         return await _anew(

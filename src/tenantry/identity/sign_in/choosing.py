@@ -127,7 +127,7 @@ async def choose_organization(
     if SESSION in request.facts.proofs:
         session = await sessions.find_live(call.db, request.facts.session_id)
         wall = await realms.barrier(
-            call.db, organization_id, email=user.email, amr=session.amr if session else ()
+            call.db, organization_id, email=user.email, amr=session.proved_by if session else ()
         )
         if wall is not None:
             return await _prove_anew(call.db, request, wall, organization_id)

@@ -107,7 +107,7 @@ async def _checked_and_completed(
         enters and session is not None and session.id == request.facts.session_id
     ):
         raise _Refused("the session has ended meanwhile: sign in again", _LOGIN_REQUIRED)
-    amr: Sequence[str] = () if session is None else session.amr
+    amr: Sequence[str] | None = () if session is None else session.proved_by
     if proofs:
         amr = await amr_of(call.db, proofs)
     if (
@@ -171,7 +171,10 @@ async def _completed(
             raise _Refused(_GONE)
         amr = await amr_of(call.db, proofs)
         until = federating.expire_time(db, request)
-        where = {"organization_id": request.organization_id, "client_id": request.client_id}
+        where: dict[str, Any] = {
+            "organization_id": request.organization_id,
+            "client_id": request.client_id,
+        }
         entered = None
         if enters and session is not None:
             # It can do more from here on: its secret from before must not.

@@ -169,12 +169,12 @@ async def is_guest(db: Session, email: str, organization_id: str) -> bool:
 
 
 async def barrier(
-    db: Session, organization_id: str, *, email: str, amr: Sequence[str]
+    db: Session, organization_id: str, *, email: str, amr: Sequence[str] | None
 ) -> Barrier | None:
     """Return what a session still needs to be good for an organization; None for nothing.
 
     ``amr`` are the ids of the connections by which its person has signed in, ``email`` is the
-    person's address.
+    person's address. None: an operator is in it, in the person's place.
     """
     own = await reading.of_organization(db, organization_id, serving=False)
     serving = {one.id: one.serves for one in own}
@@ -187,9 +187,11 @@ async def barrier_of(
     own: Mapping[str, bool],
     *,
     email: str,
-    amr: Sequence[str],
+    amr: Sequence[str] | None,
 ) -> Barrier | None:
     """Return the same as `barrier`; ``own`` says of each connection of it whether it serves."""
+    if amr is None:
+        return None
     if not own.keys().isdisjoint(amr):
         return None
     if any(own.values()):

@@ -15,8 +15,9 @@ from protobuf import Message
 from protobuf._codegen import file_desc
 from protobuf.wkt.google.protobuf import timestamp_pb
 
+from . import options_pb
 from ...google.api import annotations_pb
-from ...scalekit.v1.options import options_pb
+from ...scalekit.v1.options import options_pb as options_pb_
 
 if TYPE_CHECKING:
     from protobuf import DescFile
@@ -209,10 +210,11 @@ class RotateSigningKeysResponse(Message[_RotateSigningKeysResponseFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1etenantry/v1/signing_keys.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto"\xa6\x02\n\nSigningKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n\talgorithm\x18\x02 \x01(\tR\talgorithm\x12\x14\n\x05state\x18\x03 \x01(\tR\x05state\x12\x1d\n\npublic_key\x18\x04 \x01(\tR\tpublicKey\x12;\n\x0bcreate_time\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bretire_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\nretireTime\x12;\n\x0bexpire_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\nexpireTime"\x18\n\x16ListSigningKeysRequest"F\n\x17ListSigningKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b2\x17.tenantry.v1.SigningKeyR\x04keys"\x1a\n\x18RotateSigningKeysRequest"H\n\x19RotateSigningKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b2\x17.tenantry.v1.SigningKeyR\x04keys2\xd7\x02\n\x11SigningKeyService\x12\x96\x01\n\x0fListSigningKeys\x12#.tenantry.v1.ListSigningKeysRequest\x1a$.tenantry.v1.ListSigningKeysResponse"8\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/signing-keys\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\x12\xa8\x01\n\x11RotateSigningKeys\x12%.tenantry.v1.RotateSigningKeysRequest\x1a&.tenantry.v1.RotateSigningKeysResponse"D\x82\xd3\xe4\x93\x02 "\x1b/api/v1/signing-keys:rotate:\x01*\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18Db\x06proto3',
+    b'\n\x1etenantry/v1/signing_keys.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\xa6\x02\n\nSigningKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n\talgorithm\x18\x02 \x01(\tR\talgorithm\x12\x14\n\x05state\x18\x03 \x01(\tR\x05state\x12\x1d\n\npublic_key\x18\x04 \x01(\tR\tpublicKey\x12;\n\x0bcreate_time\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bretire_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\nretireTime\x12;\n\x0bexpire_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\nexpireTime"\x18\n\x16ListSigningKeysRequest"F\n\x17ListSigningKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b2\x17.tenantry.v1.SigningKeyR\x04keys"\x1a\n\x18RotateSigningKeysRequest"H\n\x19RotateSigningKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b2\x17.tenantry.v1.SigningKeyR\x04keys2\xdd\x02\n\x11SigningKeyService\x12\x96\x01\n\x0fListSigningKeys\x12#.tenantry.v1.ListSigningKeysRequest\x1a$.tenantry.v1.ListSigningKeysResponse"8\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/signing-keys\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\x12\xae\x01\n\x11RotateSigningKeys\x12%.tenantry.v1.RotateSigningKeysRequest\x1a&.tenantry.v1.RotateSigningKeysResponse"J\x82\xd3\xe4\x93\x02 "\x1b/api/v1/signing-keys:rotate:\x01*\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\xc2\xf3\x18\x02h\x01b\x06proto3',
     [
         annotations_pb.desc(),
         timestamp_pb.desc(),
+        options_pb_.desc(),
         options_pb.desc(),
     ],
     {
