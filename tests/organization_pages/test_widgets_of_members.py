@@ -6,6 +6,7 @@ import re
 
 import pytest
 from apis import unique
+from providers import USER, connect
 from widget_people import HOSTILE, ORGANIZATION, People, links, text_of
 
 USERS = f"{ORGANIZATION}/users"
@@ -183,3 +184,21 @@ async def test_a_person_of_elsewhere_keeps_their_name_until_they_join(people, ad
         page = await admin.get(path)
         assert theirs["email"] in page.text
         assert "Hidden" not in page.text
+
+
+async def test_whom_a_directory_has_is_marked(people, database, server, make):
+    provider = await connect(database, server, make)
+    email = f"{unique()}@{provider.domain}"
+    made = await provider("POST", "/Users", {"schemas": [USER], "userName": email, "active": True})
+    assert made.status_code == 201, made.text
+    await provider.aclose()
+    admin = await people.member(provider.directory.organization_id, "admin")
+    page = await admin.get(f"{USERS}?q={email}")
+    assert "Active Directory" in text_of(page)
+    told = text_of(await admin.get(f"{USERS}/{user_id(page, email)}"))
+    assert "A directory of your organization manages this person." in told
+    assert "Directory" not in text_of(await admin.get(f"{USERS}?q={admin.person.email}"))
+    theirs = await people.rest.users.get_user(id=user_id(page, email))
+    person = await people.signed_in(theirs["user"])
+    path = f"/ui/profile/organizations/{provider.directory.organization_id}/leave"
+    assert "manages your membership" in await person.refused(path)

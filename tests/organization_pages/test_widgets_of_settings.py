@@ -217,11 +217,11 @@ async def test_the_audit_log_tells_what_happened_here_alone(people, admin, rest)
     assert "Renamed there" not in told
     assert secret not in page.text
     narrowed = text_of(await admin.get(f"{AUDIT}?group=members"))
-    assert "Organization updated" not in narrowed
-    assert "User organization membership created" in narrowed
+    assert "Organization changed" not in narrowed
+    assert "Member joined" in narrowed
     mine = text_of(await admin.get(f"{AUDIT}?actor={admin.person.email}"))
-    assert "Organization updated" in mine
-    assert "membership created" not in mine
+    assert "Organization changed" in mine
+    assert "Member joined" not in mine
     assert "There is no entry" in text_of(await admin.get(f"{AUDIT}?until=2020-01-01"))
 
 

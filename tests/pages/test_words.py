@@ -25,7 +25,7 @@ _SAME_IN_GERMAN = {
 _BUILT_SECTIONS = {
     "": {"areas"},
     "organization": {
-        *("done", "refusal", "sessions", "audit", "programs"),
+        *("done", "refusal", "sessions", "audit", "event", "programs"),
         *(f"sso_{one}" for one in ("attribute", "choice", "endpoint", "option", "ours")),
         *("sso_refusal", "sso_step"),
     },

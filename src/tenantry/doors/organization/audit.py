@@ -9,7 +9,6 @@ from tenantry import errors
 from tenantry.db.schema import from_json
 from tenantry.doors.organization.visit import Door, Page, Visit
 from tenantry.events.event_log import exporting, listing
-from tenantry.events.event_log.envelopes import display_name
 from tenantry.events.event_log.exporting import Format, Order
 from tenantry.pages.areas import AUDIT
 from tenantry.tenants.users import reading
@@ -66,7 +65,10 @@ _ALL = tuple(type_ for types in GROUPS.values() for type_ in types)
 # The application's own data, and what a person has told other organizations as well.
 _HIDDEN = {
     *("metadata", "external_id", "custom_claims", "custom_attributes", "user_profile"),
-    *("last_login_time", "settings", "environment_id"),
+    *("last_login_time", "settings", "environment_id", "organization_id"),
+    # Of no use to people.
+    *("create_time", "update_time", "created_at", "updated_at", "access_token_signing_alg"),
+    *("enforce_pkce", "disallow_scalekit_api_access", "client_type"),
 }
 _MOST_CHANGES, _MOST_TEXT = 30, 200  # that one entry of a page shows
 _ACTORS = {"portal_session", "management_client", "directory", "operator"}
@@ -210,7 +212,7 @@ class _Audit:
         return {
             "id": row["id"],
             "type": row["type"],
-            "name": display_name(row["type"]),
+            "name": visit.words.plain(f"event.{row['type']}"),
             "time": row["occurred_at"],
             "actor": said or visit.words.plain(f"audit.actor_{kind}"),
             "subject": _subject(row),

@@ -56,6 +56,8 @@ addEventListener("pageshow", () => {
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
 // On a phone the navigation is one long line: show where the reader is in it.
-const current = document.querySelector(".subjects [aria-current]");
-const line = current?.closest(".subjects");
-if (line) line.scrollLeft = current.offsetLeft - (line.clientWidth - current.clientWidth) / 2;
+{
+  const current = document.querySelector(".subjects [aria-current]");
+  const line = current?.closest(".subjects");
+  if (line) line.scrollLeft = current.offsetLeft - (line.clientWidth - current.clientWidth) / 2;
+}
