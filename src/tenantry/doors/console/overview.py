@@ -23,7 +23,7 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
     "whe_": ("webhooks",),
     "icp_": ("interceptors",),
 }
-_HEIGHT, _WIDTH, _GAP = 120, 480, 12  # of a chart, in its own units
+HEIGHT, WIDTH, _GAP = 120, 480, 12  # of a chart, in its own units
 _MOST = 10_000  # figures of the API go no further
 
 
@@ -61,9 +61,9 @@ class _Overview:
             days=days,
             today=days[-1],
             week={name: sum(day[name] for day in days) for name in ("succeeded", "failed", "open")},
-            bars=_bars(days),
-            width=_WIDTH,
-            height=_HEIGHT,
+            bars=bars(days),
+            width=WIDTH,
+            height=HEIGHT,
             most=_MOST,
         )
 
@@ -80,17 +80,17 @@ class _Overview:
         return self._door.redirect(visit.path("organizations", query=asked))
 
 
-def _bars(days: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def bars(days: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the parts of the bars of a chart: where each stands, and how high it is."""
     highest = max((sum(day[n] for n in ("succeeded", "failed", "open")) for day in days), default=0)
-    broad = (_WIDTH - _GAP * (len(days) - 1)) / max(1, len(days))
-    bars = []
+    broad = (WIDTH - _GAP * (len(days) - 1)) / max(1, len(days))
+    found = []
     for number, day in enumerate(days):
-        top = float(_HEIGHT)
+        top = float(HEIGHT)
         for name in ("succeeded", "failed", "open"):
-            high = _HEIGHT * day[name] / highest if highest else 0.0
+            high = HEIGHT * day[name] / highest if highest else 0.0
             top -= high
-            bars.append(
+            found.append(
                 {
                     "kind": name,
                     "x": round(number * (broad + _GAP), 1),
@@ -99,4 +99,4 @@ def _bars(days: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     "height": round(high, 1),
                 }
             )
-    return bars
+    return found

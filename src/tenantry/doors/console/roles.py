@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry.doors.console import forms
+from tenantry.doors.console.organizations import one
 from tenantry.doors.console.visit import Door, Page, Visit
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tenantry.web import Response
 
 _ALL = "permissions"  # what a role holds itself
+_MOST_BOXES = 40  # beyond, a form would have more fields than are read of one
 
 
 def pages(door: Door) -> list[Page]:
@@ -45,7 +47,15 @@ class _Roles:
     async def listed(self, visit: Visit) -> Response:
         """List those of the environment."""
         found = await visit.api.get("/roles", include=_ALL)
-        return self._render(visit, "list.html", "", found.get("roles", []))
+        roles = found.get("roles", [])
+        return self._door.render(
+            visit,
+            "roles",
+            "roles/list.html",
+            roles=roles,
+            choices=_choices(roles),
+            tabs=_tabs(visit, ""),
+        )
 
     async def create(self, visit: Visit) -> Response:
         """Make one."""
@@ -77,19 +87,23 @@ class _Roles:
             "roles",
             "roles/one.html",
             role=role,
-            held={one["name"] for one in role.get("permissions", [])},
-            others=[(one["name"], one["name"]) for one in everything if one["name"] != name],
+            held={each["name"] for each in role.get("permissions", [])},
+            others=_choices([each for each in everything if each["name"] != name])[1:],
             dependents=dependents.get("roles", []),
             users=users.get("count", 0),
             permissions=permissions.get("permissions", []),
+            most_boxes=_MOST_BOXES,
             here=visit.path("roles", "of", name),
         )
 
     async def update(self, visit: Visit) -> Response:
         """Change its texts, its base and its permissions."""
-        name = visit.request.params["name"]
-        call = visit.api.put("/roles/{}", name, body=_role(visit.request.form()))
-        return await self._send(visit, call, visit.path("roles", "of", name), "changed")
+        name, form = visit.request.params["name"], visit.request.form()
+        path = visit.path("roles", "of", name)
+        if form.get("had_base") and not form.get("extends"):
+            await visit.api.delete("/roles/{}/base", name)
+        call = visit.api.put("/roles/{}", name, body=_role(form))
+        return await self._send(visit, call, path, "changed")
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it; its members get the one that takes over."""
@@ -101,15 +115,11 @@ class _Roles:
 
     async def of_organization(self, visit: Visit) -> Response:
         """List the roles that members of an organization can have."""
-        organization_id = visit.request.params["id"]
-        answer = await visit.api.get("/organizations/{}", organization_id)
-        found = await visit.api.get("/organizations/{}/roles", organization_id, include=_ALL)
-        return self._render(
-            visit,
-            "organization.html",
-            "",
-            found.get("roles", []),
-            organization=answer["organization"],
+        organization = await one.get(visit)
+        found = await visit.api.get("/organizations/{}/roles", organization["id"], include=_ALL)
+        roles = found.get("roles", [])
+        return one.render(
+            self._door, visit, "roles", organization, roles=roles, choices=_choices(roles)
         )
 
     async def create_of_organization(self, visit: Visit) -> Response:
@@ -126,19 +136,6 @@ class _Roles:
         call = visit.api.delete("/organizations/{}/roles/{}", params["id"], params["name"])
         path = visit.path("organizations", params["id"], "roles")
         return await forms.send(self._door, visit, call, path, "deleted")
-
-    def _render(
-        self, visit: Visit, template: str, tab: str, roles: list[Any], **values: Any
-    ) -> Response:
-        return self._door.render(
-            visit,
-            "roles",
-            f"roles/{template}",
-            roles=roles,
-            choices=[("", "–"), *((one["name"], one["name"]) for one in roles)],
-            tabs=_tabs(visit, tab),
-            **values,
-        )
 
     async def _send(self, visit: Visit, call: Awaitable[Any], path: str, change: str) -> Response:
         form = visit.request.form()
@@ -181,7 +178,7 @@ class _Permissions:
         holders = [
             role
             for role in roles
-            if any(one["name"] == name for one in role.get("permissions", []))
+            if any(each["name"] == name for each in role.get("permissions", []))
         ]
         return self._door.render(
             visit,
@@ -221,6 +218,10 @@ class _Permissions:
         return await forms.send(self._door, visit, call, path, change, fields=fields, given=given)
 
 
+def _choices(roles: list[Any]) -> list[tuple[str, str]]:
+    return [("", "–"), *((role["name"], role["name"]) for role in roles)]
+
+
 def _role(form: Mapping[str, str]) -> dict[str, Any]:
     """Return the members of a role that a form gives; which permissions only where it asks."""
     given: dict[str, Any] = {
@@ -228,7 +229,9 @@ def _role(form: Mapping[str, str]) -> dict[str, Any]:
     }
     if form.get("extends"):
         given["extends"] = form["extends"]
-    if "permissions" in form:
+    if "permission_names" in form:
+        given["permissions"] = forms.words_of(form["permission_names"])
+    elif "permissions" in form:
         given["permissions"] = forms.ticked(form, "permission-")
     return given
 

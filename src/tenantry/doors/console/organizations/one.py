@@ -15,6 +15,7 @@ TABS = (
     "connections",
     "directories",
     "domains",
+    "roles",
     "session-policy",
     "programs",
     "portal-links",

@@ -1,0 +1,42 @@
+"""The chart of the overview: bars of days, each of its three parts on top of another."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenantry.doors.console.overview import HEIGHT, WIDTH, bars
+
+_numbers = st.integers(0, 10_000)
+_days = st.lists(
+    st.fixed_dictionaries(dict.fromkeys(("succeeded", "failed", "open"), _numbers)),
+    min_size=1,
+    max_size=7,
+)
+
+
+@given(_days)
+def test_bars_stay_within_the_chart_and_stand_on_its_axis(days):
+    drawn = bars(days)
+    assert len(drawn) == 3 * len(days)
+    for one in drawn:
+        assert one["x"] >= 0
+        assert one["x"] + one["width"] <= WIDTH + 1
+        assert -0.2 <= one["y"] <= HEIGHT
+        assert one["height"] >= 0
+    for lowest in drawn[::3]:
+        assert lowest["y"] + lowest["height"] == pytest.approx(HEIGHT, abs=0.2)
+
+
+def test_the_day_with_most_is_as_high_as_the_chart():
+    drawn = bars(
+        [{"succeeded": 30, "failed": 10, "open": 0}, {"succeeded": 5, "failed": 5, "open": 0}]
+    )
+    assert [one["height"] for one in drawn[:3]] == [90, 30, 0]
+    assert [one["height"] for one in drawn[3:]] == [15, 15, 0]
+
+
+def test_without_a_sign_in_there_is_no_bar():
+    drawn = bars([{"succeeded": 0, "failed": 0, "open": 0}] * 7)
+    assert not any(one["height"] for one in drawn)
