@@ -40,6 +40,26 @@ class Call:
         if self.if_match is not None and revision not in self.if_match:
             raise errors.PreconditionFailed(revision)
 
+    def text(self, name: str, most: int) -> str:
+        """Return a query member of ours that is a text; "" where it is not given.
+
+        Raises:
+            errors.InvalidArgument: it has more than ``most`` characters or holds a NUL, or is
+                given more than once.
+
+        """
+        given = self.extra.get(name, [])
+        if len(given) > 1:
+            raise errors.InvalidArgument.field(name, "once", "is given more than once")
+        found = given[0] if given else ""
+        if len(found) > most:
+            raise errors.InvalidArgument.field(
+                name, "string.max_len", f"may have {most} characters at most"
+            )
+        if "\x00" in found:
+            raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
+        return found
+
     def seconds(self, name: str, allowed: range) -> int | None:
         """Return a query member of ours that is a number of seconds; None where it is not given.
 

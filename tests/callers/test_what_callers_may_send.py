@@ -192,7 +192,7 @@ def test_an_rpc_without_a_list_is_refused_whatever_the_contract_says():
 
 def test_every_field_that_is_listed_is_one_of_the_request():
     for method, kind in pairs():
-        known = {path for path, _ in fields(method.input.desc())}
+        known = {path for path, _ in fields(method.input.desc())} | set(method.query)
         assert set(method.fields[kind]) <= known, (method.path, kind)
         assert len(set(method.fields[kind])) == len(method.fields[kind])
 

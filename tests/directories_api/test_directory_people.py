@@ -153,3 +153,43 @@ async def test_people_of_nobody_and_of_others_are_not_found(api, make, pushed, a
         for rpc in ("users", "groups", "groups_summary"):
             with refused("NOT_FOUND"):
                 await getattr(api.directories, f"list_directory_{rpc}")(**of)
+
+
+async def test_people_and_groups_are_found_by_a_part_of_a_name_or_address(api, pushed):
+    ada = await pushed.person(f"Ada@{pushed.domain}", displayName="Ada Lovelace")
+    bob = await pushed.person("bob", displayName="Bob", emails=[{"value": f"b@{pushed.domain}"}])
+    await pushed.group("Engineering", ada)
+    await pushed.group("Sales 100%_", bob)
+
+    async def found(kind, text, **more: object):
+        service = api.sending(x_search=text).directories
+        page = await getattr(service, f"list_directory_{kind}")(**pushed.of, **more)
+        return page[kind], page["total_size"]
+
+    for text, people in {
+        "ADA@": [ada],
+        "lovel": [ada],
+        f"b@{pushed.domain}": [bob],
+        pushed.domain: [bob, ada],
+        "%": [],
+        "eve": [],
+    }.items():
+        shown, total = await found("users", text)
+        assert [one["id"] for one in shown] == [one.id for one in people], text
+        assert total == len(people)
+    for text, names in {"ENGI": ["Engineering"], "100%_": ["Sales 100%_"], "_1": []}.items():
+        shown, total = await found("groups", text)
+        assert [one["display_name"] for one in shown] == names
+        assert total == len(names)
+    (group,), _ = await found("groups", "eng")
+    of_group = {"directory_group_id": group["id"]}
+    assert [one["id"] for one in (await found("users", pushed.domain, **of_group))[0]] == [ada.id]
+    first = api.sending(x_search=pushed.domain).directories
+    token = (await first.list_directory_users(**pushed.of, page_size=1))["next_page_token"]
+    page = await first.list_directory_users(**pushed.of, page_size=1, page_token=token)
+    assert [one["id"] for one in page["users"]] == [ada.id]
+    other = api.sending(x_search="ada").directories
+    with refused("INVALID_ARGUMENT", "page_token"):
+        await other.list_directory_users(**pushed.of, page_token=token)
+    with refused("INVALID_ARGUMENT", "search"):
+        await api.sending(x_search="x" * 257).directories.list_directory_users(**pushed.of)

@@ -48,6 +48,12 @@ async def test_credentials_are_set_and_shown_without_the_key(api, polled):
     assert found["credentials"] == ACCOUNT
     assert found["poll"]["error"] == answer["error"]
     assert "next_time" not in found["poll"]  # it is not enabled yet
+    assert not found["groups"]
+    await api.directories.assign_groups_for_directory(
+        organization_id=polled["organization_id"], id=polled["directory_id"], external_ids=["a1"]
+    )
+    (followed,) = (await rpcs.get_directory_poll(**polled))["groups"]
+    assert followed["external_id"] == "a1"
     await api.directories.enable_directory(
         organization_id=polled["organization_id"], id=polled["directory_id"]
     )

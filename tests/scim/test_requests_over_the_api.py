@@ -29,6 +29,7 @@ async def test_requests_are_listed_with_their_answers(api, provider):
     assert [one["id"] for one in failed["requests"]] == [taken["id"]]
     about = await service.list_directory_requests(**of, resource_id=group["id"])
     assert [one["id"] for one in about["requests"]] == [pushed["id"]]
+    assert (await service.get_directory_request(**of, id=taken["id"]))["request"] == taken
 
 
 async def test_a_directory_is_looked_at_in_its_organization_alone(api, new_provider):
@@ -37,6 +38,15 @@ async def test_a_directory_is_looked_at_in_its_organization_alone(api, new_provi
         await api.directory_requests.list_directory_requests(
             organization_id=one.directory.organization_id, directory_id=other.directory.id
         )
+    await other.create("ada")
+    (request,) = await other.logged(1)
+    of_one = {
+        "organization_id": one.directory.organization_id,
+        "directory_id": one.directory.id,
+    }
+    for id_ in (request.id, "dirreq_1", "x"):
+        with refused("NOT_FOUND"):
+            await api.directory_requests.get_directory_request(**of_one, id=id_)
 
 
 async def test_pushes_that_a_disabled_directory_refuses_are_listed_without_what_they_bring(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, case, insert, literal_column, null, select, update
 
-from tenantry import ids
+from tenantry import errors, ids
 from tenantry.db import pages, pruning
 from tenantry.db.later import Later
 from tenantry.db.records import named, records, spelled
@@ -169,6 +169,24 @@ async def listing(
     return at.page(rows).of(DirectoryRequest.from_row)
 
 
+async def get(db: Session, directory: Directory, request_id: str) -> DirectoryRequest:
+    """Return one request of a directory.
+
+    Raises:
+        errors.NotFound: there is none such, or it is older than what is kept.
+
+    """
+    row = await db.fetch_one(
+        _GET,
+        p_organization_id=directory.organization_id,
+        p_directory_id=directory.id,
+        p_id=request_id,
+    )
+    if row is None:
+        raise errors.NotFound("request")
+    return DirectoryRequest.from_row(row)
+
+
 async def erase(db: Session, people: Sequence[DirectoryUser]) -> None:
     """Take the data of these people out of the requests about them."""
     for organization_id, directory_id in {(p.organization_id, p.directory_id) for p in people}:
@@ -262,6 +280,7 @@ _of_directory = (
     _r.organization_id == bindparam("p_organization_id"),
     _r.directory_id == bindparam("p_directory_id"),
 )
+_GET = Statement(select(directory_requests).where(*_of_directory, _r.id == bindparam("p_id")))
 # Those of a directory that was deleted meanwhile go nowhere.
 _given = records("given", named(directory_requests))
 _INSERT = Statement(

@@ -129,6 +129,7 @@ class DirectoryService:
             page_token=request.page_token,
             group_id=request.directory_group_id,
             updated_after=microseconds(request.updated_after, "updated_after"),
+            search=call.text("search", paging.MOST_SEARCHED),
         )
         return pb.ListDirectoryUsersResponse(
             users=[_user(one, detail=request.include_detail) for one in page.items],
@@ -170,6 +171,7 @@ class DirectoryService:
             page_size=min(request.page_size or DEFAULT_SIZE, MOST_LISTED),
             page_token=request.page_token,
             updated_after=microseconds(request.updated_after, "updated_after"),
+            search=call.text("search", paging.MOST_SEARCHED),
         )
         return pb.ListDirectoryGroupsResponse(
             groups=[_group(one, detail=request.include_detail) for one in page.items],
@@ -321,6 +323,13 @@ class DirectoryRequestService:
             next_page_token=page.next_page_token,
             prev_page_token=page.prev_page_token,
         )
+
+    async def get_directory_request(
+        self, request: requests_pb.GetDirectoryRequestRequest, call: Call
+    ) -> requests_pb.GetDirectoryRequestResponse:
+        directory = await registry.get(call, request.organization_id, request.directory_id)
+        found = await request_log.get(call.db, directory, request.id)
+        return requests_pb.GetDirectoryRequestResponse(request=_request(found))
 
 
 class DirectoryStateService:

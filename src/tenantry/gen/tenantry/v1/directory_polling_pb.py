@@ -90,6 +90,54 @@ class DirectoryCredentials(Message[_DirectoryCredentialsFields]):
         private_key_id: str
         scopes: list[str]
 
+_FollowedGroupFields: TypeAlias = Literal["external_id", "display_name", "email"]
+
+class FollowedGroup(Message[_FollowedGroupFields]):
+    """
+    A group at the provider that a polled directory follows.
+
+    ```proto
+    message tenantry.v1.FollowedGroup
+    ```
+
+    Attributes:
+        external_id:
+            Id of the group there.
+
+            ```proto
+            string external_id = 1;
+            ```
+        display_name:
+            Name of the group, as far as it was said; it may be empty.
+
+            ```proto
+            string display_name = 2;
+            ```
+        email:
+            Address of the group, as far as it was said; it may be empty.
+
+            ```proto
+            string email = 3;
+            ```
+    """
+
+    __slots__ = ("external_id", "display_name", "email")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            external_id: str = "",
+            display_name: str = "",
+            email: str = "",
+        ) -> None:
+            pass
+
+        external_id: str
+        display_name: str
+        email: str
+
 _DirectoryPollFields: TypeAlias = Literal["under_way", "next_time", "last_sync_time", "error"]
 
 class DirectoryPoll(Message[_DirectoryPollFields]):
@@ -284,7 +332,7 @@ class GetDirectoryPollRequest(Message[_GetDirectoryPollRequestFields]):
         organization_id: str
         directory_id: str
 
-_GetDirectoryPollResponseFields: TypeAlias = Literal["credentials", "poll"]
+_GetDirectoryPollResponseFields: TypeAlias = Literal["credentials", "poll", "groups"]
 
 class GetDirectoryPollResponse(Message[_GetDirectoryPollResponseFields]):
     """
@@ -307,9 +355,15 @@ class GetDirectoryPollResponse(Message[_GetDirectoryPollResponseFields]):
             ```proto
             optional tenantry.v1.DirectoryPoll poll = 2;
             ```
+        groups:
+            The groups that it follows; none where it follows all.
+
+            ```proto
+            repeated tenantry.v1.FollowedGroup groups = 3;
+            ```
     """
 
-    __slots__ = ("credentials", "poll")
+    __slots__ = ("credentials", "poll", "groups")
 
     if TYPE_CHECKING:
 
@@ -318,11 +372,13 @@ class GetDirectoryPollResponse(Message[_GetDirectoryPollResponseFields]):
             *,
             credentials: DirectoryCredentials | None = None,
             poll: DirectoryPoll | None = None,
+            groups: list[FollowedGroup] | None = None,
         ) -> None:
             pass
 
         credentials: DirectoryCredentials | None
         poll: DirectoryPoll | None
+        groups: list[FollowedGroup]
 
 _DeleteDirectoryCredentialsRequestFields: TypeAlias = Literal["organization_id", "directory_id"]
 
@@ -366,7 +422,7 @@ class DeleteDirectoryCredentialsRequest(Message[_DeleteDirectoryCredentialsReque
 
 
 _DESC = file_desc(
-    b'\n#tenantry/v1/directory_polling.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\xaa\x01\n\x14DirectoryCredentials\x12\x14\n\x05email\x18\x01 \x01(\tR\x05email\x12!\n\x0cclient_email\x18\x02 \x01(\tR\x0bclientEmail\x12\x1b\n\tclient_id\x18\x03 \x01(\tR\x08clientId\x12$\n\x0eprivate_key_id\x18\x04 \x01(\tR\x0cprivateKeyId\x12\x16\n\x06scopes\x18\x05 \x03(\tR\x06scopes"\xbd\x01\n\rDirectoryPoll\x12\x1b\n\tunder_way\x18\x01 \x01(\x08R\x08underWay\x127\n\tnext_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x08nextTime\x12@\n\x0elast_sync_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0clastSyncTime\x12\x14\n\x05error\x18\x04 \x01(\tR\x05error"\xde\x01\n\x1eSetDirectoryCredentialsRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12,\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x1d\n\x05email\x18\x03 \x01(\tR\x05emailB\x07\xbaH\x04r\x02`\x01\x12;\n\x13service_account_key\x18\x04 \x01(\tR\x11serviceAccountKeyB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x01"|\n\x1fSetDirectoryCredentialsResponse\x12C\n\x0bcredentials\x18\x01 \x01(\x0b2!.tenantry.v1.DirectoryCredentialsR\x0bcredentials\x12\x14\n\x05error\x18\x02 \x01(\tR\x05error"{\n\x17GetDirectoryPollRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12,\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\t\xbaH\x06r\x04\x10\x01\x18 "\x8f\x01\n\x18GetDirectoryPollResponse\x12C\n\x0bcredentials\x18\x01 \x01(\x0b2!.tenantry.v1.DirectoryCredentialsR\x0bcredentials\x12.\n\x04poll\x18\x02 \x01(\x0b2\x1a.tenantry.v1.DirectoryPollR\x04poll"\x85\x01\n!DeleteDirectoryCredentialsRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12,\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\t\xbaH\x06r\x04\x10\x01\x18 2\xd8\x06\n\x17DirectoryPollingService\x12\xb6\x02\n\x17SetDirectoryCredentials\x12+.tenantry.v1.SetDirectoryCredentialsRequest\x1a,.tenantry.v1.SetDirectoryCredentialsResponse"\xbf\x01\x82\xd3\xe4\x93\x02S\x1aN/api/v1/organizations/{organization_id}/directories/{directory_id}/credentials:\x01*\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18d\xc2\xf3\x18=J;\n\x0forganization_id\n\x0cdirectory_id\n\x05email\n\x13service_account_key\x12\xf9\x01\n\x10GetDirectoryPoll\x12$.tenantry.v1.GetDirectoryPollRequest\x1a%.tenantry.v1.GetDirectoryPollResponse"\x97\x01\x82\xd3\xe4\x93\x02I\x12G/api/v1/organizations/{organization_id}/directories/{directory_id}/poll\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18d\xc2\xf3\x18!J\x1f\n\x0forganization_id\n\x0cdirectory_id\x12\x87\x02\n\x1aDeleteDirectoryCredentials\x12..tenantry.v1.DeleteDirectoryCredentialsRequest\x1a\x16.google.protobuf.Empty"\xa0\x01\x82\xd3\xe4\x93\x02P*N/api/v1/organizations/{organization_id}/directories/{directory_id}/credentials\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18d\xc2\xf3\x18!J\x1f\n\x0forganization_id\n\x0cdirectory_idb\x06proto3',
+    b'\n#tenantry/v1/directory_polling.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\xaa\x01\n\x14DirectoryCredentials\x12\x14\n\x05email\x18\x01 \x01(\tR\x05email\x12!\n\x0cclient_email\x18\x02 \x01(\tR\x0bclientEmail\x12\x1b\n\tclient_id\x18\x03 \x01(\tR\x08clientId\x12$\n\x0eprivate_key_id\x18\x04 \x01(\tR\x0cprivateKeyId\x12\x16\n\x06scopes\x18\x05 \x03(\tR\x06scopes"i\n\rFollowedGroup\x12\x1f\n\x0bexternal_id\x18\x01 \x01(\tR\nexternalId\x12!\n\x0cdisplay_name\x18\x02 \x01(\tR\x0bdisplayName\x12\x14\n\x05email\x18\x03 \x01(\tR\x05email"\xbd\x01\n\rDirectoryPoll\x12\x1b\n\tunder_way\x18\x01 \x01(\x08R\x08underWay\x127\n\tnext_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x08nextTime\x12@\n\x0elast_sync_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0clastSyncTime\x12\x14\n\x05error\x18\x04 \x01(\tR\x05error"\xde\x01\n\x1eSetDirectoryCredentialsRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12,\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x1d\n\x05email\x18\x03 \x01(\tR\x05emailB\x07\xbaH\x04r\x02`\x01\x12;\n\x13service_account_key\x18\x04 \x01(\tR\x11serviceAccountKeyB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x01"|\n\x1fSetDirectoryCredentialsResponse\x12C\n\x0bcredentials\x18\x01 \x01(\x0b2!.tenantry.v1.DirectoryCredentialsR\x0bcredentials\x12\x14\n\x05error\x18\x02 \x01(\tR\x05error"{\n\x17GetDirectoryPollRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12,\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\t\xbaH\x06r\x04\x10\x01\x18 "\xc3\x01\n\x18GetDirectoryPollResponse\x12C\n\x0bcredentials\x18\x01 \x01(\x0b2!.tenantry.v1.DirectoryCredentialsR\x0bcredentials\x12.\n\x04poll\x18\x02 \x01(\x0b2\x1a.tenantry.v1.DirectoryPollR\x04poll\x122\n\x06groups\x18\x03 \x03(\x0b2\x1a.tenantry.v1.FollowedGroupR\x06groups"\x85\x01\n!DeleteDirectoryCredentialsRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12,\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\t\xbaH\x06r\x04\x10\x01\x18 2\xd7\x07\n\x17DirectoryPollingService\x12\xf3\x02\n\x17SetDirectoryCredentials\x12+.tenantry.v1.SetDirectoryCredentialsRequest\x1a,.tenantry.v1.SetDirectoryCredentialsResponse"\xfc\x01\x82\xd3\xe4\x93\x02S\x1aN/api/v1/organizations/{organization_id}/directories/{directory_id}/credentials:\x01*\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18zB;\n\x0forganization_id\n\x0cdirectory_id\n\x05email\n\x13service_account_keyJ;\n\x0forganization_id\n\x0cdirectory_id\n\x05email\n\x13service_account_key\x12\x9a\x02\n\x10GetDirectoryPoll\x12$.tenantry.v1.GetDirectoryPollRequest\x1a%.tenantry.v1.GetDirectoryPollResponse"\xb8\x01\x82\xd3\xe4\x93\x02I\x12G/api/v1/organizations/{organization_id}/directories/{directory_id}/poll\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18t\xc2\xf3\x18BB\x1f\n\x0forganization_id\n\x0cdirectory_idJ\x1f\n\x0forganization_id\n\x0cdirectory_id\x12\xa8\x02\n\x1aDeleteDirectoryCredentials\x12..tenantry.v1.DeleteDirectoryCredentialsRequest\x1a\x16.google.protobuf.Empty"\xc1\x01\x82\xd3\xe4\x93\x02P*N/api/v1/organizations/{organization_id}/directories/{directory_id}/credentials\x82\xb5\x18!\n\x11directories_write\n\nscim:write\x18t\xc2\xf3\x18BB\x1f\n\x0forganization_id\n\x0cdirectory_idJ\x1f\n\x0forganization_id\n\x0cdirectory_idb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -377,6 +433,7 @@ _DESC = file_desc(
     ],
     {
         "DirectoryCredentials": DirectoryCredentials,
+        "FollowedGroup": FollowedGroup,
         "DirectoryPoll": DirectoryPoll,
         "SetDirectoryCredentialsRequest": SetDirectoryCredentialsRequest,
         "SetDirectoryCredentialsResponse": SetDirectoryCredentialsResponse,

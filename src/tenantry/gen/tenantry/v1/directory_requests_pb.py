@@ -26,6 +26,86 @@ if TYPE_CHECKING:
     from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
 
 
+_GetDirectoryRequestRequestFields: TypeAlias = Literal["organization_id", "directory_id", "id"]
+
+class GetDirectoryRequestRequest(Message[_GetDirectoryRequestRequestFields]):
+    """
+    Asks for one request.
+
+    ```proto
+    message tenantry.v1.GetDirectoryRequestRequest
+    ```
+
+    Attributes:
+        organization_id:
+            Id of the organization.
+
+            ```proto
+            string organization_id = 1;
+            ```
+        directory_id:
+            Id of the directory.
+
+            ```proto
+            string directory_id = 2;
+            ```
+        id:
+            Id of the request, `dirreq_` followed by digits.
+
+            ```proto
+            string id = 3;
+            ```
+    """
+
+    __slots__ = ("organization_id", "directory_id", "id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            organization_id: str = "",
+            directory_id: str = "",
+            id: str = "",
+        ) -> None:
+            pass
+
+        organization_id: str
+        directory_id: str
+        id: str
+
+_GetDirectoryRequestResponseFields: TypeAlias = Literal["request"]
+
+class GetDirectoryRequestResponse(Message[_GetDirectoryRequestResponseFields]):
+    """
+    Carries one request.
+
+    ```proto
+    message tenantry.v1.GetDirectoryRequestResponse
+    ```
+
+    Attributes:
+        request:
+            The request.
+
+            ```proto
+            optional tenantry.v1.DirectoryRequest request = 1;
+            ```
+    """
+
+    __slots__ = ("request",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            request: DirectoryRequest | None = None,
+        ) -> None:
+            pass
+
+        request: DirectoryRequest | None
+
 _ListDirectoryRequestsRequestFields: TypeAlias = Literal["organization_id", "directory_id", "failed", "resource_id", "page_size", "page_token"]
 
 class ListDirectoryRequestsRequest(Message[_ListDirectoryRequestsRequestFields]):
@@ -318,7 +398,7 @@ class SkippedPart(Message[_SkippedPartFields]):
 
 
 _DESC = file_desc(
-    b'\n$tenantry/v1/directory_requests.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bbuf/validate/validate.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x87\x02\n\x1cListDirectoryRequestsRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12,\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x16\n\x06failed\x18\x03 \x01(\x08R\x06failed\x12(\n\x0bresource_id\x18\x04 \x01(\tR\nresourceIdB\x07\xbaH\x04r\x02\x18 \x12$\n\tpage_size\x18\x05 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18d\x12\x1d\n\npage_token\x18\x06 \x01(\tR\tpageToken"\xaa\x01\n\x1dListDirectoryRequestsResponse\x129\n\x08requests\x18\x01 \x03(\x0b2\x1d.tenantry.v1.DirectoryRequestR\x08requests\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x03 \x01(\tR\rprevPageToken"\xb9\x03\n\x10DirectoryRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12;\n\x0bcreate_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12\x16\n\x06method\x18\x03 \x01(\tR\x06method\x12\x12\n\x04path\x18\x04 \x01(\tR\x04path\x12\x14\n\x05query\x18\x05 \x01(\tR\x05query\x12\x1d\n\nuser_agent\x18\x06 \x01(\tR\tuserAgent\x12\x1d\n\nrequest_id\x18\x07 \x01(\tR\trequestId\x12\x16\n\x06status\x18\x08 \x01(\rR\x06status\x12"\n\x0cmilliseconds\x18\t \x01(\rR\x0cmilliseconds\x12\x14\n\x05error\x18\n \x01(\tR\x05error\x12\x1f\n\x0bresource_id\x18\x0b \x01(\tR\nresourceId\x121\n\x07payload\x18\x0c \x01(\x0b2\x17.google.protobuf.StructR\x07payload\x122\n\x07skipped\x18\r \x03(\x0b2\x18.tenantry.v1.SkippedPartR\x07skipped"=\n\x0bSkippedPart\x12\x16\n\x06member\x18\x01 \x01(\tR\x06member\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason2\xa2\x03\n\x17DirectoryRequestService\x12\x86\x03\n\x15ListDirectoryRequests\x12).tenantry.v1.ListDirectoryRequestsRequest\x1a*.tenantry.v1.ListDirectoryRequestsResponse"\x95\x02\x82\xd3\xe4\x93\x02M\x12K/api/v1/organizations/{organization_id}/directories/{directory_id}/requests\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18t\xc2\xf3\x18\x9a\x01BK\n\x0forganization_id\n\x0cdirectory_id\n\x06failed\n\x0bresource_id\n\tpage_size\n\npage_tokenJK\n\x0forganization_id\n\x0cdirectory_id\n\x06failed\n\x0bresource_id\n\tpage_size\n\npage_tokenb\x06proto3',
+    b'\n$tenantry/v1/directory_requests.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bbuf/validate/validate.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x99\x01\n\x1aGetDirectoryRequestRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12,\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x02id\x18\x03 \x01(\tR\x02idB\t\xbaH\x06r\x04\x10\x01\x18 "V\n\x1bGetDirectoryRequestResponse\x127\n\x07request\x18\x01 \x01(\x0b2\x1d.tenantry.v1.DirectoryRequestR\x07request"\x87\x02\n\x1cListDirectoryRequestsRequest\x122\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12,\n\x0cdirectory_id\x18\x02 \x01(\tR\x0bdirectoryIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x16\n\x06failed\x18\x03 \x01(\x08R\x06failed\x12(\n\x0bresource_id\x18\x04 \x01(\tR\nresourceIdB\x07\xbaH\x04r\x02\x18 \x12$\n\tpage_size\x18\x05 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18d\x12\x1d\n\npage_token\x18\x06 \x01(\tR\tpageToken"\xaa\x01\n\x1dListDirectoryRequestsResponse\x129\n\x08requests\x18\x01 \x03(\x0b2\x1d.tenantry.v1.DirectoryRequestR\x08requests\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x03 \x01(\tR\rprevPageToken"\xb9\x03\n\x10DirectoryRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12;\n\x0bcreate_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12\x16\n\x06method\x18\x03 \x01(\tR\x06method\x12\x12\n\x04path\x18\x04 \x01(\tR\x04path\x12\x14\n\x05query\x18\x05 \x01(\tR\x05query\x12\x1d\n\nuser_agent\x18\x06 \x01(\tR\tuserAgent\x12\x1d\n\nrequest_id\x18\x07 \x01(\tR\trequestId\x12\x16\n\x06status\x18\x08 \x01(\rR\x06status\x12"\n\x0cmilliseconds\x18\t \x01(\rR\x0cmilliseconds\x12\x14\n\x05error\x18\n \x01(\tR\x05error\x12\x1f\n\x0bresource_id\x18\x0b \x01(\tR\nresourceId\x121\n\x07payload\x18\x0c \x01(\x0b2\x17.google.protobuf.StructR\x07payload\x122\n\x07skipped\x18\r \x03(\x0b2\x18.tenantry.v1.SkippedPartR\x07skipped"=\n\x0bSkippedPart\x12\x16\n\x06member\x18\x01 \x01(\tR\x06member\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason2\xd9\x05\n\x17DirectoryRequestService\x12\x86\x03\n\x15ListDirectoryRequests\x12).tenantry.v1.ListDirectoryRequestsRequest\x1a*.tenantry.v1.ListDirectoryRequestsResponse"\x95\x02\x82\xd3\xe4\x93\x02M\x12K/api/v1/organizations/{organization_id}/directories/{directory_id}/requests\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18t\xc2\xf3\x18\x9a\x01BK\n\x0forganization_id\n\x0cdirectory_id\n\x06failed\n\x0bresource_id\n\tpage_size\n\npage_tokenJK\n\x0forganization_id\n\x0cdirectory_id\n\x06failed\n\x0bresource_id\n\tpage_size\n\npage_token\x12\xb4\x02\n\x13GetDirectoryRequest\x12\'.tenantry.v1.GetDirectoryRequestRequest\x1a(.tenantry.v1.GetDirectoryRequestResponse"\xc9\x01\x82\xd3\xe4\x93\x02R\x12P/api/v1/organizations/{organization_id}/directories/{directory_id}/requests/{id}\x82\xb5\x18\x1f\n\x10directories_read\n\tscim:read\x18t\xc2\xf3\x18JB#\n\x0forganization_id\n\x0cdirectory_id\n\x02idJ#\n\x0forganization_id\n\x0cdirectory_id\n\x02idb\x06proto3',
     [
         annotations_pb.desc(),
         struct_pb.desc(),
@@ -328,6 +408,8 @@ _DESC = file_desc(
         options_pb.desc(),
     ],
     {
+        "GetDirectoryRequestRequest": GetDirectoryRequestRequest,
+        "GetDirectoryRequestResponse": GetDirectoryRequestResponse,
         "ListDirectoryRequestsRequest": ListDirectoryRequestsRequest,
         "ListDirectoryRequestsResponse": ListDirectoryRequestsResponse,
         "DirectoryRequest": DirectoryRequest,

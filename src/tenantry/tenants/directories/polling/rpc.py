@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from protobuf.wkt import Empty
 
 from tenantry.gen.tenantry.v1 import directory_polling_pb as pb
+from tenantry.tenants.directories.model import SELECTED
 from tenantry.tenants.directories.polling import polls, service, service_accounts
 from tenantry.tenants.directories.polling.polls import Poll
 from tenantry.tenants.directories.polling.workspace import Workspace
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.outgoing import Outgoing
     from tenantry.settings import Settings
+    from tenantry.tenants.directories.model import Directory
     from tenantry.tenants.directories.polling.service_accounts import ServiceAccount
 
 
@@ -52,7 +54,7 @@ class DirectoryPollingService:
             poll.next_time = timestamp(found.poll_time)
         if found.last_sync_time is not None:
             poll.last_sync_time = timestamp(found.last_sync_time)
-        answer = pb.GetDirectoryPollResponse(poll=poll)
+        answer = pb.GetDirectoryPollResponse(poll=poll, groups=_followed(found))
         if account is not None:
             answer.credentials = _shown(account)
         return answer
@@ -62,6 +64,16 @@ class DirectoryPollingService:
     ) -> Empty:
         await service.remove(call, request.organization_id, request.directory_id)
         return Empty()
+
+
+def _followed(directory: Directory) -> list[pb.FollowedGroup]:
+    if directory.groups_tracked != SELECTED:
+        return []
+    names = ("external_id", "display_name", "email")
+    return [
+        pb.FollowedGroup(**{name: one.get(name, "") for name in names})
+        for one in directory.external_groups
+    ]
 
 
 def _shown(account: ServiceAccount) -> pb.DirectoryCredentials:

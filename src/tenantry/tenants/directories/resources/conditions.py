@@ -299,7 +299,7 @@ def _test(
     elif op in _ORDERS:
         found = getattr(_by_code(column) if known.is_text else column, _ORDERS[op])(value)
     elif op == "co":
-        found = _place(column, value) > 0
+        found = place(column, value) > 0
     elif op == "sw":
         found = func.substr(column, 1, func.length(value)) == value
     else:
@@ -331,18 +331,18 @@ def _by_code_sqlite(element: _by_code, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clause_expr.element, **kw)
 
 
-class _place(GenericFunction[int]):  # noqa: N801
+class place(GenericFunction[int]):  # noqa: N801 - named as they read in a statement
     """Where in a text a part of it stands; 0 for nowhere."""
 
     inherit_cache = True
     type = BigInteger()
 
 
-@compiles(_place, "postgresql")
-def _place_postgresql(element: _place, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(place, "postgresql")
+def _place_postgresql(element: place, compiler: SQLCompiler, **kw: Any) -> str:
     return f"strpos({compiler.process(element.clause_expr.element, **kw)})"
 
 
-@compiles(_place, "sqlite")
-def _place_sqlite(element: _place, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(place, "sqlite")
+def _place_sqlite(element: place, compiler: SQLCompiler, **kw: Any) -> str:
     return f"instr({compiler.process(element.clause_expr.element, **kw)})"

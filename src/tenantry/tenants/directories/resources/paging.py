@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, func, select, true
+from sqlalchemy import BigInteger, Text, and_, bindparam, func, or_, select, true
 
 from tenantry.db import pages
 from tenantry.db.schema import from_json
@@ -20,6 +20,7 @@ from tenantry.tenants.directories.model import (
     directory_users,
     user_tally,
 )
+from tenantry.tenants.directories.resources.conditions import place
 from tenantry.tenants.directories.resources.holding import (
     DIRECTORY_ID,
     ORGANIZATION_ID,
@@ -27,6 +28,7 @@ from tenantry.tenants.directories.resources.holding import (
     key,
     of_directory,
 )
+from tenantry.tenants.directories.scim.schemas import fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
 _GROUP_ID = bindparam("group_id", type_=Text)
 _UPDATED_AFTER = bindparam("updated_after", type_=BigInteger)
+_SEARCH = bindparam("search", type_=Text)
+MOST_SEARCHED = 256  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +62,23 @@ async def page_of_users(
     page_token: str,
     group_id: str = "",
     updated_after: int | None = None,
+    search: str = "",
 ) -> Page[Listed]:
     """Return one page of a directory's people, or of those in a group.
 
     ``updated_after`` narrows it to those that were changed later than this, in microseconds since
-    1970; then 10,000 are counted at most. ``page_size`` 0 is the default of 10; more than 100 is
-    100. A group that is not there has nobody.
+    1970, and ``search`` to those with this text in the user name, the display name or the address
+    of the account, without regard to case; then 10,000 are counted at most. ``page_size`` 0 is the
+    default of 10; more than 100 is 100. A group that is not there has nobody.
 
     Raises:
         errors.InvalidArgument: the page token is not of this list.
 
     """
-    listing = f"users of {directory.id} {group_id} {updated_after}"
+    listing = f"users of {directory.id} {group_id} {updated_after} {search}".rstrip()
     position = pages.position(db, listing, page_size=page_size, page_token=page_token)
-    statement = _users(bool(group_id), updated_after is not None, position.direction)
-    params = {"group_id": group_id, "updated_after": updated_after}
+    statement = _users(bool(group_id), updated_after is not None, bool(search), position.direction)
+    params = {"group_id": group_id, "updated_after": updated_after, "search": fold(search)}
     return await _page(db, directory, position, statement, _listed, **params)
 
 
@@ -83,18 +89,21 @@ async def page_of_groups(
     page_size: int,
     page_token: str,
     updated_after: int | None = None,
+    search: str = "",
 ) -> Page[DirectoryGroup]:
-    """Return one page of a directory's groups; see `page_of_users`.
+    """Return one page of a directory's groups, or of those with a text in the name.
+
+    See `page_of_users`.
 
     Raises:
         errors.InvalidArgument: the page token is not of this list.
 
     """
-    listing = f"groups of {directory.id} {updated_after}"
+    listing = f"groups of {directory.id} {updated_after} {search}".rstrip()
     position = pages.position(db, listing, page_size=page_size, page_token=page_token)
-    statement = _groups(updated_after is not None, position.direction)
-    record = DirectoryGroup.from_row
-    return await _page(db, directory, position, statement, record, updated_after=updated_after)
+    statement = _groups(updated_after is not None, bool(search), position.direction)
+    params = {"updated_after": updated_after, "search": fold(search)}
+    return await _page(db, directory, position, statement, DirectoryGroup.from_row, **params)
 
 
 async def names_of_groups(db: Session, directory: Directory) -> list[Member]:
@@ -128,8 +137,13 @@ _NAMES = Statement(
 )
 
 
+def _has(*columns: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that one of these columns has the text in it that is searched for."""
+    return or_(*(place(column, _SEARCH) > 0 for column in columns))
+
+
 @functools.cache
-def _users(of_group: bool, updated: bool, direction: str) -> Statement:
+def _users(of_group: bool, updated: bool, searched: bool, direction: str) -> Statement:
     found = select(_u.id).where(*of_directory(directory_users))
     identity = _u.id
     total: Select[Any] = select(user_tally.of(ORGANIZATION_ID, DIRECTORY_ID).label("total"))
@@ -138,7 +152,7 @@ def _users(of_group: bool, updated: bool, direction: str) -> Statement:
         found = select(identity.label("id")).where(
             *of_directory(directory_members), _m.directory_group_id == _GROUP_ID
         )
-        if updated:
+        if updated or searched:
             found = found.join(directory_users, _u.id == identity)
             found = found.where(*of_directory(directory_users))
         of_it = _g.id == _GROUP_ID
@@ -146,16 +160,21 @@ def _users(of_group: bool, updated: bool, direction: str) -> Statement:
         total = select(members.scalar_subquery().label("total"))
     if updated:
         found = found.where(_u.update_time > _UPDATED_AFTER)
-    counted = pages.counted(found) if updated else total.subquery("counted")
+    if searched:
+        found = found.where(_has(_u.user_name_key, _u.display_name_key, _u.email_key))
+    counted = pages.counted(found) if updated or searched else total.subquery("counted")
     groups = groups_of(_u.id)
     return _statement(directory_users, counted, found, identity, direction, groups)
 
 
 @functools.cache
-def _groups(updated: bool, direction: str) -> Statement:
+def _groups(updated: bool, searched: bool, direction: str) -> Statement:
     found = select(_g.id).where(*of_directory(directory_groups))
     if updated:
         found = found.where(_g.update_time > _UPDATED_AFTER)
+    if searched:
+        found = found.where(_has(_g.display_name_key))
+    if updated or searched:
         return _statement(directory_groups, pages.counted(found), found, _g.id, direction)
     every = found.subquery("every")
     counted = select(func.count().label("total")).select_from(every).subquery("counted")
