@@ -176,7 +176,7 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *("SignupOrganization", "GetAuthState", "GetAuthError", "GetAuthError2", "Logout"),
         *("GetAuthCustomizations", "GetAuthFeatures"),
         *("EnableDirectory", "DisableDirectory", "TriggerDirectorySync"),
-        *("SetDirectoryCredentials", "GetDirectoryPoll"),
+        *("SetDirectoryCredentials", "GetDirectoryPoll", "GetDirectoryRequest"),
         *("CreateDirectorySecret", "RegenerateDirectorySecret"),
         *("GetDirectoryContext", "UpdateDirectoryContext", "AssignGroupsForDirectory"),
         *(f"{verb}PasswordlessEmail" for verb in ("Send", "Verify", "Resend")),

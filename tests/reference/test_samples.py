@@ -58,7 +58,7 @@ from tenantry.identity.sessions.model import Bounds
 from tenantry.identity.sign_in import refusals, requests, states
 from tenantry.identity.sign_in.browsers import BrowserCookies
 from tenantry.identity.sign_in.model import Facts, Params
-from tenantry.tenants.directories import registry
+from tenantry.tenants.directories import registry, request_log
 from tenantry.tenants.directories.resources import groups
 from tenantry.tenants.directories.scim.resources import GroupPayload
 from tenantry.tenants.environment.effective import Effective
@@ -207,13 +207,29 @@ async def begun_test_of(server, connection_id):
 
 
 async def group_of(server, organization_id, directory_id):
-    """A group that a provider has pushed."""
+    """A group that a provider has pushed, and the request that pushed it."""
     known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
     async with open_database(known.database, master_key.load(known), pool_size=1) as db:
         call = Call(SYSTEM, db, "req_1")
         directory = await registry.get(call, organization_id, directory_id)
         pushed = GroupPayload({"displayName": "Engineering"}, [])
-        return (await groups.create(call, directory, pushed)).group.id
+        group = (await groups.create(call, directory, pushed)).group
+        log = request_log.RequestLog(db)
+        log.note(
+            organization_id=organization_id,
+            directory_id=directory_id,
+            method="POST",
+            path="/Groups",
+            query="",
+            user_agent="Okta SCIM Client 1.0.0",
+            request_id="req_1",
+            status=201,
+            milliseconds=7,
+            resource_id=group.id,
+        )
+        await log.close()
+        (request,) = (await request_log.listing(db, directory)).items
+        return group.id, request.id
 
 
 @pytest.fixture(scope="module")
@@ -300,6 +316,7 @@ def variables(api, own_server, provider, tmp_path_factory):
         f"/api/v1/connections/{github['connection']['id']}",
         json={"provider": "GITHUB", "oauth_config": credentials},
     ).raise_for_status()
+    group_id, directory_request_id = asyncio.run(group_of(own_server, acme["id"], okta))
     yield {
         **settings_for("sh", own_server),
         "EVENT_ID": events[-1]["id"],
@@ -312,7 +329,8 @@ def variables(api, own_server, provider, tmp_path_factory):
         "POLLED_DIRECTORY_ID": workspace,
         "KEY_FILE": str(key_path),
         "SERVICE_ACCOUNT_KEY": json.dumps(key_file()),
-        "DIRECTORY_GROUP_ID": asyncio.run(group_of(own_server, acme["id"], okta)),
+        "DIRECTORY_GROUP_ID": group_id,
+        "DIRECTORY_REQUEST_ID": directory_request_id,
         "OIDC_ISSUER": provider,
         "SAML_METADATA_URL": f"{provider}/metadata",
         "SAML_CERTIFICATE": certificate("idp"),
