@@ -5,7 +5,9 @@ accounts and memberships (`effects`), the language of SCIM (`scim`), and polls (
 """
 
 __all__ = [
+    "effects.profiles",
     "effects.provisioning",
+    "guides",
     "members",
     "model",
     "moving",

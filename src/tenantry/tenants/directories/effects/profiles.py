@@ -50,8 +50,11 @@ _TEXTS: dict[str, str] = {
     "division": f"{_ENTERPRISE}:division",
     "organization": f"{_ENTERPRISE}:organization",
 }
-# Members that a directory's mapping may fill from another place.
-MAPPABLE = frozenset({"name", "preferred_username", *_TEXTS})
+# Members that a directory's mapping may fill from another place than this, their usual one.
+USUAL = {"name": "displayName", "preferred_username": "userName"} | {
+    name: path.rpartition(":")[2] for name, path in _TEXTS.items()
+}
+MAPPABLE = frozenset(USUAL)
 _OF_PROFILE = (
     *("name", "given_name", "family_name", "preferred_username", "picture"),
     *("phone_number", "locale"),

@@ -1,0 +1,80 @@
+"""Which attributes of the provider fill which of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry.doors.organization.directories.subject import ONE, Subject
+from tenantry.doors.organization.visit import Page
+from tenantry.pages.areas import SCIM
+from tenantry.tenants.directories.effects import profiles
+from tenantry.tenants.user_attributes import reading
+from tenantry.tenants.user_attributes.model import DIRECTORY
+
+if TYPE_CHECKING:
+    from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.web import Response
+
+_MOST = 45  # rows of the form, with those that are mapped first
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of this part."""
+    part = _Attributes(door)
+    return [
+        Page("GET", "/{id}/attributes", part.show, SCIM),
+        Page("POST", "/{id}/attributes", part.map, SCIM),
+    ]
+
+
+class _Attributes(Subject):
+    """Handlers of the pages."""
+
+    async def show(self, visit: Visit) -> Response:
+        """Show all attributes with where each comes from."""
+        directory = await self.directory(visit)
+        mapped = {
+            one["key"]: one["map_to"]
+            for one in directory.get("attribute_mappings", {}).get("attributes", ())
+        }
+        own = sorted(await _registered(visit), key=lambda key: (key not in mapped, key))
+        usual = {**profiles.USUAL, **{key: key for key in own}}
+        rows = [(key, usual[key], mapped.get(key, "")) for key in list(usual)[:_MOST]]
+        return self.render(
+            visit, "attributes.html", directory, "", rows=rows, standard=profiles.USUAL
+        )
+
+    async def map(self, visit: Visit) -> Response:
+        """Replace the mapping."""
+        form = visit.request.form()
+        given = {
+            name: value.strip() for name, value in form.items() if name.startswith("attribute-")
+        }
+        pairs = [
+            {"key": name.removeprefix("attribute-"), "map_to": value}
+            for name, value in given.items()
+            if value
+        ]
+        shown = {*profiles.USUAL, *await _registered(visit)}
+        fields = {
+            f"attribute_mapping.attributes[{number}].{member}": f"attribute-{pair['key']}"
+            for number, pair in enumerate(pairs)
+            for member in ("key", "map_to")
+            if pair["key"] in shown
+        }
+        return await self.changed(
+            visit,
+            self.path(visit, "attributes"),
+            "directory_attributes",
+            visit.api.put(f"{ONE}/attributes", *self.names(visit), body={"attributes": pairs}),
+            fields=fields,
+            given=given,
+        )
+
+
+async def _registered(visit: Visit) -> list[str]:
+    """Return the keys of attributes that the environment has beside the standard ones.
+
+    By their room: the API shows them to management clients alone.
+    """
+    return [one.key for one in await reading.of_kind(visit.call.db, DIRECTORY)]

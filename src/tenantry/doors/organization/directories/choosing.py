@@ -1,0 +1,76 @@
+"""Which directories an organization has, and the making of one for a provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantry import errors
+from tenantry.doors.organization.directories import states
+from tenantry.doors.organization.directories.subject import ALL, Subject, guide_of
+from tenantry.doors.organization.visit import Page
+from tenantry.pages.areas import SCIM
+from tenantry.pages.problems import Problems
+from tenantry.tenants.directories import guides
+
+if TYPE_CHECKING:
+    from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.web import Response
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of this part."""
+    part = _Choosing(door)
+    return [
+        Page("GET", "", part.first, SCIM),
+        Page("GET", "/new", part.choose, SCIM),
+        Page("POST", "/new", part.make, SCIM),
+    ]
+
+
+class _Choosing(Subject):
+    """Handlers of the pages."""
+
+    async def first(self, visit: Visit) -> Response:
+        """Show the directories, or lead on where there is one, or none."""
+        answer = await visit.api.get(ALL, visit.organization.id)
+        found = answer.get("directories", ())
+        if not found:
+            return self._tiles(visit, is_first=True)
+        if len(found) == 1 and not visit.query("done"):
+            return self.door.redirect(visit.path(SCIM, found[0]["id"]))
+        return self.door.render(
+            visit,
+            SCIM,
+            "directories/all.html",
+            directories=[(one, guide_of(one), *states.state(one)) for one in found],
+            manages=visit.manages(SCIM),
+        )
+
+    async def choose(self, visit: Visit) -> Response:
+        """Show the providers to choose from."""
+        return self._tiles(visit, is_first=False)
+
+    async def make(self, visit: Visit) -> Response:
+        """Make a directory for the provider that was chosen."""
+        form = visit.request.form()
+        guide = next((one for one in guides.guides() if one.id == form.get("provider")), None)
+        path = visit.path(SCIM, "new")
+        if guide is None:
+            problems = Problems({"": "directories.choose_one"})
+            return self.door.failed(visit.request, problems, path)
+        body = {"directory_type": guide.type, "directory_provider": guide.provider}
+        try:
+            made = await visit.api.post(ALL, visit.organization.id, body=body)
+        except errors.InvalidArgument as problem:
+            return self.refused(visit, path, problem)
+        return self.door.done(visit.path(SCIM, made["directory"]["id"]), "directory_made")
+
+    def _tiles(self, visit: Visit, *, is_first: bool) -> Response:
+        return self.door.render(
+            visit,
+            SCIM,
+            "directories/choose.html",
+            guides=guides.guides(),
+            is_first=is_first,
+            manages=visit.manages(SCIM),
+        )

@@ -1,0 +1,108 @@
+"""The groups of a directory, and which role the members of each have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.doors.organization.directories.subject import ONE, Subject, roles_of
+from tenantry.doors.organization.visit import Page
+from tenantry.pages.areas import SCIM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tenantry.doors.organization.directories.subject import Roles
+    from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.web import Response
+
+_FEWEST, _MOST = 5, 20  # groups on a page
+_CHOICES = 600  # options of all lists of one page
+KEPT = "*"  # the choice of a group that gives several roles: which name no role has
+_ROLE, _WAS = "role-", "was-"  # before the id of a group: what is chosen, and what was shown
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of this part."""
+    part = _Groups(door)
+    return [
+        Page("GET", "/{id}/groups", part.show, SCIM),
+        Page("POST", "/{id}/groups", part.assign, SCIM),
+    ]
+
+
+class _Groups(Subject):
+    """Handlers of the pages."""
+
+    async def show(self, visit: Visit) -> Response:
+        """Show a page of groups: all, or those that are searched for."""
+        directory = await self.directory(visit)
+        roles, given = await self.roles(visit), roles_of(directory)
+        search = visit.query("search")
+        try:
+            page = await visit.api.get(
+                f"{ONE}/groups",
+                *self.names(visit),
+                page_size=max(_FEWEST, min(_MOST, _CHOICES // (len(roles.shown) + 1))),
+                page_token=visit.query("page_token") or None,
+                search=search or None,
+            )
+        except errors.InvalidArgument as problem:
+            return self.refused(visit, self.path(visit, "groups"), problem, {"search": "search"})
+        return self.render(
+            visit,
+            "groups.html",
+            directory,
+            "groups",
+            groups=[_row(one, given.get(one["id"], []), roles) for one in page.get("groups", ())],
+            roles=roles.shown,
+            default=roles.shown.get(roles.default, roles.default),
+            kept=KEPT,
+            total=page.get("total_size", 0),
+            query={"search": search} if search else {},
+            search=search,
+            page_token=visit.query("page_token"),
+            next=page.get("next_page_token", ""),
+            previous=page.get("prev_page_token", ""),
+        )
+
+    async def assign(self, visit: Visit) -> Response:
+        """Give the groups of a page the roles that were chosen, and leave all others alone."""
+        form = visit.request.form()
+        members = {name: form[name] for name in ("search", "page_token") if form.get(name)}
+        path = self.path(visit, "groups", **members)
+        changed = _changed(form)
+        given = roles_of(await self.directory(visit))
+        after = {
+            **{group: names for group, names in given.items() if group not in changed},
+            **{group: [name] for group, name in changed.items() if name},
+        }
+        assignments = [
+            {"group_id": group, "role_name": name} for group in after for name in after[group]
+        ]
+        call = visit.api.put(
+            f"{ONE}/groups/-/roles:assign",
+            *self.names(visit),
+            body={"assignments": assignments},
+        )
+        return await self.changed(visit, path, "directory_roles", call)
+
+
+def _row(
+    group: Mapping[str, Any], held: Sequence[str], roles: Roles
+) -> tuple[Mapping[str, Any], str, list[str]]:
+    """Return a group with what is chosen for it, and the names of its roles for people."""
+    chosen = KEPT if len(held) > 1 else next(iter(held), "")
+    return group, chosen, [roles.shown.get(name, name) for name in held]
+
+
+def _changed(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the roles that groups are to have, "" for none, where that is another than before."""
+    chosen = {
+        name.removeprefix(_ROLE): role for name, role in form.items() if name.startswith(_ROLE)
+    }
+    return {
+        group: role
+        for group, role in chosen.items()
+        if role != KEPT and role != form.get(f"{_WAS}{group}")
+    }

@@ -1,0 +1,165 @@
+"""What all pages of directories share: the calls for one, its tabs, refusals of forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.doors.organization.directories import states
+from tenantry.pages.areas import SCIM
+from tenantry.pages.problems import Problems
+from tenantry.tenants.directories import guides
+from tenantry.tenants.roles import listing as roles
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.tenants.directories.guides import Guide
+    from tenantry.web import Response
+
+ALL = "/organizations/{}/directories"
+ONE = f"{ALL}/{{}}"
+POLLED = "POLL"
+# Tabs: the last segment of the address, and the key of the name.
+_TABS = (
+    ("", "directory.set_up"),
+    ("users", "directory.users"),
+    ("groups", "directory.groups"),
+    ("requests", "directory.requests"),
+)
+# Violations that say which object is meant, and no field of a form.
+_OF_OBJECT = {"directory_id", "organization_id", "id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The roles of an organization: their names for people, by the names that programs use."""
+
+    shown: Mapping[str, str]
+    default: str  # which members get when none is named; "" for none
+
+
+class Subject:
+    """The base of the handlers."""
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+
+    async def directory(self, visit: Visit) -> Any:
+        """Return the directory of an address, as the API shows it.
+
+        Raises:
+            errors.NotFound: the organization has none such.
+
+        """
+        answer = await visit.api.get(ONE, *self.names(visit))
+        return answer["directory"]
+
+    def names(self, visit: Visit) -> tuple[str, str]:
+        """Return the ids of the organization and of the directory of an address."""
+        return visit.organization.id, visit.request.params["id"]
+
+    def path(self, visit: Visit, *segments: str, **query: str) -> str:
+        """Return the address of a page of the directory."""
+        return visit.path(SCIM, visit.request.params["id"], *segments, **query)
+
+    def render(
+        self, visit: Visit, template: str, directory: Mapping[str, Any], tab: str, **values: Any
+    ) -> Response:
+        """Return a page of a directory, one of its tabs or what belongs to one."""
+        tabs = [
+            (
+                self.path(visit, *((segment,) if segment else ())),
+                visit.words.plain(key),
+                segment == tab,
+            )
+            for segment, key in _TABS
+        ]
+        return self.door.render(
+            visit,
+            SCIM,
+            f"directories/{template}",
+            directory=directory,
+            guide=guide_of(directory),
+            state=states.state(directory, values.get("poll", {}).get("error", "")),
+            tabs=tabs,
+            here=self.path(visit),
+            manages=visit.manages(SCIM),
+            is_polled=directory["directory_type"] == POLLED,
+            **values,
+        )
+
+    async def changed(
+        self,
+        visit: Visit,
+        path: str,
+        change: str,
+        call: Awaitable[Any],
+        *,
+        fields: Mapping[str, str] | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Make a call, and return the redirect to the page that tells of it, or of its refusal.
+
+        ``fields`` are ids of the form's fields by the paths that the API names.
+        """
+        try:
+            await call
+        except (errors.InvalidArgument, errors.PreconditionFailed) as problem:
+            return self.refused(visit, path, problem, fields, given)
+        return self.door.done(path, change)
+
+    def refused(
+        self,
+        visit: Visit,
+        path: str,
+        problem: errors.Error,
+        fields: Mapping[str, str] | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Return the redirect to the page of a form, with what the API says of it.
+
+        It is said beside the first field that the API names, and at the top where the form has
+        none such.
+        """
+        place, said = "", problem.message
+        for violation in problem.violations:
+            found = (fields or {}).get(violation.field)
+            if found is not None:
+                place, said = found, violation.description
+                break
+            if violation.field in _OF_OBJECT:
+                said = violation.description
+        problems = Problems({place: "directory.refused"}, {**(given or {}), "": said})
+        return self.door.failed(visit.request, problems, path)
+
+    async def roles(self, visit: Visit) -> Roles:
+        """Return the roles of the organization.
+
+        By its room and not by the API, for whom directories are may not read all else of the
+        organization.
+        """
+        found = await roles.list_all(visit.call, visit.organization.id, roles.Include.NONE)
+        return Roles(
+            {one.role.name: one.role.display_name for one in found},
+            next((one.role.name for one in found if one.role.default_member), ""),
+        )
+
+
+def guide_of(directory: Mapping[str, Any]) -> Guide:
+    """Return the guide for the provider of a directory; one that has none is any."""
+    provider = directory.get("directory_provider", "")
+    kind = directory["directory_type"]
+    all_ = guides.guides()
+    found = (one for one in all_ if one.provider == provider and one.type == kind)
+    return next(found, all_[-1])
+
+
+def roles_of(directory: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the names of the roles that each group of a directory gives, by the group's id."""
+    found: dict[str, list[str]] = {}
+    for one in directory.get("role_assignments", {}).get("assignments", ()):
+        found.setdefault(one["group_id"], []).append(one["role_name"])
+    return found
