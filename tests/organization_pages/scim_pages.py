@@ -84,7 +84,7 @@ async def organization(rest: Api, make: Make) -> str:
 
 
 async def by_link(http: httpx.AsyncClient, make: Make, organization_id: str) -> Visitor:
-    """The admin who opened a link."""
+    """The admin with an opened link."""
     cookie = await make.portal_session(http, organization_id)
     return Visitor(http, cookie, PORTAL, organization_id)
 

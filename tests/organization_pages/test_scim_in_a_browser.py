@@ -12,7 +12,6 @@ from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
 from google_workspaces import GoogleWorkspace, key_file
 from scim2_client.engines.httpx2 import SyncSCIMClient
-from scim2_models import Group
 
 _WAIT = 15  # seconds, for a worker that looks every few
 
@@ -89,9 +88,7 @@ def push(trust, endpoint, token):
     with httpx2.Client(base_url=endpoint, headers=headers, verify=trust) as http:
         client = SyncSCIMClient(http)
         client.discover()
-        user_model, group_model = client.get_resource_model("User"), Group
-        for model in client.resource_models:
-            group_model = model if model.__name__ == "Group" else group_model
+        user_model, group_model = map(client.get_resource_model, ("User", "Group"))
         user = user_model(
             user_name="kim@acme.com",
             name={"givenName": "Kim", "familyName": "Lee"},
@@ -105,7 +102,7 @@ def push(trust, endpoint, token):
 
 
 async def test_an_admin_sets_up_a_directory_alone(running, management):
-    """What the set-up page says, step by step, until a person is there with a role."""
+    """Step by step, as the page says, until a person is there with a role."""
     async with portal(running, management, "acme.com") as (page, base):
         await is_accessible(page)
         await page.get_by_role("button", name="Okta").click()
@@ -143,7 +140,7 @@ async def test_an_admin_sets_up_a_directory_alone(running, management):
         (kim,) = (one for one in users if one["email"] == "kim@acme.com")
         assert [role["name"] for role in kim["memberships"][0]["roles"]] == ["admin"]
 
-        # What was sent
+        # The log of requests
         await until_seen(page, "POST /Groups", f"{here}/requests")
         await is_accessible(page)
         await page.get_by_role("link", name="Details").first.click()
@@ -184,8 +181,8 @@ async def test_it_works_by_keyboard_and_without_javascript(running, management):
         await page.get_by_text("The name is saved.").wait_for()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-async def test_google_workspace_is_read_and_synced_by_hand(running, management, google, width):
+async def test_google_workspace_is_read_and_synced_by_hand(running, management, google):
+    width = 390
     viewport = {"width": width, "height": 900}
     async with portal(running, management, "example.com", viewport=viewport) as (page, _):
         await page.get_by_role("button", name="Google Workspace").click()

@@ -173,7 +173,7 @@ async def get(db: Session, directory: Directory, request_id: str) -> DirectoryRe
     """Return one request of a directory.
 
     Raises:
-        errors.NotFound: there is none such, or it is older than what is kept.
+        errors.NotFound: there is none such, or not any more.
 
     """
     row = await db.fetch_one(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FEWEST, _MOST = 5, 20  # groups on a page
 _CHOICES = 600  # options of all lists of one page
 KEPT = "*"  # the choice of a group that gives several roles: which name no role has
-_ROLE, _WAS = "role-", "was-"  # before the id of a group: what is chosen, and what was shown
+_ROLE, _WAS = "role-", "was-"  # before the id of a group: the choice, and the one before
 
 
 def pages(door: Door) -> list[Page]:
@@ -91,7 +91,7 @@ class _Groups(Subject):
 def _row(
     group: Mapping[str, Any], held: Sequence[str], roles: Roles
 ) -> tuple[Mapping[str, Any], str, list[str]]:
-    """Return a group with what is chosen for it, and the names of its roles for people."""
+    """Return a group with the choice that is shown for it, and its roles' names for people."""
     chosen = KEPT if len(held) > 1 else next(iter(held), "")
     return group, chosen, [roles.shown.get(name, name) for name in held]
 

@@ -84,7 +84,7 @@ def _row(person: Any, roles: Roles, given: Mapping[str, list[str]]) -> dict[str,
 
 
 def _group(people: Any, id_: str) -> dict[str, str] | None:
-    """Return the group that people are shown of; its name is known by those who are in it."""
+    """Return the group that people are shown of; its name is known by its members."""
     if not id_:
         return None
     found = (group for one in people for group in one.get("groups", ()) if group["id"] == id_)

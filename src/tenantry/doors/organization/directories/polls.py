@@ -1,4 +1,4 @@
-"""What a directory that is read needs: its service account, which groups, and a sync by hand."""
+"""Directories that are read: their service account, their groups, and a sync by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log of what a provider sent, why some of it was refused, and what was skipped."""
+"""The log of requests of a provider: why some were refused, and parts that were skipped."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class _Requests(Subject):
         )
 
     async def show_one(self, visit: Visit) -> Response:
-        """Show one request whole: what came, what was answered, and what helps."""
+        """Show one request whole, with its answer, and with a hint against a refusal."""
         directory = await self.directory(visit)
         id_ = visit.request.params["request"]
         found = (await visit.api.get(f"{ONE}/requests/{{}}", *self.names(visit), id_))["request"]

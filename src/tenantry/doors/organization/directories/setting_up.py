@@ -34,7 +34,7 @@ class _SettingUp(Subject):
     """Handlers of the pages."""
 
     async def show(self, visit: Visit) -> Response:
-        """Show the steps, and on top whatever needs a look."""
+        """Show the steps, and on top all that needs a look."""
         directory = await self.directory(visit)
         names = self.names(visit)
         is_polled = directory["directory_type"] == POLLED

@@ -1,4 +1,4 @@
-"""What all pages of directories share: the calls for one, its tabs, refusals of forms."""
+"""The base of all pages of directories: the calls for one, its tabs, refusals of forms."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Subject:
     def render(
         self, visit: Visit, template: str, directory: Mapping[str, Any], tab: str, **values: Any
     ) -> Response:
-        """Return a page of a directory, one of its tabs or what belongs to one."""
+        """Return a page of a directory, one of its tabs or a page below one."""
         tabs = [
             (
                 self.path(visit, *((segment,) if segment else ())),
