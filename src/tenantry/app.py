@@ -128,7 +128,7 @@ from tenantry.identity.proofs.passwords.service import Passwords
 from tenantry.identity.proofs.totp.rpc import SecondFactorService, TOTPService
 from tenantry.identity.sessions.cookies import SessionCookie
 from tenantry.identity.sessions.freshness import Freshness
-from tenantry.identity.sessions.rpc import SessionService
+from tenantry.identity.sessions.rpc import CurrentSessionService, SessionService
 from tenantry.identity.sign_in.browsers import BrowserCookies
 from tenantry.identity.sign_in.means import Means
 from tenantry.identity.sign_in.rpc import AuthService
@@ -154,7 +154,7 @@ from tenantry.tenants.environment.rpc import EnvironmentService, SettingService
 from tenantry.tenants.memberships import leaving
 from tenantry.tenants.memberships.rpc import MembershipService
 from tenantry.tenants.organizations.rpc import OrganizationService
-from tenantry.tenants.portal_links.rpc import PortalLinkService
+from tenantry.tenants.portal_links.rpc import PortalEventService, PortalLinkService
 from tenantry.tenants.roles.rpc import RolesService
 from tenantry.tenants.user_attributes.rpc import UserAttributeService
 from tenantry.tenants.users.rpc import UserService
@@ -313,14 +313,17 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
     """Return the files of the contract, each with the objects whose methods are its rpcs."""
     s, effective = parts.settings, parts.effective
     production = redirect_uris.is_production(s.public_url, development=s.development)
+    organization_service = OrganizationService(
+        effective,
+        region_code=s.region,
+        dismiss_members=leaving.dismiss_members,
+    )
+    connection_service = ConnectionService(s, fetching=parts.fetching, outgoing=parts.outgoing)
+    branding_service = BrandingService(effective)
     return [
         (
             organizations_pb,
-            OrganizationService(
-                effective,
-                region_code=s.region,
-                dismiss_members=leaving.dismiss_members,
-            ),
+            organization_service,
             PortalLinkService(public_url=s.public_url),
         ),
         (
@@ -347,7 +350,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         ),
         (api_token_records_pb, ApiTokenRecordService()),
         (signing_keys_pb, SigningKeyService()),
-        (events_pb, EventsService()),
+        (events_pb, EventsService(), PortalEventService()),
         (event_records_pb, EventRecordService()),
         (mail_pb, MailService()),
         (webhooks_pb, WebhookService(allow=s.outgoing_allow)),
@@ -369,7 +372,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         ),
         (
             connections_pb,
-            ConnectionService(s, fetching=parts.fetching, outgoing=parts.outgoing),
+            connection_service,
         ),
         (
             single_sign_on_pb,
@@ -378,8 +381,9 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (
             environments_pb,
             EnvironmentService(effective, production=production),
-            BrandingService(effective),
+            branding_service,
             SamlCertificateService(),
+            CurrentSessionService(organization_service, connection_service, branding_service),
         ),
         (settings_pb, SettingService(effective)),
         (saml_key_pairs_pb, SamlKeyPairService()),

@@ -54,6 +54,7 @@ OURS = {
     "portal_link.created": "PortalLink",
     "portal_link.deleted": "PortalLink",
     "portal_link.opened": "PortalLink",
+    "portal_session.event_sent": "PortalSession",
     "client.created": "Client",
     "client.updated": "Client",
     "client.deleted": "Client",

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from protobuf import Oneof
+
+from tenantry import errors
+from tenantry.answer import message_of
+from tenantry.caller import Kind
+from tenantry.gen.scalekit.v1.connections import connections_pb
+from tenantry.gen.scalekit.v1.environments import environments_pb
+from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.sessions import sessions_pb as pb
 from tenantry.identity.sessions import listing, service
+from tenantry.tenants.portal_links import service as portal_links
+from tenantry.tenants.users import reading as users
 from tenantry.times import microseconds, now, timestamp
 
 if TYPE_CHECKING:
+    from tenantry.answer import Answer
     from tenantry.call import Call
+    from tenantry.caller import Caller
     from tenantry.identity.sessions.model import Session
+
+    _Organization = Oneof[Literal["id"], str]
 
 
 class SessionService:
@@ -49,6 +63,100 @@ class SessionService:
         return pb.RevokeAllUserSessionsResponse(
             revoked_sessions=[_revoked(session) for session in ended], total_revoked=len(ended)
         )
+
+
+class Organizations(Protocol):
+    """Answers calls about organizations."""
+
+    async def get_organization(
+        self, request: organizations_pb.GetOrganizationRequest, call: Call
+    ) -> Answer:
+        """Return one."""
+
+
+class Connections(Protocol):
+    """Answers calls about connections."""
+
+    async def list_connections(
+        self, request: connections_pb.ListConnectionsRequest, call: Call
+    ) -> connections_pb.ListConnectionsResponse:
+        """Return those of an organization."""
+
+
+class Branding(Protocol):
+    """Answers calls about the look of pages."""
+
+    async def get_portal_customization(
+        self, request: environments_pb.GetPortalCustomizationRequest, call: Call
+    ) -> environments_pb.GetPortalCustomizationResponse:
+        """Return that of the portal."""
+
+
+class CurrentSessionService:
+    """One async method per rpc; what other services answer, they answer to the same caller."""
+
+    def __init__(
+        self, organizations: Organizations, connections: Connections, branding: Branding
+    ) -> None:
+        self._organizations = organizations
+        self._connections = connections
+        self._branding = branding
+
+    async def get_current_session(
+        self, request: environments_pb.GetCurrentSessionRequest, call: Call
+    ) -> environments_pb.GetCurrentSessionResponse:
+        if request.id not in {"", "-", call.db.environment_id}:
+            raise errors.NotFound("environment")
+        caller = call.caller
+        if caller.kind is Kind.PORTAL_SESSION:
+            return _current(caller, (await portal_links.current_session(call)).expire_time)
+        if caller.session_id is None:
+            return environments_pb.GetCurrentSessionResponse(subject=caller.id)
+        session = await service.get(call, caller.session_id)
+        message = _current(caller, session.absolute_expire_time)
+        user = await users.find(call.db, id_=caller.id, external_id=None)
+        if user is not None:
+            message.email = user.email
+        return message
+
+    async def portal_bootstrap(
+        self, _request: environments_pb.PortalBootstrapRequest, call: Call
+    ) -> environments_pb.PortalBootstrapResponse:
+        session = await portal_links.current_session(call)
+        own: _Organization = Oneof("id", session.organization_id)
+        found = await self._organizations.get_organization(
+            organizations_pb.GetOrganizationRequest(identities=own), call
+        )
+        look = await self._branding.get_portal_customization(
+            environments_pb.GetPortalCustomizationRequest(), call
+        )
+        answer = environments_pb.PortalBootstrapResponse(
+            session=_current(call.caller, session.expire_time),
+            organization=message_of(found).organization,  # type: ignore[attr-defined]
+            portal_customizations=environments_pb.PortalCustomizationBootstrap(
+                customization_settings=look.customization_settings,
+                settings=look.settings,
+                organization_customizations=look.organization_customizations,
+            ),
+        )
+        if "sso" in session.features:
+            listed = await self._connections.list_connections(
+                connections_pb.ListConnectionsRequest(
+                    organization_id=session.organization_id, include="all"
+                ),
+                call,
+            )
+            answer.connections.extend(listed.connections)
+        return answer
+
+
+def _current(caller: Caller, expire_time: int) -> environments_pb.GetCurrentSessionResponse:
+    return environments_pb.GetCurrentSessionResponse(
+        session_expiry=timestamp(expire_time),
+        access_token_expiry=timestamp(expire_time),
+        organization_id=caller.organization_id,
+        subject=caller.id,
+    )
 
 
 def _filter(given: pb.UserSessionFilter | None) -> listing.Filter:

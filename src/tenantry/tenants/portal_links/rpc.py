@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
-from tenantry import errors
+from tenantry import errors, structs
+from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
 from tenantry.tenants.portal_links import service
 from tenantry.times import timestamp
@@ -55,6 +56,17 @@ class PortalLinkService:
             location=f"{self._public_url}/magicLink/{token}",
             expire_time=timestamp(link.expire_time),
         )
+
+
+class PortalEventService:
+    """One async method per rpc."""
+
+    async def send_custom_event(
+        self, request: events_pb.SendCustomEventRequest, call: Call
+    ) -> events_pb.SendCustomEventResponse:
+        content = {} if request.event is None else structs.plain(request.event, "event")
+        event_id = await service.tell(call, request.event_type, content)
+        return events_pb.SendCustomEventResponse(event_id=event_id)
 
 
 def _is_shareable(call: Call) -> bool:

@@ -6,14 +6,14 @@ import base64
 import contextlib
 import hmac
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from tenantry import errors, ids, vault
 from tenantry.caller import Caller, Kind
 from tenantry.db.rows import bound
-from tenantry.db.schema import from_json, to_json
+from tenantry.db.schema import events, from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations import service as organizations
 from tenantry.tenants.organizations.service import Identity
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tenantry.call import Call
-    from tenantry.db.engine import Session
+    from tenantry.db.engine import Row, Session
 
 LINK_SECONDS = 60
 SHAREABLE_SECONDS = 7 * 24 * 3600
@@ -39,12 +39,25 @@ FEATURES = ("sso", "dir_sync", "domain_verification")
 
 # Permissions of the customer's IT admin: to see their own organization, and to set up the link's
 # features.
-_READ = frozenset({"organizations_read"})
+_READ = frozenset(
+    {"organizations_read", "environment_settings:read", "branding:read", "webhooks:write"}
+)
 _OF_FEATURE = {
     "domain_verification": frozenset({"organizations_write"}),
     "sso": frozenset({"connections_read", "connections_write", "sso:read", "sso:write"}),
     "dir_sync": frozenset({"directories_read", "directories_write", "scim:read", "scim:write"}),
 }
+# Types of what a page of the portal tells the one around it.
+TOLD = frozenset(
+    {
+        *("ORGANIZATION_SSO_ENABLED", "ORGANIZATION_SSO_DISABLED"),
+        *("ORGANIZATION_DIRECTORY_ENABLED", "ORGANIZATION_DIRECTORY_DISABLED"),
+        *("PORTAL_LOAD_SUCCESS", "PORTAL_LOAD_FAILURE"),
+        *("PORTAL_SESSION_WARNING", "PORTAL_SESSION_EXPIRY"),
+    }
+)
+_MOST_TOLD = 4096  # bytes of JSON
+_EVENT_SENT = "portal_session.event_sent"
 _MAC = 18  # bytes
 _SHAREABLE = "_p"  # at the end of a token
 _l, _s = portal_links.c, portal_sessions.c
@@ -97,6 +110,23 @@ _FIND_SESSION = Statement(
     select(portal_sessions).where(
         _s.digest == bindparam("p_digest"), _s.expire_time > bindparam("p_now")
     )
+)
+_SESSION = Statement(
+    select(portal_sessions).where(
+        _s.id == bindparam("p_id"),
+        _s.organization_id == bindparam("p_organization_id"),
+        _s.expire_time > bindparam("p_now"),
+    )
+)
+_SENT = Statement(
+    select(events.c.id)
+    .where(
+        events.c.organization_id == bindparam("p_organization_id"),
+        events.c.type == _EVENT_SENT,
+        events.c.request_id == bindparam("p_request_id"),
+    )
+    .order_by(events.c.id.desc())
+    .limit(1)
 )
 
 
@@ -248,8 +278,57 @@ async def open_link(call: Call, given: str) -> tuple[PortalSession, str] | None:
 async def find_session(db: Session, secret: str) -> PortalSession | None:
     """Return the live session that has this secret."""
     row = await db.fetch_one(_FIND_SESSION, p_digest=vault.digest(secret), p_now=now())
+    return _session(row) if row else None
+
+
+async def current_session(call: Call) -> PortalSession:
+    """Return the session that calls.
+
+    Raises:
+        errors.NotFound: another caller does, or the session is over by now.
+
+    """
+    row = None
+    if call.caller.kind is Kind.PORTAL_SESSION:
+        row = await call.db.fetch_one(
+            _SESSION,
+            p_id=call.caller.id,
+            p_organization_id=call.caller.organization_id,
+            p_now=now(),
+        )
     if row is None:
-        return None
+        raise errors.NotFound("session")
+    return _session(row)
+
+
+async def tell(call: Call, event_type: str, content: dict[str, Any]) -> str:
+    """Record what a page of the portal tells; return the id of the event.
+
+    Raises:
+        errors.InvalidArgument: there is no such type, or the content is too long.
+        errors.NotFound: no session of the portal calls.
+
+    """
+    if event_type not in TOLD:
+        raise errors.InvalidArgument.field(
+            "event_type", "in", f"must be one of {', '.join(sorted(TOLD))}"
+        )
+    if len(to_json(content).encode()) > _MOST_TOLD:
+        raise errors.InvalidArgument.field("event", "size", f"must be {_MOST_TOLD} bytes at most")
+    session = await current_session(call)
+    told = {"id": session.id, "event_type": event_type, "event": content}
+    event = call.event(_EVENT_SENT, organization_id=session.organization_id, after=told)
+    async with call.db.transaction() as db:
+        await db.record(event)
+        row = await db.fetch_one(
+            _SENT, p_organization_id=session.organization_id, p_request_id=call.request_id
+        )
+    assert row is not None
+    found: str = row["id"]
+    return found
+
+
+def _session(row: Row) -> PortalSession:
     return PortalSession(
         row["id"], row["organization_id"], tuple(from_json(row["features"])), row["expire_time"]
     )

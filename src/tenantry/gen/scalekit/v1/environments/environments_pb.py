@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TYPE_CHECKING, TypeAlias
+from typing import Literal, NoReturn, TYPE_CHECKING, TypeAlias
 
 from protobuf import Enum, Message
 from protobuf._codegen import file_desc
@@ -19,7 +19,9 @@ from ....buf.validate import validate_pb
 from ....google.api import annotations_pb, field_behavior_pb
 from ....tenantry.v1 import options_pb
 from ..commons import commons_pb
+from ..connections import connections_pb
 from ..options import options_pb as options_pb_
+from ..organizations import organizations_pb
 
 if TYPE_CHECKING:
     from protobuf import DescFile
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from protobuf.wkt.google.protobuf.wrappers_pb import BoolValue, Int32Value, StringValue, UInt32Value
 
     from ..commons.commons_pb import EnvironmentType, OrganizationCustomizations, RegionCode
+    from ..connections.connections_pb import ListConnection
+    from ..organizations.organizations_pb import Organization
 
 
 _GenerateSamlCertificateRequestFields: TypeAlias = Literal["id"]
@@ -1919,6 +1923,234 @@ class UpdateContextRequest(Message[_UpdateContextRequestFields]):
         environment_id: str
         context: Struct | None
 
+_GetCurrentSessionRequestFields: TypeAlias = Literal["id"]
+
+class GetCurrentSessionRequest(Message[_GetCurrentSessionRequestFields]):
+    """
+    Asks for the session of the caller.
+
+    ```proto
+    message scalekit.v1.environments.GetCurrentSessionRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the environment; empty or `-` for the one that there is.
+
+            ```proto
+            string id = 2;
+            ```
+    """
+
+    __slots__ = ("id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+        ) -> None:
+            pass
+
+        id: str
+
+_GetCurrentSessionResponseFields: TypeAlias = Literal["session_expiry", "access_token_expiry", "organization_id", "subject", "email", "connected_account_id"]
+
+class GetCurrentSessionResponse(Message[_GetCurrentSessionResponseFields]):
+    """
+    Carries a session.
+
+    ```proto
+    message scalekit.v1.environments.GetCurrentSessionResponse
+    ```
+
+    Attributes:
+        session_expiry:
+            When the session ends at the latest.
+
+            ```proto
+            optional google.protobuf.Timestamp session_expiry = 1;
+            ```
+        access_token_expiry:
+            The same: there is no token beside the session.
+
+            ```proto
+            optional google.protobuf.Timestamp access_token_expiry = 2;
+            ```
+        organization_id:
+            Id of the organization that the session is of.
+
+            ```proto
+            optional string organization_id = 3;
+            ```
+        subject:
+            Whose session it is: the id of the portal's session, or of the person.
+
+            ```proto
+            string subject = 4;
+            ```
+        email:
+            E-mail address of the person.
+
+            ```proto
+            optional string email = 5;
+            ```
+        connected_account_id:
+            Not used.
+
+            ```proto
+            optional string connected_account_id = 6;
+            ```
+    """
+
+    __slots__ = ("session_expiry", "access_token_expiry", "organization_id", "subject", "email", "connected_account_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            session_expiry: Timestamp | None = None,
+            access_token_expiry: Timestamp | None = None,
+            organization_id: str | None = None,
+            subject: str = "",
+            email: str | None = None,
+            connected_account_id: str | None = None,
+        ) -> None:
+            pass
+
+        session_expiry: Timestamp | None
+        access_token_expiry: Timestamp | None
+        organization_id: str
+        subject: str
+        email: str
+        connected_account_id: str
+
+_PortalBootstrapRequestFields: TypeAlias = NoReturn
+
+class PortalBootstrapRequest(Message[_PortalBootstrapRequestFields]):
+    """
+    Asks for what the admin portal begins with.
+
+    ```proto
+    message scalekit.v1.environments.PortalBootstrapRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_PortalCustomizationBootstrapFields: TypeAlias = Literal["customization_settings", "settings", "organization_customizations"]
+
+class PortalCustomizationBootstrap(Message[_PortalCustomizationBootstrapFields]):
+    """
+    The look of the portal's pages.
+
+    ```proto
+    message scalekit.v1.environments.PortalCustomizationBootstrap
+    ```
+
+    Attributes:
+        customization_settings:
+            The look as it is in effect.
+
+            ```proto
+            optional google.protobuf.Struct customization_settings = 1;
+            ```
+        settings:
+            What the admin portal may show.
+
+            ```proto
+            optional scalekit.v1.environments.PortalSettings settings = 2;
+            ```
+        organization_customizations:
+            Name and logo of the organization.
+
+            ```proto
+            optional scalekit.v1.commons.OrganizationCustomizations organization_customizations = 3;
+            ```
+    """
+
+    __slots__ = ("customization_settings", "settings", "organization_customizations")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            customization_settings: Struct | None = None,
+            settings: PortalSettings | None = None,
+            organization_customizations: OrganizationCustomizations | None = None,
+        ) -> None:
+            pass
+
+        customization_settings: Struct | None
+        settings: PortalSettings | None
+        organization_customizations: OrganizationCustomizations | None
+
+_PortalBootstrapResponseFields: TypeAlias = Literal["session", "portal_customizations", "organization", "connections"]
+
+class PortalBootstrapResponse(Message[_PortalBootstrapResponseFields]):
+    """
+    Carries what the admin portal begins with.
+
+    ```proto
+    message scalekit.v1.environments.PortalBootstrapResponse
+    ```
+
+    Attributes:
+        session:
+            The session.
+
+            ```proto
+            optional scalekit.v1.environments.GetCurrentSessionResponse session = 1;
+            ```
+        portal_customizations:
+            The look of its pages.
+
+            ```proto
+            optional scalekit.v1.environments.PortalCustomizationBootstrap portal_customizations = 2;
+            ```
+        organization:
+            The organization.
+
+            ```proto
+            optional scalekit.v1.organizations.Organization organization = 3;
+            ```
+        connections:
+            Its connections, drafts as well.
+
+            ```proto
+            repeated scalekit.v1.connections.ListConnection connections = 4;
+            ```
+    """
+
+    __slots__ = ("session", "portal_customizations", "organization", "connections")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            session: GetCurrentSessionResponse | None = None,
+            portal_customizations: PortalCustomizationBootstrap | None = None,
+            organization: Organization | None = None,
+            connections: list[ListConnection] | None = None,
+        ) -> None:
+            pass
+
+        session: GetCurrentSessionResponse | None
+        portal_customizations: PortalCustomizationBootstrap | None
+        organization: Organization | None
+        connections: list[ListConnection]
+
 class CustomDomainStatus(Enum):
     """
     How far a domain of one's own has come; unused.
@@ -2140,7 +2372,7 @@ class CookieSameSiteSetting(Enum):
 
 
 _DESC = file_desc(
-    b'\n+scalekit/v1/environments/environments.proto\x12\x18scalekit.v1.environments\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a!scalekit/v1/commons/commons.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"@\n\x1eGenerateSamlCertificateRequest\x12\x1e\n\x02id\x18\x01 \x01(\tR\x02idB\x0e\xbaH\x0br\t\x10\x01\x18 :\x03env"k\n\x1fGenerateSamlCertificateResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12 \n\x0bcertificate\x18\x02 \x01(\tR\x0bcertificate\x12\x16\n\x06expiry\x18\x03 \x01(\x03R\x06expiry"\xa6\x04\n\x0bEnvironment\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12;\n\x0bcreate_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTime\x122\n\x0cdisplay_name\x18\x04 \x01(\tR\x0bdisplayNameB\x0f\xbaH\x04r\x02\x10\x01\xbaH\x05r\x03\x18\xc8\x01\x12\'\n\x06domain\x18\x05 \x01(\tR\x06domainB\x0f\xbaH\x04r\x02\x10\x01\xbaH\x05r\x03\x18\xfa\x01\x12@\n\x0bregion_code\x18\x06 \x01(\x0e2\x1f.scalekit.v1.commons.RegionCodeR\nregionCode\x128\n\x04type\x18\x07 \x01(\x0e2$.scalekit.v1.commons.EnvironmentTypeR\x04type\x12(\n\rcustom_domain\x18\x08 \x01(\tH\x00R\x0ccustomDomain\x88\x01\x01\x12^\n\x14custom_domain_status\x18\t \x01(\x0e2,.scalekit.v1.environments.CustomDomainStatusR\x12customDomainStatusB\x10\n\x0e_custom_domain"]\n\x11UpdateEnvironment\x127\n\x0cdisplay_name\x18\x04 \x01(\tH\x00R\x0bdisplayNameB\x0f\xbaH\x04r\x02\x10\x01\xbaH\x05r\x03\x18\xd0\x0f\x88\x01\x01B\x0f\n\r_display_name"\x9b\x01\n\x18UpdateEnvironmentRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12U\n\x0benvironment\x18\x02 \x01(\x0b2+.scalekit.v1.environments.UpdateEnvironmentR\x0benvironmentB\x06\xbaH\x03\xc8\x01\x01"d\n\x19UpdateEnvironmentResponse\x12G\n\x0benvironment\x18\x01 \x01(\x0b2%.scalekit.v1.environments.EnvironmentR\x0benvironment"A\n\x15GetEnvironmentRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env"a\n\x16GetEnvironmentResponse\x12G\n\x0benvironment\x18\x01 \x01(\x0b2%.scalekit.v1.environments.EnvironmentR\x0benvironment"U\n\x17ListEnvironmentsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken"\xac\x01\n\x18ListEnvironmentsResponse\x12&\n\x0fnext_page_token\x18\x01 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x02 \x01(\rR\ttotalSize\x12I\n\x0cenvironments\x18\x03 \x03(\x0b2%.scalekit.v1.environments.EnvironmentR\x0cenvironments"\xa4\x01\n UpdatePortalCustomizationRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12V\n\x16customization_settings\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x15customizationSettingsB\x06\xbaH\x03\xc8\x01\x01"\x99\x01\n!UpdatePortalCustomizationResponse\x12$\n\renvironmentId\x18\x01 \x01(\tR\renvironmentId\x12N\n\x16customization_settings\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x15customizationSettings"?\n\x1dGetPortalCustomizationRequest\x12\x1e\n\x02id\x18\x01 \x01(\tR\x02idB\x0e\xbaH\x04r\x02\x10\x00\xbaH\x04r\x02\x18 "\xd0\x01\n\x0ePortalSettings\x12\'\n\x0fcustom_branding\x18\x01 \x01(\x08R\x0ecustomBranding\x124\n\x17new_self_serve_sso_scim\x18\x02 \x01(\x08R\x13newSelfServeSsoScim\x12,\n\x12enable_conn_delete\x18\x03 \x01(\x08R\x10enableConnDelete\x121\n\x15mcp_consent_screen_v2\x18\x04 \x01(\x08R\x12mcpConsentScreenV2"\x82\x03\n\x1eGetPortalCustomizationResponse\x12$\n\renvironmentId\x18\x01 \x01(\tR\renvironmentId\x12S\n\x16customization_settings\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x15customizationSettingsB\x03\xe0A\x01\x12I\n\x08settings\x18\x03 \x01(\x0b2(.scalekit.v1.environments.PortalSettingsR\x08settingsB\x03\xe0A\x03\x12z\n\x1borganization_customizations\x18\x04 \x01(\x0b2/.scalekit.v1.commons.OrganizationCustomizationsH\x00R\x1aorganizationCustomizationsB\x03\xe0A\x03\x88\x01\x01B\x1e\n\x1c_organization_customizations"\x97\x01\n\x1bCreateAssetUploadUrlRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12N\n\x0easset_settings\x18\x02 \x01(\x0b2\'.scalekit.v1.environments.AssetSettingsR\rassetSettings"Z\n\x1cCreateAssetUploadUrlResponse\x12\x1d\n\nupload_url\x18\x01 \x01(\tR\tuploadUrl\x12\x1b\n\tfetch_url\x18\x02 \x01(\tR\x08fetchUrl"\xa3\x01\n\rAssetSettings\x12K\n\x08category\x18\x01 \x01(\x0e2\'.scalekit.v1.environments.AssetCategoryR\x08categoryB\x06\xbaH\x03\xc8\x01\x01\x12E\n\textension\x18\x02 \x01(\tR\textensionB\'\xbaH$r"R\x03jpgR\x04jpegR\x03pngR\x04woffR\x05woff2R\x03ttf"\x93\x01\n\x15UpdateFeaturesRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12P\n\x08features\x18\x02 \x03(\x0b2,.scalekit.v1.environments.EnvironmentFeatureR\x08featuresB\x06\xbaH\x03\xc8\x01\x01"D\n\x12GetFeaturesRequest\x12.\n\x02id\x18\x01 \x01(\tR\x02idB\x1e\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\xbaH\x03\xd8\x01\x01"_\n\x13GetFeaturesResponse\x12H\n\x08features\x18\x01 \x03(\x0b2,.scalekit.v1.environments.EnvironmentFeatureR\x08features"o\n\x14EnableFeatureRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12-\n\nfeature_id\x18\x02 \x01(\tR\tfeatureIdB\x0e\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 "p\n\x15DisableFeatureRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12-\n\nfeature_id\x18\x02 \x01(\tR\tfeatureIdB\x0e\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 "B\n\x12EnvironmentFeature\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07enabled\x18\x02 \x01(\x08R\x07enabled"p\n\'GetHostScopedPublicFeatureFlagsResponse\x12E\n\x05flags\x18\x01 \x03(\x0b2/.scalekit.v1.environments.PublicHostFeatureFlagR\x05flags"\x9f\x01\n\x15PublicHostFeatureFlag\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12,\n\x05value\x18\x02 \x01(\x0b2\x16.google.protobuf.ValueR\x05value\x12\x18\n\x07variant\x18\x03 \x01(\tR\x07variant\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n\x05error\x18\x05 \x01(\tR\x05error"P\n$GetEnvironmentSessionSettingsRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env"O\n#GetEnvironmentUserManagementRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env"}\n%GetEnvironmentSessionSettingsResponse\x12T\n\x10session_settings\x18\x01 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettings"y\n$GetEnvironmentUserManagementResponse\x12Q\n\x0fuser_management\x18\x01 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagement"\xb1\x01\n\'CreateEnvironmentSessionSettingsRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12\\\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettingsB\x06\xbaH\x03\xc8\x01\x01"\xad\x01\n&CreateEnvironmentUserManagementRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12Y\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagementB\x06\xbaH\x03\xc8\x01\x01"\xa7\x01\n(CreateEnvironmentSessionSettingsResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12T\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettings"\xa3\x01\n\'CreateEnvironmentUserManagementResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12Q\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagement"\xb1\x01\n\'UpdateEnvironmentSessionSettingsRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12\\\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettingsB\x06\xbaH\x03\xc8\x01\x01"\xad\x01\n&UpdateEnvironmentUserManagementRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12Y\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagementB\x06\xbaH\x03\xc8\x01\x01"\xa7\x01\n(UpdateEnvironmentSessionSettingsResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12T\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettings"\xa3\x01\n\'UpdateEnvironmentUserManagementResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12Q\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagement"\x93\t\n\x0fSessionSettings\x12]\n\x13access_token_expiry\x18\x01 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x11accessTokenExpiryB\x10\xbaH\x06\x1a\x04\x18\xc0\xd1\x02\xbaH\x04\x1a\x02(\x01\x12j\n\x1aclient_access_token_expiry\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x17clientAccessTokenExpiryB\x10\xbaH\x06\x1a\x04\x18\xc0\xd1\x02\xbaH\x04\x1a\x02(\x01\x12g\n\x18absolute_session_timeout\x18\x03 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x16absoluteSessionTimeoutB\x10\xbaH\x06\x1a\x04\x18\xa0\x8a \xbaH\x04\x1a\x02(\x01\x12X\n\x1asession_management_enabled\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x18sessionManagementEnabled\x12^\n\x14idle_session_timeout\x18\x05 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x12idleSessionTimeoutB\x0f\xbaH\x05\x1a\x03\x18\xe0N\xbaH\x04\x1a\x02(\x01\x12L\n\x14idle_session_enabled\x18\x06 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x12idleSessionEnabled\x12g\n\x17cookie_persistence_type\x18\x07 \x01(\x0e2/.scalekit.v1.environments.CookiePersistenceTypeR\x15cookiePersistenceType\x12h\n\x18cookie_same_site_setting\x18\x08 \x01(\x0e2/.scalekit.v1.environments.CookieSameSiteSettingR\x15cookieSameSiteSetting\x12N\n\x14cookie_custom_domain\x18\t \x01(\x0b2\x1c.google.protobuf.StringValueR\x12cookieCustomDomain\x12[\n\x18access_token_expiry_unit\x18\n \x01(\x0e2".scalekit.v1.environments.TimeUnitR\x15accessTokenExpiryUnit\x12e\n\x1dabsolute_session_timeout_unit\x18\x0b \x01(\x0e2".scalekit.v1.environments.TimeUnitR\x1aabsoluteSessionTimeoutUnit\x12]\n\x19idle_session_timeout_unit\x18\x0c \x01(\x0e2".scalekit.v1.environments.TimeUnitR\x16idleSessionTimeoutUnit"\xc3\x08\n\x0eUserManagement\x12a\n\x1fallow_duplicate_user_identities\x18\x01 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1callowDuplicateUserIdentities\x12X\n\x1aallow_multiple_memberships\x18\x02 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x18allowMultipleMemberships\x12V\n\x19allow_organization_signup\x18\x03 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x17allowOrganizationSignup\x12o\n\x15org_user_relationship\x18\x04 \x01(\x0e21.scalekit.v1.environments.OrgUserRelationshipTypeR\x13orgUserRelationshipB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12O\n\x16enable_max_users_limit\x18\x05 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x13enableMaxUsersLimit\x12U\n\x0fmax_users_limit\x18\x06 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\rmaxUsersLimitB\x10\xbaH\x06\x1a\x04\x18\x9f\x8d\x06\xbaH\x04\x1a\x02(\x01\x12[\n\x11invitation_expiry\x18\x07 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x10invitationExpiryB\x10\xbaH\x06*\x04\x18\xc0\xd1\x02\xbaH\x04*\x02(\x01\x12_\n\x1eblock_disposable_email_domains\x18\t \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1bblockDisposableEmailDomains\x12W\n\x1ablock_public_email_domains\x18\n \x01(\x0b2\x1a.google.protobuf.BoolValueR\x17blockPublicEmailDomains\x12X\n\x1bsync_user_profile_on_signin\x18\x0b \x01(\x0b2\x1a.google.protobuf.BoolValueR\x17syncUserProfileOnSignin\x12L\n\x14enable_bot_detection\x18\x0c \x01(\x0b2\x1a.google.protobuf.BoolValueR\x12enableBotDetection\x12D\n\x10enable_fail_open\x18\r \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0eenableFailOpen":\n\x11GetContextRequest\x12%\n\x0eenvironment_id\x18\x02 \x01(\tR\renvironmentId"G\n\x12GetContextResponse\x121\n\x07context\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x07context"p\n\x14UpdateContextRequest\x12%\n\x0eenvironment_id\x18\x02 \x01(\tR\renvironmentId\x121\n\x07context\x18\x03 \x01(\x0b2\x17.google.protobuf.StructR\x07context*W\n\x12CustomDomainStatus\x12\x0f\n\x0bUNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\n\n\x06ACTIVE\x10\x02\x12\n\n\x06FAILED\x10\x03\x12\x0b\n\x07INITIAL\x10\x04*n\n\rAssetCategory\x12\x1e\n\x1aASSET_CATEGORY_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPORTAL_CUSTOMIZATION_IMAGE\x10\x01\x12\x1d\n\x19PORTAL_CUSTOMIZATION_FONT\x10\x02*O\n\x08TimeUnit\x12!\n\x1dSESSION_TIME_UNIT_UNSPECIFIED\x10\x00\x12\x0b\n\x07MINUTES\x10\x01\x12\t\n\x05HOURS\x10\x02\x12\x08\n\x04DAYS\x10\x03*w\n\x17OrgUserRelationshipType\x12\'\n#OrgUserRelationshipType_UNSPECIFIED\x10\x00\x12\x17\n\x13SINGLE_ORGANIZATION\x10\x01\x12\x1a\n\x16MULTIPLE_ORGANIZATIONS\x10\x02*[\n\x15CookiePersistenceType\x12%\n!CookiePersistenceType_UNSPECIFIED\x10\x00\x12\x0e\n\nPERSISTENT\x10\x01\x12\x0b\n\x07SESSION\x10\x02*[\n\x15CookieSameSiteSetting\x12%\n!CookieSameSiteSetting_UNSPECIFIED\x10\x00\x12\x0c\n\x08LAX_MODE\x10\x01\x12\r\n\tNONE_MODE\x10\x022\xd1#\n\x12EnvironmentService\x12\xb7\x01\n\x0eGetEnvironment\x12/.scalekit.v1.environments.GetEnvironmentRequest\x1a0.scalekit.v1.environments.GetEnvironmentResponse"B\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/environments/{id}\x82\xb5\x18\x1d\n\x19environment_settings:read\x18@\x12\x9c\x01\n\x0fListEnvironment\x121.scalekit.v1.environments.ListEnvironmentsRequest\x1a2.scalekit.v1.environments.ListEnvironmentsResponse""\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/environments\x82\xb5\x18\x02\x18@\x12\xcc\x01\n\x11UpdateEnvironment\x122.scalekit.v1.environments.UpdateEnvironmentRequest\x1a3.scalekit.v1.environments.UpdateEnvironmentResponse"N\x82\xd3\xe4\x93\x02(2\x19/api/v1/environments/{id}:\x0benvironment\x82\xb5\x18\x16\n\x12environments:write\x18@\xc2\xf3\x18\x02h\x01\x12\xc1\x02\n\x19UpdatePortalCustomization\x12:.scalekit.v1.environments.UpdatePortalCustomizationRequest\x1a;.scalekit.v1.environments.UpdatePortalCustomizationResponse"\xaa\x01\x82\xd3\xe4\x93\x02\x8d\x01\x1a//api/v1/environments/{id}/portal_customizations:\x16customization_settingsZB\x1a(/api/v1/environments/{id}/customizations:\x16customization_settings\x82\xb5\x18\x12\n\x0ebranding:write\x18D\x12\x82\x02\n\x16GetPortalCustomization\x127.scalekit.v1.environments.GetPortalCustomizationRequest\x1a8.scalekit.v1.environments.GetPortalCustomizationResponse"u\x82\xd3\xe4\x93\x02O\x12\x1d/api/v1/portal_customizationsZ.\x12,/api/v1/environments/-/portal_customizations\x82\xb5\x18\x12\n\rbranding:read\x18\xe0\x01\xc2\xf3\x18\x06J\x04\n\x02id\x12\xd4\x01\n\x14CreateAssetUploadURL\x125.scalekit.v1.environments.CreateAssetUploadUrlRequest\x1a6.scalekit.v1.environments.CreateAssetUploadUrlResponse"M\x82\xd3\xe4\x93\x021"\x1f/api/v1/environments/{id}/asset:\x0easset_settings\x82\xb5\x18\x12\n\x0ebranding:write\x18@\x12\xc8\x01\n\x0eUpdateFeatures\x12/.scalekit.v1.environments.UpdateFeaturesRequest\x1a-.scalekit.v1.environments.GetFeaturesResponse"V\x82\xd3\xe4\x93\x02.\x1a"/api/v1/environments/{id}/features:\x08features\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18@\x12\xb9\x01\n\rEnableFeature\x12..scalekit.v1.environments.EnableFeatureRequest\x1a\x16.google.protobuf.Empty"`\x82\xd3\xe4\x93\x028"6/api/v1/environments/{id}/features/{feature_id}:enable\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18`\x12\xbc\x01\n\x0eDisableFeature\x12/.scalekit.v1.environments.DisableFeatureRequest\x1a\x16.google.protobuf.Empty"a\x82\xd3\xe4\x93\x029"7/api/v1/environments/{id}/features/{feature_id}:disable\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18`\x12\xa5\x01\n\x0bGetFeatures\x12,.scalekit.v1.environments.GetFeaturesRequest\x1a-.scalekit.v1.environments.GetFeaturesResponse"9\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/features\x82\xb5\x18\x1d\n\x19environment_settings:read\x18T\x12\xb9\x01\n\x1fGetHostScopedPublicFeatureFlags\x12\x16.google.protobuf.Empty\x1aA.scalekit.v1.environments.GetHostScopedPublicFeatureFlagsResponse";\x82\xd3\xe4\x93\x02)\x12\'/api/v1/environments:publicFeatureFlags\x82\xb5\x18\x02\x18\x01\xc2\xf3\x18\x02R\x00\x12\x97\x02\n CreateEnvironmentSessionSettings\x12A.scalekit.v1.environments.CreateEnvironmentSessionSettingsRequest\x1aB.scalekit.v1.environments.CreateEnvironmentSessionSettingsResponse"l\x82\xd3\xe4\x93\x02>"*/api/v1/environments/{id}/session-settings:\x10session_settings\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\xc2\xf3\x18\x02h\x01\x12\x9b\x02\n\x1fCreateEnvironmentUserManagement\x12@.scalekit.v1.environments.CreateEnvironmentUserManagementRequest\x1aA.scalekit.v1.environments.CreateEnvironmentUserManagementResponse"s\x82\xd3\xe4\x93\x02E"2/api/v1/environments/{id}/settings/user-management:\x0fuser_management\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\xc2\xf3\x18\x02h\x01\x12\xf5\x01\n\x1dGetEnvironmentSessionSettings\x12>.scalekit.v1.environments.GetEnvironmentSessionSettingsRequest\x1a?.scalekit.v1.environments.GetEnvironmentSessionSettingsResponse"S\x82\xd3\xe4\x93\x02,\x12*/api/v1/environments/{id}/session-settings\x82\xb5\x18\x1d\n\x19environment_settings:read\x18T\x12\xfa\x01\n\x1cGetEnvironmentUserManagement\x12=.scalekit.v1.environments.GetEnvironmentUserManagementRequest\x1a>.scalekit.v1.environments.GetEnvironmentUserManagementResponse"[\x82\xd3\xe4\x93\x024\x122/api/v1/environments/{id}/settings/user-management\x82\xb5\x18\x1d\n\x19environment_settings:read\x18T\x12\x97\x02\n UpdateEnvironmentSessionSettings\x12A.scalekit.v1.environments.UpdateEnvironmentSessionSettingsRequest\x1aB.scalekit.v1.environments.UpdateEnvironmentSessionSettingsResponse"l\x82\xd3\xe4\x93\x02>2*/api/v1/environments/{id}/session-settings:\x10session_settings\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\xc2\xf3\x18\x02h\x01\x12\x9b\x02\n\x1fUpdateEnvironmentUserManagement\x12@.scalekit.v1.environments.UpdateEnvironmentUserManagementRequest\x1aA.scalekit.v1.environments.UpdateEnvironmentUserManagementResponse"s\x82\xd3\xe4\x93\x02E22/api/v1/environments/{id}/settings/user-management:\x0fuser_management\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\xc2\xf3\x18\x02h\x01\x12\xc0\x01\n\nGetContext\x12+.scalekit.v1.environments.GetContextRequest\x1a,.scalekit.v1.environments.GetContextResponse"W\x82\xd3\xe4\x93\x020\x12./api/v1/environments/{environment_id}/contexts\x82\xb5\x18\x1d\n\x19environment_settings:read\x18@\x12\xba\x01\n\rUpdateContext\x12..scalekit.v1.environments.UpdateContextRequest\x1a\x16.google.protobuf.Empty"a\x82\xd3\xe4\x93\x029\x1a./api/v1/environments/{environment_id}/contexts:\x07context\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18@\x12\xe3\x01\n\x1aGenerateNewSamlCertificate\x128.scalekit.v1.environments.GenerateSamlCertificateRequest\x1a9.scalekit.v1.environments.GenerateSamlCertificateResponse"P\x82\xd3\xe4\x93\x029"4/api/v1/environments/{id}/saml-certificates:generate:\x01*\x82\xb5\x18\r\n\tsso:write\x18Db\x06proto3',
+    b'\n+scalekit/v1/environments/environments.proto\x12\x18scalekit.v1.environments\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a!scalekit/v1/commons/commons.proto\x1a)scalekit/v1/connections/connections.proto\x1a!scalekit/v1/options/options.proto\x1a-scalekit/v1/organizations/organizations.proto\x1a\x19tenantry/v1/options.proto"@\n\x1eGenerateSamlCertificateRequest\x12\x1e\n\x02id\x18\x01 \x01(\tR\x02idB\x0e\xbaH\x0br\t\x10\x01\x18 :\x03env"k\n\x1fGenerateSamlCertificateResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12 \n\x0bcertificate\x18\x02 \x01(\tR\x0bcertificate\x12\x16\n\x06expiry\x18\x03 \x01(\x03R\x06expiry"\xa6\x04\n\x0bEnvironment\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12;\n\x0bcreate_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\nupdateTime\x122\n\x0cdisplay_name\x18\x04 \x01(\tR\x0bdisplayNameB\x0f\xbaH\x04r\x02\x10\x01\xbaH\x05r\x03\x18\xc8\x01\x12\'\n\x06domain\x18\x05 \x01(\tR\x06domainB\x0f\xbaH\x04r\x02\x10\x01\xbaH\x05r\x03\x18\xfa\x01\x12@\n\x0bregion_code\x18\x06 \x01(\x0e2\x1f.scalekit.v1.commons.RegionCodeR\nregionCode\x128\n\x04type\x18\x07 \x01(\x0e2$.scalekit.v1.commons.EnvironmentTypeR\x04type\x12(\n\rcustom_domain\x18\x08 \x01(\tH\x00R\x0ccustomDomain\x88\x01\x01\x12^\n\x14custom_domain_status\x18\t \x01(\x0e2,.scalekit.v1.environments.CustomDomainStatusR\x12customDomainStatusB\x10\n\x0e_custom_domain"]\n\x11UpdateEnvironment\x127\n\x0cdisplay_name\x18\x04 \x01(\tH\x00R\x0bdisplayNameB\x0f\xbaH\x04r\x02\x10\x01\xbaH\x05r\x03\x18\xd0\x0f\x88\x01\x01B\x0f\n\r_display_name"\x9b\x01\n\x18UpdateEnvironmentRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12U\n\x0benvironment\x18\x02 \x01(\x0b2+.scalekit.v1.environments.UpdateEnvironmentR\x0benvironmentB\x06\xbaH\x03\xc8\x01\x01"d\n\x19UpdateEnvironmentResponse\x12G\n\x0benvironment\x18\x01 \x01(\x0b2%.scalekit.v1.environments.EnvironmentR\x0benvironment"A\n\x15GetEnvironmentRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env"a\n\x16GetEnvironmentResponse\x12G\n\x0benvironment\x18\x01 \x01(\x0b2%.scalekit.v1.environments.EnvironmentR\x0benvironment"U\n\x17ListEnvironmentsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken"\xac\x01\n\x18ListEnvironmentsResponse\x12&\n\x0fnext_page_token\x18\x01 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x02 \x01(\rR\ttotalSize\x12I\n\x0cenvironments\x18\x03 \x03(\x0b2%.scalekit.v1.environments.EnvironmentR\x0cenvironments"\xa4\x01\n UpdatePortalCustomizationRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12V\n\x16customization_settings\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x15customizationSettingsB\x06\xbaH\x03\xc8\x01\x01"\x99\x01\n!UpdatePortalCustomizationResponse\x12$\n\renvironmentId\x18\x01 \x01(\tR\renvironmentId\x12N\n\x16customization_settings\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x15customizationSettings"?\n\x1dGetPortalCustomizationRequest\x12\x1e\n\x02id\x18\x01 \x01(\tR\x02idB\x0e\xbaH\x04r\x02\x10\x00\xbaH\x04r\x02\x18 "\xd0\x01\n\x0ePortalSettings\x12\'\n\x0fcustom_branding\x18\x01 \x01(\x08R\x0ecustomBranding\x124\n\x17new_self_serve_sso_scim\x18\x02 \x01(\x08R\x13newSelfServeSsoScim\x12,\n\x12enable_conn_delete\x18\x03 \x01(\x08R\x10enableConnDelete\x121\n\x15mcp_consent_screen_v2\x18\x04 \x01(\x08R\x12mcpConsentScreenV2"\x82\x03\n\x1eGetPortalCustomizationResponse\x12$\n\renvironmentId\x18\x01 \x01(\tR\renvironmentId\x12S\n\x16customization_settings\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x15customizationSettingsB\x03\xe0A\x01\x12I\n\x08settings\x18\x03 \x01(\x0b2(.scalekit.v1.environments.PortalSettingsR\x08settingsB\x03\xe0A\x03\x12z\n\x1borganization_customizations\x18\x04 \x01(\x0b2/.scalekit.v1.commons.OrganizationCustomizationsH\x00R\x1aorganizationCustomizationsB\x03\xe0A\x03\x88\x01\x01B\x1e\n\x1c_organization_customizations"\x97\x01\n\x1bCreateAssetUploadUrlRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12N\n\x0easset_settings\x18\x02 \x01(\x0b2\'.scalekit.v1.environments.AssetSettingsR\rassetSettings"Z\n\x1cCreateAssetUploadUrlResponse\x12\x1d\n\nupload_url\x18\x01 \x01(\tR\tuploadUrl\x12\x1b\n\tfetch_url\x18\x02 \x01(\tR\x08fetchUrl"\xa3\x01\n\rAssetSettings\x12K\n\x08category\x18\x01 \x01(\x0e2\'.scalekit.v1.environments.AssetCategoryR\x08categoryB\x06\xbaH\x03\xc8\x01\x01\x12E\n\textension\x18\x02 \x01(\tR\textensionB\'\xbaH$r"R\x03jpgR\x04jpegR\x03pngR\x04woffR\x05woff2R\x03ttf"\x93\x01\n\x15UpdateFeaturesRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12P\n\x08features\x18\x02 \x03(\x0b2,.scalekit.v1.environments.EnvironmentFeatureR\x08featuresB\x06\xbaH\x03\xc8\x01\x01"D\n\x12GetFeaturesRequest\x12.\n\x02id\x18\x01 \x01(\tR\x02idB\x1e\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\xbaH\x03\xd8\x01\x01"_\n\x13GetFeaturesResponse\x12H\n\x08features\x18\x01 \x03(\x0b2,.scalekit.v1.environments.EnvironmentFeatureR\x08features"o\n\x14EnableFeatureRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12-\n\nfeature_id\x18\x02 \x01(\tR\tfeatureIdB\x0e\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 "p\n\x15DisableFeatureRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12-\n\nfeature_id\x18\x02 \x01(\tR\tfeatureIdB\x0e\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 "B\n\x12EnvironmentFeature\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07enabled\x18\x02 \x01(\x08R\x07enabled"p\n\'GetHostScopedPublicFeatureFlagsResponse\x12E\n\x05flags\x18\x01 \x03(\x0b2/.scalekit.v1.environments.PublicHostFeatureFlagR\x05flags"\x9f\x01\n\x15PublicHostFeatureFlag\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12,\n\x05value\x18\x02 \x01(\x0b2\x16.google.protobuf.ValueR\x05value\x12\x18\n\x07variant\x18\x03 \x01(\tR\x07variant\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n\x05error\x18\x05 \x01(\tR\x05error"P\n$GetEnvironmentSessionSettingsRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env"O\n#GetEnvironmentUserManagementRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env"}\n%GetEnvironmentSessionSettingsResponse\x12T\n\x10session_settings\x18\x01 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettings"y\n$GetEnvironmentUserManagementResponse\x12Q\n\x0fuser_management\x18\x01 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagement"\xb1\x01\n\'CreateEnvironmentSessionSettingsRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12\\\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettingsB\x06\xbaH\x03\xc8\x01\x01"\xad\x01\n&CreateEnvironmentUserManagementRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12Y\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagementB\x06\xbaH\x03\xc8\x01\x01"\xa7\x01\n(CreateEnvironmentSessionSettingsResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12T\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettings"\xa3\x01\n\'CreateEnvironmentUserManagementResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12Q\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagement"\xb1\x01\n\'UpdateEnvironmentSessionSettingsRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12\\\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettingsB\x06\xbaH\x03\xc8\x01\x01"\xad\x01\n&UpdateEnvironmentUserManagementRequest\x12(\n\x02id\x18\x01 \x01(\tR\x02idB\x18\xbaH\x04r\x02\x10\x01\xbaH\x04r\x02\x18 \xbaH\x07r\x05:\x03env\x12Y\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagementB\x06\xbaH\x03\xc8\x01\x01"\xa7\x01\n(UpdateEnvironmentSessionSettingsResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12T\n\x10session_settings\x18\x02 \x01(\x0b2).scalekit.v1.environments.SessionSettingsR\x0fsessionSettings"\xa3\x01\n\'UpdateEnvironmentUserManagementResponse\x12%\n\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12Q\n\x0fuser_management\x18\x02 \x01(\x0b2(.scalekit.v1.environments.UserManagementR\x0euserManagement"\x93\t\n\x0fSessionSettings\x12]\n\x13access_token_expiry\x18\x01 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x11accessTokenExpiryB\x10\xbaH\x06\x1a\x04\x18\xc0\xd1\x02\xbaH\x04\x1a\x02(\x01\x12j\n\x1aclient_access_token_expiry\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x17clientAccessTokenExpiryB\x10\xbaH\x06\x1a\x04\x18\xc0\xd1\x02\xbaH\x04\x1a\x02(\x01\x12g\n\x18absolute_session_timeout\x18\x03 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x16absoluteSessionTimeoutB\x10\xbaH\x06\x1a\x04\x18\xa0\x8a \xbaH\x04\x1a\x02(\x01\x12X\n\x1asession_management_enabled\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x18sessionManagementEnabled\x12^\n\x14idle_session_timeout\x18\x05 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x12idleSessionTimeoutB\x0f\xbaH\x05\x1a\x03\x18\xe0N\xbaH\x04\x1a\x02(\x01\x12L\n\x14idle_session_enabled\x18\x06 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x12idleSessionEnabled\x12g\n\x17cookie_persistence_type\x18\x07 \x01(\x0e2/.scalekit.v1.environments.CookiePersistenceTypeR\x15cookiePersistenceType\x12h\n\x18cookie_same_site_setting\x18\x08 \x01(\x0e2/.scalekit.v1.environments.CookieSameSiteSettingR\x15cookieSameSiteSetting\x12N\n\x14cookie_custom_domain\x18\t \x01(\x0b2\x1c.google.protobuf.StringValueR\x12cookieCustomDomain\x12[\n\x18access_token_expiry_unit\x18\n \x01(\x0e2".scalekit.v1.environments.TimeUnitR\x15accessTokenExpiryUnit\x12e\n\x1dabsolute_session_timeout_unit\x18\x0b \x01(\x0e2".scalekit.v1.environments.TimeUnitR\x1aabsoluteSessionTimeoutUnit\x12]\n\x19idle_session_timeout_unit\x18\x0c \x01(\x0e2".scalekit.v1.environments.TimeUnitR\x16idleSessionTimeoutUnit"\xc3\x08\n\x0eUserManagement\x12a\n\x1fallow_duplicate_user_identities\x18\x01 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1callowDuplicateUserIdentities\x12X\n\x1aallow_multiple_memberships\x18\x02 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x18allowMultipleMemberships\x12V\n\x19allow_organization_signup\x18\x03 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x17allowOrganizationSignup\x12o\n\x15org_user_relationship\x18\x04 \x01(\x0e21.scalekit.v1.environments.OrgUserRelationshipTypeR\x13orgUserRelationshipB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12O\n\x16enable_max_users_limit\x18\x05 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x13enableMaxUsersLimit\x12U\n\x0fmax_users_limit\x18\x06 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\rmaxUsersLimitB\x10\xbaH\x06\x1a\x04\x18\x9f\x8d\x06\xbaH\x04\x1a\x02(\x01\x12[\n\x11invitation_expiry\x18\x07 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x10invitationExpiryB\x10\xbaH\x06*\x04\x18\xc0\xd1\x02\xbaH\x04*\x02(\x01\x12_\n\x1eblock_disposable_email_domains\x18\t \x01(\x0b2\x1a.google.protobuf.BoolValueR\x1bblockDisposableEmailDomains\x12W\n\x1ablock_public_email_domains\x18\n \x01(\x0b2\x1a.google.protobuf.BoolValueR\x17blockPublicEmailDomains\x12X\n\x1bsync_user_profile_on_signin\x18\x0b \x01(\x0b2\x1a.google.protobuf.BoolValueR\x17syncUserProfileOnSignin\x12L\n\x14enable_bot_detection\x18\x0c \x01(\x0b2\x1a.google.protobuf.BoolValueR\x12enableBotDetection\x12D\n\x10enable_fail_open\x18\r \x01(\x0b2\x1a.google.protobuf.BoolValueR\x0eenableFailOpen":\n\x11GetContextRequest\x12%\n\x0eenvironment_id\x18\x02 \x01(\tR\renvironmentId"G\n\x12GetContextResponse\x121\n\x07context\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x07context"p\n\x14UpdateContextRequest\x12%\n\x0eenvironment_id\x18\x02 \x01(\tR\renvironmentId\x121\n\x07context\x18\x03 \x01(\x0b2\x17.google.protobuf.StructR\x07context"3\n\x18GetCurrentSessionRequest\x12\x17\n\x02id\x18\x02 \x01(\tR\x02idB\x07\xbaH\x04r\x02\x18 "\x93\x03\n\x19GetCurrentSessionResponse\x12F\n\x0esession_expiry\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampH\x00R\rsessionExpiry\x88\x01\x01\x12J\n\x13access_token_expiry\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x11accessTokenExpiry\x12,\n\x0forganization_id\x18\x03 \x01(\tH\x01R\x0eorganizationId\x88\x01\x01\x12\x18\n\x07subject\x18\x04 \x01(\tR\x07subject\x12\x19\n\x05email\x18\x05 \x01(\tH\x02R\x05email\x88\x01\x01\x125\n\x14connected_account_id\x18\x06 \x01(\tH\x03R\x12connectedAccountId\x88\x01\x01B\x11\n\x0f_session_expiryB\x12\n\x10_organization_idB\x08\n\x06_emailB\x17\n\x15_connected_account_id"\x18\n\x16PortalBootstrapRequest"\xda\x02\n\x1cPortalCustomizationBootstrap\x12S\n\x16customization_settings\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x15customizationSettingsB\x03\xe0A\x01\x12I\n\x08settings\x18\x02 \x01(\x0b2(.scalekit.v1.environments.PortalSettingsR\x08settingsB\x03\xe0A\x03\x12z\n\x1borganization_customizations\x18\x03 \x01(\x0b2/.scalekit.v1.commons.OrganizationCustomizationsH\x00R\x1aorganizationCustomizationsB\x03\xe0A\x03\x88\x01\x01B\x1e\n\x1c_organization_customizations"\xed\x02\n\x17PortalBootstrapResponse\x12M\n\x07session\x18\x01 \x01(\x0b23.scalekit.v1.environments.GetCurrentSessionResponseR\x07session\x12k\n\x15portal_customizations\x18\x02 \x01(\x0b26.scalekit.v1.environments.PortalCustomizationBootstrapR\x14portalCustomizations\x12K\n\x0corganization\x18\x03 \x01(\x0b2\'.scalekit.v1.organizations.OrganizationR\x0corganization\x12I\n\x0bconnections\x18\x04 \x03(\x0b2\'.scalekit.v1.connections.ListConnectionR\x0bconnections*W\n\x12CustomDomainStatus\x12\x0f\n\x0bUNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\n\n\x06ACTIVE\x10\x02\x12\n\n\x06FAILED\x10\x03\x12\x0b\n\x07INITIAL\x10\x04*n\n\rAssetCategory\x12\x1e\n\x1aASSET_CATEGORY_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPORTAL_CUSTOMIZATION_IMAGE\x10\x01\x12\x1d\n\x19PORTAL_CUSTOMIZATION_FONT\x10\x02*O\n\x08TimeUnit\x12!\n\x1dSESSION_TIME_UNIT_UNSPECIFIED\x10\x00\x12\x0b\n\x07MINUTES\x10\x01\x12\t\n\x05HOURS\x10\x02\x12\x08\n\x04DAYS\x10\x03*w\n\x17OrgUserRelationshipType\x12\'\n#OrgUserRelationshipType_UNSPECIFIED\x10\x00\x12\x17\n\x13SINGLE_ORGANIZATION\x10\x01\x12\x1a\n\x16MULTIPLE_ORGANIZATIONS\x10\x02*[\n\x15CookiePersistenceType\x12%\n!CookiePersistenceType_UNSPECIFIED\x10\x00\x12\x0e\n\nPERSISTENT\x10\x01\x12\x0b\n\x07SESSION\x10\x02*[\n\x15CookieSameSiteSetting\x12%\n!CookieSameSiteSetting_UNSPECIFIED\x10\x00\x12\x0c\n\x08LAX_MODE\x10\x01\x12\r\n\tNONE_MODE\x10\x022\xb3\'\n\x12EnvironmentService\x12\xb7\x01\n\x0eGetEnvironment\x12/.scalekit.v1.environments.GetEnvironmentRequest\x1a0.scalekit.v1.environments.GetEnvironmentResponse"B\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/environments/{id}\x82\xb5\x18\x1d\n\x19environment_settings:read\x18@\x12\x9c\x01\n\x0fListEnvironment\x121.scalekit.v1.environments.ListEnvironmentsRequest\x1a2.scalekit.v1.environments.ListEnvironmentsResponse""\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/environments\x82\xb5\x18\x02\x18@\x12\xcc\x01\n\x11UpdateEnvironment\x122.scalekit.v1.environments.UpdateEnvironmentRequest\x1a3.scalekit.v1.environments.UpdateEnvironmentResponse"N\x82\xd3\xe4\x93\x02(2\x19/api/v1/environments/{id}:\x0benvironment\x82\xb5\x18\x16\n\x12environments:write\x18@\xc2\xf3\x18\x02h\x01\x12\xc1\x02\n\x19UpdatePortalCustomization\x12:.scalekit.v1.environments.UpdatePortalCustomizationRequest\x1a;.scalekit.v1.environments.UpdatePortalCustomizationResponse"\xaa\x01\x82\xd3\xe4\x93\x02\x8d\x01\x1a//api/v1/environments/{id}/portal_customizations:\x16customization_settingsZB\x1a(/api/v1/environments/{id}/customizations:\x16customization_settings\x82\xb5\x18\x12\n\x0ebranding:write\x18D\x12\x82\x02\n\x16GetPortalCustomization\x127.scalekit.v1.environments.GetPortalCustomizationRequest\x1a8.scalekit.v1.environments.GetPortalCustomizationResponse"u\x82\xd3\xe4\x93\x02O\x12\x1d/api/v1/portal_customizationsZ.\x12,/api/v1/environments/-/portal_customizations\x82\xb5\x18\x12\n\rbranding:read\x18\xe0\x01\xc2\xf3\x18\x06J\x04\n\x02id\x12\xd4\x01\n\x14CreateAssetUploadURL\x125.scalekit.v1.environments.CreateAssetUploadUrlRequest\x1a6.scalekit.v1.environments.CreateAssetUploadUrlResponse"M\x82\xd3\xe4\x93\x021"\x1f/api/v1/environments/{id}/asset:\x0easset_settings\x82\xb5\x18\x12\n\x0ebranding:write\x18@\x12\xc8\x01\n\x0eUpdateFeatures\x12/.scalekit.v1.environments.UpdateFeaturesRequest\x1a-.scalekit.v1.environments.GetFeaturesResponse"V\x82\xd3\xe4\x93\x02.\x1a"/api/v1/environments/{id}/features:\x08features\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18@\x12\xb9\x01\n\rEnableFeature\x12..scalekit.v1.environments.EnableFeatureRequest\x1a\x16.google.protobuf.Empty"`\x82\xd3\xe4\x93\x028"6/api/v1/environments/{id}/features/{feature_id}:enable\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18`\x12\xbc\x01\n\x0eDisableFeature\x12/.scalekit.v1.environments.DisableFeatureRequest\x1a\x16.google.protobuf.Empty"a\x82\xd3\xe4\x93\x029"7/api/v1/environments/{id}/features/{feature_id}:disable\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18`\x12\xa5\x01\n\x0bGetFeatures\x12,.scalekit.v1.environments.GetFeaturesRequest\x1a-.scalekit.v1.environments.GetFeaturesResponse"9\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/features\x82\xb5\x18\x1d\n\x19environment_settings:read\x18T\x12\xb9\x01\n\x1fGetHostScopedPublicFeatureFlags\x12\x16.google.protobuf.Empty\x1aA.scalekit.v1.environments.GetHostScopedPublicFeatureFlagsResponse";\x82\xd3\xe4\x93\x02)\x12\'/api/v1/environments:publicFeatureFlags\x82\xb5\x18\x02\x18\x01\xc2\xf3\x18\x02R\x00\x12\x97\x02\n CreateEnvironmentSessionSettings\x12A.scalekit.v1.environments.CreateEnvironmentSessionSettingsRequest\x1aB.scalekit.v1.environments.CreateEnvironmentSessionSettingsResponse"l\x82\xd3\xe4\x93\x02>"*/api/v1/environments/{id}/session-settings:\x10session_settings\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\xc2\xf3\x18\x02h\x01\x12\x9b\x02\n\x1fCreateEnvironmentUserManagement\x12@.scalekit.v1.environments.CreateEnvironmentUserManagementRequest\x1aA.scalekit.v1.environments.CreateEnvironmentUserManagementResponse"s\x82\xd3\xe4\x93\x02E"2/api/v1/environments/{id}/settings/user-management:\x0fuser_management\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\xc2\xf3\x18\x02h\x01\x12\xf5\x01\n\x1dGetEnvironmentSessionSettings\x12>.scalekit.v1.environments.GetEnvironmentSessionSettingsRequest\x1a?.scalekit.v1.environments.GetEnvironmentSessionSettingsResponse"S\x82\xd3\xe4\x93\x02,\x12*/api/v1/environments/{id}/session-settings\x82\xb5\x18\x1d\n\x19environment_settings:read\x18T\x12\xfa\x01\n\x1cGetEnvironmentUserManagement\x12=.scalekit.v1.environments.GetEnvironmentUserManagementRequest\x1a>.scalekit.v1.environments.GetEnvironmentUserManagementResponse"[\x82\xd3\xe4\x93\x024\x122/api/v1/environments/{id}/settings/user-management\x82\xb5\x18\x1d\n\x19environment_settings:read\x18T\x12\x97\x02\n UpdateEnvironmentSessionSettings\x12A.scalekit.v1.environments.UpdateEnvironmentSessionSettingsRequest\x1aB.scalekit.v1.environments.UpdateEnvironmentSessionSettingsResponse"l\x82\xd3\xe4\x93\x02>2*/api/v1/environments/{id}/session-settings:\x10session_settings\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\xc2\xf3\x18\x02h\x01\x12\x9b\x02\n\x1fUpdateEnvironmentUserManagement\x12@.scalekit.v1.environments.UpdateEnvironmentUserManagementRequest\x1aA.scalekit.v1.environments.UpdateEnvironmentUserManagementResponse"s\x82\xd3\xe4\x93\x02E22/api/v1/environments/{id}/settings/user-management:\x0fuser_management\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18D\xc2\xf3\x18\x02h\x01\x12\xc0\x01\n\nGetContext\x12+.scalekit.v1.environments.GetContextRequest\x1a,.scalekit.v1.environments.GetContextResponse"W\x82\xd3\xe4\x93\x020\x12./api/v1/environments/{environment_id}/contexts\x82\xb5\x18\x1d\n\x19environment_settings:read\x18@\x12\xba\x01\n\rUpdateContext\x12..scalekit.v1.environments.UpdateContextRequest\x1a\x16.google.protobuf.Empty"a\x82\xd3\xe4\x93\x029\x1a./api/v1/environments/{environment_id}/contexts:\x07context\x82\xb5\x18\x1e\n\x1aenvironment_settings:write\x18@\x12\xe3\x01\n\x1aGenerateNewSamlCertificate\x128.scalekit.v1.environments.GenerateSamlCertificateRequest\x1a9.scalekit.v1.environments.GenerateSamlCertificateResponse"P\x82\xd3\xe4\x93\x029"4/api/v1/environments/{id}/saml-certificates:generate:\x01*\x82\xb5\x18\r\n\tsso:write\x18D\x12\x9d\x02\n\x11GetCurrentSession\x122.scalekit.v1.environments.GetCurrentSessionRequest\x1a3.scalekit.v1.environments.GetCurrentSessionResponse"\x9e\x01\x82\xd3\xe4\x93\x02d\x12%/api/v1/environments/{id}/sessions:meZ$\x12"/api/v1/environments/-/sessions:meZ\x15\x12\x13/api/v1/sessions:me\x82\xb5\x18\x1e\n\x19environment_settings:read\x18\xf0\x01\xc2\xf3\x18\x0e0\x01B\x04\n\x02idJ\x04\n\x02id\x12\xbf\x01\n\x0fPortalBootstrap\x120.scalekit.v1.environments.PortalBootstrapRequest\x1a1.scalekit.v1.environments.PortalBootstrapResponse"G\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/portal/bootstrap\x82\xb5\x18\x1d\n\x19environment_settings:read\x18`\xc2\xf3\x18\x02J\x00b\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -2150,7 +2382,9 @@ _DESC = file_desc(
         timestamp_pb.desc(),
         wrappers_pb.desc(),
         commons_pb.desc(),
+        connections_pb.desc(),
         options_pb_.desc(),
+        organizations_pb.desc(),
         options_pb.desc(),
     ],
     {
@@ -2197,6 +2431,11 @@ _DESC = file_desc(
         "GetContextRequest": GetContextRequest,
         "GetContextResponse": GetContextResponse,
         "UpdateContextRequest": UpdateContextRequest,
+        "GetCurrentSessionRequest": GetCurrentSessionRequest,
+        "GetCurrentSessionResponse": GetCurrentSessionResponse,
+        "PortalBootstrapRequest": PortalBootstrapRequest,
+        "PortalCustomizationBootstrap": PortalCustomizationBootstrap,
+        "PortalBootstrapResponse": PortalBootstrapResponse,
         "CustomDomainStatus": CustomDomainStatus,
         "AssetCategory": AssetCategory,
         "TimeUnit": TimeUnit,

@@ -26,6 +26,79 @@ if TYPE_CHECKING:
     from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
 
 
+_SendCustomEventRequestFields: TypeAlias = Literal["event_type", "event"]
+
+class SendCustomEventRequest(Message[_SendCustomEventRequestFields]):
+    """
+    Asks to record what a page of the admin portal tells.
+
+    ```proto
+    message scalekit.v1.events.SendCustomEventRequest
+    ```
+
+    Attributes:
+        event_type:
+            One of the types that the portal posts to the page around it, such as
+            `PORTAL_LOAD_SUCCESS`.
+
+            ```proto
+            string event_type = 1;
+            ```
+        event:
+            Further content: up to 4,096 bytes of JSON.
+
+            ```proto
+            optional google.protobuf.Struct event = 2;
+            ```
+    """
+
+    __slots__ = ("event_type", "event")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            event_type: str = "",
+            event: Struct | None = None,
+        ) -> None:
+            pass
+
+        event_type: str
+        event: Struct | None
+
+_SendCustomEventResponseFields: TypeAlias = Literal["event_id"]
+
+class SendCustomEventResponse(Message[_SendCustomEventResponseFields]):
+    """
+    Carries the event that was recorded.
+
+    ```proto
+    message scalekit.v1.events.SendCustomEventResponse
+    ```
+
+    Attributes:
+        event_id:
+            Id of the event, `evt_` followed by digits.
+
+            ```proto
+            string event_id = 1;
+            ```
+    """
+
+    __slots__ = ("event_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            event_id: str = "",
+        ) -> None:
+            pass
+
+        event_id: str
+
 _ListEventsPaginatedRequestFields: TypeAlias = Literal["filter", "page_size", "page_token"]
 
 class ListEventsPaginatedRequest(Message[_ListEventsPaginatedRequestFields]):
@@ -779,7 +852,7 @@ class ObjectType(Enum):
 
 
 _DESC = file_desc(
-    b'\n\x1fscalekit/v1/events/events.proto\x12\x12scalekit.v1.events\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x91\x01\n\x1aListEventsPaginatedRequest\x127\n\x06filter\x18\x01 \x01(\x0b2\x1f.scalekit.v1.events.EventFilterR\x06filter\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken"\xa8\x01\n\x1bListEventsPaginatedResponse\x129\n\x06events\x18\x01 \x03(\x0b2!.scalekit.v1.events.ScalekitEventR\x06events\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x03 \x01(\tR\rprevPageToken"\x88\x01\n\x11ListEventsRequest\x127\n\x06filter\x18\x01 \x01(\x0b2\x1f.scalekit.v1.events.EventFilterR\x06filter\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken"\xbe\x01\n\x12ListEventsResponse\x129\n\x06events\x18\x01 \x03(\x0b2!.scalekit.v1.events.ScalekitEventR\x06events\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x03 \x01(\tR\rprevPageToken\x12\x1d\n\ntotal_size\x18\x04 \x01(\rR\ttotalSize"\x8c\x05\n\x0bEventFilter\x12\x1f\n\x0bevent_types\x18\x01 \x03(\tR\neventTypes\x129\n\nstart_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartTime\x125\n\x08end_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x07endTime\x12\'\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationId\x122\n\x06source\x18\x05 \x01(\x0e2\x1a.scalekit.v1.events.SourceR\x06source\x12&\n\x0fauth_request_id\x18\x06 \x01(\tR\rauthRequestId\x12*\n\x0einterceptor_id\x18\x07 \x01(\tH\x00R\rinterceptorId\x88\x01\x01\x122\n\x12interceptor_status\x18\x08 \x01(\tH\x01R\x11interceptorStatus\x88\x01\x01\x126\n\x14interceptor_decision\x18\t \x01(\tH\x02R\x13interceptorDecision\x88\x01\x01\x12(\n\rconnection_id\x18\n \x01(\tH\x03R\x0cconnectionId\x88\x01\x01\x125\n\x14connected_account_id\x18\x0b \x01(\tH\x04R\x12connectedAccountId\x88\x01\x01B\x11\n\x0f_interceptor_idB\x15\n\x13_interceptor_statusB\x17\n\x15_interceptor_decisionB\x10\n\x0e_connection_idB\x17\n\x15_connected_account_id"\x94\x03\n\rScalekitEvent\x12!\n\x0cspec_version\x18\x01 \x01(\tR\x0bspecVersion\x12\x1e\n\x02id\x18\x02 \x01(\tR\x02idB\x0e\xbaH\x0br\t\x10\x01\x18 :\x03evt\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12;\n\x0boccurred_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\noccurredAt\x12%\n\x0eenvironment_id\x18\x06 \x01(\tR\renvironmentId\x12,\n\x0forganization_id\x18\x07 \x01(\tH\x00R\x0eorganizationId\x88\x01\x01\x126\n\x06object\x18\x08 \x01(\x0e2\x1e.scalekit.v1.events.ObjectTypeR\x06object\x12+\n\x04data\x18\t \x01(\x0b2\x17.google.protobuf.StructR\x04data\x12!\n\x0cdisplay_name\x18\n \x01(\tR\x0bdisplayNameB\x12\n\x10_organization_id*<\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SCALEKIT\x10\x01\x12\x0c\n\x08DIR_SYNC\x10\x02*\xe9\x05\n\nObjectType\x12\x1b\n\x17OBJECT_TYPE_UNSPECIFIED\x10\x00\x12\r\n\tWorkspace\x10\x01\x12\x0f\n\x0bEnvironment\x10\x02\x12\x10\n\x0cOrganization\x10\x03\x12\x0e\n\nConnection\x10\x04\x12\x08\n\x04User\x10\x05\x12\x08\n\x04Role\x10\x06\x12\x14\n\x10CustomAttributes\x10\x07\x12\r\n\tDirectory\x10\x08\x12\x11\n\rDirectoryUser\x10\t\x12\x12\n\x0eDirectoryGroup\x10\n\x12\x0b\n\x07Session\x10\x0b\x12\x0c\n\x08Template\x10\x0c\x12\x07\n\x03Job\x10\r\x12\n\n\x06Domain\x10\x0e\x12\x0f\n\x0bEmailServer\x10\x0f\x12\t\n\x05Email\x10\x10\x12\x0f\n\x0bAuthRequest\x10\x11\x12\x0f\n\x0bSAMLRequest\x10\x12\x12\x10\n\x0cSAMLResponse\x10\x13\x12\x0f\n\x0bTokenClaims\x10\x14\x12\x11\n\rOIDCReqParams\x10\x15\x12\x12\n\x0eOIDCRespClaims\x10\x16\x12\x0c\n\x08SSOError\x10\x17\x12\x10\n\x0cGenericError\x10\x18\x12\x11\n\rRefreshTokens\x10\x19\x12\x15\n\x11EndSessionRequest\x10\x1a\x12\x15\n\x11LogoutTokenClaims\x10\x1b\x12\x11\n\rOAuthResponse\x10\x1c\x12\x08\n\x04JSON\x10\x1d\x12\x0c\n\x08SKErrors\x10\x1e\x12\x11\n\rOrgMembership\x10\x1f\x12\x0f\n\x0bUserProfile\x10 \x12\x17\n\x13IDPInitiatedPayload\x10!\x12\x11\n\rDeviceDetails\x10"\x12\x0b\n\x07Actions\x10#\x12\x14\n\x10InterceptorEvent\x10$\x12\x0e\n\nPermission\x10%\x12\x16\n\x12OrgMembershipEvent\x10&\x12\x12\n\x0eUserLoginEvent\x10\'\x12\x13\n\x0fUserLogoutEvent\x10(\x12\x14\n\x10ConnectedAccount\x10)2\xd5\x02\n\rEventsService\x12\xac\x01\n\x13ListEventsPaginated\x12..scalekit.v1.events.ListEventsPaginatedRequest\x1a/.scalekit.v1.events.ListEventsPaginatedResponse"4\x82\xd3\xe4\x93\x02""\x18/api/v1/events/paginated:\x06filter\x82\xb5\x18\x02\x18\x04\xc2\xf3\x18\x02`\x01\x12\x94\x01\n\nListEvents\x12%.scalekit.v1.events.ListEventsRequest\x1a&.scalekit.v1.events.ListEventsResponse"7\x82\xd3\xe4\x93\x02\x18"\x0e/api/v1/events:\x06filter\x82\xb5\x18\x0f\n\x0bevents:read\x18d\xc2\xf3\x18\x02`\x01b\x06proto3',
+    b'\n\x1fscalekit/v1/events/events.proto\x12\x12scalekit.v1.events\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"n\n\x16SendCustomEventRequest\x12%\n\nevent_type\x18\x01 \x01(\tR\teventTypeB\x06\xbaH\x03\xc8\x01\x01\x12-\n\x05event\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x05event"4\n\x17SendCustomEventResponse\x12\x19\n\x08event_id\x18\x01 \x01(\tR\x07eventId"\x91\x01\n\x1aListEventsPaginatedRequest\x127\n\x06filter\x18\x01 \x01(\x0b2\x1f.scalekit.v1.events.EventFilterR\x06filter\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken"\xa8\x01\n\x1bListEventsPaginatedResponse\x129\n\x06events\x18\x01 \x03(\x0b2!.scalekit.v1.events.ScalekitEventR\x06events\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x03 \x01(\tR\rprevPageToken"\x88\x01\n\x11ListEventsRequest\x127\n\x06filter\x18\x01 \x01(\x0b2\x1f.scalekit.v1.events.EventFilterR\x06filter\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken"\xbe\x01\n\x12ListEventsResponse\x129\n\x06events\x18\x01 \x03(\x0b2!.scalekit.v1.events.ScalekitEventR\x06events\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n\x0fprev_page_token\x18\x03 \x01(\tR\rprevPageToken\x12\x1d\n\ntotal_size\x18\x04 \x01(\rR\ttotalSize"\x8c\x05\n\x0bEventFilter\x12\x1f\n\x0bevent_types\x18\x01 \x03(\tR\neventTypes\x129\n\nstart_time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartTime\x125\n\x08end_time\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x07endTime\x12\'\n\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationId\x122\n\x06source\x18\x05 \x01(\x0e2\x1a.scalekit.v1.events.SourceR\x06source\x12&\n\x0fauth_request_id\x18\x06 \x01(\tR\rauthRequestId\x12*\n\x0einterceptor_id\x18\x07 \x01(\tH\x00R\rinterceptorId\x88\x01\x01\x122\n\x12interceptor_status\x18\x08 \x01(\tH\x01R\x11interceptorStatus\x88\x01\x01\x126\n\x14interceptor_decision\x18\t \x01(\tH\x02R\x13interceptorDecision\x88\x01\x01\x12(\n\rconnection_id\x18\n \x01(\tH\x03R\x0cconnectionId\x88\x01\x01\x125\n\x14connected_account_id\x18\x0b \x01(\tH\x04R\x12connectedAccountId\x88\x01\x01B\x11\n\x0f_interceptor_idB\x15\n\x13_interceptor_statusB\x17\n\x15_interceptor_decisionB\x10\n\x0e_connection_idB\x17\n\x15_connected_account_id"\x94\x03\n\rScalekitEvent\x12!\n\x0cspec_version\x18\x01 \x01(\tR\x0bspecVersion\x12\x1e\n\x02id\x18\x02 \x01(\tR\x02idB\x0e\xbaH\x0br\t\x10\x01\x18 :\x03evt\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12;\n\x0boccurred_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\noccurredAt\x12%\n\x0eenvironment_id\x18\x06 \x01(\tR\renvironmentId\x12,\n\x0forganization_id\x18\x07 \x01(\tH\x00R\x0eorganizationId\x88\x01\x01\x126\n\x06object\x18\x08 \x01(\x0e2\x1e.scalekit.v1.events.ObjectTypeR\x06object\x12+\n\x04data\x18\t \x01(\x0b2\x17.google.protobuf.StructR\x04data\x12!\n\x0cdisplay_name\x18\n \x01(\tR\x0bdisplayNameB\x12\n\x10_organization_id*<\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SCALEKIT\x10\x01\x12\x0c\n\x08DIR_SYNC\x10\x02*\xe9\x05\n\nObjectType\x12\x1b\n\x17OBJECT_TYPE_UNSPECIFIED\x10\x00\x12\r\n\tWorkspace\x10\x01\x12\x0f\n\x0bEnvironment\x10\x02\x12\x10\n\x0cOrganization\x10\x03\x12\x0e\n\nConnection\x10\x04\x12\x08\n\x04User\x10\x05\x12\x08\n\x04Role\x10\x06\x12\x14\n\x10CustomAttributes\x10\x07\x12\r\n\tDirectory\x10\x08\x12\x11\n\rDirectoryUser\x10\t\x12\x12\n\x0eDirectoryGroup\x10\n\x12\x0b\n\x07Session\x10\x0b\x12\x0c\n\x08Template\x10\x0c\x12\x07\n\x03Job\x10\r\x12\n\n\x06Domain\x10\x0e\x12\x0f\n\x0bEmailServer\x10\x0f\x12\t\n\x05Email\x10\x10\x12\x0f\n\x0bAuthRequest\x10\x11\x12\x0f\n\x0bSAMLRequest\x10\x12\x12\x10\n\x0cSAMLResponse\x10\x13\x12\x0f\n\x0bTokenClaims\x10\x14\x12\x11\n\rOIDCReqParams\x10\x15\x12\x12\n\x0eOIDCRespClaims\x10\x16\x12\x0c\n\x08SSOError\x10\x17\x12\x10\n\x0cGenericError\x10\x18\x12\x11\n\rRefreshTokens\x10\x19\x12\x15\n\x11EndSessionRequest\x10\x1a\x12\x15\n\x11LogoutTokenClaims\x10\x1b\x12\x11\n\rOAuthResponse\x10\x1c\x12\x08\n\x04JSON\x10\x1d\x12\x0c\n\x08SKErrors\x10\x1e\x12\x11\n\rOrgMembership\x10\x1f\x12\x0f\n\x0bUserProfile\x10 \x12\x17\n\x13IDPInitiatedPayload\x10!\x12\x11\n\rDeviceDetails\x10"\x12\x0b\n\x07Actions\x10#\x12\x14\n\x10InterceptorEvent\x10$\x12\x0e\n\nPermission\x10%\x12\x16\n\x12OrgMembershipEvent\x10&\x12\x12\n\x0eUserLoginEvent\x10\'\x12\x13\n\x0fUserLogoutEvent\x10(\x12\x14\n\x10ConnectedAccount\x10)2\xad\x04\n\rEventsService\x12\xac\x01\n\x13ListEventsPaginated\x12..scalekit.v1.events.ListEventsPaginatedRequest\x1a/.scalekit.v1.events.ListEventsPaginatedResponse"4\x82\xd3\xe4\x93\x02""\x18/api/v1/events/paginated:\x06filter\x82\xb5\x18\x02\x18\x04\xc2\xf3\x18\x02`\x01\x12\x94\x01\n\nListEvents\x12%.scalekit.v1.events.ListEventsRequest\x1a&.scalekit.v1.events.ListEventsResponse"7\x82\xd3\xe4\x93\x02\x18"\x0e/api/v1/events:\x06filter\x82\xb5\x18\x0f\n\x0bevents:read\x18d\xc2\xf3\x18\x02`\x01\x12\xd5\x01\n\x0fSendCustomEvent\x12*.scalekit.v1.events.SendCustomEventRequest\x1a+.scalekit.v1.events.SendCustomEventResponse"i\x82\xd3\xe4\x93\x024"+/api/v1/events/frontend_events/{event_type}:\x05event\x82\xb5\x18\x12\n\x0ewebhooks:write\x18`\xc2\xf3\x18\x15J\x13\n\nevent_type\n\x05eventb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -789,6 +862,8 @@ _DESC = file_desc(
         options_pb.desc(),
     ],
     {
+        "SendCustomEventRequest": SendCustomEventRequest,
+        "SendCustomEventResponse": SendCustomEventResponse,
         "ListEventsPaginatedRequest": ListEventsPaginatedRequest,
         "ListEventsPaginatedResponse": ListEventsPaginatedResponse,
         "ListEventsRequest": ListEventsRequest,
