@@ -336,7 +336,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (
             users_pb,
             UserService(),
-            MembershipService(effective, parts.interceptors, invites=not s.is_modular),
+            MembershipService(effective, parts.interceptors, parts.rates, invites=not s.is_modular),
         ),
         (
             clients_pb,

@@ -209,3 +209,16 @@ async def test_another_organization_is_out_of_reach(wire, make, by_cookie):
     ):
         with refused("NOT_FOUND"):
             await call
+
+
+async def test_nobody_floods_somebody_with_invitations(wire, by_cookie):
+    api, organization_id = await by_cookie(wire, "admin")
+    email = f"{unique()}@new.example"
+    answer = await api.users.create_user_and_membership(
+        organization_id=organization_id, user={"email": email}
+    )
+    named = {"organization_id": organization_id, "id": answer["user"]["id"]}
+    for _ in range(5):
+        await api.users.resend_invite(**named)
+    with refused("RESOURCE_EXHAUSTED", error_code="RATE_LIMITED"):
+        await api.users.resend_invite(**named)

@@ -202,3 +202,16 @@ async def test_whom_a_directory_has_is_marked(people, database, server, make):
     person = await people.signed_in(theirs["user"])
     path = f"/ui/profile/organizations/{provider.directory.organization_id}/leave"
     assert "manages your membership" in await person.refused(path)
+
+
+async def test_an_invitation_is_not_sent_again_and_again(admin):
+    email = f"{unique()}@new.example"
+    await admin.done(f"{USERS}/invite", email=email, role="member")
+    id_ = user_id(await admin.get(f"{USERS}?q={email}"), email)
+    for _ in range(5):
+        await admin.done(f"{USERS}/{id_}/resend")
+    sent = await admin.post(f"{USERS}/{id_}/resend")
+    told = await admin.get(sent.headers["location"])
+    assert told.status_code == 429
+    assert int(told.headers["retry-after"]) > 0
+    assert "Too many attempts" in text_of(told)

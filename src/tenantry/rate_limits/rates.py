@@ -20,6 +20,8 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 # Of one sign-in to identity providers: each is remembered until it is answered, or too old. Nobody
 # needs more of them, so it is no setting.
 _WAYS = "20/hour"
+# Of mails that members have sent: to strangers in all, and to each of them. No settings either.
+_INVITATIONS, _REMINDERS = "200/hour", "5/hour"
 _memories: dict[str, Memory] = {}  # by limit: all windows in one are of one length
 
 
@@ -46,7 +48,7 @@ class Rates:
         }
         url = settings.rate_limit_storage
         redis = Redis(url) if url and any(rates.values()) else None
-        rates["ways"] = _WAYS
+        rates |= {"ways": _WAYS, "invitations": _INVITATIONS, "reminders": _REMINDERS}
         return cls(
             {
                 name: Limit(name, rate, redis or _memories.setdefault(name, Memory()))
@@ -122,6 +124,16 @@ class Rates:
 
         """
         return await self._take("ways", auth_request_id)
+
+    async def take_invitation(self, inviter_id: str, invited: str) -> None:
+        """Count a mail that a member has sent to an invited person, by that person's address or id.
+
+        Raises:
+            errors.RateLimited: there were too many, by this member or to this person.
+
+        """
+        await self._take("reminders", f"{inviter_id} {invited}")
+        await self._take("invitations", inviter_id)
 
     async def _take(self, name: str, key: str) -> dict[str, str]:
         limit = self._limits.get(name)

@@ -209,7 +209,7 @@ class _Users:
             await visit.api.patch(
                 "/invites/organizations/{}/users/{}/resend", visit.organization.id, id_, body={}
             )
-        except errors.InvalidArgument as problem:
+        except (errors.InvalidArgument, errors.RateLimited) as problem:
             return self._wrong(visit, problem, path)
         return self._door.done(path, "resent")
 
@@ -237,6 +237,8 @@ class _Users:
         given: Mapping[str, str] | None = None,
     ) -> Response:
         """Return the redirect to the page of a form, which names the fault in its own words."""
+        if isinstance(problem, errors.RateLimited):
+            return self._door.failed(visit.request, Problems.limited(problem), path)
         fields = {one.field for one in problem.violations}
         place, key = "", "refusal.other"
         if isinstance(problem, errors.PermissionDenied):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.events.interceptors.service import Interceptors
     from tenantry.gen.scalekit.v1.commons.commons_pb import Role
+    from tenantry.rate_limits.rates import Rates
     from tenantry.tenants.environment.effective import Effective
     from tenantry.tenants.users.model import Membership
 
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
 class MembershipService:
     """One async method per rpc."""
 
-    def __init__(self, effective: Effective, interceptors: Interceptors, *, invites: bool) -> None:
+    def __init__(
+        self, effective: Effective, interceptors: Interceptors, rates: Rates, *, invites: bool
+    ) -> None:
         self._effective = effective
+        self._rates = rates
         self._interceptors = interceptors
         self._may_invite = invites
 
@@ -61,6 +65,7 @@ class MembershipService:
             invite=self._invites(request, call),
         )
         if own_reach.is_person(call):
+            await self._rates.take_invitation(call.caller.id, new.email.lower())
             user = await joining.invite(
                 call, request.organization_id, terms, rules=self._rules, email=new.email
             )
@@ -131,6 +136,8 @@ class MembershipService:
         self, request: pb.ResendInviteRequest, call: Call
     ) -> pb.ResendInviteResponse:
         self._check_mode()
+        if own_reach.is_person(call):
+            await self._rates.take_invitation(call.caller.id, request.id)
         membership = await invitations.resend(
             call, request.organization_id, request.id, days=self._rules.invitation_days
         )
