@@ -424,6 +424,7 @@ async def test_pages_speak_german(http, portal):
         *(f"{path}/{one}" for one in ("guide", "details", "attributes", "test", "settings")),
     ):
         assert '<html lang="de">' in (await portal.get(page)).text
+    assert "App-Integration anlegen" in await portal.text(f"{path}/guide")
     problems, _ = await portal.refused(
         f"{path}/details/url", {"idp_metadata_url": "https://127.0.0.1:1/x"}
     )

@@ -44,7 +44,7 @@ class Choosing(Subject):
     async def providers(self, visit: Visit) -> Response:
         """Show the providers to choose from; `q` looks for some of them."""
         wanted = visit.query("q").strip()[:100]
-        found = [one for one in guides() if wanted.lower() in one.name.lower()]
+        found = [one for one in guides(visit.words.language) if wanted.lower() in one.name.lower()]
         tiles = [(one, _protocols(one)) for one in found]
         return self.door.render(
             visit, SSO, "single_sign_on/providers.html", tiles=tiles, wanted=wanted
@@ -52,7 +52,7 @@ class Choosing(Subject):
 
     async def protocols(self, visit: Visit) -> Response:
         """Show the protocols of a provider to choose from."""
-        guide = shown.guide(visit.request.params["guide"])
+        guide = shown.guide(visit.request.params["guide"], visit.words.language)
         return self.door.render(
             visit,
             SSO,
@@ -63,7 +63,7 @@ class Choosing(Subject):
 
     async def create(self, visit: Visit) -> Response:
         """Make a connection, and go to its page."""
-        guide = shown.guide(visit.request.params["guide"])
+        guide = shown.guide(visit.request.params["guide"], visit.words.language)
         protocol = visit.request.form().get("protocol", "")
         if protocol not in _protocols(guide):
             raise errors.InvalidArgument.field("protocol", "in", "is none of this provider")

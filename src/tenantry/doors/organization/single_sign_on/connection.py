@@ -32,6 +32,7 @@ class Shown:
     """One connection: the members of the API, and what pages make of them."""
 
     members: Mapping[str, Any]
+    language: str = "en"  # of the reader, for the guide
 
     @property
     def id(self) -> str:
@@ -82,7 +83,7 @@ class Shown:
     @property
     def guide(self) -> Guide:
         """The guide of its provider."""
-        return guide_of(self.members)
+        return guide_of(self.members, self.language)
 
     @property
     def name(self) -> str:
@@ -115,26 +116,26 @@ def status_of(members: Mapping[str, Any]) -> tuple[str, str]:
     )
 
 
-def guide_of(members: Mapping[str, Any]) -> Guide:
+def guide_of(members: Mapping[str, Any], language: str = "en") -> Guide:
     """Return the guide for a connection's provider; one for any where it has none of its own."""
     provider, key = members.get("provider", ""), members.get("provider_key", "")
     if provider == "CUSTOM":
         wanted = "shibboleth" if key == "SHIBBOLETH" else members["type"].lower()
-        return guide(wanted)
-    found = next((one for one in guides() if one.provider == provider), None)
+        return guide(wanted, language)
+    found = next((one for one in guides(language) if one.provider == provider), None)
     if found is None or not steps_of(found, members["type"]):
-        return guide(members["type"].lower())
+        return guide(members["type"].lower(), language)
     return found
 
 
-def guide(id_: str) -> Guide:
-    """Return a guide by its id.
+def guide(id_: str, language: str = "en") -> Guide:
+    """Return a guide by its id, in a language.
 
     Raises:
         errors.NotFound: there is none.
 
     """
-    found = next((one for one in guides() if one.id == id_), None)
+    found = next((one for one in guides(language) if one.id == id_), None)
     if found is None:
         raise errors.NotFound("guide")
     return found
@@ -228,7 +229,7 @@ class Subject:
             visit.organization.id,
             visit.request.params["id"],
         )
-        return Shown(answer["connection"])
+        return Shown(answer["connection"], visit.words.language)
 
     async def update(self, visit: Visit, body: Mapping[str, Any]) -> Shown:
         """Change the connection that a visit is of."""
@@ -238,7 +239,7 @@ class Subject:
             visit.request.params["id"],
             body=body,
         )
-        return Shown(answer["connection"])
+        return Shown(answer["connection"], visit.words.language)
 
     def path(self, visit: Visit, *segments: str) -> str:
         """Return the address of a page of the connection that a visit is of."""

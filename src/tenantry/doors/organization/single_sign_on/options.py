@@ -16,7 +16,7 @@ from tenantry.times import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tenantry.doors.organization.visit import Visit
+    from tenantry.doors.organization.visit import Door, Visit
     from tenantry.tenants.domains.model import Domain
     from tenantry.web import Response
 
@@ -54,6 +54,11 @@ _FIELDS = {
 class Options(Subject):
     """Handlers of the pages."""
 
+    def __init__(self, door: Door) -> None:
+        super().__init__(door)
+        # Read through: to open a private key for each page takes too long.
+        self._key_pairs = key_pairs.KeyPairs(door.db)
+
     async def show(self, visit: Visit) -> Response:
         """Show the settings, with the domains that there are."""
         connection = await self.load(visit)
@@ -74,7 +79,7 @@ class Options(Subject):
                 (one, one.connection_id == connection.id, one.connection_id is not None)
                 for one in owned
             ],
-            pairs=await self._pairs(visit) if connection.is_saml else None,
+            pairs=await self._pairs() if connection.is_saml else None,
         )
 
     async def save(self, visit: Visit) -> Response:
@@ -129,10 +134,9 @@ class Options(Subject):
         )
         return [one for one in page.domains if one.verification_status in PROVEN]
 
-    @staticmethod
-    async def _pairs(visit: Visit) -> Mapping[str, str]:
+    async def _pairs(self) -> Mapping[str, str]:
         """Return when our own certificate expires, and when the next one begins to sign."""
-        pairs = await key_pairs.ensure(visit.call.db)
+        pairs = await self._key_pairs.get()
         following = pairs.following
         return {
             "expire_time": rfc3339(pairs.current.expire_time),

@@ -1,15 +1,19 @@
 """Guides for admins of identity providers, as data: the docs and the portal show the same.
 
-A file of `provider_guides/` is a provider; its steps name fields on its side and on ours.
+A file of `provider_guides/` is a provider; its steps name fields on its side and on ours. The texts
+of all steps in German are in `german.toml`.
 """
 
 from __future__ import annotations
 
 import functools
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # The order in which they are offered.
 _NAMES = (
@@ -80,9 +84,36 @@ class Guide:
 
 
 @functools.cache
-def guides() -> tuple[Guide, ...]:
-    """Return all guides, in the order in which they are offered."""
-    return tuple(_read(name) for name in _NAMES)
+def guides(language: str = "en") -> tuple[Guide, ...]:
+    """Return all guides, in the order in which they are offered; English stands in for a language.
+
+    Names of menus and fields are those of the provider's own console, in English.
+    """
+    english = tuple(_read(name) for name in _NAMES)
+    return tuple(map(_in_german, english)) if language == "de" else english
+
+
+def _in_german(guide: Guide) -> Guide:
+    said = _german()[guide.id]
+    return replace(
+        guide,
+        name=said.get("name", guide.name),
+        saml=_said(guide.saml, said.get("saml", ())),
+        oidc=_said(guide.oidc, said.get("oidc", ())),
+    )
+
+
+def _said(steps: tuple[Step, ...], texts: Sequence[tuple[str, str]]) -> tuple[Step, ...]:
+    return tuple(
+        replace(step, title=title, text=text)
+        for step, (title, text) in zip(steps, texts, strict=True)
+    )
+
+
+@functools.cache
+def _german() -> dict[str, Any]:
+    place = files("tenantry").joinpath("identity", "connections", "guides", "german.toml")
+    return tomllib.loads(place.read_text(encoding="utf-8"))
 
 
 def _read(name: str) -> Guide:
