@@ -57,6 +57,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingError(missing, "is needed too: certificate and key are set together")
     if settings.smtp_url and not settings.mail_from:
         raise SettingError("mail_from", "is needed too: mail servers ask who mail comes from")
+    if settings.console_oidc_issuer and not settings.console_oidc_client_id:
+        raise SettingError("console_oidc_client_id", "is needed too: the provider asks for it")
     check_sessions(settings)
     return settings
 

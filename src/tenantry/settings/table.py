@@ -94,7 +94,17 @@ class Settings:
     console: bool = _setting(
         "true",
         values.switch,
-        "Serve the operator's console at /console, to operators with a passkey alone.",
+        "Serve the operator's console at /console, to operators that sign in alone.",
+    )
+    console_oidc_issuer: str = _setting(
+        "",
+        values.issuer_or_none,
+        "Issuer of an OpenID Provider by which operators sign in to the console, who were invited "
+        "by their e-mail address; empty for passkeys alone.",
+    )
+    console_oidc_client_id: str = _setting("", values.line, "Our client id at that provider.")
+    console_oidc_client_secret: str = _setting(
+        "", values.line, "Our client secret at that provider.", secret=True
     )
     trusted_proxies: tuple[str, ...] = _setting(
         "",

@@ -56,6 +56,16 @@ def database_url(text: str) -> str:
     return text
 
 
+def issuer_or_none(text: str) -> str:
+    """Read an issuer (OpenID Connect Core section 1.2), or nothing."""
+    if not text:
+        return ""
+    url = urlsplit(text)
+    if url.scheme not in {"https", "http"} or not url.hostname or url.query or url.fragment:
+        raise ValueError("must be https://host, maybe with a path, as the provider publishes it")
+    return text
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:

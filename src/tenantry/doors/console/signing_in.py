@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from tenantry import errors, strict_json
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
 from tenantry.doors.console.visit import ROOT
+from tenantry.identity.connections.oidc.callback import Answer
 from tenantry.identity.operators import passkeys, sessions
+from tenantry.identity.operators.provider import LIFE, NotLetIn
 from tenantry.pages.door import query
 from tenantry.pages.problems import Problems
 from tenantry.pages.rendering import HEADERS
-from tenantry.web import Response
+from tenantry.web import Cookie, Response
 
 if TYPE_CHECKING:
     from tenantry.doors.console.visit import Door
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 PATH = f"{ROOT}/sign-in"
 _OWN = re.compile(rf"{ROOT}(?:/[\w.~%/-]*)?(?:\?[\w.~%=&+:-]*)?", re.ASCII)
 _NEXT_MAX = 1000  # characters
+_ANSWER_SECONDS = 12  # that the provider's endpoints may take together
 
 
 class SigningIn:
@@ -30,6 +35,10 @@ class SigningIn:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._relying_party = door.parts.relying_party
+        # Lax: the provider sends the browser back from another site.
+        self._way = Cookie.of(
+            door.public_url, "tenantry_console_way", seconds=LIFE // 1_000_000, same_site="lax"
+        )
 
     async def show(self, request: Request) -> Response:
         """Show the ways to sign in."""
@@ -61,6 +70,37 @@ class SigningIn:
             refused = Problems({"": "sign_in.refused"}, {})
             return self._door.failed(request, refused, PATH, {"next": goal})
         return self._door.entered(goal, secret)
+
+    async def to_provider(self, request: Request) -> Response:
+        """Send the browser to the operators' identity provider."""
+        goal = next_of(request.form().get("next", ""))
+        try:
+            address, kept = await self._door.provider.start(goal)
+        except NotLetIn:
+            return self._not_let_in(request)
+        response = self._door.redirect(address)
+        response.cookies.append(self._way.issue(kept))
+        return response
+
+    async def from_provider(self, request: Request) -> Response:
+        """Begin a session of the operator that the provider vouches for."""
+        kept = self._way.read(request.headers.get("cookie", ""))
+        try:
+            members = dict(parse_qsl(request.query, max_num_fields=20))
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                secret, goal = await self._door.provider.finish(
+                    self._call(request), kept, Answer(members)
+                )
+        except (NotLetIn, ValueError, TimeoutError):
+            response = self._not_let_in(request)
+        else:
+            response = self._door.entered(goal, secret)
+        response.cookies.append(self._way.clear())
+        return response
+
+    def _not_let_in(self, request: Request) -> Response:
+        refused = Problems({"": "sign_in.not_let_in"}, {})
+        return self._door.failed(request, refused, PATH)
 
     async def sign_out(self, request: Request) -> Response:
         """End the session of this browser."""

@@ -11,6 +11,7 @@ from tenantry.call import Call
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions
 from tenantry.identity.operators.model import OPERATOR, OWNER, READER
+from tenantry.identity.operators.provider import Provider
 from tenantry.pages import door, workspace
 from tenantry.pages.api import Api
 from tenantry.pages.assets import Asset
@@ -108,6 +109,7 @@ class Door(door.Door):
         )
         self.parts = parts
         self.db = parts.db
+        self.provider = Provider(parts.openid, settings)
         self.cookie = Cookie.of(
             settings.public_url,
             "tenantry_console",
@@ -154,7 +156,7 @@ class Door(door.Door):
             "sign_in.html",
             self.words(request),
             next=goal,
-            provider="",
+            provider=self.provider.name,
             passkeys_script=PASSKEYS_SCRIPT,
         )
 

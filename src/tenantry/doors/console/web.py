@@ -20,6 +20,7 @@ from tenantry.doors.console.entering import Entering
 from tenantry.doors.console.signing_in import PATH as SIGN_IN
 from tenantry.doors.console.signing_in import SigningIn
 from tenantry.doors.console.visit import PASSKEYS_SCRIPT, ROOT, Door
+from tenantry.identity.operators.provider import CALLBACK
 from tenantry.web import Route
 
 if TYPE_CHECKING:
@@ -44,12 +45,22 @@ def routes(parts: Parts) -> list[Route]:
         Route("GET", SIGN_IN, door.page(signing_in.show)),
         Route("POST", SIGN_IN, door.form(signing_in.finish)),
         Route("POST", f"{SIGN_IN}/options", door.own(signing_in.options)),
+        *_of_provider(door, signing_in),
         Route("POST", f"{ROOT}/sign-out", door.form(signing_in.sign_out)),
         PASSKEYS_SCRIPT.route,
         *(
             Route(page.verb, f"{ROOT}{page.path}", door.visited(page), body_limit=page.body_limit)
             for page in pages(door)
         ),
+    ]
+
+
+def _of_provider(door: Door, signing_in: SigningIn) -> list[Route]:
+    if not door.provider.name:
+        return []
+    return [
+        Route("POST", f"{SIGN_IN}/provider", door.form(signing_in.to_provider)),
+        Route("GET", CALLBACK, door.page(signing_in.from_provider)),
     ]
 
 
