@@ -50,8 +50,8 @@ class Look:
         return self.brand.within(organization) if self.shows_organizations else self.brand
 
     @classmethod
-    def of(cls, settings: Settings, kind: Kind = Kind.LOGIN) -> Look:
-        """Return that of a deployment."""
+    def of(cls, settings: Settings, kind: Kind = Kind.LOGIN, at: str = "/login") -> Look:
+        """Return that of a deployment, with its files below this path."""
         of_login, of_portal = kind is Kind.LOGIN, kind is Kind.PORTAL
         logo, icon_url, color = settings.app_logo_url, settings.app_icon_url, settings.app_color
         if of_login:
@@ -71,9 +71,9 @@ class Look:
         return cls(
             brand,
             _address(settings.support_email),
-            Asset(f"/login/{kind.value}.css", style),
+            Asset(f"{at}/{kind.value}.css", style),
             Asset(
-                f"/login/{'icon' if of_login else kind.value}.svg",
+                f"{at}/{'icon' if of_login else kind.value}.svg",
                 lambda: branding.icon(brand.name, color).encode(),
             ),
             branding.shown_logo(icon_url),

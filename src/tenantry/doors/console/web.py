@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.doors.console import (
+    branding,
     connections,
     directories,
     impersonating,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _SUBJECTS = (
     *(overview, organizations, people, connections, directories, roles),
-    *(mail_settings, operators, me, impersonating),
+    *(mail_settings, branding, operators, me, impersonating),
 )
 
 
@@ -48,6 +49,7 @@ def routes(parts: Parts) -> list[Route]:
         *_of_provider(door, signing_in),
         Route("POST", f"{ROOT}/sign-out", door.form(signing_in.sign_out)),
         PASSKEYS_SCRIPT.route,
+        *branding.routes(door),
         *(
             Route(page.verb, f"{ROOT}{page.path}", door.visited(page), body_limit=page.body_limit)
             for page in pages(door)
