@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = "/console"
 PASSKEYS_SCRIPT = Asset.of_files(f"{ROOT}/passkeys.js", "doors/console/static/passkeys.js")
+LIVE_SCRIPT = Asset.of_files(f"{ROOT}/live.js", "doors/console/static/live.js")
 _RANK = (READER, OPERATOR, OWNER)
 # The navigation: groups with the keys of their subjects, each of which has a page of that name.
 NAVIGATION = (

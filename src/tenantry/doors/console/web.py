@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry.doors.console import (
+    api_keys,
+    applications,
     branding,
     connections,
     directories,
+    events,
+    health,
     impersonating,
+    interceptors,
+    keys,
+    mail,
     mail_settings,
     me,
     operators,
@@ -16,11 +23,14 @@ from tenantry.doors.console import (
     overview,
     people,
     roles,
+    settings,
+    sign_ins,
+    webhooks,
 )
 from tenantry.doors.console.entering import Entering
 from tenantry.doors.console.signing_in import PATH as SIGN_IN
 from tenantry.doors.console.signing_in import SigningIn
-from tenantry.doors.console.visit import PASSKEYS_SCRIPT, ROOT, Door
+from tenantry.doors.console.visit import LIVE_SCRIPT, PASSKEYS_SCRIPT, ROOT, Door
 from tenantry.identity.operators.provider import CALLBACK
 from tenantry.web import Route
 
@@ -30,6 +40,9 @@ if TYPE_CHECKING:
 
 _SUBJECTS = (
     *(overview, organizations, people, connections, directories, roles),
+    *(applications, api_keys, keys),
+    *(sign_ins, events, webhooks, interceptors, mail),
+    *(settings, health),
     *(mail_settings, branding, operators, me, impersonating),
 )
 
@@ -50,6 +63,7 @@ def routes(parts: Parts) -> list[Route]:
         Route("POST", f"{ROOT}/sign-out", door.form(signing_in.sign_out)),
         PASSKEYS_SCRIPT.route,
         *branding.routes(door),
+        LIVE_SCRIPT.route,
         *(
             Route(page.verb, f"{ROOT}{page.path}", door.visited(page), body_limit=page.body_limit)
             for page in pages(door)

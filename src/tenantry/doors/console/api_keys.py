@@ -1,0 +1,92 @@
+"""API keys of organizations and their people: by organization, one by its id, made, revoked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tenantry import errors
+from tenantry.doors.console import forms
+from tenantry.doors.console.visit import Door, Page, Visit
+
+if TYPE_CHECKING:
+    from tenantry.web import Response
+
+_SHOWN = 30
+_FIELDS = {
+    "token.organization_id": "organization_id",
+    "token.user_id": "user_id",
+    "token.description": "description",
+    "token.expiry": "days",
+}
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of this subject."""
+    keys = _ApiKeys(door)
+    return [
+        Page("GET", "/api-keys", keys.listed),
+        Page("POST", "/api-keys/create", keys.create),
+        Page("GET", "/api-keys/{id}", keys.show),
+        Page("POST", "/api-keys/{id}/revoke", keys.revoke),
+    ]
+
+
+class _ApiKeys:
+    """Handlers of the pages."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def listed(self, visit: Visit) -> Response:
+        """List those of an organization, or go to the one of an id."""
+        asked = visit.query("query").strip()[:100]
+        if asked.startswith("apit_"):
+            return self._door.redirect(visit.path("api-keys", asked))
+        listed: Any = {}
+        if asked.startswith("org_"):
+            listed = await visit.api.get(
+                "/tokens",
+                organization_id=asked,
+                page_size=_SHOWN,
+                page_token=visit.query("page_token") or None,
+            )
+        return self._door.render(
+            visit, "api-keys", "api_keys/list.html", listed=listed, asked_for=asked
+        )
+
+    async def create(self, visit: Visit) -> Response:
+        """Make one and show it, this once."""
+        form = visit.request.form()
+        given = {name: form.get(name, "").strip() for name in _FIELDS.values()}
+        token: dict[str, Any] = {
+            name: given[name]
+            for name in ("organization_id", "user_id", "description")
+            if given[name]
+        }
+        days = given["days"]
+        if days.isdecimal() and 0 < len(days) < 6:
+            end = datetime.now(UTC) + timedelta(days=int(days))
+            token["expiry"] = f"{end:%Y-%m-%dT%H:%M:%SZ}"
+        back = visit.path("api-keys", query=given["organization_id"])
+        try:
+            made = await visit.api.post("/tokens", body=token)
+        except errors.InvalidArgument as problem:
+            return self._door.wrong(visit, problem, visit.path("api-keys"), _FIELDS, given)
+        return self._door.render(
+            visit, "api-keys", "secret.html", secret=made["token"], onward=back
+        )
+
+    async def show(self, visit: Visit) -> Response:
+        """Show one."""
+        found = await visit.api.get("/tokens/{}", visit.request.params["id"])
+        return self._door.render(
+            visit, "api-keys", "api_keys/one.html", found=found, token=found["token_info"]
+        )
+
+    async def revoke(self, visit: Visit) -> Response:
+        """End it for good."""
+        call = visit.api.post("/tokens:invalidate", body={"token": visit.request.params["id"]})
+        organization_id = visit.request.form().get("organization_id", "")
+        path = visit.path("api-keys", query=organization_id)
+        return await forms.send(self._door, visit, call, path, "ended")

@@ -1,0 +1,190 @@
+"""Events: a search of all, one with what it changed, the live view, a check of the log, files."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tenantry.doors.console.visit import LIVE_SCRIPT, ROOT, Door, Page, Visit
+from tenantry.event import KNOWN
+from tenantry.events.event_log import exporting, following
+from tenantry.events.event_log.exporting import Format
+from tenantry.events.event_log.following import Narrow
+from tenantry.identity.operators import sessions
+from tenantry.web import StreamingResponse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator, Mapping
+
+    from tenantry.db.engine import Row
+    from tenantry.web import Response
+
+_FILTERS = ("type", "organization_id", "actor_id", "object_id", "request_id", "day")
+_SHOWN = 30
+_MOST_CHANGES = 200
+_STREAM_SECONDS = 600  # then the browser comes back by itself
+_ALIVE_SECONDS = 15.0
+_STREAM = {"content-type": "text/event-stream", "cache-control": "no-store"}
+
+
+def pages(door: Door) -> list[Page]:
+    """Return the pages of this subject."""
+    events = _Events(door)
+    return [
+        Page("GET", "/events", events.listed),
+        Page("GET", "/events/live", events.live),
+        Page("GET", "/events/stream", events.stream),
+        Page("GET", "/events/export", events.export),
+        Page("POST", "/events/verify", events.verify),
+        Page("GET", "/events/{id}", events.show),
+    ]
+
+
+class _Events:
+    """Handlers of the pages."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def listed(self, visit: Visit) -> Response:
+        """List those that a filter lets through."""
+        return await self._list(visit, {})
+
+    async def verify(self, visit: Visit) -> Response:
+        """Check the log, and show the findings above the list."""
+        form = visit.request.form()
+        found = await visit.api.post(
+            "/events:verify", body={"organization_id": form.get("organization_id", "").strip()}
+        )
+        return await self._list(visit, {"verified": found})
+
+    async def _list(self, visit: Visit, more: Mapping[str, Any]) -> Response:
+        query = {name: visit.query(name).strip() for name in _FILTERS}
+        query = {name: value for name, value in query.items() if value}
+        listed = await visit.api.get(
+            "/events",
+            event_types=[query["type"]] if "type" in query else None,
+            page_size=_SHOWN,
+            page_token=visit.query("page_token") or None,
+            end_time=_end_of(query.get("day", "")),
+            **{name: query.get(name) for name in _FILTERS[1:5]},
+        )
+        return self._door.render(
+            visit,
+            "events",
+            "events/list.html",
+            listed=listed,
+            query=query,
+            types=["", *sorted(KNOWN)],
+            **({"verified": None} | dict(more)),
+        )
+
+    async def show(self, visit: Visit) -> Response:
+        """Show one: its object before and after, and the differences."""
+        answer = await visit.api.get("/events/{}", visit.request.params["id"])
+        event = answer["event"]
+        before, after = event.get("before"), event.get("after")
+        return self._door.render(
+            visit,
+            "events",
+            "events/one.html",
+            event=event,
+            changes=_changes(before or {}, after or {}) if before and after else (),
+            shown={
+                name: json.dumps(event[name], ensure_ascii=False, indent=2)
+                for name in ("before", "after", "context")
+                if event.get(name)
+            },
+        )
+
+    async def live(self, visit: Visit) -> Response:
+        """Show the page on which events appear as they happen."""
+        return self._door.render(visit, "events", "events/live.html", live_script=LIVE_SCRIPT)
+
+    async def stream(self, visit: Visit) -> Response:
+        """Answer with events as they come (Server-Sent Events), while the session lasts."""
+        after = visit.request.headers.get("last-event-id", "")
+        follower = self._door.parts.follower
+        position = await (follower.place(after) if after else following.head(visit.call.db))
+        return StreamingResponse(self._pieces(visit, position), dict(_STREAM))  # type: ignore[return-value]
+
+    async def _pieces(self, visit: Visit, position: int) -> AsyncGenerator[bytes]:
+        yield b"retry: 1000\n\n"
+        told = looked = time.monotonic()
+        follow = self._door.parts.follower.follow(Narrow(), position, seconds=_STREAM_SECONDS)
+        async with aclosing(follow) as parts:
+            async for rows in parts:
+                now = time.monotonic()
+                if now - looked >= following.TICK_SECONDS:
+                    secret = self._door.holder(visit.request)
+                    if await sessions.find(self._door.db, secret) is None:
+                        return
+                    looked = now
+                if rows:
+                    yield b"".join(_told(row) for row in rows)
+                    told = now
+                elif now - told >= _ALIVE_SECONDS:
+                    yield b":\n\n"
+                    told = now
+
+    async def export(self, visit: Visit) -> Response:
+        """Answer with the log as a file, by the type and the organization of the filter."""
+        kind = Format.CSV if visit.query("format") == Format.CSV.suffix else Format.NDJSON
+        type_ = visit.query("type")
+        order = exporting.Order(
+            kind,
+            types=(type_,) if type_ in KNOWN else (),
+            organization_id=visit.query("organization_id") or None,
+        )
+        headers = {
+            "content-type": kind.value,
+            "content-disposition": f'attachment; filename="events.{kind.suffix}"',
+            "cache-control": "no-store",
+        }
+        return StreamingResponse(exporting.pieces(self._door.db, order), headers)  # type: ignore[return-value]
+
+
+def _told(row: Row) -> bytes:
+    actor = orjson.loads(row["actor"]) if isinstance(row["actor"], str) else row["actor"]
+    shown = {
+        "id": row["id"],
+        "type": row["type"],
+        "time": row["occurred_at"] // 1000,
+        "organization": row["organization_id"] or "",
+        "actor": f"{actor.get('type', '')} {actor.get('id', '')}",
+        "path": f"{ROOT}/events/{row['id']}",
+    }
+    return b"id: %b\ndata: %b\n\n" % (row["id"].encode(), orjson.dumps(shown))
+
+
+def _end_of(day: str) -> str | None:
+    """Return the end of a day by UTC as the API takes it; None where it is no day."""
+    try:
+        return f"{datetime.strptime(day, '%Y-%m-%d').replace(tzinfo=UTC):%Y-%m-%dT23:59:59Z}"
+    except ValueError:
+        return None
+
+
+def _changes(before: Any, after: Any) -> list[tuple[str, str, str]]:
+    """Return the members that differ: their path, and the value of both sides as JSON."""
+    old, new = dict(_flat(before)), dict(_flat(after))
+    names = [*old, *(name for name in new if name not in old)]
+    differing = (
+        (name, old.get(name, ""), new.get(name, ""))
+        for name in names
+        if old.get(name) != new.get(name)
+    )
+    return [each for each, _ in zip(differing, range(_MOST_CHANGES), strict=False)]
+
+
+def _flat(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value and depth < 8:
+        for name, member in value.items():
+            yield from _flat(member, f"{path}.{name}" if path else name, depth + 1)
+    else:
+        yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,32 @@
+// Events as they happen: each becomes a row of the table, the newest on top.
+const MOST = 200;
+const list = document.getElementById("live");
+const state = document.getElementById("live-state");
+const written = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium" });
+
+function cell(kind, text) {
+  const made = document.createElement(kind);
+  made.textContent = text;
+  return made;
+}
+
+function show(event) {
+  const row = document.createElement("tr");
+  const head = cell("th", "");
+  head.scope = "row";
+  const link = cell("a", event.type);
+  link.href = event.path;
+  const id = cell("span", event.id);
+  id.className = "more";
+  head.append(link, id);
+  row.append(head, cell("td", written.format(new Date(event.time))));
+  row.append(cell("td", event.organization || "–"), cell("td", event.actor));
+  list.prepend(row);
+  while (list.rows.length > MOST) list.lastElementChild.remove();
+}
+
+const source = new EventSource(list.dataset.stream);
+source.addEventListener("open", () => { state.textContent = list.dataset.open; state.className = "pill good"; });
+source.addEventListener("error", () => { state.textContent = list.dataset.closed; state.className = "pill waiting"; });
+source.addEventListener("message", (message) => show(JSON.parse(message.data)));
+addEventListener("pagehide", () => source.close());
