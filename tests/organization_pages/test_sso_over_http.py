@@ -353,7 +353,42 @@ async def test_a_member_who_may_only_read_changes_nothing(portal, member, shown)
     ):
         answer = await reader.http.post(f"{reader.root}{path}/{form}", headers=reader.headers)
         assert answer.status_code == 403, form
+    for page in ("/new", "/new/okta"):
+        assert (await reader.get(page)).status_code == 403
     assert not (await shown(path)).get("enabled")
+
+
+async def test_fields_that_no_form_has_change_nothing(portal, shown):
+    path = await portal.make("saml", "saml")
+    odd = {"visit": "x", "path": "https://evil.example", "field": "y", "": "z", "key": "w"}
+    for where in ("details/saml", "details/oidc", "details/url", "attributes"):
+        headers = portal.headers
+        answer = await portal.http.post(f"{portal.root}{path}/{where}", data=odd, headers=headers)
+        assert answer.status_code == 303, where
+        assert answer.headers["location"].startswith(f"{portal.root}{path}"), where
+    assert (await shown(path))["status"] == "DRAFT"
+    for missing in ("/new/nobody", "/new/..%2fokta", "/conn_1", "/conn_1/guide"):
+        assert (await portal.get(missing)).status_code == 404
+
+
+async def test_a_private_key_is_never_repeated(portal):
+    path = await portal.make("saml", "saml")
+    given = BY_HAND | {"idp_entity_id": "", "certificate": KEY}
+    problems, text = await portal.refused(f"{path}/details/saml", given, certificate_file=NO_FILE)
+    assert list(problems) == ["idp_entity_id"]
+    assert "PRIVATE KEY" not in text
+
+
+async def test_the_simulator_needs_no_details(portal, rest, organization):
+    made = await rest.connections.create_connection(
+        organization_id=organization["id"],
+        connection={"provider": "IDP_SIMULATOR", "type": "OIDC"},
+    )
+    path = f"/{made['connection']['id']}"
+    assert "Enter the details" not in await portal.text(path)
+    place, _ = await portal.post(f"{path}/enable")
+    assert "done=sso_enabled" in place
+    assert "told=" in place
 
 
 async def test_a_member_who_may_manage_does_all_that_a_link_does(member, shown):

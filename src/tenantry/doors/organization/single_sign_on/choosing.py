@@ -43,6 +43,7 @@ class Choosing(Subject):
 
     async def providers(self, visit: Visit) -> Response:
         """Show the providers to choose from; `q` looks for some of them."""
+        _check(visit)
         wanted = visit.query("q").strip()[:100]
         found = [one for one in guides(visit.words.language) if wanted.lower() in one.name.lower()]
         tiles = [(one, _protocols(one)) for one in found]
@@ -52,6 +53,7 @@ class Choosing(Subject):
 
     async def protocols(self, visit: Visit) -> Response:
         """Show the protocols of a provider to choose from."""
+        _check(visit)
         guide = shown.guide(visit.request.params["guide"], visit.words.language)
         return self.door.render(
             visit,
@@ -77,6 +79,12 @@ class Choosing(Subject):
         except errors.InvalidArgument as problem:
             return self.door.wrong(visit, problem, visit.path(SSO, "new"))
         return self.door.done(visit.path(SSO, answer["connection"]["id"]), "sso_created")
+
+
+def _check(visit: Visit) -> None:
+    """Refuse a member that may only read: the page is a form."""
+    if not visit.manages(SSO):
+        raise errors.PermissionDenied
 
 
 def _protocols(guide: Guide) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SAML, OIDC = "SAML", "OIDC"
 _CONFIG = {SAML: "saml_config", OIDC: "oidc_config"}
+# Details of a provider, one of which is there once somebody has begun with them.
+_THEIRS = ("idp_metadata_url", "idp_entity_id", "idp_sso_url", "issuer", "client_id")
 # Before it expires a certificate is pointed to for so long.
 SOON = timedelta(days=30)
 
@@ -73,7 +75,7 @@ class Shown:
     @property
     def is_begun(self) -> bool:
         """Whether something of the provider is there."""
-        return self.members.get("status") != "DRAFT"
+        return any(self.config.get(name) for name in _THEIRS)
 
     @property
     def is_simulated(self) -> bool:
@@ -229,6 +231,8 @@ class Subject:
             visit.organization.id,
             visit.request.params["id"],
         )
+        if answer["connection"]["type"] not in _CONFIG:
+            raise errors.NotFound("connection")
         return Shown(answer["connection"], visit.words.language)
 
     async def update(self, visit: Visit, body: Mapping[str, Any]) -> Shown:
@@ -282,7 +286,9 @@ class Subject:
         key = key if words.has(key) else "refusal.field"
         return self.door.failed(visit.request, Problems({place: key}, kept), path)
 
-    def amiss(self, visit: Visit, field: str, key: str, path: str, **given: str) -> Response:
+    def amiss(
+        self, visit: Visit, field: str, key: str, path: str, given: Mapping[str, str] | None = None
+    ) -> Response:
         """Return the redirect to the page of a form with one field that is wrong."""
-        problems = Problems({field: f"sso_refusal.{key}"}, given)
+        problems = Problems({field: f"sso_refusal.{key}"}, given or {})
         return self.door.failed(visit.request, problems, path)

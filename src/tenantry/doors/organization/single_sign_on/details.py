@@ -102,22 +102,22 @@ class Details(Subject):
         """Take what a SAML provider says of itself, typed by hand."""
         connection, path = await self.load(visit), self.path(visit, "details")
         form = await uploads.read(visit.request)
-        given = form.members
+        given = _without_keys(form.members)
         config: dict[str, Any] = {name: given.get(name, "").strip() for name in _TEXTS}
         if not config["idp_sso_request_binding"]:
             del config["idp_sso_request_binding"]
         for name in ("idp_entity_id", "idp_sso_url"):
             if not config[name]:
-                return self.amiss(visit, name, "required", path, **given)
+                return self.amiss(visit, name, "required", path, given)
         certificate = _certificate(form)
         if certificate:
             config["idp_certificate"] = certificate
         elif not connection.config.get("idp_certificates"):
-            return self.amiss(visit, "certificate", "required", path, **given)
+            return self.amiss(visit, "certificate", "required", path, given)
         try:
             await self.update(visit, connection.update(idp_metadata_url="", **config))
         except errors.InvalidArgument as problem:
-            return self.refused(visit, problem, path, _SAML_FIELDS, _without_keys(given))
+            return self.refused(visit, problem, path, _SAML_FIELDS, given)
         return self.door.done(self.path(visit), "sso_details")
 
     async def add(self, visit: Visit) -> Response:
@@ -160,7 +160,7 @@ class Details(Subject):
             needed.append("client_secret")
         for name in needed:
             if not form.get(name):
-                return self.amiss(visit, name, "required", path, **given)
+                return self.amiss(visit, name, "required", path, given)
         config = {"issuer": form["issuer"], "client_id": form["client_id"]}
         if form.get("client_secret"):
             config["client_secret"] = form["client_secret"]

@@ -26,8 +26,8 @@ def pages(door: Door) -> list[Page]:
     attributes, trying, options = Attributes(door), Trying(door), Options(door)
     return [
         Page("GET", "", choosing.list, SSO),
-        Page("GET", "/new", choosing.providers, SSO, SSO.manage),
-        Page("GET", "/new/{guide}", choosing.protocols, SSO, SSO.manage),
+        Page("GET", "/new", choosing.providers, SSO),
+        Page("GET", "/new/{guide}", choosing.protocols, SSO),
         Page("POST", "/new/{guide}", choosing.create, SSO),
         Page("GET", "/{id}", overview.show, SSO),
         Page("POST", "/{id}/enable", overview.enable, SSO),
