@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, func, or_, select, true
+from sqlalchemy import BigInteger, Text, and_, bindparam, func, literal_column, or_, select, true
 
 from tenantry.db import pages
 from tenantry.db.schema import from_json
@@ -43,6 +43,7 @@ _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
 _GROUP_ID = bindparam("group_id", type_=Text)
 _UPDATED_AFTER = bindparam("updated_after", type_=BigInteger)
 _SEARCH = bindparam("search", type_=Text)
+_NOT_COUNTED: Select[Any] = select(literal_column("0").label("total"))
 MOST_SEARCHED = 256  # characters
 
 
@@ -67,9 +68,10 @@ async def page_of_users(
     """Return one page of a directory's people, or of those in a group.
 
     ``updated_after`` narrows it to those that were changed later than this, in microseconds since
-    1970, and ``search`` to those with this text in the user name, the display name or the address
-    of the account, without regard to case; then 10,000 are counted at most. ``page_size`` 0 is the
-    default of 10; more than 100 is 100. A group that is not there has nobody.
+    1970; then 10,000 are counted at most. ``search`` narrows it to those with this text in the user
+    name, the display name or the address of the account, without regard to case; then none are
+    counted, which would take a walk through all. ``page_size`` 0 is the default of 10; more than
+    100 is 100. A group that is not there has nobody.
 
     Raises:
         errors.InvalidArgument: the page token is not of this list.
@@ -162,7 +164,8 @@ def _users(of_group: bool, updated: bool, searched: bool, direction: str) -> Sta
         found = found.where(_u.update_time > _UPDATED_AFTER)
     if searched:
         found = found.where(_has(_u.user_name_key, _u.display_name_key, _u.email_key))
-    counted = pages.counted(found) if updated or searched else total.subquery("counted")
+        updated, total = False, _NOT_COUNTED
+    counted = pages.counted(found) if updated else total.subquery("counted")
     groups = groups_of(_u.id)
     return _statement(directory_users, counted, found, identity, direction, groups)
 
@@ -174,7 +177,9 @@ def _groups(updated: bool, searched: bool, direction: str) -> Statement:
         found = found.where(_g.update_time > _UPDATED_AFTER)
     if searched:
         found = found.where(_has(_g.display_name_key))
-    if updated or searched:
+        counted = _NOT_COUNTED.subquery("counted")
+        return _statement(directory_groups, counted, found, _g.id, direction)
+    if updated:
         return _statement(directory_groups, pages.counted(found), found, _g.id, direction)
     every = found.subquery("every")
     counted = select(func.count().label("total")).select_from(every).subquery("counted")
