@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from apis import Api, Make, Rest, access_token
 from operators_with_passkeys import Operator, link_of
 
 
@@ -26,3 +27,12 @@ def stranger(server):
     one = Operator(server)
     yield one
     one.http.close()
+
+
+@pytest.fixture
+async def own_make(own_server):
+    """Makes what tests need on the file's own server."""
+    rest = Rest(own_server)
+    token = await access_token(rest.http, own_server.client_id, own_server.client_secret)
+    yield Make(Api(rest, (("authorization", f"Bearer {token}"),)))
+    await rest.aclose()
