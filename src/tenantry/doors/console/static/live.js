@@ -16,11 +16,10 @@ function show(event) {
   head.scope = "row";
   const link = cell("a", event.type);
   link.href = event.path;
-  const id = cell("span", event.id);
-  id.className = "more";
-  head.append(link, id);
-  row.append(head, cell("td", written.format(new Date(event.time))));
-  row.append(cell("td", event.organization || "–"), cell("td", event.actor));
+  const time = cell("span", written.format(new Date(event.time)));
+  time.className = "more";
+  head.append(link, time);
+  row.append(head, cell("td", event.organization || "–"), cell("td", event.actor));
   list.prepend(row);
   while (list.rows.length > MOST) list.lastElementChild.remove();
 }
