@@ -6,6 +6,11 @@ then has the issuer in its aud, and makes the calls that the scope names, as far
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 # Scopes of a person by the permissions of their roles: those that the contract's rpcs ask for, of
 # the organization that they are signed in to.
 OF_PERMISSION = {
@@ -23,3 +28,19 @@ OF_PERMISSION = {
     "sk_org_session_policy_manage": "organizations_sessions_write",
 }
 NAMES = tuple(OF_PERMISSION.values())
+# Somebody who changes a thing sees it.
+_SEEN_BY = {
+    "organizations_write": "organizations_read",
+    "organizations_users_invite": "organizations_users_read",
+    "organizations_users_remove": "organizations_users_read",
+    "organizations_users_role_update": "organizations_users_read",
+    "connections_write": "connections_read",
+    "directories_write": "directories_read",
+    "organizations_sessions_write": "organizations_sessions_read",
+}
+
+
+def of(permissions: Iterable[str]) -> frozenset[str]:
+    """Return the scopes of a person with these permissions."""
+    held = {OF_PERMISSION[name] for name in permissions if name in OF_PERMISSION}
+    return frozenset(held | {_SEEN_BY[name] for name in held if name in _SEEN_BY})

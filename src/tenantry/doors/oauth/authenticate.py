@@ -118,13 +118,12 @@ class Authenticator:
         """
         if subject.organization_id == NO_ORGANIZATION:
             raise errors.PermissionDenied("this person is in no organization")
-        of = api_scopes.OF_PERMISSION
-        permissions = {of[name] for name in subject.permissions if name in of}
+        permissions = api_scopes.of(subject.permissions)
         return Caller(
             Kind.USER_SESSION,
             subject.user.id,
             subject.organization_id,
-            frozenset(permissions),
+            permissions,
             subject.session_id,
             impersonator=subject.impersonation.operator_id if subject.impersonation else "",
         )

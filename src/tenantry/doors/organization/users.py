@@ -36,7 +36,7 @@ def pages(door: Door) -> list[Page]:
     subject = _Users(door)
     return [
         Page("GET", "", subject.show, USERS),
-        Page("GET", "/invite", subject.form, USERS),
+        Page("GET", "/invite", subject.form, USERS, INVITE),
         Page("POST", "/invite", subject.invite, USERS, INVITE),
         Page("GET", "/{id}", subject.member, USERS),
         Page("POST", "/{id}/roles", subject.change_roles, USERS, CHANGE_ROLES),
@@ -114,7 +114,6 @@ class _Users:
                 "prev_page_token": found.prev_page_token,
             }
         else:
-            self._check(visit, USERS.read)
             listed = await visit.api.get(
                 "/organizations/{}/users", organization_id, page_size=_PAGE, page_token=token
             )
@@ -134,7 +133,6 @@ class _Users:
 
     async def form(self, visit: Visit) -> Response:
         """Show the form of an invitation."""
-        self._check(visit, INVITE)
         if not self._may_invite(visit):
             raise errors.NotFound("page")
         return self._door.render(
@@ -159,7 +157,6 @@ class _Users:
 
     async def member(self, visit: Visit) -> Response:
         """Show one member, with the forms that change them."""
-        self._check(visit, USERS.read)
         user = await users.get(visit.call, users.Identity(visit.request.params["id"]))
         row = _Row.of(user)
         held = await directory_members.held(visit.call.db, visit.organization.id, [user.id])
@@ -257,10 +254,6 @@ class _Users:
 
     def _may_invite(self, visit: Visit) -> bool:
         return visit.may(INVITE) and not self._door.parts.settings.is_modular
-
-    def _check(self, visit: Visit, permission: str) -> None:
-        if not visit.may(permission):
-            raise errors.PermissionDenied
 
     async def _roles(self, visit: Visit) -> list[Listed]:
         return await roles.list_all(visit.call, visit.organization.id, roles.Include.ALL)

@@ -52,7 +52,7 @@ class Frame(Enum):
 class Page:
     """One address, below the frame and the segment of its area, and its permission.
 
-    A GET takes one of the area's permissions, a form ``permission``, or else the one to manage.
+    It takes ``permission``; without one, a GET takes one of the area's, a form the one to manage.
     """
 
     verb: str
@@ -64,7 +64,7 @@ class Page:
 
     def allows(self, permissions: frozenset[str]) -> bool:
         """Whether a member with these permissions may ask for it."""
-        if self.verb == "GET":
+        if self.verb == "GET" and not self.permission:
             return not {self.area.read, self.area.manage}.isdisjoint(permissions)
         return (self.permission or self.area.manage) in permissions
 
