@@ -16,6 +16,7 @@ from tenantry.pages.words import choose, languages
 DOORS = ("login", "account", "oauth", "sso", "organization", "console")
 _ROOT = Path(tenantry.__file__).parent
 _SAME_IN_GERMAN = {
+    "directory.person",
     *("field.code", "setup.code"),
     *("page.passkeys", "passkeys.title", "passkeys.name", "passkeys.list"),
     *("subjects.webhooks", "subjects.interceptors", "organizations.name", "refusal.said"),
