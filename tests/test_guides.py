@@ -53,6 +53,7 @@ CONSOLE = {"console"}  # tests/operators/test_console_guide.py
 BRANDING = {"branding"}  # tests/test_branding_guide.py
 PORTAL = {"admin-portal"}  # tests/test_portal_guide.py
 TENANTS = {"look-after-tenants"}  # tests/test_tenants_guide.py
+ACTIVITY = {"look-into-activity"}  # tests/test_activity_guide.py
 SIGN_IN = {  # tests/test_sign_in_guides.py
     *("sign-people-in", "sessions-and-sign-out"),
     *("passkeys-and-second-factors", "interceptors", "single-sign-on"),
@@ -257,7 +258,7 @@ def test_the_client_is_that_of_the_reference():
 def test_every_guide_is_in_five_languages():
     assert {path.stem for path in GUIDES.glob("*.md")} == {
         *(*ALL, *EVENTS, *DIRECTORIES, *MAIL, *SELF_SERVICE, *SIGN_IN),
-        *(*PORTAL, *CONSOLE, *TENANTS, *BRANDING),
+        *(*PORTAL, *CONSOLE, *TENANTS, *ACTIVITY, *BRANDING),
     }
     for guide in ALL:
         counts = [[of for of, _ in blocks(guide)].count(lang) for lang in RUNNERS if lang != "sh"]
