@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 
 import pytest
+from organization_visitors import by_link, new_organization
 
 from tenantry import vault as vaults
 from tenantry.doors.organization import embedding
@@ -61,3 +64,20 @@ def test_it_is_told_by_pages_of_its_own_organization_for_a_moment(vault, monkeyp
 @pytest.mark.parametrize("sealed", ["", "x", "A" * 40, "é", "A" * 5000, '{"event_type": "X"}'])
 def test_nothing_else_is_told(vault, sealed):
     assert embedding.unseal(sealed, vault, "org_1") == ""
+
+
+async def test_the_page_after_a_change_tells_it_to_its_own_portal_alone(http, make, rest, database):
+    made, other = await new_organization(make, rest), await new_organization(make, rest)
+    event = Event.of_connection(CONNECTION | {"organization_id": made["id"], "enabled": True})
+    path = f"domains?told={embedding.seal(event, database.vault)}"
+    page = await (await by_link(http, make, made["id"])).get(path)
+    (told,) = re.findall(r'data-told="([^"]*)"', page.text)
+    assert json.loads(html.unescape(told)) == {
+        "event_type": "ORGANIZATION_SSO_ENABLED",
+        "object": "connection",
+        "organization_id": made["id"],
+        "message": "Single sign-on was enabled",
+        "data": event.data,
+    }
+    page = await (await by_link(http, make, other["id"])).get(path)
+    assert (page.status_code, "data-told" in page.text) == (200, False)

@@ -166,6 +166,7 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *("SendTestEvent", "GetDelivery", "ReplayDelivery", "ReplayEvents"),
         *("GetSession", "RevokeSession", "GetUserSessions", "RevokeAllUserSessions"),
         *("GetCurrentUser", "GetCurrentUser2", "GetSupportHash"),
+        *("GetCurrentSession", "GetCurrentSession2", "PortalBootstrap", "SendCustomEvent"),
         *(f"{verb}Interceptor" for verb in ("Create", "Get", "Update", "Enable", "Disable")),
         *("TestInterceptor", "RotateInterceptorSecret"),
         *("UpdateCredential", "BeginRegistration", "FinishRegistration"),

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from doc_programs import (
     CONFORMANCE,
@@ -206,6 +207,13 @@ async def begun_test_of(server, connection_id):
         return await connection_tests.begin(db, connection_id)
 
 
+def portal_cookie(server, api, organization_id):
+    """The cookie of a browser that has opened a link."""
+    made = api.put(f"/api/v1/organizations/{organization_id}/portal_links").raise_for_status()
+    opened = httpx.get(made.json()["link"]["location"], verify=server.trust)
+    return opened.headers["set-cookie"].partition(";")[0].partition("=")[2]
+
+
 async def group_of(server, organization_id, directory_id):
     """A group that a provider has pushed, and the request that pushed it."""
     known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
@@ -354,6 +362,7 @@ def variables(api, own_server, provider, tmp_path_factory):
         "SESSION_ID": session_id,
         "USER_ACCESS_TOKEN": user_token,
         "USER_SESSION_COOKIE": user_cookie,
+        "PORTAL_SESSION_COOKIE": portal_cookie(own_server, api, acme["id"]),
         **asyncio.run(second_factors(own_server, sam["user"]["id"])),
         **asyncio.run(at_sign_in(own_server, api)),
         "ENDPOINT_ID": hooks["id"],
