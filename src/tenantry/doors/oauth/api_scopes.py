@@ -28,7 +28,7 @@ OF_PERMISSION = {
     "sk_org_session_policy_manage": "organizations_sessions_write",
 }
 NAMES = tuple(OF_PERMISSION.values())
-# Somebody who changes a thing sees it.
+# A scope to change something comes with the one to see it.
 _SEEN_BY = {
     "organizations_write": "organizations_read",
     "organizations_users_invite": "organizations_users_read",
