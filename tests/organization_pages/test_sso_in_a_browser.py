@@ -64,13 +64,18 @@ async def without_tls(place, organization_id, page):
     return connection_id
 
 
-async def signed_in(page, place, application, connection_id, fill_in):
-    """Sign in at an application by a connection; the claims of the person."""
+async def come_back(page, place, application, connection_id, fill_in):
+    """Go from an application to a provider; the parameters with which the browser comes back."""
     await page.goto(place.server.url + application.path(connection_id=connection_id))
     async with page.expect_request(f"{application.redirect_uri}**") as found:
         with contextlib.suppress(Error):
             await fill_in(page)
-    came = dict(parse_qsl(urlsplit((await found.value).url).query))
+    return dict(parse_qsl(urlsplit((await found.value).url).query))
+
+
+async def signed_in(page, place, application, connection_id, fill_in):
+    """Sign in at an application by a connection; its tokens of the person."""
+    came = await come_back(page, place, application, connection_id, fill_in)
     async with place.visitor() as elsewhere:
         return await application.tokens(elsewhere.http, came["code"])
 
@@ -143,9 +148,10 @@ async def test_saml(place, browser, organization, tmp_path):
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_role("status")).to_contain_text("Saved")
         other = await (await browser.new_context()).new_page()
-        await other.goto(place.server.url + application.path(connection_id=connection_id))
-        with contextlib.suppress(Error):
-            await at_nanoidp(other, email)
+        came = await come_back(
+            other, place, application, connection_id, lambda there: at_nanoidp(there, email)
+        )
+        assert came["error"] == "mandatory_attribute_missing"
         for address in ("", f"/{connection_id}", f"/{connection_id}/test"):
             await page.goto(f"{place.server.url}/portal/sso{address}")
             await expect(page.get_by_text("attribute user.mail is missing").first).to_be_visible()
