@@ -16,12 +16,10 @@ from tenantry.doors.transport import methods, policy
 OWNERS_ALONE = {
     *("InviteOperator", "CreateOperatorLink", "UpdateOperator", "DeleteOperator"),
     "RevokeOperatorSessions",
-    # Settings of the deployment, and the server that all its mail goes by.
-    *("UpdateSettings", "UpdateEnvironment", "RotateSigningKeys", "UpsertEmailConfiguration"),
+    # Settings of the deployment.
+    *("UpdateSettings", "UpdateEnvironment", "RotateSigningKeys"),
     *("CreateEnvironmentSessionSettings", "UpdateEnvironmentSessionSettings"),
     *("CreateEnvironmentUserManagement", "UpdateEnvironmentUserManagement"),
-    *("CreateEmailServer", "UpdateEmailServerSettings", "DeleteEmailServer"),
-    *("EnableEmailServer", "DisableEmailServer"),
 }
 # Calls of a reader that REST makes by POST.
 READS_BY_POST = {
