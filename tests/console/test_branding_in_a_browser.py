@@ -1,4 +1,4 @@
-"""The console's page of branding in a browser: the preview follows what is typed."""
+"""The page of branding at the console, in a browser: its preview follows the form."""
 
 from __future__ import annotations
 
