@@ -272,3 +272,9 @@ async def test_what_is_gone_is_said_so(browser):
         *("webhooks/whe_1", "interceptors/icp_1", "mail/mail_1"),
     ):
         await browser.get(f"/console/{path}", status=404)
+
+
+async def test_a_file_of_events_of_an_organization_that_cannot_be_is_refused_before_it_begins(
+    browser,
+):
+    await browser.get("/console/events/export?organization_id=%00", status=400)

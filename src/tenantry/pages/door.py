@@ -174,8 +174,16 @@ class Door:
 
 
 def query(request: Request, name: str) -> str:
-    """Return a member of the query, "" without it."""
+    """Return a member of the query, "" without it.
+
+    Raises:
+        errors.InvalidArgument: it holds a NUL, which no database keeps.
+
+    """
     try:
-        return parse_qs(request.query, max_num_fields=20).get(name, [""])[0]
+        found = parse_qs(request.query, max_num_fields=20).get(name, [""])[0]
     except ValueError:
         return ""
+    if "\x00" in found:
+        raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
+    return found

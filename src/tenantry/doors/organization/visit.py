@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from tenantry import errors
 from tenantry.call import Call
@@ -96,7 +96,8 @@ class Visit:
 
     def path(self, area: Area, *segments: str, **query: str) -> str:
         """Return the address of a page of an area."""
-        found = "/".join((f"{self.frame.value}/{area.key}", *segments))
+        quoted = (quote(each, safe="") for each in segments)
+        found = "/".join((f"{self.frame.value}/{area.key}", *quoted))
         return f"{found}?{urlencode(query)}" if query else found
 
     def sees(self, area: Area) -> bool:
