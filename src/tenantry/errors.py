@@ -155,10 +155,12 @@ class ReauthenticationRequired(PermissionDenied):
 
 
 class Impersonated(PermissionDenied):
-    """A person alone may do this, and an operator is signed in as them."""
+    """An operator is signed in as a person: they see what the person sees, and change nothing."""
 
     error_code = "IMPERSONATED"
-    sentence = "only the person may do this: you are signed in as them, for support"
+    sentence = (
+        "you are signed in as a person, for support: make changes as yourself, at the console"
+    )
 
 
 class Intercepted(PermissionDenied):

@@ -26,7 +26,7 @@ READS_BY_POST = {
     *("ListEvents", "ListEventsPaginated", "PreviewEmailTemplate", "VerifyEvents"),
 }
 # GETs that a reader may not send: they act, or show what lets one act.
-ACTS_BY_GET = {"TriggerDirectorySync", "GetPortalLinks"}
+ACTS_BY_GET = {"TriggerDirectorySync", "GetPortalLinks", "GetSupportHash"}
 
 
 async def test_an_operator_is_invited_changed_and_removed(api, events):

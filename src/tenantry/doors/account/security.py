@@ -151,8 +151,11 @@ class SecurityPages:
 
         Raises:
             errors.NotFound: it is in force, or not this person's.
+            errors.Impersonated: it is not the person that looks.
 
         """
+        if visit.session.impersonation is not None:
+            raise errors.Impersonated
         registration = await self._own(visit)
         if registration.enabled:
             raise errors.NotFound("TOTP registration")

@@ -62,6 +62,11 @@ class Page:
     permission: str = ""
     body_limit: int = MAX_ANONYMOUS
 
+    @property
+    def changes(self) -> bool:
+        """Whether it is a form, or a page that begins a change."""
+        return self.verb != "GET" or bool(self.permission)
+
     def allows(self, permissions: frozenset[str]) -> bool:
         """Whether a member with these permissions may ask for it."""
         if self.verb == "GET" and not self.permission:
@@ -107,7 +112,12 @@ class Visit:
         return area.is_seen(self.features, self.permissions)
 
     def may(self, permission: str) -> bool:
-        """Whether the visitor has a permission: one with a link has those of its features."""
+        """Whether the visitor makes the changes of a permission: a link has those of its features.
+
+        An operator in a member's place makes none.
+        """
+        if self.impersonation is not None:
+            return False
         return self.permissions is None or permission in self.permissions
 
     def manages(self, area: Area) -> bool:
@@ -180,6 +190,8 @@ class Door(door.Door):
                 visit.permissions is None or page.allows(visit.permissions)
             ):
                 raise errors.PermissionDenied
+            if visit.impersonation is not None and page.changes:
+                raise errors.Impersonated
             return await page.handler(visit)
 
         handler = self.page(answered) if page.verb == "GET" else self.form(answered)

@@ -60,7 +60,6 @@ class Method:
     token: bool  # a person's access token will do in place of their session's cookie
     reads: bool  # it changes nothing, and its answer has no secret to act by
     owners: bool  # of operators, only an owner makes it
-    personal: bool  # an operator in the place of a person does not make it
     # Work before the call, and never within its transaction.
     before: Callable[[Any, Call], Awaitable[None]] | None
     desc: DescMethod
@@ -123,7 +122,6 @@ def of_service(service: DescService, *implementations: object) -> Iterator[Metho
             token=own.token if own else False,
             reads=_reads(own, gets=gets and not acts),
             owners=own.owners if own else False,
-            personal=own.personal if own else False,
             before=getattr(room, f"before_{name}", None),
             desc=desc,
         )

@@ -40,11 +40,13 @@ def check(method: Method, caller: Caller) -> None:
     Raises:
         errors.Unauthenticated: the call needs an access token and there is none.
         errors.PermissionDenied: this kind of caller, or this one, may not make it.
-        errors.Impersonated: the person alone may, and it is an operator in their place.
+        errors.Impersonated: an operator in the place of a person makes only calls that change
+            nothing and show no secret.
 
     """
     _check_kind(method, caller)
-    if method.personal and caller.impersonator:
+    # As themselves, at the console, operators make changes, under their own name.
+    if caller.impersonator and not (method.reads or _is_for_anybody(method)):
         raise errors.Impersonated
     if caller.kind is Kind.USER_SESSION:
         # A person needs a permission where others need none, unless anybody may call.
