@@ -104,6 +104,18 @@ async def test_a_refusal_names_the_member(parts):
     assert (await refused(request(*parts))).violations[0].field == "a"
 
 
+@pytest.mark.parametrize("piece", [b";", b'\\";', b"a=b;"])
+async def test_no_header_of_many_parameters_is_taken_apart(piece):
+    many = piece * (58_000 // len(piece))
+    asked = request(kind='multipart/form-data; a="' + many.decode())
+    begun = time.perf_counter()
+    assert "too long" in str(await refused(asked))
+    few = b'form-data; name="a"; a="' + piece * (3_900 // len(piece))
+    part = f"--{BOUNDARY}\r\nContent-Disposition: ".encode() + few + b"\r\n\r\nx\r\n"
+    assert "too long" in str(await refused(request(part)))
+    assert time.perf_counter() - begun < 0.05
+
+
 async def test_the_loop_goes_on_whatever_is_parsed():
     worst = 0.0
     over = asyncio.Event()
