@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 from idp_metadata_pages import MetadataPage, certificate, pem
@@ -464,3 +465,12 @@ async def test_pages_speak_german(http, portal):
         f"{path}/details/url", {"idp_metadata_url": "https://127.0.0.1:1/x"}
     )
     assert "Metadaten" in problems["idp_metadata_url"]
+
+
+@pytest.mark.parametrize(("reader", "steps"), [("en", "en"), ("de", "de"), ("fr", "en")])
+async def test_the_steps_of_a_guide_name_their_language(portal, reader, steps):
+    path = await saml(portal)
+    portal.headers["accept-language"] = reader
+    text = (await portal.get(f"{path}/guide")).text
+    assert f'<html lang="{reader}">' in text
+    assert set(re.findall(r'<(?:h2|p) lang="(\w+)">', text)) == {steps}

@@ -74,13 +74,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """One provider; ``provider`` is a ConnectionProvider. A protocol that it lacks has no steps."""
+    """One provider; ``provider`` is a ConnectionProvider. A protocol that it lacks has no steps.
+
+    ``language`` is that of the steps' texts.
+    """
 
     id: str
     name: str
     provider: str
     saml: tuple[Step, ...] = ()
     oidc: tuple[Step, ...] = ()
+    language: str = "en"
 
 
 @functools.cache
@@ -100,6 +104,7 @@ def _in_german(guide: Guide) -> Guide:
         name=said.get("name", guide.name),
         saml=_said(guide.saml, said.get("saml", ())),
         oidc=_said(guide.oidc, said.get("oidc", ())),
+        language="de",
     )
 
 
