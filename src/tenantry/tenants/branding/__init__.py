@@ -4,4 +4,4 @@ Owns the pictures. The look itself is in settings (`tenants.environment`); the b
 organization stands with the organization.
 """
 
-__all__ = ["assets", "customization", "model", "pictures"]
+__all__ = ["assets", "customization", "pictures"]
