@@ -39,6 +39,10 @@ def widen(rules: validate_pb2.FieldRules) -> None:
     rules.string.max_len = 255
 
 
+def bound_id(rules: validate_pb2.FieldRules) -> None:
+    rules.string.max_len = 32
+
+
 def allow_zero(rules: validate_pb2.FieldRules) -> None:
     rules.uint32.ClearField("gte")
 
@@ -60,6 +64,10 @@ OWN_RULES: dict[str, Callable[[validate_pb2.FieldRules], None]] = {
     },
     # A name in DNS has up to 253.
     "scalekit.v1.connections.ListConnectionsRequest.domain": widen,
+    # A page of anybody's sends these, and the SDK has no bound for them.
+    f"{DOMAINS}.ListAuthorizedDomainRequest.origin": widen,
+    f"{DOMAINS}.ListAuthorizedDomainRequest.link_id": widen,
+    "scalekit.v1.environments.GetCurrentSessionRequest.id": bound_id,
 }
 
 # The count in 2.21.0 of the SDK; another number means that the extraction below lost something.

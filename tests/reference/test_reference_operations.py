@@ -42,6 +42,8 @@ def test_no_two_operations_have_the_same_title(named):
     assert named["GenerateNewSamlCertificate"].title == "Generate new SAML certificate"
     assert named["GetUser2"].title == "Get user by external id"
     assert named["UpdateDefaultRoles2"].title == "Update default roles (alias)"
+    assert named["GetCurrentSession2"].title == "Get current session (alias)"
+    assert named["GetCurrentSession3"].title == "Get current session (alias 2)"
 
 
 def test_every_operation_is_described(named):
@@ -166,7 +168,10 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         *("SendTestEvent", "GetDelivery", "ReplayDelivery", "ReplayEvents"),
         *("GetSession", "RevokeSession", "GetUserSessions", "RevokeAllUserSessions"),
         *("GetCurrentUser", "GetCurrentUser2", "GetSupportHash"),
-        *("GetCurrentSession", "GetCurrentSession2", "PortalBootstrap", "SendCustomEvent"),
+        *(f"GetCurrentSession{n}" for n in ("", "2", "3")),
+        *("PortalBootstrap", "SendCustomEvent", "GetOverview", "GetSecondFactor"),
+        *("GetOperator", "InviteOperator", "CreateOperatorLink", "UpdateOperator"),
+        "RevokeOperatorSessions",
         *(f"{verb}Interceptor" for verb in ("Create", "Get", "Update", "Enable", "Disable")),
         *("TestInterceptor", "RotateInterceptorSecret"),
         *("UpdateCredential", "BeginRegistration", "FinishRegistration"),

@@ -191,7 +191,7 @@ def _of(method: Method, schemas: Schemas) -> Iterator[Operation]:
 def _title(method: Method, route: HttpRoute) -> str:
     """Return an rpc's name as words: of DeletePortalLinkByID, Delete portal link by id.
 
-    A further route is told apart by what it finds the object by.
+    A further route is told apart by what it finds the object by, or is an alias.
     """
     title = _words(method.name)
     if title.startswith(("List ", "Search ")):
@@ -199,8 +199,13 @@ def _title(method: Method, route: HttpRoute) -> str:
     if route == method.routes[0]:
         return title
     known = _VARIABLE.findall(method.routes[0].template)
-    other = [name for name in _VARIABLE.findall(route.template) if name not in known]
-    return f"{title} by {other[0].replace('_', ' ')}" if other else f"{title} (alias)"
+    aliases = 0
+    for each in method.routes[1 : method.routes.index(route) + 1]:
+        other = [name for name in _VARIABLE.findall(each.template) if name not in known]
+        aliases += not other
+    if other:
+        return f"{title} by {other[0].replace('_', ' ')}"
+    return f"{title} (alias)" if aliases == 1 else f"{title} (alias {aliases})"
 
 
 def _words(name: str) -> str:
