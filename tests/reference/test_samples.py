@@ -366,6 +366,7 @@ def variables(api, own_server, provider, tmp_path_factory):
         **asyncio.run(second_factors(own_server, sam["user"]["id"])),
         **asyncio.run(at_sign_in(own_server, api)),
         "ENDPOINT_ID": hooks["id"],
+        "OPERATOR_ID": create("operators", name="Ada", role="OPERATOR")["operator"]["id"],
         "INTERCEPTOR_ID": create("interceptors", **INTERCEPTOR)["interceptor"]["id"],
         "DELIVERY_ID": create(f"webhooks/endpoints/{hooks['id']}:test")["delivery"]["id"],
     }
@@ -406,13 +407,13 @@ def request_of(sample, variables):
     bare = re.sub(r"'\"(\$\w+)\"'", r"\1", sample)  # a variable amid single quotes
     filled = re.sub(r"\$(\w+)", lambda name: variables.get(name[1], ""), bare)
     verb = re.search(r"--request (\w+)", filled)
-    body = re.search(r"--data '(.*?)'$", filled, re.DOTALL | re.MULTILINE)
+    body = re.search(r"--(?:data|json) '(.*?)'$", filled, re.DOTALL | re.MULTILINE)
     asked = re.findall(r"--data-urlencode \"?(\w[\w.]*)=([^\"\s]+)", filled)
     token = re.search(r'"Authorization: Bearer (\S+)"', filled)  # but the client's own
     cookie = re.search(r'--cookie "(\S+)"', filled)
     headers = {"Authorization": f"Bearer {token[1]}"} if token else {}
     return {
-        "method": verb[1] if verb else "GET",
+        "method": verb[1] if verb else "POST" if body else "GET",
         "url": re.search(r'"(https://[^"]+)"', filled)[1],
         **({"params": dict(asked)} if asked else {}),
         **({"json": json.loads(body[1])} if body else {}),
