@@ -195,6 +195,34 @@ async def test_it_is_of_one_organization_and_ends_where_the_person_signs_in(
         )
 
 
+@pytest.mark.parametrize("how", ["save", "remove", "sign-out"])
+async def test_it_ends_with_what_the_operator_may(operator_of, user, signins, database, how):
+    owner, ada = operator_of(name="Grace"), operator_of("OPERATOR")
+    become(ada, user)
+    session = await session_of(ada, database)
+    own, _ = await signins.session(user)
+    bob = operator_of("OPERATOR", "Bob")
+    become(bob, user)
+    tokens = await signins.tokens(session=session)
+    assert ada.get("/ui/profile/security").status_code == 200
+    fields = {"name": "Ada", "email": "", "role": "READER"} if how == "save" else {}
+    done = owner.post(f"/console/operators/{session.impersonation.operator_id}/{how}", **fields)
+    assert "done=" in done.headers["location"]
+    assert ada.get("/ui/profile/security").status_code == 401
+    assert (await signins.userinfo(tokens["access_token"])).status_code == 401
+    # Nobody else's.
+    assert bob.get("/ui/profile/security").status_code == 200
+    assert (await sessions.find_live(database, own.id)) is not None
+
+
+async def test_an_operator_who_signs_out_elsewhere_is_in_nobodys_place(operator_of, user):
+    ada = operator_of("OPERATOR")
+    become(ada, user)
+    assert "done=" in ada.post("/console/me/sessions/end").headers["location"]
+    assert ada.get("/ui/profile/security").status_code == 401
+    assert ada.is_in
+
+
 async def test_a_form_of_another_site_begins_and_stops_nothing(operator_of, user):
     ada = operator_of()
     far = {"sec-fetch-site": "cross-site"}

@@ -8,6 +8,7 @@ from tenantry import errors
 from tenantry.doors.console.signing_in import answer, credential_of
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.identity.operators import passkeys, sessions
+from tenantry.identity.operators import service as operators
 from tenantry.identity.operators.model import READER
 from tenantry.identity.sessions import devices
 from tenantry.pages.problems import Problems
@@ -114,7 +115,7 @@ class _Me:
     async def end_others(self, visit: Visit) -> Response:
         """End all sessions but this one."""
         operator_id, this = visit.session.operator.id, visit.session.id
-        await sessions.end_all(visit.call.db, operator_id, but=this)
+        await operators.sign_out(visit.call, operator_id, but=this)
         return self._door.done(PATH, "sessions_ended")
 
     def _wrong(self, visit: Visit, key: str) -> Response:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.caller import Kind
+from tenantry.identity.operators.model import READER
 from tenantry.identity.operators.service import get
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds, Impersonation
@@ -55,12 +56,16 @@ async def begin(
         raise errors.InvalidArgument.field(
             "organization_id", "member", "must be one that the person is an active member of"
         )
-    operator = await get(call.db, call.caller.id)
     until = now() + minutes * MINUTE
-    named = operator.name or operator.email or operator.id
-    impersonation = Impersonation(operator.id, named, reason, until)
     async with call.db.transaction() as db:
         held = replace(call, db=db)
+        # Whoever removes the operator, or makes a reader of them, ends this session too.
+        await db.serialize("operators")
+        operator = await get(db, call.caller.id)
+        if operator.role == READER:
+            raise errors.PermissionDenied
+        named = operator.name or operator.email or operator.id
+        impersonation = Impersonation(operator.id, named, reason, until)
         session, secret = await sessions.begin(
             held,
             user_id=user.id,

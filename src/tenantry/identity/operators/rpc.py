@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from protobuf.wkt import Empty
 
 from tenantry.gen.tenantry.v1 import operators_pb as pb
-from tenantry.identity.operators import service, sessions
+from tenantry.identity.operators import service
 from tenantry.identity.operators.model import READER
 from tenantry.times import timestamp
 
@@ -74,7 +74,7 @@ class OperatorService:
         self, request: pb.RevokeOperatorSessionsRequest, call: Call
     ) -> pb.RevokeOperatorSessionsResponse:
         await service.get(call.db, request.operator_id)
-        ended = await sessions.end_all(call.db, request.operator_id)
+        ended = await service.sign_out(call, request.operator_id)
         return pb.RevokeOperatorSessionsResponse(ended=ended)
 
 

@@ -23,6 +23,7 @@ from tenantry.identity.operators.model import (
     operator_links,
     operators,
 )
+from tenantry.identity.sessions import service as people_sessions
 from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
@@ -252,6 +253,8 @@ async def update(
 ) -> Operator:
     """Change an operator; None leaves a field as it is. Another role holds from the next request.
 
+    One that becomes a reader is in no person's session any more.
+
     Raises:
         errors.NotFound: there is no such operator.
         errors.InvalidArgument: a field cannot be.
@@ -280,11 +283,15 @@ async def update(
         if replace(after, update_time=before.update_time) == before:
             return before
         await _change(call, db, before, after)
+        if after.role == READER:
+            await people_sessions.end_impersonations(replace(call, db=db), after.id)
     return after
 
 
 async def remove(call: Call, operator_id: str) -> None:
     """Delete an operator: their sessions, passkeys and links are gone at once.
+
+    So are the sessions in which they stand in for a person.
 
     Raises:
         errors.NotFound: there is no such operator.
@@ -299,6 +306,18 @@ async def remove(call: Call, operator_id: str) -> None:
         await db.apply(
             _DELETE, call.event("operator.deleted", before=before.shown()), p_id=before.id
         )
+        await people_sessions.end_impersonations(replace(call, db=db), before.id)
+
+
+async def sign_out(call: Call, operator_id: str, *, but: str = "") -> int:
+    """End all sessions of an operator, ``but`` one, and those that they are in for people.
+
+    Return how many of their own there were.
+    """
+    async with call.db.transaction() as db:
+        ended = await sessions.end_all(db, operator_id, but=but)
+        await people_sessions.end_impersonations(replace(call, db=db), operator_id)
+    return ended
 
 
 async def prune(db: Session) -> bool:

@@ -62,6 +62,13 @@ Index(
     postgresql_where=_ended,
     sqlite_where=_ended,
 )
+_impersonated = sessions.c.impersonation.is_not(None)
+Index(
+    "ix_sessions__impersonated",
+    sessions.c.id,
+    postgresql_where=_impersonated,
+    sqlite_where=_impersonated,
+)
 
 # The organizations that a session is signed in to.
 session_organizations = Table(

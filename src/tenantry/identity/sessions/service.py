@@ -29,6 +29,7 @@ from tenantry.identity.sessions.model import (
     ACTIVE,
     NO_ORGANIZATION,
     REVOKED,
+    Impersonation,
     Session,
     session_clients,
     session_organizations,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db import engine
-    from tenantry.identity.sessions.model import Bounds, Impersonation
+    from tenantry.identity.sessions.model import Bounds
 
 
 _s, _o = sessions.c, session_organizations.c
@@ -168,6 +169,11 @@ _FIND = Statement(sessions_with_places().where(_s.id == _ID))
 _ACTIVE_OF_USER = Statement(
     select(_s.id)
     .where(_s.user_id == bindparam("p_user_id", type_=Text), IS_ACTIVE, _s.lapse_time > NOW)
+    .order_by(_s.id)
+)
+_IMPERSONATED = Statement(
+    select(_s.id, _s.impersonation)
+    .where(_s.impersonation.is_not(None), IS_ACTIVE, _s.lapse_time > NOW)
     .order_by(_s.id)
 )
 
@@ -392,7 +398,17 @@ async def end(call: Call, session_id: str, *, status: str) -> Session | None:
 async def end_all(call: Call, user_id: str, *, but: str | None = None) -> list[Session]:
     """Revoke the active sessions of a person, all but one if that is named; return them."""
     rows = await call.db.fetch_all(_ACTIVE_OF_USER, p_user_id=user_id, p_now=now())
-    left = [row["id"] for row in rows if row["id"] != but]
+    return await _revoked(call, [row["id"] for row in rows if row["id"] != but])
+
+
+async def end_impersonations(call: Call, operator_id: str) -> list[Session]:
+    """Revoke the active sessions that an operator is in, in place of people; return them."""
+    rows = await call.db.fetch_all(_IMPERSONATED, p_now=now())
+    held = ((row["id"], Impersonation.of_column(row["impersonation"])) for row in rows)
+    return await _revoked(call, [id_ for id_, by in held if by and by.operator_id == operator_id])
+
+
+async def _revoked(call: Call, left: Sequence[str]) -> list[Session]:
     ended: list[Session] = []
     for start in range(0, len(left), ending.AT_ONCE):
         ended += await ending.end(call, left[start : start + ending.AT_ONCE], status=REVOKED)
