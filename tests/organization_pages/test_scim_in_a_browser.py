@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 
-import httpx2
 import pytest
 from apis import access_token, over_https
 from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
 from google_workspaces import GoogleWorkspace, key_file
-from scim2_client.engines.httpx2 import SyncSCIMClient
+from peers_of_admins import push
 
 _WAIT = 15  # seconds, for a worker that looks every few
 
@@ -82,25 +81,6 @@ async def until_seen(page, text, path=""):
             await asyncio.sleep(0.2)
 
 
-def push(trust, endpoint, token):
-    """Push a person and a group as a SCIM client does that knows nothing of us."""
-    headers = {"authorization": f"Bearer {token}"}
-    with httpx2.Client(base_url=endpoint, headers=headers, verify=trust) as http:
-        client = SyncSCIMClient(http)
-        client.discover()
-        user_model, group_model = map(client.get_resource_model, ("User", "Group"))
-        user = user_model(
-            user_name="kim@acme.com",
-            name={"givenName": "Kim", "familyName": "Lee"},
-            emails=[{"value": "kim@acme.com", "type": "work", "primary": True}],
-            active=True,
-        )
-        made = client.create(user)
-        group = group_model(display_name="Engineering", members=[{"value": made.id}])
-        client.create(group)
-        return made.id
-
-
 async def test_an_admin_sets_up_a_directory_alone(running, management):
     """Step by step, as the page says, until a person is there with a role."""
     async with portal(running, management, "acme.com") as (page, base):
@@ -120,7 +100,7 @@ async def test_an_admin_sets_up_a_directory_alone(running, management):
         # Connected, and enabled
         await page.get_by_role("button", name="Enable the directory").click()
         await page.get_by_text("The directory is enabled.").wait_for()
-        await asyncio.to_thread(push, running.trust, endpoint, token)
+        await asyncio.to_thread(push, running.trust, endpoint, token, "kim@acme.com")
         await page.goto(here)
         await page.get_by_text("Connected", exact=True).wait_for()
         await is_accessible(page)

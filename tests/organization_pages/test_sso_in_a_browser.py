@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import nano_idp
 import oidc_provider
@@ -13,7 +12,8 @@ from apis import unique
 from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
 from hosted import deployment
-from playwright.async_api import Error, expect
+from peers_of_admins import at_nanoidp, at_oidc_provider, come_back, signed_in, without_tls
+from playwright.async_api import expect
 from servers import free_port
 
 PAGES = ("", "/guide", "/details", "/attributes", "/test", "/settings")
@@ -53,45 +53,12 @@ async def opened(place, organization_id, context):
     return page
 
 
-async def without_tls(place, organization_id, page):
-    """Let the connection of this page reach a provider without TLS, as only operators may."""
-    connection_id = re.search(r"conn_\d+", page.url)[0]
-    at = {"organization_id": organization_id, "id": connection_id}
-    found = (await place.api.connections.get_connection(**at))["connection"]
-    await place.api.connections.update_connection(
-        **at, connection={"provider": found["provider"], "debug_enabled": True}
-    )
-    return connection_id
-
-
-async def come_back(page, place, application, connection_id, fill_in):
-    """Go from an application to a provider; the parameters with which the browser comes back."""
-    await page.goto(place.server.url + application.path(connection_id=connection_id))
-    async with page.expect_request(f"{application.redirect_uri}**") as found:
-        with contextlib.suppress(Error):
-            await fill_in(page)
-    return dict(parse_qsl(urlsplit((await found.value).url).query))
-
-
-async def signed_in(page, place, application, connection_id, fill_in):
-    """Sign in at an application by a connection; its tokens of the person."""
-    came = await come_back(page, place, application, connection_id, fill_in)
-    async with place.visitor() as elsewhere:
-        return await application.tokens(elsewhere.http, came["code"])
-
-
 async def readable(page):
     """Everybody can read it: no rule of axe is broken, and nothing is wider than the page."""
     found = await Axe().run(page)
     assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
     overflows = "document.documentElement.scrollWidth > innerWidth"
     assert not await page.evaluate(overflows), page.url
-
-
-async def at_nanoidp(page, email):
-    await page.fill("[name=username]", email.partition("@")[0])
-    await page.fill("[name=password]", nano_idp.PASSWORD)
-    await page.click("button[type=submit]")
 
 
 async def test_saml(place, browser, organization, tmp_path):
@@ -103,7 +70,7 @@ async def test_saml(place, browser, organization, tmp_path):
     await expect(page.get_by_role("button", name="Okta")).to_be_hidden()
     await page.get_by_role("button", name="Any SAML 2.0 provider").press("Enter")
     await expect(page.get_by_role("status")).to_contain_text("has been created")
-    connection_id = await without_tls(place, organization_id, page)
+    connection_id = await without_tls(place, organization_id, page.url)
 
     await page.get_by_role("link", name="Open the guide").click()
     acs = f"{place.server.url}/sso/v1/saml/{connection_id}/callback"
@@ -166,13 +133,6 @@ async def test_saml(place, browser, organization, tmp_path):
     await context.close()
 
 
-async def at_oidc_provider(page):
-    await page.fill("[name=login]", "ann")
-    await page.fill("[name=password]", "x")
-    await page.get_by_role("button").first.click()
-    await page.get_by_role("button", name="Continue").click()
-
-
 async def test_openid_connect_without_javascript(place, browser, organization, tmp_path):
     oidc_provider.install()
     organization_id, email = organization
@@ -182,7 +142,7 @@ async def test_openid_connect_without_javascript(place, browser, organization, t
     await page.get_by_label("Find a provider").fill("openid")
     await page.get_by_role("button", name="Find").click()
     await page.get_by_role("button", name="Any OpenID Provider").click()
-    connection_id = await without_tls(place, organization_id, page)
+    connection_id = await without_tls(place, organization_id, page.url)
     await page.get_by_role("link", name="Open the guide").click()
     ours = f"{place.server.url}/sso/v1/oidc/{connection_id}"
     await expect(page.get_by_text(f"{ours}/callback", exact=True).first).to_be_visible()

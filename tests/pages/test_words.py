@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,18 @@ def test_all_languages_say_the_same(door, language):
         assert "<" not in other[key], key
         if language != "en":
             assert sentence != other[key] or key in _SAME_AS_ENGLISH[language], key
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_file_of_a_folder_says_what_another_says(door):
+    for folder in (_ROOT / "doors" / door / "words").glob("*/"):
+        keys = [
+            f"{section}.{key}"
+            for file in folder.glob("*.toml")
+            for section, its in tomllib.loads(file.read_text(encoding="utf-8")).items()
+            for key in its
+        ]
+        assert len(keys) == len({*keys}), {key for key in keys if keys.count(key) > 1}
 
 
 @pytest.mark.parametrize("door", DOORS)

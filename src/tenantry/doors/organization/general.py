@@ -71,7 +71,7 @@ class _General:
         except errors.Error as problem:
             fields = {"domain": "domain"} | _FIELDS
             return self._door.wrong(visit, problem, path, fields, {"domain": domain})
-        return self._door.done(path, "domain_added")
+        return self._door.done(path, "joining_allowed")
 
     async def remove_domain(self, visit: Visit) -> Response:
         """Let people of a domain join no more."""
