@@ -9,18 +9,18 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pyotp
 import pytest
-from doc_programs import RUNNERS, settings_for
+from doc_programs import RUNNERS, management, settings_for
+from pictures_of_tests import png
 from servers import TENANTRY
 from test_guides import GUIDES, script
 from test_sign_in_guides import sign_in
 
 ROOT = GUIDES.parent.parent
-ORDER = re.findall(
-    r"^- \[.*?\]\(docs/guides/([\w-]+)\.md\)",
-    (ROOT / "README.md").read_text(encoding="utf-8"),
-    re.MULTILINE,
-)
+_README = (ROOT / "README.md").read_text(encoding="utf-8")
+_LIST = _README.partition("\n## Guides\n")[2].partition("\n## ")[0]
+ORDER = re.findall(r"\]\(docs/guides/([\w-]+)\.md\)", _LIST)
 _ID = re.compile(r'^declare -x (\w+_ID)="(\w+)"$', re.MULTILINE)
 DENIED = {"decision": "DENY", "error": {"code": "TRIAL_OVER", "message": "Choose a plan first."}}
 
@@ -52,6 +52,17 @@ def application():
         thread.join()
 
 
+def with_an_app(server, user_id):
+    """Give somebody an authenticator app, as the guide to second factors shows."""
+    with management(server) as api:
+        body = {"user_id": user_id}
+        made = api.post("/api/v1/totp/registration", json=body).raise_for_status().json()
+        registration = made["totp_registration"]
+        code = pyotp.parse_uri(registration["qr_code_uri"]).now()
+        path = f"/api/v1/totp/{registration['id']}/enable"
+        api.post(path, json={"code": code}).raise_for_status()
+
+
 @pytest.mark.thorough
 def test_all_guides_run_in_the_order_of_the_readme_from_an_empty_environment(
     start_server, tmp_path
@@ -68,6 +79,10 @@ def test_all_guides_run_in_the_order_of_the_readme_from_an_empty_environment(
         for guide in ORDER:
             folder = tmp_path / guide
             folder.mkdir()
+            if guide == "branding":
+                (folder / "logo.png").write_bytes(png(40, 20))
+            if guide == "look-after-tenants":  # somebody whose app is lost
+                with_an_app(server, dict(_ID.findall(kept.read_text()))["USER_ID"])
             if guide == "sessions-and-sign-out":  # somebody signed in, as the one before shows
                 jane = dict(_ID.findall(kept.read_text()))
                 asyncio.run(sign_in(server, jane["ORGANIZATION_ID"], jane["USER_ID"]))
