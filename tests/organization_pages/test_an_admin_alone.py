@@ -45,7 +45,7 @@ SETTINGS = """<!doctype html><title>Settings</title>
 
 @contextmanager
 def pages_around():
-    """A site of somebody else: it holds the link of its address's query in a frame. Yield its URL."""
+    """A site of somebody else, with the link of its query in a frame; yield its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
