@@ -184,3 +184,42 @@ async def test_pages_are_small(http, make, rest):
     visitor = await by_link(http, make, (await new_organization(make, rest))["id"])
     sizes = {page.area.key: len((await visitor.get(address(page))).content) for page in of(PORTAL)}
     assert max(sizes.values()) < 100_000
+
+
+FORMS_OF_AN_ORGANIZATION = re.compile(r'<form[^>]* action="(/[^"]*organization=org_[^"]*)"')
+
+
+@pytest.mark.parametrize("frame", [PORTAL, MEMBERS])
+async def test_a_form_is_for_the_organization_of_its_page(http, make, rest, database, frame):
+    everything = sorted({name for area in AREAS for name in (area.read, area.manage)})
+
+    async def visitor_of(organization_id: str) -> Visitor:
+        if frame == PORTAL:
+            return await by_link(http, make, organization_id)
+        return await as_member(http, make, rest, database, organization_id, *everything)
+
+    one, other = await new_organization(make, rest), await new_organization(make, rest)
+    first, second = await visitor_of(one["id"]), await visitor_of(other["id"])
+    page = (await first.get("domains")).text
+    (action,) = FORMS_OF_AN_ORGANIZATION.findall(page)
+    domain = {"domain": f"{one['id'].replace('_', '-')}.example.com"}
+    # In another tab the browser has gone over to the other organization.
+    answer = await second.post(action, domain)
+    assert answer.status_code == 409
+    assert "another organization" in text(answer.text)
+    assert domain["domain"] not in (await second.get("domains")).text
+    assert domain["domain"] in await first.done(action, domain)
+
+
+async def test_every_form_without_an_id_of_its_own_says_its_organization(
+    http, make, rest, database
+):
+    made = await new_organization(make, rest)
+    everything = sorted({name for area in AREAS for name in (area.read, area.manage)})
+    member = await as_member(http, make, rest, database, made["id"], *everything)
+    for path in ("general", "users/invite", "session-policy", "programs", "programs/clients"):
+        page = (await member.get(path)).text
+        forms = re.findall(rf'<form[^>]* method="post"[^>]* action="({MEMBERS}[^"]*)"', page)
+        forms += re.findall(rf'<form method="post" action="({MEMBERS}[^"]*)"', page)
+        assert forms, path
+        assert all(f"organization={made['id']}" in one for one in forms), forms

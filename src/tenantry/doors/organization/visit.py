@@ -105,6 +105,19 @@ class Visit:
         found = "/".join((f"{self.frame.value}/{area.key}", *quoted))
         return f"{found}?{urlencode(query)}" if query else found
 
+    def form(self, area: Area, *segments: str) -> str:
+        """Return the address of a form, which is for this organization alone.
+
+        Another tab may have taken the browser's session to another one meanwhile, or opened a link
+        into the portal of another one.
+        """
+        return self.path(area, *segments, organization=self.organization.id)
+
+    @property
+    def is_of_another(self) -> bool:
+        """Whether the form that came was on a page of another organization."""
+        return self.query("organization") not in {"", self.organization.id}
+
     def sees(self, area: Area) -> bool:
         """Whether the visitor sees an area."""
         if self.permissions is None:
@@ -190,6 +203,10 @@ class Door(door.Door):
                 visit.permissions is None or page.allows(visit.permissions)
             ):
                 raise errors.PermissionDenied
+            if page.verb != "GET" and visit.is_of_another:
+                return self.pages_of(request).message(
+                    "other_organization", visit.words, status=409, back=visit.path(page.area)
+                )
             if visit.impersonation is not None and page.changes:
                 raise errors.Impersonated
             return await page.handler(visit)
