@@ -70,6 +70,14 @@ def test_anything_else_is_refused(text):
         checked(text)
 
 
+@pytest.mark.parametrize("within", ["(", "a(", "linear-gradient(", "(')'"])
+@pytest.mark.parametrize("before", ["", ")" * 80])
+def test_brackets_within_brackets_do_not_exhaust_the_parser(within, before):
+    for most in (80, MOST // len(within)):
+        with pytest.raises(ValueError, match=r"\S"):
+            checked((before + within * most)[:MOST])
+
+
 @settings(deadline=None, max_examples=300)
 @given(
     st.lists(

@@ -85,6 +85,7 @@ _WORDS_OF_GRADIENTS = frozenset(
     ]
 )
 _WORDS_OF_COLORS = frozenset({"none"})
+_MOST_BRACKETS = 80  # the parser goes down into each that is within another
 _UNITS = frozenset(
     [
         "px",
@@ -123,6 +124,8 @@ def checked(text: str) -> str:
         raise ValueError(
             "holds a character that no background of colours, gradients and uploads needs"
         )
+    if text.count("(") > _MOST_BRACKETS:
+        raise ValueError(f"takes at most {_MOST_BRACKETS} brackets")
     tokens = tinycss2.parse_component_value_list(text)
     _check(tokens, _WORDS, within="")
     spelled: str = tinycss2.serialize(tokens)
