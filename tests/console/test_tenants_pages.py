@@ -93,6 +93,10 @@ async def test_members_are_invited_given_roles_and_removed(browser, make, api):
     assert "PENDING_INVITE" in page
     found = await api.users.list_organization_users(organization_id=organization["id"])
     user_id = found["users"][0]["id"]
+    form = f'action="{path}/{user_id}/roles"'
+    assert form not in page
+    assert f'href="{path}?change={user_id}"' in page
+    assert form in await browser.get(f"{path}?change={user_id}")
     page = await browser.send(f"{path}/{user_id}/roles", **{f"role-{role['name']}": "true"})
     assert role["name"] in page
     assert "on its way" in await browser.send(f"{path}/{user_id}/resend")

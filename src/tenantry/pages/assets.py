@@ -43,7 +43,7 @@ class Content:
 
         A client that has it already is told so (RFC 9110 section 13.1.2).
         """
-        packed = _takes_gzip(request.headers.get("accept-encoding", ""))
+        packed = takes_gzip(request.headers.get("accept-encoding", ""))
         tag = f'"{self.digest}{"-gzip" if packed else ""}"'
         headers = {**headers, "etag": tag, "vary": "accept-encoding"}
         if _has(request.headers.get("if-none-match", ""), tag):
@@ -98,8 +98,11 @@ def read(name: str) -> bytes:
     return files("tenantry").joinpath(*name.split("/")).read_bytes()
 
 
-def _takes_gzip(accepted: str) -> bool:
-    """Whether Accept-Encoding allows gzip (RFC 9110 section 12.5.3); without it, nobody asks."""
+def takes_gzip(accepted: str) -> bool:
+    """Return whether Accept-Encoding allows gzip (RFC 9110 section 12.5.3).
+
+    Without the header nobody asks for it.
+    """
     weights: dict[str, bool] = {}
     for part in accepted.lower().split(","):
         name, _, weight = part.replace(" ", "").partition(";q=")

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode
 from tenantry import errors
 from tenantry.db.engine import Failure
 from tenantry.pages import words
+from tenantry.pages.packing import pack
 from tenantry.pages.problems import NONE, Problems, seal, unseal
 from tenantry.pages.rendering import HEADERS
 from tenantry.web import Request, Response
@@ -122,11 +123,14 @@ class Door:
         template: str,
         words_: Words,
         problems: Problems | None = None,
+        *,
+        packs: bool = False,
         **values: Any,
     ) -> Response:
         """Return a page of the door, with the problems of the form that led to it.
 
-        While nothing may be tried again the status is 429 (RFC 6585 section 4).
+        ``packs`` says that it may be compressed (`packing`): no secret is on it. While nothing may
+        be tried again the status is 429 (RFC 6585 section 4).
         """
         problems = self.problems(request) if problems is None else problems
         response = self.pages_of(request).render(
@@ -139,6 +143,8 @@ class Door:
         )
         if problems.wait:
             response.headers["retry-after"] = str(problems.wait)
+        if packs:
+            pack(request, response)
         return response
 
     def redirect(self, location: str) -> Response:

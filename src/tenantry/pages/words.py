@@ -40,6 +40,8 @@ class Words:
         """Return a sentence for a page; a value is text, kept from turning the text around it."""
         from markupsafe import Markup
 
+        if not values:
+            return _spoken(self.sentences[key])
         isolated = {name: Markup("<bdi>{}</bdi>").format(value) for name, value in values.items()}
         return Markup(self.sentences[key]).format(**isolated)  # noqa: S704 - ours, not a visitor's
 
@@ -54,6 +56,14 @@ class Words:
     def has(self, key: str) -> bool:
         """Whether there is such a sentence."""
         return key in self.sentences
+
+
+@functools.lru_cache(maxsize=4096)
+def _spoken(sentence: str) -> Markup:
+    """Return a sentence without values: a page has dozens of them, and formatting takes time."""
+    from markupsafe import Markup
+
+    return Markup(sentence).format()  # noqa: S704 - ours, not a visitor's
 
 
 @functools.cache

@@ -96,8 +96,13 @@ class Door(door.Door):
 
         return answered
 
-    def render(self, visit: Visit, template: str, page: str, **values: Any) -> Response:
-        """Return a page for this person: ``page`` is the last segment of its address."""
+    def render(
+        self, visit: Visit, template: str, page: str, *, packs: bool = True, **values: Any
+    ) -> Response:
+        """Return a page for this person: ``page`` is the last segment of its address.
+
+        One with a secret on it ``packs`` nothing: see `show`.
+        """
         held = [role for place in visit.person.memberships for role in place.roles]
         subject = page if page in members.OWN else "security"
         navigation = members.navigation(
@@ -107,6 +112,7 @@ class Door(door.Door):
             visit.request,
             template,
             visit.words,
+            packs=packs,
             page=page,
             navigation=navigation,
             person=visit.person,

@@ -83,6 +83,7 @@ class SecurityPages:
             visit,
             "setup.html",
             page="security",
+            packs=False,
             registration=registration,
             key=" ".join(key[at : at + _GROUP] for at in range(0, len(key), _GROUP)),
         )

@@ -196,6 +196,7 @@ class Door(door.Door):
             template,
             visit.words,
             problems,
+            packs=True,
             visit=visit,
             subject=subject,
             operator=visit.session.operator,

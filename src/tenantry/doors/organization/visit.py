@@ -226,6 +226,7 @@ class Door(door.Door):
             visit.request,
             template,
             visit.words,
+            packs=True,
             visit=visit,
             organization=visit.organization,
             person=visit.person,

@@ -8,7 +8,7 @@ import orjson
 
 from tenantry.doors.transport import policy
 from tenantry.doors.transport.call import Admission
-from tenantry.doors.transport.rest import Transcoder, encode
+from tenantry.doors.transport.rest import Transcoder, members_of
 from tenantry.web import Request
 
 if TYPE_CHECKING:
@@ -41,4 +41,4 @@ class Inside:
         )
         admission = Admission(caller, request_id, None, None, {}, origin)
         response, _ = await target.answer(request, admission)
-        return orjson.loads(encode(response, target.method.flatten))
+        return members_of(response, target.method.flatten)

@@ -23,6 +23,7 @@ from protobuf import (
     DescMessage,
     Message,
     ScalarType,
+    message_to_json_value,
 )
 
 from tenantry import errors
@@ -196,6 +197,19 @@ def encode(response: Message[Any] | Answer, flatten: str = "") -> bytes:
     else:
         return _json(response)
     return b'%b,"%b":%b}' % (inner[:-1], flatten.encode(), inner) if flatten else inner
+
+
+def members_of(response: Message[Any] | Answer, flatten: str = "") -> Any:
+    """Return the members that `encode` writes."""
+    if isinstance(response, Answer):
+        members: Any = response.members()
+    else:
+        members = message_to_json_value(
+            response, use_proto_field_name=True, always_emit_implicit=True
+        )
+    if flatten and isinstance(members, dict) and flatten in members:
+        return {**members[flatten], flatten: members[flatten]}
+    return members
 
 
 def _json(message: Message[Any]) -> bytes:

@@ -57,6 +57,8 @@ class _Members:
             organization,
             listed=found,
             query=query,
+            shown={name: value for name in ("query", "page_token") if (value := visit.query(name))},
+            changed=visit.query("change"),  # the one whose form is open: of all it would be long
             roles=roles.get("roles", []),
             role_choices=[(role["name"], role["name"]) for role in roles.get("roles", [])],
         )
