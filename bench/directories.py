@@ -86,24 +86,24 @@ class Directories:
         self._connections = connections
         self._headers = {"authorization": f"Bearer {server.token()}"}
         organization = self._post("/api/v1/organizations", {"display_name": "Acme"})
-        self._organization = organization["organization"]["id"]
-        base = f"/api/v1/organizations/{self._organization}"
+        self.organization_id = organization["organization"]["id"]
+        base = f"/api/v1/organizations/{self.organization_id}"
         owned = {"domain": domain, "domain_type": "ORGANIZATION_DOMAIN"}
         self._post(f"{base}/domains", owned)
         body = {"directory_type": "SCIM", "directory_provider": "OKTA"}
-        self._directory = self._post(f"{base}/directories", body)["directory"]["id"]
-        of = f"{base}/directories/{self._directory}"
+        self.directory_id = self._post(f"{base}/directories", body)["directory"]["id"]
+        of = f"{base}/directories/{self.directory_id}"
         self.token = self._post(f"{of}/secrets", {})["plain_secret"]
         server.http.patch(f"{of}:enable", json={}, headers=self._headers).raise_for_status()
-        self.base = f"/directory/{self._directory}/scim/v2"
+        self.base = f"/directory/{self.directory_id}/scim/v2"
         self._people: list[tuple[str, str]] = []  # ids and names
         self._groups: list[str] = []
 
     def fill(self) -> None:
         """Write the many, and create the few."""
         parameters = {
-            "organization": self._organization,
-            "directory": self._directory,
+            "organization": self.organization_id,
+            "directory": self.directory_id,
             "first": _FIRST,
             "count": self._count,
             "members": min(self._count, _MOST_MEMBERS),

@@ -1,142 +1,254 @@
-"""Measure pages of the console: each as an operator opens it, one at a time.
+"""Measure the pages of the console, the portal and of members, each as its visitor opens it.
 
-``python bench/pages.py`` loads 1,000,000 users over 100,000 organizations into a PostgreSQL of its
-own by the bulk import, with a connection and a directory in some of them, and prints for each page
-the median and the 99th percentile of its waiting time in milliseconds, and its size. The same pages
-come 200 times, each time for other organizations and people; the first ten times do not count.
+``python bench/pages.py`` fills a PostgreSQL of its own with 1,000,000 people in 100,000
+organizations (bench/tenants.py) and prints for each page that the doors list: its size and that of
+its gzip in KB, the median waiting time of one connection in milliseconds, the processor time of
+server and database for one visit in milliseconds, and the statements of one.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import random
+import json
+import os
+import platform
+import re
 import statistics
 import tempfile
 import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from unittest.mock import MagicMock
 
-from people import People, _address
 from postgresql import PostgreSQL
-from serving import Server
+from serving import Server, usage
+from tenants import FIRST, Tenants
 
 from tenantry import master_key, settings
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.opening import open_database
+from tenantry.doors.account import web as account
+from tenantry.doors.console import web as console
+from tenantry.doors.organization import web as organization
+from tenantry.identity.connections import service as connections
 from tenantry.identity.operators import service as operators
-from tenantry.identity.operators.model import OPERATOR
+from tenantry.identity.operators.model import OWNER
+from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import Bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
 
-_WARM = 10
+_WARM = 5  # visits that do not count
+_COUNTED = 3  # visits whose statements are counted
+_IDLE_SECONDS = 15
+_STATEMENT = re.compile(r"(?:execute [^:]*|statement): (.*)")
+_GZIP = {"accept-encoding": "gzip"}
+# Streams and files, a redirect, and a page that takes what another one gives.
+_NO_PAGES = (
+    *("/console/events/stream", "/console/events/export", "/console/jump"),
+    *("/ui/organization/audit/export", "/ui/profile/confirm", "/totp/{id}", "/qr.svg"),
+    "/followed",  # of a directory that is not polled
+)
+_QUERIES = {"/console/mail/templates/new": "?use_case=USER_LOGIN_OTP"}
+# Searches beside the plain pages: for a rare text, for a text of many, and filters.
+_SEARCHES = (
+    "/console/roles/of/member",
+    "/console/organizations?query=acme%2099",
+    "/console/people?query=grace.1f41",
+    "/console/people?query=nobody-has-this",
+    "/console/connections?status=COMPLETED",
+    "/console/directories?provider=OKTA",
+    "/console/sign-ins?status=FAILED",
+    "/console/sign-ins?query=nobody@example.com",
+    "/console/events?type=organization.updated",
+    "/console/events?actor_id=skc_99999999999",
+    "/console/events?object_id=org_99999999999",
+    "/console/events?request_id=req_99999999999",
+    f"/console/events?organization_id=org_{FIRST + 7}",
+    "/portal/scim/{directory}/users?search=nobody-has-this",
+    "/portal/scim/{directory}/users?search=p77777@",
+    "/ui/organization/users?query=ada",
+)
 
 
-class Console:
-    """A server with many organizations and people, and an operator at its console."""
+@dataclass(frozen=True)
+class Seen:
+    """A page as it was measured; times in milliseconds, sizes in KB."""
 
-    def __init__(self, server: Server, users: int) -> None:
+    size: float
+    sent: float
+    p50: float
+    server: float
+    database: float
+    statements: int
+
+
+class Visitors:
+    """Browsers of an operator, of the portal and of a member, and the pages that they open."""
+
+    def __init__(self, server: Server, postgresql: PostgreSQL, tenants: Tenants) -> None:
         self._server = server
-        self._users = users
-        self._headers = {"authorization": f"Bearer {server.token()}"}
-        self._cookie = ""
-        self._organizations: list[str] = []
-        self._people: list[str] = []
-        self._connections: list[str] = []
-        self._directories: list[str] = []
+        self._postgresql = postgresql
+        self._tenants = tenants
+        self._cookies: dict[str, str] = {}
+        self._of_worker: set[str] = set()  # statements that run without a visit
 
-    def prepare(self, count: int) -> None:
-        """Find what pages are about, make connections and directories, and let an operator in."""
-        chance = random.Random(1)
-        for number in (chance.randrange(self._users) for _ in range(count)):
-            user = self._get(f"/api/v1/users:external/crm-{number}")["user"]
-            self._people.append(user["id"])
-            self._organizations.append(user["memberships"][0]["organization_id"])
-        for organization_id in dict.fromkeys(self._organizations):
-            base = f"/api/v1/organizations/{organization_id}"
-            made = self._post(f"{base}/connections", {"provider": "OKTA", "type": "SAML"})
-            self._connections.append(made["connection"]["id"])
-            kind = {"directory_type": "SCIM", "directory_provider": "OKTA"}
-            made = self._post(f"{base}/directories", kind)
-            self._directories.append(made["directory"]["id"])
-        token = asyncio.run(self._link())
-        form = {"name": "Ada", "email": "ada@example.com"}
+    def enter(self) -> None:
+        """Let all of them in."""
+        token, secret = asyncio.run(self._prepare())
         own = {"sec-fetch-site": "same-origin"}
-        opened = self._server.http.post(f"/console/enter/{token}", data=form, headers=own)
-        cookie = opened.headers["set-cookie"].partition(";")[0]
-        self._server.http.cookies.clear()
-        self._cookie = cookie
+        form = {"name": "Ada", "email": "ada@example.com"}
+        http = self._server.http
+        self._cookies["/console"] = _cookie(
+            http.post(f"/console/enter/{token}", data=form, headers=own)
+        )
+        bearer = {"authorization": f"Bearer {self._server.token()}"}
+        path = f"/api/v1/organizations/{self._tenants.organization_id}/portal_links"
+        link = http.put(path, headers=bearer).raise_for_status().json()["link"]
+        self._cookies["/portal"] = _cookie(http.get(link["location"].partition("localhost")[2][6:]))
+        self._cookies["/ui"] = f"__Host-tenantry_session={secret}"
+        http.cookies.clear()
+        with self._postgresql.logged() as lines:
+            time.sleep(_IDLE_SECONDS)
+        self._of_worker = {found[1] for line in lines if (found := _STATEMENT.search(line))}
 
-    async def _link(self) -> str:
+    async def _prepare(self) -> tuple[str, str]:
+        """Return the token of an operator's link, and the secret of a member's session."""
         known = {k: v for k, v in self._server.environment.items() if k.startswith("TENANTRY_")}
         settled = settings.load(known)
         async with open_database(settled.database, master_key.load(settled), pool_size=1) as db:
-            return await operators.make_link(Call(SYSTEM, db, "bench"), role=OPERATOR)
+            call = Call(SYSTEM, db, "bench")
+            _, secret = await sessions.begin(
+                call,
+                user_id=f"usr_{FIRST}",
+                organization_id=self._tenants.organization_id,
+                client_id=None,
+                amr=[(await connections.of_environment(db))["PASSWORDLESS"].id],
+                bounds=Bounds(480, None),
+                custom_claims={},
+            )
+            return await operators.make_link(call, role=OWNER), secret
 
-    def pages(self) -> Iterator[tuple[str, Callable[[int], str]]]:
-        """Yield the pages: a name, and the address of each of its visits."""
+    def addresses(self) -> Iterator[str]:
+        """Yield the addresses of all pages, and of searches."""
+        one = self._tenants
+        for path in self._listed():
+            if not path.endswith(_NO_PAGES):
+                filled = re.sub(r"{(\w+)}", lambda at, path=path: self._named(path, at[1]), path)
+                yield filled + _QUERIES.get(path, "")
+        yield from (address.format(directory=one.directory_id) for address in _SEARCHES)
 
-        def of(ids: list[str], kind: str, tab: str = "") -> Callable[[int], str]:
-            return lambda n: f"/console/{kind}/{ids[n % len(ids)]}{tab}"
+    @staticmethod
+    def _listed() -> Iterator[str]:
+        nobody = MagicMock()  # pages are only asked what they are
+        for page in console.pages(nobody):
+            if page.verb == "GET":
+                yield f"/console{page.path}"
+        for own in organization.pages(nobody):
+            if own.verb == "GET":
+                root = "/portal" if own.area.in_portal else "/ui/organization"
+                yield f"{root}/{own.area.key}{own.path}"
+        for route in account.routes(nobody):
+            if route.verb == "GET" and route.template.startswith("/ui/profile/"):
+                yield route.template
 
-        def always(path: str) -> Callable[[int], str]:
-            return lambda _: path
+    def _named(self, path: str, name: str) -> str:
+        """Return the value for a variable of a path."""
+        before = path.partition(f"{{{name}}}")[0]
+        subject = before.rstrip("/").rpartition("/")[2]
+        if subject in _NAMES:
+            return _NAMES[subject]
+        if subject == "of":
+            permission = self._postgresql.value("SELECT min(name) FROM permissions")
+            return permission if "permissions" in path else "admin"
+        if subject in {"organizations", "scim", "directories"}:
+            one = self._tenants
+            return one.organization_id if subject == "organizations" else one.directory_id
+        table, condition = _ROWS[subject]
+        return self._newest(table, condition.format(self._tenants.organization_id))
 
-        yield "overview", always("/console")
-        yield "organizations", always("/console/organizations")
-        yield "organizations, search", lambda n: f"/console/organizations?query=acme {n * 7}"
-        yield "one organization", of(self._organizations, "organizations")
-        for tab in (
-            *("members", "connections", "directories", "domains", "session-policy", "programs"),
-            *("portal-links", "events", "roles"),
-        ):
-            yield f"its {tab}", of(self._organizations, "organizations", f"/{tab}")
-        yield "people", always("/console/people")
-        yield "people, search", lambda n: f"/console/people?query={_address(n * 31)}"
-        yield "one person", of(self._people, "people")
-        yield "their security", of(self._people, "people", "/security")
-        yield "their sign-ins", of(self._people, "people", "/sign-ins")
-        yield "connections", always("/console/connections")
-        yield "connections, filter", always("/console/connections?status=COMPLETED")
-        yield "one connection", of(self._connections, "connections")
-        yield "directories", always("/console/directories")
-        yield "directories, filter", always("/console/directories?status=COMPLETED")
-        yield "one directory", of(self._directories, "directories")
-        yield "its requests", of(self._directories, "directories", "/requests")
-        yield "its groups", of(self._directories, "directories", "/groups")
-        yield "roles", always("/console/roles")
-        yield "one role", always("/console/roles/of/admin")
-        yield "permissions", always("/console/roles/permissions")
+    def _newest(self, table: str, condition: str) -> str:
+        return self._postgresql.value(f"SELECT max(id) FROM {table} WHERE {condition}")
 
-    def measure(self, address: Callable[[int], str], count: int) -> tuple[list[float], int]:
-        """Return the waiting times of a page in milliseconds, and the size of the largest."""
-        times, size = [], 0
-        for number in range(count):
+    def open(self, address: str) -> bytes:
+        """Open a page."""
+        answer = self._server.http.get(address, headers=self._headers(address))
+        if answer.is_error:
+            raise SystemExit(
+                f"bench: {address} answered {answer.status_code}: {answer.text[-500:]}"
+            )
+        return answer.content
+
+    def _headers(self, address: str) -> dict[str, str]:
+        root = next(root for root in self._cookies if address.startswith(root))
+        return {"cookie": self._cookies[root]} | _GZIP
+
+    def measure(self, address: str, count: int) -> Seen:
+        """Open a page so often; return what that took."""
+        for _ in range(_WARM):
+            size = len(self.open(address))
+        statements = [self._statements(address) for _ in range(_COUNTED)]
+        with self._server.http.stream("GET", address, headers=self._headers(address)) as answer:
+            sent = sum(map(len, answer.iter_raw()))
+        before, times = self._usage(), []
+        for _ in range(count):
             began = time.perf_counter()
-            answer = self._server.http.get(address(number), headers={"cookie": self._cookie})
-            waited = (time.perf_counter() - began) * 1000
-            if not answer.is_success:
-                raise SystemExit(f"bench: {address(number)} answered {answer.status_code}")
-            size = max(size, len(answer.content))
-            if number >= _WARM:
-                times.append(waited)
-        return times, size
+            self.open(address)
+            times.append((time.perf_counter() - began) * 1000)
+        used = [
+            (now - then) * 1000 / count for now, then in zip(self._usage(), before, strict=True)
+        ]
+        p50 = statistics.median(times)
+        return Seen(size / 1000, sent / 1000, p50, *used, min(statements))
 
-    def _get(self, path: str) -> Any:
-        return self._server.http.get(path, headers=self._headers).raise_for_status().json()
+    def _statements(self, address: str) -> int:
+        with self._postgresql.logged() as lines:
+            self.open(address)
+        found = (found[1] for line in lines if (found := _STATEMENT.search(line)))
+        return sum(one not in self._of_worker for one in found)
 
-    def _post(self, path: str, body: dict[str, Any]) -> Any:
-        answer = self._server.http.post(path, json=body, headers=self._headers)
-        return answer.raise_for_status().json()
+    def _usage(self) -> tuple[float, float]:
+        return usage(self._server.pid).cpu, self._postgresql.usage().cpu
+
+
+_NAMES = {"new": "okta", "people": f"usr_{FIRST}", "users": f"usr_{FIRST}"}
+_OF_THE_ONE = "organization_id = '{}'"
+# The row that is shown where a path names one, by the segment before: the newest of these.
+_ROWS = {
+    "sso": ("connections", f"{_OF_THE_ONE} AND type = 'SAML'"),
+    "connections": ("connections", _OF_THE_ONE),
+    "applications": ("clients", "organization_id IS NULL"),
+    "clients": ("clients", _OF_THE_ONE),
+    "requests": ("directory_requests", _OF_THE_ONE),
+    "api-keys": ("api_tokens", "true"),
+    "sign-ins": ("auth_requests", "true"),
+    "events": ("events", "true"),
+    "webhooks": ("webhook_endpoints", "true"),
+    "deliveries": ("webhook_deliveries", "true"),
+    "interceptors": ("interceptors", "true"),
+    "mail": ("mail", "true"),
+    "servers": ("email_servers", "true"),
+    "templates": ("email_templates", "true"),
+    "operators": ("operators", "true"),
+}
+
+
+def _cookie(answer: object) -> str:
+    return answer.headers["set-cookie"].partition(";")[0]  # type: ignore[attr-defined,no-any-return]
 
 
 def main() -> None:
-    """Load, measure and print."""
+    """Fill, measure and print."""
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    p.add_argument("--people", type=int, default=1_000_000, metavar="USERS")
-    p.add_argument("--visits", type=int, default=200, help="of each page (default: 200)")
+    p.add_argument("--organizations", type=int, default=100_000, help="of ten people each")
+    p.add_argument("--visits", type=int, default=50, help="of each page (default: 50)")
+    p.add_argument("--output", type=Path, help="JSON, such as docs/performance/pages.json")
+    p.add_argument("--only", default="", metavar="TEXT", help="pages with this in their address")
     p.add_argument("--folder", type=Path, help="where the database lies (default: a temporary one)")
     o = p.parse_args()
     with (
@@ -146,19 +258,50 @@ def main() -> None:
         server = Server(Path(name), postgresql.url, workers=1, tls=True)
         server.start()
         try:
-            loaded = People(server, o.people).load()
-            print(f"{loaded.rows:,} rows in {loaded.seconds:.0f} s", flush=True)
-            postgresql.settle()
-            console = Console(server, o.people)
-            console.prepare(o.visits)
-            print(f"{'page':24}{'p50 ms':>9}{'p99 ms':>9}{'KB':>7}", flush=True)
-            for page, address in console.pages():
-                times, size = console.measure(address, o.visits + _WARM)
-                p50 = statistics.median(times)
-                p99 = sorted(times)[int(len(times) * 0.99)]
-                print(f"{page:24}{p50:9.1f}{p99:9.1f}{size / 1000:7.1f}", flush=True)
+            tenants = Tenants(server, postgresql)
+            seconds = tenants.fill(o.organizations, o.organizations * 10)
+            print(f"{o.organizations:,} organizations in {seconds:.0f} s", flush=True)
+            seen = show(Visitors(server, postgresql, tenants), o.only, o.visits)
         finally:
             server.stop()
+    if o.output:
+        write(o.output, seen, o.organizations, o.visits)
+
+
+def write(output: Path, seen: Mapping[str, Seen], organizations: int, visits: int) -> None:
+    """Write the measures as JSON; an address has `{id}` in the place of an id."""
+    found = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "load": os.getloadavg()[1],
+        },
+        "organizations": organizations,
+        "people": organizations * 10,
+        "visits": visits,
+        "pages": [
+            {"page": re.sub(r"(?<=/)[a-z]+_\d{6,}", "{id}", page), **asdict(one)}
+            for page, one in seen.items()
+        ],
+    }
+    output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def show(visitors: Visitors, only: str, visits: int) -> dict[str, Seen]:
+    """Measure pages, and print a line for each; return them by address."""
+    measured = {}
+    visitors.enter()
+    print(f"{'KB':>6}{'sent':>6}{'p50 ms':>8}{'server':>8}{'database':>9}{'statements':>11}  page")
+    for address in visitors.addresses():
+        if only in address:
+            seen = measured[address] = visitors.measure(address, visits)
+            print(
+                f"{seen.size:6.1f}{seen.sent:6.1f}{seen.p50:8.1f}{seen.server:8.1f}"
+                f"{seen.database:9.1f}{seen.statements:11}  {address}",
+                flush=True,
+            )
+    return measured
 
 
 if __name__ == "__main__":

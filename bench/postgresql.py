@@ -14,6 +14,7 @@ import resource
 import subprocess
 import time
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -23,6 +24,7 @@ from serving import Usage, machine_cpu, usage
 from tenantry.ids import EPOCH_MILLISECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 SCRIPTS = Path(__file__).parent / "pgbench"
@@ -85,6 +87,28 @@ class PostgreSQL:
     def execute(self, sql: str) -> None:
         """Run a statement on the server's database."""
         self._query("tenantry", sql)
+
+    def value(self, sql: str) -> str:
+        """Return the one value that a query of the server's database has, as text."""
+        return self._query("tenantry", sql)
+
+    @contextmanager
+    def logged(self) -> Iterator[list[str]]:
+        """Collect what the server's connections run meanwhile, as lines of PostgreSQL's log."""
+        log, lines = self.folder / "postgresql" / "log", list[str]()
+        self._log("0")
+        start = log.stat().st_size
+        yield lines
+        self._log("-1")
+        with log.open("rb") as file:
+            file.seek(start)
+            lines += file.read().decode(errors="replace").splitlines()
+
+    def _log(self, milliseconds: str) -> None:
+        """Let statements be logged that take so long."""
+        self._query("postgres", f"ALTER SYSTEM SET log_min_duration_statement = {milliseconds}")
+        self._query("postgres", "SELECT pg_reload_conf()")
+        time.sleep(0.1)  # all processes read it by themselves
 
     def settle(self) -> None:
         """Do now the work that would come later by itself after a large load."""

@@ -21,8 +21,10 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCS / "performance.md"
 PAIRED = DOCS / "performance" / "paired.json"  # of bench/run.py --against
 REQUEST = DOCS / "performance" / "request.json"  # of bench/run.py --profile
+PAGES = DOCS / "performance" / "pages.json"  # of bench/pages.py
 PICTURE = DOCS / "performance" / "request.svg"
 BEGIN, END = "<!-- tables: begin, by make performance -->", "<!-- tables: end -->"
+PAGES_BEGIN, PAGES_END = "<!-- pages: begin, by bench/pages.py -->", "<!-- pages: end -->"
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _PROCESSES = {1: "one process", 2: "two processes"}
 _COLUMNS = (
@@ -50,13 +52,15 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only compare, write nothing")
     check = parser.parse_args().check
     page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
     found = json.loads(PAIRED.read_text(encoding="utf-8")) if PAIRED.exists() else None
     made = "\n".join(
         tables(found) if found else ["", "No run is kept here: `make performance`.", ""]
     )
-    wanted = {PAGE: f"{before}{BEGIN}\n{made}\n{END}{after}"}
+    page = _between(page, BEGIN, END, made)
+    if PAGES.exists():
+        seen = json.loads(PAGES.read_text(encoding="utf-8"))
+        page = _between(page, PAGES_BEGIN, PAGES_END, "\n".join(pages(seen)))
+    wanted = {PAGE: page}
     if REQUEST.exists():
         profile = json.loads(REQUEST.read_text(encoding="utf-8"))["profile"]
         wanted[PICTURE] = "\n".join(picture(profile)) + "\n"
@@ -87,6 +91,34 @@ def tables(found: dict[str, Any]) -> Iterator[str]:
     columns = ("", "first start s", "later start s", "MB when ready", "MB under load")
     yield from _table(columns, (_start(start, found["pairs"]) for start in found["starts"]))
     yield ""
+
+
+def pages(found: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of a run of pages, the one that takes the longest first."""
+    machine = found["machine"]
+    yield ""
+    yield (
+        f"{found['time'][:10]}: {found['organizations']:,} organizations, {found['people']:,} "
+        f"people, {found['visits']} visits of each page by one connection, {machine['cores']} "
+        f"cores, Python {machine['python']}, load {machine['load']:.0f}: where that is more than "
+        "the cores, waiting times say little, and processor times a little too much."
+    )
+    yield ""
+    columns = ("page", "KB", "KB sent", "p50 ms", "server ms", "database ms", "statements")
+    rows = sorted(found["pages"], key=lambda one: -one["server"] - one["database"])
+    yield from _table(columns, map(_page, rows))
+    yield ""
+
+
+def _page(one: dict[str, Any]) -> list[str]:
+    names = ("size", "sent", "p50", "server", "database")
+    return [f"`{one['page']}`", *(f"{one[name]:.1f}" for name in names), str(one["statements"])]
+
+
+def _between(page: str, begin: str, end: str, made: str) -> str:
+    """Return a page with this between two lines of it."""
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n{made}\n{end}{rest.partition(end)[2]}"
 
 
 def _setup(row: dict[str, Any]) -> tuple[str, int]:

@@ -231,6 +231,15 @@ async def test_a_person_from_search_to_deletion(browser, make, api):
     assert await browser.lands(f"{path}/delete", email=email) == "/console/people"
 
 
+async def test_the_holders_of_a_role_are_counted_on_its_page(browser, make):
+    role = await make.role()
+    path = f"/console/roles/of/{role['name']}"
+    assert "<dd>0</dd>" in await browser.get(path)
+    for _ in range(2):
+        await make.user(membership={"roles": [{"name": role["name"]}]})
+    assert "<dd>2</dd>" in await browser.get(path)
+
+
 async def test_roles_and_permissions(browser, api):
     name = unique("role").replace("-", "_")
     permission = unique("documents").replace("-", "_") + ":read"

@@ -1,4 +1,4 @@
-"""Pages in gzip: for clients that take it, and never where they could show what is brought."""
+"""Pages in gzip: for clients that take it, and never where they may show a part of the request."""
 
 from __future__ import annotations
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tenantry.db.pages import MOST_COUNTED
 from tenantry.doors.console import forms
 from tenantry.doors.console.organizations import one
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.tenants.roles import listing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -80,7 +82,8 @@ class _Roles:
         role = (await visit.api.get("/roles/{}", name, include=_ALL))["role"]
         everything = (await visit.api.get("/roles")).get("roles", [])
         dependents = await visit.api.get("/roles/{}/dependents", name)
-        users = await visit.api.get("/roles/{}/users:count", name)
+        # The API counts all holders, which may be a million.
+        users = await listing.count_some_holders(visit.call, name)
         permissions = await visit.api.get("/permissions", page_size=100)
         return self._door.render(
             visit,
@@ -90,7 +93,8 @@ class _Roles:
             held={each["name"] for each in role.get("permissions", [])},
             others=_choices([each for each in everything if each["name"] != name])[1:],
             dependents=dependents.get("roles", []),
-            users=users.get("count", 0),
+            users=users,
+            most=MOST_COUNTED,
             permissions=permissions.get("permissions", []),
             most_boxes=_MOST_BOXES,
             here=visit.path("roles", "of", name),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, func, literal, or_, select
 
 from tenantry import errors
+from tenantry.db import pages
 from tenantry.db.schema import from_json, json_list, json_rows
 from tenantry.db.statements import Statement
 from tenantry.tenants.organizations import service as organizations
@@ -47,6 +48,13 @@ _above = role_ancestors.alias("above")
 
 _held = select(func.count().label("n")).where(role_holders.c.role_id == bindparam("p_role_id"))
 _COUNT = Statement(_held)
+_COUNT_SOME = Statement(
+    select(
+        pages.counted(
+            select(role_holders.c.user_id).where(role_holders.c.role_id == bindparam("p_role_id"))
+        ).c.total.label("n")
+    )
+)
 _COUNT_IN_ORGANIZATION = Statement(_held.where(role_holders.c.organization_id == _organization))
 
 
@@ -132,6 +140,20 @@ async def count_holders(call: Call, organization_id: str | None, name: str) -> i
     role = (await get(call, organization_id, name, Include.NONE)).role
     statement = _COUNT if organization_id is None else _COUNT_IN_ORGANIZATION
     row = await call.db.fetch_one(statement, p_role_id=role.id, p_organization_id=organization_id)
+    assert row is not None
+    return int(row["n"])
+
+
+async def count_some_holders(call: Call, name: str) -> int:
+    """Return how many members hold a role of the environment, `pages.MOST_COUNTED` at the most.
+
+    Raises:
+        errors.NotFound: there is none.
+        errors.PermissionDenied: the caller is bound to one organization.
+
+    """
+    role = (await get(call, None, name, Include.NONE)).role
+    row = await call.db.fetch_one(_COUNT_SOME, p_role_id=role.id)
     assert row is not None
     return int(row["n"])
 
