@@ -19,7 +19,7 @@ help:
 	@echo 'make chaos   kill servers and workers 10,000 times; CHAOS="..." are its options'
 	@echo 'make fuzz    feed parsers for an hour; FUZZ="--seconds 60" for less'
 	@echo 'make gen     compile proto/ again, and write the pages of docs/ that are made'
-	@echo 'make pictures  take the pictures of the README again (needs chromium)'
+	@echo 'make pictures  take the pictures of all pages again (needs chromium): docs/pages.md'
 	@echo 'make bench   measure; BENCH="..." are its options'
 	@echo 'make performance  measure docs/performance.md again: its table, its picture (needs perf)'
 	@echo 'make audit   known advisories for what is locked; ADVISORIES=folder, else from the index'

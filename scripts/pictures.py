@@ -1,126 +1,112 @@
-"""Takes the pictures of the README, docs/pictures/*.png, of a server that it starts.
+"""Takes the pictures of docs/, of a server that it starts and fills: make pictures.
 
-Needs chromium. Run it after a change of the pages: make pictures.
+All pages go into build/pictures, on a phone and a screen, light and dark. Of those, docs/ keeps
+the main ones, on a screen in light and on a phone in the dark. PICTURES="portal-sso ui-users" takes
+these alone, PICTURES=main what docs/ keeps. Needs chromium.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
+import base64
 import os
-import socket
-import ssl
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.parse
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from playwright.sync_api import sync_playwright
+from playwright.async_api import async_playwright
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
 
-PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
-CHROMIUM = "/usr/bin/chromium"
-SIGN_IN = {"width": 900, "height": 620}
-REFERENCE = {"width": 1440, "height": 640}
-_TENANTRY = Path(sys.executable).with_name("tenantry")
-_SECONDS = 60.0
+import showrooms  # noqa: E402
+from browsers import CHROMIUM  # noqa: E402
+from servers import LiveServer  # noqa: E402
+
+DOCS = ROOT / "docs" / "pictures"
+LOCAL = ROOT / "build" / "pictures"
+LOOKS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
+KEPT = [(1280, "light"), (390, "dark")]
+MAIN = (
+    *("sign-in-first", "sign-in-code", "sign-in-organizations"),
+    *("portal-sso", "portal-sso-new", "portal-sso-id-guide", "portal-sso-id-details"),
+    *("portal-scim-id", "portal-scim-id-groups", "portal-domains"),
+    *("ui-general", "ui-users", "ui-session-policy", "ui-programs", "ui-audit"),
+    *("ui-profile-security",),
+    *("console-overview", "console-organizations", "console-organizations-id"),
+    *("console-people-id", "console-applications-id", "console-sign-ins", "console-events"),
+    *("console-webhooks-id", "console-branding", "console-health"),
+)
+QUALITY = 50
+SCALE = {390: 1, 1280: 0.75}  # of pictures in docs/
+HIGHEST = 1000  # pixels of a page that a picture in docs/ shows
 
 
-@contextmanager
-def _server() -> Iterator[dict[str, str]]:
-    """Run a server in a folder of its own; yield what `tenantry env` prints."""
-    with socket.socket() as probe, tempfile.TemporaryDirectory() as folder:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
-        environment = os.environ | {
-            "TENANTRY_LISTEN": f"127.0.0.1:{port}",
-            "TENANTRY_PUBLIC_URL": f"https://localhost:{port}",
-            "TENANTRY_DATA_DIR": f"{folder}/data",
-            "TENANTRY_APP_NAME": "Acme Projects",
-        }
-        with Path(folder, "log").open("wb") as log:
-            started = subprocess.Popen([_TENANTRY, "serve"], env=environment, stdout=log)
+async def main() -> None:
+    """Take them all, or those that PICTURES names."""
+    named = os.environ.get("PICTURES", "").split()
+    for folder in (LOCAL, DOCS / "pages"):
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        server = LiveServer(Path(folder), **showrooms.SETTINGS).start()
         try:
-            _await(port)
-            printed = subprocess.check_output([_TENANTRY, "env", "--json"], env=environment)
-            yield json.loads(printed)
+            async with showrooms.furnished(server) as showroom, async_playwright() as playwright:
+                browser = await playwright.chromium.launch(
+                    executable_path=CHROMIUM,
+                    args=["--no-sandbox", "--ignore-certificate-errors"],
+                )
+                taken = showroom.of(*(MAIN if named == ["main"] else named)) or showroom.rooms
+                looks = KEPT if named == ["main"] else LOOKS
+                for room in taken:
+                    await asyncio.gather(*(_take(showroom, browser, room, *one) for one in looks))
+                if named in ([], ["main"]):
+                    await _of_readme(showroom, browser)
+                await browser.close()
         finally:
-            started.terminate()
-            started.wait()
+            server.stop()
 
 
-def _await(port: int) -> None:
-    until = time.monotonic() + _SECONDS
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
-        else:
-            return
+async def _take(showroom: Any, browser: Any, room: Any, width: int, scheme: str) -> None:
+    size = {"width": width, "height": 800}
+    async with showroom.opened(browser, room, viewport=size, color_scheme=scheme) as page:
+        await page.wait_for_load_state()
+        height = await page.evaluate("document.documentElement.scrollHeight")
+        name = f"{room.name}-{width}-{scheme}.webp"
+        await _keep(page, LOCAL / name, width, height)
+        if room.name in MAIN and (width, scheme) in KEPT:
+            shown = min(height, HIGHEST)
+            await _keep(page, DOCS / "pages" / name, width, shown, SCALE[width])
 
 
-def _ask(env: dict[str, str], path: str, token: str = "", **members: Any) -> Any:
-    """POST a form, or JSON with a token, and return the JSON that is answered."""
-    encoded = json.dumps(members) if token else urllib.parse.urlencode(members)
-    kind = "application/json" if token else "application/x-www-form-urlencoded"
-    request = urllib.request.Request(env["SCALEKIT_ENVIRONMENT_URL"] + path, encoded.encode())
-    request.add_header("content-type", kind)
-    if token:
-        request.add_header("authorization", f"Bearer {token}")
-    trust = ssl.create_default_context(cafile=env["TENANTRY_CA"])
-    with urllib.request.urlopen(request, context=trust) as answer:
-        return json.load(answer)
+async def _keep(page: Any, path: Path, width: int, height: int, scale: float = 1) -> None:
+    """Write a page as WebP, a third of a PNG: playwright itself knows only PNG and JPEG."""
+    session = await page.context.new_cdp_session(page)
+    answer = await session.send(
+        "Page.captureScreenshot",
+        {
+            "format": "webp",
+            "quality": QUALITY,
+            "captureBeyondViewport": True,
+            "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": scale},
+        },
+    )
+    await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
 
 
-def _sign_in_page(env: dict[str, str]) -> str:
-    """Return the address at which an application begins a sign-in."""
-    credentials = {"client_id": env["SCALEKIT_CLIENT_ID"], "grant_type": "client_credentials"}
-    credentials["client_secret"] = env["SCALEKIT_CLIENT_SECRET"]
-    token = _ask(env, "/oauth/token", **credentials)["access_token"]
-    callback = "https://app.example.com/callback"
-    application = {"name": "Acme Projects", "client_type": "WEB_APP", "post_login_uris": [callback]}
-    made = _ask(env, "/api/v1/clients", token, **application)["client"]
-    asked = {"response_type": "code", "client_id": made["id"], "redirect_uri": callback}
-    asked |= {"scope": "openid email", "state": "s" * 32, "code_challenge_method": "S256"}
-    asked["code_challenge"] = "c" * 43
-    return f"{env['SCALEKIT_ENVIRONMENT_URL']}/oauth/authorize?{urllib.parse.urlencode(asked)}"
-
-
-def main() -> None:
-    """Take them all."""
-    PICTURES.mkdir(exist_ok=True)
-    with _server() as env, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        pages = {
-            "sign-in": (_sign_in_page(env), SIGN_IN),
-            "reference": (
-                f"{env['SCALEKIT_ENVIRONMENT_URL']}/docs#UpdateOrganization",
-                REFERENCE,
-            ),
-        }
-        for name, (address, size) in pages.items():
-            context = browser.new_context(
-                viewport=size,  # type: ignore[arg-type]
-                color_scheme="light",
-                ignore_https_errors=True,
-            )
-            page = context.new_page()
-            page.goto(address)
-            page.wait_for_load_state("networkidle")
-            page.screenshot(path=PICTURES / f"{name}.png")
-            context.close()
-        browser.close()
+async def _of_readme(showroom: Any, browser: Any) -> None:
+    """The two that the README shows."""
+    (first,) = showroom.of("sign-in-first")
+    reference = showrooms.Room("reference", "", "/docs#UpdateOrganization")
+    for name, room, width, height in (
+        ("sign-in", first, 900, 620),
+        ("reference", reference, 1440, 640),
+    ):
+        size = {"width": width, "height": height}
+        async with showroom.opened(browser, room, viewport=size, color_scheme="light") as page:
+            await page.wait_for_load_state("networkidle")
+            await page.screenshot(path=DOCS / f"{name}.png")
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())

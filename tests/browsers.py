@@ -29,9 +29,14 @@ _ARGUMENTS = [
 
 
 @asynccontextmanager
-async def chromium(server: Any = None):
-    """A browser that trusts the certificate of this server: passkeys want that."""
+async def chromium(server: Any = None, *, port: int = 0):
+    """A browser that trusts the certificate of this server: passkeys want that.
+
+    At ``port`` other programs may drive it.
+    """
     options = _options(server)
+    if port:
+        options["args"].append(f"--remote-debugging-port={port}")
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(**options)
         yield launched

@@ -1,6 +1,7 @@
 """The HTTP routes of this door: `/dev/mail` lists the newest mail, `/dev/mail/{id}` shows one.
 
 The list is up to date by itself: a script asks for it again, without one the page loads anew.
+`/dev/design` shows the parts that pages are made of.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tenantry import errors
+from tenantry.doors.dev import design
 from tenantry.events.mail import service as mail
 from tenantry.pages.assets import Asset
 from tenantry.pages.development import Gate
@@ -38,12 +40,14 @@ def routes(parts: Parts) -> list[Route]:
     settings = parts.settings
     if not settings.development:
         return []
-    door = Development(parts.db, Gate(settings))
+    gate = Gate(settings)
+    door = Development(parts.db, gate)
     return [
         Route("GET", "/dev/mail", door.listing),
         Route("GET", _STYLE.path, door.style),
         Route("GET", _SCRIPT.path, door.script),
         Route("GET", "/dev/mail/{id}", door.one),
+        Route("GET", design.PATH, design.Design(parts, gate).show),
     ]
 
 

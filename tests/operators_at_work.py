@@ -29,10 +29,12 @@ async def link_of(database: Database, role: str = OWNER) -> str:
     return await service.make_link(Call(SYSTEM, database, "req_test"), role=role)
 
 
-async def enter(http: httpx.AsyncClient, database: Database, role: str = OWNER) -> Browser:
+async def enter(
+    http: httpx.AsyncClient, database: Database, role: str = OWNER, *, name: str = ""
+) -> Browser:
     """A browser in which an operator of this role has signed in."""
     token = await link_of(database, role)
-    form = {"name": f"Ada the {role}", "email": f"{role.lower()}@example.com"}
+    form = {"name": name or f"Ada the {role}", "email": f"{role.lower()}@example.com"}
     opened = await http.post(f"/console/enter/{token}", data=form, headers=OWN)
     assert opened.status_code == 303, opened.text
     return Browser(http, opened.headers["set-cookie"].partition(";")[0])

@@ -1,0 +1,55 @@
+"""Lighthouse, of somebody else, on the main pages: accessibility and performance."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import showrooms
+from browsers import chromium
+from servers import free_port
+from turns import install_node_packages
+
+LIGHTHOUSE = Path(__file__).parents[1] / "lighthouse"
+MAIN = (
+    *("portal-sso", "portal-scim", "ui-users"),
+    *("console-overview", "console-organizations", "console-organizations-id"),
+)
+LEAST = 95
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(900)
+async def test_main_pages_are_quick_and_for_everybody(start_server):
+    if not shutil.which("node"):
+        pytest.skip("node is not installed")
+    await asyncio.to_thread(install_node_packages, LIGHTHOUSE)
+    server, port = start_server("lighthouse", **showrooms.SETTINGS), free_port()
+    async with (
+        showrooms.furnished(server) as showroom,
+        chromium(server, port=port),
+    ):
+        pages = [
+            {
+                "url": f"{showroom.url}{room.path}",
+                "cookie": "; ".join(f"{name}={value}" for name, value in room.cookies.items()),
+            }
+            for room in showroom.of(*MAIN)
+        ]
+        process = await asyncio.create_subprocess_exec(
+            "node",
+            "measure.mjs",
+            cwd=LIGHTHOUSE,
+            env=os.environ | {"PAGES": json.dumps(pages), "PORT": str(port)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        printed, complaints = await process.communicate()
+    assert process.returncode == 0, complaints.decode()
+    found = [json.loads(line) for line in printed.splitlines()]
+    assert len(found) == len(MAIN)
+    assert not [one for one in found if min(one["scores"].values()) < LEAST]
