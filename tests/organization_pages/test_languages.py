@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from browsers import chromium
+from signed_in_people import COOKIE
 from sso_pages import Pages
 from widget_people import ORGANIZATION, PROFILE, People, text_of
 
@@ -23,9 +25,13 @@ _TOLD = 12  # letters of a sentence that no other text holds by chance
 
 
 @pytest.fixture
-async def visits(server, database, http, rest, make):
+def people(server, database, http, rest, make):
+    return People(server, database, http, rest, make)
+
+
+@pytest.fixture
+async def visits(people, http, make):
     """Asks for a page of the portal, or of an administrator, in a language."""
-    people = People(server, database, http, rest, make)
     organization_id = await people.organization()
     admin = await people.member(organization_id, "admin")
     portal = Pages(http, await make.portal_session(http, organization_id), "/portal/")
@@ -74,3 +80,22 @@ async def test_the_pages_hold_sentences_of_the_catalogue(visits):
         page = await visits(path, "en")
         door = "account" if path.startswith(PROFILE) else "organization"
         assert left_in_english(door, LANGUAGES[0], text_of(page)), path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_no_page_is_wider_than_a_phone(language, people, server, make):
+    organization_id = await people.organization()
+    admin = await people.member(organization_id, "admin")
+    link = await make.portal_link(organization_id)
+    cookie = {"name": COOKIE, "value": admin.person.secret, "url": server.url}
+    phone = {"width": 390, "height": 844}
+    async with chromium(server) as browser:
+        context = await browser.new_context(viewport=phone, locale=language)
+        await context.add_cookies([{**cookie, "secure": True, "httpOnly": True}])
+        page = await context.new_page()
+        await page.goto(link["location"])
+        for path in (*(f"/portal/{area}" for area in PORTAL), *MEMBERS):
+            await page.goto(f"{server.url}{path}")
+            assert await page.locator("html").get_attribute("lang") == language, path
+            wide = await page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= phone["width"], path
