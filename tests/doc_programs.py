@@ -27,6 +27,7 @@ ROLES = ("editor", "viewer")
 PERMISSIONS = ("invoices:read", "invoices:write", "invoices:approve")
 SCOPES = ("invoices:read", "invoices:write")
 APPLICATIONS = ("Dashboard", "Customer dashboard", "Reports")
+OPERATOR = "Ada"
 ENDPOINT = "https://app.example.com/webhooks"
 INTERCEPTOR = {
     "display_name": "Trial check",
@@ -100,6 +101,7 @@ def forget(api):
             api.delete(f"/api/v1/clients/{client['id']}").raise_for_status()
     forget_endpoints(api)
     forget_interceptors(api)
+    forget_operators(api)
     api.delete("/api/v1/environment/redirect-uris", params={"redirect_uri": REDIRECT_URI})
 
 
@@ -117,6 +119,12 @@ def forget_interceptors(api):
     for interceptor in listed["interceptors"]:
         if interceptor["api_url"] == INTERCEPTOR["api_url"]:
             api.delete(f"{path}/{interceptor['id']}").raise_for_status()
+
+
+def forget_operators(api):
+    for operator in api.get("/api/v1/operators").raise_for_status().json()["operators"]:
+        if operator.get("name") == OPERATOR:
+            api.delete(f"/api/v1/operators/{operator['id']}").raise_for_status()
 
 
 def without_imports(language: str, parts: list[str]) -> tuple[str, list[str]]:

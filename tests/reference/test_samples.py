@@ -169,7 +169,7 @@ async def signed_in(server, user_id):
 
 
 async def second_factors(server, user_id):
-    """A passkey of a user and one more that is under way, and an app that is."""
+    """A passkey of a user and one more that is under way; an app in force, and one that is not."""
     known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
     async with open_database(known.database, master_key.load(known), pool_size=1) as db:
         await db.fetch_all(_FORGET_ATTEMPTS)
@@ -181,6 +181,8 @@ async def second_factors(server, user_id):
         signed = device.get(options)
         _, options = await passkeys.begin_registration(call, person, here)
         made = device.create(options)
+        own = await totp.register(call, user_id=user_id)
+        await totp.enable(call, own.id, TOTP(totp.secret(db, own)).now())
         registration = await totp.register(call, account_name="sam")
         app, at = TOTP(totp.secret(db, registration)), time.time()
         return {
