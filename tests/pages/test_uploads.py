@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from contextlib import suppress
 
@@ -114,6 +115,22 @@ async def test_no_header_of_many_parameters_is_taken_apart(piece):
     part = f"--{BOUNDARY}\r\nContent-Disposition: ".encode() + few + b"\r\n\r\nx\r\n"
     assert "too long" in str(await refused(request(part)))
     assert time.perf_counter() - begun < 0.05
+
+
+async def test_a_long_form_without_files_is_decoded_beside_the_loop(monkeypatch):
+    decoded = []
+    form = Request.form
+
+    def watched(asked):
+        decoded.append(threading.current_thread() is threading.main_thread())
+        return form(asked)
+
+    monkeypatch.setattr(Request, "form", watched)
+    kind = "application/x-www-form-urlencoded"
+    for most in (1000, 200_000):
+        asked = request(end=b"a=" + b"%41" * (most // 3), kind=kind)
+        assert set((await uploads.read(asked)).members["a"]) == {"A"}
+    assert decoded == [True, False]
 
 
 async def test_the_loop_goes_on_whatever_is_parsed():

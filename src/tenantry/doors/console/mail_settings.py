@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.pages import uploads
 from tenantry.pages.problems import Problems
 from tenantry.pages.rendering import HEADERS
 from tenantry.web import MAX_BODY, Response
@@ -180,7 +181,7 @@ class _Templates:
 
     async def create(self, visit: Visit) -> Response:
         """Keep a new template."""
-        form = _unix(visit.request.form())
+        form = _unix((await uploads.read(visit.request)).members)
         organization_id = form.get("organization_id") or _OF_ALL
         body = {"use_case": form.get("use_case", ""), **_contents(form)}
         try:
@@ -194,7 +195,7 @@ class _Templates:
 
     async def save(self, visit: Visit) -> Response:
         """Give a template other contents."""
-        form = _unix(visit.request.form())
+        form = _unix((await uploads.read(visit.request)).members)
         organization_id = form.get("organization_id") or _OF_ALL
         template_id = visit.request.params["id"]
         try:
@@ -231,7 +232,7 @@ class _Templates:
 
     async def preview(self, visit: Visit) -> Response:
         """Answer with the mail that unsaved contents make, for a frame beside them."""
-        form = _unix(visit.request.form())
+        form = _unix((await uploads.read(visit.request)).members)
         body = {"use_case": form.get("use_case", ""), **_contents(form)}
         try:
             shown = await visit.api.post("/email/templates:preview", body=body)
