@@ -197,7 +197,6 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
             for verb in ("Create", "Update", "Get")
             for subject in ("SessionSettings", "UserManagement")
         ),
-        "UpdateSettings",
         *("ReadIssuer", "ReadMetadata", "ReadCertificate", "GetSignIn"),
         *("GetApiToken", "RotateSigningKeys", "GetEventRecord", "VerifyEvents"),
         *("GetMail", "RetryMail", "GetHealth", "Examine"),
