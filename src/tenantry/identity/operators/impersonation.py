@@ -59,7 +59,7 @@ async def begin(
     until = now() + minutes * MINUTE
     async with call.db.transaction() as db:
         held = replace(call, db=db)
-        # Whoever removes the operator, or makes a reader of them, ends this session too.
+        # A removal of the operator, or a change to a reader, ends this session too.
         await db.serialize("operators")
         operator = await get(db, call.caller.id)
         if operator.role == READER:
