@@ -281,11 +281,15 @@ def write(output: Path, seen: Mapping[str, Seen], organizations: int, visits: in
         "people": organizations * 10,
         "visits": visits,
         "pages": [
-            {"page": re.sub(r"(?<=/)[a-z]+_\d{6,}", "{id}", page), **asdict(one)}
+            {"page": re.sub(r"[a-z]+_\d{6,}", "{id}", page), **_rounded(one)}
             for page, one in seen.items()
         ],
     }
     output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _rounded(one: Seen) -> dict[str, float]:
+    return {name: round(value, 1) for name, value in asdict(one).items()}
 
 
 def show(visitors: Visitors, only: str, visits: int) -> dict[str, Seen]:

@@ -103,6 +103,8 @@ def pages(found: dict[str, Any]) -> Iterator[str]:
         f"cores, Python {machine['python']}, load {machine['load']:.0f}: where that is more than "
         "the cores, waiting times say little, and processor times a little too much."
     )
+    if "note" in found:
+        yield found["note"]
     yield ""
     columns = ("page", "KB", "KB sent", "p50 ms", "server ms", "database ms", "statements")
     rows = sorted(found["pages"], key=lambda one: -one["server"] - one["database"])
