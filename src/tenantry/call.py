@@ -86,9 +86,15 @@ class Call:
         user_id: str,
         organization_id: str | None = None,
         session_id: str | None = None,
+        *,
+        impersonator: str = "",
     ) -> Call:
-        """Return the call as one that this person makes, for its events and for what it ends."""
-        return replace(self, caller=signed_in(user_id, organization_id, session_id), db=db)
+        """Return the call as one that this person makes, for its events and for what it ends.
+
+        ``impersonator`` is the operator in their place.
+        """
+        caller = signed_in(user_id, organization_id, session_id, impersonator=impersonator)
+        return replace(self, caller=caller, db=db)
 
     def event(
         self,

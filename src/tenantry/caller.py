@@ -59,15 +59,27 @@ class Caller:
 
     @property
     def actor(self) -> dict[str, str]:
-        """The caller as events record it."""
-        return {"type": self.kind.name.lower(), "id": self.id}
+        """The caller as events record it; of a person, with the operator in their place."""
+        actor = {"type": self.kind.name.lower(), "id": self.id}
+        return actor | {"impersonator": self.impersonator} if self.impersonator else actor
 
 
 def signed_in(
-    user_id: str, organization_id: str | None = None, session_id: str | None = None
+    user_id: str,
+    organization_id: str | None = None,
+    session_id: str | None = None,
+    *,
+    impersonator: str = "",
 ) -> Caller:
     """Return a person as a page of ours lets them act: for themselves, by no permission."""
-    return Caller(Kind.USER_SESSION, user_id, organization_id, frozenset(), session_id)
+    return Caller(
+        Kind.USER_SESSION,
+        user_id,
+        organization_id,
+        frozenset(),
+        session_id,
+        impersonator=impersonator,
+    )
 
 
 ANONYMOUS = Caller(Kind.ANONYMOUS, "anonymous", permissions=frozenset())

@@ -29,6 +29,13 @@ TEMPLATE = {
 
 @pytest.fixture
 def ada(own_server):
+    one = Operator(own_server, link_of(own_server, "--role", "OWNER"))
+    yield one
+    one.http.close()
+
+
+@pytest.fixture
+def operator(own_server):
     one = Operator(own_server, link_of(own_server, "--role", "OPERATOR"))
     yield one
     one.http.close()
@@ -141,6 +148,19 @@ def test_a_reader_sees_all_and_changes_nothing(ada, reader):
     assert reader.post("/console/mail/templates/preview", **TEMPLATE).status_code == 403
     follow(ada, ada.post(f"{server}/delete"))
     follow(ada, ada.post(f"{template}/delete", organization_id="-"))
+
+
+def test_an_operator_tries_a_server_and_writes_templates_but_changes_no_server(ada, operator):
+    server = made_server(ada)
+    shown = operator.get(server).text.partition("<main>")[2]
+    assert re.findall(r'method="post" action="([^"]*)"', shown) == [f"{server}/test"]
+    assert operator.get("/console/mail/servers/new").status_code == 403
+    for action in ("save", "enable", "disable", "delete"):
+        assert operator.post(f"{server}/{action}", **SERVER).status_code == 403
+    follow(operator, operator.post(f"{server}/test", to="you@example.com"))
+    template = made_template(operator)
+    follow(operator, operator.post(f"{template}/delete", organization_id="-"))
+    follow(ada, ada.post(f"{server}/delete"))
 
 
 def test_a_form_of_another_site_is_refused(ada):

@@ -10,9 +10,10 @@ import sys
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from operators_with_passkeys import OURS, problem_of
+from operators_with_passkeys import OURS, Operator, problem_of
 from signins import CHALLENGE, REDIRECT_URI, SignIns, claims_of
 
+from tenantry.events.mail import service as mail_service
 from tenantry.identity.sessions import listing
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds, Impersonation
@@ -221,6 +222,75 @@ async def test_an_operator_who_signs_out_elsewhere_is_in_nobodys_place(operator_
     assert "done=" in ada.post("/console/me/sessions/end").headers["location"]
     assert ada.get("/ui/profile/security").status_code == 401
     assert ada.is_in
+
+
+@pytest.mark.parametrize("end", ["removed", "lowered", "revoked", "signed out"])
+async def test_it_ends_with_the_rights_of_its_operator(operator_of, user, rest, signins, end):
+    server = operator_of("OWNER").server
+    made = await rest.operators.invite_operator(operator={"name": "Eve", "role": "OPERATOR"})
+    eve, id_ = Operator(server, made["link"]), made["operator"]["id"]
+    other = operator_of("OPERATOR")
+    own, _ = await signins.session(user)
+    for one in (eve, other):
+        become(one, user)
+        assert one.get("/ui/profile/security").status_code == 200
+    if end == "removed":
+        await rest.operators.delete_operator(operator_id=id_)
+    elif end == "lowered":
+        await rest.operators.update_operator(operator_id=id_, operator={"role": "READER"})
+    elif end == "revoked":
+        await rest.operators.revoke_operator_sessions(operator_id=id_)
+    else:
+        assert eve.post("/console/sign-out").status_code == 303
+    assert eve.get("/ui/profile/security").status_code == 401
+    assert other.get("/ui/profile/security").status_code == 200
+    assert await sessions.find_live(signins.database, own.id) is not None
+    eve.http.close()
+
+
+async def test_another_name_of_its_operator_ends_nothing(user, server, rest):
+    made = await rest.operators.invite_operator(operator={"name": "Eve", "role": "OWNER"})
+    eve, id_ = Operator(server, made["link"]), made["operator"]["id"]
+    become(eve, user)
+    operator = {"name": "Eve M.", "role": "OPERATOR"}
+    await rest.operators.update_operator(operator_id=id_, operator=operator)
+    assert eve.get("/ui/profile/security").status_code == 200
+    eve.http.close()
+
+
+async def test_events_of_it_are_the_persons_and_name_the_operator(
+    operator_of, user, events, rest, signins
+):
+    ada = operator_of("OPERATOR")
+    await events.new()
+    become(ada, user)
+    ada.post("/ui/impersonation/stop")
+    began, ended = [
+        one for one in await events.new() if one["type"] in {"user.impersonated", "user.logout"}
+    ]
+    operator_id = began["actor"]["id"]
+    assert ended["actor"] == {
+        "type": "user_session",
+        "id": user["id"],
+        "impersonator": operator_id,
+    }
+    record = (await rest.event_records.get_event_record(event_id=ended["id"]))["event"]
+    assert (record["actor_id"], record["impersonator_id"]) == (user["id"], operator_id)
+    found = (await rest.event_records.search_events(actor_id=operator_id))["events"]
+    assert {began["id"], ended["id"]} <= {one["id"] for one in found}
+    page = ada.get(f"/console/events/{ended['id']}").text
+    assert "By, in their place" in page
+    assert operator_id in page
+
+
+async def test_the_person_is_told_by_mail(operator_of, user, database):
+    ada = operator_of("OPERATOR")
+    become(ada, user)
+    newest = await mail_service.newest(database, limit=200)
+    (mail,) = [one for one in newest if one.recipient == user["email"]]
+    assert mail.template == "impersonated"
+    assert mail.variables["name"] == "Ada"
+    assert not {"address", "user_agent", "reason"} & set(mail.variables)
 
 
 async def test_a_form_of_another_site_begins_and_stops_nothing(operator_of, user):

@@ -99,3 +99,21 @@ def test_a_wrong_option_is_named(server, arguments, named):
     done = server.run("operators", "link", *arguments)
     assert done.returncode == 1
     assert named in done.stderr
+
+
+def test_attempts_to_come_in_are_limited_by_network(tmp_path):
+    server = LiveServer(
+        tmp_path,
+        rate_limit_sign_ins="3/hour",
+        console_oidc_issuer="https://127.0.0.1:1",
+        console_oidc_client_id="console",
+        console_oidc_client_secret="secret",
+    ).start()
+    try:
+        with httpx.Client(base_url=server.url, verify=server.trust, headers=OURS) as client:
+            asked = [client.post(f"/console/enter/wrong-{n}", data={"name": ""}) for n in range(4)]
+            assert [one.status_code for one in asked] == [404, 404, 404, 429]
+            assert int(asked[-1].headers["retry-after"]) > 0
+            assert client.post("/console/sign-in/provider", data={"next": ""}).status_code == 429
+    finally:
+        server.stop()

@@ -20,6 +20,9 @@ OWNERS_ALONE = {
     *("UpdateSettings", "UpdateEnvironment", "RotateSigningKeys"),
     *("CreateEnvironmentSessionSettings", "UpdateEnvironmentSessionSettings"),
     *("CreateEnvironmentUserManagement", "UpdateEnvironmentUserManagement"),
+    # All mail goes by a server, the codes to sign in as well.
+    *("CreateEmailServer", "UpdateEmailServerSettings", "DeleteEmailServer"),
+    *("EnableEmailServer", "DisableEmailServer", "UpsertEmailConfiguration"),
 }
 # Calls of a reader that REST makes by POST.
 READS_BY_POST = {

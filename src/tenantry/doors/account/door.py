@@ -142,7 +142,12 @@ class Door(door.Door):
         session = await sessions.find(self.db, secret) if secret else None
         if session is None:
             return None
-        caller = signed_in(session.user_id, session.organization_id, session.id)
+        caller = signed_in(
+            session.user_id,
+            session.organization_id,
+            session.id,
+            impersonator=session.impersonator,
+        )
         call = Call(caller, self.db, request.request_id, origin=request.origin)
         identity = organizations.Identity(session.organization_id)
         try:

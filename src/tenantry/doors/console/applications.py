@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry import errors
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.identity.operators.model import OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -95,6 +96,8 @@ class _Applications:
     async def show(self, visit: Visit) -> Response:
         """Show one."""
         client = (await visit.api.get("/clients/{}", visit.request.params["id"]))["client"]
+        reaches = not client.get("disallow_scalekit_api_access", False)
+        calls_us = reaches and client.get("client_type") in {"WEB_APP", "ENV"}
         return self._door.render(
             visit,
             "applications",
@@ -103,6 +106,8 @@ class _Applications:
             lists=_LISTS,
             signs_in=client.get("client_type") in {"WEB_APP", "SPA", "NTV", "ENV"},
             here=visit.path("applications", client["id"]),
+            calls_us=calls_us,
+            for_owners=calls_us and not visit.has_role(OWNER),
         )
 
     async def update(self, visit: Visit) -> Response:

@@ -27,6 +27,7 @@ class Entering:
 
     async def enter(self, request: Request) -> Response:
         """Open the link, and go on to the console."""
+        request.tell(await self._door.parts.rates.take_sign_in(request.address))
         call = Call(ANONYMOUS, self._door.db, request.request_id, origin=request.origin)
         name = request.form().get("name", "")
         secret = await operators.open_link(call, request.params["token"], name=name)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.identity.operators.model import OWNER
 from tenantry.pages import uploads
 from tenantry.pages.problems import Problems
 from tenantry.pages.rendering import HEADERS
@@ -32,13 +33,13 @@ def pages(door: Door) -> list[Page]:
     servers, templates = _Servers(door), _Templates(door)
     return [
         Page("GET", "/mail/servers", servers.listed),
-        Page("GET", "/mail/servers/new", servers.new),
-        Page("POST", "/mail/servers", servers.create),
+        Page("GET", "/mail/servers/new", servers.new, OWNER),
+        Page("POST", "/mail/servers", servers.create, OWNER),
         Page("GET", "/mail/servers/{id}", servers.show),
-        Page("POST", "/mail/servers/{id}/save", servers.save),
-        Page("POST", "/mail/servers/{id}/enable", servers.enable),
-        Page("POST", "/mail/servers/{id}/disable", servers.disable),
-        Page("POST", "/mail/servers/{id}/delete", servers.delete),
+        Page("POST", "/mail/servers/{id}/save", servers.save, OWNER),
+        Page("POST", "/mail/servers/{id}/enable", servers.enable, OWNER),
+        Page("POST", "/mail/servers/{id}/disable", servers.disable, OWNER),
+        Page("POST", "/mail/servers/{id}/delete", servers.delete, OWNER),
         Page("POST", "/mail/servers/{id}/test", servers.test),
         Page("GET", "/mail/templates", templates.listed),
         Page("GET", "/mail/templates/new", templates.new),
@@ -66,6 +67,7 @@ class _Servers:
             visit,
             "mail",
             "mail/servers.html",
+            owns=visit.has_role(OWNER),
             configuration=configuration,
             servers=listed["servers"],
             fixed=bool(self._door.parts.settings.smtp_url),
@@ -73,12 +75,16 @@ class _Servers:
 
     async def new(self, visit: Visit) -> Response:
         """Show the form of a new server."""
-        return self._door.render(visit, "mail", "mail/server.html", server=None)
+        return self._shown(visit, None)
 
     async def show(self, visit: Visit) -> Response:
         """Show one server."""
         found = await visit.api.get("/email/servers/{}", visit.request.params["id"])
-        return self._door.render(visit, "mail", "mail/server.html", server=found["server"])
+        return self._shown(visit, found["server"])
+
+    def _shown(self, visit: Visit, server: dict[str, Any] | None) -> Response:
+        owns = visit.has_role(OWNER)
+        return self._door.render(visit, "mail", "mail/server.html", server=server, owns=owns)
 
     async def create(self, visit: Visit) -> Response:
         """Keep a new server."""

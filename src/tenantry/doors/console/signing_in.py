@@ -74,6 +74,7 @@ class SigningIn:
     async def to_provider(self, request: Request) -> Response:
         """Send the browser to the operators' identity provider."""
         goal = next_of(request.form().get("next", ""))
+        request.tell(await self._door.parts.rates.take_sign_in(request.address))
         try:
             address, kept = await self._door.provider.start(goal)
         except NotLetIn:

@@ -117,7 +117,13 @@ class LogoutEndpoint:
             if not (confirmed or _is_of(found.hint, session)):
                 kind = "ask" if found.hint is None else "other"
                 return self._page(request, asked, kind, asks=True)
-            person = call.as_user(self._db, session.user_id, session.organization_id, session.id)
+            person = call.as_user(
+                self._db,
+                session.user_id,
+                session.organization_id,
+                session.id,
+                impersonator=session.impersonator,
+            )
             await sessions.end(person, session.id, status=LOGOUT)
             back = found.location or f"{self._public_url}{PATH}"
             away = await self._leaving.before(session.id, back)

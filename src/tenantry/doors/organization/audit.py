@@ -29,7 +29,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         *("user.signup", "user.organization_invitation", "user.invitation_resent"),
         *(f"user.organization_membership_{done}" for done in ("created", "updated", "deleted")),
     ),
-    "sign_ins": ("user.login", "user.logout", "user.activity_disowned"),
+    "sign_ins": ("user.login", "user.logout", "user.activity_disowned", "user.impersonated"),
     "settings": (
         *("organization.created", "organization.updated"),
         *(f"organization.domain_{done}" for done in ("created", "deleted")),
@@ -215,6 +215,7 @@ class _Audit:
             "name": visit.words.plain(f"event.{row['type']}"),
             "time": row["occurred_at"],
             "actor": said or visit.words.plain(f"audit.actor_{kind}"),
+            "impersonated": "impersonator" in actor,
             "subject": _subject(row),
             "changes": changes(row),
         }

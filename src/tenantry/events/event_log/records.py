@@ -139,7 +139,8 @@ def _wanted(name: str) -> list[ColumnElement[bool]]:
     if name == "request_id":
         return [_e.request_id == value]
     if name == "actor_id":
-        return [searching.member(_e.actor, "id") == value]
+        named = (searching.member(_e.actor, each) == value for each in ("id", "impersonator"))
+        return [or_(*named)]
     return [
         or_(
             *(

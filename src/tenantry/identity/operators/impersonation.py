@@ -13,6 +13,7 @@ from tenantry import errors
 from tenantry.caller import Kind
 from tenantry.identity.operators.model import READER
 from tenantry.identity.operators.service import get
+from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import Bounds, Impersonation
 from tenantry.tenants.users import service as users
@@ -31,6 +32,8 @@ async def begin(
     call: Call, *, user_id: str, organization_id: str, reason: str, minutes: int
 ) -> str:
     """Begin a session as a person in one organization; return the secret of its cookie.
+
+    The person is told by mail, whose link ends it.
 
     Raises:
         errors.PermissionDenied: the caller is no operator that may change anything.
@@ -88,4 +91,5 @@ async def begin(
         await db.record(
             call.event("user.impersonated", organization_id=organization_id, after=told)
         )
+        await security_notices.queue(held, user.id, security_notices.IMPERSONATED, name=named)
     return secret

@@ -34,12 +34,13 @@ PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of event
 PASSKEY_ADDED, PASSKEY_REMOVED = "passkey_added", "passkey_removed"
 APP_ADDED, APP_REMOVED = "authenticator_app_added", "authenticator_app_removed"
 RECOVERY_CODE_USED = "recovery_code_used"
-# Templates of the first two are by their names, the others share one.
+IMPERSONATED = "impersonated"
+# Templates of these are by their names, the others share one.
 ACCOUNT_CHANGED = "account_changed"
-TEMPLATES = (NEW_DEVICE, PASSWORD_CHANGED, ACCOUNT_CHANGED)
+TEMPLATES = (NEW_DEVICE, PASSWORD_CHANGED, IMPERSONATED, ACCOUNT_CHANGED)
 ACTIVITIES = (
     *(NEW_DEVICE, PASSWORD_CHANGED, PASSKEY_ADDED, PASSKEY_REMOVED),
-    *(APP_ADDED, APP_REMOVED, RECOVERY_CODE_USED),
+    *(APP_ADDED, APP_REMOVED, RECOVERY_CODE_USED, IMPERSONATED),
 )
 
 # To one person about one kind of activity: of more of them there are events alone.
@@ -63,8 +64,8 @@ class Notice:
 async def queue(call: Call, user_id: str, activity: str, *, name: str = "") -> None:
     """Tell a person of a change to their account; within the transaction of it.
 
-    ``name`` is that of the passkey. From where it came is told as well, unless it is a program
-    that called.
+    ``name`` is that of the passkey, or of the operator in their place. From where it came is told
+    as well, unless a program called, or an operator.
     """
     db, at = call.db, now()
     row = await db.fetch_one(_EMAIL, p_id=user_id)
@@ -74,7 +75,7 @@ async def queue(call: Call, user_id: str, activity: str, *, name: str = "") -> N
     if n > MAILS:
         return
     variables = {"user_id": user_id, "activity": activity, "change_time": at, "name": name}
-    if not call.caller.is_client:
+    if not (call.caller.is_client or call.caller.is_operators):
         variables["user_agent"] = call.origin.user_agent[:_LONGEST_USER_AGENT]
         variables["address"] = call.origin.address
     await mail_service.queue(

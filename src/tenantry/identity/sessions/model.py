@@ -210,6 +210,11 @@ class Session:
         return self.amr if self.impersonation is None else None
 
     @property
+    def impersonator(self) -> str:
+        """The id of the operator that is in it in the person's place, "" of the person's own."""
+        return self.impersonation.operator_id if self.impersonation is not None else ""
+
+    @property
     def subject(self) -> str:
         """The `sub` of its tokens: it stays when the person is gone."""
         return self.sub or self.user_id

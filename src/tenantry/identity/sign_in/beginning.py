@@ -283,7 +283,12 @@ async def _silent(
         return answers.of(means, params, code=code)
     try:
         async with db.transaction() as held_db:
-            held = call.as_user(held_db, session.user_id, session_id=session.id)
+            held = call.as_user(
+                held_db,
+                session.user_id,
+                session_id=session.id,
+                impersonator=session.impersonator,
+            )
             await requests.add(held_db, row)
             session = await sessions.enter(
                 held,

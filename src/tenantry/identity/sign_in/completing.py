@@ -163,7 +163,8 @@ async def _completed(
     async with call.db.transaction() as db:
         # The first one of two at once; and then all that may have gone away meanwhile.
         await requests.move(db, request, states.COMPLETED)
-        held = call.as_user(db, request.user_id)
+        in_it = session.impersonator if enters and session is not None else ""
+        held = call.as_user(db, request.user_id, impersonator=in_it)
         verified = request.facts.email_proved
         user = await users.signed_in(held, request.user_id, verified=verified)
         bounds = None if user is None else await _bounds(means, db, request)
