@@ -109,7 +109,7 @@ class _Me:
     async def end(self, visit: Visit) -> Response:
         """End one session."""
         operator_id = visit.session.operator.id
-        await sessions.end(visit.call.db, operator_id, visit.request.params["id"])
+        await operators.end_session(visit.call, operator_id, visit.request.params["id"])
         return self._door.done(PATH, "session_ended")
 
     async def end_others(self, visit: Visit) -> Response:

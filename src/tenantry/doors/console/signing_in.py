@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -13,6 +14,7 @@ from tenantry.caller import ANONYMOUS
 from tenantry.doors.console.visit import ROOT
 from tenantry.identity.connections.oidc.callback import Answer
 from tenantry.identity.operators import passkeys, sessions
+from tenantry.identity.operators import service as operators
 from tenantry.identity.operators.provider import LIFE, NotLetIn
 from tenantry.pages.door import query
 from tenantry.pages.problems import Problems
@@ -108,7 +110,8 @@ class SigningIn:
         secret = self._door.holder(request)
         session = await sessions.find(self._door.db, secret) if secret else None
         if session is not None:
-            await sessions.end(self._door.db, session.operator.id, session.id)
+            acting = replace(self._call(request), caller=operators.caller(session.operator))
+            await operators.end_session(acting, session.operator.id, session.id)
         response = self._door.redirect(PATH)
         response.cookies.append(self._door.cookie.clear())
         return response

@@ -309,6 +309,18 @@ async def remove(call: Call, operator_id: str) -> None:
         await people_sessions.end_impersonations(replace(call, db=db), before.id)
 
 
+async def end_session(call: Call, operator_id: str, session_id: str) -> None:
+    """End one session of an operator, and those that they are in for people.
+
+    Raises:
+        errors.NotFound: they have no such session.
+
+    """
+    async with call.db.transaction() as db:
+        await sessions.end(db, operator_id, session_id)
+        await people_sessions.end_impersonations(replace(call, db=db), operator_id)
+
+
 async def sign_out(call: Call, operator_id: str, *, but: str = "") -> int:
     """End all sessions of an operator, ``but`` one, and those that they are in for people.
 
