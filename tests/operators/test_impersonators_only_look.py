@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EVERYTHING = frozenset(name for area in AREAS for name in (area.read, area.manage))
 OWN_PAGES = ("account", "organizations", "passkeys", "security")
 STOP = 'action="/ui/impersonation/stop"'
-# What answers call a secret, or hold one in.
+# Names of members of answers that are secrets, or hold one.
 SECRETS = {
     *("secret", "plain_secret", "plain_text_secret", "secrets", "token", "api_token", "password"),
     *("client_secret", "directory_secret", "hash", "support_hash", "location", "link"),
@@ -100,7 +100,7 @@ def secrets_in(message, seen=()) -> set[str]:
 
 @pytest.fixture
 async def in_place(http, make, rest, database):
-    """An operator in the place of a member who may do everything."""
+    """An operator in the place of a member with all permissions."""
     made = await new_organization(make, rest)
     member = await as_member(http, make, rest, database, made["id"], *sorted(EVERYTHING))
     own = await sessions.find(database, member.cookie.partition("=")[2])

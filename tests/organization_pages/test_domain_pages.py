@@ -131,8 +131,9 @@ async def test_many_are_read_page_by_page(admin, rest):
     assert (len(ids(first.text)), len(ids(second.text))) == (30, 1)
     assert 'rel="next"' in first.text
     assert 'rel="prev"' in second.text
-    for odd in ("-1", "x", "9" * 30, "%00", "1.5"):
+    for odd in ("-1", "x", "9" * 30, "1.5"):
         assert (await visitor.get(f"domains?page_token={odd}")).status_code == 200
+    assert (await visitor.get("domains?page_token=%00")).status_code == 400
 
 
 async def test_who_may_only_read_gets_no_form(http, make, rest, database):
