@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 
 import httpx
 import pytest
@@ -19,8 +20,12 @@ def browser(server):
 
 
 def said_by(server):
-    said = server.log.read_text()
-    return re.search(r"Console +(\S+)(.*)", said)
+    """The line of the console among those of a start, which come once the server answers."""
+    until = time.monotonic() + 20
+    while "Tenantry is ready" not in server.log.read_text():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return re.search(r"Console +(\S+)(.*)", server.log.read_text())
 
 
 def test_a_start_prints_a_link_only_while_there_is_no_operator(tmp_path):
