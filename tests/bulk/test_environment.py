@@ -58,6 +58,7 @@ LEFT_OUT = {
     *("organizations_search_due", "users_search_due"),  # made from the others
     "organization_keys",  # made from the others
     *("operators", "operator_links", "operator_passkeys", "operator_sessions"),  # of its host
+    *("email_servers", "email_templates"),  # passwords are sealed, and a host has its own server
     *("stored_values", "assets"),  # how the deployment is set up, as its file of settings
 }
 

@@ -127,6 +127,7 @@ async def test_the_mail_shows_what_holds_when_it_goes_out(api, organization, use
     link = content.pop("link")
     assert content == {
         "organization_name": "Difference Engines",
+        "user_name": "",
         "inviter_email": "boss@example.com",
         "expire_time": row["expire_time"],
         "reminder": False,

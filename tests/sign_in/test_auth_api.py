@@ -231,7 +231,8 @@ async def test_how_pages_are_to_look(page, place):
     organization = await place.organization("Große & Co")
     answer = await page.auth.get_auth_customizations()
     assert set(answer["customization_settings"]) == {
-        *("app_name", "logo_url", "color", "support_email")
+        *("app_name", "logo_url", "color", "support_email"),
+        *("favicon_url", "organization_name", "login", "portal"),
     }
     assert "organization_customizations" not in answer
     await page.come(organization_id=organization.id)

@@ -179,11 +179,11 @@ class Door:
         return f"{path} {self.holder(request)}"
 
 
-def query(request: Request, name: str) -> str:
-    """Return a member of the query, "" without it.
+def query(request: Request, name: str, *, strict: bool = False) -> str:
+    """Return a member of the query, "" without it; no database keeps one that holds a NUL.
 
     Raises:
-        errors.InvalidArgument: it holds a NUL, which no database keeps.
+        errors.InvalidArgument: ``strict``: it holds a NUL.
 
     """
     try:
@@ -191,5 +191,7 @@ def query(request: Request, name: str) -> str:
     except ValueError:
         return ""
     if "\x00" in found:
+        if not strict:
+            return ""
         raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry import errors, strict_json
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
 
@@ -154,8 +154,8 @@ class _Interceptors:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
+        data = strict_json.loads(text)
+    except ValueError:
         data = None
     if not isinstance(data, dict):
         raise errors.InvalidArgument.field("data", "json", "must be an object in JSON")

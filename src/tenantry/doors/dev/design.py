@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PATH = "/dev/design"
 _SHEETS = ("style.css", "workspace.css")
-_TOKEN = re.compile(r"(--[\w-]+): (light-dark\(.*\));")
+_TOKEN = re.compile(r"^ *(--[\w-]+): (light-dark\(.*\));", re.MULTILINE)
 
 
 class Design:

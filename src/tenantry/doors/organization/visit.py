@@ -97,7 +97,7 @@ class Visit:
 
     def query(self, name: str) -> str:
         """Return a member of the query, "" without it."""
-        return door.query(self.request, name)
+        return door.query(self.request, name, strict=True)
 
     def path(self, area: Area, *segments: str, **query: str) -> str:
         """Return the address of a page of an area."""

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
 
 def is_person(call: Call) -> bool:
-    """Whether a member calls, and no program or operator."""
-    return call.caller.kind is Kind.USER_SESSION
+    """Whether a member calls, and no program or operator.
+
+    Somebody for whom a page of ours acts, by no permission, takes what our own rules give: by an
+    invitation, or by the groups that a provider names.
+    """
+    return call.caller.kind is Kind.USER_SESSION and bool(call.caller.permissions)
 
 
 async def caller_in(call: Call, db: Session, organization_id: str) -> User:
