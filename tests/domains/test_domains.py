@@ -226,7 +226,7 @@ async def test_an_unknown_type_is_refused(api, make):
 
 
 async def test_who_may_frame_the_portal_is_told_to_anybody(api, server):
-    """Origins of registered callbacks, whatever is asked for: it names no customer."""
+    """The origins of registered callbacks, for any origin that is asked about; no customer."""
     nobody = api.sending(authorization=())
     for origin in ("https://app.example.com", "null", server.url):
         answer = await nobody.domains.list_authorized_domains(origin=origin, link_id="lnk_1")

@@ -17,6 +17,7 @@ from machines import Endpoint, basic, by_assertion, is_error, jwks, key_for, say
 
 from tenantry.doors.oauth import client_authentication
 from tenantry.doors.oauth.client_assertion import JWS_ALGORITHMS
+from tenantry.tenants.environment.effective import Effective
 
 ENDPOINTS = ["/oauth/token", "/oauth/introspect", "/oauth/revoke"]
 UNKNOWN = "m2morg_1234567890123456789"
@@ -184,6 +185,10 @@ def work(monkeypatch, database):
 
         monkeypatch.setattr(owner, name, call)
 
+    async def unchanged(*_: Any) -> None:
+        """The settings in effect, which are read by the clock and for no request."""
+
+    monkeypatch.setattr(Effective, "refresh", unchanged)
     counted(hmac, "compare_digest", "comparisons")
     counted(database, "fetch_all", "statements")
     for algorithm in JWS_ALGORITHMS:
