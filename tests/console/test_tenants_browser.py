@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from apis import unique
 from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
@@ -70,6 +71,7 @@ async def test_a_customer_is_set_up_and_found_again(server, http, database):
         assert problems == []
 
 
+@pytest.mark.thorough
 async def test_pages_are_accessible_and_fit_a_phone(server, http, database, make, rest):
     from test_tenants_bounds import addresses
 

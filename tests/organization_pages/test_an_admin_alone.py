@@ -267,6 +267,7 @@ def sets_all_up(comes_in, name_server, tmp_path):
     return sets_all_up
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(180)
 async def test_in_a_window_of_its_own(place, page, sets_all_up):
     made = await new_organization(place.make, place.api)

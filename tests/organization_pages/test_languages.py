@@ -82,6 +82,7 @@ async def test_the_pages_hold_sentences_of_the_catalogue(visits):
         assert left_in_english(door, LANGUAGES[0], text_of(page)), path
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_no_page_is_wider_than_a_phone(language, people, server, make):
     organization_id = await people.organization()

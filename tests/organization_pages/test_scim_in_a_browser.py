@@ -81,6 +81,7 @@ async def until_seen(page, text, path=""):
             await asyncio.sleep(0.2)
 
 
+@pytest.mark.thorough
 async def test_an_admin_sets_up_a_directory_alone(running, management):
     """Step by step, as the page says, until a person is there with a role."""
     async with portal(running, management, "acme.com") as (page, base):
@@ -161,6 +162,7 @@ async def test_it_works_by_keyboard_and_without_javascript(running, management):
         await page.get_by_text("The name is saved.").wait_for()
 
 
+@pytest.mark.thorough
 async def test_google_workspace_is_read_and_synced_by_hand(running, management, google):
     width = 390
     viewport = {"width": width, "height": 900}

@@ -61,6 +61,7 @@ async def readable(page):
     assert not await page.evaluate(overflows), page.url
 
 
+@pytest.mark.thorough
 async def test_saml(place, browser, organization, tmp_path):
     organization_id, email = organization
     context = await browser.new_context(locale="en-US")
@@ -190,6 +191,7 @@ async def test_openid_connect_without_javascript(place, browser, organization, t
     await context.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_everybody_can_read_every_page(place, browser, organization, width, scheme):

@@ -169,6 +169,7 @@ async def test_somebody_switches_and_signs_out(visit, people, admin):
     assert (await admin.get(f"{PROFILE}/account")).status_code == 401
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("width", "options"),
     [
