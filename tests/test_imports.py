@@ -106,6 +106,12 @@ def test_others_import_only_the_modules_that_a_room_offers():
     assert offers == seen  # and none is offered that no other room wants
 
 
+def test_no_two_modules_of_tests_have_one_name():
+    """Pytest collects the second of them not at all."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_a_room_says_its_subject():
     for parts, tree in modules():
         if parts == room(parts):

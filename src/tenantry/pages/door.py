@@ -179,6 +179,15 @@ class Door:
         return f"{path} {self.holder(request)}"
 
 
+def place_of(problem: errors.Error, fields: Mapping[str, str]) -> str:
+    """Return the field of a form that an error of the API is about, "" for none of them.
+
+    ``fields`` are ids of the form's fields by the paths that the API names.
+    """
+    named = (each.field for each in problem.violations)
+    return next((fields[field] for field in named if field in fields), "")
+
+
 def query(request: Request, name: str, *, strict: bool = False) -> str:
     """Return a member of the query, "" without it; no database keeps one that holds a NUL.
 

@@ -8,6 +8,7 @@ from tenantry import errors
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.identity.operators.model import OWNER
 from tenantry.pages import uploads
+from tenantry.pages.door import place_of
 from tenantry.pages.problems import Problems
 from tenantry.pages.rendering import HEADERS
 from tenantry.web import MAX_BODY, Response
@@ -304,8 +305,7 @@ class _Templates:
 
 
 def _beside(problem: errors.InvalidArgument) -> Problems:
-    named = [each.field.rpartition(".")[2] for each in problem.violations]
-    place = next((name for name in named if name in _CONTENTS), "")
+    place = place_of(problem, {f"template.{name}": name for name in _CONTENTS})
     return Problems({place: "refusal.said"}, {"": problem.message})
 
 

@@ -226,10 +226,7 @@ class Door(door.Door):
         ``fields`` are ids of the form's fields by the paths that the API names; a field that it
         does not have is told at its top. Operators read the API's own sentence.
         """
-        named = next(
-            (each.field for each in problem.violations if each.field in (fields or {})), None
-        )
-        place = (fields or {})[named] if named is not None else ""
+        place = door.place_of(problem, fields or {})
         kept = {**(given or {}), "": problem.message}
         return self.failed(visit.request, Problems({place: "refusal.said"}, kept), path)
 

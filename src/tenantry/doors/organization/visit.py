@@ -253,12 +253,9 @@ class Door(door.Door):
         does not have is told at its top, by the section `refusal` of the words where they have
         the error's name, else as `refusal.other`.
         """
-        named = next(
-            (each.field for each in problem.violations if each.field in (fields or {})), None
-        )
         key = f"refusal.{problem.name.lower()}"
         said = key if visit.words.has(key) else "refusal.other"
-        place = (fields or {})[named] if named is not None else ""
+        place = door.place_of(problem, fields or {})
         problems = Problems({place: "refusal.field" if place else said}, dict(given or {}))
         return self.failed(visit.request, problems, path)
 

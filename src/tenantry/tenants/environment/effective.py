@@ -51,9 +51,6 @@ class Effective:
         self._reading: asyncio.Task[None] | None = None
         self._clock: Callable[[], float] = time.monotonic
 
-    def __hash__(self) -> int:
-        return id(self)
-
     @property
     def stored(self) -> Mapping[str, str]:
         """The texts of the settings that are stored and count."""
