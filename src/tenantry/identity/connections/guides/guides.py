@@ -1,7 +1,7 @@
 """Guides for admins of identity providers, as data: the docs and the portal show the same.
 
-A file of `provider_guides/` is a provider; its steps name fields on its side and on ours. The texts
-of all steps in German are in `german.toml`.
+A file of `provider_guides/` is a provider; its steps name fields on its side and on ours. What they
+say in another language is in `words/{language}/guides.toml`, in the order of the steps.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # The order in which they are offered.
 _NAMES = (
@@ -94,17 +94,17 @@ def guides(language: str = "en") -> tuple[Guide, ...]:
     Names of menus and fields are those of the provider's own console, in English.
     """
     english = tuple(_read(name) for name in _NAMES)
-    return tuple(map(_in_german, english)) if language == "de" else english
+    words = _words(language)
+    return tuple(_in(language, guide, words[guide.id]) for guide in english) if words else english
 
 
-def _in_german(guide: Guide) -> Guide:
-    said = _german()[guide.id]
+def _in(language: str, guide: Guide, said: Mapping[str, Any]) -> Guide:
     return replace(
         guide,
         name=said.get("name", guide.name),
         saml=_said(guide.saml, said.get("saml", ())),
         oidc=_said(guide.oidc, said.get("oidc", ())),
-        language="de",
+        language=language,
     )
 
 
@@ -115,10 +115,11 @@ def _said(steps: tuple[Step, ...], texts: Sequence[tuple[str, str]]) -> tuple[St
     )
 
 
-@functools.cache
-def _german() -> dict[str, Any]:
-    place = files("tenantry").joinpath("identity", "connections", "guides", "german.toml")
-    return tomllib.loads(place.read_text(encoding="utf-8"))
+def _words(language: str) -> dict[str, Any]:
+    """Return the texts of all guides by their ids; an empty table where the language has none."""
+    there = files("tenantry").joinpath("identity", "connections", "guides", "words", language)
+    place = there.joinpath("guides.toml")
+    return tomllib.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
 
 
 def _read(name: str) -> Guide:
