@@ -12,7 +12,7 @@ import pytest
 
 from tenantry import ids
 from tenantry.db import migrate
-from tenantry.events.event_log import listing
+from tenantry.events.event_log import listing, records
 from tenantry.events.event_log.listing import Filter
 
 # Frequent, rare and absent types, and an organization that is hardly there.
@@ -117,6 +117,35 @@ def test_sqlite_goes_by_the_index_of_types(tmp_path):
         assert searched
         assert all(f"USING COVERING INDEX {index}" in step for step in searched), plan
         assert not any("USE TEMP B-TREE" in step for step in plan[: len(searched)]), plan
+    connection.close()
+
+
+SEARCH = {"low": ids.EVENT, "high": f"{ids.EVENT}{'9' * 19}", "take": 31}
+
+
+async def test_postgresql_reads_one_index_for_the_newest_events_of_an_organization(filled):
+    sql, args = records._statement(0, True, (), 101).bind(
+        "postgresql", {**SEARCH, "organization_id": "org_rare"}
+    )
+    kinds = ["text" if isinstance(arg, str) else "bigint" for arg in args]
+    await filled.execute(f"PREPARE searched({', '.join(kinds)}) AS {sql}")
+    given = ", ".join(f"'{arg}'" for arg in args)
+    explained = await filled.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE searched({given})")
+    plan = list(nodes(json.loads(explained)[0]["Plan"]))
+    assert any("organization_id_id" in node.get("Index Name", "") for node in plan), plan
+    read = [node["Actual Rows"] * node["Actual Loops"] for node in plan if "Relation Name" in node]
+    assert sum(read) <= 2 * EVENTS / 5000, plan
+
+
+def test_sqlite_reads_one_index_for_the_newest_events_of_an_organization(tmp_path):
+    migrate.upgrade(f"sqlite:///{tmp_path / 'tenantry.db'}")
+    connection = sqlite3.connect(tmp_path / "tenantry.db")
+    sql, args = records._statement(0, True, (), 101).bind(
+        "sqlite", {**SEARCH, "organization_id": "org_rare"}
+    )
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", args)]
+    index = "ix_events__organization_id_id (organization_id=? AND id>? AND id<?)"
+    assert any(f"USING COVERING INDEX {index}" in step for step in plan), plan
     connection.close()
 
 

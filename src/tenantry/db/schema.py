@@ -278,11 +278,12 @@ events = Table(
     Column("request_id", Text, nullable=False),
     # Values that find the event beside these: a flat object of texts, NULL for none.
     Column("context", Json),
-    # Begins with the organization and is the index of its lists, so no other is needed for them.
+    # Begins with the organization, and is the index of its lists by type.
     PrimaryKeyConstraint("organization_id", "type", "id"),
     info=of_organization(),
 )
 Index(None, events.c.type, events.c.id)
+Index(None, events.c.organization_id, events.c.id)
 # An id comes once. Unique, so that PostgreSQL knows it too when it plans to look some of them up in
 # a month that nobody has counted yet.
 Index("uq_events__id", events.c.id, unique=True, info=FOR_THE_PLANNER)

@@ -13,7 +13,6 @@ from tenantry import errors, ids
 from tenantry.db import key_ranges, searching
 from tenantry.db.schema import event_columns, event_organization, events
 from tenantry.db.statements import Statement
-from tenantry.event import KNOWN
 from tenantry.events.event_log.listing import known_types
 from tenantry.times import check_span
 
@@ -70,8 +69,6 @@ async def search(call: Call, narrow: Filter, *, page_size: int, page_token: str)
     """
     check_span(narrow.start_time, narrow.end_time)
     types = narrow.types and known_types(narrow.types, "event_types")
-    if not types and narrow.organization_id:
-        types = tuple(sorted(KNOWN))  # an organization's events are found by type
     timed = narrow.start_time is not None or narrow.end_time is not None
     conditions = tuple(
         name for name in ("actor_id", "object_id", "request_id") if getattr(narrow, name)
@@ -102,19 +99,13 @@ def _statement(
     types: int, of_organization: bool, conditions: tuple[str, ...], most: int
 ) -> Statement:
     owner = (_e.organization_id, bindparam("organization_id", type_=Text))
-    paths: list[list[tuple[ColumnElement[Any], ColumnElement[Any] | None]]] = [[(_e.id, None)]]
-    if types:
-        paths = [
-            [
-                *([owner] if of_organization else []),
-                (_e.type, bindparam(f"type_{number}", type_=Text)),
-                (_e.id, None),
-            ]
-            for number in range(types)
-        ]
+    owned = [owner] if of_organization else []
+    typed = [[(_e.type, bindparam(f"type_{number}", type_=Text))] for number in range(types)]
     lists = [
-        key_ranges.nearest(select(_e.id), *path, low="low", high="high", most=most)
-        for path in paths
+        key_ranges.nearest(
+            select(_e.id), *owned, *type_, (_e.id, None), low="low", high="high", most=most
+        )
+        for type_ in typed or [[]]
     ]
     wanted = [condition for name in conditions for condition in _wanted(name)]
     place = searching.found(lists, events, _e.id, wanted, most=most)
