@@ -17,6 +17,7 @@ import re
 import statistics
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,7 +133,8 @@ class Visitors:
                 bounds=Bounds(480, None),
                 custom_claims={},
             )
-            return await operators.make_link(call, role=OWNER), secret
+            known = {"email": "ada@example.com", "name": "Ada", "role": OWNER}
+            return await operators.link_for(call, **known), secret
 
     def addresses(self) -> Iterator[str]:
         """Yield the addresses of all pages, and of searches."""
@@ -249,23 +251,33 @@ def main() -> None:
     p.add_argument("--visits", type=int, default=50, help="of each page (default: 50)")
     p.add_argument("--output", type=Path, help="JSON, such as docs/performance/pages.json")
     p.add_argument("--only", default="", metavar="TEXT", help="pages with this in their address")
-    p.add_argument("--folder", type=Path, help="where the database lies (default: a temporary one)")
+    p.add_argument(
+        "--folder", type=Path, help="where the database stays, filled once (default: nowhere)"
+    )
     o = p.parse_args()
-    with (
-        tempfile.TemporaryDirectory(dir=o.folder) as name,
-        PostgreSQL(Path(name)) as postgresql,
-    ):
-        server = Server(Path(name), postgresql.url, workers=1, tls=True)
+    with ExitStack() as stack:
+        folder = o.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        postgresql = stack.enter_context(PostgreSQL(folder.resolve()))
+        server = Server(folder.resolve(), postgresql.url, workers=1, tls=True)
+        stack.callback(server.stop)
         server.start()
-        try:
-            tenants = Tenants(server, postgresql)
-            seconds = tenants.fill(o.organizations, o.organizations * 10)
-            print(f"{o.organizations:,} organizations in {seconds:.0f} s", flush=True)
-            seen = show(Visitors(server, postgresql, tenants), o.only, o.visits)
-        finally:
-            server.stop()
+        tenants = filled(server, postgresql, o.organizations)
+        seen = show(Visitors(server, postgresql, tenants), o.only, o.visits)
     if o.output:
-        write(o.output, seen, o.organizations, o.visits)
+        write(o.output, seen, tenants.organizations, o.visits)
+
+
+def filled(server: Server, postgresql: PostgreSQL, organizations: int) -> Tenants:
+    """Fill the database, unless it has been filled before."""
+    tenants, kept = Tenants(server, postgresql), server.folder / "filled.json"
+    if kept.exists():
+        tenants.reopen(json.loads(kept.read_text()))
+        return tenants
+    seconds = tenants.fill(organizations, organizations * 10)
+    print(f"{organizations:,} organizations in {seconds:.0f} s", flush=True)
+    kept.write_text(json.dumps(tenants.kept()) + "\n")
+    return tenants
 
 
 def write(output: Path, seen: Mapping[str, Seen], organizations: int, visits: int) -> None:

