@@ -10,9 +10,10 @@ from tenantry import errors
 from tenantry.db.engine import Failure
 from tenantry.pages import words
 from tenantry.pages.packing import pack
+from tenantry.pages.places import Places
 from tenantry.pages.problems import NONE, Problems, seal, unseal
 from tenantry.pages.rendering import HEADERS
-from tenantry.web import Request, Response
+from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
     Handler = Callable[[Request], Awaitable[Response]]
 
 _FAILED = "failed"  # the member of the query that holds the problems of a form
+_READS = ("GET", "HEAD")
+# Errors after which the same page may come about: it is where to go back to.
+_PASSING = (errors.RateLimited, errors.Busy, errors.OutcomeUnknown)
 _log = logging.getLogger(__name__)
 
 
 class Door:
     """The base of all handlers of a door.
 
-    ``depth`` is the number of segments in the path of a page; its forms are posted below it.
+    Forms are posted below their page; ``depth`` is the number of segments that its path has at
+    most, None for any.
     """
 
     # The section of the words that says an error, where there is one for it.
@@ -40,12 +45,22 @@ class Door:
         errors.OutcomeUnknown: "busy",
     }
 
-    def __init__(self, pages: Pages, vault: Vault, public_url: str, *, depth: int) -> None:
+    def __init__(
+        self, pages: Pages, vault: Vault, public_url: str, *, depth: int | None = None
+    ) -> None:
         self.pages = pages
         self.public_url = public_url
         self.values: dict[str, object] = {}  # with which sentences about forms are filled
         self._vault = vault
-        self._depth = depth
+        self._places = Places(depth)
+
+    def served(self, routes: list[Route]) -> list[Route]:
+        """Return the routes of the door, and ways from the addresses of its forms to their pages.
+
+        See `places`.
+        """
+        forms = sorted(self._places.take(routes))
+        return [*routes, *(Route("GET", template, self.page(self._to_page)) for template in forms)]
 
     def holder(self, _request: Request) -> str:
         """Return the secret by which a browser is known, "" for none: problems are for it alone."""
@@ -153,17 +168,24 @@ class Door:
         response.headers |= HEADERS
         return response
 
+    def here(self, request: Request) -> str:
+        """Return the address that a request is for."""
+        return f"{request.path}?{request.query}" if request.query else request.path
+
     def above(self, request: Request) -> str:
-        """Return the page to go back to: that of a form, or a page itself."""
-        if request.verb == "GET":
-            return f"{request.path}?{request.query}" if request.query else request.path
-        return "/".join(request.path.split("/")[: self._depth + 1])
+        """Return the page to go back to, "" for none: that of a form, or the one above a page."""
+        if request.verb in _READS:
+            return self._places.above(request.path)
+        return self._places.of_form(request.path)
 
     def refusal(self, request: Request, problem: Exception) -> Response:
         """Return an error as a page."""
         if isinstance(problem, Failure):
             problem = problem.error()
-        said, back, pages = self.words(request), self.above(request), self.pages_of(request)
+        said, pages = self.words(request), self.pages_of(request)
+        passing = not isinstance(problem, errors.Error) or isinstance(problem, _PASSING)
+        again = passing and request.verb in _READS
+        back = self.here(request) if again else self.above(request)
         if not isinstance(problem, errors.Error):
             fields = {"request_id": request.request_id}
             _log.error("unexpected error", exc_info=problem, extra={"fields": fields})
@@ -174,6 +196,9 @@ class Door:
         response = pages.message(section, said, status=problem.status, back=back)
         response.headers |= problem.headers
         return response
+
+    async def _to_page(self, request: Request) -> Response:
+        return self.redirect(self._places.of_form(request.path))
 
     def _bound(self, request: Request, path: str) -> str:
         return f"{path} {self.holder(request)}"

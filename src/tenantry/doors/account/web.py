@@ -42,36 +42,38 @@ def routes(parts: Parts) -> list[Route]:
     def form(handler: PersonsHandler) -> Handler:
         return door.form(door.visit(handler))
 
-    return [
-        door.style.route,
-        door.script.route,
-        *(Route("GET", path, _to(members.ORGANIZATION)) for path in ("/ui", "/ui/")),
-        Route("GET", members.PROFILE, _to(account.PATH)),
-        Route("GET", account.PATH, page(own.show)),
-        Route("POST", f"{account.PATH}/name", form(own.rename)),
-        Route("GET", organizations.PATH, page(places.show)),
-        Route("POST", organizations.PATH, form(places.found)),
-        Route("POST", f"{organizations.PATH}/{{id}}/switch", form(places.switch)),
-        Route("POST", f"{organizations.PATH}/{{id}}/accept", form(places.accept)),
-        Route("POST", f"{organizations.PATH}/{{id}}/leave", form(places.leave)),
-        Route("POST", stopping.PATH, door.form(Stopping(door, parts.session_cookie).stop)),
-        Route("GET", passkeys.PATH, page(keys.show)),
-        Route("POST", passkeys.PATH, form(keys.add)),
-        Route("POST", f"{passkeys.PATH}/options", door.own(door.visit(keys.options))),
-        Route("POST", f"{passkeys.PATH}/{{id}}/rename", form(keys.rename)),
-        Route("POST", f"{passkeys.PATH}/{{id}}/delete", form(keys.delete)),
-        Route("GET", confirm.PATH, page(again.show)),
-        Route("POST", confirm.PATH, form(again.confirm)),
-        Route("POST", f"{confirm.PATH}/mail", form(again.mail)),
-        Route("GET", security.PATH, page(safety.show)),
-        Route("POST", f"{security.PATH}/totp", form(safety.set_up)),
-        Route("GET", f"{security.PATH}/totp/{{id}}", page(safety.setup)),
-        Route("GET", f"{security.PATH}/totp/{{id}}/qr.svg", page(safety.picture)),
-        Route("POST", f"{security.PATH}/totp/{{id}}/enable", form(safety.enable)),
-        Route("POST", f"{security.PATH}/totp/{{id}}/disable", form(safety.disable)),
-        Route("POST", f"{security.PATH}/sessions/{{id}}/revoke", form(safety.revoke)),
-        Route("POST", f"{security.PATH}/sessions/revoke-others", form(safety.revoke_others)),
-    ]
+    return door.served(
+        [
+            door.style.route,
+            door.script.route,
+            *(Route("GET", path, _to(members.ORGANIZATION)) for path in ("/ui", "/ui/")),
+            Route("GET", members.PROFILE, _to(account.PATH)),
+            Route("GET", account.PATH, page(own.show)),
+            Route("POST", f"{account.PATH}/name", form(own.rename)),
+            Route("GET", organizations.PATH, page(places.show)),
+            Route("POST", organizations.PATH, form(places.found)),
+            Route("POST", f"{organizations.PATH}/{{id}}/switch", form(places.switch)),
+            Route("POST", f"{organizations.PATH}/{{id}}/accept", form(places.accept)),
+            Route("POST", f"{organizations.PATH}/{{id}}/leave", form(places.leave)),
+            Route("POST", stopping.PATH, door.form(Stopping(door, parts.session_cookie).stop)),
+            Route("GET", passkeys.PATH, page(keys.show)),
+            Route("POST", passkeys.PATH, form(keys.add)),
+            Route("POST", f"{passkeys.PATH}/options", door.own(door.visit(keys.options))),
+            Route("POST", f"{passkeys.PATH}/{{id}}/rename", form(keys.rename)),
+            Route("POST", f"{passkeys.PATH}/{{id}}/delete", form(keys.delete)),
+            Route("GET", confirm.PATH, page(again.show)),
+            Route("POST", confirm.PATH, form(again.confirm)),
+            Route("POST", f"{confirm.PATH}/mail", form(again.mail)),
+            Route("GET", security.PATH, page(safety.show)),
+            Route("POST", f"{security.PATH}/totp", form(safety.set_up)),
+            Route("GET", f"{security.PATH}/totp/{{id}}", page(safety.setup)),
+            Route("GET", f"{security.PATH}/totp/{{id}}/qr.svg", page(safety.picture)),
+            Route("POST", f"{security.PATH}/totp/{{id}}/enable", form(safety.enable)),
+            Route("POST", f"{security.PATH}/totp/{{id}}/disable", form(safety.disable)),
+            Route("POST", f"{security.PATH}/sessions/{{id}}/revoke", form(safety.revoke)),
+            Route("POST", f"{security.PATH}/sessions/revoke-others", form(safety.revoke_others)),
+        ]
+    )
 
 
 def _to(path: str) -> Handler:

@@ -106,7 +106,6 @@ class Door(door.Door):
             ),
             parts.db.vault,
             settings.public_url,
-            depth=3,
         )
         self.parts = parts
         self.db = parts.db
@@ -143,7 +142,7 @@ class Door(door.Door):
         """
         if request.verb != "GET":
             return self.pages.message("signed_out", self.words(request), status=401, back=ROOT)
-        here = self.above(request)
+        here = self.here(request)
         if request.origin.site == "cross-site" and not self.holder(request):
             return self.pages.render("onward.html", self.words(request), path=here)
         response = self.sign_in(request, here)

@@ -53,22 +53,26 @@ def routes(parts: Parts) -> list[Route]:
         return []
     door = Door(parts)
     entering, signing_in = Entering(door), SigningIn(door)
-    return [
-        Route("GET", f"{ROOT}/enter/{{token}}", door.page(entering.ask)),
-        Route("POST", f"{ROOT}/enter/{{token}}", door.form(entering.enter)),
-        Route("GET", SIGN_IN, door.page(signing_in.show)),
-        Route("POST", SIGN_IN, door.form(signing_in.finish)),
-        Route("POST", f"{SIGN_IN}/options", door.own(signing_in.options)),
-        *_of_provider(door, signing_in),
-        Route("POST", f"{ROOT}/sign-out", door.form(signing_in.sign_out)),
-        PASSKEYS_SCRIPT.route,
-        *branding.routes(door),
-        LIVE_SCRIPT.route,
-        *(
-            Route(page.verb, f"{ROOT}{page.path}", door.visited(page), body_limit=page.body_limit)
-            for page in pages(door)
-        ),
-    ]
+    return door.served(
+        [
+            Route("GET", f"{ROOT}/enter/{{token}}", door.page(entering.ask)),
+            Route("POST", f"{ROOT}/enter/{{token}}", door.form(entering.enter)),
+            Route("GET", SIGN_IN, door.page(signing_in.show)),
+            Route("POST", SIGN_IN, door.form(signing_in.finish)),
+            Route("POST", f"{SIGN_IN}/options", door.own(signing_in.options)),
+            *_of_provider(door, signing_in),
+            Route("POST", f"{ROOT}/sign-out", door.form(signing_in.sign_out)),
+            PASSKEYS_SCRIPT.route,
+            *branding.routes(door),
+            LIVE_SCRIPT.route,
+            *(
+                Route(
+                    page.verb, f"{ROOT}{page.path}", door.visited(page), body_limit=page.body_limit
+                )
+                for page in pages(door)
+            ),
+        ]
+    )
 
 
 def _of_provider(door: Door, signing_in: SigningIn) -> list[Route]:

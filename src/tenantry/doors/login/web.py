@@ -75,26 +75,28 @@ def routes(parts: Parts) -> list[Route]:
     invitations = Invitations(door, parts.sign_in)
     not_me = NotMe(door)
     page, form = door.page, door.form
-    return [
-        *parts.looks.routes(),
-        door.script.route,
-        Route("GET", "/login/error/{error_id}", page(login.error)),
-        Route("GET", "/login/{id}", page(login.show)),
-        *(
-            Route("POST", f"/login/{{id}}/{name}", form(functools.partial(login.step, name)))
-            for name in STEPS
-        ),
-        Route("POST", "/login/{id}/passkey/options", door.own(login.passkey_options)),
-        Route("POST", "/login/{id}/resend", form(login.resend)),
-        Route("POST", "/login/{id}/cancel", form(login.cancel)),
-        Route("GET", "/login/{id}/sso", page(login.arrive)),
-        Route("GET", "/login/{id}/link", page(login.link)),
-        Route("POST", "/login/{id}/link", form(login.open_link)),
-        Route("GET", "/invitations/{token}", page(invitations.show)),
-        Route("POST", "/invitations/{token}", form(invitations.accept)),
-        Route("GET", f"{links.PATH}{{token}}", page(not_me.show)),
-        Route("POST", f"{links.PATH}{{token}}", form(not_me.disown)),
-    ]
+    return door.served(
+        [
+            *parts.looks.routes(),
+            door.script.route,
+            Route("GET", "/login/error/{error_id}", page(login.error)),
+            Route("GET", "/login/{id}", page(login.show)),
+            *(
+                Route("POST", f"/login/{{id}}/{name}", form(functools.partial(login.step, name)))
+                for name in STEPS
+            ),
+            Route("POST", "/login/{id}/passkey/options", door.own(login.passkey_options)),
+            Route("POST", "/login/{id}/resend", form(login.resend)),
+            Route("POST", "/login/{id}/cancel", form(login.cancel)),
+            Route("GET", "/login/{id}/sso", page(login.arrive)),
+            Route("GET", "/login/{id}/link", page(login.link)),
+            Route("POST", "/login/{id}/link", form(login.open_link)),
+            Route("GET", "/invitations/{token}", page(invitations.show)),
+            Route("POST", "/invitations/{token}", form(invitations.accept)),
+            Route("GET", f"{links.PATH}{{token}}", page(not_me.show)),
+            Route("POST", f"{links.PATH}{{token}}", form(not_me.disown)),
+        ]
+    )
 
 
 class Login:

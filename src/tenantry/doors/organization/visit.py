@@ -150,7 +150,7 @@ class Door(door.Door):
     def __init__(self, parts: Parts, portal_cookie: Cookie) -> None:
         settings = parts.settings
         pages = members.pages("organization", parts.looks)
-        super().__init__(pages, parts.db.vault, settings.public_url, depth=3)
+        super().__init__(pages, parts.db.vault, settings.public_url)
         self.parts = parts
         self.db = parts.db
         self.framing: tuple[str, ...] = ()  # origins around the portal, as they were last read
@@ -161,12 +161,6 @@ class Door(door.Door):
         cookies = request.headers.get("cookie", "")
         portal = request.path.startswith(Frame.PORTAL.value)
         return (self._portal_cookie if portal else self.parts.session_cookie).read(cookies)
-
-    def above(self, request: Request) -> str:
-        """Return the page to go back to: of a form in the portal, that of its area."""
-        if request.verb == "GET" or _is_of_members(request):
-            return super().above(request)
-        return "/".join(request.path.split("/")[:3])
 
     def pages_of(self, request: Request) -> Pages:
         """Return the pages of the frame that a request is for."""

@@ -33,16 +33,18 @@ def routes(parts: Parts) -> list[Route]:
     cookie = portal_cookie(parts.settings.public_url)
     door = Door(parts, cookie)
     opening, first = Opening(door, cookie), _First(door)
-    return [
-        workspace.STYLE.route,
-        workspace.SCRIPT.route,
-        embedding.SCRIPT.route,
-        Route("GET", "/magicLink/{token}", door.framed(door.page(opening.open))),
-        Route("POST", "/magicLink/{token}", door.framed(door.own(opening.enter))),
-        Route("GET", Frame.PORTAL.value, door.framed(door.page(first.of_portal))),
-        Route("GET", Frame.MEMBERS.value, door.page(first.of_members)),
-        *(_route(door, page, frame) for page in pages(door) for frame in _frames(page)),
-    ]
+    return door.served(
+        [
+            workspace.STYLE.route,
+            workspace.SCRIPT.route,
+            embedding.SCRIPT.route,
+            Route("GET", "/magicLink/{token}", door.framed(door.page(opening.open))),
+            Route("POST", "/magicLink/{token}", door.framed(door.own(opening.enter))),
+            Route("GET", Frame.PORTAL.value, door.framed(door.page(first.of_portal))),
+            Route("GET", Frame.MEMBERS.value, door.page(first.of_members)),
+            *(_route(door, page, frame) for page in pages(door) for frame in _frames(page)),
+        ]
+    )
 
 
 def pages(door: Door) -> list[Page]:

@@ -20,9 +20,6 @@ def pages(door: Door) -> list[Page]:
     return [
         Page("POST", "/{id}/secrets", part.make, SCIM),
         Page("POST", "/{id}/secrets/regenerate", part.regenerate, SCIM),
-        # Where somebody comes who loads an answer again, or goes back to it.
-        Page("GET", "/{id}/secrets", part.back, SCIM),
-        Page("GET", "/{id}/secrets/regenerate", part.back, SCIM),
     ]
 
 
@@ -36,10 +33,6 @@ class _Secrets(Subject):
     async def regenerate(self, visit: Visit) -> Response:
         """Make a token in place of those before, and show it."""
         return await self._shown(visit, f"{ONE}/secrets:regenerate")
-
-    async def back(self, visit: Visit) -> Response:
-        """Lead to the steps."""
-        return self.door.redirect(self.path(visit))
 
     async def _shown(self, visit: Visit, call: str) -> Response:
         try:
