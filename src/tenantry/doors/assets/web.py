@@ -41,7 +41,13 @@ def routes(parts: Parts) -> list[Route]:
     async def take(request: Request) -> Response:
         """Keep a picture: the address of its upload is all that it takes."""
         call = Call(ANONYMOUS, parts.db, request.request_id, origin=request.origin)
-        path = await assets.take(call, request.params["token"], request.body, request.media_type)
+        path = await assets.take(
+            call,
+            request.params["token"],
+            request.body,
+            request.media_type,
+            given=parts.effective.given,
+        )
         return Response.json({"url": f"{parts.settings.public_url}{path}"}, 201)
 
     upload = f"{assets.PATH}uploads/{{token}}"

@@ -114,7 +114,10 @@ class _Branding:
                 upload = form.files.get(f"{_IDS[member]}_file")
                 if upload is not None and upload.content:
                     stored = await assets.store(
-                        visit.call, upload.content, field=f"customization_settings.{member}"
+                        visit.call,
+                        upload.content,
+                        given=self._door.parts.effective.given,
+                        field=f"customization_settings.{member}",
                     )
                     given[_IDS[member]] = f"{self._door.public_url}{stored}"
             for member, id_ in _IDS.items():

@@ -11,22 +11,25 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, func, insert, select
 
 from tenantry import errors, ids
-from tenantry.db.engine import DuplicateKey
+from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
-from tenantry.tenants.branding import pictures
+from tenantry.tenants.branding import pictures, references
 from tenantry.tenants.branding.model import Asset, assets
-from tenantry.times import SECOND, now
+from tenantry.times import MINUTE, SECOND, now
 from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
+    from tenantry.settings import Settings
 
 UPLOAD_SECONDS = 15 * 60
 PATH = "/assets/"
-# Kept for the pages of all, and for those of one organization: the oldest goes then.
+# Kept for the pages of all, and for those of one organization. Then the oldest goes that nothing
+# refers to.
 MOST, MOST_OF_ORGANIZATION = 200, 10
+_NEW = MINUTE  # it stays: whoever sent it is about to refer to it
 _PURPOSE = "upload of an asset"
 _TOKEN_MAX = 1000
 _TYPES = {"png": pictures.PNG, "jpg": pictures.JPEG, "jpeg": pictures.JPEG}
@@ -36,7 +39,7 @@ _a = assets.c
 _INSERT = Statement(insert(assets).values(bound(assets)).returning(_a.id))
 _FIND = Statement(select(_a.id, _a.media_type, _a.content).where(_a.id == bindparam("p_id")))
 _OWNER = func.coalesce(_a.organization_id, "") == bindparam("p_owner")
-_IDS = Statement(select(_a.id).where(_OWNER).order_by(_a.id))
+_KEPT = Statement(select(_a.id, _a.create_time).where(_OWNER).order_by(_a.id))
 _DELETE = Statement(delete(assets).where(_a.id == bindparam("p_id")).returning(_a.id))
 
 
@@ -74,13 +77,17 @@ def path(id_: str, media_type: str) -> str:
     return f"{PATH}{id_}.{_ENDINGS[media_type]}"
 
 
-async def take(call: Call, token: str, content: bytes, media_type: str) -> str:
+async def take(call: Call, token: str, content: bytes, media_type: str, *, given: Settings) -> str:
     """Keep the picture that was sent to the path of an `Upload`; return the path that serves it.
 
+    ``given`` are the settings that the process was started with: they too refer to pictures.
+
     Raises:
-        errors.NotFound: the path is not one of ours, its time is over, or it was used.
+        errors.NotFound: the path is not one of ours, its time is over, it was used, or its
+            organization is gone.
         errors.UnsupportedMediaType: Content-Type says another type than the upload is for.
-        errors.InvalidArgument: the bytes are no such picture.
+        errors.InvalidArgument: the bytes are no such picture, or there are as many in use as are
+            kept.
 
     """
     try:
@@ -94,24 +101,32 @@ async def take(call: Call, token: str, content: bytes, media_type: str) -> str:
     if media_type and media_type != wanted:
         raise errors.UnsupportedMediaType(f"content-type must be {wanted}")
     try:
-        await _keep(call, id_, wanted, content, organization_id=organization_id)
-    except DuplicateKey:
+        await _keep(call, id_, wanted, content, given, organization_id=organization_id)
+    except (DuplicateKey, ForeignKey):
         raise errors.NotFound("upload") from None
     return path(id_, wanted)
 
 
 async def store(
-    call: Call, content: bytes, *, organization_id: str | None = None, field: str = "logo"
+    call: Call,
+    content: bytes,
+    *,
+    given: Settings,
+    organization_id: str | None = None,
+    field: str = "logo",
 ) -> str:
     """Keep a picture that came with a form of ours; return the path that serves it.
 
+    ``given`` as for `take`.
+
     Raises:
-        errors.InvalidArgument: the bytes are no picture that is taken; ``field`` is named.
+        errors.InvalidArgument: the bytes are no picture that is taken, or there are as many in use
+            as are kept; ``field`` is named.
 
     """
     media_type = pictures.PNG if content.startswith(b"\x89PNG") else pictures.JPEG
-    id_ = call.db.new_id(ids.ASSET)
-    await _keep(call, id_, media_type, content, organization_id=organization_id, field=field)
+    id_, owner = call.db.new_id(ids.ASSET), organization_id
+    await _keep(call, id_, media_type, content, given, organization_id=owner, field=field)
     return path(id_, media_type)
 
 
@@ -131,6 +146,7 @@ async def _keep(
     id_: str,
     media_type: str,
     content: bytes,
+    given: Settings,
     *,
     organization_id: str | None,
     field: str = "content",
@@ -143,9 +159,18 @@ async def _keep(
     most = MOST if organization_id is None else MOST_OF_ORGANIZATION
     async with call.db.transaction() as db:
         await db.serialize(f"assets {organization_id or ''}")
-        kept = [row["id"] for row in await db.fetch_all(_IDS, p_owner=organization_id or "")]
-        for old in kept[: max(0, len(kept) + 1 - most)]:
-            await db.fetch_all(_DELETE, p_id=old)
+        kept = await db.fetch_all(_KEPT, p_owner=organization_id or "")
+        if len(kept) >= most:
+            settled = [row["id"] for row in kept if row["create_time"] <= now() - _NEW]
+            unused = await references.first_unused(db, settled, given, organization_id)
+            if unused is None:
+                raise errors.InvalidArgument.field(
+                    field,
+                    "most",
+                    f"{most} pictures are kept, and all are in use: take one of them out of "
+                    "settings, organizations and templates of mail first",
+                )
+            await db.fetch_all(_DELETE, p_id=unused)
         event = call.event(
             "asset.created",
             organization_id=organization_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Index, LargeBinary, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table, Text
 
 from tenantry.db.schema import metadata, time_column
 from tenantry.db.spread import OF_ENVIRONMENT
@@ -13,7 +13,8 @@ assets = Table(
     "assets",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("organization_id", Text),  # None: for the pages of all
+    # NULL for the pages of all.
+    Column("organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE")),
     Column("media_type", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
     time_column("create_time"),
