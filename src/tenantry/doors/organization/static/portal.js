@@ -3,13 +3,24 @@
 const { origins, organization, left, expires, failure, told } = document.body.dataset;
 const allowed = (origins ?? "").split(" ").filter(Boolean);
 
-// A frame's name lives as long as the frame: browsers keep no storage for frames of other sites.
-const ours = window.name === "" || window.name.startsWith('{"tenantry":');
-const { tenantry: memory } = ours && window.name ? JSON.parse(window.name) : { tenantry: {} };
+// A frame's name lives as long as the frame: browsers keep no storage for frames of other sites. The
+// page around us may have given it one of its own, which then stays.
+function remembered() {
+  if (window.name === "") return {};
+  try {
+    const { tenantry } = JSON.parse(window.name);
+    return typeof tenantry === "object" ? tenantry : null;
+  } catch {
+    return null;
+  }
+}
+
+const kept = remembered();
+const memory = kept ?? {};
 
 function keep(name, value) {
   memory[name] = value;
-  if (ours) window.name = JSON.stringify({ tenantry: memory });
+  if (kept) window.name = JSON.stringify({ tenantry: memory });
 }
 
 function origin_of(address) {
