@@ -6,9 +6,9 @@ import json
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
-from tenantry import errors
+from tenantry import errors, urlencoded
 from tenantry.caller import Origin
 
 if TYPE_CHECKING:
@@ -100,9 +100,7 @@ class Request:
             )
         members: dict[str, str] = {}
         try:
-            pairs = parse_qsl(
-                self.body.decode(), keep_blank_values=True, errors="strict", max_num_fields=50
-            )
+            pairs = urlencoded.members(self.body.decode(), most=50)
         except ValueError:
             raise errors.InvalidArgument("the body is not a form in UTF-8") from None
         for name, value in pairs:

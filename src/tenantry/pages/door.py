@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
-from tenantry import errors
+from tenantry import errors, urlencoded
 from tenantry.db.engine import Failure
 from tenantry.pages import words
 from tenantry.pages.packing import pack
@@ -221,9 +221,10 @@ def query(request: Request, name: str, *, strict: bool = False) -> str:
 
     """
     try:
-        found = parse_qs(request.query, max_num_fields=20).get(name, [""])[0]
+        members = urlencoded.members(request.query, most=20, errors="replace")
     except ValueError:
         return ""
+    found = next((value for given, value in members if given == name and value), "")
     if "\x00" in found:
         if not strict:
             return ""

@@ -51,7 +51,7 @@ async def read(request: Request) -> Form:
     if request.media_type != _KIND:
         if len(request.body) <= MAX_ANONYMOUS:
             return Form(request.form())
-        # Beside the loop: where each character is encoded it takes a second for a MiB.
+        # Beside the loop: a MiB in which each character is encoded takes longer than others wait.
         return Form(await asyncio.to_thread(request.form))
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser

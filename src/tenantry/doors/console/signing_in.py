@@ -6,9 +6,8 @@ import asyncio
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
-from tenantry import errors, strict_json
+from tenantry import errors, strict_json, urlencoded
 from tenantry.call import Call
 from tenantry.caller import ANONYMOUS
 from tenantry.doors.console.visit import ROOT
@@ -89,7 +88,7 @@ class SigningIn:
         """Begin a session of the operator that the provider vouches for."""
         kept = self._way.read(request.headers.get("cookie", ""))
         try:
-            members = dict(parse_qsl(request.query, max_num_fields=20))
+            members = dict(urlencoded.members(request.query, most=20))
             async with asyncio.timeout(_ANSWER_SECONDS):
                 secret, goal = await self._door.provider.finish(
                     self._call(request), kept, Answer(members)

@@ -9,11 +9,10 @@ import time
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 import orjson
 
-from tenantry import errors
+from tenantry import errors, urlencoded
 from tenantry.caller import Kind
 from tenantry.events.event_log import exporting, following
 from tenantry.events.event_log.envelopes import envelope
@@ -196,9 +195,7 @@ class _Query:
         if len(query) > _MOST_QUERY:
             raise errors.InvalidArgument(f"the query is over {_MOST_QUERY} characters")
         try:
-            pairs = parse_qsl(
-                query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_MEMBERS
-            )
+            pairs = urlencoded.members(query, most=_MOST_MEMBERS)
         except ValueError as problem:
             raise errors.InvalidArgument(f"the query cannot be read: {problem}") from None
         for name, value in pairs:

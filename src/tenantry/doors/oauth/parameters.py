@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
-from tenantry import errors
+from tenantry import errors, urlencoded
 
 if TYPE_CHECKING:
     from tenantry.web import Request
@@ -75,12 +75,14 @@ def as_query(parameters: Parameters, path: str) -> str:
 
 def _read(text: bytes) -> Parameters:
     try:
-        pairs = parse_qsl(text.decode(), errors="strict", max_num_fields=MOST)
+        pairs = urlencoded.members(text.decode(), most=MOST)
     except ValueError:
         raise errors.InvalidArgument(f"the parameters are not UTF-8, or more than {MOST}") from None
     first: dict[str, str] = {}
     repeated = set()
     for name, value in pairs:
+        if not value:
+            continue  # as one that was left out (RFC 6749 section 3.1)
         if name in first:
             repeated.add(name)
         else:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
-from tenantry import errors, strict_json
+from tenantry import errors, strict_json, urlencoded
 from tenantry.doors.scim.answers import MEDIA_TYPE
 from tenantry.tenants.directories.scim.faults import Fault
 
@@ -78,9 +77,7 @@ def parameters(query: str) -> dict[str, str]:
     if "+" in query and "%20" in query:
         query = query.replace("+", "%2B")
     try:
-        pairs = parse_qsl(
-            query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
-        )
+        pairs = urlencoded.members(query, most=_MOST_PARAMETERS)
     except ValueError:
         detail = f"The query is not UTF-8, or has more than {_MOST_PARAMETERS} parameters."
         raise Fault(400, "invalidValue", detail) from None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import parse_qsl
 
-from tenantry import errors
+from tenantry import errors, urlencoded
 from tenantry.doors.sso import tests
 from tenantry.identity.connections import tests as connection_tests
 from tenantry.identity.connections.oidc import faults
@@ -143,9 +142,7 @@ def answer_of(request: Request) -> Answer:
     try:
         if request.verb == "POST":
             return Answer(request.form())
-        pairs = parse_qsl(
-            request.query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_MEMBERS
-        )
+        pairs = urlencoded.members(request.query, most=_MOST_MEMBERS)
     except (ValueError, errors.InvalidArgument, errors.UnsupportedMediaType):
         raise _unreadable() from None
     members = dict(pairs)

@@ -11,7 +11,6 @@ import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qsl
 
 import orjson
 from protobuf import (
@@ -26,7 +25,7 @@ from protobuf import (
     message_to_json_value,
 )
 
-from tenantry import errors
+from tenantry import errors, urlencoded
 from tenantry.answer import Answer
 from tenantry.doors.transport import messages
 from tenantry.web import Response
@@ -159,12 +158,7 @@ class Transcoder:
     def _query(self, query: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """Return the query as JSON of the request message, and the members beyond it."""
         try:
-            pairs = parse_qsl(
-                query,
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=_MAX_QUERY_MEMBERS,
-            )
+            pairs = urlencoded.members(query, most=_MAX_QUERY_MEMBERS)
         except ValueError as problem:
             raise errors.InvalidArgument(f"the query cannot be read: {problem}") from None
         members: dict[str, Any] = {}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
-from tenantry import errors
+from tenantry import errors, urlencoded
 
 _VARIABLE = re.compile(r"\{(\w+)\}(:[\w-]+)?")
 _REST = re.compile(r"\{(\w+)\*\}")
@@ -145,8 +144,8 @@ def _decoded(value: str) -> str:
     if "%" not in value and value.isascii() and value.isprintable():
         return value
     try:
-        text = unquote_to_bytes(value).decode()
-    except UnicodeDecodeError:
+        text = urlencoded.decoded(value)
+    except ValueError:
         raise errors.InvalidArgument("the path is not UTF-8") from None
     if "\x00" in text:
         # The database could not keep it, nor even look for it.
