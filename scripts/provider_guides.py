@@ -16,7 +16,8 @@ from tenantry.identity.connections.guides.guides import OURS, THEIRS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tenantry.identity.connections.guides.guides import Guide, Step
+    from tenantry.guide_steps import Step
+    from tenantry.identity.connections.guides.guides import Guide
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "providers"
 _MADE = "<!-- Made from the guides by `make gen`; never edited. -->\n"

@@ -36,21 +36,6 @@ def test_each_provider_of_the_portal_s_tiles_has_one():
 
 
 @pytest.mark.parametrize("id_", GUIDES)
-def test_a_guide_reads_in_german_as_well(id_):
-    english = GUIDES[id_]
-    (german,) = (one for one in guides.guides("de") if one.id == id_)
-    for protocol in ("saml", "oidc"):
-        ours, theirs = getattr(english, protocol), getattr(german, protocol)
-        assert len(ours) == len(theirs)
-        for said, meant in zip(theirs, ours, strict=True):
-            assert said.title != meant.title
-            assert said.text != meant.text
-            assert (said.ours, said.theirs, said.attributes, said.groups) == (
-                *(meant.ours, meant.theirs, meant.attributes, meant.groups),
-            )
-
-
-@pytest.mark.parametrize("id_", GUIDES)
 def test_a_guide_gives_both_sides_all_that_they_need(id_):
     guide = GUIDES[id_]
     assert guide.saml or guide.oidc
@@ -68,7 +53,7 @@ def test_a_guide_gives_both_sides_all_that_they_need(id_):
         assert taken <= guides.THEIRS.keys() & known
         assert given <= guides.OURS.keys()
         for step in steps:
-            assert step.text[0].isupper()
+            assert step.text.lstrip("*")[0].isupper()
             assert len(step.text) < 400
 
 

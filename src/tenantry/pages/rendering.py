@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tenantry.pages import branding
+from tenantry.pages import branding, marks
 from tenantry.pages.looks import Kind
 from tenantry.times import clock, plainly, rfc3339
 from tenantry.web import Response
@@ -186,6 +186,8 @@ def environment() -> Environment:
         "plainly": plainly,
         "initial": branding.initial,
         "shown_logo": branding.shown_logo,
+        "labelled": marks.labelled,
+        "english": marks.english,
         "merged": lambda query, **members: {**query, **members},
     }
     return made

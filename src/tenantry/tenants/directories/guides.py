@@ -1,15 +1,24 @@
 """Guides for admins who set a directory up, as data: the docs and the portal show the same.
 
-A file of `provider_guides/` is a provider; its steps name fields on its side and on ours.
+A file of `provider_guides/` is a provider; its steps name fields on its side and on ours. Their
+words in another language are in `guide_words/{language}.toml`, in the order of the steps.
 """
 
 from __future__ import annotations
 
 import functools
-import tomllib
-from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tenantry import guide_steps
+from tenantry.guide_steps import ENGLISH
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.guide_steps import Step
+
+_FOLDER = ("tenants", "directories")
 
 # The order in which they are offered.
 _NAMES = (
@@ -28,35 +37,11 @@ THEIRS = {"service_account_key": "Service account key", "email": "Administrator"
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
-    """A value that goes from one side to the other: the provider's field, and ours."""
-
-    field: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """An attribute of SCIM, and what it is made of there."""
-
-    key: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step: its text, and the values that go either way in it."""
-
-    title: str
-    text: str
-    ours: tuple[Copied, ...] = ()  # from us to the provider
-    theirs: tuple[Copied, ...] = ()  # from the provider to us
-    attributes: tuple[Attribute, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Guide:
-    """One provider: its names in the contract, the steps, and a word on how it behaves."""
+    """One provider: its names in the contract, the steps, and a word on how it behaves.
+
+    ``language`` is that of the texts.
+    """
 
     id: str
     name: str
@@ -64,32 +49,38 @@ class Guide:
     type: str
     steps: tuple[Step, ...]
     after: str
+    language: str = ENGLISH
 
 
 @functools.cache
-def guides() -> tuple[Guide, ...]:
-    """Return all guides, in the order in which they are offered."""
-    return tuple(_read(name) for name in _NAMES)
+def guides(language: str = ENGLISH) -> tuple[Guide, ...]:
+    """Return all guides, in the order in which they are offered; English stands in for a language.
+
+    Names of menus and fields are those of the provider's own console, in English.
+    """
+    english = tuple(_read(name) for name in _NAMES)
+    words = guide_steps.read(*_FOLDER, "guide_words", f"{language}.toml")
+    return tuple(_in(language, guide, words[guide.id]) for guide in english) if words else english
+
+
+def _in(language: str, guide: Guide, words: Mapping[str, Any]) -> Guide:
+    values = words.get("values", {})
+    return replace(
+        guide,
+        name=words.get("name", guide.name),
+        steps=guide_steps.said(guide.steps, language, words["steps"], values),
+        after=words["after"],
+        language=language,
+    )
 
 
 def _read(name: str) -> Guide:
-    folder = files("tenantry").joinpath("tenants", "directories", "provider_guides")
-    content = tomllib.loads(folder.joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+    content = guide_steps.read(*_FOLDER, "provider_guides", f"{name}.toml")
     return Guide(
         id=name,
         name=content["name"],
         provider=content["provider"],
         type=content["type"],
-        steps=tuple(map(_step, content["steps"])),
+        steps=guide_steps.steps(content["steps"]),
         after=content["after"],
-    )
-
-
-def _step(one: dict[str, Any]) -> Step:
-    return Step(
-        title=one["title"],
-        text=one["text"],
-        ours=tuple(Copied(**row) for row in one.get("ours", ())),
-        theirs=tuple(Copied(**row) for row in one.get("theirs", ())),
-        attributes=tuple(Attribute(**row) for row in one.get("attributes", ())),
     )

@@ -42,7 +42,9 @@ class _Choosing(Subject):
             visit,
             SCIM,
             "directories/all.html",
-            directories=[(one, guide_of(one), *states.state(one)) for one in found],
+            directories=[
+                (one, guide_of(one, visit.words.language), *states.state(one)) for one in found
+            ],
             manages=visit.manages(SCIM),
         )
 
@@ -70,7 +72,7 @@ class _Choosing(Subject):
             visit,
             SCIM,
             "directories/choose.html",
-            guides=guides.guides(),
+            guides=guides.guides(visit.words.language),
             is_first=is_first,
             manages=visit.manages(SCIM),
         )

@@ -82,7 +82,7 @@ class Subject:
             SCIM,
             f"directories/{template}",
             directory=directory,
-            guide=guide_of(directory),
+            guide=guide_of(directory, visit.words.language),
             state=states.state(directory, values.get("poll", {}).get("error", "")),
             tabs=tabs,
             here=self.path(visit),
@@ -148,11 +148,11 @@ class Subject:
         )
 
 
-def guide_of(directory: Mapping[str, Any]) -> Guide:
+def guide_of(directory: Mapping[str, Any], language: str) -> Guide:
     """Return the guide for the provider of a directory; one that has none is any."""
     provider = directory.get("directory_provider", "")
     kind = directory["directory_type"]
-    all_ = guides.guides()
+    all_ = guides.guides(language)
     found = (one for one in all_ if one.provider == provider and one.type == kind)
     return next(found, all_[-1])
 

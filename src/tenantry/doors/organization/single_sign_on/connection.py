@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.doors.organization.visit import Door, Visit
+    from tenantry.guide_steps import Step
     from tenantry.identity.connections.guides.explanations import Said
-    from tenantry.identity.connections.guides.guides import Step
     from tenantry.pages.words import Words
     from tenantry.web import Response
 

@@ -57,7 +57,7 @@ class Details(Subject):
         """Show the details of the provider, with the forms that take them."""
         connection = await self.load(visit)
         certificates = shown.certificates_of(connection) if connection.is_saml else []
-        theirs = {one.value: one.field for step in connection.steps for one in step.theirs}
+        theirs = {one.value: one for step in connection.steps for one in step.theirs}
         return self.render(visit, connection, "details", certificates=certificates, theirs=theirs)
 
     async def take_url(self, visit: Visit) -> Response:

@@ -1,19 +1,24 @@
 """Guides for admins of identity providers, as data: the docs and the portal show the same.
 
-A file of `provider_guides/` is a provider; its steps name fields on its side and on ours. What they
-say in another language is in `words/{language}/guides.toml`, in the order of the steps.
+A file of `provider_guides/` is a provider; its steps name fields on its side and on ours. Their
+words in another language are in `words/{language}/guides.toml`, in the order of the steps.
 """
 
 from __future__ import annotations
 
 import functools
-import tomllib
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from tenantry import guide_steps
+from tenantry.guide_steps import ENGLISH
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from tenantry.guide_steps import Step
+
+_FOLDER = ("identity", "connections", "guides")
 
 # The order in which they are offered.
 _NAMES = (
@@ -44,35 +49,6 @@ THEIRS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
-    """A value that goes from one side to the other: the provider's field, and ours."""
-
-    field: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """An attribute that the provider sends: our key, its name, and there what it is made of."""
-
-    key: str
-    name: str
-    value: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step: its text, and the values that go either way in it."""
-
-    title: str
-    text: str
-    ours: tuple[Copied, ...] = ()  # from us to the provider
-    theirs: tuple[Copied, ...] = ()  # from the provider to us
-    attributes: tuple[Attribute, ...] = ()  # claims, in OpenID Connect
-    groups: Attribute | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Guide:
     """One provider; ``provider`` is a ConnectionProvider. A protocol that it lacks has no steps.
 
@@ -84,67 +60,37 @@ class Guide:
     provider: str
     saml: tuple[Step, ...] = ()
     oidc: tuple[Step, ...] = ()
-    language: str = "en"
+    language: str = ENGLISH
 
 
 @functools.cache
-def guides(language: str = "en") -> tuple[Guide, ...]:
+def guides(language: str = ENGLISH) -> tuple[Guide, ...]:
     """Return all guides, in the order in which they are offered; English stands in for a language.
 
     Names of menus and fields are those of the provider's own console, in English.
     """
     english = tuple(_read(name) for name in _NAMES)
-    words = _words(language)
+    words = guide_steps.read(*_FOLDER, "words", language, "guides.toml")
     return tuple(_in(language, guide, words[guide.id]) for guide in english) if words else english
 
 
-def _in(language: str, guide: Guide, said: Mapping[str, Any]) -> Guide:
+def _in(language: str, guide: Guide, words: Mapping[str, Any]) -> Guide:
+    values = words.get("values", {})
     return replace(
         guide,
-        name=said.get("name", guide.name),
-        saml=_said(guide.saml, said.get("saml", ())),
-        oidc=_said(guide.oidc, said.get("oidc", ())),
+        name=words.get("name", guide.name),
+        saml=guide_steps.said(guide.saml, language, words.get("saml", ()), values),
+        oidc=guide_steps.said(guide.oidc, language, words.get("oidc", ()), values),
         language=language,
     )
 
 
-def _said(steps: tuple[Step, ...], texts: Sequence[tuple[str, str]]) -> tuple[Step, ...]:
-    return tuple(
-        replace(step, title=title, text=text)
-        for step, (title, text) in zip(steps, texts, strict=True)
-    )
-
-
-def _words(language: str) -> dict[str, Any]:
-    """Return the texts of all guides by their ids; an empty table where the language has none."""
-    there = files("tenantry").joinpath("identity", "connections", "guides", "words", language)
-    place = there.joinpath("guides.toml")
-    return tomllib.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
-
-
 def _read(name: str) -> Guide:
-    folder = files("tenantry").joinpath("identity", "connections", "guides", "provider_guides")
-    content = tomllib.loads(folder.joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+    content = guide_steps.read(*_FOLDER, "provider_guides", f"{name}.toml")
     return Guide(
         id=name,
         name=content["name"],
         provider=content["provider"],
-        saml=_steps(content.get("saml", {})),
-        oidc=_steps(content.get("oidc", {})),
-    )
-
-
-def _steps(protocol: dict[str, Any]) -> tuple[Step, ...]:
-    return tuple(
-        Step(
-            title=one["title"],
-            text=one["text"],
-            ours=tuple(Copied(**row) for row in one.get("ours", ())),
-            theirs=tuple(Copied(**row) for row in one.get("theirs", ())),
-            attributes=tuple(
-                Attribute(**row) for row in one.get("attributes", one.get("claims", ()))
-            ),
-            groups=Attribute(key="groups", **one["groups"]) if "groups" in one else None,
-        )
-        for one in protocol.get("steps", ())
+        saml=guide_steps.steps(content.get("saml", {}).get("steps", ())),
+        oidc=guide_steps.steps(content.get("oidc", {}).get("steps", ())),
     )
