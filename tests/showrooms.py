@@ -219,6 +219,7 @@ class _Furnishing:
             org_id=self.of["organization_id"],
             role={"name": "auditor", "display_name": "Auditor", "permissions": ["projects:read"]},
         )
+        self.known["/console/organizations/{id}/roles/"] = "auditor"
         self.known["/console/roles/of/"] = "planner"
         self.known["/console/roles/permissions/of/"] = "projects:write"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ORGANIZATION, PROFILE = "/ui/organization", "/ui/profile"
 FEATURES = ("sso", "dir_sync", "domain_verification", "session_policy")
-HOSTILE = "\"><img src=x onerror=alert(1)><script>alert('1')</script>{{7*7}}\u202e"
+HOSTILE = "\"><img src=x onerror=alert(1)><script>alert('1')</script>{{7907*7919}}\u202e"
 _INVITED = Statement(
     select(memberships.c.id, memberships.c.expire_time).where(
         memberships.c.organization_id == bindparam("p_organization_id"),

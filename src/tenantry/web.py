@@ -85,13 +85,13 @@ class Request:
         asked = "text/html" in headers.get("accept", "") and "authorization" not in headers
         return asked and headers.get("sec-fetch-mode", "navigate") == "navigate"
 
-    def form(self) -> dict[str, str]:
+    def form(self, most: int = 50) -> dict[str, str]:
         """Return the members of an application/x-www-form-urlencoded body; each comes once.
 
         Raises:
             errors.UnsupportedMediaType: it is another kind of body.
-            errors.InvalidArgument: a member is repeated (RFC 6749 section 3.2), is not UTF-8, or
-                holds a NUL.
+            errors.InvalidArgument: there are more than ``most``, one is repeated (RFC 6749 section
+                3.2), is not UTF-8, or holds a NUL.
 
         """
         if self.media_type != "application/x-www-form-urlencoded":
@@ -100,7 +100,7 @@ class Request:
             )
         members: dict[str, str] = {}
         try:
-            pairs = urlencoded.members(self.body.decode(), most=50)
+            pairs = urlencoded.members(self.body.decode(), most=most)
         except ValueError:
             raise errors.InvalidArgument("the body is not a form in UTF-8") from None
         for name, value in pairs:

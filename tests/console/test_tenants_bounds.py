@@ -43,10 +43,15 @@ async def addresses(make, api, name="Acme"):
     )
     role = await make.role()
     permission = await make.permission()
+    own = unique("own").replace("-", "_")
+    await api.roles.create_organization_role(
+        org_id=organization["id"], role={"name": own, "display_name": "Own"}
+    )
     root = f"/console/organizations/{organization['id']}"
     tabs = (
         *("", "/members", "/connections", "/directories", "/domains", "/session-policy"),
         *("/programs", "/portal-links", "/events", "/roles"),
+        f"/roles/{own}",
     )
     person = f"/console/people/{user['id']}"
     place = f"/console/directories/{directory['directory']['id']}"

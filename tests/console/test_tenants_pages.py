@@ -95,9 +95,9 @@ async def test_members_are_invited_given_roles_and_removed(browser, make, api):
     user_id = found["users"][0]["id"]
     form = f'action="{path}/{user_id}/roles"'
     assert form not in page
-    assert f'href="{path}?change={user_id}"' in page
+    assert f'href="{path}?change={user_id}#change"' in page
     assert form in await browser.get(f"{path}?change={user_id}")
-    page = await browser.send(f"{path}/{user_id}/roles", **{f"role-{role['name']}": "true"})
+    page = await browser.send(f"{path}/{user_id}/roles", **{f"roles-{role['name']}": "true"})
     assert role["name"] in page
     assert "on its way" in await browser.send(f"{path}/{user_id}/resend")
     page = await browser.send(f"{path}/invite", email="nobody", role="")
@@ -270,14 +270,97 @@ async def test_roles_and_permissions(browser, api):
     assert landed == "/console/roles/permissions"
 
 
-async def test_roles_of_an_organization(browser, make):
+async def test_roles_of_an_organization(browser, make, api):
     organization = await make.organization()
     path = f"/console/organizations/{organization['id']}/roles"
     name = unique("own").replace("-", "_")
     page = await browser.send(f"{path}/create", name=name, display_name="Own", description="")
-    assert name in page
-    page = await browser.send(f"{path}/{name}/delete")
+    assert f'href="{path}/{name}"' in page
+    permission = (await make.permission())["name"]
+    page = await browser.send(
+        f"{path}/{name}/update",
+        display_name="Their own",
+        description="Audits",
+        extends="member",
+        permissions="asked",
+        **{f"permission-{permission}": "on"},
+    )
+    assert "The change was saved." in page
+    assert re.search(rf'id="permission-{permission}"[^>]* checked', page)
+    of = {"org_id": organization["id"], "role_name": name, "include": "permissions"}
+    found = (await api.roles.get_organization_role(**of))["role"]
+    assert (found["display_name"], found["description"]) == ("Their own", "Audits")
+    assert found["extends"] == "member"
+    assert permission in {one["name"] for one in found["permissions"]}
+    page = await browser.send(
+        f"{path}/{name}/update", display_name="Their own", extends="", had_base="true"
+    )
+    found = (await api.roles.get_organization_role(**of))["role"]
+    assert "extends" not in found
+    assert [one["name"] for one in found["permissions"]] == [permission]
+    page = await browser.send(f"{path}/{name}/update", display_name="Own", had_permissions="true")
+    assert "Tick at least one" in page
+    page = await browser.send(f"{path}/{name}/update", display_name="Own", had_description="true")
+    assert 'id="description-problem"' in page
+    page = await browser.send(f"{path}/{name}/update", display_name="x" * 101)
+    assert 'id="display_name-problem"' in page
+    assert f'value="{"x" * 101}"' in page
+    await browser.get(f"{path}/member", status=404)  # that is the environment's
+    await make.user(organization["id"], membership={"roles": [{"name": name}]})
+    assert "<dd>1</dd>" in await browser.get(f"{path}/{name}")
+    assert 'role="alert"' in await browser.send(f"{path}/{name}/delete")
+    page = await browser.send(f"{path}/{name}/delete", reassign_role_name="member")
     assert name not in page
+
+
+async def test_a_role_of_another_organization_is_not_there(browser, make, api):
+    (own, other) = [await make.organization() for _ in range(2)]
+    name = unique("own").replace("-", "_")
+    await api.roles.create_organization_role(
+        org_id=own["id"], role={"name": name, "display_name": "Own"}
+    )
+    path = f"/console/organizations/{other['id']}/roles/{name}"
+    await browser.get(path, status=404)
+    for form in ("update", "delete"):
+        answer = await browser.post(f"{path}/{form}", display_name="Taken over")
+        assert answer.status_code == 404, form
+
+
+async def test_a_member_is_given_any_of_120_roles(browser, make, api):
+    organization = await make.organization()
+    start = unique("many").replace("-", "_")
+    names = [f"{start}_{number}" for number in range(120)]
+    for name in names:
+        await api.roles.create_organization_role(
+            org_id=organization["id"], role={"name": name, "display_name": f"Role {name}"}
+        )
+    user = await make.user(organization["id"])
+    path = f"/console/organizations/{organization['id']}/members"
+    form = f"{path}/{user['id']}/roles"
+    page = await browser.get(f"{path}?change={user['id']}")
+    assert page.count('type="checkbox" id="roles-') >= 120
+    assert len(page.encode()) <= 100_000
+    page = await browser.send(form, **{f"roles-{name}": "on" for name in names})
+    assert "The change was saved." in page
+
+    async def held():
+        of = {"organization_id": organization["id"], "user_id": user["id"]}
+        found = await api.users.list_user_roles(**of)
+        return {one["name"] for one in found["roles"]}
+
+    assert await held() == set(names)
+    await browser.send(form, **{f"roles-{name}": "on" for name in names[:2]})
+    assert await held() == set(names[:2])
+    page = await browser.send(form)
+    assert "Choose at least one role." in page
+    assert form in page  # open again
+    page = await browser.send(form, **{"roles-nothing_like_it": "on"})
+    assert 'id="roles-problem"' in page
+    page = await browser.send(form, role_names="\n".join(names[3:7]))
+    assert await held() == set(names[3:7])
+    answer = await browser.post(form, **{f"roles-{number}": "on" for number in range(2000)})
+    assert answer.status_code == 400
+    assert await held() == set(names[3:7])
 
 
 async def test_any_id_leads_to_its_page(browser, http):

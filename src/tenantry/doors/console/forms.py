@@ -1,4 +1,4 @@
-"""Forms of the console: how each sends its call, and how editors of pairs and boxes are read."""
+"""Forms of the console: how each sends its call, and how an editor of pairs is read."""
 
 from __future__ import annotations
 
@@ -61,11 +61,6 @@ def pairs(form: Mapping[str, str], name: str) -> dict[str, str]:
             raise errors.InvalidArgument.field(f"{name}.{key}", "once", "is given more than once")
         found[key] = form.get(f"{name}-value-{number}", "").strip()
     return found
-
-
-def ticked(form: Mapping[str, str], prefix: str) -> list[str]:
-    """Return the names of the boxes that are ticked, without this prefix."""
-    return [name.removeprefix(prefix) for name in form if name.startswith(prefix)]
 
 
 def words_of(text: str) -> list[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tenantry import errors
 from tenantry.db.pages import MOST_COUNTED
 from tenantry.doors.console import forms
 from tenantry.doors.console.organizations import one
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.pages import boxes
+from tenantry.pages.problems import Problems
 from tenantry.tenants.roles import listing
 
 if TYPE_CHECKING:
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
     from tenantry.web import Response
 
 _ALL = "permissions"  # what a role holds itself
-_MOST_BOXES = 40  # beyond, a form would have more fields than are read of one
+_MOST_PERMISSIONS = 100  # with a box each; where there are more, their names are typed
+_TAKES_OVER = {"reassign_role_name": "reassign_role_name"}
 
 
 def pages(door: Door) -> list[Page]:
@@ -31,6 +35,8 @@ def pages(door: Door) -> list[Page]:
         Page("POST", "/roles/of/{name}/delete", roles.delete),
         Page("GET", "/organizations/{id}/roles", roles.of_organization),
         Page("POST", "/organizations/{id}/roles/create", roles.create_of_organization),
+        Page("GET", "/organizations/{id}/roles/{name}", roles.show_of_organization),
+        Page("POST", "/organizations/{id}/roles/{name}/update", roles.update_of_organization),
         Page("POST", "/organizations/{id}/roles/{name}/delete", roles.delete_of_organization),
         Page("GET", "/roles/permissions", permissions.listed),
         Page("POST", "/roles/permissions/create", permissions.create),
@@ -83,31 +89,22 @@ class _Roles:
         everything = (await visit.api.get("/roles")).get("roles", [])
         dependents = await visit.api.get("/roles/{}/dependents", name)
         # The API counts all holders, which may be a million.
-        users = await listing.count_some_holders(visit.call, name)
-        permissions = await visit.api.get("/permissions", page_size=100)
+        users = await listing.count_some_holders(visit.call, None, name)
         return self._door.render(
             visit,
             "roles",
             "roles/one.html",
-            role=role,
-            held={each["name"] for each in role.get("permissions", [])},
-            others=_choices([each for each in everything if each["name"] != name])[1:],
             dependents=dependents.get("roles", []),
             users=users,
             most=MOST_COUNTED,
-            permissions=permissions.get("permissions", []),
-            most_boxes=_MOST_BOXES,
             here=visit.path("roles", "of", name),
+            **await _editor(visit, role, everything),
         )
 
     async def update(self, visit: Visit) -> Response:
         """Change its texts, its base and its permissions."""
-        name, form = visit.request.params["name"], visit.request.form()
-        path = visit.path("roles", "of", name)
-        if form.get("had_base") and not form.get("extends"):
-            await visit.api.delete("/roles/{}/base", name)
-        call = visit.api.put("/roles/{}", name, body=_role(form))
-        return await self._send(visit, call, path, "changed")
+        name = visit.request.params["name"]
+        return await self._change(visit, visit.path("roles", "of", name), "/roles/{}", name)
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it; its members get the one that takes over."""
@@ -115,7 +112,9 @@ class _Roles:
         other = visit.request.form().get("reassign_role_name") or None
         call = visit.api.delete("/roles/{}", name, reassign_role_name=other)
         back = visit.path("roles", "of", name)
-        return await forms.send(self._door, visit, call, visit.path("roles"), "deleted", back=back)
+        return await forms.send(
+            self._door, visit, call, visit.path("roles"), "deleted", fields=_TAKES_OVER, back=back
+        )
 
     async def of_organization(self, visit: Visit) -> Response:
         """List the roles that members of an organization can have."""
@@ -134,18 +133,71 @@ class _Roles:
         path = visit.path("organizations", organization_id, "roles")
         return await self._send(visit, call, path, "created")
 
-    async def delete_of_organization(self, visit: Visit) -> Response:
-        """Delete an organization's own role."""
-        params = visit.request.params
-        call = visit.api.delete("/organizations/{}/roles/{}", params["id"], params["name"])
-        path = visit.path("organizations", params["id"], "roles")
-        return await forms.send(self._door, visit, call, path, "deleted")
+    async def show_of_organization(self, visit: Visit) -> Response:
+        """Show an organization's own role."""
+        organization, name = await one.get(visit), visit.request.params["name"]
+        path = ("/organizations/{}/roles", organization["id"])
+        everything = (await visit.api.get(*path, include=_ALL)).get("roles", [])
+        role = next((each for each in everything if each["name"] == name), None)
+        if role is None or not role.get("is_org_role"):
+            raise errors.NotFound("role")
+        users = await listing.count_some_holders(visit.call, organization["id"], name)
+        return one.render(
+            self._door,
+            visit,
+            "roles",
+            organization,
+            template="organizations/role.html",
+            users=users,
+            most=MOST_COUNTED,
+            **await _editor(visit, role, everything),
+        )
 
-    async def _send(self, visit: Visit, call: Awaitable[Any], path: str, change: str) -> Response:
-        form = visit.request.form()
-        names = ("name", "display_name", "description", "extends")
-        given = {name: form.get(name, "") for name in names}
+    async def update_of_organization(self, visit: Visit) -> Response:
+        """Change the texts, the base and the permissions of an organization's own role."""
+        id_, name = visit.request.params["id"], visit.request.params["name"]
+        path = one.path_of(visit, "roles", name)
+        return await self._change(visit, path, "/organizations/{}/roles/{}", id_, name)
+
+    async def delete_of_organization(self, visit: Visit) -> Response:
+        """Delete an organization's own role; its members get the one that takes over."""
+        params = visit.request.params
+        other = visit.request.form().get("reassign_role_name") or None
+        call = visit.api.delete(
+            "/organizations/{}/roles/{}", params["id"], params["name"], reassign_role_name=other
+        )
+        path, back = one.path_of(visit, "roles"), one.path_of(visit, "roles", params["name"])
+        return await forms.send(
+            self._door, visit, call, path, "deleted", fields=_TAKES_OVER, back=back
+        )
+
+    async def _change(self, visit: Visit, path: str, role: str, *names: str) -> Response:
+        """Change a role, at this address of the API, by the form of its page."""
+        form = boxes.form(visit.request)
+        body = _role(form)
+        if "had_permissions" in form and not body.get("permissions"):  # to the API no change
+            problems = Problems({_chosen(form): "roles.last_permission"}, form)
+            return self._door.failed(visit.request, problems, path)
+        if form.get("had_base") and not form.get("extends"):
+            await visit.api.delete(f"{role}/base", *names)
+        return await self._send(
+            visit, visit.api.put(role, *names, body=body), path, "changed", form
+        )
+
+    async def _send(
+        self,
+        visit: Visit,
+        call: Awaitable[Any],
+        path: str,
+        change: str,
+        form: Mapping[str, str] | None = None,
+    ) -> Response:
+        form = visit.request.form() if form is None else form
+        names = ("name", "display_name", "description", "extends", "permission_names")
+        given = {name: form[name] for name in names if name in form}
         fields = {name: name for name in names} | {f"role.{name}": name for name in names}
+        fields |= {f"role.permissions[{n}]": _chosen(form) for n in range(_MOST_PERMISSIONS)}
+        fields["role.permissions"] = _chosen(form)
         return await forms.send(self._door, visit, call, path, change, fields=fields, given=given)
 
 
@@ -222,21 +274,39 @@ class _Permissions:
         return await forms.send(self._door, visit, call, path, change, fields=fields, given=given)
 
 
+async def _editor(visit: Visit, role: Any, everything: list[Any]) -> dict[str, Any]:
+    """Return what the form of a role shows: its bases, and permissions where they fit a page."""
+    listed = await visit.api.get("/permissions", page_size=_MOST_PERMISSIONS)
+    permissions = [] if listed.get("next_page_token") else listed.get("permissions", [])
+    return {
+        "role": role,
+        "held": {each["name"] for each in role.get("permissions", [])},
+        "others": _choices([each for each in everything if each["name"] != role["name"]])[1:],
+        "offered": [(one["name"], one["name"], one.get("description", "")) for one in permissions],
+    }
+
+
+def _chosen(form: Mapping[str, str]) -> str:
+    """Return the id of the field of a form that has a role's permissions."""
+    return "permission_names" if "permission_names" in form else "permission"
+
+
 def _choices(roles: list[Any]) -> list[tuple[str, str]]:
     return [("", "–"), *((role["name"], role["name"]) for role in roles)]
 
 
 def _role(form: Mapping[str, str]) -> dict[str, Any]:
     """Return the members of a role that a form gives; which permissions only where it asks."""
-    given: dict[str, Any] = {
-        name: form.get(name, "").strip() for name in ("display_name", "description")
-    }
+    given: dict[str, Any] = {"display_name": form.get("display_name", "").strip()}
+    # The API takes no empty one: a role that has one keeps it, and the form is told so.
+    if (description := form.get("description", "").strip()) or "had_description" in form:
+        given["description"] = description
     if form.get("extends"):
         given["extends"] = form["extends"]
     if "permission_names" in form:
         given["permissions"] = forms.words_of(form["permission_names"])
     elif "permissions" in form:
-        given["permissions"] = forms.ticked(form, "permission-")
+        given["permissions"] = boxes.ticked(form, "permission")
     return given
 
 

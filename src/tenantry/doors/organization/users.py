@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.doors.organization.visit import Door, Page, Visit
+from tenantry.pages import boxes
 from tenantry.pages.areas import USERS
 from tenantry.pages.problems import Problems
 from tenantry.tenants.directories import members as directory_members
@@ -27,7 +28,6 @@ CHANGE_ROLES = "sk_org_users_role_change"
 _PAGE = 20
 _SHORTEST = 3  # characters that are searched for
 _LAST, _FULL = "last admin", "limit of"  # in the sentences of errors that name no field
-_BOX = "role."  # the name of a role's checkbox begins with it
 _NAMES = ("name", "given_name", "family_name")
 
 
@@ -169,7 +169,11 @@ class _Users:
             row=row,
             is_held=bool(held),
             is_self=visit.person is not None and visit.person.id == user.id,
-            offered=[one.role for one in every if one.role.name in reached],
+            offered=[
+                (one.role.name, one.role.display_name or one.role.name, one.role.description or "")
+                for one in every
+                if one.role.name in reached
+            ],
             beyond=[name for name in row.role_names if name not in reached],
             changes_roles=visit.may(CHANGE_ROLES),
             removes=visit.may(REMOVE),
@@ -179,8 +183,7 @@ class _Users:
     async def change_roles(self, visit: Visit) -> Response:
         """Give a member the roles that are chosen, and take the others."""
         id_, path = self._named(visit)
-        form = visit.request.form()
-        chosen = [name.removeprefix(_BOX) for name in form if name.startswith(_BOX)]
+        chosen = boxes.ticked(boxes.form(visit.request), "role")
         user = await users.get(visit.call, users.Identity(id_))
         reached = {one.role.name for one in await self._offered(visit)}
         # Roles that are beyond the visitor have no box, and stay.

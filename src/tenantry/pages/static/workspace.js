@@ -14,6 +14,7 @@ for (const button of document.querySelectorAll("button[data-copies]")) {
 
 // A list that is filtered while one types.
 for (const field of document.querySelectorAll("input[data-filters]")) {
+  field.closest("[hidden]")?.removeAttribute("hidden");
   field.addEventListener("input", () => {
     const wanted = field.value.trim().toLowerCase();
     for (const entry of document.getElementById(field.dataset.filters).children) {

@@ -144,15 +144,18 @@ async def count_holders(call: Call, organization_id: str | None, name: str) -> i
     return int(row["n"])
 
 
-async def count_some_holders(call: Call, name: str) -> int:
-    """Return how many members hold a role of the environment, `pages.MOST_COUNTED` at the most.
+async def count_some_holders(call: Call, organization_id: str | None, name: str) -> int:
+    """Return how many members hold a role, `pages.MOST_COUNTED` at the most.
+
+    One that the environment and not the organization has is counted everywhere.
 
     Raises:
-        errors.NotFound: there is none.
-        errors.PermissionDenied: the caller is bound to one organization.
+        errors.NotFound: there is none, or the caller may not see the organization.
+        errors.PermissionDenied: the caller is bound to one organization, and asks for the
+        environment.
 
     """
-    role = (await get(call, None, name, Include.NONE)).role
+    role = (await get(call, organization_id, name, Include.NONE)).role
     row = await call.db.fetch_one(_COUNT_SOME, p_role_id=role.id)
     assert row is not None
     return int(row["n"])

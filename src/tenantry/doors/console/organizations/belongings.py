@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.doors.console import forms
@@ -199,11 +199,11 @@ class _Belongings:
         )
         return await self._links(visit, organization, link=answer["link"])
 
-    async def _links(self, visit: Visit, organization: dict[str, str], **link: object) -> Response:
+    async def _links(self, visit: Visit, organization: dict[str, str], **link: Any) -> Response:
         found: dict[str, list[object]] = {}
         if visit.writes:  # a link is a secret, which readers do not see
             found = await visit.api.get("/organizations/{}/portal_links", organization["id"])
-        values = {"link": None, **link}
+        values: dict[str, Any] = {"link": None, **link}
         return one.render(
             self._door,
             visit,

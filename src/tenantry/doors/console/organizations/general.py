@@ -8,6 +8,7 @@ from tenantry import errors
 from tenantry.doors.console import forms
 from tenantry.doors.console.organizations import one
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.pages import boxes
 
 if TYPE_CHECKING:
     from tenantry.web import Response
@@ -81,7 +82,7 @@ class _General:
         """Switch its features as they are ticked."""
         form = visit.request.form()
         there = form.get("features", "").split()
-        on = forms.ticked(form, "feature-")
+        on = boxes.ticked(form, "feature")
         call = visit.api.patch(
             "/organizations/{}/settings",
             visit.request.params["id"],

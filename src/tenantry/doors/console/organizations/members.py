@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
+from tenantry import errors
 from tenantry.doors.console import forms
 from tenantry.doors.console.organizations import one
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.pages import boxes
+from tenantry.pages.problems import Problems
 
 if TYPE_CHECKING:
     from tenantry.web import Response
@@ -49,7 +53,9 @@ class _Members:
             found = await visit.api.get(
                 "/organizations/{}/users", organization["id"], page_size=30, page_token=token
             )
-        roles = await visit.api.get("/organizations/{}/roles", organization["id"])
+        answer = await visit.api.get("/organizations/{}/roles", organization["id"])
+        roles = answer.get("roles", [])
+        offered = [(one["name"], one.get("display_name") or one["name"], "") for one in roles]
         return one.render(
             self._door,
             visit,
@@ -57,10 +63,10 @@ class _Members:
             organization,
             listed=found,
             query=query,
-            shown={name: value for name in ("query", "page_token") if (value := visit.query(name))},
+            shown=_shown(visit),
             changed=visit.query("change"),  # the one whose form is open: of all it would be long
-            roles=roles.get("roles", []),
-            role_choices=[(role["name"], role["name"]) for role in roles.get("roles", [])],
+            offered=[] if len(roles) > boxes.MOST else offered,
+            role_choices=[(role["name"], role["name"]) for role in roles],
         )
 
     async def invite(self, visit: Visit) -> Response:
@@ -86,15 +92,28 @@ class _Members:
 
     async def give_roles(self, visit: Visit) -> Response:
         """Put other roles in the place of those that they have."""
-        names = forms.ticked(visit.request.form(), "role-")
-        params = visit.request.params
+        form, params = boxes.form(visit.request), visit.request.params
+        if "role_names" in form:  # there are too many for a box each
+            names, field = forms.words_of(form["role_names"]), "role_names"
+        else:
+            names, field = boxes.ticked(form, "roles"), "roles"
+        path, shown = one.path_of(visit, "members"), _shown(visit)
+        again = {**shown, "change": params["user_id"]}
+        if not names:  # to the API that is no change
+            problems = Problems({field: "organizations.no_role"})
+            return self._door.failed(visit.request, problems, path, again)
         call = visit.api.patch(
             _MEMBERSHIP,
             params["id"],
             params["user_id"],
             body={"roles": [{"name": name} for name in names]},
         )
-        return await forms.send(self._door, visit, call, one.path_of(visit, "members"), "changed")
+        try:
+            await call
+        except errors.InvalidArgument as problem:
+            kept = Problems({field: "refusal.said"}, {"": problem.message})
+            return self._door.failed(visit.request, kept, path, again)
+        return self._door.done(f"{path}?{urlencode(shown)}" if shown else path, "changed")
 
     async def resend(self, visit: Visit) -> Response:
         """Send the invitation once more."""
@@ -109,3 +128,8 @@ class _Members:
         params = visit.request.params
         call = visit.api.delete(_MEMBERSHIP, params["id"], params["user_id"])
         return await forms.send(self._door, visit, call, one.path_of(visit, "members"), "removed")
+
+
+def _shown(visit: Visit) -> dict[str, str]:
+    """Return the members of the query that say which part of the list is shown."""
+    return {name: value for name in ("query", "page_token") if (value := visit.query(name))}

@@ -36,8 +36,10 @@ async def get(visit: Visit) -> Any:
     return answer["organization"]
 
 
-def render(door: Door, visit: Visit, tab: str, organization: Any, **values: Any) -> Response:
-    """Return the page of a tab."""
+def render(
+    door: Door, visit: Visit, tab: str, organization: Any, *, template: str = "", **values: Any
+) -> Response:
+    """Return the page of a tab, by its own template or another one."""
     name = tab or "general"
     tabs = [
         (path_of(visit, one), visit.words.plain(f"tabs.{one or 'general'}"), one == tab)
@@ -46,7 +48,7 @@ def render(door: Door, visit: Visit, tab: str, organization: Any, **values: Any)
     return door.render(
         visit,
         "organizations",
-        f"organizations/{name}.html",
+        template or f"organizations/{name}.html",
         organization=organization,
         here=path_of(visit, tab),
         tabs=tabs,
