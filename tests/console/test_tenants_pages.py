@@ -270,6 +270,20 @@ async def test_roles_and_permissions(browser, api):
     assert landed == "/console/roles/permissions"
 
 
+async def test_a_role_that_is_refused_keeps_its_base(browser, make, api):
+    base, role = await make.role(), await make.role()
+    path = f"/console/roles/of/{role['name']}"
+    texts = {"display_name": "Reader", "description": "Reads"}
+    await browser.send(f"{path}/update", **texts, extends=base["name"])
+    kept = {"had_base": "true", "extends": ""}
+    page = await browser.send(f"{path}/update", **kept, display_name="x" * 300, description="Reads")
+    assert 'id="display_name-problem"' in page
+    found = (await api.roles.get_role(role_name=role["name"]))["role"]
+    assert found["extends"] == base["name"]
+    await browser.send(f"{path}/update", **kept, **texts)
+    assert not (await api.roles.get_role(role_name=role["name"]))["role"].get("extends")
+
+
 async def test_roles_of_an_organization(browser, make, api):
     organization = await make.organization()
     path = f"/console/organizations/{organization['id']}/roles"

@@ -318,6 +318,28 @@ async def test_settings(portal, shown):
     assert (await shown(path))["saml_config"]["jit_provisioning_with_sso_enabled"] is True
 
 
+async def test_settings_are_kept_all_or_none(portal, shown, events):
+    path = await saml(portal)
+    before = await shown(path)
+    await events.new()
+    # The first of the two calls takes what the second refuses.
+    changed = {"allow_idp_initiated_login": "true", "accept_sha1": "true", "force_authn": "true"}
+    long = changed | {"ui_button_title": "x" * 300}
+    problems, text = await portal.refused(f"{path}/settings", long)
+    assert list(problems) == ["ui_button_title"]
+    assert re.search(r'name="accept_sha1"[^>]* checked', text)
+    assert await shown(path) == before
+    assert await events.new() == []
+    oidc = await portal.make("oidc", "oidc")
+    changed = {"pkce_enabled": "true", "ui_button_title": "Acme", "end_session_uri": "no address"}
+    before = await shown(oidc)
+    problems, _ = await portal.refused(f"{oidc}/settings", changed)
+    assert list(problems) == ["end_session_uri"]
+    assert await shown(oidc) == before
+    await portal.done(f"{oidc}/settings", changed | {"end_session_uri": "https://idp.example/end"})
+    assert (await shown(oidc))["ui_button_title"] == "Acme"
+
+
 async def test_domains_are_those_that_are_verified(portal, shown, make, organization):
     domain = await make.domain(organization["id"])
     elsewhere = await make.domain((await make.organization())["id"])

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tenantry.caller import Caller, Origin
+    from tenantry.db.engine import Session
 
 _ROOT = "/api/v1"
 
@@ -41,8 +45,15 @@ class Asked:
 class Answering(Protocol):
     """It answers the calls of pages."""
 
-    async def __call__(self, asked: Asked, caller: Caller, request_id: str, origin: Origin) -> Any:
-        """Return the members of the answer, as REST writes them.
+    async def __call__(
+        self,
+        asked: Asked,
+        caller: Caller,
+        request_id: str,
+        origin: Origin,
+        db: Session | None = None,
+    ) -> Any:
+        """Return the members of the answer, as REST writes them; ``db`` is an open transaction.
 
         Raises:
             errors.Error: see the rpc.
@@ -58,13 +69,31 @@ class Api:
     """
 
     def __init__(
-        self, answering: Answering, caller: Caller, request_id: str, origin: Origin
+        self,
+        answering: Answering,
+        caller: Caller,
+        request_id: str,
+        origin: Origin,
+        db: Session | None = None,
     ) -> None:
         self.caller = caller
         self.asked: list[Asked] = []
         self._answering = answering
         self._request_id = request_id
         self._origin = origin
+        self._db = db
+
+    @asynccontextmanager
+    async def together(self, db: Session) -> AsyncIterator[Api]:
+        """Return the API for calls of one form, whose changes are kept all or none.
+
+        They are made in one transaction, so none of them may wait for somebody else, such as an
+        identity provider.
+        """
+        async with db.transaction() as session:
+            api = Api(self._answering, self.caller, self._request_id, self._origin, session)
+            api.asked = self.asked
+            yield api
 
     async def get(self, path: str, *names: str, **query: Any) -> Any:
         """Read."""
@@ -105,7 +134,7 @@ class Api:
         given = {name: value for name, value in given.items() if value is not None}
         asked = Asked(verb, f"{_ROOT}{filled}", urlencode(given, doseq=True), body)
         self.asked.append(asked)
-        return await self._answering(asked, self.caller, self._request_id, self._origin)
+        return await self._answering(asked, self.caller, self._request_id, self._origin, self._db)
 
 
 def _spelled(value: Any) -> Any:

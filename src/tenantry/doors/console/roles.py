@@ -178,11 +178,14 @@ class _Roles:
         if "had_permissions" in form and not body.get("permissions"):  # to the API no change
             problems = Problems({_chosen(form): "roles.last_permission"}, form)
             return self._door.failed(visit.request, problems, path)
-        if form.get("had_base") and not form.get("extends"):
-            await visit.api.delete(f"{role}/base", *names)
-        return await self._send(
-            visit, visit.api.put(role, *names, body=body), path, "changed", form
-        )
+
+        async def change() -> None:
+            async with visit.api.together(visit.call.db) as api:
+                if form.get("had_base") and not form.get("extends"):
+                    await api.delete(f"{role}/base", *names)
+                await api.put(role, *names, body=body)
+
+        return await self._send(visit, change(), path, "changed", form)
 
     async def _send(
         self,

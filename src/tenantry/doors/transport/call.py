@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tenantry.answer import Answer
     from tenantry.caller import Caller, Origin
-    from tenantry.db.engine import Database
+    from tenantry.db.engine import Database, Session
     from tenantry.doors.transport.methods import Method
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
@@ -47,6 +47,7 @@ class Admission:
     idempotency_key: str | None
     extra: dict[str, list[str]]
     origin: Origin
+    db: Session | None = None  # a transaction that is open; None for none
 
 
 class Pipeline:
@@ -119,7 +120,7 @@ class Pipeline:
         messages.check(message, spelled=spelled)
         call = Call(
             admission.caller,
-            self._database,
+            self._database if admission.db is None else admission.db,
             admission.request_id,
             if_match=admission.if_match,
             extra=beyond,

@@ -13,6 +13,7 @@ from tenantry.web import Request
 
 if TYPE_CHECKING:
     from tenantry.caller import Caller, Origin
+    from tenantry.db.engine import Session
     from tenantry.doors.transport.router import Router
     from tenantry.pages.api import Asked
 
@@ -23,8 +24,15 @@ class Inside:
     def __init__(self, router: Router) -> None:
         self._router = router
 
-    async def __call__(self, asked: Asked, caller: Caller, request_id: str, origin: Origin) -> Any:
-        """Return the members of the answer, as REST writes them.
+    async def __call__(
+        self,
+        asked: Asked,
+        caller: Caller,
+        request_id: str,
+        origin: Origin,
+        db: Session | None = None,
+    ) -> Any:
+        """Return the members of the answer, as REST writes them; ``db`` is an open transaction.
 
         Raises:
             errors.Error: see the rpc; the caller may not make the call; there is no such route.
@@ -39,6 +47,6 @@ class Inside:
         request = Request(
             asked.verb, asked.path, asked.query, headers, body, request_id, params=params
         )
-        admission = Admission(caller, request_id, None, None, {}, origin)
+        admission = Admission(caller, request_id, None, None, {}, origin, db)
         response, _ = await target.answer(request, admission)
         return members_of(response, target.method.flatten)

@@ -29,7 +29,7 @@ PATH = "/assets/"
 # Kept for the pages of all, and for those of one organization. Then the oldest goes that nothing
 # refers to.
 MOST, MOST_OF_ORGANIZATION = 200, 10
-_NEW = MINUTE  # it stays: whoever sent it is about to refer to it
+_NEW = MINUTE  # it stays, for its sender is about to refer to it
 _PURPOSE = "upload of an asset"
 _TOKEN_MAX = 1000
 _TYPES = {"png": pictures.PNG, "jpg": pictures.JPEG, "jpeg": pictures.JPEG}

@@ -1,7 +1,7 @@
 """Which uploaded pictures something refers to: by the address that has the picture's id.
 
-That is whatever says how pages and mails look, in use or kept for later: settings, documents of
-the environment, organizations with their branding, templates of mail.
+Settings do, documents of the environment, organizations with their branding and templates of mail;
+those kept for later as well as those in use.
 """
 
 from __future__ import annotations

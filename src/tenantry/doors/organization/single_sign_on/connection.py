@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tenantry.doors.organization.visit import Door, Visit
     from tenantry.guide_steps import Step
     from tenantry.identity.connections.guides.explanations import Said
+    from tenantry.pages.api import Api
     from tenantry.pages.words import Words
     from tenantry.web import Response
 
@@ -235,9 +236,9 @@ class Subject:
             raise errors.NotFound("connection")
         return Shown(answer["connection"], visit.words.language)
 
-    async def update(self, visit: Visit, body: Mapping[str, Any]) -> Shown:
-        """Change the connection that a visit is of."""
-        answer = await visit.api.patch(
+    async def update(self, visit: Visit, body: Mapping[str, Any], api: Api | None = None) -> Shown:
+        """Change the connection that a visit is of; ``api`` is one for several calls."""
+        answer = await (api or visit.api).patch(
             "/organizations/{}/connections/{}",
             visit.organization.id,
             visit.request.params["id"],

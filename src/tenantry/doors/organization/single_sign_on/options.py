@@ -100,8 +100,9 @@ class Options(Subject):
         if not connection.is_saml:
             further["end_session_uri"] = form.get("end_session_uri", "").strip()
         try:
-            await visit.api.patch("/connections/{}/settings", connection.id, body=further)
-            await self.update(visit, body)
+            async with visit.api.together(visit.call.db) as api:
+                await api.patch("/connections/{}/settings", connection.id, body=further)
+                await self.update(visit, body, api)
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _FIELDS, form)
         return self.door.done(path, "sso_saved")
