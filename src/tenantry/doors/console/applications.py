@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry import errors, strict_json
+from tenantry.access.clients.model import GRANT_TYPES, PUBLIC
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.identity.operators.model import OWNER
+from tenantry.pages import boxes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -17,12 +20,37 @@ if TYPE_CHECKING:
 # Applications that people sign in to, and programs; ENV are the clients that manage all.
 TYPES = ("WEB_APP", "SPA", "NTV", "M2M", "ENV")
 _SHOWN = 30
-_LISTS = ("post_login_uris", "post_logout_redirect_uris", "back_channel_logout_uris")
-_TYPED = (*_LISTS, "name", "initiate_login_uri", "access_token_expiry", "scopes")
-_FIELDS = {
-    f"client.{name}": name for name in (*_TYPED, "client_type", "grant_types", "enforce_pkce")
-}
-_FIELDS |= {f"client.{name}[{number}]": name for name in _LISTS for number in range(10)}
+# The numbers of values that a client may have of each, in the contract.
+_LISTS = {"post_login_uris": 5, "post_logout_redirect_uris": 20, "back_channel_logout_uris": 5}
+_MOST_SCOPES, _MOST_CLAIMS, _MOST_NETWORKS = 100, 20, 100
+_TYPED = (
+    *(*_LISTS, "name", "initiate_login_uri", "access_token_expiry", "scopes"),
+    *("custom_claims", "networks", "enforce_pkce", "api_access", "networks_only"),
+)
+_TICKED = ("enforce_pkce", "api_access", "networks_only")
+_GRANTS = "grant_types"
+METHODS = ("", "client_secret_basic", "client_secret_post", "private_key_jwt")
+SIGNATURES = ("RS256", "ES256")
+_KEYS = ("token_endpoint_auth_method", "access_token_signing_alg", "jwks")
+
+
+def _fields() -> dict[str, str]:
+    """Return the ids of the forms' fields by the paths that the API names."""
+    found = {f"client.{name}": name for name in (*_TYPED, "client_type", "grant_types")}
+    several = {**_LISTS, "scopes": _MOST_SCOPES, "grant_types": len(GRANT_TYPES)}
+    for name, most in several.items():
+        found |= {f"client.{name}[{number}]": name for number in range(most)}
+    for number in range(_MOST_CLAIMS):
+        for part in ("", ".key", ".value"):
+            found[f"client.custom_claims[{number}]{part}"] = "custom_claims"
+    found["client.disallow_scalekit_api_access"] = "api_access"
+    found |= dict.fromkeys(("client.ip_allowlist", "client.ip_allowlist.cidrs"), "networks")
+    for number in range(_MOST_NETWORKS):
+        found[f"client.ip_allowlist.cidrs[{number}].value"] = "networks"
+    return found
+
+
+_FIELDS = _fields()
 
 
 def pages(door: Door) -> list[Page]:
@@ -37,6 +65,7 @@ def pages(door: Door) -> list[Page]:
         Page("POST", "/applications/scopes/{id}/delete", scopes.delete),
         Page("GET", "/applications/{id}", applications.show),
         Page("POST", "/applications/{id}/update", applications.update),
+        Page("POST", "/applications/{id}/settings", applications.update_settings),
         Page("POST", "/applications/{id}/delete", applications.delete),
         Page("POST", "/applications/{id}/secrets/create", applications.create_secret),
         Page("POST", "/applications/{id}/secrets/{secret}/delete", applications.delete_secret),
@@ -96,36 +125,63 @@ class _Applications:
     async def show(self, visit: Visit) -> Response:
         """Show one."""
         client = (await visit.api.get("/clients/{}", visit.request.params["id"]))["client"]
+        told = await visit.api.get("/clients/{}/settings", client["id"])
+        type_ = client.get("client_type")
         reaches = not client.get("disallow_scalekit_api_access", False)
-        calls_us = reaches and client.get("client_type") in {"WEB_APP", "ENV"}
+        calls_us = reaches and type_ in {"WEB_APP", "ENV"}
+        settings = told.get("settings", {})
         return self._door.render(
             visit,
             "applications",
             "applications/one.html",
             client=client,
-            lists=_LISTS,
-            signs_in=client.get("client_type") in {"WEB_APP", "SPA", "NTV", "ENV"},
+            lists=list(_LISTS),
+            signs_in=type_ in {"WEB_APP", "SPA", "NTV", "ENV"},
+            public=type_ in PUBLIC,
             here=visit.path("applications", client["id"]),
             calls_us=calls_us,
             for_owners=calls_us and not visit.has_role(OWNER),
+            grants=GRANT_TYPES.get(type_, ()),
+            claims="\n".join(
+                f"{one['key']} = {one.get('value', '')}" for one in client.get("custom_claims", ())
+            ),
+            networks=client.get("ip_allowlist", {}),
+            settings=settings,
+            keys=json.dumps(settings["jwks"], indent=2) if settings.get("jwks") else "",
+            methods=METHODS,
+            signatures=SIGNATURES,
         )
 
     async def update(self, visit: Visit) -> Response:
-        """Change what it is told."""
-        form = visit.request.form()
-        body: dict[str, Any] = {"name": form.get("name", "").strip()}
-        body |= {name: forms.words_of(form[name]) for name in (*_LISTS, "scopes") if name in form}
-        if "initiate_login_uri" in form:
-            body["initiate_login_uri"] = form["initiate_login_uri"].strip()
-        minutes = form.get("access_token_expiry", "").strip()
-        if minutes.isdecimal() and len(minutes) < 7:
-            body["access_token_expiry"] = int(minutes)
-        if "has_pkce" in form:
-            body["enforce_pkce"] = "enforce_pkce" in form
-        body["disallow_scalekit_api_access"] = "api_access" not in form
+        """Change what it is told: all that the form has, so that an empty field clears."""
+        form, id_ = visit.request.form(), visit.request.params["id"]
         given = {name: form[name] for name in _TYPED if name in form}
-        call = visit.api.patch("/clients/{}", visit.request.params["id"], body=body)
+        given |= {name: "true" if name in form else "" for name in _TICKED}
+        given |= {name: "true" for name in form if name.startswith(f"{_GRANTS}-")}
+        given["sent"] = "true"
+        try:
+            body = _client(form)
+        except errors.InvalidArgument as problem:
+            path = visit.path("applications", id_)
+            return self._door.wrong(visit, problem, path, _FIELDS, given)
+        call = visit.api.patch("/clients/{}", id_, body=body, mask=",".join(body))
         return await self._send(visit, call, "changed", given)
+
+    async def update_settings(self, visit: Visit) -> Response:
+        """Change how it authenticates, and how its access tokens are signed."""
+        form, id_ = visit.request.form(), visit.request.params["id"]
+        path = visit.path("applications", id_)
+        given = {name: form.get(name, "").strip() for name in _KEYS}
+        fields = {f"settings.{name}": name for name in _KEYS}
+        try:
+            body: dict[str, Any] = {name: given[name] for name in _KEYS[:2] if name in form}
+            if "jwks" in form:
+                body["jwks"] = _key_set(given["jwks"])
+            await visit.api.patch("/clients/{}/settings", id_, body=body)
+        except errors.InvalidArgument as problem:
+            keys = {one.field: "jwks" for one in problem.violations if ".jwks" in one.field}
+            return self._door.wrong(visit, problem, path, fields | keys, _without_private(given))
+        return self._door.done(path, "changed")
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it."""
@@ -213,3 +269,44 @@ class _Scopes:
     ) -> Response:
         path = visit.path("applications", "scopes")
         return await forms.send(self._door, visit, call, path, change, fields=fields, given=given)
+
+
+def _client(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the members of a client that a form has."""
+    body: dict[str, Any] = {"name": form.get("name", "").strip()}
+    body |= {name: forms.words_of(form[name]) for name in (*_LISTS, "scopes") if name in form}
+    if "initiate_login_uri" in form:
+        body["initiate_login_uri"] = form["initiate_login_uri"].strip()
+    if "access_token_expiry" in form:
+        seconds = forms.whole(form, "access_token_expiry", "client.access_token_expiry")
+        body["access_token_expiry"] = seconds or 0
+    if "has_pkce" in form:
+        body["enforce_pkce"] = "enforce_pkce" in form
+    if "has_grants" in form:
+        body["grant_types"] = boxes.ticked(form, _GRANTS)
+    if "custom_claims" in form:
+        claims = forms.named(form, "custom_claims", "client.custom_claims")
+        body["custom_claims"] = [{"key": key, "value": text} for key, text in claims.items()]
+    if "networks" in form:
+        body["ip_allowlist"] = {
+            "opted_in": "networks_only" in form,
+            "cidrs": [{"value": one} for one in forms.words_of(form["networks"])],
+        }
+    body["disallow_scalekit_api_access"] = "api_access" not in form
+    return body
+
+
+def _key_set(text: str) -> dict[str, Any]:
+    """Return the JWK Set of a field; an empty field is a set without keys."""
+    try:
+        found = strict_json.loads(text) if text else {"keys": []}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise errors.InvalidArgument.field("settings.jwks", "json", "must be a JWK Set in JSON")
+    return found
+
+
+def _without_private(given: dict[str, str]) -> dict[str, str]:
+    """Return typed values without a key set that holds a private key: no page repeats it."""
+    return {name: "" if name == "jwks" and '"d"' in text else text for name, text in given.items()}

@@ -63,6 +63,48 @@ def pairs(form: Mapping[str, str], name: str) -> dict[str, str]:
     return found
 
 
+def whole(form: Mapping[str, str], name: str, path: str) -> int | None:
+    """Return the whole number of a field, None where it is empty; ``path`` is its name in the API.
+
+    Raises:
+        errors.InvalidArgument: it is none.
+
+    """
+    text = form.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise errors.InvalidArgument.field(path, "int", "must be a whole number")
+    return int(text)
+
+
+def named(
+    form: Mapping[str, str], name: str, path: str, *, by_last: bool = False
+) -> dict[str, str]:
+    """Return the pairs of a field of lines, each `name = value`; ``path`` is its name in the API.
+
+    ``by_last``: the last sign in a line parts it, since names have such signs as well.
+
+    Raises:
+        errors.InvalidArgument: a line is no such pair, or names what another one does.
+
+    """
+    found: dict[str, str] = {}
+    for line in form.get(name, "").splitlines():
+        if not line.strip():
+            continue
+        key, sign, value = line.rpartition("=") if by_last else line.partition("=")
+        key, value = key.strip(), value.strip()
+        if not (sign and key and value):
+            raise errors.InvalidArgument.field(
+                path, "pair", f"must have a name, = and a value in each line: {line.strip()[:60]}"
+            )
+        if key in found:
+            raise errors.InvalidArgument.field(path, "once", f"names {key[:60]} more than once")
+        found[key] = value
+    return found
+
+
 def words_of(text: str) -> list[str]:
     """Return the words of a field that takes several, by spaces, commas or lines."""
     return text.replace(",", " ").split()

@@ -8,19 +8,35 @@ from typing import TYPE_CHECKING, Any
 from tenantry import errors, strict_json
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.events.interceptors.model import API_KEY, OAUTH2, TRIGGERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from tenantry.web import Response
 
-POINTS = (
-    *("PRE_SIGNUP", "PRE_SESSION_CREATION", "PRE_USER_INVITATION", "PRE_M2M_TOKEN_CREATION"),
-    *("POST_USER_AUTHENTICATION", "ACCESS_TOKEN_CREATION"),
-)
 POLICIES = ("FAIL_CLOSED", "FAIL_OPEN")
-_TYPED = ("display_name", "trigger_point", "api_url", "timeout_ms", "failure_policy")
-_FIELDS = {f"interceptor.{name}": name for name in _TYPED} | {"data": "data"}
+# How the endpoint is told who asks, beside the signature: fields of the forms by the API's members.
+_KINDS = {
+    API_KEY: ("api_key", {"header_name": "header_name", "api_key": "api_key"}),
+    OAUTH2: (
+        "oauth2",
+        {name: name for name in ("token_url", "client_id", "client_secret", "scope")},
+    ),
+}
+_SECRETS = ("api_key", "client_secret")
+_AUTH = ("auth_config_type", "header_name", "token_url", "client_id", "scope")
+_MEMBERS = (
+    *("display_name", "description", "trigger_point", "api_url", "timeout_ms", "failure_policy"),
+)
+_TYPED = (*_MEMBERS, *_AUTH)
+_FIELDS = {f"interceptor.{name}": name for name in _MEMBERS} | {"data": "data"}
+_FIELDS["interceptor.config.auth_config.auth_config_type"] = "auth_config_type"
+_FIELDS |= {
+    f"interceptor.config.auth_config.{kind}.{member}": name
+    for kind, members in _KINDS.values()
+    for member, name in members.items()
+}
 _SHOWN = 20
 _ONE = "/interceptors/{}"
 
@@ -57,15 +73,19 @@ class _Interceptors:
             "interceptors",
             "interceptors/list.html",
             listed=listed,
-            choices=[(one, one) for one in POINTS],
+            choices=[(one, one) for one in TRIGGERS],
             ways=[(one, one) for one in POLICIES],
+            auth={},
         )
 
     async def create(self, visit: Visit) -> Response:
         """Make one and go on to it; its secret is shown when it is rotated."""
         form = visit.request.form()
-        body = _interceptor(form)
         try:
+            body = {name: value for name, value in _members(form).items() if value}
+            config = _config(form)
+            if config:
+                body["config"] = config
             made = await visit.api.post("/interceptors", body=body)
         except (errors.InvalidArgument, errors.Duplicate) as problem:
             return self._door.wrong(
@@ -93,16 +113,25 @@ class _Interceptors:
             interceptor=interceptor,
             calls=calls,
             tested=tested,
-            choices=[(one, one) for one in POINTS],
+            choices=[(one, one) for one in TRIGGERS],
             ways=[(one, one) for one in POLICIES],
+            auth=_shown(interceptor.get("config", {})),
             here=visit.path("interceptors", id_),
         )
 
     async def update(self, visit: Visit) -> Response:
-        """Change it."""
-        form = visit.request.form()
-        call = visit.api.patch(_ONE, visit.request.params["id"], body=_interceptor(form))
-        return await self._send(visit, call, "changed", _given(form))
+        """Change it; secrets stay as they are where nothing is said of its authentication."""
+        form, id_ = visit.request.form(), visit.request.params["id"]
+        path = visit.path("interceptors", id_)
+        try:
+            body = _members(form)
+            known = (await visit.api.get(_ONE, id_))["interceptor"].get("config", {})
+            if "auth_config_type" in form and _is_new(form, known):
+                body["config"] = _config(form)
+            await visit.api.patch(_ONE, id_, body=body)
+        except errors.InvalidArgument as problem:
+            return self._door.wrong(visit, problem, path, _FIELDS, _given(form))
+        return self._door.done(path, "changed")
 
     async def enable(self, visit: Visit) -> Response:
         """Have it asked."""
@@ -166,8 +195,44 @@ def _given(form: Mapping[str, str]) -> dict[str, str]:
     return {name: form.get(name, "").strip() for name in _TYPED}
 
 
-def _interceptor(form: Mapping[str, str]) -> dict[str, Any]:
-    body: dict[str, Any] = {name: value for name, value in _given(form).items() if value}
-    if str(body.get("timeout_ms", "")).isdecimal():
-        body["timeout_ms"] = int(body["timeout_ms"])
-    return body
+def _members(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the members that a form has; what is empty and cannot be cleared is left out."""
+    given = {name: form[name].strip() for name in _MEMBERS if name in form}
+    body: dict[str, Any] = {
+        name: value for name, value in given.items() if value or name != "failure_policy"
+    }
+    timeout = forms.whole(form, "timeout_ms", "interceptor.timeout_ms")
+    body.pop("timeout_ms", None)
+    return body if timeout is None else {**body, "timeout_ms": timeout}
+
+
+def _config(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return how the endpoint is told who asks; {} for the signature alone."""
+    type_ = form.get("auth_config_type", "")
+    if type_ not in _KINDS:
+        return {}
+    kind, members = _KINDS[type_]
+    values = {member: form.get(name, "").strip() for member, name in members.items()}
+    return {"auth_config": {"auth_config_type": type_, kind: values}}
+
+
+def _shown(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of a form that a configuration has; no secret is among them."""
+    auth = config.get("auth_config", {})
+    if not auth:
+        return {}
+    kind, members = _KINDS[auth["auth_config_type"]]
+    known = {name: auth.get(kind, {}).get(member, "") for member, name in members.items()}
+    return {"auth_config_type": auth["auth_config_type"], **known}
+
+
+def _is_new(form: Mapping[str, str], known: Mapping[str, Any]) -> bool:
+    """Whether a form says another authentication than there is: of it all, or a secret alone."""
+    shown, type_ = _shown(known), form.get("auth_config_type", "")
+    if type_ != shown.get("auth_config_type", ""):
+        return True
+    names = _KINDS[type_][1].values() if type_ in _KINDS else ()
+    return any(
+        bool(form.get(name)) if name in _SECRETS else form.get(name, "").strip() != shown[name]
+        for name in names
+    )
