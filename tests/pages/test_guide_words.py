@@ -13,7 +13,7 @@ from tenantry.pages.marks import labelled
 from tenantry.tenants.directories import guides as directories
 
 ROOMS = {"connections": providers, "directories": directories}
-CASES = [(room, language) for room in ROOMS for language in ("de", "fr", "es", "it")]
+CASES = [(room, language) for room in ROOMS for language in ("de", "fr", "es", "it", "nl")]
 _MARK = re.compile(r"\*\*[^*]+\*\*|`[^`]+`|https?://\S+")
 # Names that no language has a word of its own for.
 _NAME = re.compile(
