@@ -10,10 +10,11 @@ import pytest
 
 from tenantry.identity.connections.guides import guides as providers
 from tenantry.pages.marks import labelled
+from tenantry.pages.words import LANGUAGES
 from tenantry.tenants.directories import guides as directories
 
 ROOMS = {"connections": providers, "directories": directories}
-CASES = [(room, language) for room in ROOMS for language in ("de", "fr", "es", "it", "nl")]
+CASES = [(room, language) for room in ROOMS for language in LANGUAGES[1:]]
 _MARK = re.compile(r"\*\*[^*]+\*\*|`[^`]+`|https?://\S+")
 # Names that no language has a word of its own for.
 _NAME = re.compile(
