@@ -141,4 +141,6 @@ def copied(page: httpx.Response) -> dict[str, str]:
         r'<span class="label" id="[\w-]+">(.*?)</span>\s*<div>\s*<code[^>]*>(.*?)</code>',
         page.text,
     )
-    return {html.unescape(label): html.unescape(value) for label, value in found}
+    return {
+        html.unescape(re.sub(r"<[^>]*>", "", label)): html.unescape(value) for label, value in found
+    }

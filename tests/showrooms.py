@@ -306,6 +306,7 @@ class _Furnishing:
         (client_id,) = re.findall(r'<code id="client_id"[^>]*>([^<]+)<', made.text)
         self.known["programs/clients/"] = client_id
         await self.api.tokens.create_token(token={**self.of, "description": "Reports"})
+        self.known["/console/organizations/{id}/programs/clients/"] = client_id
         listed = await self.api.tokens.list_tokens(**self.of)
         self.known["/console/api-keys/"] = listed["tokens"][0]["token_id"]
 

@@ -47,11 +47,13 @@ async def addresses(make, api, name="Acme"):
     await api.roles.create_organization_role(
         org_id=organization["id"], role={"name": own, "display_name": "Own"}
     )
+    client_id, _ = await make.client(organization["id"], name="Reports")
     root = f"/console/organizations/{organization['id']}"
     tabs = (
         *("", "/members", "/connections", "/directories", "/domains", "/session-policy"),
         *("/programs", "/portal-links", "/events", "/roles"),
         f"/roles/{own}",
+        f"/programs/clients/{client_id}",
     )
     person = f"/console/people/{user['id']}"
     place = f"/console/directories/{directory['directory']['id']}"

@@ -49,7 +49,7 @@ async def test_a_customer_is_set_up_and_found_again(server, http, database):
         await page.get_by_role("link", name="Members").click()
         await page.get_by_label("E-mail address", exact=True).fill(email)
         await page.get_by_role("button", name="Invite somebody").click()
-        await page.get_by_role("link", name=email).click()
+        await page.get_by_role("link", name=email, exact=True).click()
         await page.wait_for_url("**/console/people/usr_*")
 
         await page.get_by_role("searchbox").fill(organization_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
@@ -18,6 +17,7 @@ _FIELDS = {
     "token.user_id": "user_id",
     "token.description": "description",
     "token.expiry": "days",
+    "days": "days",
 }
 
 
@@ -58,18 +58,16 @@ class _ApiKeys:
     async def create(self, visit: Visit) -> Response:
         """Make one and show it, this once."""
         form = visit.request.form()
-        given = {name: form.get(name, "").strip() for name in _FIELDS.values()}
+        given = {name: form.get(name, "").strip() for name in set(_FIELDS.values())}
         token: dict[str, Any] = {
             name: given[name]
             for name in ("organization_id", "user_id", "description")
             if given[name]
         }
-        days = given["days"]
-        if days.isdecimal() and 0 < len(days) < 6:
-            end = datetime.now(UTC) + timedelta(days=int(days))
-            token["expiry"] = f"{end:%Y-%m-%dT%H:%M:%SZ}"
         back = visit.path("api-keys", query=given["organization_id"])
         try:
+            if end := forms.end(given["days"]):
+                token["expiry"] = end
             made = await visit.api.post("/tokens", body=token)
         except errors.InvalidArgument as problem:
             return self._door.wrong(visit, problem, visit.path("api-keys"), _FIELDS, given)

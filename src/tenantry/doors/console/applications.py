@@ -197,11 +197,13 @@ class _Applications:
             visit.path("applications", visit.request.params["id"]),
         )
         days = visit.request.form().get("days", "").strip()
-        seconds = int(days) * 86_400 if days.isdecimal() and len(days) < 6 else None
         try:
+            number = forms.days(days)
+            seconds = number * 86_400 if number else None
             made = await visit.api.post("/clients/{}/secrets", id_, body={}, expires_in=seconds)
         except errors.InvalidArgument as problem:
-            return self._door.wrong(visit, problem, path, {"expires_in": "days"}, {"days": days})
+            fields = {"expires_in": "days", "days": "days"}
+            return self._door.wrong(visit, problem, path, fields, {"days": days})
         return self._door.render(
             visit, "applications", "secret.html", secret=made["plain_secret"], onward=path
         )

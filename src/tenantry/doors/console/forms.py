@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from tenantry.doors.console.visit import Door, Visit
     from tenantry.web import Response
 
+_MOST_DAYS = 36_500
 MOST_PAIRS = 10  # of metadata, in the contract
 # What a form can be wrong in; anything else is a page of its own.
 _WRONG = (
@@ -103,6 +105,34 @@ def named(
             raise errors.InvalidArgument.field(path, "once", f"names {key[:60]} more than once")
         found[key] = value
     return found
+
+
+def days(text: str) -> int | None:
+    """Return the number of days that a field has, None where it is empty.
+
+    Raises:
+        errors.InvalidArgument: it is no number from 1 to 36500; the field is `days`.
+
+    """
+    if not text:
+        return None
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+    if not 1 <= number <= _MOST_DAYS:
+        raise errors.InvalidArgument.field(
+            "days", "number", f"must be a number from 1 to {_MOST_DAYS}"
+        )
+    return number
+
+
+def end(text: str) -> str:
+    """Return when so many days are over, by RFC 3339; "" for an empty field.
+
+    Raises:
+        errors.InvalidArgument: as `days`.
+
+    """
+    number = days(text)
+    return f"{datetime.now(UTC) + timedelta(days=number):%Y-%m-%dT%H:%M:%SZ}" if number else ""
 
 
 def words_of(text: str) -> list[str]:

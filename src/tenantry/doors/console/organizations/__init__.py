@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry.doors.console.organizations import belongings, general, listing, members
+from tenantry.doors.console.organizations import belongings, general, listing, members, programs
 
 if TYPE_CHECKING:
     from tenantry.doors.console.visit import Door, Page
 
-_PARTS = (listing, general, members, belongings)
+_PARTS = (listing, general, members, belongings, programs)
 
 
 def pages(door: Door) -> list[Page]:

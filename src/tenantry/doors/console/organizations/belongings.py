@@ -1,4 +1,4 @@
-"""Tabs of an organization: its ways in, its programs, links into its portal, its events."""
+"""Tabs of an organization: its ways in, links into its portal, its events."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ def pages(door: Door) -> list[Page]:
         Page("POST", f"{root}/domains/{{domain_id}}/delete", tabs.delete_domain),
         Page("GET", f"{root}/session-policy", tabs.session_policy),
         Page("POST", f"{root}/session-policy/update", tabs.change_session_policy),
-        Page("GET", f"{root}/programs", tabs.programs),
         Page("GET", f"{root}/portal-links", tabs.portal_links),
         Page("POST", f"{root}/portal-links/create", tabs.create_portal_link),
         Page("POST", f"{root}/portal-links/delete", tabs.delete_portal_links),
@@ -168,20 +167,6 @@ class _Belongings:
         names = ("absolute_session_timeout", "idle_session_timeout")
         return await forms.send(
             self._door, visit, call, path, "changed", fields={n: n for n in names}, given=form
-        )
-
-    async def programs(self, visit: Visit) -> Response:
-        """List its API keys and its clients."""
-        organization = await one.get(visit)
-        tokens = await visit.api.get("/tokens", organization_id=organization["id"], page_size=30)
-        clients = await visit.api.get("/organizations/{}/clients", organization["id"], page_size=30)
-        return one.render(
-            self._door,
-            visit,
-            "programs",
-            organization,
-            tokens=tokens.get("tokens", []),
-            clients=clients.get("clients", []),
         )
 
     async def portal_links(self, visit: Visit) -> Response:
