@@ -248,6 +248,20 @@ async def test_it_ends_with_the_rights_of_its_operator(operator_of, user, rest, 
     eve.http.close()
 
 
+async def test_it_ends_where_its_operator_becomes_somebody_else(
+    operator_of, user, make, signins, database
+):
+    ada, bob = operator_of("OPERATOR"), operator_of("OPERATOR", "Bob")
+    become(ada, user)
+    become(bob, user)
+    tokens = await signins.tokens(session=await session_of(ada, database))
+    other = await make.user()
+    assert become(ada, other).headers["location"] == "/ui/profile/security"
+    assert (await session_of(ada, database)).user_id == other["id"]
+    assert (await signins.userinfo(tokens["access_token"])).status_code == 401
+    assert bob.get("/ui/profile/security").status_code == 200
+
+
 async def test_another_name_of_its_operator_ends_nothing(user, server, rest):
     made = await rest.operators.invite_operator(operator={"name": "Eve", "role": "OWNER"})
     eve, id_ = Operator(server, made["link"]), made["operator"]["id"]

@@ -33,7 +33,8 @@ async def begin(
 ) -> str:
     """Begin a session as a person in one organization; return the secret of its cookie.
 
-    The person is told by mail, whose link ends it.
+    The person is told by mail, whose link ends it. An operator is in one person's place at a time:
+    the session that they were in before ends.
 
     Raises:
         errors.PermissionDenied: the caller is no operator that may change anything.
@@ -68,6 +69,7 @@ async def begin(
         if operator.role == READER:
             raise errors.PermissionDenied
         named = operator.name or operator.email or operator.id
+        await sessions.end_impersonations(held, operator.id)
         impersonation = Impersonation(operator.id, named, reason, until)
         session, secret = await sessions.begin(
             held,
