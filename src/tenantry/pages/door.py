@@ -38,11 +38,12 @@ class Door:
     most, None for any.
     """
 
-    # The section of the words that says an error, where there is one for it.
+    # The section of the words that says an error, where there is one for it: the first that fits.
     sections: ClassVar[Mapping[type[errors.Error], str]] = {
         errors.RateLimited: "limited",
+        errors.Away: "away",
         errors.Busy: "busy",
-        errors.OutcomeUnknown: "busy",
+        errors.OutcomeUnknown: "unknown",
     }
 
     def __init__(

@@ -1,0 +1,50 @@
+"""What pages say where the database failed: in words, with when to try again, and what is done."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tenantry import errors, settings, vault
+from tenantry.db.engine import OutcomeUnknown, Unavailable
+from tenantry.pages import workspace
+from tenantry.pages.door import Door
+from tenantry.pages.looks import Looks
+from tenantry.tenants.environment.effective import Effective
+from tenantry.web import Request
+
+
+@pytest.fixture
+def answered():
+    """What a door answers to a form whose handler fails."""
+    known = settings.load({"TENANTRY_CONFIG": "/dev/null"})
+    pages = workspace.pages("console", Looks(Effective(known)))
+    door = Door(pages, vault.Vault(b"k" * 32), "https://example.com")
+
+    async def fail(problem):
+        async def handler(_request):
+            raise problem
+
+        request = Request("POST", "/console/x/y", "", {"sec-fetch-site": "same-origin"}, b"", "r")
+        response = await door.form(handler)(request)
+        said = re.findall(r"(?s)<h1[^>]*>(.*?)</h1>.*?<p[^>]*>(.*?)</p>", response.body.decode())
+        return response.status, response.headers.get("retry-after"), " ".join(said[0])
+
+    return fail
+
+
+async def test_nothing_was_changed_and_it_may_be_tried_again(answered):
+    away = await answered(Unavailable("gone", errors.Away))
+    assert away[:2] == (503, "2")
+    assert "Nothing was changed" in away[2]
+    busy = await answered(Unavailable("full"))
+    assert busy[:2] == (503, "1")
+    assert "Too much is going on" in busy[2]
+
+
+async def test_what_may_have_been_done_is_to_be_looked_at_first(answered):
+    status, _, said = await answered(OutcomeUnknown("the connection broke off"))
+    assert status == 504
+    assert "Perhaps it was done" in said
+    assert "look before you try again" in said
