@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import pytest
 from apis import unique
 
+from tenantry import errors, settings, vault
 from tenantry.access.clients.framing import FramingOrigins
+from tenantry.db.engine import Unavailable
+from tenantry.doors.organization.opening import portal_cookie
+from tenantry.doors.organization.visit import Door
+from tenantry.pages.looks import Looks
+from tenantry.tenants.environment.effective import Effective
+from tenantry.web import Request
 
 PORTAL = ("/portal", "/portal/sso", "/portal/domains", "/magicLink/nonsense")
 OTHERS = ("/", "/login/areq_1", "/ui/organization", "/ui/organization/sso", "/console", "/docs")
@@ -82,3 +91,21 @@ async def test_a_page_says_what_it_could_not_open(http):
     over = await http.get("/portal/sso")
     assert (over.status_code, 'data-failure="SESSION_EXPIRED"' in over.text) == (401, True)
     assert "data-organization" not in over.text
+
+
+async def test_a_page_that_fails_without_the_database_is_seen_where_those_before_it_were():
+    away = Unavailable("gone", errors.Away)
+    known = settings.load({"TENANTRY_CONFIG": "/dev/null"})
+    parts = SimpleNamespace(
+        settings=known,
+        looks=Looks(Effective(known)),
+        db=SimpleNamespace(vault=vault.Vault(b"k" * 32)),
+        framing=AsyncMock(get=AsyncMock(side_effect=[("https://app.example.com",), away])),
+    )
+    door = Door(parts, portal_cookie(known.public_url))
+    for _ in range(2):
+        page = door.framed(door.page(AsyncMock(side_effect=away)))
+        answer = await page(Request("GET", "/portal/sso", "", {}, b"", "req_1"))
+        assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+        assert ancestors(answer) == ["'self'", "https://app.example.com"]
+        assert b"cannot reach its data" in answer.body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from tenantry import errors
 from tenantry.call import Call
+from tenantry.db.engine import Failure
 from tenantry.doors.organization import embedding
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
@@ -181,7 +183,9 @@ class Door(door.Door):
         """Return a handler whose answers pages of allowed origins may hold in a frame."""
 
         async def answered(request: Request) -> Response:
-            self.framing = await self.parts.framing.get()
+            # Without the database those of before: its page of an error has to be seen there, too.
+            with contextlib.suppress(Failure):
+                self.framing = await self.parts.framing.get()
             return embedding.framed(await handler(request), self.framing)
 
         return answered
