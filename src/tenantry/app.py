@@ -320,6 +320,10 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
     )
     connection_service = ConnectionService(s, fetching=parts.fetching, outgoing=parts.outgoing)
     branding_service = BrandingService(effective)
+
+    def color() -> str:
+        return effective.settings.app_color
+
     return [
         (
             organizations_pb,
@@ -395,8 +399,8 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (sign_ins_pb, SignInService()),
         (states_pb, ConnectionStateService(), DirectoryStateService()),
         (overview_pb, OverviewService()),
-        (emails_pb, EmailService(s)),
-        (email_previews_pb, EmailPreviewService()),
+        (emails_pb, EmailService(s, color)),
+        (email_previews_pb, EmailPreviewService(color)),
         (interceptors_pb, InterceptorService(parts.interceptors)),
         (interceptor_secrets_pb, InterceptorSecretService(parts.interceptors)),
         (deployment_pb, DeploymentService(s, parts.db)),

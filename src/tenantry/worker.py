@@ -91,12 +91,14 @@ class Job:
 
 def jobs(settings: Settings) -> list[Job]:
     """Return all there is to do."""
-    invitation = functools.partial(invitations.mail_variables, public_url=settings.public_url)
     effective = Effective(settings)
 
     async def current(db: Session) -> Settings:
         await effective.refresh(db)
         return effective.settings
+
+    async def invitation(db: Session, mail: Mail) -> dict[str, Any] | None:
+        return await invitations.mail_variables(db, mail, await current(db))
 
     async def code(db: Session, mail: Mail) -> dict[str, Any] | None:
         return await passwordless_mails.mail_variables(db, mail, await current(db))

@@ -59,6 +59,12 @@ async def test_a_value_that_cannot_be_used_is_told_at_its_field(browser, api):
     assert (await look(api))["color"] == "#1f5eff"
 
 
+async def test_the_preview_of_mail_has_the_colour_of_the_form(browser):
+    answer = await previewed(browser, "mail", color="#ffe94a")
+    assert "background:#ffe94a;color:#000000" in answer.text
+    assert "background:#1b55d9;color:#ffffff" in (await previewed(browser, "mail")).text
+
+
 async def test_a_preview_shows_what_is_not_saved(browser, api):
     ground = "linear-gradient(red, blue)"
     answer = await previewed(

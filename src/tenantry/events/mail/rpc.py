@@ -21,7 +21,7 @@ from tenantry.gen.tenantry.v1 import mail_pb
 from tenantry.times import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from tenantry.call import Call
     from tenantry.events.mail.model import EmailServer, EmailTemplate, Mail
@@ -34,9 +34,10 @@ _TRIED = "USER_LOGIN_OTP"
 
 
 class EmailService:
-    """One async method per rpc."""
+    """One async method per rpc; ``color`` returns that of buttons, as it is now."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, color: Callable[[], str]) -> None:
+        self._color = color
         self._fixed = bool(settings.smtp_url)
         self._from_name, self._from_address = split_mailbox(settings.mail_from)
 
@@ -51,7 +52,7 @@ class EmailService:
         self, _request: Empty, _call: Call
     ) -> pb.GetTemplateUseCasesResponse:
         # The first one makes drafts of all, beside the loop that calls run on.
-        return await asyncio.to_thread(_all_use_cases)
+        return await asyncio.to_thread(_all_use_cases, self._color())
 
     async def create_email_template(
         self, request: pb.CreateEmailTemplateRequest, call: Call
@@ -217,13 +218,16 @@ class EmailService:
 
 
 class EmailPreviewService:
-    """One async method per rpc."""
+    """One async method per rpc; ``color`` returns that of buttons, as it is now."""
+
+    def __init__(self, color: Callable[[], str]) -> None:
+        self._color = color
 
     async def preview_email_template(
         self, request: own_pb.PreviewEmailTemplateRequest, _call: Call
     ) -> own_pb.PreviewEmailTemplateResponse:
         use_case = _use_case(request.use_case, "use_case").name
-        said = await asyncio.to_thread(trying.preview, use_case, _contents(request))
+        said = await asyncio.to_thread(trying.preview, use_case, _contents(request), self._color())
         return own_pb.PreviewEmailTemplateResponse(
             subject=said.subject, html_content=said.html, plain_content=said.text
         )
@@ -235,7 +239,9 @@ class EmailPreviewService:
         if request.template is not None:
             use_case = _use_case(request.template.use_case, "template.use_case").name
             contents = _contents(request.template)
-        mail_id = await trying.send(call, request.to, use_case, contents, request.server_id)
+        mail_id = await trying.send(
+            call, request.to, use_case, contents, request.server_id, color=self._color()
+        )
         return own_pb.SendTestEmailResponse(mail_id=mail_id)
 
 
@@ -375,20 +381,20 @@ def _template(template: EmailTemplate) -> pb.Template:
     )
 
 
-def _all_use_cases() -> pb.GetTemplateUseCasesResponse:
+def _all_use_cases(color: str) -> pb.GetTemplateUseCasesResponse:
     return pb.GetTemplateUseCasesResponse(
-        use_cases=[_use_case_message(one) for one in USE_CASES.values()]
+        use_cases=[_use_case_message(one, color) for one in USE_CASES.values()]
     )
 
 
-def _use_case_message(one: UseCase) -> pb.TemplateUsecaseWithPlaceholders:
+def _use_case_message(one: UseCase, color: str) -> pb.TemplateUsecaseWithPlaceholders:
     return pb.TemplateUsecaseWithPlaceholders(
         use_case=pb.TemplateUsecase[one.name],
         title=one.title,
         description=one.description,
         placeholders=[_placeholder(PLACEHOLDERS[name]) for name in one.placeholders],
         display=one.is_sent,
-        default_template=_draft(one, draft(one)),
+        default_template=_draft(one, draft(one, color)),
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from tenantry.events.mail import own_templates, servers, service
+from tenantry.events.mail.branding import NO_COLOR
 from tenantry.events.mail.service import Content
 from tenantry.events.mail.use_cases import PLACEHOLDERS, USE_CASES, draft
 
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 TEMPLATE = "test"
 
 
-def preview(use_case: str, contents: Mapping[str, str]) -> Content:
-    """Return what a mail would say; contents that are left out or empty are ours.
+def preview(use_case: str, contents: Mapping[str, str], color: str = NO_COLOR) -> Content:
+    """Return what a mail would say; contents that are left out or empty are ours, in a colour.
 
     Raises:
         errors.InvalidArgument: a text is no template, or asks for what there is not.
 
     """
     case = USE_CASES[use_case]
-    ours = draft(case)
+    ours = draft(case, color)
     first = {"subject": ours.subject, "html_content": ours.html, "plain_content": ours.text}
     given = {name: contents.get(name) or text for name, text in first.items()}
     own_templates.check(use_case, given)
@@ -36,7 +37,13 @@ def preview(use_case: str, contents: Mapping[str, str]) -> Content:
 
 
 async def send(
-    call: Call, recipient: str, use_case: str, contents: Mapping[str, str], server_id: str
+    call: Call,
+    recipient: str,
+    use_case: str,
+    contents: Mapping[str, str],
+    server_id: str,
+    *,
+    color: str = NO_COLOR,
 ) -> str:
     """Queue a mail that says what `preview` returns; return its id.
 
@@ -45,7 +52,7 @@ async def send(
         errors.InvalidArgument: as `preview`.
 
     """
-    said = await asyncio.to_thread(preview, use_case, contents)
+    said = await asyncio.to_thread(preview, use_case, contents, color)
     if server_id:
         await servers.get(call.db, server_id)
     variables = {"subject": said.subject, "text": said.text, "html": said.html}

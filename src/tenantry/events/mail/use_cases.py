@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tenantry.events.mail import branding
 from tenantry.events.mail.rendering import Templates, date
 from tenantry.events.mail.service import Content
 
@@ -194,11 +195,12 @@ _MARKS = {name: chr(0xE000 + at) for at, name in enumerate(PLACEHOLDERS)}
 _NAMED = "{{ if organization_name }}{{ organization_name }}{{ else }}{{ app_name }}{{ end }}"
 
 
-@functools.cache
-def draft(use_case: UseCase) -> Content:
-    """Return our words for a use case, as a template to change."""
+@functools.lru_cache(maxsize=64)
+def draft(use_case: UseCase, color: str = branding.NO_COLOR) -> Content:
+    """Return our words for a use case, as a template to change; ``color`` is that of buttons."""
     values: dict[str, Any] = {
         **_MARKS,
+        **branding.button(color),
         "app_logo_url": "",
         "app_support_email": "",
         "inviter_email": "",

@@ -18,11 +18,12 @@ from tenantry.db.rows import bound
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_USER_INVITATION
+from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail_service
 from tenantry.tenants.memberships import seats
 from tenantry.tenants.memberships.service import member
 from tenantry.tenants.organizations import service as organizations_service
-from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.model import Branding, organizations
 from tenantry.tenants.users import reading
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
     from tenantry.events.interceptors.service import Interceptors
     from tenantry.events.mail.model import Mail
+    from tenantry.settings import Settings
 
 TEMPLATE = "invitation"
 
@@ -53,7 +55,11 @@ _IN_QUESTION = (
     _m.user_id == bindparam("user_id", type_=Text),
 )
 _FIND = Statement(
-    select(_m.id, _m.inviter_email, organizations.c.display_name, user_table.c.profile)
+    select(
+        *(_m.id, _m.inviter_email),
+        *(organizations.c.display_name, organizations.c.branding),
+        user_table.c.profile,
+    )
     .join_from(memberships, organizations)
     .join(user_table, user_table.c.id == _m.user_id)
     .where(
@@ -130,7 +136,7 @@ def mail_row(
     )
 
 
-async def mail_variables(db: Session, mail: Mail, public_url: str) -> dict[str, Any] | None:
+async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[str, Any] | None:
     """Return the variables of an invitation's mail; None if that is over or was replaced."""
     given = mail.variables
     secret = token(db, given["membership_id"], given["expire_time"])
@@ -143,13 +149,15 @@ async def mail_variables(db: Session, mail: Mail, public_url: str) -> dict[str, 
     )
     if row is None:
         return None
+    own = Branding.read(row["branding"])
     return {
+        **branding.variables(settings, own.color if own else ""),
         "organization_name": row["display_name"],
         "user_name": full_name(from_json(row["profile"])),
         "inviter_email": row["inviter_email"],
         "expire_time": given["expire_time"],
         "reminder": given["reminder"],
-        "link": f"{public_url}/invitations/{secret}",
+        "link": f"{settings.public_url}/invitations/{secret}",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,9 @@ class ApplicationPolicy:
         )
 
 
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
 @dataclass(frozen=True, slots=True)
 class Branding:
     """An organization's own branding: free settings, and when they were last changed."""
@@ -99,6 +103,17 @@ class Branding:
     settings: dict[str, Any]
     custom: bool
     update_time: int
+
+    @property
+    def color(self) -> str:
+        """Its `color`, such as #1f5eff, for buttons in mail; "" where it says none that is good."""
+        given = self.settings.get("color") if self.custom else None
+        return given if isinstance(given, str) and _COLOR.fullmatch(given) else ""
+
+    @classmethod
+    def read(cls, text: str | None) -> Branding | None:
+        """Return the branding of a row's column."""
+        return cls(**from_json(text)) if text else None
 
 
 @dataclass(slots=True)  # not frozen: that doubles the time to make one
@@ -137,7 +152,7 @@ class Organization:
             features_of(features),
             most,
             SessionPolicy(**from_json(policy)) if policy else None,
-            Branding(**from_json(branding)) if branding else None,
+            Branding.read(branding),
             revision,
             created,
             updated,

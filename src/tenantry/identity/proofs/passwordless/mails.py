@@ -22,7 +22,7 @@ from tenantry.identity.proofs.passwordless.model import (
     Request,
     passwordless_requests,
 )
-from tenantry.tenants.organizations.model import organizations
+from tenantry.tenants.organizations.model import Branding, organizations
 from tenantry.tenants.users.model import full_name, users
 from tenantry.times import MINUTE, now
 
@@ -42,7 +42,11 @@ _FILES = {SIGNUP: SIGN_UP_CODE, NO_ACCOUNT: NO_ACCOUNT_MAIL}
 
 _r = passwordless_requests.c
 _FIND = Statement(
-    select(passwordless_requests, organizations.c.display_name, users.c.profile)
+    select(
+        passwordless_requests,
+        *(organizations.c.display_name, organizations.c.branding),
+        users.c.profile,
+    )
     .join_from(
         passwordless_requests,
         organizations,
@@ -90,9 +94,10 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
     request = None if found is None else Request.from_row(found)
     if found is None or request is None or not request.is_good(at):
         return None
+    own = Branding.read(found["branding"])
     shown: dict[str, Any] = {
         **request.template_variables,
-        **branding.variables(settings),
+        **branding.variables(settings, own.color if own else ""),
         "organization_name": found["display_name"],
         "user_email": request.email,
         "user_name": full_name(from_json(found["profile"])) if found["profile"] else "",
