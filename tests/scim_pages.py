@@ -138,7 +138,7 @@ class Pushing:
 def copied(page: httpx.Response) -> dict[str, str]:
     """The values of a page that can be copied, by their labels."""
     found = re.findall(
-        r'<span class="label" id="[\w-]+">(.*?)</span>\s*<div>\s*<code[^>]*>(.*?)</code>',
+        r'<span class="label" id="[\w-]+"[^>]*>(.*?)</span>\s*<div>\s*<code[^>]*>(.*?)</code>',
         page.text,
     )
     return {

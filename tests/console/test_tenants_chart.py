@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.doors.console.overview import HEIGHT, WIDTH, bars
+from tenantry.doors.console.overview import BROADEST, HEIGHT, WIDTH, bars
 
 _numbers = st.integers(0, 10_000)
 _days = st.lists(
     st.fixed_dictionaries(dict.fromkeys(("succeeded", "failed", "open"), _numbers)),
     min_size=1,
-    max_size=7,
+    max_size=30,
 )
 
 
@@ -23,6 +25,7 @@ def test_bars_stay_within_the_chart_and_stand_on_its_axis(days):
     for one in drawn:
         assert one["x"] >= 0
         assert one["x"] + one["width"] <= WIDTH + 1
+        assert one["width"] <= BROADEST
         assert -0.2 <= one["y"] <= HEIGHT
         assert one["height"] >= 0
     for lowest in drawn[::3]:
@@ -35,6 +38,14 @@ def test_the_day_with_most_is_as_high_as_the_chart():
     )
     assert [one["height"] for one in drawn[:3]] == [90, 30, 0]
     assert [one["height"] for one in drawn[3:]] == [15, 15, 0]
+
+
+def test_bars_of_few_days_stay_narrow_in_the_middle_of_their_day():
+    day = {"succeeded": 3, "failed": 0, "open": 0}
+    (one, *_) = bars([day])
+    assert (one["x"], one["width"]) == ((WIDTH - BROADEST) / 2, BROADEST)
+    of_month = bars([day] * 30)[::3]
+    assert all(a["x"] + a["width"] < b["x"] for a, b in pairwise(of_month))
 
 
 def test_without_a_sign_in_there_is_no_bar():

@@ -23,7 +23,8 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
     "whe_": ("webhooks",),
     "icp_": ("interceptors",),
 }
-HEIGHT, WIDTH, _GAP = 120, 480, 12  # of a chart, in its own units
+HEIGHT, WIDTH, BROADEST = 120, 480, 24  # of a chart and its bars, in its own units
+_MOST_LABELS = 8  # of days below a chart: more do not fit on a phone
 _MOST = 10_000  # figures of the API go no further
 
 
@@ -62,6 +63,7 @@ class _Overview:
             today=days[-1],
             week={name: sum(day[name] for day in days) for name in ("succeeded", "failed", "open")},
             bars=bars(days),
+            step=-(-len(days) // _MOST_LABELS),
             width=WIDTH,
             height=HEIGHT,
             most=_MOST,
@@ -81,9 +83,13 @@ class _Overview:
 
 
 def bars(days: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the parts of the bars of a chart: where each stands, and how high it is."""
+    """Return the parts of the bars of a chart: where each stands, and how high it is.
+
+    Each day has the same room, and its bar stands in the middle.
+    """
     highest = max((sum(day[n] for n in ("succeeded", "failed", "open")) for day in days), default=0)
-    broad = (WIDTH - _GAP * (len(days) - 1)) / max(1, len(days))
+    room = WIDTH / max(1, len(days))
+    broad = min(BROADEST, 0.7 * room)
     found = []
     for number, day in enumerate(days):
         top = float(HEIGHT)
@@ -93,7 +99,7 @@ def bars(days: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             found.append(
                 {
                     "kind": name,
-                    "x": round(number * (broad + _GAP), 1),
+                    "x": round((number + 0.5) * room - broad / 2, 1),
                     "y": round(top, 1),
                     "width": round(broad, 1),
                     "height": round(high, 1),
