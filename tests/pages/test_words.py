@@ -23,14 +23,14 @@ _SAME_AS_ENGLISH = {
 }
 # Sections whose keys a door puts together of names that it knows.
 _BUILT_SECTIONS = {
-    "": {"areas"},
+    "": {"areas", *(f"sso_{one}" for one in ("choice", "endpoint", "option", "ours"))},
     "organization": {
         *("done", "refusal", "sessions", "audit", "event", "programs"),
-        *(f"sso_{one}" for one in ("attribute", "choice", "endpoint", "option", "ours")),
-        *("sso_refusal", "sso_step"),
+        *("sso_attribute", "sso_refusal", "sso_step"),
         *("attribute", "directory_hint"),
     },
     "console": {
+        "protocol",
         "navigation",
         "subjects",
         "tabs",

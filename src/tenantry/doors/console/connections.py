@@ -12,7 +12,7 @@ from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.times import DAY, SECOND, now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tenantry.web import Response
 
@@ -23,6 +23,8 @@ PROVIDERS = (
 )
 _SOCIAL = ("GOOGLE", "MICROSOFT", "GITHUB", "GITLAB", "LINKEDIN", "SALESFORCE", "APPLE", "CUSTOM")
 _APPLE = "APPLE"  # of no name in the contract: a custom one with this key
+# Those whose protocol has a page of its own: `protocols`.
+PROTOCOLS = ("SAML", "OIDC", "OAUTH")
 _TEXTS = ("client_id", "tenant_id", "authorize_uri", "token_uri", "user_info_uri")
 
 
@@ -98,7 +100,7 @@ class _Connections:
 
     async def show(self, visit: Visit) -> Response:
         """Show one, the environment's or an organization's."""
-        found, organization_id = await _get(visit)
+        found, organization_id = await find(visit)
         states = await _states(visit, [found]) if organization_id else {}
         failed: Any = {}
         if organization_id:
@@ -115,11 +117,12 @@ class _Connections:
             config=config,
             shown=json.dumps(_without_certificates(config), indent=2, ensure_ascii=False),
             here=visit.path("connections", found["id"]),
+            tabs=tabs_of(visit, found, ""),
         )
 
     async def update(self, visit: Visit) -> Response:
         """Change the client at a social provider; an empty secret stays as it was."""
-        found, _ = await _get(visit)
+        found, _ = await find(visit)
         form, path = visit.request.form(), visit.path("connections", found["id"])
         given = {
             name: form.get(name, "").strip() for name in (*_TEXTS, "scopes", "ui_button_title")
@@ -128,14 +131,8 @@ class _Connections:
         config["scopes"] = forms.words_of(given["scopes"])
         if form.get("client_secret"):
             config["client_secret"] = form["client_secret"]
-        body = {
-            "provider": found["provider"],
-            "type": found["type"],
-            "ui_button_title": given["ui_button_title"],
-            "oauth_config": config,
-        }
-        if found.get("provider_key"):
-            body["provider_key"] = found["provider_key"]
+        body = start(found)
+        body |= {"ui_button_title": given["ui_button_title"], "oauth_config": config}
         call = visit.api.patch("/connections/{}", found["id"], body=body)
         fields = {f"connection.oauth_config.{name}": name for name in (*_TEXTS, "scopes")}
         fields |= {"connection.oauth_config.client_secret": "client_secret"}
@@ -152,25 +149,30 @@ class _Connections:
         return await self._switch(visit, ":disable", "disabled")
 
     async def _switch(self, visit: Visit, verb: str, change: str) -> Response:
-        found, organization_id = await _get(visit)
+        found, organization_id = await find(visit)
         path = visit.path("connections", found["id"])
-        address, names = _address(found["id"], organization_id)
-        call = visit.api.patch(f"{address}{verb}", *names)
+        place, names = address(found["id"], organization_id)
+        call = visit.api.patch(f"{place}{verb}", *names)
         return await forms.send(self._door, visit, call, path, change)
 
     async def delete(self, visit: Visit) -> Response:
         """Delete it."""
-        found, organization_id = await _get(visit)
-        address, names = _address(found["id"], organization_id)
-        call = visit.api.delete(address, *names)
+        found, organization_id = await find(visit)
+        place, names = address(found["id"], organization_id)
+        call = visit.api.delete(place, *names)
         back = visit.path("connections", found["id"])
         return await forms.send(
             self._door, visit, call, visit.path("connections"), "deleted", back=back
         )
 
 
-async def _get(visit: Visit) -> tuple[Any, str]:
-    """Return the connection that a visit is about, and its organization, "" for none."""
+async def find(visit: Visit) -> tuple[Any, str]:
+    """Return the connection that a visit is about, and its organization, "" for none.
+
+    Raises:
+        errors.NotFound: there is none.
+
+    """
     connection_id = visit.request.params["id"]
     listed = await visit.api.get("/organizations/-/connections:search", query=connection_id)
     for one in listed.get("connections", []):
@@ -183,10 +185,33 @@ async def _get(visit: Visit) -> tuple[Any, str]:
     return answer["connection"], ""
 
 
-def _address(connection_id: str, organization_id: str) -> tuple[str, tuple[str, ...]]:
+def address(connection_id: str, organization_id: str) -> tuple[str, tuple[str, ...]]:
+    """Return the path of a connection in the API, and the names in it."""
     if organization_id:
         return "/organizations/{}/connections/{}", (organization_id, connection_id)
     return "/connections/{}", (connection_id,)
+
+
+def start(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that each change of a connection has: whose provider it is."""
+    body: dict[str, Any] = {"provider": found["provider"], "type": found["type"]}
+    if found.get("provider_key"):
+        body["provider_key"] = found["provider_key"]
+    return body
+
+
+def tabs_of(visit: Visit, found: Mapping[str, Any], shown: str) -> list[tuple[str, str, bool]]:
+    """Return the tabs of one connection: none where only its own page is there."""
+    if found["type"] not in PROTOCOLS:
+        return []
+    return [
+        (
+            visit.path("connections", found["id"], *((one,) if one else ())),
+            visit.words.plain(f"tabs.{one or 'general'}"),
+            one == shown,
+        )
+        for one in ("", "protocol")
+    ]
 
 
 async def _states(visit: Visit, rows: Sequence[Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tenantry.doors.console import (
     organizations,
     overview,
     people,
+    protocols,
     roles,
     settings,
     sign_ins,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from tenantry.doors.parts import Parts
 
 _SUBJECTS = (
-    *(overview, organizations, people, connections, directories, roles),
+    *(overview, organizations, people, connections, protocols, directories, roles),
     *(applications, api_keys, keys),
     *(sign_ins, events, webhooks, interceptors, mail),
     *(settings, health),

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.doors.organization.single_sign_on import connection as shown
-from tenantry.doors.organization.single_sign_on.connection import OIDC, SAML, Subject
+from tenantry.doors.organization.single_sign_on.connection import Subject
 from tenantry.identity.connections.guides.guides import guides
+from tenantry.pages import connections
 from tenantry.pages.areas import SSO
+from tenantry.pages.connections import OIDC, SAML
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,6 +107,6 @@ def _row(visit: Visit, members: Mapping[str, Any], last: Mapping[str, Any]) -> d
         "enabled": members.get("enabled", False),
         "domains": members.get("domains", []),
         "last": last,
-        "expiry": shown.expiry_state(last.get("certificates_expire_time")),
+        "expiry": connections.expiry_state(last.get("certificates_expire_time")),
         "error": shown.said(visit.words, error) if error else None,
     }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.guides.guides import Guide, guides
 from tenantry.pages.areas import SSO
+from tenantry.pages.connections import CONFIG, SAML
 from tenantry.pages.problems import Problems
 
 if TYPE_CHECKING:
@@ -22,12 +22,8 @@ if TYPE_CHECKING:
     from tenantry.pages.words import Words
     from tenantry.web import Response
 
-SAML, OIDC = "SAML", "OIDC"
-_CONFIG = {SAML: "saml_config", OIDC: "oidc_config"}
 # Details of a provider, one of which is there once somebody has begun with them.
 _THEIRS = ("idp_metadata_url", "idp_entity_id", "idp_sso_url", "issuer", "client_id")
-# Before it expires a certificate is pointed to for so long.
-SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ class Shown:
     @property
     def config(self) -> Mapping[str, Any]:
         """The settings of its protocol."""
-        found: Mapping[str, Any] = self.members.get(_CONFIG[self.type], {})
+        found: Mapping[str, Any] = self.members.get(CONFIG[self.type], {})
         return found
 
     @property
@@ -105,7 +101,7 @@ class Shown:
 
     def update(self, **config: Any) -> dict[str, Any]:
         """Return the body of an update with these settings of the protocol."""
-        return {"provider": self.members["provider"], _CONFIG[self.type]: config}
+        return {"provider": self.members["provider"], CONFIG[self.type]: config}
 
 
 def status_of(members: Mapping[str, Any]) -> tuple[str, str]:
@@ -159,53 +155,6 @@ def name_of(members: Mapping[str, Any]) -> str:
     return "SAML 2.0" if own.id == "saml" else "OpenID Connect"
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """A certificate of the provider: whose it is, when it expires, and how it stands: its state.
-
-    That is "good", "soon" or "over"; the fingerprint is that of SHA-256.
-    """
-
-    id: str
-    pem: str
-    subject: str
-    expire_time: str
-    fingerprint: str
-    state: str
-
-
-def certificates_of(connection: Shown) -> list[Certificate]:
-    """Return the certificates of a SAML connection's provider."""
-    from cryptography.hazmat.primitives import hashes
-
-    from tenantry.identity.connections.saml import certificates
-
-    shown = []
-    for one in connection.config.get("idp_certificates", ()):
-        read = certificates.read(one["certificate"].encode())
-        shown.append(
-            Certificate(
-                one["id"],
-                one["certificate"],
-                certificates.details(read).subject,
-                one["expiry_time"],
-                read.fingerprint(hashes.SHA256()).hex(":").upper(),
-                expiry_state(one["expiry_time"]),
-            )
-        )
-    return shown
-
-
-def expiry_state(expire_time: str | None) -> str:
-    """Return how something stands that ends at a time of RFC 3339: "good", "soon" or "over"."""
-    if not expire_time:
-        return "good"
-    left = datetime.fromisoformat(expire_time) - datetime.now(UTC)
-    if left <= timedelta(0):
-        return "over"
-    return "soon" if left < SOON else "good"
-
-
 def said(words: Words, error: Mapping[str, str]) -> Said:
     """Return an error of a sign-in or of a test as the API says it, for the reader."""
     hint = error.get("remedy") or error.get("error_details") or ""
@@ -232,7 +181,7 @@ class Subject:
             visit.organization.id,
             visit.request.params["id"],
         )
-        if answer["connection"]["type"] not in _CONFIG:
+        if answer["connection"]["type"] not in CONFIG:
             raise errors.NotFound("connection")
         return Shown(answer["connection"], visit.words.language)
 

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.doors.organization.single_sign_on import connection as shown
 from tenantry.doors.organization.single_sign_on.connection import Subject
-from tenantry.pages import uploads
+from tenantry.pages import connections, uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tenantry.doors.organization.visit import Visit
-    from tenantry.pages.uploads import Form
     from tenantry.web import Response
 
 _SAML = "connection.saml_config."
 _OIDC = "connection.oidc_config."
-_MOST_METADATA = 256 << 10  # bytes: of ReadMetadata
-_MANUAL, _DISCOVERY = "MANUAL", "DISCOVERY"
 # Fields of the forms by the paths that the API names.
 _URL_FIELDS = {
     "metadata_url": "idp_metadata_url",
@@ -36,17 +29,18 @@ _FILE_FIELDS = {
         (f"{_SAML}idp_entity_id", f"{_SAML}idp_sso_url", f"{_SAML}idp_certificate"), "metadata"
     ),
 }
-_TEXTS = ("idp_entity_id", "idp_sso_url", "idp_slo_url", "idp_sso_request_binding")
 _SAML_FIELDS = {
-    **{f"{_SAML}{name}": name for name in _TEXTS},
+    **{f"{_SAML}{name}": name for name in connections.SAML_TEXTS},
     f"{_SAML}idp_certificate": "certificate",
     f"{_SAML}idp_certificates": "certificate",
     "certificate": "certificate",
 }
-_ENDPOINTS = ("authorize_uri", "token_uri", "jwks_uri", "user_info_uri")
 _OIDC_FIELDS = {
     "issuer": "issuer",
-    **{f"{_OIDC}{name}": name for name in ("issuer", "client_id", "client_secret", *_ENDPOINTS)},
+    **{
+        f"{_OIDC}{name}": name
+        for name in ("issuer", "client_id", "client_secret", *connections.OIDC_ENDPOINTS)
+    },
 }
 
 
@@ -56,7 +50,7 @@ class Details(Subject):
     async def show(self, visit: Visit) -> Response:
         """Show the details of the provider, with the forms that take them."""
         connection = await self.load(visit)
-        certificates = shown.certificates_of(connection) if connection.is_saml else []
+        certificates = connections.certificates_of(connection.config) if connection.is_saml else []
         theirs = {one.value: one for step in connection.steps for one in step.theirs}
         return self.render(visit, connection, "details", certificates=certificates, theirs=theirs)
 
@@ -81,19 +75,14 @@ class Details(Subject):
         file = (await uploads.read(visit.request)).files.get("metadata")
         if file is None:
             return self.amiss(visit, "metadata", "required", path)
-        if len(file.content) > _MOST_METADATA:
+        if len(file.content) > connections.MOST_METADATA:
             return self.amiss(visit, "metadata", "max_bytes", path)
-        text = _text(file.content)
+        text = connections.text(file.content)
         if text is None:
             return self.amiss(visit, "metadata", "no_xml", path)
         try:
             read = await visit.api.post("/sso/metadata:read", body={"metadata": text})
-            config = {name: read[name] for name in _TEXTS if read.get(name)}
-            config["idp_certificate"] = "\n".join(
-                one["certificate"] for one in read.get("idp_certificates", ())
-            )
-            # An address would bring its own metadata back with the next look.
-            await self.update(visit, connection.update(idp_metadata_url="", **config))
+            await self.update(visit, connection.update(**connections.of_metadata(read)))
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _FILE_FIELDS)
         return self.door.done(self.path(visit), "sso_details")
@@ -102,14 +91,16 @@ class Details(Subject):
         """Take what a SAML provider says of itself, typed by hand."""
         connection, path = await self.load(visit), self.path(visit, "details")
         form = await uploads.read(visit.request)
-        given = _without_keys(form.members)
-        config: dict[str, Any] = {name: given.get(name, "").strip() for name in _TEXTS}
+        given = connections.without_keys(form.members)
+        config: dict[str, Any] = {
+            name: given.get(name, "").strip() for name in connections.SAML_TEXTS
+        }
         if not config["idp_sso_request_binding"]:
             del config["idp_sso_request_binding"]
         for name in ("idp_entity_id", "idp_sso_url"):
             if not config[name]:
                 return self.amiss(visit, name, "required", path, given)
-        certificate = _certificate(form)
+        certificate = connections.certificate(form)
         if certificate:
             config["idp_certificate"] = certificate
         elif not connection.config.get("idp_certificates"):
@@ -126,7 +117,7 @@ class Details(Subject):
         form = await uploads.read(visit.request)
         fields = dict.fromkeys((f"{_SAML}idp_certificate", "certificate"), "next_certificate")
         given = {"next_certificate": form.members.get("certificate", "")}
-        certificate = _certificate(form)
+        certificate = connections.certificate(form)
         if not certificate:
             return self.amiss(visit, "next_certificate", "required", path)
         known = [one["certificate"] for one in connection.config.get("idp_certificates", ())]
@@ -135,7 +126,7 @@ class Details(Subject):
             pems = "\n".join([*known, read["certificate"]["certificate"]])
             await self.update(visit, connection.update(idp_certificate=pems))
         except errors.InvalidArgument as problem:
-            return self.refused(visit, problem, path, fields, _without_keys(given))
+            return self.refused(visit, problem, path, fields, connections.without_keys(given))
         return self.door.done(path, "sso_certificate_added")
 
     async def remove(self, visit: Visit) -> Response:
@@ -166,41 +157,13 @@ class Details(Subject):
             config["client_secret"] = form["client_secret"]
         by_hand = form.get("manual") == "true"
         if by_hand:
-            config |= {name: form.get(name, "") for name in _ENDPOINTS}
+            config |= {name: form.get(name, "") for name in connections.OIDC_ENDPOINTS}
         try:
             if not by_hand:
                 await visit.api.post("/sso/issuer:read", body={"issuer": form["issuer"]})
             body = connection.update(**config)
-            body["configuration_type"] = _MANUAL if by_hand else _DISCOVERY
+            body["configuration_type"] = connections.MANUAL if by_hand else connections.DISCOVERY
             await self.update(visit, body)
         except errors.InvalidArgument as problem:
             return self.refused(visit, problem, path, _OIDC_FIELDS, given)
         return self.door.done(self.path(visit), "sso_details")
-
-
-def _certificate(form: Form) -> str:
-    """Return the certificate of a form as text, "" for none: a file goes before pasted text."""
-    file = form.files.get("certificate_file")
-    if file is None:
-        return form.members.get("certificate", "").strip()
-    if file.content[:1] == b"\x30":  # DER: a sequence of ASN.1
-        return base64.b64encode(file.content).decode()
-    # The API refuses all that is no certificate, with the reason.
-    return file.content.decode("utf-8", "replace").replace("\x00", "\ufffd")
-
-
-def _text(content: bytes) -> str | None:
-    """Return a file of XML as text; None where it is not Unicode."""
-    encoding = "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        return None
-    if encoding == "utf-16" and text.startswith("<?xml"):
-        text = text.partition("?>")[2]  # it names an encoding that it has no more
-    return None if "\x00" in text else text
-
-
-def _without_keys(given: Mapping[str, str]) -> dict[str, str]:
-    """Return typed values without those that hold a private key: a page must not repeat it."""
-    return {name: value for name, value in given.items() if "PRIVATE KEY-----" not in value}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.doors.organization.single_sign_on import connection as shown
 from tenantry.doors.organization.single_sign_on.connection import Subject
 from tenantry.identity.connections import key_pairs
+from tenantry.pages import connections
 from tenantry.tenants.domains import service as domains
 from tenantry.tenants.domains.model import ORGANIZATION_DOMAIN, PROVEN
 from tenantry.tenants.organizations.service import Identity
@@ -21,30 +21,6 @@ if TYPE_CHECKING:
     from tenantry.web import Response
 
 _MOST_DOMAINS = 50  # that a connection may have
-_SHARED = ("jit_provisioning_with_sso_enabled", "sync_user_profile_on_login")
-_SWITCHES = {
-    shown.SAML: (
-        *_SHARED,
-        *("force_authn", "want_request_signed", "assertion_encrypted", "idp_slo_required"),
-    ),
-    shown.OIDC: (*_SHARED, "pkce_enabled", "idp_logout_required"),
-}
-# Those that the Scalekit API lacks.
-_FURTHER = {shown.SAML: ("allow_idp_initiated_login", "accept_sha1"), shown.OIDC: ()}
-# Choices by the contract's names; "" leaves it as it is.
-CHOICES = {
-    "saml_signing_option": (
-        *("SAML_RESPONSE_OR_ASSERTION_SIGNING", "SAML_ONLY_RESPONSE_SIGNING"),
-        *("SAML_ONLY_ASSERTION_SIGNING", "SAML_RESPONSE_ASSERTION_SIGNING"),
-    ),
-    "idp_name_id_format": ("UNSPECIFIED", "EMAIL", "PERSISTENT", "TRANSIENT"),
-    "idp_sso_request_binding": ("HTTP_REDIRECT", "HTTP_POST"),
-    "token_auth_type": ("BASIC_AUTH", "URL_PARAMS"),
-}
-_CHOSEN = {
-    shown.SAML: ("saml_signing_option", "idp_name_id_format", "idp_sso_request_binding"),
-    shown.OIDC: ("token_auth_type",),
-}
 _FIELDS = {
     "connection.ui_button_title": "ui_button_title",
     "settings.end_session_uri": "end_session_uri",
@@ -69,12 +45,18 @@ class Options(Subject):
             connection,
             "settings",
             further=answer.get("settings", {}),
-            switches_shared=_SHARED,
+            switches_shared=connections.SHARED_SWITCHES,
             switches_own=[
-                *(name for name in _SWITCHES[connection.type] if name not in _SHARED),
-                *(name for name in _FURTHER[connection.type] if name != "accept_sha1"),
+                *(
+                    name
+                    for name in connections.SWITCHES[connection.type]
+                    if name not in connections.SHARED_SWITCHES
+                ),
+                *(name for name in connections.FURTHER[connection.type] if name != "accept_sha1"),
             ],
-            choices={name: CHOICES[name] for name in _CHOSEN[connection.type]},
+            choices={
+                name: connections.CHOICES[name] for name in connections.CHOSEN[connection.type]
+            },
             domains=[
                 (one, one.connection_id == connection.id, one.connection_id is not None)
                 for one in owned
@@ -87,15 +69,15 @@ class Options(Subject):
         connection, path = await self.load(visit), self.path(visit, "settings")
         form = visit.request.form()
         config: dict[str, Any] = {
-            name: form.get(name) == "true" for name in _SWITCHES[connection.type]
+            name: form.get(name) == "true" for name in connections.SWITCHES[connection.type]
         }
-        for name in _CHOSEN[connection.type]:
-            if form.get(name, "") in CHOICES[name]:
+        for name in connections.CHOSEN[connection.type]:
+            if form.get(name, "") in connections.CHOICES[name]:
                 config[name] = form[name]
         body = connection.update(**config)
         body["ui_button_title"] = form.get("ui_button_title", "").strip()
         further: dict[str, Any] = {
-            name: form.get(name) == "true" for name in _FURTHER[connection.type]
+            name: form.get(name) == "true" for name in connections.FURTHER[connection.type]
         }
         if not connection.is_saml:
             further["end_session_uri"] = form.get("end_session_uri", "").strip()

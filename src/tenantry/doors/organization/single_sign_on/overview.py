@@ -12,6 +12,7 @@ from tenantry.doors.organization.single_sign_on import connection as shown
 from tenantry.doors.organization.single_sign_on.connection import Subject
 from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.guides import explanations
+from tenantry.pages import connections
 from tenantry.pages.areas import SSO
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Overview(Subject):
             last=last,
             error=shown.said(visit.words, error) if error else None,
             fault=explanations.say_fault(visit.words.language, fault) if fault else None,
-            expiry=shown.expiry_state(last.get("certificates_expire_time")),
+            expiry=connections.expiry_state(last.get("certificates_expire_time")),
             steps=_steps(connection, is_tested=worked or "last_sign_in_time" in last),
         )
 
