@@ -9,6 +9,7 @@ import re
 
 import pytest
 from apis import unique
+from pictures_of_tests import png
 from widget_people import HOSTILE, ORGANIZATION, People, links, text_of
 
 from tenantry.events.event_log import sealing
@@ -82,6 +83,72 @@ async def test_the_name_is_changed_and_the_logo_taken_away(admin, rest):
 async def test_a_bad_name_or_logo_is_refused_beside_its_field(admin, form):
     said = await admin.refused(f"{GENERAL}/save", **form)
     assert "Please check this value." in said
+
+
+def with_logo(content, name="logo.png", **fields: str):
+    """The body of a form with a picture."""
+    parts = [
+        f'--b\r\ncontent-disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+        for key, value in fields.items()
+    ]
+    head = f'--b\r\ncontent-disposition: form-data; name="logo"; filename="{name}"\r\n\r\n'
+    return b"".join([*parts, head.encode(), content, b"\r\n--b--\r\n"])
+
+
+async def upload(http, member, content, **fields: str):
+    """The page that follows the form with a picture."""
+    headers = {
+        **member.headers,
+        "origin": member.person.server.url,
+        "sec-fetch-site": "same-origin",
+        "content-type": "multipart/form-data; boundary=b",
+    }
+    body = with_logo(content, **{"display_name": "Globex", "logo_url": "", **fields})
+    sent = await http.post(f"{GENERAL}/save", headers=headers, content=body)
+    if sent.status_code != 303:
+        return sent
+    return await member.get(sent.headers["location"])
+
+
+async def test_a_logo_is_uploaded_and_shown_at_once(admin, rest, http, server):
+    page = await upload(http, admin, png(64, 36))
+    assert "Your changes were saved." in text_of(page)
+    (path,) = re.findall(r'<img class="logo" src="(/assets/ast_\d+\.png)"', page.text)
+    served = await http.get(path)
+    assert (served.status_code, served.headers["content-type"]) == (200, "image/png")
+    of = {"id": admin.person.organization_id}
+    found = (await rest.organizations.get_organization(**of))["organization"]
+    assert found["logo_url"] == f"{server.url}{path}"
+    # Without a picture the address is kept, and emptied it is gone.
+    page = await upload(http, admin, b"", name="", logo_url=found["logo_url"])
+    assert path in page.text
+    assert path not in (await admin.done(f"{GENERAL}/save", display_name="Globex")).text
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "Choose a PNG or JPEG"),
+        (png(64, 36)[:-20], "Choose a PNG or JPEG"),
+        (png(4097, 1), "Choose a PNG or JPEG"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(1 << 20), "at most 1 MB"),
+    ],
+    ids=["another kind", "cut off", "too many pixels", "too many bytes"],
+)
+async def test_a_file_that_is_no_logo_is_refused_beside_its_field(admin, http, content, says):
+    page = await upload(http, admin, content, display_name="Kept as typed")
+    assert re.search(rf'id="logo-problem"[^>]*>[^<]*{says}', page.text), text_of(page)
+    assert 'value="Kept as typed"' in page.text
+    assert '<img class="logo"' not in page.text
+
+
+async def test_only_those_who_manage_settings_upload_a_logo(people, admin, http):
+    member = await people.member(admin.person.organization_id, "member")
+    assert (await upload(http, member, png(8, 8))).status_code == 403
+
+
+async def test_a_file_beyond_the_form_s_bound_is_refused(admin, http):
+    assert (await upload(http, admin, bytes(3 << 20))).status_code == 413
 
 
 async def test_domains_whose_people_join_are_added_and_removed(admin):

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from tenantry import errors
 from tenantry.doors.organization.visit import Door, Page, Visit
+from tenantry.pages import uploads
 from tenantry.pages.areas import GENERAL
+from tenantry.pages.problems import Problems
+from tenantry.tenants.branding import assets, pictures
 
 if TYPE_CHECKING:
     from tenantry.web import Response
@@ -26,7 +29,8 @@ def pages(door: Door) -> list[Page]:
     subject = _General(door)
     return [
         Page("GET", "", subject.show, GENERAL),
-        Page("POST", "/save", subject.save, GENERAL),
+        # More than a picture may have, so that one that is too large is told beside its field.
+        Page("POST", "/save", subject.save, GENERAL, body_limit=3 * pictures.MAX_BYTES),
         Page("POST", "/domains", subject.add_domain, GENERAL),
         Page("POST", "/domains/{id}/remove", subject.remove_domain, GENERAL),
     ]
@@ -44,20 +48,50 @@ class _General:
             "/organizations/{}/domains", visit.organization.id, domain_type=_JOINING
         )
         domains = listed.get("domains", [])
-        return self._door.render(visit, GENERAL, "general.html", domains=domains)
+        ours = f"{self._door.public_url}{assets.PATH}"
+        logo = visit.organization.logo_url or ""
+        return self._door.render(
+            visit,
+            GENERAL,
+            "general.html",
+            domains=domains,
+            # One of ours: the policy of the page lets a browser load no other.
+            shown=logo.removeprefix(self._door.public_url) if logo.startswith(ours) else "",
+        )
 
     async def save(self, visit: Visit) -> Response:
-        """Change the name and the logo."""
-        form, path = visit.request.form(), visit.path(GENERAL)
-        given = {name: form.get(name, "").strip() for name in ("display_name", "logo_url")}
+        """Change the name and the logo, which may be a picture that comes along."""
+        form, path = await uploads.read(visit.request), visit.path(GENERAL)
+        given = {name: form.members.get(name, "").strip() for name in ("display_name", "logo_url")}
         if not given["display_name"]:  # to the API that is no change
             problem = errors.InvalidArgument.field("display_name", "required", "is required")
             return self._door.wrong(visit, problem, path, _FIELDS, given)
+        picture = form.files.get("logo")
+        if picture is not None:
+            try:
+                kept = await self._keep(visit, picture.content)
+            except errors.InvalidArgument as problem:
+                said = "general.no_picture"
+                if len(picture.content) > pictures.MAX_BYTES:
+                    said = "general.too_large"
+                elif any(one.constraint == "most" for one in problem.violations):
+                    said = "general.too_many"
+                problems = Problems({"logo": said}, given)
+                return self._door.failed(visit.request, problems, path)
+            given["logo_url"] = f"{self._door.public_url}{kept}"
         try:
             await visit.api.patch("/organizations/{}", visit.organization.id, body=given)
         except errors.Error as problem:
             return self._door.wrong(visit, problem, path, _FIELDS, given)
         return self._door.done(path, "saved")
+
+    async def _keep(self, visit: Visit, content: bytes) -> str:
+        return await assets.store(
+            visit.call,
+            content,
+            given=self._door.parts.effective.given,
+            organization_id=visit.organization.id,
+        )
 
     async def add_domain(self, visit: Visit) -> Response:
         """Let people of a domain join."""
