@@ -137,6 +137,30 @@ async def test_a_picture_comes_with_the_form(browser, api):
     assert served.headers["content-type"] == "image/png"
 
 
+async def test_a_picture_is_taken_off_again(browser, api):
+    first, second = "https://cdn.example/logo.png", "https://cdn.example/icon.png"
+    page = await browser.get("/console/branding")
+    assert "_off" not in page
+    page = await browser.send("/console/branding/save", logo_url=first, login_favicon_url=second)
+    assert re.findall(r'name="(\w+)_off"', page) == ["logo_url", "login_favicon_url"]
+    fields = {"logo_url": first, "login_favicon_url": second, "logo_url_off": "true"}
+    shown = await previewed(browser, **fields)
+    assert (first in shown.text, second in shown.text) == (False, True)
+    assert (await look(api))["logo_url"] == first
+    await browser.send("/console/branding/save", **fields)
+    found = await look(api)
+    assert (found["logo_url"], found["login"]["favicon_url"]) == ("", second)
+    # The same by the API: a member that is empty, or left out.
+    await api.environments.update_portal_customization(
+        id=(await api.environments.list_environment())["environments"][0]["id"],
+        customization_settings={"logo_url": "", "login": {}},
+    )
+    assert (await look(api))["login"]["favicon_url"] == ""
+    listed = (await api.settings.list_settings())["settings"]
+    sources = {one["name"]: one["source"] for one in listed}
+    assert sources["app_logo_url"] == sources["login_icon_url"] == "DEFAULT"
+
+
 async def test_a_reader_sees_and_saves_nothing(http, database):
     reader = await enter(http, database, READER)
     page = await reader.get("/console/branding")

@@ -105,7 +105,7 @@ class _Branding:
         """Replace the look, and keep the pictures that came."""
         form = await uploads.read(visit.request)
         path = visit.path("branding")
-        given = {id_: form.members[id_].strip() for id_ in _IDS.values() if id_ in form.members}
+        given = _given(form.members)
         before = await visit.api.get("/environments/-/portal_customizations")
         look = before["customization_settings"]
         fields = {f"customization_settings.{member}": id_ for member, id_ in _IDS.items()}
@@ -134,7 +134,8 @@ class _Branding:
         """Show a page as it would be with what the form holds."""
         page = visit.request.params["page"]
         form = visit.request.form()
-        known = {member: form[id_].strip() for member, id_ in _IDS.items() if id_ in form}
+        given = _given(form)
+        known = {member: given[id_] for member, id_ in _IDS.items() if id_ in given}
         texts = self._texts(known)
         settings = combined(self._door.parts.effective.given, texts)
         if page == "mail":
@@ -251,6 +252,12 @@ def _page(shown: rendering.Pages, kind: Kind, visit: Visit) -> Response:
         social=[("#", "", "Google"), ("#", "", "Microsoft")],
         given={},
     )
+
+
+def _given(form: Mapping[str, str]) -> dict[str, str]:
+    """Return what a form says of the look, by the ids of its fields; "" for a picture taken off."""
+    given = {id_: form[id_].strip() for id_ in _IDS.values() if id_ in form}
+    return {id_: "" if form.get(f"{id_}_off") == "true" else text for id_, text in given.items()}
 
 
 def _member(look: Mapping[str, Any], path: str) -> str:
