@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode
 
 import pytest
+from apis import unique
 from browsers import chromium
 from hosted import deployment
 from organization_visitors import new_organization
@@ -119,6 +120,21 @@ async def test_neither_names_nor_messages_of_the_page_around_change_anything(pag
         await portal.get_by_role("link", name="Domain Verification").click()
         await expect(portal.get_by_label("Domain", exact=True)).to_be_visible()
         await expect(portal.get_by_role("heading", name="session is over")).to_be_hidden()
+    assert broken == []
+
+
+async def test_where_the_page_around_allows_no_copying_the_value_is_marked(page, place, sites):
+    broken = []
+    page.on("pageerror", lambda problem: broken.append(str(problem)))
+    await page.goto(page_of(sites[0], await link(place)))
+    portal = page.frame_locator("#portal")
+    await portal.get_by_role("link", name="Domain Verification").click()
+    await portal.get_by_label("Domain", exact=True).fill(f"{unique()}.com")
+    await page.keyboard.press("Enter")
+    await portal.get_by_role("button", name="Copy").first.click()
+    value = await portal.locator(".copyable code").first.inner_text()
+    (frame,) = page.frames[1:]
+    await frame.wait_for_function("text => getSelection().toString() === text", arg=value)
     assert broken == []
 
 

@@ -6,7 +6,14 @@ for (const button of document.querySelectorAll("button[data-copies]")) {
   const said = button.textContent;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
+    const value = document.getElementById(button.dataset.copies);
+    try {
+      await navigator.clipboard.writeText(value.textContent);
+    } catch {
+      // A page around this one has to allow it (clipboard-write): the reader copies what is marked.
+      getSelection().selectAllChildren(value);
+      return;
+    }
     button.textContent = button.dataset.copied;
     setTimeout(() => { button.textContent = said; }, 2000);
   });
