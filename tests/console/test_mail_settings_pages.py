@@ -141,7 +141,7 @@ def test_a_reader_sees_all_and_changes_nothing(ada, reader):
     for page in ("/console/mail/servers", server, "/console/mail/templates", template):
         shown = reader.get(page)
         assert shown.status_code == 200
-        assert 'method="post"' not in shown.text.partition("<main>")[2]
+        assert 'method="post"' not in shown.text.partition("<main")[2]
     for page in (server, template):
         for action in ("save", "enable", "disable", "delete"):
             assert reader.post(f"{page}/{action}").status_code == 403
@@ -152,7 +152,7 @@ def test_a_reader_sees_all_and_changes_nothing(ada, reader):
 
 def test_an_operator_tries_a_server_and_writes_templates_but_changes_no_server(ada, operator):
     server = made_server(ada)
-    shown = operator.get(server).text.partition("<main>")[2]
+    shown = operator.get(server).text.partition("<main")[2]
     assert re.findall(r'method="post" action="([^"]*)"', shown) == [f"{server}/test"]
     assert operator.get("/console/mail/servers/new").status_code == 403
     for action in ("save", "enable", "disable", "delete"):

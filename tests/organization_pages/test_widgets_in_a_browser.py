@@ -138,6 +138,13 @@ async def test_the_audit_log_opens_its_details_and_is_downloaded(visit, admin):
 
 async def test_by_keyboard_alone(visit):
     async with visit(f"{ORGANIZATION}/general") as page:
+        await page.keyboard.press("Tab")
+        skip = page.get_by_role("link", name="Skip to the content")
+        await expect(skip).to_be_focused()
+        await expect(skip).to_be_in_viewport(ratio=1)
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.closest('main') !== null")
         for _ in range(20):
             await page.keyboard.press("Tab")
             if await page.evaluate("document.activeElement.id") == "display_name":
