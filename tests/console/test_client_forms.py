@@ -52,7 +52,7 @@ async def application(browser):
 
 
 def told(page, id_):
-    """What is said to be wrong beside a field."""
+    """The problem that a page tells beside a field, None without one."""
     found = re.search(rf'id="{id_}-problem"[^>]*>([^<]*(?:<bdi>[^<]*</bdi>)?[^<]*)<', page)
     return found and texts(html.unescape(found[1]))
 

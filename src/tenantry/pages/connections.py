@@ -1,4 +1,4 @@
-"""What pages about one connection share: the settings of its protocol, by the contract's names.
+"""Shared by pages about one connection: the settings of its protocol, by the contract's names.
 
 Their words are the sections `sso_ours`, `sso_endpoint`, `sso_option` and `sso_choice`.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SAML, OIDC = "SAML", "OIDC"
 CONFIG = {SAML: "saml_config", OIDC: "oidc_config"}
 MANUAL, DISCOVERY = "MANUAL", "DISCOVERY"
-# What a provider says of itself; a SAML provider's metadata has all of it.
+# The provider's own description; a SAML provider's metadata has all of it.
 SAML_TEXTS = ("idp_entity_id", "idp_sso_url", "idp_slo_url", "idp_sso_request_binding")
 OIDC_ENDPOINTS = ("authorize_uri", "token_uri", "jwks_uri", "user_info_uri")
 SHARED_SWITCHES = ("jit_provisioning_with_sso_enabled", "sync_user_profile_on_login")

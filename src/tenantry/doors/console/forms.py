@@ -69,7 +69,7 @@ def whole(form: Mapping[str, str], name: str, path: str) -> int | None:
     """Return the whole number of a field, None where it is empty; ``path`` is its name in the API.
 
     Raises:
-        errors.InvalidArgument: it is none.
+        errors.InvalidArgument: it holds another text.
 
     """
     text = form.get(name, "").strip()

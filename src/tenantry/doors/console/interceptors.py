@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tenantry.web import Response
 
 POLICIES = ("FAIL_CLOSED", "FAIL_OPEN")
-# How the endpoint is told who asks, beside the signature: fields of the forms by the API's members.
+# How requests authenticate, beside their signature: fields of the forms by the API's members.
 _KINDS = {
     API_KEY: ("api_key", {"header_name": "header_name", "api_key": "api_key"}),
     OAUTH2: (
@@ -196,7 +196,7 @@ def _given(form: Mapping[str, str]) -> dict[str, str]:
 
 
 def _members(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return the members that a form has; what is empty and cannot be cleared is left out."""
+    """Return the members that a form has, without empty ones that cannot be cleared."""
     given = {name: form[name].strip() for name in _MEMBERS if name in form}
     body: dict[str, Any] = {
         name: value for name, value in given.items() if value or name != "failure_policy"
@@ -207,7 +207,7 @@ def _members(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _config(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return how the endpoint is told who asks; {} for the signature alone."""
+    """Return how requests authenticate at the endpoint; {} for the signature alone."""
     type_ = form.get("auth_config_type", "")
     if type_ not in _KINDS:
         return {}
