@@ -318,7 +318,9 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         region_code=s.region,
         dismiss_members=leaving.dismiss_members,
     )
-    connection_service = ConnectionService(s, fetching=parts.fetching, outgoing=parts.outgoing)
+    connection_service = ConnectionService(
+        effective, fetching=parts.fetching, outgoing=parts.outgoing
+    )
     branding_service = BrandingService(effective)
 
     def color() -> str:
@@ -359,7 +361,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (mail_pb, MailService()),
         (webhooks_pb, WebhookService(allow=s.outgoing_allow)),
         (sessions_pb, SessionService()),
-        (passwordless_pb, PasswordlessService(s)),
+        (passwordless_pb, PasswordlessService(effective)),
         (
             webauthn_pb,
             WebAuthnService(parts.relying_party, Freshness.of(s), is_modular=s.is_modular),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from apis import unique
+from apis import refused, unique
 from hosted import deployment
 
 LOGO = "https://cdn.example/logo.png"
@@ -130,3 +130,24 @@ async def test_mail_bears_the_new_name(plain_place):
     await plain_place.api.passwordless.send_passwordless_email(email=email)
     assert "Initech Cloud" in await plain_place.mail(email)
     await replaced(plain_place, {})
+
+
+async def test_the_ways_to_sign_in_and_the_life_of_codes_change_at_once(plain_place):
+    api, email = plain_place.api, f"{unique('ada')}@example.com"
+    sent = await api.passwordless.send_passwordless_email(email=email)
+    assert sent["expires_in"] == 300
+    stored = {
+        "sign_in_methods": "password,email",
+        "email_code_seconds": "120",
+        "email_same_browser": "false",
+    }
+    await api.settings.update_settings(settings=stored)
+    sent = await api.passwordless.send_passwordless_email(email=f"{unique('bob')}@example.com")
+    assert sent["expires_in"] == 120
+    page, _ = await sign_in_page(plain_place)
+    assert 'id="passkey"' not in page.text
+    await api.settings.update_settings(reset=list(stored))
+    page, _ = await sign_in_page(plain_place)
+    assert 'id="passkey"' in page.text
+    with refused("INVALID_ARGUMENT", "settings.sign_in_methods"):
+        await api.settings.update_settings(settings={"sign_in_methods": "telephone"})

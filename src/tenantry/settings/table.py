@@ -440,6 +440,7 @@ class Settings:
         "email,passkey",
         values.some_of("email", "passkey", "password"),
         "Ways to sign in, separated by commas: email (code and link), passkey, password.",
+        stored=True,
     )
     sign_up: bool = _setting(
         "true",
@@ -457,9 +458,13 @@ class Settings:
         "300",
         values.count(60, 3600),
         "Seconds that a code or link sent by mail is good to sign in.",
+        stored=True,
     )
     email_same_browser: bool = _setting(
-        "true", values.switch, "A link sent by mail signs in only in the browser that asked for it."
+        "true",
+        values.switch,
+        "A link sent by mail signs in only in the browser that asked for it.",
+        stored=True,
     )
     breached_passwords: Path | None = _setting(
         "",

@@ -19,7 +19,7 @@ from tenantry.pages.problems import Problems
 if TYPE_CHECKING:
     from tenantry.doors.account.door import Door
     from tenantry.identity.proofs.passwords.service import Passwords
-    from tenantry.settings import Settings
+    from tenantry.tenants.environment.effective import Effective
     from tenantry.web import Response
 
 PATH = "/ui/profile/confirm"
@@ -31,10 +31,9 @@ _ID_MAX = 64  # characters of an id that go back into an address
 class ConfirmPages:
     """Handlers of the routes."""
 
-    def __init__(self, door: Door, settings: Settings, passwords: Passwords) -> None:
+    def __init__(self, door: Door, effective: Effective, passwords: Passwords) -> None:
         self._door = door
-        self._methods = settings.own_methods
-        self._seconds = settings.email_code_seconds
+        self._effective = effective
         self._passwords = passwords
 
     async def show(self, visit: Visit) -> Response:
@@ -47,14 +46,14 @@ class ConfirmPages:
             "confirm.html",
             page=way_on,
             request_id=visit.query("request"),
-            by_mail="email" in self._methods,
-            by_password="password" in self._methods,
+            by_mail="email" in self._effective.settings.own_methods,
+            by_password="password" in self._effective.settings.own_methods,
         )
 
     async def mail(self, visit: Visit) -> Response:
         """Send a code."""
         way_on = _next(visit.request.form().get("next", ""))
-        if "email" not in self._methods:
+        if "email" not in self._effective.settings.own_methods:
             raise errors.InvalidArgument("there is no sign-in by email here")
         try:
             sent = await passwordless.send(
@@ -62,7 +61,7 @@ class ConfirmPages:
                 email=visit.person.email,
                 type_=OTP,
                 link_uri=None,
-                seconds=self._seconds,
+                seconds=self._effective.settings.email_code_seconds,
                 auth_request_id=visit.session.id,
             )
         except errors.RateLimited as problem:
@@ -113,7 +112,7 @@ class ConfirmPages:
             errors.RateLimited: there were too many wrong ones.
 
         """
-        if "password" not in self._methods:
+        if "password" not in self._effective.settings.own_methods:
             raise errors.InvalidArgument("there is no sign-in by password here")
         found = await self._passwords.sign_in(
             visit.call, email=visit.person.email, password=password

@@ -34,7 +34,7 @@ def routes(parts: Parts) -> list[Route]:
     places = OrganizationPages(door, parts.sign_in)
     keys = PasskeyPages(door, parts.relying_party)
     safety = SecurityPages(door, issuer=parts.relying_party.name)
-    again = ConfirmPages(door, parts.settings, parts.passwords)
+    again = ConfirmPages(door, parts.effective, parts.passwords)
 
     def page(handler: PersonsHandler) -> Handler:
         return door.page(door.visit(handler))

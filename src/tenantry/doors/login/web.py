@@ -106,10 +106,12 @@ class Login:
         settings = means.settings
         self._door = door
         self._means = means
-        self._methods = settings.own_methods
         self._is_modular = settings.is_modular
-        self._same_browser = settings.email_same_browser
         self._development = settings.development
+
+    @property
+    def _methods(self) -> tuple[str, ...]:
+        return self._means.settings.own_methods
 
     @property
     def _may_sign_up(self) -> bool:
@@ -192,7 +194,7 @@ class Login:
     async def link(self, request: Request) -> Response:
         """Show a button: programs that look into mails follow links, and press none."""
         found = await self._find(request)
-        if found is None and self._same_browser:
+        if found is None and self._means.settings.email_same_browser:
             return self._door.message(request, "other_browser")
         if found is not None and found.state not in {
             *(states.LINK_OTP_SENT, states.VERIFICATION_SENT)

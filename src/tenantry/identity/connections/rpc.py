@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from tenantry.outgoing import Outgoing
     from tenantry.settings import Settings
     from tenantry.tenants.domains.model import Domain
+    from tenantry.tenants.environment.effective import Effective
 
 # Members of the settings by the kind of their field, which are alike in requests and answers.
 _OIDC_TEXTS = (
@@ -82,15 +83,18 @@ class ConnectionService:
 
     def __init__(
         self,
-        settings: Settings,
+        effective: Effective,
         *,
         fetching: Fetching,
         outgoing: Outgoing,
     ) -> None:
-        self._settings = settings
-        self._ground = changing.Ground(
-            settings.public_url, settings.development, fetching, outgoing
-        )
+        self._effective = effective
+        given = effective.given
+        self._ground = changing.Ground(given.public_url, given.development, fetching, outgoing)
+
+    @property
+    def _settings(self) -> Settings:
+        return self._effective.settings
 
     async def create_connection(
         self, request: pb.CreateConnectionRequest, call: Call

@@ -11,15 +11,15 @@ from tenantry.identity.proofs.passwordless import service
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.identity.proofs.passwordless.model import Request
-    from tenantry.settings import Settings
+    from tenantry.tenants.environment.effective import Effective
 
 
 class PasswordlessService:
     """One async method per rpc."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._code_seconds = settings.email_code_seconds
-        self._is_modular = settings.is_modular
+    def __init__(self, effective: Effective) -> None:
+        self._effective = effective
+        self._is_modular = effective.given.is_modular
 
     async def send_passwordless_email(
         self, request: pb.SendPasswordlessRequest, call: Call
@@ -31,7 +31,7 @@ class PasswordlessService:
             template=_name(request.template),
             link_uri=request.magiclink_auth_uri or None,
             # Clients that have nothing to say of it send 0.
-            seconds=request.expires_in or self._code_seconds,
+            seconds=request.expires_in or self._effective.settings.email_code_seconds,
             state=request.state if request.has_field("state") else None,
             template_variables=request.template_variables,
         )
