@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from tenantry import errors, urlencoded
 from tenantry.db.engine import Failure
-from tenantry.pages import words
+from tenantry.pages import marks, words
 from tenantry.pages.packing import pack
 from tenantry.pages.places import Places
 from tenantry.pages.problems import NONE, Problems, seal, unseal
@@ -153,7 +153,7 @@ class Door:
             template,
             words_,
             status=429 if problems.wait else 200,
-            problems=problems.said(words_, {**self.values, "problem": problems.given.get("", "")}),
+            problems=problems.said(words_, {**self.values, **_told(problems, words_)}),
             wait=problems.wait,
             **{"given": problems.given, **values},
         )
@@ -231,3 +231,13 @@ def query(request: Request, name: str, *, strict: bool = False) -> str:
             return ""
         raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
     return found
+
+
+def _told(problems: Problems, words_: Words) -> dict[str, str]:
+    """Return the sentence of an error and one for the reader, as problems fill them in."""
+    problem = problems.given.get("", "")
+    is_english = words_.language == words.LANGUAGES[0]
+    return {
+        "problem": problem if is_english else marks.english(problem),
+        "told": problems.given.get("told", ""),
+    }

@@ -10,6 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from markupsafe import Markup
 
 _MARK = re.compile(r"\*\*(?P<label>[^*]+)\*\*|`(?P<code>[^`]+)`")
@@ -26,6 +28,17 @@ def labelled(text: str) -> Markup:
         found += Markup(shape).format(mark["label"] or mark["code"])  # noqa: S704 - ours
         end = mark.end()
     return found + Markup.escape(text[end:])
+
+
+def spoken(parts: Sequence[tuple[str, str]], language: str) -> Markup:
+    """Return texts, each with its language, as one for a page in a language."""
+    from markupsafe import Markup
+
+    shapes = (("{}" if each == language else "<span lang='{1}'>{0}</span>") for _, each in parts)
+    return Markup("").join(
+        Markup(shape).format(*part)  # noqa: S704 - ours
+        for shape, part in zip(shapes, parts, strict=True)
+    )
 
 
 def english(text: object) -> Markup:

@@ -37,7 +37,8 @@ class Problems:
     """Keys of the catalogue, by the field beside which they are said; "" is for no field."""
 
     keys: Mapping[str, str] = field(default_factory=dict)
-    # Typed values that are no secret; under "" the sentence of an error, as `{problem}`.
+    # Typed values that are no secret; under "" the sentence of an error in English, as `{problem}`,
+    # and under "told" one in the reader's language, as `{told}`.
     given: Mapping[str, str] = field(default_factory=dict)
     page: str = ""  # which of the pages at one address
     until: int = 0  # when it may be tried again, in microseconds since 1970; 0 for at once

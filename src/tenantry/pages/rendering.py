@@ -188,6 +188,7 @@ def environment() -> Environment:
         "shown_logo": branding.shown_logo,
         "labelled": marks.labelled,
         "english": marks.english,
+        "spoken": marks.spoken,
         "merged": lambda query, **members: {**query, **members},
     }
     return made

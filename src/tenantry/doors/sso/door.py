@@ -19,7 +19,7 @@ from tenantry.identity.sign_in import federating, states
 from tenantry.identity.sign_in import requests as auth_requests
 from tenantry.identity.sign_in.answers import FORM_POST, QUERY
 from tenantry.identity.sign_in.model import Answer
-from tenantry.pages import answers, door
+from tenantry.pages import answers, door, marks
 from tenantry.pages.rendering import Pages
 from tenantry.web import Response
 
@@ -210,11 +210,12 @@ class Door(door.Door):
     def said(self, request: Request, fault: Fault, back: str = "") -> Response:
         """Return the page of a fault that no application is told of; ``back`` is a page of ours."""
         words = self.words(request)
+        told = explanations.say(words.language, fault.error, fault.description)
         return self.pages.message(
             "not_begun" if back else "failed",
             words,
             status=400,
-            said=explanations.say(words.language, fault.error, fault.description).description,
+            said=marks.spoken(told.parts, words.language),
             quoted=fault.error,
             link=(back, words("not_begun.link")) if back else None,
         )

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, literal_column, select
 
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
+from tenantry.guide_steps import ENGLISH
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import OIDC, SAML, connections
 from tenantry.identity.sign_in.model import FAILED, SUCCESS, auth_requests
@@ -94,9 +95,7 @@ def _state(row: Row) -> LastSignIns:
     worked, failed, said = row["worked_time"] or 0, row["failed_time"] or 0, None
     if failed > worked and row["error"] is not None:
         error = from_json(row["error"])
-        said = explanations.say(
-            explanations.ENGLISH, error["error"], error["error_description"], ""
-        )
+        said = explanations.say(ENGLISH, error["error"], error["error_description"], "")
     expiries = [one.get("expiry_time", 0) for one in settings.get("idp_certificates", ())]
     return LastSignIns(
         row["id"], worked, failed, said, max(expiries, default=0), settings.get("fault", "")

@@ -16,6 +16,7 @@ from tenantry import email_addresses, errors, ids
 from tenantry.db import key_ranges, searching
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
+from tenantry.guide_steps import ENGLISH
 from tenantry.identity.connections.changes import registry
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.model import connections
@@ -82,7 +83,7 @@ async def find(call: Call, request_id: str) -> SignIn:
         row = await call.db.fetch_one(_FIND, p_id=request_id)
     if row is None or organization_id not in {None, row["organization_id"]}:
         raise errors.NotFound("auth request")
-    return _sign_in(row, explanations.ENGLISH)
+    return _sign_in(row, ENGLISH)
 
 
 async def failed(call: Call, connection_id: str) -> list[SignIn]:
@@ -133,7 +134,7 @@ async def search(
         **start.params(*key_ranges.between(ids.AUTH_REQUEST, None, None)),
         **asdict(narrow) | {"email": key, "proof": f'%"{_escaped(narrow.method)}"%'},
     )
-    return start.page(rows).of(lambda row: _sign_in(row, explanations.ENGLISH))
+    return start.page(rows).of(lambda row: _sign_in(row, ENGLISH))
 
 
 @functools.cache
@@ -180,7 +181,7 @@ async def newest(
     email: str = "",
     connection_id: str = "",
     worked: bool = False,
-    language: str = explanations.ENGLISH,
+    language: str = ENGLISH,
 ) -> list[SignIn]:
     """Return the newest that failed, of an address or of a connection where one is given.
 

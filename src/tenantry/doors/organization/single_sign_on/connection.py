@@ -232,7 +232,8 @@ class Subject:
         kept = dict(given or {})
         if found.constraint in {"metadata", "certificate"}:
             key = "sso_refusal.told"
-            kept[""] = " ".join(explanations.say_fault(words.language, found.description)).strip()
+            told = explanations.say_fault(words.language, found.description)
+            kept["told"] = f"{told.description} {told.remedy}".strip()
         key = key if words.has(key) else "refusal.field"
         return self.door.failed(visit.request, Problems({place: key}, kept), path)
 

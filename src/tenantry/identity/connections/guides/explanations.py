@@ -1,35 +1,37 @@
 """The meaning of each error of a sign-in, and the remedy, in each language: for pages and docs.
 
-`explanations.toml` has the codes that applications get as `error`, and in German the faults of the
-protocols (`saml/faults.py`, `oidc/faults.py`), which are English where they are raised: a
-description is found again by its sentence, and said in the reader's language with its details.
+`explanations.toml` has the codes that applications get as `error`. The faults of the protocols
+(`saml/faults.py`, `oidc/faults.py`) are English where they are raised. Their words in another
+language are in `words/{language}/explanations.toml`: a description is found again by its sentence,
+and said in the reader's language with its details.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
+from tenantry import guide_steps
+from tenantry.guide_steps import ENGLISH
 from tenantry.identity.connections.faults import Fault
 from tenantry.identity.connections.oidc import faults as oidc_faults
 from tenantry.identity.connections.saml import faults as saml_faults
 
-ENGLISH, GERMAN = "en", "de"
 # Whom a code is for: the developer of an application, or the admin of a connection.
 INTEGRATION, CONNECTION = "integration", "connection"
 SAML, OIDC = PROTOCOLS = ("saml", "oidc")
 _FAULTS = {SAML: saml_faults, OIDC: oidc_faults}
+_FOLDER = ("identity", "connections", "guides")
 _PLACE = re.compile(r"\{(\w+)\}")
+_REASON = "reason"  # the place of a detail that is a phrase, and English in each language
 _LONGEST = 2000  # characters of a description that is looked for
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One code: what it means, and what to do."""
+    """One code: its meaning, and its remedy."""
 
     code: str
     of: str
@@ -39,25 +41,41 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One error as it is said to a reader: ``means`` in general, ``description`` of this case."""
+    """One error as it is said to a reader: ``means`` in general, ``parts`` of this case.
+
+    A part is a text with its language. So is the remedy: ours is in the reader's language, and what
+    somebody else says is taken for English.
+    """
 
     error: str
     means: str
-    description: str
+    parts: tuple[tuple[str, str], ...]
     remedy: str
+    remedy_language: str = ENGLISH
+
+    @property
+    def description(self) -> str:
+        """The description of this case as one text."""
+        return "".join(text for text, _ in self.parts)
 
 
 def explanations(language: str = ENGLISH) -> tuple[Explanation, ...]:
     """Return all codes in a language; English stands in for one that is not there."""
+    words = _words(language).get("codes", {})
     return tuple(
-        Explanation(code, one["of"], **one.get(language, one[ENGLISH]))
-        for code, one in _read()["codes"].items()
+        Explanation(code, **one | words.get(code, {}))
+        for code, one in guide_steps.read(*_FOLDER, "explanations.toml").items()
     )
 
 
 def explanation(code: str, language: str = ENGLISH) -> Explanation | None:
     """Return one code, None for one of somebody else."""
-    return next((one for one in explanations(language) if one.code == code), None)
+    return _by_code(language).get(code)
+
+
+@functools.cache
+def _by_code(language: str) -> dict[str, Explanation]:
+    return {one.code: one for one in explanations(language)}
 
 
 @functools.cache
@@ -73,22 +91,34 @@ def say(language: str, error: str, description: str, hint: str = "") -> Said:
     A description of somebody else stays as it is, with its hint; without one the code's remedy is
     said.
     """
-    general = explanation(error, language)
-    means, remedy = (general.means, general.remedy) if general else ("", "")
+    general, english = explanation(error, language), explanation(error)
+    means = general.means if general else ""
     known = _known(language, error, description, hint)
-    return Said(error, means, *(known or (description, hint or remedy)))
+    if known is not None:
+        parts, remedy = known
+        return Said(error, means, parts, remedy, language)
+    parts = ((description, ENGLISH),)
+    if general and english and hint in {"", english.remedy}:
+        return Said(error, means, parts, general.remedy, language)
+    return Said(error, means, parts, hint)
 
 
-def say_fault(language: str, description: str) -> tuple[str, str]:
-    """Return a description of ours in a reader's language, and its remedy, whatever its code is.
+def say_fault(language: str, description: str) -> Said:
+    """Say a description of ours in a reader's language, with its remedy, whatever its code is.
 
     A description of somebody else stays as it is, without a remedy.
     """
-    return _known(language, None, description, "") or (description, "")
+    known = _known(language, None, description, "")
+    if known is None:
+        return Said("", "", ((description, ENGLISH),), "")
+    parts, remedy = known
+    return Said("", "", parts, remedy, language)
 
 
-def _known(language: str, error: str | None, description: str, hint: str) -> tuple[str, str] | None:
-    """Return a description of ours in this language, and its remedy; None of somebody else's.
+def _known(
+    language: str, error: str | None, description: str, hint: str
+) -> tuple[tuple[tuple[str, str], ...], str] | None:
+    """Return the parts of a description of ours, and its remedy; None of somebody else's.
 
     Where both protocols say the same, the hint tells them apart; ``error`` None is any code.
     """
@@ -104,10 +134,21 @@ def _known(language: str, error: str | None, description: str, hint: str) -> tup
     if not found:
         return None
     _, protocol, name, details = min(found, key=lambda one: one[0])
-    if language != GERMAN:
-        return description, faults(protocol)[name].remedy
-    german = _read()[protocol][name]
-    return german["sentence"].format(**details), german["remedy"]
+    fault = faults(protocol)[name]
+    words = _words(language).get(protocol, {}).get(name)
+    if words is None:
+        return ((description, ENGLISH),), fault.remedy
+    return _filled(words["sentence"], details, language), words["remedy"]
+
+
+def _filled(sentence: str, details: dict[str, str], language: str) -> tuple[tuple[str, str], ...]:
+    """Return the parts of a sentence with its details; a reason is English by itself."""
+    parts = []
+    for number, text in enumerate(_PLACE.split(sentence)):
+        is_place = number % 2
+        spoken = ENGLISH if is_place and text == _REASON else language
+        parts.append((details[text] if is_place else text, spoken))
+    return tuple(part for part in parts if part[0])
 
 
 @functools.cache
@@ -121,10 +162,5 @@ def _pattern(sentence: str) -> re.Pattern[str]:
 
 
 @functools.cache
-def _read() -> dict[str, Any]:
-    text = (
-        files("tenantry")
-        .joinpath("identity", "connections", "guides", "explanations.toml")
-        .read_text()
-    )
-    return tomllib.loads(text)
+def _words(language: str) -> dict[str, Any]:
+    return guide_steps.read(*_FOLDER, "words", language, "explanations.toml")
