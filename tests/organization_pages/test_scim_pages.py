@@ -9,6 +9,8 @@ import pytest
 from scim_pages import MEMBERS, Pushing, by_link, by_session, copied, organization, seen
 from signins import SignIns
 
+from tenantry.pages.words import LANGUAGES
+
 READ, MANAGE = "sk_org_scim_read", "sk_org_scim_manage"
 PROVIDERS = (
     *("Okta", "Microsoft Entra ID", "Google Workspace", "OneLogin", "JumpCloud"),
@@ -471,3 +473,18 @@ async def test_every_page_speaks_german(admin, connected, http):
         )
         assert 'lang="de"' in page.text
         assert "Einrichtung" in page.text
+
+
+@pytest.mark.parametrize("reader", LANGUAGES)
+async def test_the_guide_is_in_the_reader_s_language_and_labels_in_english(admin, http, reader):
+    for provider in ("okta", "custom"):
+        page = await http.get(
+            f"{admin.root}/{await admin.directory(provider)}",
+            headers={"cookie": admin.cookie, "accept-language": reader},
+        )
+        assert set(re.findall(r'<(?:h3|p) lang="(\w+)">', page.text)) == {reader}
+        if provider == "okta":
+            assert "<b lang='en'>Browse App Catalog</b>" in page.text
+            assert 'lang="en">SCIM 2.0 Base Url</span>' in page.text
+        else:
+            assert f'<dd lang="{reader}">' in page.text

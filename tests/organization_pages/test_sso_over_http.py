@@ -10,6 +10,10 @@ from idp_metadata_pages import MetadataPage, certificate, pem
 from signins import SignIns
 from sso_pages import Pages, value_of
 
+from tenantry.identity.connections.guides import explanations
+from tenantry.identity.connections.saml.faults import METADATA as FAULT
+from tenantry.pages.words import LANGUAGES
+
 METADATA = """<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"
  entityID="https://sp.example.com"><md:SPSSODescriptor
  protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><md:AssertionConsumerService
@@ -489,10 +493,29 @@ async def test_pages_speak_german(http, portal):
     assert "Metadaten" in problems["idp_metadata_url"]
 
 
-@pytest.mark.parametrize(("reader", "steps"), [("en", "en"), ("de", "de"), ("fr", "en")])
-async def test_the_steps_of_a_guide_name_their_language(portal, reader, steps):
-    path = await saml(portal)
+@pytest.mark.parametrize("reader", LANGUAGES)
+async def test_the_steps_of_a_guide_are_in_the_reader_s_language_and_labels_in_english(
+    portal, reader
+):
+    path = await portal.make("okta", "saml")
     portal.headers["accept-language"] = reader
     text = (await portal.get(f"{path}/guide")).text
     assert f'<html lang="{reader}">' in text
-    assert set(re.findall(r'<(?:h2|p) lang="(\w+)">', text)) == {steps}
+    assert set(re.findall(r'<(?:h2|p) lang="(\w+)">', text)) == {reader}
+    assert "<b lang='en'>Create App Integration</b>" in text
+    assert 'lang="en">Audience URI (SP Entity ID)</span>' in text
+    assert ("and give it your product" in text) == (reader == "en")
+    details = (await portal.get(f"{path}/details")).text
+    assert '<span lang="en">Metadata URL</span>' in details
+
+
+@pytest.mark.parametrize("reader", LANGUAGES)
+async def test_a_failed_read_of_a_provider_is_told_in_the_reader_s_language(portal, reader):
+    path = await saml(portal)
+    portal.headers["accept-language"] = reader
+    problems, text = await portal.refused(
+        f"{path}/details/url", {"idp_metadata_url": "https://127.0.0.1:1/x"}
+    )
+    assert f'<html lang="{reader}">' in text
+    remedy = explanations.say_fault(reader, FAULT.sentence.format(reason="x")).remedy
+    assert remedy in problems["idp_metadata_url"]
