@@ -49,6 +49,16 @@ WHERE organization_id = '{organization}' AND id >= 'diruser_' || {first}
 ON CONFLICT DO NOTHING
 """,
     """
+INSERT INTO directory_users_search (organization_id, directory_id, directory_user_id, text, grams)
+SELECT organization_id, directory_id, id, text, array_to_tsvector(ARRAY(
+  SELECT substr(text, i, 5) FROM generate_series(1, length(text) - 2) AS i
+) || (chr(30) || directory_id))
+FROM directory_users, LATERAL (
+  SELECT user_name_key || chr(31) || display_name_key || chr(31) || email_key AS text
+) AS folded
+WHERE organization_id = '{organization}' AND id >= 'diruser_' || {first}
+""",
+    """
 INSERT INTO directory_groups
   (organization_id, directory_id, id, display_name, display_name_key, document, member_count,
    revision, create_time, update_time)

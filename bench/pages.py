@@ -54,6 +54,7 @@ _NO_PAGES = (
     *("/console/events/stream", "/console/events/export", "/console/jump"),
     *("/ui/organization/audit/export", "/ui/profile/confirm", "/totp/{id}", "/qr.svg"),
     "/followed",  # of a directory that is not polled
+    *("/secrets", "/secrets/regenerate"),  # back to the directory
 )
 _QUERIES = {"/console/mail/templates/new": "?use_case=USER_LOGIN_OTP"}
 # Searches beside the plain pages: for a rare text, for a text of many, and filters.

@@ -46,6 +46,7 @@ from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
 from tenantry.log import seldom
 from tenantry.tenants.directories import removal, request_log, waiting
+from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.domains import verification
 from tenantry.tenants.domains.verification import Resolver
 from tenantry.tenants.environment.effective import Effective
@@ -68,6 +69,7 @@ _STOP_SECONDS = 5.0  # for jobs under way
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0  # after an error
 _AWAY_SECONDS = 1.0  # while the database is away: held up work is due as soon as it is back
 _PRUNE_SECONDS = 3600.0
+_SEARCHES = (organization_search, user_search, directory_user_search)
 _HELD_SECONDS = 1.0  # until a hold is looked at again
 _POLL_SECONDS = 15.0  # until the first directory that is polled
 _ANYBODYS_SECONDS = 60.0  # of what anybody can have stored
@@ -125,7 +127,7 @@ def jobs(settings: Settings) -> list[Job]:
     return [
         Job("beat", functools.partial(copies.beat, settings=settings)),
         Job("event log", _sealing(pump)),
-        Job("search", functools.partial(search.run, searches=(organization_search, user_search))),
+        Job("search", functools.partial(search.run, searches=_SEARCHES)),
         Job("old events", functools.partial(retention.run, days=settings.event_retention_days)),
         Job("webhooks", pump.run, pump.close, sends=True),
         Job("old deliveries", _pruning(keep_deliveries)),

@@ -34,6 +34,7 @@ from tenantry.settings import load
 from tenantry.tenants.directories import listing as directory_lists
 from tenantry.tenants.directories import registry, role_assignments, secrets
 from tenantry.tenants.directories.effects import telling
+from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.directories.polling.running import Polling
 from tenantry.tenants.directories.resources import groups, paging
 from tenantry.tenants.directories.resources import people as directory_people
@@ -156,6 +157,8 @@ def spread_url(spread_template, postgresql):
     postgresql.drop(url)
 
 
+# Tables where rows of an organization that is gone stay: for ever, or until the worker comes.
+KEPT = ("events", "event_", "organizations_search", "users_search", "directory_users_search")
 # The places whose statements go to more than one part, and why they do.
 CROSSING = {
     "tenants/organizations/listing.py:page": "a list or a search of all organizations",
@@ -178,6 +181,7 @@ CROSSING = {
     "tenants/directories/effects/telling.py:run": "changes of all directories, told by the worker",
     "tenants/directories/removal.py:run": "which directories are gone, found by the worker",
     "tenants/directories/request_log.py:prune": "what is too old is removed everywhere",
+    "tenants/directories/resources/paging.py:page_of_users": "the index, by the directory alone",
     "tenants/directories/polling/running.py:run": "directories that are due",
     "tenants/directories/polling/running.py:_claim": "directories that are due",
     "db/search.py:index": "the index of the searches, made by the worker",
@@ -386,6 +390,12 @@ async def push(call, organization_id):
     await directory_lists.whole(call, directory)
     await directory_lists.of_organization(call, organization_id)
     await paging.page_of_users(call.db, directory, page_size=5, page_token="")
+    for _ in range(2):  # before they are indexed, and after
+        found = await paging.page_of_users(
+            call.db, directory, page_size=5, page_token="", search="carl"
+        )
+        assert [one.user.id for one in found.items] == [carl.id]
+        await directory_user_search.catch_up(call.db)
     await paging.page_of_groups(call.db, directory, page_size=5, page_token="")
 
 
@@ -410,7 +420,13 @@ async def test_all_behaves_as_in_one_database(spread_call, spread_url):
         for table in TABLES:
             for column, id_ in (("organization_id", organization_id), ("user_id", user_id)):
                 if column in table.c and not table.name.startswith(
-                    ("events", "event_", "organizations_search", "users_search")
+                    (
+                        "events",
+                        "event_",
+                        "organizations_search",
+                        "users_search",
+                        "directory_users_search",
+                    )
                 ):
                     query = f"SELECT count(*) FROM {table.name} WHERE {column} = %s"
                     count = connection.execute(query, [id_]).fetchone()

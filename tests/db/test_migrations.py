@@ -95,7 +95,9 @@ def is_extra(element, name, kind, *_: object):
     # FTS5 and what it keeps, partitions
     if kind == "table" and name.endswith("_due"):
         return True
-    if kind == "table" and name.startswith(("organizations_search", "users_search", "events_")):
+    if kind == "table" and name.startswith(
+        ("organizations_search", "users_search", "directory_users_search", "events_")
+    ):
         return False
     if kind == "column":
         name = f"{element.table.name}.{name}"

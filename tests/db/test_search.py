@@ -14,6 +14,7 @@ from statements import count, sql
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db import search
+from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.memberships.leaving import dismiss_members
 from tenantry.tenants.organizations import listing, service
 from tenantry.tenants.organizations.model import organization_search
@@ -22,7 +23,7 @@ from tenantry.tenants.users import search as users_search
 from tenantry.tenants.users import service as users
 from tenantry.tenants.users.model import user_search
 
-SEARCHES = (organization_search, user_search)
+SEARCHES = (organization_search, user_search, directory_user_search)
 # Every way that a part can lie over the grams: shorter than one, as long, over one, two and more.
 NAME = "abcdefghijklmnopq \\'\"&|!:*()<>"
 

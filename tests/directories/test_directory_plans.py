@@ -7,6 +7,7 @@ import re
 import pytest
 from sqlalchemy import insert
 
+from tenantry.db import search
 from tenantry.db.records import rows_of, spelled
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories.model import (
@@ -14,9 +15,10 @@ from tenantry.tenants.directories.model import (
     DirectoryUser,
     directory_groups,
     directory_members,
+    directory_user_search,
     directory_users,
 )
-from tenantry.tenants.directories.resources import in_place, people, searching
+from tenantry.tenants.directories.resources import in_place, paging, people, searching
 from tenantry.tenants.directories.resources.conditions import narrowed
 from tenantry.tenants.directories.scim import filters, resources
 
@@ -85,6 +87,7 @@ async def plan(db, kind, directory):
             db._pool.give_back(connection)
         return "\n".join(row[0] for row in rows)
 
+    await search.run(db, searches=[directory_user_search])
     if kind == "postgresql":
         connection = await db._pool.acquire()
         await connection.execute("VACUUM ANALYZE")
@@ -111,6 +114,16 @@ async def test_a_page_far_behind_is_found_by_keys_alone(plan):
         assert not WALKED.search(steps), steps
         assert "Sort" not in steps, steps
     assert re.search("Index Only Scan using pk_directory_users|COVERING INDEX", steps), steps
+
+
+async def test_a_text_is_found_by_the_index_of_the_search(plan):
+    for of_group in (False, True):
+        for way in ("first", "forward", "backward"):
+            statement = paging._searched(paging._BY_INDEX, of_group, False, way)
+            given = {"search": "user77", "group_id": "dirgroup_7", "start": "diruser_1"}
+            steps = await plan(statement, take=11, **given)
+            assert re.search("ix_directory_users_search__grams|VIRTUAL TABLE INDEX", steps), steps
+            assert not WALKED.search(steps.replace("SCAN directory_users_search ", "")), steps
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

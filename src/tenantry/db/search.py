@@ -11,6 +11,7 @@ GIN index. SQLite: FTS5 with the trigram tokenizer, by the number of the id.
 from __future__ import annotations
 
 import functools
+from operator import eq
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    tuple_,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
@@ -32,7 +34,8 @@ from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine
 
-from tenantry.db.schema import json_values, metadata, postgresql_tables, to_json
+from tenantry.db.records import records
+from tenantry.db.schema import metadata, postgresql_tables, to_json
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization, spread_of
 from tenantry.db.statements import Statement, happened
 
@@ -56,21 +59,26 @@ class Searched:
     ``key`` names the id in the tables of the search: `<table>_search`, and `<table>_search_due`,
     with a row for each change that is not indexed yet. Each statement that inserts or deletes a
     row, or changes one of ``columns``, goes with `mark`, or in a transaction with `mark_all`.
+
+    Where the key of the table has columns before the id, these are its ``place``, the organization
+    first and the narrowest last: a search is of one place, and a row is named by all of them.
     """
 
-    def __init__(self, table: Table, key: str, *columns: str) -> None:
+    def __init__(self, table: Table, key: str, *columns: str, place: tuple[str, ...] = ()) -> None:
         name = f"{table.name}_search"
         self.columns = columns
         self._word = f"search of {table.name}"
         self._id = table.c.id
+        self._place = [table.c[column] for column in place]
         self._text = _search_text(*(table.c[column] for column in columns))
         beside = spread_of(table).is_of_organization  # with its organization, as the row itself
-        spread = of_organization(key) if beside else OF_ENVIRONMENT
+        names = [*place, key]
+        spread = of_organization(names[0]) if beside else OF_ENVIRONMENT
         # On SQLite it has the text alone.
         self._index = Table(
             name,
             postgresql_tables,
-            Column(key, Text, primary_key=True),
+            *(Column(one, Text, primary_key=True) for one in names),
             Column("text", Text, nullable=False),
             Column("grams", TSVECTOR, nullable=False),
             info=table.info | spread,
@@ -78,7 +86,7 @@ class Searched:
         self._due = Table(
             f"{name}_due",
             metadata,
-            Column(key, Text, primary_key=True),
+            *(Column(one, Text, primary_key=True) for one in names),
             # Any: two changes of a row are two marks, so none waits for another.
             Column(
                 "number",
@@ -91,21 +99,22 @@ class Searched:
         )
         self._indexed_id = _indexed_id(self._index.c[key])
         self._due_id = self._due.c[key]
+        self._due_key = [self._due.c[one] for one in names]
         self._any = Statement(select(self._due_id).limit(1))
-        some = select(self._due_id).order_by(self._due_id).limit(literal_column(str(_AT_ONCE)))
-        self._take = Statement(
-            delete(self._due).where(self._due_id.in_(some)).returning(self._due_id.label("id"))
-        )
-        ids = json_values(bindparam("ids", type_=Text))
+        due = _one(self._due_key)
+        some = select(*self._due_key).order_by(*self._due_key)
+        some = some.limit(literal_column(str(_AT_ONCE)))
+        self._take = Statement(delete(self._due).where(due.in_(some)).returning(*self._due_key))
+        given = select(*records("ids", self._due_key).c)
+        self._mark_all = Statement(self.marking(given))
         self._forget = Statement(
-            delete(self._index).where(_is_of(self._index.c[key], ids.scalar_subquery()))
-        )
-        self._write = Statement(
-            _Indexing(
-                self._index,
-                select(self._id, self._text.label("text")).where(self._id.in_(ids)).subquery(),
+            delete(self._index).where(
+                _is_of(*(self._index.c[one] for one in names), given.scalar_subquery())
             )
         )
+        this = _one([*self._place, self._id])
+        texts = select(*self._place, self._id, self._text.label("text")).where(this.in_(given))
+        self._write = Statement(_Indexing(self._index, texts.subquery()))
         self._merge = Statement(select(_merged(literal_column(f"'ix_{name}__grams'"))))
 
     @property
@@ -113,32 +122,29 @@ class Searched:
         """A further change of a statement: if it changed the row of `p_id`, that is due."""
         return self.marking(select(bindparam("p_id", type_=Text)).where(happened()))
 
-    def marking(self, ids: Select[Any]) -> Insert:
-        """Return the change that lets the rows of these ids be due."""
-        return insert(self._due).from_select([self._due_id.name], ids)
+    def marking(self, keys: Select[Any]) -> Insert:
+        """Return the change that lets the rows of these places and ids be due."""
+        return insert(self._due).from_select([column.name for column in self._due_key], keys)
 
-    @functools.cached_property
-    def _mark_all(self) -> Statement:
-        ids = json_values(bindparam("ids", type_=Text))
-        return Statement(insert(self._due).from_select([self._due_id.name], ids))
-
-    async def mark_all(self, db: Session, ids: Iterable[str]) -> None:
-        """Let these rows be due; in the transaction that changes them."""
-        if marked := list(ids):
+    async def mark_all(self, db: Session, ids: Iterable[str], *place: str) -> None:
+        """Let these rows, which are of one place, be due; in the transaction that changes them."""
+        if marked := [[*place, id_] for id_ in ids]:
             await db.fetch_all(self._mark_all, ids=to_json(marked))
 
-    def matching(self, part: ColumnElement[str]) -> Subquery:
+    def matching(self, part: ColumnElement[str], *place: ColumnElement[str]) -> Subquery:
         """Return the `id` of each row whose text has this part of 3 characters or more.
 
-        Upper and lower case are the same.
+        Upper and lower case are the same. On SQLite, rows of other places may be among them.
         """
-        due = select(self._due_id)
+        due = select(self._due_id).where(*map(eq, self._due_key, place))
         indexed = select(self._indexed_id.label("id")).where(
             # Read once, into memory: PostgreSQL would plan a join for as few as it has seen.
-            _index_has(self._index.c.text, part),
+            _index_has(self._index.c.text, part, *place),
             self._indexed_id.not_in(due),
         )
-        beside = select(self._id).where(self._id.in_(due), self.holds(part))
+        beside = select(self._id).where(
+            *map(eq, self._place, place), self._id.in_(due), self.holds(part)
+        )
         return union_all(indexed.select_from(self._index), beside).subquery("matching")
 
     def holds(self, part: ColumnElement[str]) -> ColumnElement[bool]:
@@ -155,7 +161,8 @@ class Searched:
                 return 0
             await held.expect_growth()
             taken = await held.fetch_all(self._take)
-            ids = to_json(sorted({row["id"] for row in taken}))
+            keys = {tuple(row[column.name] for column in self._due_key) for row in taken}
+            ids = to_json(sorted(keys))
             await held.fetch_all(self._forget, ids=ids)
             await held.fetch_all(self._write, ids=ids)
         return len(taken)
@@ -169,6 +176,11 @@ class Searched:
                 break
         if indexed:
             await db.fetch_all(self._merge)
+
+
+def _one(key: Sequence[ColumnElement[str]]) -> ColumnElement[Any]:
+    """Return a key as one value, to be looked for among others."""
+    return key[0] if len(key) == 1 else tuple_(*key)
 
 
 async def run(db: Session, *, searches: Sequence[Searched]) -> float:
@@ -260,15 +272,21 @@ class _index_has(GenericFunction[bool]):  # noqa: N801
 
 @compiles(_index_has, "postgresql")
 def _index_has_postgresql(element: _index_has, compiler: SQLCompiler, **kw: Any) -> str:
-    text, part = element.clauses
+    text, part, *place = element.clauses
     column, sought = compiler.process(text, **kw), f"lower({compiler.process(part, **kw)})"
+    # Its rows of other places are passed over in the index. A condition on the place itself could
+    # lead to those of the place, all of which are read then.
+    first = ""
+    if place:
+        own = _place_gram(compiler.process(place[-1], **kw))
+        first = f"chr(39) || {own} || chr(39) || ' & ' || "
     # Side by side, and the last one over the one before, these grams cover the part. A part that is
     # shorter is the beginning of a gram.
     gram = f"substr(sought, least(i, greatest(length(sought) - {GRAM - 1}, 1)), {GRAM})"
     escaped = f"replace(replace({gram}, chr(92), repeat(chr(92), 2)), chr(39), repeat(chr(39), 2))"
     quoted = f"chr(39) || {escaped} || chr(39)"
     query = (
-        f"(SELECT CAST(string_agg({quoted}, ' & ')"
+        f"(SELECT CAST({first}string_agg({quoted}, ' & ')"
         f" || CASE WHEN max(length(sought)) < {GRAM} THEN ':*' ELSE '' END AS tsquery)"
         f" FROM (SELECT {sought} AS sought) AS given,"
         f" generate_series(1, length(sought), {GRAM}) AS i)"
@@ -277,9 +295,14 @@ def _index_has_postgresql(element: _index_has, compiler: SQLCompiler, **kw: Any)
     return f"({grams} @@ {query} AND strpos({column}, {sought}) > 0)"
 
 
+def _place_gram(place: str) -> str:
+    """Return the gram of a place; no text has it."""
+    return f"chr({_SEPARATOR - 1}) || {place}"
+
+
 @compiles(_index_has, "sqlite")
 def _index_has_sqlite(element: _index_has, compiler: SQLCompiler, **kw: Any) -> str:
-    text, part = element.clauses
+    text, part = list(element.clauses)[:2]  # it does not know places
     name = text.table.name
     return f"""{name} MATCH '"' || replace({compiler.process(part, **kw)}, '"', '""') || '"'"""
 
@@ -304,7 +327,7 @@ def _indexed_id_sqlite(element: _indexed_id, _compiler: SQLCompiler, **_: Any) -
 
 
 class _is_of(GenericFunction[bool]):  # noqa: N801
-    """Whether a row of the index is that of one of these ids."""
+    """Whether a row of the index, by its key, is one of these."""
 
     inherit_cache = True
     type = _CONDITION
@@ -312,16 +335,16 @@ class _is_of(GenericFunction[bool]):  # noqa: N801
 
 @compiles(_is_of, "postgresql")
 def _is_of_postgresql(element: _is_of, compiler: SQLCompiler, **kw: Any) -> str:
-    key, ids = element.clauses
-    return f"{compiler.process(key, **kw)} IN {compiler.process(ids, **kw)}"
+    *key, ids = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"({', '.join(key)}) IN {ids}"
 
 
 @compiles(_is_of, "sqlite")
 def _is_of_sqlite(element: _is_of, compiler: SQLCompiler, **kw: Any) -> str:
-    key, ids = element.clauses
+    *_, key, ids = element.clauses
     table: Table = key.table
     given = compiler.process(ids, **kw)
-    return f"{table.name}.rowid IN (SELECT {_number(table, 'value')} FROM {given})"
+    return f"{table.name}.rowid IN (SELECT {_number(table, key.name)} FROM {given})"
 
 
 def _number(table: Table, id_: str) -> str:
@@ -364,12 +387,14 @@ class _Indexing(ClauseElement):
 def _indexing_postgresql(element: _Indexing, compiler: SQLCompiler, **kw: Any) -> str:
     # Materialized: the text is folded once, and not for each of its parts.
     texts = compiler.process(element.texts.element, **kw)
-    key = element.index.primary_key.columns.keys()[0]
+    *place, key = element.index.primary_key.columns.keys()
+    own = "".join(f" || ARRAY[{_place_gram(name)}]" for name in place[-1:])
     return (
         f"WITH texts AS MATERIALIZED ({texts})"
-        f" INSERT INTO {element.index.name} ({key}, text, grams)"
-        f" SELECT id, text, array_to_tsvector(ARRAY(SELECT substr(text, i, {GRAM})"
-        " FROM generate_series(1, length(text) - 2) AS i)) FROM texts"
+        f" INSERT INTO {element.index.name} ({', '.join([*place, key])}, text, grams)"
+        f" SELECT {', '.join([*place, 'id'])}, text,"
+        f" array_to_tsvector(ARRAY(SELECT substr(text, i, {GRAM})"
+        f" FROM generate_series(1, length(text) - 2) AS i){own}) FROM texts"
     )
 
 

@@ -22,6 +22,7 @@ from tenantry.identity.connections.applications import moving as app_moving
 from tenantry.identity.connections.changes import moving
 from tenantry.identity.connections.model import OAUTH, Connection, app_connections, connections
 from tenantry.tenants.directories import moving as directories
+from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.organizations import directory
 from tenantry.tenants.organizations.model import (
     organization_search,
@@ -170,7 +171,7 @@ async def restore(
             await restoring.take(record)
         await restoring.finish()
         await db.record(call.event("environment.imported", after=dict(restoring.counts)))
-    for search in _SEARCHES.values():
+    for search in (*_SEARCHES.values(), directory_user_search):
         await search.catch_up(call.db)
     return restoring.counts
 

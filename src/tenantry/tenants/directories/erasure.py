@@ -14,7 +14,12 @@ from sqlalchemy import BigInteger, Text, bindparam, case, delete, literal, or_, 
 from tenantry.db.schema import Json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.tenants.directories import request_log
-from tenantry.tenants.directories.model import DirectoryUser, directory_emails, directory_users
+from tenantry.tenants.directories.model import (
+    DirectoryUser,
+    directory_emails,
+    directory_user_search,
+    directory_users,
+)
 from tenantry.tenants.directories.scim import resources
 from tenantry.tenants.users.blanking import Person
 from tenantry.tenants.users.model import users
@@ -111,3 +116,6 @@ async def forget(db: Session, people: Sequence[DirectoryUser]) -> None:
             document = to_json({"userName": f"erased-{one.id}", "active": False})
             await held.fetch_all(_BLANK, p_document=document, p_now=now(), **given)
             await held.fetch_all(_DELETE_ADDRESSES, **given)
+            await directory_user_search.mark_all(
+                held, [one.id], one.organization_id, one.directory_id
+            )

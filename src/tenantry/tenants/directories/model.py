@@ -26,8 +26,10 @@ from sqlalchemy import (
     literal_column,
 )
 
+from tenantry import ids
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, from_json, metadata, time_column
+from tenantry.db.search import Searched
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.db.tallies import Tally
 from tenantry.times import rfc3339
@@ -158,7 +160,13 @@ directory_users = Table(
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
-    info=of_organization(),
+    info=of_organization(prefix=ids.DIRECTORY_USER),
+)
+directory_user_search = Searched(
+    directory_users,
+    "directory_user_id",
+    *("user_name_key", "display_name_key", "email_key"),
+    place=_OF_DIRECTORY,
 )
 _u = directory_users.c
 Index(

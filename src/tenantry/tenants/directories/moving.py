@@ -28,6 +28,7 @@ from tenantry.tenants.directories.model import (
     SCIM,
     directory_emails,
     directory_groups,
+    directory_user_search,
     user_tally,
 )
 from tenantry.tenants.directories.scim import resources
@@ -141,7 +142,7 @@ async def note_directories(db: Session, rows: Sequence[Mapping[str, Any]]) -> No
 
 
 async def note_users(db: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Let people of a file be found by their addresses, and be counted."""
+    """Let people of a file be found by their addresses, be searched, and be counted."""
     addresses = [
         {
             "organization_id": row["organization_id"],
@@ -154,7 +155,11 @@ async def note_users(db: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     ]
     if addresses:
         await db.fetch_all(_INSERT_EMAILS, given=spelled(_EMAILS, addresses))
-    await user_tally.add(db, Counter((row["organization_id"], row["directory_id"]) for row in rows))
+    places = Counter((row["organization_id"], row["directory_id"]) for row in rows)
+    for place in places:
+        here = (r["id"] for r in rows if (r["organization_id"], r["directory_id"]) == place)
+        await directory_user_search.mark_all(db, here, *place)
+    await user_tally.add(db, places)
 
 
 async def note_members(db: Session, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -24,6 +24,7 @@ from tenantry.tenants.directories.model import (
     directory_requests,
     directory_role_assignments,
     directory_tallies,
+    directory_user_search,
     directory_users,
 )
 
@@ -73,6 +74,7 @@ def _delete(table: Table) -> Statement:
 
 
 _DELETE = tuple(_delete(table) for table in _TABLES)
+_DELETE_PEOPLE = _DELETE[_TABLES.index(directory_users)]
 _KEY = [_t.organization_id, _t.directory_id]
 _zero: ColumnElement[int] = literal_column("0")
 _ENTER = Statement(
@@ -110,6 +112,11 @@ async def run(db: Session) -> float:
             async with db.transaction() as held:
                 if not await held.alone(_WORD):
                     return IDLE_SECONDS
-                n = len(await held.fetch_all(statement, at_once=AT_ONCE, **key))
+                rows = await held.fetch_all(statement, at_once=AT_ONCE, **key)
+                if statement is _DELETE_PEOPLE:
+                    await directory_user_search.mark_all(
+                        held, (row["id"] for row in rows), *key.values()
+                    )
+            n = len(rows)
             left -= n == AT_ONCE
     return 0.0

@@ -6,7 +6,18 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, func, literal_column, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from tenantry.db import pages
 from tenantry.db.schema import from_json
@@ -17,6 +28,7 @@ from tenantry.tenants.directories.model import (
     Member,
     directory_groups,
     directory_members,
+    directory_user_search,
     directory_users,
     user_tally,
 )
@@ -43,8 +55,13 @@ _u, _g, _m = directory_users.c, directory_groups.c, directory_members.c
 _GROUP_ID = bindparam("group_id", type_=Text)
 _UPDATED_AFTER = bindparam("updated_after", type_=BigInteger)
 _SEARCH = bindparam("search", type_=Text)
+_NEAR, _BY_INDEX, _AMONG_ALL = "near", "by index", "among all"
 _NOT_COUNTED: Select[Any] = select(literal_column("0").label("total"))
 MOST_SEARCHED = 256  # characters
+# Where people are searched: among so many of the nearest, which fill a page for what many have;
+# then by index, which has parts of so many characters; and where that finds more than so many,
+# among all, since one of so many is near.
+_NEAREST, _LEAST_INDEXED, _FEW = 1000, 3, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +96,19 @@ async def page_of_users(
     """
     listing = f"users of {directory.id} {group_id} {updated_after} {search}".rstrip()
     position = pages.position(db, listing, page_size=page_size, page_token=page_token)
-    statement = _users(bool(group_id), updated_after is not None, bool(search), position.direction)
-    params = {"group_id": group_id, "updated_after": updated_after, "search": fold(search)}
-    return await _page(db, directory, position, statement, _listed, **params)
+    shape, sought = (bool(group_id), updated_after is not None), fold(search)
+    params = {"group_id": group_id, "updated_after": updated_after, "search": sought}
+    if not search:
+        statement = _users(*shape, position.direction)
+        return await _page(db, directory, position, statement, _listed, **params)
+    params |= key(directory) | position.params
+    for where in _NEAR, _BY_INDEX, _AMONG_ALL:
+        if where == _BY_INDEX and len(sought) < _LEAST_INDEXED:
+            continue
+        rows = await db.fetch_all(_searched(where, *shape, position.direction), **params)
+        if len(rows) > position.size or (where == _BY_INDEX and rows[0]["matches"] <= _FEW):
+            break
+    return position.page(rows).of(_listed)
 
 
 async def page_of_groups(
@@ -144,11 +171,27 @@ def _has(*columns: ColumnElement[str]) -> ColumnElement[bool]:
     return or_(*(place(column, _SEARCH) > 0 for column in columns))
 
 
+_HAS = _has(_u.user_name_key, _u.display_name_key, _u.email_key)
+
+
 @functools.cache
-def _users(of_group: bool, updated: bool, searched: bool, direction: str) -> Statement:
-    found = select(_u.id).where(*of_directory(directory_users))
-    identity = _u.id
+def _users(of_group: bool, updated: bool, direction: str) -> Statement:
+    found, identity = _all_users(of_group, updated)
     total: Select[Any] = select(user_tally.of(ORGANIZATION_ID, DIRECTORY_ID).label("total"))
+    if of_group:
+        of_it = _g.id == _GROUP_ID
+        members = select(_g.member_count).where(*of_directory(directory_groups), of_it)
+        total = select(members.scalar_subquery().label("total"))
+    counted = pages.counted(found) if updated else total.subquery("counted")
+    return _statement(directory_users, counted, found, identity, direction, groups_of(_u.id))
+
+
+def _all_users(
+    of_group: bool, updated: bool, *, searched: bool = False
+) -> tuple[Select[Any], ColumnElement[str]]:
+    """Return the ids of a directory's people, or of those in a group, and their column."""
+    identity: ColumnElement[str] = _u.id
+    found = select(identity).where(*of_directory(directory_users))
     if of_group:
         identity = _m.directory_user_id
         found = select(identity.label("id")).where(
@@ -157,17 +200,46 @@ def _users(of_group: bool, updated: bool, searched: bool, direction: str) -> Sta
         if updated or searched:
             found = found.join(directory_users, _u.id == identity)
             found = found.where(*of_directory(directory_users))
-        of_it = _g.id == _GROUP_ID
-        members = select(_g.member_count).where(*of_directory(directory_groups), of_it)
-        total = select(members.scalar_subquery().label("total"))
     if updated:
         found = found.where(_u.update_time > _UPDATED_AFTER)
     if searched:
-        found = found.where(_has(_u.user_name_key, _u.display_name_key, _u.email_key))
-        updated, total = False, _NOT_COUNTED
-    counted = pages.counted(found) if updated else total.subquery("counted")
-    groups = groups_of(_u.id)
-    return _statement(directory_users, counted, found, identity, direction, groups)
+        found = found.where(_HAS)
+    return found, identity
+
+
+@functools.cache
+def _searched(where: str, of_group: bool, updated: bool, direction: str) -> Statement:
+    """Return the statement of a page of those that have a text; each row has the `matches`.
+
+    These are the people whom the index has found, `_FEW` and one at the most.
+    """
+    found: Select[Any]
+    identity: ColumnElement[str]
+    matches: ColumnElement[int] = literal_column("0")
+    if where == _BY_INDEX:
+        matching = directory_user_search.matching(_SEARCH, ORGANIZATION_ID, DIRECTORY_ID)
+        few = select(matching.c.id).limit(literal_column(str(_FEW + 1))).cte("matching")
+        matches = select(func.count()).select_from(few).scalar_subquery()
+        # A subquery for each, and no join: PostgreSQL could start from all people.
+        person = select(_u.id).where(*of_directory(directory_users), _u.id == few.c.id)
+        if updated:
+            person = person.where(_u.update_time > _UPDATED_AFTER)
+        if of_group:
+            of_it = _m.directory_group_id == _GROUP_ID, _m.directory_user_id == _u.id
+            person = person.where(exists().where(*of_directory(directory_members), *of_it))
+        each = select(person.scalar_subquery().label("id")).select_from(few).subquery("each_one")
+        found, identity = select(each.c.id).where(each.c.id.is_not(None)), each.c.id
+    elif where == _NEAR:
+        looked_at = pages.part(*_all_users(of_group, updated), direction)
+        near = looked_at.limit(literal_column(str(_NEAREST))).subquery("near")
+        person = select(_HAS).where(*of_directory(directory_users), _u.id == near.c.id)
+        found, identity = select(near.c.id).where(person.scalar_subquery()), near.c.id
+    else:
+        found, identity = _all_users(of_group, updated, searched=True)
+    uncounted = select(literal_column("0", BigInteger).label("total"), matches.label("matches"))
+    return _statement(
+        directory_users, uncounted.subquery("counted"), found, identity, direction, groups_of(_u.id)
+    )
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.records import records, rows_of, spelled
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
-from tenantry.db.statements import Statement
+from tenantry.db.statements import Statement, happened
 from tenantry.db.together import Left
 from tenantry.errors import Busy
 from tenantry.tenants.directories.effects import arrivals, provisioning
@@ -26,6 +26,7 @@ from tenantry.tenants.directories.model import (
     directory_emails,
     directory_groups,
     directory_members,
+    directory_user_search,
     directory_users,
     user_tally,
 )
@@ -48,6 +49,8 @@ from tenantry.times import now
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from sqlalchemy import ColumnElement
+
     from tenantry.call import Call
     from tenantry.db.engine import Session
     from tenantry.tenants.directories.model import Directory
@@ -63,7 +66,7 @@ _KEY = "organization_id", "directory_id", "id"
 
 # Not that of accounts, which one statement may write as well.
 _PREFIX = "d_"
-_d_key = [bindparam(f"{_PREFIX}{name}", type_=Text) for name in _KEY]
+_d_key: list[ColumnElement[Any]] = [bindparam(f"{_PREFIX}{name}", type_=Text) for name in _KEY]
 _addresses = json_values(bindparam("addresses", type_=Text)).subquery("addresses")
 _add_addresses = (
     insert(directory_emails)
@@ -80,9 +83,11 @@ _drop_addresses = delete(directory_emails).where(
     _e.directory_user_id == _d_key[2],
     _e.email_key.not_in(json_values(bindparam("addresses", type_=Text))),
 )
+_mark = directory_user_search.marking(select(*_d_key).where(happened()))
 _CREATE = Statement(
     insert(directory_users).values(bound(directory_users, _PREFIX)).returning(_u.id),
     _add_addresses,
+    _mark,
     user_tally.one_more(*_d_key[:2]),
 )
 _this = _u.organization_id == _d_key[0], _u.directory_id == _d_key[1], _u.id == _d_key[2]
@@ -92,11 +97,20 @@ _update = (
     .values(bound(directory_users, _PREFIX, but=(*_KEY, "create_time")))
     .returning(_u.id)
 )
-_UPDATE = Statement(_update)
-_UPDATE_ALL = Statement(_update, _drop_addresses, _add_addresses)
+# By whether addresses change, and whether the text changes that a search finds the person by.
+_UPDATE = {
+    (moved, renamed): Statement(
+        _update,
+        *((_drop_addresses, _add_addresses) if moved else ()),
+        *((_mark,) if renamed else ()),
+    )
+    for moved in (False, True)
+    for renamed in (False, True)
+}
 _DELETE = Statement(
     delete(directory_users).where(*_this).returning(_u.id),
     _drop_addresses,
+    _mark,
     user_tally.one_less(*_d_key[:2]),
 )
 _GET = Statement(
@@ -292,11 +306,14 @@ async def _changed(
         left = Left()
         after = await _provisioned(held, directory, before, user, left)
         moved = resources.addresses(document) != resources.addresses(before.document)
+        renamed = any(
+            getattr(after, name) != getattr(before, name) for name in directory_user_search.columns
+        )
         params = prefixed(after.to_row(), _PREFIX)
         if moved:
             params["addresses"] = to_json(resources.addresses(document))
         try:
-            await _write(held.db, left, _UPDATE_ALL if moved else _UPDATE, params)
+            await _write(held.db, left, _UPDATE[moved, renamed], params)
         except DuplicateKey as problem:
             # SQLite does not say which, and there nobody else makes an account meanwhile.
             if held.db.sees_before and problem.field != _u.user_name_key.name:
@@ -364,4 +381,7 @@ async def _insert_all(db: Session, directory: Directory, users: Sequence[Directo
     await db.fetch_all(_INSERT_ALL, given=spelled(list(_u), rows))
     if addresses:
         await db.fetch_all(_INSERT_ADDRESSES, given=spelled(_emails, addresses))
+    await directory_user_search.mark_all(
+        db, (user.id for user in users), directory.organization_id, directory.id
+    )
     await user_tally.add(db, {(directory.organization_id, directory.id): len(users)})
