@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry import errors
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
+from tenantry.identity.operators.model import OWNER
 from tenantry.times import DAY, SECOND, now
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ PROVIDERS = (
     *("AUTH0", "CUSTOM", "IDP_SIMULATOR"),
 )
 _SOCIAL = ("GOOGLE", "MICROSOFT", "GITHUB", "GITLAB", "LINKEDIN", "SALESFORCE", "APPLE", "CUSTOM")
+# Settings of the deployment by which people sign in with a mail.
+_OF_MAIL = ("email_code_seconds", "email_same_browser")
 _APPLE = "APPLE"  # of no name in the contract: a custom one with this key
 # Those whose protocol has a page of its own: `protocols`.
 PROTOCOLS = ("SAML", "OIDC", "OAUTH")
@@ -38,6 +41,7 @@ def pages(door: Door) -> list[Page]:
         Page("POST", "/connections/environment/create", connections.create),
         Page("GET", root, connections.show),
         Page("POST", f"{root}/update", connections.update),
+        Page("POST", f"{root}/mail", connections.set_mail, OWNER),
         Page("POST", f"{root}/enable", connections.enable),
         Page("POST", f"{root}/disable", connections.disable),
         Page("POST", f"{root}/delete", connections.delete),
@@ -118,6 +122,8 @@ class _Connections:
             shown=json.dumps(_without_certificates(config), indent=2, ensure_ascii=False),
             here=visit.path("connections", found["id"]),
             tabs=tabs_of(visit, found, ""),
+            of_mail=await _of_mail(visit) if found["type"] == "PASSWORDLESS" else {},
+            is_owner=visit.has_role(OWNER),
         )
 
     async def update(self, visit: Visit) -> Response:
@@ -136,6 +142,20 @@ class _Connections:
         call = visit.api.patch("/connections/{}", found["id"], body=body)
         fields = {f"connection.oauth_config.{name}": name for name in (*_TEXTS, "scopes")}
         fields |= {"connection.oauth_config.client_secret": "client_secret"}
+        return await forms.send(
+            self._door, visit, call, path, "changed", fields=fields, given=given
+        )
+
+    async def set_mail(self, visit: Visit) -> Response:
+        """Set for how long codes are good, and for which browser, where that is not fixed."""
+        form = visit.request.form()
+        given = {"email_code_seconds": form.get("email_code_seconds", "").strip()}
+        given["email_same_browser"] = str("email_same_browser" in form).lower()
+        known = await _of_mail(visit)
+        changed = {name: given[name] for name in _OF_MAIL if known[name].get("changeable")}
+        call = visit.api.patch("/settings", body={"settings": changed})
+        path = visit.path("connections", visit.request.params["id"])
+        fields = {f"settings.{name}": name for name in _OF_MAIL}
         return await forms.send(
             self._door, visit, call, path, "changed", fields=fields, given=given
         )
@@ -212,6 +232,11 @@ def tabs_of(visit: Visit, found: Mapping[str, Any], shown: str) -> list[tuple[st
         )
         for one in ("", "protocol")
     ]
+
+
+async def _of_mail(visit: Visit) -> dict[str, Any]:
+    listed = (await visit.api.get("/settings")).get("settings", [])
+    return {one["name"]: one for one in listed if one["name"] in _OF_MAIL}
 
 
 async def _states(visit: Visit, rows: Sequence[Any]) -> dict[str, Any]:

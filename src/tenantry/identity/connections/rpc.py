@@ -510,7 +510,9 @@ def _google_dwd(_call: Call, connection: Connection, _settings: Settings) -> One
 
 def _passwordless(_call: Call, _connection: Connection, settings: Settings) -> Oneof[Any, Any]:
     shown = pb.PasswordLessConfig(
-        type=pb.PasswordlessType.LINK_OTP, validity=UInt32Value(value=settings.email_code_seconds)
+        type=pb.PasswordlessType.LINK_OTP,
+        validity=UInt32Value(value=settings.email_code_seconds),
+        enforce_same_browser_origin=BoolValue(value=settings.email_same_browser),
     )
     return Oneof("passwordless_config", shown)
 
