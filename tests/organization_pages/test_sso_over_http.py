@@ -7,11 +7,13 @@ import re
 
 import pytest
 from idp_metadata_pages import MetadataPage, certificate, pem
+from operators_at_work import enter
 from signins import SignIns
 from sso_pages import Pages, value_of
 
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.saml.faults import METADATA as FAULT
+from tenantry.identity.operators.model import READER
 from tenantry.pages.words import LANGUAGES
 
 METADATA = """<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"
@@ -353,6 +355,41 @@ async def test_domains_are_those_that_are_verified(portal, shown, make, organiza
     assert [one["domain"] for one in (await shown(path))["domains"]] == [domain["domain"]]
     assert not (await shown(other)).get("domains")
     assert "another connection" in await portal.text(f"{other}/settings")
+
+
+async def test_pages_say_to_which_connection_a_domain_leads(
+    portal, http, database, make, organization
+):
+    domain = (await make.domain(organization["id"]))["domain"]
+    older, newer = await saml(portal), await saml(portal)
+    for path in (older, newer):
+        assert "Sign-ins of" not in await portal.text(path)
+        assert domain in await portal.text(path)
+    await portal.done(f"{newer}/enable")
+    here, there = f"Sign-ins of {domain} go to this connection.", f"Sign-ins of {domain} go to Okta"
+    assert here in await portal.text(newer)
+    assert there in await portal.text(older)
+    # The oldest that is enabled serves it.
+    await portal.done(f"{older}/enable")
+    assert here in await portal.text(older)
+    assert "the oldest that is enabled serves it" not in await portal.text(older)
+    page = (await portal.get(newer)).text
+    assert f'<a href="/portal/sso{older}"><bdi>Okta</bdi></a>' in page
+    assert there in await portal.text(newer)
+    assert "the oldest that is enabled serves it" in await portal.text(newer)
+    assert (await portal.text()).count(there) == 1
+    operator = await enter(http, database, READER)
+    assert f'<a href="/console/connections{older}">' in await operator.get(
+        f"/console/connections{newer}"
+    )
+    assert "its sign-ins go to this connection" in await operator.get(
+        f"/console/connections{older}"
+    )
+    # Chosen for the newer one, it leads there alone.
+    ids = re.findall(r'name="(dom_\d+)"', (await portal.get(f"{newer}/settings")).text)
+    await portal.done(f"{newer}/domains", {ids[0]: "true"})
+    assert here in await portal.text(newer)
+    assert domain not in await portal.text(older)
 
 
 async def test_a_member_who_may_only_read_changes_nothing(portal, member, shown):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tenantry.pages.uploads import Form
 
@@ -134,3 +134,17 @@ def text(content: bytes) -> str | None:
 def without_keys(given: Mapping[str, str]) -> dict[str, str]:
     """Return typed values without those that hold a private key: a page must not repeat it."""
     return {name: value for name, value in given.items() if "PRIVATE KEY-----" not in value}
+
+
+def serving(listed: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the connection that serves each domain, of one organization's, the oldest first.
+
+    A domain leads to several where it is assigned to none: then the oldest serves it of those that
+    are enabled and complete.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    for one in listed:
+        if one.get("enabled") and one.get("status") == "COMPLETED":
+            for domain in one.get("domains", ()):
+                found.setdefault(domain, one)
+    return found

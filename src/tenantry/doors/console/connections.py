@@ -10,6 +10,7 @@ from tenantry import errors
 from tenantry.doors.console import forms
 from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.identity.operators.model import OWNER
+from tenantry.pages.connections import serving as serving_of
 from tenantry.times import DAY, SECOND, now
 
 if TYPE_CHECKING:
@@ -107,7 +108,12 @@ class _Connections:
         found, organization_id = await find(visit)
         states = await _states(visit, [found]) if organization_id else {}
         failed: Any = {}
+        serving: Mapping[str, Any] = {}
         if organization_id:
+            listed = await visit.api.get(
+                "/connections", organization_id=organization_id, include="all"
+            )
+            serving = serving_of(listed.get("connections", ()))
             failed = await visit.api.get("/connections/{}/failed-sign-ins", found["id"])
         config: Any = next((value for name, value in found.items() if name.endswith("_config")), {})
         return self._door.render(
@@ -116,6 +122,7 @@ class _Connections:
             "connections/one.html",
             one=found,
             organization_id=organization_id,
+            serving=serving,
             state=states.get(found["id"], {}),
             failed=failed.get("sign_ins", []),
             config=config,

@@ -34,8 +34,9 @@ class Choosing(Subject):
         )
         last = await visit.api.get("/organizations/{}/last-sign-ins", visit.organization.id)
         known = {one["connection_id"]: one for one in last.get("last_sign_ins", ())}
+        serving = connections.serving(answer.get("connections", ()))
         rows = [
-            _row(visit, one, known.get(one["id"], {}))
+            _row(visit, one, known.get(one["id"], {})) | {"domains": shown.domains_of(one, serving)}
             for one in answer.get("connections", ())
             if one["type"] in _TYPES.values()
         ]
@@ -105,7 +106,6 @@ def _row(visit: Visit, members: Mapping[str, Any], last: Mapping[str, Any]) -> d
         "status": status,
         "kind": kind,
         "enabled": members.get("enabled", False),
-        "domains": members.get("domains", []),
         "last": last,
         "expiry": connections.expiry_state(last.get("certificates_expire_time")),
         "error": shown.said(visit.words, error) if error else None,

@@ -163,6 +163,21 @@ def said(words: Words, error: Mapping[str, str]) -> Said:
     )
 
 
+def domains_of(
+    members: Mapping[str, Any], serving: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, str]]:
+    """Return the domains that lead to a connection of a list, each with the one that serves it.
+
+    Its id is "" where none does.
+    """
+    found = []
+    for domain in members.get("domains", ()):
+        other = serving.get(domain)
+        name = "" if other is None else other.get("ui_button_title") or name_of(other)
+        found.append({"name": domain, "id": "" if other is None else other["id"], "by": name})
+    return found
+
+
 class Subject:
     """The base of all handlers."""
 

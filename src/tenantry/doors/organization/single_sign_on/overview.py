@@ -41,6 +41,11 @@ class Overview(Subject):
         connection = await self.load(visit)
         last = await self._last(visit, connection)
         tests = await visit.api.get("/connections/{}/test-requests", connection.id)
+        listed = await visit.api.get(
+            "/connections", organization_id=visit.organization.id, include="all"
+        )
+        everything = listed.get("connections", ())
+        own: Mapping[str, Any] = next((o for o in everything if o["id"] == connection.id), {})
         worked = any(one["status"] == "SUCCESS" for one in tests.get("tests", ()))
         error, fault = last.get("last_error"), last.get("fault", "")
         return self.render(
@@ -48,6 +53,7 @@ class Overview(Subject):
             connection,
             "",
             last=last,
+            domains=shown.domains_of(own, connections.serving(everything)),
             error=shown.said(visit.words, error) if error else None,
             fault=explanations.say_fault(visit.words.language, fault) if fault else None,
             expiry=connections.expiry_state(last.get("certificates_expire_time")),
