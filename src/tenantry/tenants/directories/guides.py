@@ -58,9 +58,10 @@ def guides(language: str = ENGLISH) -> tuple[Guide, ...]:
 
     Names of menus and fields are those of the provider's own console, in English.
     """
-    english = tuple(_read(name) for name in _NAMES)
+    if language == ENGLISH:
+        return tuple(_read(name) for name in _NAMES)
     words = guide_steps.read(*_FOLDER, "guide_words", f"{language}.toml")
-    return tuple(_in(language, guide, words[guide.id]) for guide in english) if words else english
+    return tuple(_in(language, one, words[one.id]) for one in guides()) if words else guides()
 
 
 def _in(language: str, guide: Guide, words: Mapping[str, Any]) -> Guide:
