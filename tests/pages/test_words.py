@@ -31,6 +31,7 @@ _BUILT_SECTIONS = {
     },
     "console": {
         "protocol",
+        "constants",
         "navigation",
         "subjects",
         "tabs",

@@ -76,7 +76,14 @@ def _tabs(visit: Visit, shown: str) -> list[tuple[str, str, bool]]:
     words = visit.words
     return [
         (visit.path("applications"), words.plain("applications.all"), shown == ""),
-        *((visit.path("applications", type=one), one, shown == one) for one in TYPES),
+        *(
+            (
+                visit.path("applications", type=one),
+                words.plain(f"constants.{one.lower()}"),
+                shown == one,
+            )
+            for one in TYPES
+        ),
         (
             visit.path("applications", "scopes"),
             words.plain("applications.scopes"),

@@ -11,7 +11,7 @@ from tenantry.doors.console.visit import Door, Page, Visit
 from tenantry.events.interceptors.model import API_KEY, OAUTH2, TRIGGERS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from tenantry.web import Response
 
@@ -73,8 +73,8 @@ class _Interceptors:
             "interceptors",
             "interceptors/list.html",
             listed=listed,
-            choices=[(one, one) for one in TRIGGERS],
-            ways=[(one, one) for one in POLICIES],
+            choices=_choices(visit, TRIGGERS),
+            ways=_choices(visit, POLICIES),
             auth={},
         )
 
@@ -113,8 +113,8 @@ class _Interceptors:
             interceptor=interceptor,
             calls=calls,
             tested=tested,
-            choices=[(one, one) for one in TRIGGERS],
-            ways=[(one, one) for one in POLICIES],
+            choices=_choices(visit, TRIGGERS),
+            ways=_choices(visit, POLICIES),
             auth=_shown(interceptor.get("config", {})),
             here=visit.path("interceptors", id_),
         )
@@ -236,3 +236,8 @@ def _is_new(form: Mapping[str, str], known: Mapping[str, Any]) -> bool:
         bool(form.get(name)) if name in _SECRETS else form.get(name, "").strip() != shown[name]
         for name in names
     )
+
+
+def _choices(visit: Visit, values: Sequence[str]) -> list[tuple[str, str]]:
+    """Return constants of the API with their words, for a choice."""
+    return [(one, f"{visit.words.plain(f'constants.{one.lower()}')} ({one})") for one in values]

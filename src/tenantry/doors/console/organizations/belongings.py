@@ -143,7 +143,9 @@ class _Belongings:
             organization,
             policy=found.get("policy", {}),
             application=ours.get("application_policy", {}),
-            unit_choices=[(unit, unit) for unit in _UNITS],
+            unit_choices=[
+                (unit, visit.words.plain(f"constants.{unit.lower()}")) for unit in _UNITS
+            ],
         )
 
     async def change_session_policy(self, visit: Visit) -> Response:

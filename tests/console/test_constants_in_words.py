@@ -1,0 +1,52 @@
+"""The console says the constants of the API in words, of whichever language it speaks."""
+
+from __future__ import annotations
+
+import pytest
+from apis import unique
+from operators_at_work import OPERATOR, enter, texts
+
+from tenantry.doors.console import applications, interceptors, mail, sign_ins
+from tenantry.events.interceptors.model import TRIGGERS
+from tenantry.gen.scalekit.v1.connections import connections_pb
+from tenantry.gen.scalekit.v1.directories import directories_pb
+from tenantry.gen.scalekit.v1.domains import domains_pb
+from tenantry.pages import words
+from tenantry.tenants.organizations.model import FEATURES
+
+ENUMERATIONS = (
+    connections_pb.ConnectionStatus,
+    connections_pb.TestResultStatus,
+    directories_pb.DirectoryStatus,
+    domains_pb.VerificationStatus,
+    domains_pb.DomainType,
+)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_every_constant_that_is_shown_has_words(language):
+    said = words.of("console", language)
+    shown = {
+        *(one.name for enumeration in ENUMERATIONS for one in enumeration),
+        *(*applications.TYPES, *interceptors.POLICIES, *TRIGGERS, *FEATURES),
+        *(*mail.STATES, *sign_ins.STATUSES),
+    }
+    shown = {name for name in shown if name and "UNSPECIFIED" not in name}
+    assert len(shown) > 25
+    assert {name for name in shown if not said.has(f"constants.{name.lower()}")} == set()
+
+
+async def test_words_stand_before_the_constant(http, database, make, api):
+    browser = await enter(http, database, OPERATOR)
+    organization = await make.organization()
+    await api.domains.create_domain(
+        organization_id=organization["id"],
+        domain={"domain": f"{unique()}.example", "domain_type": "ORGANIZATION_DOMAIN"},
+    )
+    path = f"/console/organizations/{organization['id']}"
+    for language, says in (("en", "Owned by the organization"), ("de", "Gehört der Organisation")):
+        headers = {"accept-language": language}
+        page = texts(await browser.get(f"{path}/domains", **headers))
+        assert f"{says} ORGANIZATION_DOMAIN" in page
+        assert "PENDING" not in page
+        assert "dir_sync" in await browser.get(path, **headers)
