@@ -138,6 +138,9 @@ async def test_the_log_is_verified_on_its_page(browser):
     answer = await browser.post("/console/events/verify", organization_id="")
     assert answer.status_code == 200
     assert re.search(r"\d+ events in \d+ chains: 0 problems", texts(answer.text))
+    wrong = await browser.send("/console/events/verify", organization_id='"' * 40)
+    assert re.search(r'<input id="chain"[^>]* value="(&#34;){40}"\s+aria-invalid="true"', wrong)
+    assert "organization_id: " in texts(wrong)
 
 
 async def test_events_are_exported(browser, http, make, database):

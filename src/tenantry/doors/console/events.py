@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from tenantry import errors
 from tenantry.doors.console.visit import LIVE_SCRIPT, ROOT, Door, Page, Visit
 from tenantry.event import KNOWN
 from tenantry.events.event_log import exporting, following
@@ -57,10 +58,12 @@ class _Events:
 
     async def verify(self, visit: Visit) -> Response:
         """Check the log, and show the findings above the list."""
-        form = visit.request.form()
-        found = await visit.api.post(
-            "/events:verify", body={"organization_id": form.get("organization_id", "").strip()}
-        )
+        chain = visit.request.form().get("organization_id", "").strip()
+        try:
+            found = await visit.api.post("/events:verify", body={"organization_id": chain})
+        except errors.InvalidArgument as problem:
+            path, fields = visit.path("events"), {"organization_id": "chain"}
+            return self._door.wrong(visit, problem, path, fields, {"chain": chain})
         return await self._list(visit, {"verified": found})
 
     async def _list(self, visit: Visit, more: Mapping[str, Any]) -> Response:
