@@ -26,7 +26,7 @@ from unittest.mock import MagicMock
 
 from postgresql import PostgreSQL
 from serving import Server, usage
-from tenants import FIRST, Tenants
+from tenants import FIRST, ROLE, Tenants
 
 from tenantry import master_key, settings
 from tenantry.call import Call
@@ -52,10 +52,11 @@ _GZIP = {"accept-encoding": "gzip"}
 # Streams and files, a redirect, and a page that takes what another one gives.
 _NO_PAGES = (
     *("/console/events/stream", "/console/events/export", "/console/jump"),
-    *("/ui/organization/audit/export", "/ui/profile/confirm", "/totp/{id}", "/qr.svg"),
+    *("/ui/organization/audit/export", "/ui/profile/confirm", "/qr.svg"),
     "/followed",  # of a directory that is not polled
-    *("/secrets", "/secrets/regenerate"),  # back to the directory
 )
+# Of what a member has none of here.
+_OF_NONE = re.compile(r"/(totp|passkeys|sessions)/{")
 _QUERIES = {"/console/mail/templates/new": "?use_case=USER_LOGIN_OTP"}
 # Searches beside the plain pages: for a rare text, for a text of many, and filters.
 _SEARCHES = (
@@ -141,7 +142,7 @@ class Visitors:
         """Yield the addresses of all pages, and of searches."""
         one = self._tenants
         for path in self._listed():
-            if not path.endswith(_NO_PAGES):
+            if not path.endswith(_NO_PAGES) and not _OF_NONE.search(path):
                 filled = re.sub(r"{(\w+)}", lambda at, path=path: self._named(path, at[1]), path)
                 yield filled + _QUERIES.get(path, "")
         yield from (address.format(directory=one.directory_id) for address in _SEARCHES)
@@ -187,6 +188,10 @@ class Visitors:
             )
         return answer.content
 
+    def is_page(self, address: str) -> bool:
+        """Whether an address shows a page: that of a form leads to one."""
+        return not self._server.http.get(address, headers=self._headers(address)).is_redirect
+
     def _headers(self, address: str) -> dict[str, str]:
         root = next(root for root in self._cookies if address.startswith(root))
         return {"cookie": self._cookies[root]} | _GZIP
@@ -219,7 +224,7 @@ class Visitors:
         return usage(self._server.pid).cpu, self._postgresql.usage().cpu
 
 
-_NAMES = {"new": "okta", "people": f"usr_{FIRST}", "users": f"usr_{FIRST}"}
+_NAMES = {"new": "okta", "roles": ROLE, "people": f"usr_{FIRST}", "users": f"usr_{FIRST}"}
 _OF_THE_ONE = "organization_id = '{}'"
 # The row that is shown where a path names one, by the segment before: the newest of these.
 _ROWS = {
@@ -311,7 +316,7 @@ def show(visitors: Visitors, only: str, visits: int) -> dict[str, Seen]:
     visitors.enter()
     print(f"{'KB':>6}{'sent':>6}{'p50 ms':>8}{'server':>8}{'database':>9}{'statements':>11}  page")
     for address in visitors.addresses():
-        if only in address:
+        if only in address and visitors.is_page(address):
             seen = measured[address] = visitors.measure(address, visits)
             print(
                 f"{seen.size:6.1f}{seen.sent:6.1f}{seen.p50:8.1f}{seen.server:8.1f}"

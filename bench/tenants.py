@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FIRST = 10**18  # of ids
 DIRECTORY_PEOPLE = 100_000
+ROLE = "auditor"  # of its own
 DOMAINS, CONNECTIONS, MEMBERS, PROGRAMS = 30, 10, 2000, 20  # of the one organization
 EVENTS_OF_EACH = 10  # for each organization
 SIGN_INS_OF_EACH = 5
@@ -207,6 +208,7 @@ class Tenants:
             endpoint = self._send("POST", "/webhooks/endpoints", **hook)["endpoint"]["id"]
             role = {"name": f"role_{number}", "display_name": f"Role {number}"}
             self._send("POST", "/roles", **role)
+        self._send("POST", f"{base}/roles", name=ROLE, display_name="Auditor")
         self._send("POST", f"/webhooks/endpoints/{endpoint}:test", event_type="user.login")
         check = {"trigger_point": "PRE_SIGNUP", "api_url": "https://checks.example.com/in"}
         self._send("POST", "/interceptors", display_name="Check", **check)
