@@ -55,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "everywhere: on each database, over each wire that it has",
         "thorough: by `make test-all` only",
         "one_database: on PostgreSQL by `make test-all` only",
+        "either_database: on one by `make test`, in a room whose cases run on each",
     ):
         config.addinivalue_line("markers", line)
 
@@ -109,7 +110,7 @@ def selected(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
         case = _IN_AN_ID.sub("*", item.nodeid)
         if item.get_closest_marker("wires"):
             case += way[1]
-        if ABOUT_DATABASES.search(case):
+        if ABOUT_DATABASES.search(case) and not item.get_closest_marker("either_database"):
             case += way[0]
         # A case that two parameters tell apart by the name of a database runs once for each.
         while way in cases[case]:

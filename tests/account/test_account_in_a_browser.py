@@ -261,7 +261,7 @@ def software(server):
     ("width", "color_scheme"),
     [
         (320, "light"),
-        (1280, "dark"),
+        pytest.param(1280, "dark", marks=pytest.mark.thorough),
         pytest.param(320, "dark", marks=pytest.mark.thorough),
         pytest.param(1280, "light", marks=pytest.mark.thorough),
     ],

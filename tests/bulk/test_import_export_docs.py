@@ -48,7 +48,10 @@ def rows_of(table):
     return [line.split() for line in table.splitlines() if line.strip(" ─")]
 
 
-@pytest.mark.parametrize(("name", "content"), [("users.ndjson", NDJSON), ("users.csv", CSV)])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("users.ndjson", NDJSON), pytest.param("users.csv", CSV, marks=pytest.mark.thorough)],
+)
 def test_the_samples_run(own_server, name, content):
     (own_server.folder / name).write_text(content, encoding="utf-8")
     tried = shell(own_server, TRY.replace("users.ndjson", name))

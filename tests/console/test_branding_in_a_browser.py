@@ -10,7 +10,9 @@ from operators_with_passkeys import link_of
 from playwright.sync_api import expect
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "light"), pytest.param(390, "dark", marks=pytest.mark.thorough)]
+)
 def test_the_preview_follows_the_form_and_saving_keeps_it(own_server, width, scheme):
     with chromium_in_step(own_server) as browser:
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)

@@ -12,7 +12,7 @@ from playwright.async_api import expect
 WIDTHS = (390, 1280)
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(params=["light", pytest.param("dark", marks=pytest.mark.thorough)])
 async def page(request, server):
     async with chromium(server) as browser:
         context = await browser.new_context(color_scheme=request.param, locale="en-US")
