@@ -1,4 +1,4 @@
-"""What pages say where the database failed: in words, with when to try again, and what is done."""
+"""Pages where the database failed say so in words, with the time to try again and the outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tenantry.web import Request
 
 @pytest.fixture
 def answered():
-    """What a door answers to a form whose handler fails."""
+    """The answer of a door to a form, of which the handler fails."""
     known = settings.load({"TENANTRY_CONFIG": "/dev/null"})
     pages = workspace.pages("console", Looks(Effective(known)))
     door = Door(pages, vault.Vault(b"k" * 32), "https://example.com")
