@@ -55,7 +55,8 @@ LEFT_OUT = {
     *("directory_changes", "directory_requests", "directory_polled"),  # over soon
     *("passkeys", "totp_registrations", "recovery_codes", "interceptors"),  # sealed, or of its host
     *("tallies", "member_tallies", "role_ancestors"),  # made from the others
-    *("organizations_search_due", "users_search_due"),  # made from the others
+    # Made from the others.
+    *("organizations_search_due", "users_search_due", "directory_users_search_due"),
     "organization_keys",  # made from the others
     *("operators", "operator_links", "operator_passkeys", "operator_sessions"),  # of its host
     *("email_servers", "email_templates"),  # passwords are sealed, and a host has its own server
