@@ -11,6 +11,9 @@ from tenantry.events.interceptors.model import TRIGGERS
 from tenantry.gen.scalekit.v1.connections import connections_pb
 from tenantry.gen.scalekit.v1.directories import directories_pb
 from tenantry.gen.scalekit.v1.domains import domains_pb
+from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in.model import FAILED as STATUS_FAILED
+from tenantry.identity.sign_in.model import INITIATED, INTENTS, PENDING, SUCCESS
 from tenantry.pages import words
 from tenantry.tenants.organizations.model import FEATURES
 
@@ -34,6 +37,18 @@ def test_every_constant_that_is_shown_has_words(language):
     shown = {name for name in shown if name and "UNSPECIFIED" not in name}
     assert len(shown) > 25
     assert {name for name in shown if not said.has(f"constants.{name.lower()}")} == set()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_all_that_a_sign_in_says_has_words(language):
+    said = words.of("console", language)
+    steps = {value for name, value in vars(states).items() if name.isupper() and type(value) is str}
+    steps -= {STATUS_FAILED, INITIATED, PENDING, SUCCESS}
+    assert len(steps) > 15
+    assert {step for step in steps if not said.has(f"states.{step.lower()}")} == set()
+    proofs = {method for method in sign_ins.METHODS if method}
+    assert {proof for proof in proofs if not said.has(f"proofs.{proof.lower()}")} == set()
+    assert {intent for intent in INTENTS if not said.has(f"intents.{intent}")} == set()
 
 
 async def test_words_stand_before_the_constant(http, database, make, api):

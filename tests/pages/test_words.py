@@ -39,6 +39,7 @@ _BUILT_SECTIONS = {
         "refusal",
         "methods",
         "roles_of_operators",
+        *("intents", "proofs", "states", "sources"),
     },
 }
 # Keys that a template puts together of values that the rooms have.

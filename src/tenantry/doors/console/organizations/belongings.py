@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
@@ -215,8 +214,4 @@ class _Belongings:
             page_size=20,
             page_token=visit.query("page_token") or None,
         )
-        events = [
-            {**event, "shown": json.dumps(event.get("data", {}), indent=2, ensure_ascii=False)}
-            for event in found.get("events", [])
-        ]
-        return one.render(self._door, visit, "events", organization, listed=found, events=events)
+        return one.render(self._door, visit, "events", organization, listed=found)
