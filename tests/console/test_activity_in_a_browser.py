@@ -38,7 +38,7 @@ async def test_events_appear_as_they_happen(page, sending_server):
     other = await page.context.new_page()
     await other.goto(f"{sending_server.url}/console/applications")
     await other.fill("#name", HOSTILE)
-    await other.click("text=Create")
+    await other.get_by_role("button", name="Create").click()
     await other.wait_for_url("**/applications/skc_*")
     row = page.locator("#live tr", has_text="client.created")
     await row.first.wait_for()

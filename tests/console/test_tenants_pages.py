@@ -200,8 +200,8 @@ async def test_a_directory_with_its_token_groups_and_requests(browser, make, api
     secret = re.search(r'<code id="secret"[^>]*>([^<]+)</code>', answer.text)[1]
     assert secret not in await browser.get(path)
     assert "It is enabled." in await browser.send(f"{path}/enable")
-    assert "Nothing was sent" in await browser.get(f"{path}/requests?failed=true")
-    assert "There is no group" in await browser.get(f"{path}/groups")
+    assert "No requests" in await browser.get(f"{path}/requests?failed=true")
+    assert "No groups yet" in await browser.get(f"{path}/groups")
     assert await browser.lands(f"{path}/delete") == "/console/directories"
 
 

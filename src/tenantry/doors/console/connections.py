@@ -75,7 +75,7 @@ class _Connections:
             narrow=narrow,
             filters={**narrow, "query": query},
             states=await _states(visit, rows),
-            providers=[(name, name) for name in PROVIDERS],
+            providers=PROVIDERS,
             tabs=_tabs(visit, ""),
         )
 
@@ -87,7 +87,7 @@ class _Connections:
             "connections",
             "connections/environment.html",
             connections=found.get("connections", []),
-            social=[(name, name) for name in _SOCIAL],
+            social=_SOCIAL,
             tabs=_tabs(visit, "environment"),
         )
 
@@ -196,6 +196,8 @@ class _Connections:
 async def find(visit: Visit) -> tuple[Any, str]:
     """Return the connection that a visit is about, and its organization, "" for none.
 
+    The name of the organization is among the members of the connection.
+
     Raises:
         errors.NotFound: there is none.
 
@@ -207,7 +209,8 @@ async def find(visit: Visit) -> tuple[Any, str]:
             answer = await visit.api.get(
                 "/organizations/{}/connections/{}", one["organization_id"], connection_id
             )
-            return answer["connection"], one["organization_id"]
+            named = {"organization_name": one.get("organization_name", "")}
+            return answer["connection"] | named, one["organization_id"]
     answer = await visit.api.get("/connections/{}", connection_id)
     return answer["connection"], ""
 

@@ -37,9 +37,14 @@ for (const link of document.querySelectorAll("a[data-refreshes]")) {
   });
 }
 
+// An empty frame shows once a button fills it.
+const preview = document.querySelector("iframe.preview");
+if (preview) preview.hidden = true;
+
 // A second click does not send a form twice.
 addEventListener("submit", (event) => {
   const button = event.submitter;
+  if (preview && button?.formTarget === preview.name) preview.hidden = false;
   if (!button || event.defaultPrevented || "again" in button.dataset) return;
   if (button.getAttribute("aria-disabled")) event.preventDefault();
   else button.setAttribute("aria-disabled", "true");

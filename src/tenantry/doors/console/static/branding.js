@@ -9,10 +9,15 @@ function follow() {
   waiting = setTimeout(() => form.requestSubmit(shown), 300);
 }
 
+function press() {
+  for (const button of buttons) button.setAttribute("aria-pressed", String(button === shown));
+}
+
 for (const button of buttons) {
-  button.addEventListener("click", () => { shown = button; });
+  button.addEventListener("click", () => { shown = button; press(); });
 }
 form.addEventListener("input", (event) => {
   if (event.target.type !== "file") follow();
 });
+press();
 follow();
