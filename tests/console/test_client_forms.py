@@ -200,6 +200,7 @@ async def test_an_interceptor_is_told_who_asks(browser, api):
     assert kept["config"]["auth_config"]["oauth2"]["client_id"] == "tenantry"
     await browser.send(f"{path}/update", **INTERCEPTOR, auth_config_type="")
     assert "config" not in await interceptor(api, path)
+    await browser.lands(f"{path}/delete")  # others sign in at this server
 
 
 @pytest.mark.parametrize(
