@@ -29,7 +29,7 @@ async def test_nothing_is_lost_or_out_of_order_whichever_process_is_killed(
     request, tmp_path, database, kills
 ):
     if not request.config.getoption("thorough"):
-        kills //= 15
+        kills //= 30
     url = request.getfixturevalue("postgresql_url") if database == "postgresql" else None
     found = await run(tmp_path, url, kills=kills, seed=SEED)
     print("\n".join(f"{count:>8,} {name}" for name, count in found.counts.items()))

@@ -133,6 +133,7 @@ def test_an_upgrade_makes_exactly_what_the_tables_declare(database_url):
     assert differences(database_url, metadata) == []
 
 
+@pytest.mark.either_database
 def test_what_the_migrations_forgot_is_noticed(database_url):
     for change in ("column", "type", "index", "table"):
         declared = MetaData(naming_convention=metadata.naming_convention)
@@ -235,6 +236,7 @@ print(migrate.upgrade(sys.argv[1]))
 """
 
 
+@pytest.mark.either_database
 def test_processes_that_upgrade_at_once_do_it_once(empty_url):
     processes = [
         subprocess.Popen(
@@ -272,6 +274,7 @@ def test_an_upgrade_that_fails_leaves_nothing(empty_url, monkeypatch):
     engine.dispose()
 
 
+@pytest.mark.either_database
 async def test_a_database_in_use_can_be_upgraded(database_url):
     """An upgrade that has nothing to do disturbs nobody."""
     async with open_database(database_url, KEY) as db:
@@ -342,6 +345,7 @@ OLD_EVENTS = """
 """
 
 
+@pytest.mark.either_database
 async def test_events_of_before_are_proved_and_found_as_ever(empty_url):
     """Their content, as it is hashed, is what it was; those of no organization have none."""
     await asyncio.to_thread(upgrade_to, empty_url, "0009")
@@ -373,6 +377,7 @@ def _as_text(row):
     }
 
 
+@pytest.mark.either_database
 async def test_rows_of_a_former_version_are_searched(empty_url):
     await asyncio.to_thread(upgrade_to, empty_url, "0009")
     engine = engine_of(empty_url)
