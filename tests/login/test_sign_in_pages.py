@@ -389,10 +389,10 @@ async def test_what_has_ended_leads_back_to_where_the_application_begins(place, 
     # A typed text is not lost without a word; and without cookies there would be no end to it.
     for page in (await visitor.step("code", code="1"), await visitor.http.get(visitor.path)):
         assert page.status_code == 410
-        assert f'<a class="button" href="{uri}">Start again</a>' in page.text
+        assert f'<a class="button" href="{uri}"><span>Start again</span></a>' in page.text
     sent = await visitor.get(application.path(redirect_uri="https://evil.example/"))
     page = await visitor.get(sent.headers["location"])
-    assert f'<a class="button" href="{uri}">Start again</a>' in page.text
+    assert f'<a class="button" href="{uri}"><span>Start again</span></a>' in page.text
 
 
 async def test_a_request_that_was_refused_says_why(place, application, visitor):

@@ -119,7 +119,9 @@ async def test_saml_by_hand_from_the_tile_to_enabled(portal, shown, events):
     listed = await portal.text()
     assert "Okta" in listed
     assert "Enabled" in listed
+    assert "The connection is enabled" in await portal.text(path)
     assert "disabled" in await portal.done(f"{path}/disable")
+    assert "Enable the connection" in await portal.text(path)
     assert "deleted" in await portal.done(f"{path}/delete")
     assert (await portal.get(path)).status_code == 404
     told = [event["type"] for event in await events.new() if ".sso_" in event["type"]]

@@ -10,6 +10,7 @@ import pytest
 import showrooms
 from axe_playwright_python.async_playwright import Axe
 from browsers import chromium
+from playwright.async_api import expect
 
 LOOKS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 DOCS = Path(__file__).parents[2] / "docs"
@@ -52,6 +53,15 @@ async def test_some_pages_can_be_read_by_everybody(showroom):
 @pytest.mark.timeout(1800)
 async def test_all_pages_can_be_read_by_everybody(showroom):
     assert await faults(showroom, showroom.rooms) == []
+
+
+async def test_rows_of_tabs_show_the_page_that_is_open_on_a_phone(showroom):
+    phone = {"width": 390, "height": 800}
+    async with chromium(showroom.place.server) as browser:
+        for room in showroom.of("portal-domains", "portal-sso-id-settings"):
+            async with showroom.opened(browser, room, viewport=phone) as page:
+                for current in await page.locator(".tabs [aria-current]").all():
+                    await expect(current).to_be_in_viewport(ratio=0.9)
 
 
 async def test_every_page_of_the_doors_is_furnished(showroom):

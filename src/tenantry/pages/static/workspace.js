@@ -65,8 +65,11 @@ addEventListener("pageshow", () => {
   }
 }
 
-// The page that is shown, in a row of tabs that is wider than the window.
-document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+// The pages that are shown, in rows of tabs that are wider than the window.
+for (const current of document.querySelectorAll(".tabs [aria-current]")) {
+  const row = current.closest("ul");
+  row.scrollLeft = current.offsetLeft - row.offsetLeft - (row.clientWidth - current.clientWidth) / 2;
+}
 
 // On a phone the navigation is one long line: show where the reader is in it.
 {
