@@ -49,11 +49,10 @@ SETTINGS = {
 NO_PAGES = {
     "audit/export",
     *("/console", "/console/jump", "/console/events/stream", "/console/events/export"),
+    "scim/{id}/followed",  # the directory is pushed to, and has no groups to follow
 }
 # Pages that their links lead to with a query.
 _QUERIES = {"/console/mail/templates/new": "?use_case=USER_LOGIN_OTP"}
-# The directory is pushed to: groups to follow have those alone that we read from a provider.
-_STATUSES = {"scim/{id}/followed": 400}
 _PEOPLE = (
     *("Ada Lindqvist", "Bruno Keller", "Chiara Romano", "Dmitri Sokolov", "Elena Petrova"),
     *("Farid Haddad", "Greta Johansson", "Hugo Fernández", "Ines Carvalho", "Jonas Weber"),
@@ -137,8 +136,7 @@ def rooms(known: dict[str, str], cookies: dict[str, dict[str, str]]) -> list[Roo
         path = re.sub(r"{\w+}", lambda match, of=template: known[of[: match.start()]], template)
         name = re.sub(r"\W+", "-", template.replace("/console/", "")).strip("-")
         path = frames[door] + path + _QUERIES.get(template, "")
-        status = _STATUSES.get(template, 200)
-        found.append(Room(f"{door}-{name}", door, path, cookies[door], status))
+        found.append(Room(f"{door}-{name}", door, path, cookies[door]))
     return found
 
 

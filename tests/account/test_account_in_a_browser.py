@@ -240,7 +240,7 @@ async def test_by_keyboard_alone(visit, person, account_server):
         told = [one for one in seen if one]
         assert told[:4] == ["Skip to the content", "Sign out", "General", "Users"]
         assert told[told.index("Passkeys") :][:5] == [
-            *("Passkeys", "Two-step verification and sessions"),
+            *("Passkeys", "Two-step and sessions"),
             *("Rename", "Delete", "Add a passkey"),
         ]
         await page.locator("summary").first.focus()

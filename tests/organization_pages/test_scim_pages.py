@@ -360,6 +360,14 @@ async def test_a_member_who_manages_sets_up_all_but_deletes_nothing(member, acme
     assert "Key file" in seen(page)
 
 
+async def test_a_directory_that_is_pushed_to_has_no_groups_to_follow(admin, connected):
+    id_, _, _ = connected
+    page = await admin.get(f"/{id_}/followed")
+    assert page.status_code == 200
+    assert page.url.path.endswith(f"/{id_}")
+    assert "/followed" not in page.text
+
+
 async def test_a_reader_of_an_organization_without_a_directory_is_told_so(member):
     page = await (await member(READ)).get()
     assert "No directory yet" in seen(page)

@@ -136,6 +136,18 @@ async def test_the_audit_log_opens_its_details_and_is_downloaded(visit, admin):
         assert (await downloading.value).suggested_filename == "audit-log.csv"
 
 
+async def test_on_a_phone_each_cell_has_the_head_of_its_column(visit):
+    async with visit(f"{ORGANIZATION}/users", width=390) as page:
+        state = page.get_by_role("cell", name="Active")
+        head = "cell => getComputedStyle(cell, '::before').content"
+        assert await state.evaluate(head) == '"Status" / ""'
+        await expect(state.locator(".pill").first).to_be_in_viewport(ratio=1)
+        fits = "table => table.scrollWidth <= table.parentElement.clientWidth"
+        assert await page.get_by_role("table").evaluate(fits)
+        await page.set_viewport_size({"width": 1280, "height": 900})
+        assert await state.evaluate(head) == "none"
+
+
 async def test_by_keyboard_alone(visit):
     async with visit(f"{ORGANIZATION}/general") as page:
         await page.keyboard.press("Tab")

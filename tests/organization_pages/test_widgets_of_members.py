@@ -107,7 +107,7 @@ async def test_roles_that_are_beyond_somebody_stay_when_they_change_others(peopl
     admin = await people.member(one.person.organization_id, "admin")
     told = text_of(await one.done(f"{USERS}/{admin.person.id}/roles", **{f"role-{small}": "true"}))
     assert f"Role {small}" in told
-    assert "These stay, since they permit more than you may: admin" in told
+    assert "These stay, since they permit more than you may: Admin" in told
 
 
 async def test_a_member_may_hold_more_roles_than_a_form_has_fields(people, admin, rest):

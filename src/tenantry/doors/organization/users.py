@@ -161,6 +161,7 @@ class _Users:
         row = _Row.of(user)
         held = await directory_members.held(visit.call.db, visit.organization.id, [user.id])
         every = await self._roles(visit)
+        shown = {one.role.name: one.role.display_name or one.role.name for one in every}
         reached = {one.role.name for one in every if _reaches(visit, one)}
         return self._door.render(
             visit,
@@ -170,11 +171,11 @@ class _Users:
             is_held=bool(held),
             is_self=visit.person is not None and visit.person.id == user.id,
             offered=[
-                (one.role.name, one.role.display_name or one.role.name, one.role.description or "")
+                (one.role.name, shown[one.role.name], one.role.description or "")
                 for one in every
                 if one.role.name in reached
             ],
-            beyond=[name for name in row.role_names if name not in reached],
+            beyond=[shown.get(name, name) for name in row.role_names if name not in reached],
             changes_roles=visit.may(CHANGE_ROLES),
             removes=visit.may(REMOVE),
             invites=self._may_invite(visit),

@@ -30,6 +30,19 @@ for (const field of document.querySelectorAll("input[data-filters]")) {
   });
 }
 
+// On a phone a row of a table is a list: each cell has the head of its column beside it.
+for (const table of document.querySelectorAll(".scrolls > table")) {
+  const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent.trim());
+  const { rows } = table.tBodies[0];
+  for (const row of rows) {
+    for (const cell of row.querySelectorAll(":scope > td:not(:empty)")) {
+      if (heads[cell.cellIndex]) cell.dataset.head = heads[cell.cellIndex];
+    }
+  }
+  // A list that is filled later has no such heads.
+  if (rows.length) table.classList.add("stacked");
+}
+
 // What was opened in a new window changes this page: it is read anew when one is back.
 for (const link of document.querySelectorAll("a[data-refreshes]")) {
   link.addEventListener("click", () => {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
-from tenantry.doors.organization.directories.subject import ONE, Subject
+from tenantry.doors.organization.directories.subject import ONE, POLLED, Subject
 from tenantry.doors.organization.visit import Page
 from tenantry.pages import uploads
 from tenantry.pages.areas import SCIM
@@ -76,8 +76,13 @@ class _Polls(Subject):
         return await self.changed(visit, self.path(visit), "directory_sync", call)
 
     async def show_groups(self, visit: Visit) -> Response:
-        """Show the groups of the provider to choose from, and those that are chosen."""
+        """Show the groups of the provider to choose from, and those that are chosen.
+
+        A directory that is pushed to has none such: its own page is shown.
+        """
         directory = await self.directory(visit)
+        if directory["directory_type"] != POLLED:
+            return self.door.redirect(self.path(visit))
         names = self.names(visit)
         poll = await visit.api.get(f"{ONE}/poll", *names)
         said, page = "", {}
