@@ -30,7 +30,7 @@ async def faults(showroom, rooms):
         for room in rooms:
             async with showroom.opened(browser, room) as page:
                 for width, scheme in LOOKS:
-                    await page.emulate_media(color_scheme=scheme)
+                    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                     await page.set_viewport_size({"width": width, "height": 800})
                     axe = await Axe().run(page)
                     found += [

@@ -100,13 +100,8 @@ async def test_a_console_page_that_fails_leads_to_the_page_above(http, database)
 async def test_a_portal_page_that_fails_leads_to_the_page_above(http, make, rest):
     organization = await new_organization(make, rest)
     link = await by_link(http, make, organization["id"])
-    made = await rest.directories.create_directory(
-        organization_id=organization["id"],
-        directory={"directory_type": "SCIM", "directory_provider": "OKTA"},
-    )
-    page = f"/portal/scim/{made['directory']['id']}"
-    answer = await http.get(f"{page}/followed", headers={"cookie": link.cookie})
-    assert (answer.status_code, back(answer)) == (400, page)
+    answer = await http.get("/portal/sso/conn_1", headers={"cookie": link.cookie})
+    assert (answer.status_code, back(answer)) == (404, "/portal/sso")
 
 
 def places(*pages: str, forms=(), depth=None):

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 _MAX_QUERY_MEMBERS = 100
 # A wrapper is a bare value in JSON, a FieldMask and a Timestamp are one string.
 _WELL_KNOWN = "google.protobuf."
+# Others would make a mask that no JSON can hold.
+_FIELD_NAMES = re.compile(r"(?a:[A-Za-z_][\w.,]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,9 @@ def _json_value(value: Any, text: str, name: str) -> Any:
             return _boolean(text, name)
         if kind.type_name == "google.protobuf.FieldMask":
             # Its JSON is camelCase; a query may name the fields as the answers do.
+            if text and not _FIELD_NAMES.fullmatch(text):
+                said = "must be field names separated by commas"
+                raise errors.InvalidArgument.field(name, "type", said)
             return re.sub(r"_([a-z])", lambda letter: letter[1].upper(), text)
         if kind.type_name.startswith(_WELL_KNOWN) and kind.type_name != "google.protobuf.Struct":
             return text
