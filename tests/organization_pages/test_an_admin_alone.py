@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 import html
 import re
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import nano_idp
 import oidc_provider
@@ -30,6 +27,7 @@ from peers_of_admins import (
 from playwright.async_api import expect
 from servers import free_port
 from signins import claims_of
+from sites_around import site_around
 
 CLIENT = {"client_id": "tenantry", "client_secret": "a-secret-of-ours-at-the-provider"}
 # As the guide has it; the messages are kept in order.
@@ -43,28 +41,9 @@ SETTINGS = """<!doctype html><title>Settings</title>
 </script>"""
 
 
-@contextmanager
-def pages_around():
-    """A site of somebody else, with the link of its query in a frame; yield its URL."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            page = SETTINGS.format(link=html.escape(self.path.partition("?")[2])).encode()
-            self.send_response(200)
-            self.send_header("content-type", "text/html; charset=utf-8")
-            self.send_header("content-length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page)
-
-        def log_message(self, *args: object):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+def around(query):
+    """A page with the link of the query in a frame."""
+    return SETTINGS.format(link=html.escape(query))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +57,7 @@ async def place(start_server):
 @pytest.fixture(scope="module")
 def site():
     """The application with a settings page, whose callback is registered."""
-    with pages_around() as url:
+    with site_around(around) as url:
         yield url
 
 
@@ -303,7 +282,7 @@ async def test_a_page_that_is_not_registered_sees_nothing(place, page):
     link = await place.make.portal_link(made["id"])
     refused = []
     page.on("console", lambda message: refused.append(message.text))
-    with pages_around() as elsewhere:
+    with site_around(around) as elsewhere:
         await page.goto(f"{elsewhere}/?{link['location']}")
         await page.wait_for_function("document.querySelector('iframe').contentDocument === null")
         assert await page.frame_locator("#portal").get_by_role("navigation").count() == 0

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import html
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode
 
 import pytest
@@ -15,6 +12,7 @@ from browsers import chromium
 from hosted import deployment
 from organization_visitors import new_organization
 from playwright.async_api import expect
+from sites_around import site_around
 
 # It posts messages at the frame, of the kind that the portal itself posts and of others.
 AROUND = """<!doctype html><title>Around</title>
@@ -32,30 +30,12 @@ NAMES = (
 )
 
 
-@contextmanager
-def site():
-    """A site; a page of it has a frame of the name and address that its query says."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked = parse_qs(self.path.partition("?")[2])
-            named = {name: html.escape(asked.get(name, [""])[0]) for name in ("name", "src")}
-            page = AROUND.format(**named).encode()
-            self.send_response(200)
-            self.send_header("content-type", "text/html; charset=utf-8")
-            self.send_header("content-length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page)
-
-        def log_message(self, *args: object):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+def around(query):
+    """A page with a frame of the name and address that the query says."""
+    asked = parse_qs(query)
+    return AROUND.format(
+        **{name: html.escape(asked.get(name, [""])[0]) for name in ("name", "src")}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +47,7 @@ async def place(live_server):
 @pytest.fixture(scope="module")
 async def sites(place):
     """One whose callback is registered, and one that nobody knows."""
-    with site() as ours, site() as theirs:
+    with site_around(around) as ours, site_around(around) as theirs:
         await place.application(f"{ours}/callback")
         yield ours, theirs
 
