@@ -206,7 +206,10 @@ def environment(settings: Settings) -> dict[str, str]:
     if scheme == "sqlite":
         absolute["TENANTRY_DATABASE_URL"] = f"sqlite:///{Path(place[1:]).absolute()}"
     started_in = {"PWD": str(Path.cwd())}  # `launcher.serve` leaves it
-    return inherited | started_in | embedding() | settings.environment() | absolute
+    ours = settings.environment() | absolute
+    if "TENANTRY_DATABASE_URL" in absolute:
+        ours.pop("TENANTRY_DATABASE_URL_FILE", None)  # its path may be relative to this folder
+    return inherited | started_in | embedding() | ours
 
 
 def write(settings: Settings, files: certificates.Files, app: str) -> list[Path]:

@@ -7,10 +7,11 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from tenantry.addresses import is_public_host
-from tenantry.settings.table import PREFIX, Settings, declared, spelled
+from tenantry.settings import secret_files
+from tenantry.settings.table import FILE, PREFIX, Settings, declared, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,29 +30,22 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read and check all settings.
 
     Raises:
-        SettingError: a value cannot be used, or ``tenantry.toml`` names an unknown setting.
+        SettingError: a value or the file of a secret cannot be used, or a name is no setting.
 
     """
     known = {f.name: f for f in declared()}
-    from_file = _read_file(environ)
-    for name in from_file:
-        if name not in known:
-            raise SettingError(name, "is not a setting (in tenantry.toml)")
-    for variable in environ:
-        name = variable.removeprefix(PREFIX).lower()
-        if variable.startswith(PREFIX) and name not in known and variable not in _OTHER_VARIABLES:
-            raise SettingError(name, "is not a setting")
-    given = from_file.keys() | {name for name in known if PREFIX + name.upper() in environ}
+    texts, files = _texts(environ)
     values = {}
     for name, f in known.items():
-        text = environ.get(PREFIX + name.upper(), from_file.get(name, f.metadata["default"]))
+        text = texts.get(name, f.metadata["default"])
         try:
             values[name] = f.metadata["parse"](text)
         except (ValueError, RuntimeError, OSError) as problem:
             # pathlib: no such user's home, a name too long
             raise SettingError(name, str(problem)) from None
-    settings = Settings(**values, given=frozenset(given))
+    settings = Settings(**values, given=frozenset(texts), files=files)
     settings = replace(settings, development=_development(settings))
+    _check_database_password(settings)
     if (settings.tls_cert is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_cert"
         raise SettingError(missing, "is needed too: certificate and key are set together")
@@ -61,6 +55,65 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingError("console_oidc_client_id", "is needed too: the provider asks for it")
     check_sessions(settings)
     return settings
+
+
+def _texts(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Path]]:
+    """Return the text of each setting that is given, and the files that secrets were read from.
+
+    The environment comes before ``tenantry.toml``, whichever way they give a secret.
+    """
+    in_environment = {
+        variable.removeprefix(PREFIX).lower(): text
+        for variable, text in environ.items()
+        if variable.startswith(PREFIX) and variable not in _OTHER_VARIABLES
+    }
+    texts: dict[str, str] = {}
+    files: dict[str, Path] = {}
+    for given, where in ((_read_file(environ), " (in tenantry.toml)"), (in_environment, "")):
+        here, named = _sorted(given, where)
+        for name in here:
+            files.pop(name, None)
+        texts |= here
+        files |= named
+    for name, path in files.items():
+        try:
+            texts[name] = secret_files.read(path)
+        except ValueError as problem:
+            raise SettingError(f"{name}{FILE}", str(problem)) from None
+    return texts, files
+
+
+def _sorted(given: Mapping[str, str], where: str) -> tuple[dict[str, str], dict[str, Path]]:
+    """Tell texts from names of files, both by the names of their settings."""
+    known = {f.name: f for f in declared()}
+    texts: dict[str, str] = {}
+    files: dict[str, Path] = {}
+    for name, text in given.items():
+        of = name.removesuffix(FILE.lower())
+        if name in known:
+            texts[name] = text
+        elif of not in known or not known[of].metadata["secret"]:
+            raise SettingError(name, f"is not a setting{where}")
+        elif text:
+            files[of] = Path(text).expanduser().absolute()
+    for name in files:
+        if texts.pop(name, ""):
+            raise SettingError(
+                name, f"is given itself and by {PREFIX}{name.upper()}{FILE}: leave one out{where}"
+            )
+    return texts, files
+
+
+def _check_database_password(settings: Settings) -> None:
+    if not settings.database_password:
+        return
+    url = urlsplit(settings.database_url)
+    if url.scheme not in {"postgresql", "postgres"}:
+        raise SettingError("database_password", "is for a database_url of postgresql:// only")
+    if not url.username:
+        raise SettingError("database_password", "is for the user that database_url names: add it")
+    if url.password is not None or "password" in dict(parse_qsl(url.query)):
+        raise SettingError("database_password", "is in database_url, too: leave one out")
 
 
 def _development(settings: Settings) -> bool:

@@ -6,15 +6,16 @@ from dataclasses import Field, dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tenantry.addresses import is_this_machine
 from tenantry.settings import values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 PREFIX = "TENANTRY_"
+FILE = "_FILE"  # at the end of a name: the secret stands in the file that is named
 # Of `authentication_mode`, by the contract's words.
 FULL_STACK_AUTH, MODULAR_AUTH = "FULL_STACK_AUTH", "MODULAR_AUTH"
 
@@ -48,6 +49,8 @@ class Settings:
 
     # The names of those that the environment or a file gives: no other source changes these.
     given: frozenset[str] = field(default=frozenset(), compare=False)
+    # The files that secrets were read from, absolute, by the names of their settings.
+    files: Mapping[str, Path] = field(default_factory=dict, compare=False)
 
     # Serving
     listen: str = _setting(
@@ -141,6 +144,12 @@ class Settings:
         values.database_url,
         "postgresql://user:password@host/name, or empty for SQLite in the data folder. By way of "
         "PgBouncer with ?pgbouncer=session or ?pgbouncer=transaction.",
+        secret=True,
+    )
+    database_password: str = _setting(
+        "",
+        values.secret,
+        "Password of the user that a postgresql:// URL names without one, not percent-encoded.",
         secret=True,
     )
     pool_size: int = _setting(
@@ -565,8 +574,14 @@ class Settings:
 
     @property
     def database(self) -> str:
-        """The database's URL, the default one spelled out."""
-        return self.database_url or f"sqlite:///{(self.data_dir / 'tenantry.db').resolve()}"
+        """The database's URL, the default one spelled out, with the password where it has one."""
+        if not self.database_url:
+            return f"sqlite:///{(self.data_dir / 'tenantry.db').resolve()}"
+        if not self.database_password:
+            return self.database_url
+        scheme, _, rest = self.database_url.partition("://")
+        user, _, place = rest.partition("@")
+        return f"{scheme}://{user}:{quote(self.database_password, safe='')}@{place}"
 
     def table(self) -> list[tuple[str, str, str, str]]:
         """Rows of (environment name, value with secrets hidden, default, help)."""
@@ -581,12 +596,14 @@ class Settings:
         """The same settings as environment variables, for a process started by this one.
 
         One that may be stored and that nobody gives is left out: given, it would be fixed there.
+        For a secret from a file the file is named, so that no environment holds it.
         """
-        return {
+        named = {
             PREFIX + f.name.upper(): spelled(getattr(self, f.name))
             for f in declared()
-            if f.name in self.given or not f.metadata["stored"]
+            if f.name not in self.files and (f.name in self.given or not f.metadata["stored"])
         }
+        return named | {f"{PREFIX}{n.upper()}{FILE}": str(p) for n, p in self.files.items()}
 
 
 def declared() -> tuple[Field[Any], ...]:

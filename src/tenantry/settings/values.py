@@ -56,6 +56,12 @@ def database_url(text: str) -> str:
     return text
 
 
+def secret(text: str) -> str:
+    if len(text) > 1000 or not text.isprintable():
+        raise ValueError("must be one line of at most 1000 characters")
+    return text
+
+
 def issuer_or_none(text: str) -> str:
     """Read an issuer (OpenID Connect Core section 1.2), or nothing."""
     if not text:
