@@ -401,10 +401,10 @@ def _joined(
 
 
 def _gone(problem: ForeignKey) -> errors.Error:
-    gone = {
-        "fk_memberships__organization_id": "organization",
-        "fk_memberships__user_id": "user",
-    }
-    if problem.constraint in gone:
-        return errors.NotFound(gone[problem.constraint])
+    constraint = problem.constraint
+    # The membership, its number or its mail: the database names the first that it looks at.
+    if constraint.endswith("__organization_id"):
+        return errors.NotFound("organization")
+    if constraint == "fk_memberships__user_id":
+        return errors.NotFound("user")
     return errors.Busy()  # a role; or SQLite, which does not say: the next call will find out
