@@ -169,7 +169,7 @@ async def _check_versions(settings: Settings, version: str) -> None:
     from tenantry.db.revisions import HEAD
 
     older = "; ".join(await older_processes(settings.database))
-    if version != HEAD:
+    if version < HEAD:
         beside = f"; beside it runs {older}" if older else ""
         raise Problem(
             f"its schema is at {version}, this version needs {HEAD}{beside}",
@@ -225,7 +225,7 @@ def _event_log(settings: Settings) -> str:
         return unknown
 
     async def look() -> int | None:
-        if await schema_version(settings.database) != HEAD:
+        if (await schema_version(settings.database) or "") < HEAD:
             raise OpenError(unknown)
         async with open_database(settings.database, master_key.load(settings), pool_size=1) as db:
             return await snapshots.unsealed_since(db)

@@ -18,7 +18,7 @@ from tenantry import __version__
 from tenantry.db import fence
 from tenantry.db.revisions import FENCE, HEAD
 
-LATER = "9999"
+LATER = f"{int(HEAD) + 1:04}"
 MIGRATION = f'''
 """Later."""
 import sqlalchemy as sa

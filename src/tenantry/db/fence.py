@@ -5,6 +5,9 @@ would not be found, or its links in the proof would be wrong. Such a migration s
 ``older_may_run = False``. It is refused while processes run that do not know it; and once it is
 made, the database itself takes no event of theirs, and so none of their changes, which commit with
 their events. See docs/decisions/0016-older-processes.md.
+
+The newest of these is the floor of the schema: a program that knows it may run, also where the
+schema has more than it knows.
 """
 
 from __future__ import annotations
@@ -22,14 +25,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-# PostgreSQL: the ids of events come from a function whose name tells the newest such migration, and
-# those of former names raise this.
+# PostgreSQL: the ids of events come from a function whose name tells what the process knows. Those
+# of names below the floor raise this.
 SENTENCE = "this database belongs to version {program} (schema {revision}) or a later one"
 _FUNCTION = "tenantry_event_id"
-EVENT_ID = f"{_FUNCTION}_{FENCE}"
-# SQLite: a trigger names a function that only processes have which know that migration.
+EVENT_ID = f"{_FUNCTION}_{HEAD}"
+# SQLite: a trigger names a function that only processes have which know the floor.
 _MARK = "needs_tenantry_of_schema_{}_or_later"
-MARK = _MARK.format(FENCE)
 _TRIGGER = "events_fenced"
 
 _REFUSED = "this database belongs to version "
@@ -39,6 +41,7 @@ _NO_FUNCTION = "no such function: needs_tenantry_of_schema_"
 # PgBouncer keeps after its end. Those of before 0013 have no more than a name, and may be silent.
 _HEARD_SECONDS = 10
 MIGRATING = "tenantry migrate"
+# By :below, the schema that the others know; those of before 0013 do not say theirs.
 RUNNING = f"""
     SELECT application_name, coalesce(host(client_addr), 'this machine') AS host,
       count(*) AS connections,
@@ -47,17 +50,18 @@ RUNNING = f"""
     WHERE datname = current_database() AND pid <> pg_backend_pid()
       AND (application_name = 'tenantry' OR application_name LIKE 'tenantry %')
       AND application_name <> '{MIGRATING}'
-      AND application_name NOT LIKE '%(schema {HEAD})%'
+      AND coalesce(substring(application_name FROM '\\(schema ([0-9]+)\\)'), '') < :below
     GROUP BY 1, 2
     HAVING application_name = 'tenantry'
       OR max(state_change) > clock_timestamp() - interval '{_HEARD_SECONDS} s'
       OR bool_or(state <> 'idle')
     ORDER BY 1, 2
 """
-_OPEN_FUNCTION = f"""
-    SELECT proname, prosrc FROM pg_proc JOIN pg_language ON pg_language.oid = prolang
-    WHERE pronamespace = current_schema()::regnamespace AND lanname = 'sql'
-      AND proname LIKE '{_FUNCTION}%'
+_FUNCTIONS = f"""
+    SELECT proname, prosrc, lanname = 'sql' AS is_open
+    FROM pg_proc JOIN pg_language ON pg_language.oid = prolang
+    WHERE pronamespace = current_schema()::regnamespace AND proname LIKE '{_FUNCTION}%'
+    ORDER BY proname
 """
 
 _LOCKS = Path("/proc/locks")
@@ -71,16 +75,29 @@ def application_name() -> str:
     return name.encode("ascii", "replace").decode()[:63].replace("'", "?")
 
 
+def _known(first: str) -> Iterator[str]:
+    """Yield the revisions from one on that this program knows."""
+    for number in range(int(first), int(HEAD) + 1):
+        yield f"{number:04}"
+
+
+def marks() -> list[str]:
+    """Return the functions by which SQLite sees what this process knows; nothing calls them."""
+    return [_MARK.format(revision) for revision in _known(FENCE)]
+
+
 def is_refusal(problem: BaseException) -> bool:
     """Whether a database has refused a change since it belongs to a later version."""
     return str(problem).startswith((_REFUSED, _NO_FUNCTION))
 
 
-def running_on_postgresql(connection: Connection) -> list[str]:
-    """Return the processes of a former version that have this database open, a phrase for each."""
+def running_on_postgresql(connection: Connection, below: str = HEAD) -> list[str]:
+    """Return the processes that have this database open and know less, a phrase for each."""
+    from sqlalchemy import text
+
     # Within a transaction PostgreSQL shows what it has shown before.
     connection.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
-    return [phrase(row) for row in connection.exec_driver_sql(RUNNING).mappings()]
+    return [phrase(row) for row in connection.execute(text(RUNNING), {"below": below}).mappings()]
 
 
 def phrase(row: Any) -> str:
@@ -154,27 +171,36 @@ def open_to_all(connection: Connection) -> None:
         connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {_TRIGGER}")
 
 
-def close_to_older(connection: Connection) -> None:
-    """Let only processes that know the newest `FENCE` record events from this commit on."""
+def close_to_older(connection: Connection, floor: str = FENCE, program: str = __version__) -> None:
+    """Let only processes that know the floor record events from this commit on.
+
+    ``program`` is the version that made it, for the others to name.
+    """
     if connection.dialect.name == "sqlite":
         # The function is looked for when an insert is prepared. It is called for no event, since
         # none has this type.
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {_TRIGGER}")
         connection.exec_driver_sql(
-            f"CREATE TRIGGER {_TRIGGER} BEFORE INSERT ON events WHEN new.type = '' AND {MARK}() "
-            "BEGIN SELECT 1; END"
+            f"CREATE TRIGGER {_TRIGGER} BEFORE INSERT ON events WHEN new.type = '' "
+            f"AND {_MARK.format(floor)}() BEGIN SELECT 1; END"
         )
         return
-    ((name, body),) = connection.exec_driver_sql(_OPEN_FUNCTION).all()
-    if name == EVENT_ID:
-        return
-    sentence = SENTENCE.format(program=__version__, revision=FENCE)
-    connection.exec_driver_sql(
-        f"CREATE FUNCTION {EVENT_ID}() RETURNS text LANGUAGE sql VOLATILE AS $${body}$$"
-    )
+    found = connection.exec_driver_sql(_FUNCTIONS).all()
+    ((*_, body, _),) = [row for row in found if row.is_open][-1:]
+    there = {row.proname for row in found}
+    for name in (f"{_FUNCTION}_{revision}" for revision in _known(floor)):
+        if name not in there:
+            connection.exec_driver_sql(
+                f"CREATE FUNCTION {name}() RETURNS text LANGUAGE sql VOLATILE AS $${body}$$"
+            )
+    sentence = SENTENCE.format(program=program, revision=floor)
     # Replaced, not renamed: statements that are prepared call it by its number. Versions of before
     # answer this kind of error by UNAVAILABLE.
-    connection.exec_driver_sql(
-        f"CREATE OR REPLACE FUNCTION {name}() RETURNS text LANGUAGE plpgsql AS $$ BEGIN "
-        f"RAISE EXCEPTION USING ERRCODE = 'read_only_sql_transaction', MESSAGE = '{sentence}', "
-        "HINT = 'Stop this process, and run that version.'; END $$"
-    )
+    for name in (row.proname for row in found if row.is_open):
+        if name < f"{_FUNCTION}_{floor}":
+            connection.exec_driver_sql(
+                f"CREATE OR REPLACE FUNCTION {name}() RETURNS text LANGUAGE plpgsql AS $$ BEGIN "
+                f"RAISE EXCEPTION USING ERRCODE = 'read_only_sql_transaction', "
+                f"MESSAGE = '{sentence}', HINT = 'Stop this process, and run that version.'; "
+                "END $$"
+            )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import __version__
 from tenantry.db import fence
-from tenantry.db.revisions import HEAD
+from tenantry.db.revisions import FENCE, HEAD
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -45,6 +45,15 @@ _UNLIMITED = """
     SELECT set_config(name, CASE name WHEN 'statement_timeout' THEN '0' ELSE '1s' END, true)
     FROM pg_settings WHERE name IN ('statement_timeout', 'client_connection_check_interval')
 """
+_FLOOR_TABLE = """
+    CREATE TABLE IF NOT EXISTS alembic_version (
+      version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+    )
+"""
+_VERSION_TABLES = {
+    "alembic_version": "SELECT version_num FROM alembic_version",
+    "schema_history": "SELECT max(revision) FROM schema_history",
+}
 _LONGEST = """
     SELECT pid, coalesce(nullif(application_name, ''), 'no name') AS name,
       extract(epoch FROM clock_timestamp() - xact_start)::int AS seconds
@@ -158,34 +167,45 @@ async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
 
 
 def _run(connection: Connection, *, beside_older: bool) -> list[str]:
-    from alembic import command
-
-    config = _config()
-    config.attributes["connection"] = connection
     postgresql = connection.dialect.name == "postgresql"
     if postgresql:
         connection.exec_driver_sql(_UNLIMITED)
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
     before = _current(connection)
-    if before == HEAD:
+    missing = _missing(before)
+    if not missing:
         return []
     if postgresql:
         if not beside_older and _stops_older(before):
             _await_their_end(connection, before)
         _lock(connection)
     fence.open_to_all(connection)
-    command.upgrade(config, "head")
+    _apply(connection, missing)
     fence.close_to_older(connection)
-    applied = _missing(before)
-    _sign(connection, applied)
-    return [script.revision for script in applied]
+    _sign(connection, missing)
+    return [script.revision for script in missing]
 
 
 def _missing(before: str | None) -> list[Script]:
+    if before is not None and before >= HEAD:
+        return []
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory.from_config(_config()).iterate_revisions(HEAD, before or "base")
     return list(scripts)[::-1]
+
+
+def _apply(connection: Connection, scripts: list[Script]) -> None:
+    """Run these migrations; not by Alembic's command, whose table of versions has the floor."""
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
+    from tenantry.db.schema import metadata
+
+    options = {"target_metadata": metadata, "transactional_ddl": True}
+    with Operations.context(MigrationContext.configure(connection, opts=options)):
+        for script in scripts:
+            script.module.upgrade()
 
 
 def _stops_older(before: str | None) -> bool:
@@ -270,7 +290,7 @@ def _in_use(connection: Connection) -> str:
 
 
 def _sign(connection: Connection, applied: list[Script]) -> None:
-    """Leave the version of this program in the schema, for older ones to name."""
+    """Leave the version of this program in the schema, for older ones to name, and its floor."""
     from tenantry.db.schema import schema_history
 
     now = time.time_ns() // 1000
@@ -286,12 +306,26 @@ def _sign(connection: Connection, applied: list[Script]) -> None:
             for script in applied
         ],
     )
+    _set_floor(connection, FENCE)
+
+
+def _set_floor(connection: Connection, revision: str) -> None:
+    """Say which revision a program has to know, where versions of before look for it.
+
+    They took it for the newest revision of all, and run where they know it.
+    """
+    connection.exec_driver_sql(_FLOOR_TABLE)
+    connection.exec_driver_sql("DELETE FROM alembic_version")
+    connection.exec_driver_sql(f"INSERT INTO alembic_version (version_num) VALUES ('{revision}')")
 
 
 def _current(connection: Connection) -> str | None:
-    from alembic.migration import MigrationContext
+    """Return the newest revision that is applied."""
+    from sqlalchemy import inspect
 
-    return MigrationContext.configure(connection).get_current_revision()
+    there = [name for name in _VERSION_TABLES if inspect(connection).has_table(name)]
+    found = [connection.exec_driver_sql(_VERSION_TABLES[name]).scalar() for name in there]
+    return max(filter(None, found), default=None)
 
 
 def _config() -> Config:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, literal_column, select, text, update
+from sqlalchemy import bindparam, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import __version__, errors, ids
@@ -18,7 +18,7 @@ from tenantry.db import fence, migrate
 from tenantry.db.budget import Budget
 from tenantry.db.engine import Database, Failure, Row, Session, Unavailable
 from tenantry.db.page_tokens import PageTokens
-from tenantry.db.revisions import FENCE, HEAD
+from tenantry.db.revisions import HEAD
 from tenantry.db.schema import environment, schema_history
 from tenantry.db.statements import Statement
 from tenantry.log import seldom
@@ -51,7 +51,9 @@ class LaterVersion(OpenError):
     """The database belongs to a later version of the program."""
 
 
-_VERSION = Statement(text("SELECT version_num FROM alembic_version"))
+# The floor of the schema, by the name at which versions of before look for it.
+_FLOOR = Statement(text("SELECT version_num FROM alembic_version"))
+_NEWEST = Statement(select(func.max(schema_history.c.revision).label("revision")))
 _PROGRAM = Statement(
     select(schema_history.c.program).where(schema_history.c.revision == bindparam("revision"))
 )
@@ -116,7 +118,7 @@ async def _watch(database: Database) -> None:
             fields = {"problem": str(problem)}
             seldom(_log, "the database does not say its version", type(problem).__name__, fields)
             continue
-        if newest is not None and newest["revision"] > FENCE:
+        if newest is not None and newest["revision"] > HEAD:
             database.refusal = fence.SENTENCE.format(**newest)
             fields = {"problem": database.refusal}
             _log.error("this process is to be stopped", extra={"fields": fields})
@@ -152,8 +154,11 @@ async def alone(database: Database) -> AsyncIterator[Session]:
 async def schema_version(url: str) -> str | None:
     """Return the revision of the database's schema, None for an empty database.
 
+    A later version may have added to it what this one needs not know: the revision is then higher
+    than that of this program, which runs all the same.
+
     Raises:
-        OpenError: it does not answer, or belongs to a later version of the program.
+        OpenError: it does not answer, or belongs to a later version of the program alone.
 
     """
     path = _sqlite_file(url)
@@ -179,7 +184,7 @@ async def older_processes(url: str) -> list[str]:
         return fence.running_on_sqlite(path)
     database = await _connect(url, Budget(1))
     try:
-        return [fence.phrase(row) for row in await database.fetch_all(_RUNNING)]
+        return [fence.phrase(row) for row in await database.fetch_all(_RUNNING, below=HEAD)]
     except Unavailable as problem:
         raise _cannot(problem) from problem
     finally:
@@ -198,7 +203,7 @@ async def bring_up_to_date(
 
     """
     before = await schema_version(url)
-    if before == HEAD:
+    if before is not None and before >= HEAD:
         return before, []
     if (path := _sqlite_file(url)) is not None:
         make_file(path)
@@ -269,16 +274,19 @@ def _cannot(problem: Unavailable) -> OpenError:
 
 
 async def _version(database: Database) -> str | None:
-    row = await _asked(database, _VERSION)
-    found: str | None = row["version_num"] if row else None
-    if found is not None and found > HEAD:
-        row = await _asked(database, _PROGRAM, revision=found)
+    row = await _asked(database, _FLOOR)
+    if row is None:
+        return None
+    floor: str = row["version_num"]
+    if floor > HEAD:
+        row = await _asked(database, _PROGRAM, revision=floor)
         program = f"version {row['program']}" if row else "a later version"
         raise LaterVersion(
-            f"this database belongs to {program} (schema {found}), this is version {__version__} "
+            f"this database belongs to {program} (schema {floor}), this is version {__version__} "
             f"(schema {HEAD}): run that version or a later one"
         )
-    return found
+    row = await _asked(database, _NEWEST)
+    return max(floor, (row and row["revision"]) or "")
 
 
 async def _asked(database: Database, statement: Statement, **params: str) -> Row | None:
@@ -296,7 +304,7 @@ async def _asked(database: Database, statement: Statement, **params: str) -> Row
 
 async def _check_schema(database: Database) -> None:
     found = await _version(database)
-    if found != HEAD:
+    if found is None or found < HEAD:
         raise OpenError(
             f"the database's schema is at {found or 'nothing'}, this version needs "
             f"{HEAD}: run `tenantry migrate`"

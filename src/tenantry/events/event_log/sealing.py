@@ -16,7 +16,7 @@ from sqlalchemy import exists, insert, literal_column, select
 from tenantry.db import snapshots
 from tenantry.db.engine import Session
 from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.revisions import FENCE
+from tenantry.db.revisions import HEAD
 from tenantry.db.schema import schema_history
 from tenantry.db.statements import Statement
 from tenantry.events.event_log import chain
@@ -38,7 +38,7 @@ _IDLE_LOOKS = 100  # without an event, then the looks become rarer
 _COLUMNS = named(event_log)
 # A worker passes by what another one holds, and what only a later version knows how to go on with.
 _LATER = select(schema_history.c.revision).where(
-    schema_history.c.stops_older, schema_history.c.revision > literal_column(f"'{FENCE}'")
+    schema_history.c.stops_older, schema_history.c.revision > literal_column(f"'{HEAD}'")
 )
 _TRY = Statement(
     select(event_log_state)
