@@ -111,7 +111,7 @@ async def test_a_command_of_the_last_release_runs_on_the_schema_of_this_one(depl
     assert re.search(r"^ok +database ", out, re.MULTILINE), out
 
 
-def command(server, *arguments):
+def command(server, *arguments: str):
     """Run a command of another version: a process of its own."""
     done = subprocess.run(
         [TENANTRY, *arguments],
