@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tenantry.settings import Settings
 
+PURPOSE = "data-key"  # of what it encrypts, the key of all other secrets
 _BYTES = 32
 
 

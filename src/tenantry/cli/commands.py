@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tenantry.cli import (
+    backups,
     bulk,
     clients,
     directories,
@@ -23,9 +24,6 @@ from tenantry.cli import (
     work,
 )
 from tenantry.settings import load
-
-if TYPE_CHECKING:
-    from tenantry.call import Call
 
 app = typer.Typer(
     name="tenantry",
@@ -49,6 +47,8 @@ app.add_typer(interceptors.app, name="interceptor")
 app.command()(work.worker)
 app.add_typer(bulk.app, name="import")
 app.command()(bulk.export)
+app.command()(backups.backup)
+app.command()(backups.restore)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -106,31 +106,6 @@ def migrate(
     running.say(f"applied {', '.join(applied)}" if applied else f"at {HEAD} already")
     if distribute:
         running.say("\n".join(distributed) or "distributed already")
-
-
-@app.command()
-def restore(
-    *,
-    go: Annotated[
-        bool, typer.Option("--go", help="Let it go out again: this is the one that sends.")
-    ] = False,
-) -> None:
-    """Hold all that would go out of a restored database: run it before the first start.
-
-    Mail, webhooks, log streams and logout notices wait until `tenantry restore --go`.
-    """
-
-    async def work(call: Call) -> bool:
-        from tenantry.db import copies
-
-        return await (copies.go(call.db) if go else copies.hold(call.db, "it was restored"))
-
-    changed = running.with_call(work)
-    if go:
-        running.say("what waits goes out" if changed else "nothing was held")
-    else:
-        word = "is held" if changed else "is held already"
-        running.say(f"outgoing work {word}; `tenantry restore --go` when it may go out")
 
 
 @app.command()

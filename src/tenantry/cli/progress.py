@@ -50,10 +50,23 @@ class Progress:
 
     def rows(self, done: int, refused: int) -> None:
         """Show that so many rows in all are done."""
-        now = time.monotonic()
-        said = f"{done:,} rows, {done / max(now - self._start, 0.001):,.0f} a second"
+        said = f"{done:,} rows, {done / self._seconds():,.0f} a second"
         if refused:
             said += f", {refused:,} refused"
+        self._show(said)
+
+    def copied(self, done: int, size: int) -> None:
+        """Show that so many bytes of a size are copied."""
+        self._read, self._size = done, size
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], total=size)
+        self._show(f"{done >> 20:,} MiB, {done / self._seconds() / (1 << 20):,.0f} a second")
+
+    def _seconds(self) -> float:
+        return max(time.monotonic() - self._start, 0.001)
+
+    def _show(self, said: str) -> None:
+        now = time.monotonic()
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self._read, description=said)
         elif now - self._told >= _TELL_SECONDS:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from tenantry.settings import Settings
 
-_PURPOSE = "data-key"
 _WATCH_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
@@ -149,6 +148,23 @@ async def alone(database: Database) -> AsyncIterator[Session]:
     async with database.transaction() as db:
         await db.fetch_all(_LOCK)
         yield db
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Session]:
+    """Connect to a database whatever its schema, and without its key: to look at it.
+
+    Raises:
+        OpenError: it does not answer.
+
+    """
+    database = await _connect(url, Budget(1))
+    try:
+        yield database
+    except Unavailable as problem:
+        raise _cannot(problem) from problem
+    finally:
+        await database.close()
 
 
 async def schema_version(url: str) -> str | None:
@@ -319,7 +335,7 @@ async def _prepare(database: Database, master_key: bytes) -> None:
         p_only=1,
         p_id=ids.Mint(0).new(ids.ENVIRONMENT),
         p_nodes=0,
-        p_data_key=master.encrypt(new_data_key(), _PURPOSE),
+        p_data_key=master.encrypt(new_data_key(), key_file.PURPOSE),
         p_roles_version=0,
         p_create_time=now(),
     )
@@ -328,7 +344,7 @@ async def _prepare(database: Database, master_key: bytes) -> None:
     database.environment_id = row["id"]
     database.mint = ids.Mint(row["nodes"])
     try:
-        database.vault = Vault(master.decrypt(row["data_key"], _PURPOSE))
+        database.vault = Vault(master.decrypt(row["data_key"], key_file.PURPOSE))
     except WrongKey:
         raise OpenError(
             "TENANTRY_MASTER_KEY: is not the key that this database was made with"

@@ -1,0 +1,192 @@
+"""`tenantry backup` and `tenantry restore`: a copy of the database, and how one is put back."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tenantry.cli import running
+from tenantry.cli.progress import Progress
+from tenantry.settings import load
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.db.backups import Manifest
+    from tenantry.settings import Settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Keys = Annotated[
+    Path | None,
+    typer.Option("--keys", help="A folder for the master key and the CA, apart from the backup."),
+]
+
+
+def backup(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder that is not there yet: it is made.")
+    ] = None,
+    *,
+    keys: Keys = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the database while servers run; on PostgreSQL, say how that is done.
+
+    The master key is never in the backup: --keys saves it elsewhere.
+    """
+    settings = load()
+    running.look(settings)
+    if not settings.database.startswith("sqlite:"):
+        _how_on_postgresql(settings, folder or keys, as_json=as_json)
+        return
+    if folder is None:
+        raise typer.BadParameter("name a folder for the backup", param_hint="FOLDER")
+    began = time.monotonic()
+    manifest, saved = _backed_up(settings, folder, keys)
+    if as_json:
+        told = {"folder": str(folder.absolute()), "keys": saved, "manifest": manifest.shown()}
+        running.print_json(told)
+        return
+    seconds = time.monotonic() - began
+    rows = sum(manifest.rows.values())
+    running.say(
+        f"{folder}: {manifest.size / (1 << 20):,.0f} MiB, {rows:,} rows as of {manifest.taken_at}, "
+        f"in {seconds:.1f} s"
+    )
+    running.say(
+        f"{keys}: {', '.join(saved)}; keep it apart from the backup"
+        if saved
+        else f"the master key is not in it: {_where(settings)}; --keys FOLDER saves it"
+    )
+
+
+def _backed_up(settings: Settings, folder: Path, keys: Path | None) -> tuple[Manifest, list[str]]:
+    from tenantry import master_key
+    from tenantry.db import backups
+
+    source = Path(settings.database.removeprefix("sqlite:///"))
+    key = master_key.find(settings)
+    if keys is not None and keys.resolve().is_relative_to(folder.resolve()):
+        raise typer.BadParameter("must not lie in the backup", param_hint="--keys")
+    if keys is not None and os.path.lexists(keys):
+        running.fail(f"{keys} is there already: name a folder that is not")
+    if keys is not None and key is None:
+        running.fail(f"there is no master key to save: {master_key.file(settings)} is missing")
+    try:
+        with Progress(None) as progress:
+            manifest = backups.make(source, folder, told=progress.copied)
+        saved = []
+        if keys is not None and key is not None:
+            saved = backups.save_keys(settings.data_dir, keys, key)
+    except backups.BackupError as problem:
+        running.fail(str(problem))
+    return manifest, saved
+
+
+def _where(settings: Settings) -> str:
+    from tenantry import master_key
+
+    if settings.master_key:
+        return "it is TENANTRY_MASTER_KEY"
+    return f"it lies at {master_key.file(settings).absolute()}"
+
+
+def _how_on_postgresql(settings: Settings, given: Path | None, *, as_json: bool) -> None:
+    import asyncio
+
+    from tenantry.db import archiving
+    from tenantry.db.opening import OpenError
+
+    if given is not None:
+        running.fail(
+            f"nothing was written to {given}: PostgreSQL is backed up by its own programs, and "
+            "`tenantry backup` without a folder says how"
+        )
+    try:
+        found = asyncio.run(archiving.look(settings.database))
+    except OpenError as problem:
+        running.fail(str(problem))
+    if as_json:
+        running.print_json(found.shown())
+    else:
+        running.say("PostgreSQL is backed up by its own programs; this command says how.\n")
+        for why, command in found.commands:
+            running.say(f"{why}:\n\n    {command}\n")
+        running.say(f"The master key is in none of these: {_where(settings)}.")
+        running.say(found.sentence())
+    if found.problem:
+        raise typer.Exit(1)
+
+
+def restore(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="A backup of `tenantry backup`, to be put in the database's place."),
+    ] = None,
+    *,
+    keys: Annotated[
+        Path | None,
+        typer.Option("--keys", help="The folder of `tenantry backup --keys`, if it is to be used."),
+    ] = None,
+    go: Annotated[
+        bool, typer.Option("--go", help="Let it go out again: this is the one that sends.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup back, or hold all that would go out of a database that was: before a start.
+
+    Mail, webhooks, log streams and logout notices wait until `tenantry restore --go`.
+    """
+    if folder is not None:
+        if go:
+            raise typer.BadParameter("put the backup back first, and look", param_hint="--go")
+        _put_back(folder, keys, as_json=as_json)
+        return
+    if keys is not None:
+        raise typer.BadParameter("goes with the folder of a backup", param_hint="--keys")
+
+    async def work(call: Call) -> bool:
+        from tenantry.db import copies
+        from tenantry.db.putting_back import RESTORED
+
+        return await (copies.go(call.db) if go else copies.hold(call.db, RESTORED))
+
+    changed = running.with_call(work)
+    if as_json:
+        running.print_json({"held": not go, "changed": changed})
+    elif go:
+        running.say("what waits goes out" if changed else "nothing was held")
+    else:
+        word = "is held" if changed else "is held already"
+        running.say(f"outgoing work {word}; `tenantry restore --go` when it may go out")
+
+
+def _put_back(folder: Path, keys: Path | None, *, as_json: bool) -> None:
+    from tenantry import data_folder
+    from tenantry.db import putting_back
+    from tenantry.db.backups import BackupError
+
+    settings = load()
+    data_folder.make(settings)
+    try:
+        with Progress(None) as progress:
+            done = putting_back.put_back(folder, settings, keys=keys, told=progress.copied)
+    except BackupError as problem:
+        running.fail(str(problem))
+    manifest = done.manifest
+    if as_json:
+        aside = [str(path) for path in done.aside]
+        running.print_json({"manifest": manifest.shown(), "moved_aside": aside, "held": True})
+        return
+    running.say(
+        f"the database is that of {manifest.taken_at} (version {manifest.version}, schema "
+        f"{manifest.schema}): {sum(manifest.rows.values()):,} rows"
+    )
+    if done.aside:
+        running.say(f"what was there is at {', '.join(map(str, done.aside))}")
+    running.say(
+        "outgoing work is held; start, look, and `tenantry restore --go` when it may go out"
+    )

@@ -1,0 +1,477 @@
+"""`tenantry backup` and `tenantry restore FOLDER`: whole or not at all, and held until told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import commands
+import pytest
+from servers import LiveServer, without_settings
+
+from tenantry import settings
+from tenantry.db import backups, copies, migrate, putting_back
+from tenantry.db.backups import BackupError
+from tenantry.db.opening import database_of, open_database
+
+KEY = b"m" * 32
+
+
+@pytest.fixture
+def place(tmp_path, sqlite_template):
+    """The settings of a machine with a database that was used."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    known = settings.load({"TENANTRY_DATA_DIR": str(data)})
+    shutil.copy(sqlite_template, data / "tenantry.db")
+
+    async def use():
+        async with database_of(known, pool_size=1):
+            pass
+
+    asyncio.run(use())
+    return known
+
+
+def path_of(known):
+    return Path(known.database.removeprefix("sqlite:///"))
+
+
+def tally(path, name="t"):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        row = db.execute("SELECT n FROM tallies WHERE name = ?", (name,)).fetchone()
+        return None if row is None else row[0]
+
+
+def set_tally(known, n):
+    with contextlib.closing(sqlite3.connect(path_of(known))) as db, db:
+        db.execute("INSERT OR REPLACE INTO tallies (name, slot, n) VALUES ('t', 0, ?)", (n,))
+
+
+def listed(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_backup_is_put_back_held_with_the_former_database_beside_it(place, tmp_path):
+    set_tally(place, 1)
+    manifest = backups.make(path_of(place), tmp_path / "backup")
+    assert manifest.rows["tallies"] > 1
+    set_tally(place, 2)
+    done = putting_back.put_back(tmp_path / "backup", place)
+    assert done.manifest == manifest
+    assert tally(path_of(place)) == 1
+    assert [tally(path) for path in done.aside] == [2]
+
+    async def look():
+        async with database_of(place, pool_size=1) as db:
+            return await copies.held(db)
+
+    assert asyncio.run(look()) == "it was restored"
+
+
+def test_a_backup_is_for_its_owner_alone_whatever_the_umask(place, tmp_path):
+    before = os.umask(0)
+    try:
+        backups.make(path_of(place), tmp_path / "backup")
+        backups.save_keys(place.data_dir, tmp_path / "keys", KEY)
+    finally:
+        os.umask(before)
+    for folder in (tmp_path / "backup", tmp_path / "keys"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert {stat.S_IMODE(p.stat().st_mode) for p in folder.iterdir()} == {0o600}
+    assert listed(tmp_path / "backup") == ["manifest.json", "tenantry.db"]
+    content = b"".join(path.read_bytes() for path in (tmp_path / "backup").iterdir())
+    assert (place.data_dir / "master.key").read_bytes().strip() not in content
+
+
+def test_nothing_is_overwritten(place, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "folder", "link"):
+        with pytest.raises(BackupError, match="is there already"):
+            backups.make(path_of(place), tmp_path / name)
+    assert (tmp_path / "file").read_text() == "mine"
+    assert not (tmp_path / "nowhere").exists()
+    assert listed(tmp_path) == ["data", "file", "folder", "link"]
+
+
+def test_a_folder_that_others_may_write_to_gets_no_backup(place, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    with pytest.raises(BackupError, match="other users may write"):
+        backups.make(path_of(place), shared / "backup")
+
+
+def test_a_folder_that_is_not_there_is_named(place, tmp_path):
+    with pytest.raises(BackupError, match=r"cannot be made: No such file"):
+        backups.make(path_of(place), tmp_path / "missing" / "backup")
+
+
+def test_others_write_meanwhile_and_the_copy_is_of_one_moment(place, tmp_path, monkeypatch):
+    """Each writes to two rows at once; the backup sees both or none, and ends."""
+    monkeypatch.setattr(backups, "PIECE", 4096)  # many steps, between which others come
+    stop, wrote = threading.Event(), threading.Semaphore(0)
+
+    def write():
+        with contextlib.closing(sqlite3.connect(path_of(place), isolation_level=None)) as db:
+            for number in itertools.count():
+                db.execute("BEGIN IMMEDIATE")
+                for name in ("a", "z"):
+                    db.execute(
+                        "INSERT OR REPLACE INTO tallies (name, slot, n) VALUES (?, 0, ?)",
+                        (name, number),
+                    )
+                db.execute("COMMIT")
+                wrote.release()
+                if stop.is_set():
+                    return
+
+    def told(_done, _all):
+        assert wrote.acquire(timeout=30)  # a commit between each two steps
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        backups.make(path_of(place), tmp_path / "backup", told=told)
+    finally:
+        stop.set()
+        writer.join()
+    copy = tmp_path / "backup" / "tenantry.db"
+    assert tally(copy, "a") == tally(copy, "z")
+
+
+def test_a_full_disk_leaves_nothing_behind(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(backups, "_SPARE", 1 << 60)
+    with pytest.raises(BackupError, match="the disk is full: it takes"):
+        backups.make(path_of(place), tmp_path / "backup")
+    assert listed(tmp_path) == ["data"]
+
+
+def test_a_disk_that_fills_up_meanwhile_leaves_nothing_behind(place, tmp_path):
+    """The limit of a process on its files is what a full disk is to SQLite."""
+    script = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from tenantry.db import backups\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "try: backups.make(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "except backups.BackupError as problem: print(problem)\n"
+    )
+    asked = [sys.executable, "-P", "-c", script, path_of(place), tmp_path / "backup"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert "could not be copied" in done.stdout
+    assert listed(tmp_path) == ["data"]
+
+
+def test_one_that_is_killed_leaves_no_backup_and_the_next_one_cleans_up(place, tmp_path):
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from tenantry.db import backups\n"
+        "def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "if sys.argv[3] == 'late': backups.atomic.write = die\n"
+        "told = die if sys.argv[3] == 'early' else lambda *_: None\n"
+        "backups.make(Path(sys.argv[1]), Path(sys.argv[2]), told=told)\n"
+    )
+    for when in ("early", "late"):
+        asked = [sys.executable, "-P", "-c", script, path_of(place), tmp_path / "backup", when]
+        done = subprocess.run(asked, check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert not (tmp_path / "backup").exists()
+        assert len([name for name in listed(tmp_path) if name.endswith("partial")]) == 1
+    backups.make(path_of(place), tmp_path / "backup")
+    assert listed(tmp_path) == ["backup", "data"]
+
+
+def test_a_damaged_database_is_no_backup(place, tmp_path):
+    with contextlib.closing(sqlite3.connect(path_of(place))) as db:
+        (root,) = db.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'schema_history'"
+        ).fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path_of(place).open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+    with pytest.raises(BackupError, match=r"damaged|malformed"):
+        backups.make(path_of(place), tmp_path / "backup")
+    assert listed(tmp_path) == ["data"]
+
+
+def changed(folder, **members: object):
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | members))
+
+
+def flip(folder):
+    path = folder / "tenantry.db"
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def cut(folder):
+    os.truncate(folder / "tenantry.db", 4096)
+
+
+def grow(folder):
+    with (folder / "tenantry.db").open("ab") as file:
+        file.write(b"more")
+
+
+def link(folder):
+    (folder / "tenantry.db").rename(folder / "elsewhere.db")
+    (folder / "tenantry.db").symlink_to(folder / "elsewhere.db")
+
+
+def pipe(folder):
+    (folder / "tenantry.db").unlink()
+    os.mkfifo(folder / "tenantry.db")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (flip, "SHA-256 is another"),
+        (cut, "SHA-256 is another"),
+        (grow, "SHA-256 is another"),
+        (link, "is a symbolic link"),
+        (pipe, "is no file"),
+        (lambda f: (f / "tenantry.db").unlink(), "no tenantry.db in it"),
+        (lambda f: (f / "manifest.json").unlink(), "no manifest.json in it"),
+        (lambda f: (f / "manifest.json").write_text("{"), "cannot be read"),
+        (lambda f: (f / "manifest.json").write_text("[" * 60_000), "cannot be read"),
+        (lambda f: (f / "manifest.json").write_bytes(b"\xff"), "cannot be read"),
+        (lambda f: (f / "manifest.json").write_text("[]"), "is no manifest"),
+        (lambda f: changed(f, format="other"), "is no manifest"),
+        (lambda f: changed(f, size="1"), "size is missing, or is no int"),
+        (lambda f: changed(f, size=1 << 62), "the disk is full"),
+        (lambda f: changed(f, schema="9999"), "restore it with that version"),
+        (lambda f: changed(f, schema="0001"), "restore it with that version"),
+        (lambda f: changed(f, environment_id="env_1"), "another environment"),
+    ],
+)
+def test_what_is_not_as_it_was_backed_up_changes_nothing(place, tmp_path, change, said):
+    set_tally(place, 1)
+    backups.make(path_of(place), tmp_path / "backup")
+    set_tally(place, 2)
+    before = listed(place.data_dir)
+    change(tmp_path / "backup")
+    with pytest.raises(BackupError, match=said):
+        putting_back.put_back(tmp_path / "backup", place)
+    assert tally(path_of(place)) == 2
+    assert [name for name in listed(place.data_dir) if name not in before] == []
+
+
+def test_a_database_that_is_open_anywhere_is_not_replaced(place, tmp_path):
+    set_tally(place, 1)
+    backups.make(path_of(place), tmp_path / "backup")
+
+    # In a process of its own: locks of one's own do not count.
+    script = (
+        "import sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1])\n"
+        "db.execute('SELECT count(*) FROM tallies').fetchone()\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    asked = [sys.executable, "-P", "-c", script, path_of(place)]
+    with subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"open\n"
+        with pytest.raises(BackupError, match=r"is in use: .*Stop it first"):
+            putting_back.put_back(tmp_path / "backup", place)
+        process.stdin.close()
+    putting_back.put_back(tmp_path / "backup", place)
+
+
+def test_a_database_that_cannot_be_read_is_moved_aside_with_its_log(place, tmp_path):
+    set_tally(place, 1)
+    backups.make(path_of(place), tmp_path / "backup")
+    path_of(place).write_bytes(b"no database")
+    for name in ("-wal", "-shm"):
+        path_of(place).with_name(f"tenantry.db{name}").write_bytes(b"old")
+    done = putting_back.put_back(tmp_path / "backup", place)
+    assert [path.read_bytes() for path in done.aside] == [b"no database", b"old", b"old"]
+    assert [path.name.rpartition("Z")[2] for path in done.aside] == ["", "-wal", "-shm"]
+    assert tally(path_of(place)) == 1
+
+
+def test_a_link_in_the_place_of_the_database_stays_and_leads_to_what_was_put_back(place, tmp_path):
+    set_tally(place, 1)
+    backups.make(path_of(place), tmp_path / "backup")
+    set_tally(place, 2)
+    link, file = place.data_dir / "tenantry.db", tmp_path / "elsewhere.db"
+    with contextlib.closing(sqlite3.connect(link)) as db:
+        db.execute("PRAGMA journal_mode=DELETE")
+    link.rename(file)
+    link.symlink_to(file)
+    done = putting_back.put_back(
+        tmp_path / "backup", settings.load({"TENANTRY_DATA_DIR": str(place.data_dir)})
+    )
+    assert link.is_symlink()
+    assert tally(file) == 1
+    assert [(path.parent, tally(path)) for path in done.aside] == [(tmp_path, 2)]
+
+
+def test_the_key_has_to_fit(place, tmp_path):
+    backups.make(path_of(place), tmp_path / "backup")
+    backups.save_keys(place.data_dir, tmp_path / "keys", master(place))
+    backups.save_keys(place.data_dir, tmp_path / "others", KEY)
+    (place.data_dir / "master.key").unlink()
+    with pytest.raises(BackupError, match="there is no master key"):
+        putting_back.put_back(tmp_path / "backup", place)
+    with pytest.raises(BackupError, match="not the one that this backup"):
+        putting_back.put_back(tmp_path / "backup", place, keys=tmp_path / "others")
+    assert not (place.data_dir / "master.key").exists()
+    with pytest.raises(BackupError, match=r"there is no .*master\.key"):
+        putting_back.put_back(tmp_path / "backup", place, keys=tmp_path / "backup")
+    putting_back.put_back(tmp_path / "backup", place, keys=tmp_path / "keys")
+    assert (place.data_dir / "master.key").exists()
+
+    async def look():
+        async with database_of(place, pool_size=1):
+            pass
+
+    asyncio.run(look())
+
+
+def master(known):
+    from tenantry import master_key
+
+    return master_key.find(known)
+
+
+def test_another_key_that_was_there_stays_beside_the_database_that_it_opens(place, tmp_path):
+    backups.make(path_of(place), tmp_path / "backup")
+    backups.save_keys(place.data_dir, tmp_path / "keys", master(place))
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    there = settings.load({"TENANTRY_DATA_DIR": str(other)})
+    migrate.upgrade(there.database)
+
+    async def use(known):
+        async with database_of(known, pool_size=1) as db:
+            return db.environment_id
+
+    theirs = asyncio.run(use(there))
+    ours = asyncio.run(use(place))
+    done = putting_back.put_back(tmp_path / "backup", there, keys=tmp_path / "keys")
+    assert asyncio.run(use(there)) == ours
+    key, database = done.aside[:2]
+    assert key.name.startswith("master.key.before-")
+    import base64
+
+    async def aside():
+        url = f"sqlite:///{database}"
+        async with open_database(url, base64.b64decode(key.read_bytes()), pool_size=1) as db:
+            return db.environment_id
+
+    assert asyncio.run(aside()) == theirs
+
+
+def test_the_commands_beside_a_server_that_runs(tmp_path):
+    server = LiveServer(tmp_path)
+    server.start()
+    try:
+        made = server.run("backup", "backup", "--keys", "keys")
+        assert made.returncode == 0, made.stderr
+        assert "rows as of 20" in made.stdout
+        assert "keep it apart from the backup" in made.stdout
+        again = server.run("backup", "backup")
+        assert (again.returncode, again.stdout) == (1, "")
+        assert "is there already" in again.stderr
+        within = server.run("backup", "next", "--keys", "next/keys")
+        assert within.returncode == 2
+        assert "must not lie in the backup" in within.stderr
+        bare = server.run("backup", "bare", "--json")
+        assert json.loads(bare.stdout)["manifest"]["environment_id"].startswith("env_")
+        assert "the master key is not in it" in server.run("backup", "third").stdout
+        running = server.run("restore", "backup")
+        assert running.returncode == 1
+        assert "is in use: process" in running.stderr
+        assert server.answers()
+    finally:
+        assert server.stop() == 0
+    assert server.run("backup").returncode == 2  # no folder is named
+
+    # On a machine of its own that has nothing but the two folders.
+    elsewhere = tmp_path / "elsewhere"
+    copy = LiveServer(tmp_path, data_dir=elsewhere)
+    asked = ("restore", "backup", "--keys", "keys")
+    put = copy.run(*asked)
+    assert put.returncode == 0, put.stderr
+    assert "outgoing work is held" in put.stdout
+    copy.start()
+    try:
+        assert (elsewhere / "tls" / "ca.pem").read_bytes() == server.ca.read_bytes()
+        assert copy.client_secret == server.client_secret
+        assert "it was restored: run `tenantry restore --go`" in copy.run("doctor").stdout
+        assert json.loads(copy.run("restore", "--go", "--json").stdout) == {
+            "held": False,
+            "changed": True,
+        }
+    finally:
+        copy.stop()
+    for wrong in (("backup", "--go"), ("--keys", "keys")):
+        assert copy.run("restore", *wrong).returncode == 2
+
+
+def test_on_postgresql_it_says_how_without_the_password(tmp_path, postgresql_url):
+    migrate.upgrade(postgresql_url)
+    (tmp_path / "data").mkdir(mode=0o700)
+    secret = f"{postgresql_url}&password=hunter2"
+    environment = without_settings() | {
+        "TENANTRY_DATABASE_URL": secret,
+        "TENANTRY_DATA_DIR": str(tmp_path / "data"),
+    }
+
+    def run(*arguments: str):
+        return commands.run(*arguments, cwd=tmp_path, environment=environment)
+
+    said = run("backup")
+    assert said.returncode == 1
+    assert "problem: archive_mode is off" in said.stdout
+    assert "pg_basebackup --dbname=" in said.stdout
+    assert "pgbackrest --stanza=tenantry" in said.stdout
+    assert "hunter2" not in said.stdout + said.stderr
+    assert json.loads(run("backup", "--json").stdout)["problem"]
+    written = run("backup", "folder")
+    assert written.returncode == 1
+    assert "nothing was written to folder" in written.stderr
+    assert "PostgreSQL does it by its own programs" in run("restore", "folder").stderr
+    assert not (tmp_path / "folder").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://a:b@host:5432/db", "postgresql://a@host:5432/db"),
+        (
+            "postgresql://a:b%40c@host/db?sslmode=verify-full",
+            "postgresql://a@host/db?sslmode=verify-full",
+        ),
+        ("postgresql://host/db?pgbouncer=session&password=x", "postgresql://host/db"),
+        ("postgresql://a@/db?host=/run/postgresql", "postgresql://a@/db?host=/run/postgresql"),
+        ("postgresql://a:b@[::1]:5432,h2:5433/db", "postgresql://a@[::1]:5432,h2:5433/db"),
+    ],
+)
+def test_the_connection_is_shown_without_its_password(url, shown):
+    from tenantry.db import archiving
+
+    assert archiving.without_password(url) == shown
