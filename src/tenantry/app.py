@@ -164,6 +164,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from tenantry.db.engine import Database, Session
+    from tenantry.observed import Observer
     from tenantry.settings import Settings
     from tenantry.web import Route
 
@@ -216,11 +217,17 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         trusted_proxies=settings.trusted_proxies,
         refusal=home.refusal,
         before=functools.partial(parts.effective.refresh, db),
+        observers=_observers(),
     )
     for routes in _DOORS:
         entry.add_routes(routes(parts))
     entry.add_routes(reference.routes(rpcs, settings.public_url))  # it shows all that is served
     return entry
+
+
+def _observers() -> tuple[Observer, ...]:
+    """Return the observers of all requests."""
+    return ()
 
 
 def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Inside) -> Parts:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from tenantry import errors, urlencoded
 from tenantry.caller import Origin
+from tenantry.observed import Observed
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -51,6 +52,8 @@ class Request:
     pieces: AsyncIterator[bytes] | None = None
     # Headers that its answer has in any case: how it stands with the rate limits.
     limits: dict[str, str] = field(default_factory=dict)
+    # The record that observers get once it is over: a door says here for whom it answers.
+    observed: Observed = field(default_factory=Observed)
 
     def tell(self, headers: Mapping[str, str]) -> None:
         """Add these to `limits`, as further members of the lists there (RFC 9651 section 3.1)."""
@@ -120,6 +123,7 @@ class Response:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cookies: list[str] = field(default_factory=list)
+    error: str = ""  # the error that it tells, by its name, as `Observed` has it
 
     @classmethod
     def json(cls, content: Any, status: int = 200, **headers: str) -> Response:
@@ -169,6 +173,8 @@ class Route:
     body_limit: int = MAX_ANONYMOUS
     # How errors read there, where that is not as the API's: of all verbs, if it is of GET.
     refused: Callable[[errors.Error, Request], Response] | None = None
+
+    wire: ClassVar[str] = "http"  # see `Observed`
 
     async def __call__(self, request: Request) -> Response | StreamingResponse:
         """Answer a request that came for this route."""

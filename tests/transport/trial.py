@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from tenantry.call import Call
     from tenantry.db.engine import Database
+    from tenantry.observed import Observer
     from tenantry.web import Request
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,6 +177,7 @@ def wire(
     rates: Rates | None = None,
     cors_origins: tuple[str, ...] = (),
     trusted_proxies: tuple[str, ...] = (),
+    observers: tuple[Observer, ...] = (),
 ) -> Entry:
     """Wire the service as app.py wires the real ones."""
     service = service or TrialService(pb)
@@ -190,6 +192,7 @@ def wire(
         rates,
         cors_origins=cors_origins,
         trusted_proxies=trusted_proxies,
+        observers=observers,
     )
 
     async def form(request: Request) -> Response:

@@ -191,11 +191,14 @@ class Door:
             fields = {"request_id": request.request_id}
             _log.error("unexpected error", exc_info=problem, extra={"fields": fields})
             quoted = request.request_id
-            return pages.message("broken", said, status=500, quoted=quoted, back=back)
+            response = pages.message("broken", said, status=500, quoted=quoted, back=back)
+            response.error = errors.Code.INTERNAL.name
+            return response
         found = (key for kind, key in self.sections.items() if isinstance(problem, kind))
         section = next(found, "refused")
         response = pages.message(section, said, status=problem.status, back=back)
         response.headers |= problem.headers
+        response.error = problem.name
         return response
 
     async def _to_page(self, request: Request) -> Response:

@@ -148,6 +148,7 @@ class Door(door.Door):
             session.id,
             impersonator=session.impersonator,
         )
+        request.observed.caller = caller
         call = Call(caller, self.db, request.request_id, origin=request.origin)
         identity = organizations.Identity(session.organization_id)
         try:

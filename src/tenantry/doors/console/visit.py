@@ -172,7 +172,7 @@ class Door(door.Door):
         session = await sessions.find(self.db, secret) if secret else None
         if session is None:
             return None
-        caller = operators.caller(session.operator)
+        caller = request.observed.caller = operators.caller(session.operator)
         call = Call(caller, self.db, request.request_id, origin=request.origin)
         api = Api(self.parts.api, caller, request.request_id, request.origin)
         return Visit(request, call, api, session, self.words(request))

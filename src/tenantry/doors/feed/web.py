@@ -112,6 +112,7 @@ class Feed:
 
     async def _admit(self, request: Request) -> None:
         caller = await self._authenticate(request.headers, request.address)
+        request.observed.caller = caller
         if caller.is_client:
             request.tell(await self._rates.take_client(caller.id))
         if caller.kind is Kind.ANONYMOUS:

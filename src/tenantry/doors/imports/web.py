@@ -58,6 +58,7 @@ class Imports:
     async def users(self, request: Request) -> Response:
         """Import the users of the body, as fast as they are written."""
         caller = await self._authenticate(request.headers, request.address)
+        request.observed.caller = caller
         if caller.is_client:
             request.tell(await self._rates.take_client(caller.id))
         if caller.kind is Kind.ANONYMOUS:

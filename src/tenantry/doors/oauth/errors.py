@@ -48,6 +48,7 @@ class OAuthError(Exception):
         response = Response.json(
             {"error": self.error, "error_description": plain(self.description)}, self.status
         )
+        response.error = self.error
         response.headers |= NO_STORE | self.headers
         if self.status == 401 and self.basic:
             response.headers["www-authenticate"] = _CHALLENGE

@@ -8,6 +8,7 @@ import orjson
 
 from tenantry import errors, ids
 from tenantry.access.clients.model import ENV
+from tenantry.doors.oauth.authenticate import caller_of
 from tenantry.doors.oauth.errors import NO_STORE, OAuthError
 from tenantry.identity.grants import refresh_tokens
 from tenantry.identity.sessions.model import NO_ORGANIZATION
@@ -63,6 +64,7 @@ class IntrospectionEndpoint:
         try:
             form = request.form()
             authenticated = await self._authenticate(request, form)
+            request.observed.caller = caller_of(authenticated.client)
             request.tell(await self._rates.take_client(authenticated.client.id))
             token = form.get("token")
             if not token:

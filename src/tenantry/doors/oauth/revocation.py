@@ -53,11 +53,12 @@ class RevocationEndpoint:
         try:
             form = request.form()
             client = (await self._authenticate(request, form)).client
+            caller = request.observed.caller = caller_of(client)
             request.tell(await self._rates.take_client(client.id))
             token = form.get("token")
             if not token:
                 raise OAuthError("invalid_request", "token is required")  # noqa: TRY301
-            call = Call(caller_of(client), self._db, request.request_id, origin=request.origin)
+            call = Call(caller, self._db, request.request_id, origin=request.origin)
             if token.count(".") == 2:
                 await self._access_token(call, client, token)
             elif token.startswith(refresh_tokens.PREFIX):

@@ -67,6 +67,7 @@ class TokenEndpoint:
         # 2. The client.
         authenticated = await self._authenticate(request, form, public=True)
         client = authenticated.client
+        caller = request.observed.caller = caller_of(client)
         # 3. Whether this client may.
         request.tell(await self._rates.take_token(client.id))
         if grant_type not in (client.grant_types or GRANT_TYPES[client.client_type]):
@@ -81,7 +82,7 @@ class TokenEndpoint:
                 basic=authenticated.basic,
             )
         # 4. The answer.
-        call = Call(caller_of(client), self._db, request.request_id, origin=request.origin)
+        call = Call(caller, self._db, request.request_id, origin=request.origin)
         granted = await grant(call, client, form)
         # 5. On the record, before it is handed out.
         issued = granted.access_token

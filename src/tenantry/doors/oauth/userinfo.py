@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tenantry import errors
+from tenantry.caller import signed_in
 from tenantry.doors.oauth.errors import NO_STORE, OAuthError, plain
 from tenantry.identity.grants import claims
 from tenantry.web import Response
@@ -37,6 +38,10 @@ class UserInfoEndpoint:
             token = await self._tokens.verify(text)
         except errors.Unauthenticated as problem:
             return _refusal("invalid_token", problem.message, 401)
+        person = token.subject
+        request.observed.caller = signed_in(
+            person.user.id, person.organization_id, person.session_id
+        )
         try:
             request.tell(await self._rates.take_client(token.client_id))
         except errors.RateLimited as problem:

@@ -312,6 +312,7 @@ class Door(door.Door):
 
     async def _of(self, request: Request, frame: Frame, caller: Caller) -> Visit | None:
         """Return the visit of a caller, None where the organization is gone."""
+        request.observed.caller = caller
         call = Call(caller, self.db, request.request_id, origin=request.origin)
         assert caller.organization_id is not None
         try:

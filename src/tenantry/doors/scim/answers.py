@@ -59,7 +59,9 @@ def refused(problem: errors.Error | Fault, request: Request) -> Response:
         headers["www-authenticate"] = f'{REALM}, error="invalid_token"' if came else REALM
     if problem.status == 412 and "etag" in headers:
         headers["etag"] = f"W/{headers['etag']}"
-    return answer(error_body(problem), problem.status, headers)
+    response = answer(error_body(problem), problem.status, headers)
+    response.error = problem.scim_type if isinstance(problem, Fault) else problem.name
+    return response
 
 
 def _scim_type(problem: errors.Error) -> str:

@@ -84,6 +84,7 @@ class Door:
         began = time.perf_counter()
         directory = await self._admitted(request)
         caller = provisioning.caller_of(directory, is_modular=self._is_modular)
+        request.observed.caller = caller
         x = Exchange(
             request,
             directory,

@@ -29,6 +29,7 @@ class Absent:
     template: str
     feature: str  # what it belongs to
     streams: ClassVar[bool] = False
+    wire: ClassVar[str] = "rest"
 
     @property
     def name(self) -> str:

@@ -81,6 +81,7 @@ class Pipeline:
         """
         headers = request.headers
         caller = await self._authenticate(headers, request.address)
+        request.observed.caller = caller
         if self._rates.of_clients and caller.is_client:
             request.tell(await self._rates.take_client(caller.id))
         policy.check(method, caller)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from tenantry import errors
 from tenantry.doors.transport import details, grpc, rpc
 from tenantry.doors.transport.address import Addresses
 from tenantry.doors.transport.router import Router, allow
+from tenantry.observed import Observed
 from tenantry.web import (
     MAX_ANONYMOUS,
     MAX_STREAM,
@@ -32,11 +34,14 @@ if TYPE_CHECKING:
         MutableMapping,
     )
 
+    from tenantry.observed import Observer
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Route
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
 
 _CORS_HEADERS = (
     "authorization, content-type, if-match, idempotency-key, x-force, x-sdk-version, "
@@ -59,7 +64,8 @@ class Entry:
 
     ``cors_origins`` are the origins whose pages may call the API, ``trusted_proxies`` the networks
     of proxies that say who the client is; ``refusal`` makes an error into a page for browsers.
-    ``before`` is awaited before each request but those that ask how the server is.
+    ``before`` is awaited before each request but those that ask how the server is. ``observers``
+    are told of each request that is over.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Entry:
         refusal: Callable[[errors.Error, Request], Response] | None = None,
         public_url: str = "",
         before: Callable[[], Awaitable[None]] | None = None,
+        observers: tuple[Observer, ...] = (),
     ) -> None:
         self._router = router
         self._door = door
@@ -83,6 +90,8 @@ class Entry:
         self._strict_transport = strict_transport(public_url)
         self._public: set[str] = set()
         self._before = before
+        self._observers = observers
+        self.in_flight = 0  # requests that came and are not over
 
     def add_routes(self, routes: Iterable[Route]) -> None:
         """Register what a door serves."""
@@ -96,13 +105,41 @@ class Entry:
 
         Only a stream that fails half way does: the server around us cuts it off then.
         """
+        began = time.perf_counter()
         request = self._request(scope)
+        self.in_flight += 1
         try:
             response = await self._answer(scope, request, receive, send)
             if response is not None:
                 await self._send(request, response, send)
         except _ClientGone:
             return
+        finally:
+            self.in_flight -= 1
+            if self._observers:
+                self._tell(request, time.perf_counter() - began)
+
+    def _tell(self, request: Request, seconds: float) -> None:
+        observed = request.observed
+        observed.seconds = seconds
+        if not observed.route:  # it was refused before that was looked for, or there is none
+            self._find_route(request)
+        for observer in self._observers:
+            try:
+                observer(observed)
+            except Exception:  # noqa: BLE001 - whatever it is, the answer is sent
+                _log.exception("a request could not be observed")
+
+    def _find_route(self, request: Request) -> None:
+        if request.verb == "POST" and self._door.has(request.path):
+            request.observed.route = request.path
+            request.observed.wire = rpc.wire_of(request)
+        elif rpc.is_grpc(request):
+            request.observed.wire = rpc.wire_of(request)
+        else:
+            with contextlib.suppress(errors.Error):
+                target, _ = self._router.match(request.verb, request.path)
+                request.observed.route, request.observed.wire = target.template, target.wire
 
     async def _answer(
         self, scope: Mapping[str, Any], request: Request, receive: Receive, send: Send
@@ -117,6 +154,8 @@ class Entry:
             if self._before is not None and request.path not in _UNLIMITED:
                 await self._before()
             if request.verb == "POST" and self._door.has(request.path):
+                request.observed.route = request.path
+                request.observed.wire = rpc.wire_of(request)
                 request.body = await _read_body(request, receive, self._door.limit(request.path))
                 await self._door(scope, request, self._finish(request, send))
                 return None
@@ -134,6 +173,7 @@ class Entry:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is answered
             error = details.translate(problem, request.request_id)
+            request.observed.error = error.name
             if rpc.is_grpc(request):
                 await grpc.send_error(self._finish(request, send), request, error)
                 return None
@@ -150,6 +190,7 @@ class Entry:
             target, request.params = self._router.match(request.verb, request.path)
         except errors.Error as problem:
             return problem
+        request.observed.route, request.observed.wire = target.template, target.wire
         return target
 
     def _nowhere(self, request: Request, problem: errors.Error) -> Response:
@@ -233,7 +274,7 @@ class Entry:
                 }
                 headers = [(name.encode(), value.encode()) for name, value in extra.items()]
                 event["headers"] = [*event["headers"], *headers]
-            await _deliver(event, send)
+            await _deliver(request, event, send)
 
         return sent
 
@@ -255,13 +296,15 @@ class Entry:
         fields = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
         if isinstance(response, Response):
             fields += [(b"set-cookie", cookie.encode("latin-1")) for cookie in response.cookies]
+            if response.error:
+                request.observed.error = response.error
         start = {"type": "http.response.start", "status": response.status, "headers": fields}
-        await _deliver(start, send)
+        await _deliver(request, start, send)
         if isinstance(response, StreamingResponse):
             await _stream(request, response, send)
             return
         body = b"" if request.verb == "HEAD" else response.body
-        await _deliver({"type": "http.response.body", "body": body}, send)
+        await _deliver(request, {"type": "http.response.body", "body": body}, send)
 
 
 def error_response(error: errors.Error, request: Request) -> Response:
@@ -279,17 +322,18 @@ async def _stream(request: Request, response: StreamingResponse, send: Send) -> 
     async with contextlib.aclosing(response.pieces) as pieces:
         if request.verb != "HEAD":
             # The server around us sends the headers with the first piece: that may take a while.
-            await _deliver({"type": "http.response.body", "body": b"", "more_body": True}, send)
+            first = {"type": "http.response.body", "body": b"", "more_body": True}
+            await _deliver(request, first, send)
             try:
                 async for piece in pieces:
                     event = {"type": "http.response.body", "body": piece, "more_body": True}
-                    await _deliver(event, send)
+                    await _deliver(request, event, send)
             except _ClientGone:
                 raise
             except Exception as problem:  # noqa: BLE001 - whatever it is, the rest cannot follow
-                details.translate(problem, request.request_id)  # logs it
+                request.observed.error = details.translate(problem, request.request_id).name
                 raise _CutOff from None
-    await _deliver({"type": "http.response.body", "body": b""}, send)
+    await _deliver(request, {"type": "http.response.body", "body": b""}, send)
 
 
 class _CutOff(Exception):
@@ -300,13 +344,22 @@ class _ClientGone(Exception):
     """The client went away before its request, or the answer to it, was complete."""
 
 
-async def _deliver(event: MutableMapping[str, Any], send: Send) -> None:
+async def _deliver(request: Request, event: MutableMapping[str, Any], send: Send) -> None:
     try:
         await send(event)
     except OSError as problem:
         # pyvoy raises one object each time: what it collects would never be let go.
         problem.__traceback__ = None
         raise _ClientGone from None
+    observed = request.observed
+    kind = event["type"]
+    if kind == "http.response.start":
+        observed.status = event["status"]
+        return
+    observed.sent += len(event.get("body", b""))
+    # An answer to gRPC ends with its trailers.
+    ends = observed.wire != "grpc" or kind == "http.response.trailers"
+    observed.whole = ends and not event.get("more_body", False)
 
 
 def _request(scope: Mapping[str, Any]) -> Request:
@@ -319,15 +372,18 @@ def _request(scope: Mapping[str, Any]) -> Request:
     if path.startswith("//"):
         # A base URL with a trailing slash: the SDKs then ask for //oauth/token.
         path = "/" + path.lstrip("/")
+    verb: str = scope["method"]
+    # Unique is enough, nobody must guess it: the system's random numbers cost 4 % of a call.
+    request_id = f"req_{random.getrandbits(96):024x}"
     return Request(
-        verb=scope["method"],
+        verb=verb,
         path=path,
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
         body=b"",
-        # Unique is enough, nobody must guess it: the system's random numbers cost 4 % of a call.
-        request_id=f"req_{random.getrandbits(96):024x}",
+        request_id=request_id,
         scheme=scope.get("scheme", "https"),
+        observed=Observed(verb, path, request_id),
     )
 
 
@@ -352,6 +408,7 @@ async def _read_body(request: Request, receive: Receive, limit: int) -> bytes:
         _check_length(request, limit)
         # Where nothing comes at all, the server around us gives up: the first piece needs no timer.
         piece, more = _piece(await receive())
+        request.observed.received = len(piece)
         _check_size(len(piece), limit)
         if not more:
             return piece
@@ -360,6 +417,7 @@ async def _read_body(request: Request, receive: Receive, limit: int) -> bytes:
             pieces.append(piece)
             size += len(piece)
             piece, more = _piece(await _received(receive, until - time.monotonic()))
+            request.observed.received += len(piece)
             _check_size(size + len(piece), limit)
     except errors.PayloadTooLarge:
         if more:
@@ -398,6 +456,7 @@ class _Pieces:
             _check_length(self._request, MAX_STREAM)
         piece, self._more = _piece(await self._receive())
         self._size += len(piece)
+        self._request.observed.received = self._size
         _check_size(self._size, MAX_STREAM)
         return piece
 

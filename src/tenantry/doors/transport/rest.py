@@ -56,6 +56,12 @@ class Transcoder:
     pipeline: Pipeline
 
     streams: ClassVar[bool] = False  # no rpc takes its body piece by piece
+    wire: ClassVar[str] = "rest"
+
+    @property
+    def template(self) -> str:
+        """The path, with its variables."""
+        return self.route.template
 
     @property
     def body_limit(self) -> int:

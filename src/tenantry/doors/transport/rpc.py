@@ -108,7 +108,7 @@ class RpcDoor:
                 to = ctx.response_trailers if is_grpc(request) else ctx.response_headers
                 for name, value in error.headers.items():
                     to.add(name, value)
-                raise _connect_error(error, request.request_id) from None
+                raise _connect_error(error, request) from None
             for name, value in headers.items():
                 ctx.response_trailers.add(name, value)
             return message_of(response)
@@ -167,13 +167,21 @@ class RpcDoor:
         await self._application(
             {**scope, "path": request.path, "headers": headers},  # type: ignore[arg-type]
             receive,  # type: ignore[arg-type]
-            (_with_details if enveloped else _with_connect_details)(send, request.request_id),  # type: ignore[arg-type]
+            (_with_details if enveloped else _with_connect_details)(send, request),  # type: ignore[arg-type]
         )
 
 
 def is_grpc(request: Request) -> bool:
     """Whether it is gRPC or gRPC-Web, whose errors are not HTTP statuses."""
     return request.headers.get("content-type", "").startswith("application/grpc")
+
+
+def wire_of(request: Request) -> str:
+    """Return how a request to an rpc's path speaks: grpc, grpc-web or connect."""
+    if not is_grpc(request):
+        return "connect"
+    web = request.headers["content-type"].startswith("application/grpc-web")
+    return "grpc-web" if web else "grpc"
 
 
 def connect_response(error: errors.Error, request: Request) -> Response:
@@ -183,24 +191,25 @@ def connect_response(error: errors.Error, request: Request) -> Response:
     return Response(error.status, json.dumps(body).encode(), headers)
 
 
-def _connect_error(error: errors.Error, request_id: str) -> ConnectError:
-    info = ErrorDetail(details.error_info(error, request_id))
+def _connect_error(error: errors.Error, request: Request) -> ConnectError:
+    request.observed.error = error.name
+    info = ErrorDetail(details.error_info(error, request.request_id))
     return ConnectError(_CODES[error.code], error.message, details=[info])
 
 
-def _with_details(send: Send, request_id: str) -> Send:
+def _with_details(send: Send, request: Request) -> Send:
     """Add details to those errors that connectrpc raises itself."""
 
     async def sent(event: MutableMapping[str, Any]) -> None:
         if event["type"] in {"http.response.start", "http.response.trailers"}:
             event["headers"] = [
                 *event["headers"],
-                *_missing_details(dict(event["headers"]), request_id),
+                *_missing_details(dict(event["headers"]), request),
             ]
         elif event.get("body", b"").startswith(_WEB_TRAILERS):
             lines = event["body"][5:]
             named = dict(line.split(b": ", 1) for line in lines.splitlines())
-            for name, value in _missing_details(named, request_id):
+            for name, value in _missing_details(named, request):
                 lines += name + b": " + value + b"\r\n"
             event["body"] = _WEB_TRAILERS + len(lines).to_bytes(4, "big") + lines
         await send(event)
@@ -212,16 +221,19 @@ _WEB_TRAILERS = b"\x80"  # the flag of gRPC-Web's frame of trailers, which comes
 
 
 def _missing_details(
-    trailers: Mapping[bytes, bytes], request_id: str
+    trailers: Mapping[bytes, bytes], request: Request
 ) -> Iterator[tuple[bytes, bytes]]:
-    code = int(trailers.get(b"grpc-status", b"0"))
+    if b"grpc-status" not in trailers:
+        return
+    code = request.observed.grpc_status = int(trailers[b"grpc-status"])
     if code and b"grpc-status-details-bin" not in trailers:
         error = errors.Error(unquote(trailers.get(b"grpc-message", b"").decode()))
         error.code = errors.Code(code)
-        yield b"grpc-status-details-bin", grpc.status_details(error, request_id)
+        request.observed.error = error.name
+        yield b"grpc-status-details-bin", grpc.status_details(error, request.request_id)
 
 
-def _with_connect_details(send: Send, request_id: str) -> Send:
+def _with_connect_details(send: Send, request: Request) -> Send:
     """Add details to those errors that connectrpc raises itself, over Connect."""
     failed: MutableMapping[str, Any] | None = None
 
@@ -235,7 +247,8 @@ def _with_connect_details(send: Send, request_id: str) -> Send:
             if "details" not in body:
                 error = errors.Error(body["message"])
                 error.code = errors.Code[Code(body["code"]).name]
-                event["body"] = json.dumps(_connect_body(error, request_id)).encode()
+                request.observed.error = error.name
+                event["body"] = json.dumps(_connect_body(error, request.request_id)).encode()
             await send(failed)
             failed = None
         await send(event)
@@ -273,8 +286,9 @@ class _Binary(Codec[Message[Any], Any]):
         try:
             return self._codec.encode(message)
         except Exception as problem:  # noqa: BLE001 - connectrpc would tell the client its text
-            request_id = _current.get().request.request_id
-            raise _connect_error(details.translate(problem, request_id), request_id) from None
+            request = _current.get().request
+            error = details.translate(problem, request.request_id)
+            raise _connect_error(error, request) from None
 
     def decode(self, data: bytes | bytearray, message_class: type[M]) -> M:
         return _decoded(messages.from_binary, data, message_class)
@@ -300,7 +314,7 @@ def _decoded(
             raise errors.PayloadTooLarge.over(limit)
         return decode(message_class, data)
     except errors.Error as error:
-        raise _connect_error(error, current.request.request_id) from None
+        raise _connect_error(error, current.request) from None
 
 
 def _is_compressed(request: Request) -> bool:
