@@ -199,6 +199,12 @@ class PostgreSQL:
         self.run("SELECT pg_reload_conf()")
         self._numbers = itertools.count(1)
 
+    @property
+    def url(self) -> str:
+        """The URL of the database that every server has."""
+        url: str = self._server.get_uri()
+        return url
+
     def fresh(self, *, template: str = "template1") -> str:
         """Return the URL of a new database: an empty one, or a copy of the one of this name."""
         name = f"test_{next(self._numbers)}"
@@ -214,6 +220,11 @@ class PostgreSQL:
         """Run statements, each in a transaction of its own, in a database or beside all of them."""
         with psycopg.connect(url or self._server.get_uri(), autocommit=True) as connection:
             connection.execute(sql)
+
+    def rows(self, sql: str, url: str = "") -> list[tuple[object, ...]]:
+        """The rows of a query, in a database or beside all of them."""
+        with psycopg.connect(url or self._server.get_uri()) as connection:
+            return connection.execute(sql).fetchall()
 
     @staticmethod
     def name_of(url: str) -> str:
@@ -268,7 +279,8 @@ class PostgreSQL:
             yield
         finally:
             for one in processes:
-                one.resume()
+                with suppress(psutil.NoSuchProcess):
+                    one.resume()
 
     def close(self) -> None:
         # At once: as it stops, it would write all of it to the disk first.

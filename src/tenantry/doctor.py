@@ -333,10 +333,13 @@ def _clock(settings: Settings) -> str:
 async def _seconds_ahead_of_postgresql(url: str) -> float:
     import asyncpg
 
-    from tenantry.db import pgbouncer
+    from tenantry.db import fence
+    from tenantry.db.cluster import Cluster
 
     try:
-        connection = await asyncpg.connect(pgbouncer.split(url)[0], timeout=5)
+        connection = await Cluster(url).connect(
+            {"application_name": fence.application_name()}, timeout=5
+        )
         try:
             theirs: datetime = await connection.fetchval("SELECT clock_timestamp()")
             return time.time() - theirs.timestamp()

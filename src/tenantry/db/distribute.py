@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from tenantry.db import pgbouncer
+from tenantry.db.cluster import Cluster
 from tenantry.db.schema import metadata, postgresql_tables
 from tenantry.db.spread import planner_indexes, spread_of, unheld
 
@@ -85,10 +85,9 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """
     if url.startswith("sqlite:"):
         raise DistributeError("nothing was changed: SQLite is one file; use PostgreSQL with Citus")
-    at, mode = pgbouncer.split(url)
     session = {"application_name": "tenantry migrate"}
     try:
-        connection = await pgbouncer.connect(at, mode, session, timeout=_CONNECT_SECONDS)
+        connection = await Cluster(url).connect(session, timeout=_CONNECT_SECONDS)
     except (asyncpg.PostgresError, OSError, ValueError) as problem:
         raise DistributeError(f"nothing was changed: {problem}") from problem
     try:

@@ -142,15 +142,12 @@ async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
     import asyncpg
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    from tenantry.db import pgbouncer
+    from tenantry.db.cluster import Cluster
 
-    # The driver reads the URL, as it does for the pool: of several hosts and with parameters that
-    # SQLAlchemy does not know.
-    at, mode = pgbouncer.split(url)
-
+    # As the pool does it: SQLAlchemy knows neither several hosts nor all parameters.
     async def connect() -> Any:
         session = {"application_name": fence.MIGRATING}
-        return await pgbouncer.connect(at, mode, session, timeout=_CONNECT_SECONDS)
+        return await Cluster(url).connect(session, timeout=_CONNECT_SECONDS)
 
     # Without names, which would stay with a connection that PgBouncer lends to the next.
     unnamed = {"prepared_statement_name_func": str, "prepared_statement_cache_size": 0}

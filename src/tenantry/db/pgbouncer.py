@@ -46,7 +46,7 @@ def split(url: str) -> tuple[str, str]:
 
 
 async def connect(url: str, mode: str, session: Mapping[str, str], **how: Any) -> Any:
-    """Connect, with these settings of the session as far as the mode allows.
+    """Connect to one server, with these settings of the session as far as the mode allows.
 
     Raises:
         what asyncpg raises, with the right mode named where PgBouncer refuses.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tenantry.db.budget import Budget
+    from tenantry.settings.servers import Server
 
     Connect = Callable[[float], Awaitable["Connection"]]
 
@@ -48,6 +49,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
     prepares = True  # else each statement is sent whole
     is_late = False  # it was ended because the server did not answer
     until = float("inf")  # monotonic time at which the answer is given up
+    server: Server | None = None  # of several that the URL names
 
     def __init__(self, protocol: Any, transport: Any, *args: Any) -> None:
         super().__init__(protocol, transport, *args)
@@ -152,6 +154,15 @@ class Pool:
             self._pass_on(None)
         else:
             self._pass_on(connection)
+
+    def leave_all_but(self, server: Server) -> None:
+        """End all connections to other servers, also those in use: nothing good comes of them."""
+        for connection in [one for one in self._idle if one.server != server]:
+            self._idle.remove(connection)
+            self._end(connection)
+        for connection in self._connected:
+            if connection.server != server:
+                connection.terminate()
 
     async def close(self) -> None:
         """Close all that are idle; those in use close when they come back."""

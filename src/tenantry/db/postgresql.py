@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +11,7 @@ import asyncpg
 
 from tenantry import errors
 from tenantry.db import fence, pgbouncer
+from tenantry.db.cluster import Cluster
 from tenantry.db.engine import (
     Database,
     DuplicateKey,
@@ -23,6 +25,7 @@ from tenantry.db.engine import (
 )
 from tenantry.db.pool import Connection, Pool
 from tenantry.db.refusals import ANSWERED, answer_to
+from tenantry.settings.servers import shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from tenantry.db.budget import Budget
     from tenantry.db.statements import Statement
     from tenantry.event import Event
+
+_log = logging.getLogger(__name__)
 
 _STATEMENT_SECONDS = 15.0
 # The server gives up first, and says that nothing was changed; this is for one that hangs.
@@ -68,6 +73,7 @@ _GROW = (
     "SELECT repeat(md5(n::text), 50) AS filling FROM generate_series(1, 500) n"
 )
 _PROBE_SECONDS = 0.9
+_FOLLOW_SECONDS = 1.0
 # The connection is gone, or its time limit has passed.
 _LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
 
@@ -85,9 +91,10 @@ class PostgreSQL(Database):
 
     sees_before = True
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, watching: asyncio.Task[None] | None = None) -> None:
         super().__init__()
         self._pool = pool
+        self._watching = watching
         self._was_full = False
 
     @classmethod
@@ -98,25 +105,27 @@ class PostgreSQL(Database):
             Unavailable: the server does not answer or refuses us.
 
         """
-        url, mode = pgbouncer.split(url)
-
+        try:
+            cluster = Cluster(url)
+        except ValueError as problem:
+            raise Unavailable(str(problem), errors.Away) from None
         session = {"application_name": fence.application_name(), **_SESSION}
 
         async def connect(seconds: float) -> Connection:
-            made: Connection = await pgbouncer.connect(
-                url,
-                mode,
+            made: Connection = await cluster.connect(
                 session,
                 connection_class=Connection,
                 timeout=seconds,
                 command_timeout=_ANSWER_SECONDS,
             )
-            made.prepares = mode != pgbouncer.TRANSACTION
+            made.prepares = cluster.mode != pgbouncer.TRANSACTION
             return made
 
         pool = Pool(connect, budget)
         pool.give_back(await pool.acquire())
-        return cls(pool)
+        if not cluster.has_several:
+            return cls(pool)
+        return cls(pool, asyncio.create_task(_follow(cluster, pool, session)))
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
@@ -227,7 +236,26 @@ class PostgreSQL(Database):
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._watching is not None:
+            self._watching.cancel()
         await self._pool.close()
+
+
+async def _follow(cluster: Cluster, pool: Pool, session: dict[str, str]) -> None:
+    """Let go of a primary once another server of the cluster has taken its place.
+
+    One that hangs, or was cut off, does not say so itself, and would be waited for.
+    """
+    try:
+        while True:
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            server = await cluster.has_moved(session)
+            if server is not None:
+                pool.leave_all_but(server)
+                fields = {"server": shown(server)}
+                _log.warning("the database has another primary", extra={"fields": fields})
+    finally:
+        cluster.close()
 
 
 class _Transaction(Transaction):

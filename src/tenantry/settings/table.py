@@ -142,8 +142,9 @@ class Settings:
     database_url: str = _setting(
         "",
         values.database_url,
-        "postgresql://user:password@host/name, or empty for SQLite in the data folder. By way of "
-        "PgBouncer with ?pgbouncer=session or ?pgbouncer=transaction.",
+        "postgresql://user:password@host/name, or empty for SQLite in the data folder. Several "
+        "servers of one cluster as host,host:port,[::1]:port, of which the one that takes changes "
+        "is used. By way of PgBouncer with ?pgbouncer=session or ?pgbouncer=transaction.",
         secret=True,
     )
     database_password: str = _setting(

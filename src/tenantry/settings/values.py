@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from tenantry.settings import servers
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -43,8 +45,8 @@ def url_of_gateway(text: str) -> str:
 
 
 def database_url(text: str) -> str:
-    scheme = urlsplit(text).scheme
-    if text and scheme not in {"postgresql", "postgres", "sqlite"}:
+    scheme = text.partition(":")[0]
+    if text and not text.startswith(("postgresql://", "postgres://", "sqlite:")):
         raise ValueError("must start with postgresql:// or sqlite:///")
     if scheme == "sqlite":
         place = text.removeprefix("sqlite:///")
@@ -53,6 +55,8 @@ def database_url(text: str) -> str:
     pooler = dict(parse_qsl(text.partition("?")[2], keep_blank_values=True)).get("pgbouncer")
     if pooler not in {None, "session", "transaction"}:
         raise ValueError("?pgbouncer= is session or transaction, as its pool_mode")
+    if scheme in {"postgresql", "postgres"}:
+        servers.read(text)
     return text
 
 
@@ -101,10 +105,10 @@ def master_key(text: str) -> str:
 
 
 def resolvers(text: str) -> tuple[str, ...]:
-    servers = tuple(part.strip() for part in text.split(",") if part.strip())
-    for server in servers:
-        listen(server)
-    return servers
+    listed = tuple(part.strip() for part in text.split(",") if part.strip())
+    for one in listed:
+        listen(one)
+    return listed
 
 
 def txt_label(text: str) -> str:
