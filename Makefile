@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help serve check test test-all chaos fuzz gen bench performance audit lock
+.PHONY: help serve check test test-all chaos fuzz gen bench peers performance audit lock
 
 # The commit that docs/performance.md compares with.
 BASE ?= 54b6b78
@@ -21,6 +21,7 @@ help:
 	@echo 'make gen     compile proto/ again, and write the pages of docs/ that are made'
 	@echo 'make pictures  take the pictures of all pages again (needs chromium): docs/pages.md'
 	@echo 'make bench   measure; BENCH="..." are its options'
+	@echo 'make peers   measure this beside what people would use instead (needs Node.js, Java, Maven)'
 	@echo 'make performance  measure docs/performance.md again: its table, its picture (needs perf)'
 	@echo 'make audit   known advisories for what is locked; ADVISORIES=folder, else from the index'
 	@echo 'make lock    lock what pyproject.toml asks for; newer versions with UPGRADE=--upgrade'
@@ -77,6 +78,9 @@ pictures: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python bench/run.py $(BENCH)
+
+peers: .venv/installed-dev
+	$(BIN)/python -W ignore bench/peers/run.py $(BENCH)
 
 performance: .venv/installed-dev build/profile/bin/py-spy
 	$(BIN)/python bench/run.py --profile --output docs/performance/request.json

@@ -71,7 +71,7 @@ func main() {
 	flag.StringVar(&o.url, "url", "http://127.0.0.1:8443", "the server; https:// for TLS, its certificate is not verified")
 	flag.StringVar(&o.op, "op", "get", strings.Join(ops, "|"))
 	flag.StringVar(&o.token, "token", "", "access token")
-	flag.StringVar(&o.ids, "ids", "", "file of organization ids, one a line; of paths for -op path; of path, media type and body with tabs between for -op post; of verb, path, media type and body for -op send, where {serial} is another text each time; of form and first token for -op refresh; of path and Cookie header for -op authorize")
+	flag.StringVar(&o.ids, "ids", "", "file of organization ids, one a line; of paths for -op path; of path, media type and body with tabs between for -op post; of verb, path, media type, body and, if it is not -token, access token for -op send, where {serial} is another text each time; of form and first token for -op refresh; of path and Cookie header for -op authorize")
 	flag.IntVar(&o.connections, "connections", 32, "connections, each with one request in flight (1 to 256)")
 	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long to measure (at most 10m)")
 	flag.DurationVar(&o.warmup, "warmup", 2*time.Second, "how long to run before (at most 1m)")

@@ -45,6 +45,7 @@ type rest struct {
 	in      *bufio.Reader
 	op      string
 	headers string
+	token   string
 	out     []byte
 	body    []byte
 	closing bool
@@ -57,8 +58,8 @@ var current [maxConnections]map[string]string
 
 func newREST(c net.Conn, to *server, op, token string) *rest {
 	headers := " HTTP/1.1\r\nHost: " + to.authority + "\r\nAccept: application/json\r\n" +
-		"User-Agent: tenantry-bench\r\nAuthorization: Bearer " + token + "\r\n"
-	return &rest{conn: c, in: bufio.NewReaderSize(c, 64<<10), op: op, headers: headers}
+		"User-Agent: tenantry-bench\r\nAuthorization: Bearer "
+	return &rest{conn: c, in: bufio.NewReaderSize(c, 64<<10), op: op, headers: headers, token: token}
 }
 
 func (c *rest) reusable() bool { return !c.closing }
@@ -68,6 +69,7 @@ func (c *rest) close() { _ = c.conn.Close() }
 func (c *rest) call(r request) (int, error) {
 	const path = "/api/v1/organizations"
 	out := c.out[:0]
+	token := c.token
 	switch c.op {
 	case "get":
 		out = append(append(out, "GET "+path+"/"...), r.id...)
@@ -84,8 +86,11 @@ func (c *rest) call(r request) (int, error) {
 		out = append(append(out, "POST "...), target...)
 	case "send":
 		verb, rest, _ := strings.Cut(r.id, "\t")
-		target, _, _ := strings.Cut(rest, "\t")
+		target, rest, _ := strings.Cut(rest, "\t")
 		out = append(append(append(out, verb...), ' '), target...)
+		if parts := strings.SplitN(rest, "\t", 3); len(parts) == 3 {
+			token = parts[2]
+		}
 	case "refresh":
 		out = append(out, "POST /oauth/token"...)
 	case "authorize":
@@ -96,11 +101,11 @@ func (c *rest) call(r request) (int, error) {
 	case "invite":
 		out = append(append(append(out, "POST "+path+"/"...), r.id...), "/users"...)
 	}
-	out = append(out, c.headers...)
-	switch c.op {
-	case "get", "list", "path":
+	out = append(append(append(out, c.headers...), token...), "\r\n"...)
+	switch {
+	case bytes.HasPrefix(out, []byte("GET ")) && c.op != "authorize":
 		out = append(out, "\r\n"...)
-	case "authorize":
+	case c.op == "authorize":
 		_, cookie, _ := strings.Cut(r.id, "\t")
 		out = append(append(append(out, "Cookie: "...), cookie...), "\r\n\r\n"...)
 	default:
@@ -113,7 +118,7 @@ func (c *rest) call(r request) (int, error) {
 			given, body, _ := strings.Cut(rest, "\t")
 			mediaType, c.body = given, append(c.body[:0], body...)
 		case "send":
-			parts := append(strings.SplitN(r.id, "\t", 4), "") // a request may be without a body
+			parts := append(strings.SplitN(r.id, "\t", 5), "", "") // a request may be without a body
 			mediaType = parts[2]
 			c.body = append(c.body[:0], strings.ReplaceAll(parts[3], "{serial}", string(r.serial(nil)))...)
 		case "refresh":
