@@ -410,8 +410,18 @@ def _outgoing(settings: Settings) -> str:
     return "what is due is sent"
 
 
+def _watches(_settings: Settings) -> str:
+    try:
+        launcher.check_watches(1)
+    except envoy.StartError as problem:
+        text, _, advice = str(problem).partition(": ")
+        raise Problem(text, advice) from None
+    return "files can be watched for changes"
+
+
 _CHECKS: list[tuple[str, Callable[[Settings], str]]] = [
     ("libpython", _libpython),
+    ("watches", _watches),
     ("data folder", _data_folder),
     ("database", _database),
     ("event log", _event_log),

@@ -349,6 +349,7 @@ def test_the_doctor_finds_a_running_server_well(live_server):
         *(
             "settings",
             "libpython",
+            "watches",
             "data folder",
             "database",
             "event log",

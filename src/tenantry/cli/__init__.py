@@ -2,7 +2,8 @@
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong setting. Answers go to standard
 output (as JSON with ``--json``), remarks and problems go to standard error. A command imports what
-it needs when it runs, and `tenantry serve` not even the other commands: a start waits for it.
+it needs when it runs, `tenantry serve` and `tenantry health` not even the other commands: a start
+waits for the one, and the other runs every few seconds.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ def main() -> None:
             from tenantry.cli import serving
 
             sys.exit(serving.serve())
+        if sys.argv[1:] in (["health"], ["health", "--ready"]):
+            from tenantry.cli import health
+
+            sys.exit(health.look(ready="--ready" in sys.argv))
         from tenantry.cli import commands
 
         commands.app()

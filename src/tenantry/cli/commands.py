@@ -62,6 +62,19 @@ def serve() -> None:
 
 
 @app.command()
+def health(
+    *,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Ask /readyz: does it take requests?")
+    ] = False,
+) -> None:
+    """Ask the server here whether it answers (/livez), as a container's health check does."""
+    from tenantry.cli import health as probe
+
+    raise typer.Exit(probe.look(ready=ready))
+
+
+@app.command()
 def migrate(
     *,
     beside_older: Annotated[

@@ -8,10 +8,12 @@ with several, it starts them on one shared port and restarts one that dies. No m
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import signal
 import socket
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 
     from tenantry.settings import Settings
 
-# Both are blocked before Envoy starts, which would drop requests in flight: see `housekeeping`.
+# All are blocked before Envoy starts, which would drop requests in flight: see `housekeeping`.
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+RELOAD_SIGNAL = signal.SIGHUP
 FINISH_SECONDS = 7.0  # for requests in flight; containers are killed after 10 s, unless told
 
 
@@ -34,11 +37,12 @@ def serve(settings: Settings, app: str = envoy.APP) -> int:
 
     Raises:
         SettingError: a setting cannot be used on this machine.
-        envoy.StartError: this Python cannot be embedded.
+        envoy.StartError: this Python cannot be embedded, or the system lacks what Envoy needs.
 
     """
     files = prepare(settings)
     check_address(settings)
+    check_watches(settings.workers)
     environment = envoy.environment(settings)
     raise_file_limit()
     configurations = envoy.write(settings, files, app)
@@ -50,9 +54,12 @@ def serve(settings: Settings, app: str = envoy.APP) -> int:
     # Relative paths of the settings are absolute by now. Envoy's Python looks for modules in its
     # working directory first: a `types.py` where the server was started must not get in.
     os.chdir(configurations[0].parent)
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {RELOAD_SIGNAL})
     ignore_other_signals()
     if len(commands) == 1:
+        if os.getpid() == 1:
+            # In a container: the system ends children for which nobody waits, as Envoy would not.
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         commands[0].become()
     from tenantry.launcher.supervisor import Supervisor
 
@@ -60,7 +67,7 @@ def serve(settings: Settings, app: str = envoy.APP) -> int:
 
 
 def ignore_other_signals() -> None:
-    """Ignore what other servers rotate logs or reload by: here it would end the process.
+    """Ignore what other servers rotate logs by: here it would end the process.
 
     An ignored signal stays so over exec.
     """
@@ -110,6 +117,35 @@ def check_address(settings: Settings) -> None:
             reason = _ADDRESS_PROBLEMS.get(problem.errno or 0, os.strerror(problem.errno or 0))
             raise SettingError("listen", f"{settings.listen} {reason}") from None
 
+
+def check_watches(workers: int) -> None:
+    """Check that so many workers can watch files: each would abort with no word about the cause.
+
+    Raises:
+        envoy.StartError: this user watches too many already (inotify(7)).
+
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    opened: list[int] = []
+    try:
+        for _ in range(_WATCHES * workers):
+            descriptor = libc.inotify_init1(os.O_CLOEXEC)
+            if descriptor < 0:
+                reason = os.strerror(ctypes.get_errno())
+                raise envoy.StartError(
+                    f"a server needs {_WATCHES} inotify instances for each worker, and this user "
+                    f"has {len(opened)} left ({reason}): raise fs.inotify.max_user_instances, as "
+                    "by `sysctl fs.inotify.max_user_instances=1024`"
+                )
+            opened.append(descriptor)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+_WATCHES = 2  # of an Envoy: for the certificate, and for itself
 
 _ADDRESS_PROBLEMS = {
     errno.EADDRINUSE: "is in use by another program; stop it or choose another port",

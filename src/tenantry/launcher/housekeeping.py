@@ -3,7 +3,8 @@
 Envoy ends at once when it gets SIGTERM, with requests in flight. So the launcher blocks the stop
 signals (a mask survives exec), and this thread waits for them instead: it lets clients leave,
 refuses new ones, waits for the requests in flight, then hands the signal on. A second signal stops
-the waiting. Certificates are renewed, and those that changed are taken up, without a restart.
+the waiting. Certificates are renewed, and those that changed are taken up, without a restart: each
+minute, and at once on SIGHUP. A service manager is told how the server is, as far as it asks.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import os
 import signal
 import threading
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantry import launcher, web
-from tenantry.launcher import banner, certificates, draining, envoy, resident
+from tenantry.launcher import banner, certificates, draining, envoy, health, notices, resident
 from tenantry.settings import SettingError
 
 if TYPE_CHECKING:
@@ -33,14 +35,20 @@ def start(settings: Settings) -> None:
 
 
 def _keep(settings: Settings) -> None:
+    shown = _Shown(settings)  # before anybody can be told that it is ready, and change a file
     if _listens(settings):
+        notices.ready()
         if os.environ.get("TENANTRY_LAUNCHER") == "1":
             print(banner.text(settings), flush=True)  # noqa: T201 - for the person at the terminal
         resident.let_go()
-    shown = _Shown(settings)
-    while (stop := signal.sigtimedwait(launcher.STOP_SIGNALS, CERTIFICATE_SECONDS)) is None:
+    while (stop := _next_signal(settings)) is None or stop.si_signo == launcher.RELOAD_SIGNAL:
+        if stop is not None:
+            notices.reloading()
         shown.refresh()
+        if stop is not None:
+            notices.ready()
     web.DRAINING.set()
+    notices.stopping()
     if admin := os.environ.get(envoy.ADMIN_VARIABLE):
         # A person at Ctrl-C waits for it, and no balancer does.
         seconds = 0 if stop.si_signo == signal.SIGINT else settings.drain_seconds
@@ -48,6 +56,30 @@ def _keep(settings: Settings) -> None:
     web.STOPPING.set()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, launcher.STOP_SIGNALS)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _next_signal(settings: Settings) -> signal.struct_siginfo | None:
+    """Wait for a signal to stop or to reload; None when certificates are to be looked at.
+
+    While it waits it says as often as it is asked to that the server answers, if it does.
+    """
+    signals = launcher.STOP_SIGNALS | {launcher.RELOAD_SIGNAL}
+    until = time.monotonic() + CERTIFICATE_SECONDS
+    watched = notices.watched_seconds()
+    while (left := until - time.monotonic()) > 0:
+        received = signal.sigtimedwait(signals, min(left, watched or left))
+        if received is not None:
+            return received
+        if watched is not None and _answers(settings):
+            notices.alive()
+    return None
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        return health.ask(settings, "/livez")[0] == HTTPStatus.OK
+    except OSError:
+        return False
 
 
 def _listens(settings: Settings) -> bool:

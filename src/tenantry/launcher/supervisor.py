@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tenantry import launcher, log
-from tenantry.launcher import resident
+from tenantry.launcher import notices, resident
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from tenantry.launcher.envoy import Command
     from tenantry.settings import Settings
 
-_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
-_READY_SECONDS = 60.0
+_SIGNALS = launcher.STOP_SIGNALS | {launcher.RELOAD_SIGNAL, signal.SIGCHLD}
+_READY_SECONDS = 1800.0  # a large database is migrated meanwhile
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = launcher.FINISH_SECONDS + 8.0  # the rest is for the work beside the calls
 _FIRST_DELAY_SECONDS = 0.5
@@ -73,6 +75,8 @@ class Supervisor:
 
     def __init__(self, commands: Sequence[Command], settings: Settings) -> None:
         self._workers = [_Worker(command) for command in commands]
+        for command in commands:
+            command.environment.pop(notices.SOCKET, None)  # this process speaks for all
         self._address = (launcher.reachable(settings.host), settings.port)
         self._stop_seconds = settings.drain_seconds + _STOP_SECONDS
         log.configure(settings.log_level)
@@ -89,7 +93,9 @@ class Supervisor:
             for worker in others:
                 worker.start()
             resident.let_go()
+            notices.ready()
             stop = self._look_after()
+            notices.stopping()
             self._stop(stop)
             return 0
         self._stop(signal.SIGTERM)
@@ -113,11 +119,17 @@ class Supervisor:
 
     def _look_after(self) -> signal.Signals:
         """Restart workers that end, until a stop signal comes; return it."""
+        watched = notices.watched_seconds()
+        longest = watched or 3600.0
         while True:
+            if watched is not None:
+                notices.alive()
             waits = [w.due - time.monotonic() for w in self._workers if w.process is None]
-            received = signal.sigtimedwait(_SIGNALS, max(0.0, min(waits, default=3600.0)))
+            received = signal.sigtimedwait(_SIGNALS, max(0.0, min([longest, *waits])))
             if received is not None and received.si_signo in launcher.STOP_SIGNALS:
                 return signal.Signals(received.si_signo)
+            if received is not None and received.si_signo == launcher.RELOAD_SIGNAL:
+                self._reload()
             for worker in self._workers:
                 if worker.process is not None and worker.process.poll() is not None:
                     worker.schedule()
@@ -125,6 +137,23 @@ class Supervisor:
                     # How to use the server was printed by the first start.
                     worker.command.environment["TENANTRY_LAUNCHER"] = ""
                     worker.start()
+            self._bury()
+
+    def _reload(self) -> None:
+        """Hand the signal on to each worker, which takes up its certificate."""
+        notices.reloading()
+        for worker in self._workers:
+            if worker.process is not None:
+                worker.process.send_signal(launcher.RELOAD_SIGNAL)
+        notices.ready()
+
+    def _bury(self) -> None:
+        """Wait for ended children that are no workers: to process 1 the system hands orphans."""
+        ours = {worker.process.pid for worker in self._workers if worker.process is not None}
+        look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        with suppress(ChildProcessError):  # no child is left
+            while (ended := os.waitid(os.P_ALL, 0, look)) is not None and ended.si_pid not in ours:
+                os.waitpid(ended.si_pid, 0)
 
     def _stop(self, number: signal.Signals) -> None:
         """Stop all workers together, and kill those that go on; hand on a further stop signal."""
