@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
 from tenantry.cli import running
 from tenantry.settings import load
@@ -27,10 +28,12 @@ def worker() -> None:
     from tenantry import worker as work
     from tenantry.db import copies
     from tenantry.db.opening import OpenError, database_of
+    from tenantry.launcher import notices
 
     logger = logging.getLogger(__name__)
-    at_least = max(os.getpriority(os.PRIO_PROCESS, 0), _NICENESS)
-    os.setpriority(os.PRIO_PROCESS, 0, at_least)
+    with suppress(PermissionError):  # a sandbox may refuse it
+        at_least = max(os.getpriority(os.PRIO_PROCESS, 0), _NICENESS)
+        os.setpriority(os.PRIO_PROCESS, 0, at_least)
 
     async def run() -> None:
         settings = load()
@@ -44,8 +47,10 @@ def worker() -> None:
         async with database_of(settings, pool_size=settings.pool_size) as db:
             names = {"jobs": [job.name for job in todo]}
             logger.info("the worker has started", extra={"fields": names})
+            notices.ready()
             await copies.notice(db, settings)
             await work.run(db, todo, stop)
+            notices.stopping()
         logger.info("the worker has stopped")
 
     try:

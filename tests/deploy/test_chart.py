@@ -1,0 +1,225 @@
+"""The Helm chart: values that its schema takes, objects that Kubernetes and our settings take."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+import yaml
+
+from tenantry import __version__
+from tenantry.settings import load
+from tenantry.settings.table import declared
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy" / "helm" / "tenantry"
+GUIDE = ROOT / "docs" / "guides" / "kubernetes.md"
+EXAMPLES = [
+    yaml.safe_load(block)
+    for block in re.findall(r"^```yaml\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+]
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+SECRETS = {f.name for f in declared() if f.metadata["secret"]}
+EVERYTHING = {
+    **EXAMPLES[1],
+    "worker": {"replicas": 2},
+    "autoscaling": {"enabled": True},
+    "migrate": {"besideOlder": True},
+    "networkPolicy": {
+        "from": [{"namespaceSelector": {}}],
+        "egress": [{"ports": [{"port": 5432}]}],
+    },
+    "imagePullSecrets": [{"name": "registry"}],
+    "nodeSelector": {"disk": "fast"},
+    "tolerations": [{"operator": "Exists"}],
+    "affinity": {"podAntiAffinity": {}},
+    "priorityClassName": "high",
+    "podAnnotations": {"note": "yes"},
+    "podLabels": {"team": "platform"},
+    "service": {"annotations": {"note": "yes"}},
+    "serviceAccount": {"annotations": {"note": "yes"}},
+}
+EVERY = [*EXAMPLES, EVERYTHING]
+needs_helm = pytest.mark.skipif(shutil.which("helm") is None, reason="no helm")
+
+
+def helm(*words: str | Path):
+    return subprocess.run(["helm", *words], capture_output=True, text=True, check=False)
+
+
+def rendered(values, tmp_path):
+    """The objects that the chart makes of values."""
+    (tmp_path / "values.json").write_text(json.dumps(values))
+    done = helm(
+        *("template", "tenantry", CHART, "--namespace", "home", "--kube-version", "1.31.0"),
+        *("--values", tmp_path / "values.json"),
+    )
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def pods(objects):
+    return [
+        each["spec"]["template"]["spec"] for each in objects if "template" in each.get("spec", ())
+    ]
+
+
+def test_its_schema_takes_the_values_of_the_guide_and_its_own():
+    own = yaml.safe_load((CHART / "values.yaml").read_text())
+    validator = jsonschema_rs.validator_for(SCHEMA)
+    for values in EVERY:
+        validator.validate(own | values)
+    assert own.keys() == SCHEMA["properties"].keys() - {"global"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"publicUrl": "tenants.example.com"},
+        {"publicUrl": "https://tenants.example.com/path"},
+        {"secrets": {}},
+        {"secrets": {"master_key": "c2VjcmV0"}},
+        {"secrets": {"master_key": {"name": "a", "key": "b"}, "listen": {"name": "a", "key": "b"}}},
+        {"settings": {"master_key": "c2VjcmV0"}},
+        {"settings": {"smtp_url": "smtp://user:password@mail"}},
+        {"settings": {"database_url": "postgresql://user:password@host/name"}},
+        {"settings": {"TENANTRY_APP_NAME": "Acme"}},
+        {"replicas": 0},
+        {"replica": 3},
+        {"podAnnotations": {"note": True}},
+    ],
+)
+def test_its_schema_refuses_what_is_no_value(wrong):
+    values = yaml.safe_load((CHART / "values.yaml").read_text()) | EXAMPLES[0]
+    validator = jsonschema_rs.validator_for(SCHEMA)
+    assert validator.is_valid(values)
+    assert not validator.is_valid(values | wrong)
+
+
+def test_every_secret_of_ours_may_be_named():
+    assert SCHEMA["properties"]["secrets"]["properties"].keys() == SECRETS
+
+
+def test_it_is_of_this_version():
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == __version__
+
+
+@needs_helm
+@pytest.mark.parametrize("values", EVERY)
+def test_helm_finds_nothing_wrong_with_it(values, tmp_path):
+    (tmp_path / "values.json").write_text(json.dumps(values))
+    done = helm("lint", "--strict", CHART, "--values", tmp_path / "values.json")
+    assert done.returncode == 0, done.stdout
+
+
+@needs_helm
+@pytest.mark.parametrize("values", EVERY)
+def test_its_pods_are_restricted(values, tmp_path):
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/, "Restricted"."""
+    found = pods(rendered(values, tmp_path))
+    assert len(found) == 2 + ("worker" in values)
+    for pod in found:
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] == 10001
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert {kind for volume in pod["volumes"] for kind in volume} <= {
+            *("name", "emptyDir", "projected", "secret")
+        }
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+
+
+@needs_helm
+@pytest.mark.parametrize("values", EVERY)
+def test_its_settings_can_be_used(values, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    contents = {
+        "database_url": "postgresql://tenantry:password@postgresql/tenantry",
+        "master_key": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTI=",
+        "smtp_url": "smtps://user:password@mail",
+    }
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).touch()
+    for pod in pods(rendered(values, tmp_path)):
+        (volume,) = [each for each in pod["volumes"] if each["name"] == "secrets"]
+        paths = {
+            item["path"]
+            for each in volume["projected"]["sources"]
+            for item in each["secret"]["items"]
+        }
+        assert paths == values["secrets"].keys()
+        for path in paths:
+            (tmp_path / path).write_text(contents.get(path, "a password"))
+        given = {
+            each["name"]: re.sub(
+                "^(/run/secrets/tenantry|/etc/tenantry/tls)/", f"{tmp_path}/", each["value"]
+            )
+            for each in pod["containers"][0]["env"]
+        }
+        settings = load(given)
+        assert settings.database.startswith("postgresql://tenantry:")
+        assert settings.files.keys() == values["secrets"].keys()
+        assert pod.get("terminationGracePeriodSeconds", 60) >= settings.drain_seconds + 15
+
+
+@needs_helm
+def test_a_migration_comes_before_everything_else(tmp_path):
+    for values, words in ((EXAMPLES[0], []), (EVERYTHING, ["--beside-older"])):
+        (job,) = [each for each in rendered(values, tmp_path) if each["kind"] == "Job"]
+        assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+        pod = job["spec"]["template"]["spec"]
+        assert pod["containers"][0]["args"] == ["migrate", *words]
+        assert "serviceAccountName" not in pod  # it is not there yet
+
+
+@needs_helm
+def test_probes_ask_what_they_are_for(tmp_path):
+    (server,) = [
+        each
+        for each in rendered(EVERYTHING, tmp_path)
+        if each["kind"] == "Deployment" and each["metadata"]["name"] == "tenantry"
+    ]
+    assert "replicas" not in server["spec"]  # they are the autoscaler's to set
+    container = server["spec"]["template"]["spec"]["containers"][0]
+    asked = {
+        kind: container[f"{kind}Probe"]["httpGet"]["path"]
+        for kind in ("startup", "readiness", "liveness")
+    }
+    assert asked == {"startup": "/livez", "readiness": "/readyz", "liveness": "/livez"}
+
+
+@needs_helm
+def test_selectors_find_their_pods_and_no_others(tmp_path):
+    objects = rendered(EVERYTHING, tmp_path)
+    labels = {
+        each["metadata"]["name"]: each["spec"]["template"]["metadata"]["labels"]
+        for each in objects
+        if "template" in each.get("spec", ())
+    }
+    (service,) = [each for each in objects if each["kind"] == "Service"]
+    for name, of_pod in labels.items():
+        found = service["spec"]["selector"].items() <= of_pod.items()
+        assert found == (name == "tenantry"), name
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl")
+def test_the_secret_of_the_guide_holds_a_key(tmp_path):
+    (command,) = re.findall(r"^kubectl create secret .*$", GUIDE.read_text(), re.MULTILINE)
+    done = subprocess.run(
+        ["bash", "-c", f"{command} --dry-run=client --output=json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["data"].keys() == {"master-key"}
