@@ -19,6 +19,7 @@ from tenantry.cli import (
     operators,
     running,
     sso,
+    status,
     users,
     webhooks,
     work,
@@ -49,6 +50,7 @@ app.add_typer(bulk.app, name="import")
 app.command()(bulk.export)
 app.command()(backups.backup)
 app.command()(backups.restore)
+app.command()(status.status)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -39,7 +39,8 @@ _LARGEST_MANIFEST = 64 << 10  # bytes
 _SPARE = 16 << 20  # bytes of the disk that stay free
 _SYNC = 64 << 20  # bytes: no more of ours wait for the disk when a server wants to commit
 
-_VERSION = "SELECT version_num FROM alembic_version"
+_NEEDED = "SELECT version_num FROM alembic_version"
+_NEWEST = "SELECT max(revision) FROM schema_history"
 _ENVIRONMENT = "SELECT id FROM environment"
 _TABLES = (
     "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
@@ -56,7 +57,8 @@ class Manifest:
     """The contents of a backup; ``sha256`` of its copy in hexadecimal, ``size`` in bytes."""
 
     version: str
-    schema: str
+    schema: str  # its newest revision
+    needed_schema: str  # the oldest that a program has to know
     environment_id: str
     taken_at: str  # RFC 3339, UTC: nothing that was committed later is in it
     size: int
@@ -88,6 +90,7 @@ class Manifest:
         expected = {
             "version": str,
             "schema": str,
+            "needed_schema": str,
             "environment_id": str,
             "taken_at": str,
             "size": int,
@@ -135,7 +138,8 @@ def _reading(source: Path) -> sqlite3.Connection:
 def _copied(reading: sqlite3.Connection, copy: Path, told: Callable[[int, int], None]) -> Manifest:
     # The first read fixes the moment. The transaction lasts until the copy is whole: one that began
     # anew with each piece would find the changes of others, and would have to begin at the start.
-    (schema,) = reading.execute(_VERSION).fetchone()
+    (needed,) = reading.execute(_NEEDED).fetchone()
+    schema = max(needed, reading.execute(_NEWEST).fetchone()[0] or "")
     taken_at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     (environment_id,) = reading.execute(_ENVIRONMENT).fetchone() or ("",)
     (page,) = reading.execute("PRAGMA page_size").fetchone()
@@ -160,7 +164,7 @@ def _copied(reading: sqlite3.Connection, copy: Path, told: Callable[[int, int], 
     with opened(copy) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     size = copy.stat().st_size
-    return Manifest(__version__, schema, environment_id, taken_at, size, digest, rows)
+    return Manifest(__version__, schema, needed, environment_id, taken_at, size, digest, rows)
 
 
 def _looked_through(copy: Path) -> dict[str, int]:

@@ -151,7 +151,7 @@ async def alone(database: Database) -> AsyncIterator[Session]:
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Session]:
+async def connected(url: str) -> AsyncIterator[Database]:
     """Connect to a database whatever its schema, and without its key: to look at it.
 
     Raises:
@@ -165,6 +165,12 @@ async def connected(url: str) -> AsyncIterator[Session]:
         raise _cannot(problem) from problem
     finally:
         await database.close()
+
+
+async def named(database: Database) -> str | None:
+    """Return the id of the environment, None where the database was never opened."""
+    row = await database.fetch_one(_NAMED)
+    return None if row is None else row["id"]
 
 
 async def schema_version(url: str) -> str | None:

@@ -68,7 +68,7 @@ def put_back(
     # A link leads to the one that is replaced.
     place = Path(settings.database.removeprefix("sqlite:///")).resolve()
     manifest = Manifest.read(folder)
-    if manifest.schema > HEAD or manifest.schema < _HOLDS_SINCE:
+    if manifest.needed_schema > HEAD or manifest.schema < _HOLDS_SINCE:
         raise BackupError(
             f"{folder} is of version {manifest.version} (schema {manifest.schema}), and this one "
             f"has schema {HEAD}: restore it with that version"

@@ -34,6 +34,7 @@ from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine
 
+from tenantry.db import pages
 from tenantry.db.records import records
 from tenantry.db.schema import metadata, postgresql_tables, to_json
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization, spread_of
@@ -104,6 +105,7 @@ class Searched:
         due = _one(self._due_key)
         some = select(*self._due_key).order_by(*self._due_key)
         some = some.limit(literal_column(str(_AT_ONCE)))
+        self._waiting = Statement(select(pages.counted(select(self._due_id)).c.total))
         self._take = Statement(delete(self._due).where(due.in_(some)).returning(*self._due_key))
         given = select(*records("ids", self._due_key).c)
         self._mark_all = Statement(self.marking(given))
@@ -130,6 +132,13 @@ class Searched:
         """Let these rows, which are of one place, be due; in the transaction that changes them."""
         if marked := [[*place, id_] for id_ in ids]:
             await db.fetch_all(self._mark_all, ids=to_json(marked))
+
+    async def waiting(self, db: Session) -> int:
+        """Return how many changes are not indexed yet, up to `pages.MOST_COUNTED`."""
+        row = await db.fetch_one(self._waiting)
+        assert row is not None
+        total: int = row["total"]
+        return total
 
     def matching(self, part: ColumnElement[str], *place: ColumnElement[str]) -> Subquery:
         """Return the `id` of each row whose text has this part of 3 characters or more.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Row, Session
 
 _SOME = 1000
+MOST_COUNTED = _SOME  # of events that wait
 _NOTHING = "1:1:"  # a snapshot before the first transaction
 
 

@@ -10,7 +10,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenantry import atomic
+from tenantry import __version__, atomic
 from tenantry.launcher import certificates
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Whereabouts:
     public_url: str
     ca: str = ""
     bundle: str = ""
+    version: str = ""  # of the program; those before did not say
 
     @property
     def is_running(self) -> bool:
@@ -45,7 +46,8 @@ def of(settings: Settings) -> Whereabouts:
     files = certificates.files(settings)
     made = files.ca is not None and files.bundle is not None and files.ca.is_file()
     ca, bundle = (files.ca, files.bundle) if made else ("", "")
-    return Whereabouts(os.getpid(), settings.public_url, str(ca), str(bundle))
+    url = settings.public_url
+    return Whereabouts(os.getpid(), url, str(ca), str(bundle), __version__)
 
 
 def leave(settings: Settings) -> None:

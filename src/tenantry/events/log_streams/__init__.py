@@ -2,3 +2,5 @@
 
 A file, a syslog server or an OTLP endpoint, at least once each; set by `TENANTRY_LOG_STREAMS`.
 """
+
+__all__ = ["service"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Text, bindparam, exists, literal, select, update
+from sqlalchemy import BigInteger, Text, bindparam, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry.db.schema import event_columns, events
@@ -71,6 +71,24 @@ _RELEASE = Statement(
 )
 
 
+_BEHIND = Statement(
+    select(
+        _s.name,
+        _s.problem,
+        func.coalesce(select(func.max(_l.position)).scalar_subquery() - _s.position, 0).label("n"),
+    ).order_by(_s.name)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """How many events of the log a stream has yet to send, and its receiver's last complaint."""
+
+    name: str
+    events: int
+    problem: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A stream that this process holds, until a time in microseconds since 1970."""
@@ -79,6 +97,12 @@ class Held:
     position: int  # of the last event that was sent
     problem: str | None
     until: int
+
+
+async def behind(db: Session) -> list[Behind]:
+    """Return how far each stream is behind the log; also those that are set no more."""
+    rows = await db.fetch_all(_BEHIND)
+    return [Behind(row["name"], max(0, row["n"]), row["problem"]) for row in rows]
 
 
 async def has_more(db: Session, name: str) -> bool:

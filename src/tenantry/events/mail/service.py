@@ -64,6 +64,12 @@ _FIGURES = Statement(
         .label("failed"),
     )
 )
+_WAITING = Statement(
+    select(
+        select(_queued.c.total).scalar_subquery().label("waiting"),
+        select(func.min(_m.due_time)).where(_QUEUED).scalar_subquery().label("since"),
+    )
+)
 _DUE = Due(mail, _m.due_time, _QUEUED, lease_seconds=LEASE_SECONDS)
 # A worker that lost its claim to another must not undo that one's work: attempts tell.
 _RETRY = Statement(
@@ -191,6 +197,16 @@ async def find(db: Session, mail_id: str) -> tuple[Mail, Content | None] | None:
     if found is None:
         return None
     return Mail.from_row(found), _content(db, found)
+
+
+async def waiting(db: Session) -> tuple[int, int | None]:
+    """Return how much mail waits, up to `pages.MOST_COUNTED`, and when the first is due.
+
+    The time is in microseconds since 1970, None where no mail waits.
+    """
+    row = await db.fetch_one(_WAITING)
+    assert row is not None
+    return row["waiting"], row["since"]
 
 
 async def waiting_and_failed(db: Session) -> tuple[int, int]:

@@ -12,6 +12,7 @@ __all__ = [
     "freshness",
     "listing",
     "model",
+    "notices",
     "policies",
     "reading",
     "service",

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, inser
 
 from tenantry import ids
 from tenantry.access.clients.model import clients
+from tenantry.db import pages
 from tenantry.db.due import NOW, Due
 from tenantry.db.records import named, rows_of, spelled
 from tenantry.db.schema import from_json, json_values, to_json
@@ -69,6 +70,13 @@ _next = (
     .limit(bindparam("take"))
 )
 _DUE = Due(logout_notices, _n.due_time, lease_seconds=LEASE_SECONDS, ids=_next)
+_all = pages.counted(select(_n.id))
+_WAITING = Statement(
+    select(
+        select(_all.c.total).scalar_subquery().label("waiting"),
+        select(func.min(_n.due_time)).scalar_subquery().label("since"),
+    )
+)
 _mine = (_n.id == _ID) & (_n.attempts == _ATTEMPTS)
 _DONE = Statement(delete(logout_notices).where(_mine).returning(_n.id))
 _AGAIN = Statement(
@@ -90,6 +98,16 @@ class Notice:
     client_id: str
     uri: str
     attempts: int
+
+
+async def waiting(db: Session) -> tuple[int, int | None]:
+    """Return how many notices wait, up to `pages.MOST_COUNTED`, and when the first is due.
+
+    The time is in microseconds since 1970, None where no notice waits.
+    """
+    row = await db.fetch_one(_WAITING)
+    assert row is not None
+    return row["waiting"], row["since"]
 
 
 async def queue(db: Session, session_ids: str) -> None:

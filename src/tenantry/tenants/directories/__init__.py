@@ -25,4 +25,5 @@ __all__ = [
     "scim.selections",
     "secrets",
     "states",
+    "waiting",
 ]

@@ -1,0 +1,164 @@
+"""`tenantry status`: how the deployment is doing, in one look."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tenantry.cli import running
+from tenantry.settings import load
+
+if TYPE_CHECKING:
+    from tenantry.data.deployment.status import Status
+    from tenantry.launcher.whereabouts import Whereabouts
+    from tenantry.settings import Settings
+
+
+@dataclass
+class _Found:
+    """All that was found; ``problems`` are a sentence each, on what to do."""
+
+    server: Whereabouts | None
+    database: str
+    schema: str | None = None
+    older: list[str] = field(default_factory=list)
+    status: Status | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def status(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the server, the database, its sizes, the waiting work; end with 1 where to act.
+
+    It asks the database alone, and is as fast for millions of rows: numbers end at 10,000, and rows
+    of tables are estimates. `tenantry doctor` checks settings, certificates and more.
+    """
+    import asyncio
+
+    settings = load()
+    running.look(settings)
+    found = asyncio.run(_look(settings))
+    if as_json:
+        running.print_json(_shown(found))
+    else:
+        _print(found)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+async def _look(settings: Settings) -> _Found:
+    from tenantry.db.archiving import without_password
+    from tenantry.db.engine import Failure
+    from tenantry.db.opening import OpenError, connected, named, older_processes, schema_version
+    from tenantry.db.revisions import HEAD
+    from tenantry.launcher import whereabouts
+
+    url = settings.database
+    is_sqlite = url.startswith("sqlite:")
+    shown = url.removeprefix("sqlite:///") if is_sqlite else without_password(url)
+    found = _Found(whereabouts.find(settings), shown)
+    try:
+        found.schema = await schema_version(url)
+        if found.schema is None:
+            found.problems.append("the database is empty: `tenantry serve` fills it")
+            return found
+        if not is_sqlite:
+            found.older = await older_processes(url)
+        if found.schema < HEAD:
+            found.problems.append(
+                f"the schema is at {found.schema}, this version needs {HEAD}: `tenantry migrate`"
+            )
+            return found
+        from tenantry.data.deployment import status as room
+
+        async with connected(url) as db:
+            found.status = await room.look(db, settings, await named(db) or "")
+    except OpenError as problem:
+        found.problems.append(str(problem))
+        return found
+    except Failure as problem:
+        found.problems.append(f"{problem.error().message} ({problem})")
+        return found
+    if found.older:
+        found.problems.append(f"a former version runs too: {'; '.join(found.older)}; stop it")
+    found.problems += found.status.problems()
+    return found
+
+
+def _shown(found: _Found) -> dict[str, Any]:
+    from tenantry import __version__
+    from tenantry.db.revisions import HEAD
+
+    return {
+        "version": __version__,
+        "server": None if found.server is None else asdict(found.server),
+        "database": found.database,
+        "schema": found.schema,
+        "schema_needed": HEAD,
+        "older_processes": found.older,
+        "status": None if found.status is None else found.status.shown(),
+        "problems": found.problems,
+    }
+
+
+def _print(found: _Found) -> None:
+    running.print_table(["", "Status"], _rows(found))
+    for problem in found.problems:
+        running.say(f"to do: {problem}")
+    if not found.problems:
+        running.say("nothing to do")
+
+
+def _rows(found: _Found) -> list[tuple[str, str]]:
+    from tenantry import __version__
+
+    server = found.server
+    rows = [
+        (
+            "server",
+            f"process {server.pid}, version {server.version or 'of before'}, {server.public_url}"
+            if server
+            else "no server of this data folder runs on this machine",
+        ),
+        ("this command", f"version {__version__}"),
+        ("database", found.database),
+        ("schema", found.schema or "not there"),
+    ]
+    if (status := found.status) is None:
+        return rows
+    sizes = status.sizes
+    size = f"{_mib(sizes.database)} ({_kind(found.database)} {sizes.version})"
+    if sizes.unused:
+        size += f", {_mib(sizes.unused)} of it unused"
+    if sizes.wal is not None:
+        size += f"; write-ahead log {_mib(sizes.wal)}"
+    rows += [
+        ("size", size),
+        ("disk", f"{_mib(sizes.disk_free)} of {_mib(sizes.disk_total)} free"),
+        *(
+            (f"table {table.name}", _rows_of(table.rows, table.size))
+            for table in sizes.tables
+            if table.rows
+        ),
+        *((one.kind, one.line()) for one in status.waiting),
+        *((f"log stream {one.name}", f"{one.events:,} events behind") for one in status.streams),
+        ("search", f"{status.search:,} changes not indexed yet"),
+        ("outgoing work", f"held: {status.held}" if status.held else "goes out"),
+    ]
+    return rows
+
+
+def _kind(database: str) -> str:
+    return "PostgreSQL" if database.startswith("postgres") else "SQLite"
+
+
+def _rows_of(rows: int, size: int | None) -> str:
+    return f"at most {rows:,} rows" if size is None else f"about {rows:,} rows, {_mib(size)}"
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):,.0f} MiB"

@@ -1,0 +1,135 @@
+"""How the deployment is doing: its database, the work that waits in it, and the operator's.
+
+Every number of waiting work ends at `pages.MOST_COUNTED`, and goes by an index, so a look takes as
+long for a large database as for a small one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry.data.deployment import sizes
+from tenantry.db import copies, snapshots
+from tenantry.db.pages import MOST_COUNTED
+from tenantry.events.log_streams import service as log_streams
+from tenantry.events.mail import service as mail
+from tenantry.events.webhooks import figures as webhooks
+from tenantry.identity.sessions import notices
+from tenantry.tenants.directories import waiting as directories
+from tenantry.tenants.directories.model import directory_user_search
+from tenantry.tenants.organizations.model import organization_search
+from tenantry.tenants.users.model import user_search
+from tenantry.times import SECOND, now
+
+if TYPE_CHECKING:
+    from tenantry.db.engine import Session
+    from tenantry.settings import Settings
+
+EVENT_SECONDS = 60.0  # it takes 0.1 until an event is in the log while a worker runs
+OVERDUE_SECONDS = 300.0  # and some seconds until work that is due is done
+_LEAST_FREE, _LEAST_SHARE = 1 << 30, 0.05  # of a disk
+_SEARCHES = (organization_search, user_search, directory_user_search)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Work of one kind: how much waits, and for how many seconds the first of it is overdue."""
+
+    kind: str
+    count: int
+    overdue: float
+    failed: int | None = None  # given up, and still kept
+    most: float = OVERDUE_SECONDS  # that it may be overdue
+    counted_to: int = MOST_COUNTED  # it may be more
+
+    def line(self) -> str:
+        """Return it for people."""
+        parts = [f"{_number(self.count, self.counted_to)} waiting"]
+        if self.overdue > 1:
+            parts.append(f"the first overdue by {self.overdue:,.0f} s")
+        if self.failed is not None:
+            parts.append(f"{_number(self.failed)} failed")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How it is at one moment."""
+
+    environment_id: str
+    held: str  # why outgoing work waits, "" where it does not
+    sizes: sizes.Sizes
+    waiting: tuple[Waiting, ...]
+    streams: tuple[log_streams.Behind, ...]
+    search: int  # changes that are not indexed yet
+
+    def problems(self) -> list[str]:
+        """Return what there is to do, a sentence each."""
+        found = []
+        if self.held:
+            found.append(f"nothing goes out: {self.held}; run `tenantry restore --go` when it may")
+        late = [one for one in self.waiting if one.overdue > one.most]
+        # Held work is overdue by intention.
+        found += [
+            f"{one.kind}: the first is overdue by {one.overdue:,.0f} s; look at the log of the "
+            "worker, or run `tenantry worker`"
+            for one in late
+            if not self.held or one.kind == EVENTS
+        ]
+        found += [
+            f"log stream {one.name}: {one.problem}"
+            for one in self.streams
+            if one.problem and one.events
+        ]
+        disk = self.sizes
+        if disk.disk_free < max(_LEAST_FREE, _LEAST_SHARE * disk.disk_total):
+            found.append(f"the disk is nearly full: {disk.disk_free >> 20:,} MiB are free")
+        return found
+
+    def shown(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self)
+
+
+EVENTS = "events"
+
+
+async def look(db: Session, settings: Settings, environment_id: str) -> Status:
+    """Return how it is now, of a database whose schema is current."""
+    at = now()
+
+    def overdue(since: int | None) -> float:
+        return 0.0 if since is None else max(0.0, (at - since) / SECOND)
+
+    events, logged_since = await snapshots.unsealed(db)
+    deliveries, deliveries_since = await webhooks.waiting(db)
+    _, deliveries_failed = await webhooks.waiting_and_failed(db)
+    mails, mails_since = await mail.waiting(db)
+    _, mails_failed = await mail.waiting_and_failed(db)
+    changes, changes_since = await directories.changes(db)
+    logouts, logouts_since = await notices.waiting(db)
+    return Status(
+        environment_id=environment_id,
+        held=await copies.held(db) or "",
+        sizes=await sizes.measure(db, settings),
+        waiting=(
+            Waiting(
+                EVENTS,
+                events,
+                overdue(logged_since),
+                most=EVENT_SECONDS,
+                counted_to=snapshots.MOST_COUNTED,
+            ),
+            Waiting("deliveries", deliveries, overdue(deliveries_since), deliveries_failed),
+            Waiting("mail", mails, overdue(mails_since), mails_failed),
+            Waiting("logout notices", logouts, overdue(logouts_since)),
+            Waiting("changes of directories", changes, overdue(changes_since)),
+        ),
+        streams=tuple(await log_streams.behind(db)),
+        search=sum([await search.waiting(db) for search in _SEARCHES]),
+    )
+
+
+def _number(count: int, most: int = MOST_COUNTED) -> str:
+    return f"{count:,} or more" if count >= most else f"{count:,}"

@@ -1,0 +1,210 @@
+"""`tenantry status`: in one look how the deployment is doing, and whether to do something."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import closing
+
+import commands
+import psycopg
+import pytest
+from servers import LiveServer, without_settings
+
+from tenantry import __version__, settings
+from tenantry.data.deployment import sizes, status
+from tenantry.db import copies, migrate
+from tenantry.db.opening import database_of, open_database
+from tenantry.db.revisions import HEAD
+from tenantry.db.sqlite_connections import connect
+from tenantry.times import SECOND, now
+
+KEY = b"m" * 32
+HOUR = 3600 * SECOND
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path, postgresql):
+    """A database of this test's own."""
+    sqlite = request.param == "sqlite"
+    made = f"sqlite:///{tmp_path / 'tenantry.db'}" if sqlite else postgresql.fresh()
+    migrate.upgrade(made)
+    return made
+
+
+def run_sql(url, statement):
+    if url.startswith("sqlite:"):
+        with closing(connect(url.removeprefix("sqlite:///"), lambda: "")) as db:
+            db.execute(statement)
+    else:
+        with psycopg.connect(url, autocommit=True) as db:
+            db.execute(statement)
+
+
+async def looked(url, tmp_path, *statements: str):
+    known = settings.load({"TENANTRY_DATABASE_URL": url, "TENANTRY_DATA_DIR": str(tmp_path)})
+    async with open_database(url, KEY, pool_size=1) as db:
+        for statement in statements:
+            run_sql(url, statement)
+        return await status.look(db, known, db.environment_id)
+
+
+def mail(number, due, state="QUEUED"):
+    return (
+        "INSERT INTO mail (id, recipient, template, variables, state, attempts, due_time,"
+        f" create_time) VALUES ('m{number}', 'a@b.example', 'invitation', '{{}}', '{state}', 0,"
+        f" {due}, {due})"
+    )
+
+
+async def test_a_fresh_database_has_nothing_to_do(url, tmp_path):
+    found = await looked(url, tmp_path)
+    assert found.problems() == []
+    assert {one.kind: one.count for one in found.waiting} == {
+        "events": 0,
+        "deliveries": 0,
+        "mail": 0,
+        "logout notices": 0,
+        "changes of directories": 0,
+    }
+    assert found.sizes.database > 100_000
+    assert found.sizes.disk_total > found.sizes.disk_free > 0
+    assert 0 < len(found.sizes.tables) <= 5
+    json.dumps(found.shown())
+
+
+async def test_mail_that_is_overdue_is_something_to_do(url, tmp_path):
+    at = now()
+    later, failed = mail(1, at + HOUR), mail(2, at, "FAILED")
+    found = await looked(url, tmp_path, later, failed)
+    (one,) = [one for one in found.waiting if one.kind == "mail"]
+    assert (one.count, one.overdue, one.failed) == (1, 0.0, 1)
+    assert found.problems() == []
+    found = await looked(url, tmp_path, mail(3, at - HOUR))
+    (one,) = [one for one in found.waiting if one.kind == "mail"]
+    assert one.count == 2
+    assert 3600 <= one.overdue < 3700
+    (problem,) = found.problems()
+    assert problem.startswith("mail: the first is overdue by 3,6")
+
+
+async def test_an_event_that_waits_for_its_place_is_something_to_do(url, tmp_path):
+    found = await looked(
+        url,
+        tmp_path,
+        "INSERT INTO events (id, type, object, occurred_at, organization_id, actor, request_id)"
+        f" VALUES ('evt_1', 'role.created', 'Role', {now() - HOUR}, '', '{{}}', 'r')",
+    )
+    assert [problem.partition(":")[0] for problem in found.problems()] == ["events"]
+
+
+async def test_work_that_is_held_is_said_once(url, tmp_path):
+    known = settings.load({"TENANTRY_DATABASE_URL": url, "TENANTRY_DATA_DIR": str(tmp_path)})
+    async with open_database(url, KEY, pool_size=1) as db:
+        run_sql(url, mail(1, now() - HOUR))
+        await copies.hold(db, "it was restored")
+        found = await status.look(db, known, db.environment_id)
+    assert found.problems() == [
+        "nothing goes out: it was restored; run `tenantry restore --go` when it may"
+    ]
+
+
+async def test_a_stream_that_is_behind_says_why(url, tmp_path):
+    rows = [
+        "INSERT INTO event_log (position, event_id, chain, number, salt, content_hash, hash)"
+        f" VALUES ({n}, 'evt_{n}', '', {n}, '', '', '')"
+        for n in (1, 2, 3)
+    ]
+    stream = (
+        "INSERT INTO log_streams (name, position, problem, due_time)"
+        " VALUES ('syslog+tls://logs', 1, 'connection refused', 0)"
+    )
+    found = await looked(url, tmp_path, *rows, stream)
+    assert [(one.name, one.events) for one in found.streams] == [("syslog+tls://logs", 2)]
+    assert "log stream syslog+tls://logs: connection refused" in found.problems()
+
+
+async def test_a_disk_that_is_nearly_full_is_something_to_do(url, tmp_path, monkeypatch):
+    usage = sizes.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(sizes.shutil, "disk_usage", lambda _: usage._replace(free=5 << 20))
+    found = await looked(url, tmp_path)
+    assert found.problems() == ["the disk is nearly full: 5 MiB are free"]
+
+
+def test_partitions_are_counted_as_their_table(tmp_path, postgresql_url):
+    migrate.upgrade(postgresql_url)
+    run_sql(
+        postgresql_url,
+        "INSERT INTO events (id, type, object, occurred_at, organization_id, actor, request_id)"
+        " SELECT 'evt_' || n, 't', 'o', n, '', '{}', 'r' FROM generate_series(1, 50000) AS n",
+    )
+    run_sql(postgresql_url, "ANALYZE")
+    found = asyncio.run(looked(postgresql_url, tmp_path))
+    largest = found.sizes.tables[0]
+    assert (largest.name, largest.rows) == ("events", 50_000)
+    assert found.sizes.wal > 0
+
+
+def test_the_command_of_a_running_server(own_server):
+    done = own_server.run("status", "--json")
+    told = json.loads(done.stdout)
+    assert told["server"]["pid"] == own_server.process.pid
+    assert told["server"]["public_url"] == own_server.url
+    assert told["server"]["version"] == told["version"] == __version__
+    assert told["schema"] == told["schema_needed"] == HEAD
+    assert told["status"]["environment_id"].startswith("env_")
+    shown = own_server.run("status").stdout
+    assert f"process {own_server.process.pid}, version {__version__}, {own_server.url}" in shown
+    assert "goes out" in shown
+
+
+def test_the_command_where_no_server_runs(tmp_path):
+    missing = commands.run("status", cwd=tmp_path, environment=without_settings())
+    assert missing.returncode == 1
+    assert "there is no database at" in missing.stderr
+
+    server = LiveServer(tmp_path)
+    server.data_dir.mkdir(mode=0o700)
+    path = server.data_dir / "tenantry.db"
+    path.touch()
+    empty = server.run("status")
+    assert empty.returncode == 1
+    assert "to do: the database is empty" in empty.stdout
+
+    path.unlink()
+    migrate.upgrade(f"sqlite:///{path}")
+    url = f"sqlite:///{path}"
+    run_sql(url, "UPDATE alembic_version SET version_num = '0012'")
+    run_sql(url, "CREATE TABLE kept AS SELECT * FROM schema_history")
+    run_sql(url, "DELETE FROM schema_history WHERE revision > '0012'")
+    behind = server.run("status")
+    assert behind.returncode == 1
+    assert f"the schema is at 0012, this version needs {HEAD}: `tenantry migrate`" in behind.stdout
+
+    run_sql(url, "INSERT OR IGNORE INTO schema_history SELECT * FROM kept")
+    known = settings.load({"TENANTRY_DATA_DIR": str(server.data_dir)})
+
+    async def hold():
+        async with database_of(known, pool_size=1) as db:
+            await copies.hold(db, "it was restored")
+
+    asyncio.run(hold())
+    held = server.run("status")
+    assert held.returncode == 1
+    assert "no server of this data folder runs" in held.stdout
+    assert "held: it was restored" in held.stdout
+    path.write_bytes(b"no database, and long enough to be looked at as one" * 100)
+    damaged = server.run("status", "--json")
+    assert damaged.returncode == 1
+    assert "not a database" in json.loads(damaged.stdout)["problems"][0]
+
+
+def test_the_command_where_postgresql_is_away(tmp_path):
+    (tmp_path / "data").mkdir(mode=0o700)
+    environment = without_settings() | {
+        "TENANTRY_DATABASE_URL": "postgresql://somebody:hunter2@127.0.0.1:1/nothing",
+    }
+    done = commands.run("status", cwd=tmp_path, environment=environment)
+    assert done.returncode == 1
+    assert "hunter2" not in done.stdout + done.stderr
+    assert "to do: the database cannot be reached" in done.stdout
