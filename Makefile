@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help serve check test test-all chaos fuzz gen bench peers performance audit lock
+.PHONY: help serve check test test-all chaos soak fuzz gen bench peers performance audit lock
 
 # The commit that docs/performance.md compares with.
 BASE ?= 54b6b78
@@ -17,6 +17,7 @@ help:
 	@echo 'make test    that, and the tests that decide'
 	@echo 'make test-all  all tests: each rule on each database over each wire, and long runs'
 	@echo 'make chaos   kill servers and workers 10,000 times; CHAOS="..." are its options'
+	@echo 'make soak    load of every kind for an hour, and limits on what may grow; SOAK="..." are its options'
 	@echo 'make fuzz    feed parsers for an hour; FUZZ="--seconds 60" for less'
 	@echo 'make gen     compile proto/ again, and write the pages of docs/ that are made'
 	@echo 'make pictures  take the pictures of all pages again (needs chromium): docs/pages.md'
@@ -61,6 +62,9 @@ test-all: check
 
 chaos: .venv/installed-dev
 	$(BIN)/python tests/chaos/long_run.py $(CHAOS)
+
+soak: .venv/installed-dev
+	$(BIN)/python bench/soak.py $(SOAK)
 
 fuzz: .venv/installed-dev
 	$(BIN)/python tests/fuzz/long_run.py $(FUZZ)

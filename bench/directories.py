@@ -84,7 +84,7 @@ class Directories:
     def __init__(
         self,
         server: Server,
-        postgresql: PostgreSQL,
+        postgresql: PostgreSQL | None,
         count: int,
         connections: int,
         *,
@@ -120,12 +120,13 @@ class Directories:
             "domain": _DOMAIN,
             "at": time.time_ns() // 1000,
         }
+        assert self._postgresql is not None
         for statement in _FILL:
             self._postgresql.execute(statement.format(**parameters))
         self._postgresql.settle()
         for number in range(_BLOCKS * self._connections):
             name = f"ada{number}@{_DOMAIN}"
-            self._people.append((self._push("/Users", _person(name))["id"], name))
+            self._people.append((self._push("/Users", person(name))["id"], name))
         for number in range(self._connections):
             made = self._push("/Groups", {"displayName": f"Group {number}"})
             self._groups.append(made["id"])
@@ -147,7 +148,7 @@ class Directories:
         group = self._groups[connection]
         for active in (False, True):
             for id_, name in self._own(connection):
-                yield self._line("POST", "/Users", _person(f"{{serial}}@{_DOMAIN}"))
+                yield self._line("POST", "/Users", person(f"{{serial}}@{_DOMAIN}"))
                 yield self._activation(id_, active=active)
                 yield self._search(name)
                 yield self._member("add", group, id_)
@@ -155,7 +156,7 @@ class Directories:
 
     def _create(self, connection: int) -> Iterator[str]:
         del connection
-        yield self._line("POST", "/Users", _person(f"{{serial}}@{_DOMAIN}"))
+        yield self._line("POST", "/Users", person(f"{{serial}}@{_DOMAIN}"))
 
     def _activate(self, connection: int) -> Iterator[str]:
         for active in (False, True):
@@ -195,13 +196,13 @@ class Directories:
 
     def _activation(self, id_: str, *, active: bool) -> str:
         operation = {"op": "replace", "value": {"active": active}}
-        return self._line("PATCH", f"/Users/{id_}", _patch(operation))
+        return self._line("PATCH", f"/Users/{id_}", patch(operation))
 
     def _member(self, op: str, group: str, id_: str) -> str:
         operation: dict[str, Any] = {"op": "add", "path": "members", "value": [{"value": id_}]}
         if op == "remove":
             operation = {"op": "remove", "path": f'members[value eq "{id_}"]'}
-        return self._line("PATCH", f"/Groups/{group}", _patch(operation))
+        return self._line("PATCH", f"/Groups/{group}", patch(operation))
 
     def _search(self, name: str) -> str:
         wanted = quote(f'userName eq "{name}"')
@@ -223,7 +224,7 @@ class Directories:
         return made
 
 
-def _person(name: str) -> dict[str, Any]:
+def person(name: str) -> dict[str, Any]:
     return {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": name,
@@ -236,5 +237,5 @@ def _person(name: str) -> dict[str, Any]:
     }
 
 
-def _patch(operation: dict[str, Any]) -> dict[str, Any]:
+def patch(operation: dict[str, Any]) -> dict[str, Any]:
     return {"schemas": [_PATCH], "Operations": [operation]}

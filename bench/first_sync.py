@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from directories import Directories, _patch, _person
+from directories import Directories, patch, person
 from postgresql import PostgreSQL
 from serving import Server, usage
 
@@ -59,7 +59,7 @@ class Sync:
         return answer.json() if answer.content else None
 
     async def people(self, *, bulk: bool) -> int:
-        bodies = [_person(f"p{n}@{self._domain}") for n in range(self._count)]
+        bodies = [person(f"p{n}@{self._domain}") for n in range(self._count)]
         self._ids = await self._made("/Users", bodies, bulk=bulk)
         return self._count
 
@@ -79,7 +79,7 @@ class Sync:
                     for n in range(start, min(start + _BATCH, first + size))
                 ]
                 operation = {"op": "add", "path": "members", "value": ids}
-                steps.append((f"/Groups/{group}", _patch(operation)))
+                steps.append((f"/Groups/{group}", patch(operation)))
         if bulk:
             await _all(
                 (self._bulk("PATCH", steps[n : n + 100]) for n in range(0, len(steps), 100)), 4

@@ -78,11 +78,16 @@ class PostgreSQL:
         """The database for the server."""
         return self._server.get_uri(database="tenantry")
 
+    @property
+    def pid(self) -> int:
+        """The postmaster; the others are its children."""
+        pid: int | None = self._server.get_pid()
+        assert pid is not None
+        return pid
+
     def usage(self) -> Usage:
         """The processor time of all of its processes."""
-        pid = self._server.get_pid()
-        assert pid is not None
-        return usage(pid)
+        return usage(self.pid)
 
     def settings(self) -> dict[str, str]:
         """The settings that a reader of the figures wants to know."""

@@ -34,7 +34,7 @@ class SignIns:
     def __init__(self, server: Server, count: int) -> None:
         self._application = Application(server, _SCOPE)
         emails = [f"user{number}@example.com" for number in range(count)]
-        _import(server, emails)
+        import_people(server, emails)
         self._cookies = asyncio.run(self._sign_in(server, emails))
 
     def targets(self, call: str) -> list[str]:
@@ -50,7 +50,7 @@ class SignIns:
             return [await self._application.sign_in(http, email) for email in emails]
 
 
-def _import(server: Server, emails: list[str]) -> None:
+def import_people(server: Server, emails: list[str]) -> None:
     """Bring the people with their password; a second time changes nothing."""
     # How a person signs in is not measured: the hash is as cheap as there is.
     known = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()

@@ -87,14 +87,17 @@ class Provider(Protocol):
 
     name: str
 
-    async def prepare(self, bench: SingleSignOn, count: int) -> list[Journey]:
-        """Begin so many sign-ins, and return their ways back."""
+    async def open(self, bench: SingleSignOn) -> str:
+        """Make its connection of the organization; return the id."""
+
+    def answer(self, location: str, journey: Journey) -> None:
+        """Set the way back of a sign-in of the journey's person, which was sent to this address."""
 
 
 class SingleSignOn:
     """A server with an organization that owns a domain, its people and an application."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, people: int = PEOPLE) -> None:
         self.server = server
         self.headers = {"authorization": f"Bearer {server.token()}"}
         self.application = Application(server, "openid profile email")
@@ -104,8 +107,9 @@ class SingleSignOn:
         domain = {"domain": _DOMAIN, "domain_type": "ORGANIZATION_DOMAIN"}
         self.application.post(f"{base}/domains", domain)
         self._devices: dict[str, dict[str, str]] = {}
-        self.emails = [f"user{number}@{_DOMAIN}" for number in range(PEOPLE)]
-        for email in self.emails:
+        emails = [f"user{number}@{_DOMAIN}" for number in range(people)]
+        self._people = itertools.cycle(emails)
+        for email in emails:
             path = f"{base}/users?send_invitation_email=false"
             self.application.post(path, {"email": email})
 
@@ -146,13 +150,23 @@ class SingleSignOn:
                     location = await http.step(journey)
                 yield location, journey
 
+    async def begun(
+        self, provider: Provider, connection_id: str, count: int
+    ) -> AsyncIterator[Journey]:
+        """Begin sign-ins of one person after the other; yield the way back of each."""
+        async for location, journey in self.begin(connection_id, count):
+            journey.person = next(self._people)
+            provider.answer(location, journey)
+            yield journey
+
     async def measure(
         self, provider: Provider, count: int, database_cpu: Callable[[], float]
     ) -> Result:
         """Measure the ways back of so many sign-ins."""
         from serving import usage
 
-        journeys = await provider.prepare(self, count)
+        connection_id = await provider.open(self)
+        journeys = [one async for one in self.begun(provider, connection_id, count)]
         half = len(journeys) // 2
         # From a browser that nobody knows, each would get a mail.
         await self._at_once(journeys[:PEOPLE])
@@ -331,29 +345,30 @@ class SAML:
     name = "SAML response to a code"
     _entity_id = "https://idp.example.com/metadata"
 
-    async def prepare(self, bench: SingleSignOn, count: int) -> list[Journey]:
-        """See `Provider.prepare`."""
+    async def open(self, bench: SingleSignOn) -> str:
+        """See `Provider.open`."""
         at = now()
         pair = certificates.make_signing_pair("idp", not_before=at - DAY, not_after=at + 365 * DAY)
+        self._pair = pair
         connection_id = await bench.connection(
             model.SAML,
             idp_entity_id=self._entity_id,
             idp_sso_url="https://idp.example.com/sso",
             idp_certificates=[{"id": "1", "certificate": certificates.base64_of(pair.certificate)}],
         )
-        base = f"{bench.server.environment['TENANTRY_PUBLIC_URL']}/sso/v1/saml/{connection_id}"
-        emails = itertools.cycle(bench.emails)
-        journeys = []
-        async for location, journey in bench.begin(connection_id, count):
-            query = {k: v[0] for k, v in parse_qs(urlsplit(location).query).items()}
-            asked = inflate("", base64.b64decode(query[bindings.REQUEST]))
-            journey.person = next(emails)
-            signed = self._response(base, parse(asked).get("ID"), journey.person, pair)
-            fields = {"SAMLResponse": signed, "RelayState": query["RelayState"]}
-            journey.verb, journey.path = "POST", urlsplit(f"{base}/callback").path
-            journey.form = urlencode(fields)
-            journeys.append(journey)
-        return journeys
+        self._base = (
+            f"{bench.server.environment['TENANTRY_PUBLIC_URL']}/sso/v1/saml/{connection_id}"
+        )
+        return connection_id
+
+    def answer(self, location: str, journey: Journey) -> None:
+        """See `Provider.answer`."""
+        query = {k: v[0] for k, v in parse_qs(urlsplit(location).query).items()}
+        asked = inflate("", base64.b64decode(query[bindings.REQUEST]))
+        signed = self._response(self._base, parse(asked).get("ID"), journey.person, self._pair)
+        fields = {"SAMLResponse": signed, "RelayState": query["RelayState"]}
+        journey.verb, journey.path = "POST", urlsplit(f"{self._base}/callback").path
+        journey.form = urlencode(fields)
 
     def _response(self, base: str, asked: str | None, email: str, pair: SigningPair) -> str:
         at = now()
@@ -400,31 +415,30 @@ class OpenID:
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(65537, 2048)
         self._tokens: dict[str, str] = {}  # by code, the ID token
+        self._numbers = itertools.count()
 
-    async def prepare(self, bench: SingleSignOn, count: int) -> list[Journey]:
-        """See `Provider.prepare`."""
+    async def open(self, bench: SingleSignOn) -> str:
+        """See `Provider.open`."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        connection_id = await bench.connection(
+        self._issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self._connection_id = await bench.connection(
             model.OIDC,
             debug_enabled=True,
-            issuer=issuer,
+            issuer=self._issuer,
             authorize_uri="https://idp.example.com/authorize",
-            token_uri=f"{issuer}/token",
-            jwks_uri=f"{issuer}/keys",
+            token_uri=f"{self._issuer}/token",
+            jwks_uri=f"{self._issuer}/keys",
             client_id="tenantry",
         )
-        emails = itertools.cycle(bench.emails)
-        journeys = []
-        async for location, journey in bench.begin(connection_id, count):
-            query = {k: v[0] for k, v in parse_qs(urlsplit(location).query).items()}
-            journey.person = next(emails)
-            code = f"code-{len(journeys)}"
-            self._tokens[code] = self._id_token(issuer, query["nonce"], journey.person)
-            back = urlencode({"code": code, "state": query["state"]})
-            journey.path = f"/sso/v1/oidc/{connection_id}/callback?{back}"
-            journeys.append(journey)
-        return journeys
+        return self._connection_id
+
+    def answer(self, location: str, journey: Journey) -> None:
+        """See `Provider.answer`."""
+        query = {k: v[0] for k, v in parse_qs(urlsplit(location).query).items()}
+        code = f"code-{next(self._numbers)}"
+        self._tokens[code] = self._id_token(self._issuer, query["nonce"], journey.person)
+        back = urlencode({"code": code, "state": query["state"]})
+        journey.path = f"/sso/v1/oidc/{self._connection_id}/callback?{back}"
 
     def _id_token(self, issuer: str, nonce: str, email: str) -> str:
         at = int(time.time())
@@ -462,7 +476,7 @@ class OpenID:
             return {
                 "access_token": "an access token",
                 "token_type": "Bearer",
-                "id_token": self._tokens[form["code"]],
+                "id_token": self._tokens.pop(form["code"]),
             }
         numbers = self._key.public_key().public_numbers()
         modulus = _base64url(numbers.n.to_bytes(256)).decode()

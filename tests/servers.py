@@ -107,6 +107,25 @@ class LiveServer:
             os.killpg(self.process.pid, signal.SIGKILL)
             return self.process.wait()
 
+    def serving(self) -> list[psutil.Process]:
+        """Its processes that take connections, those that hold the most first."""
+        found: list[tuple[int, psutil.Process]] = []
+        assert self.process is not None
+        parent = psutil.Process(self.process.pid)
+        for one in (parent, *parent.children()):
+            with suppress(psutil.Error):
+                held = one.net_connections()
+                if any(at.status == psutil.CONN_LISTEN for at in held):
+                    found.append((len(held), one))
+        return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
+
+    def until_serving(self, workers: int) -> None:
+        """Wait until so many processes take connections."""
+        until = time.monotonic() + START_SECONDS
+        while len(self.serving()) < workers:
+            assert time.monotonic() < until, self.log.read_text()
+            time.sleep(0.1)
+
     def listens(self) -> bool:
         """Whether its port takes connections: much sooner asked than whether it answers."""
         with socket.socket() as probe:
