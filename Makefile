@@ -16,7 +16,7 @@ help:
 	@echo 'make check   format, lint, types, import rules'
 	@echo 'make test    that, and the tests that decide'
 	@echo 'make test-all  all tests: each rule on each database over each wire, and long runs'
-	@echo 'make chaos   kill servers and workers 10,000 times; CHAOS="..." are its options'
+	@echo 'make chaos   kill processes 10,000 times, then 200 other faults; CHAOS="..." are its options'
 	@echo 'make soak    load of every kind for an hour, and limits on what may grow; SOAK="..." are its options'
 	@echo 'make fuzz    feed parsers for an hour; FUZZ="--seconds 60" for less'
 	@echo 'make gen     compile proto/ again, and write the pages of docs/ that are made'

@@ -1,4 +1,4 @@
-"""What a deployment holds: memory, files, threads and sockets of its processes, and its disk."""
+"""Memory, files, threads and sockets of the processes of a deployment, and its files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _ENDED = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
 
 @dataclass(frozen=True)
 class Held:
-    """What the processes below one hold together.
+    """All that a process and those below it hold together.
 
-    ``memory`` is in MB, and theirs alone: what they share is in none of them (USS).
+    ``memory`` is in MB, and of each alone: memory that two of them share is left out (USS).
     """
 
     processes: int

@@ -1,4 +1,4 @@
-"""What grows during a run, by a line through all samples, and how much of it is allowed."""
+"""Growth during a run, by a line through all samples, and how much of it is allowed."""
 
 from __future__ import annotations
 

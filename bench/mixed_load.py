@@ -43,7 +43,7 @@ class Unexpected(Exception):
 
 
 class Mixed:
-    """What the requests need: organizations, people, an application, connections, a directory."""
+    """Organizations, people, an application, connections and a directory for the requests."""
 
     def __init__(self, server: Server, http: aiohttp.ClientSession) -> None:
         self._server = server

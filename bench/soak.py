@@ -1,10 +1,10 @@
-"""Load of every kind for a while, up to hours, and limits on what may grow meanwhile.
+"""Load of every kind for a while, up to hours, and limits on growth meanwhile.
 
 ``python bench/soak.py --seconds 3600 --on postgresql`` starts a server with several workers and a
 ``tenantry worker`` on a PostgreSQL of its own (on SQLite the server does that work too), and sends
 it calls of the API, sign-ins by password and by providers, refreshes and SCIM, each at a steady
-rate, while webhooks go out. A time counts from when the request was due. What is made is deleted
-again, but for events, sessions and what was delivered, so that the work stays the same.
+rate, while webhooks go out. A time counts from when the request was due. All that is made is
+deleted again, but for events, sessions and deliveries, so that the work stays the same.
 
 After the warm-up it looks every few seconds at what the processes and the database hold
 (gauges.py), and at the end draws a line through all samples of each (growth.py). It fails if one
@@ -51,7 +51,7 @@ _SAMPLES = 120  # of each gauge in a run, but one in two seconds at most
 _AT_ONCE = 64  # requests under way; more that are due wait, and their time counts
 _SLOWEST = 5  # windows, of which each has the times of its requests
 
-# Memory that caches take as they fill is in the slack; what goes on growing is a leak.
+# Memory that caches take as they fill is in the slack; memory that goes on growing leaks.
 MEMORY = Limit("MB", slack=40, an_hour=8)
 LIMITS = {
     "server memory": MEMORY,
@@ -325,7 +325,7 @@ async def _send(
         async with gate:
             try:
                 await of.kind.send()
-            # An answer that is none of those expected ends a load generator; here it is counted.
+            # An unexpected answer ends a load generator by SystemExit; here it is counted.
             except (Exception, SystemExit) as problem:  # noqa: BLE001
                 of.fail(f"{type(problem).__name__}: {problem}")
                 return

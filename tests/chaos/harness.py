@@ -1,15 +1,18 @@
-"""Writes under load while servers and workers are killed; then looks for every one of them."""
+"""Writes under load while something goes wrong; then looks for every one of them."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
-from checks import check
+from checks import Findings, check
 from deployment import Deployment
+from network import Wire
 from receiver import Receiver
 from sqlalchemy import func, select, text
 from writers import Ledger, Writer
@@ -22,9 +25,8 @@ from tenantry.events.event_log.model import event_log
 from tenantry.events.webhooks.model import webhook_deliveries
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
-
-    from checks import Findings
 
     from tenantry.db.engine import Database
 
@@ -46,56 +48,130 @@ _COUNTS = Statement(
 )
 
 
+@dataclass
+class Wires:
+    """The connections between the processes: of clients, to the database, to the receiver."""
+
+    clients: list[Wire]  # one to each server
+    database: Wire | None  # None on SQLite
+    receiver: Wire
+
+
+@dataclass
+class Scene:
+    """A deployment under load."""
+
+    folder: Path
+    deployment: Deployment
+    database_url: str  # as nothing comes between
+    master_key: bytes
+    urls: list[str]  # of the servers, as clients reach them
+    wires: Wires | None
+    found: Findings
+    others: str = ""  # names of organizations that the writers do not know begin with it
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """Of the management client."""
+        return self.deployment.first.client_id, self.deployment.first.client_secret
+
+
 async def run(folder: Path, database_url: str | None, *, kills: int, seed: int) -> Findings:
     """Kill so many processes, let the rest be delivered, and check everything."""
     chance = random.Random(seed)
-    deployment = Deployment(
-        folder,
-        database_url,
-        outgoing_allow="127.0.0.0/8",
-        webhook_retries=",".join(map(str, _SCHEDULE)),
-        webhook_timeout_seconds=1,
-        rate_limit_failures="",
-    )
-    await asyncio.to_thread(deployment.prepare)
-    ledger = Ledger()
+
+    async def disturb(scene: Scene) -> None:
+        await scene.deployment.run(kills, chance)
+
+    return await under_load(folder, database_url, disturb, chance)
+
+
+async def under_load(
+    folder: Path,
+    database_url: str | None,
+    disturb: Callable[[Scene], Awaitable[None]],
+    chance: random.Random,
+    *,
+    database_socket: str = "",
+    **more: object,
+) -> Findings:
+    """Let clients write while something disturbs; let the rest be delivered, and check everything.
+
+    With the path of a socket, of the database or any on SQLite, all connections lead over wires.
+    """
     began = time.monotonic()
-    try:
-        async with Receiver(chance) as receiver:
-            await _open_endpoints(deployment, receiver)
-            stop = asyncio.Event()
-            credentials = (deployment.first.client_id, deployment.first.client_secret)
-            writers = [
-                asyncio.create_task(
-                    Writer(
-                        f"w{number}",
-                        deployment.urls,
-                        credentials,
-                        ledger,
-                        random.Random(chance.random()),
-                    ).run(stop)
-                )
-                for number in range(_WRITERS)
+    async with AsyncExitStack() as stack:
+        reached = database_url
+        to_database = None
+        if database_socket and database_url:
+            to_database = await stack.enter_async_context(Wire(database_socket))
+            name = database_url.partition("?")[0].rpartition("/")[2]
+            reached = f"postgresql://postgres@127.0.0.1:{to_database.port}/{name}"
+        deployment = Deployment(
+            folder,
+            reached,
+            outgoing_allow="127.0.0.0/8",
+            webhook_retries=",".join(map(str, _SCHEDULE)),
+            webhook_timeout_seconds=1,
+            rate_limit_failures="",
+            **more,
+        )
+        await asyncio.to_thread(deployment.prepare)
+        stack.push_async_callback(asyncio.to_thread, deployment.stop)
+        receiver = await stack.enter_async_context(Receiver(chance))
+        known = settings.load(
+            {k: v for k, v in deployment.first.environment.items() if k.startswith("TENANTRY_")}
+        )
+        scene = Scene(
+            folder=folder,
+            deployment=deployment,
+            database_url=database_url or known.database,
+            master_key=master_key.load(known),
+            urls=deployment.urls,
+            wires=None,
+            found=Findings(),
+        )
+        at = receiver.port
+        if database_socket:
+            clients = [
+                await stack.enter_async_context(Wire(("127.0.0.1", victim.port)))
+                for victim in deployment.victims
+                if victim.port
             ]
-            await deployment.run(kills, chance)
-            stop.set()
-            await asyncio.gather(*writers)
-            known = settings.load(
-                {k: v for k, v in deployment.first.environment.items() if k.startswith("TENANTRY_")}
+            to_receiver = await stack.enter_async_context(Wire(("127.0.0.1", receiver.port)))
+            scene.wires, at = Wires(clients, to_database, to_receiver), to_receiver.port
+            scene.urls = [f"http://127.0.0.1:{wire.port}" for wire in clients]
+        await _open_endpoints(deployment, receiver, at)
+        ledger = Ledger()
+        stop = asyncio.Event()
+        writers = [
+            asyncio.create_task(
+                Writer(
+                    f"w{number}",
+                    scene.urls,
+                    scene.credentials,
+                    ledger,
+                    random.Random(chance.random()),
+                ).run(stop)
             )
-            async with open_database(known.database, master_key.load(known), pool_size=2) as db:
-                await _drain(db)
-                found = await check(db, ledger, receiver, _ORDERED, _SCHEDULE)
-    finally:
-        deployment.stop()
-    found.counts["kills"] = sum(victim.killed for victim in deployment.victims)
-    found.counts["seconds"] = round(time.monotonic() - began)
-    return found
+            for number in range(_WRITERS)
+        ]
+        await disturb(scene)
+        stop.set()
+        await asyncio.gather(*writers)
+        async with open_database(scene.database_url, scene.master_key, pool_size=2) as db:
+            await _drain(db)
+            await check(
+                db, ledger, receiver, _ORDERED, _SCHEDULE, found=scene.found, others=scene.others
+            )
+    scene.found.counts["kills"] = sum(victim.killed for victim in deployment.victims)
+    scene.found.counts["seconds"] = round(time.monotonic() - began)
+    return scene.found
 
 
-async def _open_endpoints(deployment: Deployment, receiver: Receiver) -> None:
+async def _open_endpoints(deployment: Deployment, receiver: Receiver, port: int) -> None:
     """Make two endpoints by the API: one takes events as they come, one in order."""
-    server = deployment.first.start()
+    server = await asyncio.to_thread(deployment.first.start)
     async with httpx.AsyncClient(base_url=deployment.urls[0], timeout=30) as http:
         token = await http.post(
             "/oauth/token",
@@ -109,10 +185,7 @@ async def _open_endpoints(deployment: Deployment, receiver: Receiver) -> None:
         for name in ("any", "ordered"):
             answer = await http.post(
                 "/api/v1/webhooks/endpoints",
-                json={
-                    "url": f"http://127.0.0.1:{receiver.port}/{name}",
-                    "ordered": name in _ORDERED,
-                },
+                json={"url": f"http://127.0.0.1:{port}/{name}", "ordered": name in _ORDERED},
                 headers=headers,
             )
             assert answer.status_code == 201, answer.text

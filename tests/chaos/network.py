@@ -138,7 +138,7 @@ class Wire:
     async def _pump(
         self, line: _Line, reader: asyncio.StreamReader, to: asyncio.StreamWriter
     ) -> None:
-        """Lead on what comes from one end, and its end; nothing of a line that is forgotten."""
+        """Lead on all bytes from one end, and its end; nothing of a line that is forgotten."""
         try:
             while data := await reader.read(_CHUNK):
                 await self._flows.wait()

@@ -6,12 +6,20 @@
 from __future__ import annotations
 
 import gc
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 from harness import run
 
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "linearizability"), str(ROOT / "bench")]
+
+from faults import Disk, run_faults  # noqa: E402
+
 SEED = 7
+FAULTS = 5
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +46,30 @@ async def test_nothing_is_lost_or_out_of_order_whichever_process_is_killed(
     # How many there are says how fast the machine is, and how busy; it must not be idle.
     assert found.counts["acknowledged changes"] > kills // 4
     assert found.counts["requests"] >= found.counts["deliveries"] > kills // 4
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("database", ["postgresql", "sqlite"])
+async def test_after_a_fault_all_is_as_before(request, tmp_path, database):
+    postgresql = None
+    if database == "postgresql":
+        postgresql = request.getfixturevalue("unsteady_postgresql")
+    found = await run_faults(tmp_path, postgresql, count=FAULTS, seed=SEED)
+    print(found.counts, found.recoveries)
+    assert found.problems == []
+    assert sum(map(len, found.recoveries.values())) == FAULTS
+    assert found.counts["acknowledged changes"] > FAULTS
+    assert found.counts["operations of histories"] > FAULTS
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.thorough
+async def test_a_full_disk_of_sqlite_loses_nothing_acknowledged(tmp_path):
+    with Disk.mounted(tmp_path / "disk") as disk:
+        if disk is None:
+            pytest.skip("this user may not mount a file system")
+        found = await run_faults(disk.folder, None, count=1, seed=SEED, full=disk, only="disk")
+    assert found.problems == []
+    assert found.recoveries.keys() == {"the disk is full"}
+    assert found.counts["refused changes"] > 0

@@ -88,7 +88,7 @@ class Writer:
             self._ledger.surprises.append(f"DELETE: {answer.status_code} {answer.text}")
 
     async def _ask(self, method: str, path: str, **how: Any) -> httpx.Response | None:
-        """Ask a server that takes the connection; None if it dies before it has answered."""
+        """Ask a server that takes the connection; None if nobody knows what it did."""
         while True:
             url = self._chance.choice(self._urls)
             try:
@@ -102,7 +102,7 @@ class Writer:
                 return None
             if answer.status_code == 401:
                 self._headers = {}
-            return answer
+            return None if answer.status_code == 504 else answer  # OUTCOME_UNKNOWN
 
     async def _sign_in(self, url: str) -> None:
         client_id, client_secret = self._credentials

@@ -46,9 +46,9 @@ class History:
         asked: dict[str, Any],
         do: Callable[[], Awaitable[Output]],
     ) -> Output | None:
-        """Do something to an object and write it down; return what was answered, if anything was.
+        """Do something to an object and write it down; return its answer, if it had one.
 
-        What had no effect is left out: if it had one, no order explains the rest.
+        A request without an effect is left out: if it had one, no order explains the rest.
         """
         line = {"model": model, "key": key, "client": client, "call": time.monotonic_ns()}
         answered = None
@@ -143,7 +143,7 @@ class Client:
             raise NotDone(repr(problem)) from problem
         except httpx.TransportError as problem:
             raise Unanswered(repr(problem)) from problem
-        if answer.status_code in {429, 503}:
+        if answer.status_code in {408, 429, 503}:
             await asyncio.sleep(0.05)
             raise NotDone(answer.text)
         if answer.status_code == 504:

@@ -18,7 +18,7 @@ _SOURCE = Path(__file__).parent / "checker"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was looked at, by model, and each object whose answers no order explains."""
+    """How much was looked at, by model, and each object whose answers no order explains."""
 
     objects: dict[str, int]
     operations: dict[str, int]

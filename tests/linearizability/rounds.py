@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from tenantry.db.engine import Database
 
-_CLIENTS = 4  # of each object
-
 
 @asynccontextmanager
 async def at_work(
@@ -28,10 +26,11 @@ async def at_work(
     *,
     seed: int,
     kinds: Sequence[type[Shared]] = KINDS,
+    each: int = 4,
 ) -> AsyncIterator[History]:
     """Have clients change shared objects meanwhile; at the end each has finished what it does.
 
-    The seed decides what they do; when they do it, the machine.
+    The seed decides what they do; when they do it, the machine. ``each`` object has so many.
     """
     history, world, stop = History(), World(database), asyncio.Event()
     chance = random.Random(seed)
@@ -40,7 +39,7 @@ async def at_work(
             await stack.enter_async_context(
                 Client(number, urls, credentials, history, random.Random(chance.random()))
             )
-            for number in range(_CLIENTS * len(kinds))
+            for number in range(each * len(kinds))
         ]
         await _prepared(world, clients[0])
         working = [

@@ -20,6 +20,7 @@ from signins import ALL, CHALLENGE, REDIRECT_URI, VERIFIER
 
 from tenantry.call import Call
 from tenantry.caller import SYSTEM, Origin
+from tenantry.db.engine import Failure
 from tenantry.identity.grants import codes
 from tenantry.identity.proofs.passwordless import proofs
 from tenantry.identity.sessions import service as sessions
@@ -68,11 +69,11 @@ class Shared:
 
 
 class World:
-    """What all objects share: an application and a person with a session, made once."""
+    """An application and a person with a session, which all objects share."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.run = uuid.uuid4().hex[:8]
+        self.run = f"shared-{uuid.uuid4().hex[:8]}"  # all names begin with it
         self.numbers = itertools.count(1)
         self.form: dict[str, str] = {}
 
@@ -195,7 +196,7 @@ class Seats(Shared):
 
 
 class Administrators(Shared):
-    """An organization with four admins and a member, who are made admins and members again."""
+    """An organization whose four admins become members and admins again; a fifth is a member."""
 
     model = "administrators"
 
@@ -383,19 +384,20 @@ class Idempotency(Shared):
 
 
 class Registers(Shared):
-    """The name of an organization, which is read and written, mostly by what was seen."""
+    """The name of an organization, which is read and written, mostly with the ETag seen last."""
 
     model = "registers"
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, run: str) -> None:
         super().__init__(key)
+        self._run = run
         self._numbers = itertools.count(1)
         self._seen = ""
 
     @classmethod
     async def make(cls, client: Client, world: World) -> Self:
         """See `Shared.make`."""
-        return cls(await world.organization(client))
+        return cls(await world.organization(client), world.run)
 
     async def act(self, client: Client) -> None:
         """See `Shared.act`."""
@@ -416,7 +418,8 @@ class Registers(Shared):
 
             await self.note(client, read, "read")
             return
-        text, seen = f"name {next(self._numbers)}", self._seen if what < 0.8 else ""
+        text = f"{self._run} name {next(self._numbers)}"
+        seen = self._seen if what < 0.8 else ""
 
         async def write() -> Output:
             headers = {"if-match": seen} if seen else {}
@@ -453,7 +456,8 @@ async def _made(
 ) -> Shared | None:
     """Make an object; where that fails half-way, another one."""
     while not stop.is_set():
-        with contextlib.suppress(NotDone, Unanswered, KeyError):
+        # Its answer may be an error, and its database, which some begin in, away as well.
+        with contextlib.suppress(NotDone, Unanswered, KeyError, Failure):
             return await kind.make(client, world)
         await asyncio.sleep(0.1)
     return None

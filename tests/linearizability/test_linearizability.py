@@ -1,4 +1,4 @@
-"""What several clients see of one object is an order of what they did, also while workers die.
+"""The answers to several clients of one object have an order, also while workers die.
 
 `make test-all` records such histories; `make chaos` does so for longer, with more trouble.
 """
