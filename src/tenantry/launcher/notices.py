@@ -1,4 +1,4 @@
-"""What a service manager is told of this process, as sd_notify(3) has it.
+"""News of this process for its service manager, as sd_notify(3) has it.
 
 Its socket is named by ``NOTIFY_SOCKET``; without one nothing happens. It believes the main process
 alone: the only worker, which this program turns into, or else the supervisor of several.
@@ -25,7 +25,7 @@ def reloading() -> None:
 
 
 def stopping() -> None:
-    """The server is to stop, and finishes what is in flight."""
+    """The server is to stop, and finishes the requests in flight."""
     _tell("STOPPING=1")
 
 
