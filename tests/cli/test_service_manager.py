@@ -80,6 +80,22 @@ def test_a_watched_server_says_that_it_answers(tmp_path, workers, monkeypatch):
             server.stop()
 
 
+def test_a_worker_says_it_too(tmp_path, monkeypatch):
+    server = LiveServer(tmp_path)
+    assert server.run("migrate").returncode == 0
+    with manager(tmp_path / "notify") as listening:
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        worker = subprocess.Popen(
+            [TENANTRY, "worker"], env=server.environment, stderr=subprocess.DEVNULL
+        )
+        try:
+            assert heard(listening) == ("READY=1", worker.pid)
+        finally:
+            worker.terminate()
+            assert worker.wait(20) == 0
+        assert heard(listening) == ("STOPPING=1", worker.pid)
+
+
 def test_only_the_process_that_is_meant_is_watched(monkeypatch):
     monkeypatch.setenv("WATCHDOG_USEC", "3000000")
     assert notices.watched_seconds() == 1.5

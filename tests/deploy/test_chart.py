@@ -27,6 +27,7 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 SECRETS = {f.name for f in declared() if f.metadata["secret"]}
 EVERYTHING = {
     **EXAMPLES[1],
+    "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
     "worker": {"replicas": 2},
     "autoscaling": {"enabled": True},
     "migrate": {"besideOlder": True},
@@ -89,6 +90,7 @@ def test_its_schema_takes_the_values_of_the_guide_and_its_own():
         {"settings": {"smtp_url": "smtp://user:password@mail"}},
         {"settings": {"database_url": "postgresql://user:password@host/name"}},
         {"settings": {"TENANTRY_APP_NAME": "Acme"}},
+        {"env": [{"name": "TENANTRY_MASTER_KEY", "value": "c2VjcmV0"}]},
         {"replicas": 0},
         {"replica": 3},
         {"podAnnotations": {"note": True}},
@@ -171,6 +173,18 @@ def test_its_settings_can_be_used(values, tmp_path, monkeypatch):
         assert settings.database.startswith("postgresql://tenantry:")
         assert settings.files.keys() == values["secrets"].keys()
         assert pod.get("terminationGracePeriodSeconds", 60) >= settings.drain_seconds + 15
+
+
+@needs_helm
+def test_a_large_number_is_spelled_out(tmp_path):
+    values = EXAMPLES[0] | {"settings": {"event_retention_days": 36500, "pool_size": 1_000_000}}
+    (server,) = [each for each in rendered(values, tmp_path) if each["kind"] == "Deployment"]
+    given = {
+        each["name"]: each["value"]
+        for each in server["spec"]["template"]["spec"]["containers"][0]["env"]
+    }
+    assert given["TENANTRY_EVENT_RETENTION_DAYS"] == "36500"
+    assert given["TENANTRY_POOL_SIZE"] == "1000000"
 
 
 @needs_helm

@@ -94,7 +94,10 @@ env:
   {{- end }}
   {{- range $setting, $value := .Values.settings }}
   - name: TENANTRY_{{ upper $setting }}
-    value: {{ $value | toString | quote }}
+    value: {{ ternary (int64 $value) $value (kindIs "float64" $value) | toString | quote }}
+  {{- end }}
+  {{- with .Values.env }}
+  {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
 
