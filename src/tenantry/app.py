@@ -12,7 +12,7 @@ import threading
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from tenantry import credentials, data_folder, log, worker
+from tenantry import credentials, data_folder, log, request_log, worker
 from tenantry import settings as settings_module
 from tenantry.access.api_tokens.known import Known as KnownApiTokens
 from tenantry.access.api_tokens.model import api_tokens
@@ -217,7 +217,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         trusted_proxies=settings.trusted_proxies,
         refusal=home.refusal,
         before=functools.partial(parts.effective.refresh, db),
-        observers=_observers(),
+        observers=_observers(settings),
     )
     for routes in _DOORS:
         entry.add_routes(routes(parts))
@@ -225,9 +225,9 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     return entry
 
 
-def _observers() -> tuple[Observer, ...]:
+def _observers(settings: Settings) -> tuple[Observer, ...]:
     """Return the observers of all requests."""
-    return ()
+    return (request_log.write,) if settings.request_log else ()
 
 
 def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Inside) -> Parts:
@@ -464,7 +464,8 @@ class Application:
             OpenError: the database cannot be used.
 
         """
-        log.configure(settings.log_level)
+        log.configure(settings.log_level, in_background=True)
+        self._open.callback(log.lines.flush)
         data_folder.make(settings)
         begun: list[asyncio.Future[keys.PrivateKey]] = []
         before, applied = await bring_up_to_date(

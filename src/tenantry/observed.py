@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ class Observed:
     status: int = GONE
     grpc_status: int | None = None  # of grpc and grpc-web, where one was sent
     error: str = ""  # error_code of ours, `error` of OAuth; "" where it went well or has none
+    error_id: str = ""  # `err_...`, where the answer is about a refusal that has one
     seconds: float = 0.0  # until the last byte was handed over
     received: int = 0  # bytes of the body, as they came
     sent: int = 0  # bytes of the answer's body, as they went
@@ -55,3 +57,7 @@ class Observed:
     def method(self) -> str:
         """The verb, if it is one of HTTP's own; `OTHER_VERB` else."""
         return self.verb if self.verb in _VERBS else OTHER_VERB
+
+
+# The request that is answered, for lines of the log.
+CURRENT: ContextVar[Observed | None] = ContextVar("current", default=None)

@@ -136,4 +136,4 @@ async def test_a_server_works_by_way_of_pgbouncer(started, start_server, postgre
     server.stop()
     assert all(one["ok"] for one in json.loads(found)["checks"] if one["check"] == "database")
     assert ("lock_timeout" in found) == (mode == "transaction")
-    assert '"level": "error"' not in server.log.read_text()
+    assert '"level":"error"' not in server.log.read_text()

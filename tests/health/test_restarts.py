@@ -128,7 +128,7 @@ async def test_no_call_is_an_internal_error_and_no_change_lost_when_postgresql_r
         assert one.error_code == "OUTCOME_UNKNOWN" or int(one.headers["retry-after"]) >= 1
     there = await external_ids(unsteady_server)
     assert set(ledger.made) <= there
-    assert '"level": "error"' not in unsteady_server.log.read_text()
+    assert '"level":"error"' not in unsteady_server.log.read_text()
 
 
 async def push(provider, number, known, stop):

@@ -15,6 +15,7 @@ from tenantry.cli import (
     events_export,
     interceptors,
     keys,
+    logs,
     mail,
     operators,
     running,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(clients.app, name="client")
 app.add_typer(keys.app, name="key")
+app.add_typer(logs.app, name="log")
 app.add_typer(mail.app, name="mail")
 app.add_typer(users.app, name="user")
 app.add_typer(operators.app, name="operators")

@@ -37,7 +37,7 @@ def worker() -> None:
 
     async def run() -> None:
         settings = load()
-        log.configure(settings.log_level)
+        log.configure(settings.log_level, in_background=True)
         todo = work.jobs(settings)
         launcher.ignore_other_signals()
         stop = asyncio.Event()
@@ -52,6 +52,7 @@ def worker() -> None:
             await work.run(db, todo, stop)
             notices.stopping()
         logger.info("the worker has stopped")
+        log.lines.flush()
 
     try:
         uvloop.run(run())  # as servers do

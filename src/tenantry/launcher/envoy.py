@@ -65,6 +65,9 @@ _UTF8 = "|".join(
 PATH_PATTERN = f"(?i)(?:[!-$&-~]|{_UTF8})*"
 _PATTERN_STEPS = 200  # of the compiled pattern; Envoy refuses more than 100 unless told
 
+# As `tenantry.log` has its lines; %j is the message, escaped for JSON.
+_LOG_FORMAT = '{"time":"%Y-%m-%dT%T.%e%z","level":"%l","message":"envoy: %j"}'
+_LOG_MILLISECONDS = 500  # that lines about its own answers wait for others
 _SOCKET_PATH_BYTES = 107  # of sockaddr_un
 _TYPE = "type.googleapis.com/envoy.extensions"
 
@@ -129,6 +132,10 @@ class Command:
                 "immediate",
                 "--log-level",
                 "error",
+                "--log-format",
+                _LOG_FORMAT,
+                "--file-flush-interval-msec",
+                str(_LOG_MILLISECONDS),
             ],
             {
                 **environment,
@@ -270,7 +277,10 @@ def configuration(settings: Settings, path: Path, app: str) -> dict[str, Any]:
         "memory_release_interval": f"{RELEASE_SECONDS}s",
     }
     chain = _application(app)
-    _limit(chain["filters"][-1]["typed_config"], settings.public_url)
+    http = chain["filters"][-1]["typed_config"]
+    _limit(http, settings.public_url)
+    if settings.request_log and settings.log_level.partition(",")[0] in {"debug", "info"}:
+        http["access_log"] = [_log_of_its_own_answers()]
 
     secret = path.with_name(f"{settings.port}-certificate.json")
     chains = [_tls(copy.deepcopy(chain), secret)]
@@ -415,6 +425,37 @@ def _only_paths_in_utf8() -> dict[str, Any]:
         "typed_config": {
             "@type": f"{_TYPE}.filters.http.rbac.v3.RBAC",
             "rules": {"action": "DENY", "policies": {"not_utf8": policy}},
+        },
+    }
+
+
+def _log_of_its_own_answers() -> dict[str, Any]:
+    """Return the log of answers that the application has not given, by the ids that they have."""
+    line = {
+        "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3f+00:00)%",
+        "level": "info",
+        "message": "refused before the application",
+        "status": "%RESPONSE_CODE%",
+        "ms": "%DURATION%",
+        "problem": "%RESPONSE_CODE_DETAILS%",
+        "request_id": "%RESP(X-REQUEST-ID)%",
+    }
+    # The application's have no details. A client that went away got no answer, and so no id.
+    expression = 'response.code_details != "" && "x-request-id" in response.headers'
+    return {
+        "name": "stderr",
+        "filter": {
+            "extension_filter": {
+                "name": "answered",
+                "typed_config": {
+                    "@type": f"{_TYPE}.access_loggers.filters.cel.v3.ExpressionFilter",
+                    "expression": expression,
+                },
+            }
+        },
+        "typed_config": {
+            "@type": f"{_TYPE}.access_loggers.stream.v3.StderrAccessLog",
+            "log_format": {"json_format": line},
         },
     }
 

@@ -121,8 +121,15 @@ class Settings:
     )
     log_level: str = _setting(
         "info",
-        values.one_of("debug", "info", "warning", "error"),
-        "How much is logged: debug, info, warning or error.",
+        values.log_levels,
+        "How much is logged: debug, info, warning or error; of a module more or less by "
+        "info,tenantry.events.webhooks=debug.",
+    )
+    request_log: bool = _setting(
+        "true",
+        values.switch,
+        "A line of the log for each request but health checks: its route, status, duration and "
+        "caller, and nothing secret.",
     )
     development: bool = _setting(
         "",

@@ -85,6 +85,37 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+_LEVELS = ("debug", "info", "warning", "error")
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+_MOST_LEVELS = 50
+
+
+def log_levels(text: str) -> str:
+    first, *modules = [part.strip() for part in text.split(",")]
+    if "=" in first:
+        first, modules = "info", [first, *modules]
+    if first not in _LEVELS:
+        raise ValueError(f"{first[:60]!r} is not one of {', '.join(_LEVELS)}")
+    if len(modules) > _MOST_LEVELS:
+        raise ValueError(f"takes the levels of {_MOST_LEVELS} modules at most")
+    for module in modules:
+        name, _, level = module.partition("=")
+        if level not in _LEVELS:
+            raise ValueError(f"{module[:60]!r} is not a module and its level, as tenantry.db=debug")
+        if not _MODULE.fullmatch(name) or not _is_ours(name):
+            raise ValueError(f"there is no module {name[:60]!r}")
+    return ",".join((first, *modules))
+
+
+def _is_ours(name: str) -> bool:
+    """Whether it is a module of ours, or of a library: those nobody looks for."""
+    first, *rest = name.split(".")
+    if first != "tenantry":
+        return True
+    place = Path(__file__).parents[1].joinpath(*rest)
+    return place.is_dir() or place.with_suffix(".py").is_file()
+
+
 def count(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not text.isdecimal() or not low <= int(text) <= high:

@@ -237,6 +237,7 @@ class Login:
         found = refusals.find(self._door.db, error_id)
         if found is None:
             return await self._door.leaving(request, "gone", status=404)
+        request.observed.error, request.observed.error_id = found.refusal.error, error_id
         way = None
         came = ""
         registered: tuple[str, ...] = ()

@@ -92,9 +92,9 @@ class AuthorizationEndpoint:
             asked = parameters.of_query(request)
             client, redirect_uri = await self._trusted(call, asked)
         except errors.InvalidArgument:
-            return self._refuse(_Untrusted(Refusal.UNREADABLE), "")
+            return self._refuse(request, _Untrusted(Refusal.UNREADABLE), "")
         except _Untrusted as problem:
-            return self._refuse(problem, asked.get("redirect_uri") or "")
+            return self._refuse(request, problem, asked.get("redirect_uri") or "")
         try:
             params = await authorization_request.checked(
                 client, redirect_uri, asked, db=self._db, hints=self._hints, issuer=self._issuer
@@ -104,6 +104,7 @@ class AuthorizationEndpoint:
             error, description = problem.error, problem.description
         except (errors.RateLimited, errors.Busy, Failure):
             error, description = "temporarily_unavailable", "try again in a moment"
+        request.observed.error = error
         params = authorization_request.of_error(redirect_uri, asked)
         answer = answers.of_error(self._means, params, error, plain(description))
         return answer_pages.response(answer, accepted)
@@ -156,8 +157,9 @@ class AuthorizationEndpoint:
             raise _Untrusted(Refusal.REDIRECT_URI_MISSING, client_id)
         raise _Untrusted(Refusal.REDIRECT_URI_UNKNOWN, client_id)
 
-    def _refuse(self, problem: _Untrusted, redirect_uri: str) -> Response:
+    def _refuse(self, request: Request, problem: _Untrusted, redirect_uri: str) -> Response:
         error_id = refusals.issue(self._db, problem.refusal, problem.client_id)
+        request.observed.error, request.observed.error_id = problem.refusal.error, error_id
         location = f"/login/error/{error_id}"
         if self._development and problem.refusal is Refusal.REDIRECT_URI_UNKNOWN:
             # For the page to show beside the registered ones.

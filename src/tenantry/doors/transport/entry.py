@@ -14,7 +14,7 @@ from tenantry import errors
 from tenantry.doors.transport import details, grpc, rpc
 from tenantry.doors.transport.address import Addresses
 from tenantry.doors.transport.router import Router, allow
-from tenantry.observed import Observed
+from tenantry.observed import CURRENT, Observed
 from tenantry.web import (
     MAX_ANONYMOUS,
     MAX_STREAM,
@@ -107,6 +107,7 @@ class Entry:
         """
         began = time.perf_counter()
         request = self._request(scope)
+        CURRENT.set(request.observed)
         self.in_flight += 1
         try:
             response = await self._answer(scope, request, receive, send)
