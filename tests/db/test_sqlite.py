@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from statements import INSERT_CLIENT, count, event, names, sql
 
-from tenantry.db import log, sqlite_writer
+from tenantry.db import log, sqlite_connections, sqlite_writer
 from tenantry.db.engine import Unavailable
 from tenantry.db.opening import open_database
 
@@ -153,3 +153,22 @@ async def test_a_file_that_is_no_database_is_said_in_one_line(tmp_path):
         async with open_database(f"sqlite:///{path}", KEY):
             pass
     assert "\n" not in str(problem.value)
+
+
+async def test_the_write_ahead_log_is_small_again_after_a_reader_that_stayed(
+    sqlite_migrated, monkeypatch
+):
+    monkeypatch.setattr(sqlite_connections, "_LOG_BYTES", 1 << 20)
+    path = sqlite_migrated.removeprefix("sqlite:///")
+    log_of_writes = Path(f"{path}-wal")
+    reader = sqlite3.connect(path, isolation_level=None)
+    async with open_database(sqlite_migrated, KEY) as lite:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM clients").fetchone()
+        for number in range(60):
+            await lite.apply(INSERT_CLIENT, event(), **client(f"{number}" + "x" * 100_000))
+        reader.close()
+        assert log_of_writes.stat().st_size > 5 << 20
+        for number in range(3):
+            await lite.apply(INSERT_CLIENT, event(), **client(f"after-{number}"))
+        assert log_of_writes.stat().st_size <= 1 << 20
