@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from contextlib import AsyncExitStack
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _WRITERS = 4
 _SCHEDULE = [0, 1, 1, 2, 2, 3, 3, 3, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5]
+_ATTEMPT_SECONDS = 1
 _DRAIN_SECONDS = 120.0
 _ORDERED = {"ordered"}
 
@@ -112,7 +114,7 @@ async def under_load(
             reached,
             outgoing_allow="127.0.0.0/8",
             webhook_retries=",".join(map(str, _SCHEDULE)),
-            webhook_timeout_seconds=1,
+            webhook_timeout_seconds=_ATTEMPT_SECONDS,
             rate_limit_failures="",
             **more,
         )
@@ -162,7 +164,10 @@ async def under_load(
         async with open_database(scene.database_url, scene.master_key, pool_size=2) as db:
             await _drain(db)
             await check(
-                db, ledger, receiver, _ORDERED, _SCHEDULE, found=scene.found, others=scene.others
+                *(db, ledger, receiver, _ORDERED, _SCHEDULE),
+                found=scene.found,
+                others=scene.others,
+                least_wait=_ATTEMPT_SECONDS if scene.wires else math.inf,
             )
     scene.found.counts["kills"] = sum(victim.killed for victim in deployment.victims)
     scene.found.counts["seconds"] = round(time.monotonic() - began)

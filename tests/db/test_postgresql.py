@@ -415,3 +415,12 @@ async def test_a_plan_that_was_made_while_a_table_was_small_goes_by_its_index(pg
         read = sql("SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'parents'")
         found = await db.fetch_one(read)
     assert found["seq_tup_read"] < 10
+
+
+async def test_postgresql_asks_silent_connections_whether_they_are_there(pg):
+    rows = await pg.fetch_all(
+        sql("SELECT name, source FROM pg_settings WHERE name LIKE 'tcp_keepalives_%'")
+    )
+    assert {row["name"] for row in rows if row["source"] == "client"} == {
+        f"tcp_keepalives_{of}" for of in ("idle", "interval", "count")
+    }

@@ -142,6 +142,7 @@ class Client:
             await asyncio.sleep(0.05)
             raise NotDone(repr(problem)) from problem
         except httpx.TransportError as problem:
+            await asyncio.sleep(0.1)
             raise Unanswered(repr(problem)) from problem
         if answer.status_code in {408, 429, 503}:
             await asyncio.sleep(0.05)

@@ -11,6 +11,8 @@ from pathlib import Path
 from receivers import ALLOW, KEY, Worker, deliveries, endpoint, event, hang, hasten, publish
 from servers import without_settings
 
+from tenantry.events.webhooks import delivery
+
 SCRIPT = Path(__file__).with_name("webhook_worker.py")
 
 
@@ -65,6 +67,26 @@ async def test_what_a_killed_worker_had_taken_is_delivered_by_another(
 
 async def _succeeded(db, number):
     return [row["state"] for row in await deliveries(db)].count("SUCCEEDED") == number
+
+
+async def test_a_claim_that_is_answered_too_late_is_not_used(db, receiver, eventually, clock):
+    await endpoint(db, receiver.url())
+    late = clock.of(delivery).forward
+    async with Worker(db):
+        late(6)  # a claim is for five seconds more than an attempt
+        await publish(db, "a")
+        await eventually(lambda: _attempted(db, 1))
+        await asyncio.sleep(0.2)  # for one too many
+        assert receiver.got == []
+        late(-6)
+        await hasten(db)
+        await eventually(lambda: _succeeded(db, 1))
+    assert [got.name for got in receiver.got] == ["a"]
+    assert [row["attempts"] for row in await deliveries(db)] == [2]
+
+
+async def _attempted(db, number):
+    return [row["attempts"] for row in await deliveries(db)] == [number]
 
 
 async def test_processes_share_without_sending_anything_twice(

@@ -53,6 +53,11 @@ _SESSION = {
     "lock_timeout": "2s",
     # A process that stands still within a transaction holds up others for so long at most.
     "idle_in_transaction_session_timeout": "60s",
+    # A machine that loses its power leaves connections that count up to max_connections: PostgreSQL
+    # asks each that is silent, and gives it up after a minute; by default after two hours.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
 }
 # The rest is a loop over the given values, with a look into an index for each.
 _EXPECT_GROWTH = "SELECT " + ", ".join(

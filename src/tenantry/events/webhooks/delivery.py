@@ -162,6 +162,10 @@ class Pump:
                 session, {row["event_id"] for row in rows if row["body"] is None}
             )
         self._note_failing(endpoints)
+        # Where the database answered late, a claim may be over before its attempt is: another
+        # process takes the delivery then, and both would send it, the one behind later events.
+        least = now() + int(self._seconds * 1_000_000)
+        rows = [row for row in rows if row["due_time"] >= least]
         signers = {one.id: _signer(db, one) for one in endpoints.values()}
         for row in sorted(rows, key=lambda row: (row["position"], row["id"])):
             endpoint = endpoints.get(row["endpoint_id"])
