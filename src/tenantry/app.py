@@ -135,6 +135,7 @@ from tenantry.identity.sign_in.rpc import AuthService
 from tenantry.identity.simulator import test_organization
 from tenantry.identity.simulator.openid_provider import OpenIDProvider
 from tenantry.identity.simulator.provider import Simulator
+from tenantry.metrics import kinds
 from tenantry.outgoing import Outgoing
 from tenantry.pages.looks import Looks
 from tenantry.rate_limits.rates import Rates
@@ -219,6 +220,7 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
         before=functools.partial(parts.effective.refresh, db),
         observers=_observers(settings),
     )
+    kinds.watch(entry)
     for routes in _DOORS:
         entry.add_routes(routes(parts))
     entry.add_routes(reference.routes(rpcs, settings.public_url))  # it shows all that is served
@@ -227,7 +229,14 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
 
 def _observers(settings: Settings) -> tuple[Observer, ...]:
     """Return the observers of all requests."""
-    return (request_log.write,) if settings.request_log else ()
+    observers: list[Observer] = []
+    if settings.request_log:
+        observers.append(request_log.write)
+    if settings.metrics_listen:
+        from tenantry.metrics import requests
+
+        observers.append(requests.count)
+    return tuple(observers)
 
 
 def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Inside) -> Parts:
@@ -487,6 +496,7 @@ class Application:
             await copies.notice(db, settings)
         except Unavailable as problem:
             raise OpenError(f"the database cannot be used: {problem}") from problem
+        await self._open.enter_async_context(worker.measured(db, settings))
         self._entry = wire(settings, db, self._open)
         await self._open.enter_async_context(worker.beside(db, settings))
         _keep_all()
@@ -497,6 +507,7 @@ class Application:
         await asyncio.to_thread(first.is_ready.wait)
         opened = database_of(settings, budget=budget_of_process(settings.pool_size))
         db = await self._open.enter_async_context(opened)
+        worker.measure_loop(settings)
 
         def late() -> Entry:
             entry = wire(settings, db, self._open)

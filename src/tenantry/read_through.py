@@ -7,6 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from tenantry.metrics import kinds
+from tenantry.metrics import table as metrics
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 
@@ -36,7 +39,8 @@ class ReadThrough(Generic[_K, _V]):
     too long ago or the key was forgotten since.
 
     At most ``most`` values are remembered, and ``absent`` keys without a value apart from them:
-    so guesses push out no value. The first that was read is the first to go.
+    so guesses push out no value. The first that was read is the first to go. By its ``name`` it is
+    in the figures of `/metrics`.
     """
 
     def __init__(
@@ -47,12 +51,18 @@ class ReadThrough(Generic[_K, _V]):
         most: int,
         absent: int = 0,
         at_once: int = 1,
+        name: str = "",
     ) -> None:
         self._read = read
         self._seconds = seconds
         self._most = most
         self._most_absent = absent
         self._at_once = at_once
+        self._name = name
+        self._hits = self._misses = 0
+        self._told = (0, 0)
+        if name:
+            kinds.watch(self)
         self._values: dict[_K, tuple[float, _V | None]] = {}
         self._absent: dict[_K, tuple[float, _V | None]] = {}
         self._next: _Batch[_K, _V] | None = None  # keys that are read when this turn is over
@@ -71,7 +81,9 @@ class ReadThrough(Generic[_K, _V]):
         oldest = time.monotonic() - self._seconds if since is None else since
         known = self._known(key, oldest)
         if known is not None:
+            self._hits += 1
             return known[1]
+        self._misses += 1
         # One that goes away does not end it for the others.
         return (await asyncio.shield(self._asked(key, oldest).found)).get(key)
 
@@ -80,12 +92,21 @@ class ReadThrough(Generic[_K, _V]):
         oldest = time.monotonic() - self._seconds
         known = [self._known(key, oldest) for key in keys]
         if None not in known:
+            self._hits += 1
             return [one[1] for one in known if one is not None]
+        self._misses += 1
         batches = [self._asked(key, oldest) for key in keys]
         return [
             (await asyncio.shield(batch.found)).get(key)
             for key, batch in zip(keys, batches, strict=True)
         ]
+
+    def measure(self) -> None:
+        """See `tenantry.metrics.kinds.Measured`."""
+        now = (self._hits, self._misses)
+        metrics.CACHE_LOOKUPS.add(self._name, "hit", by=now[0] - self._told[0])
+        metrics.CACHE_LOOKUPS.add(self._name, "miss", by=now[1] - self._told[1])
+        self._told = now
 
     def forget(self, key: _K) -> None:
         """Read a key anew the next time: this process has just changed its value."""

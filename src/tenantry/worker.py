@@ -45,6 +45,7 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
 from tenantry.log import seldom
+from tenantry.metrics import table as metrics
 from tenantry.tenants.directories import removal, request_log, waiting
 from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.domains import verification
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from typing import Any
 
-    from tenantry.db.engine import Session
+    from tenantry.db.engine import Database, Session
     from tenantry.events.mail.model import Mail
     from tenantry.events.mail.rendering import Prepare
     from tenantry.identity.sessions.back_channel import Sign
@@ -268,6 +269,7 @@ async def _repeat(db: Session, job: Job, stop: asyncio.Event) -> None:
             seldom(_log, "the worker waits for the database", problem.error().name, waits)
             seconds, pause = _AWAY_SECONDS, _FIRST_PAUSE_SECONDS
         except Exception as problem:  # noqa: BLE001 - neither this job nor the others end by it
+            metrics.JOB_FAILURES.add(job.name)
             fields = {"job": job.name, "error": type(problem).__name__, "again_in": pause}
             _log.error("a job failed", exc_info=True, extra={"fields": fields})
             seconds, pause = pause, min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -276,6 +278,28 @@ async def _repeat(db: Session, job: Job, stop: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), seconds)
     await job.close()
+
+
+@asynccontextmanager
+async def measured(db: Database, settings: Settings) -> AsyncIterator[None]:
+    """Count what happens meanwhile, and answer `/metrics`, if the settings say so."""
+    if not settings.metrics_listen:
+        yield
+        return
+    from tenantry.data.deployment.figures import Figures
+    from tenantry.metrics.listener import listening
+
+    measure_loop(settings)
+    async with listening(settings, Figures(db, settings)):
+        yield
+
+
+def measure_loop(settings: Settings) -> None:
+    """Measure how late the running event loop is, if the settings say so."""
+    if settings.metrics_listen:
+        from tenantry.metrics.loops import Delay
+
+        Delay.of(asyncio.get_running_loop())
 
 
 @asynccontextmanager

@@ -44,7 +44,11 @@ def worker() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         data_folder.check(settings)
-        async with database_of(settings, pool_size=settings.pool_size) as db:
+        launcher.check_metrics_address(settings)
+        async with (
+            database_of(settings, pool_size=settings.pool_size) as db,
+            work.measured(db, settings),
+        ):
             names = {"jobs": [job.name for job in todo]}
             logger.info("the worker has started", extra={"fields": names})
             notices.ready()

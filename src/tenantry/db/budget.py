@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 import threading
 
+from tenantry.metrics import kinds
+from tenantry.metrics import table as metrics
+
 
 class Budget:
     """How many connections the pools of one process may have together.
@@ -19,6 +22,12 @@ class Budget:
         self._lock = threading.Lock()
         self._full = False
         self._taken: dict[object, int] = {}
+        kinds.watch(self)
+
+    def measure(self) -> None:
+        """See `tenantry.metrics.kinds.Measured`."""
+        if self._taken:
+            metrics.DATABASE_CONNECTIONS_MOST.add(by=self._size)
 
     def join(self, pool: object) -> None:
         """Count this pool, too."""

@@ -9,6 +9,8 @@ from tenantry import errors
 from tenantry.db.records import spelled
 from tenantry.db.schema import to_json
 from tenantry.db.statements import EVENT_GIVEN, RECORD, RECORD_ALL, RECORD_FOUND, event_param
+from tenantry.metrics import kinds
+from tenantry.metrics import table as metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -154,6 +156,19 @@ class Database(Session):
 
     def __init__(self) -> None:
         self.remembered = self.committed = {}
+        # Statements and transactions so far: plain numbers, for each call adds to them.
+        self.reads = self.changes = self.transactions = 0
+        self._told = (0, 0, 0)
+        kinds.watch(self)
+
+    def measure(self) -> None:
+        """See `tenantry.metrics.kinds.Measured`."""
+        now = (self.reads, self.changes, self.transactions)
+        reads, changes, transactions = (n - told for n, told in zip(now, self._told, strict=True))
+        self._told = now
+        metrics.DATABASE_STATEMENTS.add("read", by=reads)
+        metrics.DATABASE_STATEMENTS.add("change", by=changes)
+        metrics.DATABASE_TRANSACTIONS.add(by=transactions)
 
     def check_version(self) -> None:
         """Return if this process may use the database.

@@ -18,6 +18,8 @@ import asyncpg
 from tenantry import errors
 from tenantry.db.engine import Unavailable
 from tenantry.db.refusals import answer_to
+from tenantry.metrics import kinds
+from tenantry.metrics import table as metrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -123,6 +125,7 @@ class Pool:
         self._trimming: asyncio.TimerHandle | None = None
         self._closed = False
         budget.join(self)
+        kinds.watch(self)
 
     async def acquire(self, *, first: bool = False) -> Connection:
         """Return a connection, ``first`` before others who wait; the caller gives it back.
@@ -163,6 +166,13 @@ class Pool:
         for connection in self._connected:
             if connection.server != server:
                 connection.terminate()
+
+    def measure(self) -> None:
+        """See `tenantry.metrics.kinds.Measured`."""
+        idle = len(self._idle)
+        metrics.DATABASE_CONNECTIONS.add("idle", by=idle)
+        metrics.DATABASE_CONNECTIONS.add("used", by=max(0, len(self._connected) - idle))
+        metrics.DATABASE_WAITING.add(by=len(self._waiting))
 
     async def close(self) -> None:
         """Close all that are idle; those in use close when they come back."""
@@ -243,7 +253,7 @@ class Pool:
         turn = _Turn(loop.create_future(), until, refusal)
         (self._waiting.appendleft if first else self._waiting.append)(turn)
         self._look_soon()
-        given = turn.given
+        given, since = turn.given, loop.time()
         try:
             return await given
         except BaseException:
@@ -252,6 +262,8 @@ class Pool:
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             raise
+        finally:
+            metrics.DATABASE_WAIT_SECONDS.observe(loop.time() - since)
 
     def _pass_on(self, connection: Connection | None) -> None:
         """Hand a connection, or the room for a new one (None), to the one that waits the longest.

@@ -134,11 +134,16 @@ class PostgreSQL(Database):
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
+        if statement.is_read:
+            self.reads += 1
+        else:
+            self.changes += 1
         sql, args = statement.bind("postgresql", params)
         return await self._run(sql, args, is_read=statement.is_read)
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
+        self.changes += 1
         sql, args = change.bind_recorded({**params, **event_params(*events)}, len(events))
         rows = await self._run(sql, args, is_read=False)
         return rows[0] if rows else None
@@ -197,6 +202,7 @@ class PostgreSQL(Database):
     async def _begin(self, begin: str) -> Connection:
         """Return a connection with a transaction on it: on another one if the first was dead."""
         self.check_version()
+        self.transactions += 1
         connection = await self._pool.acquire()
         try:
             await _command(connection, begin, undone=True)
@@ -274,11 +280,16 @@ class _Transaction(Transaction):
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
+        if statement.is_read:
+            self._database.reads += 1
+        else:
+            self._database.changes += 1
         sql, args = statement.bind("postgresql", params)
         return await _fetch(self._connection, sql, args, undone=True)
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
+        self._database.changes += 1
         sql, args = change.bind_recorded({**params, **event_params(*events)}, len(events))
         rows = await _fetch(self._connection, sql, args, undone=True)
         return rows[0] if rows else None

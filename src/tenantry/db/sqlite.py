@@ -28,6 +28,7 @@ from tenantry.db.sqlite_connections import (
 )
 from tenantry.db.sqlite_writer import RELEASE, SAVE, UNDO, Change, Writer
 from tenantry.db.statements import RECORD
+from tenantry.metrics import table as metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -114,7 +115,9 @@ class SQLite(Database):
         self.check_version()
         sql, args = statement.bind("sqlite", params)
         if statement.is_read:
+            self.reads += 1
             return await self._read(sql, args, length(statement, sql))
+        self.changes += 1
         if statement.is_change:
             rows: list[Row] = await self._writer.make(Change([(sql, args)], all_rows=True))
             return rows
@@ -136,6 +139,7 @@ class SQLite(Database):
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
         self.check_version()
+        self.changes += 1
         row: Row | None = await self._writer.make(Change(_recorded(change, events, params)))
         return row
 
@@ -143,6 +147,7 @@ class SQLite(Database):
     async def transaction(self) -> AsyncIterator[Session]:
         """See `Session.transaction`."""
         self.check_version()
+        self.transactions += 1
         writer = self._writer
         async with writer.turn():
             try:
@@ -158,6 +163,7 @@ class SQLite(Database):
     async def snapshot(self) -> AsyncIterator[Session]:
         """See `Database.snapshot`: a thread of its own, so that other reads go on."""
         self.check_version()
+        self.transactions += 1
         reader = ThreadPoolExecutor(1, "sqlite-snapshot")
         try:
             await self._run(reader, lambda c: c.execute("BEGIN"))
@@ -186,6 +192,12 @@ class SQLite(Database):
         if disk.f_bavail * disk.f_frsize < _LEAST_ROOM:
             raise Unavailable(f"{self._path}: the disk is full", errors.DiskFull)
 
+    def measure(self) -> None:
+        """See `tenantry.metrics.kinds.Measured`."""
+        super().measure()
+        if hasattr(self, "_writer"):
+            metrics.DATABASE_WAITING.add(by=self._writer.waiting)
+
     async def close(self) -> None:
         """Let the threads end; their connections close with them."""
         self._brief.connection.close()
@@ -202,6 +214,10 @@ class _Transaction(Transaction):
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
+        if statement.is_read:
+            self._database.reads += 1
+        else:
+            self._database.changes += 1
         sql, args = statement.bind("sqlite", params)
         rows: Sequence[Row] = await self._run(
             lambda c: c.execute(sql, args).fetchall(), length(statement, sql)
@@ -210,6 +226,7 @@ class _Transaction(Transaction):
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
+        self._database.changes += 1
         made = Change(_recorded(change, events, params))
 
         def work(connection: sqlite3.Connection) -> None:

@@ -103,6 +103,11 @@ class Writer:
         self._serving: asyncio.Task[None] | None = None
         self._sweep: asyncio.TimerHandle | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many changes and turns wait."""
+        return len(self._waiting)
+
     async def make(self, change: Change, *, first: bool = False) -> Any:
         """Make a change with those that wait, ``first`` of them if so said; return its result.
 

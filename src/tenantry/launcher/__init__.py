@@ -43,6 +43,7 @@ def serve(settings: Settings, app: str = envoy.APP) -> int:
     files = prepare(settings)
     check_address(settings)
     check_watches(settings.workers)
+    check_metrics_address(settings)
     environment = envoy.environment(settings)
     raise_file_limit()
     configurations = envoy.write(settings, files, app)
@@ -107,15 +108,37 @@ def check_address(settings: Settings) -> None:
         SettingError: it is taken, not ours, or not allowed.
 
     """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        # As Envoy will, but without SO_REUSEPORT: that would share the port with a second server.
+    _check_free("listen", settings.listen)
+
+
+def check_metrics_address(settings: Settings) -> None:
+    """Check that the address of `/metrics` can be listened on, if there is one.
+
+    Processes on this data folder share it.
+
+    Raises:
+        SettingError: it is taken by others, not ours, or not allowed.
+
+    """
+    if not settings.metrics_listen:
+        return
+    from tenantry.metrics import files
+
+    if not files.is_used(files.folder_of(settings)):
+        _check_free("metrics_listen", settings.metrics_listen)
+
+
+def _check_free(name: str, address: str) -> None:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        # As it will be bound, but without SO_REUSEPORT: that would share it with a second server.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((host, int(port)))
         except OSError as problem:
             reason = _ADDRESS_PROBLEMS.get(problem.errno or 0, os.strerror(problem.errno or 0))
-            raise SettingError("listen", f"{settings.listen} {reason}") from None
+            raise SettingError(name, f"{address} {reason}") from None
 
 
 def check_watches(workers: int) -> None:

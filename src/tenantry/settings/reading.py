@@ -53,6 +53,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingError("mail_from", "is needed too: mail servers ask who mail comes from")
     if settings.console_oidc_issuer and not settings.console_oidc_client_id:
         raise SettingError("console_oidc_client_id", "is needed too: the provider asks for it")
+    if settings.metrics_listen == settings.listen:
+        raise SettingError("metrics_listen", "must be another address than that of the wires")
     check_sessions(settings)
     return settings
 

@@ -89,6 +89,18 @@ class Settings:
         "Seconds that a server which got SIGTERM goes on answering while /readyz is 503 and "
         "clients are asked to leave; more than a balancer takes to notice.",
     )
+    metrics_listen: str = _setting(
+        "",
+        values.listen_or_none,
+        "Address and port of /metrics for Prometheus, such as 127.0.0.1:9464, never the one of "
+        "the wires; nothing is counted when empty.",
+    )
+    metrics_token: str = _setting(
+        "",
+        values.bearer_token,
+        "Token that whoever asks for /metrics has to bring; needed where others reach the address.",
+        secret=True,
+    )
     background: bool = _setting(
         "true",
         values.switch,

@@ -27,6 +27,17 @@ def listen(text: str) -> str:
     return text
 
 
+def listen_or_none(text: str) -> str:
+    return listen(text) if text else ""
+
+
+def bearer_token(text: str) -> str:
+    """Read a token as RFC 6750 section 2.1 spells it, or nothing."""
+    if text and not re.fullmatch(r"[A-Za-z0-9._~+/-]{16,}=*", text):
+        raise ValueError("must be 16 letters, digits and -._~+/ or more, then any number of =")
+    return text
+
+
 def public_url(text: str) -> str:
     url = urlsplit(text)
     if url.scheme not in {"https", "http"} or not url.hostname:

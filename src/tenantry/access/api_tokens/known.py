@@ -32,6 +32,7 @@ class Known:
             most=_MOST,
             absent=_MOST,
             at_once=_AT_ONCE,
+            name="API tokens",
         )
 
     async def find(self, text: str) -> ApiToken | None:

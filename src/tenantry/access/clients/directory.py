@@ -54,7 +54,12 @@ class Directory:
         self._db = db
         # A client by its id; that of a token in force by client id and jti.
         self._clients: ReadThrough[str | _Token, Client] = ReadThrough(
-            self._read, seconds=FRESH_SECONDS, most=_MOST, absent=_MOST, at_once=_AT_ONCE
+            self._read,
+            seconds=FRESH_SECONDS,
+            most=_MOST,
+            absent=_MOST,
+            at_once=_AT_ONCE,
+            name="clients",
         )
 
     async def find(self, client_id: str, *, since: float | None = None) -> Client | None:

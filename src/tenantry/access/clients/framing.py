@@ -25,7 +25,7 @@ class FramingOrigins:
     def __init__(self, db: Session) -> None:
         self._db = db
         self._read_through: ReadThrough[str, tuple[str, ...]] = ReadThrough(
-            self._read, seconds=_SECONDS, most=1
+            self._read, seconds=_SECONDS, most=1, name="framing origins"
         )
 
     async def get(self) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class Health:
 async def look(db: Session, settings: Settings) -> Health:
     """Return how it is now."""
     disk = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
-    tls = await asyncio.to_thread(_end_of, _chain(settings))
+    tls = await asyncio.to_thread(end_of_tls, settings)
     pairs = await key_pairs.look(db)
     host = urlsplit(settings.public_url).hostname or ""
     certificates = [Certificate("tls", host, tls)] if tls is not None else []
@@ -66,9 +66,10 @@ async def look(db: Session, settings: Settings) -> Health:
     )
 
 
-def _chain(settings: Settings) -> Path:
-    """Return the file of the server's certificate, as the launcher lays it."""
-    return settings.tls_cert or settings.data_dir / "tls" / "server.pem"
+def end_of_tls(settings: Settings) -> int | None:
+    """Return when the server's certificate ends; None where it cannot be read, or is elsewhere."""
+    # As the launcher lays it.
+    return _end_of(settings.tls_cert or settings.data_dir / "tls" / "server.pem")
 
 
 def _end_of(chain: Path) -> int | None:

@@ -11,6 +11,7 @@ from tenantry.call import Call
 from tenantry.doors.oauth.authenticate import caller_of
 from tenantry.doors.oauth.errors import NO_STORE, OAuthError
 from tenantry.doors.oauth.grant_types import client_credentials
+from tenantry.metrics import table as metrics
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -49,9 +50,11 @@ class TokenEndpoint:
         try:
             return await self._answer(request)
         except OAuthError as problem:
-            return problem.response()
+            refusal = problem
         except OAuthError.TRANSLATED as problem:
-            return OAuthError.of(problem).response()
+            refusal = OAuthError.of(problem)
+        metrics.TOKEN_REFUSALS.add(refusal.error)
+        return refusal.response()
 
     async def _answer(self, request: Request) -> Response:
         # 1. The parameters.
@@ -85,6 +88,7 @@ class TokenEndpoint:
         call = Call(caller, self._db, request.request_id, origin=request.origin)
         granted = await grant(call, client, form)
         # 5. On the record, before it is handed out.
+        metrics.TOKENS_ISSUED.add(grant_type)
         issued = granted.access_token
         await self._token_events.issued(call, client, token_id=issued.id, scopes=granted.scopes)
         answer = {

@@ -108,7 +108,7 @@ class UserTokens:
         self._effective = effective
         self._compact = compact
         self._subjects: ReadThrough[_Token, Subject] = ReadThrough(
-            self._read, seconds=FRESH_SECONDS, most=_MOST
+            self._read, seconds=FRESH_SECONDS, most=_MOST, name="token subjects"
         )
 
     def draft(self, client: Client) -> Draft:

@@ -34,6 +34,7 @@ class Bearers:
             most=_MOST,
             absent=_MOST,
             at_once=_AT_ONCE,
+            name="directory secrets",
         )
 
     async def find(self, headers: Mapping[str, str], directory_id: str) -> tuple[Secret, Directory]:

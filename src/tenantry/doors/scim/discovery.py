@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tenantry.doors.scim.exchanges import Exchange
 
-_CONFIG, _TYPES, _SCHEMAS = "serviceproviderconfig", "resourcetypes", "schemas"
+NAMES = _CONFIG, _TYPES, _SCHEMAS = "serviceproviderconfig", "resourcetypes", "schemas"
 
 
 def has(name: str) -> bool:

@@ -14,6 +14,7 @@ from tenantry.doors.scim import asking, bulk, discovery, listing, streaming
 from tenantry.doors.scim.answers import answer, refused
 from tenantry.doors.scim.endpoints import ENDPOINTS, INLINE_MEMBERS, is_id, location
 from tenantry.doors.scim.exchanges import Exchange, parameters, revisions
+from tenantry.metrics import table as metrics
 from tenantry.read_through import FRESH_SECONDS, ReadThrough
 from tenantry.tenants.directories import registry
 from tenantry.tenants.directories.effects import provisioning
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from tenantry.web import Request, Response, StreamingResponse
 
 _log = logging.getLogger(__name__)
+# As figures name them: a provider may ask for any other.
+_RESOURCES = {name: name for name in (*ENDPOINTS, "bulk")} | dict.fromkeys(
+    discovery.NAMES, "discovery"
+)
 _MOST_TOLD = 10_000  # directories
 # The environment's own attributes are one value.
 _OWN = "attributes"
@@ -71,7 +76,7 @@ class Door:
         self._is_modular = is_modular
         self._told: dict[str, float] = {}  # when requests of directories were last noted
         self._custom: ReadThrough[str, Schema] = ReadThrough(
-            self._read_custom, seconds=FRESH_SECONDS, most=1, absent=1
+            self._read_custom, seconds=FRESH_SECONDS, most=1, absent=1, name="directory attributes"
         )
 
     async def __call__(self, request: Request) -> Response | StreamingResponse:
@@ -142,6 +147,8 @@ class Door:
         return {key: schemas.custom(datatypes) for key in keys} if datatypes else {}
 
     def _note(self, x: Exchange, status: int, error: str, began: float) -> None:
+        first = x.request.params["path*"].strip("/").partition("/")[0].lower()
+        metrics.SCIM_REQUESTS.add(_RESOURCES.get(first, "other"), x.request.verb, status)
         self._log.note(
             organization_id=x.directory.organization_id,
             directory_id=x.directory.id,

@@ -14,6 +14,7 @@ from tenantry import errors
 from tenantry.doors.transport import details, grpc, rpc
 from tenantry.doors.transport.address import Addresses
 from tenantry.doors.transport.router import Router, allow
+from tenantry.metrics import table as metrics
 from tenantry.observed import CURRENT, Observed
 from tenantry.web import (
     MAX_ANONYMOUS,
@@ -99,6 +100,10 @@ class Entry:
             self._router.add(route.verb, route.template, route)
             if route.public:
                 self._public.add(route.template)
+
+    def measure(self) -> None:
+        """See `tenantry.metrics.kinds.Measured`."""
+        metrics.HTTP_IN_FLIGHT.add(by=self.in_flight)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; nothing it holds makes this raise.

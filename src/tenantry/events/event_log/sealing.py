@@ -22,6 +22,7 @@ from tenantry.db.statements import Statement
 from tenantry.events.event_log import chain
 from tenantry.events.event_log.heads import Heads
 from tenantry.events.event_log.model import event_log, event_log_state
+from tenantry.metrics import table as metrics
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Row
@@ -104,6 +105,7 @@ async def _seal(db: Session, after: Sequence[Hook]) -> int:
         if sealed:
             for hook in after:
                 await hook(session, sealed)
+    metrics.EVENTS_LOGGED.add(by=len(sealed))
     return len(sealed)
 
 

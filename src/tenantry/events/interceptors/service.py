@@ -80,7 +80,7 @@ class Interceptors:
         self._uses = LastUses(db, interceptors, column="last_executed_time")
         # All that are enabled, by their trigger: one value, read by one statement.
         self._known: ReadThrough[None, dict[str, list[Interceptor]]] = ReadThrough(
-            self._read, seconds=FRESH_SECONDS, most=1
+            self._read, seconds=FRESH_SECONDS, most=1, name="interceptors"
         )
 
     async def runs(self, trigger: str) -> bool:

@@ -27,7 +27,8 @@ from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail.model import DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
-from tenantry.times import now
+from tenantry.metrics import table as metrics
+from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -301,22 +302,26 @@ async def claim(db: Session) -> Mail | None:
 async def sent(db: Session, claimed: Mail) -> None:
     """Note that a mail server took it."""
     await _end(db, claimed, SENT)
+    _count(claimed, SENT)
 
 
 async def kept(db: Session, claimed: Mail, content: Content) -> None:
     """Keep what it says, sealed: it may hold a link that lets somebody in."""
     sealed = db.vault.encrypt(to_json(asdict(content)).encode(), _purpose(claimed.id))
     await _end(db, claimed, KEPT, content_sealed=sealed)
+    _count(claimed, KEPT)
 
 
 async def failed(db: Session, claimed: Mail, problem: str) -> None:
     """Give it up."""
     await _end(db, claimed, FAILED, problem=problem)
+    _count(claimed, FAILED)
 
 
 async def dropped(db: Session, claimed: Mail) -> None:
     """Note that it has become pointless."""
     await _end(db, claimed, DROPPED)
+    _count(claimed, DROPPED)
 
 
 async def retry(db: Session, claimed: Mail, problem: str, *, seconds: float) -> None:
@@ -328,6 +333,7 @@ async def retry(db: Session, claimed: Mail, problem: str, *, seconds: float) -> 
         p_due_time=now() + int(seconds * 1_000_000),
         p_problem=problem,
     )
+    metrics.MAIL_ATTEMPTS.add("retried")
 
 
 async def prune(db: Session) -> bool:
@@ -392,6 +398,11 @@ async def _end(
         p_content_sealed=content_sealed,
         p_sent_time=now() if state in {SENT, KEPT} else None,
     )
+
+
+def _count(ended: Mail, state: str) -> None:
+    metrics.MAIL_ATTEMPTS.add(state.lower())
+    metrics.MAIL_SECONDS.observe((now() - ended.create_time) / SECOND, state.lower())
 
 
 def _purpose(mail_id: str) -> str:

@@ -33,6 +33,7 @@ class Claimed:
     id: str
     number: int
     event_id: str
+    create_time: int  # of the delivery, in microseconds since 1970
     is_test: bool
     endpoint: Endpoint
     body: str | None

@@ -247,6 +247,7 @@ def _claimed(row: Row, endpoint: Endpoint, body: str | None, signer: Signer | No
         id=row["id"],
         number=row["attempts"],
         event_id=row["event_id"],
+        create_time=row["create_time"],
         is_test=row["body"] is not None,
         endpoint=endpoint,
         body=body,

@@ -22,7 +22,8 @@ from tenantry.events.webhooks.model import (
     webhook_endpoints,
 )
 from tenantry.events.webhooks.plans import first
-from tenantry.times import now
+from tenantry.metrics import table as metrics
+from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,19 +96,37 @@ _FAILING = Statement(
 async def write(db: Session, results: Sequence[Result], schedule: Sequence[int]) -> None:
     """Write attempts, and the next state of deliveries by the schedule of waits in seconds."""
     attempts = spelled(_ATTEMPT, [_attempt_row(result) for result in results])
-    outcomes = to_json({one.claimed.id: _outcome(one, schedule) for one in results})
+    outcomes = {one.claimed.id: _outcome(one, schedule) for one in results}
     for left in reversed(range(_TRIES)):
         try:
             async with db.transaction() as session:
                 await session.expect_growth()
                 await session.fetch_all(_INSERT, attempts=attempts)
-                await session.fetch_all(_UPDATE, outcomes=outcomes)
+                await session.fetch_all(_UPDATE, outcomes=to_json(outcomes))
         except ForeignKey:
             # One of the deliveries was deleted at this very moment; now it is seen to be gone.
             if not left:
                 raise
         else:
-            return
+            break
+    for one in results:
+        _count(one, outcomes[one.claimed.id])
+
+
+def _count(result: Result, outcome: dict[str, Any]) -> None:
+    metrics.ATTEMPT_SECONDS.observe(result.duration / SECOND, _kind(result))
+    if outcome["end_time"] is not None:
+        ended = metrics.SUCCEEDED if result.succeeded else metrics.FAILED
+        age = (outcome["end_time"] - result.claimed.create_time) / SECOND
+        metrics.DELIVERY_SECONDS.observe(age, ended)
+
+
+def _kind(result: Result) -> str:
+    if not result.was_sent:
+        return "unsent"
+    if result.status_code is None:
+        return "unanswered"
+    return metrics.SUCCEEDED if result.succeeded else "refused"
 
 
 async def write_health(db: Session, results: Iterable[Result]) -> None:

@@ -13,7 +13,7 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, literal_column, select
 
 from tenantry import ids
 from tenantry.call import Call
@@ -46,6 +46,12 @@ _ALL = "all"
 _k = saml_key_pairs.c
 _LIST = Statement(
     select(saml_key_pairs).where(_k.expire_time > bindparam("p_now")).order_by(_k.sign_time, _k.id)
+)
+_CURRENT = Statement(
+    select(_k.expire_time)
+    .where(_k.sign_time <= bindparam("p_now"), _k.expire_time > bindparam("p_now"))
+    .order_by(_k.sign_time.desc(), _k.id.desc())
+    .limit(literal_column("1"))
 )
 _INSERT = Statement(insert(saml_key_pairs).values(bound(saml_key_pairs)).returning(_k.id))
 
@@ -86,7 +92,7 @@ class KeyPairs:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._known: ReadThrough[str, list[KeyPair]] = ReadThrough(
-            self._read, seconds=FRESH_SECONDS, most=1
+            self._read, seconds=FRESH_SECONDS, most=1, name="key pairs"
         )
 
     async def get(self) -> Pairs:
@@ -120,6 +126,12 @@ async def ensure(db: Session) -> Pairs:
 async def look(db: Session) -> Pairs | None:
     """Return the pairs, None while there is none."""
     return _standing(await _load(db))
+
+
+async def expiry(db: Session) -> int | None:
+    """Return when the current pair ends, None while there is none; no key is decrypted."""
+    row = await db.fetch_one(_CURRENT, p_now=now())
+    return None if row is None else row["expire_time"]
 
 
 async def generate_next(call: Call) -> KeyPair:

@@ -43,7 +43,7 @@ class CustomAttributes:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._known: ReadThrough[str, Sequence[UserAttribute]] = ReadThrough(
-            self._read, seconds=FRESH_SECONDS, most=1
+            self._read, seconds=FRESH_SECONDS, most=1, name="user attributes"
         )
 
     async def get(self) -> Sequence[UserAttribute]:

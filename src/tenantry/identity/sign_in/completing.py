@@ -14,7 +14,7 @@ from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import LOGOUT, NO_ORGANIZATION
-from tenantry.identity.sign_in import answers, federating, realms, requests, states
+from tenantry.identity.sign_in import answers, counting, federating, realms, requests, states
 from tenantry.identity.sign_in.contexts import (
     amr_of,
     connection_details,
@@ -60,9 +60,11 @@ async def complete(
         return Completion(answers.of_failed(means, request))
     states.expect(request, states.ORGANIZATION_SELECTED)
     try:
-        return await _checked_and_completed(means, call, request, session)
+        done = await _checked_and_completed(means, call, request, session)
     except _Refused as refusal:
         return Completion(await _fail(means, call, request, refusal.description, refusal.error))
+    counting.ended(states.COMPLETED, request.facts)
+    return done
 
 
 async def cancel(

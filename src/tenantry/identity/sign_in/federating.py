@@ -22,6 +22,7 @@ from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.sign_in import (
     answers,
     choosing,
+    counting,
     first_factors,
     inboxes,
     realms,
@@ -468,6 +469,7 @@ async def _end(
 
     Without its ``browser`` the end has to wait until that comes for it.
     """
+    counting.vouched(refused=True)
     changes: dict[str, Any] = {}
     if connection is not None:
         changes = {"connection_id": connection.id, "organization_id": connection.organization_id}

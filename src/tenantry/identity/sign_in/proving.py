@@ -25,6 +25,7 @@ from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNIN, SIGN
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sign_in import (
     choosing,
+    counting,
     federating,
     first_factors,
     inboxes,
@@ -122,7 +123,8 @@ async def verify_code(means: Means, call: Call, request: AuthRequest, code: str)
 
     """
     states.expect(request, *_SENT)
-    proof = await passwordless.verify_code(call, request.facts.passwordless, code)
+    with counting.proof(counting.EMAIL):
+        proof = await passwordless.verify_code(call, request.facts.passwordless, code)
     return await _inbox_proved(means, call, request, states.OTP_VERIFIED, proof)
 
 
@@ -137,7 +139,8 @@ async def verify_link(
 
     """
     states.expect(request, *_SENT)
-    proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
+    with counting.proof(counting.EMAIL):
+        proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
     return await _inbox_proved(means, call, request, states.LINK_VERIFIED, proof)
 
 
@@ -158,7 +161,8 @@ async def verify_link_elsewhere(
     request = await requests.find_of_any(call.db, request_id)
     if request is None or request.state != states.LINK_OTP_SENT:
         return None
-    proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
+    with counting.proof(counting.EMAIL):
+        proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
     return await _inbox_proved(means, call, request, states.LINK_VERIFIED, proof)
 
 
@@ -179,7 +183,8 @@ async def verify_password(
     home = await realms.enforced(call.db, address, request.named)
     if home is not None:
         return await realms.send(call.db, request, home=home, email=address)
-    user_id = await means.passwords.sign_in(call, email=address, password=password)
+    with counting.proof(PASSWORD):
+        user_id = await means.passwords.sign_in(call, email=address, password=password)
     user = await _user(call, user_id)
     return await _proved(
         means,
@@ -226,9 +231,10 @@ async def verify_passkey(
     """
     _expect_unproved(request)
     _check_method(means.settings, PASSKEY)
-    passkey = await passkeys.finish_authentication(
-        call, means.relying_party, challenge_id, credential, auth_request_id=request.id
-    )
+    with counting.proof(counting.PASSKEY):
+        passkey = await passkeys.finish_authentication(
+            call, means.relying_party, challenge_id, credential, auth_request_id=request.id
+        )
     user = await _user(call, passkey.user_id)
     return await _proved(
         means,
@@ -257,25 +263,26 @@ async def verify_second_factor(
     states.expect(request, states.SECOND_FACTOR_PENDING)
     user_id, db = request.user_id, call.db
     assert user_id is not None
-    # Counted for the guesser, not for the owner of the code: nobody locks anybody out.
-    await attempts.take(
-        db,
-        "second factor of a sign-in",
-        request.id,
-        most=SECOND_FACTORS,
-        seconds=SECOND_FACTORS_SECONDS,
-    )
-    known = await known_origins.of_user(db, call.origin, user_id)
-    origin = f"{user_id} {known or network(call.origin.address)}"
-    await attempts.take(
-        db,
-        "second factor of a person from a network",
-        origin,
-        most=SECOND_FACTORS_OF_ORIGIN,
-        seconds=SECOND_FACTORS_OF_ORIGIN_SECONDS,
-    )
-    if not await totp.verify(call, user_id, code):
-        raise errors.InvalidArgument.field("code", "valid", "is wrong or was used")
+    with counting.proof(counting.SECOND_FACTOR):
+        # Counted for the guesser, not for the owner of the code: nobody locks anybody out.
+        await attempts.take(
+            db,
+            "second factor of a sign-in",
+            request.id,
+            most=SECOND_FACTORS,
+            seconds=SECOND_FACTORS_SECONDS,
+        )
+        known = await known_origins.of_user(db, call.origin, user_id)
+        origin = f"{user_id} {known or network(call.origin.address)}"
+        await attempts.take(
+            db,
+            "second factor of a person from a network",
+            origin,
+            most=SECOND_FACTORS_OF_ORIGIN,
+            seconds=SECOND_FACTORS_OF_ORIGIN_SECONDS,
+        )
+        if not await totp.verify(call, user_id, code):
+            raise errors.InvalidArgument.field("code", "valid", "is wrong or was used")
     await attempts.clear(db, "second factor of a person from a network", origin)
     user = await _user(call, user_id)
     facts = replace(request.facts, proofs=(*request.facts.proofs, TOTP))

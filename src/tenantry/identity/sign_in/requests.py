@@ -16,7 +16,7 @@ from tenantry import email_addresses, ids, vault
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, json_values, to_json
 from tenantry.db.statements import Statement
-from tenantry.identity.sign_in import states
+from tenantry.identity.sign_in import counting, states
 from tenantry.identity.sign_in.model import AuthRequest, Facts, Params, auth_requests
 from tenantry.times import SECOND, now
 
@@ -87,6 +87,8 @@ def new(
     states.check(states.IN_PROGRESS, *way)
     at = now()
     state = way[-1] if way else states.IN_PROGRESS
+    if state in states.FINAL:
+        counting.ended(state, facts)
     request = AuthRequest(
         id=db.new_id(ids.AUTH_REQUEST),
         state=state,
@@ -191,6 +193,10 @@ async def move(
     )
     if done is None:
         raise states.OutOfStep
+    if moved.state == states.FAILED:
+        counting.ended(moved.state, moved.facts)
+    if states.SSO_AUTHENTICATED in way:
+        counting.vouched()
     return moved
 
 

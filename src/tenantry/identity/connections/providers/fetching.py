@@ -58,7 +58,7 @@ class _Documents(Generic[_V]):
     def __init__(self, read: Callable[[str], Awaitable[_V]]) -> None:
         self._read = read
         self._known: ReadThrough[str, _V | _Failed] = ReadThrough(
-            self._found, seconds=KEPT_SECONDS, most=_MOST_DOCUMENTS
+            self._found, seconds=KEPT_SECONDS, most=_MOST_DOCUMENTS, name="provider documents"
         )
 
     async def get(self, url: str, *, younger_than: float = KEPT_SECONDS) -> _V:
