@@ -368,6 +368,22 @@ def _address(settings: Settings) -> str:
     return f"{settings.listen} is free"
 
 
+def _metrics(settings: Settings) -> str:
+    if not settings.metrics_listen:
+        return "nothing is counted, TENANTRY_METRICS_LISTEN is empty"
+    try:
+        launcher.check_metrics_address(settings)
+    except SettingError as problem:
+        raise Problem(str(problem), "or stop the program that listens there") from None
+    host = ipaddress.ip_address(settings.metrics_listen.rpartition(":")[0].strip("[]"))
+    if not (host.is_loopback or settings.metrics_token):
+        raise Problem(
+            f"{settings.metrics_listen} may be reached by others, who need no token",
+            "set TENANTRY_METRICS_TOKEN, or listen on loopback",
+        )
+    return f"at http://{settings.metrics_listen}/metrics"
+
+
 def _answers(settings: Settings) -> bool:
     """Whether the listener there answers as our server does."""
     host = launcher.reachable(settings.host)
@@ -430,4 +446,5 @@ _CHECKS: list[tuple[str, Callable[[Settings], str]]] = [
     ("certificate", _certificate),
     ("clock", _clock),
     ("address", _address),
+    ("metrics", _metrics),
 ]

@@ -47,7 +47,10 @@ def test_both_formats_say_the_same(content_type, read):
         if isinstance(metric, Histogram):
             buckets = [(s.labels["le"], s.value) for s in family.samples if "le" in s.labels]
             sums = [n * (n + 1) / 2 for n in range(1, len(metric.bounds) + 2)]
-            assert buckets == [*zip(map(str, metric.bounds), sums, strict=False), ("+Inf", sums[-1])]
+            assert buckets == [
+                *zip(map(str, metric.bounds), sums, strict=False),
+                ("+Inf", sums[-1]),
+            ]
             assert samples[f"{metric.name}_count"].value == sums[-1]
             assert samples[f"{metric.name}_sum"].value == metric.width
             assert samples[f"{metric.name}_sum"].labels == labels

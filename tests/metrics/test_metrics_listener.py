@@ -15,17 +15,17 @@ from tenantry.metrics import kinds, listener, table
 from tenantry.metrics.listener import listening
 from tenantry.settings import load
 
-TOKEN = "0123456789abcdef"  # noqa: S105 - of this test
+TOKEN = "0123456789abcdef"
 
 
 class Figures:
     """What the database says, and how often it was asked."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked = 0
         self.stuck = False
 
-    async def __call__(self):
+    async def __call__(self) -> object:
         self.asked += 1
         if self.stuck:
             await asyncio.Event().wait()
@@ -53,7 +53,7 @@ async def served(settings, figures):
     kinds.end()
 
 
-async def ask(settings, verb="GET", target="/metrics", **headers):
+async def ask(settings, verb="GET", target="/metrics", **headers: str):
     return await asyncio.to_thread(_ask, settings, verb, target, headers)
 
 
@@ -135,7 +135,9 @@ def connected(settings):
 async def test_a_head_that_is_too_large_is_refused(served):
     def send():
         with connected(served) as peer:
-            peer.sendall(b"GET /metrics HTTP/1.1\r\nx: " + b"a" * listener.HEADER_BYTES + b"\r\n\r\n")
+            peer.sendall(
+                b"GET /metrics HTTP/1.1\r\nx: " + b"a" * listener.HEADER_BYTES + b"\r\n\r\n"
+            )
             return peer.recv(100)
 
     assert (await asyncio.to_thread(send)).startswith(b"HTTP/1.1 431 ")

@@ -148,7 +148,7 @@ MAIL_SECONDS = Histogram(
     "tenantry_mail_age_seconds", "Age of mail when it was sent or given up.", ("outcome",), _LATER
 )
 JOB_FAILURES = Counter(
-    "tenantry_job_failures_total", "Runs of a worker's job that ended by an error.", ("job",)
+    "tenantry_job_failures_total", "Runs of a worker's job that ended by an error.", ("name",)
 )
 
 # The deployment
@@ -162,8 +162,8 @@ FIGURES_TIME = Gauge(
 )
 CERTIFICATE_TIME = Gauge(
     "tenantry_certificate_expiration_timestamp_seconds",
-    "When the certificate ends that ends next, in seconds since 1970: of this server (tls), ours "
-    "for SAML (saml), or the last one of a connection's identity provider (identity_provider).",
+    "When the certificate ends, in seconds since 1970: of this server (tls), or ours for SAML "
+    "(saml).",
     ("use",),
 )
 ORGANIZATIONS = Gauge("tenantry_organizations", "Organizations.")

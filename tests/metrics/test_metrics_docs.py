@@ -1,0 +1,35 @@
+"""The page of metrics has each of them, as it is, and the settings that it names."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from tenantry.metrics.listener import ANSWER_SECONDS, HEADER_BYTES, MOST_CONNECTIONS
+from tenantry.metrics.table import METRICS
+from tenantry.settings import load
+
+PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+
+
+def test_the_page_has_every_metric_and_no_other():
+    rows = re.findall(r"^\| `(tenantry_\w+)` \| (\w+) \| (.*?) \| (.*) \|$", PAGE, re.MULTILINE)
+    assert rows == [
+        (one.name, one.type, ", ".join(f"`{label}`" for label in one.labels), one.help)
+        for one in METRICS.values()
+    ]
+
+
+def test_the_example_of_the_page_can_be_used():
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    given = {f"TENANTRY_{k.upper()}": v for k, v in tomllib.loads(example).items()}
+    assert load(given).metrics_listen == "127.0.0.1:9464"
+
+
+def test_the_page_says_what_a_scraper_may_hold():
+    text = " ".join(PAGE.split())
+    assert f"at most {MOST_CONNECTIONS} connections at once" in text
+    assert f"{HEADER_BYTES >> 10} KiB of headers" in text
+    assert ANSWER_SECONDS == 10
+    assert "ten to take the answer" in text
