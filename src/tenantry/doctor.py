@@ -445,6 +445,6 @@ _CHECKS: list[tuple[str, Callable[[Settings], str]]] = [
     ("mail", _mail),
     ("certificate", _certificate),
     ("clock", _clock),
-    ("address", _address),
     ("metrics", _metrics),
+    ("address", _address),
 ]

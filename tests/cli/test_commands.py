@@ -356,7 +356,7 @@ def test_the_doctor_finds_a_running_server_well(live_server):
             "outgoing",
             "mail",
         ),
-        *("certificate", "clock", "address"),
+        *("certificate", "clock", "metrics", "address"),
     ]
     assert all(finding["ok"] for finding in found), found
     assert "answers" in found[-1]["text"]

@@ -13,7 +13,7 @@ from tenantry.db.schema import events, from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail
 from tenantry.events.mail.delivery import Delivery
-from tenantry.identity.connections import reading
+from tenantry.identity.connections import expiry, reading
 from tenantry.identity.connections.changes import changing, looks, refreshing, registry
 from tenantry.identity.connections.changes.refreshing import Refreshing
 from tenantry.identity.connections.model import connections
@@ -232,3 +232,18 @@ async def test_one_that_serves_nobody_is_not_told_of(call, db, page, refresh, co
 async def test_one_without_metadata_or_certificates_is_never_looked_at(call, connection):
     bare = replace(connection, settings={})
     assert looks.next_look(now(), bare) is None
+
+
+async def test_the_certificate_that_ends_first_is_found(db, call, page, refresh, connection):
+    (known,) = (await reading.find(db, connection.id)).settings["idp_certificates"]
+    assert await expiry.soonest(db) == known["expiry_time"]
+    page.certificates = [certificate("idp"), certificate("next", days=9000)]
+    await look(db, refresh)
+    last = max(
+        one["expiry_time"]
+        for one in (await reading.find(db, connection.id)).settings["idp_certificates"]
+    )
+    assert last > known["expiry_time"]
+    assert await expiry.soonest(db) == last
+    await registry.disable(call, connection.organization_id, connection.id)
+    assert await expiry.soonest(db) is None

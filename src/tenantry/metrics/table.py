@@ -162,8 +162,8 @@ FIGURES_TIME = Gauge(
 )
 CERTIFICATE_TIME = Gauge(
     "tenantry_certificate_expiration_timestamp_seconds",
-    "When the certificate ends, in seconds since 1970: of this server (tls), or ours for SAML "
-    "(saml).",
+    "When the certificate ends, in seconds since 1970: of this server (tls), ours for SAML (saml), "
+    "or the first of those that identity providers have (identity_provider).",
     ("use",),
 )
 ORGANIZATIONS = Gauge("tenantry_organizations", "Organizations.")

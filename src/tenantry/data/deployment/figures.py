@@ -19,7 +19,7 @@ from tenantry.db.schema import schema_history
 from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail
 from tenantry.events.webhooks import figures as webhooks
-from tenantry.identity.connections import key_pairs
+from tenantry.identity.connections import expiry, key_pairs
 from tenantry.log import seldom
 from tenantry.metrics import table
 from tenantry.tenants.organizations.model import ORGANIZATIONS, organization_tally
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS = 15.0
 LIMIT_SECONDS = 2.0  # of all statements together
-TLS, SAML = "tls", "saml"
+# Of certificates of identity providers: the settings of all connections are read for it.
+_CERTIFICATES_SECONDS = 3600.0
+TLS, SAML, IDENTITY_PROVIDER = "tls", "saml", "identity_provider"
 
 _log = logging.getLogger(__name__)
 _THERE = Statement(
@@ -59,6 +61,8 @@ class Figures:
         self._is_up = False
         self._known: list[Value] = []
         self._asking = asyncio.Lock()
+        self._read = float("-inf")  # the certificates of identity providers
+        self._soonest: int | None = None
 
     async def __call__(self) -> Iterable[Value]:
         """Return them; where the database is away, those of before."""
@@ -70,13 +74,19 @@ class Figures:
     async def _ask(self) -> None:
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
-                self._known = [one async for one in _measured(self._db, self._settings)]
+                known = [one async for one in _measured(self._db, self._settings)]
+                if time.monotonic() - self._read >= _CERTIFICATES_SECONDS:
+                    self._soonest = await expiry.soonest(self._db)
+                    self._read = time.monotonic()
         except (Failure, TimeoutError) as problem:
             self._is_up = False
             text = str(problem) or "no answer in time"
             seldom(_log, "figures were not read", type(problem).__name__, {"problem": text})
         else:
-            self._is_up = True
+            if self._soonest is not None:
+                ends = (table.CERTIFICATE_TIME, (IDENTITY_PROVIDER,), self._soonest / SECOND)
+                known.append(ends)
+            self._known, self._is_up = known, True
         self._asked = time.monotonic()
 
 

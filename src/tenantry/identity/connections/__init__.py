@@ -12,6 +12,7 @@ __all__ = [
     "applications.moving",
     "changes.moving",
     "changes.registry",
+    "expiry",
     "faults",
     "guides.explanations",
     "guides.guides",
