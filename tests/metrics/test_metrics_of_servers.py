@@ -326,7 +326,7 @@ def test_it_answers_while_the_server_drains(start_server):
     server.process.wait(30)
 
 
-def test_without_an_address_nothing_is_imported_or_written(sqlite_server, tmp_path):
+def test_without_an_address_nothing_is_imported_or_written(own_server):
     source = (
         "import sys, tenantry.launcher.worker;"
         "print(*{'tenantry.metrics.listener', 'tenantry.metrics.exposition',"
@@ -336,7 +336,7 @@ def test_without_an_address_nothing_is_imported_or_written(sqlite_server, tmp_pa
         [TENANTRY.parent / "python", "-c", source], capture_output=True, text=True, check=True
     )
     assert done.stdout == "\n"
-    assert not list((sqlite_server.data_dir / "run").glob("metrics*"))
+    assert not list((own_server.data_dir / "run").glob("metrics*"))
 
 
 @pytest.mark.parametrize("given", ["9464", "localhost:9464", "127.0.0.1:0"])

@@ -82,6 +82,9 @@ class Figures:
             self._is_up = False
             text = str(problem) or "no answer in time"
             seldom(_log, "figures were not read", type(problem).__name__, {"problem": text})
+        except Exception:  # noqa: BLE001 - all that is counted is answered all the same
+            self._is_up = False
+            _log.exception("figures could not be read")
         else:
             if self._soonest is not None:
                 ends = (table.CERTIFICATE_TIME, (IDENTITY_PROVIDER,), self._soonest / SECOND)

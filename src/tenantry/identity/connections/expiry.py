@@ -18,13 +18,13 @@ _OVER = 7 * DAY
 # By the index of the daily look, which each connection with certificates has. Of several
 # certificates of a connection the last one counts.
 _SOONEST = """
-    SELECT max(some.check_time) AS reached,
-        min(CASE WHEN some.expiry > CAST(:since AS BIGINT) THEN some.expiry END) AS soonest FROM (
+    SELECT max(ends.check_time) AS reached,
+        min(CASE WHEN ends.expiry > CAST(:since AS BIGINT) THEN ends.expiry END) AS soonest FROM (
         SELECT page.check_time, (SELECT max({expiry}) FROM {certificates} AS one) AS expiry
         FROM (SELECT check_time, settings FROM connections
             WHERE check_time IS NOT NULL AND check_time > CAST(:after AS BIGINT)
             AND enabled AND status = '{status}' ORDER BY check_time LIMIT {most}) AS page
-    ) AS some
+    ) AS ends
 """
 _STATEMENT = Spelled(
     postgresql=_SOONEST.format(
