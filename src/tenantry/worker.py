@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import assertions, revocations
 from tenantry.db import copies, search
+from tenantry.db.back_fills import BackFilling
 from tenantry.db.engine import Failure
 from tenantry.doors.oauth.key_ring import KeyRing
 from tenantry.events.event_log import retention
@@ -129,6 +130,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("beat", functools.partial(copies.beat, settings=settings)),
         Job("event log", _sealing(pump)),
         Job("search", functools.partial(search.run, searches=_SEARCHES)),
+        Job("back-fills", BackFilling().work),
         Job("old events", functools.partial(retention.run, days=settings.event_retention_days)),
         Job("webhooks", pump.run, pump.close, sends=True),
         Job("old deliveries", _pruning(keep_deliveries)),

@@ -28,7 +28,7 @@ import tenantry.app
 import tenantry.tenants.directories.model  # noqa: F401
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.db import migrate
+from tenantry.db import migrate, steps, table_locks
 from tenantry.db.opening import open_database, schema_version
 from tenantry.db.revisions import FENCE, HEAD
 from tenantry.db.schema import event_columns, events, metadata
@@ -89,6 +89,27 @@ def test_each_migration_says_whether_older_processes_may_run_beside_it():
     said = {script.revision: script.module.older_may_run for script in scripts}
     assert set(map(type, said.values())) == {bool}, said
     assert max(revision for revision, may in said.items() if not may) == FENCE
+
+
+# A lock that holds up calls; on a table that was there before.
+LOCKED = """
+    SELECT relname FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+    WHERE pid = pg_backend_pid() AND relkind IN ('r', 'p') AND pg_class.oid = ANY(:before)
+      AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+"""
+
+
+def test_a_migration_locks_no_table_but_those_that_it_names(postgresql_url):
+    upgrade_to(postgresql_url, "0030")  # those of before lock all tables
+    engine = engine_of(postgresql_url)
+    for script in migrate.missing("0030"):
+        with engine.begin() as connection:
+            before = list(connection.execute(text("SELECT oid FROM pg_class")).scalars())
+            migrate._apply(connection, [script])
+            locked = set(connection.execute(text(LOCKED), {"before": before}).scalars())
+        named = steps.Declared(script.module).locks
+        assert named is None or locked <= set(named), script.revision
+    engine.dispose()
 
 
 def is_extra(element, name, kind, *_: object):
@@ -230,7 +251,7 @@ import sys
 from importlib import import_module
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
-from tenantry.db import migrate
+from tenantry.db import migrate, table_locks
 sys.stdin.readline()
 print(migrate.upgrade(sys.argv[1]))
 """
@@ -471,7 +492,7 @@ def _go_on(done):
 
 
 def test_an_upgrade_comes_through_where_calls_lock_in_either_order(postgresql_url, monkeypatch):
-    monkeypatch.setattr(migrate, "_POLITE_SECONDS", 1.0)
+    monkeypatch.setattr(table_locks, "_POLITE_SECONDS", 1.0)
     upgrade_to(postgresql_url, "0003")
     orders = [(ORGANIZATION, EVENT), (EVENT, ORGANIZATION)] * 3
     with writing(postgresql_url, orders) as done:
@@ -484,7 +505,7 @@ def test_an_upgrade_comes_through_where_calls_lock_in_either_order(postgresql_ur
 def test_an_upgrade_that_gets_no_lock_says_who_has_it_and_leaves_all_as_it_was(
     postgresql_url, monkeypatch
 ):
-    monkeypatch.setattr(migrate, "_LOCK_SECONDS", 1.0)
+    monkeypatch.setattr(table_locks, "_LOCK_SECONDS", 1.0)
     upgrade_to(postgresql_url, "0007")
     with psycopg.connect(postgresql_url, autocommit=True) as admin:  # as for servers of PgBouncer
         name = admin.info.dbname

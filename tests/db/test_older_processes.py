@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -11,58 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from later_program import LATER, Later
 from servers import TENANTRY, LiveServer
 
-import tenantry
 from tenantry import __version__
 from tenantry.db import fence
-from tenantry.db.revisions import FENCE, HEAD
-
-LATER = f"{int(HEAD) + 1:04}"
-MIGRATION = f'''
-"""Later."""
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{LATER}"
-down_revision = "{HEAD}"
-older_may_run = {{may}}
-
-
-def upgrade() -> None:
-    op.create_table("later", sa.Column("id", sa.Text, primary_key=True))
-'''
-
-
-class Later:
-    """The program of a version that has one migration more than ours."""
-
-    def __init__(self, folder: Path, *, older_may_run: bool) -> None:
-        self._folder = folder / "src"
-        package = self._folder / "tenantry"
-        shutil.copytree(Path(tenantry.__file__).parent, package)
-        file = package / "db" / "migrations" / "versions" / f"{LATER}_later.py"
-        file.write_text(MIGRATION.format(may=older_may_run))
-        revisions = package / "db" / "revisions.py"
-        text = revisions.read_text().replace(f'HEAD = "{HEAD}"', f'HEAD = "{LATER}"')
-        if not older_may_run:
-            text = text.replace(f'FENCE = "{FENCE}"', f'FENCE = "{LATER}"')
-        revisions.write_text(text)
-
-    def begin(self, older: LiveServer, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [TENANTRY, *arguments],
-            cwd=older.folder,
-            env=older.environment | {"PYTHONPATH": str(self._folder)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, older: LiveServer, *arguments: str) -> tuple[int, str, str]:
-        process = self.begin(older, *arguments)
-        out, problem = process.communicate(timeout=60)
-        return process.returncode, out, problem
+from tenantry.db.revisions import HEAD
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -138,7 +91,7 @@ def test_a_start_of_the_later_version_is_refused_too(older, tmp_path):
     with subprocess.Popen(
         [TENANTRY, "serve"],
         cwd=tmp_path,
-        env=other.environment | {"PYTHONPATH": str(later._folder)},
+        env=other.environment | {"PYTHONPATH": str(later.source)},
         stderr=subprocess.PIPE,
         text=True,
     ) as process:

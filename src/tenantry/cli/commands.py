@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tenantry import __version__
 from tenantry.cli import (
     backups,
     bulk,
@@ -17,6 +18,7 @@ from tenantry.cli import (
     keys,
     logs,
     mail,
+    migrating,
     operators,
     running,
     sso,
@@ -39,6 +41,7 @@ app.add_typer(clients.app, name="client")
 app.add_typer(keys.app, name="key")
 app.add_typer(logs.app, name="log")
 app.add_typer(mail.app, name="mail")
+app.add_typer(migrating.app, name="migrate")
 app.add_typer(users.app, name="user")
 app.add_typer(operators.app, name="operators")
 app.add_typer(sso.app, name="sso")
@@ -53,6 +56,28 @@ app.command()(bulk.export)
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(status.status)
+
+
+def _show_version(*, asked: bool) -> None:
+    if asked:
+        running.say(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _tenantry(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version.",
+            is_eager=True,
+            callback=lambda asked: _show_version(asked=asked),
+        ),
+    ] = False,
+) -> None: ...
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -76,53 +101,6 @@ def health(
     from tenantry.cli import health as probe
 
     raise typer.Exit(probe.look(ready=ready))
-
-
-@app.command()
-def migrate(
-    *,
-    beside_older: Annotated[
-        bool,
-        typer.Option(
-            "--beside-older",
-            help="Also while a former version runs, which can change nothing any more then.",
-        ),
-    ] = False,
-    distribute: Annotated[
-        bool,
-        typer.Option("--distribute", help="Then spread it over the machines of Citus."),
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Bring the database's schema up to date."""
-    import asyncio
-
-    from tenantry import data_folder
-    from tenantry.db.distribute import DistributeError, distributing
-    from tenantry.db.opening import OpenError, bring_up_to_date
-    from tenantry.db.revisions import HEAD
-
-    async def work() -> tuple[list[str], list[str]]:
-        upgraded = bring_up_to_date(settings.database, beside_older=beside_older)
-        if not distribute:
-            return (await upgraded)[1], []
-        import tenantry.app  # noqa: F401 - each room of it declares its tables
-
-        return await distributing(settings.database, upgraded)
-
-    settings = load()
-    data_folder.make(settings)
-    try:
-        applied, distributed = asyncio.run(work())
-    except (OpenError, DistributeError) as problem:
-        running.fail(str(problem))
-    if as_json:
-        told: dict[str, object] = {"applied": applied, "revision": HEAD}
-        running.print_json(told | {"distributed": distributed} if distribute else told)
-        return
-    running.say(f"applied {', '.join(applied)}" if applied else f"at {HEAD} already")
-    if distribute:
-        running.say("\n".join(distributed) or "distributed already")
 
 
 @app.command()

@@ -71,8 +71,13 @@ _WAL_WRITE_LOCK = 120  # the byte of the -shm file (https://www.sqlite.org/walfo
 
 def application_name() -> str:
     """Return what PostgreSQL is told of this process: its version, its schema, and where it is."""
-    name = f"tenantry {__version__} (schema {HEAD}) {os.getpid()}@{socket.gethostname()}"
-    return name.encode("ascii", "replace").decode()[:63].replace("'", "?")
+    return f"tenantry {__version__} (schema {HEAD}) {process()}"[:63]
+
+
+def process() -> str:
+    """Return where this process is, as its name says it."""
+    name = f"{os.getpid()}@{socket.gethostname()}"
+    return name.encode("ascii", "replace").decode().replace("'", "?")
 
 
 def _known(first: str) -> Iterator[str]:

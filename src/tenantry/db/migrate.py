@@ -4,86 +4,90 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry import __version__
-from tenantry.db import fence
-from tenantry.db.revisions import FENCE, HEAD
+from tenantry.db import building, contracts, fence, steps, table_locks
+from tenantry.db.revisions import HEAD, RELEASED
+from tenantry.db.table_locks import UpgradeError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
     from alembic.config import Config
     from alembic.script import Script
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+T = TypeVar("T")
 
 # Any number, the same in every process: they migrate one after the other.
 _ADVISORY_LOCK = 7_305_771_102
 
+_TRY = f"SELECT pg_try_advisory_xact_lock({_ADVISORY_LOCK})"
 _CONNECT_SECONDS = 10.0
-# One wait for a lock. Less than PostgreSQL's deadlock_timeout of a second: a transaction that holds
-# one and wants another gets it before the server ends either of us, and one that only queues behind
-# us hardly notices. Where that leads nowhere, since some take two tables in one order and some in
-# the other, we wait for longer: the server then rolls back those in the way, and says so to them.
-_POLITE_MILLISECONDS, _POLITE_SECONDS = 500, 10.0
-_PATIENT_MILLISECONDS = 5000
-_LOCK_SECONDS = 60.0  # for all tries
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
 # For processes of a former version that end just now, and for one that has SQLite's lock: another
 # that starts with us, and migrates.
 _GOING_SECONDS, _WRITING_SECONDS = 5.0, 30.0
 _LOOK_SECONDS = 0.2
-# Those that we may alter, so not what somebody else keeps beside them; partitions go with theirs.
-_TABLES = """
-    SELECT quote_ident(relname) FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
-      AND NOT relispartition AND pg_has_role(relowner, 'USAGE')
-    ORDER BY relname
-"""
-# The role of the servers may have a limit. And where we are killed, the server looks whether we are
+# The role of the servers may have limits. And where we are killed, the server looks whether we are
 # there: it would go on with the statement, and hold all tables, to its end (PostgreSQL 14).
 _UNLIMITED = """
-    SELECT set_config(name, CASE name WHEN 'statement_timeout' THEN '0' ELSE '1s' END, true)
-    FROM pg_settings WHERE name IN ('statement_timeout', 'client_connection_check_interval')
-"""
-_FLOOR_TABLE = """
-    CREATE TABLE IF NOT EXISTS alembic_version (
-      version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
-    )
+    SELECT set_config(name, CASE WHEN name LIKE 'client_%' THEN '1s' ELSE '0' END, true)
+    FROM pg_settings WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout',
+      'client_connection_check_interval')
 """
 _VERSION_TABLES = {
     "alembic_version": "SELECT version_num FROM alembic_version",
     "schema_history": "SELECT max(revision) FROM schema_history",
 }
-_LONGEST = """
-    SELECT pid, coalesce(nullif(application_name, ''), 'no name') AS name,
-      extract(epoch FROM clock_timestamp() - xact_start)::int AS seconds
-    FROM pg_stat_activity
-    WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
-    ORDER BY xact_start LIMIT 1
-"""
-
-
-class UpgradeError(Exception):
-    """The schema was left as it was; the text is one line for the operator."""
 
 
 def upgrade(url: str, *, beside_older: bool = False) -> list[str]:
     """Apply all missing migrations and return their revisions, the oldest first.
 
-    All in one transaction. Several processes may call this at once. ``beside_older`` makes also
-    what a running process of a former version does not know; it can change nothing any more then.
+    All in one transaction; then indexes are built, beside which calls go on. Several processes may
+    call this at once. ``beside_older`` makes also what a running process of a former version does
+    not know; it can change nothing any more then.
+
+    The contracts of migrations up to `RELEASED` are made, where nobody needs what they take away.
 
     Raises:
         UpgradeError: a process of a former version runs that may not run beside this, the tables
             are in use for too long, or the database refuses or does not answer.
 
     """
+    if url.startswith("sqlite:"):
+        return _answered(lambda: _upgrade_sqlite(url, beside_older=beside_older))
+    return _answered(lambda: asyncio.run(_upgrade_postgresql(url, beside_older=beside_older)))
+
+
+def take_away(url: str) -> list[str]:
+    """Take away what only processes of before this version need; return the revisions.
+
+    First such processes are closed out; then a revision waits for the last pass of its back-fills.
+
+    Raises:
+        UpgradeError: such a process runs, or one of the reasons of `upgrade`.
+
+    """
+
+    def work(connection: Connection) -> list[str]:
+        return contracts.take_away(connection, upto=HEAD, asked=True)
+
+    if url.startswith("sqlite:"):
+        return _answered(lambda: _on_sqlite(url, work))
+    return _answered(lambda: asyncio.run(_on_postgresql(url, work)))
+
+
+def _answered(work: Callable[[], T]) -> T:
+    """Do something with the database, and say in one line where it refuses."""
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        if url.startswith("sqlite:"):
-            return _upgrade_sqlite(url, beside_older=beside_older)
-        return asyncio.run(_upgrade_postgresql(url, beside_older=beside_older))
+        return work()
     except (SQLAlchemyError, OSError, ValueError) as problem:
         cause = getattr(problem, "orig", None) or problem
         first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
@@ -91,6 +95,25 @@ def upgrade(url: str, *, beside_older: bool = False) -> list[str]:
 
 
 def _upgrade_sqlite(url: str, *, beside_older: bool) -> list[str]:
+    def work(connection: Connection) -> list[str]:
+        applied = _run(connection, beside_older=True)
+        contracts.take_away(connection, upto=RELEASED)
+        return applied
+
+    if not beside_older:
+        with _sqlite(url) as engine:
+            _await_their_end_on_sqlite(engine, Path(url.removeprefix("sqlite:///")))
+    return _on_sqlite(url, work)
+
+
+def _on_sqlite(url: str, work: Callable[[Connection], T]) -> T:
+    """Do something in one transaction of a file."""
+    with _sqlite(url) as engine, engine.begin() as connection:
+        return work(connection)
+
+
+@contextmanager
+def _sqlite(url: str) -> Iterator[Engine]:
     from sqlalchemy import create_engine, event
 
     engine = create_engine(url)
@@ -107,10 +130,7 @@ def _upgrade_sqlite(url: str, *, beside_older: bool) -> list[str]:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     try:
-        if not beside_older:
-            _await_their_end_on_sqlite(engine, Path(url.removeprefix("sqlite:///")))
-        with engine.begin() as connection:
-            return _run(connection, beside_older=True)
+        yield engine
     finally:
         engine.dispose()
 
@@ -139,6 +159,31 @@ def _await_their_end_on_sqlite(engine: Engine, path: Path) -> None:
 
 
 async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
+    async with _postgresql(url) as engine:
+        async with _turn(engine) as connection:
+            applied = await connection.run_sync(_run, beside_older=beside_older)
+        async with _turn(engine) as turn:
+            waiting = await turn.run_sync(building.waiting)
+            if waiting:
+                # An index waits for the end of each snapshot. That of the look is let go by a
+                # statement that has none itself.
+                await turn.exec_driver_sql("SAVEPOINT quiet")
+                async with engine.connect() as connection:
+                    await connection.execution_options(isolation_level="AUTOCOMMIT")
+                    await connection.run_sync(building.build, waiting)
+        async with _turn(engine) as connection:
+            await connection.run_sync(contracts.take_away, upto=RELEASED)
+        return applied
+
+
+async def _on_postgresql(url: str, work: Callable[[Connection], T]) -> T:
+    """Do something in one transaction in which nobody else migrates."""
+    async with _postgresql(url) as engine, _turn(engine) as connection:
+        return await connection.run_sync(work)
+
+
+@asynccontextmanager
+async def _postgresql(url: str) -> AsyncIterator[AsyncEngine]:
     import asyncpg
     from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -155,35 +200,55 @@ async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
         "postgresql+asyncpg://", async_creator=connect, connect_args=unnamed
     )
     try:
-        async with engine.begin() as connection:
-            return await connection.run_sync(_run, beside_older=beside_older)
+        yield engine
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as problem:  # before SQLAlchemy has it
         raise OSError(str(problem)) from problem
     finally:
         await engine.dispose()
 
 
+@asynccontextmanager
+async def _turn(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Begin a transaction in which no other process migrates.
+
+    Asked for again and again: one that waits for its turn within a statement has a snapshot, for
+    whose end the index that it waits for would wait.
+    """
+    while True:
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql(_UNLIMITED)
+            if (await connection.exec_driver_sql(_TRY)).scalar():
+                yield connection
+                return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
 def _run(connection: Connection, *, beside_older: bool) -> list[str]:
     postgresql = connection.dialect.name == "postgresql"
-    if postgresql:
-        connection.exec_driver_sql(_UNLIMITED)
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
     before = _current(connection)
-    missing = _missing(before)
-    if not missing:
+    found = missing(before)
+    if not found:
         return []
     if postgresql:
         if not beside_older and _stops_older(before):
             _await_their_end(connection, before)
-        _lock(connection)
+        named = [steps.Declared(script.module).locks for script in found]
+        all_known = before is not None and None not in named
+        table_locks.lock(
+            connection, [t for some in named for t in some or ()] if all_known else None
+        )
     fence.open_to_all(connection)
-    _apply(connection, missing)
-    fence.close_to_older(connection)
-    _sign(connection, missing)
-    return [script.revision for script in missing]
+    _apply(connection, found)
+    _sign(connection, found)
+    _note_steps(connection, found, is_new=before is None)
+    contracts.set_floor(connection)
+    if before is None:
+        contracts.take_away(connection, upto=RELEASED, is_new=True)
+    return [script.revision for script in found]
 
 
-def _missing(before: str | None) -> list[Script]:
+def missing(before: str | None) -> list[Script]:
+    """Return the migrations that follow a revision, the oldest first."""
     if before is not None and before >= HEAD:
         return []
     from alembic.script import ScriptDirectory
@@ -207,7 +272,7 @@ def _apply(connection: Connection, scripts: list[Script]) -> None:
 
 def _stops_older(before: str | None) -> bool:
     """Whether a missing migration changes what a process of a former version does."""
-    return before is not None and not all(s.module.older_may_run for s in _missing(before))
+    return before is not None and not all(s.module.older_may_run for s in missing(before))
 
 
 def _await_their_end(connection: Connection, before: str | None) -> None:
@@ -233,61 +298,8 @@ def _older_run(before: str | None, found: list[str]) -> str:
     )
 
 
-def _lock(connection: Connection) -> None:
-    """Lock all tables before the first is changed: a lock more in the middle is how one deadlocks.
-
-    Raises:
-        UpgradeError: they were not to be had together.
-
-    """
-    tables = list(connection.exec_driver_sql(_TABLES).scalars())
-    start, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_POLITE_MILLISECONDS}")
-    while (busy := _first_busy(connection, tables)) is not None:
-        waited = time.monotonic() - start
-        if waited > _POLITE_SECONDS:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_PATIENT_MILLISECONDS}")
-        if waited > _LOCK_SECONDS:
-            raise UpgradeError(_in_use(connection))
-        # Next time that one is waited for while we hold none that its holder may want: so we find
-        # the order in which those who run take theirs.
-        tables.remove(busy)
-        tables.insert(0, busy)
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
-
-
-def _first_busy(connection: Connection, tables: list[str]) -> str | None:
-    """Lock these tables: None; or lock none of them and return the one that was not to be had."""
-    from sqlalchemy.exc import DBAPIError
-
-    table = ""
-    try:
-        with connection.begin_nested():  # its end gives back what a try had already
-            for table in tables:
-                connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-    except DBAPIError as problem:
-        # lock_not_available, deadlock_detected
-        if getattr(problem.orig, "sqlstate", "") not in {"55P03", "40P01"}:
-            raise
-        return table
-    return None
-
-
-def _in_use(connection: Connection) -> str:
-    text = f"the schema was left as it is: its tables are in use, {_LOCK_SECONDS:.0f} s long"
-    longest = connection.exec_driver_sql(_LONGEST).mappings().first()
-    if longest is None:
-        return f"{text}; try again"
-    return (
-        f"{text}; the longest transaction is that of process {longest['pid']} "
-        f"({longest['name']}), open for {longest['seconds']} s"
-    )
-
-
 def _sign(connection: Connection, applied: list[Script]) -> None:
-    """Leave the version of this program in the schema, for older ones to name, and its floor."""
+    """Leave the version of this program in the schema, for older ones to name."""
     from tenantry.db.schema import schema_history
 
     now = time.time_ns() // 1000
@@ -303,17 +315,26 @@ def _sign(connection: Connection, applied: list[Script]) -> None:
             for script in applied
         ],
     )
-    _set_floor(connection, FENCE)
 
 
-def _set_floor(connection: Connection, revision: str) -> None:
-    """Say which revision a program has to know, where versions of before look for it.
+def _note_steps(connection: Connection, applied: list[Script], *, is_new: bool) -> None:
+    """Note the steps that are still to be made.
 
-    They took it for the newest revision of all, and run where they know it.
+    SQLite has its indexes here, and so does a database that is new, in which no row lacks a value.
     """
-    connection.exec_driver_sql(_FLOOR_TABLE)
-    connection.exec_driver_sql("DELETE FROM alembic_version")
-    connection.exec_driver_sql(f"INSERT INTO alembic_version (version_num) VALUES ('{revision}')")
+    from tenantry.db.schema import schema_steps
+
+    at_once = is_new or connection.dialect.name == "sqlite"
+    for script in applied:
+        declared = steps.Declared(script.module)
+        for kind, name in declared.rows():
+            is_done = kind == steps.BACK_FILL and is_new
+            if kind == steps.INDEX and at_once:
+                connection.exec_driver_sql(declared.indexes[name].statement())
+                is_done = True
+            state = steps.DONE if is_done else steps.WAITING
+            row = {"revision": script.revision, "kind": kind, "name": name, "state": state}
+            connection.execute(schema_steps.insert(), row)
 
 
 def _current(connection: Connection) -> str | None:

@@ -9,24 +9,25 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, func, literal_column, select, text, update
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import __version__, errors, ids
 from tenantry import master_key as key_file
-from tenantry.db import fence, migrate
+from tenantry.db import fence, migrate, steps
 from tenantry.db.budget import Budget
 from tenantry.db.engine import Database, Failure, Row, Session, Unavailable
 from tenantry.db.page_tokens import PageTokens
-from tenantry.db.revisions import HEAD
-from tenantry.db.schema import environment, schema_history
+from tenantry.db.revisions import HEAD, RELEASED
+from tenantry.db.schema import environment, schema_history, schema_steps
 from tenantry.db.statements import Statement
+from tenantry.db.table_locks import UpgradeError
 from tenantry.log import seldom
 from tenantry.times import now
 from tenantry.vault import Vault, WrongKey, new_data_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from tenantry.settings import Settings
 
@@ -63,6 +64,24 @@ _STOPS_OLDER = Statement(
     .limit(literal_column("1"))
 )
 _RUNNING = Statement(text(fence.RUNNING))
+_step = schema_steps.c
+_STEP = Statement(
+    select(_step.revision)
+    .where(
+        _step.state != literal_column(f"'{steps.DONE}'"),
+        or_(
+            and_(
+                _step.kind == literal_column(f"'{steps.INDEX}'"),
+                _step.revision <= literal_column(f"'{HEAD}'"),
+            ),
+            and_(
+                _step.kind == literal_column(f"'{steps.CONTRACT}'"),
+                _step.revision <= literal_column(f"'{RELEASED}'"),
+            ),
+        ),
+    )
+    .limit(literal_column("1"))
+)
 # SQLAlchemy spells ON CONFLICT alike for both databases.
 _FIRST = Statement(
     insert_or_leave(environment)
@@ -186,9 +205,23 @@ async def schema_version(url: str) -> str | None:
     path = _sqlite_file(url)
     if path is not None and not path.exists() and path.parent.is_dir():
         return None
+    async with as_it_is(url) as database:
+        return await _version(database)
+
+
+@asynccontextmanager
+async def as_it_is(url: str) -> AsyncIterator[Database]:
+    """Connect to a database without opening it, whatever its schema is.
+
+    Raises:
+        OpenError: it does not answer.
+
+    """
     database = await _connect(url, Budget(1))
     try:
-        return await _version(database)
+        yield database
+    except Unavailable as problem:
+        raise _cannot(problem) from problem
     finally:
         await database.close()
 
@@ -204,19 +237,16 @@ async def older_processes(url: str) -> list[str]:
     """
     if (path := _sqlite_file(url)) is not None:
         return fence.running_on_sqlite(path)
-    database = await _connect(url, Budget(1))
-    try:
+    async with as_it_is(url) as database:
         return [fence.phrase(row) for row in await database.fetch_all(_RUNNING, below=HEAD)]
-    except Unavailable as problem:
-        raise _cannot(problem) from problem
-    finally:
-        await database.close()
 
 
 async def bring_up_to_date(
     url: str, *, beside_older: bool = False, meanwhile: Callable[[], object] = lambda: None
 ) -> tuple[str | None, list[str]]:
     """Apply missing migrations, as `migrate.upgrade`; return the revision before, and those.
+
+    Where none is missing, a step of one may be: an index whose build was cut off.
 
     ``meanwhile`` is called first where the database is empty, to begin something in a thread.
 
@@ -225,7 +255,7 @@ async def bring_up_to_date(
 
     """
     before = await schema_version(url)
-    if before is not None and before >= HEAD:
+    if before is not None and before >= HEAD and not await _has_steps(url):
         return before, []
     if (path := _sqlite_file(url)) is not None:
         make_file(path)
@@ -233,9 +263,28 @@ async def bring_up_to_date(
         meanwhile()
     try:
         applied = await asyncio.to_thread(migrate.upgrade, url, beside_older=beside_older)
-    except migrate.UpgradeError as problem:
+    except UpgradeError as problem:
         raise OpenError(str(problem)) from problem
     return before, applied
+
+
+async def take_away(url: str) -> list[str]:
+    """Take away what only former versions need, as `migrate.take_away`; return the revisions.
+
+    Raises:
+        OpenError: the database could not be changed.
+
+    """
+    try:
+        return await asyncio.to_thread(migrate.take_away, url)
+    except UpgradeError as problem:
+        raise OpenError(str(problem)) from problem
+
+
+async def _has_steps(url: str) -> bool:
+    """Whether an upgrade has something to make in a schema that is current."""
+    async with as_it_is(url) as database:
+        return await asked(database, _STEP) is not None
 
 
 async def _master_key(settings: Settings) -> bytes:
@@ -245,7 +294,7 @@ async def _master_key(settings: Settings) -> bytes:
     database = await _connect(settings.database, Budget(1))
     try:
         await _check_schema(database)
-        if await _asked(database, _NAMED) is not None:
+        if await asked(database, _NAMED) is not None:
             raise OpenError(
                 f"TENANTRY_MASTER_KEY: {key_file.file(settings)} is missing; put the file of "
                 "this database back, or set the key"
@@ -295,32 +344,59 @@ def _cannot(problem: Unavailable) -> OpenError:
     return OpenError(f"the database cannot be {verb}: {problem}", problem.answer)
 
 
-async def _version(database: Database) -> str | None:
-    row = await _asked(database, _FLOOR)
+async def floor_and_newest(database: Database) -> tuple[str | None, str | None]:
+    """Return the revision that a program has to know, and the newest; None in an empty database.
+
+    Raises:
+        OpenError: the database does not answer.
+
+    """
+    row = await asked(database, _FLOOR)
     if row is None:
-        return None
+        return None, None
     floor: str = row["version_num"]
-    if floor > HEAD:
-        row = await _asked(database, _PROGRAM, revision=floor)
+    row = await asked(database, _NEWEST)
+    return floor, max(floor, (row and row["revision"]) or "")
+
+
+async def _version(database: Database) -> str | None:
+    floor, newest = await floor_and_newest(database)
+    if floor is not None and floor > HEAD:
+        row = await asked(database, _PROGRAM, revision=floor)
         program = f"version {row['program']}" if row else "a later version"
         raise LaterVersion(
             f"this database belongs to {program} (schema {floor}), this is version {__version__} "
             f"(schema {HEAD}): run that version or a later one"
         )
-    row = await _asked(database, _NEWEST)
-    return max(floor, (row and row["revision"]) or "")
+    return newest
 
 
-async def _asked(database: Database, statement: Statement, **params: str) -> Row | None:
-    """Return a row of a table that may not be there."""
+async def asked(database: Database, statement: Statement, **params: str) -> Row | None:
+    """Return a row of a table that may not be there.
+
+    Raises:
+        OpenError: the database does not answer.
+
+    """
+    rows = await asked_all(database, statement, **params)
+    return rows[0] if rows else None
+
+
+async def asked_all(database: Database, statement: Statement, **params: str) -> Sequence[Row]:
+    """Return the rows of a table that may not be there.
+
+    Raises:
+        OpenError: the database does not answer.
+
+    """
     try:
-        return await database.fetch_one(statement, **params)
+        return await database.fetch_all(statement, **params)
     except Unavailable as problem:
         raise _cannot(problem) from problem
     except Exception as problem:
         # Each driver has its own classes; SQLite's has no number for a missing table.
         if getattr(problem, "sqlstate", "") == "42P01" or "no such table" in str(problem):
-            return None
+            return []
         raise OpenError(f"the database cannot be read: {problem}") from problem
 
 

@@ -241,6 +241,31 @@ schema_history = Table(
     info=OF_ENVIRONMENT,
 )
 
+# The steps of an upgrade that are not made in its transaction (tenantry.db.steps).
+schema_steps = Table(
+    "schema_steps",
+    metadata,
+    Column("revision", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    # A contract runs from when processes of before may write no more until it has been made.
+    Column("state", Text, nullable=False),
+    # Of a back-fill: the key of the last row that this pass has seen, rows seen, how many there
+    # are about, and those that somebody else held.
+    Column("position", Text),
+    Column("done", BigInteger, nullable=False, server_default="0"),
+    Column("total", BigInteger),
+    Column("missed", BigInteger, nullable=False, server_default="0"),
+    # Whether no process of before ran when this pass began.
+    Column("alone", Boolean, nullable=False, server_default=false()),
+    # The process that is at it, and when another one may be.
+    Column("holder", Text),
+    Column("due_time", BigInteger, nullable=False, server_default="0"),
+    time_column("start_time", nullable=True),
+    time_column("end_time", nullable=True),
+    info=OF_ENVIRONMENT,
+)
+
 
 class event_id(GenericFunction[str]):  # noqa: N801
     """A new id of an event, made by the database while the change holds its row.

@@ -1,0 +1,146 @@
+"""`tenantry migrate`, and how far an upgrade is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tenantry.cli import running
+from tenantry.settings import load
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.db.upgrade_status import Status, Step
+
+app = typer.Typer(invoke_without_command=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def migrate(
+    context: typer.Context,
+    *,
+    beside_older: Annotated[
+        bool,
+        typer.Option(
+            "--beside-older",
+            help="Also while a former version runs, which can change nothing any more then.",
+        ),
+    ] = False,
+    contract: Annotated[
+        bool,
+        typer.Option(
+            "--contract",
+            help="Then take away what only former versions need, none of which may run any more.",
+        ),
+    ] = False,
+    distribute: Annotated[
+        bool,
+        typer.Option("--distribute", help="Then spread it over the machines of Citus."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the database's schema up to date."""
+    if context.invoked_subcommand is not None:
+        return
+    from tenantry import data_folder
+    from tenantry.db.distribute import DistributeError, distributing
+    from tenantry.db.opening import OpenError, bring_up_to_date
+    from tenantry.db.revisions import HEAD
+
+    settings = load()
+    data_folder.make(settings)
+
+    async def work() -> tuple[list[str], list[str]]:
+        upgraded = bring_up_to_date(settings.database, beside_older=beside_older)
+        if not distribute:
+            return (await upgraded)[1], []
+        import tenantry.app  # noqa: F401 - each room of it declares its tables
+
+        return await distributing(settings.database, upgraded)
+
+    try:
+        applied, distributed = asyncio.run(work())
+        taken_away = _take_away(settings.database) if contract else []
+    except (OpenError, DistributeError) as problem:
+        running.fail(str(problem))
+    if as_json:
+        told: dict[str, object] = {"applied": applied, "revision": HEAD}
+        told |= {"distributed": distributed} if distribute else {}
+        running.print_json(told | ({"taken_away": taken_away} if contract else {}))
+        return
+    running.say(f"applied {', '.join(applied)}" if applied else f"at {HEAD} already")
+    if distribute:
+        running.say("\n".join(distributed) or "distributed already")
+    if contract:
+        gone = ", ".join(taken_away)
+        running.say(f"took away what {gone} leaves behind" if gone else "nothing to take away")
+
+
+def _take_away(url: str) -> list[str]:
+    """Close former versions out, look through all rows a last time, and take away the rest."""
+    from tenantry.db.back_fills import BackFilling
+    from tenantry.db.opening import take_away
+
+    async def fill(call: Call) -> None:
+        filling = BackFilling()
+        seconds: float | None = 0.0
+        while seconds is not None:
+            await asyncio.sleep(seconds)
+            seconds = await filling.run(call.db)
+
+    gone = asyncio.run(take_away(url))
+    running.with_call(fill)
+    return gone + asyncio.run(take_away(url))
+
+
+@app.command()
+def status(*, as_json: AsJson = False) -> None:
+    """Show how far an upgrade is: its steps, the processes, and the next thing to do."""
+    from tenantry.db import upgrade_status
+    from tenantry.db.opening import OpenError
+
+    settings = load()
+    running.look(settings)
+    try:
+        found = asyncio.run(upgrade_status.look(settings.database))
+    except OpenError as problem:
+        running.fail(str(problem))
+    if as_json:
+        running.print_json(found.shown())
+    else:
+        _show(found)
+
+
+def _show(found: Status) -> None:
+    by = f", made by version {found.database_version}" if found.database_version else ""
+    running.say(f"database  schema {found.database_schema or 'nothing'}{by}")
+    running.say(f"program   version {found.version}, schema {found.schema}")
+    running.say(f"may run   programs that know schema {found.floor or '-'} or a later one")
+    for one in found.migrations:
+        beside = "beside" if one.older_may_run else "not beside"
+        running.say(f"waits     {one.revision} {one.title} ({beside} former versions)")
+    if found.steps:
+        heads = ["Step", "Of", "State", "Done", "Rate", "Left"]
+        running.print_table(heads, [_row(step) for step in found.steps])
+    for process in found.processes:
+        known = f"version {process.version}, schema {process.schema}, " if process.schema else ""
+        heard = f"{process.host}, {process.connections} connections" if process.host else ""
+        running.say(f"runs      {process.name}: {known}{heard}".rstrip(": "))
+    for line in found.next:
+        running.say(f"next      {line}")
+
+
+def _row(step: Step) -> list[str]:
+    total = "" if step.total is None else f" of {step.total:,}"
+    return [
+        step.kind if step.kind == step.name else f"{step.kind} {step.name}",
+        step.revision,
+        f"{step.state}, {step.phase}" if step.phase else step.state,
+        f"{step.done:,}{total}" if step.done or step.total else "",
+        "" if step.rate is None else f"{step.rate:,.0f}/s",
+        "" if step.seconds_left is None else f"{step.seconds_left} s",
+    ]

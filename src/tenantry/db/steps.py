@@ -1,0 +1,106 @@
+"""The steps of an upgrade that are not made in its transaction, as migrations declare them.
+
+A migration changes the schema by its `upgrade`, and may have beside that:
+
+- ``locks``: the tables that it locks; it may name them where it knows, else all are locked
+- ``indexes``: built while calls go on, before a process of this version serves
+- ``back_fills``: values for the rows that are there, written by the worker in batches
+- ``contract()``: takes away what processes of before need, once there are none
+
+Each is a row of `schema_steps` until it is done, and then still. See
+docs/decisions/0034-upgrades.md.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType  # noqa: TC003 - a record's field
+
+INDEX, BACK_FILL, CONTRACT = "index", "back-fill", "contract"
+WAITING, RUNNING, DONE = "waiting", "running", "done"
+
+_VERSIONS = Path(__file__).parent / "migrations" / "versions"
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index by columns, or expressions, in the words of SQL; it may be unique or partial."""
+
+    name: str
+    table: str
+    columns: str
+    where: str = ""
+    unique: bool = False
+
+    def statement(self, *, name: str = "", on: str = "", concurrently: bool = False) -> str:
+        """Return its statement, under another name or on another relation where these are given."""
+        unique = "UNIQUE " if self.unique else ""
+        how = "CONCURRENTLY " if concurrently else ""
+        where = f" WHERE {self.where}" if self.where else ""
+        return (
+            f"CREATE {unique}INDEX {how}{name or self.name} ON {on or self.table}"
+            f" ({self.columns}){where}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BackFill:
+    """Values for rows that lack them: ``values`` as in UPDATE, ``missing`` a condition.
+
+    The rows are walked by ``key``, the columns of the table's primary key, which are texts. A row
+    that a process of before writes is ``missing``, and no other one.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    values: str
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The steps of one migration, by the names of their rows."""
+
+    module: ModuleType
+
+    @property
+    def indexes(self) -> dict[str, Index]:
+        """Return the indexes."""
+        return {index.name: index for index in getattr(self.module, "indexes", ())}
+
+    @property
+    def back_fills(self) -> dict[str, BackFill]:
+        """Return the back-fills; a number tells two of one table apart."""
+        found = getattr(self.module, "back_fills", ())
+        return {f"{one.table} {number}": one for number, one in enumerate(found, 1)}
+
+    @property
+    def locks(self) -> tuple[str, ...] | None:
+        """Return the tables that are locked; None for all."""
+        named: tuple[str, ...] | None = getattr(self.module, "locks", None)
+        return named
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the kind and the name of each step."""
+        found = [(INDEX, name) for name in self.indexes]
+        found += [(BACK_FILL, name) for name in self.back_fills]
+        return found + ([(CONTRACT, CONTRACT)] if hasattr(self.module, "contract") else [])
+
+
+def declared_by(revision: str) -> Declared:
+    """Read the steps of a migration from its file. It imports Alembic: not in an event loop.
+
+    Raises:
+        LookupError: this program does not know the revision.
+
+    """
+    for file in _VERSIONS.glob(f"{revision}_*.py"):
+        spec = importlib.util.spec_from_file_location(f"tenantry_migration_{revision}", file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return Declared(module)
+    raise LookupError(revision)

@@ -1,0 +1,99 @@
+"""The locks under which PostgreSQL changes tables: all or none of them, in a fixed order."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+# One wait for a lock. Less than PostgreSQL's deadlock_timeout of a second: a transaction that holds
+# one and wants another gets it before the server ends either of us, and one that only queues behind
+# us hardly notices. Where that leads nowhere, since some take two tables in one order and some in
+# the other, we wait for longer: the server then rolls back those in the way, and says so to them.
+_POLITE_MILLISECONDS, _POLITE_SECONDS = 500, 10.0
+_PATIENT_MILLISECONDS = 5000
+_LOCK_SECONDS = 60.0  # for all tries
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
+# Those that we may alter, so not what somebody else keeps beside them; partitions go with theirs.
+_TABLES = """
+    SELECT quote_ident(relname) FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+      AND NOT relispartition AND pg_has_role(relowner, 'USAGE')
+    ORDER BY relname
+"""
+_LONGEST = """
+    SELECT pid, coalesce(nullif(application_name, ''), 'no name') AS name,
+      extract(epoch FROM clock_timestamp() - xact_start)::int AS seconds
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+    ORDER BY xact_start LIMIT 1
+"""
+
+
+NOT_TO_BE_HAD = {"55P03", "40P01"}  # lock_not_available, deadlock_detected
+
+
+class UpgradeError(Exception):
+    """The schema was left as it was; the text is one line for the operator."""
+
+
+def lock(connection: Connection, wanted: Iterable[str] | None = None) -> None:
+    """Lock tables before the first is changed: a lock more in the middle is how one deadlocks.
+
+    Those that are ``wanted``, as far as they are there, or all. They are tried in the order of
+    their names, each for half a second at most; one that is not to be had lets the others go.
+
+    Raises:
+        UpgradeError: they were not to be had together.
+
+    """
+    tables = list(connection.exec_driver_sql(_TABLES).scalars())
+    if wanted is not None:
+        tables = sorted(set(tables) & set(wanted))
+    start, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_POLITE_MILLISECONDS}")
+    while (busy := _first_busy(connection, tables)) is not None:
+        waited = time.monotonic() - start
+        if waited > _POLITE_SECONDS:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_PATIENT_MILLISECONDS}")
+        if waited > _LOCK_SECONDS:
+            raise UpgradeError(in_use(connection))
+        # Next time that one is waited for while we hold none that its holder may want: so we find
+        # the order in which those who run take theirs.
+        tables.remove(busy)
+        tables.insert(0, busy)
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+
+
+def _first_busy(connection: Connection, tables: list[str]) -> str | None:
+    """Lock these tables: None; or lock none of them and return the one that was not to be had."""
+    from sqlalchemy.exc import DBAPIError
+
+    table = ""
+    try:
+        with connection.begin_nested():  # its end gives back what a try had already
+            for table in tables:
+                connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    except DBAPIError as problem:
+        if getattr(problem.orig, "sqlstate", "") not in NOT_TO_BE_HAD:
+            raise
+        return table
+    return None
+
+
+def in_use(connection: Connection) -> str:
+    """Return the sentence for the operator, with the transaction that is the longest."""
+    text = f"the schema was left as it is: its tables are in use, {_LOCK_SECONDS:.0f} s long"
+    longest = connection.exec_driver_sql(_LONGEST).mappings().first()
+    if longest is None:
+        return f"{text}; try again"
+    return (
+        f"{text}; the longest transaction is that of process {longest['pid']} "
+        f"({longest['name']}), open for {longest['seconds']} s"
+    )
