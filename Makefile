@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help serve check test test-all chaos soak fuzz gen bench peers performance audit lock
+.PHONY: help serve check test test-all chaos soak fuzz gen bench peers performance audit lock release
 
 # The commit that docs/performance.md compares with.
 BASE ?= 54b6b78
@@ -25,6 +25,7 @@ help:
 	@echo 'make peers   measure this beside what people would use instead (needs Node.js, Java, Maven)'
 	@echo 'make performance  measure docs/performance.md again: its table, its picture (needs perf)'
 	@echo 'make audit   known advisories for what is locked; ADVISORIES=folder, else from the index'
+	@echo 'make release  build a release of this commit into dist/; TAG=--tag signs its tag: docs/releasing.md'
 	@echo 'make lock    lock what pyproject.toml asks for; newer versions with UPGRADE=--upgrade'
 
 serve: .venv/installed
@@ -118,6 +119,18 @@ else
 	build/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt \
 		--requirement requirements-dev.txt --requirement requirements-build.txt
 endif
+
+# Of exact versions: another tool would write another SBOM.
+CYCLONEDX := cyclonedx-bom==7.5.0 cyclonedx-python-lib[json-validation]==11.12.0
+
+release: build/release/installed
+	build/release/bin/python scripts/release.py $(TAG)
+
+build/release/installed: requirements-build.txt Makefile
+	$(PYTHON) -m venv build/release
+	build/release/bin/python -m pip --quiet install --require-hashes --requirement requirements-build.txt
+	build/release/bin/python -m pip --quiet install $(CYCLONEDX)
+	@touch $@
 
 lock: build/lock/bin/uv
 	$(COMPILE) pyproject.toml --output-file requirements.txt

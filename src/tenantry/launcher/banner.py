@@ -6,7 +6,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from tenantry import credentials
+from tenantry import __version__, credentials
 
 if TYPE_CHECKING:
     from tenantry.settings import Settings
@@ -26,7 +26,7 @@ def text(settings: Settings) -> str:
         rows.append(("Run next", f'eval "$({_command(settings)} env)"'))
     else:
         rows.append(("Run next", f"{_command(settings)} client create"))
-    rows.append(("Mode", _mode(settings)))
+    rows += [("Mode", _mode(settings)), ("Version", __version__)]
     return "\n".join(["", "  Tenantry is ready", *(f"  {n:<10} {v}" for n, v in rows), ""])
 
 
