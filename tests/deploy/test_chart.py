@@ -83,6 +83,12 @@ def test_its_schema_takes_the_values_of_the_guide_and_its_own():
     assert own.keys() == SCHEMA["properties"].keys() - {"global"}
 
 
+def test_a_master_key_that_stays_where_it_is_needs_no_secret():
+    values = yaml.safe_load((CHART / "values.yaml").read_text()) | EXAMPLES[0]
+    service = {"settings": {"master_key": "aws-kms://alias/tenantry"}, "secrets": {}}
+    assert jsonschema_rs.validator_for(SCHEMA).is_valid(values | service)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
