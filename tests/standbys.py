@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import psutil
+import psycopg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,21 @@ class Standby:
     def promote(self) -> None:
         """Let it take changes."""
         self._run("pg_ctl", "-w", "promote")
+
+    @property
+    def url(self) -> str:
+        """The URL of the database that every server has."""
+        return f"postgresql://postgres@/postgres?host={self.folder}"
+
+    def run(self, sql: str) -> None:
+        """Run a statement."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql)
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        """The rows of a query."""
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(sql).fetchall()
 
     @property
     def _processes(self) -> list[psutil.Process]:

@@ -66,6 +66,12 @@ class Budget:
 
 
 @functools.cache
+def budget_of_replicas(size: int) -> Budget:
+    """Return the same for connections to standbys."""
+    return Budget(size)
+
+
+@functools.cache
 def budget_of_process(size: int) -> Budget:
     """Return the budget that all event loops of this process share."""
     return Budget(size)

@@ -53,9 +53,9 @@ class _Unsuited(OSError):
 class Cluster:
     """The servers of one URL, and where changes were taken last."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, replica: bool = False) -> None:
         url, self.mode = pgbouncer.split(url)
-        read = servers.read(url)
+        read = servers.read(url, replica=replica)
         self._rest, self._wanted = read.rest, read.wanted
         self._servers = read.servers
         self._current: Server | None = None
@@ -65,7 +65,7 @@ class Cluster:
     @property
     def has_several(self) -> bool:
         """Whether changes may have to be sent to another server one day."""
-        return len(self._servers) > 1 and self._wanted != servers.ANY
+        return len(self._servers) > 1 and self._wanted in {servers.READ_WRITE, "primary"}
 
     async def connect(self, session: Mapping[str, str], *, timeout: float, **how: Any) -> Any:  # noqa: ASYNC109
         """Connect to the server that takes changes, within ``timeout`` seconds.
@@ -171,6 +171,12 @@ class Cluster:
             raise
 
     def _checked(self, row: Any) -> str:
+        if self._wanted == servers.ANY:
+            return ""
+        if self._wanted == servers.STANDBY:
+            if not row["standby"]:
+                raise _Unsuited("it is no standby")
+            return ""
         if row["standby"]:
             raise _Unsuited("it is a standby")
         if row["read_only"] and self._wanted == servers.READ_WRITE:

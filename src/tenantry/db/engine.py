@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from tenantry.db.page_tokens import PageTokens
+    from tenantry.db.replica import Replica
     from tenantry.db.statements import Statement
     from tenantry.event import Event
     from tenantry.ids import Mint
@@ -153,6 +154,8 @@ class Database(Session):
     mint: Mint
     # Why a process of this version may not use it any more.
     refusal: str | None = None
+    # Standbys for lists, where the settings name some.
+    replica: Replica | None = None
 
     def __init__(self) -> None:
         self.remembered = self.committed = {}

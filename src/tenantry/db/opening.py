@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 from tenantry import __version__, errors, ids
 from tenantry import master_key as key_file
 from tenantry.db import fence, migrate, steps
-from tenantry.db.budget import Budget
+from tenantry.db.budget import Budget, budget_of_replicas
 from tenantry.db.engine import Database, Failure, Row, Session, Unavailable
 from tenantry.db.page_tokens import PageTokens
 from tenantry.db.revisions import HEAD, RELEASED
@@ -158,6 +158,12 @@ async def database_of(
     """
     key = await _master_key(settings)
     async with open_database(settings.database, key, pool_size=pool_size, budget=budget) as db:
+        if settings.replica:
+            from tenantry.db.postgresql import PostgreSQL
+            from tenantry.db.replica import Replica
+
+            assert isinstance(db, PostgreSQL)
+            db.replica = Replica(db, settings.replica, budget_of_replicas(settings.pool_size))
         yield db
 
 

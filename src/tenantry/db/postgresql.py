@@ -110,27 +110,12 @@ class PostgreSQL(Database):
             Unavailable: the server does not answer or refuses us.
 
         """
-        try:
-            cluster = Cluster(url)
-        except ValueError as problem:
-            raise Unavailable(str(problem), errors.Away) from None
-        session = {"application_name": fence.application_name(), **_SESSION}
-
-        async def connect(seconds: float) -> Connection:
-            made: Connection = await cluster.connect(
-                session,
-                connection_class=Connection,
-                timeout=seconds,
-                command_timeout=_ANSWER_SECONDS,
-            )
-            made.prepares = cluster.mode != pgbouncer.TRANSACTION
-            return made
-
+        connect = connecting(url)
         pool = Pool(connect, budget)
         pool.give_back(await pool.acquire())
-        if not cluster.has_several:
+        if not connect.cluster.has_several:
             return cls(pool)
-        return cls(pool, asyncio.create_task(_follow(cluster, pool, session)))
+        return cls(pool, asyncio.create_task(_follow(connect.cluster, pool)))
 
     async def fetch_all(self, statement: Statement, **params: Any) -> Sequence[Row]:
         """See `Session.fetch_all`."""
@@ -148,12 +133,21 @@ class PostgreSQL(Database):
         rows = await self._run(sql, args, is_read=False)
         return rows[0] if rows else None
 
+    async def ask(self, sql: str) -> Sequence[Row]:
+        """Run a question to the server itself.
+
+        Raises:
+            Failure: it was not answered.
+
+        """
+        return await self._run(sql, [], is_read=True)
+
     async def _run(self, sql: str, args: list[Any], *, is_read: bool) -> Sequence[Row]:
         """Run a statement, once more where the connection was lost and that does no harm."""
         self.check_version()
         connection = await self._pool.acquire()
         try:
-            return await _fetch(connection, sql, args, undone=is_read)
+            return await fetch(connection, sql, args, undone=is_read)
         except Unavailable as problem:
             self._note(problem)
             if not (isinstance(problem, _Lost) and (is_read or problem.unsent)):
@@ -162,7 +156,7 @@ class PostgreSQL(Database):
             self._pool.give_back(connection)
         connection = await self._pool.acquire_new()
         try:
-            return await _fetch(connection, sql, args, undone=is_read)
+            return await fetch(connection, sql, args, undone=is_read)
         finally:
             self._pool.give_back(connection)
 
@@ -249,10 +243,43 @@ class PostgreSQL(Database):
         """Close all connections."""
         if self._watching is not None:
             self._watching.cancel()
+        if self.replica is not None:
+            await self.replica.close()
         await self._pool.close()
 
 
-async def _follow(cluster: Cluster, pool: Pool, session: dict[str, str]) -> None:
+class connecting:  # noqa: N801 - a function that keeps its servers
+    """Connects to the servers of a URL, for a pool.
+
+    Raises:
+        Unavailable: the URL names no servers.
+
+    """
+
+    def __init__(self, url: str, *, replica: bool = False) -> None:
+        try:
+            self.cluster = Cluster(url, replica=replica)
+        except ValueError as problem:
+            raise Unavailable(str(problem), errors.Away) from None
+
+    async def __call__(self, seconds: float) -> Connection:
+        """Connect within so many seconds."""
+        made: Connection = await self.cluster.connect(
+            session(),
+            connection_class=Connection,
+            timeout=seconds,
+            command_timeout=_ANSWER_SECONDS,
+        )
+        made.prepares = self.cluster.mode != pgbouncer.TRANSACTION
+        return made
+
+
+def session() -> dict[str, str]:
+    """Return the settings of each session of ours."""
+    return {"application_name": fence.application_name(), **_SESSION}
+
+
+async def _follow(cluster: Cluster, pool: Pool) -> None:
     """Let go of a primary once another server of the cluster has taken its place.
 
     One that hangs, or was cut off, does not say so itself, and would be waited for.
@@ -260,7 +287,7 @@ async def _follow(cluster: Cluster, pool: Pool, session: dict[str, str]) -> None
     try:
         while True:
             await asyncio.sleep(_FOLLOW_SECONDS)
-            server = await cluster.has_moved(session)
+            server = await cluster.has_moved(session())
             if server is not None:
                 pool.leave_all_but(server)
                 fields = {"server": shown(server)}
@@ -285,27 +312,27 @@ class _Transaction(Transaction):
         else:
             self._database.changes += 1
         sql, args = statement.bind("postgresql", params)
-        return await _fetch(self._connection, sql, args, undone=True)
+        return await fetch(self._connection, sql, args, undone=True)
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
         self._database.changes += 1
         sql, args = change.bind_recorded({**params, **event_params(*events)}, len(events))
-        rows = await _fetch(self._connection, sql, args, undone=True)
+        rows = await fetch(self._connection, sql, args, undone=True)
         return rows[0] if rows else None
 
     async def serialize(self, word: str) -> None:
         """See `Session.serialize`."""
-        await _fetch(self._connection, _SERIALIZE, [word], undone=True)
+        await fetch(self._connection, _SERIALIZE, [word], undone=True)
 
     async def alone(self, word: str) -> bool:
         """See `Session.alone`."""
-        rows = await _fetch(self._connection, _ALONE, [word], undone=True)
+        rows = await fetch(self._connection, _ALONE, [word], undone=True)
         return bool(rows[0][0])
 
     async def expect_growth(self) -> None:
         """See `Session.expect_growth`."""
-        await _fetch(self._connection, _EXPECT_GROWTH, [], undone=True)
+        await fetch(self._connection, _EXPECT_GROWTH, [], undone=True)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -320,12 +347,23 @@ class _Transaction(Transaction):
         await _command(self._connection, "RELEASE nested", undone=True)
 
 
-async def _fetch(
-    connection: Connection, sql: str, args: list[Any], *, undone: bool
+async def fetch(
+    connection: Connection,
+    sql: str,
+    args: list[Any],
+    *,
+    undone: bool,
+    seconds: float = _ANSWER_SECONDS,
 ) -> Sequence[Row]:
-    """Run a statement; if it is cut off, ``undone`` says that nothing remains of it."""
+    """Run a statement; if it is cut off, ``undone`` says that nothing remains of it.
+
+    Raises:
+        Failure: it was not done, or nobody knows.
+        DuplicateKey, ForeignKey: see `Session.apply`.
+
+    """
     try:
-        rows: Sequence[Row] = await connection.rows(sql, args, _ANSWER_SECONDS)
+        rows: Sequence[Row] = await connection.rows(sql, args, seconds)
     except Exception as problem:
         meant = _meant(problem, connection, undone=undone)
         if meant is problem:
@@ -335,7 +373,7 @@ async def _fetch(
 
 
 async def _command(connection: Connection, sql: str, *, undone: bool) -> None:
-    """Begin, mark or end a transaction; ``undone`` as for `_fetch`."""
+    """Begin, mark or end a transaction; ``undone`` as for `fetch`."""
     try:
         await connection.command(sql, _ANSWER_SECONDS)
     except Exception as problem:

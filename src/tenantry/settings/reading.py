@@ -45,6 +45,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             raise SettingError(name, str(problem)) from None
     settings = Settings(**values, given=frozenset(texts), files=files)
     settings = replace(settings, development=_development(settings))
+    if settings.database_replica_url and not settings.database_url.startswith("postgres"):
+        raise SettingError("database_replica_url", "is for a database_url of postgresql:// only")
     _check_database_password(settings)
     if (settings.tls_cert is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_cert"
@@ -109,12 +111,16 @@ def _sorted(given: Mapping[str, str], where: str) -> tuple[dict[str, str], dict[
 def _check_database_password(settings: Settings) -> None:
     if not settings.database_password:
         return
-    url = urlsplit(settings.database_url)
-    if url.scheme not in {"postgresql", "postgres"}:
+    scheme, _, rest = settings.database_url.partition("://")
+    if scheme not in {"postgresql", "postgres"}:
         raise SettingError("database_password", "is for a database_url of postgresql:// only")
-    if not url.username:
+    # Not by urlsplit, which newer versions of Python let refuse a list of hosts in brackets.
+    authority, _, query = rest.partition("?")
+    login = authority.partition("/")[0].rpartition("@")[0]
+    user, colon, _ = login.partition(":")
+    if not user:
         raise SettingError("database_password", "is for the user that database_url names: add it")
-    if url.password is not None or "password" in dict(parse_qsl(url.query)):
+    if colon or "password" in dict(parse_qsl(query)):
         raise SettingError("database_password", "is in database_url, too: leave one out")
 
 

@@ -17,6 +17,7 @@ ANY = "any"
 READ_WRITE = "read-write"
 # Of target_session_attrs: "any" for proxies, each of which finds the right server by itself.
 TAKES_CHANGES = (READ_WRITE, "primary", ANY)
+STANDBY = "standby"
 
 _MOST = 16
 _IN_BRACKETS = re.compile(r"\[([^\[\]]*)\](?::(.*))?", re.DOTALL)
@@ -33,13 +34,14 @@ class Servers:
 
     servers: tuple[Server, ...]  # () where the URL names none: the driver knows where to look
     rest: str  # the URL without servers and target_session_attrs, for the driver
-    wanted: str  # one of `TAKES_CHANGES`
+    wanted: str  # one of `TAKES_CHANGES`, or `STANDBY`
 
 
-def read(url: str) -> Servers:
+def read(url: str, *, replica: bool = False) -> Servers:
     """Read a URL of PostgreSQL: `postgresql://user:password@host:port,[::1]:port,.../name?...`.
 
-    Of several servers the one that takes changes is wanted, unless the URL says otherwise.
+    Of several servers the one that takes changes is wanted, unless the URL says otherwise; for a
+    ``replica`` any that takes none.
 
     Raises:
         ValueError: it names no servers that could be asked; its text has no password in it.
@@ -64,9 +66,10 @@ def read(url: str) -> Servers:
         raise ValueError(f"names {len(servers)} hosts, more than {_MOST}")
     if ports:
         servers = _with_ports(servers, [_port(one) for one in ports.split(",")])
-    wanted = said.get("target_session_attrs", READ_WRITE if len(servers) > 1 else ANY)
-    if wanted not in TAKES_CHANGES:
-        raise ValueError(f"?target_session_attrs= is {', '.join(TAKES_CHANGES)}: changes are made")
+    usual, words = (STANDBY, (STANDBY, ANY)) if replica else (READ_WRITE, TAKES_CHANGES)
+    wanted = said.get("target_session_attrs", usual if len(servers) > 1 else ANY)
+    if wanted not in words:
+        raise ValueError(f"?target_session_attrs= is {' or '.join(words)} here")
     gone = {"target_session_attrs", *(("host", "port") if servers else ())}
     kept = urlencode([p for p in pairs if p[0] not in gone], quote_via=quote, safe="/")
     rest = f"{scheme}://{login}{at}{slash}{path}{mark if kept else ''}{kept}"

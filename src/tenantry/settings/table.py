@@ -172,6 +172,14 @@ class Settings:
         "Password of the user that a postgresql:// URL names without one, not percent-encoded.",
         secret=True,
     )
+    database_replica_url: str = _setting(
+        "",
+        values.replica_url,
+        "postgresql:// URL of a standby of the same database, or of several, for lists and "
+        "searches; each sees every change that was acknowledged before it was asked. With the "
+        "password of database_url where it names none.",
+        secret=True,
+    )
     pool_size: int = _setting(
         "10",
         values.count(1, 1000),
@@ -597,10 +605,18 @@ class Settings:
         """The database's URL, the default one spelled out, with the password where it has one."""
         if not self.database_url:
             return f"sqlite:///{(self.data_dir / 'tenantry.db').resolve()}"
-        if not self.database_password:
-            return self.database_url
-        scheme, _, rest = self.database_url.partition("://")
-        user, _, place = rest.partition("@")
+        return self._with_password(self.database_url)
+
+    @property
+    def replica(self) -> str:
+        """The URL of the standbys for lists, with the password where there is one; "" for none."""
+        return self._with_password(self.database_replica_url)
+
+    def _with_password(self, url: str) -> str:
+        scheme, _, rest = url.partition("://")
+        user, at, place = rest.partition("@")
+        if not (at and self.database_password) or ":" in user:
+            return url
         return f"{scheme}://{user}:{quote(self.database_password, safe='')}@{place}"
 
     def table(self) -> list[tuple[str, str, str, str]]:

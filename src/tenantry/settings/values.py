@@ -77,6 +77,14 @@ def secret(text: str) -> str:
     return text
 
 
+def replica_url(text: str) -> str:
+    if text and not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must start with postgresql://")
+    if text:
+        servers.read(text, replica=True)
+    return text
+
+
 def issuer_or_none(text: str) -> str:
     """Read an issuer (OpenID Connect Core section 1.2), or nothing."""
     if not text:

@@ -17,6 +17,7 @@ from tenantry.answer import message_of
 from tenantry.call import Call
 from tenantry.caller import Kind
 from tenantry.db import replies
+from tenantry.db.engine import Failure
 from tenantry.doors.transport import messages, policy, visible
 
 if TYPE_CHECKING:
@@ -131,7 +132,11 @@ class Pipeline:
             await method.before(message, call)
         response: Message[Any] | Answer
         if admission.idempotency_key is None:
-            response, headers = await method.function(message, call), call.headers
+            if method.lists and call.db is self._database:
+                response = await self._list(method, call, message)
+            else:
+                response = await method.function(message, call)
+            headers = call.headers
         else:
             response, headers = await self._run_once(
                 method, call, message, admission.idempotency_key
@@ -140,6 +145,21 @@ class Pipeline:
             response = message_of(response)
             visible.hide(response, admission.caller, self._visible_metadata)
         return response, headers
+
+    async def _list(
+        self, method: Method, call: Call, message: Message[Any]
+    ) -> Message[Any] | Answer:
+        """Run an rpc that lists: on a standby, where there is one that has caught up."""
+        if self._database.replica is not None:
+            try:
+                async with self._database.replica.reading() as session:
+                    if session is not None:
+                        call.db = session
+                        return await method.function(message, call)
+            except Failure:  # such as a row that the standby had to take from under it
+                call.db = self._database
+                call.headers.clear()
+        return await method.function(message, call)
 
     async def _run_once(
         self, method: Method, call: Call, message: Message[Any], key: str

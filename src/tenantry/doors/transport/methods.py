@@ -68,6 +68,7 @@ class Method:
     path: str = field(init=False)  # on gRPC, gRPC-Web and Connect
     for_anybody: bool = field(init=False)
     body_limit: int = field(init=False)  # bytes of a request, also once decompressed
+    lists: bool = field(init=False)  # a standby may answer it
     keeps_replies: bool = field(init=False)  # an Idempotency-Key is honoured: it is a POST
     extra_headers: tuple[tuple[str, str], ...] = field(init=False)  # of query members, by name
 
@@ -78,6 +79,7 @@ class Method:
             "path": f"/{self.service}/{self.name}",
             "for_anybody": for_anybody,
             "body_limit": MAX_ANONYMOUS if for_anybody else MAX_BODY,
+            "lists": self.reads and self.name.startswith(("List", "Search")),
             "keeps_replies": not self.keyless and any(r.verb == "POST" for r in self.routes),
             "extra_headers": tuple((name, f"x-{name}") for name in names),
         }.items():
