@@ -284,7 +284,7 @@ async def _repeat(db: Session, job: Job, stop: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def measured(db: Database, settings: Settings) -> AsyncIterator[None]:
-    """Count what happens meanwhile, and answer `/metrics`, if the settings say so."""
+    """Count meanwhile, and answer `/metrics`, if the settings say so."""
     if not settings.metrics_listen:
         yield
         return

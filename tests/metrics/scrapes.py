@@ -1,4 +1,4 @@
-"""What a scraper reads at a server's `/metrics`."""
+"""The figures that a scraper reads at a server's `/metrics`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the database is asked for: at most every 15 seconds, by index, and within a time."""
+"""Figures that the database is asked for: at most every 15 seconds, by index, and within a time."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ for line in sys.stdin:
 
 @pytest.fixture
 def folder(tmp_path):
-    return tmp_path / "metrics"
+    return tmp_path / "data" / "run" / "metrics"
 
 
 @pytest.fixture
@@ -83,6 +83,8 @@ def test_processes_are_summed(folder, start):
     count(other, 4)
     count(one, 1)
     assert read(folder) == (8, 3, 3, 2)
+    for one in (folder.parent.parent, folder.parent, folder, *folder.iterdir()):
+        assert one.stat().st_mode & 0o077 == 0
 
 
 def test_counters_do_not_go_back_when_a_process_dies_and_its_gauges_are_gone(folder, start):

@@ -19,7 +19,7 @@ TOKEN = "0123456789abcdef"
 
 
 class Figures:
-    """What the database says, and how often it was asked."""
+    """Figures of a database, and how often they were asked for."""
 
     def __init__(self) -> None:
         self.asked = 0

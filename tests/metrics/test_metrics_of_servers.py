@@ -346,8 +346,9 @@ def test_an_address_that_is_none_is_refused(tmp_path, given):
     assert done.stderr.startswith("tenantry: TENANTRY_METRICS_LISTEN: ")
 
 
-def test_the_address_of_the_wires_is_refused(tmp_path):
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_the_port_of_the_wires_is_refused(tmp_path, host):
     server = LiveServer(tmp_path)
-    server._settings["metrics_listen"] = f"127.0.0.1:{server.port}"
+    server._settings["metrics_listen"] = f"{host}:{server.port}"
     done = server.run("serve")
-    assert "TENANTRY_METRICS_LISTEN: must be another address" in done.stderr
+    assert "TENANTRY_METRICS_LISTEN: must have another port" in done.stderr

@@ -1,9 +1,9 @@
 """The figures of each process in files of its own, so that any process can answer for all.
 
 A process has two files in the folder: the names of its series, one a line, and their values. It
-holds a lock on the second one while it lives. Values are written once a second, and what was
-never written was never answered: so no counter goes back when a process dies. The next process to
-start adds what the dead have counted to one file, `ended.json`.
+holds a lock on the second one while it lives. Values are written once a second, and a value
+that was never written was never answered: so no counter goes back when a process dies. The next
+process to start adds what the dead have counted to one file, `ended.json`.
 
 Written by calls, not mapped into memory: where a disk is full, a write fails, and to touch a page
 that has no room ends the process (SIGBUS).
@@ -55,7 +55,8 @@ class Writer:
         self._sheet = sheet
         self._told = 0  # of the sheet's series
         self._written = b""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for one in (folder.parent.parent, folder.parent, folder):  # for this user alone, each
+            one.mkdir(mode=0o700, exist_ok=True)
         with _alone(folder):
             _sweep(folder)
             name = secrets.token_hex(8)
@@ -98,8 +99,8 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 def read(folder: Path) -> tuple[Totals, int]:
     """Return the sums over all processes, and how many of them live.
 
-    No lock is waited for: what ends meanwhile is found in the file of those that have ended, which
-    is written first and read last.
+    No lock is waited for: a process that ends meanwhile is found in the file of those that have
+    ended, which is written first and read last.
     """
     found: list[tuple[str, list[_Row]]] = []
     alive = 0

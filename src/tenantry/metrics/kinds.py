@@ -21,7 +21,7 @@ class Measured(Protocol):
     """Something whose state is read once a second, in the place of counting at each change."""
 
     def measure(self) -> None:
-        """Add to gauges what it has now, and to counters what came since the last time."""
+        """Add to gauges what it has now, and to counters how much came since the last time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +151,7 @@ class _Counting:
     def __init__(self) -> None:
         self.sheet: Sheet | None = None
         self.measured: WeakSet[Measured] = WeakSet()
-        self.lock = threading.Lock()  # of what is measured: event loops add to it
+        self.lock = threading.Lock()  # of the above: event loops add to it
 
 
 _counting = _Counting()

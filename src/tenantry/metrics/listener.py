@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tenantry.metrics.kinds import Labels, Metric
     from tenantry.settings import Settings
 
-    # What the database says: read on the application's event loop, and remembered there.
+    # The word of the database: read on the application's event loop, and remembered there.
     Figures = Callable[[], Awaitable[Iterable[tuple[Metric, Labels, float]]]]
 
 WRITE_SECONDS = 1.0
@@ -83,7 +83,7 @@ class Listener:
         self._figures = figures
         self._application = loop
         self._process = _Process(settings.database.partition(":")[0])
-        self._socket = _bound(settings.metrics_listen)
+        self._socket = _listening(settings.metrics_listen)
         self._sheet = kinds.begin()
         try:
             self._writer = files.Writer(self._folder, self._sheet)
@@ -220,7 +220,7 @@ class _Process:
             table.PROCESS_MEMORY.add(by=float(int(file.read().split()[1]) * self._page))
 
 
-def _bound(address: str) -> socket.socket:
+def _listening(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -229,6 +229,7 @@ def _bound(address: str) -> socket.socket:
         for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
             bound.setsockopt(socket.SOL_SOCKET, option, 1)
         bound.bind((host, int(port)))
+        bound.listen(MOST_CONNECTIONS)  # one that comes before the thread runs waits
     except OSError:
         bound.close()
         raise

@@ -55,8 +55,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingError("mail_from", "is needed too: mail servers ask who mail comes from")
     if settings.console_oidc_issuer and not settings.console_oidc_client_id:
         raise SettingError("console_oidc_client_id", "is needed too: the provider asks for it")
-    if settings.metrics_listen == settings.listen:
-        raise SettingError("metrics_listen", "must be another address than that of the wires")
+    if settings.metrics_listen.rpartition(":")[2] == str(settings.port):
+        raise SettingError("metrics_listen", "must have another port than TENANTRY_LISTEN")
     check_sessions(settings)
     return settings
 
