@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import assertions, revocations
-from tenantry.db import copies, search
+from tenantry.db import copies, replies, search
 from tenantry.db.back_fills import BackFilling
 from tenantry.db.engine import Failure
 from tenantry.doors.oauth.key_ring import KeyRing
@@ -147,6 +147,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("departures", functools.partial(departures.run, left=_left)),
         Job("old sessions", _pruning(keep_sessions)),
         Job("logout notices", back_channel.run, back_channel.close, sends=True),
+        Job("kept replies", _pruning(replies.prune)),
         Job("old API tokens", _pruning(api_tokens.prune)),
         Job("spent assertions", _pruning(assertions.prune)),
         Job("revoked tokens", _pruning(revocations.prune)),

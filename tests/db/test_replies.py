@@ -115,5 +115,16 @@ async def test_old_answers_do_not_pile_up(db, monkeypatch):
         await once(db, key=f"{number}")
     assert await count(db, "replies") == 5
     clock += 25 * HOUR
-    await once(db, key="later")
-    assert await count(db, "replies") == 1
+    assert not await replies.prune(db)  # as the worker does
+    assert await count(db, "replies") == 0
+
+
+async def test_old_answers_are_deleted_some_at_a_time(db, monkeypatch):
+    for number in range(3):
+        await once(db, key=f"{number}")
+    assert not await replies.prune(db)
+    assert await count(db, "replies") == 3
+    monkeypatch.setattr(replies, "_KEPT_MICROSECONDS", 0)
+    monkeypatch.setattr(replies.pruning, "AT_ONCE", 3)  # as if these were all of one look
+    assert await replies.prune(db)
+    assert await count(db, "replies") == 0

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors
+from tenantry.db import pruning
 from tenantry.db.schema import from_json, replies, to_json
 from tenantry.db.statements import Statement
 from tenantry.times import now
@@ -26,9 +27,9 @@ _PURPOSE = "reply"
 _ENCRYPTED = b"\0"
 
 _mine = (replies.c.caller_id == bindparam("p_caller_id")) & (replies.c.key == bindparam("p_key"))
-_PRUNE = Statement(
-    delete(replies).where(replies.c.create_time < bindparam("before")).returning(replies.c.key)
-)
+_is_old = replies.c.create_time < bindparam("p_before")
+_FORGET = Statement(delete(replies).where(_mine, _is_old).returning(replies.c.key))
+_PRUNE = pruning.prune(replies.c.create_time)
 # SQLAlchemy spells ON CONFLICT alike for both databases.
 _CLAIM = Statement(
     insert_or_leave(replies)
@@ -63,7 +64,8 @@ async def claim(
 
     """
     at = now()
-    await db.fetch_all(_PRUNE, before=at - _KEPT_MICROSECONDS)
+    before = at - _KEPT_MICROSECONDS
+    await db.fetch_all(_FORGET, p_caller_id=caller_id, p_key=key, p_before=before)
     claimed = await db.fetch_one(
         _CLAIM, p_caller_id=caller_id, p_key=key, p_request=request, p_create_time=at
     )
@@ -73,6 +75,12 @@ async def claim(
     if kept is None or kept["request"] != request:
         raise errors.IdempotencyMismatch
     return _opened(db, bytes(kept["response"])), from_json(kept["headers"])
+
+
+async def prune(db: Session) -> bool:
+    """Delete some replies that were kept for their time; return whether there may be more."""
+    gone = await db.fetch_all(_PRUNE, p_before=now() - _KEPT_MICROSECONDS)
+    return len(gone) == pruning.AT_ONCE
 
 
 async def keep(

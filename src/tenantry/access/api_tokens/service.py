@@ -11,7 +11,7 @@ from tenantry import errors, ids, vault
 from tenantry.access.api_tokens import format as format_
 from tenantry.access.api_tokens import reading
 from tenantry.access.api_tokens.model import ApiToken, api_tokens
-from tenantry.db import pruning
+from tenantry.db import pages, pruning
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, members, prefixed, revised, row_of
 from tenantry.db.schema import from_json, json_list
@@ -31,27 +31,42 @@ if TYPE_CHECKING:
 _SUFFIX = 4
 _KEPT_MICROSECONDS = 30 * 24 * 3600 * 1_000_000  # after it expired
 
+# Tokens that are kept, of one member and of an organization itself.
+MEMBER_MAX, ORGANIZATION_MAX = 1000, pages.MOST_COUNTED
+
 _t, _o, _m, _u = api_tokens.c, organizations.c, memberships.c, users.c
 _KEY: ColumnElement[str] = bindparam("p_key", type_=Text)
 
-_OWNER = Statement(
-    select(
-        _o.external_id,
+
+def _owner(*whose: ColumnElement[bool]) -> Statement:
+    held = pages.counted(
+        select(_t.id).where(
+            _t.organization_id == bindparam("p_organization_id", type_=Text), *whose
+        )
+    )
+    return Statement(
         select(
-            json_list(
-                *(_m.status, _u.external_id, _u.email),
-                reading.roles_of(_m.organization_id, _m.user_id),
+            _o.external_id,
+            select(held.c.total).scalar_subquery().label("held"),
+            select(
+                json_list(
+                    *(_m.status, _u.external_id, _u.email),
+                    reading.roles_of(_m.organization_id, _m.user_id),
+                )
             )
-        )
-        .select_from(memberships.join(users, _u.id == _m.user_id))
-        .where(
-            _m.organization_id == _o.id,
-            _m.user_id == bindparam("p_user_id", type_=Text),
-        )
-        .scalar_subquery()
-        .label("member"),
-    ).where(_o.id == bindparam("p_organization_id"))
-)
+            .select_from(memberships.join(users, _u.id == _m.user_id))
+            .where(
+                _m.organization_id == _o.id,
+                _m.user_id == bindparam("p_user_id", type_=Text),
+            )
+            .scalar_subquery()
+            .label("member"),
+        ).where(_o.id == bindparam("p_organization_id"))
+    )
+
+
+_OWNER_AND_MEMBER = _owner(_t.user_id == bindparam("p_user_id", type_=Text))
+_OWNER = _owner(_t.user_id.is_(None))
 _INSERT = Statement(insert(api_tokens).values(bound(api_tokens)).returning(_t.id))
 _this = or_(_t.digest == _KEY, _t.id == _KEY)
 _HOLD = Statement(select(_t.id).where(_this).with_for_update())
@@ -79,15 +94,23 @@ async def create(
 
     Raises:
         errors.NotFound: there is no such organization.
-        errors.InvalidArgument: the user is no active member of it, or the time is not to come.
+        errors.InvalidArgument: the user is no active member of it, the time is not to come, or
+            there are as many tokens as may be.
 
     """
     at = now()
     if expire_time is not None and expire_time <= at:
         raise errors.InvalidArgument.field("token.expiry", "timestamp.gt_now", "is over already")
-    owner = await call.db.fetch_one(_OWNER, p_organization_id=organization_id, p_user_id=user_id)
+    find, most, whose = _OWNER, ORGANIZATION_MAX, "organization"
+    if user_id is not None:
+        find, most, whose = _OWNER_AND_MEMBER, MEMBER_MAX, "user"
+    owner = await call.db.fetch_one(find, p_organization_id=organization_id, p_user_id=user_id)
     if owner is None:
         raise errors.NotFound("organization")
+    if owner["held"] >= most:
+        raise errors.InvalidArgument(
+            f"{whose} has {most} API tokens, which is the most that it may have: invalidate one"
+        )
     status, user_external_id, email, held = from_json(owner["member"] or "[null,null,null,null]")
     if user_id is not None and status != ACTIVE:
         raise _no_member()

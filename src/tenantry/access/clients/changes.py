@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, insert, literal_column, select, update
 
 from tenantry import errors, ids, vault
 from tenantry.access.clients import reading
 from tenantry.access.clients.model import (
     ACTIVE,
+    APPLICATIONS,
     ENV,
     WEB_APP,
     Client,
@@ -22,22 +23,34 @@ from tenantry.access.clients.model import (
     clients,
 )
 from tenantry.caller import Kind
+from tenantry.db import pages
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
 from tenantry.times import now
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from tenantry.access.clients.reading import Identity
     from tenantry.call import Call
     from tenantry.db.engine import Session
 
+APPLICATIONS_MAX = 1000  # of the environment
+ORGANIZATION_MAX = pages.MOST_COUNTED  # clients of one organization
 _SUFFIX = 4  # characters of a secret that are shown
 _FIXED = {"id", "client_type", "organization_id", "create_time"}
 
 _c, _s = clients.c, client_secrets.c
 INSERT = insert(clients).values(bound(clients))
 INSERT_SECRET = insert(client_secrets).values(bound(client_secrets, "secret_"))
+_applications: list[ColumnElement[str]] = [
+    literal_column(f"'{client_type}'") for client_type in APPLICATIONS
+]
+_of_applications = select(_c.id).where(_c.client_type.in_(_applications))
+_of_organization = select(_c.id).where(_c.organization_id == bindparam("p_organization_id"))
+_COUNT_APPLICATIONS = Statement(select(pages.counted(_of_applications).c.total))
+_COUNT = Statement(select(pages.counted(_of_organization).c.total))
 _CREATE = Statement(INSERT.returning(_c.id))
 _CREATE_WITH_SECRET = Statement(INSERT.returning(_c.id), INSERT_SECRET)
 _UPDATE = Statement(
@@ -71,8 +84,10 @@ async def create(call: Call, client: Client) -> None:
 
     Raises:
         errors.NotFound: its organization is not there.
+        errors.InvalidArgument: the organization, or the environment, has as many as it may have.
 
     """
+    await _check_limit(call.db, client)
     event = call.event(
         "client.created",
         organization_id=client.organization_id,
@@ -86,6 +101,21 @@ async def create(call: Call, client: Client) -> None:
         await call.db.apply(statement, event, **params)
     except ForeignKey:
         raise errors.NotFound("organization") from None
+
+
+async def _check_limit(db: Session, client: Client) -> None:
+    """Refuse one more than may be. Those that are made at once may be a few more."""
+    if client.organization_id is not None:
+        most, whose, statement = ORGANIZATION_MAX, "organization", _COUNT
+    elif client.client_type in APPLICATIONS:
+        most, whose, statement = APPLICATIONS_MAX, "environment", _COUNT_APPLICATIONS
+    else:
+        return  # made by the command line
+    row = await db.fetch_one(statement, p_organization_id=client.organization_id)
+    if row is not None and row["total"] >= most:
+        raise errors.InvalidArgument(
+            f"{whose} has {most} clients, which is the most that it may have: delete one first"
+        )
 
 
 async def hold(call: Call, db: Session, identity: Identity) -> Client:

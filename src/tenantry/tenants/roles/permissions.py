@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Session
 
+PERMISSIONS_MAX = 1000
+
 _p = permissions.c
+_COUNT = Statement(select(func.count().label("n")).select_from(permissions))
 _FIND = Statement(select(permissions).where(_p.name == bindparam("p_name")))
 _NAMED = Statement(select(_p.id, _p.name).where(_p.name.in_(json_values(bindparam("p_names")))))
 _INSERT = Statement(insert(permissions).values(bound(permissions)).returning(_p.id))
@@ -54,6 +57,7 @@ async def create(call: Call, *, name: str, description: str) -> Permission:
 
     Raises:
         errors.Duplicate: another one has this name.
+        errors.InvalidArgument: there are as many as may be.
         errors.PermissionDenied: the caller is bound to one organization.
 
     """
@@ -70,7 +74,15 @@ async def create(call: Call, *, name: str, description: str) -> Permission:
     )
     event = call.event("permission.created", after=permission.shown())
     try:
-        await call.db.apply(_INSERT, event, **prefixed(row_of(permission, permissions)))
+        async with call.db.transaction() as db:
+            await db.serialize("roles")
+            row = await db.fetch_one(_COUNT)
+            if row is not None and row["n"] >= PERMISSIONS_MAX:
+                raise errors.InvalidArgument(
+                    f"environment has {PERMISSIONS_MAX} permissions, which is the most that it "
+                    "may have: delete one first"
+                )
+            await db.apply(_INSERT, event, **prefixed(row_of(permission, permissions)))
     except DuplicateKey:
         raise errors.Duplicate("name", name) from None
     return permission

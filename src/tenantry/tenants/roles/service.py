@@ -53,6 +53,15 @@ _NAME_TAKEN = Statement(_name_taken)
 _NAME_TAKEN_IN_ORGANIZATION = Statement(
     _name_taken.where(sa.or_(_r.organization_id.is_(None), _r.organization_id == _organization))
 )
+ENVIRONMENT_MAX, ORGANIZATION_MAX = 1000, 500  # roles
+_COUNT = Statement(
+    sa.select(sa.func.count().label("n"))
+    .select_from(roles)
+    .where(_r.organization_id == _organization)
+)
+_COUNT_OF_ENVIRONMENT = Statement(
+    sa.select(sa.func.count().label("n")).select_from(roles).where(_r.organization_id.is_(None))
+)
 _INSERT = Statement(sa.insert(roles).values(bound(roles)).returning(_r.id))
 _DELETE = Statement(sa.delete(roles).where(_r.id == _role).returning(_r.id))
 _HELD = Statement(sa.select(_h.user_id).where(_h.role_id == _role).limit(1))
@@ -111,12 +120,14 @@ async def create(
 
     Raises:
         errors.Duplicate: the name is taken in the environment or the organization.
-        errors.InvalidArgument: there is no such base or permission; the field is named.
+        errors.InvalidArgument: there is no such base or permission; the field is named. Or there
+            are as many roles as may be.
         errors.NotFound: there is no such organization.
         errors.PermissionDenied: the caller is bound to one organization.
 
     """
     async with changing(call, organization_id) as db:
+        await _check_limit(db, organization_id)
         await _check_name(db, organization_id, name)
         base = None
         if extends is not None:
@@ -306,6 +317,20 @@ async def _extend(db: Session, role: Role, base: Role, reference: Reference) -> 
             reference.field,
             "no_circle",
             f"{base.name} cannot be what {role.name} extends, it inherits from that itself",
+        )
+
+
+async def _check_limit(db: Session, organization_id: str | None) -> None:
+    """Refuse one more than may be, within what serializes changes of roles."""
+    if organization_id is None:
+        whose, most = "environment", ENVIRONMENT_MAX
+        row = await db.fetch_one(_COUNT_OF_ENVIRONMENT)
+    else:
+        whose, most = "organization", ORGANIZATION_MAX
+        row = await db.fetch_one(_COUNT, p_organization_id=organization_id)
+    if row is not None and row["n"] >= most:
+        raise errors.InvalidArgument(
+            f"{whose} has {most} roles, which is the most that it may have: delete one first"
         )
 
 
