@@ -30,7 +30,7 @@ from servers import PostgreSQL, serving
 from tenantry.db.opening import open_database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from deployment import Victim
     from network import Wire
 
-SECONDS = 4.0  # of a fault
+# Of a fault; the long ones outlast what calls wait for the database.
+SECONDS = (2.0, 2.0, 4.0, 4.0, 20.0)
 WORKERS = 2  # of each server
 RECOVERY_SECONDS = 10.0  # until all is as fast as before
 # A connection that one end has forgotten is known to be dead when an answer has not come.
@@ -68,10 +69,11 @@ async def run_faults(
     seed: int,
     full: Disk | None = None,
     only: str = "",
+    seconds: Sequence[float] = SECONDS,
 ) -> Findings:
     """Let so many things go wrong, one after the other in random order, and check everything.
 
-    With ``only``, those whose names have this text in it.
+    With ``only``, those whose names have this text in it. Each lasts one of these ``seconds``.
     """
     chance = random.Random(seed)
     url = postgresql.fresh() if postgresql else None
@@ -80,7 +82,9 @@ async def run_faults(
         return [one for one in _faults(scene, postgresql, chance, full) if only in one.name]
 
     async def disturb(scene: Scene) -> None:
-        await _disturb(scene, catalogue_of(scene), count, chance, postgresql)
+        chosen = catalogue_of(scene)
+        lengths = [chance.choice(seconds) for _ in range(count)]
+        await _disturb(scene, chosen, lengths, chance, postgresql)
 
     socket = postgresql.socket if postgresql else "no database"
     return await under_load(
@@ -91,7 +95,7 @@ async def run_faults(
 async def _disturb(
     scene: Scene,
     catalogue: list[Fault],
-    count: int,
+    lengths: list[float],
     chance: random.Random,
     postgresql: PostgreSQL | None,
 ) -> None:
@@ -99,9 +103,8 @@ async def _disturb(
         victim.start()
     for victim in scene.deployment.victims:
         await victim.ready()
-    order = [
-        one for _ in range(-(-count // len(catalogue))) for one in _shuffled(catalogue, chance)
-    ]
+    rounds = -(-len(lengths) // len(catalogue))
+    order = [one for _ in range(rounds) for one in _shuffled(catalogue, chance)]
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             open_database(scene.database_url, scene.master_key, pool_size=2)
@@ -116,10 +119,10 @@ async def _disturb(
         ]
         usual = statistics.median([await one.ask() for one in probes for _ in range(5)])
         before = _files(scene)
-        for number, fault in enumerate(order[:count]):
-            print(f"{number + 1:4} {fault.name}", end=": ", flush=True)
+        for number, (fault, seconds) in enumerate(zip(order, lengths, strict=False)):
+            print(f"{number + 1:4} {fault.name} for {seconds:.0f} s", end=": ", flush=True)
             async with fault.during():
-                await asyncio.sleep(SECONDS)
+                await asyncio.sleep(seconds)
             took = await _recovered(probes, usual, fault.within)
             print(f"as before in {took:.1f} s" if took else "not as before", flush=True)
             scene.found.recovery(fault.name, took, fault.within)
@@ -179,7 +182,7 @@ class Probe:
 
 async def _recovered(probes: list[Probe], usual: float, within: float) -> float | None:
     """Wait until each probe is as fast as usual, three times in a row; return when that began."""
-    enough = max(0.5, 5 * usual)
+    enough = max(0.5, 8 * usual)
     began = time.monotonic()
 
     async def until_fast(probe: Probe) -> float | None:

@@ -37,6 +37,7 @@ def main() -> None:
         "--faults", type=int, default=200, help="of processes, database, disk and network"
     )
     parser.add_argument("--only", default="", help="faults whose names have this text in it")
+    parser.add_argument("--seconds", type=float, help="of each fault; by default 2, 4 or 20")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--at-once", type=int, default=1_000, help="kills between two checks")
     parser.add_argument(
@@ -58,7 +59,7 @@ def main() -> None:
                 on_sqlite = options.on == "sqlite" or (
                     options.on == "both" and done // at_once % 5 == 4
                 )
-                found = _round(kind, options.only, on_sqlite=on_sqlite, count=count, seed=seed)
+                found = _round(kind, options, on_sqlite=on_sqlite, count=count, seed=seed)
                 done += count
                 rounds.append(
                     {
@@ -84,7 +85,9 @@ def main() -> None:
         options.output.write_text(json.dumps(summary, indent=1) + "\n")
 
 
-def _round(kind: str, only: str, *, on_sqlite: bool, count: int, seed: int) -> Findings:
+def _round(
+    kind: str, options: argparse.Namespace, *, on_sqlite: bool, count: int, seed: int
+) -> Findings:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)  # PostgreSQL runs as another user
@@ -99,9 +102,10 @@ def _round(kind: str, only: str, *, on_sqlite: bool, count: int, seed: int) -> F
             stack.callback(postgresql.close)
         at = place if on_sqlite else folder
         if kind == "faults":
-            return asyncio.run(
-                run_faults(at, postgresql, count=count, seed=seed, full=disk, only=only)
-            )
+            how: dict[str, Any] = {"full": disk, "only": options.only}
+            if options.seconds:
+                how["seconds"] = (options.seconds,)
+            return asyncio.run(run_faults(at, postgresql, count=count, seed=seed, **how))
         url = postgresql.fresh() if postgresql else None
         return asyncio.run(run(at, url, kills=count, seed=seed))
 

@@ -55,7 +55,7 @@ async def test_after_a_fault_all_is_as_before(request, tmp_path, database):
     postgresql = None
     if database == "postgresql":
         postgresql = request.getfixturevalue("unsteady_postgresql")
-    found = await run_faults(tmp_path, postgresql, count=FAULTS, seed=SEED)
+    found = await run_faults(tmp_path, postgresql, count=FAULTS, seed=SEED, seconds=[4.0])
     print(found.counts, found.recoveries)
     assert found.problems == []
     assert sum(map(len, found.recoveries.values())) == FAULTS
@@ -69,7 +69,9 @@ async def test_a_full_disk_of_sqlite_loses_nothing_acknowledged(tmp_path):
     with Disk.mounted(tmp_path / "disk") as disk:
         if disk is None:
             pytest.skip("this user may not mount a file system")
-        found = await run_faults(disk.folder, None, count=1, seed=SEED, full=disk, only="disk")
+        found = await run_faults(
+            disk.folder, None, count=1, seed=SEED, full=disk, only="disk", seconds=[4.0]
+        )
     assert found.problems == []
     assert found.recoveries.keys() == {"the disk is full"}
     assert found.counts["refused changes"] > 0
