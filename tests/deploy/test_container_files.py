@@ -18,6 +18,7 @@ import pytest
 import yaml
 from servers import free_port
 
+from tenantry import __version__
 from tenantry.settings import load
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,10 @@ def test_both_stages_are_of_the_base_that_is_given():
     froms = [rest for _, name, rest in instructions() if name == "FROM"]
     assert froms == ["${BASE} AS build", "${BASE}"]
     assert instructions()[0][1] == "ARG"
+
+
+def test_its_label_says_this_version():
+    assert (2, "ARG", f"VERSION={__version__}") in instructions()
 
 
 def test_everything_that_is_installed_is_locked():
