@@ -12,7 +12,7 @@ import threading
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from tenantry import credentials, data_folder, log, request_log, worker
+from tenantry import credentials, data_folder, log, request_log, spans, worker
 from tenantry import settings as settings_module
 from tenantry.access.api_tokens.known import Known as KnownApiTokens
 from tenantry.access.api_tokens.model import api_tokens
@@ -236,6 +236,8 @@ def _observers(settings: Settings) -> tuple[Observer, ...]:
         from tenantry.metrics import requests
 
         observers.append(requests.count)
+    if spans.tracer is not None:
+        observers.append(spans.tracer.observe)
     return tuple(observers)
 
 
@@ -475,6 +477,7 @@ class Application:
         """
         log.configure(settings.log_level, in_background=True)
         self._open.callback(log.lines.flush)
+        _trace(settings, self._open)
         data_folder.make(settings)
         begun: list[asyncio.Future[keys.PrivateKey]] = []
         before, applied = await bring_up_to_date(
@@ -497,6 +500,7 @@ class Application:
         except Unavailable as problem:
             raise OpenError(f"the database cannot be used: {problem}") from problem
         await self._open.enter_async_context(worker.measured(db, settings))
+        _trace_statements(db)
         self._entry = wire(settings, db, self._open)
         await self._open.enter_async_context(worker.beside(db, settings))
         _keep_all()
@@ -509,12 +513,30 @@ class Application:
         db = await self._open.enter_async_context(opened)
         worker.measure_loop(settings)
 
+        _trace_statements(db)
+
         def late() -> Entry:
             entry = wire(settings, db, self._open)
             _keep_all()
             return entry
 
         self._wire = late
+
+
+def _trace(settings: Settings, closing: AsyncExitStack) -> None:
+    """Make traces of requests, where there is a collector of them."""
+    if spans.are_wanted(settings.traces_endpoint):
+        from tenantry import traces
+
+        if (exporter := traces.start(settings)) is not None:
+            closing.callback(exporter.close)
+
+
+def _trace_statements(db: Database) -> None:
+    if spans.tracer is not None:
+        from tenantry.db import traced
+
+        traced.trace(db)
 
 
 def _keep_all() -> None:

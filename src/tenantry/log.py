@@ -40,6 +40,8 @@ class _Json(logging.Formatter):
         observed = CURRENT.get()
         if observed is not None and not observed.seconds:  # not over: its context may live on
             line.setdefault("request_id", observed.request_id)
+            if observed.span is not None:
+                line["trace_id"] = observed.span.trace_id.hex()
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, separators=(",", ":"))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tenantry.caller import Caller
+    from tenantry.spans import Span
 
     Observer = Callable[["Observed"], None]
 
@@ -52,6 +53,7 @@ class Observed:
     # stream was cut off.
     whole: bool = False
     caller: Caller | None = None  # None where nobody asked who it is, or nobody could tell
+    span: Span | None = None  # where there is a collector of traces
 
     @property
     def method(self) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
+from tenantry import spans
 from tenantry.addresses import checked, is_refused, networks
 
 if TYPE_CHECKING:
@@ -61,9 +62,14 @@ class Answer:
 class Outgoing:
     """The client, for one event loop; it keeps connections, so that it has to be closed."""
 
-    def __init__(self, allow: Sequence[str]) -> None:
-        """Allow these networks, in CIDR notation, beside public addresses."""
+    def __init__(self, allow: Sequence[str], *, tells_trace: bool = False) -> None:
+        """Allow these networks, in CIDR notation, beside public addresses.
+
+        ``tells_trace``: those asked are the operator's own, and go on with the trace of a request.
+        A tenant's provider is told nothing: one trace would join the requests of several tenants.
+        """
         self._allow = networks(allow)
+        self._tells_trace = tells_trace
         # Of what a URL says by itself; where its host is now is looked up for each connection.
         self._checked = lru_cache(_URLS)(partial(checked, allow=self._allow))
         self._sessions: dict[str, aiohttp.ClientSession] = {}
@@ -94,13 +100,21 @@ class Outgoing:
             target = self._checked(url)
         except ValueError as problem:
             raise Refused(str(problem)) from None
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._sent(method, target, headers, body, most_bytes)
-        except TimeoutError:
-            raise Unanswered(f"no complete answer within {seconds:g} s") from None
-        except (aiohttp.ClientError, OSError) as problem:
-            raise _named(problem) from None
+        asked = {"http.request.method": method, "server.address": target.host or ""}
+        with spans.part(method, asked, root=True) as span:
+            if span is not None and self._tells_trace:
+                headers = {**headers, "traceparent": span.traceparent}
+            try:
+                async with asyncio.timeout(seconds):
+                    answer = await self._sent(method, target, headers, body, most_bytes)
+            except TimeoutError:
+                raise Unanswered(f"no complete answer within {seconds:g} s") from None
+            except (aiohttp.ClientError, OSError) as problem:
+                raise _named(problem) from None
+            if span is not None:
+                span.attributes["http.response.status_code"] = answer.status
+                span.failed = answer.status >= 400
+            return answer
 
     async def _sent(
         self,

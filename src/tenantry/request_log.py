@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -30,18 +30,22 @@ _MOST_SEGMENTS = 8
 
 def write(observed: Observed) -> None:
     """Add the line of a request: a warning where the fault is the server's."""
-    status, grpc_status, route = observed.status, observed.grpc_status, observed.route
-    failed = (status >= 500 and status != 501) or grpc_status in _OURS
-    if not _log.isEnabledFor(logging.WARNING if failed else logging.INFO) or route in _HEALTH:
-        return
-    line = {
+    failed = (observed.status >= 500 and observed.status != 501) or observed.grpc_status in _OURS
+    level = logging.WARNING if failed else logging.INFO
+    if _log.isEnabledFor(level) and observed.route not in _HEALTH:
+        line = _line(observed, failed=failed)
+        log.lines.add(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _line(observed: Observed, *, failed: bool) -> dict[str, Any]:
+    line: dict[str, Any] = {
         "time": log.stamp(),
         "level": "warning" if failed else "info",
         "message": "request",
         "method": observed.method,
-        "route": route,
+        "route": observed.route,
         "wire": observed.wire,
-        "status": status,
+        "status": observed.status,
         "ms": round(observed.seconds * 1000, 3),
         "received": observed.received,
         "sent": observed.sent,
@@ -54,17 +58,19 @@ def write(observed: Observed) -> None:
             line["organization_id"] = caller.organization_id
         if caller.impersonator:
             line["impersonator"] = caller.impersonator
-    if not route:
+    if observed.span is not None:
+        line["trace_id"] = observed.span.trace_id.hex()
+    if not observed.route:
         line["path"] = words(observed.path)
-    if grpc_status is not None:
-        line["grpc_status"] = grpc_status
+    if observed.grpc_status is not None:
+        line["grpc_status"] = observed.grpc_status
     if observed.error:
         line["error_code"] = observed.error
     if observed.error_id:
         line["error_id"] = observed.error_id
     if not observed.whole:
         line["whole"] = False
-    log.lines.add(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+    return line
 
 
 def words(path: str) -> str:

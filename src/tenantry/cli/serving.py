@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tenantry import launcher
+from tenantry import launcher, spans
 from tenantry.launcher.envoy import StartError
 from tenantry.settings import load
 
@@ -22,7 +22,11 @@ def serve() -> int:
 
         targets.of(settings)
     try:
+        if spans.are_wanted(settings.traces_endpoint):
+            from tenantry import traces
+
+            traces.check(settings)
         return launcher.serve(settings)
-    except StartError as problem:
+    except (StartError, spans.WrongVariable) as problem:
         print(f"tenantry: {problem}", file=sys.stderr)  # noqa: T201 - this is the command line
         return 1

@@ -24,7 +24,7 @@ def worker() -> None:
 
     import uvloop
 
-    from tenantry import data_folder, launcher, log
+    from tenantry import data_folder, launcher, log, spans
     from tenantry import worker as work
     from tenantry.db import copies
     from tenantry.db.opening import OpenError, database_of
@@ -39,6 +39,10 @@ def worker() -> None:
         settings = load()
         log.configure(settings.log_level, in_background=True)
         todo = work.jobs(settings)
+        if spans.are_wanted(settings.traces_endpoint):
+            from tenantry import traces
+
+            traces.start(settings)
         launcher.ignore_other_signals()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -143,6 +143,12 @@ class Settings:
         "A line of the log for each request but health checks: its route, status, duration and "
         "caller, and nothing secret.",
     )
+    traces_endpoint: str = _setting(
+        "",
+        values.url_of_collector,
+        "Collector of traces, http://host:4318 or https://..., by OpenTelemetry over HTTP; empty "
+        "for that of OTEL_EXPORTER_OTLP_ENDPOINT, or none.",
+    )
     development: bool = _setting(
         "",
         values.switch_or_automatic,

@@ -55,6 +55,15 @@ def url_of_gateway(text: str) -> str:
     return public_url(text) if text else ""
 
 
+def url_of_collector(text: str) -> str:
+    url = urlsplit(text)
+    if text and (url.scheme not in {"https", "http"} or not url.hostname or url.username):
+        raise ValueError("must be http://host:4318 or https://..., without a user")
+    if text and (url.query or url.fragment or url.port == 0 or not text.isprintable()):
+        raise ValueError("must be scheme, host, port and path only")
+    return text
+
+
 def database_url(text: str) -> str:
     scheme = text.partition(":")[0]
     if text and not text.startswith(("postgresql://", "postgres://", "sqlite:")):

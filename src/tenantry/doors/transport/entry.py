@@ -10,7 +10,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry import errors, spans
 from tenantry.doors.transport import details, grpc, rpc
 from tenantry.doors.transport.address import Addresses
 from tenantry.doors.transport.router import Router, allow
@@ -113,6 +113,8 @@ class Entry:
         began = time.perf_counter()
         request = self._request(scope)
         CURRENT.set(request.observed)
+        if spans.tracer is not None:
+            request.observed.span = spans.tracer.begin(request.headers.get("traceparent"))
         self.in_flight += 1
         try:
             response = await self._answer(scope, request, receive, send)

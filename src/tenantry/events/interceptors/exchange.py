@@ -65,7 +65,7 @@ class Exchange:
 
     def __init__(self, db: Session, allow: tuple[str, ...]) -> None:
         self._db = db
-        self._client = Outgoing(allow)
+        self._client = Outgoing(allow, tells_trace=True)
         self._authorization = Authorization(self._client, db.vault)
 
     async def ask(self, interceptor: Interceptor, body: bytes, *, seconds: float) -> Reply:

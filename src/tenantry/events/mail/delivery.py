@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
-from tenantry import domain_names
+from tenantry import domain_names, spans
 from tenantry.db.engine import Failure
 from tenantry.events.mail import branding, own_templates, rendering, servers, service, trying
 
@@ -217,8 +217,9 @@ class _Server:
         import aiosmtplib
 
         try:
-            async with asyncio.timeout(_MAIL_SECONDS):
-                await (await self._connected()).send_message(message)
+            with spans.part("SMTP", {"server.address": self._url.hostname or ""}, root=True):
+                async with asyncio.timeout(_MAIL_SECONDS):
+                    await (await self._connected()).send_message(message)
         except aiosmtplib.SMTPRecipientsRefused as problem:
             self._raise(problem.recipients[0])
         except aiosmtplib.SMTPResponseException as problem:

@@ -1,0 +1,324 @@
+"""Traces, as a collector gets them: requests, their statements, and their outgoing calls."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import httpx
+import pytest
+from http2 import Connection, framed
+from otlp_receiver import Collector, told
+from protobuf import Oneof
+from servers import LiveServer, without_settings
+
+from tenantry import spans, traces
+from tenantry.gen.scalekit.v1.organizations import organizations_pb as pb
+from tenantry.observed import CURRENT, Observed
+from tenantry.outgoing import Outgoing
+from tenantry.settings import load
+
+SERVICE = "scalekit.v1.organizations.OrganizationService"
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+GIVEN = f"00-{TRACE}-{PARENT}-01"
+
+
+@pytest.fixture(scope="module")
+def collector():
+    with Collector() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def traced(collector, tmp_path_factory):
+    """A running server with a collector."""
+    server = LiveServer(tmp_path_factory.mktemp("traced"), traces_endpoint=collector.url)
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def http(traced):
+    with httpx.Client(base_url=traced.url, verify=traced.trust) as client:
+        data = {"client_id": traced.client_id, "client_secret": traced.client_secret}
+        answer = client.post("/oauth/token", data={"grant_type": "client_credentials", **data})
+        client.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+        yield client
+
+
+def test_a_request_and_its_statements(http, collector, traced):
+    body = {"display_name": "hunter2"}
+    answer = http.post("/api/v1/organizations", json=body, headers={"traceparent": GIVEN})
+    assert answer.status_code == 201
+    found = collector.of(TRACE, name="POST /api/v1/organizations")
+    span = found.pop("POST /api/v1/organizations")
+    assert (span.parent_span_id.hex(), span.kind, span.status.code) == (PARENT, 2, 0)
+    assert told(span) == {
+        "http.request.method": "POST",
+        "http.route": "/api/v1/organizations",
+        "http.response.status_code": 201,
+        "tenantry.request_id": answer.headers["x-request-id"],
+    }
+    change = found["INSERT organizations"]
+    assert (change.parent_span_id, change.kind) == (span.span_id, 3)
+    assert span.start_time_unix_nano <= change.start_time_unix_nano
+    assert change.start_time_unix_nano < change.end_time_unix_nano <= span.end_time_unix_nano
+    assert told(change) == {
+        "db.system.name": "sqlite",
+        "db.operation.name": "INSERT",
+        "db.collection.name": "organizations",
+    }
+    (resource,) = collector.requests[-1].resource_spans
+    assert told(resource.resource)["service.name"] == "tenantry"
+    assert collector.paths[-1] == "/v1/traces"
+    assert "hunter2" not in str(collector.requests)
+    # The log has the id of the trace.
+    until = time.monotonic() + 10
+    while answer.headers["x-request-id"] not in (log := traced.log.read_text()):
+        assert time.monotonic() < until
+    (line,) = [line for line in log.splitlines() if answer.headers["x-request-id"] in line]
+    assert json.loads(line)["trace_id"] == TRACE
+
+
+def test_statements_of_postgresql(collector, postgresql_url, tmp_path):
+    server = LiveServer(tmp_path, traces_endpoint=collector.url, database_url=postgresql_url)
+    server.start()
+    try:
+        data = {"client_id": server.client_id, "client_secret": server.client_secret}
+        data |= {"grant_type": "client_credentials"}
+        with httpx.Client(base_url=server.url, verify=server.trust) as http:
+            given = {"traceparent": f"00-{'5' * 32}-{PARENT}-01"}
+            assert http.post("/oauth/token", data=data, headers=given).status_code == 200
+        found = collector.of("5" * 32, name="POST /oauth/token")
+    finally:
+        server.stop()
+    parts = [told(span) for span in found.values() if span.kind == 3]
+    assert {part["db.system.name"] for part in parts} == {"postgresql"}
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_only_the_operators_own_are_told_of_the_trace(exporter, collector, monkeypatch, own):
+    """An interceptor goes on with it; a tenant's provider never hears of it."""
+    asked = []
+
+    async def answer(reader, writer):
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 418 -\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    monkeypatch.setattr(spans, "tracer", exporter)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = Outgoing(["127.0.0.0/8"], tells_trace=own)
+    trace = ("6" if own else "7") * 32
+    reset = CURRENT.set(
+        Observed("GET", "/", "req_1", span=exporter.begin(f"00-{trace}-{PARENT}-01"))
+    )
+    try:
+        url = f"http://127.0.0.1:{port}/a?secret=hunter2"
+        await client.send("POST", url, headers={}, seconds=5, most_bytes=9)
+    finally:
+        CURRENT.reset(reset)
+        await client.close()
+        server.close()
+    span = (await asyncio.to_thread(collector.of, trace, name="POST"))["POST"]
+    said = {"http.request.method": "POST", "server.address": "127.0.0.1"}
+    assert told(span) == {**said, "http.response.status_code": 418}
+    assert span.status.code == 2
+    handed = f"traceparent: 00-{trace}-{span.span_id.hex()}-01".encode()
+    assert (handed in asked[0]) is own
+    assert (b"traceparent" in asked[0]) is own
+
+
+def test_a_call_over_grpc_that_fails(http, collector, traced):
+    trace = "1" * 32
+    headers = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost")]
+    headers += [(":path", f"/{SERVICE}/GetOrganization"), ("content-type", "application/grpc")]
+    headers += [("te", "trailers"), ("authorization", http.headers["authorization"])]
+    headers += [("traceparent", f"00-{trace}-{PARENT}-01")]
+    with Connection(traced.port, traced.trust) as connection:
+        message = pb.GetOrganizationRequest(identities=Oneof("id", "org_1")).to_binary()
+        stream = connection.send(headers, framed(message))
+        connection.wait(stream)
+    span = collector.of(trace, name=f"{SERVICE}/GetOrganization")[f"{SERVICE}/GetOrganization"]
+    assert span.status.code == 0, "the fault is the caller's"
+    said = told(span)
+    assert (said["rpc.system"], said["rpc.service"]) == ("grpc", SERVICE)
+    assert (said["rpc.method"], said["rpc.grpc.status_code"]) == ("GetOrganization", 5)
+    assert said["error.type"] == "NOT_FOUND"
+
+
+def test_a_trace_that_its_caller_does_not_keep_is_not_sent(http, collector):
+    unsampled = http.get("/", headers={"traceparent": f"00-{'2' * 32}-{PARENT}-00"})
+    http.get("/livez", headers={"traceparent": f"00-{'3' * 32}-{PARENT}-01"})
+    http.get("/", headers={"traceparent": f"00-{'4' * 32}-{PARENT}-01"})
+    collector.of("4" * 32, name="GET /")
+    assert unsampled.status_code == 200
+    sent = {span.trace_id.hex() for span in collector.spans}
+    assert not sent & {"2" * 32, "3" * 32}
+
+
+@pytest.fixture
+def exporter(collector):
+    """An exporter that is asked by hand."""
+    made = traces.Exporter(f"{collector.url}/v1/traces", {})
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "junk",
+        GIVEN + ",",
+        f"{GIVEN},{GIVEN}",
+        f"{GIVEN}-more",
+        GIVEN.upper(),
+        f"ff-{TRACE}-{PARENT}-01",
+        f"00-{'0' * 32}-{PARENT}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"01-{TRACE}-{PARENT}-01-{'x' * 100_000}",
+        f"00-{TRACE}-{PARENT}-0\u0661",
+    ],
+)
+def test_a_malformed_parent_begins_another_trace(exporter, header):
+    span = exporter.begin(header)
+    assert (span.parent_id, span.sampled) == (b"", True)
+    assert span.trace_id.hex() != TRACE
+    assert len(span.trace_id) == 16
+
+
+def test_a_parent_of_a_later_version_is_gone_on_from(exporter):
+    span = exporter.begin(f"01-{TRACE}-{PARENT}-01-more")
+    assert (span.trace_id.hex(), span.parent_id.hex()) == (TRACE, PARENT)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "argument", "given", "free"),
+    [
+        ("always_off", "", False, False),
+        ("parentbased_always_off", "", True, False),
+        ("parentbased_always_on", "", True, True),
+        ("traceidratio", "0", False, False),
+        ("traceidratio", "1", True, True),
+        ("parentbased_traceidratio", "0", True, False),
+    ],
+)
+def test_the_sampler_is_opentelemetrys(sampler, argument, given, free):
+    named = {"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument}
+    made = traces.Exporter("http://127.0.0.1:1/v1/traces", named)
+    assert made.begin(GIVEN).sampled is given
+    assert made.begin(None).sampled is free
+    made.close()
+
+
+def test_a_share_of_traces_is_taken():
+    named = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.25"}
+    made = traces.Exporter("http://127.0.0.1:1/v1/traces", named)
+    assert 350 < sum(made.begin(None).sampled for _ in range(2000)) < 650
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({}, ""),
+        ({"TENANTRY_TRACES_ENDPOINT": "http://a:4318"}, "http://a:4318/v1/traces"),
+        ({"TENANTRY_TRACES_ENDPOINT": "https://a/own/path"}, "https://a/own/path"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4318/x/"}, "http://a:4318/x/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://a/x"}, "http://a/x"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a", "OTEL_SDK_DISABLED": "true"}, ""),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a", "OTEL_TRACES_EXPORTER": "none"}, ""),
+    ],
+)
+def test_where_traces_go(environ, url):
+    assert traces.endpoint(load(environ), environ) == url
+
+
+@pytest.mark.parametrize(
+    ("variables", "problem"),
+    [
+        ({"OTEL_TRACES_SAMPLER": "jaeger"}, "OTEL_TRACES_SAMPLER: 'jaeger' is no sampler"),
+        (
+            {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "2"},
+            "OTEL_TRACES_SAMPLER_ARG: '2' is not 0 to 1",
+        ),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "a"}, "OTEL_EXPORTER_OTLP_HEADERS: must be name=value"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "a:4317"}, "OTEL_EXPORTER_OTLP_ENDPOINT: must be http"),
+        ({"TENANTRY_TRACES_ENDPOINT": "ftp://a"}, "TENANTRY_TRACES_ENDPOINT: must be http"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_stops_a_start(tmp_path, variables, problem):
+    server = LiveServer(tmp_path, traces_endpoint="http://127.0.0.1:1")
+    if "OTEL_EXPORTER_OTLP_ENDPOINT" in variables:
+        server = LiveServer(tmp_path)
+    done = server.run("serve", **variables)
+    assert done.returncode in {1, 2}
+    assert done.stderr.startswith(f"tenantry: {problem}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_headers_and_the_resource_are_those_of_the_environment(collector):
+    named = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Basic%20abc,x-own = 1",
+        "OTEL_SERVICE_NAME": "tenants",
+        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=blue,service.name=other",
+    }
+    made = traces.Exporter(f"{collector.url}/v1/traces", named)
+    made.observe(Observed("GET", "/", "req_1", route="/", status=503, span=made.begin(None)))
+    made.close()
+    assert collector.headers[-1]["authorization"] == "Basic abc"
+    assert collector.headers[-1]["x-own"] == "1"
+    (resource,) = collector.requests[-1].resource_spans
+    said = told(resource.resource)
+    assert (said["service.name"], said["deployment.environment.name"]) == ("tenants", "blue")
+    assert collector.spans[-1].status.code == 2
+    assert told(collector.spans[-1])["error.type"] == "503"
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_collector_that_takes_nothing_costs_nothing_and_is_told_of_once(
+    collector, caplog, answers, monkeypatch
+):
+    monkeypatch.setattr(traces, "_PAUSES", (0.01,))
+    monkeypatch.setattr(traces, "_GATHER_SECONDS", 0.01)
+    monkeypatch.setattr(collector, "status", 503)
+    url = collector.url if answers else "http://127.0.0.1:1"
+    made = traces.Exporter(f"{url}/v1/traces", {})
+    began = time.thread_time()
+    for _ in range(50_000):
+        made.observe(Observed("GET", "/", "req_1", route="/", span=made.begin(None)))
+    assert time.thread_time() - began < 5
+    assert len(made._waiting) <= traces._MOST_WAITING
+    until = time.monotonic() + 20
+    while made._waiting:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    made.close()
+    told_of = [r for r in caplog.records if "collector" in r.message]
+    assert len(told_of) == 1
+    assert told_of[0].fields["dropped"] >= 1
+
+
+def test_parts_of_one_request_are_bounded(exporter, monkeypatch):
+    monkeypatch.setattr(spans, "tracer", exporter)
+    sent = []
+    monkeypatch.setattr(exporter, "add", sent.append)
+    observed = Observed("GET", "/", "req_1", span=exporter.begin(GIVEN))
+    reset = CURRENT.set(observed)
+    for _ in range(10_000):
+        with spans.part("SELECT", {}):
+            pass
+    CURRENT.reset(reset)
+    assert len(sent) == spans._MOST_PARTS
+    assert {span.parent_id for span in sent} == {observed.span.span_id}
+    with spans.part("SELECT", {}) as outside:
+        assert outside is None, "a statement of no request is no trace"
+
+
+def test_nothing_is_imported_where_no_collector_is_named():
+    assert not spans.are_wanted(load(without_settings()).traces_endpoint)
