@@ -1,4 +1,4 @@
-"""Spans: the parts of a request that a trace shows, for those who have a collector of traces.
+"""Spans: the parts of a request that a trace shows, where there is a collector of traces.
 
 Nothing is made while `tracer` is None, and only `tenantry.traces` sets it. Parts hang directly on
 the request that they are of. Work beside the requests leaves spans of its outgoing calls alone.
