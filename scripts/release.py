@@ -19,7 +19,6 @@ import sys
 import tarfile
 import tempfile
 import tomllib
-from contextlib import chdir
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -141,12 +140,28 @@ def build(tree: Path, made: Path, version: str, seconds: int) -> Path:
 
 
 def _python(tree: Path, made: Path, seconds: int) -> None:
-    """Build the wheel and the sdist; the latter is packed anew, for it has times of its own."""
-    from setuptools import build_meta
+    """Build the wheel and the sdist; the latter is packed anew, for it has times of its own.
 
-    with chdir(tree), tempfile.TemporaryDirectory() as folder:
-        sdist = Path(folder) / build_meta.build_sdist(folder)
-        build_meta.build_wheel(str(made))
+    Raises:
+        ReleaseError: setuptools refuses.
+
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        # In a process of its own, for it tells of each file.
+        steps = (
+            "import sys; from setuptools import build_meta;"
+            "build_meta.build_sdist(sys.argv[1]); build_meta.build_wheel(sys.argv[2])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", steps, folder, made],
+            cwd=tree,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ReleaseError(f"setuptools: {done.stderr.strip()}")
+        (sdist,) = Path(folder).glob("*.tar.gz")
         with tarfile.open(sdist) as files:
             files.extractall(folder, filter="data")
         stem = sdist.name.removesuffix(".tar.gz")

@@ -181,7 +181,7 @@ def eventually(condition, seconds=60):
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_calls_go_on_while_indexes_are_built_and_values_are_filled_in(
     on_postgresql, later, rows, request
 ):
@@ -217,7 +217,7 @@ def test_calls_go_on_while_indexes_are_built_and_values_are_filled_in(
         worker = later.begin(older, "worker")
         # Of those that were there: while the former version runs, new rows come without.
         lacking = "SELECT FROM organizations WHERE length(id) = 11 AND initials IS NULL LIMIT 1"
-        eventually(lambda: not asked(url, lacking), 120)
+        eventually(lambda: not asked(url, lacking), 300)
         filled = time.monotonic() - start
         worker.terminate()
         worker.communicate()

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 # The role of the servers may have limits. Where we are killed, the server looks whether we are
-# there (PostgreSQL 14). Set for a session of our own; behind PgBouncer in transaction mode they
-# come to another one, or to none, and the role's limits hold.
+# there (PostgreSQL 14).
 _UNLIMITED = """
     SELECT set_config(name, CASE name WHEN 'statement_timeout' THEN '0' WHEN 'lock_timeout' THEN '0'
       WHEN 'maintenance_work_mem' THEN '256MB' ELSE '1s' END, false)
@@ -42,7 +41,7 @@ _PARTITIONS = """
 """
 _LONGEST_NAME = 63
 # A lock of a table against changes is held for a moment, and waited for no longer than this.
-_POLITE, _UNTIL_SECONDS, _PAUSE_SECONDS = "SET lock_timeout = '500ms'", 60.0, 0.2
+_POLITE, _UNTIL_SECONDS, _PAUSE_SECONDS = "SET LOCAL lock_timeout = '500ms'", 60.0, 0.2
 
 Waiting = list[tuple[str, str]]  # revisions, and names
 
@@ -60,9 +59,13 @@ def waiting(connection: Connection) -> Waiting:
     return [(one.revision, one.name) for one in connection.execute(found)]
 
 
-def build(connection: Connection, found: Waiting) -> None:
-    """Build these, each statement committed by itself."""
-    connection.exec_driver_sql(_UNLIMITED)
+def build(connection: Connection, found: Waiting, *, own_session: bool) -> None:
+    """Build these, each statement committed by itself.
+
+    Without a session of our own nothing is set for one, and the limits of the role hold.
+    """
+    if own_session:
+        connection.exec_driver_sql(_UNLIMITED)
     for revision, name in found:
         _note(connection, revision, name, state=steps.RUNNING, start_time=now())
         index = steps.declared_by(revision).indexes[name]
@@ -93,11 +96,14 @@ def _for_a_moment(connection: Connection, statement: str) -> None:
     from sqlalchemy.exc import DBAPIError
 
     until = time.monotonic() + _UNTIL_SECONDS
-    connection.exec_driver_sql(_POLITE)
     while True:
         try:
+            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql(_POLITE)
             connection.exec_driver_sql(statement)
+            connection.exec_driver_sql("COMMIT")
         except DBAPIError as problem:
+            connection.exec_driver_sql("ROLLBACK")
             if getattr(problem.orig, "sqlstate", "") not in table_locks.NOT_TO_BE_HAD:
                 raise
             if time.monotonic() > until:
@@ -105,7 +111,6 @@ def _for_a_moment(connection: Connection, statement: str) -> None:
         else:
             break
         time.sleep(_PAUSE_SECONDS)
-    connection.exec_driver_sql("SET lock_timeout = 0")
 
 
 def _build_one(connection: Connection, index: steps.Index, name: str, on: str) -> None:

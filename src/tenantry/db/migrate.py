@@ -159,6 +159,8 @@ def _await_their_end_on_sqlite(engine: Engine, path: Path) -> None:
 
 
 async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
+    from tenantry.db import pgbouncer
+
     async with _postgresql(url) as engine:
         async with _turn(engine) as connection:
             applied = await connection.run_sync(_run, beside_older=beside_older)
@@ -170,7 +172,8 @@ async def _upgrade_postgresql(url: str, *, beside_older: bool) -> list[str]:
                 await turn.exec_driver_sql("SAVEPOINT quiet")
                 async with engine.connect() as connection:
                     await connection.execution_options(isolation_level="AUTOCOMMIT")
-                    await connection.run_sync(building.build, waiting)
+                    own = pgbouncer.split(url)[1] != pgbouncer.TRANSACTION
+                    await connection.run_sync(building.build, waiting, own_session=own)
         async with _turn(engine) as connection:
             await connection.run_sync(contracts.take_away, upto=RELEASED)
         return applied
