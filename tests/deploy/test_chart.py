@@ -100,6 +100,7 @@ def test_a_master_key_that_stays_where_it_is_needs_no_secret():
         {"settings": {"master_key": "c2VjcmV0"}},
         {"settings": {"smtp_url": "smtp://user:password@mail"}},
         {"settings": {"database_url": "postgresql://user:password@host/name"}},
+        {"settings": {"database_replica_url": "postgresql://user:password@one,two/name"}},
         {"settings": {"TENANTRY_APP_NAME": "Acme"}},
         {"env": [{"name": "TENANTRY_MASTER_KEY", "value": "c2VjcmV0"}]},
         {"replicas": 0},

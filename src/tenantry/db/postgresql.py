@@ -353,7 +353,7 @@ async def fetch(
     args: list[Any],
     *,
     undone: bool,
-    seconds: float = _ANSWER_SECONDS,
+    seconds: float | None = None,
 ) -> Sequence[Row]:
     """Run a statement; if it is cut off, ``undone`` says that nothing remains of it.
 
@@ -363,7 +363,9 @@ async def fetch(
 
     """
     try:
-        rows: Sequence[Row] = await connection.rows(sql, args, seconds)
+        rows: Sequence[Row] = await connection.rows(
+            sql, args, _ANSWER_SECONDS if seconds is None else seconds
+        )
     except Exception as problem:
         meant = _meant(problem, connection, undone=undone)
         if meant is problem:
