@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from deployment import Victim
     from network import Wire
 
-# Of a fault; the long ones outlast what calls wait for the database.
+# Of a fault; the long ones last longer than a call waits for the database.
 SECONDS = (2.0, 2.0, 4.0, 4.0, 20.0)
 WORKERS = 2  # of each server
 RECOVERY_SECONDS = 10.0  # until all is as fast as before
