@@ -22,7 +22,7 @@ from standbys import BINARIES, socket_of
 ORGANIZATIONS = int(os.environ.get("DRILL_ORGANIZATIONS", "100000"))
 # These change by being started: the environment counts its processes and notes when it was used.
 _OWN = {"environment"}
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(3600)]
 
 
 def fill(server, numbers):
