@@ -214,6 +214,7 @@ class BackFilling:
         start = time.monotonic()
         position = row["position"] or walk.first
         async with db.transaction() as held:
+            await held.expect_growth()  # each row by its key, however many the planner expects
             after = {f"a{n}": value for n, value in enumerate(from_json(position))}
             keys = await held.fetch_all(walk.keys, **after, p_take=self._size)
             if keys:
