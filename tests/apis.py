@@ -42,6 +42,7 @@ from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.errdetails.errdetails_pb import ErrorInfo
 from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
+from tenantry.gen.scalekit.v1.keys import keys_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
 from tenantry.gen.scalekit.v1.sessions import sessions_pb
@@ -142,7 +143,7 @@ class Rest(Wire):
         rule = _route(method, request)
         rest = dict(request)
         path = re.sub(
-            r"\{(\w+)\}", lambda m: quote(rest.pop(m[1]), safe=""), str(rule.pattern.value)
+            r"\{(\w+)\}", lambda m: quote(str(rest.pop(m[1])), safe=""), str(rule.pattern.value)
         )
         if rule.body == "*":
             body, rest = rest, {}
@@ -400,6 +401,10 @@ class Api:
     @property
     def saml_key_pairs(self) -> Service:
         return Service(self, saml_key_pairs_pb.desc().services[0])
+
+    @property
+    def keys(self) -> Service:
+        return Service(self, keys_pb.desc().services[0])
 
     @property
     def signing_keys(self) -> Service:

@@ -12,6 +12,7 @@ from tenantry.gen.scalekit.v1.emails import emails_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
+from tenantry.gen.scalekit.v1.keys import keys_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
 from tenantry.gen.scalekit.v1.sessions import sessions_pb
@@ -54,7 +55,7 @@ SERVICES = [
         directory_requests_pb,
         *(states_pb, overview_pb, second_factors_pb),
         *(api_token_records_pb, signing_keys_pb, event_records_pb, mail_pb),
-        *(saml_key_pairs_pb, deployment_pb),
+        *(saml_key_pairs_pb, keys_pb, deployment_pb),
         *(interceptors_pb, interceptor_secrets_pb, operators_pb),
     )
     for service in file.desc().services

@@ -24,6 +24,7 @@ from tenantry.access.clients.framing import FramingOrigins
 from tenantry.access.clients.model import client_secrets
 from tenantry.access.clients.rpc import ClientService, ClientSettingsService
 from tenantry.access.clients.token_events import TokenEvents
+from tenantry.access.data_keys.rpc import KeyManagementService
 from tenantry.access.keys import service as keys
 from tenantry.access.keys.rpc import SigningKeyService
 from tenantry.access.scopes.rpc import ScopeService
@@ -80,6 +81,7 @@ from tenantry.gen.scalekit.v1.emails import emails_pb
 from tenantry.gen.scalekit.v1.environments import environments_pb
 from tenantry.gen.scalekit.v1.events import events_pb
 from tenantry.gen.scalekit.v1.interceptors import interceptors_pb
+from tenantry.gen.scalekit.v1.keys import keys_pb
 from tenantry.gen.scalekit.v1.organizations import organizations_pb
 from tenantry.gen.scalekit.v1.roles import roles_pb
 from tenantry.gen.scalekit.v1.sessions import sessions_pb
@@ -374,6 +376,7 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         ),
         (api_token_records_pb, ApiTokenRecordService()),
         (signing_keys_pb, SigningKeyService()),
+        (keys_pb, KeyManagementService()),
         (events_pb, EventsService(), PortalEventService()),
         (event_records_pb, EventRecordService()),
         (mail_pb, MailService()),

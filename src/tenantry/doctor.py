@@ -139,7 +139,7 @@ def _database(settings: Settings) -> str:
         if version is None:
             return f"{scheme} is empty, the first start fills it"
         await _check_versions(settings, version)
-        if not settings.master_key and not master_key.file(settings).exists():
+        if not master_key.is_set(settings) and not master_key.file(settings).exists():
             raise Problem(
                 f"{master_key.file(settings)} is missing", "put the file of this database back"
             )
@@ -219,7 +219,7 @@ def _event_log(settings: Settings) -> str:
     from tenantry.db.revisions import HEAD
 
     scheme, _, rest = settings.database.partition("://")
-    has_key = settings.master_key or master_key.file(settings).exists()
+    has_key = master_key.is_set(settings) or master_key.file(settings).exists()
     unknown = "cannot be looked at before the database can"
     if not has_key or (scheme == "sqlite" and not Path(rest[1:]).exists()):
         return unknown
@@ -407,7 +407,7 @@ def _outgoing(settings: Settings) -> str:
 
     unknown = "cannot be looked at before the database can"
 
-    async def look(key: bytes) -> str | None:
+    async def look(key: master_key.MasterKey) -> str | None:
         async with open_database(settings.database, key, pool_size=1) as db:
             return await copies.held(db)
 

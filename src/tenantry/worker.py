@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from tenantry.access.api_tokens import service as api_tokens
 from tenantry.access.clients import assertions, revocations
-from tenantry.db import copies, replies, search
+from tenantry.access.keys import service as keys
+from tenantry.db import copies, replies, resealing, search
 from tenantry.db.back_fills import BackFilling
 from tenantry.db.engine import Failure
 from tenantry.doors.oauth.key_ring import KeyRing
@@ -42,6 +43,7 @@ from tenantry.identity.operators import sessions as operator_sessions
 from tenantry.identity.proofs.passkeys import challenges
 from tenantry.identity.proofs.passwordless import mails as passwordless_mails
 from tenantry.identity.proofs.passwordless import service as passwordless
+from tenantry.identity.proofs.totp import model as _totp  # noqa: F401 - its table is sealed anew
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
@@ -159,7 +161,9 @@ def jobs(settings: Settings) -> list[Job]:
         Job(
             "old federation requests", _pruning(federation_requests.prune, every=_ANYBODYS_SECONDS)
         ),
+        Job("signing keys", functools.partial(keys.rotate_due, days=settings.signing_key_days)),
         Job("key pairs for SAML", key_pairs.renew),
+        Job("values of former data keys", resealing.run),
         Job("metadata of identity providers", refresh.run, refresh.close),
         Job("seen assertions", _pruning(replays.prune)),
         Job("old connection tests", _pruning(connection_tests.prune, every=_ANYBODYS_SECONDS)),

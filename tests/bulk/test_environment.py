@@ -39,6 +39,7 @@ from tenantry.tenants.users import search
 # Tables that no export has, each for a reason: see `tenantry.data.bulk.archive`.
 LEFT_OUT = {
     "signing_keys",  # the deployment's credentials, as its management clients
+    *("data_keys", "master_keys", "resealing"),  # of the database itself
     *("portal_links", "portal_sessions", "mail", "replies"),  # over soon
     *("spent_assertions", "revoked_tokens"),  # over soon
     *("events", "event_contexts", "event_log", "event_log_state", "event_chains"),  # the past

@@ -31,6 +31,14 @@ directories requests org_1 dir_1
 directories sync org_1 dir_1
 directories credentials org_1 dir_1 --forget
 key rotate
+data-key list
+data-key rotate
+data-key re-encrypt
+data-key status
+data-key destroy 1 --yes
+master-key list
+master-key rotate --to-command 'echo AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='
+master-key destroy 1 --yes
 mail list
 mail show mail_1
 sso failures

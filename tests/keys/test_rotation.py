@@ -318,6 +318,34 @@ async def test_each_algorithm_rotates(fresh):
     assert [event["after"]["current"] for event in events] == [*current.values()]
 
 
+async def test_they_rotate_by_themselves_once_they_have_signed_for_long(fresh, clock):
+    """Two workers do it once; each algorithm has its own age."""
+    workers = [await fresh() for _ in range(2)]
+    db, clock = workers[0], clock.of(keys)
+
+    async def look(days=90):
+        await asyncio.gather(*(keys.rotate_due(one, days=days) for one in workers))
+        return await states(db), await states(db, "ES256")
+
+    before, _ = await look()
+    clock.forward(60 * 86400)
+    await keys.ensure_algorithm(db, "ES256")
+    assert (await look())[0] == before
+    clock.forward(31 * 86400)
+    assert (await look(days=0))[0] == before
+    after, other = await look()
+    assert sorted(after.values()) == [State.CURRENT, State.NEXT, State.RETIRED]
+    assert sorted(other.values()) == [State.CURRENT, State.NEXT]
+    for state, then in ((State.CURRENT, State.RETIRED), (State.NEXT, State.CURRENT)):
+        (kid,) = [kid for kid, was in before.items() if was is state]
+        assert after[kid] is then
+    assert await look() == (after, other)
+    clock.forward(86400 + 1)  # no token of the former one is in force any more
+    assert State.RETIRED not in (await states(db)).values()
+    kinds = [event["type"] for event in await log.last(db, limit=9)]
+    assert kinds == ["signing_key.rotated"]
+
+
 async def test_private_keys_are_sealed_at_rest(database):
     for row in await database.fetch_all(Statement(select(signing_keys))):
         for column in signing_keys.columns:

@@ -18,6 +18,7 @@ OWNERS_ALONE = {
     "RevokeOperatorSessions",
     # Settings of the deployment.
     *("UpdateSettings", "UpdateEnvironment", "RotateSigningKeys"),
+    *("CreateDEK", "ActivateDEK", "ReencryptData", "DestroyDEK", "DestroyMasterKey"),
     *("CreateEnvironmentSessionSettings", "UpdateEnvironmentSessionSettings"),
     *("CreateEnvironmentUserManagement", "UpdateEnvironmentUserManagement"),
     # All mail goes by a server, the codes to sign in as well.

@@ -199,6 +199,8 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         ),
         *("ReadIssuer", "ReadMetadata", "ReadCertificate", "GetSignIn"),
         *("GetApiToken", "RotateSigningKeys", "GetEventRecord", "VerifyEvents"),
+        *(f"{verb}DEK" for verb in ("Create", "Activate", "Get", "Destroy")),
+        *("ReencryptData", "GetMasterKey", "DestroyMasterKey"),
         *("GetMail", "RetryMail", "GetHealth", "Examine"),
         *("GenerateNewSamlCertificate", "EnableConnection", "DisableConnection"),
         *("EnableEnvironmentConnection", "DisableEnvironmentConnection"),

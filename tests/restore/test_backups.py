@@ -24,8 +24,9 @@ from tenantry import settings
 from tenantry.db import backups, copies, migrate, putting_back
 from tenantry.db.backups import BackupError
 from tenantry.db.opening import database_of, open_database
+from tenantry.master_key import LocalKey
 
-KEY = b"m" * 32
+KEY = LocalKey(b"m" * 32)
 
 
 @pytest.fixture

@@ -75,11 +75,13 @@ def _backed_up(settings: Settings, folder: Path, keys: Path | None) -> tuple[Man
         running.fail(f"{keys} is there already: name a folder that is not")
     if keys is not None and key is None:
         running.fail(f"there is no master key to save: {master_key.file(settings)} is missing")
+    if keys is not None and not isinstance(key, master_key.LocalKey):
+        running.fail("there is no master key to save: it stays where TENANTRY_MASTER_KEY says")
     try:
         with Progress(None) as progress:
             manifest = backups.make(source, folder, told=progress.copied)
         saved = []
-        if keys is not None and key is not None:
+        if keys is not None and isinstance(key, master_key.LocalKey):
             saved = backups.save_keys(settings.data_dir, keys, key)
     except backups.BackupError as problem:
         running.fail(str(problem))
@@ -91,6 +93,8 @@ def _where(settings: Settings) -> str:
 
     if settings.master_key:
         return "it is TENANTRY_MASTER_KEY"
+    if settings.master_key_command:
+        return "TENANTRY_MASTER_KEY_COMMAND prints it"
     return f"it lies at {master_key.file(settings).absolute()}"
 
 

@@ -11,6 +11,7 @@ from tenantry.cli import (
     backups,
     bulk,
     clients,
+    data_keys,
     directories,
     events,
     events_export,
@@ -18,6 +19,7 @@ from tenantry.cli import (
     keys,
     logs,
     mail,
+    master_keys,
     migrating,
     operators,
     running,
@@ -39,6 +41,8 @@ app = typer.Typer(
 )
 app.add_typer(clients.app, name="client")
 app.add_typer(keys.app, name="key")
+app.add_typer(data_keys.app, name="data-key")
+app.add_typer(master_keys.app, name="master-key")
 app.add_typer(logs.app, name="log")
 app.add_typer(mail.app, name="mail")
 app.add_typer(migrating.app, name="migrate")

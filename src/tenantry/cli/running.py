@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
+from tenantry.master_key import is_set
 from tenantry.settings import load
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def look(settings: Settings) -> None:
     missing = None
     if scheme == "sqlite" and not Path(place).is_file():
         missing = f"there is no database at {Path(place).absolute()}"
-    elif scheme != "sqlite" and not settings.master_key and not settings.data_dir.is_dir():
+    elif scheme != "sqlite" and not is_set(settings) and not settings.data_dir.is_dir():
         missing = f"there is no data folder at {settings.data_dir.absolute()}"
     if missing is not None:
         fail(f"{missing}: run this where the server was started, or with its TENANTRY_DATA_DIR")

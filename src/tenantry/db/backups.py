@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from tenantry.master_key import LocalKey
+
 FORMAT = "tenantry-backup-1"
 DATABASE, MANIFEST = "tenantry.db", "manifest.json"
 PIECE = 8 << 20  # bytes that are copied at a time
@@ -185,7 +187,7 @@ def _looked_through(copy: Path) -> dict[str, int]:
         return {table: rows.fetchone()[0] for table, rows in counted.items()}
 
 
-def save_keys(folder: Path, target: Path, master_key: bytes) -> list[str]:
+def save_keys(folder: Path, target: Path, master_key: LocalKey) -> list[str]:
     """Save what a restored server needs beside its database, in a new folder; return the names.
 
     Raises:
@@ -193,7 +195,7 @@ def save_keys(folder: Path, target: Path, master_key: bytes) -> list[str]:
 
     """
     with whole(target) as new:
-        atomic.write(new / "master.key", base64.b64encode(master_key) + b"\n", mode=0o600)
+        atomic.write(new / "master.key", base64.b64encode(master_key.key) + b"\n", mode=0o600)
         for name in KEPT:
             if (folder / name).is_file():
                 (new / name).parent.mkdir(mode=0o700, exist_ok=True)

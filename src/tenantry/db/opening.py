@@ -6,7 +6,9 @@ import asyncio
 import logging
 import os
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, bindparam, func, literal_column, or_, select, text, update
@@ -14,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import __version__, errors, ids
 from tenantry import master_key as key_file
-from tenantry.db import fence, migrate, steps
+from tenantry.db import fence, key_rows, migrate, steps
 from tenantry.db.budget import Budget, budget_of_replicas
 from tenantry.db.engine import Database, Failure, Row, Session, Unavailable
 from tenantry.db.page_tokens import PageTokens
@@ -24,14 +26,16 @@ from tenantry.db.statements import Statement
 from tenantry.db.table_locks import UpgradeError
 from tenantry.log import seldom
 from tenantry.times import now
-from tenantry.vault import Vault, WrongKey, new_data_key
+from tenantry.vault import Vault, new_data_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from tenantry.master_key import MasterKey
     from tenantry.settings import Settings
 
 _WATCH_SECONDS = 1.0
+_READ_SECONDS = 3.0
 
 _log = logging.getLogger(__name__)
 
@@ -100,12 +104,13 @@ _LOCK = Statement(select(environment.c.id).with_for_update())
 
 @asynccontextmanager
 async def open_database(
-    url: str, master_key: bytes, *, pool_size: int = 10, budget: Budget | None = None
+    url: str, master_key: MasterKey | bytes, *, pool_size: int = 10, budget: Budget | None = None
 ) -> AsyncIterator[Database]:
     """Open the database for one event loop, with so many connections, or those of a budget.
 
     Raises:
-        OpenError: it does not answer, its schema is not current, or the master key is another.
+        OpenError: it does not answer, its schema is not current, or the master key is another or
+            cannot be used.
 
     """
     database = await _connect(url, budget or Budget(pool_size))
@@ -113,6 +118,7 @@ async def open_database(
         await _check_schema(database)
         try:
             await _prepare(database, master_key)
+            database.vault.read_again = partial(_read_again, url, database.vault)
         except Unavailable as problem:
             raise _cannot(problem) from problem
         watching = asyncio.create_task(_watch(database))
@@ -125,11 +131,12 @@ async def open_database(
 
 
 async def _watch(database: Database) -> None:
-    """Let this process use the database no more once it belongs to a later version."""
+    """Know the data keys of now; use the database no more once it belongs to a later version."""
     while True:
         await asyncio.sleep(_WATCH_SECONDS)
         try:
             newest = await database.fetch_one(_STOPS_OLDER)
+            await key_rows.read(database)
         except Failure:
             continue  # away, for all that we know
         except Exception as problem:  # noqa: BLE001 - a process that looks no more is not held back
@@ -293,8 +300,32 @@ async def _has_steps(url: str) -> bool:
         return await asked(database, _STEP) is not None
 
 
-async def _master_key(settings: Settings) -> bytes:
-    key = key_file.find(settings)
+def _read_again(url: str, vault: Vault) -> None:
+    """Read the data keys on a connection of its own, while the event loop waits."""
+
+    async def read() -> None:
+        database = await _connect(url, Budget(1))
+        database.vault = vault
+        try:
+            await key_rows.read(database)
+        finally:
+            await database.close()
+
+    def run() -> None:
+        try:
+            asyncio.run(read())
+        except Exception as problem:  # noqa: BLE001 - the value cannot be opened then
+            fields = {"problem": str(problem)}
+            seldom(_log, "the data keys cannot be read", type(problem).__name__, fields)
+
+    reading = Thread(target=run, name="data keys", daemon=True)
+    reading.start()
+    reading.join(_READ_SECONDS)
+
+
+async def _master_key(settings: Settings) -> MasterKey:
+    # A command may take a while, and a file may be on a network.
+    key = await asyncio.to_thread(key_file.find, settings)
     if key is not None:
         return key
     database = await _connect(settings.database, Budget(1))
@@ -415,26 +446,45 @@ async def _check_schema(database: Database) -> None:
         )
 
 
-async def _prepare(database: Database, master_key: bytes) -> None:
-    master = Vault(master_key)
-    # The first process of all names the environment; each counts itself.
-    await database.fetch_all(
-        _FIRST,
-        p_only=1,
-        p_id=ids.Mint(0).new(ids.ENVIRONMENT),
-        p_nodes=0,
-        p_data_key=master.encrypt(new_data_key(), key_file.PURPOSE),
-        p_roles_version=0,
-        p_create_time=now(),
-    )
+async def _prepare(database: Database, master_key: MasterKey | bytes) -> None:
+    master = key_file.LocalKey(master_key) if isinstance(master_key, bytes) else master_key
+    if await database.fetch_one(_NAMED) is None:
+        await _begin(database, master)
     row = await database.fetch_one(_CLAIM)
     assert row is not None
     database.environment_id = row["id"]
     database.mint = ids.Mint(row["nodes"])
-    try:
-        database.vault = Vault(master.decrypt(row["data_key"], key_file.PURPOSE))
-    except WrongKey:
-        raise OpenError(
-            "TENANTRY_MASTER_KEY: is not the key that this database was made with"
-        ) from None
+    database.vault = Vault(await _unwrap(database, master, row["data_key"]))
     database.page_tokens = PageTokens(database.vault.derive("page-token"))
+    await key_rows.read(database)
+
+
+async def _begin(database: Database, master: MasterKey) -> None:
+    key = new_data_key()
+    wrapped = await key_rows.wrap(master, key)
+    mint = ids.Mint(0)
+    # As for the one that is first of all: `_prepare` sets them once more, for all others.
+    database.environment_id, database.vault = mint.new(ids.ENVIRONMENT), Vault(key)
+    database.page_tokens = PageTokens(database.vault.derive("page-token"))
+    async with database.transaction() as db:
+        # The first process of all names the environment; each counts itself.
+        made = await db.fetch_one(
+            _FIRST,
+            p_only=1,
+            p_id=database.environment_id,
+            p_nodes=0,
+            p_data_key=wrapped,
+            p_roles_version=0,
+            p_create_time=now(),
+        )
+        if made is not None:
+            await key_rows.add_first(db, mint.new(ids.DATA_KEY))
+            await key_rows.note_first(db, master, wrapped)
+
+
+async def _unwrap(database: Database, master: MasterKey, first: str) -> bytes:
+    """Return the key of the environment, which one of the master keys has wrapped."""
+    try:
+        return await key_rows.unwrap(database, master, first)
+    except key_file.MasterKeyError as problem:
+        raise OpenError(f"TENANTRY_MASTER_KEY: {problem}") from None

@@ -6,7 +6,6 @@ Nothing is deleted: the database that was there stands beside it, under a name w
 from __future__ import annotations
 
 import base64
-import binascii
 import fcntl
 import hashlib
 import os
@@ -19,16 +18,19 @@ from typing import TYPE_CHECKING
 
 from tenantry import atomic
 from tenantry import master_key as key_file
-from tenantry.db import backups, fence
+from tenantry.db import backups, fence, key_rows
 from tenantry.db.backups import BackupError, Manifest
 from tenantry.db.revisions import HEAD
 from tenantry.db.sqlite_connections import connect
+from tenantry.settings import SettingError
 from tenantry.times import now
-from tenantry.vault import Vault, WrongKey
+from tenantry.vault import WrongKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tenantry.db.engine import Row
+    from tenantry.master_key import MasterKey
     from tenantry.settings import Settings
 
 _HOLDS_SINCE = "0008"  # the schema that can hold outgoing work
@@ -91,7 +93,7 @@ def put_back(
     return Restored(manifest, tuple(aside))
 
 
-def _key(settings: Settings, keys: Path | None) -> bytes:
+def _key(settings: Settings, keys: Path | None) -> MasterKey:
     if keys is None:
         key = key_file.find(settings)
         if key is None:
@@ -100,15 +102,15 @@ def _key(settings: Settings, keys: Path | None) -> bytes:
                 "TENANTRY_MASTER_KEY, or give the folder of the keys by --keys"
             )
         return key
-    if settings.master_key:
+    if key_file.is_set(settings):
         raise BackupError("TENANTRY_MASTER_KEY is set, so --keys would be of no effect: unset it")
     path = keys / "master.key"
     try:
         with backups.opened(path) as file:
-            return base64.b64decode(file.read(1000).strip(), validate=True)
+            return key_file.of_bytes(file.read(1000), str(path))
     except FileNotFoundError:
         raise BackupError(f"there is no {path}") from None
-    except binascii.Error:
+    except SettingError:
         raise BackupError(f"{path} is no master key") from None
 
 
@@ -170,7 +172,7 @@ def _copy(source: Path, copy: Path, manifest: Manifest, told: Callable[[int, int
         raise BackupError(f"{source} is not as it was backed up: its SHA-256 is another")
 
 
-def _prepare(copy: Path, manifest: Manifest, key: bytes) -> None:
+def _prepare(copy: Path, manifest: Manifest, key: MasterKey) -> None:
     """Hold outgoing work, on the disk, in a copy that this key opens.
 
     Raises:
@@ -184,11 +186,13 @@ def _prepare(copy: Path, manifest: Manifest, key: bytes) -> None:
             if row is not None:
                 if row["id"] != manifest.environment_id:
                     raise BackupError("the manifest is of another environment than the database")
-                Vault(key).decrypt(row["data_key"], key_file.PURPOSE)
+                key_rows.check_opens(key, row["data_key"], _wrapped(connection))
             connection.execute(
                 "UPDATE environment SET hold_time = ?, hold_reason = ?", (now(), RESTORED)
             )
             connection.execute("PRAGMA journal_mode=DELETE")
+    except key_file.MasterKeyError as problem:
+        raise BackupError(f"the master key cannot be used: {problem}") from None
     except (WrongKey, ValueError):
         raise BackupError("the master key is not the one that this backup was made with") from None
     except sqlite3.Error as problem:
@@ -196,15 +200,25 @@ def _prepare(copy: Path, manifest: Manifest, key: bytes) -> None:
     backups.sync(copy)
 
 
+def _wrapped(connection: sqlite3.Connection) -> list[Row]:
+    """Return what the master keys have wrapped, in a database of 0032 or later."""
+    try:
+        rows = connection.execute("SELECT * FROM master_keys ORDER BY version DESC").fetchall()
+    except sqlite3.OperationalError:
+        return []
+    return [row for row in rows if row["wrapped"] is not None]
+
+
 RESTORED = "it was restored"
 
 
-def _put_keys(keys: Path, settings: Settings, key: bytes, at: str) -> list[Path]:
+def _put_keys(keys: Path, settings: Settings, key: MasterKey, at: str) -> list[Path]:
     aside: list[Path] = []
     if key_file.find(settings) != key:
         path = key_file.file(settings)
         aside += _moved(path, at)
-        atomic.write(path, base64.b64encode(key) + b"\n", mode=0o600)
+        assert isinstance(key, key_file.LocalKey)  # of a folder
+        atomic.write(path, base64.b64encode(key.key) + b"\n", mode=0o600)
     for name in backups.KEPT:
         path = settings.data_dir / name
         with suppress(FileNotFoundError):

@@ -28,6 +28,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
 from tenantry.db import fence
+from tenantry.db.sealed import SEALED_FOR_A_DAY
 from tenantry.db.spread import FOR_THE_PLANNER, OF_ENVIRONMENT, of_organization, spread_of
 
 if TYPE_CHECKING:
@@ -213,7 +214,8 @@ environment = Table(
     Column("id", Text, nullable=False),
     # Counts the processes that ever opened the database: each takes the next as its node number.
     Column("nodes", BigInteger, nullable=False),
-    # Encrypts all secrets at rest; itself encrypted under the master key.
+    # Wraps the data keys, and others are derived from it; itself wrapped by the first master key.
+    # Until there is a data key, and before they had versions, it seals all secrets at rest.
     Column("data_key", Text, nullable=False),
     # Raised by triggers with every change of roles and permissions: what a process remembers of
     # them holds for one value.
@@ -226,6 +228,51 @@ environment = Table(
     # Since when, and why, nothing goes out of it.
     time_column("hold_time", nullable=True),
     Column("hold_reason", Text),
+    info=OF_ENVIRONMENT,
+)
+
+# Keys in versions, the first is 1 (docs/decisions/0036-data-keys.md). A master key lies elsewhere:
+# here is what it wraps, the key of the environment. `wrapped` goes when a key is destroyed.
+master_keys = Table(
+    "master_keys",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("wrapped", Text),
+    time_column("create_time"),
+    time_column("deprecate_time", nullable=True),
+    time_column("destroy_time", nullable=True),
+    info=OF_ENVIRONMENT,
+)
+# A data key, wrapped by the key of the environment. It seals from `activate_time` on.
+data_keys = Table(
+    "data_keys",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("wrapped", Text),
+    time_column("create_time"),
+    time_column("activate_time", nullable=True),
+    time_column("deprecate_time", nullable=True),
+    time_column("destroy_time", nullable=True),
+    info=OF_ENVIRONMENT,
+)
+# How far a pass over each table is that has sealed values, to seal them with a data key.
+resealing = Table(
+    "resealing",
+    metadata,
+    Column("table_name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),  # of the data key
+    Column("position", Text),  # the key of the last row that was looked at, as JSON
+    time_column("begin_time"),  # of the pass
+    time_column("finish_time", nullable=True),
+    Column("changed", BigInteger, nullable=False),  # values, in this pass
+    Column("unreadable", BigInteger, nullable=False),  # values, in this pass
+    Column("resealed", BigInteger, nullable=False),  # values, with this data key
     info=OF_ENVIRONMENT,
 )
 
@@ -353,7 +400,7 @@ replies = Table(
     Column("caller_id", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("request", Text, nullable=False),
-    Column("response", LargeBinary),
+    Column("response", LargeBinary, info=SEALED_FOR_A_DAY),
     Column("headers", Json),
     time_column("create_time"),
     info=OF_ENVIRONMENT,

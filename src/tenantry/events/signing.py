@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, no secret
 _SECRET_BYTES = 32
 _OVERLAP = DAY
-# The purpose that secrets are encrypted for.
-WEBHOOKS, INTERCEPTORS = "webhook-secret", "interceptor-secret"
 
 
 class Holder(Protocol):

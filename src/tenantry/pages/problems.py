@@ -88,7 +88,7 @@ def unseal(sealed: str, vault: Vault, bound_to: str) -> Problems:
         return NONE
     padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
     try:
-        plain = vault.decrypt(padded, _purpose(bound_to))
+        plain = vault.decrypt(padded, _purpose(bound_to), from_outside=True)
     except (WrongKey, ValueError):
         return NONE
     shown_until, keys, given, page, until = json.loads(plain)

@@ -194,9 +194,20 @@ class Settings:
     master_key: str = _setting(
         "",
         values.master_key,
-        "32 bytes in base64 that wrap the key of all secrets at rest; empty for a file in the "
-        "data folder.",
+        "32 bytes in base64 that wrap the keys of all secrets at rest, or the URL of a key that "
+        "stays where it is: aws-kms://, vault-transit://. Empty for a file in the data folder.",
         secret=True,
+    )
+    master_key_command: str = _setting(
+        "",
+        values.command,
+        "Command that prints the master key, 32 bytes in base64, in place of the key itself; no "
+        "shell runs it.",
+    )
+    signing_key_days: int = _setting(
+        "90",
+        values.count(0, 3650),
+        "Days until the keys that sign tokens are rotated by themselves; 0 for never.",
     )
 
     # Mail

@@ -154,6 +154,11 @@ def count(low: int, high: int) -> Callable[[str], int]:
 
 
 def master_key(text: str) -> str:
+    if "://" in text:
+        url_of_key = urlsplit(text)
+        if not url_of_key.netloc or not re.fullmatch(r"[a-z][a-z0-9+.-]*", url_of_key.scheme):
+            raise ValueError("is no URL of a key, such as vault-transit://host:8200/key")
+        return text
     try:
         raw = base64.b64decode(text, validate=True)
     except binascii.Error:
@@ -268,6 +273,12 @@ _RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 def rate(text: str) -> str:
     if text and not _RATE.fullmatch(text):
         raise ValueError(f"{text!r} is not a rate such as 100/minute")
+    return text
+
+
+def command(text: str) -> str:
+    if len(text) > 4000 or not text.isprintable():
+        raise ValueError("must be one line of at most 4000 characters")
     return text
 
 

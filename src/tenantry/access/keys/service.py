@@ -11,14 +11,15 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from tenantry import ids
 from tenantry.access.keys.model import SigningKey, State, signing_keys
+from tenantry.call import Call
+from tenantry.caller import SYSTEM
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
-from tenantry.times import now
+from tenantry.times import DAY, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tenantry.call import Call
     from tenantry.db.engine import Row, Session
 
     PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -28,6 +29,7 @@ LONGEST_TOKEN_SECONDS = 24 * 3600
 RS256, ES256 = "RS256", "ES256"
 ALGORITHMS = (RS256, ES256)  # RFC 7518 section 3.1
 _BITS = 2048
+_LOOK_SECONDS = 3600.0
 _WORD = "signing keys"  # what only one process makes at a time
 
 _k = signing_keys.c
@@ -82,28 +84,54 @@ async def ensure_algorithm(
             await _insert(session, algorithm, State.NEXT, following)
 
 
-async def rotate(call: Call) -> dict[str, str]:
+async def rotate(call: Call, *, published_before: int | None = None) -> dict[str, str]:
     """Let the next key of each algorithm sign from now on, and make a new next one.
 
-    Returns the id of the new current key by algorithm.
+    Of those algorithms alone whose next key was published before a time, in microseconds since
+    1970, where one is given. Returns the id of the new current key by algorithm.
 
     Raises:
         RuntimeError: another rotation came between; nothing was changed.
 
     """
     # In threads, and before the transaction: an RSA key takes a tenth of a second.
-    used = {key.algorithm for key in await load(call.db) if key.state is not State.RETIRED}
-    made = {one: await asyncio.to_thread(_generate, one) for one in sorted(used)}
+    due = _due(await load(call.db), published_before)
+    made = {one: await asyncio.to_thread(_generate, one) for one in sorted(due)}
     async with call.db.transaction() as db:
+        await db.serialize(_WORD)
         at = now()
         alive = [key for key in await load(db) if key.state is not State.RETIRED]
         current = {}
+        due = _due(alive, published_before)
         for algorithm in ALGORITHMS:
             keys = {key.state: key for key in alive if key.algorithm == algorithm}
-            if keys:
+            if algorithm in due:
                 current[algorithm] = await _rotate(call, db, keys, at, made.get(algorithm))
         await db.fetch_all(_PRUNE, p_before=at - LONGEST_TOKEN_SECONDS * 1_000_000)
     return current
+
+
+async def rotate_due(db: Session, *, days: int) -> float:
+    """Rotate the keys that have signed for so many days, 0 for ever; return the seconds to wait.
+
+    The next key of an algorithm is made when the current one begins to sign: so its age is both how
+    long that has signed, and how long it has been published itself.
+    """
+    if days:
+        before = now() - days * DAY
+        if _due(await load(db), before):
+            await rotate(Call(SYSTEM, db, request_id="worker"), published_before=before)
+    return _LOOK_SECONDS
+
+
+def _due(keys: Iterable[SigningKey], published_before: int | None) -> set[str]:
+    """Return the algorithms whose next key was published before a time, or all for None."""
+    return {
+        key.algorithm
+        for key in keys
+        if key.state is State.NEXT
+        and (published_before is None or key.create_time <= published_before)
+    }
 
 
 async def _rotate(

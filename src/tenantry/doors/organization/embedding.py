@@ -92,7 +92,7 @@ def unseal(sealed: str, vault: Vault, organization_id: str) -> str:
         return ""
     padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
     try:
-        until, event = json.loads(vault.decrypt(padded, _PURPOSE))
+        until, event = json.loads(vault.decrypt(padded, _PURPOSE, from_outside=True))
     except (WrongKey, ValueError):
         return ""
     if now() > until or event["organization_id"] != organization_id:

@@ -130,6 +130,6 @@ def _sealed(vault: Vault, test_ids: list[str]) -> str:
 def _known(vault: Vault, sealed: str) -> list[str]:
     """Return the tests that a cookie of ours names."""
     try:
-        return vault.decrypt(sealed, _PURPOSE).decode().split() if sealed else []
+        return vault.decrypt(sealed, _PURPOSE, from_outside=True).decode().split() if sealed else []
     except (WrongKey, ValueError):
         return []

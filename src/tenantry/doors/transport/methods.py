@@ -155,4 +155,5 @@ def _routes(desc: DescMethod) -> Iterator[HttpRoute]:
 
 
 def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    # The s of `ListDEKs` makes a plural and begins no word.
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z](?!s\b)[a-z])", "_", name).lower()

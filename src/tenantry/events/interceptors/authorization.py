@@ -17,7 +17,7 @@ from urllib.parse import quote_plus, urlencode
 import orjson
 
 from tenantry import strict_json
-from tenantry.events.interceptors.model import API_KEY
+from tenantry.events.interceptors.model import API_KEY, AUTH_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tenantry.outgoing import Outgoing
     from tenantry.vault import Vault
 
-_PURPOSE = "interceptor-auth-config"
 _ANSWER_BYTES = 64 * 1024
 _EARLY_SECONDS = 30  # before its end a token is not used any more
 _UNSTATED_SECONDS = 60  # of a token that does not say how long it is good for
@@ -40,7 +39,7 @@ class Unauthorized(Exception):
 
 def seal(vault: Vault, config: Mapping[str, Any]) -> str:
     """Return a configuration as it is stored."""
-    return vault.encrypt(orjson.dumps(config), _PURPOSE)
+    return vault.encrypt(orjson.dumps(config), AUTH_CONFIG)
 
 
 def unseal(vault: Vault, interceptor: Interceptor) -> dict[str, Any] | None:
@@ -52,7 +51,8 @@ def unseal(vault: Vault, interceptor: Interceptor) -> dict[str, Any] | None:
     """
     if interceptor.auth_config_sealed is None:
         return None
-    config: dict[str, Any] = orjson.loads(vault.decrypt(interceptor.auth_config_sealed, _PURPOSE))
+    opened = vault.decrypt(interceptor.auth_config_sealed, AUTH_CONFIG)
+    config: dict[str, Any] = orjson.loads(opened)
     return config
 
 

@@ -12,7 +12,7 @@ from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
 from tenantry.events import signing
 from tenantry.events.interceptors import authorization, values
-from tenantry.events.interceptors.model import FAIL_CLOSED, Interceptor, interceptors
+from tenantry.events.interceptors.model import FAIL_CLOSED, SECRET, Interceptor, interceptors
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ async def create(
         id=call.db.new_id(ids.INTERCEPTOR),
         **_checked(call.db, given, allow),
         **_named(call.db, plain),
-        secret_sealed=signing.seal(call.db.vault, plain, signing.INTERCEPTORS),
+        secret_sealed=signing.seal(call.db.vault, plain, SECRET),
         create_time=at,
         update_time=at,
     )
@@ -151,7 +151,7 @@ async def rotate_secret(call: Call, interceptor_id: str) -> tuple[Interceptor, s
     plain = signing.new_secret()
     async with call.db.transaction() as db:
         before = await _hold(db, interceptor_id)
-        signs = signing.rotated(db.vault, before, plain, signing.INTERCEPTORS)
+        signs = signing.rotated(db.vault, before, plain, SECRET)
         after = replace(before, **_named(db, plain), **signs)
         after = await _save(call, db, before, after, "interceptor.updated")
     return after, plain

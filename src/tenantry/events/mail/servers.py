@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, delete, insert, select, true, update
 from tenantry import domain_names, email_addresses, errors, ids
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.statements import Statement
-from tenantry.events.mail.model import EmailServer, email_servers
+from tenantry.events.mail.model import PASSWORD, EmailServer, email_servers
 from tenantry.events.mail.rendering import one_line
 from tenantry.times import now
 
@@ -249,4 +249,4 @@ async def _update(
 
 
 def _purpose(server_id: str) -> str:
-    return f"email server {server_id}"
+    return PASSWORD.format(id=server_id)

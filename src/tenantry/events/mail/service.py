@@ -26,7 +26,7 @@ from tenantry.db.records import records, spelled
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json, to_json
 from tenantry.db.statements import Statement
-from tenantry.events.mail.model import DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
+from tenantry.events.mail.model import CONTENT, DROPPED, FAILED, KEPT, QUEUED, SENT, Mail, mail
 from tenantry.metrics import table as metrics
 from tenantry.times import SECOND, now
 
@@ -406,4 +406,4 @@ def _count(ended: Mail, state: str) -> None:
 
 
 def _purpose(mail_id: str) -> str:
-    return f"mail:{mail_id}"
+    return CONTENT.format(id=mail_id)

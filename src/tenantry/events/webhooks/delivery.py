@@ -14,9 +14,10 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tenantry.events.signing import WEBHOOKS, Signer
+from tenantry.events.signing import Signer
 from tenantry.events.webhooks import bodies, claiming, disabling, queue, results
 from tenantry.events.webhooks.attempts import Claimed, attempt
+from tenantry.events.webhooks.model import SECRET
 from tenantry.outgoing import Outgoing
 from tenantry.times import now
 from tenantry.vault import WrongKey
@@ -237,7 +238,7 @@ class Pump:
 
 def _signer(db: Session, endpoint: Endpoint) -> Signer | None:
     try:
-        return Signer(db.vault, endpoint, now(), WEBHOOKS)
+        return Signer(db.vault, endpoint, now(), SECRET)
     except WrongKey:
         return None
 

@@ -13,7 +13,7 @@ from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.statements import Statement
 from tenantry.events import signing
 from tenantry.events.webhooks import values
-from tenantry.events.webhooks.model import PENDING, webhook_deliveries, webhook_endpoints
+from tenantry.events.webhooks.model import PENDING, SECRET, webhook_deliveries, webhook_endpoints
 from tenantry.events.webhooks.records import Endpoint
 from tenantry.times import now
 
@@ -97,7 +97,7 @@ async def create(
         **_checked({"url": "", **members}, allow),
         organization_id=organization_id,
         enabled=enabled,
-        secret_sealed=signing.seal(call.db.vault, plain, signing.WEBHOOKS),
+        secret_sealed=signing.seal(call.db.vault, plain, SECRET),
         create_time=at,
         update_time=at,
     )
@@ -212,7 +212,7 @@ async def rotate_secret(call: Call, endpoint_id: str) -> tuple[Endpoint, str]:
     plain = signing.new_secret()
     async with call.db.transaction() as db:
         before = await _hold(call, db, endpoint_id)
-        after = replace(before, **signing.rotated(db.vault, before, plain, signing.WEBHOOKS))
+        after = replace(before, **signing.rotated(db.vault, before, plain, SECRET))
         after = await _save(call, db, before, after, "webhook_endpoint.secret_rotated")
     return after, plain
 

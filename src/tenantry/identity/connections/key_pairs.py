@@ -20,7 +20,7 @@ from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
-from tenantry.identity.connections.model import saml_key_pairs
+from tenantry.identity.connections.model import KEY_PAIR, saml_key_pairs
 from tenantry.read_through import ReadThrough
 from tenantry.times import DAY, now
 
@@ -37,7 +37,6 @@ RENEWAL_DAYS = 90  # before the end of the current certificate, the worker makes
 # How long a process relies on the pairs that it has read: they change by the clock, and a new one
 # counts for nothing on its first days.
 FRESH_SECONDS = 30.0
-_PURPOSE = "key pair for SAML"
 _WORD = "SAML key pairs"  # what only one process makes at a time
 _COMMON_NAME = "Tenantry SAML"
 _LOOK_SECONDS = 3600.0
@@ -212,7 +211,7 @@ async def _add(db: Session, pair: SigningPair, *, sign_time: int) -> KeyPair:
     await db.fetch_all(
         _INSERT,
         p_id=made.id,
-        p_private_key=db.vault.encrypt(private_key, f"{_PURPOSE} {made.id}"),
+        p_private_key=db.vault.encrypt(private_key, KEY_PAIR.format(id=made.id)),
         p_certificate=certificates.base64_of(pair.certificate),
         p_sign_time=sign_time,
         p_expire_time=expire_time,
@@ -228,7 +227,7 @@ def _from_row(db: Session, row: Row) -> KeyPair:
 
     from tenantry.identity.connections.saml.certificates import SigningPair
 
-    sealed = db.vault.decrypt(row["private_key"], f"{_PURPOSE} {row['id']}")
+    sealed = db.vault.decrypt(row["private_key"], KEY_PAIR.format(id=row["id"]))
     # We made it ourselves: checking it again takes 36 ms of an event loop.
     private_key = load_der_private_key(sealed, None, unsafe_skip_rsa_key_validation=True)
     assert isinstance(private_key, rsa.RSAPrivateKey)

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Te
 
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.sealed import sealed
 from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ PROVIDERS = (
     *("CUSTOM", "GITHUB", "GITLAB", "LINKEDIN", "SALESFORCE", "MICROSOFT", IDP_SIMULATOR),
     *("SCALEKIT", "ADFS"),
 )
-# The purpose that secrets of connections are sealed for.
+# The purposes that secrets of connections, and our own keys, are sealed for.
 SECRET = "secret of a connection"  # noqa: S105 - a name, no secret
+KEY_PAIR = "key pair for SAML {id}"
 
 connections = Table(
     "connections",
@@ -57,7 +59,7 @@ connections = Table(
     Column("attribute_mapping", Json, nullable=False, server_default="{}"),
     # The settings of its protocol, of `tenantry.identity.connections.settings`.
     Column("settings", Json, nullable=False, server_default="{}"),
-    Column("secret", Text),  # the client secret, sealed
+    Column("secret", Text, info=sealed(SECRET)),  # the client secret
     Column("context", Json),  # that a portal keeps for itself
     time_column("check_time", nullable=True),  # when the worker looks at its metadata next
     Column("revision", BigInteger, nullable=False, server_default="0"),
@@ -101,7 +103,8 @@ app_connections = Table(
     Column("status", Text, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("settings", Json, nullable=False),
-    Column("secret", Text),  # a client secret, or the key of a service account; sealed
+    # A client secret, or the key of a service account.
+    Column("secret", Text, info=sealed(SECRET)),
     Column("revision", BigInteger, nullable=False),
     time_column("create_time"),
     time_column("update_time"),
@@ -114,7 +117,7 @@ saml_key_pairs = Table(
     "saml_key_pairs",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("private_key", Text, nullable=False),  # PKCS #8 in DER, sealed
+    Column("private_key", Text, nullable=False, info=sealed(KEY_PAIR)),  # PKCS #8 in DER
     Column("certificate", Text, nullable=False),  # DER in base64
     time_column("sign_time"),  # it signs from then on
     time_column("expire_time"),  # of its certificate

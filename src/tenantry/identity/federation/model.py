@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text
 
 from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.sealed import SEALED_FOR_A_DAY, sealed
 from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -34,10 +35,9 @@ federation_requests = Table(
     # The sign-in that waits for it, or the test; one of the two.
     Column("auth_request_id", Text),
     Column("test_id", Text),
-    Column(
-        "facts", Text, nullable=False
-    ),  # JSON, sealed: the answer is bound to these by the protocol
-    Column("identity", Text),  # JSON, sealed: the verified answer
+    # JSON: the answer is bound to these by the protocol.
+    Column("facts", Text, nullable=False, info=SEALED_FOR_A_DAY),
+    Column("identity", Text, info=SEALED_FOR_A_DAY),  # JSON: the verified answer
     time_column("create_time"),
     time_column("expire_time"),
     info=OF_ENVIRONMENT,
@@ -91,7 +91,7 @@ federated_sessions = Table(
     ),
     Column("subject", Text, nullable=False),
     Column("session_index", Text),  # SessionIndex of SAML, sid of OpenID Connect
-    Column("hint", Text),  # JSON, sealed: NameID, or the ID token
+    Column("hint", Text, info=sealed(SESSION)),  # JSON: NameID, or the ID token
     time_column("create_time"),
     info=OF_ENVIRONMENT,
 )

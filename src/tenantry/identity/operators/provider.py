@@ -203,7 +203,7 @@ class Provider:
 
     def _way(self, kept: str) -> Way | None:
         try:
-            way = Way(*json.loads(self._vault.decrypt(kept, _PURPOSE)))
+            way = Way(*json.loads(self._vault.decrypt(kept, _PURPOSE, from_outside=True)))
         except (WrongKey, ValueError, TypeError):
             return None
         return way if now() - way.begun < LIFE else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Column, Index, Table, Text
 
 from tenantry.db.schema import Json, metadata, time_column
+from tenantry.db.sealed import SEALED_FOR_A_DAY
 from tenantry.db.spread import OF_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ auth_requests = Table(
     Column("browser_digest", Text),
     Column("client_id", Text),
     Column("params", Json, nullable=False),
-    Column("facts", Json, nullable=False),
+    Column("facts", Json, nullable=False, info=SEALED_FOR_A_DAY),
     Column("email", Text),
     Column("email_key", Text),
     Column("user_id", Text),

@@ -152,7 +152,8 @@ class OpenIDProvider:
         """Return sealed content, while it is good."""
         padded = sealed.translate(_FROM_URL) + "=" * (-len(sealed) % 4)
         try:
-            found: dict[str, Any] = json.loads(self._simulator.vault.decrypt(padded, purpose))
+            opened = self._simulator.vault.decrypt(padded, purpose, from_outside=True)
+            found: dict[str, Any] = json.loads(opened)
         except (WrongKey, ValueError):
             return None
         return found if found["exp"] > now() else None

@@ -93,7 +93,8 @@ async def take(call: Call, token: str, content: bytes, media_type: str, *, given
     try:
         padded = token[:_TOKEN_MAX] + "=" * (-len(token) % 4)
         sealed = base64.b64encode(base64.urlsafe_b64decode(padded.encode())).decode()
-        id_, wanted, organization_id, until = json.loads(call.db.vault.decrypt(sealed, _PURPOSE))
+        opened = call.db.vault.decrypt(sealed, _PURPOSE, from_outside=True)
+        id_, wanted, organization_id, until = json.loads(opened)
     except (WrongKey, ValueError):
         raise errors.NotFound("upload") from None
     if until < now():

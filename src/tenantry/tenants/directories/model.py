@@ -29,6 +29,7 @@ from sqlalchemy import (
 from tenantry import ids
 from tenantry.db.rows import members, row_of
 from tenantry.db.schema import Json, from_json, metadata, time_column
+from tenantry.db.sealed import sealed
 from tenantry.db.search import Searched
 from tenantry.db.spread import OF_ENVIRONMENT, of_organization
 from tenantry.db.tallies import Tally
@@ -105,7 +106,7 @@ directories = Table(
     Column("email", Text, nullable=False),
     Column("groups_tracked", Text, nullable=False),
     Column("external_groups", Json, nullable=False),
-    Column("credentials", Text),
+    Column("credentials", Text, info=sealed(CREDENTIALS)),
     Column("poll", Json),
     time_column("poll_time", nullable=True),
     Column("error", Text, nullable=False),

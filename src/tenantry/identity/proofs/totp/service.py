@@ -16,7 +16,12 @@ from tenantry.db.statements import Statement
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.proofs.totp import recovery
-from tenantry.identity.proofs.totp.model import Registration, recovery_codes, totp_registrations
+from tenantry.identity.proofs.totp.model import (
+    PURPOSE,
+    Registration,
+    recovery_codes,
+    totp_registrations,
+)
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.tenants.users.model import users
 from tenantry.times import now
@@ -345,7 +350,7 @@ def _totp(db: Session, registration: Registration) -> TOTP:
 
 
 def _purpose(registration_id: str) -> str:
-    return f"totp {registration_id}"
+    return PURPOSE.format(id=registration_id)
 
 
 def wrong_code() -> errors.InvalidArgument:

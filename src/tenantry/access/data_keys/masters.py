@@ -1,0 +1,180 @@
+"""Master keys: another one takes the place of that of now; a former one is forgotten.
+
+A master key wraps one key, that of the environment, and lies outside of the database. Processes
+that run have that key already: they go on whichever master key is active, and those that start find
+it by either one, until the former is destroyed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, func, insert, literal_column, select, update
+
+from tenantry import errors, ids
+from tenantry.access.data_keys.model import MasterKey
+from tenantry.access.data_keys.service import NotNow
+from tenantry.db import key_rows, pages
+from tenantry.db.key_rows import ACTIVE, DEPRECATED, DESTROYED
+from tenantry.db.rows import bound
+from tenantry.db.schema import environment, master_keys
+from tenantry.db.statements import Statement
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from sqlalchemy import BindParameter, Select
+
+    from tenantry import master_key as sources
+    from tenantry.call import Call
+    from tenantry.db.engine import Row, Session
+    from tenantry.db.pages import Page
+
+_WORD = "master keys"  # what only one process changes at a time
+
+_m = master_keys.c
+_SHOWN = [_m[one.name] for one in fields(MasterKey)]
+_ALL = Statement(select(*_SHOWN).order_by(_m.version))
+_FIND = Statement(select(*_SHOWN).where(_m.version == bindparam("p_version")))
+_INSERT = Statement(insert(master_keys).values(bound(master_keys)).returning(_m.version))
+_DEPRECATE = Statement(
+    update(master_keys)
+    .where(_m.state == literal_column(f"'{ACTIVE}'"))
+    .values(state=literal_column(f"'{DEPRECATED}'"), deprecate_time=bindparam("p_at"))
+    .returning(_m.version)
+)
+_DESTROY = Statement(
+    update(master_keys)
+    .where(_m.version == bindparam("p_version"))
+    .values(state=literal_column(f"'{DESTROYED}'"), wrapped=None, destroy_time=bindparam("p_at"))
+    .returning(_m.version)
+)
+_ACTIVE = Statement(select(_m.version).where(_m.state == literal_column(f"'{ACTIVE}'")))
+_WRAPPED = Statement(select(_m.wrapped).where(_m.state == literal_column(f"'{ACTIVE}'")))
+# The text that the first master key has wrapped stands there too.
+_REPLACE = Statement(
+    update(environment).values(data_key=bindparam("p_wrapped")).returning(environment.c.id)
+)
+
+
+async def list_all(db: Session) -> list[MasterKey]:
+    """Return all master keys, the oldest first."""
+    return [_from_row(row) for row in await db.fetch_all(_ALL)]
+
+
+async def list_page(db: Session, *, state: str, page_size: int, page_token: str) -> Page[MasterKey]:
+    """Return a page of the master keys in a state, of all when it is "", the newest first.
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this list.
+
+    """
+    position = pages.position(
+        db, f"master keys {state}", page_size=page_size, page_token=page_token
+    )
+    rows = await db.fetch_all(_listed(position.direction), p_state=state, **position.params)
+    count = await db.fetch_one(_COUNT, p_state=state)
+    return position.page(rows, count["n"] if count is not None else 0).of(_from_row)
+
+
+async def get(db: Session, version: int) -> MasterKey:
+    """Return the master key of a version.
+
+    Raises:
+        errors.NotFound: there is none.
+
+    """
+    row = await db.fetch_one(_FIND, p_version=version)
+    if row is None:
+        raise errors.NotFound("master key")
+    return _from_row(row)
+
+
+async def active_version(db: Session) -> int:
+    """Return the version of the master key of now."""
+    row = await db.fetch_one(_ACTIVE)
+    return row["version"] if row is not None else 0
+
+
+async def rotate(call: Call, new: sources.MasterKey) -> MasterKey:
+    """Have another master key wrap what the one of now does; both open the database from then on.
+
+    Raises:
+        NotNow: it is the master key of now.
+        master_key.MasterKeyError: its service refuses, or does not answer.
+
+    """
+    key = call.db.vault.own_key()
+    wrapped = await key_rows.wrap(new, key)
+    # Nobody could open the database any more by a key that cannot unwrap what it has wrapped.
+    if await key_rows.unwrapped(new, wrapped) != key:
+        raise NotNow("the new master key does not give back what it has wrapped: nothing was done")
+    async with call.db.transaction() as db:
+        await db.serialize(_WORD)
+        known = await list_all(db)
+        if any(
+            one.provider == new.provider and one.reference == new.reference
+            for one in known
+            if one.state == ACTIVE
+        ):
+            raise NotNow("this is the master key already: nothing was done")
+        at = now()
+        await db.fetch_all(_DEPRECATE, p_at=at)
+        version = max((one.version for one in known), default=0) + 1
+        await db.fetch_one(
+            _INSERT,
+            p_version=version,
+            p_id=db.new_id(ids.MASTER_KEY),
+            p_provider=new.provider,
+            p_reference=new.reference,
+            p_state=ACTIVE,
+            p_wrapped=wrapped,
+            p_create_time=at,
+            p_deprecate_time=None,
+            p_destroy_time=None,
+        )
+        made = await get(db, version)
+        before = next((one.shown() for one in known if one.state == ACTIVE), None)
+        await db.record(call.event("master_key.rotated", before=before, after=made.shown()))
+    return made
+
+
+async def destroy(call: Call, version: int) -> MasterKey:
+    """Forget what a former master key has wrapped: it opens the database no more.
+
+    Raises:
+        errors.NotFound: there is none of this version.
+        NotNow: it is the one of now, or was destroyed before.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize(_WORD)
+        key = await get(db, version)
+        if key.state != DEPRECATED:
+            raise NotNow(f"master key {version} is {key.state}: one that is {DEPRECATED} can go")
+        await db.fetch_one(_DESTROY, p_version=version, p_at=now())
+        row = await db.fetch_one(_WRAPPED)
+        assert row is not None
+        await db.fetch_all(_REPLACE, p_wrapped=row["wrapped"])
+        after = await get(db, version)
+        await db.record(call.event("master_key.destroyed", before=key.shown(), after=after.shown()))
+    return after
+
+
+def _of_state(statement: Select[Any]) -> Select[Any]:
+    state: BindParameter[str] = bindparam("p_state", type_=Text)
+    return statement.where((_m.state == state) | (state == literal_column("''")))
+
+
+@cache
+def _listed(direction: str) -> Statement:
+    listed = pages.part(_of_state(select(*_SHOWN)), _m.id, direction)
+    return Statement(listed.limit(bindparam("take")))
+
+
+_COUNT = Statement(_of_state(select(func.count().label("n")).select_from(master_keys)))
+
+
+def _from_row(row: Row) -> MasterKey:
+    return MasterKey(**{one.name: row[one.name] for one in fields(MasterKey)})

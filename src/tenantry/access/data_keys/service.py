@@ -1,0 +1,264 @@
+"""Data keys: made and published, active from a moment on, followed by others, destroyed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, func, literal_column, select, text, update
+
+from tenantry import errors, ids
+from tenantry.access.data_keys.model import DataKey
+from tenantry.db import fence, key_rows, pages, resealing
+from tenantry.db.key_rows import ACTIVE, CREATED, DEPRECATED, DESTROYED, PUBLISHED_SECONDS
+from tenantry.db.revisions import HEAD
+from tenantry.db.schema import data_keys
+from tenantry.db.statements import Statement
+from tenantry.times import DAY, SECOND, now, plainly
+
+if TYPE_CHECKING:
+    from sqlalchemy import BindParameter, Select
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Row, Session
+    from tenantry.db.pages import Page
+    from tenantry.db.resealing import Progress
+
+# From the moment that another key seals until one may be destroyed. Values that were sealed for a
+# while, in cookies, links and rows that are over soon, have had their time by then.
+KEPT = 2 * DAY
+_WORD = "data keys"  # what only one process changes at a time
+
+_d = data_keys.c
+_SHOWN = [_d[one.name] for one in fields(DataKey)]
+_ALL = Statement(select(*_SHOWN).order_by(_d.version))
+_FIND = Statement(select(*_SHOWN).where(_d.version == bindparam("p_version")))
+_CHANGE = Statement(
+    update(data_keys)
+    .where(_d.version == bindparam("p_version"))
+    .values(
+        state=bindparam("p_state"),
+        activate_time=bindparam("p_activate_time"),
+        deprecate_time=bindparam("p_deprecate_time"),
+    )
+    .returning(_d.version)
+)
+_DESTROY = Statement(
+    update(data_keys)
+    .where(_d.version == bindparam("p_version"))
+    .values(state=literal_column(f"'{DESTROYED}'"), wrapped=None, destroy_time=bindparam("p_at"))
+    .returning(_d.version)
+)
+_OLDER = Statement(text(fence.RUNNING))
+
+
+class NotNow(errors.Error):
+    """A key is not in the state for this, or not yet: the text says which, and what to do."""
+
+    code = errors.Code.FAILED_PRECONDITION
+    error_code = "KEY_STATE"
+
+
+async def list_all(db: Session) -> list[DataKey]:
+    """Return all data keys, the oldest first, also those that were destroyed."""
+    return [_from_row(row) for row in await db.fetch_all(_ALL)]
+
+
+async def list_page(db: Session, *, state: str, page_size: int, page_token: str) -> Page[DataKey]:
+    """Return a page of the data keys in a state, of all when it is "", the newest first.
+
+    Raises:
+        errors.InvalidArgument: the page token is not of this list.
+
+    """
+    position = pages.position(db, f"data keys {state}", page_size=page_size, page_token=page_token)
+    rows = await db.fetch_all(_listed(position.direction), p_state=state, **position.params)
+    count = await db.fetch_one(_COUNT, p_state=state)
+    return position.page(rows, count["n"] if count is not None else 0).of(_from_row)
+
+
+async def get(db: Session, version: int) -> DataKey:
+    """Return the data key of a version.
+
+    Raises:
+        errors.NotFound: there is none.
+
+    """
+    row = await db.fetch_one(_FIND, p_version=version)
+    if row is None:
+        raise errors.NotFound("data key")
+    return _from_row(row)
+
+
+async def create(call: Call) -> DataKey:
+    """Make a data key that every process gets to know, and that seals once it is activated.
+
+    Raises:
+        NotNow: a former version of the program runs, which could not read what the first one seals.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize(_WORD)
+        return await _create(call, db)
+
+
+async def activate(call: Call, version: int) -> DataKey:
+    """Let a data key seal, as soon as every process knows it; the one that did so opens only.
+
+    Raises:
+        errors.NotFound: there is none of this version.
+        NotNow: it is not one that waits for its time.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize(_WORD)
+        return await _activate(call, db, await get(db, version))
+
+
+async def rotate(call: Call) -> DataKey:
+    """Make a data key and let it seal, as `create` and `activate` do; one that waits comes first.
+
+    Raises:
+        NotNow: a former version of the program runs; or a key was activated just now.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize(_WORD)
+        known = await list_all(db)
+        coming = [one for one in known if one.state == ACTIVE and (one.activate_time or 0) > now()]
+        if coming:
+            raise NotNow(f"data key {coming[0].version} was activated just now: nothing was done")
+        waiting = [one for one in known if one.state == CREATED]
+        return await _activate(call, db, waiting[0] if waiting else await _create(call, db))
+
+
+async def destroy(call: Call, version: int) -> DataKey:
+    """Forget a data key for good: whatever it has sealed is lost, as in copies of the database.
+
+    Raises:
+        errors.NotFound: there is none of this version.
+        NotNow: it seals, or a value may be left that it has sealed.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize(_WORD)
+        key = await get(db, version)
+        await _check_unused(db, key)
+        await db.fetch_one(_DESTROY, p_version=version, p_at=now())
+        after = await get(db, version)
+        await db.record(call.event("data_key.destroyed", before=key.shown(), after=after.shown()))
+    return after
+
+
+async def reseal(call: Call, *, seconds: float) -> tuple[int, dict[str, int], bool]:
+    """Seal anew what former keys have sealed, for so long at most.
+
+    Returns how many values were, how many of which tables no key opens, and whether that is all.
+    """
+    began, until = now(), time.monotonic() + seconds
+    before = (await resealing.progress(call.db)).resealed
+    wait: float | None = 0.0
+    while wait is not None and time.monotonic() < until:
+        wait = await resealing.batch(call.db, since=began)
+        if wait is not None:
+            await asyncio.sleep(min(wait, max(until - time.monotonic(), 0.0)))
+    after = await resealing.progress(call.db)
+    return max(after.resealed - before, 0), dict(after.unreadable), wait is None
+
+
+async def progress(db: Session) -> Progress:
+    """Return how far the values of former keys are sealed anew."""
+    return await resealing.progress(db)
+
+
+async def _create(call: Call, db: Session) -> DataKey:
+    known = await list_all(db)
+    # `sees_before` is what PostgreSQL does; SQLite does not tell its users.
+    if not known and db.sees_before and (older := await db.fetch_all(_OLDER, below=HEAD)):
+        phrases = "; ".join(fence.phrase(row) for row in older)
+        raise NotNow(f"a former version runs, which knows no data keys: stop it first: {phrases}")
+    if not known:
+        await key_rows.keep_out_older(db)
+    version = max((one.version for one in known), default=0) + 1
+    await key_rows.add(db, version, db.new_id(ids.DATA_KEY), activate_time=None)
+    made = await get(db, version)
+    await db.record(call.event("data_key.created", after=made.shown()))
+    return made
+
+
+async def _activate(call: Call, db: Session, key: DataKey) -> DataKey:
+    if key.state != CREATED:
+        raise NotNow(f"data key {key.version} is {key.state}: one that is {CREATED} is activated")
+    at = max(now(), key.create_time + PUBLISHED_SECONDS * SECOND)
+    for one in await list_all(db):
+        if one.state == ACTIVE:
+            # Never before the one that it follows, whatever a clock says.
+            at = max(at, (one.activate_time or 0) + 1)
+            await _change(db, one, DEPRECATED, one.activate_time, at)
+            deprecated = await get(db, one.version)
+            await db.record(
+                call.event("data_key.deprecated", before=one.shown(), after=deprecated.shown())
+            )
+    await _change(db, key, ACTIVE, at, None)
+    after = await get(db, key.version)
+    await db.record(call.event("data_key.activated", before=key.shown(), after=after.shown()))
+    return after
+
+
+async def _change(
+    db: Session, key: DataKey, state: str, activate_time: int | None, deprecate_time: int | None
+) -> None:
+    await db.fetch_one(
+        _CHANGE,
+        p_version=key.version,
+        p_state=state,
+        p_activate_time=activate_time,
+        p_deprecate_time=deprecate_time,
+    )
+
+
+async def _check_unused(db: Session, key: DataKey) -> None:
+    if key.state == CREATED:
+        return  # it has sealed nothing
+    if key.state != DEPRECATED:
+        raise NotNow(f"data key {key.version} is {key.state}: one that is {DEPRECATED} can go")
+    assert key.deprecate_time is not None
+    until = key.deprecate_time + KEPT
+    if now() < until:
+        raise NotNow(f"data key {key.version} is kept until {plainly(until)}: cookies may be of it")
+    passes = await resealing.passes(db)
+    for table in resealing.tables():
+        last = passes.get(table.name)
+        # A process that was stopped could seal with it, until it has read the keys again.
+        proved = key.deprecate_time + resealing.ASLEEP
+        if last is None or not last.found_nothing or last.begin_time < proved:
+            raise NotNow(
+                f"table {table.name} may have values of data key {key.version}: wait for the "
+                "worker, or run `tenantry data-key re-encrypt`"
+            )
+        if last.unreadable:
+            raise NotNow(
+                f"table {table.name} has {last.unreadable} values that no key opens: they may be "
+                f"of data key {key.version}"
+            )
+
+
+def _of_state(statement: Select[Any]) -> Select[Any]:
+    state: BindParameter[str] = bindparam("p_state", type_=Text)
+    return statement.where((_d.state == state) | (state == literal_column("''")))
+
+
+@cache
+def _listed(direction: str) -> Statement:
+    listed = pages.part(_of_state(select(*_SHOWN)), _d.id, direction)
+    return Statement(listed.limit(bindparam("take")))
+
+
+_COUNT = Statement(_of_state(select(func.count().label("n")).select_from(data_keys)))
+
+
+def _from_row(row: Row) -> DataKey:
+    return DataKey(**{one.name: row[one.name] for one in fields(DataKey)})

@@ -1,0 +1,163 @@
+"""`tenantry data-key`: the keys that seal secrets in the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tenantry.cli import running
+
+if TYPE_CHECKING:
+    from tenantry.access.data_keys.model import DataKey
+    from tenantry.call import Call
+    from tenantry.db.resealing import Progress
+
+app = typer.Typer(no_args_is_help=True, help="The keys that seal secrets in the database.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Version = Annotated[int, typer.Argument(min=1, help="Version of the key, as `list` shows it.")]
+
+_ROUND_SECONDS = 5.0
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List all data keys: which one seals, and since when."""
+
+    async def work(call: Call) -> list[DataKey]:
+        from tenantry.access.data_keys import service
+
+        return await service.list_all(call.db)
+
+    found = running.with_call(work)
+    if as_json:
+        running.print_json([_members(one) for one in found])
+        return
+    running.print_table(
+        ["Version", "State", "Made", "Seals since", "Followed", "Destroyed"],
+        [
+            (
+                str(one.version),
+                one.state,
+                *(
+                    running.moment(at) or ""
+                    for at in (
+                        one.create_time,
+                        one.activate_time,
+                        one.deprecate_time,
+                        one.destroy_time,
+                    )
+                ),
+            )
+            for one in found
+        ],
+    )
+
+
+@app.command()
+def rotate(*, as_json: AsJson = False) -> None:
+    """Seal with a new data key, as soon as every process knows it; the worker re-encrypts then."""
+
+    async def work(call: Call) -> DataKey:
+        from tenantry.access.data_keys import service
+
+        return await service.rotate(call)
+
+    made = running.with_call(work)
+    if as_json:
+        running.print_json(_members(made))
+        return
+    running.say(f"data key {made.version} seals from {running.moment(made.activate_time)} on")
+
+
+@app.command("re-encrypt")
+def re_encrypt(*, as_json: AsJson = False) -> None:
+    """Seal anew all that former data keys have sealed, now; else the worker does it by and by."""
+
+    async def work(call: Call) -> tuple[int, dict[str, int]]:
+        import tenantry.app  # noqa: F401 - declares the tables of all rooms
+        from tenantry.access.data_keys import service
+
+        total, finished = 0, False
+        while not finished:
+            count, unreadable, finished = await service.reseal(call, seconds=_ROUND_SECONDS)
+            total += count
+            if not finished:
+                running.remark(f"{total} values so far")
+        return total, unreadable
+
+    count, unreadable = running.with_call(work)
+    if as_json:
+        running.print_json({"resealed": count, "unreadable": unreadable})
+        return
+    running.say(f"{count} values sealed anew")
+    _remark_unreadable(unreadable)
+
+
+@app.command()
+def status(*, as_json: AsJson = False) -> None:
+    """Say how far the worker is with what former data keys have sealed."""
+
+    async def work(call: Call) -> Progress:
+        import tenantry.app  # noqa: F401 - declares the tables of all rooms
+        from tenantry.access.data_keys import service
+
+        return await service.progress(call.db)
+
+    found = running.with_call(work)
+    if as_json:
+        running.print_json(
+            {
+                "version": found.version,
+                "resealed": found.resealed,
+                "tables_done": found.done,
+                "tables": found.of,
+                "done": found.is_done,
+                "unreadable": dict(found.unreadable),
+            }
+        )
+        return
+    if not found.version:
+        running.say("no data key seals yet: make one by `tenantry data-key rotate`")
+        return
+    done = "all" if found.is_done else f"{found.done} of {found.of}"
+    running.say(
+        f"data key {found.version}: {found.resealed} values sealed anew, {done} tables done"
+    )
+    _remark_unreadable(found.unreadable)
+
+
+@app.command()
+def destroy(
+    version: Version,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget a former data key for good, once nothing is sealed with it any more."""
+    if not yes:
+        typer.confirm(f"Destroy data key {version}? It cannot be brought back", abort=True)
+
+    async def work(call: Call) -> DataKey:
+        import tenantry.app  # noqa: F401 - declares the tables of all rooms
+        from tenantry.access.data_keys import service
+
+        return await service.destroy(call, version)
+
+    running.with_call(work)
+    running.say(f"data key {version} is destroyed")
+
+
+def _remark_unreadable(unreadable: Any) -> None:
+    for table, count in unreadable.items():
+        running.remark(f"{count} values in {table} cannot be opened by any key")
+
+
+def _members(key: DataKey) -> dict[str, Any]:
+    return {
+        **key.shown(),
+        **{
+            name: running.moment(getattr(key, name))
+            for name in ("create_time", "activate_time", "deprecate_time", "destroy_time")
+        },
+    }

@@ -1,0 +1,122 @@
+"""`tenantry master-key`: what wraps the key that all others hang on, and lies elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads it
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tenantry.cli import running
+
+if TYPE_CHECKING:
+    from tenantry.access.data_keys.model import MasterKey
+    from tenantry.call import Call
+
+app = typer.Typer(no_args_is_help=True, help="The master key, which lies outside of the database.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List the master keys that this database knows, and which one is that of now."""
+
+    async def work(call: Call) -> list[MasterKey]:
+        from tenantry.access.data_keys import masters
+
+        return await masters.list_all(call.db)
+
+    found = running.with_call(work)
+    if as_json:
+        running.print_json([_members(one) for one in found])
+        return
+    running.print_table(
+        ["Version", "State", "Provider", "Key", "Since", "Followed", "Destroyed"],
+        [
+            (
+                str(one.version),
+                one.state,
+                one.provider,
+                one.reference,
+                *(
+                    running.moment(at) or ""
+                    for at in (one.create_time, one.deprecate_time, one.destroy_time)
+                ),
+            )
+            for one in found
+        ],
+    )
+
+
+@app.command()
+def rotate(
+    *,
+    to_file: Annotated[
+        Path | None, typer.Option(help="File with the new key: 32 bytes in base64.")
+    ] = None,
+    to_command: Annotated[str, typer.Option(help="Command that prints the new key.")] = "",
+    to: Annotated[
+        str, typer.Option(help="URL of the new key, such as aws-kms://... or vault-transit://...")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Have another master key wrap the database's key; the one of now goes on to open it, too.
+
+    Running processes notice nothing. Then give the new key to all of them, and forget the former
+    one by `tenantry master-key destroy`.
+    """
+    from tenantry import master_key
+
+    if sum(map(bool, (to_file, to_command, to))) != 1:
+        running.fail("name the new key by one of --to-file, --to-command, --to")
+    if to and "://" not in to:
+        running.fail("--to takes a URL: a key on the command line is seen by others")
+    new = master_key.of_file(to_file) if to_file else master_key.of_text(to, to_command)
+
+    async def work(call: Call) -> MasterKey:
+        from tenantry.access.data_keys import masters
+
+        return await masters.rotate(call, new)
+
+    try:
+        made = running.with_call(work)
+    except master_key.MasterKeyError as problem:
+        running.fail(str(problem))
+    if as_json:
+        running.print_json(_members(made))
+        return
+    running.say(f"master key {made.version} ({made.provider} {made.reference}) opens this database")
+    running.remark(
+        "The former one does, too. Give the new one to all processes, then run "
+        f"`tenantry master-key destroy {made.version - 1}`."
+    )
+
+
+@app.command()
+def destroy(
+    version: Annotated[int, typer.Argument(min=1, help="Version, as `list` shows it.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Let a former master key open this database no more."""
+    if not yes:
+        typer.confirm(f"Destroy what master key {version} has wrapped?", abort=True)
+
+    async def work(call: Call) -> MasterKey:
+        from tenantry.access.data_keys import masters
+
+        return await masters.destroy(call, version)
+
+    running.with_call(work)
+    running.say(f"master key {version} opens this database no more")
+
+
+def _members(key: MasterKey) -> dict[str, Any]:
+    return {
+        **key.shown(),
+        **{
+            name: running.moment(getattr(key, name))
+            for name in ("create_time", "deprecate_time", "destroy_time")
+        },
+    }

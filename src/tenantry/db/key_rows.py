@@ -1,0 +1,214 @@
+"""The rows of keys as each process needs them that opens the database: unwrapped, and known anew.
+
+Making, activating and destroying them is the concern of `tenantry.access.data_keys`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, text, true, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+
+from tenantry import ids
+from tenantry.db.rows import bound
+from tenantry.db.schema import data_keys, master_keys, schema_history
+from tenantry.db.statements import Statement
+from tenantry.master_key import LOCAL, MasterKeyError
+from tenantry.times import now
+from tenantry.vault import DataKey, WrongKey, new_data_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tenantry.db.engine import Row, Session
+    from tenantry.master_key import MasterKey
+
+# States of both kinds, in the contract's words: one that waits for its time, the one that seals or
+# wraps, one that others have followed, and one that is gone.
+CREATED, ACTIVE, DEPRECATED, DESTROYED = "CREATED", "ACTIVE", "DEPRECATED", "DESTROYED"
+# From the making of a data key to its first use at the earliest: every process looks once a second.
+PUBLISHED_SECONDS = 10
+
+_log = logging.getLogger(__name__)
+
+_d, _m = data_keys.c, master_keys.c
+_DATA_KEYS = Statement(
+    select(_d.version, _d.wrapped, _d.activate_time).where(_d.wrapped.is_not(None))
+)
+_ADD = Statement(
+    insert_or_leave(data_keys)
+    .values(bound(data_keys))
+    .on_conflict_do_nothing()
+    .returning(_d.version)
+)
+_MASTER_KEYS = Statement(
+    select(_m.version, _m.provider, _m.reference, _m.wrapped)
+    .where(_m.wrapped.is_not(None))
+    .order_by(_m.version.desc())
+)
+_FIRST_MASTER = Statement(
+    insert_or_leave(master_keys)
+    .values(bound(master_keys))
+    .on_conflict_do_nothing()
+    .returning(_m.version)
+)
+_SINCE = "0032"  # the migration that data keys came with
+_STOP_OLDER = Statement(
+    update(schema_history)
+    .where(schema_history.c.revision == _SINCE)
+    .values(stops_older=true())
+    .returning(schema_history.c.revision)
+)
+_RAISE_FLOOR = Statement(
+    text(
+        f"UPDATE alembic_version SET version_num = '{_SINCE}' "
+        f"WHERE version_num < '{_SINCE}' RETURNING version_num"
+    )
+)
+# Before each further try of a service that does not answer.
+_PAUSES_SECONDS = (0.5, 2.0, 8.0)
+
+
+async def read(db: Session) -> None:
+    """Let the vault know the data keys of now."""
+    vault, keys = db.vault, []
+    for row in await db.fetch_all(_DATA_KEYS):
+        key = vault.unwrap(row["wrapped"], row["version"])
+        keys.append(DataKey(row["version"], key, row["activate_time"]))
+    vault.know(keys)
+
+
+async def add(db: Session, version: int, key_id: str, *, activate_time: int | None) -> bool:
+    """Make the data key of a version; return whether nobody has made it yet."""
+    state = CREATED if activate_time is None else ACTIVE
+    made = await db.fetch_one(
+        _ADD,
+        p_version=version,
+        p_id=key_id,
+        p_state=state,
+        p_wrapped=db.vault.wrap(new_data_key(), version),
+        p_create_time=now(),
+        p_activate_time=activate_time,
+        p_deprecate_time=None,
+        p_destroy_time=None,
+    )
+    return made is not None
+
+
+async def add_first(db: Session, key_id: str) -> None:
+    """Make the data key of a new database, which seals at once: nobody else has sealed yet."""
+    await keep_out_older(db)
+    await add(db, 1, key_id, activate_time=now())
+
+
+async def keep_out_older(db: Session) -> None:
+    """Let no process run any more that cannot read what data keys seal.
+
+    The migration allows them beside it, for until there is a data key they can.
+    """
+    await db.fetch_all(_STOP_OLDER)
+    await db.fetch_all(_RAISE_FLOOR)
+
+
+async def wrap(master: MasterKey, key: bytes) -> str:
+    """Return a key of an environment as it is stored.
+
+    Raises:
+        MasterKeyError: the service of the master key refuses, or does not answer.
+
+    """
+    return base64.b64encode(await _patiently(master.wrap, key)).decode()
+
+
+async def unwrap(db: Session, master: MasterKey, first: str) -> bytes:
+    """Return the key of the environment, wrapped by this master key; ``first`` by the first one.
+
+    Notes which the first one was, in a database that does not know it yet.
+
+    Raises:
+        MasterKeyError: none of the rows was wrapped by this key, or its service does not answer.
+
+    """
+    rows = await db.fetch_all(_MASTER_KEYS)
+    for wrapped in _wrapped_by(master, first, rows):
+        key = await unwrapped(master, wrapped)
+        if key is not None:
+            if not rows:
+                await note_first(db, master, first)
+            return key
+    raise MasterKeyError("is not the key that this database was made with")
+
+
+def check_opens(master: MasterKey, first: str, rows: Sequence[Row]) -> None:
+    """Return if a master key opens a database of these rows, as `unwrap` would.
+
+    Raises:
+        WrongKey: it does not.
+        MasterKeyError: its service refuses, or does not answer.
+
+    """
+    for wrapped in _wrapped_by(master, first, rows):
+        with suppress(WrongKey):
+            master.unwrap(base64.b64decode(wrapped))
+            return
+    raise WrongKey(master.reference)
+
+
+def _wrapped_by(master: MasterKey, first: str, rows: Sequence[Row]) -> list[str]:
+    """Return what this master key may have wrapped; a service is not asked for that of another."""
+    if not rows:
+        return [first]
+    return [
+        row["wrapped"]
+        for row in rows
+        if row["provider"] == master.provider
+        and (master.provider == LOCAL or row["reference"] == master.reference)
+    ]
+
+
+async def unwrapped(master: MasterKey, wrapped: str) -> bytes | None:
+    """Return the key that a text of `wrap` holds; None where another master key wrapped it.
+
+    Raises:
+        MasterKeyError: its service refuses, or does not answer.
+
+    """
+    try:
+        return await _patiently(master.unwrap, base64.b64decode(wrapped))
+    except WrongKey:
+        return None
+
+
+async def _patiently(ask: Callable[[bytes], bytes], given: bytes) -> bytes:
+    """Have a service of keys asked, in a thread, and again while it does not answer."""
+    for pause in _PAUSES_SECONDS:
+        try:
+            return await asyncio.to_thread(ask, given)
+        except MasterKeyError as problem:
+            if not problem.may_pass:
+                raise
+            fields = {"problem": str(problem), "again_in": pause}
+            _log.warning("the master key's service does not answer", extra={"fields": fields})
+        await asyncio.sleep(pause)
+    return await asyncio.to_thread(ask, given)
+
+
+async def note_first(db: Session, master: MasterKey, wrapped: str) -> None:
+    """Note which master key is the first, and what it has wrapped, unless that is known."""
+    await db.fetch_all(
+        _FIRST_MASTER,
+        p_version=1,
+        p_id=ids.Mint(0).new(ids.MASTER_KEY),
+        p_provider=master.provider,
+        p_reference=master.reference,
+        p_state=ACTIVE,
+        p_wrapped=wrapped,
+        p_create_time=now(),
+        p_deprecate_time=None,
+        p_destroy_time=None,
+    )

@@ -1,0 +1,287 @@
+"""Sealing all values anew, with the data key that is active: batch by batch, beside writers.
+
+A pass goes over each table that has sealed columns, by its primary key. A batch is one transaction,
+with the place that it came to; so a process may end at any time, and another one goes on. A value
+is replaced where it is still the one that was read, and nothing else of its row changes.
+
+A writer that has read a row before may put a former value back. So a table is done when a pass that
+began after the last of those must have ended has found nothing to do. See
+docs/decisions/0036-data-keys.md.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Column, Text, and_, bindparam, case, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_change
+
+from tenantry.db import key_rows
+from tenantry.db.records import records, spelled
+from tenantry.db.rows import bound
+from tenantry.db.schema import data_keys, metadata, resealing
+from tenantry.db.sealed import sealed_columns
+from tenantry.db.statements import Statement
+from tenantry.log import seldom
+from tenantry.times import SECOND, now
+from tenantry.vault import SURE_SECONDS, WrongKey, head_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Table
+
+    from tenantry.db.engine import Row, Session
+
+# Tables with sealed columns, of all rooms; a test holds the list against what they say.
+TABLES = (
+    *("app_connections", "connections", "directories", "email_servers", "federated_sessions"),
+    *("interceptors", "mail", "saml_key_pairs", "signing_keys", "totp_registrations"),
+    "webhook_endpoints",
+)
+AT_ONCE = 200  # rows
+# From the moment that a data key seals until a writer that sealed with the one before has
+# committed: no transaction lives so long.
+SETTLED = 120 * SECOND
+# The same where a process was stopped meanwhile, with a former key in mind.
+ASLEEP = int(SURE_SECONDS) * SECOND + SETTLED
+PAUSE_SECONDS = 0.02  # between two batches: the calls come first
+_IDLE_SECONDS = 10.0
+_BUSY_SECONDS = 1.0  # while another process does it
+_WORD = "resealing"  # what only one process does at a time
+
+_log = logging.getLogger(__name__)
+_r, _d = resealing.c, data_keys.c
+_PASSES = Statement(select(resealing))
+_note = insert_or_change(resealing).values(bound(resealing))
+_NOTE = Statement(
+    _note.on_conflict_do_update(
+        index_elements=[_r.table_name],
+        set_={c.name: _note.excluded[c.name] for c in _r if c.name != "table_name"},
+    ).returning(_r.table_name)
+)
+_ACTIVE_FROM = Statement(select(_d.activate_time).where(_d.version == bindparam("p_version")))
+_OLD, _NEW = Column("old", Text), Column("new", Text)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """How far a pass over one table is; times in microseconds since 1970."""
+
+    table_name: str
+    version: int  # of the data key that it seals with
+    position: str | None  # the primary key of the last row, as JSON
+    begin_time: int
+    finish_time: int | None = None
+    changed: int = 0  # values, in this pass
+    unreadable: int = 0  # values, in this pass
+    resealed: int = 0  # values, in all passes with this data key
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether it is over, and there was nothing to do."""
+        return self.finish_time is not None and not self.changed
+
+    def after(self, position: str | None, changed: int, unreadable: int) -> Pass:
+        """Return the pass one batch later; it is over without a further position."""
+        return Pass(
+            self.table_name,
+            self.version,
+            position,
+            self.begin_time,
+            now() if position is None else None,
+            self.changed + changed,
+            self.unreadable + unreadable,
+            self.resealed + changed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far all tables are with one data key; ``of`` their number."""
+
+    version: int
+    resealed: int
+    done: int
+    of: int
+    unreadable: Mapping[str, int]  # values by table
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no value is left that another key has sealed."""
+        return self.done == self.of
+
+
+def tables() -> list[Table]:
+    """Return the tables that have values to be sealed anew.
+
+    Raises:
+        KeyError: the room of one is not loaded: nothing may be said of all without it.
+
+    """
+    return [metadata.tables[name] for name in TABLES]
+
+
+async def passes(db: Session) -> dict[str, Pass]:
+    """Return the last pass over each table."""
+    return {row["table_name"]: Pass(**dict(row)) for row in await db.fetch_all(_PASSES)}
+
+
+async def progress(db: Session) -> Progress:
+    """Return how far the values of all tables are sealed with the data key that is active."""
+    version = db.vault.version
+    known = await passes(db)
+    of_version = [one for one in known.values() if one.version == version]
+    since = await _settled(db, version)
+    return Progress(
+        version,
+        sum(one.resealed for one in of_version),
+        sum(_is_done(known.get(table.name), version, since) for table in tables()),
+        len(tables()),
+        {one.table_name: one.unreadable for one in of_version if one.unreadable},
+    )
+
+
+async def run(db: Session) -> float:
+    """Do one batch; return the seconds to wait until the next."""
+    seconds = await batch(db)
+    return _IDLE_SECONDS if seconds is None else seconds
+
+
+async def batch(db: Session, since: int | None = None) -> float | None:
+    """Do one batch; return the seconds to wait until the next, None where there is none to do.
+
+    A pass that began before ``since`` is done again; by itself that is a time at which nobody seals
+    with a former key any more.
+    """
+    version = db.vault.version
+    if not version:
+        return None
+    from_then = await _settled(db, version) if since is None else since
+    todo = _next(await passes(db), version, from_then)
+    if todo is None:
+        return None
+    if todo.found_nothing and now() < from_then:
+        return min(_IDLE_SECONDS, (from_then - now()) / SECOND)
+    async with db.transaction() as session:
+        if not await session.alone(_WORD):
+            return _BUSY_SECONDS
+        # Another process may have come further, or know a key that this one does not.
+        await key_rows.read(session)
+        todo = _next(await passes(session), session.vault.version, from_then)
+        if todo is None:
+            return PAUSE_SECONDS
+        if todo.finish_time is not None:
+            todo = Pass(todo.table_name, todo.version, None, now(), resealed=todo.resealed)
+        after = await _reseal(session, metadata.tables[todo.table_name], todo)
+        await session.fetch_all(
+            _NOTE, **{f"p_{c.name}": getattr(after, c.name) for c in resealing.columns}
+        )
+    return PAUSE_SECONDS
+
+
+async def _settled(db: Session, version: int) -> int:
+    """Return from when on a pass says that no value of a former key is left, nor will be."""
+    row = await db.fetch_one(_ACTIVE_FROM, p_version=version)
+    active = (row["activate_time"] or 0) if row is not None else 0
+    return active + (ASLEEP if now() >= active + ASLEEP else SETTLED)
+
+
+def _is_done(last: Pass | None, version: int, since: int) -> bool:
+    return (
+        last is not None
+        and last.version == version
+        and last.found_nothing
+        and last.begin_time >= since
+    )
+
+
+def _next(known: Mapping[str, Pass], version: int, since: int) -> Pass | None:
+    """Return the pass to go on with: one under way, else one to begin, else one to do again."""
+    waiting = None
+    for table in tables():
+        last = known.get(table.name)
+        if last is None or last.version != version:
+            return Pass(table.name, version, None, now())
+        if not last.found_nothing:
+            return last
+        if last.begin_time < since and waiting is None:
+            waiting = last
+    return waiting
+
+
+async def _reseal(db: Session, table: Table, todo: Pass) -> Pass:
+    """Look at the next rows of a table, and seal anew what another key has sealed."""
+    after = [] if todo.position is None else json.loads(todo.position)
+    keys = [column.name for column in table.primary_key]
+    given = {f"p_{name}": value for name, value in zip(keys, after, strict=False)}
+    head = head_of(todo.version)
+    rows = await db.fetch_all(_page(table, is_first=not after), p_head=head, **given)
+    changed = unreadable = 0
+    for column in sealed_columns(table):
+        new, bad = _anew(db, table, column, rows)
+        unreadable += bad
+        if new:
+            values = spelled([*table.primary_key, _OLD, _NEW], new)
+            changed += len(await db.fetch_all(_replace(table, column), given=values))
+    position = None
+    if len(rows) == AT_ONCE:
+        position = json.dumps([rows[-1][name] for name in keys])
+    return todo.after(position, changed, unreadable)
+
+
+def _anew(
+    db: Session, table: Table, column: Column[Any], rows: Sequence[Row]
+) -> tuple[list[dict[str, Any]], int]:
+    """Return the values of a column before and after, with their keys; and how many fail."""
+    purpose, keys = column.info["sealed"], [one.name for one in table.primary_key]
+    new, unreadable = [], 0
+    for row in rows:
+        old = row[column.name]
+        if old is None:
+            continue
+        bound_to = purpose.of({name: row[name] for name in purpose.columns})
+        try:
+            plain = db.vault.decrypt(old, bound_to)
+        except (WrongKey, ValueError):
+            unreadable += 1
+            fields = {"table": table.name, "column": column.name}
+            seldom(_log, "a sealed value cannot be opened by any key", table.name, fields)
+            continue
+        anew = db.vault.encrypt(plain, bound_to)
+        new.append({**{name: row[name] for name in keys}, "old": old, "new": anew})
+    return new, unreadable
+
+
+@cache
+def _page(table: Table, *, is_first: bool) -> Statement:
+    """Return the next rows by their keys: of the sealed values those that another key sealed."""
+    keys, head = list(table.primary_key), bindparam("p_head", type_=Text)
+    purposes = {name for one in sealed_columns(table) for name in one.info["sealed"].columns}
+    shown = [*keys, *(table.c[name] for name in sorted(purposes - {c.name for c in keys}))]
+    values = [
+        case((func.substr(one, 1, len(head_of(0))) == head, None), else_=one).label(one.name)
+        for one in sealed_columns(table)
+    ]
+    query = select(*shown, *values).order_by(*keys).limit(AT_ONCE)
+    if not is_first:
+        after = [bindparam(f"p_{key.name}", type_=key.type) for key in keys]
+        query = query.where(tuple_(*keys) > tuple_(*after) if len(keys) > 1 else keys[0] > after[0])
+    return Statement(query)
+
+
+@cache
+def _replace(table: Table, column: Column[Any]) -> Statement:
+    """Return the change of the values of a column that nobody has changed since."""
+    given = records("given", [*table.primary_key, _OLD, _NEW])
+    same = and_(*(key == given.c[key.name] for key in table.primary_key))
+    return Statement(
+        update(table)
+        .where(same, column == given.c.old)
+        .values({column: given.c.new})
+        .returning(*table.primary_key)
+    )
