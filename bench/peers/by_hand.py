@@ -1,7 +1,7 @@
 """The organizations of a team that writes them itself: FastAPI, SQLAlchemy, asyncpg, PyJWT.
 
 As its documentation shows it: a model for each body, a session for each request, a token checked by
-each. A change and its event are one transaction, as they are with us; the event has what changed.
+each. A change and its event are one transaction, as they are with us; the event has the organization after it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Organization(Base):
 
 
 class Event(Base):
-    """What happened."""
+    """Something that happened to an organization."""
 
     __tablename__ = "events"
 
@@ -61,7 +61,7 @@ class Event(Base):
 
 
 class Body(BaseModel):
-    """What a caller sends."""
+    """A body that a caller sends."""
 
     display_name: str | None = Field(None, min_length=1, max_length=200)
     external_id: str | None = Field(None, max_length=255)
@@ -69,7 +69,7 @@ class Body(BaseModel):
 
 
 class Answer(BaseModel):
-    """What it gets."""
+    """The answer to it."""
 
     id: str
     display_name: str

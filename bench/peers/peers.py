@@ -1,4 +1,4 @@
-"""What people would use instead, each as its documentation sets it up, behind one small interface.
+"""Servers that people would use instead, each as its documentation sets it up, behind one small interface.
 
 A further one is a subclass of `Peer` and a line in `PEERS`: how it is installed and started, and by
 which requests it does the same work.
@@ -55,7 +55,7 @@ class Peer:
 
     name: ClassVar[str]
     ready: ClassVar[str]  # a path that answers once it works
-    # What is not the same work, for the page.
+    # Differences of the work, for the page.
     differs: ClassVar[str] = ""
 
     def __init__(self, folder: Path, database: Database) -> None:
@@ -90,7 +90,7 @@ class Peer:
         raise NotImplementedError
 
     def token(self) -> str:
-        """Return a fresh access token, of whoever may make all requests that have none."""
+        """Return a fresh access token for the requests that have none of their own."""
         raise NotImplementedError
 
     @property

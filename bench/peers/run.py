@@ -12,7 +12,7 @@ each peer in another place; figures are medians of the rounds.
 - MB when ready, and after all rows: resident memory of all its processes.
 
 Each is one server process with up to ten connections to PostgreSQL, set up as its documentation
-does for production. What is not the same work is written beside each. ``python
+does for production. Differences of the work are written beside each. ``python
 scripts/performance.py`` makes docs/peers.md of the figures.
 """
 
@@ -91,7 +91,7 @@ def _measured(chosen: list[type[Peer]], o: argparse.Namespace) -> dict[str, Any]
 
 
 class _Running:
-    """A peer that runs, with what was measured of it."""
+    """A running peer, with its figures so far."""
 
     def __init__(self, peer: Peer, postgresql: Listening, o: argparse.Namespace) -> None:
         self.peer, self._postgresql, self._o = peer, postgresql, o

@@ -3,7 +3,7 @@
 https://opentelemetry.io/docs/specs/otlp/#otlphttp, in protobuf, with the environment variables of
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/. Imported only
 where a collector is named. By hand: a span costs a fifth of what it costs by OpenTelemetry's SDK
-(docs/decisions/0034-traces.md).
+(docs/decisions/0037-traces.md).
 """
 
 from __future__ import annotations
