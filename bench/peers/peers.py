@@ -1,7 +1,7 @@
-"""Servers that people would use instead, each as its documentation sets it up, behind one small interface.
+"""Servers that people would use instead, each as its documentation sets it up.
 
-A further one is a subclass of `Peer` and a line in `PEERS`: how it is installed and started, and by
-which requests it does the same work.
+All have one small interface. A further one is a subclass of `Peer` and a line in `PEERS`: how it is
+installed and started, and by which requests it does the same work.
 """
 
 from __future__ import annotations
