@@ -244,13 +244,13 @@ def _read(plan):
 @pytest.fixture
 def recorder(monkeypatch):
     recorder = Recorder()
-    fetch = postgresql._fetch
+    fetch = postgresql.fetch
 
     async def recorded(connection, sql, args, *, undone):
         await recorder.explain(connection, sql, args)
         return await fetch(connection, sql, args, undone=undone)
 
-    monkeypatch.setattr(postgresql, "_fetch", recorded)
+    monkeypatch.setattr(postgresql, "fetch", recorded)
     return recorder
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from tenantry import strict_json
 from tenantry.master_key import MasterKeyError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def ask(
 
 def _json(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        return strict_json.loads(content)
     except ValueError:
         return {}
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+from tenantry import strict_json
 from tenantry.key_services.asking import Refused, ask, member
 from tenantry.master_key import MasterKeyError
 from tenantry.vault import WrongKey
@@ -141,6 +142,8 @@ def credentials(region: str) -> Credentials:
         raise refused.error("the source of AWS credentials", "") from None
     except OSError as problem:
         raise MasterKeyError(f"no AWS credentials: {problem}") from None
+    except (ValueError, KeyError, TypeError):  # another answer than is documented
+        raise MasterKeyError("no AWS credentials: their source gives none") from None
 
 
 def _of_web_identity(region: str) -> Credentials:
@@ -158,7 +161,9 @@ def _of_web_identity(region: str) -> Credentials:
         "accept": "application/json",
         "content-type": "application/x-www-form-urlencoded",
     }
-    answer = json.loads(ask("AWS STS", endpoint, headers=headers, body=urlencode(query).encode()))
+    answer = strict_json.loads(
+        ask("AWS STS", endpoint, headers=headers, body=urlencode(query).encode())
+    )
     found = answer["AssumeRoleWithWebIdentityResponse"]["AssumeRoleWithWebIdentityResult"]
     return _made(found["Credentials"])
 
@@ -201,7 +206,7 @@ def _near(url: str, headers: Mapping[str, str] | None = None) -> Any:
         method="GET",
         seconds=_NEARBY_SECONDS,
     )
-    return json.loads(answer)
+    return strict_json.loads(answer)
 
 
 def _made(found: Mapping[str, Any]) -> Credentials:
