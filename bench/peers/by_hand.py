@@ -1,8 +1,7 @@
 """The organizations of a team that writes them itself: FastAPI, SQLAlchemy, asyncpg, PyJWT.
 
 As its documentation shows it: a model for each body, a session for each request, a token checked by
-each. A change and its event are one transaction, as they are with us; the event has the organization
-after it.
+each. A change and its event are one transaction, as they are with us.
 """
 
 from __future__ import annotations
