@@ -75,6 +75,7 @@ OURS = {
     "operator.deleted": "Operator",
     "operator.signed_in": "Operator",
     "signing_key.rotated": "SigningKey",
+    "signing_key.revoked": "SigningKey",
     "data_key.created": "DataKey",
     "data_key.activated": "DataKey",
     "data_key.deprecated": "DataKey",

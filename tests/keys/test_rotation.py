@@ -92,7 +92,13 @@ async def process(server, database):
 def forgetful(monkeypatch):
     """Every process reads the keys anew each time."""
     monkeypatch.setitem(KeyRing.refresh.__kwdefaults__, "older_than", 0.0)
+    monkeypatch.setattr(key_ring, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(key_ring, "RETRY_SECONDS", 0.0)
+
+
+def key_of(loaded, token):
+    (key,) = [key for key in loaded if key.id == kid_of(token)]
+    return key
 
 
 def kid_of(token):
@@ -202,6 +208,48 @@ async def test_under_load_5_rotations_refuse_nobody(system, server, http):
 
 async def test_a_token_from_before_all_of_them_still_works(http, token):
     assert await is_good(http, token)
+
+
+async def test_after_a_revocation_no_key_of_before_is_good_anywhere(
+    system, process, server, database, forgetful
+):
+    """Nor a token of it that a process has seen before, nor a next key that signed nothing yet."""
+    async with process() as first, process() as second:
+        token = await new_token(first, server)
+        assert await is_good(first, token)
+        assert await is_good(second, token)
+        before = await keys.load(database)
+        current = await keys.revoke(system)
+        assert not await is_good(first, token)
+        assert not await is_good(second, token)
+        forged = [
+            jwt.encode(
+                {"alg": key.algorithm, "kid": key.id, "typ": "JWT"},
+                jwt.decode(token, RSAKey.import_key(key_of(before, token).public_pem)).claims,
+                RSAKey.import_key(key.private_pem),
+            )
+            for key in before
+            if key.algorithm == "RS256"
+        ]
+        assert len(forged) > 1
+        for each in forged:
+            assert not await is_good(second, each)
+        assert {*await published(second)}.isdisjoint(key.id for key in before)
+        anew = await new_token(second, server)
+        assert kid_of(anew) == current["RS256"]
+        assert await is_good(first, anew)
+    assert sorted((await states(database)).values()) == [State.CURRENT, State.NEXT]
+    told = [one for one in await log.last(database, limit=4) if one["type"].endswith("revoked")]
+    assert current["RS256"] in {one["after"]["current"] for one in told}
+
+
+async def test_a_server_refuses_tokens_within_a_second_of_a_revocation(http, server, system):
+    token = await new_token(http, server)
+    assert await is_good(http, token)
+    await keys.revoke(system)
+    await asyncio.sleep(key_ring.FRESH_SECONDS)
+    assert not await is_good(http, token)
+    assert await is_good(http, await new_token(http, server))
 
 
 async def test_a_retired_key_is_gone_when_its_last_token_has_expired(

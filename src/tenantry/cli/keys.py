@@ -20,13 +20,20 @@ def _group() -> None:
 
 
 @app.command()
-def rotate(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def rotate(
+    *,
+    at_once: Annotated[
+        bool,
+        typer.Option("--now", help="Refuse every token of before: a key is in wrong hands."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Sign with the next keys, which are published already, and publish new next ones."""
 
     async def work(call: Call) -> dict[str, str]:
         from tenantry.access.keys import service
 
-        return await service.rotate(call)
+        return await (service.revoke(call) if at_once else service.rotate(call))
 
     try:
         current = running.with_call(work)

@@ -25,10 +25,10 @@ class SigningKeyService:
         )
 
     async def rotate_signing_keys(
-        self, _request: pb.RotateSigningKeysRequest, call: Call
+        self, request: pb.RotateSigningKeysRequest, call: Call
     ) -> pb.RotateSigningKeysResponse:
         try:
-            await service.rotate(call)
+            await (service.revoke(call) if request.now else service.rotate(call))
         except RuntimeError:
             raise errors.Busy("another rotation is under way") from None
         keys = await service.load(call.db)

@@ -42,6 +42,9 @@ _MOVE = Statement(
     .values(state=bindparam("p_state"), retire_time=bindparam("p_retire_time"))
     .returning(_k.id)
 )
+_FORGET = Statement(
+    delete(signing_keys).where(_k.algorithm == bindparam("p_algorithm")).returning(_k.id)
+)
 _PRUNE = Statement(
     delete(signing_keys)
     .where(_k.state == State.RETIRED.value, _k.retire_time < bindparam("p_before"))
@@ -108,6 +111,47 @@ async def rotate(call: Call, *, published_before: int | None = None) -> dict[str
             if algorithm in due:
                 current[algorithm] = await _rotate(call, db, keys, at, made.get(algorithm))
         await db.fetch_all(_PRUNE, p_before=at - LONGEST_TOKEN_SECONDS * 1_000_000)
+    return current
+
+
+async def revoke(call: Call) -> dict[str, str]:
+    """Forget all keys that there are, and sign with new ones: for a key that others may have.
+
+    Tokens of before are refused by every process within a second, and by verifiers that keep our
+    keys once they read them anew. Those that were to sign next go too: they lay beside the others.
+    Returns the id of the new current key by algorithm.
+    """
+    former = await load(call.db)
+    made = {
+        one: [await asyncio.to_thread(_generate, one) for _ in range(2)]
+        for one in sorted({key.algorithm for key in former})
+    }
+    async with call.db.transaction() as db:
+        await db.serialize(_WORD)
+        former, current = await load(db), {}
+        for algorithm in ALGORITHMS:
+            keys = {key.state: key.id for key in former if key.algorithm == algorithm}
+            if not keys:
+                continue
+            await db.fetch_all(_FORGET, p_algorithm=algorithm)
+            ours = made.get(algorithm, [None, None])
+            current[algorithm] = await _insert(db, algorithm, State.CURRENT, ours[0])
+            following = await _insert(db, algorithm, State.NEXT, ours[1])
+            await db.record(
+                call.event(
+                    "signing_key.revoked",
+                    before={
+                        "algorithm": algorithm,
+                        "current": keys.get(State.CURRENT),
+                        "next": keys.get(State.NEXT),
+                    },
+                    after={
+                        "algorithm": algorithm,
+                        "current": current[algorithm],
+                        "next": following,
+                    },
+                )
+            )
     return current
 
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# After a rotation this process signs with the former key for so long at most. Verifiers know
-# the next key long before, since it was published when the former one began to sign.
-FRESH_SECONDS = 30.0
+# How old the keys may be that this process signs with, and trusts: a key that was taken back is
+# good for so long. After a rotation verifiers know the key that signs long before, since it was
+# published when the former one began to sign.
+FRESH_SECONDS = 0.9
 # How often we look again for callers that must not miss a key: a verifier of an unknown kid, which
 # waits for its turn, and a reader of all keys, which may keep them for as long as it runs.
 RETRY_SECONDS = 1.0
@@ -48,6 +49,7 @@ class KeyRing:
         self._by_id: dict[str, RSAKey | ECKey] = {}
         self._signers: dict[str, Signer] = {}  # by algorithm
         self._published: dict[str, Any] = {"keys": []}
+        self._gone = 0
 
     @property
     def age(self) -> int:
@@ -70,7 +72,9 @@ class KeyRing:
                 self._loaded = at
 
     def _take(self, loaded: list[SigningKey]) -> None:
-        self._by_id = {key.id: _public(key) for key in loaded}
+        if self._by_id.keys() - {key.id for key in loaded}:
+            self._gone += 1
+        self._by_id = {key.id: self._by_id.get(key.id) or _public(key) for key in loaded}
         for key in loaded:
             if key.state is State.CURRENT:
                 known = self._signers.get(key.algorithm)
@@ -128,10 +132,16 @@ class KeyRing:
         """
         return (await self.signer("RS256"))(claims, typ="client-authentication+jwt")
 
+    async def gone(self) -> int:
+        """Return how often keys were found to be gone: what they have signed holds no more."""
+        await self._renew(FRESH_SECONDS)
+        return self._gone
+
     async def verifying(self, key_id: str) -> RSAKey | ECKey | None:
         """Return the published key of this id; its `alg` is the only one that it verifies."""
         if not ids.well_formed(ids.SIGNING_KEY, key_id):
             return None
+        await self._renew(FRESH_SECONDS)
         asked = time.monotonic()
         # Another process may sign with a key that was made after we last read.
         while key_id not in self._by_id and self._loaded < asked:

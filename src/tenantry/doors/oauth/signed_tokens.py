@@ -27,6 +27,7 @@ class SignedTokens:
         self._ring = ring
         self._issuer = issuer
         self._known: dict[str, dict[str, Any]] = {}  # token: its claims
+        self._gone = 0  # keys, when these were verified
 
     async def claims(self, token: str) -> Mapping[str, Any]:
         """Return the claims of a token of this issuer that is in time.
@@ -37,6 +38,10 @@ class SignedTokens:
             errors.Unauthenticated: it is not ours, or has expired.
 
         """
+        gone = await self._ring.gone()
+        if gone != self._gone:
+            self._known.clear()
+            self._gone = gone
         claims = self._known.get(token)
         if claims is None:
             claims = await self._check(token)

@@ -156,25 +156,39 @@ class ListSigningKeysResponse(Message[_ListSigningKeysResponseFields]):
 
         keys: list[SigningKey]
 
-_RotateSigningKeysRequestFields: TypeAlias = NoReturn
+_RotateSigningKeysRequestFields: TypeAlias = Literal["now"]
 
 class RotateSigningKeysRequest(Message[_RotateSigningKeysRequestFields]):
     """
-    Asks to sign with the next keys.
+    Asks to sign with the next keys, or with new ones.
 
     ```proto
     message tenantry.v1.RotateSigningKeysRequest
     ```
+
+    Attributes:
+        now:
+            Forgets all keys that there are, the next ones too, and signs with new
+            ones. Every token of before is refused within a second: for a key that
+            somebody else has.
+
+            ```proto
+            bool now = 1;
+            ```
     """
 
-    __slots__ = ()
+    __slots__ = ("now",)
 
     if TYPE_CHECKING:
 
         def __init__(
             self,
+            *,
+            now: bool = False,
         ) -> None:
             pass
+
+        now: bool
 
 _RotateSigningKeysResponseFields: TypeAlias = Literal["keys"]
 
@@ -210,7 +224,7 @@ class RotateSigningKeysResponse(Message[_RotateSigningKeysResponseFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1etenantry/v1/signing_keys.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\xa6\x02\n\nSigningKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n\talgorithm\x18\x02 \x01(\tR\talgorithm\x12\x14\n\x05state\x18\x03 \x01(\tR\x05state\x12\x1d\n\npublic_key\x18\x04 \x01(\tR\tpublicKey\x12;\n\x0bcreate_time\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bretire_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\nretireTime\x12;\n\x0bexpire_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\nexpireTime"\x18\n\x16ListSigningKeysRequest"F\n\x17ListSigningKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b2\x17.tenantry.v1.SigningKeyR\x04keys"\x1a\n\x18RotateSigningKeysRequest"H\n\x19RotateSigningKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b2\x17.tenantry.v1.SigningKeyR\x04keys2\xdd\x02\n\x11SigningKeyService\x12\x96\x01\n\x0fListSigningKeys\x12#.tenantry.v1.ListSigningKeysRequest\x1a$.tenantry.v1.ListSigningKeysResponse"8\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/signing-keys\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\x12\xae\x01\n\x11RotateSigningKeys\x12%.tenantry.v1.RotateSigningKeysRequest\x1a&.tenantry.v1.RotateSigningKeysResponse"J\x82\xd3\xe4\x93\x02 "\x1b/api/v1/signing-keys:rotate:\x01*\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\xc2\xf3\x18\x02h\x01b\x06proto3',
+    b'\n\x1etenantry/v1/signing_keys.proto\x12\x0btenantry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\xa6\x02\n\nSigningKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n\talgorithm\x18\x02 \x01(\tR\talgorithm\x12\x14\n\x05state\x18\x03 \x01(\tR\x05state\x12\x1d\n\npublic_key\x18\x04 \x01(\tR\tpublicKey\x12;\n\x0bcreate_time\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bretire_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\nretireTime\x12;\n\x0bexpire_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\nexpireTime"\x18\n\x16ListSigningKeysRequest"F\n\x17ListSigningKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b2\x17.tenantry.v1.SigningKeyR\x04keys",\n\x18RotateSigningKeysRequest\x12\x10\n\x03now\x18\x01 \x01(\x08R\x03now"H\n\x19RotateSigningKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b2\x17.tenantry.v1.SigningKeyR\x04keys2\xdd\x02\n\x11SigningKeyService\x12\x96\x01\n\x0fListSigningKeys\x12#.tenantry.v1.ListSigningKeysRequest\x1a$.tenantry.v1.ListSigningKeysResponse"8\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/signing-keys\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\x12\xae\x01\n\x11RotateSigningKeys\x12%.tenantry.v1.RotateSigningKeysRequest\x1a&.tenantry.v1.RotateSigningKeysResponse"J\x82\xd3\xe4\x93\x02 "\x1b/api/v1/signing-keys:rotate:\x01*\x82\xb5\x18\x1a\n\x16api_credentials:rotate\x18D\xc2\xf3\x18\x02h\x01b\x06proto3',
     [
         annotations_pb.desc(),
         timestamp_pb.desc(),
