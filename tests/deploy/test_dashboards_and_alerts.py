@@ -152,13 +152,14 @@ def test_no_panel_lies_over_another():
 
 
 def test_every_alert_says_how_bad_it_is_and_what_to_do():
-    page = (ROOT / "docs" / "metrics.md").read_text()
+    page = (ROOT / "docs" / "runbooks.md").read_text()
     names = [alert["alert"] for alert in ALERTS]
     assert len(set(names)) == len(names)
     for alert in ALERTS:
         assert alert["labels"]["severity"] in {"page", "ticket"}
         assert alert["annotations"]["summary"]
-        assert alert["annotations"]["runbook"] == f"docs/metrics.md#{alert['alert'].lower()}"
+        address = f"docs/runbooks.md#{alert['alert'].lower()}"
+        assert alert["annotations"]["runbook_url"] == address
         assert f"\n### {alert['alert']}\n" in page
     told = re.findall(r"^### (\w+)$", page, re.MULTILINE)
     assert told == names
