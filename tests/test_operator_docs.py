@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 from doc_programs import forget, management, need, settings_for
 from servers import TENANTRY
@@ -14,12 +18,15 @@ from tenantry.event import KNOWN
 
 ROOT = Path(__file__).parent.parent
 RUNBOOKS = ROOT / "docs" / "runbooks.md"
-PAGES = [RUNBOOKS]
-_FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SIZING = ROOT / "docs" / "sizing.md"
+CHECKLIST = ROOT / "docs" / "guides" / "production-checklist.md"
+PAGES = [RUNBOOKS, CHECKLIST]
+_FENCE = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_SQL = re.compile(r"^```sql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HOOK = "https://app.example.com/webhooks"
 # The others are a minute of commands.
 _LATER = [pytest.mark.thorough]
-_DECIDE = {"A secret has leaked", "A person is to be erased", "A tenant is to move"}
+_DECIDE = {"A secret has leaked", "A person is to be erased", "A tenant is to move", "Data"}
 
 
 def parts(page: Path) -> dict[str, list[str]]:
@@ -37,14 +44,22 @@ def sections():
         for name in parts(page):
             if name:
                 marks = [] if name in _DECIDE else _LATER
-                yield pytest.param(page, name, id=name, marks=marks)
+                yield pytest.param(page, name, id=f"{page.stem}: {name}", marks=marks)
+
+
+@pytest.fixture(scope="module")
+def working_server(start_server):
+    """A running server on SQLite that does what a worker does: doctor finds nothing wrong."""
+    server = start_server("operators", background="true")
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-def reader(own_server, tmp_path):
+def reader(working_server, tmp_path):
     """Run samples as a reader does, with something of each kind to act on."""
     need("bash", "curl", "jq", "openssl")
-    with management(own_server) as api:
+    with management(working_server) as api:
 
         def post(path, body):
             return api.post(f"/api/v1{path}", json=body).raise_for_status().json()
@@ -62,15 +77,17 @@ def reader(own_server, tmp_path):
             "CLIENT_ID": program["client"]["client_id"],
             "ENDPOINT_ID": made["endpoint"]["id"],
         }
-        settings = {k: v for k, v in own_server.environment.items() if k.startswith("TENANTRY_")}
+        settings = {
+            k: v for k, v in working_server.environment.items() if k.startswith("TENANTRY_")
+        }
 
         def run(blocks):
             return subprocess.run(
                 ["bash", "-e", "-o", "pipefail", "-c", "\n".join(blocks)],
                 env={
                     **settings,
-                    **settings_for("sh", own_server),
-                    "PATH": f"{TENANTRY.parent}:{own_server.environment['PATH']}",
+                    **settings_for("sh", working_server),
+                    "PATH": f"{TENANTRY.parent}:{working_server.environment['PATH']}",
                     **variables,
                 },
                 cwd=tmp_path,
@@ -80,7 +97,7 @@ def reader(own_server, tmp_path):
             )
 
         yield run
-    with management(own_server) as api:  # of before no token may be good
+    with management(working_server) as api:  # of before no token may be good
         api.delete(f"/api/v1/webhooks/endpoints/{variables['ENDPOINT_ID']}")
         forget(api)
         for email in ("grace@example.com", "alan@example.com"):
@@ -107,3 +124,49 @@ def test_every_event_that_is_named_is_there():
     named = [name for cell in last for name in re.findall(r"`(\w+\.\w+)`", cell)]
     assert len(named) > 20
     assert [name for name in named if name not in KNOWN] == []
+
+
+async def test_ones_own_rows_are_measured_on_postgresql(postgresql_migrated):
+    sql, _ = _SQL.findall(SIZING.read_text(encoding="utf-8"))
+    connection = await asyncpg.connect(postgresql_migrated)
+    try:
+        rows = {row["name"]: row for row in await connection.fetch(sql)}
+    finally:
+        await connection.close()
+    assert {"organizations", "events", "users_search"} <= rows.keys()
+    assert not [name for name in rows if name.startswith("events_")]
+    assert rows["events"]["size"].endswith("kB")
+
+
+def test_ones_own_rows_are_measured_on_sqlite(sqlite_template):
+    _, sql = _SQL.findall(SIZING.read_text(encoding="utf-8"))
+    with contextlib.closing(sqlite3.connect(sqlite_template)) as db:
+        sizes = dict(db.execute(sql))
+        pages = db.execute("PRAGMA page_count").fetchone()[0]
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    assert sum(sizes.values()) == (pages - free) * size
+    assert "organizations" in sizes
+
+
+def test_the_sizes_are_those_of_the_run():
+    script = ROOT / "scripts" / "sizes.py"
+    done = subprocess.run(
+        [sys.executable, script, "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| an organization |" in SIZING.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", [RUNBOOKS, SIZING, CHECKLIST], ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", text)
+    assert len(links) >= 10
+    for file, fragment in links:
+        other = page.parent / file if file else page
+        assert other.exists(), file
+        if fragment:
+            headings = re.findall(r"^#+ (.*)$", other.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+            assert fragment in anchors, (file, fragment)
