@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCS / "sizing.md"
 RUN = DOCS / "performance" / "sizes.json"
-SIZES, GROWTH = "sizes", "growth"  # what lies between two comments of the page
-# What comes every day, and for how many days it is kept at first.
+SIZES, GROWTH = "sizes", "growth"  # the parts of the page that are made here
+# Subjects of every day, and for how many days each is kept unless set.
 GROWS = {
     "an event, with its place in the log": ("events", 400),
     "a sign-in, kept 90 days": ("sign-ins", 90),

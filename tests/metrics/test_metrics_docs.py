@@ -10,6 +10,12 @@ from tenantry.metrics.listener import ANSWER_SECONDS, HEADER_BYTES, MOST_CONNECT
 from tenantry.metrics.table import METRICS
 from tenantry.settings import load
 
+# Of which the values are ours: no id, name or address is one.
+OUR_LABELS = {
+    *("cache", "database", "error", "grant", "grpc_status", "kind", "method", "name", "outcome"),
+    *("python", "resource", "result", "revision", "route", "state", "status", "use", "version"),
+    "wire",
+}
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
 
 
@@ -33,3 +39,8 @@ def test_the_page_says_what_a_scraper_may_hold():
     assert f"{HEADER_BYTES >> 10} KiB of headers" in text
     assert ANSWER_SECONDS == 10
     assert "ten to take the answer" in text
+
+
+def test_no_figure_is_of_a_tenant_or_a_person():
+    labels = {label for one in METRICS.values() for label in one.labels}
+    assert labels <= OUR_LABELS, labels - OUR_LABELS
