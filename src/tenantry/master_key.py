@@ -28,6 +28,7 @@ LOCAL = "LOCAL"  # the provider of a key that this process has
 GROUP = "tenantry.master_keys"
 _OURS = {
     "aws-kms": "tenantry.key_services.aws:open_key",
+    "gcp-kms": "tenantry.key_services.gcp:open_key",
     "vault-transit": "tenantry.key_services.transit:open_key",
 }
 
@@ -53,7 +54,7 @@ class MasterKey(Protocol):
 
     @property
     def provider(self) -> str:
-        """Where the key lies: LOCAL, AWS, VAULT and so on."""
+        """Where the key lies: LOCAL, AWS, GCP, VAULT and so on."""
 
     @property
     def reference(self) -> str:

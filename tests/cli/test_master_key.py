@@ -111,7 +111,8 @@ def test_a_command_beside_a_key_is_refused():
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("gcp-kms://projects/p", "nothing here knows gcp-kms://; aws-kms://, vault-transit://"),
+        ("hsm://slot/1", "nothing here knows hsm://; aws-kms://, gcp-kms://, vault-transit://"),
+        ("gcp-kms://projects/p", "is to be gcp-kms://projects/P/locations/L/keyRings/R"),
         ("vault-transit://host:8200", "is to be vault-transit://host:8200/key"),
         ("vault-transit://h/k?mounted=x", "mounted is no member of vault-transit://"),
         ("vault-transit://h/k?tls=no", "tls=no is for a server on this machine"),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import time
 import urllib.request
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from key_service_programs import program
 from servers import free_port
 
 from tenantry.access.data_keys import masters
@@ -21,14 +20,6 @@ from tenantry.master_key import MasterKeyError, of_text
 from tenantry.vault import WrongKey
 
 TOKEN = "root-of-the-tests"
-
-
-def program(name):
-    """The program of this name, or a skip that says that it is missing."""
-    found = shutil.which(name, path=f"{Path(os.sys.executable).parent}:{os.environ['PATH']}")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 def answers(url):
@@ -93,6 +84,7 @@ def transit(bao, monkeypatch):
     return lambda name: of_text(f"{bao.replace('http', 'vault-transit')}/{name}?tls=no")
 
 
+@pytest.mark.thorough
 def test_the_transit_engine_gives_back_what_it_has_wrapped(transit, bao):
     key = transit("tenantry")
     wrapped = key.wrap(b"k" * 32)
@@ -104,6 +96,7 @@ def test_the_transit_engine_gives_back_what_it_has_wrapped(transit, bao):
     assert key.reference.endswith("/transit/tenantry")
 
 
+@pytest.mark.thorough
 def test_another_key_of_it_opens_nothing(transit):
     wrapped = transit("tenantry").wrap(b"k" * 32)
     for other, given in (("another", wrapped), ("tenantry", wrapped[:-8]), ("tenantry", b"x")):
@@ -111,6 +104,7 @@ def test_another_key_of_it_opens_nothing(transit):
             transit(other).unwrap(given)
 
 
+@pytest.mark.thorough
 def test_what_the_engine_refuses_is_said_without_the_token(transit, monkeypatch):
     with pytest.raises(MasterKeyError, match="answers 400") as problem:
         transit("missing").unwrap(b"vault:v1:aaaa")
@@ -124,6 +118,7 @@ def test_what_the_engine_refuses_is_said_without_the_token(transit, monkeypatch)
         transit("tenantry").wrap(b"k" * 32)
 
 
+@pytest.mark.thorough
 async def test_a_database_goes_over_to_the_engine(transit, db, database_url, call):
     await masters.rotate(call, transit("tenantry"))
     await masters.destroy(call, 1)
@@ -171,6 +166,7 @@ def kms(moto, monkeypatch):
     return made
 
 
+@pytest.mark.thorough
 def test_kms_gives_back_what_it_has_wrapped_and_another_key_does_not(kms):
     key, other = kms(), kms()
     wrapped = key.wrap(b"k" * 32)
@@ -182,6 +178,7 @@ def test_kms_gives_back_what_it_has_wrapped_and_another_key_does_not(kms):
     assert key.provider == "AWS"
 
 
+@pytest.mark.thorough
 async def test_a_database_goes_over_to_kms(kms, db, database_url, call):
     key = kms()
     await masters.rotate(call, key)

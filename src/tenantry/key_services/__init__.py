@@ -1,4 +1,4 @@
-"""Master keys that stay in a service: AWS KMS, and the transit engine of Vault and OpenBao.
+"""Master keys that stay in a service: AWS KMS, Cloud KMS, the transit engine of Vault.
 
 Each is a `tenantry.master_key.MasterKey`, found by the scheme of its URL. A package brings another
 one by an entry point of the group ``tenantry.master_keys``, whose name is the scheme. They are

@@ -195,7 +195,8 @@ class Settings:
         "",
         values.master_key,
         "32 bytes in base64 that wrap the keys of all secrets at rest, or the URL of a key that "
-        "stays where it is: aws-kms://, vault-transit://. Empty for a file in the data folder.",
+        "stays where it is: aws-kms://, gcp-kms://, vault-transit://. Empty for a file in the "
+        "data folder.",
         secret=True,
     )
     master_key_command: str = _setting(

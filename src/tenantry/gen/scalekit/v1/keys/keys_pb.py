@@ -147,7 +147,7 @@ class MasterKey(Message[_MasterKeyFields]):
             string id = 1;
             ```
         provider:
-            Where it lies: `LOCAL`, `AWS`, `VAULT`, or the word of a plug-in.
+            Where it lies: `LOCAL`, `AWS`, `GCP`, `VAULT`, or the word of a plug-in.
 
             ```proto
             string provider = 2;
