@@ -51,6 +51,7 @@ OURS = {
     "role.defaults_updated": "Role",
     "users.imported": "Import",
     "environment.imported": "Import",
+    "organization.imported": "Import",
     "portal_link.created": "PortalLink",
     "portal_link.deleted": "PortalLink",
     "portal_link.opened": "PortalLink",

@@ -45,7 +45,7 @@ LEFT_OUT = {
     *("events", "event_contexts", "event_log", "event_log_state", "event_chains"),  # the past
     *("webhook_endpoints", "webhook_deliveries", "webhook_attempts"),  # signed by its secrets
     "log_streams",  # how far its log has come
-    "schema_history",  # of the database
+    *("schema_history", "schema_steps"),  # of the database
     *("sessions", "session_organizations", "session_clients", "session_departures"),  # over soon
     *("logout_notices", "authorization_codes", "refresh_tokens", "auth_requests"),
     *("passwordless_requests", "attempts", "webauthn_challenges", "known_origins"),

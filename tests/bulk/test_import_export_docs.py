@@ -19,7 +19,9 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 NDJSON, ANSWER = (text for language, text in BLOCKS if language == "json")
 (CSV,) = (text for language, text in BLOCKS if language == "csv")
 (TABLE,) = (text for language, text in BLOCKS if language == "text")
-TRY, IMPORT, CALL, EXPORT, RESTORE = (text for language, text in BLOCKS if language == "sh")
+TRY, IMPORT, CALL, EXPORT, RESTORE, LEAVE, ARRIVE = (
+    text for language, text in BLOCKS if language == "sh"
+)
 
 
 @pytest.fixture
@@ -80,6 +82,14 @@ def test_the_samples_run(own_server, name, content):
     moved = shell(own_server, RESTORE, TENANTRY_DATA_DIR=str(own_server.folder / "new"))
     assert moved.returncode == 0, moved.stderr
     assert ["membership", "3"] in rows_of(moved.stdout)
+
+    left = shell(own_server, LEAVE)
+    assert left.returncode == 0, left.stderr
+    other = {"TENANTRY_DATA_DIR": str(own_server.folder / "other")}
+    arrived = shell(own_server, f"tenantry migrate\n{ARRIVE}", **other)
+    assert arrived.returncode == 0, arrived.stderr
+    assert "Would be imported" in arrived.stdout
+    assert ["membership", "2"] in rows_of(arrived.stdout)
 
 
 def test_every_column_is_described():

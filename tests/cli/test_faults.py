@@ -69,6 +69,7 @@ interceptor rotate-secret icp_1
 interceptor test icp_1
 import users FILE
 import environment FILE
+import organization FILE
 """.strip().splitlines()
 
 

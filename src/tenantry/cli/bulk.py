@@ -1,4 +1,4 @@
-"""`tenantry import` and `tenantry export`: people in bulk, and the whole environment."""
+"""`tenantry import` and `tenantry export`: people in bulk, an environment, one organization."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.data.bulk.formats import Format
     from tenantry.data.bulk.report import Report
+    from tenantry.data.bulk.restore_organization import Arrival
     from tenantry.identity.connections.changes.moving import Box
 
-app = typer.Typer(no_args_is_help=True, help="Bring users in, or a whole environment.")
+app = typer.Typer(no_args_is_help=True, help="Bring in users, an organization, an environment.")
 
 _PIECE = 256 << 10  # bytes
 _LANES = 2
@@ -43,13 +44,16 @@ File = Annotated[Path, typer.Argument(callback=_there, help="- for standard inpu
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check and count everything, change nothing.")
+]
+
+
 @app.command("users")
 def users(
     file: File,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check and count everything, change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     create_organizations: Annotated[
         bool,
         typer.Option(
@@ -144,6 +148,80 @@ def environment(file: File, *, secrets_key: SecretsKey = None, as_json: AsJson =
         running.print_table(["Imported", ""], [(name, f"{n:,}") for name, n in counts.items()])
 
 
+@app.command("organization")
+def organization(
+    file: File,
+    *,
+    dry_run: DryRun = False,
+    join_people: Annotated[
+        bool,
+        typer.Option(
+            "--join-people",
+            help="Have users who are here already, by their addresses, be members as well.",
+        ),
+    ] = False,
+    secrets_key: SecretsKey = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", dir_okay=False, help="Write every conflict here, one a line."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import what `tenantry export --organization` wrote, into a deployment that is in use.
+
+    All of it goes in or nothing does. Ends with 1 where something here is in its way.
+    """
+    from tenantry.data.bulk import restore_organization
+
+    settings, box = load(), _box(secrets_key)
+    with ExitStack() as stack:
+        source = stack.enter_context(_opened(file))
+        progress = stack.enter_context(Progress(_size(file)))
+
+        def told(counts: Mapping[str, int]) -> None:
+            progress.rows(sum(counts.values()), 0)
+
+        async def work(call: Call) -> Arrival:
+            return await restore_organization.restore(
+                call,
+                _pieces(source, progress),
+                region=settings.region,
+                join_people=join_people,
+                dry_run=dry_run,
+                told=told,
+                box=box,
+            )
+
+        arrival = running.with_call(work)
+    if report is not None:
+        report.write_text("".join(f"{line}\n" for line in arrival.conflicts), encoding="utf-8")
+    if as_json:
+        running.print_json(arrival.shown())
+    else:
+        _print_arrival(arrival, report)
+    if arrival.conflicts:
+        raise typer.Exit(1)
+
+
+def _print_arrival(arrival: Arrival, written: Path | None) -> None:
+    if arrival.counts:
+        what = "Would be imported" if arrival.dry_run else "Imported"
+        rows = [(name, f"{n:,}") for name, n in arrival.counts.items()]
+        rows.append(("people who were here, and join", f"{arrival.joined:,}"))
+        running.print_table([what, ""], rows)
+        return
+    for line in arrival.conflicts[:_SHOWN] if written is None else ():
+        running.remark(line)
+    if written is None and len(arrival.conflicts) > _SHOWN:
+        running.remark("... and more: --report FILE writes all of them")
+    running.say(f"{len(arrival.conflicts):,} conflicts; nothing was imported")
+    if arrival.people_here:
+        running.say(
+            f"{arrival.people_here:,} of them are users who are here already: --join-people"
+            " has them be members"
+        )
+
+
 def export(
     *,
     output: Annotated[
@@ -157,14 +235,21 @@ def export(
             help="Hashes of passwords too: keep the file as you keep them.",
         ),
     ] = False,
+    organization: Annotated[
+        str | None,
+        typer.Option(
+            "--organization",
+            help="Only this one, by id or external id, for `tenantry import organization`.",
+        ),
+    ] = None,
     secrets_key: SecretsKey = None,
 ) -> None:
     """Write the whole environment as NDJSON, for `tenantry import environment`.
 
-    Not in it: clients and their secrets, signing keys, portal links, mail, past events.
+    Not in it: management clients, signing keys, portal links, mail, past events.
     """
     from tenantry import atomic
-    from tenantry.data.bulk import dump
+    from tenantry.data.bulk import dump, dump_organization
     from tenantry.db.engine import Database
 
     box = _box(secrets_key)
@@ -172,7 +257,12 @@ def export(
     async def work(call: Call) -> None:
         assert isinstance(call.db, Database)
         async with call.db.snapshot() as db:
-            pages = dump.dump(db, with_password_hashes=with_password_hashes, box=box)
+            if organization is None:
+                pages = dump.dump(db, with_password_hashes=with_password_hashes, box=box)
+            else:
+                pages = dump_organization.dump(
+                    db, organization, with_password_hashes=with_password_hashes, box=box
+                )
             async for lines in pages:
                 file.writelines(lines)
 

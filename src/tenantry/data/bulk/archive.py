@@ -1,9 +1,9 @@
-"""The file of a whole environment: one JSON object a line, each a row, owners before the owned.
+"""The file of an environment, or of one organization: one JSON object a line, owners first.
 
-A line has the columns of its row by their names, those that are null left out, and ``type``. Times
-are microseconds since 1970, UTC. The first line says what the file is, the last one that it is
-whole. The order of lines and members depends on nothing but the content, so two files are compared
-by their bytes.
+A line is a row. It has the columns by their names, those that are null left out, and ``type``.
+Times are microseconds since 1970, UTC. The first line says what the file is, the last one that it
+is whole. The order of lines and members depends on nothing but the content, so two files are
+compared by their bytes.
 
 Secrets of clients, of directories and API tokens are in it as they are kept, by their digests:
 programs go on with what they have. Those of connections are sealed by the deployment's own key, so
@@ -15,6 +15,9 @@ metadata anew.
 Not in it, because it belongs to the deployment or is over soon: management clients and their
 secrets, signing keys, revoked tokens and spent assertions, portal links and sessions, mail, replies
 that are kept, requests of directories, and the events of the past.
+
+The file of one organization has the same lines, those of that organization and its members alone.
+Roles and permissions of the environment, and scopes, are named in its first line and not in it.
 """
 
 from __future__ import annotations
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 SEALED = "sealed_secret"  # member of a connection: its secret, sealed for the file
 START, END = "environment", "end"
+START_OF_ORGANIZATION = "organization_export"
 
 
 @dataclass(frozen=True, slots=True)

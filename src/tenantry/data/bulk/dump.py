@@ -51,7 +51,7 @@ _permission_ids = (
     .scalar_subquery()
     .label("permission_ids")
 )
-_role_ids = (
+ROLE_IDS = (
     select(json_rows(role_holders.c.role_id))
     .where(
         role_holders.c.organization_id == memberships.c.organization_id,
@@ -64,7 +64,7 @@ _roles = select(roles, _permission_ids)
 _ROLES_OF_ENVIRONMENT = Statement(_roles.where(roles.c.organization_id.is_(None)))
 
 
-def _page(rows: Select[Any], *key: Column[Any]) -> Statement:
+def page_of(rows: Select[Any], *key: Column[Any]) -> Statement:
     """Return the rows that follow a key, in its order."""
     after = tuple_(*(bindparam(f"after_{column.name}", type_=Text) for column in key))
     return Statement(rows.where(tuple_(*key) > after).order_by(*key).limit(bindparam("take")))
@@ -77,9 +77,9 @@ def _of_organizations(rows: Select[Any], organization_id: Column[Any]) -> Statem
 _secrets = select(client_secrets, clients.c.organization_id).join(
     clients, clients.c.id == client_secrets.c.client_id
 )
-_PERMISSIONS = _page(select(permissions), permissions.c.id)
-_SCOPES = _page(select(scopes), scopes.c.id)
-_APPLICATIONS = _page(
+_PERMISSIONS = page_of(select(permissions), permissions.c.id)
+_SCOPES = page_of(select(scopes), scopes.c.id)
+_APPLICATIONS = page_of(
     select(clients).where(or_(*(clients.c.client_type == type_ for type_ in APPLICATIONS))),
     clients.c.id,
 )
@@ -88,42 +88,43 @@ _SECRETS = Statement(
     .where(client_secrets.c.client_id.in_(json_values(bindparam("ids", type_=Text))))
     .order_by(client_secrets.c.id)
 )
-_USER_ATTRIBUTES = _page(select(user_attributes), user_attributes.c.kind, user_attributes.c.key)
-_SOCIAL = _page(
+_USER_ATTRIBUTES = page_of(select(user_attributes), user_attributes.c.kind, user_attributes.c.key)
+_SOCIAL = page_of(
     select(connections).where(connections.c.organization_id.is_(None), connections.c.type == OAUTH),
     connections.c.id,
 )
-_APP_CONNECTIONS = _page(select(app_connections), app_connections.c.id)
-_FEDERATED_IDENTITIES = _page(
+_APP_CONNECTIONS = page_of(select(app_connections), app_connections.c.id)
+_FEDERATED_IDENTITIES = page_of(
     select(federated_identities),
     federated_identities.c.connection_id,
     federated_identities.c.subject,
 )
-_ORGANIZATIONS_PAGE = _page(select(organizations), organizations.c.id)
-_USERS = _page(select(users), users.c.id)
-_MEMBERSHIPS = _page(
-    select(memberships, _role_ids), memberships.c.organization_id, memberships.c.user_id
+_ORGANIZATIONS_PAGE = page_of(select(organizations), organizations.c.id)
+_USERS = page_of(select(users), users.c.id)
+_MEMBERSHIPS = page_of(
+    select(memberships, ROLE_IDS), memberships.c.organization_id, memberships.c.user_id
 )
-_API_TOKENS = _page(select(api_tokens), api_tokens.c.id)
+_API_TOKENS = page_of(select(api_tokens), api_tokens.c.id)
 
 
-def _of_directory(table: Table) -> Select[Any]:
+def of_directory(table: Table) -> Select[Any]:
     """Return the rows of a table whose directory is there: the worker deletes the others."""
     c, d = table.c, archive.DIRECTORY.table.c
     of_it = (d.organization_id == c.organization_id) & (d.id == c.directory_id)
     return select(table).where(select(d.id).where(of_it).exists())
 
 
-def _by_key(kind: Kind, rows: Select[Any]) -> tuple[Kind, Statement, list[str]]:
+def by_key(kind: Kind, rows: Select[Any]) -> tuple[Kind, Statement, list[str]]:
+    """Return a kind, its rows for `pages`, and the columns of their key."""
     key = kind.table.primary_key
-    return kind, _page(rows, *key), key.columns.keys()
+    return kind, page_of(rows, *key), key.columns.keys()
 
 
 # Directories and all that they have, each table by its key.
 _OF_DIRECTORIES = (
-    _by_key(archive.DIRECTORY, select(archive.DIRECTORY.table)),
+    by_key(archive.DIRECTORY, select(archive.DIRECTORY.table)),
     *(
-        _by_key(kind, _of_directory(kind.table))
+        by_key(kind, of_directory(kind.table))
         for kind in (
             *(archive.DIRECTORY_SECRET, archive.DIRECTORY_USER, archive.DIRECTORY_GROUP),
             *(archive.DIRECTORY_MEMBER, archive.DIRECTORY_ROLE_ASSIGNMENT),
@@ -154,7 +155,7 @@ async def dump(
     async for lines in _lines(db, box, with_password_hashes=with_password_hashes):
         count += len(lines)
         yield lines
-    yield [_line({"type": archive.END, "lines": count})]
+    yield [as_line({"type": archive.END, "lines": count})]
 
 
 async def _lines(
@@ -163,7 +164,7 @@ async def _lines(
     start = await db.fetch_one(_ENVIRONMENT)
     assert start is not None
     yield [
-        _line(
+        as_line(
             {
                 "type": archive.START,
                 "format": archive.FORMAT,
@@ -174,48 +175,48 @@ async def _lines(
     ]
     async for lines in _of_environment(db, box):
         yield lines
-    async for page in _pages(db, _ORGANIZATIONS_PAGE, "id", take=_ORGANIZATIONS):
-        yield await _organizations(db, page, box)
+    async for page in pages(db, _ORGANIZATIONS_PAGE, "id", take=_ORGANIZATIONS):
+        yield await organization_lines(db, page, box)
     without = () if with_password_hashes else ("password_hash",)
-    async for page in _pages(db, _USERS, "id"):
-        yield [_written(archive.USER, row, without) for row in page]
-    async for page in _pages(db, _MEMBERSHIPS, "organization_id", "user_id"):
-        yield [_written(archive.MEMBERSHIP, row) for row in page]
-    async for page in _pages(db, _FEDERATED_IDENTITIES, "connection_id", "subject"):
-        yield [_written(archive.FEDERATED_IDENTITY, row) for row in page]
-    async for page in _pages(db, _API_TOKENS, "id"):
-        yield [_written(archive.API_TOKEN, row) for row in page]
+    async for page in pages(db, _USERS, "id"):
+        yield [written(archive.USER, row, without) for row in page]
+    async for page in pages(db, _MEMBERSHIPS, "organization_id", "user_id"):
+        yield [written(archive.MEMBERSHIP, row) for row in page]
+    async for page in pages(db, _FEDERATED_IDENTITIES, "connection_id", "subject"):
+        yield [written(archive.FEDERATED_IDENTITY, row) for row in page]
+    async for page in pages(db, _API_TOKENS, "id"):
+        yield [written(archive.API_TOKEN, row) for row in page]
     for kind, statement, key in _OF_DIRECTORIES:
-        async for page in _pages(db, statement, *key):
-            yield [_written(kind, row) for row in page]
+        async for page in pages(db, statement, *key):
+            yield [written(kind, row) for row in page]
 
 
 async def _of_environment(db: Session, box: Box | None) -> AsyncIterator[list[bytes]]:
-    async for page in _pages(db, _PERMISSIONS, "id"):
-        yield [_written(archive.PERMISSION, row) for row in page]
+    async for page in pages(db, _PERMISSIONS, "id"):
+        yield [written(archive.PERMISSION, row) for row in page]
     found = await db.fetch_all(_ROLES_OF_ENVIRONMENT)
-    yield [_written(archive.ROLE, row) for row in _bases_first(found)]
-    async for page in _pages(db, _SCOPES, "id"):
-        yield [_written(archive.SCOPE, row) for row in page]
-    async for page in _pages(db, _APPLICATIONS, "id"):
-        yield [_written(archive.CLIENT, row) for row in page]
+    yield [written(archive.ROLE, row) for row in _bases_first(found)]
+    async for page in pages(db, _SCOPES, "id"):
+        yield [written(archive.SCOPE, row) for row in page]
+    async for page in pages(db, _APPLICATIONS, "id"):
+        yield [written(archive.CLIENT, row) for row in page]
         secrets = await db.fetch_all(_SECRETS, ids=to_json([row["id"] for row in page]))
-        yield [_written(archive.CLIENT_SECRET, row) for row in secrets]
-    async for page in _pages(db, _USER_ATTRIBUTES, "kind", "key"):
-        yield [_written(archive.USER_ATTRIBUTE, row) for row in page]
-    async for page in _pages(db, _SOCIAL, "id"):
+        yield [written(archive.CLIENT_SECRET, row) for row in secrets]
+    async for page in pages(db, _USER_ATTRIBUTES, "kind", "key"):
+        yield [written(archive.USER_ATTRIBUTE, row) for row in page]
+    async for page in pages(db, _SOCIAL, "id"):
         yield [_connection(db, row, box) for row in page]
-    async for page in _pages(db, _APP_CONNECTIONS, "id"):
+    async for page in pages(db, _APP_CONNECTIONS, "id"):
         yield [_app_connection(db, row, box) for row in page]
 
 
-async def _pages(
-    db: Session, statement: Statement, *key: str, take: int = _PAGE
+async def pages(
+    db: Session, statement: Statement, *key: str, take: int = _PAGE, **given: str
 ) -> AsyncIterator[Sequence[Row]]:
+    """Yield the rows of a statement of `page_of`, a page at a time."""
     after = dict.fromkeys(key, "")
     while True:
-        given = prefixed(after, "after_")
-        page = await db.fetch_all(statement, take=take, **given)
+        page = await db.fetch_all(statement, take=take, **given, **prefixed(after, "after_"))
         if page:
             yield page
         if len(page) < take:
@@ -223,7 +224,7 @@ async def _pages(
         after = {name: page[-1][name] for name in key}
 
 
-async def _organizations(db: Session, page: Sequence[Row], box: Box | None) -> list[bytes]:
+async def organization_lines(db: Session, page: Sequence[Row], box: Box | None) -> list[bytes]:
     """Return the lines of organizations, each followed by what it owns."""
     ids = to_json([row["id"] for row in page])
     owned: dict[str, list[bytes]] = {row["id"]: [] for row in page}
@@ -231,11 +232,11 @@ async def _organizations(db: Session, page: Sequence[Row], box: Box | None) -> l
         rows = sorted(await db.fetch_all(statement, ids=ids), key=itemgetter("organization_id"))
         for organization_id, some in groupby(rows, key=itemgetter("organization_id")):
             owned[organization_id] += [
-                _connection(db, row, box) if kind is archive.CONNECTION else _written(kind, row)
+                _connection(db, row, box) if kind is archive.CONNECTION else written(kind, row)
                 for row in _in_order(kind, some)
             ]
     return [
-        line for row in page for line in (_written(archive.ORGANIZATION, row), *owned[row["id"]])
+        line for row in page for line in (written(archive.ORGANIZATION, row), *owned[row["id"]])
     ]
 
 
@@ -256,22 +257,23 @@ def _bases_first(rows: Iterable[Row]) -> list[Row]:
     return sorted(by_id.values(), key=lambda row: (depth(row), row["id"]))
 
 
-def _written(kind: Kind, row: Row, without: Iterable[str] = ()) -> bytes:
-    return _line(_members(kind, row, without))
+def written(kind: Kind, row: Row, without: Iterable[str] = ()) -> bytes:
+    """Return the line of a row, without some columns."""
+    return as_line(_members(kind, row, without))
 
 
 def _connection(db: Session, row: Row, box: Box | None) -> bytes:
     """Return the line of a connection, whose secret is sealed for the file or left out."""
     connection, sealed = moving.packed(db, Connection.from_row(row), box)
     members = _members(archive.CONNECTION, connection.to_row(), ())
-    return _line(members if sealed is None else {**members, archive.SEALED: sealed})
+    return as_line(members if sealed is None else {**members, archive.SEALED: sealed})
 
 
 def _app_connection(db: Session, row: Row, box: Box | None) -> bytes:
     """Return the same of a connection of an application."""
     kept, sealed = app_moving.packed(db, row, box)
     members = _members(archive.APP_CONNECTION, kept, ())
-    return _line(members if sealed is None else {**members, archive.SEALED: sealed})
+    return as_line(members if sealed is None else {**members, archive.SEALED: sealed})
 
 
 def _members(kind: Kind, row: Row, without: Iterable[str]) -> dict[str, Any]:
@@ -290,6 +292,7 @@ def _members(kind: Kind, row: Row, without: Iterable[str]) -> dict[str, Any]:
     return members
 
 
-def _line(members: Mapping[str, Any]) -> bytes:
+def as_line(members: Mapping[str, Any]) -> bytes:
+    """Return a line of these members."""
     # The databases do not agree on the order of members within a column.
     return orjson.dumps(members, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from sqlalchemy import Boolean, Integer, Text, bindparam, delete, func, insert, or_, select, update
 
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from tenantry.data.bulk.formats import Record
     from tenantry.db.engine import Session
     from tenantry.identity.connections.changes.moving import Box
+
+Batch: TypeAlias = list[tuple[int, dict[str, Any]]]  # rows, each with the number of its line
 
 _BATCH = 1000
 _MAX_LINE = 16 << 20  # bytes
@@ -109,7 +112,7 @@ def _insert(table: Table, columns: Sequence[Column[Any]]) -> Statement:
 
 
 # Of the types whose rows are searched.
-_SEARCHES = {archive.ORGANIZATION.type: organization_search, archive.USER.type: user_search}
+SEARCHES = {archive.ORGANIZATION.type: organization_search, archive.USER.type: user_search}
 # Of the types whose rows are counted: those of an organization for each, the others all together.
 _TALLIES = {
     archive.ORGANIZATION.type: organization_tally,
@@ -163,21 +166,20 @@ async def restore(
         for statement in _CLEAR:
             await db.fetch_all(statement)
         restoring = _Restoring(db, told, box)
-        reader = formats.ndjson(_MAX_LINE)
-        async for piece in pieces:
-            for record in reader.feed(piece):
-                await restoring.take(record)
-        for record in reader.end():
-            await restoring.take(record)
-        await restoring.finish()
+        await restoring.read(pieces)
         await db.record(call.event("environment.imported", after=dict(restoring.counts)))
-    for search in (*_SEARCHES.values(), directory_user_search):
+    for search in (*SEARCHES.values(), directory_user_search):
         await search.catch_up(call.db)
     return restoring.counts
 
 
 @dataclass(slots=True)
-class _Restoring:
+class Reading(ABC):
+    """Reads a file line by line, and writes the rows of one type after the other.
+
+    One for each of the two kinds of files: the methods without a body are theirs.
+    """
+
     db: Session
     told: Callable[[Mapping[str, int]], None]
     box: Box | None
@@ -185,29 +187,63 @@ class _Restoring:
     lines: int = 0
     ended: bool = False
     kind: Kind | None = None
-    batch: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    batch: Batch = field(default_factory=list)
     algorithms: set[str] = field(default_factory=set)  # that clients have their tokens signed by
 
-    async def take(self, record: Record) -> None:
+    starts: ClassVar[str]  # the type of the first line
+    noun: ClassVar[str]  # that the file is of
+    kinds: ClassVar[Mapping[str, Kind]]
+    taken: ClassVar[str]  # how a value that must be unique may be there already
+
+    @abstractmethod
+    async def start(self, number: int, members: dict[str, Any]) -> None:
+        """Take what the first line says, its format aside."""
+
+    @abstractmethod
+    async def settle(self) -> None:
+        """Check the rules of the whole, once all of it is written."""
+
+    async def prepared(self, batch: Batch) -> Batch:
+        """Return the rows of a batch of `kind` that are to be written, as they are to be."""
+        return batch
+
+    async def read(self, pieces: AsyncIterator[bytes]) -> None:
+        """Read a whole file.
+
+        Raises:
+            errors.InvalidArgument: it is not such a file, or not whole; the line is named.
+
+        """
+        reader = formats.ndjson(_MAX_LINE)
+        async for piece in pieces:
+            for record in reader.feed(piece):
+                await self._take(record)
+        for record in reader.end():
+            await self._take(record)
+        await self._finish()
+
+    async def _take(self, record: Record) -> None:
         """Take one line; it is written with others of its type."""
         members, number = record.members, record.line
         if members is None:
-            raise _wrong(number, record.problem)
+            raise wrong(number, record.problem)
         if self.ended:
-            raise _wrong(number, "comes after the end of the environment")
+            raise wrong(number, f"comes after the end of the {self.noun}")
         type_ = members.pop("type", None)
-        if (type_ == archive.START) != (self.lines == 0):
-            raise _wrong(number, "is not the first line of an environment that was exported")
+        if (type_ == self.starts) != (self.lines == 0):
+            raise wrong(number, f"is not the first line of an {self.noun} that was exported")
         if type_ == archive.END:
             self._end(number, members)
             return
         self.lines += 1
-        if type_ == archive.START:
-            await self._start(number, members)
+        if type_ == self.starts:
+            if members.get("format") != archive.FORMAT:
+                raise wrong(number, f"format: must be {archive.FORMAT}, export it again")
+            await self.start(number, members)
             return
-        kind = KINDS.get(type_) if isinstance(type_, str) else None
+        kind = self.kinds.get(type_) if isinstance(type_, str) else None
         if kind is None:
-            raise _wrong(number, f"type: there is no {str(type_)[:60]!r}")
+            raise wrong(number, f"type: there is no {str(type_)[:60]!r}")
         if kind is not self.kind or len(self.batch) == _BATCH:
             await self._write()
             self.kind = kind
@@ -218,18 +254,12 @@ class _Restoring:
             row = self._connection(kind, number, row, sealed)
         self.batch.append((number, row))
 
-    async def finish(self) -> None:
+    async def _finish(self) -> None:
         """Make sure that the file was whole."""
         await self._write()
         if not self.ended:
-            raise errors.InvalidArgument("the file ends before the environment does")
-        row = await self.db.fetch_one(_DEFAULTS)
-        assert row is not None
-        for name in ("default_creator", "default_member"):
-            if row[name] != 1:
-                raise errors.InvalidArgument(
-                    f"{name}: {row[name]} roles of the environment are it, one has to be"
-                )
+            raise errors.InvalidArgument(f"the file ends before the {self.noun} does")
+        await self.settle()
         for algorithm in self.algorithms - {keys.RS256}:  # which every deployment has
             await keys.ensure_algorithm(self.db, algorithm)
 
@@ -242,52 +272,43 @@ class _Restoring:
         connection = None if is_app else Connection.from_row({**row, "secret": None})
         problem = app_moving.problem(row) if connection is None else moving.problem(connection)
         if problem:
-            raise _wrong(number, problem)
+            raise wrong(number, problem)
         try:
             if connection is None:
                 return app_moving.unpacked(self.db, row, sealed, self.box)
             return moving.unpacked(self.db, connection, sealed, self.box).to_row()
         except moving.WrongKey:
-            raise _wrong(number, f"{archive.SEALED}: was sealed by another key") from None
-
-    async def _start(self, number: int, members: dict[str, Any]) -> None:
-        if members.get("format") != archive.FORMAT:
-            raise _wrong(number, f"format: must be {archive.FORMAT}, export it again")
-        id_, at = members.get("id"), members.get("create_time")
-        if not isinstance(id_, str) or not ids.well_formed(ids.ENVIRONMENT, id_):
-            raise _wrong(number, "id: is not the id of an environment")
-        if not _fits(environment.c.create_time, at):
-            raise _wrong(number, "create_time: must be a whole number")
-        await self.db.fetch_all(_NAME, p_id=id_, p_create_time=at)
+            raise wrong(number, f"{archive.SEALED}: was sealed by another key") from None
 
     def _end(self, number: int, members: dict[str, Any]) -> None:
         if members.get("lines") != self.lines:
-            raise _wrong(number, f"lines: must be {self.lines}, as many as came before")
+            raise wrong(number, f"lines: must be {self.lines}, as many as came before")
         self.ended = True
 
     async def _write(self) -> None:
         if not self.batch or self.kind is None:
             return
-        kind, batch = self.kind, self.batch
+        kind, batch = self.kind, await self.prepared(self.batch)
+        first, last = self.batch[0][0], self.batch[-1][0]
         self.batch = []
-        first, last = batch[0][0], batch[-1][0]
+        if not batch:
+            return
         rows = [row for _, row in batch]
         try:
             await self._insert(kind, batch, rows)
         except DuplicateKey as problem:
-            raise _wrong(
-                f"{first} to {last}", f"{problem.field}: a value that must be unique is there twice"
+            raise wrong(
+                f"{first} to {last}",
+                f"{problem.field}: a value that must be unique is there {self.taken}",
             ) from None
         except ForeignKey:
-            raise _wrong(
+            raise wrong(
                 f"{first} to {last}", "a line refers to one that does not come before it"
             ) from None
         self.counts[kind.type] = self.counts.get(kind.type, 0) + len(batch)
         self.told(self.counts)
 
-    async def _insert(
-        self, kind: Kind, batch: Sequence[tuple[int, dict[str, Any]]], rows: list[dict[str, Any]]
-    ) -> None:
+    async def _insert(self, kind: Kind, batch: Batch, rows: list[dict[str, Any]]) -> None:
         if kind is archive.ROLE:
             _check_bases(batch)
         await self.db.fetch_all(_INSERT[kind.type], given=spelled(named(kind.table), rows))
@@ -299,7 +320,7 @@ class _Restoring:
         if kind is archive.CLIENT_SECRET:
             stray = await self.db.fetch_one(_STRAY, ids=to_json([row["id"] for row in rows]))
             if stray is not None:
-                raise _wrong(
+                raise wrong(
                     f"{batch[0][0]} to {batch[-1][0]}",
                     f"{stray['id']}: is a secret of a client that is not in the file",
                 )
@@ -316,7 +337,7 @@ class _Restoring:
 
     async def _note(self, kind: Kind, rows: list[dict[str, Any]]) -> None:
         """Let new rows be found and counted: other tables keep something of each."""
-        if search := _SEARCHES.get(kind.type):
+        if search := SEARCHES.get(kind.type):
             await search.mark_all(self.db, (row["id"] for row in rows))
         if kind is archive.ORGANIZATION:
             await directory.enter(self.db, to_json([row["id"] for row in rows]))
@@ -332,12 +353,34 @@ class _Restoring:
             )
 
 
+class _Restoring(Reading):
+    starts, noun, kinds, taken = archive.START, "environment", KINDS, "twice"
+    __slots__ = ()
+
+    async def start(self, number: int, members: dict[str, Any]) -> None:
+        id_, at = members.get("id"), members.get("create_time")
+        if not isinstance(id_, str) or not ids.well_formed(ids.ENVIRONMENT, id_):
+            raise wrong(number, "id: is not the id of an environment")
+        if not _fits(environment.c.create_time, at):
+            raise wrong(number, "create_time: must be a whole number")
+        await self.db.fetch_all(_NAME, p_id=id_, p_create_time=at)
+
+    async def settle(self) -> None:
+        row = await self.db.fetch_one(_DEFAULTS)
+        assert row is not None
+        for name in ("default_creator", "default_member"):
+            if row[name] != 1:
+                raise errors.InvalidArgument(
+                    f"{name}: {row[name]} roles of the environment are it, one has to be"
+                )
+
+
 def _check_bases(batch: Iterable[tuple[int, dict[str, Any]]]) -> None:
     """Refuse a role that extends a later one: so no circle comes in."""
     waiting = {row["id"] for _, row in batch}
     for number, row in batch:
         if row["base_id"] in waiting:
-            raise _wrong(number, "base_id: the role that it extends has to come before it")
+            raise wrong(number, "base_id: the role that it extends has to come before it")
         waiting.discard(row["id"])
 
 
@@ -348,25 +391,25 @@ def _row(kind: Kind, number: int, members: dict[str, Any]) -> dict[str, Any]:
         name = kind.spelled(column.name)
         value = members.pop(name, None)
         if value is None and not column.nullable:
-            raise _wrong(number, f"{name}: is required")
+            raise wrong(number, f"{name}: is required")
         if value is not None and not _fits(column, value):
-            raise _wrong(number, f"{name}: is not of its type")
+            raise wrong(number, f"{name}: is not of its type")
         is_json = isinstance(column.type, Json) and value is not None
         row[column.name] = to_json(value) if is_json else value
     if kind.prefix and not ids.well_formed(kind.prefix, row["id"]):
-        raise _wrong(number, f"id: is not {kind.prefix} followed by digits")
+        raise wrong(number, f"id: is not {kind.prefix} followed by digits")
     if kind.references:
         listed = members.pop(kind.references, None)
         if not isinstance(listed, list) or not all(isinstance(id_, str) for id_ in listed):
-            raise _wrong(number, f"{kind.references}: must be a list of ids")
+            raise wrong(number, f"{kind.references}: must be a list of ids")
         row[kind.references] = listed
     if members:
-        raise _wrong(number, f"{next(iter(members))[:60]}: is not a member of a {kind.type}")
+        raise wrong(number, f"{next(iter(members))[:60]}: is not a member of a {kind.type}")
     if read := _OF_DIRECTORIES.get(kind.type):
         try:
             return read(row)
         except directories.Unusable as problem:
-            raise _wrong(number, str(problem)) from None
+            raise wrong(number, str(problem)) from None
     check = _CHECKS.get(kind.type)
     return row if check is None else check(number, row)
 
@@ -374,7 +417,7 @@ def _row(kind: Kind, number: int, members: dict[str, Any]) -> dict[str, Any]:
 def _user(number: int, row: dict[str, Any]) -> dict[str, Any]:
     sub = row["sub"]
     if sub is not None and not is_federated(sub):
-        raise _wrong(number, "sub: is not a connection, a semicolon and what that names a person")
+        raise wrong(number, "sub: is not a connection, a semicolon and what that names a person")
     return row | {"email_key": sub or email_addresses.key(row["email"])}
 
 
@@ -382,19 +425,19 @@ def _client(number: int, row: dict[str, Any]) -> dict[str, Any]:
     """Return the row of a client that is an environment's: one for management would open it."""
     type_, owner = row["client_type"], row["organization_id"]
     if type_ not in (*APPLICATIONS, M2M):
-        raise _wrong(number, f"client_type: must be one of {', '.join((*APPLICATIONS, M2M))}")
+        raise wrong(number, f"client_type: must be one of {', '.join((*APPLICATIONS, M2M))}")
     if (owner is None) == (type_ == M2M):
-        raise _wrong(number, "organization_id: M2M clients have one, applications have none")
+        raise wrong(number, "organization_id: M2M clients have one, applications have none")
     prefix = ids.ENVIRONMENT_CLIENT if owner is None else ids.ORGANIZATION_CLIENT
     if not ids.well_formed(prefix, row["id"]):
-        raise _wrong(number, f"id: is not {prefix} followed by digits")
+        raise wrong(number, f"id: is not {prefix} followed by digits")
     if row["access_token_signing_alg"] not in keys.ALGORITHMS:
-        raise _wrong(
+        raise wrong(
             number, f"access_token_signing_alg: must be one of {', '.join(keys.ALGORITHMS)}"
         )
     expiry = row["expiry"]
     if expiry is not None and not 0 < expiry <= keys.LONGEST_TOKEN_SECONDS:
-        raise _wrong(number, f"expiry: must be 1 to {keys.LONGEST_TOKEN_SECONDS} seconds")
+        raise wrong(number, f"expiry: must be 1 to {keys.LONGEST_TOKEN_SECONDS} seconds")
     return row
 
 
@@ -424,5 +467,6 @@ def _fits(column: Column[Any], value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _wrong(line: int | str, problem: str) -> errors.InvalidArgument:
+def wrong(line: int | str, problem: str) -> errors.InvalidArgument:
+    """Return the error of a line, or of some lines."""
     return errors.InvalidArgument(f"line {line}: {problem}")
