@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, text
 
 import tenantry.app  # noqa: F401 - declares the tables of all rooms
 from tenantry.db import resealing
+from tenantry.db.engine import Unavailable
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.sealed import sealed_columns
 from tenantry.db.statements import Statement
@@ -22,6 +24,7 @@ _ADD = Statement(
     totp_registrations.insert().values(bound(totp_registrations)).returning(totp_registrations.c.id)
 )
 _AT_ONCE = 500
+_TRIES = 20
 _PASSED = (
     ("data_keys", ("create_time", "activate_time", "deprecate_time")),
     ("resealing", ("begin_time", "finish_time")),
@@ -76,5 +79,10 @@ async def days_pass(db: Session, days: int) -> None:
     """Let all that has happened to data keys be so many days ago."""
     for table, columns in _PASSED:
         moved = ", ".join(f"{name} = {name} - {days * DAY}" for name in columns)
-        changed = text(f"UPDATE {table} SET {moved} RETURNING 1")
-        await db.fetch_all(Statement(changed))
+        changed = Statement(text(f"UPDATE {table} SET {moved} RETURNING 1"))
+        for _ in range(_TRIES):
+            with suppress(Unavailable):  # on SQLite others write, and it waits for 3 s alone
+                await db.fetch_all(changed)
+                break
+        else:
+            await db.fetch_all(changed)

@@ -16,7 +16,7 @@ import httpx
 from apis import Api, Connect, Grpc, Rest, over_https, unique
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from servers import LiveServer
     from signins import App
@@ -66,8 +66,7 @@ class Load:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Load]:
         """Let all clients ask meanwhile."""
-        work = [self._machine(wire) for wire in (*_WIRES, "rest", "grpc")]
-        self._tasks = [asyncio.create_task(one) for one in (self._balance(), *work)]
+        self._tasks = [asyncio.create_task(one) for one in (self._balance(), *self.clients())]
         try:
             yield self
         finally:
@@ -75,6 +74,10 @@ class Load:
             await asyncio.gather(*self._tasks)
             for side in self.sides:
                 await side.aclose()
+
+    def clients(self) -> list[Coroutine[Any, Any, None]]:
+        """The clients that ask meanwhile, each until all is over."""
+        return [self._machine(wire) for wire in (*_WIRES, "rest", "grpc")]
 
     async def add(self, name: str, server: LiveServer) -> Side:
         """Let the clients ask this process too."""
@@ -98,8 +101,12 @@ class Load:
         """Wait for so many more answers from each side."""
         start = Counter(side for side, _ in self.answered.elements())
         while not all(self._of(side.name) - start[side.name] >= calls for side in self.sides):
-            assert not self.failed, self.failed[:3]
+            self.check()
             await asyncio.sleep(0.02)
+
+    def check(self) -> None:
+        """See that no call has failed."""
+        assert not self.failed, self.failed[:3]
 
     def _of(self, name: str) -> int:
         return sum(n for (side, _), n in self.answered.items() if side == name)
