@@ -22,9 +22,11 @@ PAGE = DOCS / "performance.md"
 PAIRED = DOCS / "performance" / "paired.json"  # of bench/run.py --against
 REQUEST = DOCS / "performance" / "request.json"  # of bench/run.py --profile
 PAGES = DOCS / "performance" / "pages.json"  # of bench/pages.py
+PEERS = DOCS / "performance" / "peers.json"  # of bench/peers/run.py
 PICTURE = DOCS / "performance" / "request.svg"
 BEGIN, END = "<!-- tables: begin, by make performance -->", "<!-- tables: end -->"
 PAGES_BEGIN, PAGES_END = "<!-- pages: begin, by bench/pages.py -->", "<!-- pages: end -->"
+PEERS_BEGIN, PEERS_END = "<!-- peers: begin, by make peers -->", "<!-- peers: end -->"
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _PROCESSES = {1: "one process", 2: "two processes"}
 _COLUMNS = (
@@ -60,6 +62,9 @@ def main() -> int:
     if PAGES.exists():
         seen = json.loads(PAGES.read_text(encoding="utf-8"))
         page = _between(page, PAGES_BEGIN, PAGES_END, "\n".join(pages(seen)))
+    if PEERS.exists():
+        beside = json.loads(PEERS.read_text(encoding="utf-8"))
+        page = _between(page, PEERS_BEGIN, PEERS_END, "\n".join(peers(beside)))
     wanted = {PAGE: page}
     if REQUEST.exists():
         profile = json.loads(REQUEST.read_text(encoding="utf-8"))["profile"]
@@ -109,6 +114,36 @@ def pages(found: dict[str, Any]) -> Iterator[str]:
     columns = ("page", "KB", "KB sent", "p50 ms", "server ms", "database ms", "statements")
     rows = sorted(found["pages"], key=lambda one: -one["server"] - one["database"])
     yield from _table(columns, map(_page, rows))
+    yield ""
+
+
+def peers(found: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of a run beside what people would use instead."""
+    options, machine, of = found["options"], found["machine"], found["peers"]
+    ops = list(next(iter(of.values()))["rows"])
+    yield ""
+    yield (
+        f"{found['time'][:10]}: {options['connections']} connections, {options['seconds']} seconds "
+        f"a row after {options['warmup']} of warm-up, medians of {options['rounds']} rounds, "
+        f"{options['organizations']} organizations at first, {machine['cores']} cores, load "
+        f"{machine['load']:.1f} before."
+    )
+    for title, shown in (
+        ("requests/s", lambda row: f"{row['rps']:,.0f}"),
+        ("server + database µs", lambda row: f"{row['server_us'] + row['database_us']:,.0f}"),
+        ("p99 ms", lambda row: f"{row['p99_ms']:.1f}"),
+    ):
+        rows = ([name, *(shown(one["rows"][op]) for op in ops)] for name, one in of.items())
+        yield from ("", *_table((title, *ops), rows))
+    yield ""
+    figures = ("start_seconds", "ready_mb", "loaded_mb")
+    rows = (
+        [name, one["version"], f"{one[figures[0]]:.2f}", *(f"{one[f]:.0f}" for f in figures[1:])]
+        for name, one in of.items()
+    )
+    yield from _table(("", "version", "start s", "MB when ready", "MB after all"), rows)
+    yield ""
+    yield from (f"- {name}: {one['differs']}." for name, one in of.items() if one["differs"])
     yield ""
 
 

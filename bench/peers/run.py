@@ -53,12 +53,13 @@ def main() -> None:
     for name, why in missing.items():
         say(f"bench: without {name}: {why}")
     build_load()
+    load = os.getloadavg()[0]
     found = _measured([peer for peer in chosen if peer.name not in missing], o)
     about = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "options": {name: getattr(o, name) for name in ("seconds", "warmup", "rounds")}
         | {"connections": o.connections, "organizations": o.organizations},
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+        "machine": {"cores": os.cpu_count(), "load": load, "python": platform.python_version()},
         "missing": missing,
         "peers": found,
     }
