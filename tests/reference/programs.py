@@ -54,6 +54,8 @@ _CREATES = (
     "ResendAuthPasswordless",
 )
 _DELETES = (
+    "DestroyDEK",
+    "DestroyMasterKey",
     "DeleteCredential",
     "DisableTOTP",
     "RevokeSession",

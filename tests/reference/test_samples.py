@@ -39,6 +39,8 @@ from sqlalchemy import delete
 
 from tenantry import master_key, settings, vault
 from tenantry.access.clients.directory import Directory
+from tenantry.access.data_keys import masters
+from tenantry.access.data_keys import service as data_keys
 from tenantry.call import Call
 from tenantry.caller import SYSTEM
 from tenantry.db.opening import open_database
@@ -270,6 +272,21 @@ def provider():
     server.server_close()
 
 
+async def keys_of_before(server):
+    """Versions of data keys that wait, one for a change, and of a master key of before."""
+    known = settings.load({k: v for k, v in server.environment.items() if k.startswith("TENANTRY")})
+    async with open_database(known.database, master_key.load(known), pool_size=1) as db:
+        call = Call(SYSTEM, db, "req_1")
+        waiting, unused = await data_keys.create(call), await data_keys.create(call)
+        former = await masters.rotate(call, master_key.LocalKey(vault.new_data_key()))
+        await masters.rotate(call, master_key.load(known))  # which the server goes on with
+        return {
+            "DATA_KEY_VERSION": str(waiting.version),
+            "UNUSED_DATA_KEY_VERSION": str(unused.version),
+            "MASTER_KEY_VERSION": str(former.version),
+        }
+
+
 @pytest.fixture
 def variables(api, own_server, provider, tmp_path_factory):
     """Things that samples find in the environment: the server, and things of their own."""
@@ -367,6 +384,7 @@ def variables(api, own_server, provider, tmp_path_factory):
         "PORTAL_SESSION_COOKIE": portal_cookie(own_server, api, acme["id"]),
         **asyncio.run(second_factors(own_server, sam["user"]["id"])),
         **asyncio.run(at_sign_in(own_server, api)),
+        **asyncio.run(keys_of_before(own_server)),
         "ENDPOINT_ID": hooks["id"],
         "OPERATOR_ID": create("operators", name="Ada", role="OPERATOR")["operator"]["id"],
         "INTERCEPTOR_ID": create("interceptors", **INTERCEPTOR)["interceptor"]["id"],

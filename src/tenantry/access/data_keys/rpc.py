@@ -31,6 +31,11 @@ class KeyManagementService:
             raise errors.InvalidArgument.field(
                 "key_type", "in", "is not served: a data key is an ENVIRONMENT_KEY"
             )
+        for name in ("provider", "key_ref"):
+            if getattr(request, name):
+                raise errors.InvalidArgument.field(
+                    name, "absent", "is for a key of your own at a provider, which is not served"
+                )
         return pb.CreateDEKResponse(dek=await _shown(call, await service.create(call)))
 
     async def activate_dek(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
 
 
-_EnvironmentKeyFields: TypeAlias = Literal["id", "environment_id", "dek_version", "master_version", "key_type", "algorithm", "status", "created_at", "rotated_at", "activated_at"]
+_EnvironmentKeyFields: TypeAlias = Literal["id", "environment_id", "dek_version", "master_version", "key_type", "algorithm", "status", "created_at", "rotated_at", "activated_at", "provider", "key_ref", "kms_version"]
 
 class EnvironmentKey(Message[_EnvironmentKeyFields]):
     """
@@ -96,9 +96,27 @@ class EnvironmentKey(Message[_EnvironmentKeyFields]):
             ```proto
             optional google.protobuf.Timestamp activated_at = 10;
             ```
+        provider:
+            Absent: of a key of your own at a provider, which is not served.
+
+            ```proto
+            optional string provider = 11;
+            ```
+        key_ref:
+            Absent, as `provider`.
+
+            ```proto
+            optional string key_ref = 12;
+            ```
+        kms_version:
+            0, as `provider` is absent.
+
+            ```proto
+            int32 kms_version = 13;
+            ```
     """
 
-    __slots__ = ("id", "environment_id", "dek_version", "master_version", "key_type", "algorithm", "status", "created_at", "rotated_at", "activated_at")
+    __slots__ = ("id", "environment_id", "dek_version", "master_version", "key_type", "algorithm", "status", "created_at", "rotated_at", "activated_at", "provider", "key_ref", "kms_version")
 
     if TYPE_CHECKING:
 
@@ -115,6 +133,9 @@ class EnvironmentKey(Message[_EnvironmentKeyFields]):
             created_at: Timestamp | None = None,
             rotated_at: Timestamp | None = None,
             activated_at: Timestamp | None = None,
+            provider: str | None = None,
+            key_ref: str | None = None,
+            kms_version: int = 0,
         ) -> None:
             pass
 
@@ -128,6 +149,9 @@ class EnvironmentKey(Message[_EnvironmentKeyFields]):
         created_at: Timestamp | None
         rotated_at: Timestamp | None
         activated_at: Timestamp | None
+        provider: str
+        key_ref: str
+        kms_version: int
 
 _MasterKeyFields: TypeAlias = Literal["id", "provider", "key_ref", "version", "algorithm", "status", "created_at", "rotated_at"]
 
@@ -217,7 +241,7 @@ class MasterKey(Message[_MasterKeyFields]):
         created_at: Timestamp | None
         rotated_at: Timestamp | None
 
-_CreateDEKRequestFields: TypeAlias = Literal["key_type"]
+_CreateDEKRequestFields: TypeAlias = Literal["key_type", "provider", "key_ref"]
 
 class CreateDEKRequest(Message[_CreateDEKRequestFields]):
     """
@@ -234,9 +258,21 @@ class CreateDEKRequest(Message[_CreateDEKRequestFields]):
             ```proto
             optional scalekit.v1.keys.DEKKeyType key_type = 1;
             ```
+        provider:
+            For a key of your own at a provider, which is not served: leave it out.
+
+            ```proto
+            optional string provider = 2;
+            ```
+        key_ref:
+            For a key of your own at a provider, which is not served: leave it out.
+
+            ```proto
+            optional string key_ref = 3;
+            ```
     """
 
-    __slots__ = ("key_type",)
+    __slots__ = ("key_type", "provider", "key_ref")
 
     if TYPE_CHECKING:
 
@@ -244,10 +280,14 @@ class CreateDEKRequest(Message[_CreateDEKRequestFields]):
             self,
             *,
             key_type: DEKKeyType | None = None,
+            provider: str | None = None,
+            key_ref: str | None = None,
         ) -> None:
             pass
 
         key_type: DEKKeyType
+        provider: str
+        key_ref: str
 
 _CreateDEKResponseFields: TypeAlias = Literal["dek"]
 
@@ -871,7 +911,7 @@ class DEKKeyType(Enum):
 
 
 _DESC = file_desc(
-    b'\n\x1bscalekit/v1/keys/keys.proto\x12\x10scalekit.v1.keys\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x95\x03\n\x0eEnvironmentKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12%\n\x0eenvironment_id\x18\x02 \x01(\tR\renvironmentId\x12\x1f\n\x0bdek_version\x18\x03 \x01(\x05R\ndekVersion\x12%\n\x0emaster_version\x18\x04 \x01(\x05R\rmasterVersion\x12\x19\n\x08key_type\x18\x05 \x01(\tR\x07keyType\x12\x1c\n\talgorithm\x18\x06 \x01(\tR\talgorithm\x12\x16\n\x06status\x18\x07 \x01(\tR\x06status\x129\n\ncreated_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nrotated_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\trotatedAt\x12=\n\x0cactivated_at\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bactivatedAt"\x96\x02\n\tMasterKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n\x08provider\x18\x02 \x01(\tR\x08provider\x12\x17\n\x07key_ref\x18\x03 \x01(\tR\x06keyRef\x12\x18\n\x07version\x18\x04 \x01(\x05R\x07version\x12\x1c\n\talgorithm\x18\x05 \x01(\tR\talgorithm\x12\x16\n\x06status\x18\x06 \x01(\tR\x06status\x129\n\ncreated_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nrotated_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\trotatedAt"]\n\x10CreateDEKRequest\x12<\n\x08key_type\x18\x01 \x01(\x0e2\x1c.scalekit.v1.keys.DEKKeyTypeH\x00R\x07keyType\x88\x01\x01B\x0b\n\t_key_type"G\n\x11CreateDEKResponse\x122\n\x03dek\x18\x01 \x01(\x0b2 .scalekit.v1.keys.EnvironmentKeyR\x03dek">\n\x12ActivateDEKRequest\x12(\n\x0bdek_version\x18\x01 \x01(\x05R\ndekVersionB\x07\xbaH\x04\x1a\x02 \x00"I\n\x13ActivateDEKResponse\x122\n\x03dek\x18\x01 \x01(\x0b2 .scalekit.v1.keys.EnvironmentKeyR\x03dek"\x16\n\x14ReencryptDataRequest"A\n\x13SkippedTableSummary\x12\x14\n\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n\x05count\x18\x02 \x01(\x05R\x05count"\x9e\x01\n\x15ReencryptDataResponse\x12/\n\x13records_reencrypted\x18\x01 \x01(\x05R\x12recordsReencrypted\x12T\n\x12unrecoverable_rows\x18\x02 \x03(\x0b2%.scalekit.v1.keys.SkippedTableSummaryR\x11unrecoverableRows"u\n\x0fListDEKsRequest\x12\x1b\n\x06status\x18\x01 \x01(\tH\x00R\x06status\x88\x01\x01\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageTokenB\t\n\x07_status"\x8f\x01\n\x10ListDEKsResponse\x124\n\x04deks\x18\x01 \x03(\x0b2 .scalekit.v1.keys.EnvironmentKeyR\x04deks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x03 \x01(\rR\ttotalSize"9\n\rGetDEKRequest\x12(\n\x0bdek_version\x18\x01 \x01(\x05R\ndekVersionB\x07\xbaH\x04\x1a\x02 \x00"D\n\x0eGetDEKResponse\x122\n\x03dek\x18\x01 \x01(\x0b2 .scalekit.v1.keys.EnvironmentKeyR\x03dek"=\n\x11DestroyDEKRequest\x12(\n\x0bdek_version\x18\x01 \x01(\x05R\ndekVersionB\x07\xbaH\x04\x1a\x02 \x00"{\n\x15ListMasterKeysRequest\x12\x1b\n\x06status\x18\x01 \x01(\tH\x00R\x06status\x88\x01\x01\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageTokenB\t\n\x07_status"\x9d\x01\n\x16ListMasterKeysResponse\x12<\n\x0bmaster_keys\x18\x01 \x03(\x0b2\x1b.scalekit.v1.keys.MasterKeyR\nmasterKeys\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x03 \x01(\rR\ttotalSize"8\n\x13GetMasterKeyRequest\x12!\n\x07version\x18\x01 \x01(\x05R\x07versionB\x07\xbaH\x04\x1a\x02 \x00"R\n\x14GetMasterKeyResponse\x12:\n\nmaster_key\x18\x01 \x01(\x0b2\x1b.scalekit.v1.keys.MasterKeyR\tmasterKey"<\n\x17DestroyMasterKeyRequest\x12!\n\x07version\x18\x01 \x01(\x05R\x07versionB\x07\xbaH\x04\x1a\x02 \x00*c\n\nDEKKeyType\x12\x1c\n\x18DEK_KEY_TYPE_UNSPECIFIED\x10\x00\x12\x13\n\x0fENVIRONMENT_KEY\x10\x01\x12\x08\n\x04BYOK\x10\x02\x12\x18\n\x14SCALEKIT_MANAGED_KEY\x10\x032\xa8\x0b\n\x14KeyManagementService\x12\x98\x01\n\tCreateDEK\x12".scalekit.v1.keys.CreateDEKRequest\x1a#.scalekit.v1.keys.CreateDEKResponse"B\x82\xd3\xe4\x93\x02\x16"\x11/api/v1/keys/deks:\x01*\x82\xb5\x18\x19\n\x15encryption_keys:write\x18D\xc2\xf3\x18\x05\x10\xc9\x01h\x01\x12\xb2\x01\n\x0bActivateDEK\x12$.scalekit.v1.keys.ActivateDEKRequest\x1a%.scalekit.v1.keys.ActivateDEKResponse"V\x82\xd3\xe4\x93\x02-"(/api/v1/keys/deks/{dek_version}:activate:\x01*\x82\xb5\x18\x19\n\x15encryption_keys:write\x18D\xc2\xf3\x18\x02h\x01\x12\xad\x01\n\rReencryptData\x12&.scalekit.v1.keys.ReencryptDataRequest\x1a\'.scalekit.v1.keys.ReencryptDataResponse"K\x82\xd3\xe4\x93\x02 "\x1b/api/v1/keys/deks:reencrypt:\x01*\x82\xb5\x18\x19\n\x15encryption_keys:write\x18D\xc2\xf3\x18\x048\x01h\x01\x12\x88\x01\n\x08ListDEKs\x12!.scalekit.v1.keys.ListDEKsRequest\x1a".scalekit.v1.keys.ListDEKsResponse"5\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/keys/deks\x82\xb5\x18\x18\n\x14encryption_keys:read\x18D\x12\x90\x01\n\x06GetDEK\x12\x1f.scalekit.v1.keys.GetDEKRequest\x1a .scalekit.v1.keys.GetDEKResponse"C\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/keys/deks/{dek_version}\x82\xb5\x18\x18\n\x14encryption_keys:read\x18D\x12\x97\x01\n\nDestroyDEK\x12#.scalekit.v1.keys.DestroyDEKRequest\x1a\x16.google.protobuf.Empty"L\x82\xd3\xe4\x93\x02!*\x1f/api/v1/keys/deks/{dek_version}\x82\xb5\x18\x1b\n\x17encryption_keys:destroy\x18D\xc2\xf3\x18\x02h\x01\x12\x98\x01\n\x0eListMasterKeys\x12\'.scalekit.v1.keys.ListMasterKeysRequest\x1a(.scalekit.v1.keys.ListMasterKeysResponse"3\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/keys/master\x82\xb5\x18\x14\n\x10master_keys:read\x18D\x12\x9c\x01\n\x0cGetMasterKey\x12%.scalekit.v1.keys.GetMasterKeyRequest\x1a&.scalekit.v1.keys.GetMasterKeyResponse"=\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/keys/master/{version}\x82\xb5\x18\x14\n\x10master_keys:read\x18D\x12\x9d\x01\n\x10DestroyMasterKey\x12).scalekit.v1.keys.DestroyMasterKeyRequest\x1a\x16.google.protobuf.Empty"F\x82\xd3\xe4\x93\x02\x1f*\x1d/api/v1/keys/master/{version}\x82\xb5\x18\x17\n\x13master_keys:destroy\x18D\xc2\xf3\x18\x02h\x01b\x06proto3',
+    b'\n\x1bscalekit/v1/keys/keys.proto\x12\x10scalekit.v1.keys\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x8e\x04\n\x0eEnvironmentKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12%\n\x0eenvironment_id\x18\x02 \x01(\tR\renvironmentId\x12\x1f\n\x0bdek_version\x18\x03 \x01(\x05R\ndekVersion\x12%\n\x0emaster_version\x18\x04 \x01(\x05R\rmasterVersion\x12\x19\n\x08key_type\x18\x05 \x01(\tR\x07keyType\x12\x1c\n\talgorithm\x18\x06 \x01(\tR\talgorithm\x12\x16\n\x06status\x18\x07 \x01(\tR\x06status\x129\n\ncreated_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nrotated_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\trotatedAt\x12=\n\x0cactivated_at\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bactivatedAt\x12\x1f\n\x08provider\x18\x0b \x01(\tH\x00R\x08provider\x88\x01\x01\x12\x1c\n\x07key_ref\x18\x0c \x01(\tH\x01R\x06keyRef\x88\x01\x01\x12\x1f\n\x0bkms_version\x18\r \x01(\x05R\nkmsVersionB\x0b\n\t_providerB\n\n\x08_key_ref"\x96\x02\n\tMasterKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n\x08provider\x18\x02 \x01(\tR\x08provider\x12\x17\n\x07key_ref\x18\x03 \x01(\tR\x06keyRef\x12\x18\n\x07version\x18\x04 \x01(\x05R\x07version\x12\x1c\n\talgorithm\x18\x05 \x01(\tR\talgorithm\x12\x16\n\x06status\x18\x06 \x01(\tR\x06status\x129\n\ncreated_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nrotated_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\trotatedAt"\xb5\x01\n\x10CreateDEKRequest\x12<\n\x08key_type\x18\x01 \x01(\x0e2\x1c.scalekit.v1.keys.DEKKeyTypeH\x00R\x07keyType\x88\x01\x01\x12\x1f\n\x08provider\x18\x02 \x01(\tH\x01R\x08provider\x88\x01\x01\x12\x1c\n\x07key_ref\x18\x03 \x01(\tH\x02R\x06keyRef\x88\x01\x01B\x0b\n\t_key_typeB\x0b\n\t_providerB\n\n\x08_key_ref"G\n\x11CreateDEKResponse\x122\n\x03dek\x18\x01 \x01(\x0b2 .scalekit.v1.keys.EnvironmentKeyR\x03dek">\n\x12ActivateDEKRequest\x12(\n\x0bdek_version\x18\x01 \x01(\x05R\ndekVersionB\x07\xbaH\x04\x1a\x02 \x00"I\n\x13ActivateDEKResponse\x122\n\x03dek\x18\x01 \x01(\x0b2 .scalekit.v1.keys.EnvironmentKeyR\x03dek"\x16\n\x14ReencryptDataRequest"A\n\x13SkippedTableSummary\x12\x14\n\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n\x05count\x18\x02 \x01(\x05R\x05count"\x9e\x01\n\x15ReencryptDataResponse\x12/\n\x13records_reencrypted\x18\x01 \x01(\x05R\x12recordsReencrypted\x12T\n\x12unrecoverable_rows\x18\x02 \x03(\x0b2%.scalekit.v1.keys.SkippedTableSummaryR\x11unrecoverableRows"u\n\x0fListDEKsRequest\x12\x1b\n\x06status\x18\x01 \x01(\tH\x00R\x06status\x88\x01\x01\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageTokenB\t\n\x07_status"\x8f\x01\n\x10ListDEKsResponse\x124\n\x04deks\x18\x01 \x03(\x0b2 .scalekit.v1.keys.EnvironmentKeyR\x04deks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x03 \x01(\rR\ttotalSize"9\n\rGetDEKRequest\x12(\n\x0bdek_version\x18\x01 \x01(\x05R\ndekVersionB\x07\xbaH\x04\x1a\x02 \x00"D\n\x0eGetDEKResponse\x122\n\x03dek\x18\x01 \x01(\x0b2 .scalekit.v1.keys.EnvironmentKeyR\x03dek"=\n\x11DestroyDEKRequest\x12(\n\x0bdek_version\x18\x01 \x01(\x05R\ndekVersionB\x07\xbaH\x04\x1a\x02 \x00"{\n\x15ListMasterKeysRequest\x12\x1b\n\x06status\x18\x01 \x01(\tH\x00R\x06status\x88\x01\x01\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageTokenB\t\n\x07_status"\x9d\x01\n\x16ListMasterKeysResponse\x12<\n\x0bmaster_keys\x18\x01 \x03(\x0b2\x1b.scalekit.v1.keys.MasterKeyR\nmasterKeys\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x03 \x01(\rR\ttotalSize"8\n\x13GetMasterKeyRequest\x12!\n\x07version\x18\x01 \x01(\x05R\x07versionB\x07\xbaH\x04\x1a\x02 \x00"R\n\x14GetMasterKeyResponse\x12:\n\nmaster_key\x18\x01 \x01(\x0b2\x1b.scalekit.v1.keys.MasterKeyR\tmasterKey"<\n\x17DestroyMasterKeyRequest\x12!\n\x07version\x18\x01 \x01(\x05R\x07versionB\x07\xbaH\x04\x1a\x02 \x00*c\n\nDEKKeyType\x12\x1c\n\x18DEK_KEY_TYPE_UNSPECIFIED\x10\x00\x12\x13\n\x0fENVIRONMENT_KEY\x10\x01\x12\x08\n\x04BYOK\x10\x02\x12\x18\n\x14SCALEKIT_MANAGED_KEY\x10\x032\xef\n\n\x14KeyManagementService\x12\x98\x01\n\tCreateDEK\x12".scalekit.v1.keys.CreateDEKRequest\x1a#.scalekit.v1.keys.CreateDEKResponse"B\x82\xd3\xe4\x93\x02\x16"\x11/api/v1/keys/deks:\x01*\x82\xb5\x18\x19\n\x15encryption_keys:write\x18D\xc2\xf3\x18\x05\x10\xc9\x01h\x01\x12\xb2\x01\n\x0bActivateDEK\x12$.scalekit.v1.keys.ActivateDEKRequest\x1a%.scalekit.v1.keys.ActivateDEKResponse"V\x82\xd3\xe4\x93\x02-"(/api/v1/keys/deks/{dek_version}:activate:\x01*\x82\xb5\x18\x19\n\x15encryption_keys:write\x18D\xc2\xf3\x18\x02h\x01\x12\xad\x01\n\rReencryptData\x12&.scalekit.v1.keys.ReencryptDataRequest\x1a\'.scalekit.v1.keys.ReencryptDataResponse"K\x82\xd3\xe4\x93\x02 "\x1b/api/v1/keys/deks:reencrypt:\x01*\x82\xb5\x18\x19\n\x15encryption_keys:write\x18D\xc2\xf3\x18\x048\x01h\x01\x12\x88\x01\n\x08ListDEKs\x12!.scalekit.v1.keys.ListDEKsRequest\x1a".scalekit.v1.keys.ListDEKsResponse"5\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/keys/deks\x82\xb5\x18\x18\n\x14encryption_keys:read\x18D\x12\x90\x01\n\x06GetDEK\x12\x1f.scalekit.v1.keys.GetDEKRequest\x1a .scalekit.v1.keys.GetDEKResponse"C\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/keys/deks/{dek_version}\x82\xb5\x18\x18\n\x14encryption_keys:read\x18D\x12\x97\x01\n\nDestroyDEK\x12#.scalekit.v1.keys.DestroyDEKRequest\x1a\x16.google.protobuf.Empty"L\x82\xd3\xe4\x93\x02!*\x1f/api/v1/keys/deks/{dek_version}\x82\xb5\x18\x1b\n\x17encryption_keys:destroy\x18D\xc2\xf3\x18\x02h\x01\x12\x86\x01\n\x0eListMasterKeys\x12\'.scalekit.v1.keys.ListMasterKeysRequest\x1a(.scalekit.v1.keys.ListMasterKeysResponse"!\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/keys/master\x82\xb5\x18\x02\x18\x04\x12\x8a\x01\n\x0cGetMasterKey\x12%.scalekit.v1.keys.GetMasterKeyRequest\x1a&.scalekit.v1.keys.GetMasterKeyResponse"+\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/keys/master/{version}\x82\xb5\x18\x02\x18\x04\x12\x88\x01\n\x10DestroyMasterKey\x12).scalekit.v1.keys.DestroyMasterKeyRequest\x1a\x16.google.protobuf.Empty"1\x82\xd3\xe4\x93\x02\x1f*\x1d/api/v1/keys/master/{version}\x82\xb5\x18\x02\x18\x04\xc2\xf3\x18\x02h\x01b\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
