@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -88,6 +87,8 @@ class LocalKey:
     @property
     def reference(self) -> str:
         """Some bits by which one knows the key again, and that tell nothing of it."""
+        import hmac
+
         return hmac.digest(self.key, b"reference of a master key", "sha256").hex()[:16]
 
     def wrap(self, plain: bytes) -> bytes:

@@ -29,6 +29,11 @@ EVERYTHING = {
     **EXAMPLES[1],
     "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
     "worker": {"replicas": 2},
+    "metrics": {"enabled": True, "podMonitor": {"enabled": True}},
+    "secrets": {
+        **EXAMPLES[1]["secrets"],
+        "metrics_token": {"name": "prometheus", "key": "token"},
+    },
     "autoscaling": {"enabled": True},
     "migrate": {"besideOlder": True},
     "networkPolicy": {
@@ -76,6 +81,12 @@ def test_its_schema_takes_the_values_of_the_guide_and_its_own():
     for values in EVERY:
         validator.validate(own | values)
     assert own.keys() == SCHEMA["properties"].keys() - {"global"}
+
+
+def test_a_master_key_that_stays_where_it_is_needs_no_secret():
+    values = yaml.safe_load((CHART / "values.yaml").read_text()) | EXAMPLES[0]
+    service = {"settings": {"master_key": "aws-kms://alias/tenantry"}, "secrets": {}}
+    assert jsonschema_rs.validator_for(SCHEMA).is_valid(values | service)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +162,7 @@ def test_its_settings_can_be_used(values, tmp_path, monkeypatch):
         "database_url": "postgresql://tenantry:password@postgresql/tenantry",
         "master_key": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTI=",
         "smtp_url": "smtps://user:password@mail",
+        "metrics_token": "a-token-of-at-least-so-many-characters",
     }
     for name in ("tls.crt", "tls.key"):
         (tmp_path / name).touch()
@@ -212,6 +224,28 @@ def test_probes_ask_what_they_are_for(tmp_path):
         for kind in ("startup", "readiness", "liveness")
     }
     assert asked == {"startup": "/livez", "readiness": "/readyz", "liveness": "/livez"}
+
+
+@needs_helm
+def test_figures_are_for_prometheus_alone(tmp_path):
+    objects = rendered(EVERYTHING, tmp_path)
+    (monitor,) = [each for each in objects if each["kind"] == "PodMonitor"]
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint["authorization"]["credentials"] == {"name": "prometheus", "key": "token"}
+    for each in objects:
+        if each["kind"] == "Deployment":
+            (container,) = each["spec"]["template"]["spec"]["containers"]
+            ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+            given = {variable["name"]: variable["value"] for variable in container["env"]}
+            assert given["TENANTRY_METRICS_LISTEN"] == f"0.0.0.0:{ports[endpoint['port']]}"
+    without = EVERYTHING | {"secrets": EXAMPLES[1]["secrets"]}
+    (tmp_path / "values.json").write_text(json.dumps(without))
+    refused = helm(
+        *("template", "tenantry", CHART, "--kube-version", "1.31.0"),
+        *("--values", tmp_path / "values.json"),
+    )
+    assert refused.returncode == 1
+    assert "secrets.metrics_token is needed" in refused.stderr
 
 
 @needs_helm

@@ -85,6 +85,9 @@ env:
   {{- if gt (int .Values.worker.replicas) 0 }}
   - { name: TENANTRY_BACKGROUND, value: "false" }
   {{- end }}
+  {{- if .Values.metrics.enabled }}
+  - { name: TENANTRY_METRICS_LISTEN, value: "0.0.0.0:{{ .Values.metrics.port }}" }
+  {{- end }}
   {{- if .Values.tls.secretName }}
   - { name: TENANTRY_TLS_CERT, value: /etc/tenantry/tls/tls.crt }
   - { name: TENANTRY_TLS_KEY, value: /etc/tenantry/tls/tls.key }
@@ -144,6 +147,15 @@ spec:
       containers:
         - name: {{ .component }}
           args: [{{ .command }}]
+          {{- if or .root.Values.metrics.enabled (eq .component "server") }}
+          ports:
+            {{- if eq .component "server" }}
+            - { name: https, containerPort: 8443 }
+            {{- end }}
+            {{- if .root.Values.metrics.enabled }}
+            - { name: metrics, containerPort: {{ .root.Values.metrics.port }} }
+            {{- end }}
+          {{- end }}
           {{- include "tenantry.container" .root | nindent 10 }}
 {{- end -}}
 
