@@ -36,7 +36,6 @@ _OF_ANOTHER = {"InvalidCiphertextException", "IncorrectKeyException"}
 _LATER = {"ThrottlingException", "KMSInternalException", "DependencyTimeoutException"}
 _CONTAINER = "http://169.254.170.2"
 _INSTANCE = "http://169.254.169.254/latest"
-_NEARBY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +187,13 @@ def _of_instance() -> Credentials:
             f"{_INSTANCE}/api/token",
             headers=seconds,
             method="PUT",
-            seconds=_NEARBY_SECONDS,
+            nearby=True,
         )
     except MasterKeyError:
         raise MasterKeyError("no AWS credentials: set AWS_ACCESS_KEY_ID, or give a role") from None
     headers = {"x-aws-ec2-metadata-token": token.decode()}
     roles = f"{_INSTANCE}/meta-data/iam/security-credentials/"
-    role = ask("the instance", roles, headers=headers, method="GET", seconds=_NEARBY_SECONDS)
+    role = ask("the instance", roles, headers=headers, method="GET", nearby=True)
     return _made(_near(roles + role.decode().split("\n")[0], headers))
 
 
@@ -204,7 +203,7 @@ def _near(url: str, headers: Mapping[str, str] | None = None) -> Any:
         url,
         headers=headers or {},
         method="GET",
-        seconds=_NEARBY_SECONDS,
+        nearby=True,
     )
     return strict_json.loads(answer)
 

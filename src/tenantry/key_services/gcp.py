@@ -38,7 +38,6 @@ _FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 _NAME = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _TOKEN_SECONDS = 300
-_NEARBY_SECONDS = 2.0
 _MOST = 65536  # bytes of a file of credentials
 # Polynomial of CRC-32C, its bits in reverse (RFC 3720 appendix B.4).
 _CASTAGNOLI = 0x82F63B78
@@ -186,7 +185,7 @@ def _of_machine() -> str:
             url,
             headers={"metadata-flavor": "Google"},
             method="GET",
-            seconds=_NEARBY_SECONDS,
+            nearby=True,
         )
     except MasterKeyError as problem:
         text = f"no Google credentials: set {_FILE}, or give the machine a service account"
