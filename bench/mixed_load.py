@@ -50,18 +50,18 @@ class Mixed:
         self._http = http
         self._numbers = itertools.count(1)
         self.kinds = [
-            Kind("API: read an organization", 20, 300, self._get),
-            Kind("API: list organizations", 5, 500, self._list),
-            Kind("API: change an organization", 10, 500, self._patch),
-            Kind("API: create and delete one", 1, 1500, self._create),
-            Kind("API: a member joins and leaves", 1, 1500, self._join),
-            Kind("OAuth: token of a client", 2, 500, self._token),
-            Kind("OAuth: introspection", 5, 500, self._introspect),
-            Kind("OAuth: refresh", 4, 500, self._refresh),
-            Kind("sign-in by password", 0.5, 3000, self._password),
-            Kind("sign-in by SAML", 1, 2000, self._saml),
-            Kind("sign-in by OpenID Connect", 1, 2000, self._oidc),
-            Kind("SCIM: create, find, change, delete", 1, 2500, self._scim),
+            Kind("API: read an organization", 20, 150, self._get),
+            Kind("API: list organizations", 5, 150, self._list),
+            Kind("API: change an organization", 10, 200, self._patch),
+            Kind("API: create and delete one", 1, 300, self._create),
+            Kind("API: a member joins and leaves", 1, 300, self._join),
+            Kind("OAuth: token of a client", 2, 200, self._token),
+            Kind("OAuth: introspection", 5, 150, self._introspect),
+            Kind("OAuth: refresh", 4, 200, self._refresh),
+            Kind("sign-in by password", 0.5, 800, self._password),
+            Kind("sign-in by SAML", 1, 500, self._saml),
+            Kind("sign-in by OpenID Connect", 1, 500, self._oidc),
+            Kind("SCIM: create, find, change, delete", 1, 400, self._scim),
         ]
 
     async def prepare(self, receiver: int) -> None:

@@ -75,6 +75,14 @@ def machine_cpu() -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def free_port() -> int:
+    """Return a port of this machine that nothing listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 class Server:
     """A server on a port and in a folder of its own."""
 
@@ -87,9 +95,7 @@ class Server:
         tls: bool,
         program: Program = OURS,
     ) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self.folder = folder
         self.log = folder / "server.log"
