@@ -97,7 +97,7 @@ async def test_discovery_says_what_is_served_and_nothing_else(http, server, path
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "ui_locales_supported": ["en", "de"],
+        "ui_locales_supported": ["en", "de", "fr", "es", "it", "nl", "pt"],
         "service_documentation": f"{server.url}/docs",
         **{
             f"{endpoint}_endpoint_auth_methods_supported": [

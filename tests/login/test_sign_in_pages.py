@@ -431,7 +431,10 @@ async def test_the_page_is_in_the_language_of_who_reads_it(application, place):
         page = await visitor.begin(application)
         assert '<html lang="de">' in page.text
         assert "Bei <bdi>Acme Projects</bdi> anmelden" in page.text
-        page = await visitor.begin(application, ui_locales="fr en de")
+        page = await visitor.begin(application, ui_locales="sv en de")
         assert '<html lang="en">' in page.text
+        page = await visitor.begin(application, ui_locales="pt-BR en")
+        assert '<html lang="pt">' in page.text
+        assert "Iniciar sessão em <bdi>Acme Projects</bdi>" in page.text
         page = await visitor.get("/login/areq_1")
         assert "Diese Anmeldung ist zu Ende" in page.text

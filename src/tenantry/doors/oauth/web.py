@@ -16,6 +16,7 @@ from tenantry.doors.oauth.userinfo import PATH as USERINFO
 from tenantry.doors.oauth.userinfo import UserInfoEndpoint
 from tenantry.identity.grants import claims, pkce
 from tenantry.identity.sign_in import answers
+from tenantry.pages.words import LANGUAGES
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def discovery(issuer: str, grant_types: Iterable[str]) -> dict[str, object]:
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "ui_locales_supported": ["en", "de"],
+        "ui_locales_supported": list(LANGUAGES),
         "service_documentation": f"{issuer}/docs",
     }
     for endpoint in ("token", "introspection", "revocation"):
