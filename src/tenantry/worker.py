@@ -43,7 +43,7 @@ from tenantry.identity.operators import sessions as operator_sessions
 from tenantry.identity.proofs.passkeys import challenges
 from tenantry.identity.proofs.passwordless import mails as passwordless_mails
 from tenantry.identity.proofs.passwordless import service as passwordless
-from tenantry.identity.proofs.totp import model as _totp  # noqa: F401 - its table is sealed anew
+from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.identity.sessions import departures, lapsing
 from tenantry.identity.sessions.back_channel import BackChannel
@@ -154,6 +154,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("spent assertions", _pruning(assertions.prune)),
         Job("revoked tokens", _pruning(revocations.prune)),
         Job("old codes", _pruning(passwordless.prune, every=_ANYBODYS_SECONDS)),
+        Job("registrations never enabled", _pruning(totp.prune)),
         Job("old authorization codes", _pruning(codes.prune)),
         Job("old sign-ins", _pruning(keep_sign_ins)),
         Job("unproved sign-ins", _pruning(sign_ins.prune_unproved, every=_ANYBODYS_SECONDS)),

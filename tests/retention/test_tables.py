@@ -31,6 +31,7 @@ from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions as operator_sessions
 from tenantry.identity.proofs.passkeys import challenges
 from tenantry.identity.proofs.passwordless import service as passwordless
+from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import lapsing
 from tenantry.tenants.directories import request_log
 from tenantry.tenants.portal_links import service as portal_links
@@ -71,6 +72,7 @@ CLEANED = {
             "ix_connection_tests__expire_time": connection_tests._PRUNE,
             "ix_passwordless_requests__expire_time": passwordless._PRUNE,
             "ix_webauthn_challenges__expire_time": challenges._PRUNE,
+            "ix_totp_registrations__not_in_force": totp._PRUNE,
             "ix_attempts__end_time": attempts._PRUNE,
             "ix_operator_links__expire_time": operators._PRUNE_LINKS,
             "ix_operator_sessions__expire_time": operator_sessions._PRUNE,

@@ -64,6 +64,26 @@ async def test_a_registration_is_not_in_force_before_it_is_enabled(db, call, new
         await service.enable(call, registration.id, app.code(1))
 
 
+async def test_what_is_never_enabled_is_forgotten_after_a_week(
+    db, call, new_user, enabled, monkeypatch
+):
+    in_force, _, _ = await enabled()
+    of_user = await service.register(call, user_id=(await new_user()).id)
+    of_name = await service.register(call, account_name="ana")
+    begun = service.now()
+
+    monkeypatch.setattr(service, "now", lambda: begun + 7 * 86_400_000_000)
+    assert not await service.prune(db)
+    assert await service.get(db, of_name.id) == of_name
+
+    monkeypatch.setattr(service, "now", lambda: begun + 7 * 86_400_000_000 + 1)
+    assert not await service.prune(db)
+    assert await service.get(db, in_force.id) == in_force
+    for one in (of_user, of_name):
+        with pytest.raises(errors.NotFound):
+            await service.get(db, one.id)
+
+
 async def test_neither_secret_nor_codes_lie_in_the_tables(db, call, enabled):
     registration, app, codes = await enabled()
     kept = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, text
 
 from tenantry.db.rows import members
 from tenantry.db.schema import metadata, time_column
@@ -42,6 +42,14 @@ Index(
     unique=True,
     postgresql_where=_in_force,
     sqlite_where=_in_force,
+)
+# As a text, so that both databases see one condition in the index and in the clean-up.
+NOT_IN_FORCE = text("enabled IS false")
+Index(
+    "ix_totp_registrations__not_in_force",
+    _t.create_time,
+    postgresql_where=NOT_IN_FORCE,
+    sqlite_where=NOT_IN_FORCE,
 )
 
 recovery_codes = Table(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, bindparam, delete, func, insert, select, update
 
 from tenantry import errors, ids
+from tenantry.db import pruning
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.rows import bound, prefixed, row_of
 from tenantry.db.schema import json_values, to_json
@@ -17,6 +18,7 @@ from tenantry.identity.attempts import service as attempts
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.proofs.totp import recovery
 from tenantry.identity.proofs.totp.model import (
+    NOT_IN_FORCE,
     PURPOSE,
     Registration,
     recovery_codes,
@@ -24,7 +26,7 @@ from tenantry.identity.proofs.totp.model import (
 )
 from tenantry.identity.security_notices import service as security_notices
 from tenantry.tenants.users.model import users
-from tenantry.times import now
+from tenantry.times import SECOND, now
 
 if TYPE_CHECKING:
     from pyotp import TOTP
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 STEP_SECONDS = 30
+PENDING_SECONDS = 7 * 86400  # that a registration waits for its first code
 # Of one person, and once more of each device or network that they have signed in from before. More
 # wrong ones lock the app's codes, not the recovery codes, for the rest of the hour.
 MOST_ATTEMPTS, ATTEMPTS_SECONDS = 10, 3600
@@ -69,6 +72,7 @@ _TAKE_STEP = Statement(
     .returning(_t.id)
 )
 _DELETE = Statement(delete(totp_registrations).where(_t.id == bindparam("p_id")).returning(_t.id))
+_PRUNE = pruning.prune(_t.create_time, where=NOT_IN_FORCE)
 _digests = json_values(bindparam("p_digests", type_=Text)).subquery("digests")
 _KEEP_CODES = Statement(
     insert(recovery_codes).from_select(
@@ -94,7 +98,7 @@ async def register(
     """Begin a registration: it is not in force before `enable`.
 
     Of a user, or of an account that only the application knows, by its name. A user's earlier one
-    that was never enabled is forgotten.
+    that was never enabled is forgotten, and so is any that waits longer than a week.
 
     Raises:
         errors.InvalidArgument: neither is given.
@@ -277,6 +281,12 @@ async def reset(call: Call, user_id: str) -> None:
     if registration is None:
         raise errors.NotFound("second factor")
     await _remove(call, registration)
+
+
+async def prune(db: Session) -> bool:
+    """Forget some registrations that were never enabled; return whether there may be more."""
+    before = now() - PENDING_SECONDS * SECOND
+    return len(await db.fetch_all(_PRUNE, p_before=before)) == pruning.AT_ONCE
 
 
 async def _remove(call: Call, registration: Registration) -> None:
