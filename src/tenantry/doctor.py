@@ -196,7 +196,7 @@ async def _connections(settings: Settings, db: Session) -> str:
     if ours > row["most"]:
         raise Problem(shown, _ADVICE[errors.TooManyConnections])
     if row["lock_timeout"] == "0":  # PgBouncer in transaction mode keeps no setting of ours
-        shown += "; its role has no lock_timeout, see docs/operations.md"
+        shown += "; its role has no lock_timeout, see docs/database.md"
     return shown
 
 
@@ -207,7 +207,7 @@ _ADVICE: dict[type[errors.Busy], str] = {
     errors.DiskFull: "make room where the database has its files",
     errors.TooManyConnections: "raise max_connections, or lower TENANTRY_POOL_SIZE",
     errors.Locked: "find out who holds it: pg_stat_activity, or a program that has the file open",
-    errors.Damaged: "stop the server, and restore a backup (docs/operations.md)",
+    errors.Damaged: "stop the server, and restore a backup (docs/backups.md)",
 }
 
 

@@ -1,7 +1,7 @@
 """Backups of a SQLite database: a folder with a copy of it and a manifest, made while others write.
 
 A backup takes its name when all of it is on the disk, so one that was cut off is never seen. It
-holds no key: without the master key nobody can read the secrets in it (docs/operations.md, "Back
+holds no key: without the master key nobody can read the secrets in it (docs/backups.md, "Back
 up"). `tenantry.db.putting_back` puts one back.
 """
 

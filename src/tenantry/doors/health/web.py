@@ -1,4 +1,4 @@
-"""GET /livez, /readyz and /healthz (docs/operations.md, "Health")."""
+"""GET /livez, /readyz and /healthz (docs/observability.md, "Health")."""
 
 from __future__ import annotations
 
