@@ -65,7 +65,7 @@ def sign_up(page, mailbox, organization, *, arrived=None):
 
     The application shows that it knows who it is by ``arrived``, else by a heading.
     """
-    email = f"{unique('ada')}@example.com"
+    email = f"{unique('ada')}@example.net"
     page.get_by_role("link", name="Sign in").click()
     page.get_by_label("E-mail address").fill(email)
     page.get_by_role("button", name="Continue").click()

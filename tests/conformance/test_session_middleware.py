@@ -14,6 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from apis import unique
@@ -23,6 +24,7 @@ from people_at_apps import CODE, LINK, Mailbox, answers, sign_up
 from playwright.sync_api import expect
 from servers import free_port
 from sqlalchemy import bindparam, update
+from test_sso_example import name_somebody
 
 from tenantry import master_key, settings
 from tenantry.access.clients.model import clients
@@ -45,8 +47,8 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def tenantry(start_server):
-    """A running server that sends mail, into its sink."""
-    started = start_server("middleware", background="true")
+    """A running server that sends mail into its sink, with a provider that is simulated."""
+    started = start_server("middleware", background="true", simulator="true")
     yield started
     started.stop()
 
@@ -191,7 +193,7 @@ def test_a_person_signs_in_refreshes_and_signs_out(page, app, mailbox):
 def test_an_accepted_invitation_goes_on_at_the_login_of_the_application(
     page, app, tenantry, mailbox
 ):
-    email = f"{unique('grace')}@example.com"
+    email = f"{unique('grace')}@example.net"
     with management(tenantry) as api:
         organization = api.post("/api/v1/organizations", json={"display_name": "Navy"}).json()
         path = f"/api/v1/organizations/{organization['id']}/users"
@@ -202,3 +204,35 @@ def test_an_accepted_invitation_goes_on_at_the_login_of_the_application(
     # The oldest application that says where a sign-in begins is where it goes on.
     page.goto(page.url.rstrip("/") + "/account")
     assert person_of(page)["sub"] == made["user"]["id"]
+
+
+def test_a_sign_in_that_the_provider_begins_goes_on_at_the_login_of_the_application(
+    page, app, tenantry
+):
+    """The middleware reads `idp_initiated_login`, and asks for its organization and connection."""
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{tenantry.url}/simulator")
+    page.get_by_role("link", name="Test Organization, SAML").click()
+    name_somebody(page, "dora", button="Begin at the provider")
+    name_somebody(page, "dora")  # as the application asks by itself
+    expect(page.get_by_role("link", name="Sign out")).to_be_visible()
+    assert page.url == f"{app}/"
+    (authorize,) = [url for url in asked if "/oauth/authorize?" in url]
+    query = parse_qs(urlsplit(authorize).query)
+    assert query["login_hint"] == ["dora@example.com"]
+    assert query["connection_id"][0].startswith("conn_")
+
+    page.goto(f"{app}/account")
+    person = person_of(page)
+    assert query["organization_id"] == [person["oid"]]
+    with management(tenantry) as api:
+        user = api.get(f"/api/v1/users/{person['sub']}").raise_for_status().json()["user"]
+    assert user["email"] == "dora@example.com"
+    assert len(session_of(page, app)) <= TARGET
+
+
+def test_a_forged_sign_in_of_a_provider_is_one_that_begins_anew(page, app, tenantry):
+    page.goto(f"{app}/login?idp_initiated_login=e30.e30.e30")
+    page.wait_for_url(f"{tenantry.url}/login/*")
+    expect(page.get_by_label("E-mail address")).to_have_value("")
