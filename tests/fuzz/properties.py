@@ -58,6 +58,7 @@ from tenantry.identity.connections.saml import (
 from tenantry.identity.connections.saml.faults import SAMLError
 from tenantry.identity.proofs.passwords.service import Passwords
 from tenantry.identity.sessions import devices
+from tenantry.identity.token_templates import parsing, variables
 from tenantry.pages import words
 from tenantry.tenants.directories.scim import (
     filters,
@@ -226,6 +227,11 @@ def _answer(text: str) -> None:
     for trigger in (PRE_SIGNUP, PRE_SESSION_CREATION):
         with suppress(answers.Invalid):
             answers.read(text.encode(errors="replace"), trigger)
+
+
+def _claim(text: str) -> None:
+    with suppress(parsing.Fault):
+        parsing.parse(text, variables.SHAPE)
 
 
 def _rows(text: str) -> None:
@@ -489,6 +495,14 @@ PROPERTIES = {
             {"decision": st.sampled_from(["ALLOW", "DENY"]), "response": VALUES, "error": VALUES}
         ).map(json.dumps),
         _answer,
+    ),
+    "claims of tokens": Property(
+        joined(
+            *("", "user", "organization", ".", "?.", "metadata", "[", "]", "(", ")", "{", "#", "'"),
+            *("??", "?", ":", "|", "filter(", "split(", "not ", "!", " in ", "+", "-", "1", ".5"),
+            *("==", "\\", "\\u00e9", '"', "`", ","),
+        ),
+        _claim,
     ),
     "SAML responses": Property(
         st.tuples(st.sampled_from(list(saml_provider.GOOD)), CHANGES), _saml_response

@@ -1,0 +1,235 @@
+"""The functions that an expression may call; each is pure, and bounded by `Budget`.
+
+A value is one of JSON: a text, a number, true or false, a list, an object, or None for nothing. A
+function that is given nothing returns nothing, so that `??` can say something in its place.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_CHARACTERS = 4096  # of a text that an expression makes or looks through
+MOST_ELEMENTS = 1000  # of a list that it makes
+_LARGEST = 2**53 - 1  # a whole number that every reader of JSON reads exactly (RFC 8259 section 6)
+_DIGITS = 16
+_FLOAT_CHARACTERS = set("0123456789+-.eE")
+
+
+class Unfit(Exception):
+    """An expression has no value here; the text says the reason."""
+
+
+class Budget:
+    """The steps that one expression may take; a step is well under 10 microseconds."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+
+    def spend(self, steps: int = 1) -> None:
+        """Take steps.
+
+        Raises:
+            Unfit: there are not as many.
+
+        """
+        self._left -= steps
+        if self._left < 0:
+            raise Unfit("takes too many steps")
+
+    def read(self, text: str) -> None:
+        """Take the steps of reading through a text.
+
+        Raises:
+            Unfit: it is too long, or there are not as many.
+
+        """
+        if len(text) > MOST_CHARACTERS:
+            raise Unfit(f"a text has more than {MOST_CHARACTERS} characters")
+        self.spend(1 + len(text) // 256)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function: how many arguments it takes, and itself; it is handed the budget first."""
+
+    least: int
+    most: int
+    call: Callable[..., Any]
+    help: str
+
+
+def kind_of(value: Any) -> str:
+    """Return the kind of a value, as errors name it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true or false"
+    kinds = {str: "a text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return kinds[type(value)]
+
+
+def text_of(value: Any, budget: Budget, of: str) -> str:
+    """Return a value that is a text; ``of`` is the operator or function that needs one.
+
+    Raises:
+        Unfit: it is of another kind, or too long.
+
+    """
+    if not isinstance(value, str):
+        raise Unfit(f"{of} takes a text, not {kind_of(value)}")
+    budget.read(value)
+    return value
+
+
+def list_of(value: Any, budget: Budget, of: str) -> list[Any]:
+    """Return a value that is a list; see `text_of`.
+
+    Raises:
+        Unfit: it is of another kind, or too long.
+
+    """
+    if not isinstance(value, list):
+        raise Unfit(f"{of} takes a list, not {kind_of(value)}")
+    if len(value) > MOST_ELEMENTS:
+        raise Unfit(f"a list has more than {MOST_ELEMENTS} elements")
+    budget.spend(1 + len(value) // 256)
+    return value
+
+
+def _len(budget: Budget, value: Any) -> int:
+    if isinstance(value, str):
+        return len(text_of(value, budget, "len"))
+    if isinstance(value, dict):
+        return len(value)
+    return len(list_of(value, budget, "len"))
+
+
+def _cut(budget: Budget, value: Any, characters: Any = None) -> str:
+    text = text_of(value, budget, "trim")
+    return text.strip(None if characters is None else text_of(characters, budget, "trim"))
+
+
+def _trim_prefix(budget: Budget, value: Any, prefix: Any) -> str:
+    text = text_of(value, budget, "trimPrefix")
+    return text.removeprefix(text_of(prefix, budget, "trimPrefix"))
+
+
+def _trim_suffix(budget: Budget, value: Any, suffix: Any) -> str:
+    text = text_of(value, budget, "trimSuffix")
+    return text.removesuffix(text_of(suffix, budget, "trimSuffix"))
+
+
+def _upper(budget: Budget, value: Any) -> str:
+    return text_of(value, budget, "upper").upper()
+
+
+def _lower(budget: Budget, value: Any) -> str:
+    return text_of(value, budget, "lower").lower()
+
+
+def _split(budget: Budget, value: Any, separator: Any) -> list[str]:
+    text, sign = text_of(value, budget, "split"), text_of(separator, budget, "split")
+    if not sign:
+        raise Unfit("split takes a separator that is not empty")
+    parts = text.split(sign, MOST_ELEMENTS)
+    if len(parts) > MOST_ELEMENTS:
+        raise Unfit(f"split makes more than {MOST_ELEMENTS} parts")
+    budget.spend(len(parts) // 16)
+    return parts
+
+
+def _join(budget: Budget, value: Any, separator: Any = "") -> str:
+    sign = text_of(separator, budget, "join")
+    parts = [text_of(part, budget, "join") for part in list_of(value, budget, "join")]
+    if sum(map(len, parts)) + len(sign) * len(parts) > MOST_CHARACTERS:
+        raise Unfit(f"join makes a text of more than {MOST_CHARACTERS} characters")
+    return sign.join(parts)
+
+
+def _replace(budget: Budget, value: Any, old: Any, new: Any) -> str:
+    text, sought = text_of(value, budget, "replace"), text_of(old, budget, "replace")
+    put = text_of(new, budget, "replace")
+    if not sought:
+        raise Unfit("replace takes a text to look for that is not empty")
+    if len(text) + text.count(sought) * (len(put) - len(sought)) > MOST_CHARACTERS:
+        raise Unfit(f"replace makes a text of more than {MOST_CHARACTERS} characters")
+    return text.replace(sought, put)
+
+
+def _first(budget: Budget, value: Any) -> Any:
+    elements = list_of(value, budget, "first")
+    return elements[0] if elements else None
+
+
+def _last(budget: Budget, value: Any) -> Any:
+    elements = list_of(value, budget, "last")
+    return elements[-1] if elements else None
+
+
+def _int(budget: Budget, value: Any) -> int:
+    if isinstance(value, str):
+        text = value.strip()
+        digits = text.removeprefix("-")
+        budget.spend()
+        if not (digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS):
+            raise Unfit("int takes a text that is a whole number")
+        value = int(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Unfit(f"int takes a text or a number, not {kind_of(value)}")
+    if abs(value) > _LARGEST:
+        raise Unfit("int makes a number that not every reader of a token knows exactly")
+    return int(value)
+
+
+def _float(budget: Budget, value: Any) -> float:
+    if isinstance(value, str):
+        text = value.strip()
+        budget.spend()
+        try:
+            number = float(text) if len(text) <= 40 and set(text) <= _FLOAT_CHARACTERS else math.nan
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise Unfit("float takes a text that is a number")
+        return number
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Unfit(f"float takes a text or a number, not {kind_of(value)}")
+    return float(value)
+
+
+def _string(budget: Budget, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    return text_of(value, budget, "string")
+
+
+FUNCTIONS = {
+    "len": Function(1, 1, _len, "the number of characters, elements or members"),
+    "trim": Function(1, 2, _cut, "a text without space, or these characters, around it"),
+    "trimPrefix": Function(2, 2, _trim_prefix, "a text without this beginning"),
+    "trimSuffix": Function(2, 2, _trim_suffix, "a text without this end"),
+    "upper": Function(1, 1, _upper, "a text in capitals"),
+    "lower": Function(1, 1, _lower, "a text in small letters"),
+    "split": Function(2, 2, _split, "the parts of a text between a separator, as a list"),
+    "join": Function(1, 2, _join, "the texts of a list with a separator between them"),
+    "replace": Function(3, 3, _replace, "a text with one part replaced by another"),
+    "first": Function(1, 1, _first, "the first element of a list"),
+    "last": Function(1, 1, _last, "the last element of a list"),
+    "int": Function(1, 1, _int, "a text or number as a whole number"),
+    "float": Function(1, 1, _float, "a text as a number"),
+    "string": Function(1, 1, _string, "a number, true or false as a text"),
+}
+# They take a list and a condition, which is an expression about `#`, the element.
+CONDITIONAL = {
+    "filter": "the elements for which the condition is true",
+    "map": "the value of the expression for each element",
+    "any": "whether the condition is true for one of them",
+    "all": "whether the condition is true for each of them",
+}

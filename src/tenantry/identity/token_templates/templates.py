@@ -1,0 +1,229 @@
+"""A template: names of claims with their expressions, and the claims that they make of variables.
+
+Pure functions. A template is an object: each member is an expression, a number, true or false, or
+an object of such members, which becomes an object in the token. A claim whose expression has no
+value is left out, and so is one that would make a token too long: nothing here stops a sign-in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tenantry import errors
+from tenantry.errors import Violation
+from tenantry.identity.token_templates import parsing, variables
+from tenantry.identity.token_templates.expressions import STEPS, Expression
+from tenantry.identity.token_templates.functions import Budget, Unfit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MOST_CLAIMS = 30
+MOST_BYTES = 8 * 1024  # of a template as JSON
+MOST_NAME = 128
+_MOST_DEPTH = 3  # of objects within each other
+_MOST_FAULTS = 10  # that one answer tells
+_LARGEST = 2**53 - 1
+_FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_NAME = _FIRST | frozenset("0123456789_-.:/")
+# Why a value is no member, by its type.
+_WRONG = {
+    dict: f"objects nest {_MOST_DEPTH} levels deep at most",
+    list: "is a list: write one as an expression, such as \"['a', 'b']\"",
+    type(None): "is null: leave the claim out",
+}
+# The claims that tokens have of their own, by what they say (RFC 7519, RFC 9068, the contract), and
+# the marks of other kinds of tokens. A template has none of them.
+RESERVED = {
+    "iss": "who issued the token",
+    "sub": "the person",
+    "aud": "for whom the token is",
+    "exp": "when it ends",
+    "iat": "when it was made",
+    "nbf": "when it begins",
+    "jti": "its id",
+    "client_id": "the application",
+    "azp": "the application",
+    "oid": "the organization",
+    "xoid": "the organization's external_id",
+    "xuid": "the person's external_id",
+    "sid": "the session",
+    "scope": "its scopes, as a text",
+    "scopes": "its scopes, as a list",
+    "roles": "the person's roles",
+    "permissions": "what they permit",
+    "permissions_omitted": "permissions did not fit",
+    "claims_omitted": "claims of the template did not fit",
+    "custom_claims": "claims of interceptors",
+    "act": "an operator that acts for the person",
+    "amr": "how the person signed in",
+    "acr": "how well the person was recognized",
+    "auth_time": "when the person signed in",
+    "nonce": "of the request",
+    "at_hash": "a hash of the access token",
+    "c_hash": "a hash of the code",
+    "s_hash": "a hash of the state",
+    "cnf": "a key that the bearer has",
+    "events": "of a logout token",
+    "identities": "the accounts at providers",
+    "org_id": "the organization",
+    "token_use": "the kind of token",
+    "typ": "the kind of token",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template that was checked: its claims, by names in order."""
+
+    members: Mapping[str, Any] = field(hash=False)  # Expression, number, true, false, or the same
+    needs_place: bool
+
+    def claims(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Return the claims for these variables, and the paths of those that have no value."""
+        omitted: list[str] = []
+        # All of them together take no more steps than two of them may.
+        return _claims(self.members, values, Budget(2 * STEPS), omitted, ""), omitted
+
+
+def read(content: Mapping[str, Any], *, field: str, room: int) -> Template:
+    """Return a template that a request gives; ``room`` is how many bytes its claims may have.
+
+    Raises:
+        errors.InvalidArgument: a claim is reserved, is no expression, or its name and constants
+            alone have no room. Each violation names the claim, and the character in it.
+
+    """
+    if len(orjson.dumps(content)) > MOST_BYTES:
+        raise errors.InvalidArgument.field(
+            field, "max_bytes", f"may take {MOST_BYTES} bytes of JSON at most"
+        )
+    faults: list[Violation] = []
+    paths: set[str] = set()
+    members = _read(content, field, faults, paths, 1)
+    faults += [
+        Violation(
+            f"{field}.{name}", "reserved", f"is a claim that tokens have already: {RESERVED[name]}"
+        )
+        for name in sorted(RESERVED.keys() & content.keys())
+    ]
+    count = sum(1 for _ in leaves(members))
+    if not faults and not count:
+        raise errors.InvalidArgument.field(field, "min_pairs", "has no claim")
+    if count > MOST_CLAIMS:
+        raise errors.InvalidArgument.field(
+            field, "max_pairs", f"may have {MOST_CLAIMS} claims at most, has {count}"
+        )
+    if faults:
+        told = faults[:_MOST_FAULTS]
+        message = "; ".join(f"{one.field}: {one.description}" for one in told[:3])
+        raise errors.InvalidArgument(message, violations=tuple(told))
+    least = size(_least(members))
+    if least > room:
+        raise errors.InvalidArgument.field(
+            field,
+            "max_bytes",
+            f"its names and constants alone take {least} bytes of a token, which has room for "
+            f"{room}: shorten them",
+        )
+    return Template(members, variables.need_place(paths))
+
+
+def size(claims: Mapping[str, Any]) -> int:
+    """Return how many bytes claims add to a token, before it is base64."""
+    return len(orjson.dumps(claims)) - 1 if claims else 0
+
+
+def leaves(members: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the paths of all claims that a template has, or that claims have of it."""
+    for name, member in members.items():
+        if isinstance(member, dict):
+            yield from leaves(member, f"{path}{name}.")
+        else:
+            yield f"{path}{name}"
+
+
+def _read(
+    content: Mapping[str, Any], path: str, faults: list[Violation], paths: set[str], depth: int
+) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, given in sorted(content.items()):
+        where = f"{path}.{name[:MOST_NAME]}"
+        if not _is_name(name):
+            faults.append(
+                Violation(
+                    where,
+                    "pattern",
+                    f"a name has 1 to {MOST_NAME} letters, digits and _-.:/ and begins with a "
+                    "letter",
+                )
+            )
+        elif isinstance(given, dict) and depth < _MOST_DEPTH:
+            members[name] = _read(given, where, faults, paths, depth + 1)
+        else:
+            try:
+                members[name] = _member(given)
+            except parsing.Fault as problem:
+                faults.append(Violation(where, "expression", str(problem)))
+            except ValueError as problem:
+                faults.append(Violation(where, "type", str(problem)))
+            if isinstance(member := members.get(name), Expression):
+                paths |= member.paths
+    return members
+
+
+def _member(given: Any) -> Any:
+    if isinstance(given, str):
+        return parsing.parse(given, variables.SHAPE)
+    if isinstance(given, bool):
+        return given
+    if isinstance(given, int | float):
+        if abs(given) > _LARGEST:
+            raise ValueError("is a number that not every reader of a token knows exactly")
+        return int(given) if given == int(given) else given
+    raise ValueError(_WRONG[type(given)])
+
+
+def _is_name(name: str) -> bool:
+    return 1 <= len(name) <= MOST_NAME and name[0] in _FIRST and set(name) <= _NAME
+
+
+def _claims(
+    members: Mapping[str, Any],
+    values: Mapping[str, Any],
+    budget: Budget,
+    omitted: list[str],
+    path: str,
+) -> dict[str, Any]:
+    claims: dict[str, Any] = {}
+    for name, member in members.items():
+        value: Any
+        if isinstance(member, Expression):
+            try:
+                value = member.value(values, budget)
+            except Unfit:
+                value = None
+            if value is None:
+                omitted.append(f"{path}{name}")
+        elif isinstance(member, dict):
+            value = _claims(member, values, budget, omitted, f"{path}{name}.") or None
+        else:
+            value = member
+        if value is not None:
+            claims[name] = value
+    return claims
+
+
+def _least(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return claims that are no longer than any of a template that all have a value."""
+    return {
+        name: _least(member)
+        if isinstance(member, dict)
+        else member.least
+        if isinstance(member, Expression)
+        else member
+        for name, member in members.items()
+    }
