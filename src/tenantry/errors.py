@@ -318,8 +318,9 @@ class NotInThisVersion(Error):
 
     code = Code.UNIMPLEMENTED
 
-    def __init__(self, name: str, feature: str) -> None:
-        super().__init__(f"{name} ({feature}) is not in this version")
+    def __init__(self, feature: str, reason: str = "") -> None:
+        told = f": {reason}" if reason else ""
+        super().__init__(f"{feature} are not in this version{told}")
 
 
 class RouteNotFound(Error):

@@ -16,7 +16,7 @@ from tenantry.gen.google.rpc.status_pb import Status
 
 CALLS = list(absent.calls())
 CREATE = "/scalekit.v1.mcp.McpService/CreateMcpConfig"
-SAID = "CreateMcpConfig (MCP servers) is not in this version"
+SAID = "MCP servers are not in this version"
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +31,48 @@ def test_a_call_is_served_or_absent_and_never_both():
     assert {call.feature for call in CALLS} >= {"MCP servers"}
 
 
-def test_every_absent_route_answers_501(http):
+def said(call):
+    """What the answer says, word by word."""
+    reason = f": {call.reason}" if call.reason else ""
+    return f"{call.feature} are not in this version{reason}"
+
+
+def test_every_absent_route_answers_501_to_anybody(http):
     for call in CALLS:
-        path = re.sub(r"\{\w+\}", "some_1", call.template)
-        answer = http.request(call.verb, path)
-        assert answer.status_code == 501, (call.verb, path)
-        assert answer.json()["code"] == 12
-        assert answer.json()["message"] == f"{call.name} ({call.feature}) is not in this version"
+        path = re.sub(r"\{\w+\*?\}", "some_1", call.template)
+        for credentials in ({}, {"authorization": "Bearer of.another.time"}):
+            answer = http.request(call.verb, path, headers=credentials)
+            assert answer.status_code == 501, (call.verb, path)
+            assert answer.json()["code"] == 12
+            assert answer.json()["message"] == said(call)
+
+
+def test_a_reason_says_what_there_is_in_its_place(http):
+    assert http.get("/api/v1/logstreams").json()["message"] == (
+        "log streams over the API are not in this version: TENANTRY_LOG_STREAMS lists them"
+    )
+
+
+def test_requests_through_connected_accounts_are_refused_at_any_path(http):
+    for path in ("/proxy/v1/me", "/proxy/gmail/v1/users/me?alt=json", "/proxy/"):
+        answer = http.patch(path, json={})
+        assert answer.status_code == 501
+        assert answer.json()["message"].startswith("requests through connected accounts are not")
 
 
 def test_another_verb_at_an_absent_route_is_told_those_that_there_are(http):
     answer = http.put("/api/v1/mcp/configs")
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, POST"
 
 
 def test_connect_answers_unimplemented(http):
     for call in CALLS:
-        answer = http.post(call.path, json={})
-        assert answer.status_code == 501
-        assert answer.json()["code"] == "unimplemented"
+        if call.path:
+            answer = http.post(call.path, json={})
+            assert answer.status_code == 501
+            assert answer.json()["code"] == "unimplemented"
+            assert answer.json()["message"] == said(call)
     assert http.post(CREATE, json={}).json()["message"] == SAID
 
 

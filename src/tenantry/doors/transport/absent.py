@@ -1,7 +1,9 @@
 """Calls of the contract that this version does not serve: they are told so, on every wire.
 
-An SDK then raises its "not implemented", and nobody looks for a misspelled path. The list is
-`absent.txt` beside this module; a call that is served leaves it.
+An SDK then raises its "not implemented", and nobody looks for a misspelled path. Whoever calls is
+told, with credentials or without: the list is public, no SDK takes this answer for a reason to
+fetch a token or to try again, and a caller whose token has expired learns at once what a new one
+would not change. The list is `absent.txt` beside this module; a call that is served leaves it.
 """
 
 from __future__ import annotations
@@ -24,17 +26,13 @@ if TYPE_CHECKING:
 class Absent:
     """One binding of a call that is not served."""
 
-    path: str  # on gRPC, gRPC-Web and Connect
+    path: str  # on gRPC, gRPC-Web and Connect; "" for a route that is no rpc
     verb: str
     template: str
-    feature: str  # what it belongs to
+    feature: str  # what it belongs to, in the plural
+    reason: str  # why it is not served, or what has it in its place; "" where it is yet to come
     streams: ClassVar[bool] = False
     wire: ClassVar[str] = "rest"
-
-    @property
-    def name(self) -> str:
-        """The rpc's name."""
-        return self.path.rpartition("/")[2]
 
     @property
     def body_limit(self) -> int:
@@ -48,19 +46,23 @@ class Absent:
             errors.NotInThisVersion: always.
 
         """
-        raise errors.NotInThisVersion(self.name, self.feature)
+        raise self.refusal()
+
+    def refusal(self) -> errors.NotInThisVersion:
+        """Return what whoever calls it is told."""
+        return errors.NotInThisVersion(self.feature, self.reason)
 
 
 def calls() -> Iterator[Absent]:
     """Yield every binding of the list."""
     text = files("tenantry.doors.transport").joinpath("absent.txt").read_text(encoding="utf-8")
-    feature = ""
+    feature = reason = ""
     for line in text.splitlines():
         if line.startswith("["):
-            feature = line.strip("[]")
+            feature, _, reason = line[1:-1].partition(": ")
         elif line and not line.startswith("#"):
             rpc, verb, template = line.split()
-            yield Absent(f"/{rpc}", verb, template, feature)
+            yield Absent("" if rpc == "-" else f"/{rpc}", verb, template, feature, reason)
 
 
 def add_routes(router: Router) -> None:

@@ -68,7 +68,7 @@ class RpcDoor:
         self, methods: Iterable[Method], pipeline: Pipeline, absent: Iterable[Absent] = ()
     ) -> None:
         self._methods = {method.path: method for method in methods}
-        self._absent = {call.path: call for call in absent}
+        self._absent = {call.path: call for call in absent if call.path}
         self._pipeline = pipeline
         self._application = _Application(
             service=self,
@@ -133,7 +133,7 @@ class RpcDoor:
 
         """
         if (absent := self._absent.get(request.path)) is not None:
-            raise errors.NotInThisVersion(absent.name, absent.feature)
+            raise absent.refusal()
         method = self._methods[request.path]
         if request.headers.get("content-type") in grpc.CONTENT_TYPES:
             await grpc.serve(method, self._pipeline, request, send)
