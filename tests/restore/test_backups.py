@@ -313,6 +313,50 @@ def test_a_database_that_cannot_be_read_is_moved_aside_with_its_log(place, tmp_p
     assert tally(path_of(place)) == 1
 
 
+def test_one_that_is_killed_between_two_names_is_seen_by_a_start_and_done_again(place, tmp_path):
+    set_tally(place, 1)
+    backups.make(path_of(place), tmp_path / "backup")
+    set_tally(place, 2)
+    log = path_of(place).with_name("tenantry.db-wal")
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from tenantry import settings\n"
+        "from tenantry.db import putting_back\n"
+        "known = settings.load({'TENANTRY_DATA_DIR': sys.argv[1]})\n"
+        "place = Path(known.database.removeprefix('sqlite:///'))\n"
+        "place.with_name('tenantry.db-wal').write_bytes(b'log')\n"
+        "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "moved = putting_back._moved\n"
+        "putting_back._moved = lambda path, *given: (\n"
+        "    die() if path.name.endswith('-wal') else moved(path, *given))\n"
+        "putting_back.put_back(Path(sys.argv[2]), known)\n"
+    )
+    asked = [sys.executable, "-P", "-c", script, place.data_dir, tmp_path / "backup"]
+    done = subprocess.run(asked, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not path_of(place).exists()
+    (former,) = path_of(place).parent.glob("tenantry.db.before-*")
+
+    with pytest.raises(migrate.UpgradeError, match=f"has moved {former.name} aside"):
+        migrate.upgrade(place.database)
+    assert not path_of(place).exists()
+
+    putting_back.put_back(tmp_path / "backup", place)
+    assert not log.exists()
+    # The log that was left lies beside its own database.
+    assert former.with_name(f"{former.name}-wal").read_bytes() == b"log"
+    assert (tally(path_of(place)), migrate.upgrade(place.database)) == (1, [])
+
+
+def test_what_has_no_schema_is_no_backup(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as db:
+        db.execute("CREATE TABLE t (n)")
+    with pytest.raises(BackupError, match="it has no schema"):
+        backups.make(tmp_path / "other.db", tmp_path / "backup")
+    assert listed(tmp_path) == ["other.db"]
+
+
 def test_a_link_in_the_place_of_the_database_stays_and_leads_to_what_was_put_back(place, tmp_path):
     set_tally(place, 1)
     backups.make(path_of(place), tmp_path / "backup")

@@ -42,12 +42,19 @@ _SPARE = 16 << 20  # bytes of the disk that stay free
 _SYNC = 64 << 20  # bytes: no more of ours wait for the disk when a server wants to commit
 
 _NEEDED = "SELECT version_num FROM alembic_version"
+_HAS_SCHEMA = "SELECT name FROM sqlite_master WHERE name = 'schema_history'"
 _NEWEST = "SELECT max(revision) FROM schema_history"
 _ENVIRONMENT = "SELECT id FROM environment"
 _TABLES = (
     "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
     " AND name NOT LIKE 'sqlite_%' ORDER BY name"
 )
+
+
+def moved_aside(place: Path) -> Path | None:
+    """Return the last database that `tenantry restore` has moved aside from this place."""
+    # Their names have the time.
+    return max(place.parent.glob(f"{place.name}.before-*Z"), default=None)
 
 
 class BackupError(Exception):
@@ -134,6 +141,9 @@ def _reading(source: Path) -> sqlite3.Connection:
     address = f"file:{quote(str(source.absolute()))}?mode=ro"
     reading = sqlite3.connect(address, uri=True, isolation_level=None, timeout=10)
     reading.execute("BEGIN")
+    if reading.execute(_HAS_SCHEMA).fetchone() is None:
+        reading.close()
+        raise BackupError(f"{source} is no database of Tenantry: it has no schema")
     return reading
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry import __version__
-from tenantry.db import building, contracts, fence, steps, table_locks
+from tenantry.db import backups, building, contracts, fence, steps, table_locks
 from tenantry.db.revisions import HEAD, RELEASED
 from tenantry.db.table_locks import UpgradeError
 
@@ -95,6 +95,9 @@ def _answered(work: Callable[[], T]) -> T:
 
 
 def _upgrade_sqlite(url: str, *, beside_older: bool) -> list[str]:
+    path = Path(url.removeprefix("sqlite:///"))
+    _refuse_half_restored(path.resolve())
+
     def work(connection: Connection) -> list[str]:
         applied = _run(connection, beside_older=True)
         contracts.take_away(connection, upto=RELEASED)
@@ -102,8 +105,22 @@ def _upgrade_sqlite(url: str, *, beside_older: bool) -> list[str]:
 
     if not beside_older:
         with _sqlite(url) as engine:
-            _await_their_end_on_sqlite(engine, Path(url.removeprefix("sqlite:///")))
+            _await_their_end_on_sqlite(engine, path)
     return _on_sqlite(url, work)
+
+
+def _refuse_half_restored(place: Path) -> None:
+    """Refuse to make a new database where one was moved aside for another that never came.
+
+    Raises:
+        UpgradeError: a restore was killed in between.
+
+    """
+    if not place.exists() and (former := backups.moved_aside(place)) is not None:
+        raise UpgradeError(
+            f"there is no {place}, and a restore has moved {former.name} aside: run `tenantry "
+            "restore FOLDER` again, give that file its name back, or move it away to begin anew"
+        )
 
 
 def _on_sqlite(url: str, work: Callable[[Connection], T]) -> T:

@@ -231,7 +231,11 @@ def _put_keys(keys: Path, settings: Settings, key: MasterKey, at: str) -> list[P
 
 
 def _swap(copy: Path, place: Path, at: str) -> list[Path]:
-    # The log of the former one must not lie beside the new one, whenever this ends.
+    # The log of the former one must not lie beside the new one, whenever this ends. Where that was
+    # in between, the log that is left goes to its database.
+    former = None if os.path.lexists(place) else backups.moved_aside(place)
+    if former is not None and not former.with_name(f"{former.name}-wal").exists():
+        at = former.name.removeprefix(f"{place.name}.before-")
     beside = [place.with_name(place.name + name) for name in _BESIDE]
     aside = [moved for path in (place, *beside) for moved in _moved(path, at, place.name)]
     backups.sync(place.parent)
