@@ -32,7 +32,7 @@ def test_a_call_is_served_or_absent_and_never_both():
 
 
 def said(call):
-    """What the answer says, word by word."""
+    """The sentence of the answer."""
     reason = f": {call.reason}" if call.reason else ""
     return f"{call.feature} are not in this version{reason}"
 

@@ -1,4 +1,4 @@
-"""Call with the official Python SDK what is not in this version, and print each step's answer.
+"""Make calls of the official Python SDK that are not in this version, and print each answer.
 
 Reads SCALEKIT_ENVIRONMENT_URL, SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET. Prints one line of
 JSON per step of ../steps.json; the first step that fails ends the program.
@@ -33,7 +33,7 @@ with step("mcp_servers"):
     expect_absent("MCP servers", client.mcp.list_configs)
 
 with step("resources"):
-    expect_absent("protected resources and consents", client.resources.list_resources)
+    expect_absent("protected resources and consents", client.resources.list_resources, 1)
 
 with step("requests"):
     answer = client.actions.request("gmail", "ada@example.com", "/gmail/v1/users/me/messages")

@@ -1,9 +1,9 @@
 """Calls of the contract that this version does not serve: they are told so, on every wire.
 
-An SDK then raises its "not implemented", and nobody looks for a misspelled path. Whoever calls is
-told, with credentials or without: the list is public, no SDK takes this answer for a reason to
-fetch a token or to try again, and a caller whose token has expired learns at once what a new one
-would not change. The list is `absent.txt` beside this module; a call that is served leaves it.
+An SDK then raises its "not implemented", and nobody looks for a misspelled path. Every caller is
+told so, with credentials or without: the list is public, no SDK takes this answer for a reason to
+fetch a token or to try again, and to one whose token has expired a new one would not help. The
+list is `absent.txt` beside this module; a call that is served leaves it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Absent:
     verb: str
     template: str
     feature: str  # what it belongs to, in the plural
-    reason: str  # why it is not served, or what has it in its place; "" where it is yet to come
+    reason: str  # why not, or where it is instead; "" where it is yet to come
     streams: ClassVar[bool] = False
     wire: ClassVar[str] = "rest"
 
@@ -49,7 +49,7 @@ class Absent:
         raise self.refusal()
 
     def refusal(self) -> errors.NotInThisVersion:
-        """Return what whoever calls it is told."""
+        """Return the error that its caller gets."""
         return errors.NotInThisVersion(self.feature, self.reason)
 
 
