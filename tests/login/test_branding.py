@@ -123,13 +123,13 @@ async def test_settings_make_the_pages(special_place):
         assert heading(await visitor.page()) == "Check your mail"
 
 
-async def test_without_a_name_the_host_is_shown(special_place):
+async def test_without_a_name_the_applications_own_is_shown(special_place):
     async with (
         special_place(app_name="", sign_in_methods="passkey") as place,
         place.visitor() as visitor,
     ):
-        page = await visitor.begin(await place.application())
-        assert heading(page) == "Sign in to localhost"
+        page = await visitor.begin(await place.application(name="Zebra Board"))
+        assert heading(page) == "Sign in to Zebra Board"
         assert 'name="email"' not in page.text
         assert "<noscript>" in page.text
         assert "Sign up" not in page.text

@@ -39,7 +39,7 @@ async def sign_in_page(place, **parameters: str):
 
 async def test_pages_change_without_a_restart(plain_place):
     before, plain = await sign_in_page(plain_place)
-    assert "localhost" in before.text
+    assert "<bdi>app-" in before.text  # the application's name
     await replaced(
         plain_place,
         {
@@ -71,7 +71,7 @@ async def test_pages_change_without_a_restart(plain_place):
     assert "style=" not in after.text
     await replaced(plain_place, {})
     again, _ = await sign_in_page(plain_place)
-    assert "localhost" in again.text
+    assert "<bdi>app-" in again.text
 
 
 async def test_a_background_stays_within_its_declaration(plain_place):

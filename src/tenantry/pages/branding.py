@@ -7,7 +7,7 @@ the application to read: no style of a tenant gets onto a page where passwords a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tenantry import colors
@@ -34,10 +34,22 @@ _CARD = (
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """The head of a page; ``logo_url`` is "" where there is none to show."""
+    """The head of a page; ``logo_url`` is "" where there is none to show.
+
+    ``is_set`` says that somebody has named the product; ``has_letter`` that without a logo the
+    first letter of this name stands for it, not that of the product's.
+    """
 
     name: str
     logo_url: str = ""
+    is_set: bool = True
+    has_letter: bool = False
+
+    def of_client(self, name: str) -> Brand:
+        """Return that of an application of this name, where the product has none."""
+        if self.is_set or not name:
+            return self
+        return Brand(name, self.logo_url, has_letter=True)
 
     def within(self, organization: Organization | None) -> Brand:
         """Return that of an organization if it has branding of its own, else this one."""
@@ -47,7 +59,8 @@ class Brand:
             or not organization.branding.custom
         ):
             return self
-        return Brand(organization.display_name, shown_logo(organization.logo_url) or self.logo_url)
+        logo_url = shown_logo(organization.logo_url) or self.logo_url
+        return replace(self, name=organization.display_name, logo_url=logo_url)
 
 
 def shown_logo(url: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
@@ -125,6 +126,8 @@ class Door:
         of its query.
         """
         path = path or self.above(request)
+        if problems.until:
+            problems = replace(problems, given={**problems.given, "limited": request.path})
         sealed = seal(problems, self._vault, self._bound(request, path))
         return self.redirect(f"{path}?{urlencode({**(members or {}), _FAILED: sealed})}")
 
@@ -155,6 +158,7 @@ class Door:
             status=429 if problems.wait else 200,
             problems=problems.said(words_, {**self.values, **_told(problems, words_)}),
             wait=problems.wait,
+            limited=problems.given.get("limited", ""),
             **{"given": problems.given, **values},
         )
         if problems.wait:

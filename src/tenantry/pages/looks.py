@@ -45,9 +45,13 @@ class Look:
     social_first: bool = False
     shows_organizations: bool = True  # that have branding of their own
 
-    def within(self, organization: Organization | None) -> Brand:
-        """Return the brand of a page of an organization: its own, where that is shown."""
-        return self.brand.within(organization) if self.shows_organizations else self.brand
+    def within(self, organization: Organization | None, brand: Brand | None = None) -> Brand:
+        """Return the brand of a page of an organization: its own, where that is shown.
+
+        ``brand`` is what others have in place of the deployment's.
+        """
+        brand = brand or self.brand
+        return brand.within(organization) if self.shows_organizations else brand
 
     @classmethod
     def of(cls, settings: Settings, kind: Kind = Kind.LOGIN, at: str = "/login") -> Look:
@@ -60,7 +64,7 @@ class Look:
             logo, icon_url = settings.portal_logo_url or logo, settings.portal_icon_url or icon_url
             color = settings.portal_color or color
         name = settings.app_name or urlsplit(settings.public_url).hostname or ""
-        brand = Brand(name, branding.shown_logo(logo))
+        brand = Brand(name, branding.shown_logo(logo), is_set=bool(settings.app_name))
         before = branding.style(color)
         after = branding.layout(settings) if of_login else ""
 

@@ -38,7 +38,8 @@ class Problems:
 
     keys: Mapping[str, str] = field(default_factory=dict)
     # Typed values that are no secret; under "" the sentence of an error in English, as `{problem}`,
-    # and under "told" one in the reader's language, as `{told}`.
+    # under "told" one in the reader's language, as `{told}`, and under "limited" the path of a form
+    # that came too often.
     given: Mapping[str, str] = field(default_factory=dict)
     page: str = ""  # which of the pages at one address
     until: int = 0  # when it may be tried again, in microseconds since 1970; 0 for at once

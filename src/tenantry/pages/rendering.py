@@ -143,7 +143,7 @@ class Pages:
         policy = _CSP + " ".join(sorted({"'self'", *origins}))
         return page(
             template,
-            {"problems": {}, "wait": 0, **self.defaults, **values, **shared},
+            {"problems": {}, "wait": 0, "limited": "", **self.defaults, **values, **shared},
             status=status,
             headers=HEADERS | {"content-security-policy": policy},
         )

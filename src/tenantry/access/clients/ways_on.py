@@ -50,6 +50,12 @@ async def of_environment(db: Session) -> WayOn | None:
     return None
 
 
+async def name_of(db: Session, client_id: str) -> str:
+    """Return what an application is called, "" where nobody has named it."""
+    row = await db.fetch_one(_ONE, p_id=client_id)
+    return "" if row is None or row["client_type"] == ENV else row["name"]
+
+
 async def of_client(db: Session, client_id: str) -> WayOn | None:
     """Return the way to this application, if it has told any."""
     row = await db.fetch_one(_ONE, p_id=client_id)

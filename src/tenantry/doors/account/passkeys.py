@@ -111,7 +111,8 @@ class PasskeyPages:
     def _reason(self, visit: Visit, problem: errors.Error) -> str:
         if isinstance(problem, errors.RateLimited):
             minutes = -(-int(problem.headers["retry-after"]) // 60)
-            return visit.words.plain("problem.limited_for", minutes=minutes)
+            key = "problem.limited_for_one" if minutes == 1 else "problem.limited_for_other"
+            return visit.words.plain(key, number=minutes)
         if isinstance(problem, errors.ReauthenticationRequired):
             return visit.words.plain("fresh.sign_in", minutes=self._door.freshness.minutes)
         wrong_code = any(violation.field == "code" for violation in problem.violations)

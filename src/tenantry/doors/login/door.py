@@ -38,6 +38,7 @@ class Door(door.Door):
             defaults={"path": ""},
         )
         super().__init__(pages, parts.db.vault, parts.settings.public_url, depth=2)
+        self.parts = parts
         self.db = parts.db
         self.session_cookie = parts.session_cookie
         self.browser_cookies = parts.browser_cookies

@@ -33,6 +33,19 @@ _RULES: Mapping[tuple[str, str, str], tuple[str, str]] = {
     ("sign-up", "first_name", "string.max_len"): ("first_name", "problem.name_long"),
     ("sign-up", "last_name", "string.max_len"): ("last_name", "problem.name_long"),
 }
+# Where it says more than that there were too many: by the step that came too often.
+_LIMITS: Mapping[str, str] = {
+    "email": "problem.mail_limit",
+    "resend": "problem.mail_limit",
+    "password": "problem.password_limit",
+    "code": "problem.code_limit",
+    "second-factor": "problem.second_factor_limit",
+}
+
+
+def limit(step: str) -> str:
+    """Return the key of the sentence to say where a step came too often."""
+    return _LIMITS.get(step, "problem.limited")
 
 
 def keys(step: str, error: errors.InvalidArgument) -> dict[str, str]:

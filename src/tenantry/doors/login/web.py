@@ -24,6 +24,7 @@ from tenantry.identity.connections.providers import provider_names
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.security_notices import links
 from tenantry.identity.sign_in import (
+    beginning,
     choosing,
     completing,
     federating,
@@ -34,6 +35,7 @@ from tenantry.identity.sign_in import (
     states,
     ways_back,
 )
+from tenantry.identity.sign_in.model import RESET_PASSWORD, SIGN_UP
 from tenantry.identity.sign_in.refusals import Refusal
 from tenantry.pages import answers as answer_pages
 from tenantry.pages import branding
@@ -87,6 +89,7 @@ def routes(parts: Parts) -> list[Route]:
             ),
             Route("POST", "/login/{id}/passkey/options", door.own(login.passkey_options)),
             Route("POST", "/login/{id}/resend", form(login.resend)),
+            Route("POST", "/login/{id}/restart", form(login.restart)),
             Route("POST", "/login/{id}/cancel", form(login.cancel)),
             Route("GET", "/login/{id}/sso", page(login.arrive)),
             Route("GET", "/login/{id}/link", page(login.link)),
@@ -149,8 +152,8 @@ class Login:
         except errors.RateLimited as problem:
             # The other ways are counted by themselves: they are on the same page.
             page = page_of(name, given)
-            key = "problem.password_limit" if name == "password" else "problem.limited"
-            failed = replace(Problems.limited(problem, key), given=given.shown, page=page)
+            limited = Problems.limited(problem, problems.limit(name))
+            failed = replace(limited, given=given.shown, page=page)
             return self._door.failed(request, failed, members={"page": page})
         return await self._proceed(request, found)
 
@@ -168,8 +171,23 @@ class Login:
         found = await self._find(request)
         if found is None:
             return await self._gone(request)
-        await proving.resend_email(self._door.call(request), found)
+        try:
+            await proving.resend_email(self._door.call(request), found)
+        except errors.RateLimited as problem:
+            return self._door.failed(request, Problems.limited(problem, problems.limit("resend")))
         return self._door.redirect(f"{_path(found)}?sent=again")
+
+    async def restart(self, request: Request) -> Response:
+        """Begin anew, from the first page on."""
+        found = await self._find(request)
+        if found is None:
+            return await self._gone(request)
+        await self._door.parts.rates.take_sign_in(request.origin.address)
+        begun = await beginning.again(self._door.call(request), found)
+        response = self._door.redirect(realms.path(begun))
+        cookies = self._door.browser_cookies
+        response.cookies = cookies.make_room(request.origin.cookies) + cookies.issue(begun)
+        return response
 
     async def cancel(self, request: Request) -> Response:
         """End it, and tell the application."""
@@ -323,6 +341,9 @@ class Login:
             "methods": self._methods,
             "may_sign_up": self._may_sign_up,
             "inbox": found.state == states.VERIFICATION_SENT,
+            "is_sent": self._may_sign_up and found.facts.intent != RESET_PASSWORD,
+            "other_page": self._page_of_intent(found),
+            "is_known": bool(device_cookies.read(request.headers.get("cookie", ""))),
             "sent_again": query(request, "sent") == "again",
         }
         if page == "sso":
@@ -370,6 +391,12 @@ class Login:
         off = {"sign_up": not self._may_sign_up, "reset": "password" not in self._methods}
         return wanted if wanted in there and not off.get(wanted) else there[0]
 
+    def _page_of_intent(self, found: AuthRequest) -> str:
+        """Return the page on which somebody names an address for what they came for."""
+        if found.facts.intent == RESET_PASSWORD and "password" in self._methods:
+            return "reset"
+        return "sign_up" if found.facts.intent == SIGN_UP and self._may_sign_up else "sign_in"
+
     def _is_fixed(self, found: AuthRequest) -> bool:
         """Whether somebody that waits for a provider can go no other way."""
         return self._is_modular or found.params.connection_id is not None
@@ -378,8 +405,14 @@ class Login:
         return self._door.words(request, () if found is None else found.params.ui_locales)
 
     async def _brand(self, request: Request, found: AuthRequest) -> Brand:
-        """Return the brand of the organization that the application named, if it has its own."""
-        brand = self._door.pages.look.brand
+        """Return the brand of the organization that the application named, if it has its own.
+
+        Else that of the deployment; of the application, while nobody has set one.
+        """
+        look = self._door.pages.look
+        brand = look.brand
+        if not brand.is_set:
+            brand = brand.of_client(await ways_on.name_of(self._door.db, found.client_id))
         named = found.params.organization_id
         if named is None:
             return brand
@@ -387,7 +420,7 @@ class Login:
             organization = await organizations.get(self._door.call(request), Identity(named))
         except errors.NotFound:
             return brand
-        return self._door.pages.look.within(organization)
+        return look.within(organization, brand)
 
 
 def _path(found: AuthRequest) -> str:

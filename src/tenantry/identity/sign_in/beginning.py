@@ -126,6 +126,24 @@ async def begin(
     return await _within(means, call, wanted, session, row)
 
 
+async def again(call: Call, request: AuthRequest) -> AuthRequest:
+    """Begin a sign-in anew, from its first page on, and end the one that has come this far.
+
+    Tries that were used up are there again, and so are first factors to give.
+
+    Raises:
+        states.OutOfStep: another step was faster, or time is up.
+
+    """
+    home = await realms.chosen(call.db, request.params)
+    begun, row = _first(call.db, request.client_id, request.params, home)
+    async with call.db.transaction() as db:
+        ended = requests.problem("the person has begun anew")
+        await requests.move(db, request, states.FAILED, error=ended)
+        await requests.add(db, row)
+    return begun
+
+
 async def _within(
     means: Means, call: Call, wanted: _Wanted, session: Session, row: engine.Row
 ) -> Answer | AuthRequest:
@@ -185,18 +203,28 @@ async def _anew(
     params = wanted.params
     if wanted.is_silent:
         return answers.of_error(means, params, error, _SAYS[error])
-    intent = SIGN_UP if "create" in params.prompt else SIGN_IN
     home = home or await realms.chosen(call.db, params)
-    request, row = requests.new(
-        call.db,
-        *(() if home is None else (states.SSO_PENDING,)),
-        secret=vault.new_secret(),
-        client_id=wanted.client.id,
-        params=params,
-        facts=Facts(intent=intent, notice=notice, sso="" if home is None else realms.address(home)),
-    )
+    request, row = _first(call.db, wanted.client.id, params, home, notice)
     await requests.add(call.db, row)
     return request
+
+
+def _first(
+    db: engine.Session, client_id: str, params: Params, home: Connection | None, notice: str = ""
+) -> tuple[AuthRequest, dict[str, Any]]:
+    """Return a request in which nobody is known yet, and its parameters, as `requests.new`."""
+    return requests.new(
+        db,
+        *(() if home is None else (states.SSO_PENDING,)),
+        secret=vault.new_secret(),
+        client_id=client_id,
+        params=params,
+        facts=Facts(
+            intent=SIGN_UP if "create" in params.prompt else SIGN_IN,
+            notice=notice,
+            sso="" if home is None else realms.address(home),
+        ),
+    )
 
 
 async def _outside(
