@@ -10,14 +10,26 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 from apis import unique
 from playwright.sync_api import expect
+from sqlalchemy import bindparam, update
 
 from tenantry import master_key, settings
+from tenantry.access.clients.model import clients
 from tenantry.db.opening import open_database
+from tenantry.db.statements import Statement
 from tenantry.events.mail import service as mail
 from tenantry.identity.security_notices import service as security_notices
 
 CODE = re.compile(r"^\d{6}$", re.MULTILINE)
 LINK = re.compile(r"^https://\S+$", re.MULTILINE)
+
+
+_SHORTEN = Statement(
+    update(clients)
+    .where(clients.c.id == bindparam("p_id"))
+    # The middleware refreshes ten seconds before the end.
+    .values(expiry=12)
+    .returning(clients.c.id)
+)
 
 
 def answers(url):
@@ -75,3 +87,16 @@ def sign_up(page, mailbox, organization, *, arrived=None):
     heading = page.get_by_role("heading", name=organization, exact=True)
     expect(heading if arrived is None else arrived).to_be_visible()
     return email
+
+
+def shorten(tenantry, client_id: str) -> None:
+    """Let access tokens end soon, for a refresh to be due: sooner than the API takes."""
+    environment = tenantry.environment.items()
+    known = settings.load({k: v for k, v in environment if k.startswith("TENANTRY_")})
+
+    async def change() -> None:
+        async with open_database(known.database, master_key.load(known), pool_size=1) as database:
+            assert await database.fetch_one(_SHORTEN, p_id=client_id)
+
+    with ThreadPoolExecutor() as pool:  # a browser may have the event loop of this thread
+        pool.submit(asyncio.run, change()).result()

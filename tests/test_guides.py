@@ -59,7 +59,7 @@ ACTIVITY = {"look-into-activity"}  # tests/test_activity_guide.py
 SIGN_IN = {  # tests/test_sign_in_guides.py
     *("sign-people-in", "sessions-and-sign-out"),
     *("passkeys-and-second-factors", "interceptors", "single-sign-on"),
-    *("django", "flask"),
+    *("django", "flask", "nextjs"),
 }
 
 

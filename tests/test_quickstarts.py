@@ -58,6 +58,25 @@ def go(_port):
     return [str(built)]
 
 
+def nextjs(port):
+    need("node", "npm")
+    folder = EXAMPLES / "quickstart-nextjs"
+    install_node_packages(folder)
+    next_ = [str(folder / "node_modules" / ".bin" / "next")]
+    with turn("quickstart-nextjs"):
+        done = subprocess.run(
+            [*next_, "build"],
+            cwd=folder,
+            env=os.environ | {"NEXT_TELEMETRY_DISABLED": "1"},
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [*next_, "start", "--port", str(port)]
+
+
 @pytest.fixture(scope="module")
 def tenantry(start_server):
     """A running server that sends mail, into its sink, and takes passkeys."""
@@ -72,19 +91,25 @@ def browser(tenantry):
         yield launched
 
 
-# All three sign a person up and out; the rest is another way through the same code of an SDK.
+# Its build alone takes a minute.
+NEXTJS = pytest.param(nextjs, id="nextjs", marks=pytest.mark.thorough)
+# The others all sign a person up and out; the rest is another way through the same code of an SDK.
 THE_REST = pytest.mark.parametrize(
     "app",
     [
         pytest.param(fastapi, id="fastapi"),
         pytest.param(express, id="express", marks=pytest.mark.thorough),
         pytest.param(go, id="go", marks=pytest.mark.thorough),
+        NEXTJS,
     ],
     indirect=True,
 )
 
 
-@pytest.fixture(scope="module", params=[fastapi, express, go], ids=["fastapi", "express", "go"])
+@pytest.fixture(
+    scope="module",
+    params=[*(pytest.param(one, id=one.__name__) for one in (fastapi, express, go)), NEXTJS],
+)
 def app(request, tenantry, tmp_path_factory):
     """One of the quickstarts, running: its URL."""
     with started(request.param, tenantry, tmp_path_factory.mktemp("quickstart")) as url:
@@ -98,7 +123,7 @@ def started(command, tenantry, folder):
     arguments = command(port)
     with management(tenantry) as api:
         client = registered(api, url)
-    variables = {"PORT": str(port), "APP_URL": url, **client}
+    variables = {"PORT": str(port), "APP_URL": url, "SESSION_SECRET": "of this test", **client}
     with log.open("wb") as output:
         process = subprocess.Popen(
             arguments,

@@ -31,7 +31,7 @@ from tenantry.identity.sessions.model import Bounds
 ROOT = GUIDES.parent.parent
 SIGN_IN, PASSKEYS = "sign-people-in", "passkeys-and-second-factors"
 SINGLE_SIGN_ON = "single-sign-on"
-DJANGO, FLASK = "django", "flask"
+FRAMEWORKS = ("django", "flask", "nextjs")
 INTERCEPTORS, SESSIONS = "interceptors", "sessions-and-sign-out"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
 
@@ -99,7 +99,7 @@ def shell(guide, variables, folder):
         assert fits(shown, answer), (shown, answer)
 
 
-@pytest.mark.parametrize("guide", [SIGN_IN, SESSIONS, PASSKEYS, SINGLE_SIGN_ON, DJANGO, FLASK])
+@pytest.mark.parametrize("guide", [SIGN_IN, SESSIONS, PASSKEYS, SINGLE_SIGN_ON, *FRAMEWORKS])
 def test_what_curl_answers_is_what_the_guide_shows(guide, variables, tmp_path):
     shell(guide, variables, tmp_path)
 
@@ -200,7 +200,7 @@ def test_an_interceptor_answers_as_the_guide_shows(language, api, variables, tmp
         assert forged.status_code == 400
 
 
-@pytest.mark.parametrize("guide", [SIGN_IN, SESSIONS, DJANGO, FLASK])
+@pytest.mark.parametrize("guide", [SIGN_IN, SESSIONS, *FRAMEWORKS])
 def test_the_programs_are_those_of_the_examples(guide):
     text = (GUIDES / f"{guide}.md").read_text(encoding="utf-8")
     parts = re.findall(r"^```\w+ (examples/\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)

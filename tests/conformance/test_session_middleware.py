@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,28 +18,14 @@ import pytest
 from apis import unique
 from browsers import chromium_in_step
 from doc_programs import management
-from people_at_apps import CODE, LINK, Mailbox, answers, sign_up
+from people_at_apps import CODE, LINK, Mailbox, answers, shorten, sign_up
 from playwright.sync_api import expect
 from servers import free_port
-from sqlalchemy import bindparam, update
 from test_sso_example import name_somebody
-
-from tenantry import master_key, settings
-from tenantry.access.clients.model import clients
-from tenantry.db.opening import open_database
-from tenantry.db.statements import Statement
 
 HERE = Path(__file__).parent / "frameworks"
 COOKIE = "sk_session"
 TARGET = 3400  # bytes; the middleware refuses more than 3,800
-_SHORTEN = Statement(
-    update(clients)
-    .where(clients.c.id == bindparam("p_id"))
-    # The middleware refreshes ten seconds before the end.
-    .values(expiry=12)
-    .returning(clients.c.id)
-)
-
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -81,8 +65,7 @@ class App:
             made = api.post("/api/v1/clients", json=new).raise_for_status().json()["client"]
             secret = api.post(f"/api/v1/clients/{made['id']}/secrets").raise_for_status().json()
         self.client_id = made["id"]
-        with ThreadPoolExecutor() as pool:
-            pool.submit(asyncio.run, self._shorten()).result()
+        shorten(tenantry, self.client_id)
         variables = {
             "SCALEKIT_CLIENT_ID": made["id"],
             "SCALEKIT_CLIENT_SECRET": secret["plain_secret"],
@@ -96,13 +79,6 @@ class App:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-
-    async def _shorten(self) -> None:
-        """Let access tokens end soon, for a refresh to be due: sooner than the API takes."""
-        environment = self._tenantry.environment.items()
-        known = settings.load({k: v for k, v in environment if k.startswith("TENANTRY_")})
-        async with open_database(known.database, master_key.load(known), pool_size=1) as database:
-            assert await database.fetch_one(_SHORTEN, p_id=self.client_id)
 
     def wait(self) -> None:
         until = time.monotonic() + 60
