@@ -97,7 +97,7 @@ async def _keep(page: Any, path: Path, width: int, height: int, scale: float = 1
 async def _of_readme(showroom: Any, browser: Any) -> None:
     """The two that the README shows."""
     (first,) = showroom.of("sign-in-first")
-    reference = showrooms.Room("reference", "", "/docs#UpdateOrganization")
+    reference = showrooms.Room("reference", "", "/docs/api/UpdateOrganization")
     for name, room, width, height in (
         ("sign-in", first, 900, 620),
         ("reference", reference, 1440, 640),

@@ -9,8 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from served import SERVICES
 
+from tenantry import errors
 from tenantry.doors.reference import openapi, operations, web
 from tenantry.doors.transport.methods import of_service
+from tenantry.doors.transport.router import Router
 from tenantry.web import Request
 
 PUBLIC_URL = "https://tenantry.example.com"
@@ -39,16 +41,24 @@ def document(reference):
     return openapi.document(*reference, PUBLIC_URL)
 
 
+def router(methods):
+    """The door's routes."""
+    made = Router()
+    for route in web.routes(methods, PUBLIC_URL):
+        made.add(route.verb, route.template, route)
+    return made
+
+
 @pytest.fixture(scope="session")
 def get(methods):
     """Answer a request as the door would."""
-    handlers = {route.template: route.handler for route in web.routes(methods, PUBLIC_URL)}
+    handlers = router(methods)
 
     def answer(path, **headers: str):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path, _, query = path.partition("?")
         request = Request("GET", path, query, named, b"", "req_test")
-        return asyncio.run(handlers[path](request))
+        return asyncio.run(handlers.match("GET", path)[0](request))
 
     return answer
 
@@ -56,7 +66,7 @@ def get(methods):
 @pytest.fixture(scope="session")
 def site(methods):
     """The door's pages at an address that a browser can open."""
-    handlers = {route.template: route.handler for route in web.routes(methods, PUBLIC_URL)}
+    handlers = router(methods)
     loop = asyncio.new_event_loop()
     running = threading.Thread(target=loop.run_forever, daemon=True)
     running.start()
@@ -64,18 +74,24 @@ def site(methods):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             path, _, query = self.path.partition("?")
-            if path not in handlers:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            try:
+                route, _ = handlers.match("GET", path)
+                asked = route(Request("GET", path, query, headers, b"", "x"))
+                response = asyncio.run_coroutine_threadsafe(asked, loop).result()
+            except errors.RouteNotFound:
                 self.send_error(404)
                 return
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = handlers[path](Request("GET", path, query, headers, b"", "x"))
-            response = asyncio.run_coroutine_threadsafe(asked, loop).result()
             self.send_response(response.status)
             for name, value in response.headers.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(response.body)))
             self.end_headers()
-            self.wfile.write(response.body)
+            if self.command == "GET":
+                self.wfile.write(response.body)
+
+        def do_HEAD(self):
+            self.do_GET()
 
         def log_message(self, *args: object):
             pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browsers import chromium_in_step
 from playwright.sync_api import expect
 
@@ -18,13 +19,13 @@ def visit(browser, site):
     """Open the page; what the browser complains of fails the test."""
     contexts, complaints = [], []
 
-    def visit(anchor="", width=1280, **options: object):
+    def visit(path="/docs", width=1280, **options: object):
         context = browser.new_context(viewport={"width": width, "height": 800}, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(f"{site}/docs{anchor}")
+        page.goto(f"{site}{path}")
         return page
 
     yield visit
@@ -33,84 +34,109 @@ def visit(browser, site):
     assert complaints == []
 
 
-def listed(page):
-    return page.locator("#sidebar [data-words]:visible a span:last-child").all_inner_texts()
+def found(page, text):
+    """The titles that a search shows."""
+    page.locator("#search").fill(text)
+    expect(page.locator("#found")).not_to_be_empty()
+    return page.locator("#results .title").all_inner_texts()
 
 
 def test_typing_finds_an_operation(visit):
     page = visit()
-    everything = listed(page)
     page.keyboard.press("/")
-    expect(page.locator("#filter")).to_be_focused()
-    page.keyboard.type("portal delete by")
-    assert listed(page) == ["Delete portal link by id"]
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.type("portal delete id")
+    expect(page.locator("#results .title").first).to_have_text("Delete portal link by id")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/docs#DeletePortalLinkByID")
-    expect(page.locator("#DeletePortalLinkByID")).to_be_in_viewport()
+    page.wait_for_url("**/docs/api/DeletePortalLinkByID")
+    expect(page.locator("h1")).to_have_text("Delete portal link by id")
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("API reference")
 
-    page.keyboard.press("/")
-    page.keyboard.type("/api/v1/organizations:search")
-    assert listed(page) == ["Search organizations"]
-    page.locator("#filter").fill("nothing of the kind")
-    expect(page.locator("#nothing")).to_be_visible()
-    page.locator("#filter").press("Escape")
-    assert listed(page) == everything
+    assert found(page, "/api/v1/organizations:search")[0] == "Search organizations"
+    assert found(page, "webhook retention zebra") == []
+    expect(page.locator("#found")).to_have_text("No page has all of these words.")
+    page.locator("#search").press("Escape")
+    expect(page.locator("#results")).to_be_hidden()
+    expect(page.locator("#contents")).to_be_visible()
+
+
+def test_fields_errors_and_events_are_found(visit):
+    page = visit("/docs/api/GetUser")
+    assert "Create organization" in found(page, "slug")
+    expect(page.locator("#results .line").first).to_contain_text("slug")
+    assert found(page, "idempotency key reused")[0] == "IDEMPOTENCY_KEY_REUSED"
+    page.locator("#search").press("Enter")
+    page.wait_for_url("**/docs/errors#422.IDEMPOTENCY_KEY_REUSED")
+    expect(page.locator(":target")).to_be_in_viewport()
+    assert "organization.domain_created" in found(page, "domain_created")
+    assert found(page, "introspect token")[0] == "Introspect a token"
 
 
 def test_arrows_walk_through_what_was_found(visit):
     page = visit()
-    page.locator("#filter").fill("session policy")
-    page.locator("#filter").press("ArrowDown")
+    titles = found(page, "session policy")
+    page.locator("#search").press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    assert page.evaluate("document.activeElement.hash") == "#GetOrganizationSessionPolicy"
+    assert page.evaluate("document.activeElement.children[1].textContent") == titles[1]
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
-    expect(page.locator("#filter")).to_be_focused()
+    expect(page.locator("#search")).to_be_focused()
+
+
+def test_a_link_to_where_an_operation_was_leads_to_its_page(visit):
+    """All operations were on one page once, each at an anchor of its name."""
+    page = visit("/docs#UpdateOrganization")
+    page.wait_for_url("**/docs/api/UpdateOrganization")
+    page = visit("/docs#Changes")
+    expect(page.locator("#Changes")).to_be_in_viewport()
+    assert page.url.endswith("/docs#Changes")
 
 
 def test_the_language_is_switched_everywhere_and_kept(visit):
-    page = visit("#UpdateOrganization")
-    sample = page.locator("#UpdateOrganization .sample")
+    page = visit("/docs/api/UpdateOrganization")
+    sample = page.locator(".sample")
     expect(sample.get_by_text("curl", exact=True)).to_be_visible()
     sample.get_by_label("Go", exact=True).check()
     expect(sample.get_by_text("sc.Organization().UpdateOrganization")).to_be_visible()
-    elsewhere = page.locator("#CreateOrganization .sample")
+    page.locator("#contents").get_by_text("Create organization").click()
+    elsewhere = page.locator(".sample")
     expect(elsewhere.locator("[data-language=go] pre")).to_be_visible()
     expect(elsewhere.locator("[data-language=sh] pre")).to_be_hidden()
 
     page.reload()
-    expect(page.locator("#UpdateOrganization input[value=go]")).to_be_checked()
-    expect(page.locator("#UpdateOrganization [data-language=go] pre")).to_be_visible()
-    expect(page.locator("#UpdateOrganization [data-language=sh] pre")).to_be_hidden()
+    expect(page.locator("input[value=go]")).to_be_checked()
+    expect(page.locator("body [data-language=go] pre")).to_be_visible()
+    expect(page.locator("body [data-language=sh] pre")).to_be_hidden()
 
 
 def test_the_language_is_switched_by_keyboard(visit):
-    page = visit("#GetOrganization")
-    page.locator("#GetOrganization input[value=sh]").focus()
+    page = visit("/docs/api/GetOrganization")
+    page.locator("input[value=sh]").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#GetOrganization [data-language=js] pre")).to_be_visible()
+    expect(page.locator("body [data-language=js] pre")).to_be_visible()
     assert page.evaluate("document.documentElement.dataset.language") == "js"
 
 
 def test_switching_keeps_the_place(visit):
-    page = visit("#DeleteOrganization")
-    chosen = page.locator("#DeleteOrganization .languages label").nth(4)
+    page = visit("/docs/api/DeleteOrganization")
+    chosen = page.locator(".languages label").nth(4)
     before = chosen.bounding_box()["y"]
     chosen.click()
     assert abs(chosen.bounding_box()["y"] - before) < 2
 
 
 def test_a_call_that_an_sdk_lacks_shows_the_request(visit):
-    page = visit("#SearchOrganization")
-    sample = page.locator("#SearchOrganization .sample")
+    page = visit("/docs/api/SearchOrganization")
+    sample = page.locator(".sample")
     sample.get_by_label("Java", exact=True).check()
     expect(sample.get_by_text("The official Java SDK has no such call")).to_be_visible()
     expect(sample.locator("[data-language=java] pre")).to_contain_text("curl --get")
 
 
 def test_code_is_copied(visit):
-    page = visit("#GetOrganization", permissions=["clipboard-read", "clipboard-write"])
-    block = page.locator("#GetOrganization [data-language=sh] .code")
+    page = visit("/docs/api/GetOrganization", permissions=["clipboard-read", "clipboard-write"])
+    block = page.locator("body [data-language=sh] .code")
     block.hover()
     block.get_by_role("button").click()
     expect(block.get_by_role("button")).to_have_text("Copied")
@@ -131,22 +157,29 @@ def test_code_is_copied(visit):
         ),
     ],
 )
-def test_the_page_never_scrolls_sideways(visit, width, language):
-    page = visit(width=width)
+def test_no_page_scrolls_sideways(visit, width, language):
+    page = visit("/docs/api/CreateConnection", width=width)
     page.evaluate("language => localStorage.setItem('tenantry.language', language)", language)
     page.reload()
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    for path in ("", "/errors", "/events", "/api/oauth-and-openid-connect", "/api/Authorize"):
+        page.goto(f"{page.url.partition('/docs')[0]}/docs{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") == width, path
 
 
 def test_a_phone_has_the_list_in_a_menu(visit):
     page = visit(width=360, has_touch=True, is_mobile=True)
     expect(page.locator("#sidebar")).to_be_hidden()
     page.get_by_role("button", name="Menu").tap()
-    page.locator("#filter").fill("branding put")
-    page.locator("#sidebar").get_by_text("Update organization branding").tap()
+    assert found(page, "branding put")[0] == "Update organization branding"
+    page.locator("#results a").first.tap()
+    page.wait_for_url("**/docs/api/UpdateOrganizationBranding")
     expect(page.locator("#sidebar")).to_be_hidden()
-    expect(page.locator("#UpdateOrganizationBranding")).to_be_in_viewport()
+    page.get_by_role("button", name="Menu").tap()
+    page.locator("#contents").get_by_text("Safe changes").tap()
+    expect(page.locator("#sidebar")).to_be_hidden()
+    expect(page.locator("#Changes")).to_be_in_viewport()
 
 
 def test_light_and_dark_follow_the_system(visit):
@@ -156,15 +189,30 @@ def test_light_and_dark_follow_the_system(visit):
 
 
 def test_the_list_follows_the_reading(visit):
-    page = visit()
-    page.locator("#GetPortalLinks h3").scroll_into_view_if_needed()
-    page.evaluate("document.getElementById('GetPortalLinks').scrollIntoView()")
-    expect(page.locator("#sidebar [aria-current]")).to_have_text("GET Get portal links")
+    page = visit("/docs/events")
+    page.evaluate("document.getElementById('Audit').scrollIntoView()")
+    expect(page.locator("#contents [aria-current]")).to_have_text("Events of the audit log")
+
+
+def test_the_list_shows_where_one_is(visit):
+    page = visit("/docs/api/ListLastSignIns")
+    expect(page.locator("#contents [aria-current=page]")).to_have_text("GET List last sign-ins")
+    expect(page.locator("#contents [aria-current=page]")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_everybody_can_read_it(visit, width, scheme):
+    for path in ("", "/errors", "/events", "/api/sessions", "/api/UpdateOrganization"):
+        page = visit(f"/docs{path}", width=width, color_scheme=scheme)
+        if width > 1000:
+            assert found(page, "session")
+        assert Axe().run(page).response["violations"] == [], path
 
 
 def test_without_script_everything_can_be_read(visit):
-    page = visit("#UpdateOrganization", java_script_enabled=False)
-    sample = page.locator("#UpdateOrganization .sample")
+    page = visit("/docs/api/UpdateOrganization", java_script_enabled=False)
+    sample = page.locator(".sample")
     for language in ("sh", "js", "python", "go", "java"):
         expect(sample.locator(f"[data-language={language}] pre")).to_be_visible()
-    expect(page.locator("#filter")).to_be_hidden()
+    expect(page.locator("#search")).to_be_hidden()

@@ -1,4 +1,4 @@
-"""The page at /docs and how it is served."""
+"""The pages below /docs and how they are served."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from importlib.resources import files
 import httpx
 import pytest
 
-from tenantry.doors.reference import web
+from tenantry import errors
+from tenantry.doors.reference import endpoints, failures, web
+from tenantry.doors.reference.contents import Contents
 from tenantry.doors.reference.highlight import highlight
 from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
 from tenantry.web import Request
 
+ELSEWHERE = {"/docs/events", "/openapi.json"}
 VOID = {"meta", "link", "input", "wbr", "br"}
 
 
@@ -33,8 +36,8 @@ class Page(HTMLParser):
         given = dict(attrs)
         if "id" in given:
             self.ids.append(given["id"])
-        if tag == "a" and given["href"].startswith("#"):
-            self.targets.append(given["href"][1:])
+        if tag == "a":
+            self.targets.append(given["href"])
         if tag in {"script", "img"}:
             self.loaded.append(given.get("src"))
         if tag == "link":
@@ -54,72 +57,156 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def source(get):
-    return get("/docs").body.decode()
+def contents(methods):
+    return Contents(methods)
 
 
 @pytest.fixture(scope="module")
-def page(source):
-    return Page(source)
+def sources(get, contents):
+    """All pages of the API by their path."""
+    paths = ["/docs", "/docs/errors", *(entry.url for entry in contents.by_name.values())]
+    for _, groups in contents.parts:
+        paths += [f"/docs/api/{group.slug}" for group in groups]
+    return {path: get(path).body.decode() for path in paths}
 
 
-def test_the_page_is_whole(page):
-    assert page.open == []
-    assert len(page.ids) == len(set(page.ids))
-    assert set(page.targets) <= set(page.ids)
+@pytest.fixture(scope="module")
+def pages(sources):
+    return {path: Page(source) for path, source in sources.items()}
 
 
-def test_every_operation_is_on_the_page_and_in_the_list(page, reference):
+def test_every_page_is_whole_and_leads_somewhere(pages):
+    for path, page in pages.items():
+        assert page.open == [], path
+        assert len(page.ids) == len(set(page.ids)), path
+        assert page.inline == [], path
+        for target in page.targets:
+            there, _, anchor = target.partition("#")
+            if there.startswith("/docs") and there in pages:
+                assert not anchor or anchor in pages[there].ids, target
+            else:
+                assert there in {"", *ELSEWHERE}, target
+                assert not anchor or anchor in page.ids, target
+
+
+def test_a_page_is_small(sources):
+    """All of them were one page once, of 3.7 MB and 99,663 elements."""
+    for path, source in sources.items():
+        assert len(source) < 130_000, path
+        assert source.count("<") - source.count("</") < 4_500, path
+
+
+def test_every_operation_has_its_page(pages, reference, contents):
     for operation in reference[0]:
-        assert operation.name in page.ids
-        assert page.targets.count(operation.name) >= 2
+        page = pages[f"/docs/api/{operation.name}"]
         assert operation.path in page.codes
         assert operation.method.path in page.codes
+        group = contents.by_name[operation.name].group
+        assert f"/docs/api/{operation.name}" in pages[f"/docs/api/{group.slug}"].targets
+        assert f"/docs/api/{group.slug}" in pages["/docs"].targets
+    assert {each.name for each in endpoints.all_of_them()} < contents.by_name.keys()
 
 
-def test_every_sample_is_on_the_page(page, methods):
-    for name in [CLIENT, *(method.name for method in methods)]:
-        for language, code in samples(name).items():
-            assert code in page.codes, (name, language)
+def test_every_sample_is_on_its_page(pages, contents):
+    for code in samples(CLIENT).values():
+        assert code in pages["/docs"].codes
+    for name, entry in contents.by_name.items():
+        for language, code in samples(entry.method.name if entry.method else name).items():
+            assert code in pages[entry.url].codes, (name, language)
 
 
-def test_every_answer_is_on_the_page(page, document):
+def test_every_answer_is_on_its_page(pages, document):
     for path, item in document["paths"].items():
         for operation in item.values() if path.startswith("/api/") else ():
             (status,) = [s for s in operation["responses"] if s.startswith("2")]
             told = operation["responses"][status]["content"]["application/json"]["example"]
+            page = pages[f"/docs/api/{operation['operationId']}"]
             assert json.dumps(told, indent=2) in page.codes
 
 
-def test_the_rules_are_in_words(source):
+def test_the_rules_are_in_words(sources):
+    source = sources["/docs/api/CreateOrganization"]
     assert "up to 10 pairs; keys 3 to 25 characters; values 1 to 256 characters" in source
-    assert "starts with <code>org_</code>" in source
+    assert any("starts with <code>org_</code>" in source for source in sources.values())
 
 
-def test_every_error_status_is_on_the_page(page, source):
+def test_every_error_is_on_the_page_with_what_to_do(pages, sources):
+    page = pages["/docs/errors"]
     for code in ("UNAUTHENTICATED", "PRECONDITION_FAILED", "IDEMPOTENCY_KEY_REUSED"):
         assert code in page.codes
-    assert "not affiliated with Scalekit" in source
+    assert sources["/docs/errors"].count("What to do.") == len(failures.failures())
+    assert "not affiliated with Scalekit" in sources["/docs"]
 
 
-def test_nothing_is_loaded_from_elsewhere(get, page):
-    files_of_ours = [url for url in page.loaded if not url.startswith("data:")]
-    assert [url.partition("?")[0] for url in files_of_ours] == ["/docs/page.css", "/docs/page.js"]
-    assert page.inline == []
+def test_what_is_not_there_is_not_found(get):
+    for path in ("/docs/", "/docs/api", "/docs/api/", "/docs/api/Nothing", "/docs/api/../errors"):
+        with pytest.raises(errors.RouteNotFound):
+            get(path)
+
+
+def test_nothing_is_loaded_from_elsewhere(get, pages):
+    for page in pages.values():
+        files_of_ours = [url for url in page.loaded if not url.startswith("data:")]
+        assert [url.partition("?")[0] for url in files_of_ours] == [
+            "/docs/page.css",
+            "/docs/page.js",
+        ]
     policy = get("/docs").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
 
 
-def test_files_may_be_kept_and_the_page_is_asked_for_again(get, page):
-    for url in (url for url in page.loaded if not url.startswith("data:")):
+async def test_pages_that_nobody_asks_for_are_forgotten(methods, monkeypatch):
+    monkeypatch.setattr(web, "_KEPT", 100_000)
+    door = web.Reference(methods, "https://ten.test")
+    for name in ("ListUsers", "GetUser", "CreateUserAndMembership", "ListUsers", "UpdateUser"):
+        await door.page(Request("GET", f"/docs/api/{name}", "", {}, b"", "req_test"))
+    kept = door._pages
+    assert [*kept][-2:] == ["/docs/api/ListUsers", "/docs/api/UpdateUser"]
+    assert sum(len(page.plain) + len(page.packed) for page in kept.values()) <= 100_000
+
+
+def test_the_index_finds_fields_errors_and_events(get):
+    index = json.loads(get("/docs/search.json").body)
+
+    def having(kind, word):
+        at, found = 0, set()
+        for distance in index[kind].get(word, ()):
+            at += distance
+            found.add(index["items"][at][1])
+        return found
+
+    assert "Create organization" in having("fields", "external_id")
+    assert having("words", "retention") >= {"EVENT_GONE"}
+    assert having("words", "introspection") or having("words", "rfc")
+    assert "organization.created" in having("words", "organization")
+    assert "List events" in having("words", "paginated")
+    assert not index["words"].keys() & set(index["stop"])
+    assert [*index["words"]] == sorted(index["words"])
+    for _, title, url, line in index["items"]:
+        path = url.partition("#")[0]
+        assert title
+        assert line
+        assert get(path).status == 200
+
+
+def test_files_may_be_kept_and_the_page_is_asked_for_again(get, pages):
+    for url in (url for url in pages["/docs"].loaded if not url.startswith("data:")):
         assert "immutable" in get(url).headers["cache-control"]
     assert get("/docs/page.css").headers["cache-control"] == "no-cache"
     assert get("/docs/page.js").headers["content-type"].startswith("text/javascript")
     assert get("/docs").headers["cache-control"] == "public, max-age=300"
 
 
-DOCUMENTS = ("/docs", "/openapi.json", "/docs/events", "/webhooks/schemas/", "/docs/page.css")
+DOCUMENTS = (
+    "/docs",
+    "/docs/api/GetUser",
+    "/docs/search.json",
+    "/openapi.json",
+    "/docs/events",
+    "/webhooks/schemas/",
+    "/docs/page.css",
+)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)

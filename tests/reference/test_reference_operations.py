@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+import tomllib
+from importlib.resources import files
 
+import httpx
 import pytest
 
-from tenantry.doors.reference import failures
+import tenantry.app
+from tenantry.doors.reference import endpoints, failures
+from tenantry.doors.reference import names as names_of
 from tenantry.doors.reference.comments import comment, first_sentence
 
 
@@ -25,25 +29,46 @@ def test_every_route_of_every_rpc_is_an_operation(methods, named):
         assert method.name in named
 
 
-def test_operations_are_grouped_by_service(named):
-    runs = [tag for tag, _ in groupby(operation.tag for operation in named.values())]
-    assert len(runs) == len(set(runs))
-    assert runs[:5] == ["Organizations", "Users", "Roles", "Domains", "Clients"]
-    assert {"Client settings", "API tokens", "Events", "Webhooks", "Sessions"} < set(runs)
+def test_every_service_has_its_group(methods, named):
+    """A new one gets a line in names.toml: where it stands, and what people call it."""
+    services = {service for group in names_of.groups() for service in group.services}
+    assert {method.service.rpartition(".")[2] for method in methods} <= services
+    listed = [group.name for group in names_of.groups()]
+    assert len(listed) == len(set(listed))
+    assert {operation.tag for operation in named.values()} <= set(listed)
+    known = {method.name for method in methods}
+    moved = [name for group in names_of.groups() for name in group.operations]
+    assert set(moved) <= known
+
+
+def test_names_are_given_to_what_there_is(named):
+    titles = tomllib.loads(
+        files("tenantry.doors.reference").joinpath("names.toml").read_text(encoding="utf-8")
+    )["titles"]
+    assert set(titles) <= set(named)
+    assert list(titles) == sorted(titles)
+
+
+def test_what_no_program_may_call_stands_with_the_pages(named):
+    parts = {group.name: group.part for group in names_of.groups()}
+    for operation in named.values():
+        if "management client" not in operation.callers:
+            assert parts[operation.tag] == "Pages call", operation.name
 
 
 def test_no_two_operations_have_the_same_title(named):
     assert named["ListDirectories"].tag == "Directories"
-    assert named["ReadIssuer"].tag == "Single sign-on"
+    assert named["ReadIssuer"].tag == "Connections"
     titles = [operation.title for operation in named.values()]
     assert len(titles) == len(set(titles))
     assert named["GetUser"].title == "Get user"
-    assert named["ListDirectoryGroupsSummary"].title == "List directory groups summaries"
+    assert named["ListEventsPaginated"].title == "List events"
     assert named["GenerateNewSamlCertificate"].title == "Generate new SAML certificate"
     assert named["GetUser2"].title == "Get user by external id"
     assert named["UpdateDefaultRoles2"].title == "Update default roles (alias)"
     assert named["GetCurrentSession2"].title == "Get current session (alias)"
     assert named["GetCurrentSession3"].title == "Get current session (alias 2)"
+    assert named["ListFailedSignIns"].title == "List failed sign-ins"
 
 
 def test_every_operation_is_described(named):
@@ -234,12 +259,33 @@ def test_the_organization_is_shown_flat_and_whole(named):
     assert not answer["external_id"].required
 
 
-def test_every_error_is_told():
+def test_every_error_is_told_with_what_to_do():
+    assert tenantry.app  # with all that a server loads
+    failures.failures.cache_clear()
     told = {failure.error_code: failure for failure in failures.failures()}
     assert told["PRECONDITION_FAILED"].status == 412
     assert told["UNAUTHENTICATED"].status == 401
-    assert len(told["INVALID_ARGUMENT"].meanings) == 2  # of a field, of a duplicate
-    assert all(failure.meanings[0] for failure in told.values())
+    assert "EVENT_GONE" in told  # of a room
+    assert all(failure.meanings[0] and failure.remedy for failure in told.values())
+    remedies = files("tenantry.doors.reference").joinpath("remedies.toml")
+    assert set(tomllib.loads(remedies.read_text(encoding="utf-8"))) == set(told)
+
+
+def test_every_endpoint_is_served_and_described(start_server):
+    with httpx.Client(
+        base_url=(server := start_server("endpoints")).url, verify=server.trust
+    ) as api:
+        listed = api.get("/.well-known/openid-configuration").json()
+        known = {each.path for each in endpoints.all_of_them()}
+        for name, value in listed.items():
+            if name.endswith("_endpoint") or name == "jwks_uri":
+                assert value.removeprefix(server.url) in known, name
+        for each in endpoints.all_of_them():
+            assert api.request(each.verb, each.path).status_code not in {404, 405}
+            assert each.summary[0].isupper()
+            assert not each.summary.endswith(".")
+            for _, members in each.inputs:
+                assert all(member.description.endswith(".") for member in members)
 
 
 def test_a_first_sentence_ends_at_its_full_stop():

@@ -48,6 +48,7 @@ from tenantry.db.statements import Statement
 from tenantry.doors.oauth.key_ring import KeyRing
 from tenantry.doors.oauth.signed_tokens import SignedTokens
 from tenantry.doors.oauth.user_tokens import UserTokens
+from tenantry.doors.reference import endpoints
 from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
 from tenantry.identity.attempts.model import attempts
 from tenantry.identity.connections import tests as connection_tests
@@ -166,7 +167,7 @@ async def signed_in(server, user_id):
             db, ring, signed, issuer=known.public_url, effective=Effective(known), compact=True
         )
         subject = await subjects.find_of_cookie(db, secret)
-        issued = await tokens.issue(tokens.draft(client), client, subject, [])
+        issued = await tokens.issue(tokens.draft(client), client, subject, ["openid"])
         return session.id, issued.token, secret
 
 
@@ -400,6 +401,23 @@ def test_every_sample_runs(language, methods, own_server, variables, tmp_path):
     done = RUNNERS[language](tmp_path, program(language, names), variables)
     ran = re.findall(r"^ran (\w+)$", done.stdout, re.MULTILINE)
     assert ran == in_order(names), done.stderr
+
+
+def test_the_samples_of_the_endpoints_run(api, variables, tmp_path):
+    """Those of OAuth and OpenID Connect, each by itself."""
+    addresses = {"post_login_uris": ["https://app.example.com/callback"]}
+    api.patch(f"/api/v1/clients/{variables['APPLICATION_ID']}", json=addresses).raise_for_status()
+    for each in endpoints.all_of_them():
+        done = curl(tmp_path, samples(each.name)["sh"], variables)
+        assert done.returncode == 0, done.stderr
+        if each.example is not None:
+            answer = json.loads(done.stdout)
+            needed = {member.name for member in each.answer if member.required}
+            assert {name for name in needed if "[" not in name} <= answer.keys(), each.name
+            told = {member.name.partition("[")[0] for member in each.answer}
+            assert told & answer.keys()
+        elif each.name == "Authorize":
+            assert done.stdout.startswith(f"{variables['SCALEKIT_ENVIRONMENT_URL']}/login/")
 
 
 def test_the_answers_that_curl_shows_fit_the_document(methods, document, variables, tmp_path):

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
+import tomllib
 from dataclasses import dataclass
-from typing import Any
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 from tenantry import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _EXPLAINED = (
     "An error: its gRPC code and sentence, and in `details` a code for programs, the id of the "
@@ -101,6 +106,11 @@ class Failure:
     code: str  # of gRPC
     meanings: tuple[str, ...]
 
+    @property
+    def remedy(self) -> str:
+        """Say what a caller does about it."""
+        return _remedies().get(self.error_code, "")
+
 
 def status(kind: type[errors.Error]) -> int:
     """Return the HTTP status of a kind of error."""
@@ -109,10 +119,22 @@ def status(kind: type[errors.Error]) -> int:
 
 @functools.cache
 def failures() -> tuple[Failure, ...]:
-    """Return all that is declared in `errors.py`, by status."""
+    """Return all that is declared in `errors.py`, and in the rooms that are loaded, by status."""
     meanings: dict[tuple[int, str, str], list[str]] = {}
-    for kind in errors.Error.__subclasses__():
+    for kind in _all_below(errors.Error):
         key = (status(kind), kind.error_code or kind.code.name, kind.code.name)
         told = (inspect.getdoc(kind) or kind.sentence).split("\n\n", maxsplit=1)[0]
-        meanings.setdefault(key, []).append(" ".join(told.split()))
+        meanings.setdefault(key, []).append(" ".join(told.split()).replace("``", "`"))
     return tuple(Failure(*key, tuple(told)) for key, told in sorted(meanings.items()))
+
+
+def _all_below(kind: type[errors.Error]) -> Iterator[type[errors.Error]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _all_below(each)
+
+
+@functools.cache
+def _remedies() -> dict[str, str]:
+    text = files("tenantry.doors.reference").joinpath("remedies.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)

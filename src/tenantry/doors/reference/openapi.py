@@ -11,6 +11,7 @@ from tenantry.doors.reference import examples
 from tenantry.doors.reference.comments import comment
 from tenantry.doors.reference.failures import EXAMPLE, EXAMPLE_STATUS, SCHEMA, failures
 from tenantry.doors.reference.languages import LANGUAGES, samples
+from tenantry.doors.reference.names import group_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ def document(operations: Sequence[Operation], schemas: Schemas, public_url: str)
     for operation in operations:
         item = paths.setdefault(operation.path, {})
         item[operation.verb.lower()] = _operation(operation, schemas, public_url)
-    tags = {o.tag: comment(o.method.service) for o in operations}
+    tags = _tags(operations)
     return {
         "openapi": "3.1.1",
         "info": {
@@ -77,6 +78,18 @@ def document(operations: Sequence[Operation], schemas: Schemas, public_url: str)
             "schemas": {**dict(sorted(schemas.components.items())), "Error": SCHEMA},
         },
     }
+
+
+def _tags(operations: Sequence[Operation]) -> dict[str, str]:
+    """Return the groups with what the contract says of their services."""
+    told: dict[str, list[str]] = {}
+    for operation in operations:
+        group, service = group_of(operation.method), operation.method.service
+        texts = told.setdefault(group.name, [group.about] if group.about else [])
+        whole = service.rpartition(".")[2] in group.services
+        if not group.about and whole and comment(service) not in texts:
+            texts.append(comment(service))
+    return {name: "\n\n".join(texts) for name, texts in told.items()}
 
 
 def _operation(operation: Operation, schemas: Schemas, public_url: str) -> dict[str, Any]:

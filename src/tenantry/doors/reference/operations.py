@@ -20,6 +20,7 @@ from tenantry import errors
 from tenantry.caller import Kind
 from tenantry.doors.reference.comments import comment, first_sentence
 from tenantry.doors.reference.failures import status
+from tenantry.doors.reference.names import group_of, plural, title
 from tenantry.doors.reference.rules import Rules, rules_of
 from tenantry.doors.reference.schemas import (
     Schemas,
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
     from tenantry.doors.transport.methods import HttpRoute, Method
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
-_SPELLED = {"Api": "API", "Saml": "SAML", "Sso": "SSO"}
-# Services whose name has no plural.
-_TAGS = {"SingleSignOn": "Single sign-on", "DirectoryPolling": "Polling of directories"}
 _CALLERS = {
     Kind.ANONYMOUS: "anyone",
     Kind.MANAGEMENT_CLIENT: "management client",
@@ -152,6 +149,12 @@ def read(methods: Sequence[Method]) -> tuple[list[Operation], Schemas]:
     return [each for method in methods for each in _of(method, schemas)], schemas
 
 
+def name_of(method: Method, route: HttpRoute) -> str:
+    """Return the name of a route of an rpc: the rpc's own, with a number for a further one."""
+    index = method.routes.index(route)
+    return method.name if index == 0 else f"{method.name}{index + 1}"
+
+
 def _callers(method: Method) -> tuple[str, ...]:
     return tuple(
         words
@@ -161,14 +164,14 @@ def _callers(method: Method) -> tuple[str, ...]:
 
 
 def _of(method: Method, schemas: Schemas) -> Iterator[Operation]:
-    for index, route in enumerate(method.routes):
+    for route in method.routes:
         variables = _VARIABLE.findall(route.template)
         about = comment(f"{method.service}.{method.name}")
         body = _body(method, route, frozenset(variables))
         yield Operation(
-            name=method.name if index == 0 else f"{method.name}{index + 1}",
-            title=_title(method, route),
-            tag=_tag(method.service.rpartition(".")[2].removesuffix("Service")),
+            name=name_of(method, route),
+            title=title(method, route),
+            tag=group_of(method).name,
             verb=route.verb,
             path=route.template,
             summary=first_sentence(about),
@@ -186,35 +189,6 @@ def _of(method: Method, schemas: Schemas) -> Iterator[Operation]:
             etag=method.etag,
             method=method,
         )
-
-
-def _title(method: Method, route: HttpRoute) -> str:
-    """Return an rpc's name as words: of DeletePortalLinkByID, Delete portal link by id.
-
-    A further route is told apart by what it finds the object by, or is an alias.
-    """
-    title = _words(method.name)
-    if title.startswith(("List ", "Search ")):
-        title = _plural(title)  # the contract names lists in the singular: ListOrganization
-    if route == method.routes[0]:
-        return title
-    known = _VARIABLE.findall(method.routes[0].template)
-    aliases = 0
-    for each in method.routes[1 : method.routes.index(route) + 1]:
-        other = [name for name in _VARIABLE.findall(each.template) if name not in known]
-        aliases += not other
-    if other:
-        return f"{title} by {other[0].replace('_', ' ')}"
-    return f"{title} (alias)" if aliases == 1 else f"{title} (alias {aliases})"
-
-
-def _words(name: str) -> str:
-    first, *rest = _WORD.findall(name)
-    return " ".join([_SPELLED.get(first, first), *(_SPELLED.get(w, w.lower()) for w in rest)])
-
-
-def _tag(service: str) -> str:
-    return _TAGS.get(service) or _plural(_words(service))
 
 
 def _path(method: Method, variables: list[str], schemas: Schemas) -> Iterator[Parameter]:
@@ -377,9 +351,9 @@ def _enum(field: DescField) -> DescEnum | None:
 def _type(field: DescField) -> str:
     value = field.value
     if isinstance(value, DescFieldValueList):
-        return f"list of {_plural(_element_type(value.element))}"
+        return f"list of {plural(_element_type(value.element))}"
     if isinstance(value, DescFieldValueMap):
-        return f"map of {_plural(_element_type(value.value))}"
+        return f"map of {plural(_element_type(value.value))}"
     if isinstance(value, DescFieldValueMessage):
         return _element_type(value.message)
     if isinstance(value, DescFieldValueEnum):
@@ -400,12 +374,6 @@ def _element_type(element: DescMessage | DescEnum | ScalarType) -> str:
     if element is ScalarType.BOOL:
         return "boolean"
     return "number" if element in {ScalarType.DOUBLE, ScalarType.FLOAT} else "integer"
-
-
-def _plural(noun: str) -> str:
-    if noun.endswith("s"):
-        return noun
-    return f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
 
 
 def _statuses(method: Method, variables: list[str], body: Body | None) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The page at `/docs`: the operations as HTML, with their samples and an example of each answer."""
+"""The parts that all pages of the reference share: the frame, code, samples, prose."""
 
 from __future__ import annotations
 
@@ -11,84 +11,35 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
-from tenantry.doors.reference import examples
-from tenantry.doors.reference.comments import comment
-from tenantry.doors.reference.failures import EXAMPLE, failures
 from tenantry.doors.reference.highlight import highlight
-from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
-from tenantry.doors.reference.openapi import access
+from tenantry.doors.reference.languages import LANGUAGES, samples
 from tenantry.pages import rendering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
+    from tenantry.doors.reference.contents import Contents
     from tenantry.doors.reference.languages import Language
-    from tenantry.doors.reference.operations import Member, Operation
 
 _CODE = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One operation as the page shows it."""
+class Frame:
+    """The things around every page, and the files that it loads."""
 
-    operation: Operation
-    access: str
-    inputs: list[tuple[str, list[Member]]]  # parameters, under the heading of their place
-    samples: list[tuple[Language, Markup | None]]
-    answer: Markup
+    contents: Contents
+    public_url: str
+    style_url: str
+    script_url: str
 
-    @property
-    def words(self) -> str:
-        """Everything that the filter looks in, in lower case."""
-        o = self.operation
-        return f"{o.title} {o.name} {o.verb} {o.path} {o.summary}".lower()
+    def render(self, template: str, **values: Any) -> str:
+        """Return the page of a template of this door."""
+        return environment().get_template(template).render(frame=self, **values)
 
 
-def render(
-    operations: Sequence[Operation], public_url: str, *, style_url: str, script_url: str
-) -> str:
-    """Return the page of these operations."""
-    groups: dict[str, list[Entry]] = {}
-    for operation in operations:
-        groups.setdefault(operation.tag, []).append(_entry(operation, public_url))
-    return (
-        environment()
-        .get_template("page.html")
-        .render(
-            public_url=public_url,
-            style_url=style_url,
-            script_url=script_url,
-            languages=LANGUAGES,
-            groups=[
-                (tag, comment(entries[0].operation.method.service), entries)
-                for tag, entries in groups.items()
-            ],
-            client=_samples(CLIENT),
-            failures=failures(),
-            failure_example=as_json(EXAMPLE),
-        )
-    )
-
-
-def _entry(operation: Operation, public_url: str) -> Entry:
-    body = list(operation.body.members) if operation.body else []
-    places = [
-        ("Path", [p.member for p in operation.at("path")]),
-        ("Query", [p.member for p in operation.at("query")]),
-        ("Body", body),
-        ("Headers", [p.member for p in operation.at("header")]),
-    ]
-    return Entry(
-        operation=operation,
-        access=access(operation),
-        inputs=[(place, members) for place, members in places if members],
-        samples=_samples(operation.method.name),
-        answer=as_json(examples.answer(operation.method, public_url)),
-    )
-
-
-def _samples(name: str) -> list[tuple[Language, Markup | None]]:
+def highlighted(name: str) -> list[tuple[Language, Markup | None]]:
+    """Return the samples of an operation; None for a language that has none."""
     found = samples(name)
     return [
         (language, highlight(found[language.key], language.key) if language.key in found else None)

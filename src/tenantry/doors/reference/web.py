@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from tenantry import errors
 from tenantry.events.webhooks import catalogue
 from tenantry.pages.assets import Asset, Content
 from tenantry.web import Request, Response, Route
@@ -14,17 +16,21 @@ from tenantry.web import Request, Response, Route
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tenantry.doors.reference.contents import Contents
+    from tenantry.doors.reference.page import Frame
     from tenantry.doors.transport.methods import Method
 
 # The page needs nothing but its own two files, and nothing may frame it.
 _CSP = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {"content-security-policy": _CSP, "referrer-policy": "no-referrer"}
 _STYLE = Asset.of_files("/docs/page.css", "doors/reference/static/page.css")
 _SCRIPT = Asset.of_files("/docs/page.js", "doors/reference/static/page.js")
 _A_WHILE = "public, max-age=300"  # then asked for again, by its ETag
+_HTML = "text/html; charset=utf-8"
+_KEPT = 2 << 20  # bytes of pages that a process keeps: the ones that were asked for last
 
 
 def routes(methods: Sequence[Method], public_url: str) -> list[Route]:
@@ -32,9 +38,10 @@ def routes(methods: Sequence[Method], public_url: str) -> list[Route]:
     door = Reference(methods, public_url)
     return [
         Route("GET", "/docs", door.page),
-        Route("GET", "/docs/events", door.events),
+        Route("GET", "/docs/{path*}", door.page),
         _STYLE.route,
         _SCRIPT.route,
+        Route("GET", "/docs/search.json", door.search),
         Route("GET", "/openapi.json", door.openapi, public=True),
         Route("GET", catalogue.PATH, door.schemas, public=True),
         Route("GET", catalogue.PATH.rstrip("/"), door.schemas, public=True),
@@ -48,47 +55,80 @@ class Reference:
     def __init__(self, methods: Sequence[Method], public_url: str) -> None:
         self._methods = methods
         self._public_url = public_url
-        self._made: dict[str, Content] = {}
+        self._documents: dict[str, Content] = {}
+        self._pages: OrderedDict[str, Content] = OrderedDict()  # the one asked for last at the end
         self._making = asyncio.Lock()
 
     async def page(self, request: Request) -> Response:
-        """Answer with the page."""
-        return await self._answer(request, "text/html; charset=utf-8", self._page)
-
-    async def events(self, request: Request) -> Response:
-        """Answer with the page of events."""
-        return await self._answer(request, "text/html; charset=utf-8", self._events)
+        """Answer with the page of a path below `/docs`."""
+        path = request.path
+        if path not in self._pages:
+            async with self._making:
+                if path not in self._pages:
+                    # It takes a few milliseconds, the first one more: not on the loop of the calls.
+                    self._pages[path] = await asyncio.to_thread(self._made, self._page, path)
+                    self._forget()
+        self._pages.move_to_end(path)
+        return self._answer(request, _HTML, self._pages[path])
 
     async def schemas(self, request: Request) -> Response:
         """Answer with the list of the schemas of events."""
-        return await self._answer(request, "application/json", self._schemas)
+        return await self._document(request, "application/json", self._schemas)
 
     async def schema(self, request: Request) -> Response:
         """Answer with the schema of one type of event."""
         event_type = request.path.removeprefix(catalogue.PATH).removesuffix(".json")
         make = functools.partial(self._schema, event_type)
-        return await self._answer(request, "application/schema+json", make)
+        return await self._document(request, "application/schema+json", make)
+
+    async def search(self, request: Request) -> Response:
+        """Answer with the index of the search."""
+        return await self._document(request, "application/json", self._search)
 
     async def openapi(self, request: Request) -> Response:
         """Answer with the OpenAPI document."""
-        return await self._answer(request, "application/json", self._openapi)
+        return await self._document(request, "application/json", self._openapi)
 
-    def _page(self) -> str:
+    @functools.cached_property
+    def _contents(self) -> Contents:
         # Start time: most processes never show the reference.
-        from tenantry.doors.reference import operations, page
+        from tenantry.doors.reference.contents import Contents
 
-        found, _ = operations.read(self._methods)
-        return page.render(
-            found,
-            self._public_url,
-            style_url=_STYLE.url,
-            script_url=_SCRIPT.url,
+        return Contents(self._methods)
+
+    @functools.cached_property
+    def _frame(self) -> Frame:
+        from tenantry.doors.reference.page import Frame
+
+        return Frame(self._contents, self._public_url, _STYLE.url, _SCRIPT.url)
+
+    def _page(self, path: str) -> str:
+        """Return the page of a path.
+
+        Raises:
+            errors.RouteNotFound: there is none.
+
+        """
+        from tenantry.doors.reference import (
+            error_page,
+            event_page,
+            introduction_page,
+            operation_page,
         )
 
-    def _events(self) -> str:
-        from tenantry.doors.reference import event_page
-
-        return event_page.render(self._public_url, style_url=_STYLE.url, script_url=_SCRIPT.url)
+        pages = {
+            "/docs": introduction_page.render,
+            "/docs/events": event_page.render,
+            "/docs/errors": error_page.render,
+        }
+        if path in pages:
+            return pages[path](self._frame)
+        name = path.removeprefix("/docs/api/")
+        if entry := self._contents.by_name.get(name):
+            return operation_page.render(self._frame, entry)
+        if group := self._contents.group(name):
+            return operation_page.render_group(self._frame, group)
+        raise errors.RouteNotFound
 
     def _schemas(self) -> str:
         listed = [
@@ -105,19 +145,35 @@ class Reference:
     def _schema(self, event_type: str) -> str:
         return json.dumps(catalogue.schema(event_type, self._public_url), indent=2)
 
+    def _search(self) -> str:
+        from tenantry.doors.reference import search
+
+        index = search.index(self._contents)
+        return json.dumps(index, ensure_ascii=False, separators=(",", ":"))
+
     def _openapi(self) -> str:
         from tenantry.doors.reference import openapi, operations
 
         document = openapi.document(*operations.read(self._methods), self._public_url)
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
-    async def _answer(self, request: Request, kind: str, make: Callable[[], str]) -> Response:
-        """Answer with a page that is made once and kept."""
+    async def _document(self, request: Request, kind: str, make: Callable[[], str]) -> Response:
+        """Answer with a document that is made once and kept."""
         async with self._making:  # requests for it meanwhile wait, and make no other
-            if request.path not in self._made:
-                # A tenth of a second: not on the loop that calls run on.
-                self._made[request.path] = await asyncio.to_thread(
-                    lambda: Content.of(make().encode())
-                )
-        headers = {**_HEADERS, "cache-control": _A_WHILE}
-        return self._made[request.path].answer(request, kind, headers)
+            if request.path not in self._documents:
+                # A second: not on the loop that calls run on.
+                self._documents[request.path] = await asyncio.to_thread(self._made, make)
+        return self._answer(request, kind, self._documents[request.path])
+
+    def _made(self, make: Callable[..., str], *given: str) -> Content:
+        return Content.of(make(*given).encode())
+
+    def _forget(self) -> None:
+        """Keep no more pages than may be."""
+        size = sum(len(page.plain) + len(page.packed) for page in self._pages.values())
+        while size > _KEPT:
+            _, page = self._pages.popitem(last=False)
+            size -= len(page.plain) + len(page.packed)
+
+    def _answer(self, request: Request, kind: str, content: Content) -> Response:
+        return content.answer(request, kind, {**_HEADERS, "cache-control": _A_WHILE})

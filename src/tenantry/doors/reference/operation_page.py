@@ -1,0 +1,110 @@
+"""The page of one operation or endpoint, and that of a group of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tenantry.doors.reference import endpoints, examples, operations
+from tenantry.doors.reference.languages import LANGUAGES
+from tenantry.doors.reference.openapi import access
+from tenantry.doors.reference.page import as_json, highlighted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tenantry.doors.reference.contents import Entry
+    from tenantry.doors.reference.names import Group
+    from tenantry.doors.reference.operations import Member, Operation
+    from tenantry.doors.reference.page import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that a page says of an operation or an endpoint."""
+
+    entry: Entry
+    description: str
+    access: str
+    inputs: Sequence[tuple[str, Sequence[Member]]]  # those that are asked, under their place
+    answer: Sequence[Member]
+    status: int
+    statuses: Sequence[int] = ()  # of its errors
+    errors: Sequence[tuple[str, str]] = ()  # of an endpoint: the values of `error`
+    rpc: str = ""
+    samples: str = ""  # the name that they are kept under
+
+
+def shown(entry: Entry) -> Shown:
+    """Return what there is to say of an entry."""
+    if entry.method is None:
+        endpoint = endpoints.find(entry.name)
+        return Shown(
+            entry,
+            endpoint.description,
+            endpoint.access,
+            endpoint.inputs,
+            endpoint.answer,
+            endpoint.status,
+            errors=endpoint.errors,
+            samples=entry.name,
+        )
+    read, _ = operations.read([entry.method])
+    return shown_of(entry, next(each for each in read if each.name == entry.name))
+
+
+def shown_of(entry: Entry, operation: Operation) -> Shown:
+    """Return what there is to say of an operation."""
+    body = operation.body.members if operation.body else ()
+    inputs = [
+        ("Path", [p.member for p in operation.at("path")]),
+        ("Query", [p.member for p in operation.at("query")]),
+        ("Body", body),
+        ("Headers", [p.member for p in operation.at("header")]),
+    ]
+    return Shown(
+        entry,
+        operation.description,
+        access(operation),
+        [(place, members) for place, members in inputs if members],
+        operation.answer,
+        operation.method.success_status,
+        operation.statuses,
+        rpc=operation.method.path,
+        samples=operation.method.name,
+    )
+
+
+def example(entry: Entry, public_url: str) -> Any:
+    """Return an example of the answer, as JSON; None where it has no body."""
+    if entry.method is None:
+        return endpoints.find(entry.name).example
+    return examples.answer(entry.method, public_url)
+
+
+def render(frame: Frame, entry: Entry) -> str:
+    """Return the page of one operation or endpoint."""
+    found, answer = shown(entry), example(entry, frame.public_url)
+    before, after = frame.contents.around(entry)
+    return frame.render(
+        "operation.html",
+        current=entry.url,
+        group=entry.group,
+        shown=found,
+        samples=highlighted(found.samples),
+        example=None if answer is None else as_json(answer),
+        languages=LANGUAGES,
+        before=before,
+        after=after,
+    )
+
+
+def render_group(frame: Frame, group: Group) -> str:
+    """Return the page of a group: what it is about, and its operations."""
+    return frame.render(
+        "group.html",
+        current=f"/docs/api/{group.slug}",
+        group=group,
+        about=frame.contents.about(group),
+        entries=frame.contents.of(group),
+    )
