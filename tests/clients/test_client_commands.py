@@ -47,7 +47,7 @@ async def test_a_client_of_any_type_gets_a_new_secret_and_is_deleted(
     assert last["secret_suffix"] == secret[-4:]
     assert last["created_by"] == "system"
     assert all("expire_time" in other for other in others)
-    assert (await run(server, "delete", holder.id)).returncode == 0
+    assert (await run(server, "delete", holder.id, "--yes")).returncode == 0
     with refused("NOT_FOUND"):
         await holder.shown()
     told = await events.new()

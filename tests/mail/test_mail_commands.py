@@ -70,7 +70,7 @@ async def test_what_is_not_kept_is_not_shown(operator, kept):
     assert done.returncode == 1
     assert done.stderr == f"tenantry: what {kept[1]} says is not kept: it is QUEUED\n"
     done = await asyncio.to_thread(operator.run, "mail", "show", "mail_0")
-    assert (done.returncode, done.stderr) == (1, "tenantry: mail not found\n")
+    assert (done.returncode, done.stderr) == (1, "tenantry: mail not found: mail_0\n")
 
 
 async def test_a_server_shows_mail_for_development_alone(database_url, kept, tmp_path):

@@ -454,4 +454,4 @@ async def test_the_command_asks_first_and_then_erases(api, make, live_server):
         await api.users.get_user(id=user["id"])
     unknown = await asyncio.to_thread(live_server.run, "user", "erase", user["email"], "--yes")
     assert (unknown.returncode, unknown.stdout) == (1, "")
-    assert unknown.stderr == "tenantry: user not found\n"
+    assert unknown.stderr == f"tenantry: user not found: {user['email']}\n"

@@ -54,7 +54,7 @@ async def test_an_endpoint_is_made_listed_shown_and_deleted(api, make, server, e
     assert lines["endpoint"] in table
     assert organization in table
     assert "Billing" in (await run(server, "show", lines["endpoint"])).stdout
-    assert (await run(server, "delete", lines["endpoint"])).returncode == 0
+    assert (await run(server, "delete", lines["endpoint"], "--yes")).returncode == 0
     assert await printed(server, "list", "-o", organization) == []
     told = await events.new()
     assert [event["type"] for event in told] == [

@@ -8,9 +8,15 @@ waits for the one, and the other runs every few seconds.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from typing import TYPE_CHECKING
 
 from tenantry.settings import SettingError
+
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> None:
@@ -24,16 +30,51 @@ def main() -> None:
             from tenantry.cli import health
 
             sys.exit(health.look(ready="--ready" in sys.argv))
+        _check_arguments()
         from tenantry.cli import commands
 
         commands.app()
     except SettingError as problem:
         _end(2, str(problem))
-    except OSError as problem:  # a file that a command was given, or a folder of ours
+    except OSError as problem:
+        if problem.errno == errno.EPIPE:
+            _leave_quietly()
+        # A file that a command was given, or a folder of ours.
         where = f"{problem.filename}: " if problem.filename else ""
         _end(1, f"{where}{problem.strerror or problem}")
+    except Exception as problem:  # noqa: BLE001 - the last one there is
+        _end(1, f"this is a fault of Tenantry, please report it: {_described(problem)}")
 
 
-def _end(code: int, line: str) -> None:
+def _check_arguments() -> None:
+    """Refuse bytes that are no text, and let a terminal of few characters show others escaped."""
+    for argument in sys.argv[1:]:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            _end(2, f"an argument is not UTF-8: {argument!r}")
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _leave_quietly() -> NoReturn:
+    """End as a program does whose reader has had enough."""
+    # The rest of the output is not to fail once more at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
+
+
+def _described(problem: Exception) -> str:
+    """Return one line on a problem: its kind, its text, and where in our code it is."""
+    import traceback
+
+    text = " ".join(str(problem).split())
+    frames = traceback.extract_tb(problem.__traceback__)
+    ours = [frame for frame in frames if "tenantry" in frame.filename] or list(frames)
+    place = f"{ours[-1].filename}:{ours[-1].lineno}" if ours else "unknown"
+    return f"{type(problem).__name__}: {text} ({place})"
+
+
+def _end(code: int, line: str) -> NoReturn:
     print(f"tenantry: {line}", file=sys.stderr)  # noqa: T201 - this is the command line
     sys.exit(code)

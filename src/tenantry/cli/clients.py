@@ -9,6 +9,7 @@ import typer
 
 from tenantry import credentials
 from tenantry.cli import running
+from tenantry.cli.running import AsJson, Yes  # noqa: TC001 - typer reads them
 from tenantry.settings import load
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Clients: who may call the API, or get access tokens.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ClientId = Annotated[
     str, typer.Argument(metavar="CLIENT_ID", help="The client, skc_... or m2morg_...")
 ]
@@ -25,7 +25,9 @@ ClientId = Annotated[
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What it is called in lists.")] = "Management client",
+    name: Annotated[
+        str, typer.Argument(help="What it is called in lists; without it, it is asked for.")
+    ] = "",
     *,
     redirect_uri: Annotated[
         list[str],
@@ -39,7 +41,7 @@ def create(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Create a client and print its secret, this once.
+    """Create a client, print its secret, this once, and say what it may do.
 
     Without options it is a management client; with --redirect-uri, which may be repeated, it is an
     application that signs people in on a server (WEB_APP).
@@ -51,6 +53,10 @@ def create(
     }
     if any(uris.values()) and not redirect_uri:
         running.fail("an application that signs people in needs a --redirect-uri")
+    kind = "Application" if redirect_uri else "Management client"
+    if not name:
+        # Scripts of before gave none.
+        name = typer.prompt("Name", default=kind, err=True) if sys.stdin.isatty() else kind
 
     async def work(call: Call) -> tuple[Client, str]:
         from tenantry.access.clients import applications, redirect_uris, secrets, service
@@ -78,8 +84,8 @@ def create(
 
     client, secret = running.with_call(work)
     _print_secret(client.id, secret, as_json=as_json)
-    if _may_call(client):
-        running.remark("Whoever holds it may make every call of the API.")
+    for sentence in may(client):
+        running.remark(sentence)
 
 
 @app.command("list")
@@ -111,6 +117,18 @@ def list_(*, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def show(client_id: ClientId, *, as_json: AsJson = False) -> None:
+    """Print a client: what it may do, its addresses, and what its secrets end with."""
+
+    async def work(call: Call) -> Client:
+        from tenantry.access.clients import service
+
+        return await service.get(call.db, client_id)
+
+    print_client(running.with_call(work, named=client_id), as_json=as_json)
+
+
+@app.command()
 def rotate(
     client_id: ClientId,
     *,
@@ -127,7 +145,7 @@ def rotate(
         overlap = 0 if now else service.OVERLAP_SECONDS
         return await service.rotate(call, client_id, overlap_seconds=overlap)
 
-    secret = running.with_call(work)
+    secret = running.with_call(work, named=client_id)
     data_dir = load().data_dir
     kept = credentials.read(data_dir)
     if kept is not None and kept.client_id == client_id:
@@ -140,18 +158,17 @@ def rotate(
 def delete(
     client_id: ClientId,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Delete a client: programs that run with it are refused from now on."""
-    if not yes and sys.stdin.isatty():
-        typer.confirm(f"Delete {client_id}?", abort=True)
+    running.confirm(f"Delete {client_id}?", yes=yes)
 
     async def work(call: Call) -> None:
         from tenantry.access.clients import service
 
         await service.remove(call, client_id)
 
-    running.with_call(work)
+    running.with_call(work, named=client_id)
     data_dir = load().data_dir
     kept = credentials.read(data_dir)
     if kept is not None and kept.client_id == client_id:
@@ -165,6 +182,50 @@ def _print_secret(client_id: str, secret: str, *, as_json: bool) -> None:
         return
     running.say(f"client id      {client_id}\nclient secret  {secret}")
     running.remark("The secret is not shown again.")
+
+
+def print_client(client: Client, *, as_json: bool) -> None:
+    """Print a client, but for its secrets."""
+    if as_json:
+        running.print_json(client.shown() | _shown(client) | {"may": may(client)})
+        return
+    running.print_members(
+        [
+            ("client", client.id),
+            ("name", client.name),
+            ("type", client.client_type),
+            ("organization", client.organization_id),
+            ("description", client.description),
+            ("redirect URIs", "\n".join(client.post_login_uris)),
+            ("after sign-out", "\n".join(client.post_logout_redirect_uris)),
+            ("told of sign-outs", "\n".join(client.back_channel_logout_uris)),
+            ("sign-in begins at", client.initiate_login_uri),
+            ("scopes", " ".join(client.scopes)),
+            ("audience", " ".join(client.audience)),
+            ("may", "\n".join(may(client))),
+            ("secrets", "\n".join(_secret_lines(client)) or "none"),
+            ("created", running.moment(client.create_time)),
+            ("updated", running.moment(client.update_time)),
+        ]
+    )
+
+
+def may(client: Client) -> list[str]:
+    """Return what a client may do, in sentences."""
+    can = []
+    if client.client_type == "M2M":
+        can.append(f"It gets access tokens for a machine of {client.organization_id}.")
+    elif client.post_login_uris:
+        can.append(f"It signs people in, who come back to {', '.join(client.post_login_uris)}.")
+    elif client.client_type != "ENV":
+        can.append("It signs nobody in yet: `tenantry app add-redirect` says where they come back.")
+    if client.client_type in {"ENV", "WEB_APP"}:
+        can.append(
+            "Whoever holds its secret may make every call of the API, for every organization."
+            if _may_call(client)
+            else "Its secret makes no call of the API."
+        )
+    return can
 
 
 def _shown(client: Client) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from tenantry import __version__
 from tenantry.cli import (
+    applications,
+    auth_requests,
     backups,
     bulk,
     clients,
@@ -22,44 +25,75 @@ from tenantry.cli import (
     master_keys,
     migrating,
     operators,
+    organizations,
     running,
     sso,
     status,
+    trusting,
     users,
     webhooks,
     work,
 )
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
+
+
+class _InOrder(TyperGroup):
+    """Lists commands in the order of the help's panels, in which one needs them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return their names."""
+        known = super().list_commands(ctx)
+        return sorted(known, key=_NAMES.index)
+
+
+_PANELS = {
+    "To begin": ("serve", "env", "trust", "status", "doctor"),
+    "Tenants and people": ("org", "user", "auth-requests", "sso", "directories"),
+    "Applications": ("app", "client", "webhook", "interceptor"),
+    "What has happened": ("events", "mail", "log"),
+    "Running it": (
+        *("worker", "health", "operators", "migrate", "backup", "restore", "import", "export"),
+        *("key", "data-key", "master-key"),
+    ),
+}
+_NAMES = [name for names in _PANELS.values() for name in names]
+_PANEL = {name: panel for panel, names in _PANELS.items() for name in names}
 
 app = typer.Typer(
     name="tenantry",
+    cls=_InOrder,
     help="A self-hosted home for the tenants of a B2B SaaS product.",
     epilog="Settings are TENANTRY_... variables or lines of tenantry.toml: see docs/settings.md.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(clients.app, name="client")
-app.add_typer(keys.app, name="key")
-app.add_typer(data_keys.app, name="data-key")
-app.add_typer(master_keys.app, name="master-key")
-app.add_typer(logs.app, name="log")
-app.add_typer(mail.app, name="mail")
-app.add_typer(migrating.app, name="migrate")
-app.add_typer(users.app, name="user")
-app.add_typer(operators.app, name="operators")
-app.add_typer(sso.app, name="sso")
-app.add_typer(directories.app, name="directories")
 events.app.command("export")(events_export.export)
-app.add_typer(events.app, name="events")
-app.add_typer(webhooks.app, name="webhook")
-app.add_typer(interceptors.app, name="interceptor")
-app.command()(work.worker)
-app.add_typer(bulk.app, name="import")
-app.command()(bulk.export)
-app.command()(backups.backup)
-app.command()(backups.restore)
-app.command()(status.status)
+for _name, _group in {
+    "org": organizations.app,
+    "user": users.app,
+    "auth-requests": auth_requests.app,
+    "sso": sso.app,
+    "directories": directories.app,
+    "app": applications.app,
+    "client": clients.app,
+    "webhook": webhooks.app,
+    "interceptor": interceptors.app,
+    "events": events.app,
+    "mail": mail.app,
+    "log": logs.app,
+    "operators": operators.app,
+    "migrate": migrating.app,
+    "import": bulk.app,
+    "key": keys.app,
+    "data-key": data_keys.app,
+    "master-key": master_keys.app,
+}.items():
+    app.add_typer(_group, name=_name, rich_help_panel=_PANEL[_name])
+for _command in (
+    *(trusting.trust, status.status, work.worker, bulk.export, backups.backup, backups.restore),
+):
+    app.command(rich_help_panel=_PANEL[_command.__name__])(_command)
 
 
 def _show_version(*, asked: bool) -> None:
@@ -83,10 +117,7 @@ def _tenantry(
 ) -> None: ...
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-@app.command()
+@app.command(rich_help_panel=_PANEL["serve"])
 def serve() -> None:
     """Serve until stopped; a first start makes everything that is missing."""
     from tenantry.cli import serving
@@ -94,7 +125,7 @@ def serve() -> None:
     raise typer.Exit(serving.serve())
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL["health"])
 def health(
     *,
     ready: Annotated[
@@ -107,7 +138,7 @@ def health(
     raise typer.Exit(probe.look(ready=ready))
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL["env"])
 def env(*, as_json: AsJson = False) -> None:
     """Print what lets curl and the SDKs use this server: eval "$(tenantry env)".
 
@@ -126,7 +157,7 @@ def env(*, as_json: AsJson = False) -> None:
         running.say(f"export {name}={shlex.quote(value)}")
 
 
-@app.command()
+@app.command(rich_help_panel=_PANEL["doctor"])
 def doctor(
     *,
     as_json: AsJson = False,

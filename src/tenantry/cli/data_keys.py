@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
+from tenantry.cli.running import Yes  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from tenantry.access.data_keys.model import DataKey
@@ -132,11 +133,10 @@ def status(*, as_json: AsJson = False) -> None:
 def destroy(
     version: Version,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Forget a former data key for good, once nothing is sealed with it any more."""
-    if not yes:
-        typer.confirm(f"Destroy data key {version}? It cannot be brought back", abort=True)
+    running.confirm(f"Destroy data key {version}? It cannot be brought back.", yes=yes)
 
     async def work(call: Call) -> DataKey:
         import tenantry.app  # noqa: F401 - declares the tables of all rooms

@@ -47,7 +47,7 @@ def send_test(
 
         return await on_demand.send_test_event(call, endpoint_id, event_type)
 
-    delivery, payload = running.with_call(work)
+    delivery, payload = running.with_call(work, named=endpoint_id)
     if as_json:
         running.print_json({"delivery": _delivery(delivery), "event_payload": payload})
         return
@@ -83,7 +83,7 @@ def deliveries(
         )
         return await _newest(call, endpoint_id, narrow, limit)
 
-    found = running.with_call(work)
+    found = running.with_call(work, named=endpoint_id)
     if as_json:
         running.print_json([_delivery(delivery) for delivery in found])
         return
@@ -111,7 +111,7 @@ def attempts(endpoint_id: EndpointId, delivery_id: DeliveryId, *, as_json: AsJso
 
         return await listing.attempts(call.db, endpoint_id, delivery_id)
 
-    found = running.with_call(work)
+    found = running.with_call(work, named={"endpoint": endpoint_id, "delivery": delivery_id})
     if as_json:
         running.print_json([_attempt(attempt) for attempt in found])
         return

@@ -33,7 +33,7 @@ def list_(organization_id: OrganizationId, *, as_json: AsJson = False) -> None:
 
         return await listing.of_organization(call, organization_id)
 
-    found = running.with_call(work)
+    found = running.with_call(work, named=organization_id)
     if as_json:
         running.print_json([_members(one) for one in found])
         return
@@ -86,7 +86,9 @@ def requests(
                 break
         return found
 
-    found = running.with_call(work)
+    found = running.with_call(
+        work, named={"organization": organization_id, "directory": directory_id}
+    )
     if as_json:
         running.print_json([_of_request(one) for one in found])
         return
@@ -113,7 +115,7 @@ def sync(organization_id: OrganizationId, directory_id: DirectoryId) -> None:
 
         await service.sync_now(call, organization_id, directory_id)
 
-    running.with_call(work)
+    running.with_call(work, named={"organization": organization_id, "directory": directory_id})
     running.say("a worker polls it in a moment; `tenantry directories list` shows what came of it")
 
 
@@ -140,7 +142,9 @@ def credentials(
     async def work(call: Call) -> dict[str, Any] | None:
         return await _credentials(call, organization_id, directory_id, text, email, forget=forget)
 
-    shown = running.with_call(work)
+    shown = running.with_call(
+        work, named={"organization": organization_id, "directory": directory_id}
+    )
     if shown is None:
         running.say("it is forgotten")
     elif as_json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
+from tenantry.cli.running import Yes  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def enable(interceptor_id: InterceptorId) -> None:
 
         await registry.enable(call, interceptor_id)
 
-    running.with_call(work)
+    running.with_call(work, named=interceptor_id)
     running.remark(f"enabled {interceptor_id}")
 
 
@@ -125,7 +125,7 @@ def disable(interceptor_id: InterceptorId) -> None:
 
         await registry.disable(call, interceptor_id)
 
-    running.with_call(work)
+    running.with_call(work, named=interceptor_id)
     running.remark(f"disabled {interceptor_id}")
 
 
@@ -133,18 +133,17 @@ def disable(interceptor_id: InterceptorId) -> None:
 def delete(
     interceptor_id: InterceptorId,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Delete an interceptor; its trigger goes on without it."""
-    if not yes and sys.stdin.isatty():
-        typer.confirm(f"Delete {interceptor_id}?", abort=True)
+    running.confirm(f"Delete {interceptor_id}?", yes=yes)
 
     async def work(call: Call) -> None:
         from tenantry.events.interceptors import registry
 
         await registry.remove(call, interceptor_id)
 
-    running.with_call(work)
+    running.with_call(work, named=interceptor_id)
     running.remark(f"deleted {interceptor_id}")
 
 
@@ -157,7 +156,7 @@ def rotate_secret(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> 
 
         return await registry.rotate_secret(call, interceptor_id)
 
-    _print_secret(*running.with_call(work), as_json=as_json)
+    _print_secret(*running.with_call(work, named=interceptor_id), as_json=as_json)
 
 
 @app.command("test")
@@ -193,7 +192,7 @@ def try_out(
         finally:
             await interceptors.aclose()
 
-    trial = running.with_call(work)
+    trial = running.with_call(work, named=interceptor_id)
     if trial.failed is not None:
         running.fail(f"{trial.failed.code}: {trial.failed}")
     running.print_json(trial.content)

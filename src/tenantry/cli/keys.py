@@ -7,16 +7,53 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenantry.cli import running
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
+    from tenantry.access.keys.model import SigningKey
     from tenantry.call import Call
 
 app = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `key rotate` two words, though it is the only command."""
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List the published keys: the current one, the next one, and those that have retired."""
+
+    async def work(call: Call) -> list[SigningKey]:
+        from tenantry.access.keys import service
+
+        return await service.load(call.db)
+
+    found = running.with_call(work)
+    if as_json:
+        running.print_json(
+            [
+                {
+                    "kid": key.id,
+                    "algorithm": key.algorithm,
+                    "state": key.state.value,
+                    "create_time": running.moment(key.create_time),
+                    "retire_time": running.moment(key.retire_time),
+                    "public_key": key.public_pem,
+                }
+                for key in found
+            ]
+        )
+        return
+    running.print_table(
+        ["Key", "Algorithm", "State", "Published since", "Signed until"],
+        [
+            (
+                key.id,
+                key.algorithm,
+                key.state.value,
+                running.moment(key.create_time) or "",
+                running.moment(key.retire_time) or "",
+            )
+            for key in found
+        ],
+    )
 
 
 @app.command()
@@ -26,7 +63,7 @@ def rotate(
         bool,
         typer.Option("--now", help="Refuse every token of before: a key is in wrong hands."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Sign with the next keys, which are published already, and publish new next ones."""
 

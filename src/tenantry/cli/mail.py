@@ -65,7 +65,7 @@ def show(
             raise errors.NotFound("mail")
         return found
 
-    mail, content = running.with_call(work)
+    mail, content = running.with_call(work, named=mail_id)
     if as_json:
         running.print_json({**_shown(mail), "content": asdict(content) if content else None})
     elif html:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
+from tenantry.cli.running import Yes  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from tenantry.access.data_keys.model import MasterKey
@@ -97,11 +98,10 @@ def rotate(
 def destroy(
     version: Annotated[int, typer.Argument(min=1, help="Version, as `list` shows it.")],
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Let a former master key open this database no more."""
-    if not yes:
-        typer.confirm(f"Destroy what master key {version} has wrapped?", abort=True)
+    running.confirm(f"Destroy what master key {version} has wrapped?", yes=yes)
 
     async def work(call: Call) -> MasterKey:
         from tenantry.access.data_keys import masters

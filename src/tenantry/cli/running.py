@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -12,16 +13,32 @@ from tenantry.master_key import is_set
 from tenantry.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from tenantry.call import Call
+    from tenantry.db.pages import Page
     from tenantry.settings import Settings
 
 T = TypeVar("T")
 
+_PAGE = 100
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="So many at most.")]
+PageToken = Annotated[str, typer.Option(help="Go on where a list ended, which printed this.")]
 
-def with_call(work: Callable[[Call], Awaitable[T]], *, connections: int = 1) -> T:
-    """Open the database, run the work as a call of the system itself, and return its result."""
+
+def with_call(
+    work: Callable[[Call], Awaitable[T]],
+    *,
+    named: str | Mapping[str, str] = "",
+    connections: int = 1,
+) -> T:
+    """Open the database, run the work as a call of the system itself, and return its result.
+
+    ``named`` is the id that was asked for, or each by what it is of: an error says it where nothing
+    is found by it.
+    """
     import asyncio
 
     from tenantry import errors
@@ -39,10 +56,38 @@ def with_call(work: Callable[[Call], Awaitable[T]], *, connections: int = 1) -> 
 
     try:
         return asyncio.run(run())
+    except errors.NotFound as problem:
+        what = str(problem).removesuffix(" not found")
+        id_ = named if isinstance(named, str) else named.get(what, "")
+        fail(f"{problem}: {id_}" if id_ else str(problem))
     except (OpenError, errors.Error) as problem:
         fail(str(problem))
     except Failure as problem:
         fail(f"{problem.error().message} ({problem})")
+
+
+async def collected(
+    fetch: Callable[[int, str], Awaitable[Page[T]]], *, limit: int, page_token: str = ""
+) -> tuple[list[T], str, int]:
+    """Read pages, each from where the last one ended, until so many items are there.
+
+    ``fetch`` is given a page's size and token. Returns the items, the token to go on with, "" at
+    the end, and the total.
+    """
+    found: list[T] = []
+    while True:
+        page = await fetch(min(limit - len(found), _PAGE), page_token)
+        found += page.items
+        page_token = page.next_page_token
+        if not page_token or len(found) >= limit:
+            return found, page_token, page.total_size
+
+
+def remark_more(shown: int, page_token: str, total: int) -> None:
+    """Say that a list goes on, and how to see the rest of it."""
+    if page_token:
+        many = f"{shown:,} of {total:,}" if total else f"{shown:,}"
+        remark(f"{many}; --limit shows more, --page-token {page_token} the next")
 
 
 def look(settings: Settings) -> None:
@@ -81,18 +126,38 @@ def print_json(value: Any) -> None:
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table for people; cells are never cut, and the first of a row never broken."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Print a table for people; a cell may have several lines.
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for place, head in enumerate(heads):
-        table.add_column(head, overflow="fold", no_wrap=place == 0)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # Text: a name in brackets is no markup
-    Console().print(table)
+    No word is ever broken, and no id is more than one: on a narrow terminal cells wrap between
+    words, and a table that is too wide even so has long lines. Where nobody sees it, nothing wraps.
+    """
+    from tenantry.cli import tables
+
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in tables.lines(heads, rows, columns):
+        say(line)
+
+
+def print_members(members: Iterable[tuple[str, str | None]]) -> None:
+    """Print the members of one object, a line each; those that are not set are left out."""
+    from tenantry.cli import tables
+
+    shown = [(name, value) for name, value in members if value]
+    widest = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        first, *rest = value.splitlines() or [""]
+        say(f"{name:{widest}}  {tables.plain(first)}")
+        for line in rest:
+            say(f"{'':{widest}}  {tables.plain(line)}")
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something is lost, unless it is told not to; end the command on a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail(f"{question} Nobody can be asked here: add --yes")
+    typer.confirm(question, abort=True, err=True)
 
 
 def moment(microseconds: int | None) -> str | None:

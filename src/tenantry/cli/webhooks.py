@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from tenantry.cli.deliveries import (  # noqa: TC001 - typer reads them
     EventTypes,
     OrganizationId,
 )
+from tenantry.cli.running import Yes  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Webhook endpoints, and what is sent to them.")
 
 _PAGE = 100
-
-app.command("test")(deliveries.send_test)
-for _command in (deliveries.deliveries, deliveries.attempts, deliveries.replay):
-    app.command()(_command)
 
 
 @app.command()
@@ -105,7 +101,7 @@ def show(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
 
         return await service.get(call.db, endpoint_id)
 
-    _print_endpoint(running.with_call(work), as_json=as_json)
+    _print_endpoint(running.with_call(work, named=endpoint_id), as_json=as_json)
 
 
 @app.command()
@@ -136,7 +132,12 @@ def update(
 
         return await service.change(call, endpoint_id, members, allow=load().outgoing_allow)
 
-    _print_endpoint(running.with_call(work), as_json=as_json)
+    _print_endpoint(running.with_call(work, named=endpoint_id), as_json=as_json)
+
+
+app.command("test")(deliveries.send_test)
+for _command in (deliveries.deliveries, deliveries.attempts, deliveries.replay):
+    app.command()(_command)
 
 
 @app.command()
@@ -148,7 +149,7 @@ def enable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
 
         return await service.enable(call, endpoint_id)
 
-    _print_endpoint(running.with_call(work), as_json=as_json)
+    _print_endpoint(running.with_call(work, named=endpoint_id), as_json=as_json)
 
 
 @app.command()
@@ -160,25 +161,24 @@ def disable(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
 
         return await service.disable(call, endpoint_id)
 
-    _print_endpoint(running.with_call(work), as_json=as_json)
+    _print_endpoint(running.with_call(work, named=endpoint_id), as_json=as_json)
 
 
 @app.command()
 def delete(
     endpoint_id: EndpointId,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Delete an endpoint with all its deliveries."""
-    if not yes and sys.stdin.isatty():
-        typer.confirm(f"Delete {endpoint_id}?", abort=True)
+    running.confirm(f"Delete {endpoint_id}?", yes=yes)
 
     async def work(call: Call) -> None:
         from tenantry.events.webhooks import service
 
         await service.remove(call, endpoint_id)
 
-    running.with_call(work)
+    running.with_call(work, named=endpoint_id)
     running.remark(f"deleted {endpoint_id}")
 
 
@@ -191,7 +191,7 @@ def rotate_secret(endpoint_id: EndpointId, *, as_json: AsJson = False) -> None:
 
         return await service.rotate_secret(call, endpoint_id)
 
-    endpoint, secret = running.with_call(work)
+    endpoint, secret = running.with_call(work, named=endpoint_id)
     _print_secret(endpoint, secret, as_json=as_json)
 
 

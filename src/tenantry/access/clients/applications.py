@@ -13,7 +13,7 @@ from tenantry.access.clients.reading import Identity
 from tenantry.times import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tenantry.call import Call
 
@@ -126,6 +126,35 @@ async def update(
         before = await changes.hold(call, db, Identity(client_id))
         after = replace(before, **_columns(before, members, production=production))
         return await changes.save(call, db, before, after)
+
+
+async def change_uris(
+    call: Call,
+    client_id: str,
+    member: str,
+    *,
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
+    production: bool,
+) -> Client:
+    """Add URIs to a member that is a list of them, and take others away; return the client.
+
+    Raises:
+        errors.NotFound: there is no client of the environment of this id, or it has no such URI
+            that is to be removed.
+        errors.InvalidArgument: one cannot be taken, or there are as many as may be.
+
+    """
+    column, rule = _RULES[member]
+    async with call.db.transaction() as db:
+        before = await changes.hold(call, db, Identity(client_id))
+        uris: tuple[str, ...] = getattr(before, column)
+        if not set(remove) <= set(uris):
+            raise errors.NotFound(f"{member} of the client")
+        kept = [uri for uri in uris if uri not in remove]
+        kept += [uri for uri in add if uri not in kept]
+        value = rule(kept, before.client_type, production)
+        return await changes.save(call, db, before, replace(before, **{column: value}))
 
 
 async def remove(call: Call, client_id: str) -> None:

@@ -1,0 +1,104 @@
+"""`tenantry app`: applications that sign people in, and where people come back to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tenantry.cli import clients, running
+from tenantry.cli.running import AsJson, Limit, PageToken  # noqa: TC001 - typer reads them
+from tenantry.settings import load
+
+if TYPE_CHECKING:
+    from tenantry.access.clients.model import Client
+    from tenantry.call import Call
+    from tenantry.db.pages import Page
+
+app = typer.Typer(no_args_is_help=True, help="Applications, which sign people in.")
+
+AppId = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The application, skc_...")]
+Uri = Annotated[str, typer.Argument(metavar="URI", help="The address, whole.")]
+AfterSignOut = Annotated[
+    bool,
+    typer.Option("--post-logout", help="Of where people come to after they have signed out."),
+]
+
+
+@app.command("list")
+def list_(*, limit: Limit = 20, page_token: PageToken = "", as_json: AsJson = False) -> None:
+    """List applications with their redirect URIs, the newest first."""
+
+    async def work(call: Call) -> tuple[list[Client], str, int]:
+        from tenantry.access.clients import listing
+        from tenantry.access.clients.model import APPLICATIONS
+
+        async def page(size: int, token: str) -> Page[Client]:
+            return await listing.of_environment(
+                call, APPLICATIONS, page_size=size, page_token=token
+            )
+
+        return await running.collected(page, limit=limit, page_token=page_token)
+
+    found, token, total = running.with_call(work)
+    if as_json:
+        running.print_json([client.shown() for client in found])
+    else:
+        running.print_table(
+            ["Application", "Name", "Redirect URIs", "After sign-out"],
+            [
+                (
+                    f"{one.id}\n{one.client_type}",
+                    one.name,
+                    "\n".join(one.post_login_uris),
+                    "\n".join(one.post_logout_redirect_uris),
+                )
+                for one in found
+            ],
+        )
+    running.remark_more(len(found), token, total)
+
+
+@app.command("add-redirect")
+def add_redirect(
+    client_id: AppId, uri: Uri, *, post_logout: AfterSignOut = False, as_json: AsJson = False
+) -> None:
+    """Let codes be sent to one more address, or people come to it after they have signed out."""
+    _change(client_id, post_logout=post_logout, add=[uri], as_json=as_json)
+
+
+@app.command("remove-redirect")
+def remove_redirect(
+    client_id: AppId, uri: Uri, *, post_logout: AfterSignOut = False, as_json: AsJson = False
+) -> None:
+    """Take an address away: codes are not sent there any more."""
+    _change(client_id, post_logout=post_logout, remove=[uri], as_json=as_json)
+
+
+def _change(
+    client_id: str,
+    *,
+    post_logout: bool,
+    add: list[str] | None = None,
+    remove: list[str] | None = None,
+    as_json: bool,
+) -> None:
+    settings = load()
+    member = "post_logout_redirect_uris" if post_logout else "post_login_uris"
+
+    async def work(call: Call) -> Client:
+        from tenantry.access.clients import applications, redirect_uris
+
+        return await applications.change_uris(
+            call,
+            client_id,
+            member,
+            add=add or [],
+            remove=remove or [],
+            production=redirect_uris.is_production(
+                settings.public_url, development=settings.development
+            ),
+        )
+
+    named = {"client": client_id, f"{member} of the client": " ".join(remove or [])}
+    clients.print_client(running.with_call(work, named=named), as_json=as_json)

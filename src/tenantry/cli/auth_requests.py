@@ -1,0 +1,146 @@
+"""`tenantry auth-requests`: a sign-in by an id that somebody was shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tenantry.cli import running, sso
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
+
+if TYPE_CHECKING:
+    from tenantry.call import Call
+    from tenantry.db.engine import Row
+    from tenantry.identity.auth_log.sign_ins import SignIn
+
+app = typer.Typer(no_args_is_help=True, help="Sign-ins, by the ids that people are shown.")
+
+_MOST = 100  # events of one request
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `auth-requests show` two words, though it is the only command."""
+
+
+@app.command()
+def show(
+    id_: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Of a sign-in, areq_..., of an error page, err_..., or of a request, req_...",
+        ),
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Print all that we know of a sign-in, of a refused one, or of one request.
+
+    A sign-in: its person, steps, error and remedy. Of an error page: the fault of the
+    request, for an hour. Of a request: the events that it caused; `tenantry log find` has its line.
+    """
+    from tenantry import ids
+
+    if id_.startswith(ids.AUTH_ERROR):
+        _show_refusal(id_, as_json=as_json)
+    elif id_.startswith("req_"):
+        _show_events(id_, as_json=as_json)
+    else:
+        _show_sign_in(id_, as_json=as_json)
+
+
+def _show_sign_in(id_: str, *, as_json: bool) -> None:
+    async def work(call: Call) -> SignIn:
+        from tenantry.identity.auth_log import sign_ins
+
+        return await sign_ins.find(call, id_)
+
+    found = running.with_call(work, named=id_)
+    members: dict[str, Any] = sso.members_of(found) | {
+        "user_id": found.user_id,
+        "client_id": found.client_id,
+        "intent": found.intent,
+        "proofs": list(found.proofs),
+    }
+    if as_json:
+        running.print_json(members)
+        return
+    steps = "\n".join(f"{state} after {ms:,} ms" for state, ms in found.steps)
+    running.print_members(
+        [
+            *(
+                (name.replace("_", " "), str(value))
+                for name, value in members.items()
+                if value and name not in {"steps", "evidence", "proofs"}
+            ),
+            ("proofs", ", ".join(found.proofs)),
+            ("steps", steps),
+            *(
+                (name.replace("_", " "), value if isinstance(value, str) else ", ".join(value))
+                for name, value in found.evidence.items()
+            ),
+        ]
+    )
+
+
+def _show_refusal(id_: str, *, as_json: bool) -> None:
+    async def work(call: Call) -> dict[str, str]:
+        from tenantry import errors
+        from tenantry.guide_steps import ENGLISH
+        from tenantry.identity.connections.guides import explanations
+        from tenantry.identity.sign_in import refusals
+
+        found = refusals.find(call.db, id_)
+        if found is None:
+            # It holds for an hour, and for this deployment's own key.
+            raise errors.NotFound("error that was shown within the last hour")
+        refusal = found.refusal
+        said = explanations.say(ENGLISH, refusal.error, refusal.description, "")
+        return {
+            "error_id": id_,
+            "error": said.error,
+            "error_description": said.description,
+            "means": said.means,
+            "remedy": said.remedy,
+            "client_id": found.client_id or "",
+        }
+
+    members = running.with_call(work, named=id_)
+    if as_json:
+        running.print_json(members)
+    else:
+        running.print_members((name.replace("_", " "), value) for name, value in members.items())
+
+
+def _show_events(id_: str, *, as_json: bool) -> None:
+    async def work(call: Call) -> list[Row]:
+        from tenantry import errors
+        from tenantry.events.event_log import records
+
+        found: list[Row] = []
+        token = ""
+        while len(found) < _MOST:
+            page = await records.search(
+                call, records.Filter(request_id=id_), page_size=_MOST, page_token=token
+            )
+            found += page.items
+            token = page.next_page_token
+            if not token:
+                break
+        if not found:
+            raise errors.NotFound("event of the request")
+        return found
+
+    found = running.with_call(work, named=id_)
+    shown = [
+        {"id": row["id"], "type": row["type"], "time": running.moment(row["occurred_at"])}
+        for row in found
+    ]
+    if as_json:
+        running.print_json(shown)
+    else:
+        running.print_table(
+            ["Event", "Type", "Time"], [(one["id"], one["type"], one["time"]) for one in shown]
+        )
