@@ -8,10 +8,21 @@ import re
 import pytest
 from apis import unique
 from hosted import answered, heading, password, problems
+from sqlalchemy import bindparam, update
+
+from tenantry.db.statements import Statement
+from tenantry.identity.proofs.passwordless.model import passwordless_requests
+from tenantry.times import now
 
 SIGN_IN, SIGN_UP = "Sign in to Acme Projects", "Sign up for Acme Projects"
 CODE, CHOOSE, CREATE = "Check your mail", "Choose an organization", "Create your organization"
 SESSION = "__Host-tenantry_session"
+_EXPIRE_MAIL = Statement(
+    update(passwordless_requests)
+    .where(passwordless_requests.c.id == bindparam("p_id"))
+    .values(expire_time=bindparam("p_at"))
+    .returning(passwordless_requests.c.id)
+)
 
 
 def new_email() -> str:
@@ -92,8 +103,61 @@ async def test_a_link_waits_for_a_button(place, application, visitor):
     (token,) = re.findall(r'name="token" value="([^"]+)"', page.text)
     answered(await visitor.step("link", token=token))
     # And it is good once.
-    assert heading(await visitor.page()) == "This sign-in has ended"
-    assert heading(await visitor.get(link)) == "This link cannot be used here"
+    assert heading(await visitor.page()) == "You are signed in"
+    used = await visitor.get(link)
+    assert (used.status_code, heading(used)) == (410, "This link was used already")
+
+
+async def test_a_link_that_is_too_old_says_so_and_is_sent_anew(place, application, visitor):
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.step("email", email=user["email"])
+    link = (await place.link(user["email"])).removeprefix(place.server.url)
+    sent = link.rpartition("=")[2].partition(".")[0]
+    at = {"p_id": sent, "p_at": now() - 1}
+    assert await place.database.fetch_one(_EXPIRE_MAIL, **at)
+    page = await visitor.get(link)
+    assert heading(page) == "This link has expired"
+    assert user["email"] in page.text
+    async with place.visitor() as other:
+        page = await other.get(link)
+        assert (page.status_code, heading(page)) == (410, "This link has expired")
+        assert user["email"] not in page.text
+    assert (await visitor.step("resend")).headers["location"] == f"{visitor.path}?sent=again"
+    # The former link stays dead, and the new one is good.
+    assert heading(await visitor.get(link)) == "This link has expired"
+    new = (await place.link(user["email"])).removeprefix(place.server.url)
+    assert heading(await visitor.get(new)) == "Sign in to Acme Projects"
+
+
+async def test_a_link_of_a_sign_in_that_has_ended_is_too_old(place, application, visitor):
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.step("email", email=user["email"])
+    link = (await place.link(user["email"])).removeprefix(place.server.url)
+    await visitor.step("cancel")
+    assert heading(await visitor.get(link)) == "This link has expired"
+
+
+async def test_a_stranger_learns_nothing_of_a_sign_in_from_a_link(place, application, visitor):
+    """Without the token of a mail all links are the same, whatever became of the sign-in."""
+    user = await place.make.user()
+    await visitor.begin(application)
+    await visitor.step("email", email=user["email"])
+    token = (await place.link(user["email"])).rpartition("=")[2]
+    made_up = f"{token.partition('.')[0]}.{'A' * 24}"
+    async with place.visitor() as stranger:
+        before = await stranger.get(f"{visitor.path}/link?link_token={made_up}")
+        waits = await stranger.get(f"{visitor.path}/waits")
+        assert waits.json() == {"waits": True}
+        answered(await visitor.step("code", code=await place.code(user["email"])))
+        after = await stranger.get(f"{visitor.path}/link?link_token={made_up}")
+        assert (await stranger.get(f"{visitor.path}/waits")).json() == {"waits": True}
+        # Nor is the token of another sign-in of use.
+        other = await stranger.get(f"/login/areq_1/link?link_token={token}")
+    assert {heading(page) for page in (before, after, other)} == {"This link is not whole"}
+    assert before.status_code == after.status_code == other.status_code == 410
+    assert (await visitor.get(f"{visitor.path}/waits")).json() == {"waits": False}
 
 
 async def test_a_link_opens_in_the_browser_that_asked_for_it_alone(place, application, visitor):
@@ -103,7 +167,7 @@ async def test_a_link_opens_in_the_browser_that_asked_for_it_alone(place, applic
     link = (await place.link(user["email"])).removeprefix(place.server.url)
     async with place.visitor() as other:
         page = await other.get(link)
-        assert heading(page) == "This link cannot be used here"
+        assert heading(page) == "Open this link where you began"
         token = link.rpartition("=")[2]
         refused = await other.post(f"{visitor.path}/link", token=token)
         assert refused.status_code == 410
@@ -115,8 +179,10 @@ async def test_a_wrong_link_is_said_to_be_wrong(place, application, visitor):
     user = await place.make.user()
     await visitor.begin(application)
     await visitor.step("email", email=user["email"])
-    page = await visitor.refused("link", token="areq_1.wrong")
-    assert problems(page)[0].startswith("This link is wrong")
+    sent = await visitor.step("link", token="areq_1.wrong")
+    page = await visitor.get(sent.headers["location"])
+    assert heading(page) == "This link is not whole"
+    assert f'href="{visitor.path}"' in page.text
     assert heading(await visitor.page()) == CODE
 
 

@@ -98,6 +98,7 @@ class Pages:
         quoted: str = "",
         back: str = "",
         link: tuple[str, object] | None = None,
+        brand: Brand | None = None,
     ) -> Response:
         """Return a page that says one thing, which the words have under this key.
 
@@ -111,7 +112,8 @@ class Pages:
             "quoted": quoted,
             "link": link or (back and (back, words("page.back"))),
         }
-        return self._render("message.html", words, values, brand=self.look.brand, status=status)
+        brand = brand or self.look.brand
+        return self._render("message.html", words, values, brand=brand, status=status)
 
     def _render(
         self,

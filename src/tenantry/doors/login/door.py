@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tenantry.web import Request, Response
 
 
+# Pages after which one starts again.
+_ENDED = {"gone", "denied", "link_used", "link_expired", "link_wrong", "other_browser"}
+
+
 class Door(door.Door):
     """The sign-in pages of one deployment: `/login/{id}`, `/invitations/{token}` and the like."""
 
@@ -79,8 +83,9 @@ class Door(door.Door):
     ) -> Response:
         """Return a page that says one thing, as `Pages.message`; ``way`` is where to go on."""
         words = self.words(request)
-        starts_again = key in {"gone", "denied"}
-        link = None if way is None else self.link(way, words, starts_again=starts_again)
+        link = None
+        if way is not None:
+            link = self.link(way, words, starts_again=key in _ENDED)
         return self.pages.message(key, words, link=link, **more)
 
     def link(self, way: WayOn, words: Words, *, starts_again: bool) -> tuple[str, Markup]:

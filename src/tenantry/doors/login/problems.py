@@ -15,7 +15,6 @@ _STEPS: Mapping[str, tuple[str, str]] = {
     "password": ("password", "problem.credentials"),
     "passkey": ("passkey", "problem.passkey"),
     "code": ("code", "problem.code"),
-    "link": ("", "problem.link"),
     "second-factor": ("code", "problem.second_factor"),
     "recovery": ("code", "problem.recovery_code"),
     "new-password": ("password", "problem.password"),

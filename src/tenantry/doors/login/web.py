@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from tenantry import errors
 from tenantry.access.clients import applications, ways_on
@@ -22,6 +23,7 @@ from tenantry.doors.login.steps import STEPS, Given, page_of
 from tenantry.identity.connections import reading
 from tenantry.identity.connections.providers import provider_names
 from tenantry.identity.known_origins import cookies as device_cookies
+from tenantry.identity.proofs.passwordless.model import EXPIRED, GOOD, USED
 from tenantry.identity.security_notices import links
 from tenantry.identity.sign_in import (
     beginning,
@@ -47,6 +49,7 @@ from tenantry.tenants.organizations.service import Identity
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
+    from tenantry.access.clients.ways_on import WayOn
     from tenantry.doors.parts import Parts
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest
@@ -66,6 +69,13 @@ _PAGES = {
     states.ORGANIZATION_SIGNUP: ("organization",),
 }
 _TOKEN_MAX = 200  # characters of a link's token that go back into an address
+# The pages of links that are not taken.
+_LINKS = {
+    USED: "link_used",
+    EXPIRED: "link_expired",
+    proving.FOREIGN: "other_browser",
+    proving.WRONG: "link_wrong",
+}
 # Pages that share a template.
 _TEMPLATES = {"sign_up": "sign_in", "recovery": "second_factor"}
 
@@ -93,6 +103,7 @@ def routes(parts: Parts) -> list[Route]:
             Route("POST", "/login/{id}/cancel", form(login.cancel)),
             Route("GET", "/login/{id}/sso", page(login.arrive)),
             Route("GET", "/login/{id}/link", page(login.link)),
+            Route("GET", "/login/{id}/waits", page(login.waits)),
             Route("POST", "/login/{id}/link", form(login.open_link)),
             Route("GET", "/invitations/{token}", page(invitations.show)),
             Route("POST", "/invitations/{token}", form(invitations.accept)),
@@ -210,22 +221,47 @@ class Login:
         return await self._proceed(request, arrived)
 
     async def link(self, request: Request) -> Response:
-        """Show a button: programs that look into mails follow links, and press none."""
-        found = await self._find(request)
-        if found is None and self._means.settings.email_same_browser:
-            return self._door.message(request, "other_browser")
-        if found is not None and found.state not in {
-            *(states.LINK_OTP_SENT, states.VERIFICATION_SENT)
-        }:
+        """Show a button: programs that look into mails follow links, and press none.
+
+        A link that would not be taken is told from others before that.
+        """
+        found, token = await self._find(request), query(request, "link_token")
+        if found is not None and found.state not in proving.SENT:
             return self._door.redirect(_path(found))
-        return self._door.show(
-            request,
-            "link.html",
-            self._words(request, found),
-            action=request.path,
-            token=query(request, "link_token"),
-            code_path="" if found is None else _path(found),
+        request_id = request.params["id"]
+        state = await proving.look_at_link(
+            self._means, self._door.db, request_id, found, token[:_TOKEN_MAX]
         )
+        if state == GOOD or found is not None:
+            return self._door.show(
+                request,
+                "link.html" if state == GOOD else "old_link.html",
+                self._words(request, found),
+                action=request.path,
+                token=token,
+                key=_LINKS.get(state, ""),
+                code_path="" if found is None else _path(found),
+                email="" if found is None else found.email,
+                brand=None if found is None else await self._brand(request, found),
+            )
+        way = await ways_back.find(self._door.db, request_id)
+        status = 200 if state == proving.FOREIGN else 410
+        return self._over(request, _LINKS[state], way, status)
+
+    async def waits(self, request: Request) -> Response:
+        """Answer, to our script, whether a page still waits for a mail, or its link was opened.
+
+        A page whose time is up goes on waiting: its form says so.
+        """
+        found = await self._find(request)
+        if found is None:
+            waits = not await self._is_completed(request)
+        else:
+            # It is completed just now, in the browser tab of the link.
+            waits = found.state in {*proving.SENT, states.ORGANIZATION_SELECTED}
+        response = Response.json({"waits": waits})
+        response.headers |= HEADERS
+        return response
 
     async def open_link(self, request: Request) -> Response:
         """Take the link from a mail for a proof; where that is allowed, in any browser."""
@@ -243,10 +279,10 @@ class Login:
                 proved = elsewhere
         except states.OutOfStep:
             raise
-        except errors.InvalidArgument as problem:
-            failed = Problems(problems.keys("link", problem))
-            members = {"link_token": token[:_TOKEN_MAX]}
-            return self._door.failed(request, failed, request.path, members)
+        except errors.InvalidArgument:
+            # Its page says why.
+            members = urlencode({"link_token": token[:_TOKEN_MAX]})
+            return self._door.redirect(f"{request.path}?{members}")
         return await self._proceed(request, proved)
 
     async def error(self, request: Request) -> Response:
@@ -324,7 +360,19 @@ class Login:
             return await self._door.leaving(request, "gone", status=410)
         if way.begins and moves_on:
             return self._door.redirect(way.uri)
-        return self._door.message(request, "gone", status=410, way=way)
+        if await self._is_completed(request) and await self._door.session(request):
+            return self._over(request, "went_on", way, 200)
+        return self._over(request, "gone", way, 410)
+
+    def _over(self, request: Request, key: str, way: WayOn | None, status: int) -> Response:
+        """Return a page that says one thing of a sign-in of an application."""
+        brand = self._door.pages.look.brand.of_client("" if way is None else way.app)
+        return self._door.message(request, key, status=status, way=way, brand=brand)
+
+    async def _is_completed(self, request: Request) -> bool:
+        request_id = request.params["id"]
+        secret = self._door.browser_cookies.read(request.headers.get("cookie", ""), request_id)
+        return await requests.is_completed(self._door.db, request_id, secret)
 
     async def _page(self, request: Request, found: AuthRequest) -> Response:
         page = self._which(found, query(request, "page"))
@@ -344,6 +392,7 @@ class Login:
             "is_sent": self._may_sign_up and found.facts.intent != RESET_PASSWORD,
             "other_page": self._page_of_intent(found),
             "is_known": bool(device_cookies.read(request.headers.get("cookie", ""))),
+            "waits": f"{_path(found)}/waits" if page == "code" else "",
             "sent_again": query(request, "sent") == "again",
         }
         if page == "sso":

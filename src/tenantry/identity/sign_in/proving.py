@@ -21,7 +21,7 @@ from tenantry.identity.connections.model import PASSWORDLESS, WEBAUTHN
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.passwordless import service as passwordless
-from tenantry.identity.proofs.passwordless.model import NO_ACCOUNT, SIGNIN, SIGNUP
+from tenantry.identity.proofs.passwordless.model import EXPIRED, GOOD, NO_ACCOUNT, SIGNIN, SIGNUP
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sign_in import (
     choosing,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tenantry.call import Call
+    from tenantry.db.engine import Session
     from tenantry.identity.proofs.passwordless.model import Request
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import AuthRequest
@@ -53,8 +54,10 @@ TOTP = "TOTP"
 SECOND_FACTORS, SECOND_FACTORS_SECONDS = 5, 1800
 SECOND_FACTORS_OF_ORIGIN, SECOND_FACTORS_OF_ORIGIN_SECONDS = 20, 3600
 
+# Further states of a link, of which one is only for the browser where somebody began.
+FOREIGN, WRONG = "FOREIGN", "WRONG"
 # A mail is on its way.
-_SENT = (states.LINK_OTP_SENT, states.VERIFICATION_SENT)
+SENT = (states.LINK_OTP_SENT, states.VERIFICATION_SENT)
 _KNOWN = Statement(select(users.c.id).where(users.c.email_key == bindparam("key", type_=Text)))
 
 
@@ -106,7 +109,7 @@ async def resend_email(call: Call, request: AuthRequest) -> AuthRequest:
         states.OutOfStep: no mail was sent.
 
     """
-    states.expect(request, *_SENT)
+    states.expect(request, *SENT)
     assert request.email is not None
     await inboxes.take(call, request.email)
     await passwordless.resend(call, request.facts.passwordless)
@@ -122,7 +125,7 @@ async def verify_code(means: Means, call: Call, request: AuthRequest, code: str)
         states.OutOfStep: no mail was sent.
 
     """
-    states.expect(request, *_SENT)
+    states.expect(request, *SENT)
     with counting.proof(counting.EMAIL):
         proof = await passwordless.verify_code(call, request.facts.passwordless, code)
     return await _inbox_proved(means, call, request, states.OTP_VERIFIED, proof)
@@ -138,7 +141,7 @@ async def verify_link(
         states.OutOfStep: no mail was sent.
 
     """
-    states.expect(request, *_SENT)
+    states.expect(request, *SENT)
     with counting.proof(counting.EMAIL):
         proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
     return await _inbox_proved(means, call, request, states.LINK_VERIFIED, proof)
@@ -164,6 +167,29 @@ async def verify_link_elsewhere(
     with counting.proof(counting.EMAIL):
         proof = await passwordless.verify_link(call, link_token, request.facts.passwordless)
     return await _inbox_proved(means, call, request, states.LINK_VERIFIED, proof)
+
+
+async def look_at_link(
+    means: Means, db: Session, request_id: str, request: AuthRequest | None, link_token: str
+) -> str:
+    """Return how a link would be taken: `GOOD`, `USED`, `EXPIRED`, `FOREIGN`, or `WRONG`.
+
+    ``request`` is the sign-in of this id, where it goes on in the browser that asks. Of a token
+    that is not ours it is only said that it is wrong.
+    """
+    found = await passwordless.look_at_link(db, link_token)
+    if found is None or found[0].auth_request_id != request_id:
+        return WRONG
+    sent, state = found
+    if state != GOOD:
+        return state
+    goes_on = request or await requests.find_of_any(db, request_id)
+    if goes_on is None or goes_on.state not in SENT or goes_on.facts.passwordless != sent.id:
+        return EXPIRED
+    is_ours = request is not None or (
+        not means.settings.email_same_browser and goes_on.state == states.LINK_OTP_SENT
+    )
+    return GOOD if is_ours else FOREIGN
 
 
 async def verify_password(

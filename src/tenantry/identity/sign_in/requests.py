@@ -46,6 +46,12 @@ _live = (
     *(_a.state != literal_column(f"'{state}'") for state in sorted(states.FINAL)),
 )
 _FIND = Statement(select(auth_requests).where(_a.id == bindparam("p_id", type_=Text), *_live))
+_COMPLETED = Statement(
+    select(_a.browser_digest).where(
+        _a.id == bindparam("p_id", type_=Text),
+        _a.state == literal_column(f"'{states.COMPLETED}'"),
+    )
+)
 _NEWEST = Statement(
     select(auth_requests)
     .where(_a.browser_digest.in_(json_values(_DIGESTS)), *_live)
@@ -119,6 +125,14 @@ async def find(db: Session, request_id: str, secret: str) -> AuthRequest | None:
     if row is None or not row["browser_digest"] or not vault.matches(secret, row["browser_digest"]):
         return None
     return from_row(row)
+
+
+async def is_completed(db: Session, request_id: str, secret: str) -> bool:
+    """Whether a request has led to a code, if this is the secret of its browser."""
+    if not secret or not ids.well_formed(ids.AUTH_REQUEST, request_id):
+        return False
+    row = await db.fetch_one(_COMPLETED, p_id=request_id)
+    return row is not None and vault.matches(secret, row["browser_digest"] or "")
 
 
 async def find_of_any(db: Session, request_id: str) -> AuthRequest | None:

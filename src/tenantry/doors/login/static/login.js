@@ -9,6 +9,24 @@ for (const field of document.querySelectorAll("input.code")) {
   });
 }
 
+// The link of the mail may be opened in another tab: then this one goes on by itself. It asks while
+// it is looked at, for twenty minutes at most.
+for (const { dataset, action } of document.querySelectorAll("[data-waits]")) {
+  let asked = 0;
+  let timer;
+  const ask = async () => {
+    clearTimeout(timer);
+    if (document.hidden || asked > 160) return;
+    asked += 1;
+    const answer = await fetch(dataset.waits).catch(() => null);
+    const { waits } = answer?.ok ? await answer.json() : { waits: true };
+    if (!waits) location.replace(action.replace(/\/code$/, ""));
+    else timer = setTimeout(ask, asked < 40 ? 3_000 : 9_000);
+  };
+  timer = setTimeout(ask, 3_000);
+  document.addEventListener("visibilitychange", ask);
+}
+
 // Passkeys: a button, and what the e-mail field suggests (Web Authentication level 3, conditional
 // mediation). What a browser answers goes into a form like all the rest. Other ways need no script.
 const place = document.getElementById("passkey");

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 OTP, LINK, LINK_OTP = "OTP", "LINK", "LINK_OTP"
 # The words of the mail. The last has neither code nor link: there is no account to sign in to.
 SIGNIN, SIGNUP, NO_ACCOUNT = "SIGNIN", "SIGNUP", "NO_ACCOUNT"
+# The states of a link.
+GOOD, USED, EXPIRED = "GOOD", "USED", "EXPIRED"
 
 passwordless_requests = Table(
     "passwordless_requests",

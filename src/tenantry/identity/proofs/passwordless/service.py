@@ -32,9 +32,12 @@ from tenantry.identity.attempts import service as attempts
 from tenantry.identity.known_origins import service as known_origins
 from tenantry.identity.proofs.passwordless import mails, proofs
 from tenantry.identity.proofs.passwordless.model import (
+    EXPIRED,
+    GOOD,
     LINK_OTP,
     OTP,
     SIGNIN,
+    USED,
     Request,
     passwordless_requests,
 )
@@ -54,6 +57,7 @@ WRONG_CODES, WRONG_CODES_SECONDS = 5, 600
 WRONG_CODES_OF_ADDRESS, WRONG_CODES_OF_ADDRESS_SECONDS = 50, 3600
 
 _REPEAT = 5 * SECOND
+_LOOKED_AT = 5  # the newest generations of a link
 _KEPT = 24 * 3600 * SECOND  # after it expired: it can still be sent again
 # The schemes of links: a browser would run or read the text that follows others.
 _SCHEME = re.compile(r"https?|[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.IGNORECASE)
@@ -254,6 +258,25 @@ async def verify_link(
     if verified is None:
         raise errors.InvalidArgument.field("link_token", "valid", "is wrong or has expired")
     return verified
+
+
+async def look_at_link(db: Session, link_token: str) -> tuple[Request, str] | None:
+    """Return the request of a link, and its state; None for a token that is not of ours.
+
+    So only somebody who holds the link learns anything of it. One that a newer mail took the place
+    of has expired.
+    """
+    request = await _find(db, proofs.request_id_of(link_token), by_application=False)
+    if request is None or not request.has_link:
+        return None
+    newest = request.generation
+    for generation in range(newest, max(0, newest - _LOOKED_AT), -1):
+        if proofs.same(link_token, proofs.link_token(db, request.id, generation)):
+            if request.verify_time is not None:
+                return request, USED
+            is_good = generation == newest and request.is_good(now())
+            return request, GOOD if is_good else EXPIRED
+    return None
 
 
 async def prune(db: Session) -> bool:
