@@ -133,7 +133,8 @@ class Admin:
     async def tests_and_enables(self, fill_in):
         """Sign in at the provider in a new window, see that it worked, and enable it."""
         await self.goes_to("Go to the test")
-        async with self.page.expect_popup() as opening:
+        # Without an opener it is not always a popup of this page, but always one of the browser.
+        async with self.page.context.expect_page() as opening:
             await self.portal.get_by_role("link", name="Test connection").click()
         popup = await opening.value
         await fill_in(popup)
