@@ -90,6 +90,9 @@ def start_server(tmp_path_factory, name_server, sqlite_template):
         return server.start()
 
     yield start
+    for server in started:  # all at once: each lets its connections end
+        if server.process is not None:
+            server.process.terminate()
     for server in started:
         server.stop()
 
