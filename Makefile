@@ -42,6 +42,7 @@ check: .venv/installed-dev
 	$(BIN)/python scripts/provider_guides.py --check
 	$(BIN)/python scripts/directory_guides.py --check
 	$(BIN)/python scripts/openid_conformance.py --check
+	$(BIN)/python scripts/compatibility.py --check
 
 # Each process has its own servers, and waits for them half of the time: two more than there are
 # cores. A file's tests stay together. Python may write bytecode, whatever this shell says: tests
@@ -77,6 +78,7 @@ gen: .venv/installed-dev
 	$(BIN)/python scripts/provider_guides.py
 	$(BIN)/python scripts/directory_guides.py
 	$(BIN)/python scripts/openid_conformance.py
+	$(BIN)/python scripts/compatibility.py
 
 pictures: .venv/installed-dev
 	$(BIN)/python scripts/pictures.py

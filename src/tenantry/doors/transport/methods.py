@@ -101,7 +101,7 @@ def of_service(service: DescService, *implementations: object) -> Iterator[Metho
         options = desc.proto.options
         auth = options[options_pb.ext_auth_option] if options else None
         own = options[own_options_pb.ext_rpc] if options else None
-        routes, acts = tuple(_routes(desc)), desc.idempotency.name == _ACTS
+        routes, acts = tuple(bindings(desc)), desc.idempotency.name == _ACTS
         gets = bool(routes) and all(route.verb == "GET" for route in routes)
         yield Method(
             service=service.type_name,
@@ -145,7 +145,8 @@ def _fields(own: own_options_pb.RpcOption) -> Iterator[tuple[Kind, tuple[str, ..
             yield kind, tuple(listed.fields)
 
 
-def _routes(desc: DescMethod) -> Iterator[HttpRoute]:
+def bindings(desc: DescMethod) -> Iterator[HttpRoute]:
+    """Yield the routes of an rpc."""
     rule = desc.proto.options[annotations_pb.ext_http] if desc.proto.options else None
     if rule is None:
         return

@@ -1,0 +1,285 @@
+"""Writes docs/compatibility.md: each operation and each method of the SDKs, served here or not.
+
+docs/compatibility/ lists the published operations, the methods of the SDKs with the calls that each
+makes, and where we differ on purpose. The rest comes from proto/ and the list of absent calls.
+
+With --check nothing is written: the exit code says whether the file is current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib
+import pkgutil
+import sys
+import tomllib
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tenantry.gen.scalekit.v1
+from tenantry.doors.transport import absent, methods
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "compatibility.md"
+FACTS = PAGE.with_suffix("")
+# Names of rpcs begin with it, and the files here leave it out.
+PREFIX = "scalekit.v1."
+# Endpoints of SDKs that are no rpcs, and are served by doors of their own.
+ENDPOINTS = ("GET /oauth/authorize", "POST /oauth/token", "GET /keys", "GET /oidc/logout")
+STATES = WORKS, DIFFERS, NOT_YET = "works", "with a difference", "not yet"
+
+_BEGINNING = """\
+# Compatibility
+
+<!-- Made from the contract and docs/compatibility/ by `make gen`; never edited. -->
+
+Tenantry speaks the Scalekit API on the wire: gRPC, which the official SDKs use, gRPC-Web, Connect
+and REST. This page says of each published operation and of each method of the SDKs whether it
+works here.
+"""
+_AFTER_COUNTS = """\
+What works is served by the same rpc, with the fields, numbers, rules and routes that the official
+SDK has inside: a test compares them, one by one. Programs with the SDKs (`tests/conformance/`)
+and the samples of the reference page run against a server in the test suite; those in Java do
+where Maven serves that SDK. Methods that ask the server nothing, such as the check of a webhook's
+signature, work as they are.
+
+What is not here answers UNIMPLEMENTED, over REST 501, with a sentence such as "connected accounts
+are not in this version", and the SDKs raise their own error for that. Everybody gets this answer,
+with a token or without one: it tells nothing that is not on this page, and no SDK takes it for a
+reason to fetch a token or to try again. A path that is not in the contract at all is "path not
+found" (404).
+
+## Differences
+
+These calls work, but not in each point as they are published. In addition, each REST call refuses
+a member or a query parameter that it does not know, with its name (400): so a typing error is
+noticed.
+"""
+_OPERATIONS = """\
+## REST operations
+
+The published ones, by service. The [reference](../README.md#start) of a running server, at
+`/docs`, has each of those that work with its fields, rules, errors and samples.
+"""
+_METHODS = """\
+## Methods of the SDKs
+
+By the client that they belong to. `connect` of the Python SDK is an older name of `actions`.
+"""
+_REST = """\
+## What else the contract has
+
+The descriptors inside the SDKs hold more than is published or called. Of these calls too each is
+served or says that it is not. These are not:
+"""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One operation over REST, or one method of an SDK, with what it calls."""
+
+    name: str
+    calls: tuple[str, ...]  # rpcs, and verbs and paths where there is no rpc
+
+
+@dataclass
+class Facts:
+    """All that the page is made from."""
+
+    operations: list[Published]
+    sdks: dict[str, dict[str, str]]
+    methods: dict[str, list[Published]]
+    differences: list[dict[str, str | list[str]]]
+    routes: dict[str, set[str]] = field(default_factory=dict)  # of each rpc that is served
+    absent: dict[str, absent.Absent] = field(default_factory=dict)  # by rpc, or verb and path
+
+    def sentences(self, calls: Iterable[str]) -> list[str]:
+        """In which points calls differ."""
+        return [str(one["says"]) for one in self.differences if {*one["calls"]} & {*calls}]
+
+    def missing(self, published: Published) -> absent.Absent | None:
+        """The first of its calls that is not served, if any is not."""
+        return next((self.absent[call] for call in published.calls if call in self.absent), None)
+
+    def state(self, published: Published) -> str:
+        """One of STATES."""
+        if self.missing(published):
+            return NOT_YET
+        return DIFFERS if self.sentences(published.calls) else WORKS
+
+    def told(self, published: Published) -> str:
+        """The state, with what there is to say of it."""
+        missing = self.missing(published)
+        if missing:
+            return f"**{NOT_YET}**: {feature(missing)}"
+        return " ".join(self.sentences(published.calls)) or WORKS
+
+
+def main() -> int:
+    """Writes, or with --check only compares; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Write docs/compatibility.md.")
+    parser.add_argument("--check", action="store_true", help="only compare, write nothing")
+    text = "\n".join(page(read()))
+    if not parser.parse_args().check:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
+        print("not current: docs/compatibility.md; run make gen", file=sys.stderr)
+        return 1
+    return 0
+
+
+def read() -> Facts:
+    """Reads the facts; ends with a message where they contradict each other."""
+    told = tomllib.loads((FACTS / "differences.toml").read_text(encoding="utf-8"))
+    facts = Facts(
+        operations=[
+            Published(f"{row['verb']} {row['path']}", (row["rpc"],)) for row in rows("operations")
+        ],
+        sdks=told["sdks"],
+        methods={
+            sdk: [Published(row["method"], listed(row["calls"])) for row in found]
+            for sdk, found in groupby(rows("sdk_methods"), lambda row: row["sdk"])
+        },
+        differences=told["differences"],
+        routes=served(),
+    )
+    for call in absent.calls():
+        name = call.path.removeprefix(f"/{PREFIX}") or f"{call.verb} {call.template}"
+        facts.absent.setdefault(name, call)
+        if name in facts.routes:
+            sys.exit(f"{name} is served: take it out of absent.txt")
+    check(facts)
+    return facts
+
+
+def check(facts: Facts) -> None:
+    """Ends with a message where a call is neither served nor absent."""
+    known = {*facts.routes, *facts.absent, *ENDPOINTS}
+    everything = [*facts.operations, *(one for each in facts.methods.values() for one in each)]
+    for published in everything:
+        for call in published.calls:
+            if call not in known:
+                sys.exit(f"{published.name}: {call} is neither served nor in absent.txt")
+    for operation in facts.operations:
+        (rpc,) = operation.calls
+        if rpc in facts.routes and operation.name not in facts.routes[rpc]:
+            sys.exit(f"{operation.name} is no route of {rpc}")
+    for difference in facts.differences:
+        for call in difference["calls"]:
+            if call not in facts.routes:
+                sys.exit(f"{call} is said to differ, and is not served")
+
+
+def served() -> dict[str, set[str]]:
+    """The routes of each rpc of the contract that is served, by its name."""
+    package = tenantry.gen.scalekit.v1
+    found = {}
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith("_pb"):
+            continue
+        for service in importlib.import_module(module.name).desc().services:
+            for rpc in service.methods:
+                name = f"{service.type_name}/{rpc.name}".removeprefix(PREFIX)
+                routes = methods.bindings(rpc)
+                found[name] = {f"{route.verb} {route.template}" for route in routes}
+    return found
+
+
+def rows(name: str) -> Iterator[dict[str, str]]:
+    """The rows of one of the files."""
+    with (FACTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The calls of a cell."""
+    return tuple(filter(None, text.split("; ")))
+
+
+def page(facts: Facts) -> Iterator[str]:
+    """The lines of the page."""
+    yield _BEGINNING
+    yield from table(
+        ("", "Works", "With a difference", "Not yet", "All"),
+        counts(facts),
+        right=4,
+    )
+    yield _AFTER_COUNTS
+    yield from table(("Calls", "Difference"), differences(facts))
+    yield _OPERATIONS
+    for service, found in groupby(facts.operations, service_of):
+        yield f"### {service}\n"
+        yield from states(facts, "Operation", found)
+    yield _METHODS
+    for sdk, named in facts.sdks.items():
+        yield f"### {named['name']}\n"
+        yield f"`{named['package']}` {named['version']}.\n"
+        yield from states(facts, "Method", facts.methods[sdk])
+    yield _REST
+    yield from table(("What", "Calls", "Why, or what there is"), features(facts))
+
+
+def counts(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The rows of the table at the top."""
+    yield count(facts, "Published REST operations", facts.operations)
+    for sdk, named in facts.sdks.items():
+        title = f"Methods of the {named['name']} SDK {named['version']}"
+        yield count(facts, title, facts.methods[sdk])
+    rpcs = [Published(name, (name,)) for name in (*facts.routes, *facts.absent) if "." in name]
+    yield count(facts, "All rpcs of the contract", rpcs)
+
+
+def count(facts: Facts, title: str, published: Sequence[Published]) -> tuple[str, ...]:
+    """One row: how many are in each state, and in all."""
+    found = [facts.state(one) for one in published]
+    return (title, *(str(found.count(state)) for state in STATES), str(len(found)))
+
+
+def differences(facts: Facts) -> Iterator[tuple[str, str]]:
+    """The rows of the table of differences."""
+    for one in facts.differences:
+        calls = ", ".join(f"`{call.rpartition('/')[2]}`" for call in one["calls"])
+        yield calls, str(one["says"])
+
+
+def states(facts: Facts, head: str, published: Iterable[Published]) -> Iterator[str]:
+    """A table of operations or methods."""
+    yield from table((head, ""), ((f"`{one.name}`", facts.told(one)) for one in published))
+
+
+def features(facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """The rows of absent calls, by feature."""
+    for name, found in groupby(facts.absent.values(), lambda call: call.feature):
+        calls = list(found)
+        yield name, str(len(calls)), calls[0].reason
+
+
+def service_of(operation: Published) -> str:
+    """The service of an operation."""
+    return operation.calls[0].partition("/")[0].rpartition(".")[2]
+
+
+def feature(call: absent.Absent) -> str:
+    """The feature of an absent call, with why."""
+    return f"{call.feature}: {call.reason}" if call.reason else call.feature
+
+
+def table(
+    head: tuple[str, ...], found: Iterable[tuple[str, ...]], *, right: int = 0
+) -> Iterator[str]:
+    """The lines of a table; its last columns can be aligned to the right."""
+    rule = ["---"] * (len(head) - right) + ["---:"] * right
+    for row in (head, rule, *found):
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
