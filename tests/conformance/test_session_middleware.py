@@ -181,14 +181,15 @@ def test_an_accepted_invitation_goes_on_at_the_login_of_the_application(
     assert person_of(page)["sub"] == made["user"]["id"]
 
 
+@pytest.mark.parametrize("protocol", ["SAML", "OpenID Connect"])
 def test_a_sign_in_that_the_provider_begins_goes_on_at_the_login_of_the_application(
-    page, app, tenantry
+    page, app, tenantry, protocol
 ):
     """The middleware reads `idp_initiated_login`, and asks for its organization and connection."""
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{tenantry.url}/simulator")
-    page.get_by_role("link", name="Test Organization, SAML").click()
+    page.get_by_role("link", name=f"Test Organization, {protocol}").click()
     name_somebody(page, "dora", button="Begin at the provider")
     name_somebody(page, "dora")  # as the application asks by itself
     expect(page.get_by_role("link", name="Sign out")).to_be_visible()

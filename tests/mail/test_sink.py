@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from html import unescape
 
 import looks
@@ -100,7 +101,7 @@ async def test_the_door_opens_to_its_own_name_only(db, get):
     for host in ("localhost:8443", "127.0.0.1", "[::1]:1", "tenants.example"):
         assert (await get("/dev/mail", host)).status == 200
     for host in ("evil.example", "evil.example:8443", "", "[", "localhost.evil.example"):
-        for path in ("/dev/mail", "/dev/mail/mail_1", "/dev/mail/dev.css"):
+        for path in ("/dev/mail", "/dev/mail.json", "/dev/mail/mail_1", "/dev/mail/dev.css"):
             with pytest.raises(errors.RouteNotFound):
                 await get(path, host)
 
@@ -118,6 +119,30 @@ async def test_the_list_shows_what_lets_its_reader_in(db, get):
     page = (await get("/dev/mail")).body.decode()
     assert "You are invited to join Acme Corp" in page
     assert f'href="{LINK}"' in page
+
+
+async def test_a_program_reads_the_list_or_what_one_person_got(db, get):
+    kept = await keep(db)
+    waiting = await invite(db, "Bob+news@EXAMPLE.com")
+    response = await get("/dev/mail.json")
+    assert response.headers["cache-control"] == "no-store"
+    unsent, shown = json.loads(response.body)["mail"]
+    assert (unsent["id"], unsent["state"]) == (waiting, "QUEUED")
+    assert unsent.keys() == {"id", "recipient", "template", "state", "create_time"}
+    assert (shown["id"], shown["link"], shown["code"]) == (kept, LINK, "")
+    assert shown["subject"] == "You are invited to join Acme Corp"
+    assert LINK in shown["text"]
+    for query, ids in {
+        "recipient=ann%40EXAMPLE.com": [kept],
+        "recipient=bob%2Bnews%40example.com&other=1": [waiting],
+        "recipient=": [waiting, kept],
+        "recipient=ann": [],
+    }.items():
+        listed = json.loads((await get(f"/dev/mail.json?{query}")).body)["mail"]
+        assert [one["id"] for one in listed] == ids, query
+    for query in ("recipient=%ff", "&" * 20):
+        with pytest.raises(errors.InvalidArgument):
+            await get(f"/dev/mail.json?{query}")
 
 
 async def test_the_log_tells_it_in_development_alone(db, caplog):

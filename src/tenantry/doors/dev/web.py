@@ -1,6 +1,7 @@
 """The HTTP routes of this door: `/dev/mail` lists the newest mail, `/dev/mail/{id}` shows one.
 
-The list is up to date by itself: a script asks for it again, without one the page loads anew.
+`/dev/mail.json` is the same list for programs, such as tests of a sign-in. The page is up to date
+by itself: a script asks for it again, without one the page loads anew.
 `/dev/design` shows the parts that pages are made of.
 """
 
@@ -9,17 +10,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tenantry import errors
+from tenantry import email_addresses, errors, urlencoded
 from tenantry.doors.dev import design
 from tenantry.events.mail import service as mail
 from tenantry.pages.assets import Asset
 from tenantry.pages.development import Gate
 from tenantry.pages.rendering import PLAIN_HEADERS, PLAIN_STYLE, page
+from tenantry.times import rfc3339
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.doors.parts import Parts
+    from tenantry.events.mail.model import Mail
+    from tenantry.events.mail.service import Content
 
 _SHOWN = 100
 _CSP = (
@@ -44,6 +48,7 @@ def routes(parts: Parts) -> list[Route]:
     door = Development(parts.db, gate)
     return [
         Route("GET", "/dev/mail", door.listing),
+        Route("GET", "/dev/mail.json", door.said),
         Route("GET", _STYLE.path, door.style),
         Route("GET", _SCRIPT.path, door.script),
         Route("GET", "/dev/mail/{id}", door.one),
@@ -64,6 +69,28 @@ class Development:
         found = await mail.newest_said(self._db, limit=_SHOWN)
         return _page("list.html", _CSP, found=found, shown=_SHOWN)
 
+    async def said(self, request: Request) -> Response:
+        """Return the newest mail as JSON, that of one ``recipient`` if the query names one.
+
+        Raises:
+            errors.InvalidArgument: the query is not UTF-8, or too long.
+
+        """
+        self._gate.check(request)
+        try:
+            query = dict(urlencoded.members(request.query, most=10))
+        except ValueError:
+            raise errors.InvalidArgument("the query cannot be read") from None
+        recipient = query.get("recipient", "")
+        found = await mail.newest_said(self._db, limit=_SHOWN)
+        key = email_addresses.key(recipient) if recipient else None
+        listed = [
+            _members(one, content)
+            for one, content in found
+            if key is None or email_addresses.key(one.recipient) == key
+        ]
+        return Response.json({"mail": listed}, cache_control="no-store")
+
     async def one(self, request: Request) -> Response:
         """Show one mail: its state, its text, and its HTML in a frame of its own."""
         self._gate.check(request)
@@ -81,6 +108,25 @@ class Development:
         """Return the script that keeps the list up to date."""
         self._gate.check(request)
         return await _SCRIPT.answer(request)
+
+
+def _members(found: Mail, content: Content | None) -> dict[str, object]:
+    """Return a mail as JSON has it; what it says is absent where that is not kept here."""
+    members: dict[str, object] = {
+        "id": found.id,
+        "recipient": found.recipient,
+        "template": found.template,
+        "state": found.state,
+        "create_time": rfc3339(found.create_time),
+    }
+    if content is not None:
+        members |= {
+            "subject": content.subject,
+            "text": content.text,
+            "code": content.code,
+            "link": content.link,
+        }
+    return members
 
 
 def _page(template: str, policy: str, **values: object) -> Response:
