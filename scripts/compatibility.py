@@ -72,11 +72,12 @@ _METHODS = """\
 
 By the client that they belong to. `connect` of the Python SDK is an older name of `actions`.
 """
-_REST = """\
-## What else the contract has
+_ABSENT = """\
+## What is not here
 
-The descriptors inside the SDKs hold more than is published or called. Of these calls too each is
-served or says that it is not. These are not:
+The descriptors inside the SDKs hold more calls than are published, or made by a method. Each of
+them is served too, or answers as above. These are all that are not served, by the feature that
+the answer names. Where something else has it, or it will not come, the answer says that as well.
 """
 
 
@@ -222,8 +223,8 @@ def page(facts: Facts) -> Iterator[str]:
         yield f"### {named['name']}\n"
         yield f"`{named['package']}` {named['version']}.\n"
         yield from states(facts, "Method", facts.methods[sdk])
-    yield _REST
-    yield from table(("What", "Calls", "Why, or what there is"), features(facts))
+    yield _ABSENT
+    yield from table(("Feature", "Calls", "Why, or what there is instead"), features(facts))
 
 
 def counts(facts: Facts) -> Iterator[tuple[str, ...]]:

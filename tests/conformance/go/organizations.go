@@ -198,6 +198,8 @@ func driveOrganizations() {
 		check(errors.As(err, &refusal), "not a refused token request: %v", err)
 		equal(refusal.StatusCode, http.StatusUnauthorized)
 		seen["error"] = err.Error()
+		known := stranger.WithSecret(clientSecret)
+		equal(must(known.Organization().GetOrganization(ctx, acme.GetId())).GetOrganization().GetId(), acme.GetId())
 	})
 
 	step("stale_token", func(details) {

@@ -188,6 +188,12 @@ await step('validate_access_token', async () => {
     assert.ok(error instanceof ScalekitValidateTokenFailureException, String(error))
   }
   assert.equal(await client.validateAccessToken(`${token.slice(0, -8)}AAAAAAAA`, asked), false)
+  assert.equal(await client.validateAccessToken(await client.getClientAccessToken()), true)
+  assert.equal(client.verifyScopes(token, scopes), true)
+  assert.throws(
+    () => client.verifyScopes(token, ['orders:delete']),
+    ScalekitValidateTokenFailureException,
+  )
 })
 
 await step('wrong_secret', async () => {

@@ -199,6 +199,11 @@ with step("validate_access_token"):
     assert not valid(token, **asked | {"audience": ["https://elsewhere.example.com"]})
     assert not valid(token, **asked | {"required_scopes": ["orders:delete"]})
     assert not valid(token[:-8] + "AAAAAAAA", **asked)
+    assert client.validate_access_token(client.get_client_access_token())
+    assert client.verify_scopes(token, SCOPES)
+    expect_error(
+        ScalekitValidateTokenFailureException, client.verify_scopes, token, ["orders:delete"]
+    )
     expect_error(
         ScalekitValidateTokenFailureException,
         client.validate_access_token_and_get_claims,
