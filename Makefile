@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INSTALL := $(BIN)/python -P scripts/install.py
 COMPILE := build/lock/bin/uv pip compile $(UPGRADE) --quiet --no-header --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
@@ -97,17 +98,17 @@ performance: .venv/installed-dev build/profile/bin/py-spy
 # Bytecode is compiled here, once: where Python may not write it, each start would compile anew.
 .venv/installed: requirements.txt requirements-build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed: make PYTHON=...")'
-	@echo 'Installing into .venv'
+	@echo 'Installing into .venv: once, and a minute or two'
 	@$(PYTHON) -m venv .venv
-	@$(PIP) install --require-hashes --requirement requirements.txt
-	@$(PIP) install --require-hashes --requirement requirements-build.txt
+	@$(INSTALL) 'libraries' requirements.txt
+	@$(INSTALL) 'what builds' requirements-build.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@echo '  compiling, so that each start is fast'
 	@$(BIN)/python -m compileall -qq src .venv/lib || true
 	@touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt
-	@echo 'Installing what tests need into .venv'
-	@$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@$(INSTALL) 'what tests need' requirements-dev.txt
 	@touch $@
 
 # ADVISORIES is a copy of the advisory database; without it pip-audit asks the package index.

@@ -146,6 +146,35 @@ def test_env_survives_its_own_output(live_server):
     assert bundle.count(live_server.ca.read_bytes()) == 1
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_shell_with_env_knows_our_command_in_any_folder(live_server, tmp_path, times):
+    (tmp_path / "tenantry.toml").write_text("log_level = 'error'\n")
+    script = f"""
+        set -euo pipefail
+        for _ in {" ".join("x" * times)}; do eval "$({TENANTRY} env)"; done
+        mkdir other && cd other
+        tenantry client list --json
+        echo "$TENANTRY_CONFIG" >&2
+        echo "$PATH" >&2
+    """
+    given = {"TENANTRY_DATA_DIR": str(live_server.data_dir), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env=without_settings() | given,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    listed = {client["client_id"] for client in json.loads(done.stdout)}
+    assert live_server.client_id in listed
+    assert done.stderr.splitlines() == [
+        str(tmp_path / "tenantry.toml"),
+        f"{TENANTRY.parent}:/usr/bin:/bin",
+    ]
+
+
 def test_env_quotes_for_the_shell(started_once, tmp_path):
     folder = tmp_path / "it's $HOME"
     server = LiveServer(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from servers import LiveServer
+from servers import LiveServer, without_settings
+
+from tenantry import __version__
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "tenantry"
@@ -45,6 +48,47 @@ def test_it_holds_every_file_of_the_package(wheel):
     assert packed == files
 
 
+def check_a_shell(server, place):
+    """What a start says to run next sets a shell up, in which our commands work in any folder."""
+    (line,) = re.findall(r"Run next +(.*)", server.log.read_text())
+    assert f"{place}/bin/tenantry env" in line
+    script = f"set -euo pipefail\n{line}\ncd /\ntenantry client list --json\ntenantry --version"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env=without_settings() | {"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert server.client_id in done.stdout
+    assert done.stdout.endswith(f"{__version__}\n")
+
+
+@pytest.mark.thorough
+def test_pip_installs_it_with_all_that_it_needs_and_it_serves(wheel, tmp_path):
+    """With libraries from the package index, the newest that it takes."""
+    place = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", place], check=True)
+    pip = [place / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run([*pip, "install", wheel], capture_output=True, text=True, check=False)
+    if "No matching distribution" in done.stderr and "NewConnectionError" in done.stderr:
+        pytest.skip("the package index cannot be reached")
+    assert done.returncode == 0, done.stderr
+    subprocess.run([*pip, "check"], check=True)
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    server = LiveServer(folder).start(place / "bin" / "tenantry", "serve")
+    try:
+        check_a_shell(server, place)
+        with httpx.Client(base_url=server.url, verify=server.trust) as client:
+            for path in ("/", "/docs", "/openapi.json", "/dev/mail"):
+                assert client.get(path).status_code == 200, path
+    finally:
+        assert server.stop() == 0
+    assert {path.name for path in folder.iterdir()} == {"data", server.log.name}
+
+
 def test_it_serves_in_an_empty_folder(wheel, tmp_path):
     place = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
@@ -62,6 +106,7 @@ def test_it_serves_in_an_empty_folder(wheel, tmp_path):
     folder.mkdir()
     server = LiveServer(folder).start(place / "bin" / "tenantry", "serve")
     try:
+        check_a_shell(server, place)
         with httpx.Client(base_url=server.url, verify=server.trust) as client:
             for path in ("/", "/home.css", "/docs", "/openapi.json", "/dev/mail", "/dev/design"):
                 assert client.get(path).status_code == 200, path

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import httpx
 import pytest
 
 from tenantry import errors
-from tenantry.doors.home.web import refusal
+from tenantry.doors.home.web import Home, refusal
+from tenantry.settings import load
 from tenantry.web import Request
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -32,6 +34,14 @@ def test_the_first_page_leads_everywhere(http):
     for target in targets:
         status = 401 if target in {"/ui/profile/security", "/console"} else 200  # nobody is
         assert http.get(target).status_code == status, target
+
+
+def test_it_says_what_to_do_where_a_browser_warns(http):
+    assert "<code>tenantry trust</code>" in http.get("/").text
+    for given in ({"development": "false"}, {"public_url": "http://localhost:8443"}):
+        settings = load({f"TENANTRY_{name.upper()}": value for name, value in given.items()})
+        page = asyncio.run(Home(settings).page(Request("GET", "/", "", {}, b"", "req_1")))
+        assert b"tenantry trust" not in page.body
 
 
 def test_there_is_an_icon_in_both_forms(http):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -140,21 +141,29 @@ def health(
 
 @app.command(rich_help_panel=_PANEL["env"])
 def env(*, as_json: AsJson = False) -> None:
-    """Print what lets curl and the SDKs use this server: eval "$(tenantry env)".
+    """Print what lets curl, the SDKs and commands use this server: eval "$(tenantry env)".
 
     The address, a management client with its secret, and where the roots are that make the
-    server's certificate trusted: the system's and ours, so that other HTTPS goes on working.
+    server's certificate trusted: the system's and ours, so that other HTTPS goes on working. For a
+    shell, not as JSON, also the data folder and the program on its PATH: from then on, commands are
+    `tenantry ...` in any folder.
     """
-    from tenantry.cli.environment import variables
+    import shlex
 
-    exported = variables(load())
+    from tenantry.cli import environment
+
+    settings = load()
+    exported = environment.variables(settings)
     if as_json:
         running.print_json(exported)
         return
-    import shlex
-
-    for name, value in exported.items():
+    for name, value in (exported | environment.of_commands(settings)).items():
         running.say(f"export {name}={shlex.quote(value)}")
+    if folder := environment.missing_on_path():
+        running.say(f'export PATH={shlex.quote(folder)}:"$PATH"')
+    if sys.stderr.isatty():
+        url = exported["SCALEKIT_ENVIRONMENT_URL"]
+        running.remark(f"This shell uses {url}, of {settings.data_dir.absolute()}, from now on.")
 
 
 @app.command(rich_help_panel=_PANEL["doctor"])

@@ -1,12 +1,15 @@
-"""The variables that let curl and the four SDKs use this server from a shell."""
+"""The variables that let curl, the four SDKs and our commands use this server from a shell."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantry import credentials
 from tenantry.cli import running
-from tenantry.launcher import certificates, whereabouts
+from tenantry.launcher import certificates, program, whereabouts
 
 if TYPE_CHECKING:
     from tenantry.settings import Settings
@@ -43,3 +46,19 @@ def variables(settings: Settings) -> dict[str, str]:
         certificates.refresh_bundle(certificates.files(settings))
         exported |= dict.fromkeys(_BUNDLES, server.bundle) | {"TENANTRY_CA": server.ca}
     return exported
+
+
+def of_commands(settings: Settings) -> dict[str, str]:
+    """Return the variables by which commands find the server from any folder."""
+    found = {"TENANTRY_DATA_DIR": str(settings.data_dir.absolute())}
+    config = Path(os.environ.get("TENANTRY_CONFIG") or "tenantry.toml")
+    if config.is_file():
+        found["TENANTRY_CONFIG"] = str(config.absolute())
+    return found
+
+
+def missing_on_path() -> str:
+    """Return the folder of our program where a shell would not find it; "" where it does."""
+    ours = program()
+    found = shutil.which("tenantry")
+    return "" if found and Path(found).samefile(ours) else str(ours.parent)

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantry import data_folder, master_key
@@ -65,6 +66,18 @@ def serve(settings: Settings, app: str = envoy.APP) -> int:
     from tenantry.launcher.supervisor import Supervisor
 
     return Supervisor(commands, settings).run()
+
+
+def program() -> Path:
+    """Return where our command is: beside this Python, or where pip puts those of a user."""
+    beside = Path(sys.prefix, "bin", "tenantry")
+    if beside.exists():
+        return beside
+    import sysconfig
+
+    schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
+    found = (Path(sysconfig.get_path("scripts", scheme), "tenantry") for scheme in schemes)
+    return next((path for path in found if path.exists()), beside)
 
 
 def ignore_other_signals() -> None:

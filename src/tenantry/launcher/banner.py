@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import TYPE_CHECKING
 
 from tenantry import __version__, credentials
+from tenantry.launcher import program
 
 if TYPE_CHECKING:
     from tenantry.settings import Settings
@@ -24,6 +24,8 @@ def text(settings: Settings) -> str:
     if (client := credentials.read(settings.data_dir)) is not None:
         rows.append(("Client id", client.client_id))
         rows.append(("Run next", f'eval "$({_command(settings)} env)"'))
+        if settings.has_own_root:
+            rows.append(("And then", "tenantry trust, for browsers to open it without a warning"))
     else:
         rows.append(("Run next", f"{_command(settings)} client create"))
     rows += [("Mode", _mode(settings)), ("Version", __version__)]
@@ -47,4 +49,4 @@ def _mode(settings: Settings) -> str:
 def _command(settings: Settings) -> str:
     """Return how to run our command for this server, from any folder."""
     folder = shlex.quote(str(settings.data_dir.absolute()))
-    return f"TENANTRY_DATA_DIR={folder} {shlex.quote(f'{sys.prefix}/bin/tenantry')}"
+    return f"TENANTRY_DATA_DIR={folder} {shlex.quote(str(program()))}"

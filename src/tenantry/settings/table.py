@@ -613,6 +613,11 @@ class Settings:
         return self.development and self.simulator
 
     @property
+    def has_own_root(self) -> bool:
+        """Whether clients meet a certificate that the server has made by itself."""
+        return self.tls_cert is None and self.public_url.startswith("https://")
+
+    @property
     def is_local(self) -> bool:
         """Whether only this machine can reach it: its URL and its address are the machine's."""
         url = urlsplit(self.public_url)

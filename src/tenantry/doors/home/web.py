@@ -64,6 +64,7 @@ class Home:
             development=self._settings.development,
             simulator=self._settings.has_simulator,
             console=self._settings.console,
+            own_root=self._settings.development and self._settings.has_own_root,
             version=version("tenantry"),
         )
         response.headers["cache-control"] = "no-cache"
