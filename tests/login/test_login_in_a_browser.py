@@ -409,6 +409,57 @@ async def test_somebody_switches_organization_with_a_session(place, visit, app, 
         ]
     assert [claims["oid"] for claims in seen] == [first["id"], second["id"]]
     assert seen[0]["sid"] == seen[1]["sid"]
+    # It marks where one is; without a choice one comes back to there, with a code.
+    page = await visit(page.context, query="&prompt=select_account")
+    here = page.get_by_role("button", name="Second You are here")
+    await expect(here).to_have_attribute("aria-current", "true")
+    await expect(page.get_by_role("link", name="Create an organization")).to_be_visible()
+    await page.get_by_role("button", name="Cancel and stay in Second").click()
+    stayed = await welcomed(page, app, count=3)
+    async with place.visitor() as program:
+        tokens = await application.tokens(program.http, stayed["code"])
+    assert claims_of(tokens["id_token"])["oid"] == second["id"]
+
+
+async def test_somebody_with_a_session_founds_another_organization(place, visit, app, application):
+    first = await place.make.organization("Solo")
+    user = await place.make.user(first["id"])
+    page = await visit()
+    await page.get_by_label("E-mail address").fill(user["email"])
+    await page.get_by_role("button", name="Send me a code").click()
+    await page.get_by_label("Code").fill(await place.code(user["email"]))
+    await welcomed(page, app)
+    page = await visit(page.context, query="&prompt=select_account")
+    await expect(page.get_by_role("heading", name="Your organization")).to_be_visible()
+    await expect(page.get_by_text("and in one organization only")).to_be_visible()
+    await page.get_by_role("link", name="Create an organization").click()
+    await expect(page.get_by_role("heading", name="Create an organization")).to_be_visible()
+    await expect(page.get_by_label("First name")).to_have_count(0)
+    await page.go_back()
+    await page.get_by_role("button", name="Solo You are here").click()
+    await welcomed(page, app, count=2)
+    page = await visit(page.context, query="&prompt=create")
+    await expect(page.get_by_text("and stay a member of Solo")).to_be_visible()
+    for width in (1280, 390):
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    assert (await Axe().run(page)).violations_count == 0
+    await page.get_by_role("button", name="Cancel and stay in Solo").click()
+    stayed = await welcomed(page, app, count=3)
+    page = await visit(page.context, query="&prompt=create")
+    await page.get_by_label("Name of your organization").fill("Another")
+    await page.get_by_role("button", name="Create organization").click()
+    founded = await welcomed(page, app, count=4)
+    async with place.visitor() as program:
+        here, there = [
+            claims_of((await application.tokens(program.http, answer["code"]))["id_token"])
+            for answer in (stayed, founded)
+        ]
+    assert here["oid"] == first["id"] != there["oid"]
+    assert (here["sid"], here["sub"]) == (there["sid"], there["sub"])
+    page = await visit(page.context, query="&prompt=create")
+    await page.get_by_role("button", name="Sign in as somebody else").click()
+    await expect(page.get_by_role("heading", name="Sign up for")).to_be_visible()
 
 
 def claims_of(token: str) -> dict[str, str]:

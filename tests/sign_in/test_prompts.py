@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from visitors import MINUTE, Browser, code_of, error_of
+from visitors import MINUTE, REDIRECT_URI, Browser, code_of, error_of
 
 from tenantry.identity.sessions import service as sessions
+from tenantry.identity.sessions.model import Impersonation
 from tenantry.identity.sign_in import beginning, completing, states
-from tenantry.identity.sign_in.model import AuthRequest
+from tenantry.identity.sign_in.model import AuthRequest, Params
 
 
 @pytest.fixture
@@ -100,14 +103,85 @@ async def test_a_login_hint_of_another(place, user, browser):
     assert error_of(await browser.begin(**hint, prompt=("none",))) == "login_required"
 
 
-async def test_create_is_a_sign_up(browser):
+async def test_create_is_a_sign_up_where_nobody_is_signed_in(place, user, browser):
+    here = user.memberships[0].organization_id
+    for request in (
+        await Browser(place).begin(prompt=("create",)),
+        await browser.begin(prompt=("create", "login")),
+        await browser.begin(prompt=("create",), organization_id=here),
+    ):
+        assert is_anew(request)
+        assert request.facts.intent == "sign_up"
+
+
+async def test_create_founds_another_organization_in_the_same_session(place, browser):
+    before = await browser.session()
     request = await browser.begin(prompt=("create",))
-    assert is_anew(request)
-    assert request.facts.intent == "sign_up"
+    assert request.state == states.ORGANIZATION_SWITCHER_SIGNUP
+    await place.events()
+    request = await browser.sign_in.sign_up(browser.call, request, organization_name="Second")
+    assert code_of(await browser.complete(request))
+    after = await browser.session()
+    assert (after.id, after.organization_id) == (before.id, request.organization_id)
+    assert after.organization_id != before.organization_id
+    assert after.auth_time == before.auth_time
+    kinds = [event["type"] for event in await place.events()]
+    assert "organization.created" in kinds
+    assert kinds[-1] == "user.login"
 
 
-async def test_select_account_with_one_organization_is_silent(browser):
-    assert code_of(await browser.begin(prompt=("select_account",)))
+async def test_a_session_that_has_ended_founds_nothing(place, browser):
+    request = await browser.begin(prompt=("create",))
+    await sessions.end(browser.call, (await browser.session()).id, status="logout")
+    await place.events()
+    request = await browser.sign_in.sign_up(browser.call, request, organization_name="Second")
+    assert request.state == states.FAILED
+    assert error_of(await browser.complete(request)) == "login_required"
+    assert await place.events() == []
+
+
+async def test_an_operator_in_the_place_of_a_person_founds_nothing(place, browser):
+    session = await browser.session()
+    standing_in = replace(session, impersonation=Impersonation("opr_1", "Olga", "why", 0))
+    for prompt in ("create", "select_account"):
+        params = Params(redirect_uri=REDIRECT_URI, prompt=(prompt,))
+        request = await browser.sign_in.begin(
+            browser.call, place.client, params, session=standing_in
+        )
+        assert request.state == states.ORGANIZATION_SWITCHER
+
+
+async def test_a_session_too_old_for_a_new_organization_founds_none(place, clock):
+    patient = await place.organization("Patient")
+    await place.limit(patient, absolute=10_000)
+    browser = Browser(place)
+    await browser.sign_in_as(await place.member(patient))
+    clock.of(completing).forward(9 * 3600)  # longer than sessions of others last
+    assert is_anew(await browser.begin(prompt=("create",)))
+    request = await browser.begin(prompt=("select_account",))
+    assert request.state == states.ORGANIZATION_SWITCHER
+
+
+async def test_somebody_who_wants_no_other_stays(place, user, browser):
+    other = await place.organization("Other")
+    await place.join(other, user)
+    here = (await browser.session()).organization_id
+    for prompt in ("create", "select_account"):
+        request = await browser.begin(prompt=(prompt,))
+        assert code_of(await browser.stay(request))
+        assert (await browser.session()).organization_id == here
+    # It is no answer to an application that asks for a sign-in, or for somebody else.
+    request = await browser.begin(prompt=("create", "login"))
+    assert await browser.stay(request) is None
+    request = await browser.begin(prompt=("create",), login_hint="somebody@else.example")
+    assert await browser.stay(request) is None
+
+
+async def test_select_account_with_one_organization_shows_it(browser):
+    request = await browser.begin(prompt=("select_account",))
+    assert request.state == states.ORGANIZATION_SWITCHER_SIGNUP
+    (choice,) = await browser.sign_in.choices(browser.call, request)
+    assert choice.name == "Acme"
 
 
 async def test_select_account_with_several_asks(place, user, browser):
@@ -115,7 +189,7 @@ async def test_select_account_with_several_asks(place, user, browser):
     await place.join(other, user)
     await place.events()
     request = await browser.begin(prompt=("select_account",))
-    assert request.state == states.ORGANIZATION_SWITCHER
+    assert request.state == states.ORGANIZATION_SWITCHER_SIGNUP
     choices = await browser.sign_in.choices(browser.call, request)
     assert [choice.name for choice in choices] == ["Acme", "Other"]
     request = await browser.sign_in.choose_organization(browser.call, request, other.id)

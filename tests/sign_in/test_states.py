@@ -78,7 +78,8 @@ def test_a_proof_is_never_lost_nor_given_twice():
     But for an organization that their session does not open, and by the provider of their own:
     from there on all that was proved before counts for nothing.
     """
-    for state in states.PROVED - {states.ORGANIZATION_SWITCHER}:
+    switchers = {states.ORGANIZATION_SWITCHER, states.ORGANIZATION_SWITCHER_SIGNUP}
+    for state in states.PROVED - switchers:
         assert not states.TABLE[state] & {states.IN_PROGRESS, states.LINK_OTP_SENT}
     for way in ways(states.IN_PROGRESS, states.COMPLETED):
         begun = max(place for place, state in enumerate(way) if state in states.UNPROVED)

@@ -87,6 +87,7 @@ class SignIn:
         self.accept_invitation = functools.partial(invitations.accept, means)
         for function in (
             beginning.begin,
+            beginning.stay,
             completing.cancel,
             completing.complete,
             choosing.sign_up,
@@ -311,6 +312,11 @@ class Browser:
         if done.devices:
             self.keep(done.devices)
         return done.answer
+
+    async def stay(self, request: AuthRequest) -> Answer | None:
+        """Want no other organization after all."""
+        client, session = self.place.client, await self.session()
+        return await self.sign_in.stay(self.call, client, request, session)
 
     def keep(self, devices: tuple[str, ...]) -> None:
         """Keep the cookie that this browser is known by."""

@@ -39,7 +39,7 @@ class Door(door.Door):
             parts.looks,
             layout="login/templates/layout.html",
             scripts=(self.script,),
-            defaults={"path": ""},
+            defaults={"path": "", "stays_in": ""},
         )
         super().__init__(pages, parts.db.vault, parts.settings.public_url, depth=2)
         self.parts = parts

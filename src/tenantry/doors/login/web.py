@@ -49,8 +49,11 @@ from tenantry.tenants.organizations.service import Identity
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tenantry.access.clients.ways_on import WayOn
     from tenantry.doors.parts import Parts
+    from tenantry.identity.sign_in.choosing import Choice
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.sign_in.model import Answer, AuthRequest
     from tenantry.pages.branding import Brand
@@ -201,11 +204,17 @@ class Login:
         return response
 
     async def cancel(self, request: Request) -> Response:
-        """End it, and tell the application."""
+        """End it, and tell the application; a choice alone leads back to where one was."""
         found = await self._find(request)
         if found is None:
             return await self._gone(request)
-        answer = await completing.cancel(self._means, self._door.call(request), found)
+        call = self._door.call(request)
+        answer = await completing.cancel(self._means, call, found)
+        session = await self._door.session(request)
+        if session is not None:
+            client = await applications.get(call, found.client_id)
+            stays = await beginning.stay(self._means, call, client, found, session)
+            answer = stays or answer
         return self._back(request, answer, found)
 
     async def arrive(self, request: Request) -> Response:
@@ -402,13 +411,13 @@ class Login:
         elif page in {"sign_in", "sign_up"}:
             values["social"] = await self._social(found)
         logos: list[str] = []
-        if page == "organizations":
+        if page in {"organizations", "organization"}:
             choices = await choosing.choices(self._door.call(request), found)
             logos = [logo for choice in choices if (logo := branding.shown_logo(choice.logo_url))]
+            is_both = found.state == states.ORGANIZATION_SWITCHER_SIGNUP
             values["choices"] = choices
-            values["may_sign_up"] = found.state == states.ORGANIZATION_SWITCHER_SIGNUP
-        elif page == "organization":
-            values["may_choose"] = found.state == states.ORGANIZATION_SWITCHER_SIGNUP
+            values["may_sign_up"] = values["may_choose"] = is_both
+            values |= await self._where(request, found, choices)
         return self._door.show(
             request,
             f"{_TEMPLATES.get(page, page)}.html",
@@ -418,6 +427,22 @@ class Login:
             logos=logos,
             **values,
         )
+
+    async def _where(
+        self, request: Request, found: AuthRequest, choices: Sequence[Choice]
+    ) -> dict[str, Any]:
+        """Return where somebody is that has a session: the organization, to mark it and to stay."""
+        session = await self._door.session(request) if found.facts.session_id else None
+        here = session.organization_id if session is not None else ""
+        named = next((choice.name for choice in choices if choice.id == here), "")
+        wants_to_found = "create" in found.params.prompt
+        return {
+            "here": here,
+            "stays_in": named if found.params.organization_id is None else "",
+            "has_session": bool(found.facts.session_id),
+            "is_limited": wants_to_found and found.state == states.ORGANIZATION_SWITCHER,
+            "is_new": found.user_id is None,
+        }
 
     async def _provider(self, found: AuthRequest) -> str:
         """Return the name of the social provider that somebody is to go to, "" for an own one."""
@@ -437,6 +462,8 @@ class Login:
             there = there[:1]
         if not wanted and found.state == states.IN_PROGRESS:
             wanted = "sign_up" if "create" in found.params.prompt else ""
+        if not wanted and found.facts.session_id and "create" in found.params.prompt:
+            wanted = "organization"
         off = {"sign_up": not self._may_sign_up, "reset": "password" not in self._methods}
         return wanted if wanted in there and not off.get(wanted) else there[0]
 

@@ -6,7 +6,7 @@ and one statement where the session is known to be used by this application.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
@@ -19,13 +19,14 @@ from tenantry.identity.grants import codes
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.model import NO_ORGANIZATION
-from tenantry.identity.sign_in import answers, completing, realms, requests, states
+from tenantry.identity.sign_in import answers, choosing, completing, realms, requests, states
 from tenantry.identity.sign_in.model import (
     AUTHENTICATE_AGAIN,
     NOT_A_MEMBER,
     SESSION,
     SIGN_IN,
     SIGN_UP,
+    Answer,
     Facts,
 )
 from tenantry.tenants.organizations.model import Organization, organizations
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.model import Connection
     from tenantry.identity.sessions.model import Bounds, Session
     from tenantry.identity.sign_in.means import Means
-    from tenantry.identity.sign_in.model import Answer, AuthRequest, Params
+    from tenantry.identity.sign_in.model import AuthRequest, Params
 
 
 _c, _m, _o, _u = connections.c, memberships.c, organizations.c, users.c
@@ -99,7 +100,7 @@ async def begin(
         except realms.NoConnection as problem:
             return answers.of_error(means, params, problem.error, problem.description)
     is_of_mode = session is None or (session.sub is not None) == means.settings.is_modular
-    if session is None or not is_of_mode or _asks_anew(params, session):
+    if session is None or not is_of_mode or _asks_anew(means, params, session):
         return await _anew(means, call, wanted, home=home)
     if home is None and (params.connection_id is not None or params.domain_hint is not None):
         home = await realms.chosen(call.db, params)
@@ -149,12 +150,8 @@ async def _within(
 ) -> Answer | AuthRequest:
     """Answer a person whose session may satisfy the request."""
     params = wanted.params
-    # In modular mode every request says for which organization it is.
-    may_choose = params.organization_id is None and not means.settings.is_modular
-    if "select_account" in params.prompt and may_choose:
-        switched = await _switcher(call, wanted, session)
-        if switched is not None:
-            return switched
+    if {"create", "select_account"} & set(params.prompt) and _may_choose(means, params):
+        return await _chooser(means, call, wanted, session)
     if row["status"] != ACTIVE:
         return await _outside(means, call, wanted, session, row)
     organization = Organization.from_row(_organization(row))
@@ -242,22 +239,56 @@ async def _outside(
     return await _anew(means, call, wanted, "access_denied", notice=NOT_A_MEMBER)
 
 
-async def _switcher(call: Call, wanted: _Wanted, session: Session) -> AuthRequest | None:
-    """Have somebody choose an organization, if there is more than one to choose from."""
+async def _chooser(
+    means: Means, call: Call, wanted: _Wanted, session: Session
+) -> Answer | AuthRequest:
+    """Have somebody choose an organization, or found one where they may.
+
+    A session that would not be good for a new organization founds none: for that its person signs
+    in again.
+    """
     user = await reading.find(call.db, id_=session.user_id, external_id=None)
     if user is None:
-        return None
-    open_to = [one for one in user.memberships if one.status in {ACTIVE, PENDING_INVITE}]
-    if len(open_to) < 2:
-        return None
-    return await _asked(call, wanted, session, user.email)
+        return await _anew(means, call, wanted)
+    may_found = choosing.may_found(means.settings, user) and not session.impersonator
+    bounds = policies.bounds_of_deployment(means.settings)
+    fits = completing.is_within(session, bounds, anew=False) and not await realms.barrier_of(
+        call.db, NO_ORGANIZATION, {}, email=user.email, amr=session.proved_by
+    )
+    if may_found and not fits and "create" in wanted.params.prompt:
+        return await _anew(means, call, wanted)
+    state = states.ORGANIZATION_SWITCHER
+    if may_found and fits:
+        state = states.ORGANIZATION_SWITCHER_SIGNUP
+    return await _asked(call, wanted, session, user.email, state)
 
 
-async def _asked(call: Call, wanted: _Wanted, session: Session, email: str) -> AuthRequest:
+async def stay(
+    means: Means, call: Call, client: Client, request: AuthRequest, session: Session
+) -> Answer | None:
+    """Answer for the organization that a session is in, as its person wanted no other after all.
+
+    None where that is no answer to what the application asked for.
+    """
+    prompt = set(request.params.prompt)
+    if "login" in prompt or not {"create", "select_account"} & prompt:
+        return None
+    params = replace(request.params, prompt=("none",))
+    answer = await begin(means, call, client, params, session=session)
+    return answer if isinstance(answer, Answer) and "code" in answer.members else None
+
+
+async def _asked(
+    call: Call,
+    wanted: _Wanted,
+    session: Session,
+    email: str,
+    state: str = states.ORGANIZATION_SWITCHER,
+) -> AuthRequest:
     request, row = requests.new(
         call.db,
         states.SESSION_FOUND,
-        states.ORGANIZATION_SWITCHER,
+        state,
         secret=vault.new_secret(),
         client_id=wanted.client.id,
         params=wanted.params,
@@ -364,13 +395,19 @@ _SAYS = {
 }
 
 
-def _asks_anew(params: Params, session: Session) -> bool:
+def _asks_anew(means: Means, params: Params, session: Session) -> bool:
     """Whether a request wants a newer session, or one of somebody else."""
-    if {"login", "create"} & set(params.prompt):
+    is_open = params.connection_id is params.domain_hint is None and _may_choose(means, params)
+    if "login" in params.prompt or ("create" in params.prompt and not is_open):
         return True
     if params.max_age is not None and now() - session.auth_time > params.max_age * SECOND:
         return True
     return params.id_token_user not in {None, session.subject}
+
+
+def _may_choose(means: Means, params: Params) -> bool:
+    """Whether a request leaves the organization open: in modular mode each says which it is for."""
+    return params.organization_id is None and not means.settings.is_modular
 
 
 def _is_hinted(params: Params, email: str) -> bool:

@@ -186,6 +186,11 @@ async def sign_up(
     if request.user_id is not None:
         user = await reading.find(call.db, id_=request.user_id, external_id=None)
     _check_founding(means.settings, user)
+    if SESSION in request.facts.proofs and not await sessions.find_live(
+        call.db, request.facts.session_id
+    ):
+        ended = requests.problem("the session has ended meanwhile: sign in again", "login_required")
+        return await requests.move(call.db, request, states.FAILED, error=ended)
     profile = _profile(first_name, last_name, full_name, phone_number)
     membership = await ask_before_sign_up(means, call, request, user)
     further = (

@@ -88,12 +88,23 @@ TABLE: dict[str, set[str]] = {
     SECOND_FACTOR_VERIFIED: {PASSWORD_CHOICE, *_PLACES},
     PASSWORD_CHOICE: {PASSWORD_CHOSEN, FAILED},
     PASSWORD_CHOSEN: _PLACES,
-    # Or there was a session already, which chooses among organizations only.
-    SESSION_FOUND: {ORGANIZATION_SWITCHER, ORGANIZATION_SELECTED, FAILED},
+    # Or there was a session already, which chooses among organizations, or founds one.
+    SESSION_FOUND: {
+        ORGANIZATION_SWITCHER,
+        ORGANIZATION_SWITCHER_SIGNUP,
+        ORGANIZATION_SELECTED,
+        FAILED,
+    },
     # It may not do for the one that is chosen: back to a proof.
     # The person is known: for which organization?
     ORGANIZATION_SWITCHER: {ORGANIZATION_SELECTED, SSO_PENDING, IN_PROGRESS, FAILED},
-    ORGANIZATION_SWITCHER_SIGNUP: {ORGANIZATION_SELECTED, ORG_USER_CREATED, FAILED},
+    ORGANIZATION_SWITCHER_SIGNUP: {
+        ORGANIZATION_SELECTED,
+        ORG_USER_CREATED,
+        SSO_PENDING,
+        IN_PROGRESS,
+        FAILED,
+    },
     ORGANIZATION_SIGNUP: {ORG_USER_CREATED, FAILED},
     ORG_USER_CREATED: {PASSWORD_CHOICE, ORGANIZATION_SELECTED},
     ORGANIZATION_SELECTED: {COMPLETED, FAILED},
