@@ -17,7 +17,7 @@ SCRIPT = [sys.executable, "-P", ROOT / "scripts" / "install.py", "libraries"]
 
 @pytest.fixture
 def locked(tmp_path):
-    """What is locked of two libraries that this environment has."""
+    """The locked versions of two libraries of this environment."""
     text = (ROOT / "requirements.txt").read_text()
     found = [re.search(rf"(?m)^{name}==(?:.*\\\n)*.*\n", text)[0] for name in ("idna", "typer")]
     path = tmp_path / "requirements.txt"
