@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tenantry import errors
+from tenantry import errors, languages
 from tenantry.caller import NOWHERE, Caller, Origin, signed_in
 from tenantry.event import Event
 
@@ -25,6 +25,13 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict)  # of the answer; trailers on gRPC
     origin: Origin = NOWHERE
     found: Any = None  # by an rpc's `before_` method, for the rpc itself
+
+    @property
+    def language(self) -> str | None:
+        """The language of the person whose browser asks; None for programs and operators."""
+        if self.caller.is_client or self.caller.is_operators:
+            return None
+        return languages.best(self.origin.languages)
 
     def tag(self, revision: int) -> None:
         """Give the answer the ETag of what it shows."""

@@ -95,6 +95,7 @@ class Origin:
     cookies: str = ""  # the Cookie header
     site: str = ""  # Sec-Fetch-Site: how the page that asks relates to us, as browsers say
     page: str = ""  # the Origin header: that of the page that asks
+    languages: str = ""  # Accept-Language
 
     def is_of(
         self, public_url: str, *, no_browser: bool = False, address_bar: bool = False

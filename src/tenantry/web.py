@@ -70,6 +70,7 @@ class Request:
             headers.get("cookie", ""),
             site=headers.get("sec-fetch-site", ""),
             page=headers.get("origin", ""),
+            languages=headers.get("accept-language", ""),
         )
 
     @property

@@ -14,7 +14,7 @@ from tenantry.identity.connections.faults import Faulty
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.guides.explanations import ENGLISH, PROTOCOLS, say
 from tenantry.identity.connections.saml import faults
-from tenantry.pages.words import LANGUAGES
+from tenantry.languages import LANGUAGES
 
 ROOT = Path(__file__).parent.parent.parent
 FAULTS = {

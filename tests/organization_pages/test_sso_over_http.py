@@ -14,7 +14,7 @@ from sso_pages import Pages, value_of
 from tenantry.identity.connections.guides import explanations
 from tenantry.identity.connections.saml.faults import METADATA as FAULT
 from tenantry.identity.operators.model import READER
-from tenantry.pages.words import LANGUAGES
+from tenantry.languages import LANGUAGES
 
 METADATA = """<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"
  entityID="https://sp.example.com"><md:SPSSODescriptor

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from tenantry.identity.connections.guides import guides as providers
+from tenantry.languages import LANGUAGES
 from tenantry.pages.marks import labelled
-from tenantry.pages.words import LANGUAGES
 from tenantry.tenants.directories import guides as directories
 
 ROOMS = {"connections": providers, "directories": directories}

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from tenantry import errors, urlencoded
 from tenantry.db.engine import Failure
+from tenantry.languages import DEFAULT
 from tenantry.pages import marks, words
 from tenantry.pages.packing import pack
 from tenantry.pages.places import Places
@@ -243,7 +244,7 @@ def query(request: Request, name: str, *, strict: bool = False) -> str:
 def _told(problems: Problems, words_: Words) -> dict[str, str]:
     """Return the sentence of an error and one for the reader, as problems fill them in."""
     problem = problems.given.get("", "")
-    is_english = words_.language == words.LANGUAGES[0]
+    is_english = words_.language == DEFAULT
     return {
         "problem": problem if is_english else marks.english(problem),
         "told": problems.given.get("told", ""),

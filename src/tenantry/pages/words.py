@@ -9,24 +9,17 @@ catalogue of its own beside that of all, and speaks the languages that both are 
 from __future__ import annotations
 
 import functools
-import re
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from tenantry.languages import DEFAULT, LANGUAGES, best
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from markupsafe import Markup
-
-# The first one where nobody understands another.
-LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
-_HEADER_MAX = 1000  # characters that are read of Accept-Language
-# A language and its weight (RFC 9110 sections 12.4.2 and 12.5.4).
-_RANGE = re.compile(
-    r"\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*[qQ]=([01](?:\.\d{0,3})?)\s*)?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +86,9 @@ def languages(door: str) -> tuple[str, ...]:
 def choose(door: str, accepted: str, wanted: Sequence[str] = ()) -> Words:
     """Return a door's words in the language that a person understands best.
 
-    ``wanted`` is ui_locales, the best first (OpenID Connect Core 1.0 section 3.1.2.1); it goes
-    before ``accepted``, the browser's Accept-Language. Of a tag such as de-AT the language counts.
+    See `tenantry.languages.best`; English where that is not known.
     """
-    for tag in (*(tag.partition("-")[0].lower() for tag in wanted), *_ranked(accepted)):
-        if tag in languages(door):
-            return of(door, tag)
-        if tag == "*":
-            break
-    return of(door, LANGUAGES[0])
+    return of(door, best(accepted, wanted, languages(door)) or DEFAULT)
 
 
 def _folders(door: str) -> tuple[str, ...]:
@@ -116,14 +103,3 @@ def _catalogues(folder: str, language: str) -> list[str]:
         return [one.read_text(encoding="utf-8")]
     found = sorted(several.iterdir(), key=lambda file: file.name) if several.is_dir() else []
     return [file.read_text(encoding="utf-8") for file in found if file.name.endswith(".toml")]
-
-
-def _ranked(accepted: str) -> Iterator[str]:
-    found = []
-    for part in accepted[:_HEADER_MAX].split(","):
-        read = _RANGE.fullmatch(part)
-        weight = float(read[2] or 1) if read else 0.0
-        if read and 0 < weight <= 1:
-            found.append((-weight, read[1].lower()))
-    for _, language in sorted(found, key=lambda each: each[0]):
-        yield language

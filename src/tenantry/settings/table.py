@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from tenantry import languages
 from tenantry.addresses import is_this_machine
 from tenantry.settings import values
 
@@ -225,6 +226,12 @@ class Settings:
     )
     mail_templates: Path | None = _setting(
         "", values.folder, "Folder of mail templates that replace ours of the same names."
+    )
+    mail_language: str = _setting(
+        languages.DEFAULT,
+        values.one_of(*languages.LANGUAGES),
+        "Language of mail to people whose own is not known, and to TENANTRY_ALERT_MAIL: en, de, "
+        "fr, es, it, nl or pt.",
     )
     alert_mail: str = _setting(
         "",

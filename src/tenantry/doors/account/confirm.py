@@ -63,6 +63,7 @@ class ConfirmPages:
                 link_uri=None,
                 seconds=self._effective.settings.email_code_seconds,
                 auth_request_id=visit.session.id,
+                language=visit.words.language,
             )
         except errors.RateLimited as problem:
             failed = Problems.limited(problem)

@@ -11,6 +11,7 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from tenantry.languages import DEFAULT
 from tenantry.pages import words, workspace
 from tenantry.pages.api import Asked
 from tenantry.pages.looks import Kind
@@ -38,7 +39,7 @@ class Design:
         self._gate.check(request)
         return self._pages.render(
             "design.html",
-            words.of("", words.LANGUAGES[0]),
+            words.of("", DEFAULT),
             tokens=tokens(),
             asked=[Asked("POST", "/api/v1/organizations", body={"display_name": "Acme"})],
             public_url=self._public_url,

@@ -16,7 +16,7 @@ from tenantry.doors.oauth.userinfo import PATH as USERINFO
 from tenantry.doors.oauth.userinfo import UserInfoEndpoint
 from tenantry.identity.grants import claims, pkce
 from tenantry.identity.sign_in import answers
-from tenantry.pages.words import LANGUAGES
+from tenantry.languages import LANGUAGES
 from tenantry.web import Request, Response, Route
 
 if TYPE_CHECKING:

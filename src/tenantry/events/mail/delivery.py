@@ -74,7 +74,7 @@ class Delivery:
         current: Callable[[Session], Awaitable[Settings]] | None = None,
     ) -> None:
         self._prepare = prepare
-        self._templates = rendering.Templates(settings.mail_templates)
+        self._templates = rendering.Templates(settings.mail_templates, settings.mail_language)
         self._sender = settings.mail_from
         self._told = settings.development
         self._fixed = settings.smtp_url
@@ -148,8 +148,11 @@ class Delivery:
         if template is None:
             return await asyncio.to_thread(self._templates.render, mail.template, variables)
         settings = self._given if self._current is None else await self._current(db)
-        given = own_templates.values(mail, {**branding.variables(settings), **variables})
         texts = own_templates.contents_of(template)
+        default = settings.mail_language
+        language = own_templates.spoken(texts, variables.get("user_language") or default, default)
+        shown = {**branding.variables(settings), **variables}
+        given = own_templates.values(mail, shown, language)
         return await asyncio.to_thread(own_templates.render, texts, given)
 
     async def _reached(self, db: Session, mail: Mail) -> tuple[_Server | None, str]:

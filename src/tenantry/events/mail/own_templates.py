@@ -14,10 +14,11 @@ from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import jet
 from tenantry.events.mail.model import EmailTemplate, email_templates
-from tenantry.events.mail.rendering import date, one_line, paragraphs
+from tenantry.events.mail.rendering import one_line, paragraphs, time_left
 from tenantry.events.mail.service import Content
 from tenantry.events.mail.use_cases import USE_CASES, of_mail
-from tenantry.times import MINUTE, now
+from tenantry.events.mail.words import date
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -191,15 +192,23 @@ async def closest(db: Session, mail: Mail, variables: Mapping[str, Any]) -> Emai
     return found[0] if found else None
 
 
-def values(mail: Mail, variables: Mapping[str, Any]) -> dict[str, str]:
+def spoken(contents: Mapping[str, str], language: str, default: str) -> str:
+    """Return the language of values such as dates: the reader's where a template asks for that.
+
+    Any other is in one language, taken to be that of readers whose own is not known.
+    """
+    asked = (jet.read(text).names for text in contents.values())
+    return language if any("user_language" in names for names in asked) else default
+
+
+def values(mail: Mail, variables: Mapping[str, Any], language: str) -> dict[str, str]:
     """Return what the placeholders of a mail stand for, from the variables of our template."""
     given = {name: one_line(str(value)) for name, value in variables.items() if value is not None}
     end = variables.get("expire_time")
     if end is not None:
-        minutes = max(1, round((end - now()) / MINUTE))
-        given |= {"expire_time": date(end)}
-        given.setdefault("expiry_time_relative", _relative(minutes))
-    return {"user_email": mail.recipient, **given}
+        given["expire_time"] = date(end, language)
+        given.setdefault("expiry_time_relative", time_left(end, language))
+    return {"user_email": mail.recipient, **given, "user_language": language}
 
 
 def check(use_case: str, contents: Mapping[str, str]) -> None:
@@ -250,14 +259,6 @@ def render(contents: Mapping[str, str], given: Mapping[str, str]) -> Content:
 def _with(template: EmailTemplate, contents: Mapping[str, str]) -> EmailTemplate:
     subject, html, plain = (contents.get(name, getattr(template, name)) for name in _CONTENTS)
     return replace(template, subject=subject, html_content=html, plain_content=plain)
-
-
-def _relative(minutes: int) -> str:
-    for size, one, more in ((1440, "day", "days"), (60, "hour", "hours"), (1, "minute", "minutes")):
-        if minutes >= 2 * size or size == 1:
-            number = round(minutes / size)
-            return f"{number} {one if number == 1 else more}"
-    raise AssertionError(minutes)
 
 
 async def _update(

@@ -1,7 +1,8 @@
 """From a mail's template to the mail itself: subject, text and HTML, then the whole message.
 
 A template `x` is three files: `x.subject.txt`, `x.txt` and `x.html`. A file of the same name in the
-operator's folder (TENANTRY_MAIL_TEMPLATES) stands in for ours.
+operator's folder (TENANTRY_MAIL_TEMPLATES) stands in for ours, and one in its subfolder of a
+language, such as `fr`, for readers of that.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tenantry import email_addresses
+from tenantry.events.mail import words
 from tenantry.events.mail.service import Content
+from tenantry.languages import DEFAULT
+from tenantry.times import MINUTE, now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -39,6 +43,10 @@ BUTTON = {
 }
 
 
+# Added to the name of a template.
+_FILES = (".subject.txt", ".txt", ".html")
+
+
 class RenderError(Exception):
     """A template, most likely the operator's, cannot be rendered; says which and why."""
 
@@ -51,14 +59,18 @@ class NoAddress(Exception):
 
 
 class Templates:
-    """The templates, read when the first mail goes out; start time must not pay for them."""
+    """The templates, read when the first mail goes out; start time must not pay for them.
 
-    def __init__(self, folder: Path | None) -> None:
+    ``language`` is that of readers whose own is not known.
+    """
+
+    def __init__(self, folder: Path | None, language: str = DEFAULT) -> None:
         self._folder = folder
-        self._environment: Environment | None = None
+        self._language = language
+        self._environments: dict[str, Environment] = {}
 
     def render(self, name: str, variables: Mapping[str, Any]) -> Content:
-        """Return what a mail says.
+        """Return what a mail says, in the language of ``user_language``.
 
         Raises:
             RenderError: a template is missing, is no template, or asks for what there is not.
@@ -68,46 +80,65 @@ class Templates:
         values = BUTTON | {
             k: one_line(v) if isinstance(v, str) else v for k, v in variables.items()
         }
-        values["subject"] = one_line(self._file(f"{name}.subject.txt", values))
+        language = self._spoken(name, variables.get("user_language") or self._language)
+        values["user_language"] = language
+        if values.get("expire_time"):
+            values.setdefault("expiry_time_relative", time_left(values["expire_time"], language))
+        subject, text, html = (f"{name}{file}" for file in _FILES)
+        values["subject"] = one_line(self._file(language, subject, values))
         return Content(
             subject=values["subject"],
-            text=paragraphs(self._file(f"{name}.txt", values)),
-            html=self._file(f"{name}.html", values).strip() + "\n",
+            text=paragraphs(self._file(language, text, values)),
+            html=self._file(language, html, values).strip() + "\n",
             code=values.get("otp") or "",
             link=values.get("link") or "",
         )
 
-    def _file(self, name: str, values: Mapping[str, Any]) -> str:
-        if self._environment is None:
-            self._environment = _environment(self._folder)
+    def _spoken(self, name: str, language: str) -> str:
+        """Return the language of a mail: the reader's, unless files for all readers have another.
+
+        Those of the operator that stand in its folder itself are taken to be in the language of
+        readers whose own is not known: dates and our words around them are in the same then.
+        """
+        if self._folder is None:
+            return language
+        own, its = (
+            any((folder / f"{name}{file}").is_file() for file in _FILES)
+            for folder in (self._folder, self._folder / language)
+        )
+        return self._language if own and not its else language
+
+    def _file(self, language: str, name: str, values: Mapping[str, Any]) -> str:
+        if language not in self._environments:
+            self._environments[language] = _environment(self._folder, language)
         try:
-            return self._environment.get_template(name).render(values)
+            return self._environments[language].get_template(name).render(values)
         except Exception as problem:  # noqa: BLE001 - a template of the operator's can raise any
             line = getattr(problem, "lineno", None)
             place = f"{getattr(problem, 'name', None) or name}" + (f" line {line}" if line else "")
             raise RenderError(f"{place}: {problem}") from None
 
 
-def _environment(folder: Path | None) -> Environment:
+def _environment(folder: Path | None, language: str) -> Environment:
     from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     ours = PackageLoader("tenantry.events.mail")
+    theirs = [folder / language, folder] if folder else []
     environment = ImmutableSandboxedEnvironment(
-        loader=ChoiceLoader([FileSystemLoader(folder), ours]) if folder else ours,
+        loader=ChoiceLoader([FileSystemLoader(theirs), ours]),
         autoescape=lambda name: bool(name and name.endswith(".html")),
         undefined=StrictUndefined,  # a name misspelled must not leave a hole in the mail
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["date"] = date
+    words.give(environment, language)
     return environment
 
 
-def date(microseconds: int) -> str:
-    """Return a time of the database for people: 5 November 2026, 14:05 UTC."""
-    at = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
-    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+def time_left(end: int, language: str = DEFAULT) -> str:
+    """Return how long it is until a time of the database, for people: 5 minutes."""
+    return words.duration(round((end - now()) / MINUTE), language)
 
 
 # These turn the direction of all that follows: left open in a name, one would reverse our words.

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tenantry.events.mail import branding
-from tenantry.events.mail.rendering import Templates, date
+from tenantry.events.mail.rendering import Templates
 from tenantry.events.mail.service import Content
+from tenantry.events.mail.words import date
+from tenantry.languages import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +75,13 @@ PLACEHOLDERS = {
             "ada@example.com",
         ),
         Placeholder(
+            "user_language",
+            "Language of the reader",
+            "en, de, fr, es, it, nl or pt: see docs/guides/mail.md for how it is found.",
+            _READER,
+            "en",
+        ),
+        Placeholder(
             "inviter_email",
             "Address of the inviter",
             "The address of the person who invites; empty where a program does.",
@@ -107,7 +116,7 @@ PLACEHOLDERS = {
 }
 CATEGORIES = (_PROOF, _READER, _APP)
 _OF_ALL = ("app_name", "app_logo_url", "app_support_email", "app_organization_meta_name")
-_OF_READER = ("organization_name", "user_name", "user_email")
+_OF_READER = ("organization_name", "user_name", "user_email", "user_language")
 _LIFE = ("expiry_time_relative", "expire_time")
 
 
@@ -204,6 +213,7 @@ def draft(use_case: UseCase, color: str = branding.NO_COLOR) -> Content:
         "app_logo_url": "",
         "app_support_email": "",
         "inviter_email": "",
+        "user_language": DEFAULT,
         "reminder": False,
         "expire_time": 0,
         **{name: None for name in ("otp", "link") if name not in use_case.proofs},

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from tenantry import errors
+from tenantry import errors, languages
+from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import branding
 from tenantry.events.mail import service as mail_service
@@ -48,7 +49,9 @@ MAILS, MAILS_SECONDS = 10, 3600
 LINK_SECONDS = 7 * 24 * 3600
 _LONGEST_USER_AGENT = 512
 
-_EMAIL = Statement(select(users.c.email).where(users.c.id == bindparam("p_id", type_=Text)))
+_PERSON = Statement(
+    select(users.c.email, users.c.profile).where(users.c.id == bindparam("p_id", type_=Text))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ async def queue(call: Call, user_id: str, activity: str, *, name: str = "") -> N
     as well, unless a program called, or an operator.
     """
     db, at = call.db, now()
-    row = await db.fetch_one(_EMAIL, p_id=user_id)
+    row = await db.fetch_one(_PERSON, p_id=user_id)
     if row is None:
         return
     n, _ = await attempts.count(db, f"mails about {activity}", user_id, seconds=MAILS_SECONDS)
@@ -78,6 +81,9 @@ async def queue(call: Call, user_id: str, activity: str, *, name: str = "") -> N
     if not (call.caller.is_client or call.caller.is_operators):
         variables["user_agent"] = call.origin.user_agent[:_LONGEST_USER_AGENT]
         variables["address"] = call.origin.address
+    # Somebody else may sign in at a new device, in a language that the person cannot read.
+    if call.language and activity != NEW_DEVICE:
+        variables["language"] = call.language
     await mail_service.queue(
         db,
         template=activity if activity in TEMPLATES else ACCOUNT_CHANGED,
@@ -90,8 +96,10 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
     """Return the variables of such a mail; None if its person is gone."""
     known = mail.variables
     user_id = known.get("user_id")  # one that an older version queued has none
-    if user_id is not None and await db.fetch_one(_EMAIL, p_id=user_id) is None:
+    person = None if user_id is None else await db.fetch_one(_PERSON, p_id=user_id)
+    if user_id is not None and person is None:
         return None
+    profile = {} if person is None else from_json(person["profile"])
     agent, address = known.get("user_agent") or "", known.get("address") or ""
     # The parser compiles its rules at its first use, which takes half a second.
     device = await asyncio.to_thread(devices.describe, agent, address)
@@ -99,6 +107,7 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
     return {
         **branding.variables(settings),
         "user_email": mail.recipient,
+        "user_language": languages.best("", (profile.get("locale", ""), known.get("language", ""))),
         "activity": known.get("activity", mail.template),
         "change_time": known["change_time"],
         "name": known.get("name") or "",

@@ -12,7 +12,7 @@ from tenantry import errors, ids
 from tenantry.db.statements import Statement
 from tenantry.events.interceptors.model import PRE_SIGNUP
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import placing, realms, requests, states
+from tenantry.identity.sign_in import inboxes, placing, realms, requests, states
 from tenantry.identity.sign_in.contexts import connection_details, context_of, person
 from tenantry.identity.sign_in.methods import EMAIL
 from tenantry.identity.sign_in.model import (
@@ -203,6 +203,8 @@ async def sign_up(
         user_id = user.id if user is not None else db.new_id(ids.USER)
         held = call.as_user(db, user_id)
         if user is None:
+            spoken = inboxes.language(call, request)  # for mail to come
+            profile |= {"locale": spoken} if spoken else {}
             user = await users_service.create(held, user_id, email=request.email, profile=profile)
         else:
             user = await users_service.change_profile(held, user, profile)

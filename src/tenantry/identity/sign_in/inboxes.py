@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenantry import email_addresses
+from tenantry import email_addresses, languages
 from tenantry.addresses import network
 from tenantry.identity.attempts import service as attempts
 from tenantry.identity.known_origins import service as known_origins
@@ -35,8 +35,14 @@ async def ask(means: Means, call: Call, request: AuthRequest, *, email: str, tem
         link_uri=f"{means.settings.public_url}/login/{request.id}/link",
         seconds=means.settings.email_code_seconds,
         auth_request_id=request.id,
+        language=language(call, request),
     )
     return sent.id
+
+
+def language(call: Call, request: AuthRequest) -> str | None:
+    """Return the language of the page where mail is asked for; None where that is not known."""
+    return languages.best("", request.params.ui_locales) or call.language
 
 
 async def take(call: Call, email: str) -> None:

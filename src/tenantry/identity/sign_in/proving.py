@@ -112,7 +112,8 @@ async def resend_email(call: Call, request: AuthRequest) -> AuthRequest:
     states.expect(request, *SENT)
     assert request.email is not None
     await inboxes.take(call, request.email)
-    await passwordless.resend(call, request.facts.passwordless)
+    language = inboxes.language(call, request)
+    await passwordless.resend(call, request.facts.passwordless, language=language)
     return await requests.move(call.db, request, request.state)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, bindparam, or_, select, update
 
-from tenantry import errors, vault
+from tenantry import errors, languages, vault
 from tenantry.db.rows import bound
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
@@ -119,9 +119,17 @@ def digest(db: Session, membership: Membership) -> str | None:
 
 
 def mail_row(
-    db: Session, user: User, membership: Membership, *, reminder: bool = False
+    db: Session,
+    user: User,
+    membership: Membership,
+    *,
+    reminder: bool = False,
+    language: str | None = None,
 ) -> dict[str, Any]:
-    """Return the parameters of `mail.service.INSERT` for the mail of an invitation."""
+    """Return the parameters of `mail.service.INSERT` for the mail of an invitation.
+
+    ``language`` is that of the inviter, for readers whose own is not known.
+    """
     return mail_service.row(
         db,
         template=TEMPLATE,
@@ -132,6 +140,7 @@ def mail_row(
             "membership_id": membership.id,
             "expire_time": membership.expire_time,
             "reminder": reminder,
+            **({"language": language} if language else {}),
         },
     )
 
@@ -150,10 +159,12 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
     if row is None:
         return None
     own = Branding.read(row["branding"])
+    profile = from_json(row["profile"])
     return {
         **branding.variables(settings, own.color if own else ""),
         "organization_name": row["display_name"],
-        "user_name": full_name(from_json(row["profile"])),
+        "user_name": full_name(profile),
+        "user_language": languages.best("", (profile.get("locale", ""), given.get("language", ""))),
         "inviter_email": row["inviter_email"],
         "expire_time": given["expire_time"],
         "reminder": given["reminder"],
@@ -233,7 +244,7 @@ async def resend(call: Call, organization_id: str, user_id: str, *, days: int) -
             p_invite_digest=digest(db, after),
             p_invite_resend_time=after.resend_time,
             p_invite_resend_count=after.resend_count,
-            **mail_row(db, user, after, reminder=not expired),
+            **mail_row(db, user, after, reminder=not expired, language=call.language),
         )
         if resent is None:
             raise errors.NotFound("membership")  # with its user, meanwhile

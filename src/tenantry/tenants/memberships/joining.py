@@ -364,7 +364,7 @@ async def _join(
     db = call.db
     params |= _of_place(db, place)
     if place.status == PENDING_INVITE:
-        params |= invitations.mail_row(db, user, place)
+        params |= invitations.mail_row(db, user, place, language=call.language)
         type_ = "user.organization_invitation"
     event = _joined(call, organization, user, place, type_)
     try:

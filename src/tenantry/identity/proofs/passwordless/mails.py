@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
-from tenantry import errors
+from tenantry import errors, languages
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import branding
@@ -24,7 +24,7 @@ from tenantry.identity.proofs.passwordless.model import (
 )
 from tenantry.tenants.organizations.model import Branding, organizations
 from tenantry.tenants.users.model import full_name, users
-from tenantry.times import MINUTE, now
+from tenantry.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 SIGN_IN_CODE, SIGN_UP_CODE, NO_ACCOUNT_MAIL = "sign_in_code", "sign_up_code", "no_account"
 TEMPLATES = (SIGN_IN_CODE, SIGN_UP_CODE, NO_ACCOUNT_MAIL)
 # The names of a request's own variables.
+# The one by which an application says the language of its mail.
+LANGUAGE = "user_language"
 RESERVED = {"otp", "link", "expire_time", "expiry_time", "expiry_time_relative"}
 
 _FILES = {SIGNUP: SIGN_UP_CODE, NO_ACCOUNT: NO_ACCOUNT_MAIL}
@@ -74,14 +76,21 @@ def check_variables(variables: Mapping[str, str]) -> None:
             )
 
 
-def row(db: Session, request: Request) -> dict[str, Any]:
-    """Return the parameters of `tenantry.events.mail.service.INSERT` for the mail of a request."""
+def row(db: Session, request: Request, *, language: str | None = None) -> dict[str, Any]:
+    """Return the parameters of `tenantry.events.mail.service.INSERT` for the mail of a request.
+
+    ``language`` is that of the page where it was asked for.
+    """
     return mail_service.row(
         db,
         template=_FILES.get(request.template, SIGN_IN_CODE),
         recipient=request.email,
         organization_id=request.organization_id,
-        variables={"request_id": request.id, "generation": request.generation},
+        variables={
+            "request_id": request.id,
+            "generation": request.generation,
+            **({"language": language} if language else {}),
+        },
     )
 
 
@@ -95,17 +104,18 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
     if found is None or request is None or not request.is_good(at):
         return None
     own = Branding.read(found["branding"])
+    profile = from_json(found["profile"]) if found["profile"] else {}
     shown: dict[str, Any] = {
         **request.template_variables,
         **branding.variables(settings, own.color if own else ""),
         "organization_name": found["display_name"],
         "user_email": request.email,
-        "user_name": full_name(from_json(found["profile"])) if found["profile"] else "",
+        "user_name": full_name(profile),
         "otp": None,
         "link": None,
         "expire_time": request.expire_time,
         "expiry_time": request.expire_time,
-        "expiry_time_relative": _relative(request.expire_time - at),
+        "user_language": _language(mail, request, profile),
     }
     if request.has_code:
         shown["otp"] = proofs.code(db, request.id, request.generation)
@@ -115,7 +125,10 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
     return shown
 
 
-def _relative(microseconds: int) -> str:
-    """Return how long that is, for people: 5 minutes."""
-    minutes = max(1, round(microseconds / MINUTE))
-    return "1 minute" if minutes == 1 else f"{minutes} minutes"
+def _language(mail: Mail, request: Request, profile: Mapping[str, str]) -> str | None:
+    """Return the language of a mail: that of the page where it was asked for, or the person's.
+
+    An application that asks names it among its variables, if it knows.
+    """
+    asked = mail.variables.get("language") or request.template_variables.get(LANGUAGE)
+    return languages.best("", [tag for tag in (asked, profile.get("locale")) if tag])

@@ -110,11 +110,13 @@ async def send(
     template_variables: Mapping[str, str] | None = None,
     auth_request_id: str | None = None,
     organization_id: str | None = None,
+    language: str | None = None,
 ) -> Request:
     """Queue a mail with a code, and where there is a ``link_uri``, a link; they are good together.
 
     It goes to the address that a user has, and not to another spelling of it that was typed.
-    ``auth_request_id`` is given by our own pages; ``organization_id`` names whom the mail is of.
+    ``auth_request_id`` is given by our own pages, with their ``language``; ``organization_id``
+    names whom the mail is of.
 
     Raises:
         errors.InvalidArgument: a field breaks a rule; it is named.
@@ -155,7 +157,8 @@ async def send(
         verify_time=None,
     )
     try:
-        await call.db.apply(_INSERT, **new.to_params(), **mails.row(call.db, new))
+        mail = mails.row(call.db, new, language=language)
+        await call.db.apply(_INSERT, **new.to_params(), **mail)
     except ForeignKey:
         raise errors.NotFound("organization") from None
     return new
@@ -166,11 +169,13 @@ async def resend(
     request_id: str,
     *,
     by_application: bool = False,
+    language: str | None = None,
 ) -> Request:
     """Send the mail again, under the same id: the same code and link while they are good.
 
     Their time begins anew. Once it is over there are new ones, and the old ones stay dead.
-    ``by_application`` finds only those that an application asked for.
+    ``by_application`` finds only those that an application asked for; ``language`` is that of our
+    page where it was asked for.
 
     Raises:
         errors.NotFound: there is no such request.
@@ -198,7 +203,7 @@ async def resend(
         if row is None:
             raise _verified()
         after = Request.from_row(row)
-        await db.fetch_all(_QUEUE, **mails.row(db, after))
+        await db.fetch_all(_QUEUE, **mails.row(db, after, language=language))
     return after
 
 

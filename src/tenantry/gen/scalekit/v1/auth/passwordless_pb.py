@@ -68,7 +68,8 @@ class SendPasswordlessRequest(Message[_SendPasswordlessRequestFields]):
             ```
         template_variables:
             Texts for mail templates of your own, by name. The names otp, link,
-            expire_time, expiry_time and expiry_time_relative are taken.
+            expire_time, expiry_time and expiry_time_relative are taken; user_language says the
+            language of the mail, as in: fr.
 
             ```proto
             map<string, string> template_variables = 6;
