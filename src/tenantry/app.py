@@ -120,6 +120,8 @@ from tenantry.identity.connections.rpc import (
     SingleSignOnService,
 )
 from tenantry.identity.federation.openid import RelyingParty as OpenIDParty
+from tenantry.identity.grants import claims
+from tenantry.identity.grants.rpc import TokenPreviewService
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators.rpc import OperatorService
 from tenantry.identity.overview.rpc import OverviewService
@@ -137,6 +139,8 @@ from tenantry.identity.sign_in.rpc import AuthService
 from tenantry.identity.simulator import test_organization
 from tenantry.identity.simulator.openid_provider import OpenIDProvider
 from tenantry.identity.simulator.provider import Simulator
+from tenantry.identity.token_templates.issuing import TokenTemplates
+from tenantry.identity.token_templates.rpc import TokenTemplateService
 from tenantry.metrics import kinds
 from tenantry.outgoing import Outgoing
 from tenantry.pages.looks import Looks
@@ -277,6 +281,7 @@ def _parts(settings: Settings, db: Database, closing: AsyncExitStack, api: Insid
         directory=directory,
         tokens=tokens,
         user_tokens=user_tokens,
+        token_templates=TokenTemplates(db),
         authenticate=Authenticator(
             db,
             signed,
@@ -424,7 +429,12 @@ def _services(parts: Parts) -> list[tuple[ModuleType, *tuple[object, ...]]]:
         (overview_pb, OverviewService()),
         (emails_pb, EmailService(s, color)),
         (email_previews_pb, EmailPreviewService(color)),
-        (interceptors_pb, InterceptorService(parts.interceptors)),
+        (
+            interceptors_pb,
+            InterceptorService(parts.interceptors),
+            TokenTemplateService(room=claims.room(s.public_url, compact=s.compact_tokens)),
+            TokenPreviewService(issuer=s.public_url, compact=s.compact_tokens),
+        ),
         (interceptor_secrets_pb, InterceptorSecretService(parts.interceptors)),
         (deployment_pb, DeploymentService(s, parts.db)),
         (operators_pb, OperatorService(public_url=s.public_url)),

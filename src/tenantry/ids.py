@@ -56,6 +56,7 @@ CHALLENGE = "chl_"
 TOTP_REGISTRATION = "totp_"
 INTERCEPTOR = "icp_"
 INTERCEPTOR_CALL = "icc_"
+TOKEN_TEMPLATE = "ttv_"  # noqa: S105 - a prefix, no secret; of one version of it
 ASSET = "ast_"
 EVENT = "evt_"
 WEBHOOK_ENDPOINT = "whe_"

@@ -97,7 +97,7 @@ class _Drawing:
         directories = [self.directory(one["id"]) for one in organizations if some(st.booleans())]
         content = [
             *(environment, *permissions, *of_environment, *scopes, *applications, *secrets),
-            *(*attributes, *social),
+            *(*attributes, *self.token_templates(), *social),
             *(*lines, *users, *memberships, *identities, *tokens),
             *(*directories, *self.of_directories(directories, users, roles)),
         ]
@@ -233,6 +233,25 @@ class _Drawing:
             "create_time": some(MOMENT),
             "update_time": some(MOMENT),
         }
+
+    def token_templates(self) -> list[dict[str, Any]]:
+        some = self.draw
+        template = some(
+            st.dictionaries(
+                NAME.map(lambda name: f"a_{name}"),
+                st.sampled_from(["user.email", "organization.metadata.plan ?? 'free'", 3, True]),
+                min_size=1,
+                max_size=3,
+            )
+        )
+        kept = {
+            "type": "token_template",
+            "template": template,
+            "enabled": some(st.booleans()),
+            "create_time": some(MOMENT),
+            "update_time": some(MOMENT),
+        }
+        return [kept] if some(st.booleans()) else []
 
     def connection(self, organization_id: str | None) -> dict[str, Any]:
         """One that has no secret, so that only those of SAML are complete."""

@@ -199,6 +199,8 @@ def test_answers_that_show_what_has_a_revision_have_an_etag(named):
         "RevokeOperatorSessions",
         *(f"{verb}Interceptor" for verb in ("Create", "Get", "Update", "Enable", "Disable")),
         *("TestInterceptor", "RotateInterceptorSecret"),
+        *(f"{verb}TokenTemplate" for verb in ("Upsert", "Get", "Enable", "Disable", "Preview")),
+        "GetTokenTemplateContext",
         *("UpdateCredential", "BeginRegistration", "FinishRegistration"),
         *("BeginAuthentication", "FinishAuthentication", "GetRelatedOrigins"),
         *(f"{verb}TOTP" for verb in ("Register", "Enable", "Disable")),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tenantry.identity.sign_in.browsers import BrowserCookies
     from tenantry.identity.sign_in.means import Means
     from tenantry.identity.simulator.provider import Simulator
+    from tenantry.identity.token_templates.issuing import TokenTemplates
     from tenantry.outgoing import Outgoing
     from tenantry.pages.api import Answering
     from tenantry.pages.looks import Looks
@@ -48,6 +49,7 @@ class Parts:
     directory: Directory
     tokens: AccessTokens
     user_tokens: UserTokens
+    token_templates: TokenTemplates
     authenticate: Authenticator
     api_tokens: KnownApiTokens
     api_token_uses: LastUses

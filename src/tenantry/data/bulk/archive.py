@@ -32,6 +32,7 @@ from tenantry.access.scopes.model import scopes
 from tenantry.db.records import named
 from tenantry.identity.connections.model import app_connections, connections
 from tenantry.identity.federation.model import federated_identities
+from tenantry.identity.token_templates.model import token_templates
 from tenantry.tenants.directories import moving
 from tenantry.tenants.directories.model import (
     directories,
@@ -88,6 +89,7 @@ USER = Kind("user", users, ids.USER, derived=("email_key",))
 MEMBERSHIP = Kind("membership", memberships, ids.MEMBERSHIP, references="role_ids")
 API_TOKEN = Kind("api_token", api_tokens, ids.API_TOKEN)
 USER_ATTRIBUTE = Kind("user_attribute", user_attributes)
+TOKEN_TEMPLATE = Kind("token_template", token_templates, derived=("only", "version"))
 # Social ones of the environment; or of an organization.
 CONNECTION = Kind("connection", connections, ids.CONNECTION, derived=("secret",))
 APP_CONNECTION = Kind("app_connection", app_connections, ids.CONNECTION, derived=("secret",))
@@ -105,7 +107,7 @@ KINDS = {
     for kind in (
         *(PERMISSION, ROLE, SCOPE, CLIENT, CLIENT_SECRET),
         *(ORGANIZATION, DEFAULT_MEMBER_ROLE, DOMAIN),
-        *(USER_ATTRIBUTE, CONNECTION, APP_CONNECTION, FEDERATED_IDENTITY),
+        *(USER_ATTRIBUTE, TOKEN_TEMPLATE, CONNECTION, APP_CONNECTION, FEDERATED_IDENTITY),
         *(USER, MEMBERSHIP, API_TOKEN),
         *(DIRECTORY, DIRECTORY_SECRET, DIRECTORY_USER),
         *(DIRECTORY_GROUP, DIRECTORY_MEMBER, DIRECTORY_ROLE_ASSIGNMENT),

@@ -20,6 +20,7 @@ from tenantry.identity.connections.applications import moving as app_moving
 from tenantry.identity.connections.changes import moving
 from tenantry.identity.connections.model import OAUTH, Connection, app_connections, connections
 from tenantry.identity.federation.model import federated_identities
+from tenantry.identity.token_templates.model import token_templates
 from tenantry.tenants.domains.model import domains
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles.model import (
@@ -89,6 +90,7 @@ _SECRETS = Statement(
     .order_by(client_secrets.c.id)
 )
 _USER_ATTRIBUTES = page_of(select(user_attributes), user_attributes.c.kind, user_attributes.c.key)
+_TOKEN_TEMPLATES = page_of(select(token_templates), token_templates.c.version)
 _SOCIAL = page_of(
     select(connections).where(connections.c.organization_id.is_(None), connections.c.type == OAUTH),
     connections.c.id,
@@ -204,6 +206,8 @@ async def _of_environment(db: Session, box: Box | None) -> AsyncIterator[list[by
         yield [written(archive.CLIENT_SECRET, row) for row in secrets]
     async for page in pages(db, _USER_ATTRIBUTES, "kind", "key"):
         yield [written(archive.USER_ATTRIBUTE, row) for row in page]
+    async for page in pages(db, _TOKEN_TEMPLATES, "version"):
+        yield [written(archive.TOKEN_TEMPLATE, row) for row in page]
     async for page in pages(db, _SOCIAL, "id"):
         yield [_connection(db, row, box) for row in page]
     async for page in pages(db, _APP_CONNECTIONS, "id"):

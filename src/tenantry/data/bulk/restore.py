@@ -17,11 +17,13 @@ from tenantry.data.bulk import archive, formats
 from tenantry.data.bulk.archive import KINDS, Kind
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.records import named, rows_of, spelled
-from tenantry.db.schema import Json, environment, json_values, to_json
+from tenantry.db.schema import Json, environment, from_json, json_values, to_json
 from tenantry.db.statements import Statement
 from tenantry.identity.connections.applications import moving as app_moving
 from tenantry.identity.connections.changes import moving
 from tenantry.identity.connections.model import OAUTH, Connection, app_connections, connections
+from tenantry.identity.token_templates import templates
+from tenantry.identity.token_templates.model import token_templates
 from tenantry.tenants.directories import moving as directories
 from tenantry.tenants.directories.model import directory_user_search
 from tenantry.tenants.organizations import directory
@@ -79,6 +81,7 @@ _ALREADY = {
         .limit(1)
     ),
     "connections of applications": Statement(select(app_connections.c.id).limit(1)),
+    "a token template": Statement(select(token_templates.c.version)),
     "roles of its own": Statement(select(_r.id).where(or_(~_fresh, _r.revision > 1)).limit(1)),
 }
 _CLEAR = (Statement(delete(roles)), Statement(delete(permissions)), Statement(RAISE))
@@ -421,6 +424,14 @@ def _user(number: int, row: dict[str, Any]) -> dict[str, Any]:
     return row | {"email_key": sub or email_addresses.key(row["email"])}
 
 
+def _token_template(number: int, row: dict[str, Any]) -> dict[str, Any]:
+    try:
+        templates.read(from_json(row["template"]), field="template")
+    except errors.InvalidArgument as problem:
+        raise wrong(number, problem.message) from None
+    return row | {"only": 1, "version": ids.at(ids.TOKEN_TEMPLATE, row["update_time"])}
+
+
 def _client(number: int, row: dict[str, Any]) -> dict[str, Any]:
     """Return the row of a client that is an environment's: one for management would open it."""
     type_, owner = row["client_type"], row["organization_id"]
@@ -444,6 +455,7 @@ def _client(number: int, row: dict[str, Any]) -> dict[str, Any]:
 # By type: the further checks of a row, beyond the types of its columns.
 _CHECKS: dict[str, Callable[[int, dict[str, Any]], dict[str, Any]]] = {
     archive.CLIENT.type: _client,
+    archive.TOKEN_TEMPLATE.type: _token_template,
     archive.USER.type: _user,
 }
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenantry.identity.grants import claims as claims_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tenantry.access.clients.model import Client
     from tenantry.doors.oauth.key_ring import KeyRing
@@ -38,10 +38,11 @@ class IdTokens:
         auth_time: int,
         access_token: str,
         code: str,
+        more: Mapping[str, Any] = claims_of.NOTHING,
     ) -> str:
         """Return the ID token that goes with an access token and the code that gave both.
 
-        ``auth_time`` is in microseconds since 1970.
+        ``auth_time`` is in microseconds since 1970; ``more`` are the claims of the token template.
         """
         sign = await self._ring.signer(ALGORITHM)
         at = int(time.time())
@@ -52,6 +53,7 @@ class IdTokens:
                 client_id=client.id,
                 scopes=scopes,
                 compact=self._compact,
+                more=more,
             ),
             "auth_time": auth_time // 1_000_000,
             "iat": at,

@@ -118,9 +118,17 @@ class UserTokens:
         return Draft(token_id, int(time.time()), client.expiry or seconds)
 
     async def issue(
-        self, draft: Draft, client: Client, subject: Subject, scopes: Sequence[str]
+        self,
+        draft: Draft,
+        client: Client,
+        subject: Subject,
+        scopes: Sequence[str],
+        more: Mapping[str, Any] = claims_of.NOTHING,
     ) -> Issued:
-        """Return the token, about this subject and with these scopes."""
+        """Return the token, about this subject and with these scopes.
+
+        ``more`` are the claims of the token template.
+        """
         sign = await self._ring.signer(client.access_token_signing_alg)
         at, seconds = draft.issue_time, draft.seconds
         if subject.impersonation is not None:  # an API that looks at the token alone lets go, too
@@ -136,6 +144,7 @@ class UserTokens:
                 client_id=client.id,
                 scopes=scopes,
                 compact=self._compact,
+                more=more,
             ),
             "iat": at,
             "nbf": at,

@@ -12,6 +12,7 @@ from tenantry.web import Response
 
 if TYPE_CHECKING:
     from tenantry.doors.oauth.user_tokens import UserTokens
+    from tenantry.identity.token_templates.issuing import TokenTemplates
     from tenantry.rate_limits.rates import Rates
     from tenantry.web import Request
 
@@ -21,8 +22,9 @@ PATH = "/userinfo"
 class UserInfoEndpoint:
     """GET and POST /userinfo."""
 
-    def __init__(self, tokens: UserTokens, rates: Rates) -> None:
+    def __init__(self, tokens: UserTokens, templates: TokenTemplates, rates: Rates) -> None:
         self._tokens = tokens
+        self._templates = templates
         self._rates = rates
 
     async def __call__(self, request: Request) -> Response:
@@ -48,7 +50,8 @@ class UserInfoEndpoint:
             return OAuthError.of(problem).response()
         if "openid" not in token.scopes:
             return _refusal("insufficient_scope", "the token has no scope openid", 403)
-        response = Response.json(claims.userinfo(token.subject, token.scopes))
+        more = await self._templates.claims(token.subject)
+        response = Response.json(claims.userinfo(token.subject, token.scopes, more))
         response.headers |= NO_STORE
         return response
 

@@ -32,12 +32,14 @@ _CACHE = "public, max-age=60, stale-if-error=86400"
 def routes(parts: Parts) -> list[Route]:
     """Return the routes that programs use."""
     db, ring, rates, issuer = parts.db, parts.ring, parts.rates, parts.settings.public_url
-    tokens, user_tokens = parts.tokens, parts.user_tokens
+    tokens, user_tokens, templates = parts.tokens, parts.user_tokens, parts.token_templates
     of_client = ClientAuthentication(db, parts.directory, parts.secret_uses, rates, issuer=issuer)
     id_tokens = IdTokens(ring, issuer, compact=parts.settings.compact_tokens)
     grants: dict[str, Grant] = {
-        authorization_code.GRANT_TYPE: authorization_code.AuthorizationCode(user_tokens, id_tokens),
-        refresh_token.GRANT_TYPE: refresh_token.RefreshToken(user_tokens),
+        authorization_code.GRANT_TYPE: authorization_code.AuthorizationCode(
+            user_tokens, id_tokens, templates
+        ),
+        refresh_token.GRANT_TYPE: refresh_token.RefreshToken(user_tokens, templates),
         client_credentials.GRANT_TYPE: client_credentials.ClientCredentials(
             parts.directory, tokens, parts.interceptors
         ),
@@ -62,7 +64,7 @@ def routes(parts: Parts) -> list[Route]:
         api_tokens=parts.api_tokens,
         rates=rates,
     )
-    userinfo = UserInfoEndpoint(user_tokens, rates)
+    userinfo = UserInfoEndpoint(user_tokens, templates, rates)
     metadata = discovery(issuer, grants)
 
     async def keys(_request: Request) -> Response:

@@ -6,10 +6,12 @@ section 5.1, it is because clients of the contract decode `updated_at` and `meta
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from tenantry import ids
 from tenantry.db.schema import to_json
 from tenantry.times import rfc3339
 
@@ -45,12 +47,18 @@ ACCESS_TOKEN_BYTES = 440
 ID_TOKEN_BYTES = 370
 # The same in modular mode, with `sub` once more: it is long, and in the access token as well.
 FEDERATED_BYTES = 525
+# How many bytes the claims of a template have at most in a token that need not be compact: it
+# travels in a header, of which many servers take 8 KiB.
+TEMPLATE_BYTES = 4096
 # Members of `identities`, the most wanted first, and how many of them come before other claims.
 _IDENTITY = (
     *("connection_id", "connection_type", "provider_name"),
     *("social", "organization_id", "provider_raw_attributes"),
 )
 _FIRST_MEMBERS, _ADDRESS_BYTES = 3, 60
+_DIGITS = "1" * 19  # of an id
+_OMITTED = {"claims_omitted": True}
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def access_token(
@@ -61,13 +69,15 @@ def access_token(
     scopes: Sequence[str],
     compact: bool,
     also_for: Sequence[str] = (),
+    more: Mapping[str, Any] = NOTHING,
 ) -> dict[str, Any]:
     """Return the claims of an access token beside its id and its times.
 
     Its audience is the application, and whom it is ``also_for``. Of permissions it has only those
     that the product has named: the built-in ones are for our own pages, which read them anew.
     Where ``compact`` and they make it too long, none of them is in it, and `permissions_omitted`
-    says so; ListUserPermissions tells them.
+    says so; ListUserPermissions tells them. The claims of a template, ``more``, come last, as far
+    as there is room.
     """
     claims: dict[str, Any] = {
         "iss": issuer,
@@ -86,21 +96,47 @@ def access_token(
         xuid=subject.user.external_id,
         custom_claims=dict(subject.custom_claims),
     )
-    if not subject.own_permissions:
-        return claims
-    whole = {**claims, "permissions": list(subject.own_permissions)}
-    if not compact or _size(whole) <= ACCESS_TOKEN_BYTES:
-        return whole
-    return {**claims, "permissions_omitted": True}
+    if subject.own_permissions:
+        whole = {**claims, "permissions": list(subject.own_permissions)}
+        if not compact or _size(whole) <= ACCESS_TOKEN_BYTES:
+            claims = whole
+        else:
+            claims["permissions_omitted"] = True
+    return _with_template(claims, more, ACCESS_TOKEN_BYTES if compact else 0)
+
+
+def room(issuer: str, *, compact: bool) -> int:
+    """Return how many bytes the claims of a template have at most, in the shortest access token."""
+    if not compact:
+        return TEMPLATE_BYTES
+    client_id, digits = f"{ids.ENVIRONMENT_CLIENT}{_DIGITS}", _DIGITS
+    shortest: dict[str, Any] = {
+        "iss": issuer,
+        "sub": f"{ids.USER}{digits}",
+        "aud": [client_id],
+        "client_id": client_id,
+        "oid": f"{ids.ORGANIZATION}{digits}",
+        "sid": f"{ids.SESSION}{digits}",
+        "scope": "openid",
+        "scopes": ["openid"],
+    }
+    return max(0, ACCESS_TOKEN_BYTES - _size(shortest))
 
 
 def id_token(
-    subject: Subject, *, issuer: str, client_id: str, scopes: Sequence[str], compact: bool
+    subject: Subject,
+    *,
+    issuer: str,
+    client_id: str,
+    scopes: Sequence[str],
+    compact: bool,
+    more: Mapping[str, Any] = NOTHING,
 ) -> dict[str, Any]:
     """Return the claims of an ID token beside its times, its nonce and its hashes.
 
     Where ``compact``, claims that make it too long are left out, from the end of the list that
-    scopes ask for; the UserInfo endpoint tells all of them (OpenID Connect Core section 5.4).
+    scopes ask for; the UserInfo endpoint tells all of them (OpenID Connect Core section 5.4). Those
+    of a template, ``more``, come after them.
     """
     claims: dict[str, Any] = {
         "iss": issuer,
@@ -133,13 +169,19 @@ def id_token(
         longer = {**claims, "identities": _identities(subject, n)}
         if not compact or _size(longer) <= most:
             claims = longer
-    return claims
+    return _with_template(claims, _of_template(more), most if compact else 0)
 
 
-def userinfo(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
-    """Return the claims of the UserInfo endpoint (OpenID Connect Core section 5.3.2)."""
+def userinfo(
+    subject: Subject, scopes: Sequence[str], more: Mapping[str, Any] = NOTHING
+) -> dict[str, Any]:
+    """Return the claims of the UserInfo endpoint (OpenID Connect Core section 5.3.2).
+
+    With all of a template, ``more``.
+    """
     claims: dict[str, Any] = {
         **_vouched(subject, scopes),
+        **_of_template(more),
         "sub": subject.sub,
         **_place(subject),
         "sid": subject.session_id,
@@ -151,6 +193,36 @@ def userinfo(subject: Subject, scopes: Sequence[str]) -> dict[str, Any]:
     if "profile" in scopes:
         claims["updated_at"] = subject.user.update_time // 1_000_000  # a number, as of section 5.1
     return claims
+
+
+def _of_template(more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the claims of a template but those that scopes ask for, in tokens that have both."""
+    return {name: value for name, value in more.items() if name not in CLAIMS}
+
+
+def _with_template(claims: dict[str, Any], more: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """Return claims with those of a template, ``more``, that they have room for.
+
+    They have ``most`` bytes together, or those of the template as many as they may where it is 0.
+    Where they are too long, those that fit go in by their order, and `claims_omitted` says so.
+    """
+    if not more:
+        return claims
+    left = most - _size(claims) if most else TEMPLATE_BYTES
+    if _added(more) <= left:
+        return {**claims, **more}
+    left -= _added(_OMITTED)
+    fitting: dict[str, Any] = {}
+    for name, value in more.items():
+        if (takes := _added({name: value})) <= left:
+            fitting[name] = value
+            left -= takes
+    return {**claims, **fitting, **(_OMITTED if left >= 0 else {})}
+
+
+def _added(claims: Mapping[str, Any]) -> int:
+    """Return how many bytes claims add to others: without their braces, and with a comma."""
+    return _size(claims) - 1
 
 
 def _of_scopes(user: User, scopes: Sequence[str]) -> dict[str, Any]:

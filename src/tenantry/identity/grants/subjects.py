@@ -27,6 +27,7 @@ from tenantry.identity.sessions.model import (
     sessions,
 )
 from tenantry.identity.sessions.reading import IS_ACTIVE, NOW
+from tenantry.identity.token_templates import model as token_templates
 from tenantry.tenants.organizations.model import organizations
 from tenantry.tenants.roles import catalogue
 from tenantry.tenants.roles.model import role_holders
@@ -103,6 +104,7 @@ _COLUMNS: list[ColumnElement[Any]] = [
         "vouched_for": _vouched_for,
         "roles": _held,
         "roles_version": catalogue.version,
+        "template_version": token_templates.version,
         **{f"user_{column.name}": column for column in _USER},
     }.items()
 ]
@@ -162,6 +164,7 @@ class Subject:
     custom_claims: Mapping[str, Any]
     impersonation: Impersonation | None = None  # an operator is in the session, for the person
     vouched_for: tuple[Vouched, ...] = ()  # an organization's own provider before others
+    template_version: str | None = None  # of the token template in force
 
 
 def with_subject(grants: Table) -> Select[Any]:
@@ -214,6 +217,7 @@ async def subject_of(db: Session, row: Row) -> Subject | None:
         custom_claims=from_json(row[f"{_PREFIX}custom_claims"]),
         impersonation=Impersonation.of_column(row[f"{_PREFIX}impersonation"]),
         vouched_for=_vouched(row[f"{_PREFIX}vouched_for"]),
+        template_version=row[f"{_PREFIX}template_version"],
     )
 
 

@@ -1,7 +1,8 @@
 """Templates of token claims: what an operator has tokens of people say beside our own claims.
 
-Owns the language of their expressions: `parsing`, `expressions` and `functions` are pure and
-bounded, `templates` makes claims of a template, `variables` says what expressions may name.
+Owns the table of the one that there is, and the language of its expressions: `parsing`,
+`expressions` and `functions` are pure and bounded, `templates` makes claims of a template,
+`variables` says what expressions may name. `issuing` is what the doors ask for each token.
 """
 
-__all__: list[str] = []
+__all__ = ["issuing", "model", "reading", "service", "templates", "variables"]

@@ -89,7 +89,7 @@ class Template:
         return _claims(self.members, values, Budget(2 * STEPS), omitted, ""), omitted
 
 
-def read(content: Mapping[str, Any], *, field: str, room: int) -> Template:
+def read(content: Mapping[str, Any], *, field: str, room: int = MOST_BYTES) -> Template:
     """Return a template that a request gives; ``room`` is how many bytes its claims may have.
 
     Raises:
@@ -202,10 +202,7 @@ def _claims(
     for name, member in members.items():
         value: Any
         if isinstance(member, Expression):
-            try:
-                value = member.value(values, budget)
-            except Unfit:
-                value = None
+            value = _value(member, values, budget)
             if value is None:
                 omitted.append(f"{path}{name}")
         elif isinstance(member, dict):
@@ -215,6 +212,16 @@ def _claims(
         if value is not None:
             claims[name] = value
     return claims
+
+
+def _value(expression: Expression, values: Mapping[str, Any], budget: Budget) -> Any:
+    """Return the value of an expression, None where it has none that a token can hold."""
+    try:
+        value = expression.value(values, budget)
+        orjson.dumps(value)
+    except (Unfit, orjson.JSONEncodeError):
+        return None
+    return value
 
 
 def _least(members: Mapping[str, Any]) -> dict[str, Any]:

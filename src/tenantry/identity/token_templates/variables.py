@@ -65,6 +65,7 @@ _OF_PLACE = (
 class Place:
     """The organization that somebody is signed in to, and the metadata of their membership."""
 
+    external_id: str | None
     name: str
     metadata: Mapping[str, Any] = field(hash=False)
     membership_metadata: Mapping[str, Any] = field(hash=False)

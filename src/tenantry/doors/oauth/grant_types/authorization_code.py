@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.doors.oauth.id_tokens import IdTokens
     from tenantry.doors.oauth.user_tokens import UserTokens
+    from tenantry.identity.token_templates.issuing import TokenTemplates
 
 GRANT_TYPE = "authorization_code"
 
@@ -24,9 +25,10 @@ GRANT_TYPE = "authorization_code"
 class AuthorizationCode:
     """See `Grant`."""
 
-    def __init__(self, tokens: UserTokens, id_tokens: IdTokens) -> None:
+    def __init__(self, tokens: UserTokens, id_tokens: IdTokens, templates: TokenTemplates) -> None:
         self._tokens = tokens
         self._id_tokens = id_tokens
+        self._templates = templates
 
     async def __call__(self, call: Call, client: Client, form: Mapping[str, str]) -> Granted:
         """Return what the code of the form is good for, once."""
@@ -49,7 +51,8 @@ class AuthorizationCode:
         except InvalidGrant as problem:
             self._tokens.forget_all()
             raise OAuthError("invalid_grant", str(problem)) from None
-        issued = await self._tokens.issue(draft, client, redeemed.subject, redeemed.scopes)
+        more = await self._templates.claims(redeemed.subject)
+        issued = await self._tokens.issue(draft, client, redeemed.subject, redeemed.scopes, more)
         id_token = await self._id_tokens.issue(
             client,
             redeemed.subject,
@@ -58,5 +61,6 @@ class AuthorizationCode:
             auth_time=redeemed.auth_time,
             access_token=issued.token,
             code=form["code"],
+            more=more,
         )
         return Granted(issued, redeemed.scopes, id_token, redeemed.refresh_token)

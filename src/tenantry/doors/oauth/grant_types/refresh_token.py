@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
     from tenantry.doors.oauth.user_tokens import UserTokens
+    from tenantry.identity.token_templates.issuing import TokenTemplates
 
 GRANT_TYPE = "refresh_token"
 
@@ -23,8 +24,9 @@ GRANT_TYPE = "refresh_token"
 class RefreshToken:
     """See `Grant`. There is no new ID token: nobody has signed in (OIDC Core section 12.2)."""
 
-    def __init__(self, tokens: UserTokens) -> None:
+    def __init__(self, tokens: UserTokens, templates: TokenTemplates) -> None:
         self._tokens = tokens
+        self._templates = templates
 
     async def __call__(self, call: Call, client: Client, form: Mapping[str, str]) -> Granted:
         """Return a new access token, with all scopes that were granted or fewer."""
@@ -41,5 +43,6 @@ class RefreshToken:
         except refresh_tokens.ScopeNotGranted as problem:
             raise OAuthError("invalid_scope", str(problem)) from None
         draft = self._tokens.draft(client)
-        issued = await self._tokens.issue(draft, client, refreshed.subject, refreshed.scopes)
+        more = await self._templates.claims(refreshed.subject)
+        issued = await self._tokens.issue(draft, client, refreshed.subject, refreshed.scopes, more)
         return Granted(issued, refreshed.scopes, refresh_token=refreshed.refresh_token)

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TYPE_CHECKING, TypeAlias
+from typing import Literal, NoReturn, TYPE_CHECKING, TypeAlias
 
 from protobuf import Enum, Message
 from protobuf._codegen import file_desc
@@ -1068,7 +1068,7 @@ _ErrorMessageFields: TypeAlias = Literal["code", "message", "details"]
 
 class ErrorMessage(Message[_ErrorMessageFields]):
     """
-    Why there is no answer that can be used.
+    Why there is nothing to show.
 
     ```proto
     message scalekit.v1.interceptors.ErrorMessage
@@ -1076,8 +1076,9 @@ class ErrorMessage(Message[_ErrorMessageFields]):
 
     Attributes:
         code:
-            NO_ANSWER, ADDRESS_REFUSED, NO_ACCESS_TOKEN, HTTP_STATUS, TOO_LARGE,
-            INVALID_RESPONSE or KEY_LOST.
+            Of an interceptor NO_ANSWER, ADDRESS_REFUSED, NO_ACCESS_TOKEN, HTTP_STATUS,
+            TOO_LARGE, INVALID_RESPONSE or KEY_LOST; of a token template
+            INVALID_TEMPLATE.
 
             ```proto
             string code = 1;
@@ -1089,7 +1090,8 @@ class ErrorMessage(Message[_ErrorMessageFields]):
             string message = 2;
             ```
         details:
-            The `http_status` of the answer, where there was one.
+            The `http_status` of the answer, where there was one; the
+            `field_violations` of a token template.
 
             ```proto
             optional google.protobuf.Struct details = 3;
@@ -1112,6 +1114,409 @@ class ErrorMessage(Message[_ErrorMessageFields]):
         code: str
         message: str
         details: Struct | None
+
+_TokenTemplateConfigFields: TypeAlias = Literal["template", "enabled", "created_at", "updated_at"]
+
+class TokenTemplateConfig(Message[_TokenTemplateConfigFields]):
+    """
+    The token template, with its state.
+
+    ```proto
+    message scalekit.v1.interceptors.TokenTemplateConfig
+    ```
+
+    Attributes:
+        template:
+            Its claims: a name, and an expression such as
+            `organization.metadata.plan ?? "free"`. A number, true or false is taken as
+            it is, and an object becomes one in the token.
+
+            ```proto
+            optional google.protobuf.Struct template = 1;
+            ```
+        enabled:
+            Whether tokens tell its claims.
+
+            ```proto
+            bool enabled = 2;
+            ```
+        created_at:
+            When it was made.
+
+            ```proto
+            optional google.protobuf.Timestamp created_at = 3;
+            ```
+        updated_at:
+            When it was last changed.
+
+            ```proto
+            optional google.protobuf.Timestamp updated_at = 4;
+            ```
+    """
+
+    __slots__ = ("template", "enabled", "created_at", "updated_at")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            template: Struct | None = None,
+            enabled: bool = False,
+            created_at: Timestamp | None = None,
+            updated_at: Timestamp | None = None,
+        ) -> None:
+            pass
+
+        template: Struct | None
+        enabled: bool
+        created_at: Timestamp | None
+        updated_at: Timestamp | None
+
+_UpsertTokenTemplateRequestFields: TypeAlias = Literal["template"]
+
+class UpsertTokenTemplateRequest(Message[_UpsertTokenTemplateRequestFields]):
+    """
+    Asks to keep a token template.
+
+    ```proto
+    message scalekit.v1.interceptors.UpsertTokenTemplateRequest
+    ```
+
+    Attributes:
+        template:
+            Its claims, up to 30, as in `TokenTemplateConfig`. An error names the claim
+            and the character in its expression.
+
+            ```proto
+            optional google.protobuf.Struct template = 1;
+            ```
+    """
+
+    __slots__ = ("template",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            template: Struct | None = None,
+        ) -> None:
+            pass
+
+        template: Struct | None
+
+_UpsertTokenTemplateResponseFields: TypeAlias = Literal["config"]
+
+class UpsertTokenTemplateResponse(Message[_UpsertTokenTemplateResponseFields]):
+    """
+    Carries the token template as it is kept.
+
+    ```proto
+    message scalekit.v1.interceptors.UpsertTokenTemplateResponse
+    ```
+
+    Attributes:
+        config:
+            The template.
+
+            ```proto
+            optional scalekit.v1.interceptors.TokenTemplateConfig config = 1;
+            ```
+    """
+
+    __slots__ = ("config",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            config: TokenTemplateConfig | None = None,
+        ) -> None:
+            pass
+
+        config: TokenTemplateConfig | None
+
+_GetTokenTemplateRequestFields: TypeAlias = NoReturn
+
+class GetTokenTemplateRequest(Message[_GetTokenTemplateRequestFields]):
+    """
+    Asks for the token template.
+
+    ```proto
+    message scalekit.v1.interceptors.GetTokenTemplateRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_GetTokenTemplateResponseFields: TypeAlias = Literal["config"]
+
+class GetTokenTemplateResponse(Message[_GetTokenTemplateResponseFields]):
+    """
+    Carries the token template.
+
+    ```proto
+    message scalekit.v1.interceptors.GetTokenTemplateResponse
+    ```
+
+    Attributes:
+        config:
+            The template.
+
+            ```proto
+            optional scalekit.v1.interceptors.TokenTemplateConfig config = 1;
+            ```
+    """
+
+    __slots__ = ("config",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            config: TokenTemplateConfig | None = None,
+        ) -> None:
+            pass
+
+        config: TokenTemplateConfig | None
+
+_DeleteTokenTemplateRequestFields: TypeAlias = NoReturn
+
+class DeleteTokenTemplateRequest(Message[_DeleteTokenTemplateRequestFields]):
+    """
+    Asks to delete the token template.
+
+    ```proto
+    message scalekit.v1.interceptors.DeleteTokenTemplateRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_EnableTokenTemplateRequestFields: TypeAlias = NoReturn
+
+class EnableTokenTemplateRequest(Message[_EnableTokenTemplateRequestFields]):
+    """
+    Asks to enable the token template.
+
+    ```proto
+    message scalekit.v1.interceptors.EnableTokenTemplateRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_DisableTokenTemplateRequestFields: TypeAlias = NoReturn
+
+class DisableTokenTemplateRequest(Message[_DisableTokenTemplateRequestFields]):
+    """
+    Asks to disable the token template.
+
+    ```proto
+    message scalekit.v1.interceptors.DisableTokenTemplateRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_PreviewTokenTemplateRequestFields: TypeAlias = Literal["template", "user_id", "organization_id"]
+
+class PreviewTokenTemplateRequest(Message[_PreviewTokenTemplateRequestFields]):
+    """
+    Asks what a token template makes of a person.
+
+    ```proto
+    message scalekit.v1.interceptors.PreviewTokenTemplateRequest
+    ```
+
+    Attributes:
+        template:
+            The template to try; the one that is kept when absent.
+
+            ```proto
+            optional google.protobuf.Struct template = 1;
+            ```
+        user_id:
+            Id of the person.
+
+            ```proto
+            string user_id = 2;
+            ```
+        organization_id:
+            Id of an organization that the person is an active member of; the one that
+            they joined first when absent.
+
+            ```proto
+            optional string organization_id = 3;
+            ```
+    """
+
+    __slots__ = ("template", "user_id", "organization_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            template: Struct | None = None,
+            user_id: str = "",
+            organization_id: str | None = None,
+        ) -> None:
+            pass
+
+        template: Struct | None
+        user_id: str
+        organization_id: str
+
+_PreviewTokenTemplateResponseFields: TypeAlias = Literal["claims", "omitted_keys", "error", "token_preview"]
+
+class PreviewTokenTemplateResponse(Message[_PreviewTokenTemplateResponseFields]):
+    """
+    Carries what a token template makes of a person.
+
+    ```proto
+    message scalekit.v1.interceptors.PreviewTokenTemplateResponse
+    ```
+
+    Attributes:
+        claims:
+            The claims that it adds to their access token.
+
+            ```proto
+            optional google.protobuf.Struct claims = 1;
+            ```
+        omitted_keys:
+            Names of claims that are left out, as `a.b` within an object: those without
+            a value, and those that do not fit into the token.
+
+            ```proto
+            repeated string omitted_keys = 2;
+            ```
+        error:
+            What is wrong with the template; there is nothing else then.
+
+            ```proto
+            optional scalekit.v1.interceptors.ErrorMessage error = 3;
+            ```
+        token_preview:
+            The access token as it would be, with ids of a session, an application and
+            a token that do not exist.
+
+            ```proto
+            optional google.protobuf.Struct token_preview = 4;
+            ```
+    """
+
+    __slots__ = ("claims", "omitted_keys", "error", "token_preview")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            claims: Struct | None = None,
+            omitted_keys: list[str] | None = None,
+            error: ErrorMessage | None = None,
+            token_preview: Struct | None = None,
+        ) -> None:
+            pass
+
+        claims: Struct | None
+        omitted_keys: list[str]
+        error: ErrorMessage | None
+        token_preview: Struct | None
+
+_GetTokenTemplateContextRequestFields: TypeAlias = NoReturn
+
+class GetTokenTemplateContextRequest(Message[_GetTokenTemplateContextRequestFields]):
+    """
+    Asks what expressions may name.
+
+    ```proto
+    message scalekit.v1.interceptors.GetTokenTemplateContextRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_GetTokenTemplateContextResponseFields: TypeAlias = Literal["variables", "accesstoken_reserved_claims"]
+
+class GetTokenTemplateContextResponse(Message[_GetTokenTemplateContextResponseFields]):
+    """
+    Carries what expressions may name.
+
+    ```proto
+    message scalekit.v1.interceptors.GetTokenTemplateContextResponse
+    ```
+
+    Attributes:
+        variables:
+            The variables, with the kind of each: text, boolean, list, time (a text as
+            of RFC 3339) or open, whose members are yours.
+
+            ```proto
+            optional google.protobuf.Struct variables = 1;
+            ```
+        accesstoken_reserved_claims:
+            The claims that no template may have, with what each tells.
+
+            ```proto
+            optional google.protobuf.Struct accesstoken_reserved_claims = 2;
+            ```
+    """
+
+    __slots__ = ("variables", "accesstoken_reserved_claims")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            variables: Struct | None = None,
+            accesstoken_reserved_claims: Struct | None = None,
+        ) -> None:
+            pass
+
+        variables: Struct | None
+        accesstoken_reserved_claims: Struct | None
 
 class TriggerPoint(Enum):
     """
@@ -1270,7 +1675,7 @@ class AuthConfigType(Enum):
 
 
 _DESC = file_desc(
-    b'\n+scalekit/v1/interceptors/interceptors.proto\x12\x18scalekit.v1.interceptors\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'scalekit/v1/errdetails/errdetails.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x84\x06\n\x11CreateInterceptor\x12-\n\x0cdisplay_name\x18\x01 \x01(\tR\x0bdisplayNameB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12*\n\x0bdescription\x18\x02 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x08\x12W\n\rtrigger_point\x18\x03 \x01(\x0e2&.scalekit.v1.interceptors.TriggerPointR\x0ctriggerPointB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12e\n\x10interceptor_type\x18\x04 \x01(\x0e2).scalekit.v1.interceptors.InterceptorTypeH\x00R\x0finterceptorTypeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x88\x01\x01\x12(\n\x07api_url\x18\x05 \x01(\tH\x01R\x06apiUrlB\n\xbaH\x07r\x05\x10\x01\x18\xf0.\x88\x01\x01\x12=\n\x06config\x18\x06 \x01(\x0b2 .scalekit.v1.interceptors.ConfigH\x02R\x06config\x88\x01\x01\x12/\n\ntimeout_ms\x18\x07 \x01(\x04H\x03R\ttimeoutMsB\x0b\xbaH\x082\x06\x18\xb0\xea\x01(d\x88\x01\x01\x12_\n\x0efailure_policy\x18\x08 \x01(\x0e2\'.scalekit.v1.interceptors.FailurePolicyH\x04R\rfailurePolicyB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x88\x01\x01\x12.\n\x10request_template\x18\t \x01(\tH\x05R\x0frequestTemplate\x88\x01\x01\x120\n\x11response_template\x18\n \x01(\tH\x06R\x10responseTemplate\x88\x01\x01B\x13\n\x11_interceptor_typeB\n\n\x08_api_urlB\t\n\x07_configB\r\n\x0b_timeout_msB\x11\n\x0f_failure_policyB\x13\n\x11_request_templateB\x14\n\x12_response_template"\x87\x08\n\x0bInterceptor\x12\x13\n\x02id\x18\x01 \x01(\tR\x02idB\x03\xe0A\x03\x12-\n\x0cdisplay_name\x18\x02 \x01(\tR\x0bdisplayNameB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12*\n\x0bdescription\x18\x03 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x08\x12W\n\rtrigger_point\x18\x04 \x01(\x0e2&.scalekit.v1.interceptors.TriggerPointR\x0ctriggerPointB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12`\n\x10interceptor_type\x18\x05 \x01(\x0e2).scalekit.v1.interceptors.InterceptorTypeR\x0finterceptorTypeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12#\n\x07api_url\x18\x06 \x01(\tR\x06apiUrlB\n\xbaH\x07r\x05\x10\x01\x18\xf0.\x12=\n\x06config\x18\x07 \x01(\x0b2 .scalekit.v1.interceptors.ConfigH\x00R\x06config\x88\x01\x01\x12*\n\ntimeout_ms\x18\x08 \x01(\x04R\ttimeoutMsB\x0b\xbaH\x082\x06\x18\xb0\xea\x01(d\x12Z\n\x0efailure_policy\x18\t \x01(\x0e2\'.scalekit.v1.interceptors.FailurePolicyR\rfailurePolicyB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12.\n\x10request_template\x18\n \x01(\tH\x01R\x0frequestTemplate\x88\x01\x01\x120\n\x11response_template\x18\x0b \x01(\tH\x02R\x10responseTemplate\x88\x01\x01\x12 \n\tsecret_id\x18\x0c \x01(\tR\x08secretIdB\x03\xe0A\x03\x12(\n\rsecret_suffix\x18\r \x01(\tR\x0csecretSuffixB\x03\xe0A\x03\x12\x18\n\x07enabled\x18\x0e \x01(\x08R\x07enabled\x12>\n\ncreated_at\x18\x0f \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAtB\x03\xe0A\x03\x12>\n\nupdated_at\x18\x10 \x01(\x0b2\x1a.google.protobuf.TimestampR\tupdatedAtB\x03\xe0A\x03\x12N\n\x10last_executed_at\x18\x11 \x01(\x0b2\x1a.google.protobuf.TimestampH\x03R\x0elastExecutedAtB\x03\xe0A\x03\x88\x01\x01B\t\n\x07_configB\x13\n\x11_request_templateB\x14\n\x12_response_templateB\x13\n\x11_last_executed_at"Y\n\x06Config\x12O\n\x0bauth_config\x18\x01 \x01(\x0b2..scalekit.v1.interceptors.AuthenticationConfigR\nauthConfig"\x86\x02\n\x14AuthenticationConfig\x12?\n\x07api_key\x18\x01 \x01(\x0b2$.scalekit.v1.interceptors.ApiKeyAuthH\x00R\x06apiKey\x12>\n\x06oauth2\x18\x02 \x01(\x0b2$.scalekit.v1.interceptors.Oauth2AuthH\x00R\x06oauth2\x12^\n\x10auth_config_type\x18\x03 \x01(\x0e2(.scalekit.v1.interceptors.AuthConfigTypeR\x0eauthConfigTypeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00B\r\n\x0bauth_config"^\n\nApiKeyAuth\x12#\n\x07api_key\x18\x01 \x01(\tR\x06apiKeyB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12+\n\x0bheader_name\x18\x02 \x01(\tR\nheaderNameB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01"\xaf\x01\n\nOauth2Auth\x12\'\n\ttoken_url\x18\x01 \x01(\tR\x08tokenUrlB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12\'\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12/\n\rclient_secret\x18\x03 \x01(\tR\x0cclientSecretB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12\x1e\n\x05scope\x18\x04 \x01(\tR\x05scopeB\x08\xbaH\x05r\x03\x18\x80\x08"q\n\x18CreateInterceptorRequest\x12U\n\x0binterceptor\x18\x01 \x01(\x0b2+.scalekit.v1.interceptors.CreateInterceptorR\x0binterceptorB\x06\xbaH\x03\xc8\x01\x01"d\n\x19CreateInterceptorResponse\x12G\n\x0binterceptor\x18\x01 \x01(\x0b2%.scalekit.v1.interceptors.InterceptorR\x0binterceptor"8\n\x15GetInterceptorRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04icp_"a\n\x16GetInterceptorResponse\x12G\n\x0binterceptor\x18\x01 \x01(\x0b2%.scalekit.v1.interceptors.InterceptorR\x0binterceptor";\n\x18EnableInterceptorRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04icp_"<\n\x19DisableInterceptorRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04icp_"\x8d\x02\n\x17ListInterceptorsRequest\x12\\\n\rtrigger_point\x18\x01 \x01(\x0e2&.scalekit.v1.interceptors.TriggerPointH\x00R\x0ctriggerPointB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x88\x01\x01\x12\x1d\n\x07enabled\x18\x02 \x01(\x08H\x01R\x07enabled\x88\x01\x01\x12$\n\tpage_size\x18\x03 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18d\x12"\n\npage_token\x18\x04 \x01(\tH\x02R\tpageToken\x88\x01\x01B\x10\n\x0e_trigger_pointB\n\n\x08_enabledB\r\n\x0b_page_token"\xd4\x01\n\x18ListInterceptorsResponse\x12I\n\x0cinterceptors\x18\x01 \x03(\x0b2%.scalekit.v1.interceptors.InterceptorR\x0cinterceptors\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x03 \x01(\rR\ttotalSize\x12&\n\x0fprev_page_token\x18\x04 \x01(\tR\rprevPageToken"\x92\x01\n\x18UpdateInterceptorRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04icp_\x12U\n\x0binterceptor\x18\x02 \x01(\x0b2+.scalekit.v1.interceptors.UpdateInterceptorR\x0binterceptorB\x06\xbaH\x03\xc8\x01\x01"\xc6\x05\n\x11UpdateInterceptor\x120\n\x0cdisplay_name\x18\x01 \x01(\tH\x00R\x0bdisplayNameB\x08\xbaH\x05r\x03\x18\xff\x01\x88\x01\x01\x12/\n\x0bdescription\x18\x02 \x01(\tH\x01R\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x08\x88\x01\x01\x12\\\n\rtrigger_point\x18\x03 \x01(\x0e2&.scalekit.v1.interceptors.TriggerPointH\x02R\x0ctriggerPointB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x88\x01\x01\x12&\n\x07api_url\x18\x04 \x01(\tH\x03R\x06apiUrlB\x08\xbaH\x05r\x03\x18\xf0.\x88\x01\x01\x12=\n\x06config\x18\x05 \x01(\x0b2 .scalekit.v1.interceptors.ConfigH\x04R\x06config\x88\x01\x01\x12/\n\ntimeout_ms\x18\x06 \x01(\x04H\x05R\ttimeoutMsB\x0b\xbaH\x082\x06\x18\xb0\xea\x01(d\x88\x01\x01\x12_\n\x0efailure_policy\x18\x07 \x01(\x0e2\'.scalekit.v1.interceptors.FailurePolicyH\x06R\rfailurePolicyB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x88\x01\x01\x12.\n\x10request_template\x18\x08 \x01(\tH\x07R\x0frequestTemplate\x88\x01\x01\x120\n\x11response_template\x18\t \x01(\tH\x08R\x10responseTemplate\x88\x01\x01B\x0f\n\r_display_nameB\x0e\n\x0c_descriptionB\x10\n\x0e_trigger_pointB\n\n\x08_api_urlB\t\n\x07_configB\r\n\x0b_timeout_msB\x11\n\x0f_failure_policyB\x13\n\x11_request_templateB\x14\n\x12_response_template"d\n\x19UpdateInterceptorResponse\x12G\n\x0binterceptor\x18\x01 \x01(\x0b2%.scalekit.v1.interceptors.InterceptorR\x0binterceptor"6\n\x18DeleteInterceptorRequest\x12\x1a\n\x02id\x18\x01 \x01(\tR\x02idB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01"n\n\x16TestInterceptorRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04icp_\x123\n\x04data\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x04dataB\x06\xbaH\x03\xc8\x01\x01"\xa4\x02\n\x17TestInterceptorResponse\x12J\n\x14interceptor_response\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x13interceptorResponse\x12[\n\x10validation_error\x18\x02 \x01(\x0b2+.scalekit.v1.errdetails.ValidationErrorInfoH\x00R\x0fvalidationError\x88\x01\x01\x12A\n\x05error\x18\x03 \x01(\x0b2&.scalekit.v1.interceptors.ErrorMessageH\x01R\x05error\x88\x01\x01B\x13\n\x11_validation_errorB\x08\n\x06_error"\x86\x01\n\x0cErrorMessage\x12\x1d\n\x04code\x18\x01 \x01(\tR\x04codeB\t\xbaH\x06r\x04\x10\x01\x182\x12$\n\x07message\x18\x02 \x01(\tR\x07messageB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x121\n\x07details\x18\x03 \x01(\x0b2\x17.google.protobuf.StructR\x07details*\xc5\x01\n\x0cTriggerPoint\x12\x1d\n\x19TRIGGER_POINT_UNSPECIFIED\x10\x00\x12\x1c\n\x18POST_USER_AUTHENTICATION\x10\x01\x12\x0e\n\nPRE_SIGNUP\x10\x02\x12\x18\n\x14PRE_SESSION_CREATION\x10\x03\x12\x17\n\x13PRE_USER_INVITATION\x10\x04\x12\x1a\n\x16PRE_M2M_TOKEN_CREATION\x10\x05\x12\x19\n\x15ACCESS_TOKEN_CREATION\x10\x06*=\n\x0fInterceptorType\x12 \n\x1cINTERCEPTOR_TYPE_UNSPECIFIED\x10\x00\x12\x08\n\x04AUTH\x10\x01*O\n\rFailurePolicy\x12\x1e\n\x1aFAILURE_POLICY_UNSPECIFIED\x10\x00\x12\r\n\tFAIL_OPEN\x10\x01\x12\x0f\n\x0bFAIL_CLOSED\x10\x02*K\n\x0eAuthConfigType\x12 \n\x1cAUTH_CONFIG_TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07API_KEY\x10\x01\x12\n\n\x06OAUTH2\x10\x022\xbb\x0b\n\x12InterceptorService\x12\xc1\x01\n\x11CreateInterceptor\x122.scalekit.v1.interceptors.CreateInterceptorRequest\x1a3.scalekit.v1.interceptors.CreateInterceptorResponse"C\x82\xd3\xe4\x93\x02#"\x14/api/v1/interceptors:\x0binterceptor\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xaf\x01\n\x0eGetInterceptor\x12/.scalekit.v1.interceptors.GetInterceptorRequest\x1a0.scalekit.v1.interceptors.GetInterceptorResponse":\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/interceptors/{id}\x82\xb5\x18\x15\n\x11interceptors:read\x18D\x12\xb0\x01\n\x10ListInterceptors\x121.scalekit.v1.interceptors.ListInterceptorsRequest\x1a2.scalekit.v1.interceptors.ListInterceptorsResponse"5\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/interceptors\x82\xb5\x18\x15\n\x11interceptors:read\x18D\x12\xc6\x01\n\x11UpdateInterceptor\x122.scalekit.v1.interceptors.UpdateInterceptorRequest\x1a3.scalekit.v1.interceptors.UpdateInterceptorResponse"H\x82\xd3\xe4\x93\x02(2\x19/api/v1/interceptors/{id}:\x0binterceptor\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\x9c\x01\n\x11DeleteInterceptor\x122.scalekit.v1.interceptors.DeleteInterceptorRequest\x1a\x16.google.protobuf.Empty";\x82\xd3\xe4\x93\x02\x1b*\x19/api/v1/interceptors/{id}\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xa3\x01\n\x11EnableInterceptor\x122.scalekit.v1.interceptors.EnableInterceptorRequest\x1a\x16.google.protobuf.Empty"B\x82\xd3\xe4\x93\x02"2 /api/v1/interceptors/{id}:enable\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xa6\x01\n\x12DisableInterceptor\x123.scalekit.v1.interceptors.DisableInterceptorRequest\x1a\x16.google.protobuf.Empty"C\x82\xd3\xe4\x93\x02#2!/api/v1/interceptors/{id}:disable\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xc4\x01\n\x0fTestInterceptor\x120.scalekit.v1.interceptors.TestInterceptorRequest\x1a1.scalekit.v1.interceptors.TestInterceptorResponse"L\x82\xd3\xe4\x93\x02&"\x1e/api/v1/interceptors/{id}/test:\x04data\x82\xb5\x18\x16\n\x12interceptors:write\x18D\xc2\xf3\x18\x028\x01b\x06proto3',
+    b'\n+scalekit/v1/interceptors/interceptors.proto\x12\x18scalekit.v1.interceptors\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'scalekit/v1/errdetails/errdetails.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x84\x06\n\x11CreateInterceptor\x12-\n\x0cdisplay_name\x18\x01 \x01(\tR\x0bdisplayNameB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12*\n\x0bdescription\x18\x02 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x08\x12W\n\rtrigger_point\x18\x03 \x01(\x0e2&.scalekit.v1.interceptors.TriggerPointR\x0ctriggerPointB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12e\n\x10interceptor_type\x18\x04 \x01(\x0e2).scalekit.v1.interceptors.InterceptorTypeH\x00R\x0finterceptorTypeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x88\x01\x01\x12(\n\x07api_url\x18\x05 \x01(\tH\x01R\x06apiUrlB\n\xbaH\x07r\x05\x10\x01\x18\xf0.\x88\x01\x01\x12=\n\x06config\x18\x06 \x01(\x0b2 .scalekit.v1.interceptors.ConfigH\x02R\x06config\x88\x01\x01\x12/\n\ntimeout_ms\x18\x07 \x01(\x04H\x03R\ttimeoutMsB\x0b\xbaH\x082\x06\x18\xb0\xea\x01(d\x88\x01\x01\x12_\n\x0efailure_policy\x18\x08 \x01(\x0e2\'.scalekit.v1.interceptors.FailurePolicyH\x04R\rfailurePolicyB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x88\x01\x01\x12.\n\x10request_template\x18\t \x01(\tH\x05R\x0frequestTemplate\x88\x01\x01\x120\n\x11response_template\x18\n \x01(\tH\x06R\x10responseTemplate\x88\x01\x01B\x13\n\x11_interceptor_typeB\n\n\x08_api_urlB\t\n\x07_configB\r\n\x0b_timeout_msB\x11\n\x0f_failure_policyB\x13\n\x11_request_templateB\x14\n\x12_response_template"\x87\x08\n\x0bInterceptor\x12\x13\n\x02id\x18\x01 \x01(\tR\x02idB\x03\xe0A\x03\x12-\n\x0cdisplay_name\x18\x02 \x01(\tR\x0bdisplayNameB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12*\n\x0bdescription\x18\x03 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x08\x12W\n\rtrigger_point\x18\x04 \x01(\x0e2&.scalekit.v1.interceptors.TriggerPointR\x0ctriggerPointB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12`\n\x10interceptor_type\x18\x05 \x01(\x0e2).scalekit.v1.interceptors.InterceptorTypeR\x0finterceptorTypeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12#\n\x07api_url\x18\x06 \x01(\tR\x06apiUrlB\n\xbaH\x07r\x05\x10\x01\x18\xf0.\x12=\n\x06config\x18\x07 \x01(\x0b2 .scalekit.v1.interceptors.ConfigH\x00R\x06config\x88\x01\x01\x12*\n\ntimeout_ms\x18\x08 \x01(\x04R\ttimeoutMsB\x0b\xbaH\x082\x06\x18\xb0\xea\x01(d\x12Z\n\x0efailure_policy\x18\t \x01(\x0e2\'.scalekit.v1.interceptors.FailurePolicyR\rfailurePolicyB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12.\n\x10request_template\x18\n \x01(\tH\x01R\x0frequestTemplate\x88\x01\x01\x120\n\x11response_template\x18\x0b \x01(\tH\x02R\x10responseTemplate\x88\x01\x01\x12 \n\tsecret_id\x18\x0c \x01(\tR\x08secretIdB\x03\xe0A\x03\x12(\n\rsecret_suffix\x18\r \x01(\tR\x0csecretSuffixB\x03\xe0A\x03\x12\x18\n\x07enabled\x18\x0e \x01(\x08R\x07enabled\x12>\n\ncreated_at\x18\x0f \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAtB\x03\xe0A\x03\x12>\n\nupdated_at\x18\x10 \x01(\x0b2\x1a.google.protobuf.TimestampR\tupdatedAtB\x03\xe0A\x03\x12N\n\x10last_executed_at\x18\x11 \x01(\x0b2\x1a.google.protobuf.TimestampH\x03R\x0elastExecutedAtB\x03\xe0A\x03\x88\x01\x01B\t\n\x07_configB\x13\n\x11_request_templateB\x14\n\x12_response_templateB\x13\n\x11_last_executed_at"Y\n\x06Config\x12O\n\x0bauth_config\x18\x01 \x01(\x0b2..scalekit.v1.interceptors.AuthenticationConfigR\nauthConfig"\x86\x02\n\x14AuthenticationConfig\x12?\n\x07api_key\x18\x01 \x01(\x0b2$.scalekit.v1.interceptors.ApiKeyAuthH\x00R\x06apiKey\x12>\n\x06oauth2\x18\x02 \x01(\x0b2$.scalekit.v1.interceptors.Oauth2AuthH\x00R\x06oauth2\x12^\n\x10auth_config_type\x18\x03 \x01(\x0e2(.scalekit.v1.interceptors.AuthConfigTypeR\x0eauthConfigTypeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00B\r\n\x0bauth_config"^\n\nApiKeyAuth\x12#\n\x07api_key\x18\x01 \x01(\tR\x06apiKeyB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12+\n\x0bheader_name\x18\x02 \x01(\tR\nheaderNameB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01"\xaf\x01\n\nOauth2Auth\x12\'\n\ttoken_url\x18\x01 \x01(\tR\x08tokenUrlB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12\'\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12/\n\rclient_secret\x18\x03 \x01(\tR\x0cclientSecretB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12\x1e\n\x05scope\x18\x04 \x01(\tR\x05scopeB\x08\xbaH\x05r\x03\x18\x80\x08"q\n\x18CreateInterceptorRequest\x12U\n\x0binterceptor\x18\x01 \x01(\x0b2+.scalekit.v1.interceptors.CreateInterceptorR\x0binterceptorB\x06\xbaH\x03\xc8\x01\x01"d\n\x19CreateInterceptorResponse\x12G\n\x0binterceptor\x18\x01 \x01(\x0b2%.scalekit.v1.interceptors.InterceptorR\x0binterceptor"8\n\x15GetInterceptorRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04icp_"a\n\x16GetInterceptorResponse\x12G\n\x0binterceptor\x18\x01 \x01(\x0b2%.scalekit.v1.interceptors.InterceptorR\x0binterceptor";\n\x18EnableInterceptorRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04icp_"<\n\x19DisableInterceptorRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04icp_"\x8d\x02\n\x17ListInterceptorsRequest\x12\\\n\rtrigger_point\x18\x01 \x01(\x0e2&.scalekit.v1.interceptors.TriggerPointH\x00R\x0ctriggerPointB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x88\x01\x01\x12\x1d\n\x07enabled\x18\x02 \x01(\x08H\x01R\x07enabled\x88\x01\x01\x12$\n\tpage_size\x18\x03 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18d\x12"\n\npage_token\x18\x04 \x01(\tH\x02R\tpageToken\x88\x01\x01B\x10\n\x0e_trigger_pointB\n\n\x08_enabledB\r\n\x0b_page_token"\xd4\x01\n\x18ListInterceptorsResponse\x12I\n\x0cinterceptors\x18\x01 \x03(\x0b2%.scalekit.v1.interceptors.InterceptorR\x0cinterceptors\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n\ntotal_size\x18\x03 \x01(\rR\ttotalSize\x12&\n\x0fprev_page_token\x18\x04 \x01(\tR\rprevPageToken"\x92\x01\n\x18UpdateInterceptorRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04icp_\x12U\n\x0binterceptor\x18\x02 \x01(\x0b2+.scalekit.v1.interceptors.UpdateInterceptorR\x0binterceptorB\x06\xbaH\x03\xc8\x01\x01"\xc6\x05\n\x11UpdateInterceptor\x120\n\x0cdisplay_name\x18\x01 \x01(\tH\x00R\x0bdisplayNameB\x08\xbaH\x05r\x03\x18\xff\x01\x88\x01\x01\x12/\n\x0bdescription\x18\x02 \x01(\tH\x01R\x0bdescriptionB\x08\xbaH\x05r\x03\x18\x80\x08\x88\x01\x01\x12\\\n\rtrigger_point\x18\x03 \x01(\x0e2&.scalekit.v1.interceptors.TriggerPointH\x02R\x0ctriggerPointB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x88\x01\x01\x12&\n\x07api_url\x18\x04 \x01(\tH\x03R\x06apiUrlB\x08\xbaH\x05r\x03\x18\xf0.\x88\x01\x01\x12=\n\x06config\x18\x05 \x01(\x0b2 .scalekit.v1.interceptors.ConfigH\x04R\x06config\x88\x01\x01\x12/\n\ntimeout_ms\x18\x06 \x01(\x04H\x05R\ttimeoutMsB\x0b\xbaH\x082\x06\x18\xb0\xea\x01(d\x88\x01\x01\x12_\n\x0efailure_policy\x18\x07 \x01(\x0e2\'.scalekit.v1.interceptors.FailurePolicyH\x06R\rfailurePolicyB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x88\x01\x01\x12.\n\x10request_template\x18\x08 \x01(\tH\x07R\x0frequestTemplate\x88\x01\x01\x120\n\x11response_template\x18\t \x01(\tH\x08R\x10responseTemplate\x88\x01\x01B\x0f\n\r_display_nameB\x0e\n\x0c_descriptionB\x10\n\x0e_trigger_pointB\n\n\x08_api_urlB\t\n\x07_configB\r\n\x0b_timeout_msB\x11\n\x0f_failure_policyB\x13\n\x11_request_templateB\x14\n\x12_response_template"d\n\x19UpdateInterceptorResponse\x12G\n\x0binterceptor\x18\x01 \x01(\x0b2%.scalekit.v1.interceptors.InterceptorR\x0binterceptor"6\n\x18DeleteInterceptorRequest\x12\x1a\n\x02id\x18\x01 \x01(\tR\x02idB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01"n\n\x16TestInterceptorRequest\x12\x1f\n\x02id\x18\x01 \x01(\tR\x02idB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04icp_\x123\n\x04data\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x04dataB\x06\xbaH\x03\xc8\x01\x01"\xa4\x02\n\x17TestInterceptorResponse\x12J\n\x14interceptor_response\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x13interceptorResponse\x12[\n\x10validation_error\x18\x02 \x01(\x0b2+.scalekit.v1.errdetails.ValidationErrorInfoH\x00R\x0fvalidationError\x88\x01\x01\x12A\n\x05error\x18\x03 \x01(\x0b2&.scalekit.v1.interceptors.ErrorMessageH\x01R\x05error\x88\x01\x01B\x13\n\x11_validation_errorB\x08\n\x06_error"\x86\x01\n\x0cErrorMessage\x12\x1d\n\x04code\x18\x01 \x01(\tR\x04codeB\t\xbaH\x06r\x04\x10\x01\x182\x12$\n\x07message\x18\x02 \x01(\tR\x07messageB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x121\n\x07details\x18\x03 \x01(\x0b2\x17.google.protobuf.StructR\x07details"\xe4\x01\n\x13TokenTemplateConfig\x123\n\x08template\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x08template\x12\x18\n\x07enabled\x18\x02 \x01(\x08R\x07enabled\x12>\n\ncreated_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAtB\x03\xe0A\x03\x12>\n\nupdated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tupdatedAtB\x03\xe0A\x03"V\n\x1aUpsertTokenTemplateRequest\x128\n\x08template\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x08templateB\x03\xe0A\x02"d\n\x1bUpsertTokenTemplateResponse\x12E\n\x06config\x18\x01 \x01(\x0b2-.scalekit.v1.interceptors.TokenTemplateConfigR\x06config"\x19\n\x17GetTokenTemplateRequest"a\n\x18GetTokenTemplateResponse\x12E\n\x06config\x18\x01 \x01(\x0b2-.scalekit.v1.interceptors.TokenTemplateConfigR\x06config"\x1c\n\x1aDeleteTokenTemplateRequest"\x1c\n\x1aEnableTokenTemplateRequest"\x1d\n\x1bDisableTokenTemplateRequest"\xd2\x01\n\x1bPreviewTokenTemplateRequest\x123\n\x08template\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x08template\x12+\n\x07user_id\x18\x02 \x01(\tR\x06userIdB\x12\xe0A\x02\xbaH\x0cr\n\x10\x01\x18 :\x04usr_\x12=\n\x0forganization_id\x18\x03 \x01(\tH\x00R\x0eorganizationIdB\x0f\xbaH\x0cr\n\x10\x01\x18 :\x04org_\x88\x01\x01B\x12\n\x10_organization_id"\xfd\x01\n\x1cPreviewTokenTemplateResponse\x12/\n\x06claims\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x06claims\x12!\n\x0comitted_keys\x18\x02 \x03(\tR\x0bomittedKeys\x12A\n\x05error\x18\x03 \x01(\x0b2&.scalekit.v1.interceptors.ErrorMessageH\x00R\x05error\x88\x01\x01\x12<\n\rtoken_preview\x18\x04 \x01(\x0b2\x17.google.protobuf.StructR\x0ctokenPreviewB\x08\n\x06_error" \n\x1eGetTokenTemplateContextRequest"\xb1\x01\n\x1fGetTokenTemplateContextResponse\x125\n\tvariables\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\tvariables\x12W\n\x1baccesstoken_reserved_claims\x18\x02 \x01(\x0b2\x17.google.protobuf.StructR\x19accesstokenReservedClaims*\xc5\x01\n\x0cTriggerPoint\x12\x1d\n\x19TRIGGER_POINT_UNSPECIFIED\x10\x00\x12\x1c\n\x18POST_USER_AUTHENTICATION\x10\x01\x12\x0e\n\nPRE_SIGNUP\x10\x02\x12\x18\n\x14PRE_SESSION_CREATION\x10\x03\x12\x17\n\x13PRE_USER_INVITATION\x10\x04\x12\x1a\n\x16PRE_M2M_TOKEN_CREATION\x10\x05\x12\x19\n\x15ACCESS_TOKEN_CREATION\x10\x06*=\n\x0fInterceptorType\x12 \n\x1cINTERCEPTOR_TYPE_UNSPECIFIED\x10\x00\x12\x08\n\x04AUTH\x10\x01*O\n\rFailurePolicy\x12\x1e\n\x1aFAILURE_POLICY_UNSPECIFIED\x10\x00\x12\r\n\tFAIL_OPEN\x10\x01\x12\x0f\n\x0bFAIL_CLOSED\x10\x02*K\n\x0eAuthConfigType\x12 \n\x1cAUTH_CONFIG_TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07API_KEY\x10\x01\x12\n\n\x06OAUTH2\x10\x022\xd0\x15\n\x12InterceptorService\x12\xc1\x01\n\x11CreateInterceptor\x122.scalekit.v1.interceptors.CreateInterceptorRequest\x1a3.scalekit.v1.interceptors.CreateInterceptorResponse"C\x82\xd3\xe4\x93\x02#"\x14/api/v1/interceptors:\x0binterceptor\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xaf\x01\n\x0eGetInterceptor\x12/.scalekit.v1.interceptors.GetInterceptorRequest\x1a0.scalekit.v1.interceptors.GetInterceptorResponse":\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/interceptors/{id}\x82\xb5\x18\x15\n\x11interceptors:read\x18D\x12\xb0\x01\n\x10ListInterceptors\x121.scalekit.v1.interceptors.ListInterceptorsRequest\x1a2.scalekit.v1.interceptors.ListInterceptorsResponse"5\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/interceptors\x82\xb5\x18\x15\n\x11interceptors:read\x18D\x12\xc6\x01\n\x11UpdateInterceptor\x122.scalekit.v1.interceptors.UpdateInterceptorRequest\x1a3.scalekit.v1.interceptors.UpdateInterceptorResponse"H\x82\xd3\xe4\x93\x02(2\x19/api/v1/interceptors/{id}:\x0binterceptor\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\x9c\x01\n\x11DeleteInterceptor\x122.scalekit.v1.interceptors.DeleteInterceptorRequest\x1a\x16.google.protobuf.Empty";\x82\xd3\xe4\x93\x02\x1b*\x19/api/v1/interceptors/{id}\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xa3\x01\n\x11EnableInterceptor\x122.scalekit.v1.interceptors.EnableInterceptorRequest\x1a\x16.google.protobuf.Empty"B\x82\xd3\xe4\x93\x02"2 /api/v1/interceptors/{id}:enable\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xa6\x01\n\x12DisableInterceptor\x123.scalekit.v1.interceptors.DisableInterceptorRequest\x1a\x16.google.protobuf.Empty"C\x82\xd3\xe4\x93\x02#2!/api/v1/interceptors/{id}:disable\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xc4\x01\n\x0fTestInterceptor\x120.scalekit.v1.interceptors.TestInterceptorRequest\x1a1.scalekit.v1.interceptors.TestInterceptorResponse"L\x82\xd3\xe4\x93\x02&"\x1e/api/v1/interceptors/{id}/test:\x04data\x82\xb5\x18\x16\n\x12interceptors:write\x18D\xc2\xf3\x18\x028\x01\x12\xc0\x01\n\x13UpsertTokenTemplate\x124.scalekit.v1.interceptors.UpsertTokenTemplateRequest\x1a5.scalekit.v1.interceptors.UpsertTokenTemplateResponse"<\x82\xd3\xe4\x93\x02\x1c\x1a\x17/api/v1/token-templates:\x01*\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xb3\x01\n\x10GetTokenTemplate\x121.scalekit.v1.interceptors.GetTokenTemplateRequest\x1a2.scalekit.v1.interceptors.GetTokenTemplateResponse"8\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/token-templates\x82\xb5\x18\x15\n\x11interceptors:read\x18D\x12\x9e\x01\n\x13DeleteTokenTemplate\x124.scalekit.v1.interceptors.DeleteTokenTemplateRequest\x1a\x16.google.protobuf.Empty"9\x82\xd3\xe4\x93\x02\x19*\x17/api/v1/token-templates\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xa5\x01\n\x13EnableTokenTemplate\x124.scalekit.v1.interceptors.EnableTokenTemplateRequest\x1a\x16.google.protobuf.Empty"@\x82\xd3\xe4\x93\x02 2\x1e/api/v1/token-templates:enable\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xa8\x01\n\x14DisableTokenTemplate\x125.scalekit.v1.interceptors.DisableTokenTemplateRequest\x1a\x16.google.protobuf.Empty"A\x82\xd3\xe4\x93\x02!2\x1f/api/v1/token-templates:disable\x82\xb5\x18\x16\n\x12interceptors:write\x18D\x12\xd2\x01\n\x14PreviewTokenTemplate\x125.scalekit.v1.interceptors.PreviewTokenTemplateRequest\x1a6.scalekit.v1.interceptors.PreviewTokenTemplateResponse"K\x82\xd3\xe4\x93\x02$"\x1f/api/v1/token-templates/preview:\x01*\x82\xb5\x18\x15\n\x11interceptors:read\x18D\xc2\xf3\x18\x048\x01`\x01\x12\xd0\x01\n\x17GetTokenTemplateContext\x128.scalekit.v1.interceptors.GetTokenTemplateContextRequest\x1a9.scalekit.v1.interceptors.GetTokenTemplateContextResponse"@\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/token-templates/context\x82\xb5\x18\x15\n\x11interceptors:read\x18Db\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -1304,6 +1709,18 @@ _DESC = file_desc(
         "TestInterceptorRequest": TestInterceptorRequest,
         "TestInterceptorResponse": TestInterceptorResponse,
         "ErrorMessage": ErrorMessage,
+        "TokenTemplateConfig": TokenTemplateConfig,
+        "UpsertTokenTemplateRequest": UpsertTokenTemplateRequest,
+        "UpsertTokenTemplateResponse": UpsertTokenTemplateResponse,
+        "GetTokenTemplateRequest": GetTokenTemplateRequest,
+        "GetTokenTemplateResponse": GetTokenTemplateResponse,
+        "DeleteTokenTemplateRequest": DeleteTokenTemplateRequest,
+        "EnableTokenTemplateRequest": EnableTokenTemplateRequest,
+        "DisableTokenTemplateRequest": DisableTokenTemplateRequest,
+        "PreviewTokenTemplateRequest": PreviewTokenTemplateRequest,
+        "PreviewTokenTemplateResponse": PreviewTokenTemplateResponse,
+        "GetTokenTemplateContextRequest": GetTokenTemplateContextRequest,
+        "GetTokenTemplateContextResponse": GetTokenTemplateContextResponse,
         "TriggerPoint": TriggerPoint,
         "InterceptorType": InterceptorType,
         "FailurePolicy": FailurePolicy,

@@ -1,0 +1,123 @@
+"""The rules of the token template: keeping it, switching it, deleting it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, insert, select, update
+
+from tenantry import errors, ids
+from tenantry.db.rows import bound, prefixed
+from tenantry.db.statements import Statement
+from tenantry.identity.token_templates import reading, templates
+from tenantry.identity.token_templates.model import TokenTemplate, token_templates
+from tenantry.times import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tenantry.call import Call
+    from tenantry.db.engine import Session
+
+_HOLD = Statement(select(token_templates).with_for_update())
+_INSERT = Statement(
+    insert(token_templates).values(bound(token_templates)).returning(token_templates.c.only)
+)
+_UPDATE = Statement(
+    update(token_templates)
+    .values(bound(token_templates, but={"only", "create_time"}))
+    .returning(token_templates.c.only)
+)
+_DELETE = Statement(delete(token_templates).returning(token_templates.c.only))
+_FIELD = "template"
+
+
+async def get(db: Session) -> TokenTemplate:
+    """Return the token template.
+
+    Raises:
+        errors.NotFound: there is none.
+
+    """
+    return _found(await reading.find(db))
+
+
+async def keep(call: Call, content: Mapping[str, Any], *, room: int) -> TokenTemplate:
+    """Keep a template, enabled where it is the first; ``room`` is what its claims may take.
+
+    Raises:
+        errors.InvalidArgument: a claim cannot be taken; it is named, with the character in it.
+
+    """
+    templates.read(content, field=_FIELD, room=room)
+    at = now()
+    async with call.db.transaction() as db:
+        await db.serialize("token template")
+        before = await _held(db)
+        if before is None:
+            made = TokenTemplate(
+                version=db.new_id(ids.TOKEN_TEMPLATE),
+                template=content,
+                enabled=True,
+                create_time=at,
+                update_time=at,
+            )
+            event = call.event("token_template.created", after=made.shown())
+            await db.apply(_INSERT, event, **prefixed(made.to_row()))
+            return made
+        return await _save(call, db, before, "token_template.updated", template=content)
+
+
+async def switch(call: Call, *, on: bool) -> None:
+    """Have tokens tell the template's claims, or tell them no more.
+
+    Raises:
+        errors.NotFound: there is none.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize("token template")
+        before = _found(await _held(db))
+        type_ = "token_template.enabled" if on else "token_template.disabled"
+        await _save(call, db, before, type_, enabled=on)
+
+
+async def remove(call: Call) -> None:
+    """Delete the template.
+
+    Raises:
+        errors.NotFound: there is none.
+
+    """
+    async with call.db.transaction() as db:
+        await db.serialize("token template")
+        before = _found(await _held(db))
+        await db.apply(_DELETE, call.event("token_template.deleted", before=before.shown()))
+
+
+async def _held(db: Session) -> TokenTemplate | None:
+    row = await db.fetch_one(_HOLD)
+    return None if row is None else TokenTemplate.from_row(row)
+
+
+def _found(template: TokenTemplate | None) -> TokenTemplate:
+    if template is None:
+        raise errors.NotFound("token template")
+    return template
+
+
+async def _save(
+    call: Call, db: Session, before: TokenTemplate, type_: str, **changes: Any
+) -> TokenTemplate:
+    after = replace(before, **changes)
+    if after == before:
+        return before
+    after = replace(
+        after,
+        version=db.new_id(ids.TOKEN_TEMPLATE),
+        update_time=max(now(), before.update_time + 1),
+    )
+    event = call.event(type_, before=before.shown(), after=after.shown())
+    await db.apply(_UPDATE, event, **prefixed(after.to_row()))
+    return after
