@@ -26,7 +26,7 @@ NAME = "tenantry"
 # The files that `podman build --file deploy/container/Containerfile .` reads.
 IMAGE = (
     *("LICENSE", "README.md", "pyproject.toml", "requirements.txt", "requirements-build.txt"),
-    *(".dockerignore", "src", "deploy/container"),
+    *(".dockerignore", "src", "docs", "deploy/container"),
 )
 CHART = "deploy/helm/tenantry"
 NOTES = "### Upgrade notes"
@@ -177,11 +177,15 @@ def _archive(file: Path, folder: Path, names: tuple[str, ...], prefix: str, seco
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as files,
     ):
         for path in sorted(found):
-            if path.is_dir() or "__pycache__" in path.parts:
+            linked = path.is_symlink()
+            if (path.is_dir() and not linked) or "__pycache__" in path.parts:
                 continue
             entry = files.gettarinfo(path, f"{prefix}/{path.relative_to(folder)}")
             entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = seconds, 0, 0, "", ""
             entry.mode = 0o755 if entry.mode & 0o100 else 0o644
+            if linked:  # the guides, which are a folder of the source
+                files.addfile(entry)
+                continue
             with path.open("rb") as content:
                 files.addfile(entry, content)
 

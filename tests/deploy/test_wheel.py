@@ -23,7 +23,8 @@ PACKAGE = ROOT / "src" / "tenantry"
 def wheel(tmp_path_factory):
     """A wheel as `pip wheel` makes it, of a copy: a build leaves files beside the sources."""
     folder = tmp_path_factory.mktemp("wheel")
-    copied = ["cp", "-r", *(ROOT / n for n in ("pyproject.toml", "README.md", "LICENSE", "src"))]
+    names = ("pyproject.toml", "README.md", "LICENSE", "src", "docs")
+    copied = ["cp", "-r", *(ROOT / name for name in names)]
     (folder / "source").mkdir()
     subprocess.run([*copied, folder / "source"], check=True)
     subprocess.run(
@@ -44,6 +45,12 @@ def test_it_holds_every_file_of_the_package(wheel):
         str(path.relative_to(PACKAGE.parent))
         for path in PACKAGE.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
+    }
+    # Its guides are those of the source: a link leads there.
+    files |= {
+        f"tenantry/doors/reference/docs/{path.relative_to(ROOT / 'docs')}"
+        for path in (ROOT / "docs").rglob("*.md")
+        if path.relative_to(ROOT / "docs").parts[0] not in {"decisions", "performance", "pictures"}
     }
     assert packed == files
 
@@ -108,7 +115,10 @@ def test_it_serves_in_an_empty_folder(wheel, tmp_path):
     try:
         check_a_shell(server, place)
         with httpx.Client(base_url=server.url, verify=server.trust) as client:
-            for path in ("/", "/home.css", "/docs", "/openapi.json", "/dev/mail", "/dev/design"):
+            for path in (
+                *("/", "/home.css", "/docs", "/docs/guides", "/docs/guides/sign-people-in"),
+                *("/llms.txt", "/openapi.json", "/dev/mail", "/dev/design"),
+            ):
                 assert client.get(path).status_code == 200, path
     finally:
         assert server.stop() == 0

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from served import SERVICES
 
+import tenantry.app  # noqa: F401 - with all errors that a server knows
 from tenantry import errors
 from tenantry.doors.reference import openapi, operations, web
 from tenantry.doors.transport.methods import of_service

@@ -13,13 +13,14 @@ import httpx
 import pytest
 
 from tenantry import errors
-from tenantry.doors.reference import endpoints, failures, web
+from tenantry.doors.reference import endpoints, failures, guides, web
 from tenantry.doors.reference.contents import Contents
 from tenantry.doors.reference.highlight import highlight
 from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
+from tenantry.events.webhooks import catalogue
 from tenantry.web import Request
 
-ELSEWHERE = {"/docs/events", "/openapi.json"}
+ELSEWHERE = {"/openapi.json", "/webhooks/schemas/", *(t.path for t in catalogue.TYPES.values())}
 VOID = {"meta", "link", "input", "wbr", "br"}
 
 
@@ -40,7 +41,7 @@ class Page(HTMLParser):
             self.targets.append(given["href"])
         if tag in {"script", "img"}:
             self.loaded.append(given.get("src"))
-        if tag == "link":
+        if tag == "link" and given["rel"] != "alternate":
             self.loaded.append(given["href"])
         self.inline += [name for name in given if name == "style" or name.startswith("on")]
         if tag == "code":
@@ -67,6 +68,7 @@ def sources(get, contents):
     paths = ["/docs", "/docs/errors", *(entry.url for entry in contents.by_name.values())]
     for _, groups in contents.parts:
         paths += [f"/docs/api/{group.slug}" for group in groups]
+    paths += [guide.url for guide in guides.by_path().values()]
     return {path: get(path).body.decode() for path in paths}
 
 
@@ -82,11 +84,12 @@ def test_every_page_is_whole_and_leads_somewhere(pages):
         assert page.inline == [], path
         for target in page.targets:
             there, _, anchor = target.partition("#")
-            if there.startswith("/docs") and there in pages:
-                assert not anchor or anchor in pages[there].ids, target
+            if there in pages:
+                assert not anchor or anchor in pages[there].ids, (path, target)
+            elif not there:
+                assert anchor in page.ids, (path, target)
             else:
-                assert there in {"", *ELSEWHERE}, target
-                assert not anchor or anchor in page.ids, target
+                assert there in ELSEWHERE or "://" in there, (path, target)
 
 
 def test_a_page_is_small(sources):
@@ -139,7 +142,15 @@ def test_every_error_is_on_the_page_with_what_to_do(pages, sources):
 
 
 def test_what_is_not_there_is_not_found(get):
-    for path in ("/docs/", "/docs/api", "/docs/api/", "/docs/api/Nothing", "/docs/api/../errors"):
+    paths = ("/docs/guides/nothing", "/docs/decisions/0001-statements", "/docs/nothing.md")
+    for path in (
+        *paths,
+        "/docs/",
+        "/docs/api",
+        "/docs/api/",
+        "/docs/api/Nothing",
+        "/docs/api/../errors",
+    ):
         with pytest.raises(errors.RouteNotFound):
             get(path)
 
@@ -151,7 +162,7 @@ def test_nothing_is_loaded_from_elsewhere(get, pages):
             "/docs/page.css",
             "/docs/page.js",
         ]
-    policy = get("/docs").headers["content-security-policy"]
+    policy = get("/docs/guides").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
 

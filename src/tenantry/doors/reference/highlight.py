@@ -31,7 +31,7 @@ class _CurlLexer(BashLexer):  # type: ignore[misc]
 
 
 _EXACT = {"stripnl": False, "ensurenl": False}
-_LEXERS = {
+LANGUAGES = {
     "sh": _CurlLexer(**_EXACT),
     "js": JavascriptLexer(**_EXACT),
     "python": PythonLexer(**_EXACT),
@@ -51,7 +51,7 @@ _CLASSES = (
 
 def highlight(code: str, language: str) -> Markup:
     """Return the code, escaped, with `<span class="comment">` and the like around its parts."""
-    tokens = ((_class(kind), text) for kind, text in _LEXERS[language].get_tokens(code))
+    tokens = ((_class(kind), text) for kind, text in LANGUAGES[language].get_tokens(code))
     parts = []
     for name, run in groupby(tokens, itemgetter(0)):
         text = escape("".join(part for _, part in run))

@@ -13,7 +13,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tenantry.doors.reference import event_types, operation_page, operations
+from tenantry.doors.reference import event_types, guides, markdown, operation_page, operations
 from tenantry.doors.reference.failures import failures
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tenantry.doors.reference.contents import Contents
     from tenantry.doors.reference.operations import Member
 
+_LINE = 90  # characters of a text that a result shows
 _WORD = re.compile(r"[a-z0-9][a-z0-9_]*")
 # In every other text: they tell nothing apart.
 _STOP = """
@@ -76,6 +77,14 @@ def index(contents: Contents) -> dict[str, Any]:
         for kind in kinds:
             item = ("Event", kind.name, f"/docs/events#{kind.name}", kind.summary)
             made.add(item, [kind.group, kind.object], event_types.data(kind))
+    for guide in guides.by_path().values():
+        if guide.path in {guides.INDEX, "events.md"}:  # their parts are found themselves
+            continue
+        for part in markdown.parts(guide):
+            title = f"{guide.title}: {part.heading}" if part.anchor else guide.title
+            line = part.text.strip().partition("\n")[0][:_LINE] or guide.about or guide.title
+            url = f"{guide.url}#{part.anchor}" if part.anchor else guide.url
+            made.add((guide.section, title, url, line), [part.text])
     return {
         "items": made.items,
         "words": {word: _distances(at) for word, at in sorted(made.words.items())},

@@ -30,6 +30,8 @@ _STYLE = Asset.of_files("/docs/page.css", "doors/reference/static/page.css")
 _SCRIPT = Asset.of_files("/docs/page.js", "doors/reference/static/page.js")
 _A_WHILE = "public, max-age=300"  # then asked for again, by its ETag
 _HTML = "text/html; charset=utf-8"
+_MARKDOWN = "text/markdown; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
 _KEPT = 2 << 20  # bytes of pages that a process keeps: the ones that were asked for last
 
 
@@ -39,6 +41,8 @@ def routes(methods: Sequence[Method], public_url: str) -> list[Route]:
     return [
         Route("GET", "/docs", door.page),
         Route("GET", "/docs/{path*}", door.page),
+        Route("GET", "/docs.md", door.page),
+        Route("GET", "/llms.txt", door.page),
         _STYLE.route,
         _SCRIPT.route,
         Route("GET", "/docs/search.json", door.search),
@@ -60,7 +64,7 @@ class Reference:
         self._making = asyncio.Lock()
 
     async def page(self, request: Request) -> Response:
-        """Answer with the page of a path below `/docs`."""
+        """Answer with the page of a path below `/docs`, as Markdown where it ends in `.md`."""
         path = request.path
         if path not in self._pages:
             async with self._making:
@@ -69,7 +73,8 @@ class Reference:
                     self._pages[path] = await asyncio.to_thread(self._made, self._page, path)
                     self._forget()
         self._pages.move_to_end(path)
-        return self._answer(request, _HTML, self._pages[path])
+        kind = {"md": _MARKDOWN, "txt": _TEXT}.get(path.rpartition(".")[2], _HTML)
+        return self._answer(request, kind, self._pages[path])
 
     async def schemas(self, request: Request) -> Response:
         """Answer with the list of the schemas of events."""
@@ -112,10 +117,20 @@ class Reference:
         from tenantry.doors.reference import (
             error_page,
             event_page,
+            guide_page,
+            guides,
             introduction_page,
             operation_page,
+            plain,
         )
 
+        if path == "/llms.txt":
+            return plain.llms(self._contents, self._public_url)
+        if path.endswith(".md"):
+            text = plain.page(self._contents, path.removesuffix(".md"), self._public_url)
+            if text is None:
+                raise errors.RouteNotFound
+            return text
         pages = {
             "/docs": introduction_page.render,
             "/docs/events": event_page.render,
@@ -123,6 +138,8 @@ class Reference:
         }
         if path in pages:
             return pages[path](self._frame)
+        if guide := guides.by_url().get(path):
+            return guide_page.render(self._frame, guide)
         name = path.removeprefix("/docs/api/")
         if entry := self._contents.by_name.get(name):
             return operation_page.render(self._frame, entry)
