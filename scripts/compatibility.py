@@ -258,7 +258,7 @@ def differences(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def rpc_of(call: str) -> str:
-    """The rpc's name, or the whole call where it is none."""
+    """The rpc's name; the whole call where there is no rpc."""
     return call if " " in call else call.rpartition("/")[2]
 
 

@@ -6,6 +6,7 @@ step by step; steps.json says which SDK or library has to show which step.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -16,11 +17,19 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from apis import unique
+from doc_programs import management
+from signed_in_people import Person
+from software_authenticator import Authenticator
 from turns import install_node_packages
+
+from tenantry import master_key, settings
+from tenantry.db.opening import open_database
 
 HERE = Path(__file__).parent
 STEPS = json.loads((HERE / "steps.json").read_text())
 READING_MAIL = {"passwordless"}
+OF_A_PERSON = {"sessions", "passkeys"}
 RUNS = [
     (sdk, program)
     for program, steps in STEPS.items()
@@ -130,15 +139,43 @@ def mailing_server(start_server):
     return start_server("mailing", background="true", development="true")
 
 
+def signed_in(server) -> dict[str, str]:
+    """A person who has signed in three times and has two passkeys, as a program is told of them."""
+    with management(server) as api:
+        organization = api.post("/api/v1/organizations", json={"display_name": "Acme"}).json()
+        made = api.post(
+            f"/api/v1/organizations/{organization['organization']['id']}/users",
+            params={"send_invitation_email": "false"},
+            json={"email": f"{unique('person')}@example.com"},
+        )
+
+    async def sign_in() -> dict[str, str]:
+        environment = server.environment.items()
+        known = settings.load({k: v for k, v in environment if k.startswith("TENANTRY_")})
+        async with open_database(known.database, master_key.load(known), pool_size=2) as database:
+            person = Person(server, database, made.json()["user"])
+            sessions = [await person.sign_in() for _ in range(3)]
+            passkeys = [await person.add_passkey(Authenticator(server.url)) for _ in range(2)]
+        return {
+            "PERSON_ID": person.id,
+            "PERSON_SESSIONS": ",".join(sessions),
+            "PERSON_PASSKEYS": ",".join(passkey.id for passkey in passkeys),
+        }
+
+    return asyncio.run(sign_in())
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("sdk", "program"), RUNS)
 def test_every_step_is_shown(sdk, program, request):
     kind = "mailing_server" if program in READING_MAIL else "own_server"
     server = request.getfixturevalue(kind)
     command = request.getfixturevalue(f"{sdk}_client")
+    person = signed_in(server) if program in OF_A_PERSON else {}
     done = run(
         *command(program),
         **server.env
+        | person
         | {
             "SCALEKIT_ENVIRONMENT_URL": server.url_443 if sdk == "java" else server.url,
             "SCALEKIT_CLIENT_ID": server.client_id,
