@@ -40,6 +40,7 @@ check: .venv/installed-dev
 	$(BIN)/python scripts/gen.py --check
 	$(BIN)/python scripts/events.py --check
 	$(BIN)/python scripts/sign_in_errors.py --check
+	$(BIN)/python scripts/command_line.py --check
 	$(BIN)/python scripts/provider_guides.py --check
 	$(BIN)/python scripts/directory_guides.py --check
 	$(BIN)/python scripts/openid_conformance.py --check
@@ -76,6 +77,7 @@ gen: .venv/installed-dev
 	$(BIN)/python scripts/gen.py
 	$(BIN)/python scripts/events.py
 	$(BIN)/python scripts/sign_in_errors.py
+	$(BIN)/python scripts/command_line.py
 	$(BIN)/python scripts/provider_guides.py
 	$(BIN)/python scripts/directory_guides.py
 	$(BIN)/python scripts/openid_conformance.py

@@ -48,7 +48,7 @@ class _InOrder(TyperGroup):
         return sorted(known, key=_NAMES.index)
 
 
-_PANELS = {
+PANELS = {
     "To begin": ("serve", "env", "trust", "status", "doctor"),
     "Tenants and people": ("org", "user", "auth-requests", "sso", "directories"),
     "Applications": ("app", "client", "webhook", "interceptor"),
@@ -58,8 +58,8 @@ _PANELS = {
         *("key", "data-key", "master-key"),
     ),
 }
-_NAMES = [name for names in _PANELS.values() for name in names]
-_PANEL = {name: panel for panel, names in _PANELS.items() for name in names}
+_NAMES = [name for names in PANELS.values() for name in names]
+_PANEL = {name: panel for panel, names in PANELS.items() for name in names}
 
 app = typer.Typer(
     name="tenantry",
