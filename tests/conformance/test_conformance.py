@@ -140,7 +140,7 @@ def mailing_server(start_server):
 
 
 def signed_in(server) -> dict[str, str]:
-    """A person who has signed in three times and has two passkeys, as a program is told of them."""
+    """A person with three sessions and two passkeys, as a program is told of them."""
     with management(server) as api:
         organization = api.post("/api/v1/organizations", json={"display_name": "Acme"}).json()
         made = api.post(

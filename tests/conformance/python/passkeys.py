@@ -1,7 +1,7 @@
 """Drive WebAuthnService with the official Python SDK and print each step's answer.
 
 Reads SCALEKIT_ENVIRONMENT_URL, SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET; PERSON_ID and
-PERSON_PASSKEYS are a person who has two passkeys, the first one first. Prints one line of JSON per
+PERSON_PASSKEYS are a person with two passkeys, the first one first. Prints one line of JSON per
 step of ../steps.json; the first step that fails ends the program.
 """
 

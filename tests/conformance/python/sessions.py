@@ -1,7 +1,7 @@
 """Drive SessionService with the official Python SDK and print each step's answer.
 
 Reads SCALEKIT_ENVIRONMENT_URL, SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET; PERSON_ID and
-PERSON_SESSIONS are a person who has signed in three times, the first time first. Prints one line of
+PERSON_SESSIONS are a person with three sessions, the first one first. Prints one line of
 JSON per step of ../steps.json; the first step that fails ends the program.
 """
 
