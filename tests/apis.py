@@ -114,6 +114,17 @@ class ApiError(Exception):
         self.request_id = info.request_info.request_id if info.request_info else ""
         broken = info.validation_error_info
         self.violations = {v.field: v for v in broken.field_violations} if broken else {}
+        about = info.resource_info
+        self.resource = about.resource_name if about else ""
+        self.body = ""  # the member of the request that was the whole body
+
+    def spelled(self, field: str) -> str:
+        """A field of the request as the body spells it."""
+        if not self.body:
+            return field
+        if field == self.body and "body" in self.violations:
+            return "body"
+        return field.removeprefix(f"{self.body}.")
 
     @property
     def fields(self) -> list[str]:
@@ -158,7 +169,9 @@ class Rest(Wire):
         )
         named = dict(answer.headers)
         if not answer.is_success:
-            raise rest_error(answer)
+            error = rest_error(answer)
+            error.body = "" if rule.body == "*" else rule.body
+            raise error
         fields = {field.name for field in method.output.fields}
         content = {name: value for name, value in answer.json().items() if name in fields}
         named["status"] = str(answer.status_code)
@@ -550,14 +563,17 @@ def snake_case(name: str) -> str:
 def refused(
     code: str, *fields: str, says: str = "", error_code: str = ""
 ) -> Iterator[pytest.ExceptionInfo[ApiError]]:
-    """Calls inside are refused with this code, for exactly these fields if any are named."""
+    """Calls inside are refused with this code, for exactly these fields if any are named.
+
+    The fields are those of the request; over REST an answer has them as the body spells them.
+    """
     with pytest.raises(ApiError) as problem:
         yield problem
     error = problem.value
     assert error.code == code, error
     assert error.error_code == (error_code or code)
     assert re.search(says, error.message), error.message
-    assert not fields or sorted(error.fields) == sorted(fields), error
+    assert not fields or sorted(error.fields) == sorted(map(error.spelled, fields)), error
     assert error.request_id == error.headers["x-request-id"]
     if error.http_status is not None:
         assert error.http_status == _STATUS.get(error.error_code, HTTP_STATUS[Code[code]])

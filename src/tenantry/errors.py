@@ -6,8 +6,12 @@ field and never holds a secret.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 
 class Code(IntEnum):
@@ -80,6 +84,16 @@ class Error(Exception):
         self.violations = violations
         self.headers = headers or {}
 
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return self.message
+
+    def rename(self, body: str) -> None:
+        """Name the fields as a body has them that is the field ``body`` of its message."""
+        told = _told(self.violations)
+        self.violations = tuple(_within(one, body) for one in self.violations)
+        self.message = self.message.replace(told, _told(self.violations), 1)
+
     @property
     def status(self) -> int:
         """The HTTP status of this error over REST."""
@@ -91,6 +105,19 @@ class Error(Exception):
         return self.error_code or self.code.name
 
 
+def _told(violations: tuple[Violation, ...]) -> str:
+    return "; ".join(f"{one.field}: {one.description}" for one in violations)
+
+
+def _within(violation: Violation, body: str) -> Violation:
+    before, _, rest = violation.field.partition(body)
+    # A rule of a service may name a member that is called as the body is.
+    is_body = rest[:1] == "[" or (not rest and violation.constraint in {"required", "type"})
+    if before or not (is_body or rest[:1] == "."):
+        return violation
+    return replace(violation, field=f"body{rest}" if is_body else rest[1:])
+
+
 class InvalidArgument(Error):
     """A field rule is broken, or the body cannot be read."""
 
@@ -100,7 +127,13 @@ class InvalidArgument(Error):
     @classmethod
     def field(cls, name: str, constraint: str, description: str) -> InvalidArgument:
         """Return the error of one broken field rule."""
-        return cls(f"{name}: {description}", violations=(Violation(name, constraint, description),))
+        return cls.of((Violation(name, constraint, description),))
+
+    @classmethod
+    def of(cls, violations: tuple[Violation, ...], *, more: int = 0) -> InvalidArgument:
+        """Return the error of several broken field rules, and of so many more."""
+        told = _told(violations)
+        return cls(f"{told}; and {more} more" if more else told, violations=violations)
 
 
 class Modular(InvalidArgument):
@@ -113,15 +146,44 @@ class Modular(InvalidArgument):
 class Duplicate(Error):
     """Another object already has this value of a field that is unique.
 
-    Clients read it as a bad request and look for these words.
+    Clients read it as a bad request and look for these words. ``find`` returns the id of the other
+    object, "" if it is gone, from a database: for callers with a right to see it, and outside of
+    transactions.
     """
 
     code = Code.INVALID_ARGUMENT
 
-    def __init__(self, field: str, value: str = "") -> None:
-        shown = f" {value!r}" if value else ""
-        description = f"duplicate key not allowed: {field}{shown} already exists"
-        super().__init__(description, violations=(Violation(field, "unique", description),))
+    def __init__(
+        self,
+        field: str,
+        value: str = "",
+        *,
+        find: Callable[[Any], Awaitable[str]] | None = None,
+        other: str = "",
+    ) -> None:
+        super().__init__()
+        self.find = find
+        self.other = other  # id of the other object, once it is told
+        self._field = field
+        self._value = value
+        self._say()
+
+    def tell(self, other: str) -> None:
+        """Say which object has the value: only to whom may see it."""
+        self.other = other
+        self._say()
+
+    def rename(self, body: str) -> None:
+        """See `Error.rename`."""
+        self._field = _within(self.violations[0], body).field
+        self._say()
+
+    def _say(self) -> None:
+        shown = f" {self._value!r}" if self._value else ""
+        self.message = f"duplicate key not allowed: {self._field}{shown} already exists"
+        if self.other:
+            self.message += f", {self.other} has it"
+        self.violations = (Violation(self._field, "unique", self.message),)
 
 
 class NotFound(Error):
@@ -137,7 +199,10 @@ class Unauthenticated(Error):
     """This access token is bad, and nothing else: clients fetch a new one and call again."""
 
     code = Code.UNAUTHENTICATED
-    sentence = "Token empty"
+    sentence = (
+        "Token empty: send the header `Authorization: Bearer ...` with an access token, which "
+        "POST /oauth/token gives for grant_type=client_credentials, client_id and client_secret"
+    )
 
 
 class PermissionDenied(Error):
@@ -324,10 +389,13 @@ class NotInThisVersion(Error):
 
 
 class RouteNotFound(Error):
-    """There is nothing at this path."""
+    """There is nothing at this path; ``hint`` is the likely meaning."""
 
     code = Code.NOT_FOUND
     sentence = "path not found"
+
+    def __init__(self, hint: str = "") -> None:
+        super().__init__(f"{self.sentence}: {hint}" if hint else "")
 
 
 class MethodNotAllowed(Error):

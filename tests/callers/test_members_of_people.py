@@ -222,3 +222,18 @@ async def test_nobody_floods_somebody_with_invitations(wire, by_cookie):
         await api.users.resend_invite(**named)
     with refused("RESOURCE_EXHAUSTED", error_code="RATE_LIMITED"):
         await api.users.resend_invite(**named)
+
+
+async def test_of_an_object_elsewhere_its_id_is_not_told(wire, rest, make, by_cookie):
+    api, organization_id = await by_cookie(wire, "admin")
+    elsewhere = await make.organization()
+    name = f"{unique()}.example"
+    domain = {"domain": name, "domain_type": "ORGANIZATION_DOMAIN"}
+    made = await rest.domains.create_domain(organization_id=elsewhere["id"], domain=domain)
+    with refused("INVALID_ARGUMENT", "domain", says="already exists$") as it:
+        await api.domains.create_domain(organization_id=organization_id, domain=domain)
+    assert not it.value.resource
+    assert made["domain"]["id"] not in it.value.message
+    with refused("INVALID_ARGUMENT", "domain") as it:
+        await rest.domains.create_domain(organization_id=organization_id, domain=domain)
+    assert it.value.resource == made["domain"]["id"]

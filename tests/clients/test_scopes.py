@@ -65,7 +65,7 @@ async def test_what_cannot_be_is_refused_by_its_name(api):
     ):
         with refused("INVALID_ARGUMENT") as it:
             await api.clients.create_scope(scope=scope)
-        assert set(it.value.fields) == {field}
+        assert set(it.value.fields) == {it.value.spelled(field)}
 
 
 async def test_scopes_are_listed_by_name_and_of_this_environment_only(api, database):

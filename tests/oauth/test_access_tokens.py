@@ -281,9 +281,37 @@ async def test_what_is_no_token_is_refused(api, text):
         await call(api, text)
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"exp": 1}, "^Token expired: get a new one by POST /oauth/token$"),
+        ({"iss": "https://other.example"}, "^Token invalid: it is of another issuer than https://"),
+        ({"nbf": 9_999_999_999}, "^Token invalid: it is not valid yet$"),
+        ({"nbf": None}, "^Token invalid: it is an ID token or one for other purposes"),
+        ({"client_id": "skc_1", "sub": "skc_1"}, "^Token invalid: it was revoked, or its client"),
+    ],
+    ids=str,
+)
+async def test_a_bad_token_is_told_what_to_do(api, claims, signing, changed, says):
+    says_it = {name: value for name, value in (claims | changed).items() if value is not None}
+    key = signing[State.CURRENT]
+    with refused("UNAUTHENTICATED", says=says):
+        await call(api, signed(says_it, key.private_pem, key.id))
+
+
+async def test_a_token_by_another_key_and_what_is_no_token_are_told_apart(api, claims, server):
+    with refused("UNAUTHENTICATED", says="^Token invalid: none of the keys of https://") as it:
+        await call(api, signed(claims, OTHER_KEY, "snk_1"))
+    assert server.url in it.value.message
+    for text in (server.client_secret, "a.b", "a.b.c", "a." + "e" * 20_000 + ".c"):
+        with refused("UNAUTHENTICATED", says="a client secret or an API key is no access") as it:
+            await call(api, text)
+        assert text not in it.value.message
+
+
 @pytest.mark.parametrize("scheme", ["", "Basic", "Token", "DPoP", "Bearer,"])
 async def test_another_scheme_is_no_token(api, token, scheme):
-    with refused("UNAUTHENTICATED", says="^Token empty$"):
+    with refused("UNAUTHENTICATED", says="^Token empty: "):
         await api.sending(
             authorization=f"{scheme} {token}".strip()
         ).organizations.list_organization()

@@ -48,7 +48,8 @@ async def test_an_operator_is_invited_changed_and_removed(api, events):
     assert id_ in [one["id"] for one in listed]
     with pytest.raises(ApiError) as problem:
         await api.operators.invite_operator(operator={"email": email.upper()})
-    assert problem.value.fields == ["operator.email"]
+    assert problem.value.fields == [problem.value.spelled("operator.email")]
+    assert problem.value.resource == id_
     assert not (await api.operators.revoke_operator_sessions(operator_id=id_)).get("ended")
     await api.operators.delete_operator(operator_id=id_)
     with pytest.raises(ApiError):

@@ -420,11 +420,11 @@ async def test_a_body_may_be_a_list(ask):
     assert [one["label_text"] for one in answer.json["shape"]["inners"]] == ["a", "b"]
     assert answer.json["shape"]["id"] == "shp_1"
     answer = await ask("POST", f"{SHAPE}/inners", [{"nonsense": 1}])
-    assert answer.violations == {"inners[0].nonsense": "unknown_field"}
+    assert answer.violations == {"body[0].nonsense": "unknown_field"}
     answer = await ask("POST", f"{SHAPE}/inners", [{"one_kind": "a", "other_kind": "b"}])
-    assert answer.violations == {"inners[0].other_kind": "oneof"}
+    assert answer.violations == {"body[0].other_kind": "oneof"}
     answer = await ask("POST", f"{SHAPE}/inners", {"label_text": "a"})
-    assert answer.violations == {"inners": "type"}
+    assert answer.violations == {"body": "type"}
 
 
 @pytest.mark.parametrize(

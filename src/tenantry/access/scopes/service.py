@@ -12,6 +12,7 @@ from tenantry.access.scopes.model import Scope, scopes
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
+from tenantry.db.taken import taken
 from tenantry.times import now
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ SCOPES_MAX = 1000  # they are listed all at once
 
 _s = scopes.c
 _COUNT = Statement(select(func.count().label("n")).select_from(scopes))
+_HOLDER = Statement(select(_s.id).where(_s.name == bindparam("p_name")))
 _ALL = Statement(select(scopes).order_by(_s.name))
 _HOLD = Statement(select(scopes).where(_s.id == bindparam("p_id")).with_for_update())
 _INSERT = Statement(insert(scopes).values(bound(scopes)).returning(_s.id))
@@ -56,7 +58,7 @@ async def create(call: Call, *, name: str, description: str) -> Scope:
             event = call.event("scope.created", after=scope.shown())
             await db.apply(_INSERT, event, **prefixed(scope.to_row()))
     except DuplicateKey:
-        raise errors.Duplicate("name", name) from None
+        raise taken("name", name, _HOLDER, p_name=name) from None
     return scope
 
 

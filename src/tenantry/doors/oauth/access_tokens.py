@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry import errors, ids
 from tenantry.access.clients.model import ENV, M2M, WEB_APP
+from tenantry.doors.oauth.signed_tokens import NOT_IN_FORCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 # Seconds, where a client has no lifetime of its own; keys.service.LONGEST_TOKEN_SECONDS at most.
 LIFETIME_SECONDS = {M2M: 3600}
 _LONGEST_SECONDS = 24 * 3600
-_INVALID = "Token invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +129,10 @@ class AccessTokens:
             or not isinstance(token_id, str)
             or not ids.well_formed(ids.TOKEN, token_id)
         ):
-            raise errors.Unauthenticated(_INVALID)
+            raise errors.Unauthenticated(NOT_IN_FORCE)
         client = await self._directory.in_force(client_id, token_id)
         if client is None or not self._is_its(client, claims):
-            raise errors.Unauthenticated(_INVALID)
+            raise errors.Unauthenticated(NOT_IN_FORCE)
         return AccessToken(client, claims)
 
     def _audience(self, client: Client) -> list[str]:

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
     from tenantry.doors.oauth.key_ring import KeyRing
 
+NOT_IN_FORCE = (
+    "Token invalid: it was revoked, or its client, session or user is no more, get a new one by "
+    "POST /oauth/token"
+)
 _SKEW_SECONDS = 30
 _KNOWN = 8192
+_MOST_READ = 8192  # characters of the claims of a token that is not ours
 
 
 class SignedTokens:
@@ -50,21 +55,37 @@ class SignedTokens:
             self._known[token] = claims
         if claims["exp"] <= time.time():
             self._known.pop(token, None)
-            raise errors.Unauthenticated("Token expired")
+            raise errors.Unauthenticated("Token expired: get a new one by POST /oauth/token")
         return claims
 
     async def _check(self, token: str) -> dict[str, Any]:
         """Return the claims of a token whose signature holds."""
         claims = await signed(self._ring, self._issuer, token)
-        if (
-            claims is None
-            or not isinstance(claims.get("exp"), int)
+        fault = ""
+        if claims is None:
+            fault = _fault(token, self._issuer)
+        elif not isinstance(claims.get("exp"), int) or not isinstance(claims.get("nbf"), int):
             # All of our access tokens have it, and no ID token.
-            or not isinstance(claims.get("nbf"), int)
-            or claims["nbf"] > time.time() + _SKEW_SECONDS
-        ):
-            raise errors.Unauthenticated("Token invalid")
+            fault = "it is an ID token or one for other purposes, send an access token"
+        elif claims["nbf"] > time.time() + _SKEW_SECONDS:
+            fault = "it is not valid yet"
+        if claims is None or fault:
+            raise errors.Unauthenticated(f"Token invalid: {fault}")
         return claims
+
+
+def _fault(token: str, issuer: str) -> str:
+    """Return why a token is not one that this issuer has signed, by what it says itself."""
+    try:
+        claims = compact.members(token.split(".")[1][:_MOST_READ].encode("ascii"))
+    except (IndexError, ValueError):
+        return (
+            f"it is no JWT as {issuer}/oauth/token gives them; a client secret or an API key is no "
+            "access token"
+        )
+    if claims.get("iss") != issuer:
+        return f"it is of another issuer than {issuer}, get one by POST /oauth/token there"
+    return f"none of the keys of {issuer} has signed it, get a new one by POST /oauth/token"
 
 
 async def signed(ring: KeyRing, issuer: str, token: str) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry import errors, ids
 from tenantry.doors.oauth import api_scopes
 from tenantry.doors.oauth.access_tokens import Issued
+from tenantry.doors.oauth.signed_tokens import NOT_IN_FORCE
 from tenantry.identity.grants import claims as claims_of
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
@@ -179,7 +180,7 @@ class UserTokens:
             errors.Unauthenticated: see `verify`.
 
         """
-        invalid = errors.Unauthenticated("Token invalid")
+        invalid = errors.Unauthenticated(NOT_IN_FORCE)
         if not are_of_person(claims):
             raise invalid
         subject = await self._subjects.get(_Token(claims["jti"], claims))

@@ -50,6 +50,16 @@ SCHEMA: dict[str, Any] = {
                             }
                         },
                     },
+                    "resource_info": {
+                        "type": "object",
+                        "required": ["resource_name"],
+                        "properties": {
+                            "resource_name": {
+                                "type": "string",
+                                "description": "Id of the object that is in the way.",
+                            }
+                        },
+                    },
                     "validation_error_info": {
                         "type": "object",
                         "required": ["field_violations"],
@@ -77,7 +87,7 @@ SCHEMA: dict[str, Any] = {
 EXAMPLE_STATUS = 400
 EXAMPLE: dict[str, Any] = {
     "code": 3,
-    "message": "organization.display_name: value length must be at least 1 characters",
+    "message": "display_name: is required",
     "details": [
         {
             "@type": "type.googleapis.com/scalekit.v1.errdetails.ErrorInfo",
@@ -86,9 +96,9 @@ EXAMPLE: dict[str, Any] = {
             "validation_error_info": {
                 "field_violations": [
                     {
-                        "field": "organization.display_name",
+                        "field": "display_name",
                         "constraint": "string.min_len",
-                        "description": "value length must be at least 1 characters",
+                        "description": "is required",
                     }
                 ]
             },

@@ -6,6 +6,7 @@ everything is committed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 
     Authenticate = Callable[[Mapping[str, str], str], Awaitable[Caller]]
 
-_ETAG = re.compile(r'"(\d{1,18})"')
+_ETAG = r'(?:W/)?"[^"\x00-\x20\x7f]*"'
+_ETAGS = re.compile(rf"[ \t,]*(?:{_ETAG}[ \t]*(?:,[ \t,]*|$))+")
+_REVISION = re.compile(r'"(\d{1,18})"')
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -114,9 +117,28 @@ class Pipeline:
 
         Raises:
             errors.PermissionDenied: the caller may not send a field of the request.
+            errors.Duplicate: with the id of the other object, where this caller may see all.
             errors.Error: see the rpc.
 
         """
+        try:
+            return await self._run(method, admission, message, spelled=spelled, extra=extra)
+        except errors.Duplicate as problem:
+            # In a transaction that is open, which the page goes on with, nothing more is asked.
+            if problem.find and admission.db is None and visible.sees_all(admission.caller):
+                with contextlib.suppress(Failure):
+                    problem.tell(await problem.find(self._database))
+            raise
+
+    async def _run(
+        self,
+        method: Method,
+        admission: Admission,
+        message: Message[Any],
+        *,
+        spelled: bytes | None,
+        extra: dict[str, list[str]] | None,
+    ) -> tuple[Message[Any] | Answer, dict[str, str]]:
         beyond = {**admission.extra, **extra} if extra else admission.extra
         policy.check_fields(method, admission.caller, message, beyond)
         messages.check(message, spelled=spelled)
@@ -195,9 +217,19 @@ def _extra(method: Method, headers: Mapping[str, str]) -> dict[str, list[str]]:
 def _revisions(if_match: str | None) -> frozenset[int] | None:
     """Return the revisions that If-Match allows; None for any.
 
-    Anything but an ETag of ours matches nothing, a weak one included (RFC 9110 section 13.1.1).
+    Another ETag than ours matches nothing, a weak one included (RFC 9110 section 13.1.1).
+
+    Raises:
+        errors.InvalidArgument: it is no list of ETags.
+
     """
     if if_match is None or if_match.strip() == "*":
         return None
-    tags = [_ETAG.fullmatch(tag.strip()) for tag in if_match.split(",")]
+    if not _ETAGS.fullmatch(if_match):
+        raise errors.InvalidArgument.field(
+            "if-match",
+            "pattern",
+            'must be the etag of an answer with its quotes, such as "3", or *',
+        )
+    tags = (_REVISION.fullmatch(tag) for tag in re.findall(_ETAG, if_match))
     return frozenset(int(tag[1]) for tag in tags if tag)

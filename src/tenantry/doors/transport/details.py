@@ -38,6 +38,8 @@ def error_info(error: errors.Error, request_id: str) -> errdetails_pb.ErrorInfo:
         error_code=error.name,
         request_info=errdetails_pb.RequestInfo(request_id=request_id),
     )
+    if isinstance(error, errors.Duplicate) and error.other:
+        info.resource_info = errdetails_pb.ResourceInfo(resource_name=error.other)
     if error.violations:
         info.validation_error_info = errdetails_pb.ValidationErrorInfo(
             field_violations=[
@@ -57,6 +59,8 @@ def envelope(error: errors.Error, request_id: str) -> dict[str, Any]:
         "error_code": error.name,
         "request_info": {"request_id": request_id},
     }
+    if isinstance(error, errors.Duplicate) and error.other:
+        detail["resource_info"] = {"resource_name": error.other}
     if error.violations:
         detail["validation_error_info"] = {
             "field_violations": [

@@ -214,6 +214,8 @@ class Entry:
             return self._options(request)
         if self._door.has(request.path):
             raise errors.MethodNotAllowed("POST, OPTIONS")
+        if isinstance(problem, errors.RouteNotFound):
+            raise errors.RouteNotFound(self._router.hint(request.path))
         raise problem
 
     def _refused(self, error: errors.Error, request: Request) -> Response:

@@ -23,6 +23,7 @@ from protobuf import (
 
 from tenantry import errors, strict_json
 from tenantry.doors.transport import bounds
+from tenantry.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,8 +36,10 @@ M = TypeVar("M", bound=Message[Any])
 UNREADABLE = (ValueError, TypeError, RecursionError, OverflowError)
 
 
-def from_json(kind: type[M], text: bytes) -> M:
+def from_json(kind: type[M], text: bytes, *, of: DescMessage | None = None) -> M:
     """Return the message that this JSON object spells, in snake_case or camelCase.
+
+    ``of`` is the message around it, where it is a field of one and the object spells that alone.
 
     Raises:
         errors.InvalidArgument: it is not UTF-8 or JSON, nests too deep, holds too much, has an
@@ -49,7 +52,7 @@ def from_json(kind: type[M], text: bytes) -> M:
     except JSONDecodeError as problem:
         raise errors.InvalidArgument(f"the body is not JSON: {problem}") from None
     except UNREADABLE as problem:
-        raise unreadable(kind.desc(), _loaded(text), str(problem)) from None
+        raise unreadable(kind.desc(), _loaded(text), str(problem), of=of) from None
     bounds.check_elements(message, len(text))
     if _has_oneofs(kind.desc()):
         check_oneofs(kind.desc(), _loaded(text))
@@ -189,9 +192,17 @@ def _check_bounds(text: bytes) -> None:
 
 
 def unreadable(
-    desc: DescMessage, members: object, problem: str, path: str = ""
+    desc: DescMessage,
+    members: object,
+    problem: str,
+    path: str = "",
+    *,
+    of: DescMessage | None = None,
 ) -> errors.InvalidArgument:
-    """Return the error of the first member that this message does not take, found by trying."""
+    """Return the error of the first member that this message does not take, found by trying.
+
+    ``of`` is the message around this one that a body leaves out.
+    """
     if not isinstance(members, dict):
         return errors.InvalidArgument.field(path or "body", "type", "must be a JSON object")
     fields = {name: f for f in desc.fields for name in (f.name, f.json_name)}
@@ -201,9 +212,8 @@ def unreadable(
         field = fields.get(name)
         where = ".".join(filter(None, (path, field.name if field else _shown(name))))
         if field is None:
-            return errors.InvalidArgument.field(
-                where, "unknown_field", "is not a field of this call"
-            )
+            said = _instead(desc, name, path, of)
+            return errors.InvalidArgument.field(where, "unknown_field", _UNKNOWN + said)
         inner = _message_of(field)
         repeated = isinstance(field.value, DescFieldValueList)
         if inner is not None and not repeated and isinstance(value, dict):
@@ -217,6 +227,28 @@ def unreadable(
             where, "type", f"must be {_expected(field)}, got {_shown(came)}"
         )
     return errors.InvalidArgument(f"the body cannot be read: {problem[:200]}")
+
+
+_UNKNOWN = "is not a field of this call"
+
+
+def _instead(desc: DescMessage, name: str, path: str, of: DescMessage | None) -> str:
+    """Return the rest of the sentence about an unknown field: its likely meaning."""
+    around = {one.name: one for one in of.fields}.get(name) if of is not None else None
+    if around is not None:
+        if _message_of(around) is desc:
+            return f": the body is the {name} itself, without that level"
+        return "'s body: it stands in the path or in the query"
+    before = f"{path}." if path else ""
+    within = [
+        f"{outer.name}.{field.name}"
+        for outer in desc.fields
+        if isinstance(outer.value, DescFieldValueMessage) and (inner := _message_of(outer))
+        for field in inner.fields
+        if name in {field.name, field.json_name}
+    ]
+    meant = within[0] if len(within) == 1 else nearest(name, (one.name for one in desc.fields))
+    return f", did you mean {before}{meant}?" if meant else ""
 
 
 def _loaded(text: bytes) -> object:
@@ -306,10 +338,8 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
         protovalidate.validate(message)
     except protovalidate.ValidationError as problem:
         violations = tuple(_first(problem.violations))
-        summary = "; ".join(f"{v.field}: {v.description}" for v in violations)
-        if more := len(problem.violations) - len(violations):
-            summary += f"; and {more} more"
-        raise errors.InvalidArgument(summary, violations=violations) from None
+        more = len(problem.violations) - len(violations)
+        raise errors.InvalidArgument.of(violations, more=more) from None
 
 
 # gRPC has an error in its trailers, where clients take 8 KiB: there it is said twice, once
@@ -335,8 +365,10 @@ def _violation(violation: Any) -> errors.Violation:
         if element.subscript is not None:
             value = element.subscript.value
             path += f"[{value}]" if isinstance(value, int) else f'["{_shown(str(value))}"]'
-    description = proto.message + (" (the key)" if proto.for_key else "")
     came = violation.field_value
+    if proto.rule_id == "required" or (came == "" and not path.endswith("]")):
+        return errors.Violation(path, proto.rule_id, "is required")
+    description = proto.message.removeprefix("value ") + (" (the key)" if proto.for_key else "")
     if isinstance(came, str | int | float | bool) and came != "":
         shown = _shown(came) if isinstance(came, str) else came
         description += f", got {shown!r}"

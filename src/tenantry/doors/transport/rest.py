@@ -28,6 +28,7 @@ from protobuf import (
 from tenantry import errors, urlencoded
 from tenantry.answer import Answer
 from tenantry.doors.transport import messages
+from tenantry.nearest import nearest
 from tenantry.web import Response
 
 if TYPE_CHECKING:
@@ -76,7 +77,15 @@ class Transcoder:
 
         """
         admission = await self.pipeline.admit(self.method, request)
-        response, headers = await self.answer(request, admission)
+        message, extra = self._message(request)
+        try:
+            response, headers = await self.pipeline.run(
+                self.method, admission, message, spelled=request.body, extra=extra
+            )
+        except errors.Error as problem:
+            if self.route.body not in {"", "*"}:
+                problem.rename(self.route.body)
+            raise
         headers["content-type"] = "application/json"
         body = encode(response, self.method.flatten)
         return Response(self.method.success_status, body, headers)
@@ -85,6 +94,8 @@ class Transcoder:
         self, request: Request, admission: Admission
     ) -> tuple[Message[Any] | Answer, dict[str, str]]:
         """Return the response of the rpc to a caller that was let in, and its headers.
+
+        Its errors name the fields as the message of the rpc has them.
 
         Raises:
             errors.Error: see the rpc.
@@ -119,9 +130,13 @@ class Transcoder:
             field = _fields(kind.desc())[body]
             if isinstance(field.value, DescFieldValueMessage):
                 inner = field.value.message.type
-                message[field] = messages.from_json(inner, request.body)
+                message[field] = messages.from_json(inner, request.body, of=kind.desc())
             else:
-                message[field] = messages.from_json_member(kind, field, request.body)
+                try:
+                    message[field] = messages.from_json_member(kind, field, request.body)
+                except errors.InvalidArgument as problem:
+                    problem.rename(body)
+                    raise
         return message, extra
 
     def _of_path(self, params: dict[str, str]) -> Message[Any]:
@@ -273,12 +288,15 @@ def _are_texts(desc: DescMessage, names: tuple[str, ...]) -> bool:
 def _field(desc: DescMessage, name: str, whole: str) -> DescField:
     field = _fields(desc).get(name)
     if field is None:
-        raise _unknown(whole)
+        outer, _, last = whole.rpartition(".")
+        meant = nearest(name, (one.name for one in desc.fields)) if name == last else ""
+        raise _unknown(whole, ".".join(filter(None, (outer, meant))) if meant else "")
     return field
 
 
-def _unknown(name: str) -> errors.InvalidArgument:
-    return errors.InvalidArgument.field(name, "unknown_field", "is not a parameter of this call")
+def _unknown(name: str, meant: str = "") -> errors.InvalidArgument:
+    said = "is not a parameter of this call" + (f", did you mean {meant}?" if meant else "")
+    return errors.InvalidArgument.field(name, "unknown_field", said)
 
 
 def _json_value(value: Any, text: str, name: str) -> Any:

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tenantry import errors, urlencoded
+from tenantry.nearest import nearest
 
 _VARIABLE = re.compile(r"\{(\w+)\}(:[\w-]+)?")
 _REST = re.compile(r"\{(\w+)\*\}")
+_LONGEST_HINTED = 300  # characters of a path
+# How paths of the API begin, and how they do where a part of that is forgotten.
+_BEGINNING, _FORGOTTEN = "/api/v1", ("/api", "/v1", "")
 
 
 @dataclass(slots=True)
@@ -83,6 +87,37 @@ class Router:
             nodes = [child for node in nodes for child, _ in node.children(segment)]
         nodes += rests + [node.rest for node in nodes if node.rest is not None]
         return sorted({verb for node in nodes for verb in node.targets})
+
+    def hint(self, path: str) -> str:
+        """Return what a path at which nothing is may have meant; "" where nothing is like it."""
+        if len(path) > _LONGEST_HINTED:
+            return ""
+        segments = path[1:].split("/")
+        if "" in segments and self.verbs("/" + "/".join(one or "x" for one in segments)):
+            without = path.rstrip("/")
+            if "//" in without or not self.verbs(without):
+                return "there is an empty part in it, is an id missing?"
+            return f"is an id missing at its end? Without the slash it is {without}"
+        begun = next(one for one in _FORGOTTEN if path.startswith(f"{one}/"))
+        meant = _BEGINNING + path.removeprefix(begun)
+        if not self.verbs(meant):
+            meant = self._alike(segments)
+        return f"did you mean {meant}?" if meant else ""
+
+    def _alike(self, segments: list[str]) -> str:
+        """Return the path that there is, and that is spelled much like these segments."""
+        nodes, meant = [self._root], []
+        for segment in segments:
+            known = segment
+            found = [child for node in nodes for child, _ in node.children(segment)]
+            if not found:
+                known = nearest(segment, (name for node in nodes for name in node.literals))
+                if not known:
+                    return ""
+                found = [child for node in nodes for child, _ in node.children(known)]
+            nodes = found
+            meant.append(known)
+        return "/" + "/".join(meant) if any(node.targets for node in nodes) else ""
 
     def match(self, verb: str, path: str) -> tuple[Any, dict[str, str]]:
         """Return the target and the values of the path's variables, percent-decoded.

@@ -369,8 +369,9 @@ async def _check_not_last(db: Session, operator: Operator) -> None:
 
 def _check_unique(there: list[Operator], operator: Operator) -> None:
     key = email_addresses.key(operator.email)
-    if key and any(email_addresses.key(o.email) == key for o in there if o.id != operator.id):
-        raise errors.Duplicate("operator.email", operator.email)
+    for other in there:
+        if key and other.id != operator.id and email_addresses.key(other.email) == key:
+            raise errors.Duplicate("operator.email", operator.email, other=other.id)
 
 
 def _checked_role(role: str) -> str:

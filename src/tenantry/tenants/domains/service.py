@@ -12,12 +12,13 @@ import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select
 
 from tenantry import domain_names, errors, ids, vault
 from tenantry.db.engine import DuplicateKey, ForeignKey
 from tenantry.db.rows import bound, prefixed
 from tenantry.db.statements import Statement
+from tenantry.db.taken import taken
 from tenantry.tenants.domains import email_domains, verification
 from tenantry.tenants.domains.model import (
     ADMIN,
@@ -66,6 +67,17 @@ _STANDING = Statement(
         _OWNERS.scalar_subquery().label("owners"),
         _OWNERS.where(_d.verification_method != DNS).scalar_subquery().label("vouched_for"),
     )
+)
+_HOLDER = Statement(
+    select(_d.id)
+    .where(
+        _d.domain == bindparam("p_domain"),
+        or_(
+            _d.organization_id == bindparam("p_organization_id"),
+            and_(_d.domain_type == ORGANIZATION_DOMAIN, _is_proven),
+        ),
+    )
+    .limit(1)
 )
 _INSERT = Statement(insert(domains).values(bound(domains)).returning(_d.id))
 _FIND = (
@@ -120,7 +132,7 @@ async def create(
         raise errors.InvalidArgument(f"organization has reached its limit of {MAX_DOMAINS} domains")
     is_claim = domain_type == ORGANIZATION_DOMAIN and not call.caller.is_operators
     if domain_type == ORGANIZATION_DOMAIN and standing["vouched_for" if is_claim else "owners"]:
-        raise errors.Duplicate("domain", name)
+        raise _taken(organization.id, name)
     at = now()
     new = Domain(
         id=call.db.new_id(ids.DOMAIN),
@@ -149,7 +161,7 @@ async def create(
     try:
         await call.db.apply(_INSERT, event, **params)
     except DuplicateKey:
-        raise errors.Duplicate("domain", name) from None
+        raise _taken(organization.id, name) from None
     except ForeignKey:
         raise errors.NotFound("organization") from None
     return new
@@ -293,6 +305,10 @@ def _page_statement(by_type: bool) -> Statement:
     return Statement(
         statement.order_by(_d.id.desc()).limit(bindparam("take")).offset(bindparam("skip"))
     )
+
+
+def _taken(organization_id: str, name: str) -> errors.Duplicate:
+    return taken("domain", name, _HOLDER, p_domain=name, p_organization_id=organization_id)
 
 
 def _claim(domain: Domain, txt_label: str) -> Domain:

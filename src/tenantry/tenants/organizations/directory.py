@@ -50,6 +50,14 @@ def _entered(rows: Any, columns: Iterable[str]) -> Insert:
     )
 
 
+# Which organization has an external id or slug.
+HOLDERS = {
+    column: Statement(
+        sa.select(_k.organization_id.label("id")).where(_k[column] == bindparam("key"))
+    )
+    for column in COLUMNS
+}
+
 # The further change of a statement on the row of `p_id` that has these of it from now on.
 ENTER = _entered(
     sa.select(*(bindparam(f"p_{name}", type_=Text) for name in ("id", *COLUMNS))).where(happened()),

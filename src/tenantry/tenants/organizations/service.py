@@ -20,6 +20,7 @@ from tenantry.db.left_behind import delete_left_behind
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import to_json
 from tenantry.db.statements import Statement
+from tenantry.db.taken import taken
 from tenantry.tenants.organizations import directory, in_place
 from tenantry.tenants.organizations.model import (
     FEATURES,
@@ -125,7 +126,7 @@ async def create(
         statement = _INSERT[any(getattr(organization, name) for name in directory.COLUMNS)]
         await call.db.apply(statement, event, **prefixed(organization.to_row()))
     except DuplicateKey as problem:
-        raise _duplicate(problem, organization) from None
+        raise _duplicate(problem, getattr(organization, problem.field, None)) from None
     return organization
 
 
@@ -227,8 +228,7 @@ async def _update_in_place(call: Call, identity: Identity, changes: dict[str, An
             **event_params(event),
         )
     except DuplicateKey as problem:
-        value = changes.get(problem.field)
-        raise errors.Duplicate(problem.field, value if isinstance(value, str) else "") from None
+        raise _duplicate(problem, changes.get(problem.field)) from None
     if row is None:
         raise errors.NotFound("organization")
     organization = Organization.from_row(row)
@@ -393,7 +393,7 @@ async def _attempt(
     try:
         changed = await call.db.apply(statement, event, p_seen=before.revision, **params)
     except DuplicateKey as problem:
-        raise _duplicate(problem, after) from None
+        raise _duplicate(problem, getattr(after, problem.field, None)) from None
     return after if changed else None
 
 
@@ -429,6 +429,8 @@ def _logo_url(value: str | None) -> str | None:
     return value or None
 
 
-def _duplicate(problem: DuplicateKey, organization: Organization) -> errors.Duplicate:
-    value = getattr(organization, problem.field, None)
-    return errors.Duplicate(problem.field, value if isinstance(value, str) else "")
+def _duplicate(problem: DuplicateKey, value: object) -> errors.Duplicate:
+    holder = directory.HOLDERS.get(problem.field)
+    if holder is None or not isinstance(value, str):
+        return errors.Duplicate(problem.field)
+    return taken(problem.field, value, holder, key=value)

@@ -17,6 +17,7 @@ from tenantry.db.engine import DuplicateKey
 from tenantry.db.rows import bound, prefixed, revised, row_of
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.db.taken import taken
 from tenantry.tenants.roles.catalogue import RAISE
 from tenantry.tenants.roles.model import Permission, permissions
 from tenantry.times import now
@@ -84,7 +85,7 @@ async def create(call: Call, *, name: str, description: str) -> Permission:
                 )
             await db.apply(_INSERT, event, **prefixed(row_of(permission, permissions)))
     except DuplicateKey:
-        raise errors.Duplicate("name", name) from None
+        raise taken("name", name, _FIND, p_name=name) from None
     return permission
 
 

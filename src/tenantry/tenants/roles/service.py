@@ -12,6 +12,7 @@ from tenantry import errors, ids
 from tenantry.db.engine import ForeignKey
 from tenantry.db.rows import bound
 from tenantry.db.statements import Statement
+from tenantry.db.taken import taken
 from tenantry.tenants.roles import catalogue, inheritance, listing
 from tenantry.tenants.roles import permissions as permission_rules
 from tenantry.tenants.roles.changes import (
@@ -337,8 +338,9 @@ async def _check_limit(db: Session, organization_id: str | None) -> None:
 async def _check_name(db: Session, organization_id: str | None, name: str) -> None:
     # A look-up by name in an organization has one answer: hence across both scopes.
     statement = _NAME_TAKEN if organization_id is None else _NAME_TAKEN_IN_ORGANIZATION
-    if await db.fetch_one(statement, p_name=name, p_organization_id=organization_id):
-        raise errors.Duplicate("name", name)
+    sought = {"p_name": name, "p_organization_id": organization_id}
+    if await db.fetch_one(statement, **sought):
+        raise taken("name", name, statement, **sought)
 
 
 async def _permission_ids(db: Session, names: Sequence[str]) -> dict[str, str]:

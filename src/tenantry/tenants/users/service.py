@@ -17,6 +17,7 @@ from tenantry.db.left_behind import delete_left_behind
 from tenantry.db.rows import bound, prefixed, revised
 from tenantry.db.schema import json_values, to_json
 from tenantry.db.statements import Statement
+from tenantry.db.taken import taken
 from tenantry.tenants.organizations.model import Organization, organizations
 from tenantry.tenants.users import reading, values
 from tenantry.tenants.users.model import (
@@ -49,6 +50,8 @@ INSERT = insert(users).values(bound(users, but={"password_hash", "password_time"
 MARK = user_search.mark
 COUNT = user_tally.one_more(USERS)
 _INSERT = Statement(INSERT, MARK, COUNT)
+_HOLDER_OF_EMAIL = Statement(select(_u.id).where(_u.email_key == bindparam("key")))
+_HOLDER_OF_EXTERNAL_ID = Statement(select(_u.id).where(_u.external_id == bindparam("key")))
 _next_revision = {"revision": _u.revision + 1, "update_time": bindparam("p_update_time")}
 VERIFY = (
     update(users)
@@ -323,8 +326,9 @@ async def _leave(call: Call, user: User) -> None:
 def duplicate(problem: DuplicateKey, user: User) -> errors.Duplicate:
     """Return the error for a user whose e-mail address or external id another one has."""
     if problem.field == "external_id":
-        return errors.Duplicate("external_id", user.external_id or "")
-    return errors.Duplicate("email", user.email)
+        key = user.external_id or ""
+        return taken("external_id", key, _HOLDER_OF_EXTERNAL_ID, key=key)
+    return taken("email", user.email, _HOLDER_OF_EMAIL, key=email_addresses.key(user.email))
 
 
 async def _attempt(call: Call, identity: Identity, changes: Mapping[str, Any]) -> User | None:
