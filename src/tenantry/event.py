@@ -110,6 +110,7 @@ OURS = {
     "totp.enabled": "TotpRegistration",
     "totp.disabled": "TotpRegistration",
     "totp.recovery_code_used": "TotpRegistration",
+    "totp.recovery_codes_renewed": "TotpRegistration",
     "interceptor.created": "Interceptor",
     "interceptor.updated": "Interceptor",
     "interceptor.deleted": "Interceptor",

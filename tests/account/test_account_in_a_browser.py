@@ -174,14 +174,74 @@ async def test_an_app_is_set_up(visit, person):
         await expect(page.get_by_role("heading")).to_have_text("Keep your recovery codes")
         codes = await page.locator(".codes code").all_inner_texts()
         assert len(codes) == 10
+        await keep(page, codes, person.email)
         await page.get_by_role("link", name="I have kept them").click()
         await expect(page.get_by_text("Recovery codes left: 10.")).to_be_visible()
+
+        # A new set takes the place of it, for one more code.
+        await page.locator("summary", has_text="New recovery codes").click()
+        await page.locator("#renew-code").fill("000")
+        await page.get_by_role("button", name="Make new codes").click()
+        await expect(page.get_by_role("alert")).to_contain_text("This code is wrong")
+        await page.locator("#renew-code").fill(codes[1])
+        await page.get_by_role("button", name="Make new codes").click()
+        await expect(page.get_by_text("They take the place of those you had")).to_be_visible()
+        former, codes = codes, await page.locator(".codes code").all_inner_texts()
+        assert not set(former) & set(codes)
+        assert await violations(page) == []
+        await page.reload()  # the form comes again, and its code is used up
+        await expect(page.get_by_role("alert")).to_contain_text("This code is wrong")
+        assert not await totp.verify(person.call, person.id, former[2])
 
         await page.get_by_text("Turn off two-step verification").click()
         await page.get_by_label("Code of your authenticator app").last.fill(codes[0].lower())
         await page.get_by_role("button", name="Turn it off").click()
         await expect(page.get_by_role("status")).to_contain_text("is off")
         assert not await totp.is_enabled(person.database, person.id)
+
+
+async def keep(page, codes, email):
+    """Copy the codes, have them as a file, and print them."""
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("button", name="Copy").click()
+    await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert (await page.evaluate("navigator.clipboard.readText()")).split() == codes
+    async with page.expect_download() as downloading:
+        await page.get_by_role("button", name="Download").click()
+    download = await downloading.value
+    assert download.suggested_filename == "recovery-codes.txt"
+    text = (await download.path()).read_text(encoding="utf-8")
+    assert text.splitlines() == [f"Recovery codes of {email} at Acme Projects", "", *codes]
+    await page.evaluate("window.print = () => { document.title = 'printed'; }")
+    await page.get_by_role("button", name="Print").click()
+    assert await page.title() == "printed"
+    await page.emulate_media(media="print")
+    await expect(page.get_by_role("button", name="Print")).to_be_hidden()
+    await expect(page.locator(".codes")).to_be_visible()
+    await page.emulate_media(media="screen")
+
+
+async def test_a_page_leads_back_to_the_application(visit, person, account_server):
+    rest = Rest(account_server)
+    token = await access_token(rest.http, account_server.client_id, account_server.client_secret)
+    api = Api(rest, (("authorization", f"Bearer {token}"),))
+    client = {"name": "Acme Board", "client_type": "WEB_APP"}
+    uris = {"post_login_uris": ["https://board.example/callback"]}
+    made = await api.clients.create_client(client={**client, **uris})
+    for width in (1280, 390):
+        async with visit("account", width=width) as page:
+            back = page.get_by_role("banner").get_by_role("link", name="Back to Acme Board")
+            await expect(back).to_have_attribute("href", "https://board.example/")
+            await page.get_by_label("First name").fill("Ada")
+            await page.get_by_label("Last name").fill("Lindqvist")
+            await page.get_by_role("button", name="Save").click()
+            await expect(page.get_by_role("status")).to_contain_text("Your name was saved")
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            assert await violations(page) == []
+            await page.goto(page.url.partition("/ui/")[0] + "/ui/organization")
+            await expect(page.get_by_role("link", name="Back to Acme Board")).to_be_visible()
+    await api.clients.delete_client(client_id=made["client"]["id"])
+    await rest.aclose()
 
 
 @pytest.mark.parametrize("javascript", [True, False])

@@ -168,3 +168,34 @@ def test_recovery_codes_have_80_random_bits():
     assert len(codes) == 500
     assert {len(code) for code in codes} == {16}  # of 5 bits each
     assert len({code[-1] for code in codes}) > 16  # the last one is no padding
+
+
+async def test_new_recovery_codes_take_the_place_of_the_former(call, on):
+    registration, app, codes = on
+    with pytest.raises(errors.InvalidArgument):
+        await service.renew_recovery_codes(call, registration.id, "000000")
+    new = await service.renew_recovery_codes(call, registration.id, app.code())
+    assert len(set(new) | set(codes)) == len(new) + len(codes) == 20
+    assert await service.recovery_codes_left(call.db, registration.id) == 10
+    assert not await service.verify(call, registration.user_id, codes[0])
+    assert await service.verify(call, registration.user_id, new[0])
+    # The newer ones renew them, too, and are used up by it.
+    await service.renew_recovery_codes(call, registration.id, new[1])
+    assert not await service.verify(call, registration.user_id, new[1])
+
+
+async def test_of_two_new_sets_at_once_one_stays(db, other, on):
+    registration, _, codes = on
+    await asyncio.gather(
+        *(
+            service.renew_recovery_codes(call_from(each), registration.id, code)
+            for each, code in zip((db, other), codes, strict=False)
+        )
+    )
+    assert await service.recovery_codes_left(db, registration.id) == 10
+
+
+async def test_one_that_is_not_in_force_has_no_codes(call, new_user):
+    registration = await service.register(call, user_id=(await new_user()).id)
+    with pytest.raises(errors.NotFound):
+        await service.renew_recovery_codes(call, registration.id, "000000")

@@ -12,11 +12,14 @@ from tenantry.pages.navigation import Entry, Group
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from tenantry.access.clients.ways_on import WayOn
     from tenantry.db.engine import Session
     from tenantry.pages.assets import Asset
+    from tenantry.pages.branding import Brand
     from tenantry.pages.looks import Looks
     from tenantry.pages.rendering import Pages
     from tenantry.pages.words import Words
+    from tenantry.tenants.organizations.model import Organization
     from tenantry.web import Response
 
 ORGANIZATION, PROFILE = "/ui/organization", "/ui/profile"
@@ -33,7 +36,7 @@ def pages(
 ) -> Pages:
     """Return the pages of a door in this frame, with what they load beside what all do."""
     framed = workspace.pages(door, looks, styles=styles, scripts=scripts)
-    defaults = {**framed.defaults, "person": None, "organization": None}
+    defaults = {**framed.defaults, "person": None, "organization": None, "way_back": None}
     return replace(framed, layout="members.html", defaults=defaults)
 
 
@@ -50,6 +53,20 @@ def navigation(
         _group(words, "profile", PROFILE, OWN, shown),
     )
     return tuple(group for group in groups if group.entries)
+
+
+def brand(framed: Pages, organization: Organization, way: WayOn | None) -> Brand:
+    """Return the brand of a page of an organization; see `Look.within`.
+
+    While the product has no name, that of the application which one came from stands in its place.
+    """
+    look = framed.look
+    return look.within(organization, look.brand.of_client("" if way is None else way.app))
+
+
+def way_back(framed: Pages, way: WayOn | None) -> tuple[str, str] | None:
+    """Return where a page leads back to: an address and the name of the application there."""
+    return None if way is None else (way.uri, way.app or framed.look.brand.name)
 
 
 async def signed_out(framed: Pages, db: Session, words: Words) -> Response:

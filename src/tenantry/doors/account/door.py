@@ -11,6 +11,7 @@ from tenantry.caller import signed_in
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sessions.freshness import Freshness
+from tenantry.identity.sign_in import ways_back
 from tenantry.pages import door, members
 from tenantry.pages.assets import Asset
 from tenantry.pages.problems import Problems
@@ -21,6 +22,7 @@ from tenantry.tenants.users import service as users
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from tenantry.access.clients.ways_on import WayOn
     from tenantry.doors.parts import Parts
     from tenantry.identity.proofs.totp.model import Registration
     from tenantry.identity.sessions.model import Session
@@ -44,6 +46,7 @@ class Visit:
     organization: Organization  # that the session is of now
     words: Words
     is_fresh: bool  # the person signed in so lately that nothing more is asked
+    way: WayOn | None  # back to the application
 
     def query(self, name: str) -> str:
         """Return a member of the query, "" without it."""
@@ -117,8 +120,9 @@ class Door(door.Door):
             navigation=navigation,
             person=visit.person,
             organization=visit.organization,
-            brand=self.pages.look.within(visit.organization),
+            brand=members.brand(self.pages, visit.organization, visit.way),
             impersonation=visit.session.impersonation,
+            way_back=members.way_back(self.pages, visit.way),
             fresh_minutes=self.freshness.minutes,
             **values,
         )
@@ -157,7 +161,9 @@ class Door(door.Door):
         except errors.NotFound:  # gone just now
             return None
         fresh = self.freshness.has(session)
-        return Visit(request, call, session, person, organization, self.words(request), fresh)
+        way = await ways_back.of_session(self.db, session.id)
+        said_in = self.words(request)
+        return Visit(request, call, session, person, organization, said_in, fresh, way)
 
 
 async def registration_of(visit: Visit) -> Registration | None:

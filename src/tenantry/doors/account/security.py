@@ -18,6 +18,8 @@ from tenantry.pages.rendering import HEADERS
 from tenantry.web import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tenantry.doors.account.door import Door
     from tenantry.identity.proofs.totp.model import Registration
 
@@ -114,7 +116,7 @@ class SecurityPages:
         except errors.RateLimited as problem:
             path = f"{PATH}/totp/{registration.id}"
             return self._door.failed(visit.request, Problems.limited(problem), path)
-        return self._door.render(visit, "codes.html", page="security", codes=codes)
+        return self._show_codes(visit, codes)
 
     async def disable(self, visit: Visit) -> Response:
         """Turn the second factor off, for a code."""
@@ -124,6 +126,29 @@ class SecurityPages:
         except errors.InvalidArgument:
             return self._door.wrong(visit, "disable-code", "problem.code")
         return self._door.redirect(f"{PATH}?done=disabled")
+
+    async def renew_codes(self, visit: Visit) -> Response:
+        """Show new recovery codes, this once, for a code."""
+        registration = await self._own(visit)
+        code = visit.request.form().get("code", "")
+        try:
+            codes = await totp.renew_recovery_codes(visit.call, registration.id, code)
+        except errors.InvalidArgument:
+            return self._door.wrong(visit, "renew-code", "problem.code")
+        return self._show_codes(visit, codes, is_new_set=True)
+
+    def _show_codes(
+        self, visit: Visit, codes: Sequence[str], *, is_new_set: bool = False
+    ) -> Response:
+        return self._door.render(
+            visit,
+            "codes.html",
+            page="security",
+            packs=False,
+            codes=codes,
+            is_new_set=is_new_set,
+            app=self._door.pages.look.brand.name,
+        )
 
     async def revoke(self, visit: Visit) -> Response:
         """Sign one other browser out."""

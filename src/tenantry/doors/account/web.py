@@ -70,6 +70,7 @@ def routes(parts: Parts) -> list[Route]:
             Route("GET", f"{security.PATH}/totp/{{id}}/qr.svg", page(safety.picture)),
             Route("POST", f"{security.PATH}/totp/{{id}}/enable", form(safety.enable)),
             Route("POST", f"{security.PATH}/totp/{{id}}/disable", form(safety.disable)),
+            Route("POST", f"{security.PATH}/totp/{{id}}/codes", form(safety.renew_codes)),
             Route("POST", f"{security.PATH}/sessions/{{id}}/revoke", form(safety.revoke)),
             Route("POST", f"{security.PATH}/sessions/revoke-others", form(safety.revoke_others)),
         ]

@@ -14,6 +14,7 @@ from tenantry.db.engine import Failure
 from tenantry.doors.organization import embedding
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
+from tenantry.identity.sign_in import ways_back
 from tenantry.pages import areas, door, members
 from tenantry.pages.api import Api
 from tenantry.pages.looks import Kind
@@ -28,6 +29,7 @@ from tenantry.web import MAX_ANONYMOUS
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from tenantry.access.clients.ways_on import WayOn
     from tenantry.caller import Caller
     from tenantry.doors.organization.embedding import Event
     from tenantry.doors.parts import Parts
@@ -91,6 +93,7 @@ class Visit:
     person: User | None = None  # of a member
     impersonation: Impersonation | None = None  # of an operator in the member's place
     expire_time: int = 0  # of a link's session, in microseconds since 1970
+    way: WayOn | None = None  # of a member: back to the application
 
     @property
     def seconds_left(self) -> int:
@@ -229,11 +232,12 @@ class Door(door.Door):
             organization=visit.organization,
             person=visit.person,
             impersonation=visit.impersonation,
+            way_back=members.way_back(self.pages, visit.way),
             area=area,
             navigation=self._navigation(visit, area),
             done=_done(visit),
             told=embedding.unseal(visit.query("told"), self.db.vault, visit.organization.id),
-            brand=self.pages_of(visit.request).look.within(visit.organization),
+            brand=members.brand(self.pages_of(visit.request), visit.organization, visit.way),
             **values,
         )
 
@@ -308,6 +312,7 @@ class Door(door.Door):
             permissions=frozenset(subject.permissions),
             person=subject.user,
             impersonation=subject.impersonation,
+            way=await ways_back.of_session(self.db, subject.session_id),
         )
 
     async def _of(self, request: Request, frame: Frame, caller: Caller) -> Visit | None:

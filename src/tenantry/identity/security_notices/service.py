@@ -34,14 +34,14 @@ NEW_DEVICE = "new_device"
 PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of event
 PASSKEY_ADDED, PASSKEY_REMOVED = "passkey_added", "passkey_removed"
 APP_ADDED, APP_REMOVED = "authenticator_app_added", "authenticator_app_removed"
-RECOVERY_CODE_USED = "recovery_code_used"
+RECOVERY_CODE_USED, RECOVERY_CODES_RENEWED = "recovery_code_used", "recovery_codes_renewed"
 IMPERSONATED = "impersonated"
 # Templates of these are by their names, the others share one.
 ACCOUNT_CHANGED = "account_changed"
 TEMPLATES = (NEW_DEVICE, PASSWORD_CHANGED, IMPERSONATED, ACCOUNT_CHANGED)
 ACTIVITIES = (
     *(NEW_DEVICE, PASSWORD_CHANGED, PASSKEY_ADDED, PASSKEY_REMOVED),
-    *(APP_ADDED, APP_REMOVED, RECOVERY_CODE_USED, IMPERSONATED),
+    *(APP_ADDED, APP_REMOVED, RECOVERY_CODE_USED, RECOVERY_CODES_RENEWED, IMPERSONATED),
 )
 
 # To one person about one kind of activity: of more of them there are events alone.

@@ -78,3 +78,22 @@ if (known && window.PublicKeyCredential?.signalAllAcceptedCredentials) {
     allAcceptedCredentialIds: ids.split(" ").filter(Boolean),
   }).catch(() => {});
 }
+
+// Recovery codes: as a file, and on paper.
+for (const button of document.querySelectorAll("button[data-downloads]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const { downloads, heading, file } = button.dataset;
+    const codes = document.getElementById(downloads).querySelectorAll("code");
+    const lines = [heading, "", ...Array.from(codes, (code) => code.textContent), ""];
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([lines.join("\n")], { type: "text/plain" }));
+    link.download = file;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+}
+for (const button of document.querySelectorAll("button[data-prints]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}

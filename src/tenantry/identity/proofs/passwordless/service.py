@@ -268,7 +268,7 @@ async def verify_link(
 async def look_at_link(db: Session, link_token: str) -> tuple[Request, str] | None:
     """Return the request of a link, and its state; None for a token that is not of ours.
 
-    So only somebody who holds the link learns anything of it. One that a newer mail took the place
+    So the holder of the link alone learns anything of it. One that a newer mail took the place
     of has expired.
     """
     request = await _find(db, proofs.request_id_of(link_token), by_application=False)

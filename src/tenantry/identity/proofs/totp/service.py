@@ -85,6 +85,17 @@ _TAKE_CODE = Statement(
     .where(_r.registration_id == bindparam("p_registration_id"), _r.digest == bindparam("p_digest"))
     .returning(_r.registration_id)
 )
+_HOLD = Statement(
+    update(totp_registrations)
+    .where(_t.id == bindparam("p_id"), _ENABLED)
+    .values(last_step=_t.last_step)
+    .returning(_t.id)
+)
+_FORGET_CODES = Statement(
+    delete(recovery_codes)
+    .where(_r.registration_id == bindparam("p_registration_id"))
+    .returning(_r.registration_id)
+)
 _COUNT_CODES = Statement(
     select(func.count().label("n"))
     .select_from(recovery_codes)
@@ -268,6 +279,37 @@ async def disable(call: Call, registration_id: str, code: str) -> None:
     if not await _use(call, registration, code):
         raise wrong_code()
     await _remove(call, registration)
+
+
+async def renew_recovery_codes(call: Call, registration_id: str, code: str) -> list[str]:
+    """Return new recovery codes, which are shown this once; those of before are good no more.
+
+    It takes one more code, of the app or one of them.
+
+    Raises:
+        errors.NotFound: there is no such registration in force.
+        errors.InvalidArgument: the code is wrong.
+        errors.RateLimited: there were too many wrong codes.
+
+    """
+    registration = await get(call.db, registration_id)
+    if not registration.enabled:
+        raise errors.NotFound("TOTP registration")
+    if not await _use(call, registration, code):
+        raise wrong_code()
+    codes = recovery.new_codes()
+    digests = [recovery.digest(call.db, registration.id, one) for one in codes]
+    renewed = call.event("totp.recovery_codes_renewed", after=registration.shown())
+    async with call.db.transaction() as db:
+        # It holds the registration, so that of two at once the later one has the last word.
+        if await db.apply(_HOLD, renewed, p_id=registration.id) is None:
+            raise errors.NotFound("TOTP registration")
+        of_it = {"p_registration_id": registration.id}
+        await db.fetch_all(_FORGET_CODES, **of_it)
+        await db.fetch_all(_KEEP_CODES, **of_it, p_digests=to_json(digests))
+        held = replace(call, db=db)
+        await _tell(held, registration, security_notices.RECOVERY_CODES_RENEWED)
+    return codes
 
 
 async def reset(call: Call, user_id: str) -> None:
