@@ -114,7 +114,7 @@ def furnish(api):
 
 
 def known(api, acme, others, connections):
-    """What an application reads of an environment."""
+    """All that an application reads of an environment."""
 
     def get(path):
         return api.get(f"/api/v1/{path}").raise_for_status().json()
@@ -186,7 +186,7 @@ def test_everything_that_the_guide_names_comes_along(start_server, tmp_path):
 
 
 def plain(known, server):
-    """It without what a move changes: the host, the secret and what hangs on it."""
+    """The same without all that a move changes: the host, the secret and its consequences."""
     text = json.dumps(known, sort_keys=True).replace(server.url, "https://here")
     found = json.loads(text)
     for connection in found["connections"]:
