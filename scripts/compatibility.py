@@ -38,7 +38,7 @@ ENDPOINTS = (
     "GET /keys",
     "GET /oidc/logout",
 )
-STATES = WORKS, DIFFERS, NOT_YET = "works", "with a difference", "not yet"
+STATES = WORKS, DIFFERS, NOT_YET = "works", "**differs**", "**not\N{NO-BREAK SPACE}yet**"
 
 _BEGINNING = """\
 # Compatibility
@@ -71,8 +71,8 @@ noticed.
 _OPERATIONS = """\
 ## REST operations
 
-The published ones, by service. The [reference](../README.md#start) of a running server, at
-`/docs`, has each of those that work with its fields, rules, errors and samples.
+The published ones, by service. The reference of a running server, at `/docs`, has each of those
+that work with its fields, rules, errors and samples.
 """
 _METHODS = """\
 ## Methods of the SDKs
@@ -121,12 +121,12 @@ class Facts:
             return NOT_YET
         return DIFFERS if self.sentences(published.calls) else WORKS
 
-    def told(self, published: Published) -> str:
-        """The state, with what there is to say of it."""
+    def row(self, published: Published) -> tuple[str, str]:
+        """The row of a table: the state, and the name with all that there is to say of it."""
         missing = self.missing(published)
-        if missing:
-            return f"**{NOT_YET}**: {feature(missing)}"
-        return " ".join(self.sentences(published.calls)) or WORKS
+        said = feature(missing) if missing else " ".join(self.sentences(published.calls))
+        name = f"`{published.name}`"
+        return self.state(published), f"{name}: {said}" if said else name
 
 
 def main() -> int:
@@ -264,7 +264,7 @@ def rpc_of(call: str) -> str:
 
 def states(facts: Facts, head: str, published: Iterable[Published]) -> Iterator[str]:
     """A table of operations or methods."""
-    yield from table((head, ""), ((f"`{one.name}`", facts.told(one)) for one in published))
+    yield from table(("State", head), map(facts.row, published))
 
 
 def features(facts: Facts) -> Iterator[tuple[str, str, str]]:
