@@ -229,7 +229,8 @@ def wire(settings: Settings, db: Database, closing: AsyncExitStack) -> Entry:
     kinds.watch(entry)
     for routes in _DOORS:
         entry.add_routes(routes(parts))
-    entry.add_routes(reference.routes(rpcs, settings.public_url))  # it shows all that is served
+    # It shows all that is served.
+    entry.add_routes(reference.routes(rpcs, settings.public_url, development=settings.development))
     return entry
 
 

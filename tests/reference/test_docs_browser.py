@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsers import chromium_in_step
@@ -37,7 +39,7 @@ def visit(browser, site):
 def found(page, text):
     """The titles that a search shows."""
     page.locator("#search").fill(text)
-    expect(page.locator("#found")).not_to_be_empty()
+    expect(page.locator("#found")).to_have_text(re.compile(r"found|No page"))
     return page.locator("#results .title").all_inner_texts()
 
 
@@ -65,6 +67,11 @@ def test_fields_errors_and_events_are_found(visit):
     page = visit("/docs/api/GetUser")
     assert "Create organization" in found(page, "slug")
     expect(page.locator("#results .line").first).to_contain_text("slug")
+    assert "Create user and membership" in found(page, "external id")
+    expect(page.locator("#results li", has_text="Create organization")).to_contain_text(
+        "external_id"
+    )
+    assert found(page, "look at the mappings")[0].startswith("Microsoft Entra ID")
     assert found(page, "idempotency key reused")[0] == "IDEMPOTENCY_KEY_REUSED"
     page.locator("#search").press("Enter")
     page.wait_for_url("**/docs/errors#422.IDEMPOTENCY_KEY_REUSED")
@@ -163,7 +170,15 @@ def test_no_page_scrolls_sideways(visit, width, language):
     page.reload()
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    for path in ("", "/errors", "/events", "/api/oauth-and-openid-connect", "/api/Authorize"):
+    guides = ("/guides", "/settings", "/guides/sign-people-in", "/runbooks")
+    for path in (
+        *guides,
+        "",
+        "/errors",
+        "/events",
+        "/api/oauth-and-openid-connect",
+        "/api/Authorize",
+    ):
         page.goto(f"{page.url.partition('/docs')[0]}/docs{path}")
         assert page.evaluate("document.documentElement.scrollWidth") == width, path
 
@@ -200,10 +215,19 @@ def test_the_list_shows_where_one_is(visit):
     expect(page.locator("#contents [aria-current=page]")).to_be_in_viewport()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        *((390, "dark"), (1280, "light")),
+        *(
+            pytest.param(*each, marks=pytest.mark.thorough)
+            for each in ((390, "light"), (1280, "dark"))
+        ),
+    ],
+)
 def test_everybody_can_read_it(visit, width, scheme):
-    for path in ("", "/errors", "/events", "/api/sessions", "/api/UpdateOrganization"):
+    guides = ("/guides", "/guides/single-sign-on", "/settings")
+    for path in (*guides, "", "/errors", "/events", "/api/sessions", "/api/UpdateOrganization"):
         page = visit(f"/docs{path}", width=width, color_scheme=scheme)
         if width > 1000:
             assert found(page, "session")

@@ -167,6 +167,16 @@ def test_nothing_is_loaded_from_elsewhere(get, pages):
     assert "unsafe" not in policy
 
 
+def test_operations_can_be_tried_in_development_alone(get):
+    """The pages of these fixtures are those of production."""
+    for name in ("CreateOrganization", "ListAuthMethods"):
+        html = get(f"/docs/api/{name}").body.decode()
+        assert "Try it" not in html
+        assert "try.js" not in html
+    with pytest.raises(errors.RouteNotFound):
+        get("/docs/try.js")
+
+
 async def test_pages_that_nobody_asks_for_are_forgotten(methods, monkeypatch):
     monkeypatch.setattr(web, "_KEPT", 100_000)
     door = web.Reference(methods, "https://ten.test")

@@ -94,7 +94,7 @@ def parts(guide: Guide) -> Iterator[Part]:
         if token.type == "heading_open" and token.tag in {"h2", "h3"}:
             yield part
             part = Part(_plain(tokens[at + 1]), anchors[at], "")
-        elif token.type == "inline":
+        elif token.type == "inline" and tokens[at - 1].type != "heading_open":
             part.text += f"{_plain(token)}\n"
     yield part
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
     from tenantry.doors.reference.contents import Entry
     from tenantry.doors.reference.names import Group
-    from tenantry.doors.reference.operations import Member, Operation
+    from tenantry.doors.reference.operations import Body, Member, Operation
     from tenantry.doors.reference.page import Frame
+
+_CLIENT, _ANYONE = "management client", "anyone"  # as `Operation.callers` names them
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,9 @@ class Shown:
     errors: Sequence[tuple[str, str]] = ()  # of an endpoint: the values of `error`
     rpc: str = ""
     samples: str = ""  # the name that they are kept under
+    callable: bool = False  # by what a person has at hand: a client's credentials, or nothing
+    open: bool = False  # to anyone
+    body: Body | None = None
 
 
 def shown(entry: Entry) -> Shown:
@@ -72,6 +78,9 @@ def shown_of(entry: Entry, operation: Operation) -> Shown:
         operation.statuses,
         rpc=operation.method.path,
         samples=operation.method.name,
+        callable=bool({_CLIENT, _ANYONE} & {*operation.callers}),
+        open=_ANYONE in operation.callers,
+        body=operation.body,
     )
 
 
@@ -94,9 +103,19 @@ def render(frame: Frame, entry: Entry) -> str:
         samples=highlighted(found.samples),
         example=None if answer is None else as_json(answer),
         languages=LANGUAGES,
+        body=None if found.body is None else _body(found.body, frame.public_url),
         before=before,
         after=after,
     )
+
+
+def _body(body: Body, public_url: str) -> str:
+    """Return an example of the body of a request."""
+    if body.listed:
+        shown = examples.value(body.listed, public_url)
+    else:
+        shown = examples.request(body.message, body.without, public_url)
+    return json.dumps(shown, indent=2, ensure_ascii=False)
 
 
 def render_group(frame: Frame, group: Group) -> str:

@@ -32,6 +32,7 @@ class Frame:
     public_url: str
     style_url: str
     script_url: str
+    try_url: str = ""  # of the script of "Try it", in development
 
     def render(self, template: str, **values: Any) -> str:
         """Return the page of a template of this door."""

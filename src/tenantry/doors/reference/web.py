@@ -28,6 +28,7 @@ _CSP = (
 _HEADERS = {"content-security-policy": _CSP, "referrer-policy": "no-referrer"}
 _STYLE = Asset.of_files("/docs/page.css", "doors/reference/static/page.css")
 _SCRIPT = Asset.of_files("/docs/page.js", "doors/reference/static/page.js")
+_TRY = Asset.of_files("/docs/try.js", "doors/reference/static/try.js")
 _A_WHILE = "public, max-age=300"  # then asked for again, by its ETag
 _HTML = "text/html; charset=utf-8"
 _MARKDOWN = "text/markdown; charset=utf-8"
@@ -35,9 +36,12 @@ _TEXT = "text/plain; charset=utf-8"
 _KEPT = 2 << 20  # bytes of pages that a process keeps: the ones that were asked for last
 
 
-def routes(methods: Sequence[Method], public_url: str) -> list[Route]:
-    """Return what this door serves; the first request for a document makes it."""
-    door = Reference(methods, public_url)
+def routes(methods: Sequence[Method], public_url: str, *, development: bool = False) -> list[Route]:
+    """Return what this door serves; the first request for a document makes it.
+
+    In ``development`` the page of an operation can send it.
+    """
+    door = Reference(methods, public_url, development=development)
     return [
         Route("GET", "/docs", door.page),
         Route("GET", "/docs/{path*}", door.page),
@@ -45,6 +49,7 @@ def routes(methods: Sequence[Method], public_url: str) -> list[Route]:
         Route("GET", "/llms.txt", door.page),
         _STYLE.route,
         _SCRIPT.route,
+        *([_TRY.route] if development else ()),
         Route("GET", "/docs/search.json", door.search),
         Route("GET", "/openapi.json", door.openapi, public=True),
         Route("GET", catalogue.PATH, door.schemas, public=True),
@@ -56,9 +61,12 @@ def routes(methods: Sequence[Method], public_url: str) -> list[Route]:
 class Reference:
     """Handlers of the routes."""
 
-    def __init__(self, methods: Sequence[Method], public_url: str) -> None:
+    def __init__(
+        self, methods: Sequence[Method], public_url: str, *, development: bool = False
+    ) -> None:
         self._methods = methods
         self._public_url = public_url
+        self._development = development
         self._documents: dict[str, Content] = {}
         self._pages: OrderedDict[str, Content] = OrderedDict()  # the one asked for last at the end
         self._making = asyncio.Lock()
@@ -105,7 +113,8 @@ class Reference:
     def _frame(self) -> Frame:
         from tenantry.doors.reference.page import Frame
 
-        return Frame(self._contents, self._public_url, _STYLE.url, _SCRIPT.url)
+        try_url = _TRY.url if self._development else ""
+        return Frame(self._contents, self._public_url, _STYLE.url, _SCRIPT.url, try_url)
 
     def _page(self, path: str) -> str:
         """Return the page of a path.

@@ -67,6 +67,8 @@ class Search {
     const telling = asked.filter((word) => !this.stop.has(word))
     if (telling.length) asked = telling
     let found = null
+    // Words that are the name of a field together: "external id" means external_id.
+    const name = asked.length > 1 ? asked.join('_') : ''
     for (const word of asked) {
       const scores = this.scores(word)
       for (const [at, hit] of found ?? []) {
@@ -75,6 +77,13 @@ class Search {
       }
       if (found) for (const at of scores.keys()) if (!found.has(at)) scores.delete(at)
       found = scores
+    }
+    for (const [, distances] of name ? this.fields.filter(([one]) => one === name) : []) {
+      let at = 0
+      for (const distance of distances) {
+        const hit = found.get((at += distance))
+        if (hit) Object.assign(hit, { score: hit.score + 4, field: name })
+      }
     }
     return [...(found ?? [])]
       .sort(([a, one], [b, other]) => other.score - one.score || a - b)
@@ -122,11 +131,11 @@ function searchPages() {
   const contents = document.getElementById('contents')
   const results = document.getElementById('results')
   const status = document.getElementById('found')
-  let loading
+  let loading, index
   const load = () =>
     (loading ??= fetch('/docs/search.json')
       .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(answer.status))))
-      .then((index) => new Search(index))
+      .then((found) => (index = new Search(found)))
       .catch(() => {
         loading = undefined
         return null
@@ -152,6 +161,7 @@ function searchPages() {
 
   async function show() {
     const text = input.value.trim()
+    if (text && !index) status.textContent = 'Searching…'
     const search = text && (await load())
     if (text !== input.value.trim()) return // something else was typed meanwhile
     contents.hidden = results.hidden = false
@@ -172,7 +182,10 @@ function searchPages() {
   }
 
   const links = () => [...results.querySelectorAll('a')]
-  input.addEventListener('focus', load, { once: true })
+  input.addEventListener('focus', () => {
+    sidebar.scrollTop = 0
+    load()
+  })
   input.addEventListener('input', show)
   input.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') {

@@ -1,0 +1,136 @@
+// "Try it": sends an operation to this server, in development alone. The secret is asked for, spent
+// at once on a token, and not kept; the token is, until the tab is closed or it is forgotten.
+'use strict'
+
+const TOKEN = 'tenantry.try'
+
+// To this server and to no other, without cookies: a request says who calls by its token alone.
+function send(path, options) {
+  return fetch(path, {
+    ...options,
+    mode: 'same-origin',
+    credentials: 'omit',
+    cache: 'no-store',
+    redirect: 'error',
+    referrerPolicy: 'no-referrer',
+  })
+}
+
+function token() {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(TOKEN))
+    return kept?.until > Date.now() ? kept : null
+  } catch {
+    return null
+  }
+}
+
+async function fetchToken(id, secret) {
+  const answer = await send('/oauth/token', {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: id,
+      client_secret: secret,
+    }),
+  })
+  const found = await answer.json()
+  if (!answer.ok) throw new Error(found.error_description ?? found.message ?? answer.status)
+  const kept = { id, token: found.access_token, until: Date.now() + (found.expires_in - 5) * 1000 }
+  sessionStorage.setItem(TOKEN, JSON.stringify(kept))
+}
+
+function requestOf(form) {
+  let path = form.dataset.path
+  const query = new URLSearchParams()
+  const headers = {}
+  for (const field of form.querySelectorAll('[data-place]')) {
+    const { place, name, list } = field.dataset
+    const value = field.value.trim()
+    if (place === 'path') path = path.replace(`{${name}}`, encodeURIComponent(value))
+    else if (!value) continue
+    else if (place === 'headers') headers[name] = value
+    else for (const one of list ? value.split(',') : [value]) query.append(name, one.trim())
+  }
+  const body = form.querySelector('[name="body"]')?.value.trim()
+  if (body) headers['content-type'] = 'application/json'
+  const asked = query.size ? `${path}?${query}` : path
+  return { path: asked, options: { method: form.dataset.verb, headers, body: body || undefined } }
+}
+
+function tryIt(form) {
+  const part = (name) => form.querySelector(`.${name}`)
+  const said = part('said')
+  const show = () => {
+    const kept = token()
+    part('credentials').hidden = Boolean(kept) || form.dataset.open === 'anyone'
+    part('caller').hidden = !kept
+    part('caller').querySelector('code').textContent = kept?.id ?? ''
+  }
+  const id = form.querySelector('[name="client_id"]')
+  const secret = form.querySelector('[name="client_secret"]')
+
+  // What `tenantry env` prints can be pasted whole.
+  id.addEventListener('paste', (event) => {
+    const text = event.clipboardData.getData('text')
+    const found = (name) => text.match(new RegExp(`SCALEKIT_${name}=["']?([^"'\\s]+)`))?.[1]
+    if (!found('CLIENT_ID')) return
+    event.preventDefault()
+    id.value = found('CLIENT_ID')
+    secret.value = found('CLIENT_SECRET') ?? ''
+  })
+  part('forget').addEventListener('click', () => {
+    sessionStorage.removeItem(TOKEN)
+    show()
+    id.focus()
+  })
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault()
+    const button = part('send')
+    button.disabled = true
+    said.textContent = 'Sending…'
+    part('answer').hidden = true
+    try {
+      if (!token() && id.value) {
+        await fetchToken(id.value.trim(), secret.value.trim())
+        secret.value = ''
+        show()
+      }
+      const { path, options } = requestOf(form)
+      const kept = token()
+      if (kept) options.headers.authorization = `Bearer ${kept.token}`
+      const began = performance.now()
+      const answer = await send(path, options)
+      const text = await answer.text()
+      const etag = answer.headers.get('etag')
+      const request = answer.headers.get('x-request-id')
+      said.textContent = [
+        `${answer.status} ${answer.statusText}`.trim(),
+        `${Math.round(performance.now() - began)} ms`,
+        etag && `ETag ${etag}`,
+        request,
+      ]
+        .filter(Boolean)
+        .join(' · ')
+      said.classList.toggle('failed', !answer.ok)
+      let shown = text
+      try {
+        shown = JSON.stringify(JSON.parse(text), null, 2)
+      } catch {}
+      part('answer').hidden = !shown
+      part('answer').querySelector('code').textContent = shown
+      if (answer.status === 401) {
+        sessionStorage.removeItem(TOKEN)
+        show()
+      }
+    } catch (problem) {
+      said.classList.add('failed')
+      said.textContent = problem.message
+    } finally {
+      button.disabled = false
+    }
+  })
+  show()
+}
+
+addEventListener('DOMContentLoaded', () => document.querySelectorAll('form.try').forEach(tryIt))
