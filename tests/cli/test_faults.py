@@ -307,6 +307,18 @@ def test_a_file_that_cannot_be_written_is_named(migrated, run, command):
         assert place in problem
 
 
+def test_a_fault_of_ours_is_one_line_that_says_where(migrated, run, monkeypatch):
+    def broken(settings):
+        raise RuntimeError("broken\ninside")
+
+    monkeypatch.setattr("tenantry.cli.running.look", broken)
+    code, out, problem = run("org list")
+    assert (code, out, problem.count("\n")) == (1, "", 1)
+    assert problem.startswith("tenantry: this is a fault of Tenantry, please report it: Runtime")
+    assert "broken inside" in problem
+    assert "tenantry/cli/running.py:" in problem
+
+
 def test_env_without_a_client_is_one_line_and_makes_nothing(tmp_path, run):
     code, out, problem = run("env")
     assert (code, out, problem.count("\n")) == (1, "", 1)

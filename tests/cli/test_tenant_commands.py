@@ -6,12 +6,13 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 
 import httpx
 import pytest
 from apis import unique
-from servers import TENANTRY
+from servers import TENANTRY, without_settings
 
 pytestmark = pytest.mark.one_database
 BOTH = pytest.mark.parametrize("live_server", ["sqlite", "postgresql"], indirect=True)
@@ -332,6 +333,8 @@ def test_a_deletion_asks_at_a_terminal(live_server, organization, answer, code):
 def test_no_id_is_ever_broken_on_a_narrow_terminal(live_server, organization, columns):
     long = "A name of an organization that goes on for much longer than any terminal is wide " * 2
     output(live_server, "org", "update", organization["id"], "--name", long.strip())
+    address = f"{unique('narrow')}@example.com"
+    output(live_server, "user", "create", address, "-o", organization["id"])
     for command in (["org", "list"], ["client", "list"], ["user", "list"], ["key", "list"]):
         _, seen = on_a_terminal(live_server, *command, answer="", columns=columns)
         rows = output(live_server, *command)
@@ -371,6 +374,26 @@ def test_a_reader_that_has_enough_causes_no_word(live_server, command):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["env", "org list", "trust --check", "status", "doctor"])
+def test_a_folder_that_this_user_may_not_read_is_named(tmp_path, command):
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0)
+    # Root that may do no more than the owner of a file.
+    powerless = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
+    if powerless and shutil.which("setpriv") is None:
+        pytest.skip("setpriv is not installed")
+    done = subprocess.run(
+        [*powerless, TENANTRY, *command.split()],
+        env=without_settings() | {"TENANTRY_DATA_DIR": str(folder)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(rf"tenantry: {folder}[^:]*: Permission denied\n", done.stderr)
 
 
 def test_an_argument_that_is_no_text_is_refused(live_server):

@@ -171,6 +171,20 @@ def test_a_browser_that_was_never_started_gets_a_database(served, machine, tmp_p
     assert (home / ".pki").stat().st_mode & 0o777 == 0o700
 
 
+def test_a_database_at_the_newer_place_stays_the_one_that_chromium_reads(
+    served, machine, home, tmp_path
+):
+    shutil.rmtree(home / ".mozilla")
+    (home / ".local/share/pki").mkdir(parents=True)
+    (home / ".pki/nssdb").rename(home / ".local/share/pki/nssdb")
+    (home / ".pki").rmdir()
+    assert browsers.CHROMIUM.exists() or pytest.skip("chromium is not installed")
+    found = trust(served, "--root", str(machine), HOME=str(home))
+    places = [one["place"] for one in found if one["whose"] == "Chromium"]
+    assert places == [str(home / ".local/share/pki/nssdb")]
+    assert not (home / ".pki").exists()
+
+
 def test_where_certutil_is_missing_the_lines_are_printed(served, home, tmp_path, monkeypatch):
     monkeypatch.setattr(stores, "_ALSO_ON_PATH", "")
     done = subprocess.run(

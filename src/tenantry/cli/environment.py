@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -28,6 +29,8 @@ def variables(settings: Settings) -> dict[str, str]:
     """Return them; ends the command where the client of the first start is not at hand."""
     client = credentials.read(settings.data_dir)
     if client is None:
+        if settings.data_dir.is_dir() and not os.access(settings.data_dir, os.R_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(settings.data_dir))
         running.fail(
             f"no client's secret is kept in {settings.data_dir.absolute()}: run this where the "
             "server was started, or with its TENANTRY_DATA_DIR; or make a client there with "

@@ -15,8 +15,7 @@ def lines(
     heads: Sequence[str], rows: Iterable[Sequence[str]], columns: int | None
 ) -> Iterator[str]:
     """Yield the lines of a table, for a terminal of so many columns; None for no terminal."""
-    cells = [[[plain(line) for line in cell.split("\n")] for cell in row] for row in rows]
-    table = [[[head] for head in heads], *cells]
+    table = [[[plain(line) for line in cell.split("\n")] for cell in row] for row in (heads, *rows)]
     widths = [max(_width(line) for row in table for line in row[n]) for n in range(len(heads))]
     if columns is not None:
         words = [
@@ -24,15 +23,15 @@ def lines(
             for n in range(len(heads))
         ]
         _narrow(widths, words, columns - len(_GAP) * (len(heads) - 1))
-    yield _line(heads, widths)
-    yield _GAP.join("─" * width for width in widths)
-    for row in cells:
+    for number, row in enumerate(table):
         wrapped = [
             [part for line in cell for part in _wrapped(line, width)]
             for cell, width in zip(row, widths, strict=True)
         ]
         for n in range(max(map(len, wrapped))):
             yield _line([cell[n] if n < len(cell) else "" for cell in wrapped], widths)
+        if number == 0:
+            yield _GAP.join("-" * width for width in widths)
 
 
 def plain(text: str) -> str:

@@ -259,17 +259,17 @@ def _folders(root: Path) -> Iterator[str]:
 
 
 def _databases(home: Path) -> Iterator[tuple[str, Path]]:
-    seen = set()
+    found: dict[Path, tuple[str, Path]] = {}  # by the folder that a link leads to
     for whose, pattern in _DATABASES:
         for place in sorted(home.glob(pattern)):
-            if (place / "cert9.db").is_file() and place.resolve() not in seen:
-                seen.add(place.resolve())
-                yield whose, place
-    chromium = home / ".pki/nssdb"
-    if not home.is_dir() or sys.platform == "darwin":
+            if (place / "cert9.db").is_file():
+                found.setdefault(place.resolve(), (whose, place))
+    yield from found.values()
+    if not home.is_dir() or sys.platform == "darwin" or not any(map(_which, _CHROMIUMS)):
         return
-    if chromium.resolve() not in seen and any(map(_which, _CHROMIUMS)):
-        yield "Chromium", chromium
+    # Beside one that there is, another would take its place.
+    if all(whose != "Chromium" for whose, _ in found.values()):
+        yield "Chromium", home / ".pki/nssdb"
 
 
 def _which(program: str) -> str | None:
