@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import tenantry
+from tenantry.events.mail import words as mail_words
 from tenantry.identity.security_notices.service import ACTIVITIES
 from tenantry.languages import LANGUAGES
 from tenantry.pages import words
@@ -17,11 +18,22 @@ from tenantry.pages.words import choose, languages
 
 DOORS = ("login", "account", "oauth", "sso", "organization", "console")
 _OF_OPERATORS = ("console",)
+_OF_PEOPLE = tuple(door for door in DOORS if door not in _OF_OPERATORS)
 _ROOT = Path(tenantry.__file__).parent
 # Keys whose sentence is the same in a language as in English, a line each.
 _SAME_AS_ENGLISH = {
     file.stem: {*file.read_text(encoding="utf-8").split()}
     for file in Path(__file__).with_name("same_as_english").glob("*.txt")
+}
+# How a language is not written here: spaces and apostrophes, another way to address people, other
+# words for the same.
+_NOT_OURS = {
+    "de": r"(?i)\b(du|dich|dir|deine?[mnrs]?)\b",
+    "fr": r"'| [:;?!»]|« |(?i:\b(tu|toi|ton|tes)\b)",
+    "es": r"(?i)\b(tú|tu|tus|tienes|puedes)\b",
+    "it": r"’|(?i:\b(tuo|tua|tuoi|tue)\b)",
+    "nl": r"(?i)\b(je|jij|jou|jouw|aanmeld\w*)\b",
+    "pt": r"(?i)\b(você|teu|tua|tens|ligaç\w*|palavra-passe|utilizador\w*|separador)\b",
 }
 # Sections whose keys a door puts together of names that it knows.
 _BUILT_SECTIONS = {
@@ -66,7 +78,7 @@ def fields(sentence: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
 
 
-@pytest.mark.parametrize("door", ["", *(door for door in DOORS if door not in _OF_OPERATORS)])
+@pytest.mark.parametrize("door", ["", *_OF_PEOPLE])
 def test_what_people_read_is_there_in_all_languages(door):
     assert languages(door) == LANGUAGES
 
@@ -87,6 +99,15 @@ def test_all_languages_say_the_same(door, language):
         assert "<" not in other[key], key
         if language != "en":
             assert sentence != other[key] or key in _SAME_AS_ENGLISH[language], key
+
+
+@pytest.mark.parametrize("language", _NOT_OURS)
+def test_each_language_is_written_in_one_way(language):
+    catalogues = [words.of(door, language).sentences for door in ("", *_OF_PEOPLE)]
+    for key, sentence in (
+        item for one in (*catalogues, mail_words.of(language)) for item in one.items()
+    ):
+        assert not re.search(_NOT_OURS[language], sentence), key
 
 
 @pytest.mark.parametrize("door", DOORS)
