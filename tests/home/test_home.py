@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from html import unescape
+from http import HTTPStatus
 
 import httpx
 import pytest
 
 from tenantry import errors
 from tenantry.doors.home.web import Home, refusal
+from tenantry.languages import LANGUAGES
+from tenantry.pages import words
 from tenantry.settings import load
 from tenantry.web import Request
 
@@ -105,3 +109,29 @@ def test_what_a_stranger_sends_is_text_on_the_page():
     page = refusal(error, request).body.decode()
     assert "<script" not in page
     assert len(page) < 4000
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_error_is_said_in_the_language_of_the_reader(language):
+    request = Request("GET", "/", "", {"accept-language": language}, b"", "req_1")
+    titles = set()
+    for error in (
+        errors.NotFound("page"),
+        errors.Busy(),
+        errors.PermissionDenied(),
+        errors.Internal("req_1"),
+    ):
+        page = refusal(error, request).body.decode()
+        assert f'<html lang="{language}">' in page
+        (title,) = re.findall(r"<h1>(.*?)</h1>", page)
+        titles.add(title)
+        english = words.of("home", "en").sentences.values()
+        assert language == "en" or unescape(title) not in english
+    assert len(titles) == 4
+
+
+def test_every_sentence_about_an_error_is_of_a_status_that_there_is():
+    sections = {key.partition(".")[0] for key in words.of("home", "en").sentences}
+    about = {one.removeprefix("refusal_") for one in sections if one.startswith("refusal_")}
+    assert about - {"other"} <= {str(status.value) for status in HTTPStatus}
+    assert about >= {"404", "429", "503", "other"}

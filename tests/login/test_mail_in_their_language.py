@@ -35,7 +35,7 @@ async def language(place, email):
 
 @pytest.fixture
 async def member(place):
-    """Make somebody who is a member, with a profile."""
+    """Make a member with a profile."""
 
     async def made(**profile: str):
         organization = await place.make.organization()

@@ -7,6 +7,7 @@ import string
 from html import unescape
 from pathlib import Path
 
+import looks
 import pytest
 from mail_servers import ENDS, LINK, VARIABLES
 
@@ -222,3 +223,17 @@ def test_a_template_of_the_api_is_in_one_language_unless_it_asks_for_the_reader_
     own_templates.check("USER_INVITE", both)
     for language, subject in (("fr", "Rejoindre"), ("es", "Join")):
         assert own_templates.render(both, {"user_language": language}).subject == subject
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_phone_is_wide_enough(browser, language):
+    page = await browser.new_page(viewport={"width": 390, "height": 844})
+    for template, values in mails():
+        said = Templates(None).render(template, {**values, "user_language": language})
+        await page.set_content(said.html)
+        await looks.check(page)
+        assert await page.title() == said.subject
+        for button in await page.locator("a.button").all():
+            assert await button.evaluate("each => each.scrollWidth <= each.clientWidth")
+    await page.close()

@@ -18,7 +18,7 @@ from tenantry.pages.words import choose, languages
 
 DOORS = ("login", "account", "oauth", "sso", "organization", "console")
 _OF_OPERATORS = ("console",)
-_OF_PEOPLE = tuple(door for door in DOORS if door not in _OF_OPERATORS)
+_OF_PEOPLE = (*(door for door in DOORS if door not in _OF_OPERATORS), "home")
 _ROOT = Path(tenantry.__file__).parent
 # Keys whose sentence is the same in a language as in English, a line each.
 _SAME_AS_ENGLISH = {
@@ -89,7 +89,8 @@ def test_what_operators_read_is_there_in_two_languages(door):
 
 
 @pytest.mark.parametrize(
-    ("door", "language"), [(door, each) for door in ("", *DOORS) for each in languages(door)]
+    ("door", "language"),
+    [(door, each) for door in ("", *_OF_PEOPLE, *_OF_OPERATORS) for each in languages(door)],
 )
 def test_all_languages_say_the_same(door, language):
     first, other = words.of(door, "en").sentences, words.of(door, language).sentences

@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from tenantry.pages import words
 from tenantry.pages.assets import Asset
 from tenantry.pages.rendering import PLAIN_STYLE, page
 from tenantry.web import Route
@@ -18,26 +19,13 @@ if TYPE_CHECKING:
     from tenantry.settings import Settings
     from tenantry.web import Request, Response
 
+_DOOR = "home"  # its words
 _FOR_A_DAY = "max-age=86400"
 _STYLE = Asset.of_files("/home.css", PLAIN_STYLE, "doors/home/static/home.css", cache=_FOR_A_DAY)
 _ICONS = [
     Asset.of_files(f"/{name}", f"doors/home/static/{name}", cache=_FOR_A_DAY)
     for name in ("favicon.svg", "favicon.ico")
 ]
-# By status: what it is called, and what a person can do about it.
-_WORDS = {
-    400: ("This request cannot be read", "Go back and try again."),
-    403: ("This is not for you", "Go back, or sign in as somebody else."),
-    404: ("There is nothing at this address", "It may be misspelled, or be gone."),
-    405: ("This address takes something else", "It is not a page: programs send something to it."),
-    408: ("That took too long", "Go back and try again."),
-    413: ("That is too large", "Go back and send less."),
-    415: ("This cannot be read here", "Go back and try again."),
-    429: ("That was too often", "Wait for a moment, then try again."),
-    501: ("This is not in this version", "Nothing here can be done about it."),
-    503: ("The server is busy", "Wait for a moment, then try again."),
-}
-_OTHER = ("Something went wrong", "Try again; if it stays, tell the people who run this server.")
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -72,13 +60,18 @@ class Home:
 
 
 def refusal(error: errors.Error, request: Request) -> Response:
-    """Return an error as the page that a browser shows."""
-    title, advice = _WORDS.get(error.status, _OTHER)
+    """Return an error as the page that a browser shows, in the language of its reader."""
+    said = words.choose(_DOOR, request.headers.get("accept-language", ""))
+    section = f"refusal_{error.status}"
+    if not said.has(f"{section}.title"):
+        section = "refusal_other"
     response = _page(
         "refusal.html",
         error.status,
-        title=title,
-        advice=advice,
+        t=said,
+        language=said.language,
+        title=said.plain(f"{section}.title"),
+        advice=said.plain(f"{section}.lead"),
         said=error.message,
         request_id=request.request_id,
     )

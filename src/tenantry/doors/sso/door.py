@@ -211,11 +211,14 @@ class Door(door.Door):
         """Return the page of a fault that no application is told of; ``back`` is a page of ours."""
         words = self.words(request)
         told = explanations.say(words.language, fault.error, fault.description)
+        parts = told.parts
+        if told.means and all(language != words.language for _, language in parts):
+            parts = ((told.means, words.language),)  # its sentence is not there in this language
         return self.pages.message(
             "not_begun" if back else "failed",
             words,
             status=400,
-            said=marks.spoken(told.parts, words.language),
+            said=marks.spoken(parts, words.language),
             quoted=fault.error,
             link=(back, words("not_begun.link")) if back else None,
         )
