@@ -1,9 +1,9 @@
 """Calls of the contract that this version does not serve: they are told so, on every wire.
 
 An SDK then raises its "not implemented", and nobody looks for a misspelled path. Every caller is
-told so, with credentials or without: the list is public, no SDK takes this answer for a reason to
-fetch a token or to try again, and to one whose token has expired a new one would not help. The
-list is `absent.txt` beside this module; a call that is served leaves it.
+told so, with credentials or without: the list is public, the SDKs do not take this answer for a
+reason to fetch a token or to try again, and to one whose token has expired a new one would not
+help. The list is `absent.txt` beside this module; a call that is served leaves it.
 """
 
 from __future__ import annotations
