@@ -118,13 +118,14 @@ def test_an_application_is_registered_for_sign_in(shell, own_server, tmp_path):
     assert "/login/" in answer.headers["location"]
 
 
-@pytest.mark.parametrize("language", ["python", "node", "go"])
+@pytest.mark.parametrize("language", ["python", "node", "go", "java"])
 def test_a_sample_shows_what_was_refused(language, own_server, tmp_path):
     command = program_of(language, tmp_path)
     done = after_set_up(own_server, f"export ORGANIZATION_ID=org_1\n{command}", tmp_path)
     assert done.returncode != 0
     assert "organization not found" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
 
 
 def test_each_sdk_is_installed_by_the_name_that_is_tested():
@@ -156,7 +157,7 @@ def test_what_it_says_comes_next_is_not_served():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     absent_features = {call.feature for call in absent.calls()}
     assert absent_features.isdisjoint({"directories", "single sign-on"})
-    assert "| Directories: SCIM 2.0, and Google Workspace by polling | works |" in readme
+    assert "directories (SCIM 2.0, Google Workspace)" in readme
 
 
 def test_python_prints_the_new_name(shell, tmp_path):
@@ -171,6 +172,26 @@ def test_go_prints_the_new_name(shell, tmp_path):
     assert shell(program_of("go", tmp_path), tmp_path) == "Acme Corp\n"
 
 
+def test_java_prints_the_answer_with_the_new_name(shell, tmp_path):
+    answer = json.loads(shell(program_of("java", tmp_path), tmp_path))
+    assert (answer["display_name"], answer["metadata"]) == ("Acme Corp", {"industry": "technology"})
+
+
+def test_java_is_run_as_the_page_says():
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    for command in (KEY_STORE, JAVA):
+        assert f"`{command}`" in readme
+
+
+KEY_STORE = (
+    'keytool -importcert -noprompt -file "$TENANTRY_CA" -keystore trust.p12 -storepass changeit'
+)
+JAVA = (
+    "java -Djavax.net.ssl.trustStore=trust.p12 -Djavax.net.ssl.trustStorePassword=changeit "
+    "Update.java"
+)
+
+
 def program_of(language, folder):
     """Write the sample into the folder, and return the command that runs it."""
     if language == "python":
@@ -183,6 +204,10 @@ def program_of(language, folder):
         (folder / "node_modules").symlink_to(CONFORMANCE / "node" / "node_modules")
         (folder / "sample.mjs").write_text(SAMPLES["node"], encoding="utf-8")
         return "node sample.mjs"
+    if language == "java":
+        needs("java")
+        (folder / "Update.java").write_text(SAMPLES["java"], encoding="utf-8")
+        return f"[ -f trust.p12 ] || {KEY_STORE}\n{JAVA}"
     needs("go")
     (folder / "main.go").write_text(SAMPLES["go"], encoding="utf-8")
     # Built first, without our certificates: the compiler may have to fetch modules.
