@@ -267,7 +267,7 @@ def test_a_port_in_use_is_named(live_server, tmp_path):
     assert done.returncode == 2
     assert done.stderr == (
         f"tenantry: TENANTRY_LISTEN: 127.0.0.1:{live_server.port} is in use by another program; "
-        "stop it or choose another port\n"
+        "stop it, or choose another port, which is that of TENANTRY_PUBLIC_URL as well\n"
     )
 
 

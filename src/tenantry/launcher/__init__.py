@@ -184,7 +184,8 @@ def check_watches(workers: int) -> None:
 _WATCHES = 2  # of an Envoy: for the certificate, and for itself
 
 _ADDRESS_PROBLEMS = {
-    errno.EADDRINUSE: "is in use by another program; stop it or choose another port",
+    errno.EADDRINUSE: "is in use by another program; stop it, or choose another port, which is "
+    "that of TENANTRY_PUBLIC_URL as well",
     errno.EADDRNOTAVAIL: "is not an address of this machine",
     errno.EACCES: "needs a privilege: choose a port from 1024 on, or give CAP_NET_BIND_SERVICE",
 }
