@@ -317,6 +317,8 @@ class _Furnishing:
         phones = {"name": "Acme for phones", "client_type": "NTV"}
         await self.api.clients.create_client(client=phones)
         self.known["/console/applications/"] = application.id
+        claims = {"plan": 'organization.metadata.plan ?? "free"', "department": "user.gender"}
+        await self.api.interceptors.upsert_token_template(template=claims)
         return application
 
     async def activity(self, operator: Browser) -> None:

@@ -239,7 +239,8 @@ async def test_settings_and_health_are_shown_without_secrets(browser, server):
 
 
 PAGES = (
-    *("applications", "applications/scopes", "api-keys", "keys", "sign-ins", "events"),
+    *("applications", "applications/scopes", "api-keys", "token-claims", "keys", "sign-ins"),
+    "events",
     *("events/live", "webhooks", "interceptors", "mail", "settings", "health"),
 )
 
@@ -258,6 +259,7 @@ async def test_a_reader_sends_no_form(reader):
         *("applications/create", "applications/scopes/create", "api-keys/create", "keys/rotate"),
         *("events/verify", "webhooks/create", "interceptors/create", "health/examine"),
         *("mail/mail_1/retry", "webhooks/whe_1/rotate", "interceptors/icp_1/test"),
+        *(f"token-claims/{verb}" for verb in ("keep", "enable", "disable", "delete")),
     ):
         assert (await reader.post(f"/console/{path}")).status_code == 403, path
 

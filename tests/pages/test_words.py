@@ -53,7 +53,7 @@ _BUILT_SECTIONS = {
         "refusal",
         "methods",
         "roles_of_operators",
-        *("intents", "proofs", "states", "sources"),
+        *("intents", "proofs", "states", "sources", "kinds_of_variables"),
     },
 }
 # Keys that a template puts together of values that the rooms have.

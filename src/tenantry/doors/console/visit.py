@@ -39,7 +39,7 @@ _RANK = (READER, OPERATOR, OWNER)
 NAVIGATION = (
     ("", ("overview",)),
     ("tenants", ("organizations", "people", "connections", "directories", "roles")),
-    ("access", ("applications", "api-keys", "keys")),
+    ("access", ("applications", "api-keys", "token-claims", "keys")),
     ("activity", ("sign-ins", "events", "webhooks", "interceptors", "mail")),
     ("deployment", ("branding", "settings", "health", "operators")),
 )

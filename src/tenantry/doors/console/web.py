@@ -26,6 +26,7 @@ from tenantry.doors.console import (
     roles,
     settings,
     sign_ins,
+    token_claims,
     webhooks,
 )
 from tenantry.doors.console.entering import Entering
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 _SUBJECTS = (
     *(overview, organizations, people, connections, protocols, directories, roles),
-    *(applications, api_keys, keys),
+    *(applications, api_keys, token_claims, keys),
     *(sign_ins, events, webhooks, interceptors, mail),
     *(settings, health),
     *(mail_settings, branding, operators, me, impersonating),
