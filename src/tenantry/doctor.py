@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import itertools
 import os
 import ssl
 import time
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 from tenantry import domain_names, errors, launcher
 from tenantry import settings as settings_module
+from tenantry.languages import LANGUAGES
 from tenantry.launcher import certificates, envoy
 from tenantry.settings import SettingError
 
@@ -249,13 +251,15 @@ def _mail(settings: Settings) -> str:
     from tenantry.identity.security_notices import service as security_notices
     from tenantry.tenants.memberships import invitations
 
-    templates = rendering.Templates(settings.mail_templates)
+    templates = rendering.Templates(settings.mail_templates, settings.mail_language)
     cases = [(invitations.TEMPLATE, variables) for variables in _CASES]
     cases += [(name, _SIGNING_IN) for name in passwordless.TEMPLATES]
     cases += [(name, _HAPPENED) for name in security_notices.TEMPLATES]
-    for name, variables in cases:
+    folder = settings.mail_templates
+    own = [each for each in LANGUAGES if folder is not None and (folder / each).is_dir()]
+    for language, (name, variables) in itertools.product((settings.mail_language, *own), cases):
         try:
-            templates.render(name, variables)
+            templates.render(name, {**variables, "user_language": language})
         except rendering.RenderError as problem:
             # An application brings variables of its own to these (template_variables).
             if name in passwordless.TEMPLATES and str(problem).endswith("is undefined"):

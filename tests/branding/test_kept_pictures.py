@@ -146,7 +146,8 @@ async def test_what_a_file_of_settings_or_of_templates_refers_to_is_in_use(
     paths = [await upload() for _ in range(MOST)]
     folder = tmp_path / "mails"
     folder.mkdir()
-    (folder / "base.html").write_text(f'<img src="{ORIGIN}{paths[1]}">')
+    (folder / "fr").mkdir()
+    (folder / "fr" / "base.html").write_text(f'<img src="{ORIGIN}{paths[1]}">')
     (folder / "inner.html").mkdir()
     fixed = replace(given, app_logo_url=paths[0], mail_templates=folder)
     paths.append(await upload(given=fixed))

@@ -438,6 +438,11 @@ def test_the_doctor_sees_a_broken_mail_template(live_server, tmp_path):
     code = tmp_path / "sign_in_code.txt"
     code.write_text("{{ otp }} is for {{ plan }}")  # which the application says
     assert problems(live_server, **folder) == {}
+    of_german = tmp_path / "de"
+    of_german.mkdir()
+    (of_german / "invitation.txt").write_text("{{ organisation_name }}")
+    assert "invitation.txt" in problems(live_server, **folder)["mail"]
+    (of_german / "invitation.txt").unlink()
     code.write_text("{{ otp }")
     assert "sign_in_code.txt" in problems(live_server, **folder)["mail"]
 

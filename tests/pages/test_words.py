@@ -196,6 +196,13 @@ def test_people_get_their_language(door, accepted, wanted, chosen):
     assert choose(door, accepted, wanted).language == chosen
 
 
+@pytest.mark.parametrize(("language", "nobody"), [("en", "members"), ("fr", "membre,")])
+def test_a_number_has_the_sentence_that_fits_it(language, nobody):
+    there = words.of("organization", language)
+    assert nobody in there.count("users.total", 0)
+    assert there.count("users.total", 1) != there.count("users.total", 2)
+
+
 def test_a_value_is_text_and_turns_nothing_around():
     said = words.of("login", "en")("organizations.lead", email="<b>\u202e{0}{who}")
     assert "<bdi>&lt;b&gt;\u202e{0}{who}</bdi>" in said

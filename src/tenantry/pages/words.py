@@ -44,7 +44,8 @@ class Words:
 
     def count(self, key: str, number: int) -> Markup:
         """Return the sentence that fits a number, which it names `{number}`."""
-        return self(f"{key}_one" if number == 1 else f"{key}_other", number=number)
+        is_one = number == 1 or (number == 0 and self.language == "fr")
+        return self(f"{key}_one" if is_one else f"{key}_other", number=number)
 
     def has(self, key: str) -> bool:
         """Whether there is such a sentence."""

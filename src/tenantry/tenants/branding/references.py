@@ -91,5 +91,6 @@ async def _texts(db: Session, given: Settings, organization_id: str | None) -> A
 
 
 def _files(folder: Path) -> Iterable[str]:
-    files = (path for path in folder.glob("*.*") if path.suffix in _MAIL_FILES and path.is_file())
+    found = (path for pattern in ("*.*", "*/*.*") for path in folder.glob(pattern))
+    files = (path for path in found if path.suffix in _MAIL_FILES and path.is_file())
     return [path.read_text(errors="replace") for path in files]
