@@ -13,7 +13,7 @@ DATABASES = ("sqlite",)  # it makes no difference here
 
 STEPS = (
     *("email", "password", "passkey", "passkey/options", "code", "second-factor"),
-    *("new-password", "organization", "sign-up", "resend", "cancel", "link"),
+    *("new-password", "organization", "sign-up", "resend", "restart", "cancel", "link"),
 )
 SESSION, BROWSER = "__Host-tenantry_session", "__Host-tenantry_login_"
 NAMES = [

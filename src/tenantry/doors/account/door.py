@@ -70,7 +70,9 @@ class Door(door.Door):
 
     def __init__(self, parts: Parts) -> None:
         self.style = Asset.of_files("/ui/account.css", "doors/account/static/account.css")
-        self.script = Asset.of_files("/ui/account.js", "doors/account/static/account.js")
+        self.script = Asset.of_files(
+            "/ui/account.js", "pages/static/six_digits.js", "doors/account/static/account.js"
+        )
         framed = members.pages("account", parts.looks, styles=(self.style,), scripts=(self.script,))
         super().__init__(framed, parts.db.vault, parts.settings.public_url, depth=3)
         self.parts = parts

@@ -33,7 +33,9 @@ class Door(door.Door):
     """The sign-in pages of one deployment: `/login/{id}`, `/invitations/{token}` and the like."""
 
     def __init__(self, parts: Parts) -> None:
-        self.script = Asset.of_files("/login/login.js", "doors/login/static/login.js")
+        self.script = Asset.of_files(
+            "/login/login.js", "pages/static/six_digits.js", "doors/login/static/login.js"
+        )
         pages = Pages(
             "login",
             parts.looks,

@@ -369,9 +369,8 @@ class Login:
             return await self._door.leaving(request, "gone", status=410)
         if way.begins and moves_on:
             return self._door.redirect(way.uri)
-        if await self._is_completed(request) and await self._door.session(request):
-            return self._over(request, "went_on", way, 200)
-        return self._over(request, "gone", way, 410)
+        went_on = await self._is_completed(request) and await self._door.session(request)
+        return self._over(request, "went_on" if went_on else "gone", way, 410)
 
     def _over(self, request: Request, key: str, way: WayOn | None, status: int) -> Response:
         """Return a page that says one thing of a sign-in of an application."""
