@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _TOLD = 100  # characters of a path that an error repeats: a mask's may be any text
 _READS_ONLY = "this caller may read everything and change nothing"
+_MANAGEMENT_ONLY = (
+    "a client of an organization may not make this call: its tokens are for APIs of yours, and a "
+    "management client calls this one"
+)
 _OWNERS_ONLY = "of operators, only an owner may make this call"
 _COOKIE_NEEDED = (
     "a person's access token will not do for this call: it takes the session's cookie, from one "
@@ -68,6 +72,8 @@ def _check_kind(method: Method, caller: Caller) -> None:
     if not (method.for_anybody or method.allowed & caller.kind.bits):
         if caller.kind is Kind.ANONYMOUS and method.allowed:
             raise errors.Unauthenticated
+        if caller.kind is Kind.ORGANIZATION_CLIENT:
+            raise errors.PermissionDenied(_MANAGEMENT_ONLY)
         raise errors.PermissionDenied
     if caller.is_operators:
         if caller.reads_only and not method.reads:
