@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ from tenantry.events.event_log import sealing
 pytestmark = pytest.mark.one_database
 
 NEWEST = "WHERE id = (SELECT max(id) FROM events)"
+LISTED = re.compile(r"│ ([a-z][a-z-]*) +[A-Z]")  # in the help, with its sentence
 BOTH = pytest.mark.parametrize("live_server", ["sqlite", "postgresql"], indirect=True)
 
 
@@ -90,6 +92,17 @@ def test_every_command_has_help(command, tmp_path):
     done = commands.run(*command, "--help", cwd=tmp_path, environment=without_settings())
     assert done.returncode == 0
     assert "Usage: tenantry" in done.stdout
+
+
+def test_help_is_in_the_order_in_which_one_needs_things(tmp_path):
+    done = commands.run("--help", cwd=tmp_path, environment=without_settings())
+    named = [found[1] for line in done.stdout.splitlines() if (found := LISTED.match(line))]
+    assert named[:4] == ["serve", "env", "trust", "status"]
+    some = ["serve", "org", "user", "app", "client", "events", "worker", "migrate", "master-key"]
+    assert [name for name in named if name in some] == some
+    done = commands.run("webhook", "--help", cwd=tmp_path, environment=without_settings())
+    named = [found[1] for line in done.stdout.splitlines() if (found := LISTED.match(line))]
+    assert named[:3] == ["create", "list", "show"]
 
 
 @pytest.mark.parametrize("arguments", [["bogus"], ["client", "bogus"], ["serve", "--bogus"], []])

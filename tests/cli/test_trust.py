@@ -235,6 +235,14 @@ def test_it_never_becomes_root_and_prints_what_root_does(served, tmp_path, machi
     assert connects(served, machine / "etc/ssl/certs/ca-certificates.crt")
 
 
+def test_under_sudo_it_says_whose_browsers_these_are(served, machine, tmp_path):
+    done = served.run(
+        *("trust", "--root", str(machine)), HOME=str(tmp_path / "root"), SUDO_USER="ada"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "for those of ada, run it without sudo" in done.stdout
+
+
 def test_a_certificate_of_ones_own_needs_none_of_ours(served, tmp_path):
     chain, key = (served.data_dir / "tls" / name for name in ("server.pem", "server-key.pem"))
     done = served.run("trust", TENANTRY_TLS_CERT=str(chain), TENANTRY_TLS_KEY=str(key))

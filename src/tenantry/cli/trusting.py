@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -121,6 +122,8 @@ def _print(found: list[dict[str, Any]], root: Root, *, remove: bool, check: bool
 def _remarks(
     found: list[dict[str, Any]], root: Root, *, remove: bool, check: bool
 ) -> Iterator[str]:
+    if somebody := os.environ.get("SUDO_USER"):
+        yield f"These are the browsers of root: for those of {somebody}, run it without sudo."
     for one in found:
         if one["problem"]:
             yield f"{one['whose']}, {one['place']}: {one['problem']}"
