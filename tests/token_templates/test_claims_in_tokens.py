@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import orjson
 import pytest
 from apis import unique
+from scalekit.middleware import session_crypto
+from scalekit.middleware.session_manager import SessionRefreshManager
 from signins import claims_of
+from vouching import connect, connect_social, somebody
 
+from tenantry.identity.federation import sessions as federated_sessions
 from tenantry.identity.grants import claims as grants
 from tenantry.identity.grants import subjects
 from tenantry.identity.token_templates import issuing
@@ -218,6 +223,55 @@ async def test_permissions_are_not_pushed_out(signins, make, keep):
     claims = claims_of(tokens["access_token"])
     assert claims["permissions"] == sorted(names)
     assert len(orjson.dumps(claims)) < grants.ACCESS_TOKEN_BYTES + 100  # with its times
+
+
+async def test_the_cookie_of_the_session_middleware_holds_them(signins, user, keep):
+    """The most that there is room for, beside an ID token with a name."""
+    await keep(**{f"claim_{number}": "'" + "x" * 8 + "'" for number in range(7)})
+    scope = "openid profile email offline_access"
+    session, _ = await signins.session(user)
+    app = await signins.application()
+    tokens = await signins.tokens(app, session, scope=scope)
+    claims = claims_of(tokens["access_token"])
+    assert claims["claim_0"] == "x" * 8
+    assert claims["claims_omitted"] is True
+    cookie = SessionRefreshManager(None, "a secret of thirty-two characters").create_session_cookie(
+        {
+            "user": claims,
+            "access_token": tokens["access_token"],
+            "refresh_token": tokens["refresh_token"],
+            "id_token": tokens["id_token"],
+            "expires_at": claims["exp"],
+        }
+    )
+    assert len(cookie) <= session_crypto._MAX_COOKIE_VALUE_BYTES == 3800
+    told = (await signins.userinfo(tokens["access_token"])).json()
+    assert {f"claim_{number}" for number in range(7)} <= told.keys()
+
+
+async def test_attributes_of_their_own_provider_are_there_and_those_of_social_sign_in_are_not(
+    signins, user, keep
+):
+    await keep(department="user.custom_attributes.department")
+    place = SimpleNamespace(db=signins.database, operator=signins.call)
+    app, (session, _) = await signins.application(), await signins.session(user)
+    own = await connect(place, SimpleNamespace(id=session.organization_id))
+    for connection, department, expected in (
+        (await connect_social(place), "Lies", None),
+        (own, "Sales", "Sales"),
+    ):
+        async with place.db.transaction() as db:
+            assert await federated_sessions.keep(
+                db,
+                session.id,
+                connection.id,
+                somebody("ann@acme.example"),
+                user_id=session.user_id,
+                is_proved=False,
+                claims={"department": department},
+            )
+        tokens = await signins.tokens(app, session)
+        assert claims_of(tokens["access_token"]).get("department") == expected
 
 
 class Counted:

@@ -82,8 +82,10 @@ def of(subject: Subject, place: Place | None) -> dict[str, Any]:
     """Return the variables for a subject; ``place`` is None where it is not needed, or is gone."""
     user, profile = subject.user, subject.user.profile
     attributes = dict(profile.get("custom_attributes") or {})
-    if subject.vouched_for:
-        attributes |= subject.vouched_for[0].claims
+    for vouched in subject.vouched_for:
+        # Of the organization's own provider alone: people write their social profiles themselves.
+        if vouched.organization_id == subject.organization_id:
+            attributes |= vouched.claims
     shown: dict[str, Any] = {
         "id": subject.sub,
         "email": user.email or None,
