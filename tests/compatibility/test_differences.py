@@ -196,17 +196,11 @@ def test_create_environment_connection(api):
 def test_create_directory(api, post, organization):
     path = f"organizations/{organization}/directories"
     made = post(path, directory_type="SCIM", directory_provider="OKTA")
-    assert made["enabled"] is False
+    assert made["enabled"] is True
+    polled = post(path, directory_type="POLL", directory_provider="GOOGLE")
+    assert polled["enabled"] is False
     ldap = api.post(f"/api/v1/{path}", json={"directory_type": "LDAP"})
     assert ldap.status_code == 400
-
-
-def test_delete_directory(api, post, organization):
-    path = f"organizations/{organization}/directories"
-    made = post(path, directory_type="SCIM", directory_provider="OKTA")
-    at = f"/api/v1/{path}/{made['id']}"
-    assert api.patch(f"{at}:enable").json() == {"enabled": True}
-    assert api.delete(at).status_code == 200
 
 
 def test_update_token(api, post, organization):

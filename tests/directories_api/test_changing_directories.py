@@ -19,6 +19,7 @@ async def test_what_is_empty_stays(directories):
 
 async def test_all_that_is_there_replaces(directories, events):
     made = await directories.make()
+    await directories.disable(made)
     await events.new()
     after = await directories.update(
         made,

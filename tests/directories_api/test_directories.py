@@ -6,12 +6,14 @@ import pytest
 from apis import refused
 
 
-async def test_a_new_directory_is_a_draft_that_is_off(server, directories, organization):
+async def test_a_new_directory_is_a_draft_that_takes_up_what_arrives(
+    server, directories, organization
+):
     made = await directories.make(directory_provider="OKTA")
     assert made["id"].startswith("dir_")
     assert (made["directory_type"], made["directory_provider"]) == ("SCIM", "OKTA")
     assert made["organization_id"] == organization["id"]
-    assert (made["name"], made["status"], made.get("enabled", False)) == ("Okta", "DRAFT", False)
+    assert (made["name"], made["status"], made["enabled"]) == ("Okta", "DRAFT", True)
     assert made["directory_endpoint"] == f"{server.url}/directory/{made['id']}/scim/v2"
     assert (made.get("total_users", 0), made.get("total_groups", 0)) == (0, 0)
     assert (made.get("secrets", []), made["groups_tracked"]) == ([], "ALL")
@@ -23,8 +25,8 @@ async def test_its_revision_is_its_etag(api, directories, organization):
     of = {"organization_id": organization["id"], "id": made["id"]}
     assert (await api.directories.get_directory(**of)).etag == '"1"'
     with refused("FAILED_PRECONDITION", error_code="PRECONDITION_FAILED"):
-        await api.sending(if_match='"7"').directories.enable_directory(**of)
-    await api.sending(if_match='"1"').directories.enable_directory(**of)
+        await api.sending(if_match='"7"').directories.disable_directory(**of)
+    await api.sending(if_match='"1"').directories.disable_directory(**of)
     assert (await api.directories.get_directory(**of)).etag == '"2"'
 
 
@@ -37,6 +39,7 @@ async def test_any_other_provider_is_a_custom_one(directories):
 async def test_one_that_is_polled_has_no_endpoint_and_no_secret(directories):
     made = await directories.make("POLL", directory_provider="GOOGLE")
     assert (made["directory_type"], made.get("directory_endpoint", "")) == ("POLL", "")
+    assert not made.get("enabled", False)
     with refused("INVALID_ARGUMENT", says="polled"):
         await directories.create_secret(made)
 
@@ -66,6 +69,7 @@ async def test_a_list_shows_what_one_answer_shows(directories):
 
 async def test_it_is_switched_on_and_off(directories, events):
     made = await directories.make(directory_provider="MICROSOFT_AD")
+    await directories.disable(made)
     await events.new()
     assert (await directories.enable(made))["enabled"]
     assert (await directories.enable(made))["enabled"]
@@ -86,6 +90,9 @@ async def test_it_is_switched_on_and_off(directories, events):
 async def test_it_is_deleted_with_its_secrets(api, directories, events):
     made = await directories.make()
     await directories.create_secret(made)
+    with refused("INVALID_ARGUMENT", says="directory is enabled: disable it"):
+        await directories.delete(made)
+    await directories.disable(made)
     await events.new()
     await directories.delete(made)
     with refused("NOT_FOUND"):
@@ -101,9 +108,10 @@ async def test_it_is_deleted_with_its_secrets(api, directories, events):
 async def test_making_one_is_an_event(directories, events):
     await events.new()
     made = await directories.make()
-    (event,) = [e for e in await events.new() if e["object"] == "Directory"]
-    assert event["type"] == "organization.directory_created"
-    assert event["after"]["id"] == made["id"]
+    told = [e for e in await events.new() if e["object"] == "Directory"]
+    types = [f"organization.directory_{verb}" for verb in ("created", "enabled")]
+    assert [event["type"] for event in told] == types
+    assert {event["after"]["id"] for event in told} == {made["id"]}
 
 
 @pytest.mark.parametrize(

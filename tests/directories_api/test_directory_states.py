@@ -45,8 +45,8 @@ async def test_filters_narrow_it(api, make):
         ({"directory_type": "POLL"}, []),
         ({"directory_type": "SCIM"}, ids),
         ({"status": "COMPLETED"}, []),
-        ({"enabled": True}, []),
-        ({"enabled": False}, ids),
+        ({"enabled": True}, ids),
+        ({"enabled": False}, []),
     ):
         answer = await api.states.list_directory_states(**of, **narrow)
         assert [one["id"] for one in answer.get("directories", [])] == found, narrow

@@ -37,7 +37,7 @@ func driveDirectories() {
 		equal(okta.GetDirectoryProvider(), directories.DirectoryProvider_OKTA)
 		equal(okta.GetOrganizationId(), acme)
 		equal(okta.GetStatus(), "DRAFT")
-		equal(okta.GetEnabled(), false)
+		equal(okta.GetEnabled(), true)
 		equal(okta.GetDirectoryEndpoint(), url+"/directory/"+okta.GetId()+"/scim/v2")
 		seen["id"] = okta.GetId()
 	})
@@ -83,7 +83,9 @@ func driveDirectories() {
 	})
 
 	step("delete", func(details) {
+		checkBadRequest(service.DeleteDirectory(ctx, acme, entra.GetId()))
 		for _, one := range []*directories.Directory{okta, entra} {
+			must(service.DisableDirectory(ctx, acme, one.GetId()))
 			succeeds(service.DeleteDirectory(ctx, acme, one.GetId()))
 		}
 		checkNotFound(failure(service.GetDirectory(ctx, acme, okta.GetId())))

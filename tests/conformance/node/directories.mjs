@@ -61,7 +61,7 @@ await step('create', async () => {
   assert.equal(okta.directoryProvider, OKTA)
   assert.equal(okta.organizationId, acme)
   assert.equal(okta.status, 'DRAFT')
-  assert.equal(okta.enabled, false)
+  assert.equal(okta.enabled, true)
   assert.equal(okta.directoryEndpoint, `${url}/directory/${okta.id}/scim/v2`)
 })
 
@@ -124,6 +124,8 @@ await step('not_found', async () => {
 
 await step('delete', async () => {
   for (const one of [okta, entra]) {
+    await badRequest(directories.deleteDirectory(acme, one.id))
+    await directories.disableDirectory(acme, one.id)
     await directories.deleteDirectory(acme, one.id)
   }
   await notFound(get(okta.id))

@@ -73,7 +73,7 @@ with step("create") as seen:
     okta = create()
     assert okta.id.startswith("dir_")
     assert (okta.directory_type, okta.directory_provider) == (SCIM, OKTA)
-    assert (okta.organization_id, okta.status, okta.enabled) == (acme, "DRAFT", False)
+    assert (okta.organization_id, okta.status, okta.enabled) == (acme, "DRAFT", True)
     assert okta.directory_endpoint == f"{URL}/directory/{okta.id}/scim/v2"
     seen["id"] = okta.id
 
@@ -124,6 +124,10 @@ with step("not_found") as seen:
 
 with step("delete"):
     for one in (okta, entra):
+        refused = expect_bad_request(directories.delete_directory, acme, one.id)
+        assert "directory is enabled" in refused.message
+        assert "disable" in refused.message
+        directories.disable_directory(acme, one.id)
         directories.delete_directory(acme, one.id)
     expect_not_found(get, okta.id)
     assert not directories.list_directories(acme)[0].directories

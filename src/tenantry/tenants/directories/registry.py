@@ -102,9 +102,14 @@ _SYNCED = Statement(
 
 
 async def create(
-    call: Call, organization_id: str, *, directory_type: str, directory_provider: str = CUSTOM
+    call: Call,
+    organization_id: str,
+    *,
+    directory_type: str,
+    directory_provider: str = CUSTOM,
+    enabled: bool = False,
 ) -> Directory:
-    """Make a directory; it takes nothing up before it is enabled.
+    """Make a directory; it takes nothing up before it is enabled, which one that is pushed may be.
 
     Raises:
         errors.NotFound: there is no such organization that this caller may see.
@@ -124,6 +129,8 @@ async def create(
         create_time=at,
         update_time=at,
     )
+    if enabled and directory_type != POLL:  # without an account there is nothing to poll
+        made = switched(made, enabled=True)
     try:
         async with call.db.transaction() as db:
             count = await db.fetch_one(_COUNT, p_organization_id=organization_id)
@@ -131,9 +138,11 @@ async def create(
                 raise errors.InvalidArgument(
                     f"organization has {MOST} directories, which is the most that it may have"
                 )
-            told = event(call, "created", None, made)
+            told = [event(call, "created", None, made)]
+            if made.enabled:
+                told.append(event(call, "enabled", None, made))
             await removal.enter(db, [(organization_id, made.id)])
-            await db.apply(_INSERT, told, **prefixed(made.to_row()))
+            await db.apply(_INSERT, *told, **prefixed(made.to_row()))
     except ForeignKey:
         raise errors.NotFound("organization") from None
     return made
@@ -151,16 +160,21 @@ async def get(call: Call, organization_id: str, directory_id: str) -> Directory:
     return _found(row)
 
 
-async def remove(call: Call, organization_id: str, directory_id: str) -> None:
+async def remove(
+    call: Call, organization_id: str, directory_id: str, *, while_enabled: bool = True
+) -> None:
     """Delete a directory; the worker deletes all that it has, which nobody finds from then on.
 
     Raises:
+        errors.InvalidArgument: it is enabled, and is not to be deleted ``while_enabled``.
         errors.NotFound: there is none such, or this caller may not see it.
         errors.PreconditionFailed: If-Match names another revision.
 
     """
     async with call.db.transaction() as db:
         before = await hold(call, db, organization_id, directory_id, alone=True)
+        if before.enabled and not while_enabled:
+            raise errors.InvalidArgument("directory is enabled: disable it before you delete it")
         where = {"p_organization_id": organization_id, "p_id": before.id}
         await db.fetch_all(_DELETE_SECRETS, **where)
         await db.fetch_all(_DELETE_ASSIGNMENTS, **where)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from protobuf.wkt import Empty, Struct
 
 from tenantry import errors, ids, structs
+from tenantry.caller import Kind
 from tenantry.db.pages import DEFAULT_SIZE
 from tenantry.db.schema import to_json
 from tenantry.gen.scalekit.v1.directories import directories_pb as pb
@@ -69,6 +70,7 @@ class DirectoryService:
             request.organization_id,
             directory_type=request.directory.directory_type.name,
             directory_provider=_provider(request.directory.directory_provider),
+            enabled=_is_by_program(call),
         )
         return pb.CreateDirectoryResponse(directory=await self._answer(call, made))
 
@@ -85,7 +87,8 @@ class DirectoryService:
         return pb.ListDirectoriesResponse(directories=[self._message(one) for one in found])
 
     async def delete_directory(self, request: pb.DeleteDirectoryRequest, call: Call) -> Empty:
-        await registry.remove(call, request.organization_id, request.id)
+        by_page = not _is_by_program(call)  # which asks whether that is meant
+        await registry.remove(call, request.organization_id, request.id, while_enabled=by_page)
         return Empty()
 
     async def enable_directory(
@@ -437,6 +440,14 @@ def _assignments(given: Sequence[Assignment]) -> pb.RoleAssignments:
             for one in given
         ]
     )
+
+
+def _is_by_program(call: Call) -> bool:
+    """Whether an application calls: its directories take up at once what arrives.
+
+    Somebody at a page enables one at the end of its guide, and is asked before one is deleted.
+    """
+    return call.caller.kind is Kind.MANAGEMENT_CLIENT
 
 
 def _provider(value: pb.DirectoryProvider) -> str:
