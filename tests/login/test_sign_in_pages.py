@@ -140,7 +140,7 @@ async def test_a_link_of_a_sign_in_that_has_ended_is_too_old(place, application,
 
 
 async def test_a_stranger_learns_nothing_of_a_sign_in_from_a_link(place, application, visitor):
-    """Without the token of a mail all links are the same, whatever became of the sign-in."""
+    """Without the token of a mail all links are the same, in any state of the sign-in."""
     user = await place.make.user()
     await visitor.begin(application)
     await visitor.step("email", email=user["email"])
