@@ -182,9 +182,9 @@ class _Branding:
             "link": f"{settings.public_url}/",
             "expire_time": at + 300 * SECOND,
             "expiry_time": at + 300 * SECOND,
-            "expiry_time_relative": "5 minutes",
         }
-        made = Templates(settings.mail_templates).render("sign_in_code", variables)
+        templates = Templates(settings.mail_templates, settings.mail_language)
+        made = templates.render("sign_in_code", variables)
         policy = (
             "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: 'self'; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -248,6 +248,7 @@ def _page(shown: rendering.Pages, kind: Kind, visit: Visit) -> Response:
         page="sign_in",
         email="",
         notice="",
+        is_known=False,
         methods=("email", "passkey"),
         may_sign_up=True,
         social=[("#", "", "Google"), ("#", "", "Microsoft")],
