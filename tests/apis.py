@@ -124,6 +124,8 @@ class ApiError(Exception):
             return field
         if field == self.body and "body" in self.violations:
             return "body"
+        if field.startswith(f"{self.body}["):
+            return f"body{field.removeprefix(self.body)}"
         return field.removeprefix(f"{self.body}.")
 
     @property
