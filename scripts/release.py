@@ -150,7 +150,8 @@ def _python(tree: Path, made: Path, seconds: int) -> None:
         # In a process of its own, for it tells of each file.
         steps = (
             "import sys; from setuptools import build_meta;"
-            "build_meta.build_sdist(sys.argv[1]); build_meta.build_wheel(sys.argv[2])"
+            "sdist, wheel = sys.argv[1:];"  # some versions put arguments of their own there
+            "build_meta.build_sdist(sdist); build_meta.build_wheel(wheel)"
         )
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", steps, folder, made],
