@@ -120,6 +120,6 @@ def test_what_it_names_is_there():
     assert set(_OPTION.findall(text.replace("`", " "))) <= options
 
 
-@pytest.mark.parametrize("place", {p for e, p, _ in _FENCE.findall(PAGE.read_text()) if e})
+@pytest.mark.parametrize("place", sorted({p for e, p, _ in _FENCE.findall(PAGE.read_text()) if e}))
 def test_what_it_does_not_run_here_is_run_there(place):
     assert (ROOT / place).is_file()
