@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, func, literal_column, or_, select, true
+from sqlalchemy import Text, bindparam, case, func, literal_column, or_, select, true
 
 from tenantry import vault
 from tenantry.access.clients import revocations
@@ -63,6 +63,8 @@ _everybody = (
     .join(organizations, _o.id == _so.organization_id)
 )
 _is_live = IS_ACTIVE & (_s.lapse_time > NOW)
+# All of its tables have a row: each is joined to the one before.
+_is_whole = _u.id.is_not(None) & _o.id.is_not(None)
 _held = (
     select(json_rows(_h.role_id))
     .where(_h.organization_id == _m.organization_id, _h.user_id == _m.user_id)
@@ -92,10 +94,10 @@ _vouched_for = (
 _COLUMNS: list[ColumnElement[Any]] = [
     column.label(f"{_PREFIX}{name}")
     for name, column in {
-        "session_id": _s.id,
+        "session_id": case((_is_whole, _s.id)),
         "sub": func.coalesce(_s.sub, _s.user_id),
         "auth_time": _s.auth_time,
-        "lapse_time": _s.lapse_time,
+        "lapse_time": case((_is_whole, _s.lapse_time)),
         "amr": _s.amr,
         "impersonation": _s.impersonation,
         "organization_id": _o.id,
@@ -112,6 +114,8 @@ _COLUMNS: list[ColumnElement[Any]] = [
 _nothing = literal_column("NULL", Text)
 _ALONE_COLUMNS = [
     {
+        "session_id": _s.id,
+        "lapse_time": _s.lapse_time,
         "organization_id": literal_column(f"'{NO_ORGANIZATION}'", Text),
         "organization_external_id": _nothing,
         "vouched_for": _all_vouched_for.correlate(sessions).scalar_subquery(),
@@ -170,21 +174,28 @@ class Subject:
 def with_subject(grants: Table) -> Select[Any]:
     """Return all rows of a table of grants, to be narrowed, each with its subject.
 
-    For `subject_of`; takes the parameter `p_now`.
+    That is a live session that is signed in to the grant's organization, by a person that is a
+    member of it. For `subject_of`; takes the parameter `p_now`.
     """
     g = grants.c
-    # Each table by its own key, for any plan of the database.
-    is_its = (
-        (_s.id == g.session_id)
-        & (_so.session_id == g.session_id)
-        & (_so.organization_id == g.organization_id)
-        & (_m.organization_id == g.organization_id)
-        & (_m.user_id == g.user_id)
-        & (_u.id == g.user_id)
-        & (_o.id == g.organization_id)
-        & _is_live
+    # One table after the other, each by its key: SQLite would make all that is joined within one
+    # join, which is every live session, before it looked for the one of the grant.
+    one_by_one = (
+        grants.outerjoin(sessions, (_s.id == g.session_id) & (_s.user_id == g.user_id) & _is_live)
+        .outerjoin(
+            session_organizations,
+            (_so.session_id == _s.id) & (_so.organization_id == g.organization_id),
+        )
+        .outerjoin(
+            memberships,
+            (_m.organization_id == _so.organization_id)
+            & (_m.user_id == _s.user_id)
+            & (_m.status == literal_column(f"'{MEMBER}'")),
+        )
+        .outerjoin(users, _u.id == _m.user_id)
+        .outerjoin(organizations, _o.id == _m.organization_id)
     )
-    return select(grants, *_COLUMNS).select_from(grants.outerjoin(_everybody, is_its))
+    return select(grants, *_COLUMNS).select_from(one_by_one)
 
 
 async def with_subject_alone(db: Session, row: Row) -> Row:
