@@ -47,7 +47,7 @@ def shell(server, script, **variables: str):
 
 
 def rows_of(table):
-    return [line.split() for line in table.splitlines() if line.strip(" ─")]
+    return [line.split() for line in table.splitlines() if line.strip(" ─-")]
 
 
 @pytest.mark.parametrize(

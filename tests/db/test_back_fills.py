@@ -55,7 +55,8 @@ async def lacking(db):
 
 
 async def step(db):
-    return dict(await db.fetch_one(sql("SELECT * FROM schema_steps")))
+    found = f"SELECT * FROM schema_steps WHERE kind = '{steps.BACK_FILL}'"
+    return dict(await db.fetch_one(sql(found)))
 
 
 async def done(db, filling):

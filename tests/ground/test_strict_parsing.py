@@ -22,6 +22,7 @@ OF_OURS = {
     "launcher/whereabouts.py": "where the data folder's server is",
     "doors/oauth/client_assertion.py": "a key set that was checked when it was registered",
     "doors/reference/comments.py": "what `make gen` wrote",
+    "doors/reference/endpoints.py": "examples of a file of ours",
     "doors/reference/examples.py": "what protobuf-py wrote",
     "identity/connections/providers/social_providers.py": "an operator's key, sealed by us",
     "identity/simulator/openid_provider.py": "what it has sealed itself",
