@@ -75,6 +75,7 @@ async def offered(
     Raises:
         errors.NotFound: there is no such organization.
         errors.InvalidArgument: neither the environment nor the organization has such a role.
+        errors.Busy: one of them went away just now.
 
     """
     row = await db.fetch_one(
@@ -90,6 +91,8 @@ async def offered(
     else:
         role_ids = {row["default_role_id"]}
     held = await catalogue.look_up(db, role_ids, row["version"])
+    if len(held) < len(role_ids):  # or somebody would be told of a role, and come without it
+        raise errors.Busy
     return Organization.from_row(row), reading.in_order(held.values())
 
 
@@ -113,10 +116,17 @@ async def existing(
 
 
 async def of_creator(db: Session) -> tuple[HeldRole, ...]:
-    """Return the role of a user who founds an organization."""
+    """Return the role of a user who founds an organization.
+
+    Raises:
+        errors.Busy: it went away just now.
+
+    """
     row = await db.fetch_one(_CREATOR)
     assert row is not None
     held = await catalogue.look_up(db, {row["id"]}, row["version"])
+    if not held:
+        raise errors.Busy
     return tuple(held.values())
 
 
