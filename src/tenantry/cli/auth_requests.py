@@ -12,6 +12,7 @@ from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.db.engine import Row
+    from tenantry.db.pages import Page
     from tenantry.identity.auth_log.sign_ins import SignIn
 
 app = typer.Typer(no_args_is_help=True, help="Sign-ins, by the ids that people are shown.")
@@ -119,16 +120,11 @@ def _show_events(id_: str, *, as_json: bool) -> None:
         from tenantry import errors
         from tenantry.events.event_log import records
 
-        found: list[Row] = []
-        token = ""
-        while len(found) < _MOST:
-            page = await records.search(
-                call, records.Filter(request_id=id_), page_size=_MOST, page_token=token
-            )
-            found += page.items
-            token = page.next_page_token
-            if not token:
-                break
+        async def page(size: int, token: str) -> Page[Row]:
+            narrow = records.Filter(request_id=id_)
+            return await records.search(call, narrow, page_size=size, page_token=token)
+
+        found, _, _ = await running.collected(page, limit=_MOST)
         if not found:
             raise errors.NotFound("event of the request")
         return found

@@ -11,6 +11,7 @@ import typer
 
 from tenantry.cli import running
 from tenantry.cli.progress import Progress
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tenantry.db.backups import Manifest
     from tenantry.settings import Settings
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Keys = Annotated[
     Path | None,
     typer.Option("--keys", help="A folder for the master key and the CA, apart from the backup."),

@@ -13,6 +13,7 @@ import typer
 
 from tenantry.cli import running
 from tenantry.cli.progress import Progress
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ def _there(file: Path) -> Path:
 
 
 File = Annotated[Path, typer.Argument(callback=_there, help="- for standard input.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 DryRun = Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
-from tenantry.cli.running import Yes  # noqa: TC001 - typer reads it
+from tenantry.cli.running import AsJson, Yes  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
     from tenantry.access.data_keys.model import DataKey
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="The keys that seal secrets in the database.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Version = Annotated[int, typer.Argument(min=1, help="Version of the key, as `list` shows it.")]
 
 _ROUND_SECONDS = 5.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 _SHOWN = 20
 _PAGE = 100
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 EndpointId = Annotated[
     str, typer.Argument(metavar="ENDPOINT_ID", help="The endpoint, whe_ and digits.")
 ]

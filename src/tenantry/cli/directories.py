@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
-from tenantry.cli.deliveries import AsJson  # noqa: TC001 - typer reads it
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
 if TYPE_CHECKING:

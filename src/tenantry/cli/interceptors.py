@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
-from tenantry.cli.running import Yes  # noqa: TC001 - typer reads it
+from tenantry.cli.running import AsJson, Yes  # noqa: TC001 - typer reads them
 from tenantry.settings import load
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Interceptors: who is asked before something happens.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 InterceptorId = Annotated[str, typer.Argument(help="Its id, icp_...")]
 
 _PAGE = 100

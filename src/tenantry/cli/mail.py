@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from tenantry.events.mail.service import Content
 
 app = typer.Typer(no_args_is_help=True, help="Mail: what went out, and what waits.")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")

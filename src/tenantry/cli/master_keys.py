@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
-from tenantry.cli.running import Yes  # noqa: TC001 - typer reads it
+from tenantry.cli.running import AsJson, Yes  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
     from tenantry.access.data_keys.model import MasterKey
     from tenantry.call import Call
 
 app = typer.Typer(no_args_is_help=True, help="The master key, which lies outside of the database.")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")

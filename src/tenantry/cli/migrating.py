@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenantry.cli import running
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from tenantry.db.upgrade_status import Status, Step
 
 app = typer.Typer(invoke_without_command=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()

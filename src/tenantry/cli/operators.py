@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tenantry.cli import running
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from tenantry.identity.operators.model import Operator
 
 app = typer.Typer(no_args_is_help=True, help="Operators: who may enter the console.")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()

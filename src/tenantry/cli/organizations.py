@@ -85,8 +85,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List organizations, the newest first."""
-    if search and len(search) < _SHORTEST:
-        running.fail(f"--search: needs {_SHORTEST} characters or more")
+    running.check_search(search)
 
     async def work(call: Call) -> tuple[list[Organization], str, int]:
         from tenantry.tenants.organizations import listing
@@ -208,9 +207,6 @@ async def find(call: Call, key: str) -> Organization:
     return await service.get(
         call, service.Identity(id=key) if is_id else service.Identity(external_id=key)
     )
-
-
-_SHORTEST = 3  # characters that are searched for
 
 
 def _given(external_id: str | None, slug: str | None, logo_url: str | None) -> dict[str, Any]:

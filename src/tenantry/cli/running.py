@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PAGE = 100
+_SHORTEST = 3  # characters that are searched for
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="So many at most.")]
@@ -81,6 +82,12 @@ async def collected(
         page_token = page.next_page_token
         if not page_token or len(found) >= limit:
             return found, page_token, page.total_size
+
+
+def check_search(text: str) -> None:
+    """End the command where a text is too short to be searched for."""
+    if text and len(text) < _SHORTEST:
+        fail(f"--search: needs {_SHORTEST} characters or more")
 
 
 def remark_more(shown: int, page_token: str, total: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -49,7 +50,7 @@ def decode(
         str | None, typer.Option(help="The ID of our request that it is to answer.")
     ] = None,
     sha1: Annotated[bool, typer.Option("--sha1", help="Take signatures with SHA-1.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Explain a SAML message, metadata, a certificate or an ID token, and judge it by our rules.
 
@@ -90,7 +91,7 @@ def failures(
     connection: Annotated[str, typer.Option(help="Of this connection alone.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 20,
     worked: Annotated[bool, typer.Option("--all", help="Those that did not fail, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the newest sign-ins by a connection that failed, each with its error and remedy.
 

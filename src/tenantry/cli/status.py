@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from tenantry.cli import running
+from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class _Found:
 
 def status(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the server, the database, its sizes, the waiting work; end with 1 where to act.
 

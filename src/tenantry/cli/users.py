@@ -35,8 +35,6 @@ FirstName = Annotated[str, typer.Option(help="The given name.")]
 LastName = Annotated[str, typer.Option(help="The family name.")]
 ExternalId = Annotated[str, typer.Option(help="The id that your application has for the person.")]
 
-_SHORTEST = 3  # characters that are searched for
-
 
 @app.command("list")
 def list_(
@@ -53,8 +51,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List people, the newest first."""
-    if search and len(search) < _SHORTEST:
-        running.fail(f"--search: needs {_SHORTEST} characters or more")
+    running.check_search(search)
 
     async def work(call: Call) -> tuple[list[User], str, int]:
         from tenantry.tenants.users import listing

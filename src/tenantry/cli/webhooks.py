@@ -8,12 +8,11 @@ import typer
 
 from tenantry.cli import deliveries, running
 from tenantry.cli.deliveries import (  # noqa: TC001 - typer reads them
-    AsJson,
     EndpointId,
     EventTypes,
     OrganizationId,
 )
-from tenantry.cli.running import Yes  # noqa: TC001 - typer reads it
+from tenantry.cli.running import AsJson, Yes  # noqa: TC001 - typer reads them
 from tenantry.settings import load
 
 if TYPE_CHECKING:

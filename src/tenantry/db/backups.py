@@ -11,6 +11,7 @@ import base64
 import contextlib
 import errno
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -54,7 +55,7 @@ _TABLES = (
 def moved_aside(place: Path) -> Path | None:
     """Return the last database that `tenantry restore` has moved aside from this place."""
     # Their names have the time.
-    return max(place.parent.glob(f"{place.name}.before-*Z"), default=None)
+    return max(place.parent.glob(f"{glob.escape(place.name)}.before-*Z"), default=None)
 
 
 class BackupError(Exception):
