@@ -71,16 +71,19 @@ class Error(Exception):
     error_code = ""  # the code's name where empty
     http_status = 0  # the code's status where 0
     sentence = "internal error"
+    help = ""  # a sentence on what to do, beside one that clients know word by word
 
     def __init__(
         self,
         message: str = "",
         *,
+        help: str = "",  # noqa: A002 - as the contract calls it
         violations: tuple[Violation, ...] = (),
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message or self.sentence)
         self.message = message or self.sentence
+        self.help = help or self.help
         self.violations = violations
         self.headers = headers or {}
 
@@ -199,9 +202,10 @@ class Unauthenticated(Error):
     """This access token is bad, and nothing else: clients fetch a new one and call again."""
 
     code = Code.UNAUTHENTICATED
-    sentence = (
-        "Token empty: send the header `Authorization: Bearer ...` with an access token, which "
-        "POST /oauth/token gives for grant_type=client_credentials, client_id and client_secret"
+    sentence = "Token empty"
+    help = (
+        "send the header `Authorization: Bearer ...` with an access token, which POST /oauth/token "
+        "gives for grant_type=client_credentials, client_id and client_secret"
     )
 
 

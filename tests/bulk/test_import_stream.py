@@ -21,7 +21,7 @@ PATH = "/api/v1/users:import"
 async def test_only_a_management_client_may(http, make):
     answer = await http.post(PATH, content=b"{}", headers={"content-type": NDJSON})
     assert answer.status_code == 401
-    assert answer.json()["message"].startswith("Token empty: ")
+    assert answer.json()["message"] == "Token empty"
     cookie = await make.portal_session(http, (await make.organization())["id"])
     answer = await http.post(
         PATH, content=b"{}", headers={"content-type": NDJSON, "cookie": cookie}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _MOST_TOKENS = 4  # looked at in one request
-_NO_BEARER = "Token empty: the authorization header has to be `Bearer`, a space and an access token"
+_NO_BEARER = "the authorization header has to be `Bearer`, a space and an access token"
 
 
 class Authenticator:
@@ -85,7 +85,7 @@ class Authenticator:
         problem: errors.Unauthenticated | None = None
         values = authorization.split(",")
         if len(values) > _MOST_TOKENS:
-            raise errors.Unauthenticated(_NO_BEARER)
+            raise errors.Unauthenticated(help=_NO_BEARER)
         for value in values:
             scheme, _, token = value.strip().partition(" ")
             token = token.strip()
@@ -102,7 +102,7 @@ class Authenticator:
             if not addresses.allows(client, address):
                 raise errors.PermissionDenied(addresses.REFUSAL)
             return caller_of(client)
-        raise problem or errors.Unauthenticated(_NO_BEARER)
+        raise problem or errors.Unauthenticated(help=_NO_BEARER)
 
     async def _by_session(self, cookies: str) -> Caller:
         secret = self._session_cookie.read(cookies)

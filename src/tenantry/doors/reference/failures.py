@@ -50,6 +50,25 @@ SCHEMA: dict[str, Any] = {
                             }
                         },
                     },
+                    "help_info": {
+                        "type": "object",
+                        "required": ["links"],
+                        "properties": {
+                            "links": {
+                                "type": "array",
+                                "items": {
+                                    "type": "object",
+                                    "required": ["description"],
+                                    "properties": {
+                                        "description": {
+                                            "type": "string",
+                                            "description": "What to do.",
+                                        }
+                                    },
+                                },
+                            }
+                        },
+                    },
                     "resource_info": {
                         "type": "object",
                         "required": ["resource_name"],

@@ -38,6 +38,10 @@ def error_info(error: errors.Error, request_id: str) -> errdetails_pb.ErrorInfo:
         error_code=error.name,
         request_info=errdetails_pb.RequestInfo(request_id=request_id),
     )
+    if error.help:
+        info.help_info = errdetails_pb.HelpInfo(
+            links=[errdetails_pb.HelpInfo.Link(description=error.help)]
+        )
     if isinstance(error, errors.Duplicate) and error.other:
         info.resource_info = errdetails_pb.ResourceInfo(resource_name=error.other)
     if error.violations:
@@ -59,6 +63,8 @@ def envelope(error: errors.Error, request_id: str) -> dict[str, Any]:
         "error_code": error.name,
         "request_info": {"request_id": request_id},
     }
+    if error.help:
+        detail["help_info"] = {"links": [{"description": error.help}]}
     if isinstance(error, errors.Duplicate) and error.other:
         detail["resource_info"] = {"resource_name": error.other}
     if error.violations:
