@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from apis import unique
 from hosted import heading
 
 from tenantry.colors import contrast
+from tenantry.events.mail import service as mail_service
 from tenantry.pages.branding import Brand, icon, shown_logo, style
 from tenantry.tenants.organizations.model import Branding, Organization
 
@@ -134,6 +136,45 @@ async def test_without_a_name_the_applications_own_is_shown(special_place):
         assert "<noscript>" in page.text
         assert "Sign up" not in page.text
         await visitor.refused("email", email="anna@example.com")
+
+
+async def test_without_a_name_mail_has_that_of_the_application_too(special_place):
+    """The name is text of an operator; tests/mail has odd subjects become headers."""
+    hostile = "=?utf-8?q?Z?= <b>Zebra</b> {otp} " + "Board " * 16
+    async with special_place(app_name="") as place:
+        application = await place.application(name=hostile.strip())
+        organization = await place.make.organization()
+        known = await place.make.user(organization["id"])
+        stranger = f"{unique('zoe')}@example.com"
+        async with place.visitor() as visitor, place.visitor() as another:
+            for one, email, said in (
+                (visitor, known["email"], "sign in to"),
+                (another, stranger, "sign up for"),
+            ):
+                await one.begin(application)
+                for step, form in (("email", {"email": email}), ("resend", {})):
+                    await one.step(step, **form)
+                    content = await said_to(place, email)
+                    assert content.subject.startswith(f"Your code to {said} =?utf-8?q?Z?= <b>")
+                    assert len(content.subject) < 90
+                    assert "<b>Zebra</b> {otp} Board" in content.text
+                    assert "&lt;b&gt;Zebra&lt;/b&gt; {otp} Board" in content.html
+                    assert "<b>" not in content.html
+            # A browser that they have not signed in with before.
+            await visitor.step("code", code=await place.code(known["email"]))
+        async with place.visitor() as elsewhere:
+            await elsewhere.begin(application)
+            await elsewhere.prove(known["email"])
+        content = await said_to(place, known["email"])
+        assert content.subject.startswith("New sign-in to your account at =?utf-8?q?Z?= <b>")
+        assert "&lt;b&gt;Zebra" in content.html
+
+
+async def said_to(place, email):
+    """The newest mail to an address."""
+    await place.deliver()
+    newest = await mail_service.newest_said(place.database, limit=200)
+    return next(said for mail, said in newest if said and mail.recipient == email)
 
 
 async def test_a_link_may_open_in_any_browser_where_that_is_allowed(special_place):

@@ -16,14 +16,16 @@ NO_COLOR: str = next(f.metadata["default"] for f in declared() if f.name == "app
 _CARDS = {"button": ("#ffffff", "#5a6675"), "button_dark": ("#1a2029", "#a7b1bf")}
 
 
-def variables(settings: Settings, own_color: str = "") -> dict[str, str]:
+def variables(settings: Settings, own_color: str = "", client_name: str = "") -> dict[str, str]:
     """Return what templates show of it, "" where nothing is set, and the colours of buttons.
 
-    ``own_color`` is that of the organization whose mail it is, "" for none.
+    ``own_color`` is that of the organization whose mail it is, "" for none, and ``client_name``
+    that of the application in whose place it is sent: it stands for the product's until that has
+    one, as on pages.
     """
     logo = settings.app_logo_url  # one that was uploaded is a path of ours
     return {
-        "app_name": settings.app_name,
+        "app_name": settings.app_name or client_name,
         "app_logo_url": f"{settings.public_url}{logo}" if logo.startswith("/") else logo,
         "app_support_email": split_mailbox(settings.support_email)[1],
         "app_organization_meta_name": settings.organization_name,

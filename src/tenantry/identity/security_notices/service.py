@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, select
 
 from tenantry import errors, languages
+from tenantry.access.clients import ways_on
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import branding
@@ -64,11 +65,14 @@ class Notice:
     time: int
 
 
-async def queue(call: Call, user_id: str, activity: str, *, name: str = "") -> None:
+async def queue(
+    call: Call, user_id: str, activity: str, *, name: str = "", client_id: str = ""
+) -> None:
     """Tell a person of a change to their account; within the transaction of it.
 
-    ``name`` is that of the passkey, or of the operator in their place. From where it came is told
-    as well, unless a program called, or an operator.
+    ``name`` is that of the passkey, or of the operator in their place; ``client_id`` names the
+    application that was signed in to. From where it came is told as well, unless a program called,
+    or an operator.
     """
     db, at = call.db, now()
     row = await db.fetch_one(_PERSON, p_id=user_id)
@@ -84,6 +88,8 @@ async def queue(call: Call, user_id: str, activity: str, *, name: str = "") -> N
     # Somebody else may sign in at a new device, in a language that the person cannot read.
     if call.language and activity != NEW_DEVICE:
         variables["language"] = call.language
+    if client_id:
+        variables["client_id"] = client_id
     await mail_service.queue(
         db,
         template=activity if activity in TEMPLATES else ACCOUNT_CHANGED,
@@ -103,9 +109,10 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
     agent, address = known.get("user_agent") or "", known.get("address") or ""
     # The parser compiles its rules at its first use, which takes half a second.
     device = await asyncio.to_thread(devices.describe, agent, address)
+    client = await ways_on.name_of(db, known.get("client_id", ""))
     link = f"{settings.public_url}{links.PATH}{links.token(db, mail.id)}" if user_id else ""
     return {
-        **branding.variables(settings),
+        **branding.variables(settings, client_name=client),
         "user_email": mail.recipient,
         "user_language": languages.best("", (profile.get("locale", ""), known.get("language", ""))),
         "activity": known.get("activity", mail.template),

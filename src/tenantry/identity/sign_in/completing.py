@@ -215,7 +215,9 @@ async def _completed(
             # A browser is known to the person of the session that it still has.
             is_known = noted.is_known or (session is not None and session.user_id == user.id)
             if not is_known and not is_first and user.sub is None:
-                await security_notices.queue(held, user.id, security_notices.NEW_DEVICE)
+                await security_notices.queue(
+                    held, user.id, security_notices.NEW_DEVICE, client_id=request.client_id
+                )
         happened = []
         if proofs or session is None or request.organization_id not in session.organizations:
             happened.append(login(held, user, entered, context_of_login(request)))

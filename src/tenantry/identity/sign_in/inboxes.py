@@ -36,6 +36,7 @@ async def ask(means: Means, call: Call, request: AuthRequest, *, email: str, tem
         seconds=means.settings.email_code_seconds,
         auth_request_id=request.id,
         language=language(call, request),
+        client_id=request.client_id,
     )
     return sent.id
 

@@ -112,8 +112,12 @@ async def resend_email(call: Call, request: AuthRequest) -> AuthRequest:
     states.expect(request, *SENT)
     assert request.email is not None
     await inboxes.take(call, request.email)
-    language = inboxes.language(call, request)
-    await passwordless.resend(call, request.facts.passwordless, language=language)
+    await passwordless.resend(
+        call,
+        request.facts.passwordless,
+        language=inboxes.language(call, request),
+        client_id=request.client_id,
+    )
     return await requests.move(call.db, request, request.state)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select
 
 from tenantry import errors, languages
+from tenantry.access.clients import ways_on
 from tenantry.db.schema import from_json
 from tenantry.db.statements import Statement
 from tenantry.events.mail import branding
@@ -76,10 +77,13 @@ def check_variables(variables: Mapping[str, str]) -> None:
             )
 
 
-def row(db: Session, request: Request, *, language: str | None = None) -> dict[str, Any]:
+def row(
+    db: Session, request: Request, *, language: str | None = None, client_id: str = ""
+) -> dict[str, Any]:
     """Return the parameters of `tenantry.events.mail.service.INSERT` for the mail of a request.
 
-    ``language`` is that of the page where it was asked for.
+    ``language`` is that of the page where it was asked for, and ``client_id`` names the
+    application that the person came from there.
     """
     return mail_service.row(
         db,
@@ -90,6 +94,7 @@ def row(db: Session, request: Request, *, language: str | None = None) -> dict[s
             "request_id": request.id,
             "generation": request.generation,
             **({"language": language} if language else {}),
+            **({"client_id": client_id} if client_id else {}),
         },
     )
 
@@ -104,10 +109,11 @@ async def mail_variables(db: Session, mail: Mail, settings: Settings) -> dict[st
     if found is None or request is None or not request.is_good(at):
         return None
     own = Branding.read(found["branding"])
+    client = await ways_on.name_of(db, mail.variables.get("client_id", ""))
     profile = from_json(found["profile"]) if found["profile"] else {}
     shown: dict[str, Any] = {
         **request.template_variables,
-        **branding.variables(settings, own.color if own else ""),
+        **branding.variables(settings, own.color if own else "", client),
         "organization_name": found["display_name"],
         "user_email": request.email,
         "user_name": full_name(profile),

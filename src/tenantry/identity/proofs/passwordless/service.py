@@ -111,12 +111,13 @@ async def send(
     auth_request_id: str | None = None,
     organization_id: str | None = None,
     language: str | None = None,
+    client_id: str = "",
 ) -> Request:
     """Queue a mail with a code, and where there is a ``link_uri``, a link; they are good together.
 
     It goes to the address that a user has, and not to another spelling of it that was typed.
-    ``auth_request_id`` is given by our own pages, with their ``language``; ``organization_id``
-    names whom the mail is of.
+    ``auth_request_id`` is given by our own pages, with their ``language`` and the ``client_id`` of
+    the application that people came from; ``organization_id`` names whom the mail is of.
 
     Raises:
         errors.InvalidArgument: a field breaks a rule; it is named.
@@ -157,7 +158,7 @@ async def send(
         verify_time=None,
     )
     try:
-        mail = mails.row(call.db, new, language=language)
+        mail = mails.row(call.db, new, language=language, client_id=client_id)
         await call.db.apply(_INSERT, **new.to_params(), **mail)
     except ForeignKey:
         raise errors.NotFound("organization") from None
@@ -170,12 +171,13 @@ async def resend(
     *,
     by_application: bool = False,
     language: str | None = None,
+    client_id: str = "",
 ) -> Request:
     """Send the mail again, under the same id: the same code and link while they are good.
 
     Their time begins anew. Once it is over there are new ones, and the old ones stay dead.
-    ``by_application`` finds only those that an application asked for; ``language`` is that of our
-    page where it was asked for.
+    ``by_application`` finds only those that an application asked for; ``language`` and
+    ``client_id`` are given by our own pages, as to `send`.
 
     Raises:
         errors.NotFound: there is no such request.
@@ -203,7 +205,8 @@ async def resend(
         if row is None:
             raise _verified()
         after = Request.from_row(row)
-        await db.fetch_all(_QUEUE, **mails.row(db, after, language=language))
+        mail = mails.row(db, after, language=language, client_id=client_id)
+        await db.fetch_all(_QUEUE, **mail)
     return after
 
 
