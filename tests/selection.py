@@ -72,6 +72,7 @@ class Selection:
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Leave out cases that only `--thorough` runs, and put long ones first."""
+        refuse_sets(items)
         if not self._thorough:
             kept = set(selected(items))
             left_out = [item for item in items if item not in kept]
@@ -95,6 +96,14 @@ class Selection:
                 f"{self._left_out} more cases are run by `make test-all`: the same rules on the "
                 "other database, over other wires, and long runs"
             )
+
+
+def refuse_sets(items: Iterable[pytest.Item]) -> None:
+    """Refuse cases out of a set: each process of a run would have them in an order of its own."""
+    for item in items:
+        for marker in item.iter_markers("parametrize"):
+            if any(isinstance(given, set | frozenset) for given in marker.args):
+                raise pytest.UsageError(f"{item.nodeid}: sort its set of cases")
 
 
 def selected(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
