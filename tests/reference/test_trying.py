@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -114,15 +116,103 @@ def test_queries_are_sent_and_the_whole_of_env_is_pasted(visit, served):
     assert page.asked[-1].url == f"{served.url}/api/v1/organizations?page_size=1"
 
 
+def field(page, name):
+    return page.locator(f'[data-name="{name}"]')
+
+
+def shown(page):
+    """The answer that is on the page."""
+    expect(page.locator(".answer")).to_be_visible()
+    return json.loads(page.locator(".answer code").inner_text())
+
+
+def test_tokens_are_got_explained_and_taken_back(visit, served):
+    page = visit("Token")
+    expect(field(page, "grant_type")).to_have_value("client_credentials")
+    field(page, "client_id").fill(served.client_id)
+    field(page, "client_secret").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator(".said.failed")).to_contain_text("401")
+    assert shown(page)["error"] == "invalid_client"
+    field(page, "client_secret").fill(served.client_secret)
+    page.keyboard.press("Enter")
+    expect(page.locator(".said:not(.failed)")).to_contain_text("200")
+    token = shown(page)["access_token"]
+    assert page.asked[-1].headers["content-type"].startswith("application/x-www-form-urlencoded")
+
+    def active():
+        page.goto(f"{served.url}/docs/api/Introspect")
+        page.get_by_text("Try it", exact=True).click()
+        explain(page, "Send POST")
+        return shown(page)["active"]
+
+    def explain(page, button):
+        field(page, "token").fill(token)
+        field(page, "client_id").fill(served.client_id)
+        field(page, "client_secret").fill(served.client_secret)
+        page.get_by_role("button", name=button).click()
+        expect(page.locator(".said:not(.failed)")).to_contain_text("200")
+
+    assert active()
+    page.goto(f"{served.url}/docs/api/Revoke")
+    page.get_by_text("Try it", exact=True).click()
+    explain(page, "Send POST")
+    expect(page.locator(".answer")).to_be_hidden()  # it has no body
+    page.go_back()
+    page.go_forward()
+    assert field(page, "client_secret").input_value() == ""
+    assert not active()
+    kept = page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
+    assert served.client_secret not in kept
+    assert token not in kept
+    assert not page.context.cookies()
+    assert all(request.url.startswith(served.url) for request in page.asked)
+    assert all(served.client_secret not in request.url for request in page.asked)
+    assert all("cookie" not in request.headers for request in page.asked)
+
+
+def test_an_endpoint_is_sent_what_its_fields_hold_alone(visit, served):
+    """The token of a client, which the tab keeps for operations, does not go along."""
+    page = visit("ListOrganization")
+    credentials(page, served)
+    page.get_by_role("button", name="Send GET").click()
+    expect(page.locator(".said")).to_contain_text("200")
+    for name, answer in (("Discovery", served.url), ("Keys", "keys")):
+        page.goto(f"{served.url}/docs/api/{name}")
+        page.get_by_text("Try it", exact=True).click()
+        page.get_by_role("button", name="Send GET").click()
+        assert answer in json.dumps(shown(page))
+        assert "authorization" not in page.asked[-1].headers
+    page.goto(f"{served.url}/docs/api/UserInfo")
+    page.get_by_text("Try it", exact=True).click()
+    field(page, "Authorization").fill("nobodys")
+    page.get_by_role("button", name="Send GET").click()
+    expect(page.locator(".said.failed")).to_contain_text("401")
+    assert shown(page)["error"] == "invalid_token"
+    assert page.asked[-1].headers["authorization"] == "Bearer nobodys"
+    page.goto(f"{served.url}/docs/api/ListOrganization")
+    page.get_by_text("Try it", exact=True).click()
+    expect(page.locator(".caller")).to_contain_text(served.client_id)  # still
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_everybody_can_use_it(visit, width, scheme):
-    page = visit("CreateConnection", viewport={"width": width, "height": 900}, color_scheme=scheme)
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    assert Axe().run(page).response["violations"] == []
+    for name in ("CreateConnection", "Token"):
+        page = visit(name, viewport={"width": width, "height": 900}, color_scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert Axe().run(page).response["violations"] == []
+
+
+def test_without_a_script_there_is_nothing_to_try(browser, served):
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{served.url}/docs/api/Token")
+        expect(page.get_by_text("Try it", exact=True)).to_be_hidden()
 
 
 def test_calls_of_a_cookie_alone_are_not_tried(served):
     with httpx.Client(base_url=served.url, verify=served.trust) as client:
         assert "Try it" in client.get("/docs/api/ListAuthMethods").text
         assert "Try it" not in client.get("/docs/api/GetCurrentUser").text
+        assert "Try it" not in client.get("/docs/api/Authorize").text  # a browser goes there itself
         assert client.get("/docs/try.js").status_code == 200

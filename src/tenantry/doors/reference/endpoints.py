@@ -64,11 +64,14 @@ def _endpoint(given: dict[str, Any]) -> Endpoint:
     )
 
 
-def _members(given: dict[str, str]) -> tuple[Member, ...]:
+def _members(given: dict[str, str | list[str]]) -> tuple[Member, ...]:
     """Return members of `name = "type; sentence"`; a type that ends in `!` says it is a must."""
     members = []
-    for name, told in given.items():
+    for name, spelled in given.items():
+        told, *choices = [spelled] if isinstance(spelled, str) else spelled
         kind, _, about = told.partition("; ")
         needed = kind.endswith("!")
-        members.append(Member(name, kind.removesuffix("!"), about, needed))
+        members.append(
+            Member(name, kind.removesuffix("!"), about, needed, choices=tuple(choices))
+        )
     return tuple(members)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tenantry.doors.reference.page import Frame
 
 _CLIENT, _ANYONE = "management client", "anyone"  # as `Operation.callers` names them
+_REDIRECT = 303  # of a browser, which goes there itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Shown:
     samples: str = ""  # the name that they are kept under
     callable: bool = False  # by what a person has at hand: a client's credentials, or nothing
     open: bool = False  # to anyone
+    whole: bool = False  # its inputs are all there is: no token of a client goes along
     body: Body | None = None
 
 
@@ -54,6 +56,8 @@ def shown(entry: Entry) -> Shown:
             endpoint.status,
             errors=endpoint.errors,
             samples=entry.name,
+            callable=endpoint.status != _REDIRECT,
+            whole=True,
         )
     read, _ = operations.read([entry.method])
     return shown_of(entry, next(each for each in read if each.name == entry.name))

@@ -1,5 +1,6 @@
 // "Try it": sends an operation to this server, in development alone. The secret is asked for, spent
-// at once on a token, and not kept; the token is, until the tab is closed or it is forgotten.
+// at once on a token, and not kept; the token is, until the tab is closed or it is forgotten. An
+// endpoint of OAuth is sent just what its fields hold, and nothing of that is kept.
 'use strict'
 
 const TOKEN = 'tenantry.try'
@@ -43,35 +44,42 @@ async function fetchToken(id, secret) {
 function requestOf(form) {
   let path = form.dataset.path
   const query = new URLSearchParams()
+  const fields = new URLSearchParams()
   const headers = {}
   for (const field of form.querySelectorAll('[data-place]')) {
     const { place, name, list } = field.dataset
     const value = field.value.trim()
     if (place === 'path') path = path.replace(`{${name}}`, encodeURIComponent(value))
     else if (!value) continue
+    else if (place === 'form') fields.append(name, value)
+    else if (name === 'Authorization' && !value.includes(' ')) headers[name] = `Bearer ${value}`
     else if (place === 'headers') headers[name] = value
     else for (const one of list ? value.split(',') : [value]) query.append(name, one.trim())
   }
   const body = form.querySelector('[name="body"]')?.value.trim()
   if (body) headers['content-type'] = 'application/json'
   const asked = query.size ? `${path}?${query}` : path
-  return { path: asked, options: { method: form.dataset.verb, headers, body: body || undefined } }
+  const sent = body || (fields.size ? fields : undefined)
+  return { path: asked, options: { method: form.dataset.verb, headers, body: sent } }
 }
 
 function tryIt(form) {
   const part = (name) => form.querySelector(`.${name}`)
   const said = part('said')
+  const asks = Boolean(part('credentials')) // for a client: else the fields are all that is sent
   const show = () => {
+    if (!asks) return
     const kept = token()
     part('credentials').hidden = Boolean(kept) || form.dataset.open === 'anyone'
     part('caller').hidden = !kept
     part('caller').querySelector('code').textContent = kept?.id ?? ''
   }
-  const id = form.querySelector('[name="client_id"]')
-  const secret = form.querySelector('[name="client_secret"]')
+  const [id, secret] = ['client_id', 'client_secret'].map((name) =>
+    form.querySelector(`[name="${name}"], [data-name="${name}"]`)
+  )
 
   // What `tenantry env` prints can be pasted whole.
-  id.addEventListener('paste', (event) => {
+  id?.addEventListener('paste', (event) => {
     const text = event.clipboardData.getData('text')
     const found = (name) => text.match(new RegExp(`SCALEKIT_${name}=["']?([^"'\\s]+)`))?.[1]
     if (!found('CLIENT_ID')) return
@@ -79,7 +87,7 @@ function tryIt(form) {
     id.value = found('CLIENT_ID')
     secret.value = found('CLIENT_SECRET') ?? ''
   })
-  part('forget').addEventListener('click', () => {
+  part('forget')?.addEventListener('click', () => {
     sessionStorage.removeItem(TOKEN)
     show()
     id.focus()
@@ -91,13 +99,13 @@ function tryIt(form) {
     said.textContent = 'Sending…'
     part('answer').hidden = true
     try {
-      if (!token() && id.value) {
+      if (asks && !token() && id.value) {
         await fetchToken(id.value.trim(), secret.value.trim())
         secret.value = ''
         show()
       }
       const { path, options } = requestOf(form)
-      const kept = token()
+      const kept = asks && token()
       if (kept) options.headers.authorization = `Bearer ${kept.token}`
       const began = performance.now()
       const answer = await send(path, options)
@@ -119,7 +127,7 @@ function tryIt(form) {
       } catch {}
       part('answer').hidden = !shown
       part('answer').querySelector('code').textContent = shown
-      if (answer.status === 401) {
+      if (asks && answer.status === 401) {
         sessionStorage.removeItem(TOKEN)
         show()
       }
@@ -129,6 +137,10 @@ function tryIt(form) {
     } finally {
       button.disabled = false
     }
+  })
+  // Whoever comes back to the page by Back finds no secret in it.
+  addEventListener('pagehide', () => {
+    for (const field of form.querySelectorAll('[type="password"]')) field.value = ''
   })
   show()
 }
