@@ -118,7 +118,10 @@ def _within(violation: Violation, body: str) -> Violation:
     is_body = rest[:1] == "[" or (not rest and violation.constraint in {"required", "type"})
     if before or not (is_body or rest[:1] == "."):
         return violation
-    return replace(violation, field=f"body{rest}" if is_body else rest[1:])
+    if not is_body:
+        return replace(violation, field=rest[1:])
+    meant = violation.description.replace(f"did you mean {body}[", "did you mean body[")
+    return replace(violation, field=f"body{rest}", description=meant)
 
 
 class InvalidArgument(Error):
@@ -392,14 +395,20 @@ class NotInThisVersion(Error):
         super().__init__(f"{feature} are not in this version{told}")
 
 
+_LONGEST_PATH = 200  # characters of one that is repeated
+
+
 class RouteNotFound(Error):
     """There is nothing at this path; ``hint`` is the likely meaning."""
 
     code = Code.NOT_FOUND
     sentence = "path not found"
 
-    def __init__(self, hint: str = "") -> None:
-        super().__init__(f"{self.sentence}: {hint}" if hint else "")
+    def __init__(self, path: str = "", hint: str = "") -> None:
+        if len(path) > _LONGEST_PATH:
+            path = path[:_LONGEST_PATH] + "…"
+        told = "; ".join(filter(None, (path, hint)))
+        super().__init__(f"{self.sentence}: {told}" if told else "")
 
 
 class MethodNotAllowed(Error):

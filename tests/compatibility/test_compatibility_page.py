@@ -58,7 +58,7 @@ def test_operations_that_work_are_served(api):
         answer = ask(api, operation)
         # About nothing, it is refused by the rpc and not by the router.
         assert answer.status_code in {200, 400, 404}, operation.name
-        assert answer.status_code == 200 or answer.json()["message"] != "path not found"
+        assert "path not found" not in answer.text
 
 
 def test_operations_that_do_not_work_say_so(api):

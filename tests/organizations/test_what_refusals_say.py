@@ -116,18 +116,99 @@ async def test_an_unknown_parameter_is_told_what_it_may_mean(ask):
 
 
 @pytest.mark.parametrize(
+    ("verb", "path", "body", "says"),
+    [
+        (
+            "POST",
+            "/api/v1/organizations",
+            {"display_name": "Acme", "metadata": {"size": "10", "plan": 1}},
+            'metadata["plan"]: must be a string, got 1',
+        ),
+        (
+            "POST",
+            "/api/v1/organizations",
+            {"display_name": "Acme", "region_code": "us"},
+            'region_code: must be one of US, EU, got "us", did you mean US?',
+        ),
+        (
+            "PATCH",
+            "/api/v1/users/usr_1234567890123456789",
+            {"user_profile": {"groups": ["a", None]}},
+            "user_profile.groups[1]: must be a string, got null",
+        ),
+        (
+            "PATCH",
+            "/api/v1/users/usr_1234567890123456789",
+            {"user_profile": 7},
+            "user_profile: must be an object, got 7",
+        ),
+        (
+            "PATCH",
+            "/api/v1/users/org_1234567890123456789",
+            {"metadata": {}},
+            "id: must begin with `usr_`, got 'org_1234567890123456789'",
+        ),
+        (
+            "POST",
+            "/api/v1/organizations/org_1/users/usr_1234567890123456789/roles",
+            [{"role_name": "a"}, {"rolename": "b"}],
+            "body[1].rolename: is not a field of this call, did you mean body[1].role_name?",
+        ),
+        (
+            "POST",
+            "/api/v1/organizations/org_1/connections",
+            {"provider": "OKTA", "auth_mode": 99},
+            "auth_mode: must be one of USER, ORG_WIDE, got 99",
+        ),
+        (
+            "PUT",
+            "/api/v1/organizations/org_1/portal_customizations",
+            {"source": "BRANDING_SOURCE_UNSPECIFIED"},
+            "source: must be one of BRANDING_SOURCE_ENVIRONMENT, BRANDING_SOURCE_CUSTOM, got 0",
+        ),
+        (
+            "GET",
+            "/api/v1/roles/admin?include=all",
+            None,
+            "include: must be one of permissions, permissions:all, got 'all'",
+        ),
+        (
+            "GET",
+            "/api/v1/organizations?page_size=ten",
+            None,
+            'page_size: must be a whole number from 0 to 4294967295, got "ten"',
+        ),
+    ],
+)
+async def test_a_value_that_does_not_fit_is_told_what_would(ask, verb, path, body, says):
+    error = await ask(verb, path, body)
+    assert error.http_status == 400
+    assert error.message == says
+
+
+@pytest.mark.parametrize(
+    "query", ["page_size=LONG", "LONG=1", "page_token=LONG", "LONG=%00", "external_id=LONG%00"]
+)
+async def test_what_is_repeated_of_a_query_is_short(ask, query):
+    error = await ask("GET", "/api/v1/organizations?" + query.replace("LONG", "x" * 5000))
+    assert error.http_status == 400
+    assert len(error.message) < 250
+    assert all(len(name) < 100 for name in error.violations)
+
+
+@pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("/api/v1/organizations//users", ": there is an empty part in it, is an id missing?"),
+        ("/api/v1/organizations//users", "; there is an empty part in it, is an id missing?"),
         (
             "/api/v1/organizations/",
-            ": is an id missing at its end? Without the slash it is /api/v1/organizations",
+            "; is an id missing at its end? Without the slash it is /api/v1/organizations",
         ),
-        ("/api/v1/organisations", ": did you mean /api/v1/organizations?"),
-        ("/api/v1/organization/org_1", ": did you mean /api/v1/organizations/org_1?"),
-        ("/v1/organizations", ": did you mean /api/v1/organizations?"),
-        ("/api/organizations", ": did you mean /api/v1/organizations?"),
-        ("/organizations/org_1", ": did you mean /api/v1/organizations/org_1?"),
+        ("/api/v1/organisations", "; did you mean /api/v1/organizations?"),
+        ("/api/v1/organization/org_1", "; did you mean /api/v1/organizations/org_1?"),
+        ("/v1/organizations", "; did you mean /api/v1/organizations?"),
+        ("/api/organizations", "; did you mean /api/v1/organizations?"),
+        ("/organizations/org_1", "; did you mean /api/v1/organizations/org_1?"),
         ("/api/v1/nothing/like/it", ""),
         ("/api/v1/" + "o" * 5000, ""),
         ("/api/v1/" + "/" * 5000, ""),
@@ -136,7 +217,8 @@ async def test_an_unknown_parameter_is_told_what_it_may_mean(ask):
 async def test_a_path_that_is_not_there_is_told_what_it_may_mean(ask, path, hint):
     error = await ask("GET", path)
     assert (error.http_status, error.code) == (404, "NOT_FOUND")
-    assert error.message == f"path not found{hint}"
+    told = path if len(path) < 200 else f"{path[:200]}…"
+    assert error.message == f"path not found: {told}{hint}"
 
 
 async def test_another_verb_is_told_which_there_are(ask):

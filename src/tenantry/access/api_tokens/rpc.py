@@ -32,11 +32,9 @@ class ApiTokenService:
     ) -> pb.CreateTokenResponse:
         new = request.token
         if new is None:
-            raise errors.InvalidArgument.field("token", "required", "value is required")
+            raise errors.InvalidArgument.field("token", "required", "is required")
         if not new.organization_id:
-            raise errors.InvalidArgument.field(
-                "token.organization_id", "required", "value is required"
-            )
+            raise errors.InvalidArgument.field("token.organization_id", "required", "is required")
         token, text = await service.create(
             call,
             prefix=self._prefix,

@@ -71,7 +71,5 @@ def _members(given: dict[str, str | list[str]]) -> tuple[Member, ...]:
         told, *choices = [spelled] if isinstance(spelled, str) else spelled
         kind, _, about = told.partition("; ")
         needed = kind.endswith("!")
-        members.append(
-            Member(name, kind.removesuffix("!"), about, needed, choices=tuple(choices))
-        )
+        members.append(Member(name, kind.removesuffix("!"), about, needed, choices=tuple(choices)))
     return tuple(members)

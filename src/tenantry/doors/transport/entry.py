@@ -215,7 +215,7 @@ class Entry:
         if self._door.has(request.path):
             raise errors.MethodNotAllowed("POST, OPTIONS")
         if isinstance(problem, errors.RouteNotFound):
-            raise errors.RouteNotFound(self._router.hint(request.path))
+            raise errors.RouteNotFound(request.path, self._router.hint(request.path))
         raise problem
 
     def _refused(self, error: errors.Error, request: Request) -> Response:

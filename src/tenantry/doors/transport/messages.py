@@ -14,19 +14,17 @@ from protobuf import (
     DescFieldValueList,
     DescFieldValueMap,
     DescFieldValueMessage,
-    DescFieldValueScalar,
     DescMessage,
     Message,
-    ScalarType,
     message_from_json_value,
 )
 
 from tenantry import errors, strict_json
-from tenantry.doors.transport import bounds
-from tenantry.nearest import nearest
+from tenantry.doors.transport import bounds, expected
+from tenantry.nearest import did_you_mean, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from protobuf import DescField
 
@@ -210,7 +208,7 @@ def unreadable(
         if _takes(desc, {name: value}):
             continue
         field = fields.get(name)
-        where = ".".join(filter(None, (path, field.name if field else _shown(name))))
+        where = ".".join(filter(None, (path, field.name if field else shown(name))))
         if field is None:
             said = _instead(desc, name, path, of)
             return errors.InvalidArgument.field(where, "unknown_field", _UNKNOWN + said)
@@ -222,11 +220,29 @@ def unreadable(
             for index, item in enumerate(value[: bounds.MAX_ELEMENTS]):
                 if not _takes(desc, {name: [item]}):
                     return unreadable(inner, item, problem, f"{where}[{index}]")
-        came = json.dumps(value, ensure_ascii=False)
-        return errors.InvalidArgument.field(
-            where, "type", f"must be {_expected(field)}, got {_shown(came)}"
-        )
+        return _wrong_type(desc, field, value, where)
     return errors.InvalidArgument(f"the body cannot be read: {problem[:200]}")
+
+
+def _wrong_type(
+    desc: DescMessage, field: DescField, value: object, where: str
+) -> errors.InvalidArgument:
+    """Return the error of a value, of the first one within it where it is a list or a map."""
+    each: Iterable[tuple[str, Any, object]] = ()
+    match field.value, value:
+        case DescFieldValueList(), list():
+            each = ((f"[{at}]", one, [one]) for at, one in enumerate(value))
+        case DescFieldValueMap(), dict():
+            each = ((key_path(key), one, {key: one}) for key, one in value.items())
+    wanted = expected.of_field(field)
+    for place, one, alone in each:
+        if not _takes(desc, {field.name: alone}):
+            where, value, wanted = where + place, one, expected.of_one(field)
+            break
+    said = f"must be {wanted}, got {shown(json.dumps(value, ensure_ascii=False))}"
+    if isinstance(value, str) and isinstance(expected.kind_of(field), DescEnum):
+        said += did_you_mean(value, expected.names(field))
+    return errors.InvalidArgument.field(where, "type", said)
 
 
 _UNKNOWN = "is not a field of this call"
@@ -278,47 +294,6 @@ def _message_of(field: DescField) -> DescMessage | None:
     return None if inner.type_name.startswith("google.protobuf.") else inner
 
 
-_SCALARS = {
-    ScalarType.STRING: "a string",
-    ScalarType.BOOL: "true or false",
-    ScalarType.BYTES: "bytes in base64",
-}
-
-
-def _expected(field: DescField) -> str:
-    match field.value:
-        case DescFieldValueScalar(scalar=scalar):
-            return _SCALARS.get(scalar, f"a number of the type {scalar.name.lower()}")
-        case DescFieldValueEnum(enum=enum):
-            return "one of " + ", ".join(value.name for value in enum.values)
-        case DescFieldValueMap():
-            return "an object of strings"
-        case DescFieldValueList():
-            return "a list of " + _element(field)
-        case DescFieldValueMessage(message=message):
-            return _WRAPPED.get(message.name, f"a {message.name}")
-    return "something else"
-
-
-def _element(field: DescField) -> str:
-    match field.value:
-        case DescFieldValueList(element=DescEnum() as enum):
-            return ", ".join(value.name for value in enum.values)
-        case DescFieldValueList(element=DescMessage()):
-            return "objects"
-    return "strings"
-
-
-_WRAPPED = {
-    "Int32Value": "a whole number of 32 bits",
-    "BoolValue": "true or false",
-    "StringValue": "a string",
-    "Timestamp": "a time such as 2026-01-05T14:48:00Z",
-    "FieldMask": "field names separated by commas",
-    "Struct": "an object",
-}
-
-
 def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
     """Hold a request against the rules of the contract.
 
@@ -337,7 +312,7 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
     try:
         protovalidate.validate(message)
     except protovalidate.ValidationError as problem:
-        violations = tuple(_first(problem.violations))
+        violations = tuple(_first(problem.violations, message.desc()))
         more = len(problem.violations) - len(violations)
         raise errors.InvalidArgument.of(violations, more=more) from None
 
@@ -347,9 +322,9 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
 _TOLD_BYTES = 1000
 
 
-def _first(violations: Sequence[Any]) -> Iterator[errors.Violation]:
+def _first(violations: Sequence[Any], desc: DescMessage) -> Iterator[errors.Violation]:
     told = 0
-    for one in map(_violation, violations):
+    for one in (_violation(each, desc) for each in violations):
         size = len(f"{one.field}{one.description}".encode())
         if told and told + size > _TOLD_BYTES:
             return
@@ -357,31 +332,67 @@ def _first(violations: Sequence[Any]) -> Iterator[errors.Violation]:
         yield one
 
 
-def _violation(violation: Any) -> errors.Violation:
+def _violation(violation: Any, desc: DescMessage) -> errors.Violation:
     proto = violation.proto
-    path = ""
+    path, field = "", None
     for element in proto.field.elements if proto.field else ():
         path += f".{element.field_name}" if path else element.field_name
         if element.subscript is not None:
             value = element.subscript.value
-            path += f"[{value}]" if isinstance(value, int) else f'["{_shown(str(value))}"]'
+            path += f"[{value}]" if isinstance(value, int) else key_path(str(value))
+        around = desc if field is None else _message_of(field)
+        field = _field(around, element.field_name) if around is not None else None
     came = violation.field_value
     if proto.rule_id == "required" or (came == "" and not path.endswith("]")):
         return errors.Violation(path, proto.rule_id, "is required")
-    description = proto.message.removeprefix("value ") + (" (the key)" if proto.for_key else "")
-    if isinstance(came, str | int | float | bool) and came != "":
-        shown = _shown(came) if isinstance(came, str) else came
-        description += f", got {shown!r}"
-        if isinstance(came, str) and len(came) > _SHOWN:
+    description = _broken(proto, field) + (" (the key)" if proto.for_key else "")
+    if isinstance(came, str) and came:
+        description += f", got {shown(came)!r}"
+        if len(came) > _SHOWN:
             description += f" of {len(came)} characters"
+    elif isinstance(came, int | float):  # a number of an enum is one, too
+        description += f", got {json.dumps(came)}"
     return errors.Violation(path, proto.rule_id, description)
+
+
+# Sentences of protovalidate, and ours for them: what there is to do.
+_SAID = (
+    ("value ", ""),
+    ("does not have prefix ", "must begin with "),
+    ("does not match regex pattern ", "must match the pattern "),
+    ("must be in list [, ", "must be one of "),
+    ("must be in list [", "must be one of "),
+    ("must not be in list [", "must not be one of "),
+)
+
+
+def _broken(proto: Any, field: DescField | None) -> str:
+    """Return the sentence about a broken rule."""
+    if proto.rule_id.startswith("enum.") and field is not None:
+        return f"must be {expected.of_one(field)}"
+    said: str = proto.message
+    for theirs, ours in _SAID:
+        if said.startswith(theirs):
+            said = ours + said.removeprefix(theirs).removesuffix("]" * theirs.count("["))
+    return said
+
+
+@functools.cache
+def _field(desc: DescMessage, name: str) -> DescField | None:
+    return next((field for field in desc.fields if field.name == name), None)
 
 
 _SHOWN = 60  # characters of a value that an error repeats
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Return text of a request as an error repeats it."""
     return text[:_SHOWN] + "…" if len(text) > _SHOWN else text
+
+
+def key_path(key: str) -> str:
+    """Return the end of the path of a map's value, as in `metadata["plan"]`."""
+    return f"[{json.dumps(shown(key), ensure_ascii=False)}]"
 
 
 def _strings(message: Message[Any], path: str = "") -> Iterator[tuple[str, str]]:
@@ -403,4 +414,4 @@ def _strings_of(value: Any, where: str) -> Iterator[tuple[str, str]]:
     elif hasattr(value, "items"):
         for key, item in value.items():
             yield from _strings_of(key, f"{where} (a key)")
-            yield from _strings_of(item, f"{where}[{key!r}]")
+            yield from _strings_of(item, where + key_path(str(key)))

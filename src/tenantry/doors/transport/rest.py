@@ -188,7 +188,8 @@ class Transcoder:
         extra: dict[str, list[str]] = {}
         for name, value in pairs:
             if "\x00" in name or "\x00" in value:
-                raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
+                said = "may not hold a NUL"
+                raise errors.InvalidArgument.field(messages.shown(name), "string.nul", said)
             if _is_extra(name, self.method.query):
                 extra.setdefault(name, []).append(value)
             else:
@@ -296,7 +297,7 @@ def _field(desc: DescMessage, name: str, whole: str) -> DescField:
 
 def _unknown(name: str, meant: str = "") -> errors.InvalidArgument:
     said = "is not a parameter of this call" + (f", did you mean {meant}?" if meant else "")
-    return errors.InvalidArgument.field(name, "unknown_field", said)
+    return errors.InvalidArgument.field(messages.shown(name), "unknown_field", said)
 
 
 def _json_value(value: Any, text: str, name: str) -> Any:
@@ -335,5 +336,6 @@ def _kind(value: Any) -> DescEnum | DescMessage | ScalarType | None:
 
 def _boolean(text: str, name: str) -> bool:
     if text not in {"true", "false"}:
-        raise errors.InvalidArgument.field(name, "type", f"must be true or false, got {text!r}")
+        said = f"must be true or false, got {messages.shown(text)!r}"
+        raise errors.InvalidArgument.field(name, "type", said)
     return text == "true"

@@ -44,7 +44,7 @@ class DomainService:
         self, request: pb.CreateDomainRequest, call: Call
     ) -> pb.CreateDomainResponse:
         if request.domain is None:
-            raise errors.InvalidArgument.field("domain", "required", "value is required")
+            raise errors.InvalidArgument.field("domain", "required", "is required")
         domain = await service.create(
             call,
             _identity(request),

@@ -324,7 +324,7 @@ def check_complete(connection: Connection) -> None:
             f"connection is not complete: {config} has no {', '.join(lacking)}"
             + (f" ({reason})" if reason else ""),
             violations=tuple(
-                errors.Violation(f"connection.{config}.{name}", "required", "value is required")
+                errors.Violation(f"connection.{config}.{name}", "required", "is required")
                 for name in lacking
             ),
         )

@@ -286,7 +286,7 @@ async def list_all(call: Call, user_id: str) -> tuple[str, list[Passkey]]:
             raise errors.NotFound("user")
         return call.caller.id, await list_of(call.db, call.caller.id)
     if not user_id:
-        raise errors.InvalidArgument.field("user_id", "required", "value is required")
+        raise errors.InvalidArgument.field("user_id", "required", "is required")
     found = await list_of(call.db, user_id)
     if not found and await call.db.fetch_one(_USER, p_id=user_id) is None:
         raise errors.NotFound("user")
