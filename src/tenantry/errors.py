@@ -62,6 +62,7 @@ class Violation:
     field: str
     constraint: str
     description: str
+    whole: bool = False  # it is about the object at this path, by a rule of the contract
 
 
 class Error(Exception):
@@ -115,7 +116,8 @@ def _told(violations: tuple[Violation, ...]) -> str:
 def _within(violation: Violation, body: str) -> Violation:
     before, _, rest = violation.field.partition(body)
     # A rule of a service may name a member that is called as the body is.
-    is_body = rest[:1] == "[" or (not rest and violation.constraint in {"required", "type"})
+    about = violation.whole or violation.constraint in {"required", "type"}
+    is_body = rest[:1] == "[" or (not rest and about)
     if before or not (is_body or rest[:1] == "."):
         return violation
     if not is_body:

@@ -6,6 +6,16 @@ import pytest
 from apis import refused, rest_error, unique
 
 
+MAIL_SETTINGS = {
+    "host": "mail.example",
+    "port": 25,
+    "username": "a",
+    "password": "b",
+    "from_email": "mail@acme.example",
+    "from_name": "Acme",
+}
+
+
 async def told(answer):
     assert answer.status_code >= 400, answer.text
     return rest_error(answer)
@@ -164,8 +174,27 @@ async def test_an_unknown_parameter_is_told_what_it_may_mean(ask):
             "PUT",
             "/api/v1/organizations/org_1/portal_customizations",
             {"source": "BRANDING_SOURCE_UNSPECIFIED"},
-            "source: must be one of BRANDING_SOURCE_ENVIRONMENT, BRANDING_SOURCE_CUSTOM, got 0",
+            "source: is required: one of BRANDING_SOURCE_ENVIRONMENT, BRANDING_SOURCE_CUSTOM",
         ),
+        (
+            "POST",
+            "/api/v1/email/servers",
+            {"provider": 99, "settings": MAIL_SETTINGS},
+            "provider: must be one of SENDGRID, POSTMARK, OTHER, got 99",
+        ),
+        (
+            "POST",
+            "/api/v1/connections",
+            {},
+            "body: provider or provider_key is required",
+        ),
+        (
+            "POST",
+            "/api/v1/roles",
+            {"name": "site admin", "display_name": "Site admin"},
+            "name: must hold only letters, digits and _, 1 to 64 of them, got 'site admin'",
+        ),
+        ("GET", "/api/v1/organizations/a%00b", None, "id: may not hold a NUL"),
         (
             "GET",
             "/api/v1/roles/admin?include=all",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from protobuf import (
@@ -30,13 +31,23 @@ _ONE_AND_MANY = {
     ScalarType.DOUBLE: ("a number", "numbers"),
 }
 _WELL_KNOWN = {
-    "google.protobuf.Int32Value": "a whole number of 32 bits",
     "google.protobuf.BoolValue": "true or false",
     "google.protobuf.StringValue": "a string",
+    "google.protobuf.DoubleValue": "a number",
+    "google.protobuf.FloatValue": "a number",
     "google.protobuf.Timestamp": "a time such as 2026-01-05T14:48:00Z",
     "google.protobuf.Duration": "a length of time such as 3600s",
     "google.protobuf.FieldMask": "field names separated by commas",
 }
+_WHOLE_NUMBER = re.compile(r"google\.protobuf\.(U?Int(?:32|64))Value")
+
+_ONE_CLASS = re.compile(r"\^\[(?P<kinds>[^]^]+)\](?:[+*]|\{(?P<low>\d+),(?P<high>\d+)\})\$")
+_CLASSES = (
+    ("a-zA-Z", "letters"),
+    ("A-Za-z", "letters"),
+    ("a-z", "lower-case letters"),
+    ("0-9", "digits"),
+)
 
 
 def of_field(field: DescField) -> str:
@@ -55,8 +66,12 @@ def of_one(field: DescField) -> str:
     if isinstance(kind, DescEnum):
         return "one of " + ", ".join(names(field))
     if isinstance(kind, DescMessage):
-        return _WELL_KNOWN.get(kind.type_name, "an object")
-    return _ONE_AND_MANY[kind][0] if kind in _ONE_AND_MANY else f"a whole number {_range(kind)}"
+        wrapped = _WHOLE_NUMBER.fullmatch(kind.type_name)
+        number = f"a whole number {_range(wrapped[1].upper())}" if wrapped else "an object"
+        return _WELL_KNOWN.get(kind.type_name, number)
+    return (
+        _ONE_AND_MANY[kind][0] if kind in _ONE_AND_MANY else f"a whole number {_range(kind.name)}"
+    )
 
 
 def kind_of(field: DescField) -> Kind:
@@ -90,6 +105,23 @@ def names(field: DescField) -> list[str]:
     return fit or [*taken.values()]
 
 
+def of_pattern(pattern: str) -> str:
+    """Return what a pattern of one class of characters takes, in words; any other as it is."""
+    found = _ONE_CLASS.fullmatch(pattern)
+    if not found:
+        return f"match the pattern `{pattern}`"
+    rest, told = found["kinds"].replace("\\", ""), []
+    for kind, words in _CLASSES:
+        if kind in rest:
+            rest = rest.replace(kind, "")
+            told.append(words)
+    told += rest
+    only = f"{', '.join(told[:-1])} and {told[-1]}" if told[1:] else told[0]
+    return f"hold only {only}" + (
+        f", {found['low']} to {found['high']} of them" * bool(found["low"])
+    )
+
+
 def _many(kind: Kind, field: DescField) -> str:
     if isinstance(kind, DescEnum):
         return ", ".join(names(field))
@@ -98,9 +130,9 @@ def _many(kind: Kind, field: DescField) -> str:
     return _ONE_AND_MANY[kind][1] if kind in _ONE_AND_MANY else "whole numbers"
 
 
-def _range(kind: ScalarType) -> str:
+def _range(name: str) -> str:
     """Return the numbers that a kind of whole numbers has."""
-    bits = 64 if kind.name.endswith("64") else 32
-    if kind.name.startswith(("UINT", "FIXED")):
+    bits = 64 if name.endswith("64") else 32
+    if name.startswith(("UINT", "FIXED")):
         return f"from 0 to {2**bits - 1}"
     return f"of {bits} bits"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -315,6 +316,41 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
         violations = tuple(_first(problem.violations, message.desc()))
         more = len(problem.violations) - len(violations)
         raise errors.InvalidArgument.of(violations, more=more) from None
+    if _has_enums(message.desc()):
+        _check_enums(message, "")
+
+
+def _check_enums(message: Message[Any], path: str) -> None:
+    """Refuse a number that an enum has no name for: the parsers take any.
+
+    Raises:
+        errors.InvalidArgument: there is one.
+
+    """
+    for field in message:
+        if field not in message or not (_is_enum(field) or _message_of(field)):
+            continue
+        value, where = message[field], f"{path}.{field.name}" if path else field.name
+        match field.value:
+            case DescFieldValueList():
+                each = [(f"{where}[{at}]", one) for at, one in enumerate(value)]
+            case DescFieldValueMap():
+                each = [(where + key_path(str(key)), one) for key, one in value.items()]
+            case _:
+                each = [(where, value)]
+        for place, one in each:
+            if isinstance(one, Message):
+                _check_enums(one, place)
+            elif one not in _numbers(field):
+                said = f"must be {expected.of_one(field)}, got {one:d}"
+                raise errors.InvalidArgument.field(place, "enum.defined_only", said)
+
+
+@functools.cache
+def _numbers(field: DescField) -> frozenset[int]:
+    kind = expected.kind_of(field)
+    assert isinstance(kind, DescEnum)
+    return frozenset(value.number for value in kind.values)
 
 
 # gRPC has an error in its trailers, where clients take 8 KiB: there it is said twice, once
@@ -345,6 +381,9 @@ def _violation(violation: Any, desc: DescMessage) -> errors.Violation:
     came = violation.field_value
     if proto.rule_id == "required" or (came == "" and not path.endswith("]")):
         return errors.Violation(path, proto.rule_id, "is required")
+    if proto.rule_id == "enum.not_in" and came == 0 and field is not None:
+        description = f"is required: {expected.of_one(field)}"
+        return errors.Violation(path, proto.rule_id, description)
     description = _broken(proto, field) + (" (the key)" if proto.for_key else "")
     if isinstance(came, str) and came:
         description += f", got {shown(came)!r}"
@@ -352,18 +391,22 @@ def _violation(violation: Any, desc: DescMessage) -> errors.Violation:
             description += f" of {len(came)} characters"
     elif isinstance(came, int | float):  # a number of an enum is one, too
         description += f", got {json.dumps(came)}"
-    return errors.Violation(path, proto.rule_id, description)
+    # A rule about a whole message, such as two of its members together.
+    whole = field is not None and isinstance(field.value, DescFieldValueMessage)
+    return errors.Violation(path, proto.rule_id, description, whole=whole)
 
 
 # Sentences of protovalidate, and ours for them: what there is to do.
 _SAID = (
     ("value ", ""),
     ("does not have prefix ", "must begin with "),
-    ("does not match regex pattern ", "must match the pattern "),
     ("must be in list [, ", "must be one of "),
     ("must be in list [", "must be one of "),
     ("must not be in list [", "must not be one of "),
 )
+_PATTERN = re.compile(r"pattern `(.*)`$")
+_BOTH = re.compile(r"greater than or equal to (\S+) and less than or equal to (\S+)")
+_LEAST = re.compile(r"greater than or equal to (\S+)")
 
 
 def _broken(proto: Any, field: DescField | None) -> str:
@@ -371,10 +414,12 @@ def _broken(proto: Any, field: DescField | None) -> str:
     if proto.rule_id.startswith("enum.") and field is not None:
         return f"must be {expected.of_one(field)}"
     said: str = proto.message
+    if proto.rule_id == "string.pattern" and (pattern := _PATTERN.search(said)):
+        return f"must {expected.of_pattern(pattern[1])}"
     for theirs, ours in _SAID:
         if said.startswith(theirs):
             said = ours + said.removeprefix(theirs).removesuffix("]" * theirs.count("["))
-    return said
+    return _LEAST.sub(r"\1 or more", _BOTH.sub(r"\1 to \2", said))
 
 
 @functools.cache

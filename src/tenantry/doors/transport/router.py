@@ -137,7 +137,7 @@ class Router:
         if found is not None:
             target, names = found
             pairs = zip(names, values, strict=True)
-            return target, {n: v if n[-1] == "*" else _decoded(v) for n, v in pairs}
+            return target, {n: v if n[-1] == "*" else _decoded(n, v) for n, v in pairs}
         verbs = self.verbs(path)
         if not verbs:
             raise errors.RouteNotFound
@@ -175,14 +175,15 @@ def allow(verbs: list[str]) -> str:
     return ", ".join(sorted({*verbs, "OPTIONS"}))
 
 
-def _decoded(value: str) -> str:
+def _decoded(name: str, value: str) -> str:
     if "%" not in value and value.isascii() and value.isprintable():
         return value
     try:
         text = urlencoded.decoded(value)
     except ValueError:
-        raise errors.InvalidArgument("the path is not UTF-8") from None
+        said = "in the path it is not UTF-8"
+        raise errors.InvalidArgument.field(name, "string.utf8", said) from None
     if "\x00" in text:
         # The database could not keep it, nor even look for it.
-        raise errors.InvalidArgument("the path may not hold a NUL")
+        raise errors.InvalidArgument.field(name, "string.nul", "may not hold a NUL")
     return text

@@ -126,7 +126,7 @@ class EmailService:
         self, request: pb.CreateEmailServerRequest, call: Call
     ) -> pb.CreateEmailServerResponse:
         if request.settings is None:
-            raise errors.InvalidArgument.field("settings", "required", "is needed")
+            raise errors.InvalidArgument.field("settings", "required", "is required")
         made = await servers.create(call, _given(request.provider, request.settings))
         return pb.CreateEmailServerResponse(server=_server(made))
 
@@ -186,7 +186,7 @@ class EmailService:
         self, request: pb.UpsertEmailConfigurationRequest, call: Call
     ) -> pb.UpsertEmailConfigurationResponse:
         if request.server is None:
-            raise errors.InvalidArgument.field("server", "required", "is needed")
+            raise errors.InvalidArgument.field("server", "required", "is required")
         server = await self._upsert(call, request.server, request.default_from_name)
         assert request.server.enabled is not None
         if request.server.enabled.value:

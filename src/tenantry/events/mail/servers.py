@@ -68,7 +68,7 @@ async def create(call: Call, given: Given, *, place: str = "settings") -> EmailS
     """
     _check(given, place)
     if not given.password:
-        raise errors.InvalidArgument.field(f"{place}.password", "required", "is needed")
+        raise errors.InvalidArgument.field(f"{place}.password", "required", "is required")
     at = now()
     new_id = call.db.new_id(ids.EMAIL_SERVER)
     made = _server(call.db, given, EmailServer(new_id, "", False, "", 0, "", "", "", "", at, at))
@@ -99,7 +99,7 @@ async def change(
         moved = (given.host, given.port) != (before.host, before.port)
         if moved and not given.password:
             raise errors.InvalidArgument.field(
-                f"{place}.password", "required", "is needed where host or port change"
+                f"{place}.password", "required", "is required where host or port change"
             )
         after = replace(
             _server(call.db, given, before), update_time=max(now(), before.update_time + 1)
