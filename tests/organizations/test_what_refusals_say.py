@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from apis import refused, rest_error, unique
 
-
 MAIL_SETTINGS = {
     "host": "mail.example",
     "port": 25,
