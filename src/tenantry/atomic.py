@@ -17,6 +17,16 @@ def write(path: Path, content: bytes, *, mode: int) -> None:
         file.write(content)
 
 
+def link(path: Path, target: Path) -> None:
+    """Have a symbolic link lead there, in the place of another one, if any."""
+    if path.is_symlink() and path.readlink() == target:
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(path)
+
+
 @contextmanager
 def writing(path: Path, *, mode: int) -> Iterator[BinaryIO]:
     """Open a file that takes its place at the end; where that is not reached, nothing changes."""

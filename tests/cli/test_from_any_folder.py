@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -69,6 +70,31 @@ def test_what_a_start_says_to_run_next_works_in_any_folder(alone, tmp_path):
         check=True,
     )
     assert done.stdout.split() == [alone.url, alone.client_id]
+
+
+@pytest.mark.parametrize("another", [False, True], ids=["no-other", "another-tenantry"])
+def test_a_shell_has_the_program_on_its_path_and_keeps_its_own_python(alone, tmp_path, another):
+    """Else its `pip install` would change the libraries of the server."""
+    if another:
+        (tmp_path / "tenantry").write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / "tenantry").chmod(0o755)
+    own = shutil.which("python3", path="/usr/bin:/bin")
+    known = f"{tmp_path}:/usr/bin:/bin"
+    again = f'eval "$({TENANTRY} env)"; echo "$PATH"; '
+    done = subprocess.run(
+        ["bash", "-c", f"{again}{again}tenantry env --json; command -v python3 pip python"],
+        cwd=tmp_path,
+        env={"PATH": known, "TENANTRY_DATA_DIR": str(alone.data_dir)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    first, second, *printed = done.stdout.splitlines()
+    assert first == second == f"{alone.data_dir}/bin:{known}"
+    assert json.loads("".join(line for line in printed if line[0] in "{} ")) == alone.env
+    assert str(own) in printed
+    assert not [line for line in printed if line.startswith(str(TENANTRY.parent))]
 
 
 def test_of_a_server_that_has_stopped_the_settings_are_told(tmp_path):

@@ -264,6 +264,66 @@ def test_a_command_that_fails_is_told_by_what_it_says(served, machine, tmp_path)
     assert one["problem"].startswith("update-ca-certificates: ")
 
 
+def test_what_could_not_be_taken_out_is_in(served, machine, tmp_path):
+    place = {"HOME": str(tmp_path / "nobody")}
+    trust(served, "--root", str(machine), **place)
+    (machine / "etc/ssl").rename(machine / "etc/ssl-kept")
+    (machine / "etc/ssl").touch()
+    (one,) = trust(served, "--root", str(machine), "--remove", code=1, **place)
+    assert one["trusted"] is True
+    assert one["problem"].startswith("update-ca-certificates: ")
+    assert one["commands"]
+    (machine / "etc/ssl").unlink()
+    (machine / "etc/ssl-kept").rename(machine / "etc/ssl")
+    trust(served, "--root", str(machine), "--remove", **place)
+    assert not connects(served, machine / "etc/ssl/certs/ca-certificates.crt")
+
+
+def test_a_database_with_a_password_is_not_said_to_trust(served, home, tmp_path):
+    """certutil takes the root in without it, and then has it trusted for nothing."""
+    place, password = home / ".mozilla/firefox/ab12.default-release", tmp_path / "password"
+    password.write_text("correct horse\n")
+    shutil.rmtree(place)
+    place.mkdir()
+    certutil = [needs("certutil"), "-d", f"sql:{place}"]
+    subprocess.run([*certutil, "-N", "-f", str(password)], check=True)
+    image = tmp_path / "image"
+    image.mkdir()
+    found = trust(served, "--root", str(image), code=1, HOME=str(home))
+    chromium, firefox = found
+    assert (chromium["trusted"], chromium["commands"]) == (True, [])
+    assert firefox["trusted"] is False
+    assert "password" in firefox["problem"]
+    listed = subprocess.run([*certutil, "-L"], capture_output=True, text=True, check=True).stdout
+    assert "tenantry-" not in listed
+    (line,) = firefox["commands"]
+    subprocess.run(["bash", "-c", f"{line} -f {password}"], check=True)
+    found = trust(served, "--root", str(image), "--check", HOME=str(home))
+    assert [one["trusted"] for one in found] == [True, True]
+
+
+def test_the_browser_of_another_user_does_not_hide_ones_own(served, home, tmp_path):
+    if os.getuid():
+        pytest.skip("only root can give a folder to another user")
+    for place in (home / ".mozilla/firefox/ab12.default-release", home / ".local/share/pki"):
+        place.mkdir(parents=True, exist_ok=True)
+        os.chown(place, 65534, 65534)
+        place.chmod(0o700)
+    image = tmp_path / "image"
+    image.mkdir()
+    done = subprocess.run(
+        [needs("setpriv"), "--bounding-set=-all", TENANTRY, "trust", "--json", "--root", image],
+        env=served.environment | {"HOME": str(home)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (one,) = json.loads(done.stdout)["stores"]
+    assert (one["place"], one["trusted"]) == (str(home / ".pki/nssdb"), True)
+
+
 def test_on_macos_it_is_the_key_chain_of_the_user(served, tmp_path, monkeypatch):
     """By a stand-in for `security`, which there is on macOS alone."""
     log, program = tmp_path / "log", tmp_path / "security"

@@ -211,6 +211,19 @@ async def test_variables_have_their_values(service, ada, expression, expected):
     assert shown["claims"] == {"a": expected}
 
 
+async def test_a_whole_number_is_spelled_as_one(rest, ada):
+    """A program that reads an integer refuses `3.0`; a Struct of protobuf knows no other kind."""
+    user, _ = ada
+    asked = {"user_id": user["id"], "template": {"level": 3, "half": 0.5, "n": "len('abc')"}}
+    answer = await rest.request("POST", "/api/v1/token-templates/preview", json=asked)
+    assert answer.status_code == 200, answer.text
+    assert '"level":3,' in answer.text
+    assert '"half":0.5' in answer.text
+    shown = answer.json()
+    assert (shown["claims"]["n"], type(shown["claims"]["n"])) == (3, int)
+    assert type(shown["token_preview"]["exp"]) is int
+
+
 async def test_a_preview_is_of_an_organization_of_theirs(service, make, ada, rest):
     _, user = ada
     other = await make.organization(metadata={"plan": "free"})

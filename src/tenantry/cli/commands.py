@@ -145,8 +145,8 @@ def env(*, as_json: AsJson = False) -> None:
 
     The address, a management client with its secret, and where the roots are that make the
     server's certificate trusted: the system's and ours, so that other HTTPS goes on working. For a
-    shell, not as JSON, also the data folder and the program on its PATH: from then on, commands are
-    `tenantry ...` in any folder.
+    shell, not as JSON, also the data folder and the program alone on its PATH: from then on, commands
+    are `tenantry ...` in any folder, and `python` and `pip` are those of before.
     """
     import shlex
 
@@ -159,7 +159,7 @@ def env(*, as_json: AsJson = False) -> None:
         return
     for name, value in (exported | environment.of_commands(settings)).items():
         running.say(f"export {name}={shlex.quote(value)}")
-    if folder := environment.missing_on_path():
+    if folder := environment.missing_on_path(settings):
         running.say(f'export PATH={shlex.quote(folder)}:"$PATH"')
     if sys.stderr.isatty():
         url = exported["SCALEKIT_ENVIRONMENT_URL"]

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry import credentials
+from tenantry import atomic, credentials
 from tenantry.cli import running
 from tenantry.launcher import certificates, program, whereabouts
 
@@ -60,8 +60,21 @@ def of_commands(settings: Settings) -> dict[str, str]:
     return found
 
 
-def missing_on_path() -> str:
-    """Return the folder of our program where a shell would not find it; "" where it does."""
+def missing_on_path(settings: Settings) -> str:
+    """Return a folder that has our program where a shell would not find it; "" where it does.
+
+    It is a folder of the data folder with a link and nothing else: the one that the program is in
+    has a `python` and a `pip` too, which would take the place of the shell's own, and what `pip`
+    installs would come into the server's libraries.
+    """
     ours = program()
     found = shutil.which("tenantry")
-    return "" if found and Path(found).samefile(ours) else str(ours.parent)
+    if found and Path(found).samefile(ours):
+        return ""
+    folder = settings.data_dir.absolute() / "bin"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        atomic.link(folder / ours.name, ours)
+    except OSError:  # of somebody else, who lets this user read it
+        return str(ours.parent)
+    return str(folder)

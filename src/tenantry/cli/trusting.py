@@ -85,9 +85,7 @@ def _done(store: Store, root: Root, *, remove: bool, check: bool) -> dict[str, A
     trusted, problem, lines = store.has(root), "", []
     if trusted is remove and not check:
         problem = store.obstacle
-        if problem:
-            lines = store.lines(root, remove=remove)
-        else:
+        if not problem:
             try:
                 (store.remove if remove else store.add)(root)
             except (StoreError, OSError) as refused:
@@ -95,6 +93,8 @@ def _done(store: Store, root: Root, *, remove: bool, check: bool) -> dict[str, A
             trusted = store.has(root)
             if trusted is remove and not problem:
                 problem = "it did not take it"
+        if problem:
+            lines = store.lines(root, remove=remove)
     return {
         "whose": store.whose,
         "place": str(store.place),

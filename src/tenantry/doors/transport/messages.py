@@ -148,6 +148,12 @@ def _has_enums(desc: DescMessage) -> bool:
     return any(_is_enum(field) for one in _within(desc) for field in one.fields)
 
 
+@functools.cache
+def has_values(desc: DescMessage) -> bool:
+    """Whether a message, or one within it, may hold JSON of any kind: a Struct, or a Value."""
+    return any(one.type_name == "google.protobuf.Value" for one in _within(desc))
+
+
 def _is_enum(field: DescField) -> bool:
     match field.value:
         case (
@@ -313,9 +319,8 @@ def check(message: Message[Any], *, spelled: bytes | None = None) -> None:
     try:
         protovalidate.validate(message)
     except protovalidate.ValidationError as problem:
-        violations = tuple(_first(problem.violations, message.desc()))
-        more = len(problem.violations) - len(violations)
-        raise errors.InvalidArgument.of(violations, more=more) from None
+        told, left = _first(problem.violations, message.desc())
+        raise errors.InvalidArgument.of(told, more=left) from None
     if _has_enums(message.desc()):
         _check_enums(message, "")
 
@@ -358,14 +363,21 @@ def _numbers(field: DescField) -> frozenset[int]:
 _TOLD_BYTES = 1000
 
 
-def _first(violations: Sequence[Any], desc: DescMessage) -> Iterator[errors.Violation]:
-    told = 0
-    for one in (_violation(each, desc) for each in violations):
-        size = len(f"{one.field}{one.description}".encode())
-        if told and told + size > _TOLD_BYTES:
-            return
-        told += size
-        yield one
+def _first(
+    violations: Sequence[Any], desc: DescMessage
+) -> tuple[tuple[errors.Violation, ...], int]:
+    """Return the violations that an answer has room for, and how many are left."""
+    told: dict[tuple[str, str], errors.Violation] = {}
+    size = 0
+    for at, one in enumerate(_violation(each, desc) for each in violations):
+        # Two rules that a field breaks by being empty are one to whoever reads of it.
+        if (said := (one.field, one.description)) in told:
+            continue
+        size += len("".join(said).encode())
+        if told and size > _TOLD_BYTES:
+            return tuple(told.values()), len(violations) - at
+        told[said] = one
+    return tuple(told.values()), 0
 
 
 def _violation(violation: Any, desc: DescMessage) -> errors.Violation:

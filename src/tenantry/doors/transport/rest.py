@@ -222,15 +222,37 @@ def members_of(response: Message[Any] | Answer, flatten: str = "") -> Any:
     if isinstance(response, Answer):
         members: Any = response.members()
     else:
-        members = message_to_json_value(
-            response, use_proto_field_name=True, always_emit_implicit=True
-        )
+        members = _members(response)
     if flatten and isinstance(members, dict) and flatten in members:
         return {**members[flatten], flatten: members[flatten]}
     return members
 
 
+def _members(message: Message[Any]) -> Any:
+    members = message_to_json_value(message, use_proto_field_name=True, always_emit_implicit=True)
+    return _numbers(members) if messages.has_values(message.desc()) else members
+
+
+def _numbers(value: Any) -> Any:
+    """Return JSON whose whole numbers are spelled so, as `16` and not `16.0`.
+
+    A Struct knows one kind of number only, and a client that reads an integer refuses the other.
+    """
+    if isinstance(value, dict):
+        return {name: _numbers(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_numbers(element) for element in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST:
+        return int(value)
+    return value
+
+
+_LARGEST = 2**53  # beyond it a float does not know each whole number
+
+
 def _json(message: Message[Any]) -> bytes:
+    if messages.has_values(message.desc()):
+        return orjson.dumps(_members(message))
     return message.to_json(use_proto_field_name=True, always_emit_implicit=True).encode()
 
 

@@ -14,6 +14,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -37,18 +38,22 @@ _DATABASES = (
     ("Chromium", ".pki/nssdb"),
     ("Chromium", ".local/share/pki/nssdb"),
     ("Chromium", "snap/chromium/current/.pki/nssdb"),
+    ("Chromium", ".var/app/*/.pki/nssdb"),
     ("Firefox", ".mozilla/firefox/*"),
     ("Firefox", ".config/mozilla/firefox/*"),
     ("Firefox", "snap/firefox/common/.mozilla/firefox/*"),
     ("Firefox", ".var/app/org.mozilla.firefox/.mozilla/firefox/*"),
     ("Firefox", "Library/Application Support/Firefox/Profiles/*"),
 )
-_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_CHROMIUMS = (
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    *("brave-browser", "microsoft-edge-stable", "vivaldi-stable"),
+)
 _CERTUTIL = "certutil is missing: install libnss3-tools (Debian), nss-tools (Fedora) or nss (macOS)"
 
 
 class StoreError(Exception):
-    """A store could not be changed; the text is one line that says why."""
+    """A store could not be changed, and is as it was; the text is one line that says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,11 @@ class System:
 
     def remove(self, root: Root) -> None:
         self._file(root).unlink(missing_ok=True)
-        _run(self._anew)
+        try:
+            _run(self._anew)
+        except StoreError:  # so that it is seen to be in, and taken out next time
+            atomic.write(self._file(root), root.path.read_bytes(), mode=0o644)
+            raise
 
     def lines(self, root: Root, *, remove: bool) -> list[str]:
         file = str(self._file(root))
@@ -178,13 +187,12 @@ class Database:
     def obstacle(self) -> str:
         if self.certutil is None:
             return _CERTUTIL
-        there = self.place if self.place.exists() else self.place.parents[1]
-        return "" if os.access(there, os.W_OK) else "this user may not change it"
+        folders = (self.place, *self.place.parents)
+        there = next(folder for folder in folders if os.access(folder, os.F_OK))
+        return "" if os.access(there, os.W_OK | os.X_OK) else "this user may not change it"
 
     def has(self, root: Root) -> bool:
-        if self.certutil is None or not self.place.is_dir():
-            return False
-        return _works(self._command("-L", "-n", root.name))
+        return "C" in (self._trusted_for(root) or "").split(",")[0]
 
     def add(self, root: Root) -> None:
         if not self.place.exists():  # the browser has not been started yet
@@ -192,16 +200,32 @@ class Database:
                 folder.mkdir(mode=0o700, exist_ok=True)
             _run(self._command("-N", "--empty-password"))
         # For servers alone: neither mail nor code that it signs is trusted.
-        _run(self._command("-A", "-t", "C,,", "-n", root.name, "-i", str(root.path)))
+        try:
+            _run(self._command("-A", "-t", "C,,", "-n", root.name, "-i", str(root.path)))
+        except StoreError:  # without the password of a database it is in, and trusted for nothing
+            self.remove(root)
+            raise
 
     def remove(self, root: Root) -> None:
-        while self.has(root):  # it can be there more than once
+        while self._trusted_for(root) is not None:  # it can be there more than once
             _run(self._command("-D", "-n", root.name))
 
     def lines(self, root: Root, *, remove: bool) -> list[str]:
         change = ("-D",) if remove else ("-A", "-t", "C,,", "-i", str(root.path))
         command = ("certutil", "-d", f"sql:{self.place}", *change, "-n", root.name)
-        return [] if self.certutil else [shlex.join(command)]
+        # Some database has a password, for which certutil asks in a terminal.
+        return [] if self.certutil and self.obstacle else [shlex.join(command)]
+
+    def _trusted_for(self, root: Root) -> str | None:
+        """Return the flags of a root, as "C,,"; None where it is not in the database."""
+        if self.certutil is None or not os.access(self.place, os.X_OK):
+            return None
+        try:
+            listed = _run(self._command("-L"))
+        except StoreError:
+            return None
+        rows = (line.split() for line in listed.splitlines())
+        return next((row[1] for row in rows if len(row) == 2 and row[0] == root.name), None)
 
     def _command(self, *arguments: str) -> tuple[str, ...]:
         return (str(self.certutil), "-d", f"sql:{self.place}", *arguments)
@@ -262,8 +286,9 @@ def _databases(home: Path) -> Iterator[tuple[str, Path]]:
     found: dict[Path, tuple[str, Path]] = {}  # by the folder that a link leads to
     for whose, pattern in _DATABASES:
         for place in sorted(home.glob(pattern)):
-            if (place / "cert9.db").is_file():
-                found.setdefault(place.resolve(), (whose, place))
+            with suppress(PermissionError):  # of another user, whose browser it then is
+                if (place / "cert9.db").is_file():
+                    found.setdefault(place.resolve(), (whose, place))
     yield from found.values()
     if not home.is_dir() or sys.platform == "darwin" or not any(map(_which, _CHROMIUMS)):
         return
@@ -276,8 +301,8 @@ def _which(program: str) -> str | None:
     return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{_ALSO_ON_PATH}")
 
 
-def _run(command: Sequence[str]) -> None:
-    """Run a command.
+def _run(command: Sequence[str]) -> str:
+    """Run a command, and return its output.
 
     Raises:
         StoreError: it does not end well; the text is what it says.
@@ -300,6 +325,7 @@ def _run(command: Sequence[str]) -> None:
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split()) or f"exit code {done.returncode}"
         raise StoreError(f"{name}: {said}")
+    return done.stdout
 
 
 def _works(command: Sequence[str]) -> bool:
