@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from apis import refused, unique
@@ -213,15 +214,17 @@ async def test_variables_have_their_values(service, ada, expression, expected):
 
 async def test_a_whole_number_is_spelled_as_one(rest, ada):
     """A program that reads an integer refuses `3.0`; a Struct of protobuf knows no other kind."""
-    user, _ = ada
-    asked = {"user_id": user["id"], "template": {"level": 3, "half": 0.5, "n": "len('abc')"}}
-    answer = await rest.request("POST", "/api/v1/token-templates/preview", json=asked)
-    assert answer.status_code == 200, answer.text
-    assert '"level":3,' in answer.text
-    assert '"half":0.5' in answer.text
-    shown = answer.json()
-    assert (shown["claims"]["n"], type(shown["claims"]["n"])) == (3, int)
-    assert type(shown["token_preview"]["exp"]) is int
+    _, user = ada
+    shown = await rest.interceptors.preview_token_template(
+        template={"level": 3, "half": 0.5, "n": "len('abc')"}, user_id=user["id"]
+    )
+    assert json.dumps(shown["claims"]) == '{"half": 0.5, "level": 3, "n": 3}'
+    assert str(shown["token_preview"]["exp"]).isdigit()
+
+
+async def test_what_is_missing_is_told_once(rest):
+    with refused("INVALID_ARGUMENT", "user_id", says=r"^user_id: is required$"):
+        await rest.interceptors.preview_token_template(template={"a": "user.id"})
 
 
 async def test_a_preview_is_of_an_organization_of_theirs(service, make, ada, rest):

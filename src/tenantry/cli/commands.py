@@ -145,8 +145,8 @@ def env(*, as_json: AsJson = False) -> None:
 
     The address, a management client with its secret, and where the roots are that make the
     server's certificate trusted: the system's and ours, so that other HTTPS goes on working. For a
-    shell, not as JSON, also the data folder and the program alone on its PATH: from then on, commands
-    are `tenantry ...` in any folder, and `python` and `pip` are those of before.
+    shell, not as JSON, also the data folder and the program on its PATH: from then on, commands are
+    `tenantry ...` in any folder. No other program is put there.
     """
     import shlex
 

@@ -150,8 +150,8 @@ def _has_enums(desc: DescMessage) -> bool:
 
 @functools.cache
 def has_values(desc: DescMessage) -> bool:
-    """Whether a message, or one within it, may hold JSON of any kind: a Struct, or a Value."""
-    return any(one.type_name == "google.protobuf.Value" for one in _within(desc))
+    """Whether a message, or one within it, may hold JSON of any kind."""
+    return any(_is_value(field) for one in _within(desc) for field in one.fields)
 
 
 def _is_enum(field: DescField) -> bool:
@@ -163,6 +163,20 @@ def _is_enum(field: DescField) -> bool:
         ):
             return True
     return False
+
+
+def _is_value(field: DescField) -> bool:
+    match field.value:
+        case (
+            DescFieldValueMessage(message=inner)
+            | DescFieldValueList(element=DescMessage() as inner)
+            | DescFieldValueMap(value=DescMessage() as inner)
+        ):
+            return inner.type_name in _VALUES
+    return False
+
+
+_VALUES = {f"google.protobuf.{name}" for name in ("Struct", "Value", "ListValue")}
 
 
 def _within(desc: DescMessage) -> Iterator[DescMessage]:
