@@ -62,7 +62,7 @@ class Pages:
 def problems(text):
     """The problems that a page tells, by the ids of their fields, "" for none."""
     beside = re.findall(r'<p class="error" id="([\w-]+)-problem" role="alert">(.*?)</p>', text)
-    top = re.findall(r'<p class="alert" role="alert">(.*?)</p>', text)
+    top = re.findall(r'class="alert" role="alert">(.*?)</p>', text)
     found = [*beside, *(("", one) for one in top)]
     return {name: html.unescape(re.sub(r"<[^>]*>", "", said)) for name, said in found}
 

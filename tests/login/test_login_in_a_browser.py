@@ -530,7 +530,10 @@ async def test_the_step_counts_down_until_it_may_be_tried_again(place, visit):
             break
         await page.get_by_role("button", name="Send it again").click()
         await page.wait_for_load_state()
-    await expect(limited).to_be_visible()
+    await expect(limited).to_be_focused()
+    note = page.get_by_text("You can try again in")
+    await expect(note).to_be_hidden()
+    await expect(note).to_have_attribute("aria-live", "off")
     await page.clock.fast_forward(5_000)
     off = page.get_by_role("button", name=re.compile(r"Again in 0:\d\d"))
     await expect(off).to_be_disabled()
@@ -538,7 +541,9 @@ async def test_the_step_counts_down_until_it_may_be_tried_again(place, visit):
     await expect(page.get_by_role("button", name="Continue")).to_be_enabled()
     await page.clock.fast_forward(61_000)
     await expect(page.get_by_role("button", name="Send it again")).to_be_enabled()
-    await expect(page.get_by_text("You can go on now.")).to_be_visible()
+    over = page.get_by_text("You can go on now.")
+    await expect(over).to_be_visible()
+    await expect(over).to_have_attribute("aria-live", "polite")
 
 
 async def test_after_too_many_wrong_codes_one_starts_again(place, visit, app):

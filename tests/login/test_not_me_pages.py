@@ -62,6 +62,8 @@ async def test_not_me_takes_no_sign_in_asks_and_then_ends_sessions_and_refresh_t
             assert page.status_code == 200
             assert heading(page) == "Was this not you?"
             assert email in page.text
+            # As the mail writes it.
+            assert re.search(r">\d{1,2} [A-Z][a-z]+ 20\d\d, \d\d:\d\d UTC<", page.text)
             assert "no-store" in page.headers["cache-control"]
         assert (await visitor.get("/ui/profile/security")).status_code == 200
         done = await mailbox.post(path)

@@ -58,7 +58,10 @@ async def test_an_ended_sign_in_leads_on(way, guest):
 async def test_a_refused_request_leads_on(way, guest):
     _, app, uri = way
     sent = await guest.get(app.path(redirect_uri="https://evil.example/"))
-    assert button(await guest.get(sent.headers["location"]))[0] == uri
+    page = await guest.get(sent.headers["location"])
+    assert button(page)[0] == uri
+    # In English whatever the page speaks: a screen reader is told so.
+    assert '<p class="note" lang="en"><bdi>this redirect_uri' in page.text
     sent = await guest.get(app.path(client_id="skc_1"))
     assert button(await guest.get(sent.headers["location"]))[0] == uri
 

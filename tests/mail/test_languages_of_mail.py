@@ -28,7 +28,7 @@ SAME_AS_ENGLISH = {
     "es": {"date.first", "webhook_disabled.endpoint"},
     "it": {"date.at", "mail.account", "webhook_disabled.endpoint"},
     "nl": {"date.first", "date.at", "mail.account", "webhook_disabled.endpoint"},
-    "pt": {"date.first", "webhook_disabled.endpoint"},
+    "pt": {"webhook_disabled.endpoint"},
 }
 BRAND = {
     "app_name": "Zzz",
@@ -161,7 +161,7 @@ def test_every_mail_is_in_one_language(language):
         ("es", "5 de noviembre de 2026, 14:05 UTC", "1 de diciembre de 2026, 14:05 UTC"),
         ("it", "5 novembre 2026, 14:05 UTC", "1º dicembre 2026, 14:05 UTC"),
         ("nl", "5 november 2026, 14:05 UTC", "1 december 2026, 14:05 UTC"),
-        ("pt", "5 de novembro de 2026, 14:05 UTC", "1 de dezembro de 2026, 14:05 UTC"),
+        ("pt", "5 de novembro de 2026, 14:05 UTC", "1º de dezembro de 2026, 14:05 UTC"),
     ],
 )
 def test_a_time_is_written_as_readers_do(language, shown, first):

@@ -31,9 +31,10 @@ _NOT_OURS = {
     "de": r"(?i)\b(du|dich|dir|deine?[mnrs]?)\b",
     "fr": r"'| [:;?!»]|« |(?i:\b(tu|toi|ton|tes)\b)",
     "es": r"(?i)\b(tú|tu|tus|tienes|puedes)\b",
-    "it": r"’|(?i:\b(tuo|tua|tuoi|tue|digit[ai]\w*)\b)",
+    "it": r"'|(?i:\b(tuo|tua|tuoi|tue|digit[ai]\w*)\b)",
     "nl": r"(?i)\b(je|jij|jou|jouw|typ|aanmeld\w*|wachtwoordbeheerder)\b",
-    "pt": r"(?i)\b(você|teu|tua|tens|ligaç\w*|palavras?-passe|utilizador\w*|separador)\b",
+    "pt": r"(?i)\b(você|teu|tua|tens|ligaç\w*|palavras?-passe|utilizador\w*|separador|consola)\b"
+    r"|\b(demasiad|gravad|aceder|algarismo|gestor\b)\w*",
 }
 # Sections whose keys a door puts together of names that it knows.
 _BUILT_SECTIONS = {

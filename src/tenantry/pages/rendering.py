@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tenantry.events.mail import words as mail_words
 from tenantry.pages import branding, marks
 from tenantry.pages.looks import Kind
 from tenantry.times import clock, plainly, rfc3339
@@ -184,6 +185,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "clock": clock,
+        "dated": mail_words.date,
         "iso": rfc3339,
         "plainly": plainly,
         "initial": branding.initial,

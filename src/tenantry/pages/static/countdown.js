@@ -17,11 +17,11 @@ for (const note of document.querySelectorAll("[data-wait]")) {
   const end = Date.now() + Number(wait) * 1000;
   for (const { button } of off) button.disabled = true;
   note.hidden = off.length > 0;
+  note.ariaLive = "off"; // nobody is to hear it every second
   const show = () => {
     const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
     const text = again.replace("{time}", clock(left));
     for (const { button } of off) button.textContent = text;
-    // Once it is hidden nobody hears it every second.
     if (left > 0 && !off.length) note.textContent = text;
     if (left > 0) return;
     clearInterval(timer);
@@ -29,6 +29,7 @@ for (const note of document.querySelectorAll("[data-wait]")) {
       button.disabled = false;
       button.replaceChildren(...said);
     }
+    note.ariaLive = "polite";
     note.textContent = over;
     note.hidden = false;
   };
