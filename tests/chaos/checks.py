@@ -173,14 +173,23 @@ async def _search_finds_what_stands(
     call = Call(SYSTEM, db, "chaos")
     for when in ("beside the index", "by the index"):
         for one in standing.values():
-            wanted = listing.Filter(query=one.display_name)
-            page = await listing.page(call, wanted, page_size=100, page_token="")
             found.expect(
-                one.id in {match["id"] for match in page.items},
-                f"{one.id}: {one.display_name} is not found {when}",
+                await _is_found(call, one), f"{one.id}: {one.display_name} is not found {when}"
             )
         await search.run(db, searches=(organization_search,))
     found.counts["organizations that are searched"] = len(standing)
+
+
+async def _is_found(call: Call, one: Organization) -> bool:
+    """Whether a search for its name finds it, on whichever page."""
+    wanted, token = listing.Filter(query=one.display_name), ""
+    while True:
+        page = await listing.page(call, wanted, page_size=100, page_token=token)
+        if one.id in {match["id"] for match in page.items}:
+            return True
+        token = page.next_page_token
+        if not token:
+            return False
 
 
 def _everything_arrived(
