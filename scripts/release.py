@@ -31,7 +31,7 @@ IMAGE = (
 CHART = "deploy/helm/tenantry"
 NOTES = "### Upgrade notes"
 _VERSION = re.compile(r'^__version__ = "(\d+\.\d+\.\d+)"$', re.MULTILINE)
-_REVISION = re.compile(r'^(HEAD|FENCE|RELEASED) = "(\d{4})"$', re.MULTILINE)
+_REVISION = re.compile(r'^(HEAD|FENCE) = "(\d{4})"$', re.MULTILINE)
 
 
 class ReleaseError(Exception):
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--tag", action="store_true", help="sign the tag, where a key is set")
     options = parser.parse_args()
     try:
+        check_output(options.output)
         version = checked(ROOT)
         with tempfile.TemporaryDirectory() as folder:
             tree = exported(ROOT, Path(folder) / "tree")
@@ -61,7 +62,8 @@ def checked(root: Path) -> str:
     """Return the version that may be released as the tree is.
 
     Raises:
-        ReleaseError: something is not committed, or the changelog does not know the version.
+        ReleaseError: something is not committed, the changelog does not know the version, or it was
+            released as another commit.
 
     """
     if _git(root, "status", "--porcelain"):
@@ -78,7 +80,21 @@ def checked(root: Path) -> str:
     chart = root / CHART / "Chart.yaml"
     if chart.exists() and f"version: {version}\nappVersion: {version}\n" not in chart.read_text():
         raise ReleaseError(f"{CHART}/Chart.yaml: version and appVersion are not {version}")
+    tagged = commit_of_tag(root, version)
+    if tagged not in {"", _git(root, "rev-parse", "HEAD")}:
+        raise ReleaseError(f"v{version} is released already, as {tagged}: set the next version")
     return version
+
+
+def check_output(folder: Path) -> None:
+    """Make sure that nothing is lost where a folder is replaced.
+
+    Raises:
+        ReleaseError: other things lie in it than a former release.
+
+    """
+    if folder.exists() and not (folder / "SHA256SUMS").is_file() and any(folder.iterdir()):
+        raise ReleaseError(f"{folder} has other things in it than a release: name another folder")
 
 
 def version_of(root: Path) -> str:
@@ -96,6 +112,13 @@ def changelog(text: str) -> dict[str, str]:
     )
     heads, bodies = parts[1::2], parts[2::2]
     return {head.partition(" ")[0]: body for head, body in zip(heads, bodies, strict=True)}
+
+
+def commit_of_tag(root: Path, version: str) -> str:
+    """Return the commit that the tag of a version names, "" where there is none."""
+    command = ["git", "rev-parse", "--quiet", "--verify", f"refs/tags/v{version}^{{commit}}"]
+    done = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def exported(root: Path, tree: Path) -> Path:
@@ -242,7 +265,9 @@ def _tag(version: str, *, sign: bool) -> None:
     has_key = subprocess.run(
         ["git", "config", "user.signingkey"], cwd=ROOT, capture_output=True, check=False
     ).stdout.strip()
-    if sign and has_key:
+    if commit_of_tag(ROOT, version):
+        print(f"v{version} is tagged already")
+    elif sign and has_key:
         subprocess.run(command, cwd=ROOT, check=True)
         print(f"signed v{version}")
     else:

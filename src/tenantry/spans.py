@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tenantry.observed import CURRENT
+from tenantry.settings import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,8 +25,12 @@ SERVER, CLIENT = 2, 3  # as OpenTelemetry's protocol numbers the kinds
 _MOST_PARTS = 500  # of one request; an import makes hundreds of thousands of statements
 
 
-class WrongVariable(ValueError):
+class WrongVariable(SettingError):
     """A variable of OpenTelemetry cannot be used; the text names it."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        ValueError.__init__(self, f"{name}: {problem}")
+        self.name, self.problem = name, problem
 
 
 @dataclass(slots=True)

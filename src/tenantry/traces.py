@@ -42,6 +42,7 @@ _GATHER_SECONDS = 1.0
 _SEND_SECONDS = 5.0
 _PAUSES = (1.0, 5.0, 15.0, 60.0)  # after so many sendings that failed
 _WARN_SECONDS = 300.0
+_CERTIFICATE = "OTEL_EXPORTER_OTLP_CERTIFICATE"
 _SAMPLERS = ("always_on", "always_off", "traceidratio")
 _OURS = {2, 13, 14, 15}
 _HEALTH = {"/livez", "/readyz", "/healthz"}
@@ -59,14 +60,8 @@ class Exporter:
         """
         parts = urlsplit(url)
         self._host, self._port = parts.hostname, parts.port
-        self._path = parts.path
-        self._context = ssl.create_default_context() if parts.scheme == "https" else None
-        if (file := environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE")) and self._context is not None:
-            try:
-                self._context.load_verify_locations(file)
-            except OSError as problem:
-                said = f"OTEL_EXPORTER_OTLP_CERTIFICATE: {file} cannot be read"
-                raise WrongVariable(said) from problem
+        self._path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        self._context = _context(url, environ)
         self._headers = {
             **_headers(environ),
             "content-type": "application/x-protobuf",
@@ -101,7 +96,7 @@ class Exporter:
         if len(waiting) == _MOST_WAITING:
             self._dropped += 1
         waiting.append(span)
-        if len(waiting) == 1:
+        if not self._wake.is_set():
             self._wake.set()
 
     def observe(self, observed: Observed) -> None:
@@ -168,11 +163,11 @@ class Exporter:
             connection.request("POST", self._path, encoded(self._resource, batch), self._headers)
             answer = connection.getresponse()
             answer.read(1 << 16)
-        except (OSError, http.client.HTTPException) as problem:
+        except (OSError, http.client.HTTPException, ValueError) as problem:
             return str(problem)[:200] or type(problem).__name__
         finally:
             connection.close()
-        return "" if answer.status == 200 else f"it answered {answer.status}"
+        return "" if answer.status // 100 == 2 else f"it answered {answer.status}"
 
     def _warn(self, problem: str) -> None:
         now = time.monotonic()
@@ -220,9 +215,23 @@ def _with_path(url: str) -> str:
 def _url(name: str, text: str) -> str:
     with suppress(ValueError):
         parts = urlsplit(text)
-        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+        is_url = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        if is_url and text.isascii() and text.isprintable() and " " not in text:
             return text
-    raise WrongVariable(f"{name}: must be http://host:4318 or https://...")
+    raise WrongVariable(name, "must be http://host:4318 or https://...")
+
+
+def _context(url: str, environ: Mapping[str, str]) -> ssl.SSLContext | None:
+    """Return what TLS to the collector needs; None without TLS."""
+    if urlsplit(url).scheme != "https":
+        return None
+    context = ssl.create_default_context()
+    if file := environ.get(_CERTIFICATE):
+        try:
+            context.load_verify_locations(file)
+        except OSError as problem:
+            raise WrongVariable(_CERTIFICATE, f"{file} cannot be read") from problem
+    return context
 
 
 def _headers(environ: Mapping[str, str]) -> dict[str, str]:
@@ -233,8 +242,9 @@ def _headers(environ: Mapping[str, str]) -> dict[str, str]:
     for member in filter(None, (each.strip() for each in environ.get(name, "").split(","))):
         key, equals, value = (each.strip() for each in member.partition("="))
         value = unquote(value)
-        if not equals or not re.fullmatch(r"[\w-]+", key, re.ASCII) or not value.isprintable():
-            raise WrongVariable(f"{name}: must be name=value, percent-encoded, by commas")
+        is_value = value.isascii() and value.isprintable()
+        if not equals or not re.fullmatch(r"[\w-]+", key, re.ASCII) or not is_value:
+            raise WrongVariable(name, "must be name=value, percent-encoded ASCII, by commas")
         headers[key.lower()] = value
     return headers
 
@@ -244,7 +254,7 @@ def _sampler(environ: Mapping[str, str]) -> tuple[bool, float]:
     name = environ.get("OTEL_TRACES_SAMPLER") or "parentbased_always_on"
     kind = name.removeprefix("parentbased_")
     if kind not in _SAMPLERS:
-        raise WrongVariable(f"OTEL_TRACES_SAMPLER: {name[:60]!r} is no sampler that is known")
+        raise WrongVariable("OTEL_TRACES_SAMPLER", f"{name[:60]!r} is no sampler that is known")
     ratio = {"always_on": 1.0, "always_off": 0.0}.get(kind)
     if ratio is None:
         text = environ.get("OTEL_TRACES_SAMPLER_ARG") or "1"
@@ -253,7 +263,7 @@ def _sampler(environ: Mapping[str, str]) -> tuple[bool, float]:
         except ValueError:
             ratio = -1.0
         if not 0 <= ratio <= 1:
-            raise WrongVariable(f"OTEL_TRACES_SAMPLER_ARG: {text[:60]!r} is not 0 to 1")
+            raise WrongVariable("OTEL_TRACES_SAMPLER_ARG", f"{text[:60]!r} is not 0 to 1")
     return kind != name, ratio
 
 
@@ -330,7 +340,8 @@ def check(settings: Settings) -> None:
         WrongVariable: one of them cannot be used.
 
     """
-    if endpoint(settings):
+    if url := endpoint(settings):
+        _context(url, os.environ)
         _headers(os.environ)
         _sampler(os.environ)
 

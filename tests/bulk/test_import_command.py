@@ -95,7 +95,8 @@ def test_a_file_can_come_through_a_pipe(place):
     assert json.loads(done.stdout)["users"]["created"] == 1
 
 
-def test_an_interruption_says_how_to_go_on(place):
+@pytest.mark.parametrize("ends", [False, True])
+def test_an_interruption_says_how_to_go_on(place, ends):
     assert place.run("migrate").returncode == 0
     with subprocess.Popen(
         [TENANTRY, "import", "users", "-"],
@@ -112,7 +113,9 @@ def test_an_interruption_says_how_to_go_on(place):
         while '"type":"user.' not in place.run("events", "tail", "-n", "1", "--json").stdout:
             assert time.monotonic() < until
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130  # though the pipe is still open
+        if ends:
+            process.stdin.close()
+        assert process.wait(10) == 130  # though the pipe may still be open
         assert process.stderr.read() == b"interrupted: run it again to go on\n"
 
 

@@ -264,7 +264,7 @@ async def test_hashes_of_passwords_go_along_only_when_asked_for(db):
 
 @pytest.mark.usefixtures("acme")
 async def test_an_organization_that_is_not_there_is_not_exported(db):
-    with pytest.raises(errors.NotFound, match="organization 'nobody' not found"):
+    with pytest.raises(errors.NotFound, match="organization not found"):
         await exported(db, "nobody")
 
 
@@ -448,6 +448,7 @@ async def test_ids_and_credentials_that_are_taken_are_named(db, acme, ready, kin
         ("role", {"base_id": "role_1"}, "base_id: a line refers to one that does not come"),
         ("role", {"permission_ids": ["perm_1"]}, "permission_ids: has one that"),
         ("role", {"type": "permission"}, "type: there is no 'permission'"),
+        ("domain", {"type": "token_template"}, "type: there is no 'token_template'"),
         ("client_secret", {"client_id": "skc_1"}, "client_id: a line refers to one"),
         ("membership", {"user_id": "usr_1"}, "user_id: a line refers to one"),
         ("membership", {"role_ids": ["role_1"]}, "role_ids: a line refers to one"),

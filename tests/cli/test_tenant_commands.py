@@ -15,6 +15,8 @@ import pytest
 from apis import unique
 from servers import TENANTRY, without_settings
 
+from tenantry.cli import printing
+
 pytestmark = pytest.mark.one_database
 BOTH = pytest.mark.parametrize("live_server", ["sqlite", "postgresql"], indirect=True)
 
@@ -356,14 +358,34 @@ def test_a_pipe_gets_a_line_for_a_row(live_server, organization):
     assert long.strip() in line
 
 
-def test_a_name_cannot_tell_a_terminal_what_to_do(live_server, organization, management):
-    answer = management.patch(
-        f"/api/v1/organizations/{organization['id']}", json={"display_name": "Ac\u202eme\x1b[2J"}
+def test_what_a_tenant_writes_cannot_tell_a_terminal_what_to_do(
+    live_server, organization, management
+):
+    id_, hostile = organization["id"], "Ac\u202eme\x1b[2J\x9b1m"
+    shown = "Ac\ufffdme\ufffd[2J\ufffd1m"
+    body = {"display_name": hostile}
+    assert management.patch(f"/api/v1/organizations/{id_}", json=body).status_code == 200
+    person = output(
+        *(live_server, "user", "create", f"{unique('eve')}@example.com", "-o", id_),
+        *("--first-name", hostile),
     )
-    assert answer.status_code == 200
-    for command in (["org", "list"], ["org", "show", organization["id"]]):
-        seen = live_server.run(*command).stdout
-        assert "Ac\N{REPLACEMENT CHARACTER}me\N{REPLACEMENT CHARACTER}[2J" in seen
+    hook = output(
+        *(live_server, "webhook", "create", "https://hooks.example.com/", "-o", id_),
+        *("--description", hostile),
+    )
+    for command in (
+        *(["org", "list"], ["org", "show", id_], ["org", "delete", id_], ["user", "list"]),
+        *(["user", "show", person["id"]], ["webhook", "show", hook["endpoint"]["id"]]),
+        ["org", "show", hostile],
+    ):
+        done = live_server.run(*command)
+        assert shown in done.stdout + done.stderr
+        assert printing.plain(done.stdout + done.stderr, "\n") == done.stdout + done.stderr
+    done = live_server.run("org", "show", id_, "--json")
+    assert json.loads(done.stdout)["display_name"] == hostile
+    assert printing.plain(done.stdout, "\n") == done.stdout
+    done = live_server.run("events", "tail", "--json")
+    assert printing.plain(done.stdout, "\n") == done.stdout
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,25 @@ def test_changes_that_are_not_committed_are_refused(repository):
         release.checked(repository)
 
 
+def test_a_version_that_was_released_is_built_again_of_its_own_commit_alone(repository):
+    committed(repository, RELEASED)
+    git(repository, "tag", "-a", f"v{__version__}", "-m", "Released")
+    assert release.checked(repository) == __version__
+    committed(repository, f"{RELEASED}- More.\n")
+    with pytest.raises(release.ReleaseError, match=f"v{__version__} is released already, as"):
+        release.checked(repository)
+
+
+def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path):
+    release.check_output(tmp_path / "dist")
+    release.check_output(tmp_path)
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(release.ReleaseError, match="has other things in it than a release"):
+        release.check_output(tmp_path)
+    (tmp_path / "SHA256SUMS").write_text("")
+    release.check_output(tmp_path)
+
+
 def test_a_chart_of_another_version_is_refused(repository):
     chart = repository / release.CHART / "Chart.yaml"
     chart.write_text(chart.read_text().replace(f"appVersion: {__version__}", "appVersion: 9.9.9"))

@@ -248,6 +248,15 @@ def test_where_traces_go(environ, url):
             "OTEL_TRACES_SAMPLER_ARG: '2' is not 0 to 1",
         ),
         ({"OTEL_EXPORTER_OTLP_HEADERS": "a"}, "OTEL_EXPORTER_OTLP_HEADERS: must be name=value"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "a=%E2%82%AC"}, "OTEL_EXPORTER_OTLP_HEADERS: must be"),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "https://a",
+                "OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere.pem",
+            },
+            "OTEL_EXPORTER_OTLP_CERTIFICATE: /nowhere.pem cannot be read",
+        ),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://ä/x"}, "OTEL_EXPORTER_OTLP_ENDPOINT: must be"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "a:4317"}, "OTEL_EXPORTER_OTLP_ENDPOINT: must be http"),
         ({"TENANTRY_TRACES_ENDPOINT": "ftp://a"}, "TENANTRY_TRACES_ENDPOINT: must be http"),
     ],
@@ -256,10 +265,11 @@ def test_a_variable_that_cannot_be_used_stops_a_start(tmp_path, variables, probl
     server = LiveServer(tmp_path, traces_endpoint="http://127.0.0.1:1")
     if "OTEL_EXPORTER_OTLP_ENDPOINT" in variables:
         server = LiveServer(tmp_path)
-    done = server.run("serve", **variables)
-    assert done.returncode in {1, 2}
-    assert done.stderr.startswith(f"tenantry: {problem}")
-    assert done.stderr.count("\n") == 1
+    for command in ("serve", "worker"):
+        done = server.run(command, **variables)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"tenantry: {problem}")
+        assert done.stderr.count("\n") == 1
 
 
 def test_headers_and_the_resource_are_those_of_the_environment(collector):
@@ -278,6 +288,17 @@ def test_headers_and_the_resource_are_those_of_the_environment(collector):
     assert (said["service.name"], said["deployment.environment.name"]) == ("tenants", "blue")
     assert collector.spans[-1].status.code == 2
     assert told(collector.spans[-1])["error.type"] == "503"
+
+
+def test_a_collector_is_asked_at_its_whole_address_and_takes_by_any_status_of_success(
+    collector, monkeypatch, caplog
+):
+    monkeypatch.setattr(collector, "status", 202)
+    made = traces.Exporter(f"{collector.url}/v1/traces?key=1", {})
+    made.observe(Observed("GET", "/", "req_1", route="/", span=made.begin(None)))
+    made.close()
+    assert collector.paths[-1] == "/v1/traces?key=1"
+    assert [r for r in caplog.records if "collector" in r.message] == []
 
 
 @pytest.mark.parametrize("answers", [True, False])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from tenantry.cli import running
+from tenantry.cli import printing, running
 from tenantry.cli.progress import Progress
 from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 from tenantry.settings import load
@@ -268,8 +268,10 @@ def export(
 
     with ExitStack() as stack:
         # It holds what people gave in confidence: for its owner's eyes.
-        file = stack.enter_context(atomic.writing(output, mode=0o600)) if output else _stdout()
-        running.with_call(work)
+        file = (
+            stack.enter_context(atomic.writing(output, mode=0o600)) if output else printing.output()
+        )
+        running.with_call(work, named=organization or "")
         file.flush()
     if output:
         running.remark(f"wrote {output}")
@@ -287,10 +289,6 @@ def _box(file: Path | None) -> Box | None:
         raise typer.BadParameter(
             "must hold 32 bytes in base64", param_hint="--secrets-key"
         ) from None
-
-
-def _stdout() -> BinaryIO:
-    return sys.stdout.buffer
 
 
 def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
@@ -325,10 +323,22 @@ async def _from_pipe(source: BinaryIO) -> bytes:
     loop = asyncio.get_running_loop()
     coming: asyncio.Future[bytes] = loop.create_future()
 
+    def settle(piece: bytes, problem: OSError | None) -> None:
+        if coming.done():  # the command is ending
+            return
+        if problem is None:
+            coming.set_result(piece)
+        else:
+            coming.set_exception(problem)
+
     def read() -> None:
-        piece = os.read(source.fileno(), _PIECE)  # with no lock that the end would wait for
+        piece, problem = b"", None
+        try:
+            piece = os.read(source.fileno(), _PIECE)  # with no lock that the end would wait for
+        except OSError as refused:
+            problem = refused
         with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(coming.set_result, piece)
+            loop.call_soon_threadsafe(settle, piece, problem)
 
     threading.Thread(target=read, daemon=True).start()
     return await coming

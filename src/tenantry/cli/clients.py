@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry import credentials
-from tenantry.cli import running
-from tenantry.cli.running import AsJson, Yes  # noqa: TC001 - typer reads them
+from tenantry.cli import organizations, running
+from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
+from tenantry.cli.running import AsJson, Limit, PageToken, Yes  # noqa: TC001 - typer reads them
 from tenantry.settings import load
 
 if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
     from tenantry.call import Call
+    from tenantry.db.pages import Page
 
 app = typer.Typer(no_args_is_help=True, help="Clients: who may call the API, or get access tokens.")
 
@@ -89,31 +91,48 @@ def create(
 
 
 @app.command("list")
-def list_(*, as_json: AsJson = False) -> None:
-    """List all clients, whose they are, and the last characters of their secrets."""
+def list_(
+    *,
+    organization: OfOrganization = "",
+    limit: Limit = 20,
+    page_token: PageToken = "",
+    as_json: AsJson = False,
+) -> None:
+    """List clients with the last characters of their secrets: ours, or those of an organization."""
 
-    async def work(call: Call) -> list[Client]:
-        from tenantry.access.clients import service
+    async def work(call: Call) -> tuple[list[Client], str, int]:
+        from tenantry.access.clients import listing, service
 
-        return await service.list_all(call.db)
+        where = await organizations.id_of(call, organization)
 
-    clients = running.with_call(work)
-    if as_json:
-        running.print_json([_shown(client) for client in clients])
-        return
-    running.print_table(
-        ["Client", "Name", "Created", "Calls the API", "Secrets"],
-        [
-            (
-                f"{c.id}\n{c.client_type} {c.organization_id or ''}",
-                c.name,
-                running.moment(c.create_time) or "",
-                "yes" if _may_call(c) else "no",
-                "\n".join(_secret_lines(c)),
+        async def page(size: int, token: str) -> Page[Client]:
+            if where:
+                return await listing.of_organization(call, where, page_size=size, page_token=token)
+            return await listing.of_environment(
+                call, [listing.ALL], page_size=size, page_token=token
             )
-            for c in clients
-        ],
-    )
+
+        found, token, total = await running.collected(page, limit=limit, page_token=page_token)
+        return [service.live(client) for client in found], token, total
+
+    found, token, total = running.with_call(work, named=organization)
+    if as_json:
+        running.print_json([_shown(client) for client in found])
+    else:
+        running.print_table(
+            ["Client", "Name", "Created", "Calls the API", "Secrets"],
+            [
+                (
+                    f"{c.id}\n{c.client_type}",
+                    c.name,
+                    running.moment(c.create_time) or "",
+                    "yes" if _may_call(c) else "no",
+                    "\n".join(_secret_lines(c)),
+                )
+                for c in found
+            ],
+        )
+    running.remark_more(len(found), token, total)
 
 
 @app.command()
@@ -159,6 +178,7 @@ def delete(
     client_id: ClientId,
     *,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete a client: programs that run with it are refused from now on."""
     running.confirm(f"Delete {client_id}?", yes=yes)
@@ -173,7 +193,7 @@ def delete(
     kept = credentials.read(data_dir)
     if kept is not None and kept.client_id == client_id:
         credentials.forget(data_dir)
-    running.remark(f"deleted {client_id}")
+    running.tell({"deleted": client_id}, f"deleted {client_id}", as_json=as_json)
 
 
 def _print_secret(client_id: str, secret: str, *, as_json: bool) -> None:

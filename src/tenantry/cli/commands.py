@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from tenantry import __version__
 from tenantry.cli import (
+    Failed,
     applications,
     auth_requests,
     backups,
@@ -95,6 +96,31 @@ for _command in (
     *(trusting.trust, status.status, work.worker, bulk.export, backups.backup, backups.restore),
 ):
     app.command(rich_help_panel=_PANEL[_command.__name__])(_command)
+
+
+# Typer has a copy of click's own, which it shows by its kinds alone.
+_WrongUsage: Any = typer.BadParameter.__base__
+
+
+def run() -> int:
+    """Run the command of these arguments and return its exit code.
+
+    Raises:
+        Failed: it cannot be done; or is not to be called so.
+
+    """
+    try:
+        return app(prog_name="tenantry", standalone_mode=False) or 0
+    except _WrongUsage as problem:
+        said = problem.format_message()
+        if not said:  # without arguments, the help was printed
+            return int(problem.exit_code)
+        usage = f"; see `{problem.ctx.command_path} --help`" if problem.ctx else ""
+        raise Failed(
+            f"{said.removesuffix('.')}{usage}", error="USAGE", code=problem.exit_code
+        ) from None
+    except typer.Abort:
+        raise Failed("nothing was entered") from None
 
 
 def _show_version(*, asked: bool) -> None:

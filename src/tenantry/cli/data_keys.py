@@ -133,6 +133,7 @@ def destroy(
     version: Version,
     *,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Forget a former data key for good, once nothing is sealed with it any more."""
     running.confirm(f"Destroy data key {version}? It cannot be brought back.", yes=yes)
@@ -143,8 +144,11 @@ def destroy(
 
         return await service.destroy(call, version)
 
-    running.with_call(work)
-    running.say(f"data key {version} is destroyed")
+    destroyed = running.with_call(work, named=str(version))
+    if as_json:
+        running.print_json(_members(destroyed))
+    else:
+        running.say(f"data key {version} is destroyed")
 
 
 def _remark_unreadable(unreadable: Any) -> None:

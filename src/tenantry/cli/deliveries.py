@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tenantry.cli import running
-from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
+from tenantry.cli import organizations, running
+from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
+from tenantry.cli.running import AsJson, Limit, PageToken  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
     from tenantry.call import Call
-    from tenantry.events.webhooks.listing import Filter
+    from tenantry.db.pages import Page
     from tenantry.events.webhooks.records import Attempt, Delivery
-
-_SHOWN = 20
-_PAGE = 100
 
 EndpointId = Annotated[
     str, typer.Argument(metavar="ENDPOINT_ID", help="The endpoint, whe_ and digits.")
@@ -23,9 +21,6 @@ EndpointId = Annotated[
 EventTypes = Annotated[
     list[str],
     typer.Option("--event-type", "-e", help="A type of events; may be given several times."),
-]
-OrganizationId = Annotated[
-    str, typer.Option("--organization", "-o", help="Only of this organization, org_ and digits.")
 ]
 DeliveryId = Annotated[
     str, typer.Argument(metavar="DELIVERY_ID", help="The delivery, dlv_ and digits.")
@@ -62,45 +57,54 @@ def deliveries(
     *,
     state: Annotated[str, typer.Option(help="PENDING, SUCCEEDED or FAILED alone.")] = "",
     event_type: Annotated[str, typer.Option("--event-type", "-e", help="One type alone.")] = "",
-    organization: OrganizationId = "",
+    organization: OfOrganization = "",
     since: Annotated[str, typer.Option(help="Queued at this time or later, RFC 3339.")] = "",
     until: Annotated[str, typer.Option(help="Queued at this time or earlier, RFC 3339.")] = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = _SHOWN,
+    limit: Limit = 20,
+    page_token: PageToken = "",
     as_json: AsJson = False,
 ) -> None:
     """List an endpoint's deliveries, sent and waiting, the newest first."""
     start, end = _microseconds(since, "--since"), _microseconds(until, "--until")
 
-    async def work(call: Call) -> list[Delivery]:
+    async def work(call: Call) -> tuple[list[Delivery], str, int]:
         from tenantry.events.webhooks import listing
 
         narrow = listing.Filter(
             state=_one_of_states(state),
             event_type=event_type,
-            organization_id=organization,
+            organization_id=await organizations.id_of(call, organization),
             start_time=start,
             end_time=end,
         )
-        return await _newest(call, endpoint_id, narrow, limit)
 
-    found = running.with_call(work, named=endpoint_id)
+        async def page(size: int, token: str) -> Page[Delivery]:
+            return await listing.deliveries(
+                call, endpoint_id, narrow, page_size=size, page_token=token
+            )
+
+        return await running.collected(page, limit=limit, page_token=page_token)
+
+    named = {"endpoint": endpoint_id, "organization": organization}
+    found, token, total = running.with_call(work, named=named)
     if as_json:
         running.print_json([_delivery(delivery) for delivery in found])
-        return
-    running.print_table(
-        ["Delivery", "Event", "State", "Attempts", "Queued", "Next attempt"],
-        [
-            (
-                d.id,
-                f"{d.event_type}\n{d.event_id}",
-                f"{d.state} {d.last_status or ''}",
-                str(d.attempts),
-                running.moment(d.create_time) or "",
-                running.moment(d.due_time) or "",
-            )
-            for d in found
-        ],
-    )
+    else:
+        running.print_table(
+            ["Delivery", "Event", "State", "Attempts", "Queued", "Next attempt"],
+            [
+                (
+                    d.id,
+                    f"{d.event_type}\n{d.event_id}",
+                    f"{d.state} {d.last_status or ''}",
+                    str(d.attempts),
+                    running.moment(d.create_time) or "",
+                    running.moment(d.due_time) or "",
+                )
+                for d in found
+            ],
+        )
+    running.remark_more(len(found), token, total)
 
 
 def attempts(endpoint_id: EndpointId, delivery_id: DeliveryId, *, as_json: AsJson = False) -> None:
@@ -139,7 +143,7 @@ def replay(
     since: Annotated[str, typer.Option(help="Events of this time or later, RFC 3339.")] = "",
     until: Annotated[str, typer.Option(help="Events of this time or earlier, RFC 3339.")] = "",
     event_type: EventTypes = [],  # noqa: B006
-    organization: OrganizationId = "",
+    organization: OfOrganization = "",
     as_json: AsJson = False,
 ) -> None:
     """Send a delivery once more, or all events of a time."""
@@ -164,40 +168,22 @@ def replay(
             start=start,
             end=end,
             event_types=event_type,
-            organization_id=organization or None,
+            organization_id=await organizations.id_of(call, organization) or None,
         )
 
+    named = {"endpoint": endpoint_id, "delivery": delivery_id, "organization": organization}
     if delivery_id:
-        delivery = running.with_call(one)
+        delivery = running.with_call(one, named=named)
         if as_json:
             running.print_json(_delivery(delivery))
         else:
             running.say(delivery.id)
         return
-    queued = running.with_call(many)
+    queued = running.with_call(many, named=named)
     if as_json:
         running.print_json({"queued": queued})
     else:
         running.say(f"{queued} queued")
-
-
-async def _newest(call: Call, endpoint_id: str, narrow: Filter, limit: int) -> list[Delivery]:
-    from tenantry.events.webhooks import listing
-
-    found: list[Delivery] = []
-    token = ""
-    while True:
-        page = await listing.deliveries(
-            call,
-            endpoint_id,
-            narrow,
-            page_size=min(limit - len(found), _PAGE),
-            page_token=token,
-        )
-        found += page.items
-        token = page.next_page_token
-        if not token or len(found) >= limit:
-            return found
 
 
 def _one_of_states(text: str) -> str:

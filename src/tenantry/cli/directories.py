@@ -8,32 +8,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tenantry.cli import running
-from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
+from tenantry.cli import organizations, running
+from tenantry.cli.organizations import Which  # noqa: TC001 - typer reads it
+from tenantry.cli.running import AsJson, Limit, PageToken  # noqa: TC001 - typer reads them
 from tenantry.settings import load
 
 if TYPE_CHECKING:
     from tenantry.call import Call
+    from tenantry.db.pages import Page
     from tenantry.tenants.directories.listing import Whole
     from tenantry.tenants.directories.model import Directory
     from tenantry.tenants.directories.request_log import DirectoryRequest
 
 app = typer.Typer(no_args_is_help=True, help="Directories, which people and groups come from.")
 
-OrganizationId = Annotated[str, typer.Argument(help="Id of the organization, org_...")]
 DirectoryId = Annotated[str, typer.Argument(help="Id of the directory, dir_...")]
 
 
 @app.command("list")
-def list_(organization_id: OrganizationId, *, as_json: AsJson = False) -> None:
+def list_(organization: Which, *, as_json: AsJson = False) -> None:
     """List the directories of an organization, with how they are."""
 
     async def work(call: Call) -> list[Whole]:
         from tenantry.tenants.directories import listing
 
-        return await listing.of_organization(call, organization_id)
+        return await listing.of_organization(call, await organizations.id_of(call, organization))
 
-    found = running.with_call(work, named=organization_id)
+    found = running.with_call(work, named=organization)
     if as_json:
         running.print_json([_members(one) for one in found])
         return
@@ -55,45 +56,47 @@ def list_(organization_id: OrganizationId, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def requests(
-    organization_id: OrganizationId,
+    organization: Which,
     directory_id: DirectoryId,
     *,
     failed: Annotated[bool, typer.Option("--failed", help="Those that failed alone.")] = False,
     resource: Annotated[str, typer.Option(help="Those about this person or group alone.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 20,
+    limit: Limit = 20,
+    page_token: PageToken = "",
     as_json: AsJson = False,
 ) -> None:
     """List the latest requests of a provider, and polls, with all that was skipped and why."""
 
-    async def work(call: Call) -> list[DirectoryRequest]:
+    async def work(call: Call) -> tuple[list[DirectoryRequest], str, int]:
         from tenantry.tenants.directories import registry, request_log
 
-        directory = await registry.get(call, organization_id, directory_id)
-        found: list[DirectoryRequest] = []
-        token = ""
-        while len(found) < limit:
-            page = await request_log.listing(
+        where = await organizations.id_of(call, organization)
+        directory = await registry.get(call, where, directory_id)
+
+        async def page(size: int, token: str) -> Page[DirectoryRequest]:
+            return await request_log.listing(
                 call.db,
                 directory,
                 failed=failed,
                 resource_id=resource,
-                page_size=min(limit - len(found), 100),
+                page_size=size,
                 page_token=token,
             )
-            found += page.items
-            token = page.next_page_token
-            if not token:
-                break
-        return found
 
-    found = running.with_call(
-        work, named={"organization": organization_id, "directory": directory_id}
-    )
+        return await running.collected(page, limit=limit, page_token=page_token)
+
+    named = {"organization": organization, "directory": directory_id}
+    found, token, total = running.with_call(work, named=named)
     if as_json:
         running.print_json([_of_request(one) for one in found])
-        return
-    if not found:
+    elif found:
+        _print_requests(found)
+    else:
         running.say("no request")
+    running.remark_more(len(found), token, total)
+
+
+def _print_requests(found: list[DirectoryRequest]) -> None:
     for one in found:
         query = f"?{one.query}" if one.query else ""
         running.say(
@@ -107,21 +110,22 @@ def requests(
 
 
 @app.command()
-def sync(organization_id: OrganizationId, directory_id: DirectoryId) -> None:
+def sync(organization: Which, directory_id: DirectoryId, *, as_json: AsJson = False) -> None:
     """Poll a directory now. It also removes whom the last poll held back as too many at once."""
 
     async def work(call: Call) -> None:
         from tenantry.tenants.directories.polling import service
 
-        await service.sync_now(call, organization_id, directory_id)
+        await service.sync_now(call, await organizations.id_of(call, organization), directory_id)
 
-    running.with_call(work, named={"organization": organization_id, "directory": directory_id})
-    running.say("a worker polls it in a moment; `tenantry directories list` shows what came of it")
+    running.with_call(work, named={"organization": organization, "directory": directory_id})
+    said = "a worker polls it in a moment; `tenantry directories list` shows what came of it"
+    running.tell({"polled": directory_id}, said, as_json=as_json)
 
 
 @app.command()
 def credentials(
-    organization_id: OrganizationId,
+    organization: Which,
     directory_id: DirectoryId,
     *,
     key: Annotated[
@@ -140,13 +144,12 @@ def credentials(
     text = None if key is None else sys.stdin.read() if key == "-" else Path(key).read_text("utf-8")
 
     async def work(call: Call) -> dict[str, Any] | None:
-        return await _credentials(call, organization_id, directory_id, text, email, forget=forget)
+        where = await organizations.id_of(call, organization)
+        return await _credentials(call, where, directory_id, text, email, forget=forget)
 
-    shown = running.with_call(
-        work, named={"organization": organization_id, "directory": directory_id}
-    )
+    shown = running.with_call(work, named={"organization": organization, "directory": directory_id})
     if shown is None:
-        running.say("it is forgotten")
+        running.tell({"forgotten": directory_id}, "it is forgotten", as_json=as_json)
     elif as_json:
         running.print_json(shown)
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tenantry.cli import running
+from tenantry.cli import organizations, printing, running
+from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
 from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def tail(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Print the newest events, the oldest first."""
-    show = _as_json if as_json else _as_line
+    show = _json if as_json else _line
 
     async def work(call: Call) -> None:
         from tenantry.db import log
@@ -75,9 +75,7 @@ async def _follow(
 @app.command()
 def verify(
     *,
-    organization: Annotated[
-        str | None, typer.Option("--organization", help="Only what concerns this one, by its id.")
-    ] = None,
+    organization: OfOrganization = "",
     as_json: AsJson = False,
 ) -> None:
     """Check that no event was changed, removed or put in; exit code 1 if one was."""
@@ -96,9 +94,10 @@ def verify(
 
     async def work(call: Call) -> Verified:
         assert isinstance(call.db, Database)
-        return await verification.verify(call.db, organization, found=tell)
+        where = await organizations.id_of(call, organization, past=True)
+        return await verification.verify(call.db, where or None, found=tell)
 
-    counts = running.with_call(work)
+    counts = running.with_call(work, named=organization)
     if as_json:
         running.print_json({**asdict(counts), "problems": problems})
     else:
@@ -114,12 +113,11 @@ def _problem(problem: Problem) -> str:
     return f"{problem.kind}: {place}{event}{of}  {problem.text}"
 
 
-def _as_json(event: dict[str, Any]) -> str:
-    shown = {**event, "occurred_at": running.moment(event["occurred_at"])}
-    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+def _json(event: dict[str, Any]) -> str:
+    return printing.as_json({**event, "occurred_at": running.moment(event["occurred_at"])})
 
 
-def _as_line(event: dict[str, Any]) -> str:
+def _line(event: dict[str, Any]) -> str:
     actor = event["actor"]
     changed = event["after"] or event["before"] or {}
     parts = (

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack, aclosing
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantry.cli import running
+from tenantry.cli import organizations, printing, running
+from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -30,7 +31,7 @@ def export(
         str, typer.Option(help="Earliest time of an event, as 2026-01-31T09:30:00Z.")
     ] = "",
     end_time: Annotated[str, typer.Option(help="Latest time of an event.")] = "",
-    organization: Annotated[str, typer.Option(help="Id of the organization it is about.")] = "",
+    organization: OfOrganization = "",
     types: Annotated[
         list[str] | None, typer.Option("--type", help="A type of event; may be repeated.")
     ] = None,
@@ -50,7 +51,6 @@ def export(
         order = exporting.Order(
             exporting.Format[kind.upper()],
             types=tuple(types or ()),
-            organization_id=organization or None,
             start_time=exporting.parsed_time(start_time, "start_time") if start_time else None,
             end_time=exporting.parsed_time(end_time, "end_time") if end_time else None,
         )
@@ -58,16 +58,18 @@ def export(
         raise typer.BadParameter(str(problem)) from None
 
     async def work(call: Call) -> None:
-        async with aclosing(exporting.pieces(call.db, order)) as pieces:
+        where = await organizations.id_of(call, organization, past=True)
+        narrowed = replace(order, organization_id=where or None)
+        async with aclosing(exporting.pieces(call.db, narrowed)) as pieces:
             async for piece in pieces:
                 file.write(piece)
 
     with ExitStack() as stack:
         # Events tell of people: the file is for its owner's eyes.
-        file = (
-            stack.enter_context(atomic.writing(output, mode=0o600)) if output else sys.stdout.buffer
+        file: printing.Output = (
+            stack.enter_context(atomic.writing(output, mode=0o600)) if output else printing.output()
         )
-        running.with_call(work)
+        running.with_call(work, named=organization)
         file.flush()
     if output:
         running.remark(f"wrote {output}")

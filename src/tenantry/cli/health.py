@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
+from tenantry.cli import Failed, printing
 from tenantry.launcher import health
 from tenantry.settings import load
 
@@ -17,6 +16,7 @@ def look(*, ready: bool) -> int:
 
     Raises:
         SettingError: a setting cannot be used.
+        Failed: it does not answer.
 
     """
     settings = load()
@@ -25,7 +25,9 @@ def look(*, ready: bool) -> int:
         status, body = health.ask(settings, path)
     except OSError as problem:
         reason = problem.strerror or problem
-        print(f"tenantry: {settings.listen}{path}: {reason}", file=sys.stderr)  # noqa: T201
+        raise Failed(f"{settings.listen}{path}: {reason}") from problem
+    if status != 200:
+        printing.remark(body)
         return 1
-    print(body, file=sys.stdout if status == 200 else sys.stderr)
-    return 0 if status == 200 else 1
+    printing.say(body)
+    return 0

@@ -103,29 +103,29 @@ def list_(*, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def enable(interceptor_id: InterceptorId) -> None:
+def enable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
     """Ask an interceptor from now on; a running server does within a second."""
 
-    async def work(call: Call) -> None:
+    async def work(call: Call) -> Interceptor:
         from tenantry.events.interceptors import registry
 
-        await registry.enable(call, interceptor_id)
+        return await registry.enable(call, interceptor_id)
 
-    running.with_call(work, named=interceptor_id)
-    running.remark(f"enabled {interceptor_id}")
+    enabled = running.with_call(work, named=interceptor_id)
+    running.tell(enabled.shown(), f"enabled {interceptor_id}", as_json=as_json)
 
 
 @app.command()
-def disable(interceptor_id: InterceptorId) -> None:
+def disable(interceptor_id: InterceptorId, *, as_json: AsJson = False) -> None:
     """Ask an interceptor no more; a running server stops within a second."""
 
-    async def work(call: Call) -> None:
+    async def work(call: Call) -> Interceptor:
         from tenantry.events.interceptors import registry
 
-        await registry.disable(call, interceptor_id)
+        return await registry.disable(call, interceptor_id)
 
-    running.with_call(work, named=interceptor_id)
-    running.remark(f"disabled {interceptor_id}")
+    disabled = running.with_call(work, named=interceptor_id)
+    running.tell(disabled.shown(), f"disabled {interceptor_id}", as_json=as_json)
 
 
 @app.command()
@@ -133,6 +133,7 @@ def delete(
     interceptor_id: InterceptorId,
     *,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete an interceptor; its trigger goes on without it."""
     running.confirm(f"Delete {interceptor_id}?", yes=yes)
@@ -143,7 +144,7 @@ def delete(
         await registry.remove(call, interceptor_id)
 
     running.with_call(work, named=interceptor_id)
-    running.remark(f"deleted {interceptor_id}")
+    running.tell({"deleted": interceptor_id}, f"deleted {interceptor_id}", as_json=as_json)
 
 
 @app.command("rotate-secret")

@@ -74,9 +74,7 @@ def rotate(
 
     try:
         current = running.with_call(work)
-    except typer.Exit:  # a RuntimeError too
-        raise
-    except RuntimeError as problem:
+    except RuntimeError as problem:  # another rotation
         running.fail(str(problem))
     if as_json:
         running.print_json({"kid": current["RS256"], "kids": current})

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import sys
-from pathlib import Path  # noqa: TC003 - typer asks for it
+import zlib
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tenantry.cli import running
+from tenantry.cli import printing, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +21,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Look into the log.", no_args_is_help=True)
 
 _ID = re.compile(r"[\w.@-]{3,200}", re.ASCII)
+_OF_ID = re.compile(rb"[\w-]")
+_STDIN = Path("-")
+_PACKED = b"\x1f\x8b"  # RFC 1952, section 2.3.1
+_BLOCK = 1 << 20  # bytes
+_LONGEST = 16 << 20  # bytes of a line, roughly: a longer one is looked at in parts
 
 
 @app.command()
@@ -33,33 +41,69 @@ def find(
         list[Path] | None,
         typer.Argument(
             metavar="[FILE]...",
-            help="Logs as they were written, also by journald or Docker, and as .gz; standard "
-            "input without any.",
+            help="Logs as they were written, also by journald or Docker, also packed by gzip; "
+            "standard input without any, or as -.",
         ),
     ] = None,
 ) -> None:
     """Print the lines of a log that have this id; exit code 1 where there are none."""
     if not _ID.fullmatch(id_):
         raise typer.BadParameter("is no id: req_... or err_...", param_hint="ID")
-    # Whole: one id may be the start of another.
-    whole = re.compile(rb"(?<![\w-])" + re.escape(id_.encode()) + rb"(?![\w-])")
     found = False
-    for line in _lines(files or []):
-        if whole.search(line):
-            found = True
-            sys.stdout.buffer.write(line.removesuffix(b"\n") + b"\n")
-            sys.stdout.buffer.flush()
+    shown = printing.output()
+    for line in _lines_with(id_.encode(), files or [_STDIN]):
+        found = True
+        shown.write(line + b"\n")
+        shown.flush()
     if not found:
-        running.fail(f"no line has {id_}")
+        running.fail(f"no line has {id_}", error="NOT_FOUND")
 
 
-def _lines(files: list[Path]) -> Iterator[bytes]:
-    if not files:
-        yield from sys.stdin.buffer
+def _lines_with(id_: bytes, files: list[Path]) -> Iterator[bytes]:
     for file in files:
-        if file.suffix == ".gz":
-            with gzip.open(file) as packed:
-                yield from packed
+        try:
+            with _opened(file) as opened:
+                yield from _in_blocks(id_, opened)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as problem:
+            running.fail(f"{file}: is damaged, or still being packed: {problem}")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[io.BufferedIOBase]:
+    """Open a log, whichever name a rotation has given it."""
+    with nullcontext(sys.stdin.buffer) if file == _STDIN else file.open("rb") as plain:
+        assert isinstance(plain, io.BufferedReader)
+        if plain.peek(2).startswith(_PACKED):
+            with gzip.open(plain) as unpacked:
+                yield unpacked
         else:
-            with file.open("rb") as plain:
-                yield from plain
+            yield plain
+
+
+def _in_blocks(id_: bytes, file: io.BufferedIOBase) -> Iterator[bytes]:
+    """Look through blocks of whole lines, as fast as they come."""
+    begun: list[bytes] = []  # a line that goes on in the next block
+    size = 0
+    while block := file.read1(_BLOCK):
+        end = block.rfind(b"\n") + 1
+        if end or size > _LONGEST:
+            end = end or len(block)
+            yield from _in_block(id_, b"".join([*begun, block[:end]]))
+            begun, size, block = [], 0, block[end:]
+        begun.append(block)
+        size += len(block)
+    yield from _in_block(id_, b"".join(begun))
+
+
+def _in_block(id_: bytes, block: bytes) -> Iterator[bytes]:
+    at = block.find(id_)
+    while at != -1:
+        end = at + len(id_)
+        # Whole: one id may be the start of another.
+        if not (_OF_ID.match(block, at - 1) if at else None) and not _OF_ID.match(block, end):
+            start = block.rfind(b"\n", 0, at) + 1
+            end = block.find(b"\n", end)
+            yield block[start:] if end == -1 else block[start:end]
+            if end == -1:
+                return
+        at = block.find(id_, end)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
-from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
+from tenantry.cli.running import AsJson, Limit  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -22,7 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="Mail: what went out, and what wait
 @app.command("list")
 def list_(
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 50,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """List mail, the newest first."""
@@ -36,14 +36,10 @@ def list_(
     if as_json:
         running.print_json([_shown(mail) for mail in found])
         return
-    rows = [
-        ("MAIL ID", "STATE", "AGE", "TEMPLATE", "TO", "PROBLEM"),
-        *((m.id, m.state, _age(m.create_time), m.template, _to(m), m.problem or "") for m in found),
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:  # no table: it would break an id over two lines, and long problems into many
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        running.say("  ".join(cells).rstrip())
+    running.print_table(
+        ["Mail", "State", "Age", "Template", "To", "Problem"],
+        [(m.id, m.state, _age(m.create_time), m.template, _to(m), m.problem or "") for m in found],
+    )
 
 
 @app.command()

@@ -97,6 +97,7 @@ def destroy(
     version: Annotated[int, typer.Argument(min=1, help="Version, as `list` shows it.")],
     *,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Let a former master key open this database no more."""
     running.confirm(f"Destroy what master key {version} has wrapped?", yes=yes)
@@ -106,8 +107,11 @@ def destroy(
 
         return await masters.destroy(call, version)
 
-    running.with_call(work)
-    running.say(f"master key {version} opens this database no more")
+    destroyed = running.with_call(work, named=str(version))
+    if as_json:
+        running.print_json(_members(destroyed))
+    else:
+        running.say(f"master key {version} opens this database no more")
 
 
 def _members(key: MasterKey) -> dict[str, Any]:

@@ -27,6 +27,10 @@ Which = Annotated[
 ]
 ExternalId = Annotated[str | None, typer.Option(help="The id that your application has for it.")]
 Slug = Annotated[str | None, typer.Option(help="A name for addresses, of it alone.")]
+OfOrganization = Annotated[
+    str,
+    typer.Option("--organization", "-o", help="Of this one alone: its id or external id."),
+]
 LogoUrl = Annotated[str | None, typer.Option(help="Where its picture is, https://...")]
 
 
@@ -171,7 +175,7 @@ def update(
 
 
 @app.command()
-def delete(organization: Which, *, yes: Yes = False) -> None:
+def delete(organization: Which, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete an organization with all that it holds, and the people of no other one."""
 
     async def look(call: Call) -> tuple[Organization, int]:
@@ -190,7 +194,7 @@ def delete(organization: Which, *, yes: Yes = False) -> None:
         await service.remove(call, service.Identity(found.id), leaving.dismiss_members)
 
     running.with_call(work, named=found.id)
-    running.remark(f"deleted {found.id}")
+    running.tell({"deleted": found.id}, f"deleted {found.id}", as_json=as_json)
 
 
 async def find(call: Call, key: str) -> Organization:
@@ -207,6 +211,22 @@ async def find(call: Call, key: str) -> Organization:
     return await service.get(
         call, service.Identity(id=key) if is_id else service.Identity(external_id=key)
     )
+
+
+async def id_of(call: Call, key: str, *, past: bool = False) -> str:
+    """Return the id of an organization that is named so; "" for "".
+
+    ``past``: it may be one that was deleted, by its id.
+
+    Raises:
+        errors.NotFound: there is none.
+
+    """
+    from tenantry import ids
+
+    if past and ids.well_formed(ids.ORGANIZATION, key):
+        return key
+    return (await find(call, key)).id if key else ""
 
 
 def _given(external_id: str | None, slug: str | None, logo_url: str | None) -> dict[str, Any]:

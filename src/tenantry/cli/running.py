@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from tenantry.cli import Failed, printing, tables
 from tenantry.master_key import is_set
 from tenantry.settings import load
 
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from tenantry.settings import Settings
 
 T = TypeVar("T")
+say, remark = printing.say, printing.remark
 
 _PAGE = 100
 _SHORTEST = 3  # characters that are searched for
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Limit = Annotated[int, typer.Option(min=1, max=10_000, help="So many at most.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="So many at most.")]
 PageToken = Annotated[str, typer.Option(help="Go on where a list ended, which printed this.")]
 
 
@@ -60,11 +62,14 @@ def with_call(
     except errors.NotFound as problem:
         what = str(problem).removesuffix(" not found")
         id_ = named if isinstance(named, str) else named.get(what, "")
-        fail(f"{problem}: {id_}" if id_ else str(problem))
-    except (OpenError, errors.Error) as problem:
+        fail(f"{problem}: {id_}" if id_ else str(problem), error=problem.name)
+    except errors.Error as problem:
+        fail(str(problem), error=problem.name)
+    except OpenError as problem:
         fail(str(problem))
     except Failure as problem:
-        fail(f"{problem.error().message} ({problem})")
+        error = problem.error()
+        fail(f"{error.message} ({problem})", error=error.name)
 
 
 async def collected(
@@ -109,27 +114,22 @@ def look(settings: Settings) -> None:
         fail(f"{missing}: run this where the server was started, or with its TENANTRY_DATA_DIR")
 
 
-def say(line: str) -> None:
-    """Print the answer."""
-    print(line, flush=True)  # noqa: T201 - this is the command line
-
-
-def remark(line: str) -> None:
-    """Print a remark beside it."""
-    print(line, file=sys.stderr)  # noqa: T201
-
-
-def fail(line: str) -> NoReturn:
-    """End the command with one line about the problem."""
-    remark(f"tenantry: {line}")
-    raise typer.Exit(1)
+def fail(line: str, *, error: str = "FAILED") -> NoReturn:
+    """End the command with one line about the problem, and a word for programs."""
+    raise Failed(line, error=error)
 
 
 def print_json(value: Any) -> None:
     """Print JSON for programs: indented, in UTF-8."""
-    import json
+    say(printing.as_json(value, indent=2))
 
-    say(json.dumps(value, indent=2, ensure_ascii=False))
+
+def tell(done: Mapping[str, Any], line: str, *, as_json: bool) -> None:
+    """Say what was done where there is nothing to answer with: as JSON, or by a remark."""
+    if as_json:
+        print_json(done)
+    else:
+        remark(line)
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -138,8 +138,6 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     No word is ever broken, and no id is more than one: on a narrow terminal cells wrap between
     words, and a table that is too wide even so has long lines. Where nobody sees it, nothing wraps.
     """
-    from tenantry.cli import tables
-
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in tables.lines(heads, rows, columns):
         say(line)
@@ -147,15 +145,13 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def print_members(members: Iterable[tuple[str, str | None]]) -> None:
     """Print the members of one object, a line each; those that are not set are left out."""
-    from tenantry.cli import tables
-
     shown = [(name, value) for name, value in members if value]
     widest = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         first, *rest = value.splitlines() or [""]
-        say(f"{name:{widest}}  {tables.plain(first)}")
+        say(f"{name:{widest}}  {printing.plain(first)}")
         for line in rest:
-            say(f"{'':{widest}}  {tables.plain(line)}")
+            say(f"{'':{widest}}  {printing.plain(line)}")
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -164,7 +160,8 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         fail(f"{question} Nobody can be asked here: add --yes")
-    typer.confirm(question, abort=True, err=True)
+    if not typer.confirm(printing.plain(question), err=True):
+        fail("nothing was done")
 
 
 def moment(microseconds: int | None) -> str | None:

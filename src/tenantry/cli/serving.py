@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from tenantry import launcher, spans
+from tenantry.cli import Failed
 from tenantry.launcher.envoy import StartError
 from tenantry.settings import load
 
@@ -13,7 +12,8 @@ def serve() -> int:
     """Serve until stopped and return the exit code.
 
     Raises:
-        SettingError: a setting cannot be used.
+        SettingError: a setting, or a variable of OpenTelemetry, cannot be used.
+        Failed: it does not start.
 
     """
     settings = load()
@@ -27,6 +27,5 @@ def serve() -> int:
 
             traces.check(settings)
         return launcher.serve(settings)
-    except (StartError, spans.WrongVariable) as problem:
-        print(f"tenantry: {problem}", file=sys.stderr)  # noqa: T201 - this is the command line
-        return 1
+    except StartError as problem:
+        raise Failed(str(problem)) from problem

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import running
-from tenantry.cli.running import AsJson  # noqa: TC001 - typer reads it
+from tenantry.cli.running import AsJson, Limit  # noqa: TC001 - typer reads them
 
 if TYPE_CHECKING:
     from tenantry.call import Call
@@ -89,7 +89,7 @@ def failures(
     *,
     email: Annotated[str, typer.Option(help="Of this address alone.")] = "",
     connection: Annotated[str, typer.Option(help="Of this connection alone.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 20,
+    limit: Limit = 20,
     worked: Annotated[bool, typer.Option("--all", help="Those that did not fail, too.")] = False,
     as_json: AsJson = False,
 ) -> None:

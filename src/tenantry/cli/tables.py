@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tenantry.cli.printing import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _GAP = "  "
-_JOINERS = "\u200c\u200d"  # within words of some scripts, and within emoji
 
 
 def lines(
@@ -19,7 +20,7 @@ def lines(
     widths = [max(_width(line) for row in table for line in row[n]) for n in range(len(heads))]
     if columns is not None:
         words = [
-            max(_width(word) for row in table for line in row[n] for word in line.split() or [""])
+            max(_width(word) for row in table for line in row[n] for word in line.split(" "))
             for n in range(len(heads))
         ]
         _narrow(widths, words, columns - len(_GAP) * (len(heads) - 1))
@@ -32,14 +33,6 @@ def lines(
             yield _line([cell[n] if n < len(cell) else "" for cell in wrapped], widths)
         if number == 0:
             yield _GAP.join("-" * width for width in widths)
-
-
-def plain(text: str) -> str:
-    """Return a text without what a terminal would obey: somebody else may have written it."""
-    return "".join(
-        char if char.isprintable() or char in _JOINERS else "\N{REPLACEMENT CHARACTER}"
-        for char in text
-    )
 
 
 def _narrow(widths: list[int], least: Sequence[int], room: int) -> None:

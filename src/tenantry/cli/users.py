@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tenantry.cli import organizations, running
+from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
 from tenantry.cli.running import AsJson, Limit, PageToken, Yes  # noqa: TC001 - typer reads them
 from tenantry.settings import load
 
@@ -39,10 +40,7 @@ ExternalId = Annotated[str, typer.Option(help="The id that your application has 
 @app.command("list")
 def list_(
     *,
-    organization: Annotated[
-        str,
-        typer.Option("--organization", "-o", help="Members of this one alone: id or external id."),
-    ] = "",
+    organization: OfOrganization = "",
     search: Annotated[
         str, typer.Option(help="A part of the address or external id, 3 characters or more.")
     ] = "",
@@ -57,7 +55,7 @@ def list_(
         from tenantry.tenants.users import listing
         from tenantry.tenants.users import search as searching
 
-        where = (await organizations.find(call, organization)).id if organization else ""
+        where = await organizations.id_of(call, organization)
 
         async def page(size: int, token: str) -> Page[User]:
             at: dict[str, Any] = {"page_size": size, "page_token": token}
@@ -186,7 +184,7 @@ def end_sessions(key: Who, *, as_json: AsJson = False) -> None:
 
 
 @app.command("reset-second-factor")
-def reset_second_factor(key: Who, *, yes: Yes = False) -> None:
+def reset_second_factor(key: Who, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Take a person's authenticator app away, for somebody without it and without recovery codes.
 
     The person is told by mail, and sets a new one up after the next sign-in.
@@ -201,7 +199,8 @@ def reset_second_factor(key: Who, *, yes: Yes = False) -> None:
         return user.id
 
     user_id = running.with_call(work, named=key)
-    running.remark(f"{user_id} has no second factor now")
+    done = {"user": user_id, "second_factor": False}
+    running.tell(done, f"{user_id} has no second factor now", as_json=as_json)
 
 
 @app.command()

@@ -6,22 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tenantry.cli import deliveries, running
-from tenantry.cli.deliveries import (  # noqa: TC001 - typer reads them
-    EndpointId,
-    EventTypes,
-    OrganizationId,
-)
-from tenantry.cli.running import AsJson, Yes  # noqa: TC001 - typer reads them
+from tenantry.cli import deliveries, organizations, running
+from tenantry.cli.deliveries import EndpointId, EventTypes  # noqa: TC001 - typer reads them
+from tenantry.cli.organizations import OfOrganization  # noqa: TC001 - typer reads it
+from tenantry.cli.running import AsJson, Limit, PageToken, Yes  # noqa: TC001 - typer reads them
 from tenantry.settings import load
 
 if TYPE_CHECKING:
     from tenantry.call import Call
+    from tenantry.db.pages import Page
     from tenantry.events.webhooks.records import Endpoint
 
 app = typer.Typer(no_args_is_help=True, help="Webhook endpoints, and what is sent to them.")
-
-_PAGE = 100
 
 
 @app.command()
@@ -29,7 +25,7 @@ def create(
     url: Annotated[str, typer.Argument(help="The address that events are POSTed to.")],
     *,
     event_type: EventTypes = [],  # noqa: B006 - typer reads it and changes nothing
-    organization: OrganizationId = "",
+    organization: OfOrganization = "",
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     ordered: Annotated[
         bool, typer.Option("--ordered", help="Send one event after the other.")
@@ -47,48 +43,52 @@ def create(
             "event_types": event_type,
             "ordered": ordered,
         }
+        where = await organizations.id_of(call, organization)
         return await service.create(
-            call, members, organization_id=organization or None, allow=load().outgoing_allow
+            call, members, organization_id=where or None, allow=load().outgoing_allow
         )
 
-    endpoint, secret = running.with_call(work)
+    endpoint, secret = running.with_call(work, named=organization)
     _print_secret(endpoint, secret, as_json=as_json)
 
 
 @app.command("list")
-def list_(*, organization: OrganizationId = "", as_json: AsJson = False) -> None:
-    """List all endpoints, the newest first."""
+def list_(
+    *,
+    organization: OfOrganization = "",
+    limit: Limit = 20,
+    page_token: PageToken = "",
+    as_json: AsJson = False,
+) -> None:
+    """List endpoints, the newest first."""
 
-    async def work(call: Call) -> list[Endpoint]:
+    async def work(call: Call) -> tuple[list[Endpoint], str, int]:
         from tenantry.events.webhooks import listing
 
-        found: list[Endpoint] = []
-        token = ""
-        while True:
-            page = await listing.endpoints(
-                call, organization or None, page_size=_PAGE, page_token=token
-            )
-            found += page.items
-            token = page.next_page_token
-            if not token:
-                return found
+        where = await organizations.id_of(call, organization) or None
 
-    endpoints = running.with_call(work)
+        async def page(size: int, token: str) -> Page[Endpoint]:
+            return await listing.endpoints(call, where, page_size=size, page_token=token)
+
+        return await running.collected(page, limit=limit, page_token=page_token)
+
+    found, token, total = running.with_call(work, named=organization)
     if as_json:
-        running.print_json([endpoint.shown() for endpoint in endpoints])
-        return
-    running.print_table(
-        ["Endpoint", "URL", "Events", "State"],
-        [
-            (
-                f"{e.id}\n{e.organization_id or ''}",
-                e.url,
-                "\n".join(e.event_types) or "every published type",
-                _state(e),
-            )
-            for e in endpoints
-        ],
-    )
+        running.print_json([endpoint.shown() for endpoint in found])
+    else:
+        running.print_table(
+            ["Endpoint", "URL", "Events", "State"],
+            [
+                (
+                    f"{e.id}\n{e.organization_id or ''}",
+                    e.url,
+                    "\n".join(e.event_types) or "every published type",
+                    _state(e),
+                )
+                for e in found
+            ],
+        )
+    running.remark_more(len(found), token, total)
 
 
 @app.command()
@@ -125,6 +125,8 @@ def update(
     members = {name: value for name, value in given.items() if value is not None}
     if event_type or all_event_types:
         members["event_types"] = event_type
+    if not members:
+        running.fail("there is nothing to change: see `tenantry webhook update --help`")
 
     async def work(call: Call) -> Endpoint:
         from tenantry.events.webhooks import service
@@ -168,6 +170,7 @@ def delete(
     endpoint_id: EndpointId,
     *,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete an endpoint with all its deliveries."""
     running.confirm(f"Delete {endpoint_id}?", yes=yes)
@@ -178,7 +181,7 @@ def delete(
         await service.remove(call, endpoint_id)
 
     running.with_call(work, named=endpoint_id)
-    running.remark(f"deleted {endpoint_id}")
+    running.tell({"deleted": endpoint_id}, f"deleted {endpoint_id}", as_json=as_json)
 
 
 @app.command("rotate-secret")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from tenantry.cli import running
 from tenantry.settings import load
@@ -35,14 +35,16 @@ def worker() -> None:
         at_least = max(os.getpriority(os.PRIO_PROCESS, 0), _NICENESS)
         os.setpriority(os.PRIO_PROCESS, 0, at_least)
 
-    async def run() -> None:
-        settings = load()
+    settings = load()
+
+    async def run(closing: ExitStack) -> None:
         log.configure(settings.log_level, in_background=True)
         todo = work.jobs(settings)
         if spans.are_wanted(settings.traces_endpoint):
             from tenantry import traces
 
-            traces.start(settings)
+            if (exporter := traces.start(settings)) is not None:
+                closing.callback(exporter.close)
         launcher.ignore_other_signals()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,6 +65,7 @@ def worker() -> None:
         log.lines.flush()
 
     try:
-        uvloop.run(run())  # as servers do
+        with ExitStack() as closing:
+            uvloop.run(run(closing))  # as servers do
     except OpenError as problem:
         running.fail(str(problem))

@@ -28,7 +28,6 @@ LAST_CLIENT = secrets.LAST_CLIENT
 
 _c = clients.c
 _is_management = _c.client_type == ENV
-_ALL = Statement(reading.with_secrets().order_by(_c.id))
 _IDS = Statement(select(_c.id).where(_is_management))
 _LOCK = Statement(select(_c.id).where(_is_management).order_by(_c.id).with_for_update())
 _FIRST = Statement(select(_c.id).where(_is_management).order_by(_c.id).limit(bindparam("most")))
@@ -55,11 +54,6 @@ async def create(call: Call, *, name: str) -> tuple[Client, str]:
     return client, plain
 
 
-async def list_all(db: Session) -> list[Client]:
-    """Return every client of every type with its live secrets, the oldest first."""
-    return [_live(reading.from_row(row)) for row in await db.fetch_all(_ALL)]
-
-
 async def get(db: Session, client_id: str) -> Client:
     """Return a client of any type with its live secrets.
 
@@ -67,7 +61,7 @@ async def get(db: Session, client_id: str) -> Client:
         errors.NotFound: there is none of this id.
 
     """
-    return _live(await reading.get(db, Identity(client_id, anywhere=True)))
+    return live(await reading.get(db, Identity(client_id, anywhere=True)))
 
 
 async def live_ids(db: Session) -> frozenset[str]:
@@ -160,6 +154,6 @@ async def _hold_first(call: Call, db: Session) -> Client:
     return await changes.hold(call, db, Identity(row["id"] if row else ""))
 
 
-def _live(client: Client) -> Client:
+def live(client: Client) -> Client:
     at = now()
     return replace(client, secrets=tuple(s for s in client.secrets if s.in_force(at)))

@@ -155,7 +155,7 @@ async def _lines(
     row = await db.fetch_one(_FIND, organization_id=named)
     row = row or await db.fetch_one(_FIND_EXTERNAL, organization_id=named)
     if row is None:
-        raise errors.NotFound(f"organization {named!r}")
+        raise errors.NotFound("organization")
     id_ = row["id"]
     yield [await _start(db, id_)]
     yield await organization_lines(db, [row], box)

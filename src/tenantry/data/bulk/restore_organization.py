@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from tenantry.identity.connections.changes.moving import Box
 
 _OF_ENVIRONMENT = (
-    *(archive.PERMISSION, archive.SCOPE, archive.USER_ATTRIBUTE, archive.APP_CONNECTION),
+    *(archive.PERMISSION, archive.SCOPE, archive.USER_ATTRIBUTE, archive.TOKEN_TEMPLATE),
+    archive.APP_CONNECTION,
 )
 KINDS = {type_: kind for type_, kind in archive.KINDS.items() if kind not in _OF_ENVIRONMENT}
 
