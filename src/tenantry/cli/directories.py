@@ -119,8 +119,10 @@ def sync(organization: Which, directory_id: DirectoryId, *, as_json: AsJson = Fa
         await service.sync_now(call, await organizations.id_of(call, organization), directory_id)
 
     running.with_call(work, named={"organization": organization, "directory": directory_id})
-    said = "a worker polls it in a moment; `tenantry directories list` shows what came of it"
-    running.tell({"polled": directory_id}, said, as_json=as_json)
+    if as_json:
+        running.print_json({"polled": directory_id})
+    else:
+        running.say("a worker polls it soon; `tenantry directories list` shows what came of it")
 
 
 @app.command()
@@ -148,10 +150,10 @@ def credentials(
         return await _credentials(call, where, directory_id, text, email, forget=forget)
 
     shown = running.with_call(work, named={"organization": organization, "directory": directory_id})
-    if shown is None:
-        running.tell({"forgotten": directory_id}, "it is forgotten", as_json=as_json)
-    elif as_json:
-        running.print_json(shown)
+    if as_json:
+        running.print_json({"forgotten": directory_id} if shown is None else shown)
+    elif shown is None:
+        running.say("it is forgotten")
     else:
         for name, value in shown.items():
             running.say(f"{name:15} {value}".rstrip())
