@@ -382,7 +382,7 @@ class Settings:
     app_name: str = _setting(
         "",
         values.line,
-        "Name of the product, on the sign-in pages and in their mail; none when empty.",
+        "Name of the product, on the sign-in pages and in their mail; the client's when empty.",
         stored=True,
     )
     app_logo_url: str = _setting(

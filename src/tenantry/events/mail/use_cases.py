@@ -31,7 +31,13 @@ _APP, _READER, _PROOF = "Application", "Reader", "Sign-in"
 PLACEHOLDERS = {
     one.name: one
     for one in (
-        Placeholder("app_name", "Application", "The name of your product.", _APP, "Example"),
+        Placeholder(
+            "app_name",
+            "Application",
+            "The name of your product; of the application signed in to, until it has one.",
+            _APP,
+            "Example",
+        ),
         Placeholder(
             "app_logo_url",
             "Logo",
