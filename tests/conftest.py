@@ -87,7 +87,7 @@ def start_server(tmp_path_factory, name_server, sqlite_template):
             # Migrated as by `tenantry migrate`, once for all: that takes a third of a start.
             server.data_dir.mkdir(mode=0o700)
             shutil.copy(sqlite_template, server.data_dir / "tenantry.db")
-        return server.start()
+        return server.fork()
 
     yield start
     for server in started:  # all at once: each lets its connections end

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import commands
+import nursery
 import psutil
 import psycopg
 from turns import turn
@@ -69,7 +70,7 @@ class LiveServer:
         self.data_dir = Path(settings.setdefault("data_dir", folder / "data"))
         self.ca = self.data_dir / "tls" / "ca.pem"
         self.log = folder / f"server-{self.port}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | nursery.Server | None = None
         self._settings = {
             "listen": f"127.0.0.1:{self.port}",
             "public_url": self.url,
@@ -97,6 +98,21 @@ class LiveServer:
                 stderr=log,
                 start_new_session=True,
             )
+        return self._until_it_answers()
+
+    def fork(self) -> LiveServer:
+        """Start it without its imports, which another process has made (nursery.py).
+
+        Several workers are started by the program, as all are where there is no compiler.
+        """
+        if "workers" in self._settings:
+            return self.start()
+        with self.log.open("ab") as log:
+            self.process = nursery.serve(cwd=self.folder, environment=self.environment, log=log)
+        return self._until_it_answers() if self.process else self.start()
+
+    def _until_it_answers(self) -> LiveServer:
+        assert self.process is not None
         until = time.monotonic() + START_SECONDS
         while not (self.listens() and self.answers()):
             code = self.process.poll()
@@ -187,7 +203,7 @@ class LiveServer:
             self._turn_at_443.enter_context(turn("port 443"))
             self._at_443.append(self)
             try:
-                self._second = second.start()
+                self._second = second.fork()
             except AssertionError:
                 return None
         return self._second.url
