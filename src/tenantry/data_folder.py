@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantry.settings import SettingError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tenantry.settings import Settings
 
 _OURS = ("tenantry.db*", "master.key", "*.json", "tls/*", "tls/.lock", "run/*.json")
@@ -32,7 +31,8 @@ def make(settings: Settings) -> None:
             for path in folder.glob(pattern):
                 _keep_from_others(path)
     except OSError as problem:
-        raise SettingError("data_dir", f"cannot be used: {problem}") from None
+        place = Path(problem.filename or folder).absolute()
+        raise SettingError("data_dir", f"{place} cannot be used: {problem.strerror}") from None
 
 
 def check(settings: Settings) -> None:

@@ -271,6 +271,30 @@ def test_a_port_in_use_is_named(live_server, tmp_path):
     )
 
 
+def test_a_second_start_names_the_server_that_runs_already(tmp_path):
+    server = LiveServer(tmp_path).start()
+    try:
+        done = server.run("serve")
+        assert done.returncode == 2
+        assert done.stderr == (
+            f"tenantry: TENANTRY_LISTEN: 127.0.0.1:{server.port} is where the server of "
+            f"{server.data_dir} runs already, as process {server.process.pid}: stop that one to "
+            "start it anew\n"
+        )
+        assert server.answers()
+    finally:
+        server.stop()
+
+
+def test_a_folder_that_cannot_be_made_is_named_whole(tmp_path):
+    (tmp_path / "file").touch()
+    done = LiveServer(tmp_path).run("serve", TENANTRY_DATA_DIR="file/data")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"tenantry: TENANTRY_DATA_DIR: {tmp_path}/file/data cannot be used: Not a directory\n"
+    )
+
+
 def test_an_address_of_another_machine_is_named(live_server):
     done = live_server.run("serve", TENANTRY_LISTEN="192.0.2.1:8443")
     assert done.returncode == 2

@@ -41,8 +41,8 @@ def serve(settings: Settings, app: str = envoy.APP) -> int:
         envoy.StartError: this Python cannot be embedded, or the system lacks what Envoy needs.
 
     """
-    files = prepare(settings)
     check_address(settings)
+    files = prepare(settings)
     check_watches(settings.workers)
     check_metrics_address(settings)
     environment = envoy.environment(settings)
@@ -121,7 +121,16 @@ def check_address(settings: Settings) -> None:
         SettingError: it is taken, not ours, or not allowed.
 
     """
-    _check_free("listen", settings.listen)
+    try:
+        _check_free("listen", settings.listen)
+    except SettingError:
+        if (there := whereabouts.at_port(settings)) is None:
+            raise
+        raise SettingError(
+            "listen",
+            f"{settings.listen} is where the server of {settings.data_dir.absolute()} runs "
+            f"already, as process {there.pid}: stop that one to start it anew",
+        ) from None
 
 
 def check_metrics_address(settings: Settings) -> None:

@@ -53,22 +53,35 @@ def of(settings: Settings) -> Whereabouts:
 def leave(settings: Settings) -> None:
     """Leave the whereabouts of this process, which is or becomes a server."""
     content = json.dumps(asdict(of(settings))).encode() + b"\n"
-    atomic.write(_folder(settings) / f"{settings.port}-server.json", content, mode=0o600)
+    atomic.write(_file(settings), content, mode=0o600)
 
 
 def find(settings: Settings) -> Whereabouts | None:
     """Return a running server of the data folder: that of the port, else the one started last."""
-    found = []
-    for path in _folder(settings).glob("*-server.json"):
-        try:
-            content: dict[str, Any] = json.loads(path.read_bytes())
-            server = Whereabouts(**content)
-            order = (path.name == f"{settings.port}-server.json", path.stat().st_mtime_ns)
-        except (OSError, ValueError, TypeError):
-            continue  # just replaced, or none of ours
-        if server.is_running:
-            found.append((order, server))
-    return max(found, key=lambda each: each[0])[1] if found else None
+    if there := at_port(settings):
+        return there
+    read = map(_read, _folder(settings).glob("*-server.json"))
+    return max((one for one in read if one), key=lambda one: one[0], default=(0, None))[1]
+
+
+def at_port(settings: Settings) -> Whereabouts | None:
+    """Return the running server of the data folder at the port of the settings."""
+    read = _read(_file(settings))
+    return read[1] if read else None
+
+
+def _read(path: Path) -> tuple[int, Whereabouts] | None:
+    """Return a running server, and when it left its whereabouts."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        server = Whereabouts(**content)
+        return (path.stat().st_mtime_ns, server) if server.is_running else None
+    except (OSError, ValueError, TypeError):
+        return None  # just replaced, or not ours
+
+
+def _file(settings: Settings) -> Path:
+    return _folder(settings) / f"{settings.port}-server.json"
 
 
 def _folder(settings: Settings) -> Path:
