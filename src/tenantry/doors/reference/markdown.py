@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     Code = Callable[[Markup, str], Markup]
 
 _TAGS = re.compile(r"&lt;(/?(?:details|summary|code)|details open)&gt;")
+_CODE_OR_LINK = re.compile(
+    r"^ *```.*?^ *```$|\[(?P<words>(?:`[^`]*`|[^][`])*)\]\((?P<href>[^()\s]+)\)|`[^`]*`",
+    re.MULTILINE | re.DOTALL,
+)
 _LANGUAGES = {"bash": "sh", "shell": "sh", "ts": "js", "tsx": "js", "javascript": "js"}
 _LOCAL = "https://localhost:8443"  # the server of the samples
 
@@ -97,6 +101,23 @@ def parts(guide: Guide) -> Iterator[Part]:
         elif token.type == "inline" and tokens[at - 1].type != "heading_open":
             part.text += f"{_plain(token)}\n"
     yield part
+
+
+def text(guide: Guide, public_url: str) -> str:
+    """Return the Markdown of a guide, with links that lead to where a server has things."""
+
+    def leading(found: re.Match[str]) -> str:
+        if found["href"] is None:  # code
+            return found[0]
+        url, source = _target(found["href"], guide, public_url)
+        if not url:
+            return f"{found['words']} ({source} of the source)"
+        path, sharp, anchor = url.partition("#")
+        if path in guides.by_url():
+            url = f"{public_url}{path}.md{sharp}{anchor}"
+        return f"[{found['words']}]({url})"
+
+    return _CODE_OR_LINK.sub(leading, guide.read())
 
 
 def _html(tokens: Sequence[Token], operations: Mapping[tuple[str, str], str], code: Code) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader
 
-from tenantry.doors.reference import guides, operation_page
+from tenantry.doors.reference import guides, markdown, operation_page
 from tenantry.doors.reference.failures import EXAMPLE, failures
 from tenantry.doors.reference.languages import CLIENT, LANGUAGES, samples
 
@@ -29,7 +29,7 @@ def page(contents: Contents, path: str, public_url: str) -> str | None:
         example = json.dumps(EXAMPLE, indent=2)
         return _render("errors.md", contents, public_url, failures=failures(), example=example)
     if guide := guides.by_url().get(path):
-        return guide.read()
+        return markdown.text(guide, public_url)
     name = path.removeprefix("/docs/api/")
     if entry := contents.by_name.get(name):
         shown = operation_page.shown(entry)
