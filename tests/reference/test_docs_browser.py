@@ -240,3 +240,15 @@ def test_without_script_everything_can_be_read(visit):
     for language in ("sh", "js", "python", "go", "java"):
         expect(sample.locator(f"[data-language={language}] pre")).to_be_visible()
     expect(page.locator("#search")).to_be_hidden()
+
+
+def test_without_script_a_phone_finds_the_list_below(visit):
+    page = visit("/docs/api/UpdateOrganization", width=320, java_script_enabled=False)
+    expect(page.get_by_role("button", name="Menu")).to_be_hidden()
+    assert page.locator("main").bounding_box()["y"] < 100
+    page.locator("#contents").get_by_text("Safe changes").click()
+    page.wait_for_url("**/docs#Changes")
+    page.locator(".top").get_by_role("link", name="Guides").click()
+    expect(page.locator("h1")).to_have_text("Guides")
+    right = page.locator(".top .sections a").last.bounding_box()
+    assert right["x"] + right["width"] <= 320
