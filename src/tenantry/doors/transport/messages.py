@@ -425,6 +425,7 @@ def _violation(violation: Any, desc: DescMessage) -> errors.Violation:
 # Sentences of protovalidate, and ours for them: what there is to do.
 _SAID = (
     ("value ", ""),
+    ("map must be at ", "must have at "),
     ("does not have prefix ", "must begin with "),
     ("must be in list [, ", "must be one of "),
     ("must be in list [", "must be one of "),
