@@ -48,7 +48,8 @@ def test_typing_finds_an_operation(visit):
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.type("portal delete id")
-    expect(page.locator("#results .title").first).to_have_text("Delete portal link by id")
+    titles = page.locator("#results .title")  # the first search waits until the index is made
+    expect(titles.first).to_have_text("Delete portal link by id", timeout=30_000)
     page.keyboard.press("Enter")
     page.wait_for_url("**/docs/api/DeletePortalLinkByID")
     expect(page.locator("h1")).to_have_text("Delete portal link by id")
@@ -78,6 +79,10 @@ def test_fields_errors_and_events_are_found(visit):
     expect(page.locator(":target")).to_be_in_viewport()
     assert "organization.domain_created" in found(page, "domain_created")
     assert found(page, "introspect token")[0] == "Introspect a token"
+    assert found(page, "429")[0] == "RATE_LIMITED"
+    assert found(page, "sign out")[0] == "Sign out"
+    assert "Enable TOTP" in found(page, "mfa")
+    assert found(page, "create organisation")[0] == "Create organization"
 
 
 def test_arrows_walk_through_what_was_found(visit):

@@ -31,6 +31,12 @@ is it its may more must no not of on one only or other out so such than that the
 there these they this those to up was were what when where which who will with you your
 """
 STOP = frozenset(_STOP.split())
+# Words that people look for, and that no page has, by the one that pages have for it.
+_ALSO = {
+    "totp": ("mfa", "2fa"),
+    "organization": ("organisation",),
+    "organizations": ("organisations",),
+}
 
 
 class _Index:
@@ -72,7 +78,8 @@ def index(contents: Contents) -> dict[str, Any]:
     for failure in failures():
         url = f"/docs/errors#{failure.status}.{failure.error_code}"
         item = (f"Error {failure.status}", failure.error_code, url, failure.meanings[0])
-        made.add(item, [failure.code, *failure.meanings, failure.remedy])
+        texts = [str(failure.status), failure.code, *failure.meanings, failure.remedy]
+        made.add(item, texts)
     for _, kinds in event_types.groups():
         for kind in kinds:
             item = ("Event", kind.name, f"/docs/events#{kind.name}", kind.summary)
@@ -97,7 +104,7 @@ def words(text: str) -> Iterator[str]:
     """Yield the words of a text in lower case, names with `_` whole and in parts."""
     for word in _WORD.findall(text.lower()):
         parts = word.split("_") if "_" in word else ()
-        yield from (one for one in (word, *parts) if len(one) > 1)
+        yield from (one for one in (word, *parts, *_ALSO.get(word, ())) if len(one) > 1)
 
 
 def _distances(at: list[int]) -> list[int]:

@@ -59,7 +59,10 @@ class Search {
     this.stop = new Set(index.stop)
     this.words = Object.entries(index.words)
     this.fields = Object.entries(index.fields)
-    this.titles = index.items.map(([, title]) => title.toLowerCase())
+    // The status belongs to the name of an error: "429" means RATE_LIMITED.
+    this.titles = index.items.map(([kind, title]) =>
+      (kind.startsWith('Error ') ? `${title} ${kind}` : title).toLowerCase()
+    )
   }
 
   find(text) {
@@ -85,6 +88,8 @@ class Search {
         if (hit) Object.assign(hit, { score: hit.score + 4, field: name })
       }
     }
+    const whole = text.trim().toLowerCase()
+    for (const [at, hit] of found ?? []) if (this.titles[at] === whole) hit.score += 20
     return [...(found ?? [])]
       .sort(([a, one], [b, other]) => other.score - one.score || a - b)
       .map(([at, { field }]) => [...this.items[at], field])
