@@ -167,6 +167,8 @@ async def test_an_app_is_set_up(visit, person):
     async with visit("security", locale="en-GB") as page:
         await page.get_by_role("button", name="Set up an authenticator app").click()
         key = (await page.locator("code.key").inner_text()).replace(" ", "")
+        mark = "(element) => getComputedStyle(element, '::before').content"
+        assert await page.locator("code.key").evaluate(mark) == "none"  # it is no legend
         picture = page.get_by_role("img", name="QR code of the key below")
         assert await picture.evaluate("img => img.complete && img.naturalWidth > 100")
         await page.get_by_label("Code").fill(code_of(pyotp.TOTP(key)))
