@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Failed(Exception):
-    """The command ends, with an exit code; the text is a line for whoever has called it.
+    """The command ends, with an exit code; the text is a line for its caller.
 
     ``error`` is a word for programs: an error_code of the API, where that has one.
     """

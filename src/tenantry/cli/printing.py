@@ -1,4 +1,4 @@
-"""What commands print: nothing that a terminal would obey, whoever wrote it."""
+"""The output of commands: nothing in it steers a terminal, for others may have written it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _is_harmless(char: str) -> bool:
 
 
 class _Shown:
-    """A terminal: shows text, and bytes that are none by a sign."""
+    """A terminal: shows text, and a sign for bytes that are not UTF-8."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -125,7 +125,7 @@ def print_json(value: Any) -> None:
 
 
 def tell(done: Mapping[str, Any], line: str, *, as_json: bool) -> None:
-    """Say what was done where there is nothing to answer with: as JSON, or by a remark."""
+    """Tell of a deed that has no answer: as JSON, or by a remark."""
     if as_json:
         print_json(done)
     else:

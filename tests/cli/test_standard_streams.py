@@ -1,4 +1,4 @@
-"""What commands print, and where they cannot: closed streams, full disks, terminals."""
+"""The output of commands: to closed streams, full disks, pipes and terminals."""
 
 from __future__ import annotations
 
