@@ -54,6 +54,7 @@ class Observed:
     whole: bool = False
     caller: Caller | None = None  # None where nobody asked who it is, or nobody could tell
     span: Span | None = None  # where there is a collector of traces
+    changed: bool = False  # a change that it made is committed
 
     @property
     def method(self) -> str:

@@ -26,6 +26,7 @@ from statements import (
 from tenantry.db import engine, log
 from tenantry.db.engine import DuplicateKey
 from tenantry.db.schema import metadata
+from tenantry.observed import CURRENT, Observed
 
 # The error of each driver for an event without a type.
 UNRECORDABLE = (sqlite3.IntegrityError, asyncpg.NotNullViolationError)
@@ -282,3 +283,38 @@ async def test_a_number_of_64_bits_and_any_text_come_back(db):
     assert (row["revision"], row["create_time"]) == (2**63 - 1, -(2**63))
     assert row["max_allowed_users"] == 2**31 - 1
     assert json.loads(row["metadata"]) == {"k'\"\\": "v\n\t"}
+
+
+@pytest.fixture
+def asked():
+    """The request that is answered while this test asks the database."""
+    asked = Observed()
+    reset = CURRENT.set(asked)
+    yield asked
+    CURRENT.reset(reset)
+
+
+async def test_a_request_knows_when_a_change_of_it_stands(db, asked):
+    await log.after(db, "")
+    async with db.transaction() as tx:
+        await log.after(tx, "")
+
+    async def undone():
+        async with db.transaction() as tx:
+            await create(tx, "undone")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await undone()
+    assert not asked.changed
+    async with db.transaction() as tx:
+        await create(tx, "a")
+        assert not asked.changed
+    assert asked.changed
+    for change in (
+        lambda: create(db, "b"),
+        lambda: db.fetch_all(INSERT_CLIENT, p_id="skc_c", p_name="c"),
+    ):
+        asked.changed = False
+        await change()
+        assert asked.changed

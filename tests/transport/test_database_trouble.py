@@ -64,6 +64,14 @@ async def test_a_change_of_unknown_outcome_is_no_internal_error(over, wire_name)
     assert await over[wire_name]("unknown") == (504, "OUTCOME_UNKNOWN", None)
 
 
+@pytest.mark.parametrize("wire_name", ["rest", "connect", "grpc"])
+async def test_nobody_is_told_to_try_again_once_a_change_was_made(over, wire_name):
+    for kind in TROUBLE:
+        answer = await over[wire_name](f"changed {kind.__name__}")
+        assert answer == (504, "OUTCOME_UNKNOWN", None)
+    assert await over[wire_name]("unavailable Away") == (503, "DATABASE_AWAY", "2")
+
+
 async def test_the_same_trouble_is_logged_once_a_second_with_a_count(over, caplog, monkeypatch):
     from tenantry import log
 

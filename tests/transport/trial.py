@@ -22,7 +22,7 @@ from protobuf.wkt import FieldMask
 
 from tenantry import errors, log
 from tenantry.caller import ANONYMOUS, Caller, Kind
-from tenantry.db.engine import DuplicateKey, OutcomeUnknown, Unavailable
+from tenantry.db.engine import DuplicateKey, OutcomeUnknown, Unavailable, mark_changed
 from tenantry.doors.health import web as health
 from tenantry.doors.transport import methods, rest
 from tenantry.doors.transport.call import Pipeline
@@ -137,17 +137,8 @@ class TrialService:
 
     async def misbehave(self, request: Any, call: Call) -> Any:
         what, _, argument = request.text.partition(" ")
+        self._fail(what, argument)
         match what:
-            case "crash":
-                raise RuntimeError(f"the secret is {argument}")
-            case "timeout":
-                raise TimeoutError
-            case "duplicate":
-                raise DuplicateKey(argument)
-            case "unavailable":
-                raise Unavailable("connection lost", getattr(errors, argument or "Busy"))
-            case "unknown":
-                raise OutcomeUnknown(OSError("connection lost"))
             case "unencodable":  # in JSON: the name cannot be written there
                 request.update_mask = FieldMask(paths=["a-b"])
             case "nothing":
@@ -159,6 +150,22 @@ class TrialService:
                     self.cancelled += 1
                     raise
         return self._answer("misbehave", request, call)
+
+    def _fail(self, what: str, argument: str) -> None:
+        match what:
+            case "crash":
+                raise RuntimeError(f"the secret is {argument}")
+            case "timeout":
+                raise TimeoutError
+            case "duplicate":
+                raise DuplicateKey(argument)
+            case "unavailable":
+                raise Unavailable("connection lost", getattr(errors, argument or "Busy"))
+            case "changed":  # and then the answer cannot be read
+                mark_changed()
+                raise Unavailable("connection lost", getattr(errors, argument))
+            case "unknown":
+                raise OutcomeUnknown(OSError("connection lost"))
 
     def _answer(self, name: str, request: Any, call: Call) -> Any:
         return self._pb.Answer(

@@ -11,6 +11,7 @@ from tenantry.db.schema import to_json
 from tenantry.db.statements import EVENT_GIVEN, RECORD, RECORD_ALL, RECORD_FOUND, event_param
 from tenantry.metrics import kinds
 from tenantry.metrics import table as metrics
+from tenantry.observed import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -208,6 +209,8 @@ class Database(Session):
 class Transaction(Session):
     """The session of one open transaction."""
 
+    changed = False  # something in it was written, which its commit makes stand
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self.remembered = None
@@ -219,6 +222,13 @@ class Transaction(Session):
     def new_id(self, prefix: str) -> str:
         """See `Session.new_id`."""
         return self._database.new_id(prefix)
+
+
+def mark_changed() -> None:
+    """Let the request that is answered know that a change of its own stands, whatever follows."""
+    observed = CURRENT.get()
+    if observed is not None:
+        observed.changed = True
 
 
 def event_params(*happened: Event) -> dict[str, Any]:

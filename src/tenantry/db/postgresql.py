@@ -22,6 +22,7 @@ from tenantry.db.engine import (
     Transaction,
     Unavailable,
     event_params,
+    mark_changed,
 )
 from tenantry.db.pool import Connection, Pool
 from tenantry.db.refusals import ANSWERED, answer_to
@@ -147,18 +148,25 @@ class PostgreSQL(Database):
         self.check_version()
         connection = await self._pool.acquire()
         try:
-            return await fetch(connection, sql, args, undone=is_read)
+            rows = await fetch(connection, sql, args, undone=is_read)
         except Unavailable as problem:
             self._note(problem)
             if not (isinstance(problem, _Lost) and (is_read or problem.unsent)):
                 raise
+        else:
+            if not is_read:
+                mark_changed()
+            return rows
         finally:
             self._pool.give_back(connection)
         connection = await self._pool.acquire_new()
         try:
-            return await fetch(connection, sql, args, undone=is_read)
+            rows = await fetch(connection, sql, args, undone=is_read)
         finally:
             self._pool.give_back(connection)
+        if not is_read:
+            mark_changed()
+        return rows
 
     def _note(self, problem: Unavailable) -> None:
         if problem.answer is errors.DiskFull:
@@ -176,12 +184,15 @@ class PostgreSQL(Database):
     async def _begun(self, begin: str = "BEGIN") -> AsyncIterator[Session]:
         connection = await self._begin(begin)
         try:
+            session = _Transaction(self, connection)
             try:
-                yield _Transaction(self, connection)
+                yield session
             except BaseException:
                 await _roll_back(connection, "ROLLBACK")
                 raise
             await _command(connection, "COMMIT", undone=False)
+            if session.changed:
+                mark_changed()
         except (asyncio.CancelledError, TimeoutError):
             # Cut off before an unknown reply: the next to use the connection could find
             # itself within this transaction. The server undoes an open transaction when we hang up.
@@ -311,12 +322,14 @@ class _Transaction(Transaction):
             self._database.reads += 1
         else:
             self._database.changes += 1
+            self.changed = True
         sql, args = statement.bind("postgresql", params)
         return await fetch(self._connection, sql, args, undone=True)
 
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
         self._database.changes += 1
+        self.changed = True
         sql, args = change.bind_recorded({**params, **event_params(*events)}, len(events))
         rows = await fetch(self._connection, sql, args, undone=True)
         return rows[0] if rows else None

@@ -15,7 +15,15 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenantry import errors, ids
-from tenantry.db.engine import Database, Row, Session, Transaction, Unavailable, event_params
+from tenantry.db.engine import (
+    Database,
+    Row,
+    Session,
+    Transaction,
+    Unavailable,
+    event_params,
+    mark_changed,
+)
 from tenantry.db.sqlite_connections import (
     WRITER_KEPT_KIB,
     Brief,
@@ -120,9 +128,11 @@ class SQLite(Database):
         self.changes += 1
         if statement.is_change:
             rows: list[Row] = await self._writer.make(Change([(sql, args)], all_rows=True))
-            return rows
-        async with self._writer.turn():
-            return await self._writer.run(lambda c: c.execute(sql, args).fetchall())
+        else:
+            async with self._writer.turn():
+                rows = await self._writer.run(lambda c: c.execute(sql, args).fetchall())
+        mark_changed()
+        return rows
 
     async def _read(self, sql: str, args: list[Any], expected: Length) -> Sequence[Row]:
         def work(connection: sqlite3.Connection) -> list[Row]:
@@ -141,6 +151,7 @@ class SQLite(Database):
         self.check_version()
         self.changes += 1
         row: Row | None = await self._writer.make(Change(_recorded(change, events, params)))
+        mark_changed()
         return row
 
     @asynccontextmanager
@@ -152,12 +163,15 @@ class SQLite(Database):
         async with writer.turn():
             try:
                 await writer.begin()
-                yield _Transaction(self, writer.run)
+                session = _Transaction(self, writer.run)
+                yield session
                 await writer.commit()
             except BaseException:
                 # Behind a statement that is no longer waited for: the thread keeps the order.
                 await asyncio.shield(writer.roll_back())
                 raise
+        if session.changed:
+            mark_changed()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
@@ -218,6 +232,7 @@ class _Transaction(Transaction):
             self._database.reads += 1
         else:
             self._database.changes += 1
+            self.changed = True
         sql, args = statement.bind("sqlite", params)
         rows: Sequence[Row] = await self._run(
             lambda c: c.execute(sql, args).fetchall(), length(statement, sql)
@@ -227,6 +242,7 @@ class _Transaction(Transaction):
     async def apply(self, change: Statement, *events: Event, **params: Any) -> Row | None:
         """See `Session.apply`."""
         self._database.changes += 1
+        self.changed = True
         made = Change(_recorded(change, events, params))
 
         def work(connection: sqlite3.Connection) -> None:

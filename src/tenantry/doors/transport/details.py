@@ -11,6 +11,7 @@ from tenantry import errors
 from tenantry.db.engine import DuplicateKey, Failure
 from tenantry.gen.scalekit.v1.errdetails import errdetails_pb
 from tenantry.log import seldom
+from tenantry.observed import CURRENT
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,10 @@ def translate(problem: BaseException, request_id: str) -> errors.Error:
         return errors.Duplicate(problem.field)
     if isinstance(problem, Failure):
         error = problem.error()
+        observed = CURRENT.get()
+        if observed is not None and observed.changed and isinstance(error, errors.Busy):
+            # Such as the read of what was changed, for the answer: "try again" would be untrue.
+            error = errors.OutcomeUnknown()
         fields = {"error_code": error.name, "request_id": request_id, "problem": str(problem)}
         seldom(log, "the database did not do what it was asked", error.name, fields)
         return error
