@@ -384,7 +384,7 @@ def _first(
     told: dict[tuple[str, str], errors.Violation] = {}
     size = 0
     for at, one in enumerate(_violation(each, desc) for each in violations):
-        # Two rules that a field breaks by being empty are one to whoever reads of it.
+        # Two rules that a field breaks by being empty read as one.
         if (said := (one.field, one.description)) in told:
             continue
         size += len("".join(said).encode())
