@@ -225,7 +225,7 @@ class Transaction(Session):
 
 
 def mark_changed() -> None:
-    """Let the request that is answered know that a change of its own stands, whatever follows."""
+    """Let the request that is answered know that a change of its own stands from here on."""
     observed = CURRENT.get()
     if observed is not None:
         observed.changed = True

@@ -28,7 +28,7 @@ def translate(problem: BaseException, request_id: str) -> errors.Error:
         error = problem.error()
         observed = CURRENT.get()
         if observed is not None and observed.changed and isinstance(error, errors.Busy):
-            # Such as the read of what was changed, for the answer: "try again" would be untrue.
+            # The answer is read after the change, and "nothing was changed" would be untrue.
             error = errors.OutcomeUnknown()
         fields = {"error_code": error.name, "request_id": request_id, "problem": str(problem)}
         seldom(log, "the database did not do what it was asked", error.name, fields)
