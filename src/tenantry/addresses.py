@@ -119,9 +119,9 @@ def checked(url: str, allow: Sequence[Network]) -> URL:
         parsed = URL(url)
         host, port = parsed.raw_host or "", parsed.port
     except ValueError:
-        raise ValueError("must be a URL such as https://example.com/webhooks") from None
+        raise ValueError("must be a URL such as https://example.com/path") from None
     if parsed.scheme not in {"https", "http"} or not host:
-        raise ValueError("must be a URL such as https://example.com/webhooks")
+        raise ValueError("must be a URL such as https://example.com/path")
     tls = parsed.scheme == "https"
     if not tls and not allow:
         raise ValueError("must start with https://")
