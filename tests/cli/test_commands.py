@@ -184,7 +184,7 @@ def test_a_shell_with_env_knows_our_command_in_any_folder(live_server, tmp_path,
     assert live_server.client_id in listed
     assert done.stderr.splitlines() == [
         str(tmp_path / "tenantry.toml"),
-        f"{TENANTRY.parent}:/usr/bin:/bin",
+        f"{live_server.data_dir / 'bin'}:/usr/bin:/bin",
     ]
 
 

@@ -18,19 +18,29 @@ async def run(server, *arguments: str):
 
 
 @pytest.mark.wires("rest")
-async def test_every_client_is_listed_with_its_type_and_organization(api, make, server):
+async def test_our_clients_are_listed_with_their_type_and_those_of_an_organization_apart(
+    api, make, server
+):
     machine = await Holder.made(api, "M2M", make)
     web = await Holder.made(api, "WEB_APP", make)
-    done = await run(server, "list", "--json")
-    listed = {client["client_id"]: client for client in json.loads(done.stdout)}
     organization = machine.key["organization_id"]
-    kinds = {id_: (c["client_type"], c["organization_id"]) for id_, c in listed.items()}
-    assert kinds[machine.id] == ("M2M", organization)
-    assert kinds[web.id] == ("WEB_APP", None)
-    assert kinds[server.client_id] == ("ENV", None)
-    table = (await run(server, "list")).stdout
-    for text in (machine.id, f"M2M {organization}", web.id, "WEB_APP"):
-        assert text in table
+    everything = ("list", "--limit", "1000")
+
+    async def listed(*arguments: str):
+        done = await run(server, *everything, "--json", *arguments)
+        return {
+            client["client_id"]: (client["client_type"], client["organization_id"])
+            for client in json.loads(done.stdout)
+        }
+
+    ours = await listed()
+    assert ours[web.id] == ("WEB_APP", None)
+    assert ours[server.client_id] == ("ENV", None)
+    assert machine.id not in ours
+    assert await listed("-o", organization) == {machine.id: ("M2M", organization)}
+    table = (await run(server, *everything)).stdout
+    assert web.id in table
+    assert "WEB_APP" in table
 
 
 @pytest.mark.wires("rest")
