@@ -409,7 +409,7 @@ LONG = "x" * 256
         ({"groups": "a"}, "groups", "list"),
         ({"metadata": {"ab": "short key"}}, 'metadata["ab"]', "3"),
         ({"metadata": ["a"]}, "metadata", "object"),
-        ({"metadata": {"plan": 7}}, "metadata", "object of strings"),
+        ({"metadata": {"plan": 7}}, 'metadata["plan"]', "must be a string"),
         ({"membership_metadata": {"team": LONG + "x"}}, 'membership_metadata["team"]', "256"),
         ({"inviter_email": "nobody"}, "inviter_email", "valid email"),
         ({"email_verified": "yes"}, "email_verified", "true or false"),

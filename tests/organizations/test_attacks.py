@@ -266,7 +266,7 @@ async def test_a_surrogate_pair_is_one_character(api):
     [
         ({"display_name": "a\x00b"}, "organization.display_name"),
         ({"external_id": "a\x00b"}, "organization.external_id"),
-        ({"metadata": {"key": "a\x00b"}}, "organization.metadata['key']"),
+        ({"metadata": {"key": "a\x00b"}}, 'organization.metadata["key"]'),
         ({"metadata": {"a\x00b": "x"}}, "organization.metadata (a key)"),
     ],
 )
