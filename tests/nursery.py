@@ -16,6 +16,7 @@ import gc
 import importlib
 import json
 import os
+import random
 import resource
 import selectors
 import shutil
@@ -199,6 +200,7 @@ def _begin(asked: dict[str, Any], log: int, library: str) -> None:
     from tenantry import cli
     from tenantry.launcher.envoy import Command
 
+    random.seed()  # what it draws is its own, as ids of requests
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(log, 1)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 from pathlib import Path
 
+import httpx
 import nursery
 import psutil
 import pytest
@@ -45,6 +47,18 @@ def test_its_settings_are_those_that_were_given_and_no_former_ones(tmp_path):
         server = LiveServer(tmp_path / mode, development=development, background="false").fork()
         assert server.stop() == 0
         assert f"Mode       {mode}" in server.log.read_text()
+
+
+def test_what_it_draws_is_its_own(tmp_path):
+    drawn = set()
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        server = LiveServer(tmp_path / name, background="false").fork()
+        trust = ssl.create_default_context(cafile=server.ca)
+        with httpx.Client(base_url=server.url, verify=trust) as http:
+            drawn |= {http.get("/api/v1/organizations").headers["x-request-id"] for _ in range(3)}
+        server.stop()
+    assert len(drawn) == 6
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
