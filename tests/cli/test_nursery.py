@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import ssl
+import time
 from pathlib import Path
 
 import httpx
@@ -45,8 +46,11 @@ def test_its_settings_are_those_that_were_given_and_no_former_ones(tmp_path):
     for development, mode in (("true", "development"), ("false", "production")):
         (tmp_path / mode).mkdir()
         server = LiveServer(tmp_path / mode, development=development, background="false").fork()
+        until = time.monotonic() + 30
+        while f"Mode       {mode}" not in server.log.read_text():  # told once it is ready
+            assert time.monotonic() < until
+            time.sleep(0.02)
         assert server.stop() == 0
-        assert f"Mode       {mode}" in server.log.read_text()
 
 
 def test_what_it_draws_is_its_own(tmp_path):
