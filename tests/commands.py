@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 TIMEOUT_SECONDS = 60
+_START_SECONDS = 300  # on a machine that is busy with others
 _IMPORTED = (
     *("tenantry.cli.commands", "tenantry.doctor", "tenantry.worker", "tenantry.data.bulk.restore"),
     *("tenantry.db.postgresql", "tenantry.db.sqlite", "rich.table", "typer.rich_utils"),
@@ -55,19 +56,26 @@ def _address() -> Path:
     """Where the process that forks listens; it is started when the first command is run."""
     folder = tempfile.TemporaryDirectory(prefix="tenantry-commands-")
     path = Path(folder.name) / "socket"
-    process = subprocess.Popen([sys.executable, __file__, path], stdin=subprocess.PIPE)
+    until_it_listens([sys.executable, __file__, path], folder, path)
+    return path
+
+
+def until_it_listens(
+    program: list[str | Path], folder: tempfile.TemporaryDirectory[str], path: Path
+) -> None:
+    """Start a program that listens at a path of a folder; both go when this process ends."""
+    process = subprocess.Popen(program, stdin=subprocess.PIPE)
 
     def end() -> None:
         process.communicate()
         folder.cleanup()
 
     atexit.register(end)
-    until = time.monotonic() + TIMEOUT_SECONDS
+    until = time.monotonic() + _START_SECONDS
     while not path.exists():
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.01)
-    return path
 
 
 def _serve(path: str) -> None:

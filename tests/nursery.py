@@ -9,7 +9,6 @@ signals, exit codes. A test of the start itself, of memory or of several workers
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import functools
 import gc
@@ -25,7 +24,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -120,20 +118,9 @@ def _address() -> Path | None:
     )
     if compiled.returncode:  # as without the headers of the C library
         return None
-    process = subprocess.Popen(
-        [sys.executable, "-P", __file__, library, path], stdin=subprocess.PIPE
-    )
+    import commands  # only here: this module is a program, too, and knows no other of the tests
 
-    def end() -> None:
-        process.communicate()
-        folder.cleanup()
-
-    atexit.register(end)
-    until = time.monotonic() + TIMEOUT_SECONDS
-    while not path.exists():
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    commands.until_it_listens([sys.executable, "-P", __file__, library, path], folder, path)
     return path
 
 

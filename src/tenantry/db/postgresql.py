@@ -144,29 +144,29 @@ class PostgreSQL(Database):
         return await self._run(sql, [], is_read=True)
 
     async def _run(self, sql: str, args: list[Any], *, is_read: bool) -> Sequence[Row]:
+        """Run a statement by itself."""
+        rows = await self._sent(sql, args, is_read=is_read)
+        if not is_read:
+            mark_changed()
+        return rows
+
+    async def _sent(self, sql: str, args: list[Any], *, is_read: bool) -> Sequence[Row]:
         """Run a statement, once more where the connection was lost and that does no harm."""
         self.check_version()
         connection = await self._pool.acquire()
         try:
-            rows = await fetch(connection, sql, args, undone=is_read)
+            return await fetch(connection, sql, args, undone=is_read)
         except Unavailable as problem:
             self._note(problem)
             if not (isinstance(problem, _Lost) and (is_read or problem.unsent)):
                 raise
-        else:
-            if not is_read:
-                mark_changed()
-            return rows
         finally:
             self._pool.give_back(connection)
         connection = await self._pool.acquire_new()
         try:
-            rows = await fetch(connection, sql, args, undone=is_read)
+            return await fetch(connection, sql, args, undone=is_read)
         finally:
             self._pool.give_back(connection)
-        if not is_read:
-            mark_changed()
-        return rows
 
     def _note(self, problem: Unavailable) -> None:
         if problem.answer is errors.DiskFull:
