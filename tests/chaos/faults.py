@@ -1,8 +1,9 @@
 """Faults of processes, the database, its disk and the network, and the recovery from each.
 
 Each fault lasts for some seconds. When it is over, the time is measured until every server makes
-changes as fast as before; then connections, half-closed sockets and open files have to be as
-before, too. Meanwhile clients write, and others record histories of objects that they share.
+changes as fast as before; then half-closed sockets and open files have to be as before, too, and
+the connections of the database within their pools. Meanwhile clients write, and others record
+histories of objects that they share.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ async def _disturb(
             for number, url in enumerate(scene.urls)
         ]
         usual = statistics.median([await one.ask() for one in probes for _ in range(5)])
-        before = _files(scene)
+        before = await _files(scene, postgresql)
         for number, (fault, seconds) in enumerate(zip(order, lengths, strict=False)):
             print(f"{number + 1:4} {fault.name} for {seconds:.0f} s", end=": ", flush=True)
             async with fault.during():
@@ -203,8 +204,10 @@ async def _recovered(probes: list[Probe], usual: float, within: float) -> float 
     return None if None in took else max(one for one in took if one is not None)
 
 
-def _files(scene: Scene) -> int:
-    return sum(gauges.held(pid).files for pid in _pids(scene))
+async def _files(scene: Scene, postgresql: PostgreSQL | None) -> int:
+    """Count open files, without those of connections to the database: a pool grows under load."""
+    files = sum(gauges.held(pid).files for pid in _pids(scene))
+    return files - (await asyncio.to_thread(_connections, scene.database_url) if postgresql else 0)
 
 
 def _pids(scene: Scene) -> list[int]:
@@ -220,7 +223,7 @@ async def _settled(scene: Scene, fault: Fault, before: int, postgresql: PostgreS
     while True:
         held = [gauges.held(pid) for pid in _pids(scene)]
         problems = []
-        files = sum(one.files for one in held)
+        files = await _files(scene, postgresql)
         if files > before + MORE_FILES:
             problems.append(f"{files} files are open, {files - before - MORE_FILES} too many")
         half_closed = sum(one.sockets["CLOSE_WAIT"] for one in held)
