@@ -134,7 +134,10 @@ class Uses(Load):
         await _within_a_step()
         self._app = await self._registered(lambda _, call: call(api))
         self._verifier = jwt.PyJWKClient(
-            f"{place.server.url}/keys", lifespan=3600, ssl_context=place.server.trust
+            f"{place.server.url}/keys",
+            lifespan=3600,
+            ssl_context=place.server.trust,
+            cooldown_duration=0,  # keys rotate more often here than it looks for others by default
         )
 
     def clients(self) -> list[Coroutine[Any, Any, None]]:
