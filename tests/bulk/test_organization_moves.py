@@ -398,6 +398,24 @@ async def test_conflicts_are_named_and_nothing_comes(db, ready, kind, before, sa
 
 
 @pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_nobody_comes_as_a_person_whom_a_provider_of_others_knows(db, ready, kind):
+    lines = parsed(await exported(db, "acme"))
+    (ada,) = (line for line in lines if line.get("email") == "ada@acme.example.com")
+    async with ready(kind) as other:
+        there = Call(SYSTEM, other, "req_1")
+        owner = await organizations.create(there, region_code="US", display_name="X")
+        of_others = await connections.create(
+            there, owner.id, type_="SAML", provider="OKTA", provider_key=""
+        )
+        ada["sub"] = f"{of_others.id};eve"
+        arrival = await imported(other, written(lines))
+        (conflict,) = arrival.conflicts
+        assert conflict.endswith(f"the sub {ada['sub']!r} is of a connection that is here")
+        assert await found(other, "acme.example.com") == []
+
+
+@pytest.mark.usefixtures("acme")
 async def test_the_names_that_the_environment_lacks_are_all_told(db, ready):
     lines = parsed(await exported(db, "acme"))
     lines[0]["roles"] |= {"role_7": "auditor"}

@@ -73,6 +73,7 @@ _OWNED = _having(
     or_(*(_d.verification_status == proven for proven in PROVEN)),
 )
 _USERS = {name: _having(_u[name]) for name in ("id", "email_key", "external_id")}
+_CONNECTIONS = _having(archive.CONNECTION.table.c.id)
 # Of the kinds whose ids, or digests of credentials, are each of one row: those.
 _UNIQUE = {
     kind.type: {name: _having(kind.table.c[name]) for name in ("id", *further)}
@@ -283,12 +284,15 @@ class _Arriving(Reading):
             {row[name]: row for row in await self._rows(statement, _values(batch, name))}
             for name, statement in _USERS.items()
         ]
+        providers = {row["id"] for row in await self._rows(_CONNECTIONS, map(_provider, batch))}
         new: Batch = []
         for number, row in batch:
             there, other = by_key.get(row["email_key"]), by_external_id.get(row["external_id"])
             self.people[row["id"]] = row["id"] if there is None else there["id"]
             if problem := _of_another(row, there, by_id.get(row["id"]), other):
                 self._conflict(number, problem)
+            elif there is None and _provider((number, row)) in providers:
+                self._conflict(number, f"the sub {row['sub']!r} is of a connection that is here")
             elif there is None:
                 new.append((number, row))
             elif not self.join_people:
@@ -351,6 +355,12 @@ def _are_texts(values: Iterable[Any]) -> bool:
 
 def _values(batch: Batch, column: str) -> list[Any]:
     return [row[column] for _, row in batch]
+
+
+def _provider(line: tuple[int, Mapping[str, Any]]) -> str | None:
+    """Return the id of the connection by which alone a person of the file is known."""
+    sub: str | None = line[1]["sub"]
+    return None if sub is None else sub.partition(";")[0]
 
 
 def _of_another(
