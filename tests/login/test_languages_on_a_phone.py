@@ -118,3 +118,5 @@ async def test_no_step_is_wider_than_a_phone(application, place, tmp_path, langu
             path = tmp_path / f"{language}-{name.replace(' ', '-')}.png"
             await page.screenshot(path=path, full_page=True)
             assert await page.evaluate(CUT) == [], name
+            for line in await page.locator("footer span").all():
+                assert await line.evaluate("each => each.offsetHeight < 30"), name  # of one line
