@@ -21,6 +21,7 @@ from tenantry.identity.proofs.passkeys import service as passkeys
 from tenantry.identity.proofs.passwordless import proofs
 from tenantry.identity.proofs.totp import service as totp
 from tenantry.identity.sessions import service as sessions
+from tenantry.languages import LANGUAGES
 
 AUTHENTICATOR = {
     "protocol": "ctap2",
@@ -243,6 +244,16 @@ async def test_a_page_leads_back_to_the_application(visit, person, account_serve
             await expect(page.get_by_role("link", name="Back to Acme Board")).to_be_visible()
     await api.clients.delete_client(client_id=made["client"]["id"])
     await rest.aclose()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_in_no_language_a_page_is_wider_than_a_phone(visit, language):
+    async with visit("account", width=390, locale=language) as page:
+        for path in ("account", "organizations", "passkeys", "security"):
+            await page.goto(f"{page.url.rpartition('/')[0]}/{path}")
+            assert await page.locator("html").get_attribute("lang") == language
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
 @pytest.mark.parametrize("javascript", [True, False])
