@@ -3,7 +3,8 @@
 Nearly every case exists on both databases, and those of the API over four wires as well. By
 `make test` each runs in one of these ways, and the digest of its name says in which: every room
 meets every database and the usual wires in each run, and always the same cases do. Cases whose
-marker says that they are about the ways themselves run in more of them.
+marker says that they are about the ways themselves run in more of them. Languages, clients or looks
+of a page that a marker names (`one_of`) are ways as well: a case meets one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,9 +32,8 @@ ABOUT_DATABASES = re.compile(
 FIRST = re.compile(
     r"tests/(chaos|cli|conformance|openid_conformance|test_\w*(quickstarts|guides|surface)\b)"
 )
-_IN_AN_ID = re.compile(rf"(?<=[\[-])({'|'.join((*DATABASES, 'grpc-web', *WIRES))})(?=[]-])")
-
-Way = tuple[str, str]  # a database and a wire, "" where a case has none
+# A database and a wire, "" where a case has none, and those that its marker names.
+Way = tuple[str, ...]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "wires(*names): over these wires only, and over each of them",
         "everywhere: on each database, over each wire that it has",
         "thorough: by `make test-all` only",
+        "one_of(*names): of cases whose ids differ by these names alone, one by `make test`",
         "one_database: on PostgreSQL by `make test-all` only",
         "either_database: on one by `make test`, in a room whose cases run on each",
     ):
@@ -116,7 +118,7 @@ def selected(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
         if item.get_closest_marker("everywhere") or not any(way):
             yield item
             continue
-        case = _IN_AN_ID.sub("*", item.nodeid)
+        case = _in_an_id(_names(item)).sub("*", item.nodeid)
         if item.get_closest_marker("wires"):
             case += way[1]
         if ABOUT_DATABASES.search(case) and not item.get_closest_marker("either_database"):
@@ -130,10 +132,27 @@ def selected(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
 
 
 def way_of(item: pytest.Item) -> Way:
-    """The database that a test runs on, and the wire."""
+    """Return the database that a test runs on, the wire, and those names of its marker."""
     params = item.callspec.params if hasattr(item, "callspec") else {}
     named = {value for value in params.values() if isinstance(value, str)}
-    return next((name for name in DATABASES if name in named), ""), params.get("wire", "")
+    database = next((name for name in DATABASES if name in named), "")
+    names = _names(item)
+    return (
+        database,
+        params.get("wire", ""),
+        *(_in_an_id(names).findall(item.nodeid) if names else ()),
+    )
+
+
+def _names(item: pytest.Item) -> tuple[str, ...]:
+    return tuple(name for marker in item.iter_markers("one_of") for name in marker.args)
+
+
+@cache
+def _in_an_id(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds databases, wires and these names where they are a part of an id of parameters."""
+    longest_first = sorted((*DATABASES, *WIRES, *names), key=len, reverse=True)
+    return re.compile(rf"(?<=[\[-])(?:{'|'.join(map(re.escape, longest_first))})(?=[]-])")
 
 
 def chosen(case: str, ways: dict[Way, pytest.Item]) -> Way:

@@ -233,6 +233,7 @@ def test_what_curl_answers_is_what_the_guide_shows(guides, variables, tmp_path):
 
 
 # Compiling takes its time: in `make test` one guide shows that it can be.
+@pytest.mark.one_of("python", "js", "java", "go")
 @pytest.mark.parametrize(
     ("guide", "language"),
     [

@@ -26,7 +26,11 @@ COMMANDS = {
     "django": ("manage.py", "runserver", "--noreload"),
 }
 COOKIE = "sk_session"
-pytestmark = [pytest.mark.one_database, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.one_database,
+    pytest.mark.one_of("flask", "django"),
+    pytest.mark.timeout(300),
+]
 
 
 @pytest.fixture(scope="module")

@@ -93,7 +93,7 @@ def browser(tenantry):
 
 # Its build alone takes a minute.
 NEXTJS = pytest.param(nextjs, id="nextjs", marks=pytest.mark.thorough)
-# The others all sign a person up and out; the rest is another way through the same code of an SDK.
+# The rest is another way through the same code of an SDK.
 THE_REST = pytest.mark.parametrize(
     "app",
     [
@@ -106,9 +106,15 @@ THE_REST = pytest.mark.parametrize(
 )
 
 
+ONE_APP = pytest.mark.one_of("fastapi", "express", "go")
+
+
 @pytest.fixture(
     scope="module",
-    params=[*(pytest.param(one, id=one.__name__) for one in (fastapi, express, go)), NEXTJS],
+    params=[
+        *(pytest.param(one, id=one.__name__, marks=ONE_APP) for one in (fastapi, express, go)),
+        NEXTJS,
+    ],
 )
 def app(request, tenantry, tmp_path_factory):
     """One of the quickstarts, running: its URL."""

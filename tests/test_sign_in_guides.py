@@ -165,6 +165,7 @@ def is_up(port):
     return True
 
 
+@pytest.mark.one_of("python", "js", "go")
 @pytest.mark.parametrize("language", [python, js, go])
 def test_an_interceptor_answers_as_the_guide_shows(language, api, variables, tmp_path):
     """The guide makes it with one secret; the receiver has the one that the command line made."""

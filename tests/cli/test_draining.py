@@ -151,6 +151,7 @@ def _answers(server):
     return False
 
 
+@pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_stop_under_load_loses_no_request(start, workers):
     server = start(workers=workers, drain_seconds=1)
@@ -188,6 +189,7 @@ def test_ctrl_c_does_not_wait_for_balancers(start):
     assert server.process.wait(10) == 0
 
 
+@pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_second_signal_stops_at_once(start, workers):
     server = start(drain_seconds=60, workers=workers)
@@ -198,6 +200,7 @@ def test_a_second_signal_stops_at_once(start, workers):
     assert server.process.wait(10) == 0
 
 
+@pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_signals_by_which_others_rotate_logs_do_nothing(start, workers):
     server = start(workers=workers)

@@ -39,6 +39,7 @@ def heard(listening):
     return text.decode(), int.from_bytes(credentials[:4], sys.byteorder)
 
 
+@pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_it_hears_of_each_step_from_the_main_process(tmp_path, workers, monkeypatch):
     with manager(tmp_path / "notify") as listening:
@@ -66,6 +67,7 @@ def test_it_hears_of_each_step_from_the_main_process(tmp_path, workers, monkeypa
         assert said == [("STOPPING=1", process.pid)]
 
 
+@pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_watched_server_says_that_it_answers(tmp_path, workers, monkeypatch):
     with manager(tmp_path / "notify") as listening:
@@ -113,6 +115,7 @@ def test_an_abstract_socket_is_told_too(monkeypatch):
         assert heard(listening) == ("READY=1", os.getpid())
 
 
+@pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_reload_takes_up_a_certificate_at_once(tmp_path, workers):
     def lay_down(name):
@@ -156,6 +159,7 @@ def _first(path):
     return head + mark
 
 
+@pytest.mark.one_of("true", "false")
 @pytest.mark.parametrize("cleartext", ["true", "false"])
 def test_a_probe_asks_the_server(tmp_path, cleartext):
     server = LiveServer(tmp_path, cleartext=cleartext)
@@ -208,6 +212,7 @@ def test_a_start_without_watches_says_which_number_to_raise(monkeypatch):
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare (util-linux)")
+@pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_first_process_of_a_container_buries_orphans(tmp_path, workers):
     if subprocess.run(["unshare", "--pid", "--fork", "true"], check=False).returncode:

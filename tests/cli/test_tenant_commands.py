@@ -336,6 +336,7 @@ def test_a_deletion_asks_at_a_terminal(live_server, organization, answer, code):
     assert (key in live_server.run("org", "list", "--limit", "1000").stdout) is (code == 1)
 
 
+@pytest.mark.one_of("20", "80")
 @pytest.mark.parametrize("columns", [20, 80])
 def test_no_id_is_ever_broken_on_a_narrow_terminal(live_server, organization, columns):
     long = "A name of an organization that goes on for much longer than any terminal is wide " * 2

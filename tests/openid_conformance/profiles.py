@@ -74,7 +74,11 @@ def drives(module: str, *profiles: str) -> Callable[[Any], Any]:
     for profile in profiles:
         DRIVEN[profile].add(module)
     cases = [
-        pytest.param((profile, client), id=f"{PROFILES[profile].short}-{client}")
+        pytest.param(
+            (profile, client),
+            id=f"{PROFILES[profile].short}-{client}",
+            marks=pytest.mark.one_of(*DATABASES),
+        )
         for profile in profiles
         for client in PROFILES[profile].clients
     ]
