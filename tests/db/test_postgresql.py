@@ -8,7 +8,7 @@ import time
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from statements import INSERT_CLIENT, INSERT_KEYS, count, event, names, sql
 
 from tenantry import errors
@@ -55,6 +55,14 @@ async def kill(admin):
             "WHERE application_name LIKE 'tenantry %' AND datname = current_database()"
         )
     )
+
+
+@pytest.mark.parametrize("named", ["SELECT CAST(:text AS TEXT)", "SELECT CAST(:json AS JSONB)"])
+async def test_a_nul_is_refused_as_the_fault_of_the_caller(pg, named):
+    given = {"text": "a\0"} if ":text" in named else {"json": '"a\\u0000"'}
+    with pytest.raises(errors.InvalidArgument, match="may not hold a NUL"):
+        await pg.fetch_all(Statement(text(named)), **given)
+    assert await count(pg, "clients") == 0
 
 
 async def test_a_hundred_tasks_share_two_connections(pg, admin):

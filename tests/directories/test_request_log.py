@@ -133,6 +133,30 @@ async def test_of_a_query_are_kept_the_values_of_scim_alone(db, directory, log):
     assert request.query == "startIndex=1&Filter=id%20pr&access_token=…&x&y=…"
 
 
+async def test_a_nul_is_kept_as_a_sign_for_it(db, directory, log):
+    _note(
+        *(log, directory),
+        user_agent="o\0kta",
+        error="n\0 is unknown",
+        resource_id="n\0",
+        payload={"na\0me": ["a\0"]},
+        skipped=[{"member": "n\0", "reason": "unknown"}],
+    )
+    await log.close()
+    (request,) = await _all(db, directory)
+    assert (request.user_agent, request.error) == ("o\ufffdkta", "n\ufffd is unknown")
+    assert (request.resource_id, request.payload) == ("n\ufffd", {"na\ufffdme": ["a\ufffd"]})
+    assert request.skipped == ({"member": "n\ufffd", "reason": "unknown"},)
+
+
+async def test_requests_that_were_written_already_are_written_once(db, directory, log):
+    _note(log, directory)
+    written = log._later._noted.copy()
+    await log.close()
+    await log._write(written)
+    assert len(await _all(db, directory)) == 1
+
+
 async def test_of_a_directory_that_was_deleted_meanwhile_nothing_is_written(db, directory, log):
     _note(log, directory)
     await db.fetch_all(_DELETE)

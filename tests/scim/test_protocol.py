@@ -303,6 +303,22 @@ async def test_requests_are_logged_with_what_became_of_them(provider):
     assert pushed.skipped == ({"member": "unknown", "reason": "unknown"},)
 
 
+async def test_a_nul_is_refused_and_stands_in_the_way_of_no_other_request(provider):
+    for path in ("/Users/a%00b", "/%00/x", "/Users?filter=%00"):
+        answer = await provider("GET", path)
+        assert answer.status_code in {400, 404}
+    group = {"schemas": [GROUP], "displayName": "G", "members": [{"value": "n\0body"}]}
+    user = provider.user("bob")
+    for kind, body in (
+        *(("/Groups", group), ("/Users", user | {"userName": "a\0b"})),
+        *(("/Users", user | {"x\0y": "z"}), ("/Users", user | {"title": "\\\0"})),
+        ("/Bulk", {"schemas": [BULK], "Operations": [{"method": "POST", "path": "\0"}]}),
+    ):
+        says_error(await provider("POST", kind, body), 400, "invalidValue")
+    await provider.create("ada", title="\\u0000 is none")
+    assert (await provider.logged(9))[0].status == 201
+
+
 async def test_the_first_request_that_is_taken_completes_the_set_up(new_provider, rest):
     provider = await new_provider(status="IN_PROGRESS")
     of = {"organization_id": provider.directory.organization_id, "id": provider.directory.id}

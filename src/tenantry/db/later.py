@@ -1,7 +1,7 @@
 """Notes on the way of a request that are written about a second later, many at once.
 
 So a process writes it once a second, not once a request. A process that is killed loses the
-unwritten ones, of a second at most.
+unwritten ones, of a second at most. A note that the database refuses is lost, and no other one.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from tenantry.db.engine import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -74,7 +76,7 @@ class Later(Generic[_Key, _Value]):
         try:
             for start in range(0, len(keys), self._at_once):
                 some = {key: noted[key] for key in keys[start : start + self._at_once]}
-                await self._write(some)
+                await self._write_these(some)
                 for key in some:
                     del noted[key]
         except Exception as problem:  # noqa: BLE001 - the requests go on, and so does this
@@ -85,3 +87,25 @@ class Later(Generic[_Key, _Value]):
             self._writing = None
             if self._noted:
                 self._wait()
+
+    async def _write_these(self, noted: dict[_Key, _Value]) -> None:
+        """Write these; where the database refuses one of them, all others.
+
+        Raises:
+            Failure: the database cannot do it now.
+
+        """
+        try:
+            await self._write(noted)
+        except Failure:
+            raise
+        except Exception as problem:  # noqa: BLE001 - one that is refused stops no other
+            if len(noted) == 1:
+                # Without the traceback: the database may quote in it what it refuses.
+                fields = {"error": type(problem).__name__}
+                _log.error("one of %s is lost", self._name, extra={"fields": fields})
+                return
+            keys = list(noted)
+            half = len(keys) // 2
+            for some in (keys[:half], keys[half:]):
+                await self._write_these({key: noted[key] for key in some})

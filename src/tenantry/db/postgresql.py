@@ -415,7 +415,7 @@ def _meant(problem: Exception, connection: Connection, *, undone: bool) -> Excep
             return DuplicateKey((problem.constraint_name or "").rpartition("__")[2])
         case asyncpg.ForeignKeyViolationError():
             return ForeignKey(problem.constraint_name or "")
-        case asyncpg.CharacterNotInRepertoireError():
+        case asyncpg.CharacterNotInRepertoireError() | asyncpg.UntranslatableCharacterError():
             return errors.InvalidArgument("a text may not hold a NUL")
     if isinstance(problem, ANSWERED):
         return Unavailable(str(problem), answer_to(problem))

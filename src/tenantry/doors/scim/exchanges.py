@@ -49,7 +49,8 @@ class Exchange:
 
         Raises:
             errors.UnsupportedMediaType: it says to be something else.
-            Fault: 400 invalidSyntax: it is no object.
+            Fault: 400 invalidSyntax: it is no object; 400 invalidValue: it holds a NUL, which
+                PostgreSQL keeps in no text.
 
         """
         self.payload = payload = _body(self.request)
@@ -103,6 +104,8 @@ def _body(request: Request) -> dict[str, Any]:
         raise Fault(400, "invalidSyntax", f"The body is no JSON that is taken: {problem}") from None
     if not isinstance(found, dict):
         raise Fault(400, "invalidSyntax", "The body must be a JSON object.")
+    if b"\\u0000" in request.body.replace(rb"\\", b""):  # else a backslash is before it
+        raise Fault(400, "invalidValue", "A text of the body holds a NUL character.")
     return found
 
 

@@ -12,7 +12,8 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, case, insert, literal_column, null, select, update
+from sqlalchemy import bindparam, case, literal_column, null, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from tenantry import errors, ids
 from tenantry.db import pages, pruning
@@ -111,26 +112,24 @@ class RequestLog:
         """Note one request; beyond 20,000 that wait, none is added."""
         kept = payload if self._later.waiting < _WITH_PAYLOAD else None
         id_ = self._db.new_id(ids.DIRECTORY_REQUEST)
-        self._later.note(
-            id_,
-            {
-                "id": id_,
-                "organization_id": organization_id,
-                "directory_id": directory_id,
-                "method": method,
-                "path": path[:_MOST_PATH],
-                "query": _asked(query),
-                "user_agent": user_agent[:_MOST_USER_AGENT],
-                "request_id": request_id,
-                "status": status,
-                "milliseconds": milliseconds,
-                "error": error,
-                "resource_id": resource_id,
-                "payload": None if kept is None else _spelled(kept),
-                "skipped": to_json(_few(skipped)) if skipped else None,
-                "create_time": now(),
-            },
-        )
+        row = {
+            "id": id_,
+            "organization_id": organization_id,
+            "directory_id": directory_id,
+            "method": method,
+            "path": path[:_MOST_PATH],
+            "query": _asked(query),
+            "user_agent": user_agent[:_MOST_USER_AGENT],
+            "request_id": request_id,
+            "status": status,
+            "milliseconds": milliseconds,
+            "error": error,
+            "resource_id": resource_id,
+            "payload": None if kept is None else _spelled(kept),
+            "skipped": to_json(_few(skipped)) if skipped else None,
+            "create_time": now(),
+        }
+        self._later.note(id_, {k: _text(v) if isinstance(v, str) else v for k, v in row.items()})
 
     async def close(self) -> None:
         """Write waiting requests, if the database lets us; to be called before it is closed."""
@@ -228,7 +227,7 @@ class _Redaction:
     def of(self, value: Any, depth: int) -> Any:
         self._left -= 1
         if isinstance(value, str):
-            return value if len(value) <= _MOST_TEXT else f"{value[:_MOST_TEXT]}…"
+            return _text(value if len(value) <= _MOST_TEXT else f"{value[:_MOST_TEXT]}…")
         if not isinstance(value, (dict, list)):
             return value
         if depth == _MOST_DEPTH or self._left <= 0:
@@ -242,12 +241,17 @@ class _Redaction:
         paths = [one for name, one in few if name.lower() == "path" and isinstance(one, str)]
         hidden = {"value"} if any(map(_is_secret, paths)) else set()
         return {
-            name[:_MOST_TEXT]: (
+            _text(name[:_MOST_TEXT]): (
                 "…" if _is_secret(name) or name.lower() in hidden else self.of(one, depth + 1)
             )
             for name, one in few
             if not (member and name in _NAMES_OF_MEMBERS)
         }
+
+
+def _text(value: str) -> str:
+    """Return a text without NUL, which PostgreSQL keeps in none."""
+    return value.replace("\0", "\ufffd")
 
 
 def _is_secret(path: str) -> bool:
@@ -271,7 +275,9 @@ def _spelled(payload: Mapping[str, Any]) -> str:
 
 def _few(skipped: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
     more = len(skipped) - MOST_SKIPPED
-    few = list(skipped[:MOST_SKIPPED])
+    few: list[Mapping[str, str]] = [
+        {k: _text(v) for k, v in one.items()} for one in skipped[:MOST_SKIPPED]
+    ]
     return [*few, {"reason": f"and {more} more"}] if more > 0 else few
 
 
@@ -284,16 +290,17 @@ _GET = Statement(select(directory_requests).where(*_of_directory, _r.id == bindp
 # Those of a directory that was deleted meanwhile go nowhere.
 _given = records("given", named(directory_requests))
 _INSERT = Statement(
-    insert(directory_requests).from_select(
+    # SQLAlchemy spells ON CONFLICT alike for both databases.
+    insert_or_leave(directory_requests)
+    .from_select(
         list(directory_requests.c.keys()),
-        select(*_given.c).join(
-            directories,
-            and_(
-                directories.c.organization_id == _given.c.organization_id,
-                directories.c.id == _given.c.directory_id,
-            ),
+        select(*_given.c).where(
+            directories.c.organization_id == _given.c.organization_id,
+            directories.c.id == _given.c.directory_id,
         ),
     )
+    # Written before, by a transaction whose end we did not see.
+    .on_conflict_do_nothing()
 )
 _ERASE = Statement(
     update(directory_requests)

@@ -1,0 +1,60 @@
+"""Notes that are written a second later: what one of them is does not matter to the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenantry.db.engine import Unavailable
+from tenantry.db.later import Later
+
+MANY = 500
+
+
+class Table:
+    """Takes notes, and none with a value that it refuses."""
+
+    def __init__(self, *refused: int) -> None:
+        self.refused = set(refused)
+        self.away = 0
+        self.rows: dict[str, int] = {}
+        self.writes = 0
+
+    async def write(self, noted: dict[str, int]) -> None:
+        self.writes += 1
+        if self.away:
+            self.away -= 1
+            raise Unavailable("away")
+        if self.refused & set(noted.values()):
+            raise ValueError("refused")
+        self.rows |= noted
+
+
+def noted(table, number):
+    later = Later(table.write, name="numbers", at_once=MANY)
+    for n in range(number):
+        later.note(f"{n:06}", n)
+    return later
+
+
+@pytest.mark.parametrize("refused", [(), (0,), (250,), (499, 500), (3, 333, 666), (999,)])
+async def test_one_that_is_refused_is_lost_alone(refused, caplog):
+    table = Table(*refused)
+    later = noted(table, 2 * MANY)
+    await later.close()
+    assert sorted(table.rows.values()) == [n for n in range(2 * MANY) if n not in refused]
+    assert later.waiting == 0
+    assert [record.message for record in caplog.records] == ["one of numbers is lost"] * len(
+        refused
+    )
+    assert table.writes <= 2 + 2 * 9 * len(refused)
+
+
+async def test_all_wait_while_the_database_is_away(caplog):
+    table = Table(7)
+    table.away = 1
+    later = noted(table, 10)
+    await later.close()
+    assert (table.rows, later.waiting) == ({}, 10)
+    await later.close()
+    assert (len(table.rows), later.waiting) == (9, 0)
+    assert caplog.records[0].message == "numbers could not be written yet"
