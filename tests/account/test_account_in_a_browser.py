@@ -256,6 +256,7 @@ async def test_in_no_language_a_page_is_wider_than_a_phone(visit, language):
             assert await page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
+@pytest.mark.one_of("True", "False")
 @pytest.mark.parametrize("javascript", [True, False])
 async def test_who_signed_in_long_ago_shows_who_they_are_and_comes_back(visit, person, javascript):
     await person.signed_in_ago(11)
@@ -279,6 +280,7 @@ async def test_who_signed_in_long_ago_shows_who_they_are_and_comes_back(visit, p
         await expect(page.get_by_role("button", name="Set up an authenticator app")).to_be_visible()
 
 
+@pytest.mark.one_of("True", "False")
 @pytest.mark.parametrize("javascript", [True, False])
 async def test_other_browsers_are_signed_out(visit, person, javascript):
     phone = await person.sign_in(PHONE)

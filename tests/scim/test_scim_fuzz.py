@@ -123,7 +123,6 @@ async def known(provider):
     return {"user": user["id"], "group": group["id"]}
 
 
-@pytest.mark.everywhere
 async def test_any_request_has_an_answer_of_scim(provider, known):
     loop = asyncio.get_running_loop()
 
