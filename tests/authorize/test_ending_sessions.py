@@ -239,6 +239,28 @@ async def test_a_form_that_asks_for_what_cannot_be_is_answered_on_a_page(
     assert await is_live(database, session)
 
 
+@pytest.mark.parametrize("twice", ["confirm=yes&confirm=yes", "unknown=1&unknown=2"])
+@pytest.mark.parametrize("site", ["same-origin", "cross-site"])
+async def test_a_wrong_form_that_says_things_twice_is_answered_on_a_page(
+    database, http, person, twice, site
+):
+    session, cookie, _ = person
+    answer = await http.post(
+        "/oidc/logout",
+        content=f"confirm=yes&id_token_hint=x&{twice}",
+        headers={
+            "cookie": cookie,
+            "sec-fetch-site": site,
+            "content-type": "application/x-www-form-urlencoded",
+        },
+    )
+    assert answer.status_code == 303
+    assert "confirm" not in answer.headers["location"]
+    page = await http.get(answer.headers["location"], headers={"cookie": cookie})
+    assert is_page(page, "id_token_hint is no ID token", status=400, asks=True)
+    assert await is_live(database, session)
+
+
 async def test_an_old_browser_says_where_its_form_is_from(server, database, http, person):
     session, cookie, _ = person
     answer = await http.post(

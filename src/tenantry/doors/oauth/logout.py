@@ -93,8 +93,9 @@ class LogoutEndpoint:
 
     async def post(self, request: Request) -> Response:
         """End the session that the person has said is to end, on our page; else go on by GET."""
-        asked = parameters.of_form(request)
-        if asked.first.pop(_CONFIRM, None) and request.origin.is_of(self._public_url):
+        given = parameters.of_form(request)
+        asked = given.without(_CONFIRM)
+        if given.get(_CONFIRM) and request.origin.is_of(self._public_url):
             return await self._answer(request, asked, confirmed=True)
         return self._by_get(asked)
 

@@ -30,6 +30,11 @@ class Parameters:
         """Return the value of a parameter, None without it."""
         return self.first.get(name)
 
+    def without(self, name: str) -> Parameters:
+        """Return all but the parameter of this name."""
+        rest = {other: value for other, value in self.first.items() if other != name}
+        return Parameters(rest, self.repeated - {name})
+
 
 def of_query(request: Request) -> Parameters:
     """Return the parameters of a query.
