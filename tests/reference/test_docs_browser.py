@@ -38,6 +38,8 @@ def visit(browser, site):
 
 def found(page, text):
     """The titles that a search shows."""
+    page.locator("#search").fill("")
+    expect(page.locator("#found")).to_have_text("")
     page.locator("#search").fill(text)
     expect(page.locator("#found")).to_have_text(re.compile(r"found|No page"))
     return page.locator("#results .title").all_inner_texts()

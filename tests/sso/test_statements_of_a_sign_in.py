@@ -20,6 +20,8 @@ pytestmark = pytest.mark.one_database
 DATABASES = ("postgresql",)
 # A member that has signed in by this provider before, from the same browser.
 OIDC, SAML = 20, 21  # beginning and end of a transaction are two
+# A process reads these once a second, whatever it is asked.
+_BESIDE = ("FROM schema_history", "FROM data_keys")
 
 
 @pytest.fixture
@@ -38,7 +40,8 @@ def sent(monkeypatch):
     ask, command = postgresql.Connection.rows, postgresql.Connection.command
 
     async def asking(connection, sql, args, seconds):
-        statements.append(sql)
+        if not any(table in sql for table in _BESIDE):
+            statements.append(sql)
         return await ask(connection, sql, args, seconds)
 
     async def commanding(connection, sql, seconds):
