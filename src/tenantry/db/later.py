@@ -92,12 +92,12 @@ class Later(Generic[_Key, _Value]):
         """Write these; where the database refuses one of them, all others.
 
         Raises:
-            Failure: the database cannot do it now.
+            Failure, OSError: the database cannot do it now.
 
         """
         try:
             await self._write(noted)
-        except Failure:
+        except (Failure, OSError):
             raise
         except Exception as problem:  # noqa: BLE001 - one that is refused stops no other
             if len(noted) == 1:
