@@ -57,8 +57,8 @@ class Search {
   constructor(index) {
     this.items = index.items
     this.stop = new Set(index.stop)
-    this.words = Object.entries(index.words)
-    this.fields = Object.entries(index.fields)
+    this.words = Search.sorted(index.words)
+    this.fields = Search.sorted(index.fields)
     // The status belongs to the name of an error: "429" means RATE_LIMITED.
     this.titles = index.items.map(([kind, title]) =>
       (kind.startsWith('Error ') ? `${title} ${kind}` : title).toLowerCase()
@@ -116,6 +116,11 @@ class Search {
       for (const distance of distances) add((at += distance), exact ? 4 : 2, exact ? name : undefined)
     }
     return scores
+  }
+
+  // An object has its names that are numbers first, by their size.
+  static sorted(object) {
+    return Object.entries(object).sort(([one], [other]) => (one < other ? -1 : 1))
   }
 
   // Yields the entries whose name begins so; they are sorted.
