@@ -121,7 +121,7 @@ async def _disturb(
             for number, url in enumerate(scene.urls)
         ]
         usual = statistics.median([await one.ask() for one in probes for _ in range(5)])
-        before = _open(scene)
+        before = _open(_held(scene))
         for number, (fault, seconds) in enumerate(zip(order, lengths, strict=False)):
             print(f"{number + 1:4} {fault.name} for {seconds:.0f} s", end=": ", flush=True)
             async with fault.during():
@@ -206,9 +206,12 @@ async def _recovered(probes: list[Probe], usual: float, within: float) -> float 
     return None if None in took else max(one for one in took if one is not None)
 
 
-def _open(scene: Scene) -> tuple[int, int]:
+def _held(scene: Scene) -> list[gauges.Held]:
+    return [gauges.held(pid) for pid in _pids(scene)]
+
+
+def _open(held: list[gauges.Held]) -> tuple[int, int]:
     """Count open files without sockets of TCP, and those."""
-    held = [gauges.held(pid) for pid in _pids(scene)]
     sockets = sum(one.sockets.total() for one in held)
     return sum(one.files for one in held) - sockets, sockets
 
@@ -226,10 +229,10 @@ async def _settled(
     processes = len(scene.deployment.urls) * WORKERS + len(scene.deployment.victims)
     most = POOL_SIZE * processes + 3
     while True:
-        held = [gauges.held(pid) for pid in _pids(scene)]
+        held = _held(scene)
         problems = []
         for found, former, more, noun in zip(
-            _open(scene), before, (MORE_FILES, MORE_SOCKETS), ("files", "sockets"), strict=True
+            _open(held), before, (MORE_FILES, MORE_SOCKETS), ("files", "sockets"), strict=True
         ):
             if found > former + more:
                 problems.append(f"{found} {noun} are open, {found - former - more} too many")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tenantry import errors
 from tenantry.db.engine import Unavailable
 from tenantry.db.later import Later
 
@@ -15,17 +16,16 @@ class Table:
 
     def __init__(self, *refused: int) -> None:
         self.refused = set(refused)
-        self.away = 0
+        self.fails: list[Exception] = []
         self.rows: dict[str, int] = {}
         self.writes = 0
 
     async def write(self, noted: dict[str, int]) -> None:
         self.writes += 1
-        if self.away:
-            self.away -= 1
-            raise Unavailable("away")
+        if self.fails:
+            raise self.fails.pop()
         if self.refused & set(noted.values()):
-            raise ValueError("refused")
+            raise errors.InvalidArgument("refused")
         self.rows |= noted
 
 
@@ -49,9 +49,10 @@ async def test_one_that_is_refused_is_lost_alone(refused, caplog):
     assert table.writes <= 2 + 2 * 9 * len(refused)
 
 
-async def test_all_wait_while_the_database_is_away(caplog):
+@pytest.mark.parametrize("fails", [Unavailable("away"), OSError(), ValueError("a fault of ours")])
+async def test_all_wait_while_it_is_no_fault_of_theirs(fails, caplog):
     table = Table(7)
-    table.away = 1
+    table.fails = [fails]
     later = noted(table, 10)
     await later.close()
     assert (table.rows, later.waiting) == ({}, 10)

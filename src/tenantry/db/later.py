@@ -10,13 +10,16 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from tenantry.db.engine import Failure
+from tenantry import errors
+from tenantry.db.engine import DuplicateKey, ForeignKey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _SECONDS = 1.0  # between the first note and its writing, and between two attempts
 MOST = 20_000  # notes that wait
+# These are about a row. After any other fault, of the database or of ours, the notes wait.
+_REFUSED = (errors.InvalidArgument, DuplicateKey, ForeignKey)
 
 _Key = TypeVar("_Key", bound="tuple[Any, ...] | str")
 _Value = TypeVar("_Value")
@@ -89,17 +92,10 @@ class Later(Generic[_Key, _Value]):
                 self._wait()
 
     async def _write_these(self, noted: dict[_Key, _Value]) -> None:
-        """Write these; where the database refuses one of them, all others.
-
-        Raises:
-            Failure, OSError: the database cannot do it now.
-
-        """
+        """Write these; where the database refuses one of them, all others."""
         try:
             await self._write(noted)
-        except (Failure, OSError):
-            raise
-        except Exception as problem:  # noqa: BLE001 - one that is refused stops no other
+        except _REFUSED as problem:
             if len(noted) == 1:
                 # Without the traceback: the database may quote in it what it refuses.
                 fields = {"error": type(problem).__name__}

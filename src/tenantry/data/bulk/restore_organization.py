@@ -284,14 +284,14 @@ class _Arriving(Reading):
             {row[name]: row for row in await self._rows(statement, _values(batch, name))}
             for name, statement in _USERS.items()
         ]
-        providers = {row["id"] for row in await self._rows(_CONNECTIONS, map(_provider, batch))}
+        providers = {row["id"] for row in await self._rows(_CONNECTIONS, _providers(batch))}
         new: Batch = []
         for number, row in batch:
             there, other = by_key.get(row["email_key"]), by_external_id.get(row["external_id"])
             self.people[row["id"]] = row["id"] if there is None else there["id"]
             if problem := _of_another(row, there, by_id.get(row["id"]), other):
                 self._conflict(number, problem)
-            elif there is None and _provider((number, row)) in providers:
+            elif there is None and _provider(row) in providers:
                 self._conflict(number, f"the sub {row['sub']!r} is of a connection that is here")
             elif there is None:
                 new.append((number, row))
@@ -357,9 +357,13 @@ def _values(batch: Batch, column: str) -> list[Any]:
     return [row[column] for _, row in batch]
 
 
-def _provider(line: tuple[int, Mapping[str, Any]]) -> str | None:
+def _providers(batch: Batch) -> list[str | None]:
+    return [_provider(row) for _, row in batch]
+
+
+def _provider(row: Mapping[str, Any]) -> str | None:
     """Return the id of the connection by which alone a person of the file is known."""
-    sub: str | None = line[1]["sub"]
+    sub: str | None = row["sub"]
     return None if sub is None else sub.partition(";")[0]
 
 
