@@ -15,12 +15,12 @@ from valid_events import assert_all_valid_of
 
 pytest_plugins = ["apis", "databases", "selection"]
 
-memory.use()
-
 
 def pytest_configure(config):
     """Try as many examples as the run has time for, before a file of tests asks how many."""
     sampling.load(whole=config.getoption("thorough"))
+    if not config.getoption("thorough"):  # whose files and servers are more than a memory holds
+        memory.use()
 
 
 @pytest.hookimpl(wrapper=True)
