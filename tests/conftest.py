@@ -157,6 +157,7 @@ def _ends_what_it_opened():
     """Let a file fail that left a connection open, not the one in which that is noticed."""
     yield
     gc.collect()
+    gc.freeze()  # else each file would look through all that those before it have left
 
 
 @pytest.hookimpl(wrapper=True)

@@ -34,7 +34,8 @@ _SHORTEN = Statement(
 
 def answers(url):
     try:
-        return httpx.get(url).status_code == 200
+        # In the clear, and asked often: to read all of the machine's roots takes long.
+        return httpx.get(url, verify=False).status_code == 200
     except httpx.TransportError:
         return False
 

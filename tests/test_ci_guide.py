@@ -31,6 +31,7 @@ def short_path():
         yield folder
 
 
+@pytest.mark.thorough
 def test_the_job_signs_in(tmp_path, short_path):
     need("bash", "curl", "jq")
     if not CHROMIUM.exists():

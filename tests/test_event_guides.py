@@ -147,6 +147,7 @@ def test_receive_events_in_the_shell(api, receiver, run, tmp_path):
     assert headers["webhook-signature"].startswith("v1,")
 
 
+@pytest.mark.thorough
 def test_replay_and_audit_in_the_shell(api, run, tmp_path):
     told = shell(run, AUDIT, tmp_path)
     assert re.search(r"^erased usr_\d+\b.*, with \d+ events$", told, re.MULTILINE)
@@ -159,6 +160,7 @@ def test_replay_and_audit_in_the_shell(api, run, tmp_path):
     assert JANE not in json.dumps(api.post("/api/v1/events", json={}).json())
 
 
+@pytest.mark.one_of("js", "python", "go")
 @pytest.mark.parametrize(("guide", "language"), LANGUAGES)
 def test_every_language_gets_there(guide, language, api, receiver, run):
     printed = run(guide, language, program(guide, language))

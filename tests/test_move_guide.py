@@ -143,6 +143,7 @@ def known(api, acme, others, connections):
     }
 
 
+@pytest.mark.thorough
 def test_everything_that_the_guide_names_comes_along(start_server, tmp_path):
     need("bash", "curl", "jq")
     old = start_server("scalekit")

@@ -106,6 +106,7 @@ def reader(working_server, tmp_path):
                 api.delete(f"/api/v1/users/{one['id']}").raise_for_status()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("page", "section"), list(sections()))
 def test_the_samples_of_a_section_run(page, section, reader, tmp_path):
     found = parts(page)

@@ -95,6 +95,7 @@ def opened(request, page, port):
     return page
 
 
+@pytest.mark.one_of("plain", "react")
 def test_the_portal_opens_in_a_frame_of_another_site_and_works(opened):
     portal = opened.frame_locator("iframe")
     expect(portal.get_by_text("Welcome to the Acme's Admin portal!")).to_be_visible()
@@ -110,6 +111,7 @@ def test_the_portal_opens_in_a_frame_of_another_site_and_works(opened):
     expect(opened.locator("#events")).to_have_text("PORTAL_LOAD_SUCCESS")
 
 
+@pytest.mark.one_of("plain", "react")
 def test_the_page_around_it_hears_before_the_session_ends(opened):
     portal = opened.frame_locator("iframe")
     expect(portal.get_by_text("Welcome to the Acme's")).to_be_visible()

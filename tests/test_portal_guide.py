@@ -61,6 +61,7 @@ def test_by_curl_a_link_opens_and_a_shared_one_is_revoked(own_server, organizati
     assert "https://app.example.com" in origins
 
 
+@pytest.mark.one_of("js", "python")
 @pytest.mark.parametrize(
     "language", ["js", "python", pytest.param("go", marks=pytest.mark.thorough)]
 )

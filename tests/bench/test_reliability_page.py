@@ -84,6 +84,7 @@ def test_the_page_is_that_of_its_runs():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 def test_its_commands_are_there():
     assert {name for name, _ in COMMANDS} == {"soak", "chaos"}
     for name, options in COMMANDS:

@@ -336,13 +336,8 @@ def test_the_commands_move_an_environment(tmp_path, new_database, kind):
     assert "not fresh" in again.stderr
 
 
-@pytest.mark.parametrize(
-    "kinds",
-    [
-        ("sqlite", "postgresql"),
-        pytest.param(("postgresql", "sqlite"), marks=pytest.mark.thorough),
-    ],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("kinds", [("sqlite", "postgresql"), ("postgresql", "sqlite")])
 async def test_programs_go_on_with_what_they_have(tmp_path, new_database, kinds):
     """Tokens and secrets that customers hold work in the new deployment as in the old one."""
     old, new = (

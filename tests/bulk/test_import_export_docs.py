@@ -50,9 +50,10 @@ def rows_of(table):
     return [line.split() for line in table.splitlines() if line.strip(" ─-")]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("users.ndjson", NDJSON), pytest.param("users.csv", CSV, marks=pytest.mark.thorough)],
+    [("users.ndjson", NDJSON), ("users.csv", CSV)],
 )
 def test_the_samples_run(own_server, name, content):
     (own_server.folder / name).write_text(content, encoding="utf-8")

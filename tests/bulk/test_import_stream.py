@@ -93,6 +93,7 @@ async def test_a_file_that_is_refused_at_once_is_answered_in_full(server, import
             await Importer(http, importer.token)(content=heads, media_type=CSV)
 
 
+@pytest.mark.thorough
 def test_a_file_over_the_limit_is_not_begun(server, token):
     head = (
         f"POST {PATH} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n"

@@ -558,6 +558,7 @@ def _of_it(shown):
     return {name: _of_it(v) for name, v in shown.items() if name not in of_environment}
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("sqlite_template", "postgresql_template")
 @pytest.mark.parametrize(
     "kinds",

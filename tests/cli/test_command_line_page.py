@@ -60,6 +60,7 @@ def output(server, *arguments: str):
     return json.loads(done.stdout)
 
 
+@pytest.mark.thorough
 def test_its_samples_do_what_it_says(followed, own_server):
     acme = output(own_server, "org", "show", "acme")
     assert acme["display_name"] == "Acme Corp"
@@ -73,6 +74,7 @@ def test_its_samples_do_what_it_says(followed, own_server):
     assert followed.stdout.endswith("true\n")  # nothing is to do
 
 
+@pytest.mark.thorough
 def test_a_person_in_need_is_signed_out_and_gets_back_in(followed, own_server):
     given = own_server.environment.items()
     known = settings.load({k: v for k, v in given if k.startswith("TENANTRY_")})

@@ -64,6 +64,7 @@ async def seconds_until_it_takes_changes(db, name):
             return time.monotonic() - began, answers
 
 
+@pytest.mark.thorough
 async def test_a_standby_in_the_first_place_is_passed_over(url, primary, standby):
     for one in (url, f"{url}&target_session_attrs=read-write"):
         assert await asyncio.to_thread(migrate.upgrade, one) == []
@@ -124,6 +125,7 @@ async def follows(primary):
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.thorough
 async def test_a_primary_that_hangs_is_left_and_never_gone_back_to(url, primary, standby):
     async with open_database(url, KEY, pool_size=4) as db:
         await asyncio.gather(*(db.fetch_all(sql("SELECT pg_sleep(0.05)")) for _ in range(4)))
@@ -156,6 +158,7 @@ async def test_a_primary_that_hangs_is_left_and_never_gone_back_to(url, primary,
         await connection.close()
 
 
+@pytest.mark.thorough
 async def test_each_server_that_takes_none_says_why(primary, standby):
     both = Cluster(f"postgresql://postgres@/postgres?host={standby.folder},127.0.0.1&port=5432,1")
     with pytest.raises(NoneTakesChanges) as problem:

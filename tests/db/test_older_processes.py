@@ -57,6 +57,7 @@ def eventually(condition):
         time.sleep(0.05)
 
 
+@pytest.mark.thorough
 @pytest.mark.either_database
 def test_a_migration_that_an_older_process_does_not_know_is_refused_beside_it(
     older, client, tmp_path
@@ -100,6 +101,7 @@ def test_a_start_of_the_later_version_is_refused_too(older, tmp_path):
     assert f"the schema was left at {HEAD}, since a process of a former version runs" in problem
 
 
+@pytest.mark.thorough
 def test_an_older_process_changes_nothing_once_the_schema_is_a_later_one(older, client, tmp_path):
     later = Later(tmp_path, older_may_run=False)
     made = create(client).json()["organization"]["id"]

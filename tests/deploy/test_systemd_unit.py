@@ -82,6 +82,7 @@ def test_it_names_settings_only():
     assert named <= known | secrets
 
 
+@pytest.mark.thorough
 @needs_systemd
 @pytest.mark.skipif(
     ctypes.util.find_library("seccomp") is None, reason="no libseccomp (libseccomp2)"

@@ -130,6 +130,7 @@ def external_groups(api, polled, **more: object):
     return api.directories.list_directory_groups(**polled, include_external_groups=True, **more)
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 async def test_a_server_polls_and_its_commands_say_so(start_server, google, tmp_path):
     server = await asyncio.to_thread(

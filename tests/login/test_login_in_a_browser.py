@@ -661,6 +661,7 @@ class Walk:
         await page.context.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.thorough)])
 async def test_every_page_can_be_used_by_everybody(place, visit, application, tmp_path, scheme):
     walk = Walk(place, visit, tmp_path, color_scheme=scheme, reduced_motion="reduce")

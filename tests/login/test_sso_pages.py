@@ -199,6 +199,7 @@ def browser_server(start_server):
     server.stop()
 
 
+@pytest.mark.one_of("size0", "size1", "size2", "size3", "light", "dark", "en-US", "de-DE")
 @pytest.mark.parametrize(
     ("size", "scheme", "locale"),
     [

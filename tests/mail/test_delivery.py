@@ -396,6 +396,7 @@ async def test_killed_between_sending_and_noting_it_loses_nothing(
     assert first["Message-ID"] == second["Message-ID"]
 
 
+@pytest.mark.thorough
 async def test_two_workers_share_the_work(db, database_url, mail_server, eventually):
     invited = []
 

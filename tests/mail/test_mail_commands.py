@@ -73,6 +73,7 @@ async def test_what_is_not_kept_is_not_shown(operator, kept):
     assert (done.returncode, done.stderr) == (1, "tenantry: mail not found: mail_0\n")
 
 
+@pytest.mark.thorough
 async def test_a_server_shows_mail_for_development_alone(database_url, kept, tmp_path):
     common = {"database_url": database_url, "master_key": KEY, "background": False}
     for development in (True, False):

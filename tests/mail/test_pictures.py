@@ -24,6 +24,7 @@ CASES = {
 }
 
 
+@pytest.mark.one_of("360", "1200", "light", "dark")
 @pytest.mark.parametrize(
     ("width", "scheme"),
     [

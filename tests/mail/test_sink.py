@@ -204,6 +204,7 @@ async def visit(browser, get):
     assert [c for c in complaints if not c.startswith("Blocked script execution")] == []
 
 
+@pytest.mark.one_of("360", "1200", "light", "dark")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
 async def test_the_pages_in_a_browser(db, visit, tmp_path, width, scheme):

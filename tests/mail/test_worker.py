@@ -170,6 +170,7 @@ def has_been_looked_at(db, mail_id):
     return looked_at
 
 
+@pytest.mark.thorough
 async def test_a_server_does_the_work_or_leaves_it_to_the_command(
     db, database_url, tmp_path, eventually
 ):

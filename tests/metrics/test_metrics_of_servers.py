@@ -152,6 +152,7 @@ async def test_requests_are_counted_by_the_templates_of_their_routes(counting, p
     assert found.total("tenantry_process_resident_memory_bytes") > 100e6
 
 
+@pytest.mark.thorough
 async def test_sign_ins_and_tokens_are_counted(counting, place, mail_server):
     application = await place.application()
     user = await place.make.user()
@@ -297,6 +298,7 @@ async def test_a_worker_counts_with_the_server_of_its_data_folder(counting):
     assert "in use" in taken.stderr + taken.stdout
 
 
+@pytest.mark.thorough
 def test_a_worker_answers_by_itself(tmp_path, sqlite_server):
     at = f"127.0.0.1:{free_port()}"
     worker = start_worker(sqlite_server, TENANTRY_METRICS_LISTEN=at)

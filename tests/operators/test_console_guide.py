@@ -8,11 +8,13 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 from servers import TENANTRY
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "console.md"
 
 
+@pytest.mark.thorough
 async def test_its_samples_run_from_top_to_bottom(own_server):
     blocks = re.findall(r"^```sh\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
     path = f"{Path(TENANTRY).parent}{os.pathsep}{os.environ['PATH']}"

@@ -258,6 +258,7 @@ async def test_in_a_window_of_its_own(place, page, sets_all_up):
     await sets_all_up(Admin(place, made["id"], page, page.main_frame))
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(180)
 async def test_in_a_frame_of_another_site(place, page, site, sets_all_up):
     made = await new_organization(place.make, place.api)

@@ -63,6 +63,7 @@ def test_the_pages_of_an_organization_and_of_a_person_speak_the_same_languages()
     assert {"de", "fr", "es", "pt", "it", "nl"} <= set(LANGUAGES)
 
 
+@pytest.mark.one_of("portal", "members")
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("pages", [PORTAL, MEMBERS], ids=["portal", "members"])
 async def test_a_browser_gets_its_language(visits, pages, language):

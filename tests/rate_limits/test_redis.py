@@ -155,6 +155,7 @@ def processes(redis, tmp_path):
         server.stop()
 
 
+@pytest.mark.thorough
 def test_two_processes_count_together(processes):
     """And each of them by all of its event loops: over TLS and in cleartext."""
     urls = [f"{scheme}://localhost:{p.port}" for p in processes for scheme in ("https", "http")]

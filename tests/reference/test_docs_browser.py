@@ -222,6 +222,7 @@ def test_the_list_shows_where_one_is(visit):
     expect(page.locator("#contents [aria-current=page]")).to_be_in_viewport()
 
 
+@pytest.mark.one_of("390", "1280", "light", "dark")
 @pytest.mark.parametrize(
     ("width", "scheme"),
     [

@@ -394,6 +394,7 @@ def variables(api, own_server, provider, tmp_path_factory):
     forget(api)
 
 
+@pytest.mark.one_of("sh", "js", "python", "go", "java")
 @pytest.mark.parametrize("language", RUNNERS)
 def test_every_sample_runs(language, methods, own_server, variables, tmp_path):
     names = with_sample(methods, language)
@@ -420,6 +421,7 @@ def test_the_samples_of_the_endpoints_run(api, variables, tmp_path):
             assert done.stdout.startswith(f"{variables['SCALEKIT_ENVIRONMENT_URL']}/login/")
 
 
+@pytest.mark.thorough
 def test_the_answers_that_curl_shows_fit_the_document(methods, document, variables, tmp_path):
     names = with_sample(methods, "sh")
     done = curl(tmp_path, program("sh", names), variables)

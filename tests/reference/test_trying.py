@@ -195,6 +195,7 @@ def test_an_endpoint_is_sent_what_its_fields_hold_alone(visit, served):
     expect(page.locator(".caller")).to_contain_text(served.client_id)  # still
 
 
+@pytest.mark.one_of("390", "1280", "light", "dark")
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_everybody_can_use_it(visit, width, scheme):
     for name in ("CreateConnection", "Token"):

@@ -430,6 +430,7 @@ def test_another_key_that_was_there_stays_beside_the_database_that_it_opens(plac
     assert asyncio.run(aside()) == theirs
 
 
+@pytest.mark.thorough
 def test_the_commands_beside_a_server_that_runs(tmp_path):
     server = LiveServer(tmp_path)
     server.start()

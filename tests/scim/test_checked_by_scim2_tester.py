@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import httpx2
+import pytest
 from providers import connected
 from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
@@ -13,6 +14,7 @@ from scim2_tester import Status, check_server
 _DIFFERENT = "Attribute 'members' was not"
 
 
+@pytest.mark.thorough
 async def test_it_finds_no_fault(start_server):
     # People without an e-mail address, as it makes them, have no accounts to be matched with.
     server = start_server("checked", authentication_mode="MODULAR_AUTH")

@@ -22,6 +22,7 @@ async def look(page):
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.one_of("390", "1280", "light", "dark")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_somebody_tries_a_connection_by_the_keyboard(

@@ -50,6 +50,7 @@ async def browser(place):
         yield launched
 
 
+@pytest.mark.one_of("390", "1280", "light", "dark")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("end", ENDS)

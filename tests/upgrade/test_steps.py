@@ -230,6 +230,7 @@ def test_calls_go_on_while_indexes_are_built_and_values_are_filled_in(
     assert max(writers.seconds) < (1 if request.config.getoption("thorough") else 3)
 
 
+@pytest.mark.thorough
 def test_an_index_whose_build_was_killed_is_built_anew(on_postgresql, later):
     url = on_postgresql.environment["TENANTRY_DATABASE_URL"]
     fill(url, 1000)
@@ -253,6 +254,7 @@ def test_an_index_whose_build_was_killed_is_built_anew(on_postgresql, later):
     assert set(asked(url, PARTS)) == {(True,)}
 
 
+@pytest.mark.thorough
 def test_several_that_start_at_once_build_each_index_once(on_postgresql, later):
     """One that waits for its turn is not waited for by the index."""
     fill(on_postgresql.environment["TENANTRY_DATABASE_URL"], 1000)
