@@ -37,6 +37,8 @@ class Side:
 
     async def look(self) -> None:
         """Ask whether it is ready, as a balancer does."""
+        if self.http.is_closed:  # removed since this look was due
+            return
         try:
             self.ready = (await self.http.get("/readyz", timeout=2)).status_code == 200
         except httpx.TransportError:

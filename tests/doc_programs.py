@@ -72,7 +72,8 @@ def run(*command: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProc
 @contextmanager
 def management(live_server):
     """A client of the management API."""
-    with httpx.Client(base_url=live_server.url, verify=live_server.trust) as client:
+    trust = live_server.trust
+    with httpx.Client(base_url=live_server.url, verify=trust, timeout=30) as client:
         form = {"grant_type": "client_credentials"}
         secret = (live_server.client_id, live_server.client_secret)
         token = client.post("/oauth/token", data=form, auth=secret).json()["access_token"]
