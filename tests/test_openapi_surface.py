@@ -122,7 +122,7 @@ def test_every_answer_is_as_the_document_says(rpc, exists, operations, known, se
     operation = next(o for name, o in operations.items() if name.rpartition("_")[2] == rpc)
 
     @settings(
-        max_examples=sampling.examples(25 if exists else 10),
+        max_examples=sampling.examples(25),
         deadline=None,
         derandomize=True,
         database=None,
