@@ -37,7 +37,6 @@ async def processes(tmp_path, postgresql_url):
         first.stop()
 
 
-@pytest.mark.thorough
 async def test_an_invalidated_token_is_refused_everywhere_within_a_second(processes):
     _, here, there = processes
     organization = await Make(here).organization()
@@ -53,7 +52,6 @@ async def test_an_invalidated_token_is_refused_everywhere_within_a_second(proces
         assert validations  # it was remembered there, so the test says something
 
 
-@pytest.mark.thorough
 async def test_last_uses_are_written_before_a_process_ends(processes):
     first, here, _ = processes
     organization = await Make(here).organization()

@@ -226,7 +226,6 @@ async def test_another_data_key_killed_between_its_steps(place, db, environment)
     assert [one.state for one in await service.list_all(db)] == [DEPRECATED, ACTIVE]
 
 
-@pytest.mark.thorough
 @pytest.mark.one_database
 async def test_commands_at_once_make_one_data_key_and_destroy_none_that_seals(db, environment):
     rotations = [started(environment, "data-key", "rotate") for _ in range(3)]

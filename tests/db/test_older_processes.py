@@ -101,7 +101,6 @@ def test_a_start_of_the_later_version_is_refused_too(older, tmp_path):
     assert f"the schema was left at {HEAD}, since a process of a former version runs" in problem
 
 
-@pytest.mark.thorough
 def test_an_older_process_changes_nothing_once_the_schema_is_a_later_one(older, client, tmp_path):
     later = Later(tmp_path, older_may_run=False)
     made = create(client).json()["organization"]["id"]

@@ -102,7 +102,6 @@ async def grows(ledger, answered):
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.one_of("restart", "crash", "kill", "end of all connections")
 @pytest.mark.parametrize("how", ["restart", "crash", "kill", "end of all connections"])
 async def test_no_call_is_an_internal_error_and_no_change_lost_when_postgresql_restarts(
     unsteady_postgresql, unsteady_server, under_load, how

@@ -121,7 +121,6 @@ def test_mails_about_an_account_say_what_happened_and_how_to_disown_it(activity,
     assert "not you" not in rendered(template, brand, activity=activity, not_me_link="").text
 
 
-@pytest.mark.one_of(*SHOWS)
 @pytest.mark.parametrize("template", SHOWS)
 @given(name=NAMES, address=NAMES, passkey=NAMES)
 def test_whatever_a_name_holds_it_stays_a_name(template, name, address, passkey):

@@ -68,7 +68,6 @@ async def shown(api, organization):
     }
 
 
-@pytest.mark.thorough
 async def test_a_change_of_roles_shows_at_once_in_every_process(apis, make, organization):
     """While others keep reading, so that there is something remembered to grow old."""
     names = [(await make.permission())["name"] for _ in range(3)]

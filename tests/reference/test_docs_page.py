@@ -187,7 +187,6 @@ async def test_pages_that_nobody_asks_for_are_forgotten(methods, monkeypatch):
     assert sum(len(page.plain) + len(page.packed) for page in kept.values()) <= 100_000
 
 
-@pytest.mark.thorough
 def test_the_index_finds_fields_errors_and_events(get):
     index = json.loads(get("/docs/search.json").body)
 

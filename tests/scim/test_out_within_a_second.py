@@ -47,7 +47,6 @@ async def ends(still_good, since):
     return time.monotonic() - since
 
 
-@pytest.mark.thorough
 async def test_tokens_keys_and_refreshing_end_everywhere(here_and_there):
     provider, there = here_and_there
     organization_id = provider.directory.organization_id

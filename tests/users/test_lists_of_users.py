@@ -331,7 +331,6 @@ async def plan(kind, db, crowd):
     return explain
 
 
-@pytest.mark.thorough
 @pytest.mark.everywhere
 async def test_no_read_walks_all_users_or_members(plan, crowd):
     # In the order of an index, up to a limit, is no walk over all.

@@ -8,7 +8,6 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from receivers import ALLOW, KEY, Worker, deliveries, endpoint, event, hang, hasten, publish
 from servers import without_settings
 
@@ -90,7 +89,6 @@ async def _attempted(db, number):
     return [row["attempts"] for row in await deliveries(db)] == [number]
 
 
-@pytest.mark.thorough
 async def test_processes_share_without_sending_anything_twice(
     db, database_url, receiver, eventually
 ):
